@@ -1,0 +1,186 @@
+//! From octets to messages and commands, in pieces of any size. Checks every limit before it believes a size.
+
+use super::ConnectionConfig;
+use crate::error::ConnectionError;
+use crate::message::{Frame, Message};
+use crate::wire::{FrameHead, MAX_HEAD};
+use alloc::vec::Vec;
+use bytes::BytesMut;
+
+#[derive(Debug)]
+pub(super) struct Decoder {
+    /// The octets of a head that came in pieces; fewer than a whole head.
+    head: [u8; MAX_HEAD],
+    head_len: usize,
+    /// A frame whose body is not all here.
+    body: Option<Body>,
+    /// The frames of a message whose last frame is not here.
+    frames: Vec<Frame>,
+    /// Octets in `frames`.
+    size: usize,
+}
+
+#[derive(Debug)]
+struct Body {
+    head: FrameHead,
+    size: usize,
+    /// Grows as octets arrive and never beyond `size`; the first `filled` octets are the peer's.
+    octets: BytesMut,
+    filled: usize,
+}
+
+/// What the decoder has found.
+#[derive(Debug)]
+pub(super) enum Item {
+    Message(Message),
+    Command(Frame),
+}
+
+/// How much memory a peer gets on the strength of an announcement alone.
+const FIRST_GRANT: usize = 256 << 10;
+
+/// From this size on it pays to read the rest of a body straight into place.
+const DIRECT_READ: usize = 16 << 10;
+
+/// Commands are bounded on their own: as large as any sensible READY, whatever messages may be.
+const MAX_COMMAND: u64 = 128 << 10;
+
+impl Decoder {
+    pub(super) const fn new() -> Self {
+        Self { head: [0; MAX_HEAD], head_len: 0, body: None, frames: Vec::new(), size: 0 }
+    }
+
+    /// Takes the next item off the front of `input`. `None`: all of it is consumed and more is needed.
+    #[inline]
+    pub(super) fn next(
+        &mut self,
+        input: &mut &[u8],
+        config: &ConnectionConfig,
+    ) -> Result<Option<Item>, ConnectionError> {
+        loop {
+            let (head, frame) = if self.body.is_some() {
+                let Some(whole) = self.resume(input) else {
+                    return Ok(None);
+                };
+                whole
+            } else {
+                let Some(head) = self.head(input)? else {
+                    return Ok(None);
+                };
+                let size = self.check(head, config)?;
+                let Some((body, rest)) = input.split_at_checked(size) else {
+                    self.begin(head, size, input);
+                    return Ok(None);
+                };
+                *input = rest;
+                (head, Frame::copy_from_slice(body))
+            };
+            if head.command {
+                return Ok(Some(Item::Command(frame)));
+            }
+            if let Some(message) = self.join(head, frame) {
+                return Ok(Some(Item::Message(message)));
+            }
+        }
+    }
+
+    /// Reads a head, also one that comes in pieces.
+    #[inline]
+    fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
+        if self.head_len == 0 {
+            if let Some((head, used)) = FrameHead::decode(input)? {
+                *input = &input[used..];
+                return Ok(Some(head));
+            }
+        }
+        while let Some((&octet, rest)) = input.split_first() {
+            *input = rest;
+            self.head[self.head_len] = octet;
+            self.head_len += 1;
+            if let Some((head, _)) = FrameHead::decode(&self.head[..self.head_len])? {
+                self.head_len = 0;
+                return Ok(Some(head));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses what is too large as soon as it is announced.
+    #[inline]
+    fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
+        let (limit, before) =
+            if head.command { (MAX_COMMAND, 0) } else { (config.max_message_size as u64, self.size as u64) };
+        let size = head.size.saturating_add(before);
+        if size > limit {
+            return Err(ConnectionError::TooLarge { size, limit });
+        }
+        if !head.command && self.frames.len() >= config.max_frames {
+            return Err(ConnectionError::TooManyFrames { limit: config.max_frames });
+        }
+        usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
+    }
+
+    fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
+        let octets = BytesMut::zeroed(size.min(FIRST_GRANT).max(input.len()));
+        self.body = Some(Body { head, size, octets, filled: 0 });
+        self.fill(input);
+    }
+
+    fn resume(&mut self, input: &mut &[u8]) -> Option<(FrameHead, Frame)> {
+        self.fill(input);
+        let body = self.body.take_if(|body| body.filled == body.size)?;
+        Some((body.head, Frame::from(body.octets.freeze())))
+    }
+
+    fn fill(&mut self, input: &mut &[u8]) {
+        let Some(body) = &mut self.body else { return };
+        while !input.is_empty() && body.filled < body.size {
+            body.grow();
+            let count = (body.octets.len() - body.filled).min(input.len());
+            let (front, rest) = input.split_at(count);
+            body.octets[body.filled..body.filled + count].copy_from_slice(front);
+            body.filled += count;
+            *input = rest;
+        }
+    }
+
+    /// Where the rest of a large body is to be read to.
+    pub(super) fn body_space(&mut self) -> Option<&mut [u8]> {
+        let body = self.body.as_mut().filter(|body| body.size - body.filled >= DIRECT_READ)?;
+        body.grow();
+        Some(&mut body.octets[body.filled..])
+    }
+
+    /// `count` octets of [`body_space`](Self::body_space) have been filled.
+    pub(super) fn filled(&mut self, count: usize) {
+        if let Some(body) = &mut self.body {
+            body.filled = (body.filled + count).min(body.octets.len());
+        }
+    }
+
+    /// Adds a frame; gives the message when it was the last.
+    #[inline]
+    fn join(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
+        if head.more {
+            self.size += frame.len();
+            self.frames.push(frame);
+            return None;
+        }
+        if self.frames.is_empty() {
+            return Some(Message::from(frame));
+        }
+        self.size = 0;
+        self.frames.push(frame);
+        Some(Message::from_vec(core::mem::take(&mut self.frames)))
+    }
+}
+
+impl Body {
+    /// Makes room for at least one more octet: memory doubles as the peer keeps its word.
+    fn grow(&mut self) {
+        if self.filled == self.octets.len() {
+            let len = (self.octets.len() * 2).clamp(1, self.size);
+            self.octets.resize(len, 0);
+        }
+    }
+}

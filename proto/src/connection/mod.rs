@@ -1,0 +1,477 @@
+//! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
+
+mod config;
+mod decoder;
+mod heartbeat;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+pub use config::{ConnectionConfig, HeartbeatConfig};
+pub use outbox::Outbox;
+
+use crate::error::{ConnectionError, Timer};
+use crate::message::{Frame, Message};
+use crate::security::{AuthReply, AuthRequest, Established, Mechanism, Progress};
+use crate::socket_type::SocketType;
+use crate::time::{Instant, earliest};
+use crate::wire::DecodeError;
+use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Metadata, SOCKET_TYPE, Version};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use bytes::Bytes;
+use decoder::{Decoder, Item};
+use heartbeat::Heartbeat;
+
+/// One ZMTP conversation as a pure state machine.
+///
+/// Its methods come in four families:
+///
+/// - the world speaks: [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout),
+///   [`handle_auth_reply`](Self::handle_auth_reply);
+/// - we answer: [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout),
+///   [`poll_auth_request`](Self::poll_auth_request);
+/// - messages go through the [`Link`](crate::Link) trait, most often by way of
+///   [`Socket::exchange`](crate::Socket::exchange);
+/// - getters.
+///
+/// The order of calls may delay work but never corrupt it. [`Session`](crate::Session) makes the calls in a good order
+/// over any non-blocking stream.
+///
+/// ```
+/// use sansmq_proto::{Connection, ConnectionConfig, Instant, Link, Message, SocketType};
+/// use bytes::Buf;
+///
+/// let now = Instant::ORIGIN;
+/// let mut push = Connection::new(&ConnectionConfig::new(SocketType::Push).into(), now);
+/// let mut pull = Connection::new(&ConnectionConfig::new(SocketType::Pull).into(), now);
+///
+/// push.give(Message::from("Hello").into());
+/// for _ in 0..3 {
+///     for (from, to) in [(0, 1), (1, 0)] {
+///         let [a, b] = [&mut push, &mut pull];
+///         let (from, to) = if from == 0 { (a, b) } else { (b, a) };
+///         while let Some(out) = from.poll_transmit() {
+///             let octets = out.copy_to_bytes(out.remaining());
+///             to.handle_input(&octets, now).expect("they speak the same protocol");
+///         }
+///     }
+/// }
+/// assert_eq!(pull.take(), Some(Message::from("Hello").into()));
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    config: Arc<ConnectionConfig>,
+    phase: Phase,
+    /// The version both sides speak; ours until the peer's greeting is here.
+    version: Version,
+    decoder: Decoder,
+    inbox: VecDeque<Inbound>,
+    outbox: Outbox,
+    question: Option<AuthRequest>,
+    heartbeat: Heartbeat,
+    /// The latest `now` we were given; an earlier one is taken for this one.
+    now: Instant,
+}
+
+/// ```text
+/// Greeting ──64 octets──► Handshake ──READY both ways──► Traffic
+///     └────────────────────────┴──── any error ────────────┴────► Closed
+/// ```
+#[derive(Debug)]
+enum Phase {
+    Greeting { octets: [u8; Greeting::LEN], len: usize, deadline: Option<Instant> },
+    Handshake { mechanism: Mechanism, deadline: Option<Instant> },
+    Traffic(Arc<Peer>),
+    Closed,
+}
+
+/// What the handshake told about the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Its socket type, compatible with ours.
+    pub socket_type: SocketType,
+    /// The routing id it chose (wire property Identity); empty if it chose none.
+    pub routing_id: Frame,
+    /// The version both sides speak.
+    pub version: Version,
+    /// Everything in its READY.
+    pub metadata: Metadata,
+    /// Who it is, if authentication found that out.
+    pub user_id: Option<Bytes>,
+}
+
+/// What a socket gives to a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outbound {
+    /// A message.
+    Message(Message),
+    /// A wish for messages that begin with this prefix: a command for 3.1 peers, a `01` message for 3.0 ones.
+    Subscribe(Bytes),
+    /// The end of such a wish: a command for 3.1 peers, a `00` message for 3.0 ones.
+    Cancel(Bytes),
+}
+
+/// What a socket takes from a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inbound {
+    /// A message.
+    Message(Message),
+    /// The peer wishes for messages that begin with this prefix, said in either encoding.
+    Subscribe(Bytes),
+    /// The peer takes one such wish back.
+    Cancel(Bytes),
+}
+
+impl From<Message> for Outbound {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<Message> for Inbound {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+/// What a socket's pipe exchanges messages with: a [`Connection`].
+pub trait Link: sealed::Sealed {
+    /// The other side; `Some` once messages may flow.
+    fn peer(&self) -> Option<&Arc<Peer>>;
+    /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB.
+    fn has_room(&self) -> bool;
+    /// Hands the link something to send; allowed at any time, but wait for `has_room` to keep memory bounded.
+    fn give(&mut self, item: Outbound);
+    /// The next thing that arrived.
+    fn take(&mut self) -> Option<Inbound>;
+    /// Nothing more will be given: the link is to end once everything is out.
+    fn finish(&mut self);
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals the trait")]
+    pub trait Sealed {}
+    impl Sealed for super::Connection {}
+}
+
+impl Connection {
+    /// A new conversation, which begins by greeting.
+    pub fn new(config: &Arc<ConnectionConfig>, now: Instant) -> Self {
+        let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
+        let mut outbox = Outbox::new();
+        outbox.push_octets(&greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX)));
+        let deadline = config.handshake_timeout.map(|timeout| now + timeout);
+        Self {
+            phase: Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline },
+            version: Version::V3_1,
+            decoder: Decoder::new(),
+            inbox: VecDeque::new(),
+            outbox,
+            question: None,
+            heartbeat: Heartbeat::new(config.heartbeat.clone()),
+            now,
+            config: Arc::clone(config),
+        }
+    }
+
+    /// Takes octets from the peer, in pieces of any size, and consumes them all.
+    ///
+    /// The work is bounded by the length of `input`; what is decoded waits to be [taken](Link::take). A caller that
+    /// stops reading while [`wants_input`](Self::wants_input) is false bounds the memory too.
+    ///
+    /// # Errors
+    /// The connection is over. A farewell to the peer may be left in [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), ConnectionError> {
+        let now = self.observe(now);
+        if !input.is_empty() {
+            self.heartbeat.heard();
+        }
+        let result = self.consume(&mut input, now);
+        if result.is_err() {
+            self.phase = Phase::Closed;
+        }
+        result
+    }
+
+    fn consume(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
+        loop {
+            match &mut self.phase {
+                Phase::Closed => return Ok(()),
+                Phase::Greeting { octets, len, deadline } => {
+                    let wanted = (Greeting::LEN - *len).min(input.len());
+                    let (front, rest) = input.split_at(wanted);
+                    octets[*len..*len + wanted].copy_from_slice(front);
+                    *len += wanted;
+                    *input = rest;
+                    config::check_opening(&octets[..*len])?;
+                    if *len < Greeting::LEN {
+                        return Ok(());
+                    }
+                    let (greeting, deadline) = (Greeting::decode(octets), *deadline);
+                    self.greeted(greeting, deadline)?;
+                }
+                Phase::Handshake { .. } => match self.decoder.next(input, &self.config)? {
+                    None => return Ok(()),
+                    Some(Item::Message(_)) => {
+                        return Err(ConnectionError::Unexpected("a message came before READY"));
+                    }
+                    Some(Item::Command(body)) => {
+                        let command = Command::decode(&body)?;
+                        self.handshake(|mechanism, out| mechanism.step(command, out), now)?;
+                    }
+                },
+                Phase::Traffic(_) => match self.decoder.next(input, &self.config)? {
+                    None => return Ok(()),
+                    Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
+                    Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
+                },
+            }
+        }
+    }
+
+    fn greeted(&mut self, greeting: Greeting, deadline: Option<Instant>) -> Result<(), ConnectionError> {
+        let ours = MechanismName::NULL;
+        if greeting.mechanism != ours {
+            return Err(ConnectionError::MechanismMismatch { ours, theirs: greeting.mechanism });
+        }
+        // RFC 37: the higher revision speaks the lower one; whatever comes after 3 promises to understand 3.1.
+        self.version = greeting.version.min(Version::V3_1);
+        let outbox = &mut self.outbox;
+        let progress = Mechanism::start(&self.config, &mut |command| outbox.push_command(&command));
+        match progress {
+            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline },
+            Progress::Ask(question, mechanism) => {
+                self.question = Some(question);
+                self.phase = Phase::Handshake { mechanism, deadline };
+            }
+            Progress::Done(established) => self.establish(established, self.now)?,
+        }
+        Ok(())
+    }
+
+    /// Moves the handshake on by one step.
+    fn handshake(
+        &mut self,
+        step: impl FnOnce(Mechanism, &mut dyn FnMut(Command)) -> Result<Progress, ConnectionError>,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        let (mechanism, deadline) = match core::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Handshake { mechanism, deadline } => (mechanism, deadline),
+            other => {
+                self.phase = other;
+                return Ok(());
+            }
+        };
+        let outbox = &mut self.outbox;
+        match step(mechanism, &mut |command| outbox.push_command(&command))? {
+            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline },
+            Progress::Ask(question, mechanism) => {
+                self.question = Some(question);
+                self.phase = Phase::Handshake { mechanism, deadline };
+            }
+            Progress::Done(established) => self.establish(established, now)?,
+        }
+        Ok(())
+    }
+
+    fn establish(&mut self, established: Established, now: Instant) -> Result<(), ConnectionError> {
+        let Established { metadata, user_id } = established;
+        let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
+        let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
+        let ours = self.config.socket_type;
+        if !ours.peers().contains(&socket_type) {
+            // RFC 37 asks for an ERROR here, which tells the other side's owner what libzmq's silence would not.
+            self.outbox.push_command(&Command::Error(Bytes::from_static(b"incompatible socket type")));
+            return Err(ConnectionError::Incompatible { ours, theirs: socket_type });
+        }
+        let routing_id = metadata.get(IDENTITY).map(|id| Frame::copy_from_slice(id)).unwrap_or_default();
+        if routing_id.len() > 255 {
+            return Err(DecodeError::RoutingId.into());
+        }
+        let peer = Peer { socket_type, routing_id, version: self.version, metadata, user_id };
+        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault.
+        if self.version >= Version::V3_1 {
+            self.heartbeat.start(now);
+        }
+        self.outbox.open(self.version);
+        self.phase = Phase::Traffic(Arc::new(peer));
+        Ok(())
+    }
+
+    /// A command during traffic. What we do not know, or what is not meant for our type, changes nothing.
+    fn command(&mut self, command: Command, now: Instant) -> Result<(), ConnectionError> {
+        let subscribable = self.config.socket_type.takes_subscriptions();
+        match command {
+            Command::Ping { ttl, context } => {
+                self.heartbeat.pinged(ttl, now);
+                self.outbox.push_pong(context);
+            }
+            Command::Subscribe(prefix) if subscribable => self.inbox.push_back(Inbound::Subscribe(prefix)),
+            Command::Cancel(prefix) if subscribable => self.inbox.push_back(Inbound::Cancel(prefix)),
+            Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
+            Command::Ready(_) => return Err(ConnectionError::Unexpected("READY came twice")),
+            Command::Subscribe(_) | Command::Cancel(_) | Command::Pong(_) | Command::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Answers the question that [`poll_auth_request`](Self::poll_auth_request) gave. Without one, nothing happens.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Denied`] when the answer is a refusal; the peer's ERROR waits in
+    /// [`poll_transmit`](Self::poll_transmit). Or what the peer's waiting READY brought to light.
+    pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
+        let now = self.observe(now);
+        let result = self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
+        if result.is_err() {
+            self.phase = Phase::Closed;
+        }
+        result
+    }
+
+    /// Fires the timers that are due; harmless when none is.
+    ///
+    /// # Errors
+    /// The connection is over: [`ConnectionError::TimedOut`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        let now = self.observe(now);
+        match &self.phase {
+            Phase::Greeting { deadline, .. } | Phase::Handshake { deadline, .. } => {
+                if deadline.is_some_and(|deadline| deadline <= now) {
+                    self.phase = Phase::Closed;
+                    return Err(ConnectionError::TimedOut(Timer::Handshake));
+                }
+            }
+            Phase::Traffic(_) => {
+                if !self.wants_input() {
+                    // Silence that we cause by not reading is not the peer's.
+                    self.heartbeat.excuse(now);
+                }
+                match self.heartbeat.fire(now) {
+                    Ok(None) => {}
+                    Ok(Some(ttl)) => self.outbox.push_command(&Command::Ping { ttl, context: Frame::EMPTY }),
+                    Err(timer) => {
+                        self.phase = Phase::Closed;
+                        return Err(ConnectionError::TimedOut(timer));
+                    }
+                }
+            }
+            Phase::Closed => {}
+        }
+        Ok(())
+    }
+
+    /// The octets to write next, or `None` if there are none. What was written is taken off with
+    /// [`Buf::advance`](bytes::Buf::advance).
+    #[must_use]
+    #[inline]
+    pub fn poll_transmit(&mut self) -> Option<&mut Outbox> {
+        self.outbox.refill().then_some(&mut self.outbox)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Greeting { deadline, .. } | Phase::Handshake { deadline, .. } => *deadline,
+            Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
+            Phase::Closed => None,
+        }
+    }
+
+    /// A question to the outside, which the handshake waits for; at most one per connection.
+    #[must_use]
+    pub const fn poll_auth_request(&mut self) -> Option<AuthRequest> {
+        self.question.take()
+    }
+
+    /// False while decoded messages wait for room in the pipe: stop reading then, and let TCP push back.
+    #[inline]
+    pub fn wants_input(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// Where the rest of a large body under way belongs: up to that many octets may be read straight into it and then
+    /// be reported with [`handle_filled`](Self::handle_filled), which saves copying them.
+    pub fn body_space(&mut self) -> Option<&mut [u8]> {
+        self.decoder.body_space()
+    }
+
+    /// Reports that `count` octets were read into [`body_space`](Self::body_space).
+    ///
+    /// # Errors
+    /// As [`handle_input`](Self::handle_input).
+    pub fn handle_filled(&mut self, count: usize, now: Instant) -> Result<(), ConnectionError> {
+        if count > 0 {
+            self.heartbeat.heard();
+            self.decoder.filled(count);
+        }
+        self.handle_input(&[], now)
+    }
+
+    /// True once [`Link::finish`] was called and everything given has been written.
+    pub fn is_finished(&self) -> bool {
+        self.outbox.is_finished()
+    }
+
+    /// How many messages given have not been written whole.
+    pub fn unsent(&self) -> usize {
+        self.outbox.unsent()
+    }
+
+    /// Takes the messages back that have not begun to be written, in order.
+    pub(crate) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
+        self.outbox.reclaim()
+    }
+
+    fn observe(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+}
+
+impl Link for Connection {
+    #[inline]
+    fn peer(&self) -> Option<&Arc<Peer>> {
+        match &self.phase {
+            Phase::Traffic(peer) => Some(peer),
+            Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Closed => None,
+        }
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.outbox.has_room()
+    }
+
+    #[inline]
+    fn give(&mut self, item: Outbound) {
+        self.outbox.push(item);
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<Inbound> {
+        self.inbox.pop_front()
+    }
+
+    fn finish(&mut self) {
+        self.outbox.finish();
+    }
+}
+
+/// A message, or the subscription that ZMTP 3.0 would have said by it: accepted from every version, as libzmq does.
+#[inline]
+fn classify(message: Message, ours: SocketType) -> Inbound {
+    if ours.takes_subscriptions() && message.len() == 1 {
+        match message.head().split_first() {
+            Some((1, prefix)) => return Inbound::Subscribe(Bytes::copy_from_slice(prefix)),
+            Some((0, prefix)) => return Inbound::Cancel(Bytes::copy_from_slice(prefix)),
+            _ => {}
+        }
+    }
+    Inbound::Message(message)
+}

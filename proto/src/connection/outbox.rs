@@ -1,0 +1,278 @@
+//! From messages and commands to octets, as late as possible and a batch at a time.
+//!
+//! ```text
+//! queue of messages ──refill, when the last batch is out──► arena and bodies ──advance──► the stream
+//! ```
+//!
+//! Heads and small bodies are encoded back to back into one arena; large bodies stay where they are and are referred to.
+//! A batch is whole frames, so a command can never land inside one.
+
+use super::Outbound;
+use crate::message::{Frame, Message};
+use crate::wire::{Command, FrameHead, Version};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bytes::{Buf, Bytes};
+
+/// The octets a connection wants written, as a [`Buf`] of one or more chunks.
+///
+/// Write from [`chunk`](Buf::chunk) or, better, [`slices`](Self::slices), and [`advance`](Buf::advance) by what was
+/// written.
+#[derive(Debug)]
+pub struct Outbox {
+    arena: Vec<u8>,
+    /// Octets of the arena that are written.
+    at: usize,
+    /// Bodies that are not copied, each with the place in the arena it comes at.
+    bodies: VecDeque<(usize, Bytes)>,
+    /// Octets left in `bodies`.
+    body_octets: usize,
+    /// Where each message of the batch ends, counted in octets from the start of the batch.
+    ends: Vec<usize>,
+    /// Octets of the batch that are written.
+    written: usize,
+    queue: VecDeque<Outbound>,
+    /// Roughly the octets in `queue`.
+    queued: usize,
+    /// The latest PONGs we owe: a peer that asks faster than it reads gets no more of our memory than this.
+    pongs: VecDeque<Frame>,
+    /// Set when traffic begins; until then messages wait.
+    version: Option<Version>,
+    finishing: bool,
+}
+
+/// Bodies shorter than this are copied into the arena; a copy costs less than one more slice to write.
+const COPY_BELOW: usize = 2 << 10;
+
+/// How many octets are encoded, and accepted from a pipe, at a time.
+const BATCH: usize = 64 << 10;
+
+/// What a queued message costs beside its octets, so that empty messages are bounded too.
+const OVERHEAD: usize = 64;
+
+const MAX_PONGS: usize = 16;
+
+/// An idle connection keeps no more room than this.
+const IDLE_CAPACITY: usize = 1 << 10;
+
+impl Outbox {
+    pub(super) const fn new() -> Self {
+        Self {
+            arena: Vec::new(),
+            at: 0,
+            bodies: VecDeque::new(),
+            body_octets: 0,
+            ends: Vec::new(),
+            written: 0,
+            queue: VecDeque::new(),
+            queued: 0,
+            pongs: VecDeque::new(),
+            version: None,
+            finishing: false,
+        }
+    }
+
+    /// Octets that go out at once, ahead of every queued message.
+    pub(super) fn push_octets(&mut self, octets: &[u8]) {
+        self.arena.extend_from_slice(octets);
+    }
+
+    /// A command of the handshake, or a PING: goes out ahead of every queued message.
+    pub(super) fn push_command(&mut self, command: &Command) {
+        command.encode(&mut self.arena);
+    }
+
+    pub(super) fn push_pong(&mut self, context: Frame) {
+        if self.pongs.len() == MAX_PONGS {
+            self.pongs.pop_front();
+        }
+        self.pongs.push_back(context);
+    }
+
+    /// Messages may flow from now on.
+    pub(super) const fn open(&mut self, version: Version) {
+        self.version = Some(version);
+    }
+
+    #[inline]
+    pub(super) const fn has_room(&self) -> bool {
+        self.queued < BATCH
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, item: Outbound) {
+        self.queued += weight(&item);
+        self.queue.push_back(item);
+    }
+
+    pub(super) const fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finishing && self.queue.is_empty() && !self.has_remaining()
+    }
+
+    pub(super) fn unsent(&self) -> usize {
+        let written = self.ends.partition_point(|&end| end <= self.written);
+        let queued = self.queue.iter().filter(|item| matches!(item, Outbound::Message(_))).count();
+        self.ends.len() - written + queued
+    }
+
+    pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
+        self.queued = 0;
+        self.queue.drain(..).filter_map(|item| match item {
+            Outbound::Message(message) => Some(message),
+            Outbound::Subscribe(_) | Outbound::Cancel(_) => None,
+        })
+    }
+
+    /// Encodes the next batch if the last one is out. True if there is something to write.
+    #[inline]
+    pub(super) fn refill(&mut self) -> bool {
+        if self.has_remaining() {
+            return true;
+        }
+        if self.queue.is_empty() && self.pongs.is_empty() {
+            return false;
+        }
+        self.encode_batch();
+        self.has_remaining()
+    }
+
+    fn encode_batch(&mut self) {
+        for context in self.pongs.drain(..) {
+            Command::Pong(context).encode(&mut self.arena);
+        }
+        let Some(version) = self.version else { return };
+        self.arena.reserve(self.queued.min(BATCH));
+        let mut octets = self.remaining();
+        while octets < BATCH {
+            let Some(item) = self.queue.pop_front() else {
+                break;
+            };
+            self.queued -= weight(&item);
+            let is_message = matches!(item, Outbound::Message(_));
+            self.encode(item, version);
+            octets = self.remaining();
+            if is_message {
+                self.ends.push(octets);
+            }
+        }
+    }
+
+    fn encode(&mut self, item: Outbound, version: Version) {
+        let (prefix, command, flag): (_, fn(Bytes) -> Command, u8) = match item {
+            Outbound::Message(message) => return self.encode_message(message),
+            Outbound::Subscribe(prefix) => (prefix, Command::Subscribe, 1),
+            Outbound::Cancel(prefix) => (prefix, Command::Cancel, 0),
+        };
+        if version >= Version::V3_1 {
+            command(prefix).encode(&mut self.arena);
+        } else {
+            FrameHead { command: false, more: false, size: prefix.len() as u64 + 1 }.encode(&mut self.arena);
+            self.arena.push(flag);
+            self.arena.extend_from_slice(&prefix);
+        }
+    }
+
+    #[inline]
+    fn encode_message(&mut self, message: Message) {
+        let frames = message.frames();
+        let last = frames.len() - 1;
+        for (index, frame) in frames.iter().enumerate() {
+            FrameHead { command: false, more: index < last, size: frame.len() as u64 }.encode(&mut self.arena);
+            match frame.as_shared() {
+                Some(body) if body.len() >= COPY_BELOW => {
+                    self.body_octets += body.len();
+                    self.bodies.push_back((self.arena.len(), body.clone()));
+                }
+                _ => self.arena.extend_from_slice(frame),
+            }
+        }
+    }
+
+    /// Fills `slices` with chunks to write, in order; returns how many it filled.
+    #[cfg(feature = "std")]
+    pub fn slices<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+        let mut at = self.at;
+        let mut count = 0;
+        let mut bodies = self.bodies.iter();
+        while count < slices.len() {
+            let body = bodies.next();
+            let end = body.map_or(self.arena.len(), |body| body.0);
+            if at < end {
+                slices[count] = std::io::IoSlice::new(&self.arena[at..end]);
+                at = end;
+                count += 1;
+            }
+            let Some((_, octets)) = body else { break };
+            if let Some(slot) = slices.get_mut(count) {
+                *slot = std::io::IoSlice::new(octets);
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+fn weight(item: &Outbound) -> usize {
+    OVERHEAD
+        + match item {
+            Outbound::Message(message) => message.size(),
+            Outbound::Subscribe(prefix) | Outbound::Cancel(prefix) => prefix.len(),
+        }
+}
+
+impl Buf for Outbox {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.arena.len() - self.at + self.body_octets
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self.bodies.front() {
+            Some((place, body)) if *place == self.at => body,
+            Some((place, _)) => &self.arena[self.at..*place],
+            None => &self.arena[self.at..],
+        }
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+        self.slices(slices)
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.remaining(), "cannot advance past what was lent");
+        self.written += count;
+        while count > 0 {
+            match self.bodies.front_mut() {
+                Some((place, body)) if *place == self.at => {
+                    let step = body.len().min(count);
+                    body.advance(step);
+                    self.body_octets -= step;
+                    count -= step;
+                    if body.is_empty() {
+                        self.bodies.pop_front();
+                    }
+                }
+                front => {
+                    let end = front.map_or(self.arena.len(), |body| body.0);
+                    let step = (end - self.at).min(count);
+                    self.at += step;
+                    count -= step;
+                }
+            }
+        }
+        if !self.has_remaining() {
+            self.at = 0;
+            self.written = 0;
+            self.ends.clear();
+            self.ends.shrink_to(IDLE_CAPACITY);
+            self.arena.clear();
+            self.arena.shrink_to(IDLE_CAPACITY);
+            self.bodies.shrink_to(0);
+        }
+    }
+}

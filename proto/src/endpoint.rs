@@ -1,0 +1,188 @@
+//! [`Endpoint`]: where to bind or connect, parsed once. Never resolves a name.
+
+use crate::error::ParseEndpointError;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+use core::net::{IpAddr, Ipv6Addr};
+use core::str::FromStr;
+
+/// Where to bind or connect.
+///
+/// ```
+/// use sansmq_proto::{Endpoint, Host};
+///
+/// let any: Endpoint = "tcp://*:5555".parse()?;
+/// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555 });
+/// assert_eq!("tcp://[::1]:*".parse::<Endpoint>()?.to_string(), "tcp://[::1]:0");
+///
+/// let error = "localhost:5555".parse::<Endpoint>().unwrap_err();
+/// assert!(error.to_string().contains("write it like tcp://"));
+/// # Ok::<(), sansmq_proto::ParseEndpointError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `tcp://host:port`.
+    Tcp {
+        /// The host, or `*`.
+        host: Host,
+        /// The port; 0, also written `*`, lets the system choose one when binding.
+        port: u16,
+    },
+}
+
+/// The host of an [`Endpoint`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// `*`: all IPv4 interfaces, as in libzmq. Bind `[::]` for IPv6, which on most systems takes IPv4 too.
+    Any,
+    /// An address. IPv6 stands in brackets.
+    Ip(IpAddr),
+    /// A name to be resolved each time it is bound or dialled; also an IPv6 address with a zone, such as `fe80::1%eth0`.
+    Name(String),
+}
+
+impl Endpoint {
+    /// True if it can be bound but not connected to: the host is `*` or the port 0.
+    pub const fn is_wildcard(&self) -> bool {
+        let Self::Tcp { host, port } = self;
+        matches!(host, Host::Any) || *port == 0
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = ParseEndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (transport, address) =
+            text.split_once("://").ok_or_else(|| ParseEndpointError::NoTransport(text.to_owned()))?;
+        if transport != "tcp" {
+            return Err(ParseEndpointError::UnknownTransport(transport.to_owned()));
+        }
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
+        let bad_port = || ParseEndpointError::Port(text.to_owned());
+        let port = match port {
+            "*" => 0,
+            digits if digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().map_err(|_| bad_port())?,
+            _ => return Err(bad_port()),
+        };
+        let host = parse_host(host).ok_or_else(|| ParseEndpointError::Host(text.to_owned()))?;
+        Ok(Self::Tcp { host, port })
+    }
+}
+
+fn parse_host(host: &str) -> Option<Host> {
+    if host == "*" {
+        return Some(Host::Any);
+    }
+    if let Some(inner) = host.strip_prefix('[') {
+        let inner = inner.strip_suffix(']')?;
+        if let Ok(address) = inner.parse::<Ipv6Addr>() {
+            return Some(Host::Ip(address.into()));
+        }
+        let (address, zone) = inner.split_once('%')?;
+        return (address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()).then(|| Host::Name(inner.to_owned()));
+    }
+    let legible = |octet: u8| octet.is_ascii_graphic() && !b"[]:*/;@%".contains(&octet) || !octet.is_ascii();
+    if host.is_empty() || !host.bytes().all(legible) {
+        return None;
+    }
+    Some(host.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Ip))
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Tcp { host, port } = self;
+        write!(f, "tcp://{host}:{port}")
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Name(name) if name.contains(':') => write!(f, "[{name}]"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: &String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<&Self> for Endpoint {
+    fn from(endpoint: &Self) -> Self {
+        endpoint.clone()
+    }
+}
+
+impl From<core::net::SocketAddr> for Endpoint {
+    fn from(address: core::net::SocketAddr) -> Self {
+        Self::Tcp { host: Host::Ip(address.ip()), port: address.port() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn good_endpoints_survive_being_written_and_read_again() {
+        for text in [
+            "tcp://*:5555",
+            "tcp://127.0.0.1:0",
+            "tcp://localhost:65535",
+            "tcp://[::1]:80",
+            "tcp://[fe80::1%eth0]:80",
+            "tcp://bücher.example:80",
+        ] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!(endpoint.to_string(), text);
+        }
+        assert_eq!("tcp://*:*".parse::<Endpoint>().unwrap().to_string(), "tcp://*:0");
+    }
+
+    #[test]
+    fn bad_endpoints_are_refused_with_the_reason() {
+        use ParseEndpointError as E;
+        let of = |text: &str| text.parse::<Endpoint>().unwrap_err();
+        assert_eq!(of("127.0.0.1:5555"), E::NoTransport("127.0.0.1:5555".into()));
+        assert_eq!(of(""), E::NoTransport(String::new()));
+        assert_eq!(of("pgm://x:1"), E::UnknownTransport("pgm".into()));
+        for text in
+            ["tcp://host", "tcp://host:", "tcp://host:80x", "tcp://host:+80", "tcp://host:65536", "tcp://h:99999"]
+        {
+            assert_eq!(of(text), E::Port(text.into()));
+        }
+        for text in
+            ["tcp://:80", "tcp://::1:80", "tcp://[::1:80", "tcp://[nonsense]:80", "tcp://a b:80", "tcp://a;b:80"]
+        {
+            assert_eq!(of(text), E::Host(text.into()));
+        }
+    }
+}

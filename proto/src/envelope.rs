@@ -1,0 +1,117 @@
+//! [`Envelope`]: the routing frames before a body, for those who write their own routers.
+
+use crate::message::{Frame, Message};
+use alloc::vec::Vec;
+
+/// The stack of routing ids that a request collects on its way through ROUTERs, without the delimiter that ends it
+/// (RFC 28, "Request-Reply Envelopes").
+///
+/// ```text
+/// [id of the last hop] … [id of the first hop] [] [body frames…]
+///  └────────────── envelope ────────────────┘ └ delimiter
+/// ```
+///
+/// A broker passes requests on and finds the way back from the envelope:
+///
+/// ```
+/// use sansmq_proto::{Envelope, Message};
+///
+/// let request = Message::from(["client-7", "", "work, please"]);
+/// let (envelope, body) = Envelope::parse(request).expect("it has a delimiter");
+/// assert_eq!(envelope.ids(), ["client-7"]);
+///
+/// let reply = envelope.reply_to("done");
+/// assert_eq!(reply, Message::from(["client-7", "", "done"]));
+/// # assert_eq!(body, Message::from("work, please"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Envelope(Vec<Frame>);
+
+impl Envelope {
+    /// An envelope of no routing ids: just the delimiter, as a REQ writes it.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Splits a message at its first empty frame: the envelope before it, the body after it.
+    ///
+    /// # Errors
+    /// Gives the message back if it has no empty frame, or nothing after it.
+    pub fn parse(mut message: Message) -> Result<(Self, Message), Message> {
+        match message.frames().iter().position(|frame| frame.is_empty()) {
+            Some(delimiter) if delimiter + 1 < message.len() => {
+                let mut ids = message.split_front(delimiter + 1);
+                ids.pop();
+                Ok((Self(ids), message))
+            }
+            _ => Err(message),
+        }
+    }
+
+    /// The routing ids, the last hop first.
+    pub fn ids(&self) -> &[Frame] {
+        &self.0
+    }
+
+    /// Adds a hop in front: the next ROUTER on the way back is to send to `id`.
+    #[must_use]
+    pub fn push(mut self, id: impl Into<Frame>) -> Self {
+        self.0.insert(0, id.into());
+        self
+    }
+
+    /// Takes the hop in front off.
+    pub fn pop(&mut self) -> Option<Frame> {
+        if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
+    }
+
+    /// The message that carries `body` back along this envelope: routing ids, delimiter, body.
+    pub fn reply_to(&self, body: impl Into<Message>) -> Message {
+        let mut message = body.into();
+        let front: Vec<Frame> = self.0.iter().cloned().chain([Frame::EMPTY]).collect();
+        message.prepend(&front);
+        message
+    }
+
+    /// As [`reply_to`](Self::reply_to), using the envelope up.
+    pub fn seal(self, body: impl Into<Message>) -> Message {
+        let mut message = body.into();
+        let mut front = self.0;
+        front.push(Frame::EMPTY);
+        message.prepend(&front);
+        message
+    }
+}
+
+impl<T: Into<Frame>> FromIterator<T> for Envelope {
+    fn from_iter<I: IntoIterator<Item = T>>(ids: I) -> Self {
+        Self(ids.into_iter().map(Into::into).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_of_several_hops_comes_apart_and_together() {
+        let message = Message::from(["hop2", "hop1", "", "meta", "", "body"]);
+        let (mut envelope, body) = Envelope::parse(message.clone()).unwrap();
+        assert_eq!(body, Message::from(["meta", "", "body"]));
+        assert_eq!(envelope.reply_to(body.clone()), message);
+        assert_eq!(envelope.pop().unwrap(), "hop2");
+        assert_eq!(envelope.clone().push("other").seal(body).get(0).unwrap(), "other");
+        assert_eq!(envelope.ids(), ["hop1"]);
+    }
+
+    #[test]
+    fn a_message_without_delimiter_or_body_is_given_back() {
+        for frames in [vec!["a", "b"], vec!["a", ""], vec![""]] {
+            let message = Message::from_frames(frames).unwrap();
+            assert_eq!(Envelope::parse(message.clone()), Err(message));
+        }
+        assert_eq!(Envelope::parse(Message::from(["", "x"])).unwrap(), (Envelope::new(), Message::from("x")));
+    }
+
+    use alloc::vec;
+}

@@ -1,0 +1,369 @@
+//! Why things fail, as values to match on: connections, sends, receives, endpoints, options.
+
+use crate::message::Message;
+use crate::socket_type::SocketType;
+use crate::wire::{DecodeError, MechanismName};
+use alloc::string::String;
+use bytes::Bytes;
+use thiserror::Error;
+
+/// Why one connection ended. Never fatal to the socket: other peers notice nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The other side closed the stream.
+    #[error("the peer closed the connection")]
+    Eof,
+    /// The network failed.
+    #[error("the network failed: {0}")]
+    Network(#[from] NetworkError),
+    /// A timer ran out.
+    #[error("{0}")]
+    TimedOut(Timer),
+    /// What arrived is not ZMTP.
+    #[error("the peer does not speak ZMTP; is this the port of another service?")]
+    NotZmtp,
+    /// The peer speaks ZMTP 1.0 (`0`) or 2.0 (`1`); at least 3.0 is needed. The octet after its signature is kept.
+    #[error("the peer speaks a ZMTP older than 3.0 (revision octet {0}); it needs libzmq 4 or newer")]
+    Version(u8),
+    /// The two sides want different security.
+    #[error("this side uses the {ours} mechanism, the peer {theirs}; both must use the same")]
+    MechanismMismatch {
+        /// What this side is configured for.
+        ours: MechanismName,
+        /// What the peer's greeting names.
+        theirs: MechanismName,
+    },
+    /// The octets are not what the protocol allows.
+    #[error("the peer broke the protocol: {0}")]
+    Malformed(#[from] DecodeError),
+    /// A frame came at a time when it has no place, such as a message before READY.
+    #[error("the peer broke the protocol: {0}")]
+    Unexpected(&'static str),
+    /// READY lacks the Socket-Type property.
+    #[error("the peer did not say which socket type it is")]
+    MissingSocketType,
+    /// READY names a socket type that does not exist.
+    #[error("the peer calls itself a socket type that does not exist")]
+    UnknownSocketType,
+    /// The two socket types do not speak with each other (RFC 28).
+    #[error("a {ours} socket does not speak with a {theirs} socket")]
+    Incompatible {
+        /// This side's type.
+        ours: SocketType,
+        /// The peer's type.
+        theirs: SocketType,
+    },
+    /// A frame or a message exceeds its limit; seen as soon as a frame's size is announced.
+    #[error("the peer announced {size} octets where {limit} are allowed; see `Options::max_message_size`")]
+    TooLarge {
+        /// What was announced.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// A message has more frames than `Options::max_frames` allows.
+    #[error("the peer sent a message of more than {limit} frames; see `Options::max_frames`")]
+    TooManyFrames {
+        /// What is allowed.
+        limit: usize,
+    },
+    /// A REQ socket received a reply that is not an empty delimiter followed by a body.
+    #[error("the peer's reply has no empty delimiter before its body")]
+    Envelope,
+    /// The peer sent ERROR with this reason; ZAP uses `300`, `400` and `500`.
+    #[error("the peer refused the connection: {}", .0.escape_ascii())]
+    Refused(Bytes),
+    /// This side's authentication refused the peer, with this ZAP status.
+    #[error("the peer was not admitted (status {0})")]
+    Denied(u16),
+    /// A ROUTER already has a peer of this routing id, and `handover` is off.
+    #[error("another peer already has this routing id; see `Options::handover`")]
+    RoutingIdTaken,
+    /// The peer's routing id went over to a newer connection, as `handover` asks.
+    #[error("a newer connection took the peer's routing id over")]
+    HandedOver,
+    /// A PAIR socket already has its one peer.
+    #[error("a PAIR socket speaks with one peer, and has it already")]
+    Exclusive,
+    /// This side hung up: the socket, its listener or its connection was closed.
+    #[error("this side closed the connection")]
+    HungUp,
+}
+
+/// Who caused a connection to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This side wanted it.
+    Local,
+    /// The peer, by what it sent.
+    Peer,
+    /// The network or the peer's absence.
+    Network,
+}
+
+impl ConnectionError {
+    /// Who caused the end.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Eof | Self::Network(_) | Self::TimedOut(_) => Fault::Network,
+            Self::HungUp | Self::Denied(_) | Self::RoutingIdTaken | Self::HandedOver | Self::Exclusive => Fault::Local,
+            Self::NotZmtp
+            | Self::Version(_)
+            | Self::MechanismMismatch { .. }
+            | Self::Malformed(_)
+            | Self::Unexpected(_)
+            | Self::MissingSocketType
+            | Self::UnknownSocketType
+            | Self::Incompatible { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyFrames { .. }
+            | Self::Envelope
+            | Self::Refused(_) => Fault::Peer,
+        }
+    }
+
+    /// Whether dialling again can help. After a protocol fault it cannot (libzmq never does), nor after an ERROR with
+    /// the same credentials (RFC 37), except ZAP's 300, which means "temporary".
+    pub fn may_reconnect(&self) -> bool {
+        match self {
+            Self::Refused(reason) => &reason[..] == b"300",
+            Self::RoutingIdTaken => true,
+            _ => self.fault() == Fault::Network,
+        }
+    }
+}
+
+/// A clock that can end a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Timer {
+    /// The handshake took longer than `Options::handshake_timeout`.
+    #[error("the peer did not finish its handshake in time")]
+    Handshake,
+    /// A PING was followed by silence for `Options::heartbeat_timeout`.
+    #[error("the peer did not answer a heartbeat in time")]
+    Heartbeat,
+    /// The peer's own PING asked to be cut off after so much silence.
+    #[error("the peer has been silent for longer than the time to live it asked for")]
+    TimeToLive,
+}
+
+/// What the network can answer, without the types of an operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum NetworkError {
+    #[error("nobody listens at that address")]
+    Refused,
+    #[error("the address cannot be reached")]
+    Unreachable,
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("the peer reset the connection")]
+    Reset,
+    #[error("the host name is not known")]
+    UnknownHost,
+    #[error("the address is in use already")]
+    AddressInUse,
+    #[error("this machine does not have that address")]
+    AddressUnavailable,
+    #[error("permission denied")]
+    PermissionDenied,
+    #[error("an error of the operating system")]
+    Other,
+}
+
+#[cfg(feature = "std")]
+impl From<std::io::ErrorKind> for NetworkError {
+    fn from(kind: std::io::ErrorKind) -> Self {
+        use std::io::ErrorKind;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "there are dozens of kinds, and more to come")]
+        match kind {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => Self::Unreachable,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Self::Reset,
+            ErrorKind::NotFound => Self::UnknownHost,
+            ErrorKind::AddrInUse => Self::AddressInUse,
+            ErrorKind::AddrNotAvailable => Self::AddressUnavailable,
+            ErrorKind::PermissionDenied => Self::PermissionDenied,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a message was not sent. Every variant hands the message back.
+#[derive(Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No peer has room now: there is none yet, or the high-water mark is reached. An asynchronous `send` waits instead.
+    #[error("no peer has room: none is connected, or `send_hwm` is reached; wait, or raise the mark")]
+    Full(Message),
+    /// A ROUTER with `mandatory` set knows no peer of the routing id in the first frame.
+    #[error("no connected peer has the routing id in the first frame")]
+    Unroutable(Message),
+    /// A ROUTER was given a message of one frame: there is a routing id, but nothing to send.
+    #[error("a ROUTER sends [routing id, frames…]; this message has only one frame")]
+    Unaddressed(Message),
+    /// A REQ owes a `recv` first, or a REP has no request to answer.
+    #[error(
+        "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
+         requests); a REP receives a request before it replies (use a ROUTER to answer in any order)"
+    )]
+    OutOfTurn(Message),
+    /// This socket type only receives.
+    #[error("a {1} socket only receives")]
+    Unsupported(Message, SocketType),
+    /// The socket was closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+}
+
+impl SendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message)
+            | Self::Unroutable(message)
+            | Self::Unaddressed(message)
+            | Self::OutOfTurn(message)
+            | Self::Unsupported(message, _)
+            | Self::Closed(message) => message,
+        }
+    }
+}
+
+/// Shows the reason and not the message, whose content may be secret and long.
+impl core::fmt::Debug for SendError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Unroutable(_) => "Unroutable(..)",
+            Self::Unaddressed(_) => "Unaddressed(..)",
+            Self::OutOfTurn(_) => "OutOfTurn(..)",
+            Self::Unsupported(..) => "Unsupported(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+/// Why no message was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// Nothing is here now. An asynchronous `recv` waits instead.
+    #[error("no message is waiting")]
+    Empty,
+    /// A REQ has not asked yet, or a REP owes a reply.
+    #[error(
+        "out of turn: a REQ sends a request before it receives (use a DEALER to receive at any time); a REP replies \
+         before it takes the next request (use a ROUTER to hold several)"
+    )]
+    OutOfTurn,
+    /// A REQ's request was on its way when the peer went; no reply can come. The next `send` may be made at once.
+    #[error("the peer that had the request is gone; send it again if it may be carried out twice")]
+    PeerLost,
+    /// This socket type only sends.
+    #[error("a {0} socket only sends")]
+    Unsupported(SocketType),
+    /// The socket was closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// What is wrong with an endpoint's text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ParseEndpointError {
+    /// There is no `://`.
+    #[error("`{0}` has no transport; write it like tcp://127.0.0.1:5555")]
+    NoTransport(String),
+    /// The transport is not one this crate knows.
+    #[error("`{0}` is not a transport this crate knows; it knows tcp, as in tcp://127.0.0.1:5555")]
+    UnknownTransport(String),
+    /// There is no port, or it is not a number from 0 to 65535 or `*`.
+    #[error("`{0}` has no port; it is a number from 0 to 65535, or * to have one chosen, as in tcp://127.0.0.1:5555")]
+    Port(String),
+    /// There is no host, or its brackets do not match.
+    #[error("`{0}` has no host; it is a name, an address, [an IPv6 address], or * for all interfaces")]
+    Host(String),
+}
+
+impl From<core::convert::Infallible> for ParseEndpointError {
+    fn from(never: core::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Why `connect` was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The text is no endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] ParseEndpointError),
+    /// `*` or port 0 stand for "any" and can only be bound.
+    #[error("{0} is a wildcard, which can be bound but not connected to; name the host and the port")]
+    Wildcard(crate::Endpoint),
+    /// A PAIR has its one peer already.
+    #[error("a PAIR socket speaks with one peer, and has it already; disconnect that one first")]
+    Exclusive,
+    /// `connect_as` was given a routing id that a peer has.
+    #[error("another peer of this ROUTER already has that routing id")]
+    RoutingIdTaken,
+    /// A routing id is 1 to 255 octets.
+    #[error("a routing id has 1 to 255 octets, not {0}")]
+    RoutingId(usize),
+    /// The socket was closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// Why `bind` failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The text is no endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] ParseEndpointError),
+    /// The operating system refused.
+    #[error("cannot listen there: {0}")]
+    Network(#[from] NetworkError),
+    /// The socket was closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// Neither `unbind` nor `disconnect` ends what was never begun.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UnbindError {
+    /// The text is no endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] ParseEndpointError),
+    /// The socket is not bound or connected to that endpoint.
+    #[error("the socket has no {0}; give the endpoint as it was given to bind or connect, or as bind returned it")]
+    Unknown(crate::Endpoint),
+}
+
+/// An option was given a value it cannot take.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// Routing ids have 1 to 255 octets (RFC 37).
+    #[error("a routing id has 1 to 255 octets, not {0}")]
+    RoutingId(usize),
+    /// This socket type is not implemented (yet).
+    #[error("{0} sockets are not implemented")]
+    SocketType(SocketType),
+    /// A duration that must not be zero is.
+    #[error("`{0}` must be longer than zero")]
+    ZeroDuration(&'static str),
+    /// A count that must not be zero is.
+    #[error("`{0}` must be at least 1")]
+    Zero(&'static str),
+    /// The time to live in a PING is a 16-bit count of tenths of a second.
+    #[error("a heartbeat's time to live is at most 6553.5 s")]
+    TimeToLive,
+}

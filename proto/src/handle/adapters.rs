@@ -1,0 +1,238 @@
+//! The futures, streams and sinks a handle gives out.
+
+use super::Handle;
+use super::state::{Key, Shared, State, Waiters, leave, wait};
+use crate::error::{RecvError, SendError};
+use crate::event::Event;
+use crate::kind::{Receives, Sends};
+use crate::message::Message;
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use futures_core::Stream;
+use futures_sink::Sink;
+use std::sync::Arc;
+
+/// The future of [`Handle::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Recv<'a>(Key<'a>);
+
+impl<'a> Recv<'a> {
+    pub(super) const fn new(shared: &'a Arc<Shared>) -> Self {
+        Self(Key::new(shared, receivers))
+    }
+}
+
+impl Future for Recv<'_> {
+    type Output = Result<Message, RecvError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.wait(cx, try_recv)
+    }
+}
+
+/// The future of [`Handle::send`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Send<'a> {
+    key: Key<'a>,
+    /// `None` once the future is done.
+    message: Option<Message>,
+}
+
+impl<'a> Send<'a> {
+    pub(super) const fn new(shared: &'a Arc<Shared>, message: Message) -> Self {
+        Self { key: Key::new(shared, senders), message: Some(message) }
+    }
+}
+
+impl Future for Send<'_> {
+    type Output = Result<(), SendError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.key.wait(cx, |state| try_send(state, &mut this.message))
+    }
+}
+
+fn try_recv(state: &mut State) -> Poll<Result<Message, RecvError>> {
+    match state.socket.recv() {
+        Err(RecvError::Empty) => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
+
+fn try_send(state: &mut State, message: &mut Option<Message>) -> Poll<Result<(), SendError>> {
+    let Some(taken) = message.take() else {
+        return Poll::Ready(Ok(()));
+    };
+    match state.socket.send(taken) {
+        Err(SendError::Full(taken)) => {
+            *message = Some(taken);
+            Poll::Pending
+        }
+        result => Poll::Ready(result),
+    }
+}
+
+/// A socket as a stream of messages; see [`Handle::stream`].
+///
+/// It ends when the socket is closed. Errors of turn-taking are items and do not end it.
+pub struct Incoming<T: Receives> {
+    handle: Handle<T>,
+    place: Option<usize>,
+}
+
+impl<T: Receives> Incoming<T> {
+    pub(super) const fn new(handle: Handle<T>) -> Self {
+        Self { handle, place: None }
+    }
+}
+
+impl<T: Receives> Stream for Incoming<T> {
+    type Item = Result<Message, RecvError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let result = this.handle.shared().with(|state| wait(state, receivers, &mut this.place, cx, try_recv));
+        result.map(|result| (result != Err(RecvError::Closed)).then_some(result))
+    }
+}
+
+impl<T: Receives> Drop for Incoming<T> {
+    fn drop(&mut self) {
+        leave(self.handle.shared(), receivers, &mut self.place);
+    }
+}
+
+/// A socket as a sink of messages; see [`Handle::sink`].
+///
+/// It holds at most one message that waits for room; flushing waits until the socket has taken it.
+pub struct Outgoing<T: Sends> {
+    handle: Handle<T>,
+    place: Option<usize>,
+    waiting: Option<Message>,
+}
+
+impl<T: Sends> Outgoing<T> {
+    pub(super) const fn new(handle: Handle<T>) -> Self {
+        Self { handle, place: None, waiting: None }
+    }
+}
+
+impl<T: Sends> Sink<Message> for Outgoing<T> {
+    type Error = SendError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let this = &mut *self;
+        let waiting = &mut this.waiting;
+        this.handle.shared().with(|state| wait(state, senders, &mut this.place, cx, |state| try_send(state, waiting)))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        match self.handle.try_send(message) {
+            Err(SendError::Full(message)) => {
+                self.waiting = Some(message);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_ready(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_ready(cx)
+    }
+}
+
+impl<T: Sends> Drop for Outgoing<T> {
+    fn drop(&mut self) {
+        leave(self.handle.shared(), senders, &mut self.place);
+    }
+}
+
+const fn receivers(state: &mut State) -> &mut Waiters {
+    &mut state.receivers
+}
+
+const fn senders(state: &mut State) -> &mut Waiters {
+    &mut state.senders
+}
+
+/// A socket's events; see [`Handle::monitor`]. It does not keep the socket open, and ends when the socket is closed.
+///
+/// At most 1000 events wait to be read; after that the oldest are dropped and counted in [`Event::Missed`].
+pub struct Monitor {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Monitor {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let id = shared.with(State::add_monitor);
+        Self { shared: Arc::clone(shared), id }
+    }
+
+    /// The next event; `None` once the socket is closed. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// The next event that `pick` makes something of. Cancel-safe, but for the events already passed over.
+    pub async fn find<R>(&mut self, mut pick: impl FnMut(Event) -> Option<R>) -> Option<R> {
+        loop {
+            if let Some(found) = pick(self.next().await?) {
+                return Some(found);
+            }
+        }
+    }
+}
+
+impl Stream for Monitor {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.shared.with(|state| state.poll_monitor(self.id, cx))
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.shared.with(|state| state.remove_monitor(self.id));
+    }
+}
+
+impl fmt::Debug for Recv<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recv")
+    }
+}
+
+impl fmt::Debug for Send<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Send")
+    }
+}
+
+impl<T: Receives> fmt::Debug for Incoming<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Incoming").field(&self.handle).finish()
+    }
+}
+
+impl<T: Sends> fmt::Debug for Outgoing<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Outgoing").field(&self.handle).finish()
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Monitor").field(&self.shared).finish()
+    }
+}

@@ -1,0 +1,266 @@
+//! [`Driver`]: the runtime's side of a shared socket.
+
+use super::state::{Shared, Wakes, remember};
+use crate::connection::{Connection, Link};
+use crate::endpoint::Endpoint;
+use crate::error::{ConnectionError, NetworkError};
+use crate::pipe::PipeId;
+use crate::session::{Session, Stream};
+use crate::socket::{Action, ListenerId};
+use crate::time::Instant;
+use core::fmt;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::sync::Arc;
+
+/// The runtime's side of a shared socket: cheap to clone, held by every task that does IO for it.
+///
+/// A runtime has three kinds of task. The *supervisor*, one per socket, does what [`poll_step`](Self::poll_step) says.
+/// A *listener* accepts connections until its [`Listening`] is told to stop. A *link* dials if need be, and then drives
+/// one [`Session`] with [`poll_session`](Self::poll_session).
+///
+/// When the last driver is dropped before the socket is closed, as when a runtime shuts down, the socket closes at once
+/// and nobody is left waiting.
+#[derive(Clone)]
+pub struct Driver(Arc<Tasks>);
+
+/// A stream during one poll of its task.
+pub trait PolledStream: Stream {
+    /// Wakes the task; so does the stream when what would block no longer does.
+    fn waker(&self) -> &Waker;
+}
+
+/// Tells the application when no task is left.
+struct Tasks(Arc<Shared>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        let now = self.0.now();
+        self.0.with(|state| state.orphan(now));
+    }
+}
+
+/// What the supervisor is to do next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Step {
+    /// Listen there, in a task of its own, and report.
+    Listen(ListenerId, Endpoint, Listening),
+    /// Dial there, in a task of its own, and report.
+    Dial(PipeId, Endpoint),
+    /// Set the timer to this deadline, or to none, and poll again when it is due.
+    Rearm(Option<Instant>),
+    /// The socket is closed and everything is done.
+    Finished,
+}
+
+/// What a link's task is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serviced {
+    /// There is work: take a [`Session::turn`].
+    Exchange,
+    /// Stop dialling; nothing needs to be reported.
+    Stop,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(Arc::new(Tasks(shared)))
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.0
+    }
+
+    /// The time, by the clock given to [`share`](super::share).
+    pub fn now(&self) -> Instant {
+        self.shared().now()
+    }
+
+    /// What the supervisor is to do next. `armed` is the deadline its timer is set to; a stale one yields
+    /// [`Step::Rearm`], so that no changed deadline can be missed.
+    pub fn poll_step(&self, cx: &Context<'_>, armed: Option<Instant>) -> Poll<Step> {
+        let now = self.now();
+        self.shared().with(|state| {
+            state.armed = armed;
+            if state.socket.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                state.socket.handle_timeout(now);
+            }
+            let deadline = state.socket.poll_timeout();
+            match state.todo.pop_front() {
+                Some(Action::Listen(id, endpoint)) => {
+                    return Poll::Ready(Step::Listen(id, endpoint, Listening { shared: Arc::clone(&self.0.0), id }));
+                }
+                Some(Action::Dial(pipe, endpoint)) => {
+                    return Poll::Ready(Step::Dial(pipe, endpoint));
+                }
+                Some(
+                    Action::Unlisten(_)
+                    | Action::StopDialling(_)
+                    | Action::Service(_)
+                    | Action::Readable
+                    | Action::Writable,
+                ) => unreachable!("these never reach the supervisor"),
+                None => {}
+            }
+            if state.is_over() && state.listeners.is_empty() {
+                return Poll::Ready(Step::Finished);
+            }
+            if deadline != armed {
+                state.armed = deadline;
+                return Poll::Ready(Step::Rearm(deadline));
+            }
+            remember(&mut state.supervisor, cx.waker());
+            Poll::Pending
+        })
+    }
+
+    /// The listener is open, at this address.
+    pub fn listening(&self, id: ListenerId, endpoint: Endpoint) {
+        self.shared().with(|state| {
+            state.socket.listening(id, endpoint);
+            state.tell_watchers();
+        });
+    }
+
+    /// The listener could not be opened.
+    pub fn listen_failed(&self, id: ListenerId, error: NetworkError) {
+        self.shared().with(|state| {
+            state.socket.listen_failed(id, error);
+            state.tell_watchers();
+        });
+    }
+
+    /// See [`Socket::accepted`](crate::Socket::accepted).
+    pub fn accepted(&self, id: ListenerId, from: Endpoint) -> Option<(PipeId, Connection)> {
+        self.shared().with_time(|socket, now| socket.accepted(id, from, now))
+    }
+
+    /// See [`Socket::accept_failed`](crate::Socket::accept_failed).
+    #[must_use]
+    pub fn accept_failed(&self, id: ListenerId, error: NetworkError) -> Duration {
+        self.shared().with(|state| state.socket.accept_failed(id, error))
+    }
+
+    /// See [`Socket::connected`](crate::Socket::connected).
+    pub fn connected(&self, pipe: PipeId) -> Option<Connection> {
+        self.shared().with_time(|socket, now| socket.connected(pipe, now))
+    }
+
+    /// See [`Socket::dial_failed`](crate::Socket::dial_failed).
+    pub fn dial_failed(&self, pipe: PipeId, error: NetworkError) {
+        self.shared().with_time(|socket, now| socket.dial_failed(pipe, error, now));
+    }
+
+    /// See [`Socket::disconnected`](crate::Socket::disconnected).
+    pub fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
+        let connection = session.into_connection();
+        self.shared().with_time(|socket, now| socket.disconnected(pipe, connection, reason, now));
+    }
+
+    /// See [`Socket::exchange`](crate::Socket::exchange). Messages move under the lock; all other work is done outside.
+    ///
+    /// # Errors
+    /// The connection is to be closed for this reason.
+    pub fn exchange(&self, pipe: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
+        self.shared().with(|state| state.socket.exchange(pipe, link))
+    }
+
+    /// Whether this pipe's task has been called since it last asked. It is woken at the next call in any case.
+    pub fn poll_serviced(&self, pipe: PipeId, waker: &Waker) -> Poll<Serviced> {
+        self.shared()
+            .with(|state| state.poll_task(pipe, waker))
+            .map(|stopped| if stopped { Serviced::Stop } else { Serviced::Exchange })
+    }
+
+    /// Resolves when this pipe's dial is to stop.
+    pub fn poll_stopped(&self, pipe: PipeId, cx: &Context<'_>) -> Poll<()> {
+        match self.poll_serviced(pipe, cx.waker()) {
+            Poll::Ready(Serviced::Stop) => Poll::Ready(()),
+            // The first turn of the session to come exchanges anyway.
+            Poll::Ready(Serviced::Exchange) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// One poll of a link's task: everything there is to do now. Ready when the connection is over: give it back with
+    /// [`disconnected`](Self::disconnected).
+    ///
+    /// `stream` is expected to have the task woken where it answers `WouldBlock`. The caller keeps a timer at
+    /// [`Session::poll_timeout`], which may have changed, and polls again when it is due.
+    pub fn poll_session(
+        &self,
+        pipe: PipeId,
+        session: &mut Session,
+        stream: &mut impl PolledStream,
+        scratch: &mut [u8],
+    ) -> Poll<ConnectionError> {
+        // Before the turn, so that a call during it is not lost.
+        let _ = self.poll_serviced(pipe, stream.waker());
+        match session.turn(stream, scratch, self.now(), |connection| self.exchange(pipe, connection)) {
+            Ok(Some(_)) => Poll::Pending,
+            Ok(None) => {
+                stream.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(reason) => Poll::Ready(reason),
+        }
+    }
+}
+
+/// A listener's task, as the state knows it.
+#[derive(Debug, Default)]
+pub(super) struct ListenerTask {
+    stopped: bool,
+    waker: Option<Waker>,
+}
+
+impl ListenerTask {
+    pub(super) fn stop(&mut self, wakes: &mut Wakes) {
+        self.stopped = true;
+        wakes.add(self.waker.take());
+    }
+}
+
+/// Held by a listener's task for as long as it listens; whoever waits in `unbind` learns from its drop that the address
+/// is free.
+pub struct Listening {
+    shared: Arc<Shared>,
+    id: ListenerId,
+}
+
+impl Listening {
+    /// Ready when the listener is to be closed.
+    pub fn poll_stopped(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.with(|state| {
+            let over = state.is_over();
+            match state.listeners.get_mut(&self.id) {
+                Some(task) if !task.stopped && !over => {
+                    remember(&mut task.waker, cx.waker());
+                    Poll::Pending
+                }
+                Some(_) | None => Poll::Ready(()),
+            }
+        })
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.shared.with(|state| {
+            state.listeners.remove(&self.id);
+            state.tell_watchers();
+        });
+    }
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listening").field(&self.id).finish()
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Driver").field(self.shared()).finish()
+    }
+}

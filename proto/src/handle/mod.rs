@@ -1,0 +1,254 @@
+//! [`Handle`] and [`Driver`]: a socket shared between an application and a runtime's tasks. Knows `Waker`s, no runtime.
+
+mod adapters;
+mod driver;
+mod state;
+
+pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
+pub use driver::{Driver, Listening, PolledStream, Serviced, Step};
+
+use crate::endpoint::Endpoint;
+use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};
+use crate::kind::{Any, Kind, Receives, Router, Sends};
+use crate::message::{Frame, Message};
+use crate::socket::Socket;
+use crate::time::Instant;
+use core::fmt;
+use core::future::poll_fn;
+use core::marker::PhantomData;
+use core::task::Poll;
+use state::{Key, Shared};
+use std::sync::Arc;
+
+/// A socket in an application's hands: cheap to clone, usable from many tasks at once, on any runtime.
+///
+/// Every method takes `&self`; sending and receiving may go on at the same time. When the last clone is dropped the
+/// socket closes in the background, lingering as its options say; [`close`](Self::close) waits for that and reports.
+///
+/// The futures are cancel-safe: dropping one loses no message and sends none twice.
+pub struct Handle<T: Kind = Any> {
+    application: Arc<Application>,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// Closes the socket when the last handle is gone.
+struct Application(Arc<Shared>);
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        self.0.with_time(Socket::close);
+    }
+}
+
+/// Makes a socket shareable: the handle is for the application, the driver for the tasks that do its IO. `clock` tells
+/// the time and must never go backwards.
+pub fn share<T: Kind>(
+    options: crate::Options<T>,
+    clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
+) -> (Handle<T>, Driver) {
+    let socket = Socket::new(options, crate::SystemEntropy);
+    let shared = Arc::new(Shared::new(socket, Box::new(clock)));
+    let driver = Driver::new(Arc::clone(&shared));
+    (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
+}
+
+/// What [`Handle::close`] reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// How many messages could not be sent before linger ran out.
+    pub unsent: usize,
+}
+
+impl<T: Kind> Handle<T> {
+    fn shared(&self) -> &Arc<Shared> {
+        &self.application.0
+    }
+
+    /// The same socket with its type forgotten: for brokers that hold sockets of several types. A `send` or `recv` that
+    /// the type cannot do is then an error.
+    pub fn erase(&self) -> Handle<Any> {
+        Handle { application: Arc::clone(&self.application), kind: PhantomData }
+    }
+
+    /// Listens for peers, and gives the bound address back: with the port the system chose if `endpoint` left it open.
+    ///
+    /// Cancelled, it may still end up bound.
+    ///
+    /// # Errors
+    /// [`BindError`]: no endpoint, or what the operating system says.
+    pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        let shared = self.shared();
+        let listener = shared.with(|state| state.bind(endpoint)).ok_or(BindError::Closed)?;
+        let mut key = Key::new(shared, |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| match state.socket.listener(listener) {
+                _ if state.is_over() => Poll::Ready(Err(BindError::Closed)),
+                None => Poll::Pending,
+                Some(Ok(bound)) => Poll::Ready(Ok(bound)),
+                Some(Err(error)) => {
+                    state.socket.forget_listener(listener);
+                    Poll::Ready(Err(error.into()))
+                }
+            })
+        })
+        .await
+    }
+
+    /// Connects, now and again whenever the connection is lost. Returns at once: the connection is made in the
+    /// background, and messages sent meanwhile wait for it. A [`monitor`](Self::monitor) tells how it goes.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: no endpoint, or a wildcard.
+    pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        self.shared().with_time(|socket, now| socket.connect(endpoint, now)).map(drop)
+    }
+
+    /// Stops listening there, and ends the connections that came in there; what is queued for them may still go out, for
+    /// as long as `linger` allows. Resolves when the address is free again; cancelled, it happens all the same.
+    ///
+    /// # Errors
+    /// [`UnbindError`].
+    pub async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        let shared = self.shared();
+        let now = shared.now();
+        let stopped = shared.with(|state| state.unbind(&endpoint, now))?;
+        let mut key = Key::new(shared, |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| {
+                let open = stopped.iter().any(|id| state.listeners.contains_key(id));
+                if open && !state.is_over() { Poll::Pending } else { Poll::Ready(()) }
+            })
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Ends every connection made by `connect` to that endpoint; what is queued may still go out, for as long as `linger`
+    /// allows.
+    ///
+    /// # Errors
+    /// [`UnbindError`].
+    pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        self.shared().with_time(|socket, now| socket.disconnect(&endpoint, now))
+    }
+
+    /// Closes the socket for all its handles: sending and receiving end at once, queued messages may still go out for as
+    /// long as `linger` allows. Resolves when all is done; cancelled, it happens all the same.
+    pub async fn close(&self) -> Closed {
+        let shared = self.shared();
+        shared.with_time(Socket::close);
+        let mut key = Key::new(shared, |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| {
+                if state.is_over() { Poll::Ready(Closed { unsent: state.socket.unsent() }) } else { Poll::Pending }
+            })
+        })
+        .await
+    }
+
+    /// Everything that happens to the socket's listeners and connections from now on, with the reasons.
+    pub fn monitor(&self) -> Monitor {
+        Monitor::new(self.shared())
+    }
+}
+
+impl<T: Sends> Handle<T> {
+    /// Sends a message, waiting while no peer has room: none is there yet, or the high-water mark is reached.
+    ///
+    /// Cancel-safe: when the future is dropped before it is ready the message has not been sent.
+    ///
+    /// # Errors
+    /// [`SendError`], which hands the message back; never [`SendError::Full`].
+    pub fn send(&self, message: impl Into<Message>) -> Send<'_> {
+        Send::new(self.shared(), message.into())
+    }
+
+    /// Sends a message if there is room now.
+    ///
+    /// # Errors
+    /// [`SendError`], which hands the message back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        self.shared().with(|state| state.socket.send(message))
+    }
+
+    /// This socket as a [`Sink`](futures_sink::Sink) of messages.
+    pub fn sink(&self) -> Outgoing<T> {
+        Outgoing::new(self.clone())
+    }
+}
+
+impl<T: Receives> Handle<T> {
+    /// Receives the next message, from each peer in turn, waiting until there is one.
+    ///
+    /// Cancel-safe: when the future is dropped before it is ready no message has been taken.
+    ///
+    /// # Errors
+    /// [`RecvError`]; never [`RecvError::Empty`].
+    pub fn recv(&self) -> Recv<'_> {
+        Recv::new(self.shared())
+    }
+
+    /// Receives the next message if there is one now.
+    ///
+    /// # Errors
+    /// [`RecvError`].
+    pub fn try_recv(&self) -> Result<Message, RecvError> {
+        self.shared().with(|state| state.socket.recv())
+    }
+
+    /// This socket as a [`Stream`](futures_core::Stream) of messages, which ends when the socket is closed.
+    pub fn stream(&self) -> Incoming<T> {
+        Incoming::new(self.clone())
+    }
+}
+
+impl Handle<Router> {
+    /// As [`connect`](Self::connect), naming the peer: messages to this routing id go there, and may be sent at once
+    /// (CONNECT_ROUTING_ID).
+    ///
+    /// # Errors
+    /// [`ConnectError`]: also when another peer has that routing id.
+    pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<Frame>) -> Result<(), ConnectError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        let id = routing_id.into();
+        self.shared().with_time(|socket, now| socket.connect_as(endpoint, id, now)).map(drop)
+    }
+}
+
+impl<T: Kind> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        Self { application: Arc::clone(&self.application), kind: PhantomData }
+    }
+}
+
+impl<T: Kind> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared().with(|state| state.socket.fmt(f))
+    }
+}

@@ -1,0 +1,385 @@
+//! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
+
+use super::driver::ListenerTask;
+use crate::endpoint::Endpoint;
+use crate::error::UnbindError;
+use crate::event::{self, Event};
+use crate::pipe::PipeId;
+use crate::socket::{Action, ListenerId, Socket};
+use crate::time::Instant;
+use core::fmt;
+use core::task::{Context, Poll, Waker};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    clock: Box<dyn Fn() -> Instant + Send + Sync>,
+}
+
+/// Everything behind the lock.
+pub(super) struct State {
+    pub(super) socket: Socket,
+    /// Tasks that drive pipes, by the pipe's index.
+    tasks: Vec<Task>,
+    pub(super) listeners: BTreeMap<ListenerId, ListenerTask>,
+    /// What the supervisor is to do.
+    pub(super) todo: VecDeque<Action>,
+    pub(super) supervisor: Option<Waker>,
+    /// The deadline the supervisor's timer is set to.
+    pub(super) armed: Option<Instant>,
+    /// No driver is left: nothing will ever move again.
+    pub(super) orphaned: bool,
+    pub(super) receivers: Waiters,
+    pub(super) senders: Waiters,
+    /// Those who wait for a bind, an unbind or the end.
+    pub(super) watchers: Waiters,
+    /// The watchers are to look again.
+    news: bool,
+    monitors: BTreeMap<u64, Watch>,
+    next_monitor: u64,
+}
+
+/// The task that drives one pipe.
+struct Task {
+    pipe: PipeId,
+    due: bool,
+    stopped: bool,
+    waker: Option<Waker>,
+}
+
+/// One monitor's events.
+struct Watch {
+    events: VecDeque<Event>,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    pub(super) fn new(socket: Socket, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Self {
+        let state = State {
+            socket,
+            tasks: Vec::new(),
+            listeners: BTreeMap::new(),
+            todo: VecDeque::new(),
+            supervisor: None,
+            armed: None,
+            orphaned: false,
+            receivers: Waiters::default(),
+            senders: Waiters::default(),
+            watchers: Waiters::default(),
+            news: false,
+            monitors: BTreeMap::new(),
+            next_monitor: 0,
+        };
+        Self { state: Mutex::new(state), clock }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
+    /// Locks, works, sees what follows from the work, unlocks, and wakes.
+    #[inline]
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+        let mut wakes = Wakes::default();
+        let result = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = work(&mut state);
+            state.settle(&mut wakes);
+            result
+        };
+        wakes.wake();
+        result
+    }
+
+    pub(super) fn with_time<R>(&self, work: impl FnOnce(&mut Socket, Instant) -> R) -> R {
+        let now = self.now();
+        self.with(|state| work(&mut state.socket, now))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with(|state| state.socket.fmt(f))
+    }
+}
+
+impl State {
+    /// Nothing will happen any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.orphaned || self.socket.is_closed()
+    }
+
+    pub(super) fn bind(&mut self, endpoint: Endpoint) -> Option<ListenerId> {
+        (!self.socket.is_closing()).then(|| self.socket.bind(endpoint))
+    }
+
+    /// Unbinds; gives the listeners whose tasks are to end.
+    pub(super) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<ListenerId>, UnbindError> {
+        self.socket.unbind(endpoint, now)?;
+        let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
+        Ok(self.listeners.keys().copied().filter(closed).collect())
+    }
+
+    /// Hands out what the socket wants done, and remembers whom to wake for it.
+    #[inline]
+    fn settle(&mut self, wakes: &mut Wakes) {
+        while let Some(action) = self.socket.poll_action() {
+            match action {
+                Action::Service(pipe) => self.task(pipe).call(wakes),
+                Action::Readable => self.receivers.wake(wakes),
+                Action::Writable => self.senders.wake(wakes),
+                Action::StopDialling(pipe) => {
+                    let task = self.task(pipe);
+                    task.stopped = true;
+                    task.call(wakes);
+                }
+                Action::Unlisten(id) => {
+                    if let Some(task) = self.listeners.get_mut(&id) {
+                        task.stop(wakes);
+                    }
+                }
+                Action::Listen(id, _) => {
+                    self.listeners.insert(id, ListenerTask::default());
+                    self.charge(action, wakes);
+                }
+                Action::Dial(pipe, _) => {
+                    self.task(pipe).stopped = false;
+                    self.charge(action, wakes);
+                }
+            }
+        }
+        if self.socket.poll_timeout() != self.armed {
+            wakes.add(self.supervisor.take());
+        }
+        if core::mem::take(&mut self.news) || self.is_over() {
+            wakes.add(self.supervisor.take());
+            self.watchers.wake(wakes);
+        }
+        self.publish(wakes);
+    }
+
+    /// Has those who wait for a bind, an unbind or the end look again.
+    pub(super) const fn tell_watchers(&mut self) {
+        self.news = true;
+    }
+
+    /// Gives the supervisor something to do.
+    fn charge(&mut self, action: Action, wakes: &mut Wakes) {
+        self.todo.push_back(action);
+        wakes.add(self.supervisor.take());
+    }
+
+    /// Wakes everybody, for the last time.
+    pub(super) fn orphan(&mut self, now: Instant) {
+        self.orphaned = true;
+        self.socket.close(now);
+    }
+
+    fn task(&mut self, pipe: PipeId) -> &mut Task {
+        let index = pipe.index();
+        while self.tasks.len() <= index {
+            self.tasks.push(Task { pipe, due: false, stopped: false, waker: None });
+        }
+        let task = &mut self.tasks[index];
+        if task.pipe != pipe {
+            *task = Task { pipe, due: false, stopped: false, waker: None };
+        }
+        task
+    }
+
+    /// Whether this pipe's task has been called, and whether to stop. It will be woken at the next call in any case.
+    pub(super) fn poll_task(&mut self, pipe: PipeId, waker: &Waker) -> Poll<bool> {
+        let task = self.task(pipe);
+        remember(&mut task.waker, waker);
+        if task.stopped || core::mem::take(&mut task.due) { Poll::Ready(task.stopped) } else { Poll::Pending }
+    }
+
+    pub(super) fn add_monitor(&mut self) -> u64 {
+        let id = self.next_monitor;
+        self.next_monitor += 1;
+        self.monitors.insert(id, Watch { events: VecDeque::new(), waker: None });
+        self.socket.monitor(true);
+        id
+    }
+
+    pub(super) fn remove_monitor(&mut self, id: u64) {
+        self.monitors.remove(&id);
+        self.socket.monitor(!self.monitors.is_empty());
+    }
+
+    pub(super) fn poll_monitor(&mut self, id: u64, cx: &Context<'_>) -> Poll<Option<Event>> {
+        let over = self.is_over();
+        let Some(watch) = self.monitors.get_mut(&id) else {
+            return Poll::Ready(None);
+        };
+        match watch.events.pop_front() {
+            Some(event) => Poll::Ready(Some(event)),
+            None if over => Poll::Ready(None),
+            None => {
+                remember(&mut watch.waker, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn publish(&mut self, wakes: &mut Wakes) {
+        if self.monitors.is_empty() {
+            return;
+        }
+        let over = self.is_over();
+        while let Some(event) = self.socket.poll_event() {
+            for watch in self.monitors.values_mut() {
+                event::remember(&mut watch.events, event.clone());
+            }
+        }
+        for watch in self.monitors.values_mut().filter(|watch| over || !watch.events.is_empty()) {
+            wakes.add(watch.waker.take());
+        }
+    }
+}
+
+impl Task {
+    fn call(&mut self, wakes: &mut Wakes) {
+        self.due = true;
+        wakes.add(self.waker.take());
+    }
+}
+
+/// Keeps the task's waker, cloning it only if it is a new one.
+pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(known) => known.clone_from(waker),
+        None => *slot = Some(waker.clone()),
+    }
+}
+
+/// Wakers to be called once the lock is open again. Most often there is one at most, which needs no memory.
+#[derive(Default)]
+pub(super) struct Wakes {
+    first: Option<Waker>,
+    rest: Vec<Waker>,
+}
+
+impl Wakes {
+    #[inline]
+    pub(super) fn add(&mut self, waker: Option<Waker>) {
+        match (waker, &self.first) {
+            (None, _) => {}
+            (Some(waker), None) => self.first = Some(waker),
+            (Some(waker), Some(_)) => self.rest.push(waker),
+        }
+    }
+
+    #[inline]
+    fn wake(self) {
+        if let Some(first) = self.first {
+            first.wake();
+            self.rest.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// Futures that wait for one kind of news. All are woken by it, so that none can miss what another did not use.
+#[derive(Default)]
+pub(super) struct Waiters {
+    places: Vec<Place>,
+    free: Vec<usize>,
+    asleep: usize,
+}
+
+enum Place {
+    Free,
+    /// Woken and not yet back.
+    Awake,
+    Asleep(Waker),
+}
+
+impl Waiters {
+    fn sleep(&mut self, place: &mut Option<usize>, cx: &Context<'_>) {
+        let index = *place.get_or_insert_with(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.places.push(Place::Free);
+                self.places.len() - 1
+            })
+        });
+        match &mut self.places[index] {
+            Place::Asleep(known) => known.clone_from(cx.waker()),
+            other => {
+                *other = Place::Asleep(cx.waker().clone());
+                self.asleep += 1;
+            }
+        }
+    }
+
+    fn leave(&mut self, place: &mut Option<usize>) {
+        let Some(index) = place.take() else { return };
+        if let Place::Asleep(_) = core::mem::replace(&mut self.places[index], Place::Free) {
+            self.asleep -= 1;
+        }
+        self.free.push(index);
+    }
+
+    #[inline]
+    pub(super) fn wake(&mut self, wakes: &mut Wakes) {
+        if self.asleep == 0 {
+            return;
+        }
+        self.asleep = 0;
+        for place in &mut self.places {
+            if matches!(place, Place::Asleep(_)) {
+                if let Place::Asleep(waker) = core::mem::replace(place, Place::Awake) {
+                    wakes.add(Some(waker));
+                }
+            }
+        }
+    }
+}
+
+/// One future's place among the [`Waiters`], which it leaves when it is done or dropped.
+pub(super) struct Key<'a> {
+    shared: &'a Arc<Shared>,
+    among: fn(&mut State) -> &mut Waiters,
+    place: Option<usize>,
+}
+
+impl<'a> Key<'a> {
+    pub(super) const fn new(shared: &'a Arc<Shared>, among: fn(&mut State) -> &mut Waiters) -> Self {
+        Self { shared, among, place: None }
+    }
+
+    /// Tries `work`; sleeps if it is pending.
+    pub(super) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+        self.shared.with(|state| wait(state, self.among, &mut self.place, cx, work))
+    }
+}
+
+impl Drop for Key<'_> {
+    fn drop(&mut self) {
+        leave(self.shared, self.among, &mut self.place);
+    }
+}
+
+/// See [`Key::wait`].
+#[inline]
+pub(super) fn wait<R>(
+    state: &mut State,
+    among: fn(&mut State) -> &mut Waiters,
+    place: &mut Option<usize>,
+    cx: &Context<'_>,
+    work: impl FnOnce(&mut State) -> Poll<R>,
+) -> Poll<R> {
+    let result = work(state);
+    match result {
+        Poll::Pending => among(state).sleep(place, cx),
+        Poll::Ready(_) => among(state).leave(place),
+    }
+    result
+}
+
+/// Leaves the place, if there is one.
+pub(super) fn leave(shared: &Shared, among: fn(&mut State) -> &mut Waiters, place: &mut Option<usize>) {
+    if place.is_some() {
+        shared.with(|state| among(state).leave(place));
+    }
+}

@@ -1,0 +1,70 @@
+//! Marker types for the implemented socket types, and what each of them may do.
+//!
+//! A wrong call does not compile: only what [`Sends`] has a `send`, only what [`Receives`] has a `recv`, only
+//! `Options<Router>` has `mandatory`. [`Any`] stands for a socket whose type is known at run time only.
+
+use crate::socket_type::SocketType;
+use core::fmt::Debug;
+
+/// A marker of a socket type, or [`Any`].
+pub trait Kind: sealed::Sealed + Debug + Send + Sync + 'static {}
+
+/// A marker of one certain socket type.
+pub trait Typed: Kind {
+    /// The type it stands for.
+    const TYPE: SocketType;
+}
+
+/// Sockets that send messages.
+pub trait Sends: Kind {}
+
+/// Sockets that receive messages.
+pub trait Receives: Kind {}
+
+/// Sockets that announce a routing id to their peers (option ROUTING_ID).
+pub trait Announces: Kind {}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals the trait")]
+    pub trait Sealed {}
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident: $($can:ident)*;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
+        impl sealed::Sealed for $name {}
+        impl Kind for $name {}
+        impl Typed for $name {
+            const TYPE: SocketType = SocketType::$name;
+        }
+        $(impl $can for $name {})*
+    )*};
+}
+
+kinds! {
+    /// Sends a request, receives the reply, and so on in turn (RFC 28, "The REQ Socket Type").
+    Req: Sends Receives Announces;
+    /// Receives a request, sends the reply, and so on in turn (RFC 28, "The REP Socket Type").
+    Rep: Sends Receives;
+    /// Sends to its peers in turn and receives from all, at any time (RFC 28, "The DEALER Socket Type").
+    Dealer: Sends Receives Announces;
+    /// Knows its peers by routing id: the first frame of every message (RFC 28, "The ROUTER Socket Type").
+    Router: Sends Receives Announces;
+    /// Speaks with one single peer (RFC 31).
+    Pair: Sends Receives;
+    /// Sends to its PULL peers in turn (RFC 30, "The PUSH Socket Type").
+    Push: Sends;
+    /// Receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
+    Pull: Receives;
+}
+
+/// Any socket type: what a broker holds that treats several types alike. A `send` or `recv` that the type cannot do is
+/// an error at run time.
+#[derive(Clone, Copy, Debug)]
+pub enum Any {}
+impl sealed::Sealed for Any {}
+impl Kind for Any {}
+impl Sends for Any {}
+impl Receives for Any {}

@@ -1,0 +1,84 @@
+//! ZeroMQ without IO: ZMTP 3.1 and the rules of ZeroMQ's socket types as pure state machines.
+//!
+//! Nothing in here opens, blocks, sleeps, spawns or asks the time. Octets and messages come in and go out as values, the
+//! time is an argument, randomness is a source that is passed in. So a socket can live in any event loop, every session
+//! can be replayed byte for byte, and years of reconnecting can be tested in milliseconds.
+//!
+//! ```text
+//!             octets                       messages                      application
+//!   stream ──────────► Connection ──exchange──► Socket (pipes, pattern) ──────► recv
+//!   stream ◄────────── Connection ◄─exchange─── Socket (pipes, pattern) ◄────── send
+//!                      one per peer             one per socket; knows no octets
+//! ```
+//!
+//! # Where to begin
+//!
+//! - Writing a program? Use the `sansmq` crate and one of its runtimes.
+//! - Embedding a socket in a loop of your own? [`Socket`] decides, [`Session`] drives one connection over a [`Stream`],
+//!   and your loop does what [`Action`] says.
+//! - Another async runtime? [`share`] gives a [`Handle`] for the application and a [`Driver`] for your tasks.
+//! - Only the protocol? [`Connection`], and [`wire`] below it.
+//!
+//! # The loop
+//!
+//! 1. Do what [`Socket::poll_action`] says until it says nothing.
+//! 2. Wait until a stream is ready, or the earliest of [`Socket::poll_timeout`] and each [`Session::poll_timeout`].
+//! 3. Give each session that is ready, due or to be serviced a [`Session::turn`]; when it fails, give its connection back
+//!    with [`Socket::disconnected`].
+//! 4. Call [`Socket::handle_timeout`], and begin again.
+//!
+//! Any other order delays work, but corrupts nothing.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod connection;
+mod endpoint;
+mod entropy;
+mod envelope;
+mod error;
+mod event;
+#[cfg(feature = "std")]
+mod handle;
+pub mod kind;
+mod message;
+mod options;
+mod pipe;
+mod security;
+#[cfg(feature = "std")]
+mod session;
+mod socket;
+mod socket_type;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod time;
+pub mod wire;
+
+pub use bytes::Buf;
+pub use connection::{Connection, ConnectionConfig, HeartbeatConfig, Inbound, Link, Outbound, Outbox, Peer};
+pub use endpoint::{Endpoint, Host};
+pub use entropy::Entropy;
+#[cfg(any(test, feature = "testing"))]
+pub use entropy::SeededEntropy;
+#[cfg(feature = "std")]
+pub use entropy::SystemEntropy;
+pub use envelope::Envelope;
+pub use error::{
+    BindError, ConnectError, ConnectionError, Fault, NetworkError, OptionsError, ParseEndpointError, RecvError,
+    SendError, Timer, UnbindError,
+};
+pub use event::{DropReason, Event};
+#[cfg(feature = "std")]
+pub use handle::{
+    Closed, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PolledStream, Recv, Send, Serviced, Step, share,
+};
+pub use message::{Frame, Message};
+pub use options::Options;
+pub use pipe::PipeId;
+pub use security::{AuthReply, AuthRequest};
+#[cfg(feature = "std")]
+pub use session::{Interest, Session, Stream};
+pub use socket::{Action, ListenerId, Socket};
+pub use socket_type::SocketType;
+pub use time::{Instant, earliest};

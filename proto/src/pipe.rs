@@ -1,0 +1,327 @@
+//! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
+
+use crate::connection::Peer;
+use crate::error::ConnectionError;
+use crate::event::{self, DropReason, Event};
+use crate::message::{Frame, Message};
+use crate::socket::life::Life;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Names a pipe of a socket: one accepted connection, or one `connect` through all its reconnections.
+///
+/// Ids are not reused: the id of a pipe that is gone names nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PipeId {
+    index: u32,
+    generation: u32,
+}
+
+impl PipeId {
+    /// A small number that no other pipe *living at the same time* has: an index for tables of one's own.
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+impl fmt::Debug for PipeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pipe {}.{}", self.index, self.generation)
+    }
+}
+
+/// One peer's queues.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    outgoing: VecDeque<Message>,
+    incoming: VecDeque<Message>,
+    /// The other side, while a connection is past its handshake.
+    pub(crate) peer: Option<Arc<Peer>>,
+    /// The name a ROUTER knows the peer by; empty elsewhere.
+    pub(crate) routing_id: Frame,
+    /// The outgoing queue was full and has not fallen to its low-water mark.
+    full: bool,
+    /// The link holds messages for which there was no room.
+    stalled: bool,
+    /// It stands on the service list.
+    due: bool,
+    /// It stands in the load balancer's rotation.
+    pub(crate) balanced: bool,
+    /// It stands in the fair queue's rotation.
+    pub(crate) queued: bool,
+    /// The connection is to be closed for this reason.
+    pub(crate) doomed: Option<ConnectionError>,
+    /// Nothing more may be sent; what is queued goes out, then the connection ends.
+    pub(crate) draining: bool,
+    pub(crate) life: Life,
+}
+
+/// All pipes of a socket, and what happened to them that somebody should hear of.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    count: usize,
+    send_hwm: usize,
+    recv_hwm: usize,
+    /// Pipes whose connection should come to exchange; each at most once.
+    service: VecDeque<PipeId>,
+    /// `recv` may have something to say again.
+    pub(crate) readable: bool,
+    /// `send` may have room again.
+    pub(crate) writable: bool,
+    /// What a monitor has not read yet; `None`: nobody monitors.
+    pub(crate) events: Option<VecDeque<Event>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    pipe: Option<Pipe>,
+}
+
+/// Where a full queue reopens: half its mark, so that sender and receiver do not wake each other for every message.
+const fn low_water(hwm: usize) -> usize {
+    hwm / 2
+}
+
+impl Pipes {
+    pub(crate) const fn new(send_hwm: usize, recv_hwm: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+            send_hwm,
+            recv_hwm,
+            service: VecDeque::new(),
+            readable: false,
+            writable: false,
+            events: None,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, life: Life) -> PipeId {
+        let pipe = Pipe {
+            outgoing: VecDeque::new(),
+            incoming: VecDeque::new(),
+            peer: None,
+            routing_id: Frame::EMPTY,
+            full: false,
+            stalled: false,
+            due: false,
+            balanced: false,
+            queued: false,
+            doomed: None,
+            draining: false,
+            life,
+        };
+        self.count += 1;
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, pipe: None });
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 peers fit in memory")
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.pipe = Some(pipe);
+        PipeId { index, generation: slot.generation }
+    }
+
+    pub(crate) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
+        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
+        let pipe = slot.pipe.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(id.index);
+        self.count -= 1;
+        Some(pipe)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: PipeId) -> Option<&Pipe> {
+        self.slots.get(id.index()).filter(|slot| slot.generation == id.generation)?.pipe.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: PipeId) -> Option<&mut Pipe> {
+        self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?.pipe.as_mut()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<PipeId> {
+        let numbered = self.slots.iter().zip(0..);
+        numbered
+            .filter(|(slot, _)| slot.pipe.is_some())
+            .map(|(slot, index)| PipeId { index, generation: slot.generation })
+            .collect()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether a message may be queued for this peer.
+    #[inline]
+    pub(crate) fn has_room(&self, id: PipeId) -> bool {
+        self.get(id).is_some_and(|pipe| pipe.accepts() && pipe.outgoing.len() < self.send_hwm)
+    }
+
+    /// Queues a message for this peer; the caller has seen that there is room.
+    #[inline]
+    pub(crate) fn push(&mut self, id: PipeId, message: Message) {
+        let hwm = self.send_hwm;
+        let Some(pipe) = self.get_mut(id) else { return };
+        pipe.outgoing.push_back(message);
+        pipe.full = pipe.outgoing.len() >= hwm;
+        self.call(id);
+    }
+
+    /// Puts messages back that a lost connection had not begun to send.
+    pub(crate) fn restore(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
+        let hwm = self.send_hwm;
+        let Some(pipe) = self.get_mut(id) else { return };
+        for message in messages.rev() {
+            pipe.outgoing.push_front(message);
+        }
+        pipe.full = pipe.outgoing.len() >= hwm;
+    }
+
+    /// The next message for the link. True beside it when the pipe, having been full, has room again.
+    #[inline]
+    pub(crate) fn pop_outgoing(&mut self, id: PipeId) -> Option<(Message, bool)> {
+        let low_water = low_water(self.send_hwm);
+        let pipe = self.get_mut(id)?;
+        let message = pipe.outgoing.pop_front()?;
+        let reopened = pipe.full && pipe.outgoing.len() <= low_water;
+        pipe.full &= !reopened;
+        Some((message, reopened))
+    }
+
+    pub(crate) fn outgoing_len(&self, id: PipeId) -> usize {
+        self.get(id).map_or(0, |pipe| pipe.outgoing.len())
+    }
+
+    /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
+    #[inline]
+    pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
+        let hwm = self.recv_hwm;
+        let Some(pipe) = self.get_mut(id) else {
+            return false;
+        };
+        pipe.stalled = pipe.incoming.len() >= hwm;
+        !pipe.stalled
+    }
+
+    /// A message from this peer for the application.
+    #[inline]
+    pub(crate) fn deliver(&mut self, id: PipeId, message: Message) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.incoming.push_back(message);
+            self.readable = true;
+        }
+    }
+
+    /// Takes a message for the application, and whether more are there.
+    #[inline]
+    pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Option<(Message, bool)> {
+        let low_water = low_water(self.recv_hwm);
+        let pipe = self.get_mut(id)?;
+        let message = pipe.incoming.pop_front()?;
+        let more = !pipe.incoming.is_empty();
+        if pipe.stalled && pipe.incoming.len() <= low_water {
+            pipe.stalled = false;
+            self.call(id);
+        } else if !more && pipe.life.is_gone() {
+            self.remove(id);
+        }
+        Some((message, more))
+    }
+
+    pub(crate) fn forget_incoming(&mut self, id: PipeId) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.incoming.clear();
+        }
+    }
+
+    pub(crate) fn has_incoming(&self, id: PipeId) -> bool {
+        self.get(id).is_some_and(|pipe| !pipe.incoming.is_empty())
+    }
+
+    /// Asks for an exchange with this pipe's link.
+    #[inline]
+    pub(crate) fn call(&mut self, id: PipeId) {
+        if let Some(pipe) = self.get_mut(id) {
+            if !core::mem::replace(&mut pipe.due, true) {
+                self.service.push_back(id);
+            }
+        }
+    }
+
+    /// The next pipe that asked for an exchange.
+    #[inline]
+    pub(crate) fn pop_due(&mut self) -> Option<PipeId> {
+        loop {
+            let id = self.service.pop_front()?;
+            if let Some(pipe) = self.get_mut(id) {
+                pipe.due = false;
+                return Some(id);
+            }
+        }
+    }
+
+    /// Has the connection closed for this reason.
+    pub(crate) fn doom(&mut self, id: PipeId, reason: ConnectionError) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.doomed.get_or_insert(reason);
+            self.call(id);
+        }
+    }
+
+    /// Tells the monitor, if there is one.
+    pub(crate) fn tell(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(events) = &mut self.events {
+            event::remember(events, event());
+        }
+    }
+
+    /// Tells that a message was dropped, as the socket type's rules ask.
+    pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
+        if messages > 0 {
+            self.tell(|| Event::Dropped { reason, messages });
+        }
+    }
+}
+
+impl Pipe {
+    /// Whether the application may send to it.
+    fn accepts(&self) -> bool {
+        !self.draining && self.doomed.is_none() && !self.life.is_gone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_id_names_nothing() {
+        let mut pipes = Pipes::new(1, 1);
+        let old = pipes.insert(Life::Gone);
+        pipes.remove(old);
+        let new = pipes.insert(Life::Gone);
+        assert_eq!(old.index(), new.index());
+        assert!(pipes.get(old).is_none());
+        assert!(pipes.remove(old).is_none());
+        assert!(pipes.get(new).is_some());
+    }
+
+    #[test]
+    fn a_monitor_that_does_not_read_is_told_what_it_missed() {
+        let mut pipes = Pipes::new(1, 1);
+        pipes.events = Some(VecDeque::new());
+        for _ in 0..1500 {
+            pipes.dropped(DropReason::Unroutable, 1);
+        }
+        let events = pipes.events.unwrap();
+        assert_eq!(events.len(), 1000);
+        assert_eq!(events.front(), Some(&Event::Missed(501)));
+    }
+}

@@ -1,0 +1,197 @@
+//! [`Session`]: a connection and good manners over a non-blocking byte stream. Waits for nothing.
+
+use crate::connection::{Connection, Link};
+use crate::error::ConnectionError;
+use crate::time::{Instant, earliest};
+use bytes::Buf;
+use core::time::Duration;
+use std::io::{self, ErrorKind, IoSlice};
+
+/// A byte stream that never blocks: what would block is [`ErrorKind::WouldBlock`].
+pub trait Stream {
+    /// Reads some octets; 0 at the stream's end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] when there are none now; anything else ends the connection.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes some octets of several slices.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] when none can be written now; anything else ends the connection.
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Tells the other side that nothing more will be written (TCP's FIN).
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] to be called again; anything else ends the connection.
+    fn close_write(&mut self) -> io::Result<()>;
+}
+
+/// What a session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// Call [`Session::turn`] when the stream can be read.
+    pub readable: bool,
+    /// Call [`Session::turn`] when the stream can be written.
+    pub writable: bool,
+}
+
+/// A [`Connection`] driven over a [`Stream`]: the order of writing, reading and exchanging, the budgets, and the end.
+///
+/// Call [`turn`](Self::turn) when the stream is ready for what [`Interest`] says, when the socket asks for
+/// [`Action::Service`](crate::Action::Service), and when [`poll_timeout`](Self::poll_timeout) is due. When it fails, the
+/// connection is over: give it back with [`Socket::disconnected`](crate::Socket::disconnected).
+#[derive(Debug)]
+pub struct Session {
+    connection: Connection,
+    /// Everything is written and the peer has been told; until when we wait for it to hang up too.
+    farewell: Option<Instant>,
+}
+
+/// How many rounds of writing and reading one turn may take before other sessions get theirs.
+const ROUNDS: usize = 16;
+
+/// Slices in one write; more than that gains nothing.
+const SLICES: usize = 64;
+
+/// A stream closed with unread input is reset, which can destroy output on its way. So we wait for the peer to close
+/// first, but not long.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// A session over a connection that [`Socket::accepted`](crate::Socket::accepted) or
+    /// [`Socket::connected`](crate::Socket::connected) gave.
+    pub const fn new(connection: Connection) -> Self {
+        Self { connection, farewell: None }
+    }
+
+    /// Fires timers, writes, reads and exchanges, within a budget. `None`: the budget is spent and there is more to do, so
+    /// call again soon.
+    ///
+    /// `scratch` is room to read into; 64 KiB is good, and all sessions of a thread may share it. `exchange` is most often
+    /// [`Socket::exchange`](crate::Socket::exchange) for this pipe.
+    ///
+    /// # Errors
+    /// The connection is over, for this reason.
+    pub fn turn(
+        &mut self,
+        stream: &mut impl Stream,
+        scratch: &mut [u8],
+        now: Instant,
+        mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
+    ) -> Result<Option<Interest>, ConnectionError> {
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            if self.farewell.is_some() {
+                return Err(ConnectionError::HungUp);
+            }
+            self.connection.handle_timeout(now)?;
+        }
+        for _ in 0..ROUNDS {
+            exchange(&mut self.connection)?;
+            let more_waits = !self.connection.has_room();
+            let flushed = self.flush(stream)?;
+            if flushed && self.connection.is_finished() {
+                return self.part(stream, scratch, now);
+            }
+            let heard = match self.fill(stream, scratch, now) {
+                Ok(heard) => heard,
+                Err(error) => {
+                    // What arrived before the end is delivered, and the peer told what was wrong if it can be.
+                    let _ = exchange(&mut self.connection);
+                    let _ = self.flush(stream);
+                    return Err(error);
+                }
+            };
+            if !heard && !(flushed && more_waits) {
+                return Ok(Some(Interest { readable: self.connection.wants_input(), writable: !flushed }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When [`turn`](Self::turn) wants to be called at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        earliest([self.connection.poll_timeout(), self.farewell])
+    }
+
+    /// The connection, to be given back to its socket.
+    pub fn into_connection(self) -> Connection {
+        self.connection
+    }
+
+    /// The connection.
+    pub const fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Writes what there is to write. True if all of it is out.
+    fn flush(&mut self, stream: &mut impl Stream) -> Result<bool, ConnectionError> {
+        while let Some(outbox) = self.connection.poll_transmit() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = outbox.slices(&mut slices);
+            match stream.write_vectored(&slices[..count]) {
+                Ok(0) => return Err(ConnectionError::Eof),
+                Ok(written) => outbox.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads once, if the connection wants to. True if something came.
+    fn fill(&mut self, stream: &mut impl Stream, scratch: &mut [u8], now: Instant) -> Result<bool, ConnectionError> {
+        if !self.connection.wants_input() {
+            return Ok(false);
+        }
+        let direct = self.connection.body_space();
+        let in_place = direct.is_some();
+        let room = direct.unwrap_or(scratch);
+        match stream.read(room) {
+            Ok(0) => Err(ConnectionError::Eof),
+            Ok(count) if in_place => self.connection.handle_filled(count, now).map(|()| true),
+            Ok(count) => self.connection.handle_input(&scratch[..count], now).map(|()| true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Everything is written: says so, and waits a little for the peer to hang up.
+    fn part(
+        &mut self,
+        stream: &mut impl Stream,
+        scratch: &mut [u8],
+        now: Instant,
+    ) -> Result<Option<Interest>, ConnectionError> {
+        if self.farewell.is_none() {
+            match stream.close_write() {
+                Ok(()) => self.farewell = Some(now + FAREWELL),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Some(Interest { readable: false, writable: true }));
+                }
+                Err(_) => return Err(ConnectionError::HungUp),
+            }
+        }
+        for _ in 0..ROUNDS {
+            match stream.read(scratch) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(Some(Interest { readable: true, writable: false }));
+                }
+                Ok(0) | Err(_) => return Err(ConnectionError::HungUp),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn failure(error: &io::Error) -> ConnectionError {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => ConnectionError::Eof,
+        kind => ConnectionError::Network(kind.into()),
+    }
+}

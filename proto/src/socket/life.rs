@@ -1,0 +1,398 @@
+//! How listeners, dials and connections come, go and come again; and how a socket ends.
+//!
+//! ```text
+//!                connect                       connected
+//! dialled pipe: ────────► Dialling ◄─────────────────────► Connected
+//!                            ▲  │ dial_failed, timeout           │ disconnected
+//!                            │  ▼                                │
+//!                            Waiting ◄───────── back-off ────────┘
+//!
+//! accepted pipe: accepted ──► Accepted ── disconnected ──► Gone (while its last messages wait to be received)
+//! ```
+
+use super::{Action, ListenerId, Socket};
+use crate::connection::{Connection, Inbound, Link};
+use crate::endpoint::Endpoint;
+use crate::entropy::between;
+use crate::error::{ConnectionError, NetworkError};
+use crate::event::{DropReason, Event};
+use crate::pipe::PipeId;
+use crate::time::Instant;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Where a pipe comes from and how its connection fares.
+#[derive(Debug)]
+pub(crate) enum Life {
+    /// The peer came to us.
+    Accepted { listener: ListenerId, from: Endpoint },
+    /// We go to the peer, again and again.
+    Dialled { endpoint: Endpoint, dial: Dial, failures: u32, last_delay: Duration },
+    /// Nothing is connected any more; messages wait to be received.
+    Gone,
+}
+
+#[derive(Debug)]
+pub(crate) enum Dial {
+    /// Until the back-off is over.
+    Waiting,
+    /// The world has been asked for a connection.
+    Dialling,
+    /// The world holds a connection.
+    Connected { since: Instant },
+}
+
+/// A socket's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A back-off ends, or a dial has taken too long.
+    Dial(PipeId),
+    /// Linger runs out.
+    Linger(PipeId),
+}
+
+/// One `bind`.
+#[derive(Debug)]
+pub(super) struct Listener {
+    asked: Endpoint,
+    /// `None` until the world has answered.
+    pub(super) outcome: Option<Result<Endpoint, NetworkError>>,
+    /// Accepts that failed in a row.
+    failures: u32,
+}
+
+impl Life {
+    pub(super) const fn dialled(endpoint: Endpoint) -> Self {
+        Self::Dialled { endpoint, dial: Dial::Waiting, failures: 0, last_delay: Duration::ZERO }
+    }
+
+    pub(crate) const fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone)
+    }
+
+    pub(super) fn is_accepted_by(&self, id: ListenerId) -> bool {
+        matches!(self, Self::Accepted { listener, .. } if *listener == id)
+    }
+
+    pub(super) fn is_dialled_to(&self, to: &Endpoint) -> bool {
+        matches!(self, Self::Dialled { endpoint, .. } if endpoint == to)
+    }
+
+    /// The peer's side of the connection.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Accepted { from: endpoint, .. } | Self::Dialled { endpoint, .. } => endpoint,
+            Self::Gone => unreachable!("nobody asks where a pipe leads that leads nowhere"),
+        }
+    }
+
+    const fn is_connected(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Dialled { dial: Dial::Connected { .. }, .. })
+    }
+
+    const fn is_dialling(&self) -> bool {
+        matches!(self, Self::Dialled { dial: Dial::Dialling, .. })
+    }
+}
+
+impl Listener {
+    pub(super) const fn new(asked: Endpoint) -> Self {
+        Self { asked, outcome: None, failures: 0 }
+    }
+
+    pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
+        self.asked == *endpoint || matches!(&self.outcome, Some(Ok(bound)) if bound == endpoint)
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        match &self.outcome {
+            Some(Ok(bound)) => bound.clone(),
+            Some(Err(_)) | None => self.asked.clone(),
+        }
+    }
+}
+
+/// Listeners.
+impl Socket {
+    /// The world listens, at this address.
+    pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
+        if let Some(listener) = self.listeners.get_mut(&id) {
+            listener.outcome = Some(Ok(endpoint.clone()));
+            self.pipes.tell(|| Event::Listening { endpoint });
+        }
+    }
+
+    /// The world could not listen.
+    pub fn listen_failed(&mut self, id: ListenerId, error: NetworkError) {
+        if let Some(listener) = self.listeners.get_mut(&id) {
+            listener.outcome = Some(Err(error));
+            let endpoint = listener.asked.clone();
+            self.pipes.tell(|| Event::ListenFailed { endpoint, error });
+        }
+    }
+
+    /// Forgets a listener whose failure the application has been told.
+    pub fn forget_listener(&mut self, id: ListenerId) {
+        self.listeners.remove(&id);
+    }
+
+    /// A connection came in. `None`: the listener is closed, so close the connection.
+    pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
+        let now = self.observe(now);
+        let listener = self.listeners.get_mut(&id)?;
+        listener.failures = 0;
+        let endpoint = listener.endpoint();
+        let pipe = self.pipes.insert(Life::Accepted { listener: id, from: from.clone() });
+        self.pipes.tell(|| Event::Accepted { pipe, endpoint, from });
+        Some((pipe, Connection::new(&self.config, now)))
+    }
+
+    /// Accepting failed, for want of descriptors perhaps. Pause for so long before the next try, which grows from 10 ms to
+    /// 1 s: libzmq tries again at once and burns a processor.
+    #[must_use]
+    pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError) -> Duration {
+        let Some(listener) = self.listeners.get_mut(&id) else {
+            return Duration::ZERO;
+        };
+        let pause = Duration::from_millis(10 << listener.failures.min(7)).min(Duration::from_secs(1));
+        listener.failures += 1;
+        let endpoint = listener.endpoint();
+        self.pipes.tell(|| Event::AcceptFailed { endpoint, error, pause });
+        pause
+    }
+
+    pub(super) fn unlisten(&mut self, id: ListenerId) {
+        if let Some(listener) = self.listeners.remove(&id) {
+            self.actions.push_back(Action::Unlisten(id));
+            self.pipes.tell(|| Event::Unlistened { endpoint: listener.endpoint() });
+        }
+    }
+}
+
+/// Dials and connections.
+impl Socket {
+    pub(super) fn dial(&mut self, id: PipeId) {
+        let Some(pipe) = self.pipes.get_mut(id) else {
+            return;
+        };
+        if let Life::Dialled { endpoint, dial, .. } = &mut pipe.life {
+            *dial = Dial::Dialling;
+            self.actions.push_back(Action::Dial(id, endpoint.clone()));
+            match self.settings.connect_timeout {
+                Some(timeout) => self.deadlines.set(Timer::Dial(id), self.now + timeout),
+                None => self.deadlines.clear(Timer::Dial(id)),
+            }
+        }
+    }
+
+    /// A dial succeeded. `None`: it is not wanted any more, so close the connection.
+    pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
+        let now = self.observe(now);
+        let pipe = self.pipes.get_mut(id)?;
+        let Life::Dialled { endpoint, dial: dial @ Dial::Dialling, .. } = &mut pipe.life else {
+            return None;
+        };
+        *dial = Dial::Connected { since: now };
+        let endpoint = endpoint.clone();
+        self.deadlines.clear(Timer::Dial(id));
+        self.pipes.tell(|| Event::Connected { pipe: id, endpoint });
+        Some(Connection::new(&self.config, now))
+    }
+
+    /// A dial failed.
+    pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
+        self.observe(now);
+        let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.life.is_dialling()) else {
+            return;
+        };
+        let endpoint = pipe.life.endpoint().clone();
+        let retry = self.back_off(id, false);
+        self.pipes.tell(|| Event::DialFailed { pipe: id, endpoint, error, retry });
+        if retry.is_none() {
+            self.lose(id);
+        }
+    }
+
+    /// A connection ended. It is taken back, so that messages it had not begun to send can go out on the next one.
+    pub fn disconnected(&mut self, id: PipeId, mut connection: Connection, reason: &ConnectionError, now: Instant) {
+        let now = self.observe(now);
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.life.is_connected()) else {
+            return;
+        };
+        let was_ready = pipe.peer.take().is_some();
+        let draining = pipe.draining;
+        // What arrived whole before the end is delivered, beyond the high-water mark if need be: one batch at most.
+        while let Some(item) = connection.take() {
+            if let (Inbound::Message(message), true, false) = (item, was_ready, draining) {
+                if self.pattern.inbound(&mut self.pipes, id, message).is_err() {
+                    break;
+                }
+            }
+        }
+        let Some(pipe) = self.pipes.get(id) else {
+            return;
+        };
+        let endpoint = pipe.life.endpoint().clone();
+        let (dialled, lasted) = match &pipe.life {
+            Life::Dialled { dial: Dial::Connected { since }, last_delay, .. } => {
+                (true, was_ready && now.since(*since) > *last_delay)
+            }
+            Life::Dialled { .. } | Life::Accepted { .. } | Life::Gone => (false, false),
+        };
+        let again = dialled && reason.may_reconnect();
+        let mut cut = connection.unsent();
+        if again {
+            let unbegun: Vec<_> = connection.reclaim().collect();
+            cut -= unbegun.len();
+            self.pipes.restore(id, unbegun.into_iter());
+        }
+        self.count_unsent(cut);
+        self.pattern.detach(&mut self.pipes, id);
+        let empty = self.pipes.outgoing_len(id) == 0;
+        let retry = if again && !(draining && empty) { self.back_off(id, lasted) } else { None };
+        let reason = reason.clone();
+        self.pipes.tell(|| Event::Disconnected { pipe: id, endpoint, reason, retry });
+        if retry.is_none() {
+            self.lose(id);
+        }
+    }
+
+    /// Arms the next dial. `None`: there is to be none.
+    fn back_off(&mut self, id: PipeId, lasted: bool) -> Option<Duration> {
+        let backoff = self.settings.reconnect?;
+        let pipe = self.pipes.get_mut(id)?;
+        let Life::Dialled { dial, failures, last_delay, .. } = &mut pipe.life else {
+            return None;
+        };
+        if lasted {
+            *failures = 0;
+        }
+        let ceiling = backoff.first.saturating_mul(1 << (*failures).min(30)).min(backoff.max);
+        let delay = between(&mut *self.entropy, ceiling / 2, ceiling);
+        *failures = failures.saturating_add(1);
+        *last_delay = delay;
+        *dial = Dial::Waiting;
+        self.deadlines.set(Timer::Dial(id), self.now + delay);
+        Some(delay)
+    }
+
+    /// Ends a pipe for good. Messages that arrived stay to be received; those not sent are dropped, and it is told.
+    fn lose(&mut self, id: PipeId) {
+        self.deadlines.clear(Timer::Dial(id));
+        self.deadlines.clear(Timer::Linger(id));
+        self.count_unsent(self.pipes.outgoing_len(id));
+        self.pattern.closed(&mut self.pipes, id);
+        if self.pipes.has_incoming(id) {
+            if let Some(pipe) = self.pipes.get_mut(id) {
+                pipe.life = Life::Gone;
+            }
+        } else {
+            self.pipes.remove(id);
+        }
+    }
+
+    fn count_unsent(&mut self, messages: usize) {
+        if self.closing {
+            self.unsent += messages;
+        }
+        self.pipes.dropped(DropReason::NotSent, messages);
+    }
+}
+
+/// The end.
+impl Socket {
+    /// Lets a pipe send what is queued, for as long as `linger` allows, and ends it then.
+    pub(super) fn drain(&mut self, id: PipeId) {
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.draining) else {
+            return;
+        };
+        pipe.draining = true;
+        let (connected, dialling, gone) = (pipe.life.is_connected(), pipe.life.is_dialling(), pipe.life.is_gone());
+        self.pattern.closed(&mut self.pipes, id);
+        self.pipes.forget_incoming(id);
+        if gone || (!connected && self.pipes.outgoing_len(id) == 0) {
+            if dialling {
+                self.actions.push_back(Action::StopDialling(id));
+            }
+            self.lose(id);
+            return;
+        }
+        match self.settings.linger {
+            Some(Duration::ZERO) => self.cut(id),
+            Some(linger) => self.deadlines.set(Timer::Linger(id), self.now + linger),
+            None => {}
+        }
+        self.pipes.call(id);
+    }
+
+    /// Ends a pipe now, whatever is queued.
+    fn cut(&mut self, id: PipeId) {
+        let Some(pipe) = self.pipes.get(id) else {
+            return;
+        };
+        if pipe.life.is_connected() {
+            self.pipes.doom(id, ConnectionError::HungUp);
+            return;
+        }
+        if pipe.life.is_dialling() {
+            self.actions.push_back(Action::StopDialling(id));
+        }
+        self.lose(id);
+    }
+
+    /// Ends the socket: no more sending and receiving; listeners close; each peer still gets what is queued for it, for
+    /// as long as `linger` allows. Go on driving it until [`is_closed`](Self::is_closed).
+    pub fn close(&mut self, now: Instant) {
+        self.observe(now);
+        if self.closing {
+            return;
+        }
+        self.closing = true;
+        for id in self.listeners.keys().copied().collect::<Vec<_>>() {
+            self.unlisten(id);
+        }
+        for id in self.pipes.ids() {
+            self.drain(id);
+        }
+        self.pipes.readable = true;
+        self.pipes.writable = true;
+    }
+
+    /// True from [`close`](Self::close) on.
+    pub const fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// True once [`close`](Self::close) has been called and nothing is left to do.
+    pub fn is_closed(&self) -> bool {
+        self.closing && self.pipes.len() == 0
+    }
+
+    /// How many messages could not be sent since `close`; final once [`is_closed`](Self::is_closed).
+    pub const fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// Fires the timers that are due: back-offs, slow dials, linger. Harmless when none is.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.observe(now);
+        while let Some(timer) = self.deadlines.pop_due(now) {
+            match timer {
+                Timer::Linger(id) => self.cut(id),
+                Timer::Dial(id) => {
+                    if self.pipes.get(id).is_some_and(|pipe| pipe.life.is_dialling()) {
+                        self.actions.push_back(Action::StopDialling(id));
+                        self.dial_failed(id, NetworkError::TimedOut, now);
+                    } else {
+                        self.dial(id);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn observe(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+}

@@ -1,0 +1,51 @@
+//! Sending to many peers in turn, one message each (RFC 28: "round-robin"). Touches only pipes that have room.
+
+use crate::error::SendError;
+use crate::message::Message;
+use crate::pipe::{PipeId, Pipes};
+use alloc::collections::VecDeque;
+
+/// The rotation of pipes that had room when last looked at.
+#[derive(Debug, Default)]
+pub(crate) struct LoadBalancer {
+    open: VecDeque<PipeId>,
+}
+
+impl LoadBalancer {
+    /// A pipe may be sent to, from now on or again.
+    pub(crate) fn add(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let Some(pipe) = pipes.get_mut(id) else {
+            return;
+        };
+        if !core::mem::replace(&mut pipe.balanced, true) {
+            self.open.push_back(id);
+            pipes.writable = true;
+        }
+    }
+
+    /// The pipe whose turn it is; it goes to the end of the rotation.
+    #[inline]
+    pub(crate) fn pick(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
+        loop {
+            let id = self.open.pop_front()?;
+            if pipes.has_room(id) {
+                self.open.push_back(id);
+                return Some(id);
+            }
+            // Full or closed. When a full one has room again, it is added again.
+            if let Some(pipe) = pipes.get_mut(id) {
+                pipe.balanced = false;
+            }
+        }
+    }
+
+    /// Sends to the peer whose turn it is.
+    #[inline]
+    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<PipeId, SendError> {
+        let Some(id) = self.pick(pipes) else {
+            return Err(SendError::Full(message));
+        };
+        pipes.push(id, message);
+        Ok(id)
+    }
+}

@@ -1,0 +1,368 @@
+//! [`Socket`]: messages and their peers, of which there may be many. Knows no octets.
+
+mod fair_queue;
+pub(crate) mod life;
+mod load_balancer;
+mod pattern;
+
+#[cfg(doc)]
+use crate::connection::Connection;
+use crate::connection::{ConnectionConfig, Inbound, Link};
+use crate::endpoint::Endpoint;
+use crate::entropy::Entropy;
+use crate::error::{ConnectError, ConnectionError, NetworkError, RecvError, SendError, UnbindError};
+use crate::event::Event;
+use crate::kind::Kind;
+use crate::message::{Frame, Message};
+use crate::options::{Options, Settings};
+use crate::pipe::{PipeId, Pipes};
+use crate::socket_type::SocketType;
+use crate::time::{Deadlines, Instant};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use life::{Life, Listener, Timer};
+use pattern::Pattern;
+
+/// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of its type, listeners and dials.
+///
+/// - The application speaks: [`bind`](Self::bind), [`connect`](Self::connect), [`send`](Self::send),
+///   [`recv`](Self::recv), [`close`](Self::close).
+/// - The world speaks: [`listening`](Self::listening), [`accepted`](Self::accepted), [`connected`](Self::connected),
+///   [`dial_failed`](Self::dial_failed), [`exchange`](Self::exchange), [`disconnected`](Self::disconnected),
+///   [`handle_timeout`](Self::handle_timeout).
+/// - We answer: [`poll_action`](Self::poll_action), [`poll_timeout`](Self::poll_timeout),
+///   [`poll_event`](Self::poll_event).
+///
+/// Every [`Connection`] that a socket hands out comes back to it through [`disconnected`](Self::disconnected).
+///
+/// Two sockets in one thread, without any IO:
+///
+/// ```
+/// use sansmq_proto::{Action, Buf, Instant, Link, Options, Socket, SystemEntropy, kind};
+///
+/// let now = Instant::ORIGIN;
+/// let mut router = Socket::new(Options::<kind::Router>::new(), SystemEntropy);
+/// let mut dealer = Socket::new(Options::<kind::Dealer>::new(), SystemEntropy);
+/// let listener = router.bind("tcp://*:5555".parse()?);
+/// let pipe = dealer.connect("tcp://example:5555".parse()?, now)?;
+/// dealer.send("Hello ROUTER")?; // queued: the pipe exists before its connection
+///
+/// // "The network": give each side its connection, and carry octets between them.
+/// let mut client = dealer.connected(pipe, now).expect("it has just asked for a dial");
+/// let (accepted, mut server) = router.accepted(listener, "tcp://client:1".parse()?, now).expect("it listens");
+/// for _ in 0..4 {
+///     dealer.exchange(pipe, &mut client)?;
+///     router.exchange(accepted, &mut server)?;
+///     if let Some(out) = client.poll_transmit() {
+///         server.handle_input(&out.copy_to_bytes(out.remaining()), now)?;
+///     }
+///     if let Some(out) = server.poll_transmit() {
+///         client.handle_input(&out.copy_to_bytes(out.remaining()), now)?;
+///     }
+/// }
+/// router.exchange(accepted, &mut server)?;
+/// let [client_id, body] = router.recv()?.into_array().expect("a routing id and what the DEALER sent");
+/// assert_eq!(body, "Hello ROUTER");
+/// router.send((client_id, "ACK"))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Socket {
+    pattern: Box<dyn Pattern>,
+    pipes: Pipes,
+    listeners: BTreeMap<ListenerId, Listener>,
+    next_listener: u64,
+    settings: Settings,
+    config: Arc<ConnectionConfig>,
+    entropy: Box<dyn Entropy>,
+    actions: VecDeque<Action>,
+    deadlines: Deadlines<Timer>,
+    closing: bool,
+    /// Messages that could not be sent since `close`.
+    unsent: usize,
+    /// The latest `now` we were given; an earlier one is taken for this one.
+    now: Instant,
+}
+
+/// Names a listener of a socket, from `bind` to `unbind`. Ids are not reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(u64);
+
+/// What a socket wants done by whoever drives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Listen there; answer with [`Socket::listening`] or [`Socket::listen_failed`].
+    Listen(ListenerId, Endpoint),
+    /// Stop listening.
+    Unlisten(ListenerId),
+    /// Connect there, trying every address of the host; answer with [`Socket::connected`] or [`Socket::dial_failed`].
+    Dial(PipeId, Endpoint),
+    /// Give that dial up; no answer is needed.
+    StopDialling(PipeId),
+    /// This pipe's connection has work: call [`Socket::exchange`] and write what there is to write.
+    Service(PipeId),
+    /// [`Socket::recv`] may have something new to say.
+    Readable,
+    /// [`Socket::send`] may have room again.
+    Writable,
+}
+
+impl Socket {
+    /// A socket with these options and no peers.
+    pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
+        let settings = options.settings;
+        let mut entropy: Box<dyn Entropy> = Box::new(entropy);
+        Self {
+            pattern: pattern::of(&settings, &mut *entropy),
+            pipes: Pipes::new(settings.send_hwm, settings.recv_hwm),
+            listeners: BTreeMap::new(),
+            next_listener: 0,
+            config: Arc::new(settings.connection.clone()),
+            settings,
+            entropy,
+            actions: VecDeque::new(),
+            deadlines: Deadlines::new(),
+            closing: false,
+            unsent: 0,
+            now: Instant::ORIGIN,
+        }
+    }
+
+    /// What it is.
+    pub const fn socket_type(&self) -> SocketType {
+        self.settings.connection.socket_type
+    }
+
+    /// Begins to listen. The outcome is in [`listener`](Self::listener) once the world has answered.
+    pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
+        let id = ListenerId(self.next_listener);
+        self.next_listener += 1;
+        self.actions.push_back(Action::Listen(id, endpoint.clone()));
+        self.listeners.insert(id, Listener::new(endpoint));
+        id
+    }
+
+    /// What has become of a listener: `None` while it is being opened, then its bound address or why it failed.
+    ///
+    /// # Errors
+    /// Why it failed; [`NetworkError::Other`] if it is closed.
+    pub fn listener(&self, id: ListenerId) -> Option<Result<Endpoint, NetworkError>> {
+        self.listeners.get(&id).map_or(Some(Err(NetworkError::Other)), |listener| listener.outcome.clone())
+    }
+
+    /// Stops listening, and ends the connections that came in there: each may still send what is queued, for as long as
+    /// `linger` allows. `endpoint` is what was given to `bind`, or what `bind` returned.
+    ///
+    /// # Errors
+    /// [`UnbindError::Unknown`].
+    pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
+        self.observe(now);
+        let known = self.listeners.iter().find(|(_, listener)| listener.is_at(endpoint)).map(|(&id, _)| id);
+        let id = known.ok_or_else(|| UnbindError::Unknown(endpoint.clone()))?;
+        self.unlisten(id);
+        for pipe in self.pipes.ids() {
+            if self.pipes.get(pipe).is_some_and(|pipe| pipe.life.is_accepted_by(id)) {
+                self.drain(pipe);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to dial, and dials again whenever the connection is lost. The pipe exists at once and takes messages.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect(&mut self, endpoint: Endpoint, now: Instant) -> Result<PipeId, ConnectError> {
+        self.open(endpoint, now, |pattern, pipes, pipe| pattern.opened(pipes, pipe))
+    }
+
+    /// As [`connect`](Self::connect), naming the peer (CONNECT_ROUTING_ID): messages to this routing id go there, and may
+    /// be sent at once. Means something to a ROUTER only; others take it for a `connect`.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect_as(
+        &mut self,
+        endpoint: Endpoint,
+        routing_id: impl Into<Frame>,
+        now: Instant,
+    ) -> Result<PipeId, ConnectError> {
+        let id = routing_id.into();
+        if id.is_empty() || id.len() > 255 {
+            return Err(ConnectError::RoutingId(id.len()));
+        }
+        self.open(endpoint, now, |pattern, pipes, pipe| {
+            pattern.opened(pipes, pipe)?;
+            pattern.named(pipes, pipe, id)
+        })
+    }
+
+    fn open(
+        &mut self,
+        endpoint: Endpoint,
+        now: Instant,
+        admit: impl FnOnce(&mut dyn Pattern, &mut Pipes, PipeId) -> Result<(), ConnectError>,
+    ) -> Result<PipeId, ConnectError> {
+        self.observe(now);
+        if self.closing {
+            return Err(ConnectError::Closed);
+        }
+        if endpoint.is_wildcard() {
+            return Err(ConnectError::Wildcard(endpoint));
+        }
+        let pipe = self.pipes.insert(Life::dialled(endpoint));
+        if let Err(error) = admit(&mut *self.pattern, &mut self.pipes, pipe) {
+            self.pipes.remove(pipe);
+            return Err(error);
+        }
+        self.dial(pipe);
+        Ok(pipe)
+    }
+
+    /// Ends every `connect` to that endpoint. What is queued may still go out, for as long as `linger` allows.
+    ///
+    /// # Errors
+    /// [`UnbindError::Unknown`].
+    pub fn disconnect(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
+        self.observe(now);
+        let dialled = |pipe: &PipeId| self.pipes.get(*pipe).is_some_and(|pipe| pipe.life.is_dialled_to(endpoint));
+        let pipes: Vec<_> = self.pipes.ids().into_iter().filter(dialled).collect();
+        if pipes.is_empty() {
+            return Err(UnbindError::Unknown(endpoint.clone()));
+        }
+        for pipe in pipes {
+            self.drain(pipe);
+        }
+        Ok(())
+    }
+
+    /// Queues a message for the peer the socket type's rules choose.
+    ///
+    /// # Errors
+    /// [`SendError`], which hands the message back.
+    #[inline]
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        if self.closing {
+            return Err(SendError::Closed(message));
+        }
+        self.pattern.send(&mut self.pipes, message)
+    }
+
+    /// Takes the next message, from each peer in turn.
+    ///
+    /// # Errors
+    /// [`RecvError`].
+    #[inline]
+    pub fn recv(&mut self) -> Result<Message, RecvError> {
+        if self.closing {
+            return Err(RecvError::Closed);
+        }
+        self.pattern.recv(&mut self.pipes)
+    }
+
+    /// Moves messages both ways as far as both sides have room: the only place where a socket and a link meet.
+    ///
+    /// The work is bounded by what the link holds and has room for.
+    ///
+    /// # Errors
+    /// The connection is to be closed for this reason, and given back with [`disconnected`](Self::disconnected).
+    pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.life.is_gone()) else {
+            return Err(ConnectionError::HungUp);
+        };
+        if let Some(reason) = &pipe.doomed {
+            return Err(reason.clone());
+        }
+        let draining = pipe.draining;
+        if pipe.peer.is_none() {
+            if let Some(peer) = link.peer() {
+                let peer = Arc::clone(peer);
+                pipe.peer = Some(Arc::clone(&peer));
+                let endpoint = pipe.life.endpoint().clone();
+                if !draining {
+                    self.pattern.attach(&mut self.pipes, id, &peer, &mut *self.entropy)?;
+                }
+                self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer });
+            }
+        }
+        while self.pipes.may_deliver(id) {
+            match link.take() {
+                None => break,
+                Some(Inbound::Message(message)) if !draining => self.pattern.inbound(&mut self.pipes, id, message)?,
+                // Subscriptions concern the publishing types; what reaches a draining pipe nobody will read.
+                Some(Inbound::Message(_) | Inbound::Subscribe(_) | Inbound::Cancel(_)) => {}
+            }
+        }
+        while link.has_room() {
+            let Some((message, reopened)) = self.pipes.pop_outgoing(id) else {
+                break;
+            };
+            link.give(message.into());
+            if reopened && !draining {
+                self.pattern.reopened(&mut self.pipes, id);
+            }
+        }
+        if draining && self.pipes.outgoing_len(id) == 0 {
+            link.finish();
+        }
+        Ok(())
+    }
+
+    /// The next thing to do, or `None` if there is nothing now.
+    #[must_use]
+    #[inline]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if let Some(pipe) = self.pipes.pop_due() {
+            return Some(Action::Service(pipe));
+        }
+        if core::mem::take(&mut self.pipes.readable) {
+            return Some(Action::Readable);
+        }
+        if core::mem::take(&mut self.pipes.writable) {
+            return Some(Action::Writable);
+        }
+        self.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    #[must_use]
+    #[inline]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// The next event, if [`monitor`](Self::monitor) is on.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.pipes.events.as_mut()?.pop_front()
+    }
+
+    /// Turns events on or off. At most 1000 wait to be polled; after that the oldest are dropped and counted.
+    pub fn monitor(&mut self, on: bool) {
+        match (on, &self.pipes.events) {
+            (true, None) => self.pipes.events = Some(VecDeque::new()),
+            (false, Some(_)) => self.pipes.events = None,
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    /// How many peers there are, including those being dialled and those whose last messages wait to be received.
+    pub const fn peers(&self) -> usize {
+        self.pipes.len()
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("type", &self.socket_type())
+            .field("listeners", &self.listeners.len())
+            .field("peers", &self.pipes.len())
+            .field("closing", &self.closing)
+            .finish_non_exhaustive()
+    }
+}

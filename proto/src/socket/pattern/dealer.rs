@@ -1,0 +1,63 @@
+//! DEALER (RFC 28, "The DEALER Socket Type"): sends in turn, receives from all in turn, adds and removes no frame.
+
+use super::{Pattern, probe};
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::message::Message;
+use crate::options::Settings;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::fair_queue::FairQueue;
+use crate::socket::load_balancer::LoadBalancer;
+
+#[derive(Debug)]
+pub(super) struct Dealer {
+    peers: LoadBalancer,
+    arrived: FairQueue,
+    probe: bool,
+}
+
+impl Dealer {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { peers: LoadBalancer::default(), arrived: FairQueue::default(), probe: settings.probe }
+    }
+}
+
+impl Pattern for Dealer {
+    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
+        self.peers.add(pipes, pipe);
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        self.peers.add(pipes, pipe);
+        if self.probe {
+            probe(pipes, pipe);
+        }
+        Ok(())
+    }
+
+    fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.peers.add(pipes, pipe);
+    }
+
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        self.arrived.deliver(pipes, pipe, message);
+        Ok(())
+    }
+
+    // RFC 28: "SHALL block on sending, or return a suitable error, when it has no connected peers"; "SHALL NOT discard".
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        self.peers.send(pipes, message).map(drop)
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+    }
+}

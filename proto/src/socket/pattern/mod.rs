@@ -1,0 +1,94 @@
+//! The rules of each socket type, one file each: the RFC's SHALLs and nothing else.
+
+mod dealer;
+mod pair;
+mod pull;
+mod push;
+mod rep;
+mod req;
+mod router;
+
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::message::{Frame, Message};
+use crate::options::Settings;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket_type::SocketType;
+use alloc::boxed::Box;
+use core::fmt::Debug;
+
+/// One socket type's rules.
+///
+/// A pipe's story as a pattern sees it: a dialled pipe is `opened` at once, so that messages can queue before there is
+/// a connection; each connection is `attach`ed after its handshake and `detach`ed when it ends; a pipe that is gone for
+/// good is `closed`. Messages that arrived before stay readable.
+pub(super) trait Pattern: Debug + Send {
+    /// The application connected; there is no connection yet.
+    fn opened(&mut self, _: &mut Pipes, _: PipeId) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
+    /// The application connected and gave the peer a name of its own choice.
+    fn named(&mut self, _: &mut Pipes, _: PipeId, _: Frame) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
+    /// A connection finished its handshake. An error closes it.
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        peer: &Peer,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError>;
+
+    /// The connection ended; messages it had not begun to send are back in the pipe.
+    fn detach(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    /// The pipe takes no more messages, ever.
+    fn closed(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    /// The pipe was full and has room again.
+    fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId);
+
+    /// A message arrived. An error closes the connection.
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError>;
+
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError>;
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError>;
+}
+
+/// The rules of `settings`' socket type.
+pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Pattern> {
+    match settings.connection.socket_type {
+        SocketType::Req => Box::new(req::Req::new(settings, entropy)),
+        SocketType::Rep => Box::<rep::Rep>::default(),
+        SocketType::Dealer => Box::new(dealer::Dealer::new(settings)),
+        SocketType::Router => Box::new(router::Router::new(settings)),
+        SocketType::Pair => Box::<pair::Pair>::default(),
+        SocketType::Push => Box::<push::Push>::default(),
+        SocketType::Pull => Box::<pull::Pull>::default(),
+        SocketType::Pub
+        | SocketType::Sub
+        | SocketType::XPub
+        | SocketType::XSub
+        | SocketType::Server
+        | SocketType::Client
+        | SocketType::Radio
+        | SocketType::Dish
+        | SocketType::Gather
+        | SocketType::Scatter
+        | SocketType::Peer
+        | SocketType::Channel => {
+            unreachable!("`Options` cannot be made for a type that is not implemented")
+        }
+    }
+}
+
+/// Sends the empty message of PROBE_ROUTER, ahead of what has queued up; see [`Options::probe_router`](crate::Options).
+fn probe(pipes: &mut Pipes, pipe: PipeId) {
+    pipes.restore(pipe, core::iter::once(Message::from(Frame::EMPTY)));
+    pipes.call(pipe);
+}

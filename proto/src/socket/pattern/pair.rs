@@ -1,0 +1,68 @@
+//! PAIR (RFC 31): one peer, both directions, nothing added. A second peer is refused instead of being left deaf.
+
+use super::Pattern;
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::message::Message;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::fair_queue::FairQueue;
+
+#[derive(Debug, Default)]
+pub(super) struct Pair {
+    peer: Option<PipeId>,
+    /// A queue of one pipe, and sometimes of what a former peer left behind.
+    arrived: FairQueue,
+}
+
+impl Pattern for Pair {
+    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
+        if self.peer.is_some() {
+            return Err(ConnectError::Exclusive);
+        }
+        self.peer = Some(pipe);
+        pipes.writable = true;
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        if *self.peer.get_or_insert(pipe) != pipe {
+            return Err(ConnectionError::Exclusive);
+        }
+        pipes.writable = true;
+        Ok(())
+    }
+
+    fn closed(&mut self, _: &mut Pipes, pipe: PipeId) {
+        self.peer.take_if(|peer| *peer == pipe);
+    }
+
+    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
+        pipes.writable = true;
+    }
+
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        self.arrived.deliver(pipes, pipe, message);
+        Ok(())
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        match self.peer {
+            Some(peer) if pipes.has_room(peer) => {
+                pipes.push(peer, message);
+                Ok(())
+            }
+            _ => Err(SendError::Full(message)),
+        }
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+    }
+}

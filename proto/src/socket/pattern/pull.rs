@@ -1,0 +1,36 @@
+//! PULL (RFC 30, "The PULL Socket Type"): receives from all peers in turn, sends nothing.
+
+use super::Pattern;
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::error::{ConnectionError, RecvError, SendError};
+use crate::message::Message;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::fair_queue::FairQueue;
+use crate::socket_type::SocketType;
+
+#[derive(Debug, Default)]
+pub(super) struct Pull {
+    arrived: FairQueue,
+}
+
+impl Pattern for Pull {
+    fn attach(&mut self, _: &mut Pipes, _: PipeId, _: &Peer, _: &mut dyn Entropy) -> Result<(), ConnectionError> {
+        Ok(())
+    }
+
+    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        self.arrived.deliver(pipes, pipe, message);
+        Ok(())
+    }
+
+    fn send(&mut self, _: &mut Pipes, message: Message) -> Result<(), SendError> {
+        Err(SendError::Unsupported(message, SocketType::Pull))
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+    }
+}

@@ -1,0 +1,53 @@
+//! PUSH (RFC 30, "The PUSH Socket Type"): sends in turn, receives nothing.
+
+use super::Pattern;
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::event::DropReason;
+use crate::message::Message;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::load_balancer::LoadBalancer;
+use crate::socket_type::SocketType;
+
+#[derive(Debug, Default)]
+pub(super) struct Push {
+    peers: LoadBalancer,
+}
+
+impl Pattern for Push {
+    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
+        self.peers.add(pipes, pipe);
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        self.peers.add(pipes, pipe);
+        Ok(())
+    }
+
+    fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.peers.add(pipes, pipe);
+    }
+
+    /// A PULL has nothing to say. Dropping it, rather than hoarding it as libzmq does, keeps heartbeats flowing.
+    fn inbound(&mut self, pipes: &mut Pipes, _: PipeId, _: Message) -> Result<(), ConnectionError> {
+        pipes.dropped(DropReason::Unexpected, 1);
+        Ok(())
+    }
+
+    // RFC 30: "SHALL block on sending, or return a suitable error, when it has no available peers"; "SHALL NOT discard".
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        self.peers.send(pipes, message).map(drop)
+    }
+
+    fn recv(&mut self, _: &mut Pipes) -> Result<Message, RecvError> {
+        Err(RecvError::Unsupported(SocketType::Push))
+    }
+}

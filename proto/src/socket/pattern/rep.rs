@@ -1,0 +1,63 @@
+//! REP (RFC 28, "The REP Socket Type"): takes one request at a time and sends the reply back along its envelope.
+
+use super::Pattern;
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::envelope::Envelope;
+use crate::error::{ConnectionError, RecvError, SendError};
+use crate::event::DropReason;
+use crate::message::Message;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::fair_queue::FairQueue;
+
+#[derive(Debug, Default)]
+pub(super) struct Rep {
+    requests: FairQueue,
+    /// Whom a reply is owed to; `None`: the next request may be taken.
+    owed: Option<(PipeId, Envelope)>,
+}
+
+impl Pattern for Rep {
+    fn attach(&mut self, _: &mut Pipes, _: PipeId, _: &Peer, _: &mut dyn Entropy) -> Result<(), ConnectionError> {
+        Ok(())
+    }
+
+    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    /// A request without delimiter is dropped and the connection kept, as libzmq does: a DEALER may be learning.
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        let frames = message.frames();
+        if frames.iter().position(|frame| frame.is_empty()).is_some_and(|delimiter| delimiter + 1 < frames.len()) {
+            self.requests.deliver(pipes, pipe, message);
+        } else {
+            pipes.dropped(DropReason::NoEnvelope, 1);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        let Some((pipe, envelope)) = self.owed.take() else {
+            return Err(SendError::OutOfTurn(message));
+        };
+        // RFC 28: "SHALL silently discard the reply if the original requester is gone". One that does not read must not
+        // stop the service for everybody else, so its reply is dropped too, as libzmq does.
+        if pipes.has_room(pipe) {
+            pipes.push(pipe, envelope.seal(message));
+        } else if pipes.get(pipe).is_some_and(|pipe| !pipe.life.is_gone()) {
+            pipes.dropped(DropReason::PeerFull, 1);
+        } else {
+            pipes.dropped(DropReason::PeerGone, 1);
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        if self.owed.is_some() {
+            return Err(RecvError::OutOfTurn);
+        }
+        let (pipe, message) = self.requests.next(pipes).ok_or(RecvError::Empty)?;
+        let (envelope, body) = Envelope::parse(message).expect("what has no delimiter is never delivered");
+        self.owed = Some((pipe, envelope));
+        Ok(body)
+    }
+}

@@ -1,0 +1,114 @@
+//! The socket types by name, and which may speak with which.
+
+use core::fmt;
+
+/// A socket type as READY names it (RFC 28, 29, 30, 31 and their drafts).
+///
+/// The names of all types are known here, so that an incompatible peer can be called by its name; which types
+/// [`Socket`](crate::Socket) implements is told by the markers in [`kind`](crate::kind).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the variants are the names the RFCs give")]
+pub enum SocketType {
+    Pair,
+    Pub,
+    Sub,
+    Req,
+    Rep,
+    Dealer,
+    Router,
+    Pull,
+    Push,
+    XPub,
+    XSub,
+    Server,
+    Client,
+    Radio,
+    Dish,
+    Gather,
+    Scatter,
+    Peer,
+    Channel,
+}
+
+use SocketType::{
+    Channel, Client, Dealer, Dish, Gather, Pair, Peer, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server, Sub,
+    XPub, XSub,
+};
+
+/// Every type beside its name and the types it speaks with.
+const TABLE: [(SocketType, &str, &[SocketType]); 19] = [
+    (Pair, "PAIR", &[Pair]),
+    (Pub, "PUB", &[Sub, XSub]),
+    (Sub, "SUB", &[Pub, XPub]),
+    (Req, "REQ", &[Rep, Router]),
+    (Rep, "REP", &[Req, Dealer]),
+    (Dealer, "DEALER", &[Rep, Dealer, Router]),
+    (Router, "ROUTER", &[Req, Dealer, Router]),
+    (Pull, "PULL", &[Push]),
+    (Push, "PUSH", &[Pull]),
+    (XPub, "XPUB", &[Sub, XSub]),
+    (XSub, "XSUB", &[Pub, XPub]),
+    (Server, "SERVER", &[Client]),
+    (Client, "CLIENT", &[Server]),
+    (Radio, "RADIO", &[Dish]),
+    (Dish, "DISH", &[Radio]),
+    (Gather, "GATHER", &[Scatter]),
+    (Scatter, "SCATTER", &[Gather]),
+    (Peer, "PEER", &[Peer]),
+    (Channel, "CHANNEL", &[Channel]),
+];
+
+impl SocketType {
+    fn row(self) -> &'static (Self, &'static str, &'static [Self]) {
+        TABLE.iter().find(|row| row.0 == self).expect("the table has a row for every type")
+    }
+
+    /// The name in READY, such as `DEALER`.
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The type of this name, spelt exactly.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        TABLE.iter().find(|row| row.1.as_bytes() == name).map(|row| row.0)
+    }
+
+    /// The types this one speaks with.
+    pub fn peers(self) -> &'static [Self] {
+        self.row().2
+    }
+
+    /// True of REQ, DEALER and ROUTER, which announce a routing id in READY.
+    pub const fn announces_routing_id(self) -> bool {
+        matches!(self, Req | Dealer | Router)
+    }
+
+    /// True of PUB and XPUB, to whom subscriptions are meant.
+    pub(crate) const fn takes_subscriptions(self) -> bool {
+        matches!(self, Pub | XPub)
+    }
+}
+
+impl fmt::Display for SocketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_complete_and_symmetric() {
+        for &(ours, name, peers) in &TABLE {
+            assert_eq!(SocketType::from_name(name.as_bytes()), Some(ours));
+            for &theirs in peers {
+                assert!(theirs.peers().contains(&ours), "{ours} speaks with {theirs}, so {theirs} speaks with {ours}");
+            }
+        }
+        assert_eq!(SocketType::from_name(b"router"), None);
+        assert_eq!(SocketType::from_name(b"STREAM"), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! Time as plain values: an instant the embedder counts, and sets of deadlines. Never reads a clock.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point in time: nanoseconds since an origin the embedder chooses.
+///
+/// Only differences matter. A program would count from its own start, a test from zero:
+///
+/// ```
+/// use core::time::Duration;
+/// use sansmq_proto::Instant;
+///
+/// let start = Instant::ORIGIN;
+/// let later = start + Duration::from_millis(5);
+/// assert_eq!(later.since(start), Duration::from_millis(5));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The embedder's zero.
+    pub const ORIGIN: Self = Self(0);
+
+    /// The instant `nanos` nanoseconds after the origin.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// The instant `elapsed` after the origin; durations beyond 584 years saturate.
+    pub fn from_elapsed(elapsed: Duration) -> Self {
+        Self::ORIGIN + elapsed
+    }
+
+    /// Nanoseconds since the origin.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// How long ago `earlier` was; zero if it lies ahead.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// The earliest of several deadlines, where `None` means "no deadline" (and so never hides one).
+pub fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
+    deadlines.into_iter().flatten().min()
+}
+
+/// At most one deadline per key; setting, clearing and finding the earliest cost O(log n).
+#[derive(Debug)]
+pub(crate) struct Deadlines<K> {
+    by_key: BTreeMap<K, Instant>,
+    by_time: BTreeSet<(Instant, K)>,
+}
+
+impl<K: Copy + Ord> Deadlines<K> {
+    pub(crate) const fn new() -> Self {
+        Self { by_key: BTreeMap::new(), by_time: BTreeSet::new() }
+    }
+
+    pub(crate) fn set(&mut self, key: K, at: Instant) {
+        self.clear(key);
+        self.by_key.insert(key, at);
+        self.by_time.insert((at, key));
+    }
+
+    pub(crate) fn clear(&mut self, key: K) {
+        if let Some(at) = self.by_key.remove(&key) {
+            self.by_time.remove(&(at, key));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.by_time.first().map(|&(at, _)| at)
+    }
+
+    /// Takes the earliest key whose deadline is not after `now`.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
+        let &(at, key) = self.by_time.first()?;
+        (at <= now).then(|| {
+            self.clear(key);
+            key
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_deadline_never_hides_one() {
+        let at = Instant::from_nanos(5);
+        assert_eq!(earliest([None, Some(at), None, Some(at + Duration::from_nanos(1))]), Some(at));
+        assert_eq!(earliest([None, None]), None);
+    }
+
+    #[test]
+    fn a_deadline_set_again_replaces_the_old_one() {
+        let mut deadlines = Deadlines::new();
+        deadlines.set('a', Instant::from_nanos(10));
+        deadlines.set('b', Instant::from_nanos(20));
+        deadlines.set('a', Instant::from_nanos(30));
+        assert_eq!(deadlines.next(), Some(Instant::from_nanos(20)));
+        assert_eq!(deadlines.pop_due(Instant::from_nanos(19)), None);
+        assert_eq!(deadlines.pop_due(Instant::from_nanos(99)), Some('b'));
+        assert_eq!(deadlines.pop_due(Instant::from_nanos(99)), Some('a'));
+        assert_eq!(deadlines.pop_due(Instant::from_nanos(99)), None);
+    }
+
+    #[test]
+    fn time_saturates_instead_of_wrapping() {
+        let late = Instant::from_nanos(u64::MAX);
+        assert_eq!(late + Duration::from_secs(1), late);
+        assert_eq!(Instant::ORIGIN.since(late), Duration::ZERO);
+    }
+}

@@ -1,0 +1,117 @@
+//! The dictionary in READY and INITIATE (RFC 37, "Metadata").
+
+use super::{DecodeError, take};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// The property that names the sender's socket type.
+pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
+/// The property that carries the routing id a REQ, DEALER or ROUTER chose.
+pub(crate) const IDENTITY: &str = "Identity";
+
+/// The properties a peer announces about itself, in the order it sent them. Names compare without regard to case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata(Vec<(Bytes, Bytes)>);
+
+impl Metadata {
+    /// No properties.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value of the property called `name`.
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+    }
+
+    /// All properties: name and value.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(name, value)| (&name[..], &value[..]))
+    }
+
+    /// Adds a property. A name is 1 to 255 octets, a value less than 2 GiB; the rest is cut off.
+    pub(crate) fn push(&mut self, name: &'static str, value: Bytes) {
+        self.0.push((Bytes::from_static(name.as_bytes()), value));
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        for (name, value) in &self.0 {
+            let name_len = u8::try_from(name.len()).expect("we only ever name properties by short constants");
+            let value_len = u32::try_from(value.len()).expect("options limit what a property may carry");
+            out.push(name_len);
+            out.extend_from_slice(name);
+            out.extend_from_slice(&value_len.to_be_bytes());
+            out.extend_from_slice(value);
+        }
+    }
+
+    /// Reads properties until the octets end, which must be at the end of one.
+    ///
+    /// # Errors
+    /// [`DecodeError::Property`] and [`DecodeError::DuplicateProperty`].
+    pub fn decode(mut octets: &[u8]) -> Result<Self, DecodeError> {
+        let mut metadata = Self::new();
+        while let Some((&name_len, rest)) = octets.split_first() {
+            octets = rest;
+            let name = take(&mut octets, usize::from(name_len)).ok_or(DecodeError::Property)?;
+            let value_len = take(&mut octets, 4).and_then(|len| len.first_chunk()).ok_or(DecodeError::Property)?;
+            let value_len = usize::try_from(u32::from_be_bytes(*value_len)).map_err(|_| DecodeError::Property)?;
+            let value = take(&mut octets, value_len).ok_or(DecodeError::Property)?;
+            if name.is_empty() || metadata.0.len() == MAX_PROPERTIES {
+                return Err(DecodeError::Property);
+            }
+            if metadata.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                return Err(DecodeError::DuplicateProperty);
+            }
+            metadata.0.push((Bytes::copy_from_slice(name), Bytes::copy_from_slice(value)));
+        }
+        Ok(metadata)
+    }
+}
+
+/// Far more than anybody sends; keeps the search for duplicates cheap.
+const MAX_PROPERTIES: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    fn sample() -> Vec<u8> {
+        let mut metadata = Metadata::new();
+        metadata.push(SOCKET_TYPE, Bytes::from_static(b"DEALER"));
+        metadata.push(IDENTITY, Bytes::new());
+        let mut octets = Vec::new();
+        metadata.encode(&mut octets);
+        octets
+    }
+
+    #[test]
+    fn metadata_survives_the_wire_and_names_ignore_case() {
+        let octets = sample();
+        assert_eq!(octets, b"\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0");
+        let metadata = Metadata::decode(&octets).unwrap();
+        assert_eq!(metadata.get("sOCKET-tYPE").unwrap(), "DEALER");
+        assert_eq!(metadata.get("Identity").unwrap(), "");
+        assert_eq!(metadata.get("Resource"), None);
+    }
+
+    #[test]
+    fn metadata_cut_anywhere_but_between_properties_is_refused() {
+        let octets = sample();
+        for cut in 0..octets.len() {
+            let whole = cut == 0 || cut == 22;
+            assert_eq!(Metadata::decode(&octets[..cut]).is_ok(), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn nameless_and_repeated_properties_are_refused() {
+        assert_eq!(Metadata::decode(b"\0\0\0\0\0"), Err(DecodeError::Property));
+        assert_eq!(Metadata::decode(b"\x01a\0\0\0\0\x01A\0\0\0\0"), Err(DecodeError::DuplicateProperty));
+        assert_eq!(Metadata::decode(b"\x01a\xff\xff\xff\xffx"), Err(DecodeError::Property));
+        let many: Vec<u8> =
+            (0..=MAX_PROPERTIES).flat_map(|n| [&b"\x03"[..], format!("{n:03}").as_bytes(), &[0; 4]].concat()).collect();
+        assert_eq!(Metadata::decode(&many), Err(DecodeError::Property));
+    }
+}
