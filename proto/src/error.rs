@@ -126,11 +126,8 @@ impl ConnectionError {
     /// Whether dialling again can help. After a protocol fault it cannot (libzmq never does), nor after an ERROR with
     /// the same credentials (RFC 37), except ZAP's 300, which means "temporary".
     pub fn may_reconnect(&self) -> bool {
-        match self {
-            Self::Refused(reason) => &reason[..] == b"300",
-            Self::RoutingIdTaken => true,
-            _ => self.fault() == Fault::Network,
-        }
+        let temporary = matches!(self, Self::Refused(reason) if &reason[..] == b"300");
+        temporary || *self == Self::RoutingIdTaken || self.fault() == Fault::Network
     }
 }
 

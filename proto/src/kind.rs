@@ -21,7 +21,7 @@ pub trait Sends: Kind {}
 /// Sockets that receive messages.
 pub trait Receives: Kind {}
 
-/// Sockets that announce a routing id to their peers (option ROUTING_ID).
+/// Sockets that announce a routing id to their peers (option `ROUTING_ID`).
 pub trait Announces: Kind {}
 
 mod sealed {

@@ -30,6 +30,8 @@
 //! Any other order delays work, but corrupts nothing.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What a new variant means has to be decided everywhere in here.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 extern crate alloc;
 

@@ -264,6 +264,11 @@ impl Message {
         }
     }
 
+    /// The frames in order.
+    pub fn iter(&self) -> core::slice::Iter<'_, Frame> {
+        self.frames().iter()
+    }
+
     /// How many frames there are; never zero.
     #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
     #[inline]

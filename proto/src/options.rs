@@ -162,15 +162,15 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// How long a peer may take for its greeting and handshake: HANDSHAKE_IVL. `None`: for ever. Default 30 s.
+    /// How long a peer may take for its greeting and handshake: `HANDSHAKE_IVL`. `None`: for ever. Default 30 s.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.connection.handshake_timeout = timeout.into();
         self
     }
 
-    /// Sends a PING so often, and ends a connection when one is followed by as long a silence: HEARTBEAT_IVL and
-    /// HEARTBEAT_TIMEOUT. Off by default. ZMTP 3.0 has no PING, so peers of that version are not asked.
+    /// Sends a PING so often, and ends a connection when one is followed by as long a silence: `HEARTBEAT_IVL` and
+    /// `HEARTBEAT_TIMEOUT`. Off by default. ZMTP 3.0 has no PING, so peers of that version are not asked.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`].
@@ -183,7 +183,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// As [`heartbeat`](Self::heartbeat), with a timeout of its own, and with a time to live: the PING asks the *peer* to
-    /// end the connection after so much silence of ours (HEARTBEAT_TTL; whole tenths of a second count; zero: no wish).
+    /// end the connection after so much silence of ours (`HEARTBEAT_TTL`; whole tenths of a second count; zero: no wish).
     ///
     /// libzmq 4.3.5 misreads a time to live of 65.6 s and more as a short one, so keep below that.
     ///
@@ -206,7 +206,7 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// How long to wait before dialling again, and what that wait grows to: RECONNECT_IVL and RECONNECT_IVL_MAX.
+    /// How long to wait before dialling again, and what that wait grows to: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`.
     ///
     /// The wait doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
     /// clients do not come back in one instant. It starts anew once a connection has lasted longer than the last wait.
@@ -222,14 +222,14 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Never dials again after a failure or a lost connection: RECONNECT_IVL of -1.
+    /// Never dials again after a failure or a lost connection: `RECONNECT_IVL` of -1.
     #[must_use]
     pub const fn no_reconnect(mut self) -> Self {
         self.settings.reconnect = None;
         self
     }
 
-    /// How long one attempt to connect may take: CONNECT_TIMEOUT. `None`: as long as the operating system likes.
+    /// How long one attempt to connect may take: `CONNECT_TIMEOUT`. `None`: as long as the operating system likes.
     /// Default 30 s; libzmq has none.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -266,7 +266,7 @@ impl<T: Receives> Options<T> {
 }
 
 impl<T: Announces> Options<T> {
-    /// The routing id that ROUTER peers shall know this socket by: ROUTING_ID. Default: they choose one.
+    /// The routing id that ROUTER peers shall know this socket by: `ROUTING_ID`. Default: they choose one.
     ///
     /// # Errors
     /// [`OptionsError::RoutingId`] unless it has 1 to 255 octets.
@@ -280,7 +280,7 @@ impl<T: Announces> Options<T> {
     }
 
     /// Sends an empty message on each new connection, so that a ROUTER at the other end learns of this socket before
-    /// it says anything: PROBE_ROUTER. Other peers receive an empty message. Default off.
+    /// it says anything: `PROBE_ROUTER`. Other peers receive an empty message. Default off.
     #[must_use]
     pub const fn probe_router(mut self, probe: bool) -> Self {
         self.settings.probe = probe;
@@ -289,7 +289,7 @@ impl<T: Announces> Options<T> {
 }
 
 impl Options<Router> {
-    /// A message to an unknown routing id is an error, and one to a peer without room waits: ROUTER_MANDATORY. Default
+    /// A message to an unknown routing id is an error, and one to a peer without room waits: `ROUTER_MANDATORY`. Default
     /// off: both are dropped, and [`Event::Dropped`](crate::Event::Dropped) tells.
     #[must_use]
     pub const fn mandatory(mut self, mandatory: bool) -> Self {
@@ -297,7 +297,7 @@ impl Options<Router> {
         self
     }
 
-    /// A new peer takes a routing id over from an old one, whose connection is closed: ROUTER_HANDOVER. Default off: the
+    /// A new peer takes a routing id over from an old one, whose connection is closed: `ROUTER_HANDOVER`. Default off: the
     /// new one is refused. On, any peer that knows an id can take it, so do not trust ids then.
     #[must_use]
     pub const fn handover(mut self, handover: bool) -> Self {
@@ -307,7 +307,7 @@ impl Options<Router> {
 }
 
 impl Options<Req> {
-    /// A request may be sent while another is unanswered, which is thereby given up: REQ_RELAXED. Set
+    /// A request may be sent while another is unanswered, which is thereby given up: `REQ_RELAXED`. Set
     /// [`correlate`](Self::correlate) too, or a late reply is taken for the new one's. Default off.
     #[must_use]
     pub const fn relaxed(mut self, relaxed: bool) -> Self {
@@ -315,7 +315,7 @@ impl Options<Req> {
         self
     }
 
-    /// Puts a request id before the delimiter and ignores replies without it: REQ_CORRELATE. REP and ROUTER peers send
+    /// Puts a request id before the delimiter and ignores replies without it: `REQ_CORRELATE`. REP and ROUTER peers send
     /// it back as part of the envelope. Default off.
     #[must_use]
     pub const fn correlate(mut self, correlate: bool) -> Self {

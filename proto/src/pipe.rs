@@ -235,23 +235,31 @@ impl Pipes {
         Some((message, more))
     }
 
+    /// Ends a pipe; one with messages for the application stays until they are received.
+    pub(crate) fn retire(&mut self, id: PipeId) {
+        let Some(pipe) = self.get_mut(id) else { return };
+        if pipe.incoming.is_empty() {
+            self.remove(id);
+        } else {
+            pipe.life = Life::Gone;
+            pipe.stalled = false;
+            pipe.outgoing = VecDeque::new();
+        }
+    }
+
     pub(crate) fn forget_incoming(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.incoming.clear();
         }
     }
 
-    pub(crate) fn has_incoming(&self, id: PipeId) -> bool {
-        self.get(id).is_some_and(|pipe| !pipe.incoming.is_empty())
-    }
-
     /// Asks for an exchange with this pipe's link.
     #[inline]
     pub(crate) fn call(&mut self, id: PipeId) {
-        if let Some(pipe) = self.get_mut(id) {
-            if !core::mem::replace(&mut pipe.due, true) {
-                self.service.push_back(id);
-            }
+        if let Some(pipe) = self.get_mut(id)
+            && !core::mem::replace(&mut pipe.due, true)
+        {
+            self.service.push_back(id);
         }
     }
 

@@ -103,7 +103,8 @@ impl Session {
                     return Err(error);
                 }
             };
-            if !heard && !(flushed && more_waits) {
+            let stuck = !flushed || !more_waits;
+            if !heard && stuck {
                 return Ok(Some(Interest { readable: self.connection.wants_input(), writable: !flushed }));
             }
         }
@@ -190,8 +191,8 @@ impl Session {
 }
 
 fn failure(error: &io::Error) -> ConnectionError {
-    match error.kind() {
-        ErrorKind::UnexpectedEof => ConnectionError::Eof,
-        kind => ConnectionError::Network(kind.into()),
+    if error.kind() == ErrorKind::UnexpectedEof {
+        return ConnectionError::Eof;
     }
+    ConnectionError::Network(error.kind().into())
 }

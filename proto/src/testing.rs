@@ -485,7 +485,7 @@ impl Stream for Seat<'_> {
 }
 
 fn draw(dice: &mut SeededEntropy, range: &RangeInclusive<Duration>) -> Duration {
-    let span = u64::try_from((*range.end() - *range.start()).as_nanos()).unwrap_or(u64::MAX);
+    let span = u64::try_from(range.end().saturating_sub(*range.start()).as_nanos()).unwrap_or(u64::MAX);
     *range.start() + Duration::from_nanos(if span == 0 { 0 } else { dice.below(span) })
 }
 

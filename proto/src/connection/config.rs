@@ -28,7 +28,7 @@ pub struct ConnectionConfig {
     pub authenticate: bool,
 }
 
-/// When to send PINGs and what to make of silence (options HEARTBEAT_IVL, HEARTBEAT_TIMEOUT, HEARTBEAT_TTL).
+/// When to send PINGs and what to make of silence (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatConfig {
     /// A PING is sent so often.

@@ -87,11 +87,11 @@ impl Decoder {
     /// Reads a head, also one that comes in pieces.
     #[inline]
     fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
-        if self.head_len == 0 {
-            if let Some((head, used)) = FrameHead::decode(input)? {
-                *input = &input[used..];
-                return Ok(Some(head));
-            }
+        if self.head_len == 0
+            && let Some((head, used)) = FrameHead::decode(input)?
+        {
+            *input = &input[used..];
+            return Ok(Some(head));
         }
         while let Some((&octet, rest)) = input.split_first() {
             *input = rest;

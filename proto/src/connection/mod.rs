@@ -261,7 +261,7 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let (mechanism, deadline) = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Handshake { mechanism, deadline } => (mechanism, deadline),
-            other => {
+            other @ (Phase::Greeting { .. } | Phase::Traffic(_) | Phase::Closed) => {
                 self.phase = other;
                 return Ok(());
             }

@@ -163,7 +163,7 @@ impl Outbox {
 
     fn encode(&mut self, item: Outbound, version: Version) {
         let (prefix, command, flag): (_, fn(Bytes) -> Command, u8) = match item {
-            Outbound::Message(message) => return self.encode_message(message),
+            Outbound::Message(message) => return self.encode_message(&message),
             Outbound::Subscribe(prefix) => (prefix, Command::Subscribe, 1),
             Outbound::Cancel(prefix) => (prefix, Command::Cancel, 0),
         };
@@ -177,7 +177,7 @@ impl Outbox {
     }
 
     #[inline]
-    fn encode_message(&mut self, message: Message) {
+    fn encode_message(&mut self, message: &Message) {
         let frames = message.frames();
         let last = frames.len() - 1;
         for (index, frame) in frames.iter().enumerate() {

@@ -40,9 +40,8 @@ impl Drop for Tasks {
     }
 }
 
-/// What the supervisor is to do next.
+/// What the supervisor is to do next. A runtime has to know every step, so a new one is a breaking change.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Step {
     /// Listen there, in a task of its own, and report.
     Listen(ListenerId, Endpoint, Listening),

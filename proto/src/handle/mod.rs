@@ -226,7 +226,7 @@ impl<T: Receives> Handle<T> {
 
 impl Handle<Router> {
     /// As [`connect`](Self::connect), naming the peer: messages to this routing id go there, and may be sent at once
-    /// (CONNECT_ROUTING_ID).
+    /// (`CONNECT_ROUTING_ID`).
     ///
     /// # Errors
     /// [`ConnectError`]: also when another peer has that routing id.

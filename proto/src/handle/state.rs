@@ -305,7 +305,7 @@ impl Waiters {
         });
         match &mut self.places[index] {
             Place::Asleep(known) => known.clone_from(cx.waker()),
-            other => {
+            other @ (Place::Free | Place::Awake) => {
                 *other = Place::Asleep(cx.waker().clone());
                 self.asleep += 1;
             }
@@ -327,10 +327,10 @@ impl Waiters {
         }
         self.asleep = 0;
         for place in &mut self.places {
-            if matches!(place, Place::Asleep(_)) {
-                if let Place::Asleep(waker) = core::mem::replace(place, Place::Awake) {
-                    wakes.add(Some(waker));
-                }
+            if matches!(place, Place::Asleep(_))
+                && let Place::Asleep(waker) = core::mem::replace(place, Place::Awake)
+            {
+                wakes.add(Some(waker));
             }
         }
     }

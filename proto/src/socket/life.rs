@@ -223,10 +223,10 @@ impl Socket {
         let draining = pipe.draining;
         // What arrived whole before the end is delivered, beyond the high-water mark if need be: one batch at most.
         while let Some(item) = connection.take() {
-            if let (Inbound::Message(message), true, false) = (item, was_ready, draining) {
-                if self.pattern.inbound(&mut self.pipes, id, message).is_err() {
-                    break;
-                }
+            if let (Inbound::Message(message), true, false) = (item, was_ready, draining)
+                && self.pattern.inbound(&mut self.pipes, id, message).is_err()
+            {
+                break;
             }
         }
         let Some(pipe) = self.pipes.get(id) else {
@@ -282,13 +282,7 @@ impl Socket {
         self.deadlines.clear(Timer::Linger(id));
         self.count_unsent(self.pipes.outgoing_len(id));
         self.pattern.closed(&mut self.pipes, id);
-        if self.pipes.has_incoming(id) {
-            if let Some(pipe) = self.pipes.get_mut(id) {
-                pipe.life = Life::Gone;
-            }
-        } else {
-            self.pipes.remove(id);
-        }
+        self.pipes.retire(id);
     }
 
     fn count_unsent(&mut self, messages: usize) {

@@ -179,7 +179,7 @@ impl Socket {
         self.open(endpoint, now, |pattern, pipes, pipe| pattern.opened(pipes, pipe))
     }
 
-    /// As [`connect`](Self::connect), naming the peer (CONNECT_ROUTING_ID): messages to this routing id go there, and may
+    /// As [`connect`](Self::connect), naming the peer (`CONNECT_ROUTING_ID`): messages to this routing id go there, and may
     /// be sent at once. Means something to a ROUTER only; others take it for a `connect`.
     ///
     /// # Errors
@@ -278,16 +278,18 @@ impl Socket {
             return Err(reason.clone());
         }
         let draining = pipe.draining;
-        if pipe.peer.is_none() {
-            if let Some(peer) = link.peer() {
-                let peer = Arc::clone(peer);
-                pipe.peer = Some(Arc::clone(&peer));
-                let endpoint = pipe.life.endpoint().clone();
-                if !draining {
-                    self.pattern.attach(&mut self.pipes, id, &peer, &mut *self.entropy)?;
-                }
-                self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer });
+        if pipe.peer.is_none()
+            && let Some(peer) = link.peer()
+        {
+            let peer = Arc::clone(peer);
+            let endpoint = pipe.life.endpoint().clone();
+            if !draining {
+                self.pattern.attach(&mut self.pipes, id, &peer, &mut *self.entropy)?;
             }
+            if let Some(pipe) = self.pipes.get_mut(id) {
+                pipe.peer = Some(Arc::clone(&peer));
+            }
+            self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer });
         }
         while self.pipes.may_deliver(id) {
             match link.take() {

@@ -65,7 +65,8 @@ impl Command {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut body = Vec::new();
         let mut begin = |name: &[u8]| {
-            body.push(u8::try_from(name.len()).expect("command names are short"));
+            let name = name.get(..255).unwrap_or(name);
+            body.push(u8::try_from(name.len()).expect("it has been cut to 255"));
             body.extend_from_slice(name);
         };
         match self {

@@ -87,7 +87,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
     }
 }
 
-/// Sends the empty message of PROBE_ROUTER, ahead of what has queued up; see [`Options::probe_router`](crate::Options).
+/// Sends the empty message of `PROBE_ROUTER`, ahead of what has queued up; see [`Options::probe_router`](crate::Options).
 fn probe(pipes: &mut Pipes, pipe: PipeId) {
     pipes.restore(pipe, core::iter::once(Message::from(Frame::EMPTY)));
     pipes.call(pipe);

@@ -29,7 +29,7 @@ pub(super) struct Req {
     peers: LoadBalancer,
     turn: Turn,
     relaxed: bool,
-    /// The id of the latest request (REQ_CORRELATE).
+    /// The id of the latest request (`REQ_CORRELATE`).
     request: Option<u32>,
     probe: bool,
 }
@@ -64,8 +64,8 @@ impl Req {
         // What libzmq's REQ sessions let pass: an optional id of four octets, the delimiter, at least one body frame.
         let with_id = reply.head().len() == 4;
         let delimiter = usize::from(with_id);
-        let delimited = reply.get(delimiter).is_some_and(|frame| frame.is_empty());
-        if !delimited || reply.len() < delimiter + 2 {
+        let has_delimiter = reply.get(delimiter).is_some_and(|frame| frame.is_empty());
+        if !has_delimiter || reply.len() < delimiter + 2 {
             return Err(ConnectionError::Envelope);
         }
         let ours = match self.request {
