@@ -1,6 +1,6 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
-use crate::connection::Peer;
+use crate::connection::{Link, Peer};
 use crate::error::ConnectionError;
 use crate::event::{self, DropReason, Event};
 use crate::message::{Frame, Message};
@@ -184,15 +184,18 @@ impl Pipes {
         pipe.full = pipe.outgoing.len() >= hwm;
     }
 
-    /// The next message for the link. True beside it when the pipe, having been full, has room again.
+    /// Gives the link messages while it has room. True when the pipe, having been full, has room again.
     #[inline]
-    pub(crate) fn pop_outgoing(&mut self, id: PipeId) -> Option<(Message, bool)> {
+    pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let low_water = low_water(self.send_hwm);
-        let pipe = self.get_mut(id)?;
-        let message = pipe.outgoing.pop_front()?;
+        let Some(pipe) = self.get_mut(id) else { return false };
+        while link.has_room() {
+            let Some(message) = pipe.outgoing.pop_front() else { break };
+            link.give(message.into());
+        }
         let reopened = pipe.full && pipe.outgoing.len() <= low_water;
         pipe.full &= !reopened;
-        Some((message, reopened))
+        reopened
     }
 
     pub(crate) fn outgoing_len(&self, id: PipeId) -> usize {

@@ -90,7 +90,19 @@ impl Session {
         for _ in 0..ROUNDS {
             exchange(&mut self.connection)?;
             let more_waits = !self.connection.has_room();
-            let flushed = self.flush(stream)?;
+            let flushed = match self.flush(stream) {
+                Ok(flushed) => flushed,
+                Err(error) => {
+                    // The peer is gone, but what it sent before may still be here.
+                    for _ in 0..ROUNDS {
+                        let heard = matches!(self.fill(stream, scratch, now), Ok(true));
+                        if !heard || exchange(&mut self.connection).is_err() {
+                            break;
+                        }
+                    }
+                    return Err(error);
+                }
+            };
             if flushed && self.connection.is_finished() {
                 return self.part(stream, scratch, now);
             }

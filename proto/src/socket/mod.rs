@@ -299,14 +299,8 @@ impl Socket {
                 Some(Inbound::Message(_) | Inbound::Subscribe(_) | Inbound::Cancel(_)) => {}
             }
         }
-        while link.has_room() {
-            let Some((message, reopened)) = self.pipes.pop_outgoing(id) else {
-                break;
-            };
-            link.give(message.into());
-            if reopened && !draining {
-                self.pattern.reopened(&mut self.pipes, id);
-            }
+        if self.pipes.pour(id, link) && !draining {
+            self.pattern.reopened(&mut self.pipes, id);
         }
         if draining && self.pipes.outgoing_len(id) == 0 {
             link.finish();
