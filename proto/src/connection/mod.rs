@@ -31,7 +31,7 @@ use heartbeat::Heartbeat;
 ///   [`handle_auth_reply`](Self::handle_auth_reply);
 /// - we answer: [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout),
 ///   [`poll_auth_request`](Self::poll_auth_request);
-/// - messages go through the [`Link`](crate::Link) trait, most often by way of
+/// - messages go through the [`Link`] trait, most often by way of
 ///   [`Socket::exchange`](crate::Socket::exchange);
 /// - getters.
 ///
