@@ -1,0 +1,91 @@
+//! A ROUTER that answers out of order: a slow request keeps nobody waiting who asked for something quick.
+//!
+//! Counterpart of the tutorial's "예: 여러 요청 처리 후 순서 없이 응답". There `time.sleep(2)` stops the whole server, so
+//! its answers do come in order, two seconds apart. Here every request waits in a task of its own.
+//!
+//! ```text
+//! cargo run --example delayed_answers                                   # both sides
+//! cargo run --example delayed_answers -- server tcp://127.0.0.1:5555
+//! cargo run --example delayed_answers -- client tcp://127.0.0.1:5555
+//! ```
+//!
+//! # Framing
+//!
+//! Answers that come in any order need a number that says what they answer. It is a frame after the delimiter:
+//!
+//! | side   | sends                          | receives                         |
+//! |--------|--------------------------------|----------------------------------|
+//! | DEALER | `["", number, milliseconds]`   | `["", number, text]`             |
+//! | ROUTER | `[id, "", number, text]`       | `[id, "", number, milliseconds]` |
+
+use sansmq::tokio::{DealerSocket, RouterSocket};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let role = arguments.next().unwrap_or_else(|| "both".into());
+    let endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into());
+    let delays = [500, 100, 400, 50, 300];
+
+    let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
+    match role.as_str() {
+        "server" => {
+            println!("ROUTER at {}", router.bind(endpoint).await?);
+            serve(&router, usize::MAX).await
+        }
+        "client" => {
+            dealer.connect(endpoint)?;
+            ask(&dealer, &delays).await.map(drop)
+        }
+        "both" => {
+            dealer.connect(router.bind(endpoint).await?)?;
+            tokio::try_join!(serve(&router, delays.len()), ask(&dealer, &delays)).map(drop)
+        }
+        other => Err(format!("`{other}` is none of server, client, both").into()),
+    }
+}
+
+/// Answers so many requests, each after the time it asks for, whatever the others do.
+pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..requests {
+        let Ok([client_id, empty, number, delay]) = router.recv().await?.into_array() else {
+            eprintln!("A request is [id, \"\", number, milliseconds]");
+            continue;
+        };
+        let delay = Duration::from_millis(delay.to_text().parse().unwrap_or(0));
+        println!("Received from {client_id:?}: request {} for {delay:?}", number.to_text());
+
+        let router = router.clone();
+        tasks.spawn(async move {
+            tokio::time::sleep(delay).await;
+            router.send((client_id, empty, number, format!("Response after {delay:?}"))).await
+        });
+        // Those that have ended meanwhile need no place any more.
+        while tasks.try_join_next().transpose()?.transpose()?.is_some() {}
+    }
+    while tasks.join_next().await.transpose()?.transpose()?.is_some() {}
+    Ok(())
+}
+
+/// Sends a request for each of the delays, and gives back which of them were answered, in the order of the answers.
+pub(crate) async fn ask(dealer: &DealerSocket, delays: &[u64]) -> Result<Vec<u64>, Box<dyn Error>> {
+    let mut pending = BTreeMap::new();
+    for (number, delay) in (1_u64..).zip(delays) {
+        dealer.send(("", number.to_string(), delay.to_string())).await?;
+        pending.insert(number, delay);
+    }
+    let mut order = Vec::new();
+    while !pending.is_empty() {
+        let [_, number, text] = dealer.recv().await?.into_array().map_err(|odd| format!("an odd answer: {odd:?}"))?;
+        let number = number.to_text().parse()?;
+        let delay = pending.remove(&number).ok_or_else(|| format!("nobody asked for {number}"))?;
+        println!("Request {number} for {delay} ms: {}", text.to_text());
+        order.push(number);
+    }
+    Ok(order)
+}

@@ -1,0 +1,70 @@
+//! A message of two frames: one about the content, and the content.
+//!
+//! Counterpart of the tutorial's "Multipart 메시지 활용". A message arrives whole or not at all, so whoever has the first
+//! frame has the second too. The frames may hold any octets; nothing needs to be escaped.
+//!
+//! ```text
+//! cargo run --example meta_and_body                                     # both sides
+//! cargo run --example meta_and_body -- server tcp://127.0.0.1:5555
+//! cargo run --example meta_and_body -- client tcp://127.0.0.1:5555
+//! ```
+//!
+//! # Framing
+//!
+//! The tutorial shows `meta, body = recv_multipart()`, which fits a DEALER or a PAIR. A ROUTER has one frame more, the
+//! routing id. There is no empty delimiter here: two sides that agree on their frames need none, only REQ and REP do.
+//!
+//! | side   | sends              | receives           |
+//! |--------|--------------------|--------------------|
+//! | DEALER | `[meta, body]`     | `[meta, body]`     |
+//! | ROUTER | `[id, meta, body]` | `[id, meta, body]` |
+
+use sansmq::tokio::{DealerSocket, RouterSocket};
+use std::error::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let role = arguments.next().unwrap_or_else(|| "both".into());
+    let endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into());
+
+    let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
+    match role.as_str() {
+        "server" => {
+            println!("ROUTER at {}", router.bind(endpoint).await?);
+            serve(&router, usize::MAX).await
+        }
+        "client" => {
+            dealer.connect(endpoint)?;
+            ask(&dealer, 1234).await.map(drop)
+        }
+        "both" => {
+            dealer.connect(router.bind(endpoint).await?)?;
+            tokio::try_join!(serve(&router, 1), ask(&dealer, 1234)).map(drop)
+        }
+        other => Err(format!("`{other}` is none of server, client, both").into()),
+    }
+}
+
+/// Answers so many messages: the metadata goes back as it came, the body in capital letters.
+pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), Box<dyn Error>> {
+    for _ in 0..messages {
+        match router.recv().await?.into_array() {
+            Ok([client_id, meta, body]) => {
+                println!("Meta: {}\nBody: {}", meta.to_text(), body.to_text());
+                router.send((client_id, meta, body.to_text().to_uppercase())).await?;
+            }
+            Err(other) => eprintln!("Not [id, meta, body]: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+/// Sends a greeting on behalf of a user, and gives the metadata and the body of the answer back.
+pub(crate) async fn ask(dealer: &DealerSocket, user: u32) -> Result<(String, String), Box<dyn Error>> {
+    dealer.send((format!("META:userid={user}"), "Hello World")).await?;
+    let answer = dealer.recv().await?;
+    let [meta, body] = answer.into_array().map_err(|odd| format!("not [meta, body]: {odd:?}"))?;
+    println!("Meta: {}\nBody: {}", meta.to_text(), body.to_text());
+    Ok((meta.to_text().into_owned(), body.to_text().into_owned()))
+}
