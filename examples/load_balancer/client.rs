@@ -1,7 +1,8 @@
 //! A client: a DEALER that keeps several requests in flight and takes the answers in whatever order they come.
 
 use super::Failure;
-use super::report::{Progress, Report};
+use super::progress::Progress;
+use super::report::Report;
 use sansmq::Options;
 use sansmq::tokio::DealerSocket;
 use std::collections::BTreeMap;

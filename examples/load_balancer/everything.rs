@@ -3,7 +3,8 @@
 use super::Failure;
 use super::broker::Broker;
 use super::client::{self, Load};
-use super::report::{Progress, Report};
+use super::progress::Progress;
+use super::report::Report;
 use super::worker;
 use std::sync::Arc;
 use std::time::Duration;

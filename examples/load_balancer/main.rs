@@ -34,8 +34,9 @@
 pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod everything;
+pub(crate) mod progress;
 mod queue;
-mod report;
+pub(crate) mod report;
 pub(crate) mod worker;
 
 use std::time::Duration;
