@@ -1,0 +1,145 @@
+//! What is written, in partial writes of every size; what is left when a connection ends.
+
+use super::*;
+use std::io::IoSlice;
+
+/// Messages of small and large frames, and what they are on the wire.
+fn traffic() -> (Vec<Message>, Vec<u8>) {
+    let frames: [&[usize]; 6] = [&[5], &[0], &[3000], &[1, 2048, 0, 5000], &[2047, 10], &[4000, 4000]];
+    let messages = frames.iter().map(|sizes| Message::from_frames(sizes.iter().map(|&size| body(size))).unwrap());
+    let mut octets = Vec::new();
+    for sizes in frames {
+        for (at, &size) in sizes.iter().enumerate() {
+            octets.extend_from_slice(&frame(u8::from(at + 1 < sizes.len()), &body(size)));
+        }
+    }
+    (messages.collect(), octets)
+}
+
+fn loaded(messages: &[Message]) -> Connection {
+    let mut connection = ready_connection(&config(SocketType::Push), "PULL");
+    for message in messages {
+        connection.give(message.clone().into());
+    }
+    connection
+}
+
+#[test]
+fn partial_writes_of_every_size_add_up_to_the_same_octets() {
+    let (messages, octets) = traffic();
+    for step in (1..100).chain([2047, 2048, 2049, 4096, 10_000, usize::MAX]) {
+        for slots in [1, 2, 3, 64] {
+            let mut connection = loaded(&messages);
+            let mut written = Vec::new();
+            while let Some(out) = connection.poll_transmit() {
+                let mut slices = vec![IoSlice::new(&[]); slots];
+                let count = out.slices(&mut slices);
+                assert!(count > 0);
+                assert!(slices[..count].iter().all(|slice| !slice.is_empty()), "no slice is wasted");
+                let lent: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                assert_eq!(out.chunk()[..1], lent[..1]);
+                written.extend_from_slice(&lent);
+                out.advance(lent.len());
+            }
+            assert!(written == octets, "writes of {step} octets, {slots} slices");
+        }
+    }
+}
+
+#[test]
+fn a_message_counts_as_unsent_until_its_last_octet_is_written() {
+    let (messages, octets) = traffic();
+    let mut ends: Vec<usize> = messages
+        .iter()
+        .scan(0, |end, message| {
+            *end +=
+                message.frames().iter().map(|part| part.len() + if part.len() > 255 { 9 } else { 2 }).sum::<usize>();
+            Some(*end)
+        })
+        .collect();
+    let mut connection = loaded(&messages);
+    assert_eq!(connection.unsent(), messages.len());
+    for written in 1..=octets.len() {
+        connection.poll_transmit().expect("there is more").advance(1);
+        ends.retain(|&end| end > written);
+        assert_eq!(connection.unsent(), ends.len(), "after {written} octets");
+    }
+    assert!(connection.poll_transmit().is_none());
+}
+
+#[test]
+fn what_no_batch_has_taken_up_is_given_back_in_order() {
+    let (messages, _) = traffic();
+    let mut untouched = loaded(&messages);
+    assert_eq!(untouched.reclaim().collect::<Vec<_>>(), messages);
+    assert_eq!(untouched.unsent(), 0);
+    assert!(untouched.has_room());
+
+    let big = Message::from(body(100_000));
+    let mut connection = loaded(&[big, "second".into(), "third".into()]);
+    connection.give(Outbound::Subscribe("x".into()));
+    connection.poll_transmit().expect("there is a batch").advance(1);
+    assert_eq!(connection.unsent(), 3);
+    assert_eq!(connection.reclaim().collect::<Vec<_>>(), ["second".into(), "third".into()]);
+    assert_eq!(connection.unsent(), 1, "one message was cut in the middle");
+}
+
+#[test]
+fn a_link_has_room_for_about_one_batch() {
+    let mut connection = ready_connection(&config(SocketType::Push), "PULL");
+    let mut given = 0;
+    while connection.has_room() {
+        connection.give(Message::from("").into());
+        given += 1;
+    }
+    assert_eq!(given, 1024, "empty messages are bounded too");
+    assert_eq!(drain(&mut connection), frame(0, b"").repeat(1024));
+    assert!(connection.has_room());
+    connection.give(Message::from(body(64 << 10)).into());
+    assert!(!connection.has_room());
+    drain(&mut connection);
+    assert!(connection.has_room());
+}
+
+#[test]
+fn a_link_is_finished_when_all_that_was_given_is_written() {
+    let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), NOW);
+    connection.give(Message::from("last").into());
+    assert!(!connection.is_finished());
+    connection.finish();
+    drain(&mut connection);
+    assert!(!connection.is_finished(), "the handshake is not done");
+    say(&mut connection, &after_ready("PULL", b""));
+    assert!(!connection.is_finished());
+    assert!(drain(&mut connection).ends_with(&frame(0, b"last")));
+    assert!(connection.is_finished());
+}
+
+#[test]
+fn two_connections_understand_each_other_in_pieces_of_every_size() {
+    let (messages, _) = traffic();
+    for seed in 0..100 {
+        let mut dice = SeededEntropy::new(seed);
+        let ends = [SocketType::Pair; 2].map(|ours| Connection::new(&Arc::new(config(ours)), NOW));
+        let [mut left, mut right] = ends;
+        let mut got = [Vec::new(), Vec::new()];
+        for message in &messages {
+            left.give(message.clone().into());
+            right.give(message.clone().into());
+        }
+        for _ in 0..100_000 {
+            let (from, to) = if dice.below(2) == 0 { (&mut left, &mut right) } else { (&mut right, &mut left) };
+            let Some(out) = from.poll_transmit() else {
+                continue;
+            };
+            let count = out.remaining().min(usize::try_from(1 + dice.below(1 << (seed % 14))).unwrap());
+            let octets = out.copy_to_bytes(count);
+            to.handle_input(&octets, NOW).unwrap();
+        }
+        for (end, got) in [left, right].iter_mut().zip(&mut got) {
+            got.extend(core::iter::from_fn(|| end.take()));
+            let expected: Vec<Inbound> = messages.iter().cloned().map(Inbound::from).collect();
+            assert!(*got == expected, "seed {seed}");
+        }
+    }
+}
