@@ -29,7 +29,7 @@ impl Outcome {
         assert_eq!(self.error, None);
         let message = |item| match item {
             Inbound::Message(message) => message,
-            other => panic!("{other:?} is no message"),
+            Inbound::Subscribe(_) | Inbound::Cancel(_) => panic!("{item:?} is no message"),
         };
         self.got.into_iter().map(message).collect()
     }
@@ -59,19 +59,15 @@ fn hear_in_pieces(config: &ConnectionConfig, mut octets: &[u8], mut piece: impl 
     let mut connection = Connection::new(&Arc::new(config.clone()), NOW);
     let mut error = None;
     while let (None, false) = (&error, octets.is_empty()) {
-        let count = piece(octets.len()).min(octets.len());
-        let heard = match connection.body_space() {
-            Some(space) => {
-                let count = count.min(space.len());
-                space[..count].copy_from_slice(&octets[..count]);
-                octets = &octets[count..];
-                connection.handle_filled(count, NOW)
-            }
-            None => {
-                let heard = connection.handle_input(&octets[..count], NOW);
-                octets = &octets[count..];
-                heard
-            }
+        let heard = if let Some(space) = connection.body_space() {
+            let (front, rest) = octets.split_at(piece(octets.len()).min(octets.len()).min(space.len()));
+            space[..front.len()].copy_from_slice(front);
+            octets = rest;
+            connection.handle_filled(front.len(), NOW)
+        } else {
+            let (front, rest) = octets.split_at(piece(octets.len()).min(octets.len()));
+            octets = rest;
+            connection.handle_input(front, NOW)
         };
         error = heard.err();
     }
