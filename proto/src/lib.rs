@@ -35,6 +35,7 @@
 
 extern crate alloc;
 
+mod config;
 mod connection;
 mod endpoint;
 mod entropy;
@@ -58,7 +59,8 @@ mod time;
 pub mod wire;
 
 pub use bytes::Buf;
-pub use connection::{Connection, ConnectionConfig, HeartbeatConfig, Inbound, Link, Outbound, Outbox, Peer};
+pub use config::{ConnectionConfig, HeartbeatConfig};
+pub use connection::{Connection, Inbound, Link, Outbound, Outbox, Peer};
 pub use endpoint::{Endpoint, Host};
 pub use entropy::Entropy;
 #[cfg(any(test, feature = "testing"))]

@@ -1,6 +1,6 @@
 //! [`Options`]: everything about a socket that can be chosen, each with a default and checked when set.
 
-use crate::connection::{ConnectionConfig, HeartbeatConfig};
+use crate::config::{ConnectionConfig, HeartbeatConfig};
 use crate::error::OptionsError;
 use crate::kind::{Announces, Any, Kind, Receives, Req, Router, Sends, Typed};
 use crate::message::Frame;

@@ -278,7 +278,7 @@ mod balancing {
     #[tokio::test]
     async fn an_answer_that_overtakes_another_is_counted() -> Result<(), Failure> {
         within(async {
-            let broker = Setup::new(Duration::from_secs(60)).await?;
+            let broker = Setup::new(Duration::from_mins(1)).await?;
             let (one, other) = (broker.worker("one").await?, broker.worker("other").await?);
             let client = broker.client(Load { requests: 3, in_flight: 2 });
             let (a, b) = tokio::try_join!(one.recv(), other.recv())?;
@@ -335,7 +335,7 @@ mod balancing {
     #[tokio::test]
     async fn a_restarted_worker_is_given_its_request_again() -> Result<(), Failure> {
         within(async {
-            let broker = Setup::new(Duration::from_secs(60)).await?;
+            let broker = Setup::new(Duration::from_mins(1)).await?;
             let before = broker.worker("phoenix").await?;
             let client = broker.client(Load { requests: 1, in_flight: 1 });
             let request = before.recv().await?;
@@ -379,7 +379,7 @@ mod balancing {
     #[tokio::test]
     async fn clients_are_answered_as_they_ask() -> Result<(), Failure> {
         within(async {
-            let broker = Setup::new(Duration::from_secs(60)).await?;
+            let broker = Setup::new(Duration::from_mins(1)).await?;
             let heir = broker.spawn_worker("w");
             let (dealer, req) = (DealerSocket::new(), ReqSocket::new());
             dealer.connect(&broker.front)?;

@@ -405,6 +405,31 @@ fn bad_peers_lose_their_connection_with_a_reason_and_others_notice_nothing() {
 }
 
 #[test]
+fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
+    on_both(|| async {
+        let router = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
+        let endpoint = router.bind(ANY).await.unwrap();
+        let mut deaf = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).await.unwrap();
+        let ready = b"\x04\x2c\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x03abc";
+        let hello = [GREETING, ready, b"\x00\x02hi"].concat();
+        deaf.write_all(&hello).await.unwrap();
+        assert_eq!(router.recv().await.unwrap(), Message::from(["abc", "hi"]));
+        let error = tokio::spawn(async move {
+            loop {
+                if let Err(error) = router.send(("abc", vec![b'x'; 100_000])).await {
+                    return error;
+                }
+            }
+        });
+        // The socket has said everything it can and waits, or will soon; in neither case may it wait for ever.
+        let mut some = vec![0; 100_000];
+        deaf.read_exact(&mut some).await.unwrap();
+        drop(deaf);
+        assert!(matches!(error.await.unwrap(), SendError::Unroutable(_)));
+    });
+}
+
+#[test]
 fn a_second_pair_is_refused_and_told() {
     on_both(|| async {
         let server = PairSocket::new();

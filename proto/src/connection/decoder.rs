@@ -1,6 +1,6 @@
 //! From octets to messages and commands, in pieces of any size. Checks every limit before it believes a size.
 
-use super::ConnectionConfig;
+use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
 use crate::wire::{FrameHead, MAX_HEAD};

@@ -1,6 +1,6 @@
 //! PINGs, the silence after them, and the silence the peer allows us (RFC 37, "Heartbeating").
 
-use super::HeartbeatConfig;
+use crate::config::HeartbeatConfig;
 use crate::error::Timer;
 use crate::time::Instant;
 use core::time::Duration;

@@ -1,22 +1,21 @@
 //! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
 
-mod config;
 mod decoder;
 mod heartbeat;
 mod outbox;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConnectionConfig, HeartbeatConfig};
 pub use outbox::Outbox;
 
+use crate::config::ConnectionConfig;
 use crate::error::{ConnectionError, Timer};
 use crate::message::{Frame, Message};
 use crate::security::{AuthReply, AuthRequest, Established, Mechanism, Progress};
 use crate::socket_type::SocketType;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
-use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Metadata, SOCKET_TYPE, Version};
+use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Metadata, Opening, SOCKET_TYPE, Version};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use bytes::Bytes;
@@ -207,7 +206,7 @@ impl Connection {
                     octets[*len..*len + wanted].copy_from_slice(front);
                     *len += wanted;
                     *input = rest;
-                    config::check_opening(&octets[..*len])?;
+                    check_opening(&octets[..*len])?;
                     if *len < Greeting::LEN {
                         return Ok(());
                     }
@@ -474,4 +473,13 @@ fn classify(message: Message, ours: SocketType) -> Inbound {
         }
     }
     Inbound::Message(message)
+}
+
+/// Refuses a peer by the first octets that show it speaks something else.
+fn check_opening(start: &[u8]) -> Result<(), ConnectionError> {
+    match Greeting::look(start) {
+        Opening::Zmtp3 => Ok(()),
+        Opening::Old(revision) => Err(ConnectionError::Version(revision)),
+        Opening::NotZmtp => Err(ConnectionError::NotZmtp),
+    }
 }

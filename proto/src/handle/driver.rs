@@ -1,6 +1,6 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
-use super::state::{Shared, Wakes, remember};
+use super::state::{Shared, remember};
 use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
@@ -203,20 +203,6 @@ impl Driver {
             }
             Err(reason) => Poll::Ready(reason),
         }
-    }
-}
-
-/// A listener's task, as the state knows it.
-#[derive(Debug, Default)]
-pub(super) struct ListenerTask {
-    stopped: bool,
-    waker: Option<Waker>,
-}
-
-impl ListenerTask {
-    pub(super) fn stop(&mut self, wakes: &mut Wakes) {
-        self.stopped = true;
-        wakes.add(self.waker.take());
     }
 }
 

@@ -1,6 +1,5 @@
 //! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
 
-use super::driver::ListenerTask;
 use crate::endpoint::Endpoint;
 use crate::error::UnbindError;
 use crate::event::{self, Event};
@@ -242,6 +241,20 @@ impl State {
 impl Task {
     fn call(&mut self, wakes: &mut Wakes) {
         self.due = true;
+        wakes.add(self.waker.take());
+    }
+}
+
+/// A listener's task, as the state knows it.
+#[derive(Debug, Default)]
+pub(super) struct ListenerTask {
+    pub(super) stopped: bool,
+    pub(super) waker: Option<Waker>,
+}
+
+impl ListenerTask {
+    fn stop(&mut self, wakes: &mut Wakes) {
+        self.stopped = true;
         wakes.add(self.waker.take());
     }
 }

@@ -5,7 +5,7 @@
 
 mod null;
 
-use crate::connection::ConnectionConfig;
+use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::wire::{Command, MechanismName, Metadata};
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! NULL: no security; each side says READY (RFC 37, "The NULL Security Mechanism").
 
 use super::{AuthReply, AuthRequest, Established, Mechanism, Progress};
-use crate::connection::ConnectionConfig;
+use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::wire::{Command, MechanismName, Metadata};
 use bytes::Bytes;

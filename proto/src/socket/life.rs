@@ -281,8 +281,14 @@ impl Socket {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
         self.count_unsent(self.pipes.outgoing_len(id));
-        self.pattern.closed(&mut self.pipes, id);
+        self.close_to_sends(id);
         self.pipes.retire(id);
+    }
+
+    /// Whoever waits for room in this pipe must hear that there will be none.
+    fn close_to_sends(&mut self, id: PipeId) {
+        self.pattern.closed(&mut self.pipes, id);
+        self.pipes.writable = true;
     }
 
     fn count_unsent(&mut self, messages: usize) {
@@ -302,7 +308,7 @@ impl Socket {
         };
         pipe.draining = true;
         let (connected, dialling, gone) = (pipe.life.is_connected(), pipe.life.is_dialling(), pipe.life.is_gone());
-        self.pattern.closed(&mut self.pipes, id);
+        self.close_to_sends(id);
         self.pipes.forget_incoming(id);
         if gone || (!connected && self.pipes.outgoing_len(id) == 0) {
             if dialling {

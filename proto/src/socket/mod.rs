@@ -5,9 +5,10 @@ pub(crate) mod life;
 mod load_balancer;
 mod pattern;
 
+use crate::config::ConnectionConfig;
 #[cfg(doc)]
 use crate::connection::Connection;
-use crate::connection::{ConnectionConfig, Inbound, Link};
+use crate::connection::{Inbound, Link};
 use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
 use crate::error::{ConnectError, ConnectionError, NetworkError, RecvError, SendError, UnbindError};
@@ -136,12 +137,15 @@ impl Socket {
         self.settings.connection.socket_type
     }
 
-    /// Begins to listen. The outcome is in [`listener`](Self::listener) once the world has answered.
+    /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
+    /// answered.
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
-        self.actions.push_back(Action::Listen(id, endpoint.clone()));
-        self.listeners.insert(id, Listener::new(endpoint));
+        if !self.closing {
+            self.actions.push_back(Action::Listen(id, endpoint.clone()));
+            self.listeners.insert(id, Listener::new(endpoint));
+        }
         id
     }
 

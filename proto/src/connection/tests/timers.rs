@@ -1,6 +1,7 @@
 //! Handshake timeout and heartbeats, on a clock that only the test moves.
 
 use super::*;
+use crate::config::HeartbeatConfig;
 use core::time::Duration;
 
 const fn ms(millis: u64) -> Instant {

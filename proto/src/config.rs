@@ -1,9 +1,8 @@
 //! What a connection needs to know of its socket, shared by all connections of that socket.
 
-use crate::error::ConnectionError;
 use crate::message::Frame;
 use crate::socket_type::SocketType;
-use crate::wire::{Greeting, IDENTITY, Metadata, Opening, SOCKET_TYPE};
+use crate::wire::{IDENTITY, Metadata, SOCKET_TYPE};
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -62,14 +61,5 @@ impl ConnectionConfig {
             metadata.push(IDENTITY, self.routing_id.clone().into_bytes());
         }
         metadata
-    }
-}
-
-/// Refuses a peer by the first octets that show it speaks something else.
-pub(super) fn check_opening(start: &[u8]) -> Result<(), ConnectionError> {
-    match Greeting::look(start) {
-        Opening::Zmtp3 => Ok(()),
-        Opening::Old(revision) => Err(ConnectionError::Version(revision)),
-        Opening::NotZmtp => Err(ConnectionError::NotZmtp),
     }
 }
