@@ -446,7 +446,8 @@ mod tests {
         let long = vec![7; 100];
         assert_eq!(Frame::from(long.clone()), Frame::copy_from_slice(&long));
         assert_eq!(Frame::from(Bytes::from_static(b"id")), Frame::from("id"));
-        assert!(Frame::from("a") < Frame::from("b"));
+        let (a, b) = (Frame::from("a"), Frame::from("b"));
+        assert!(a < b);
     }
 
     #[test]

@@ -303,7 +303,8 @@ impl Socket {
                 Some(Inbound::Message(_) | Inbound::Subscribe(_) | Inbound::Cancel(_)) => {}
             }
         }
-        if self.pipes.pour(id, link) && !draining {
+        // Before the handshake is done a link could only hoard them.
+        if link.peer().is_some() && self.pipes.pour(id, link) && !draining {
             self.pattern.reopened(&mut self.pipes, id);
         }
         if draining && self.pipes.outgoing_len(id) == 0 {
