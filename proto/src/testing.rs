@@ -170,23 +170,30 @@ impl Net {
     /// # Panics
     /// If that never happens, with the seed.
     pub fn settle(&mut self) {
-        for _ in 0..5_000_000 {
-            if self.step() {
-                continue;
-            }
-            match self.next_arrival() {
-                Some(at) => self.travel(at),
-                None => return,
-            }
+        self.rest();
+        while let Some(at) = self.next_arrival() {
+            self.travel(at);
+            self.rest();
         }
-        panic!("the network of seed {} does not settle", self.seed);
+    }
+
+    /// Runs until nobody has anything to do at this instant.
+    fn rest(&mut self) {
+        let mut steps = 0;
+        while self.step() {
+            steps += 1;
+            assert!(steps < 1_000_000, "the network of seed {} never rests", self.seed);
+        }
     }
 
     /// Lets time pass, with all that happens in it.
+    ///
+    /// # Panics
+    /// If the sockets never come to rest, with the seed.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
-            while self.step() {}
+            self.rest();
             let next = earliest([self.next_arrival(), self.next_timeout()]).filter(|&at| at <= end);
             match next {
                 Some(at) => self.travel(at),
@@ -243,7 +250,7 @@ impl Net {
             self.due.extend(late);
         }
         self.land();
-        while let Some((node, pipe)) = self.due.pop_first() {
+        for (node, pipe) in core::mem::take(&mut self.due) {
             self.turn(node, pipe);
             busy = true;
         }

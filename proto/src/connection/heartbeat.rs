@@ -12,7 +12,8 @@ pub(super) struct Heartbeat {
     ping: Option<Instant>,
     /// When silence after a PING has lasted too long. Any octet clears it.
     silence: Option<Instant>,
-    /// When silence has outlasted the peer's time to live, and how long that is. Any octet clears it, until its next PING.
+    /// When silence has outlasted the time to live of the peer's latest PING, and how long that is. Any octet begins it
+    /// anew; libzmq forgets it until the next PING, and so may keep a dead peer.
     ttl: Option<(Instant, Duration)>,
 }
 
@@ -27,9 +28,11 @@ impl Heartbeat {
 
     /// Something arrived.
     #[inline]
-    pub(super) const fn heard(&mut self) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.silence = None;
-        self.ttl = None;
+        if let Some((at, allowed)) = &mut self.ttl {
+            *at = now + *allowed;
+        }
     }
 
     /// The peer's PING arrived, with its wish in tenths of a second.
@@ -40,11 +43,10 @@ impl Heartbeat {
 
     /// We are not reading, so nothing can be heard: both clocks start anew.
     pub(super) fn excuse(&mut self, now: Instant) {
-        if let (Some(silence), Some(config)) = (&mut self.silence, &self.config) {
-            *silence = now + config.timeout;
-        }
-        if let Some((at, allowed)) = &mut self.ttl {
-            *at = now + *allowed;
+        let silence = self.silence;
+        self.heard(now);
+        if let (Some(_), Some(config)) = (silence, &self.config) {
+            self.silence = Some(now + config.timeout);
         }
     }
 

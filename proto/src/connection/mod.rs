@@ -187,7 +187,7 @@ impl Connection {
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if !input.is_empty() {
-            self.heartbeat.heard();
+            self.heartbeat.heard(now);
         }
         let result = self.consume(&mut input, now);
         if result.is_err() {
@@ -406,7 +406,8 @@ impl Connection {
     /// As [`handle_input`](Self::handle_input).
     pub fn handle_filled(&mut self, count: usize, now: Instant) -> Result<(), ConnectionError> {
         if count > 0 {
-            self.heartbeat.heard();
+            let now = self.observe(now);
+            self.heartbeat.heard(now);
             self.decoder.filled(count);
         }
         self.handle_input(&[], now)

@@ -127,14 +127,19 @@ fn a_peer_is_held_to_its_own_time_to_live() {
 }
 
 #[test]
-fn a_time_to_live_ends_with_the_next_octet_and_zero_means_none() {
-    for heard in [command("PING", b"\0\0"), command("PONG", b""), frame(0, b"x")] {
+fn a_time_to_live_begins_anew_with_every_octet_and_zero_means_none() {
+    for heard in [&command("PONG", b"")[..], &frame(0, b"x"), b"\x04"] {
         let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
         connection.handle_input(&command("PING", b"\0\x03"), ms(1000)).unwrap();
-        connection.handle_input(&heard, ms(1299)).unwrap();
-        assert_eq!(connection.poll_timeout(), None);
-        assert_eq!(timed_out(&mut connection, 10_000), None);
+        connection.handle_input(heard, ms(1299)).unwrap();
+        connection.take();
+        assert_eq!(timed_out(&mut connection, 1598), None);
+        assert_eq!(timed_out(&mut connection, 1599), Some(Timer::TimeToLive));
     }
+    let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
+    connection.handle_input(&command("PING", b"\0\x03"), ms(1000)).unwrap();
+    connection.handle_input(&command("PING", b"\0\0"), ms(1299)).unwrap();
+    assert_eq!(connection.poll_timeout(), None);
     let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
     connection.handle_input(&command("PING", b"\xff\xff"), NOW).unwrap();
     assert_eq!(connection.poll_timeout(), Some(ms(6_553_500)), "65535 tenths do not wrap");
