@@ -1,0 +1,42 @@
+"""What the programs of this folder share: how they open sockets, and the messages they send.
+
+Every wait ends after TIMEOUT with an exception, so that a test fails instead of hanging.
+"""
+
+import sys
+
+import zmq
+
+TIMEOUT = 20_000
+
+context = zmq.Context()
+
+
+def open_socket(kind, method, endpoint, *options):
+    """Binds or connects, and prints the address on the first line of the output. Options are like ROUTING_ID=alice."""
+    socket = context.socket(getattr(zmq, kind))
+    socket.rcvtimeo = socket.sndtimeo = socket.linger = TIMEOUT
+    for option in options:
+        name, value = option.split("=", 1)
+        socket.setsockopt(getattr(zmq, name), int(value) if value.isdigit() else value.encode())
+    getattr(socket, method)(endpoint)
+    print(socket.getsockopt_string(zmq.LAST_ENDPOINT) if method == "bind" else endpoint, flush=True)
+    return socket
+
+
+def body(size):
+    return (bytes(index * 31 % 251 for index in range(251)) * (size // 251 + 1))[:size]
+
+
+# The same in tests/pyzmq.rs.
+SERIES = [[body(size)] for size in (0, 1, 255, 256, 65536, 1 << 20)] + [
+    [b"META:userid=1234", b"Hello World"],
+    [b"a", b"", b"b", b""],
+    [body(size) for size in range(300)],
+]
+
+
+def check(received, expected):
+    if received != expected:
+        sizes = [[len(frame) for frame in message][:10] for message in (received, expected)]
+        sys.exit(f"received frames of {sizes[0]}… octets, expected {sizes[1]}…, or other contents")

@@ -1,0 +1,15 @@
+"""The tutorial's DEALER in the other framing it names, `[empty, message]`, which its ROUTER server unpacks."""
+
+import sys
+
+import zmq
+
+ctx = zmq.Context()
+socket = ctx.socket(zmq.DEALER)
+socket.connect(sys.argv[1])
+
+socket.send_multipart([b"", b"Hello ROUTER"])
+
+empty, reply = socket.recv_multipart()
+assert empty == b""
+print("Reply:", reply.decode(), flush=True)
