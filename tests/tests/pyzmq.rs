@@ -371,14 +371,14 @@ mod heartbeats {
             let heartbeat = ["HEARTBEAT_IVL=100", "HEARTBEAT_TIMEOUT=300", "HEARTBEAT_TTL=1000"];
             let mut python = Python::start("talk.py", &[&["DEALER", "connect", &bound], heartbeat.as_slice()].concat());
             ready(&mut monitor).await?;
+            python.line().await;
+            python.tell("hello").await;
+            router.send(router.recv().await?).await?;
+            python.says_next("hello").await;
             let lost = timeout(QUIET, disconnection(&mut monitor)).await;
             assert!(lost.is_err(), "{lost:?}");
-            python.line().await;
-            python.tell("still there?").await;
-            router.send(router.recv().await?).await?;
-            python.says_next("still there?").await;
 
-            // Its PINGs ask us to end the connection when it is silent for a second.
+            // Its last word is a PING, which asks us to end the connection after a second of silence.
             python.signal("STOP");
             assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timer::TimeToLive));
             python.signal("CONT");
