@@ -20,7 +20,7 @@ pub(crate) struct Report {
     /// Microseconds from request to answer.
     latency: Histogram<u64>,
     /// The numbers of the first answers, in the order they came.
-    first: Vec<u64>,
+    pub(crate) first: Vec<u64>,
 }
 
 impl Report {
