@@ -71,8 +71,8 @@ pub(crate) async fn route(router: &RouterSocket, table: &Table, messages: usize)
             None => router.send(back.reply_to("the table has no way for you")).await,
         };
         match outcome {
-            Err(SendError::Unroutable(lost)) if lost.head() == &from => println!("{from:?} did not wait"),
-            Err(SendError::Unroutable(_)) => router.send(back.seal("nobody is there")).await?,
+            // If the sender is gone too, nobody wants to know.
+            Err(SendError::Unroutable(_)) => drop(router.send(back.seal("nobody is there")).await),
             other => other?,
         }
     }

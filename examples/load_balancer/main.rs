@@ -30,6 +30,9 @@
 //!     client, empty, number = worker.recv_multipart()
 //!     worker.send_multipart([client, b"", number, b"python"])
 //! ```
+//!
+//! A request whose worker dies, or is silent for two seconds, is given to another: it is never lost, but may be carried
+//! out twice. A worker that outlives its broker must say READY to the next one; the workers here do.
 
 pub(crate) mod broker;
 pub(crate) mod client;
