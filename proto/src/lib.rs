@@ -74,9 +74,7 @@ pub use error::{
 };
 pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
-pub use handle::{
-    Closed, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PolledStream, Recv, Send, Serviced, Step, share,
-};
+pub use handle::{Closed, Driver, Handle, Incoming, Listening, Monitor, Outgoing, Recv, Send, Serviced, Step, share};
 pub use message::{Frame, Message};
 pub use options::Options;
 pub use pipe::PipeId;

@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use sansmq_proto::{Endpoint, Host, NetworkError, PolledStream, Stream};
+use sansmq_proto::{Endpoint, Host, NetworkError, Stream};
 use std::io::{self, ErrorKind, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -58,39 +58,33 @@ pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
 }
 
 /// A stream during one poll of its task: what would block has remembered to wake it.
-pub(crate) struct Polled<'a, 'b> {
+pub(crate) struct Polled<'a> {
     stream: Pin<&'a mut TcpStream>,
-    cx: &'a mut Context<'b>,
+    cx: Context<'a>,
 }
 
-impl<'a, 'b> Polled<'a, 'b> {
-    pub(crate) fn new(stream: &'a mut TcpStream, cx: &'a mut Context<'b>) -> Self {
-        Self { stream: Pin::new(stream), cx }
+impl<'a> Polled<'a> {
+    pub(crate) fn new(stream: &'a mut TcpStream, waker: &'a Waker) -> Self {
+        Self { stream: Pin::new(stream), cx: Context::from_waker(waker) }
     }
 }
 
-impl Stream for Polled<'_, '_> {
+impl Stream for Polled<'_> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let mut room = ReadBuf::new(room);
-        ready(self.stream.as_mut().poll_read(self.cx, &mut room))?;
+        ready(self.stream.as_mut().poll_read(&mut self.cx, &mut room))?;
         Ok(room.filled().len())
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         ready(match slices {
-            [one] => self.stream.as_mut().poll_write(self.cx, one),
-            _ => self.stream.as_mut().poll_write_vectored(self.cx, slices),
+            [one] => self.stream.as_mut().poll_write(&mut self.cx, one),
+            _ => self.stream.as_mut().poll_write_vectored(&mut self.cx, slices),
         })
     }
 
     fn close_write(&mut self) -> io::Result<()> {
-        ready(self.stream.as_mut().poll_shutdown(self.cx))
-    }
-}
-
-impl PolledStream for Polled<'_, '_> {
-    fn waker(&self) -> &Waker {
-        self.cx.waker()
+        ready(self.stream.as_mut().poll_shutdown(&mut self.cx))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::net::{self, Polled};
 use core::future::poll_fn;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::Poll;
 use sansmq_proto::{Connection, Driver, Endpoint, Instant, ListenerId, Listening, PipeId, Session, Step};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,9 +28,7 @@ pub(crate) async fn supervise(driver: Driver, origin: time::Instant) {
             }
             Step::Rearm(deadline) => {
                 armed = deadline;
-                if let Some(deadline) = deadline {
-                    sleep.as_mut().reset(on_clock(origin, deadline));
-                }
+                rearm(sleep.as_mut(), origin, deadline);
             }
             Step::Finished => return,
         }
@@ -90,7 +88,8 @@ async fn link(driver: Driver, origin: time::Instant, pipe: PipeId, connection: C
     let reason = poll_fn(|cx| {
         loop {
             let polled = net::with_scratch(|scratch| {
-                driver.poll_session(pipe, &mut session, &mut Polled::new(&mut stream, cx), scratch)
+                let mut stream = Polled::new(&mut stream, cx.waker());
+                driver.poll_session(pipe, &mut session, &mut stream, scratch, cx.waker())
             });
             if let Poll::Ready(reason) = polled {
                 return Poll::Ready(reason);
@@ -109,9 +108,12 @@ async fn link(driver: Driver, origin: time::Instant, pipe: PipeId, connection: C
     driver.disconnected(pipe, session, &reason);
 }
 
-fn rearm(sleep: core::pin::Pin<&mut Sleep>, origin: time::Instant, deadline: Option<Instant>) {
-    if let Some(deadline) = deadline {
-        sleep.reset(on_clock(origin, deadline));
+/// Sets the timer. Without a deadline it is made anew, which takes it off the runtime's list: a timer that nobody waits
+/// for would cost every pass of the loop a look at the clock.
+fn rearm(mut sleep: Pin<&mut Sleep>, origin: time::Instant, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep.reset(on_clock(origin, deadline)),
+        None => sleep.set(time::sleep_until(origin)),
     }
 }
 

@@ -68,12 +68,13 @@ impl Decoder {
                     return Ok(None);
                 };
                 let size = self.check(head, config)?;
-                let Some((body, rest)) = input.split_at_checked(size) else {
+                if input.len() < size {
                     self.begin(head, size, input);
                     return Ok(None);
-                };
-                *input = rest;
-                (head, Frame::copy_from_slice(body))
+                }
+                let frame = Frame::copy_of_front(input, size);
+                *input = &input[size..];
+                (head, frame)
             };
             if head.command {
                 return Ok(Some(Item::Command(frame)));

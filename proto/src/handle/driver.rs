@@ -24,12 +24,6 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Driver(Arc<Tasks>);
 
-/// A stream during one poll of its task.
-pub trait PolledStream: Stream {
-    /// Wakes the task; so does the stream when what would block no longer does.
-    fn waker(&self) -> &Waker;
-}
-
 /// Tells the application when no task is left.
 struct Tasks(Arc<Shared>);
 
@@ -184,21 +178,30 @@ impl Driver {
     /// One poll of a link's task: everything there is to do now. Ready when the connection is over: give it back with
     /// [`disconnected`](Self::disconnected).
     ///
-    /// `stream` is expected to have the task woken where it answers `WouldBlock`. The caller keeps a timer at
-    /// [`Session::poll_timeout`], which may have changed, and polls again when it is due.
+    /// `waker` wakes the task. `stream` is expected to have it woken too where it answers `WouldBlock`. The caller keeps a
+    /// timer at [`Session::poll_timeout`], which may have changed, and polls again when it is due.
     pub fn poll_session(
         &self,
         pipe: PipeId,
         session: &mut Session,
-        stream: &mut impl PolledStream,
+        stream: &mut impl Stream,
         scratch: &mut [u8],
+        waker: &Waker,
     ) -> Poll<ConnectionError> {
-        // Before the turn, so that a call during it is not lost.
-        let _ = self.poll_serviced(pipe, stream.waker());
-        match session.turn(stream, scratch, self.now(), |connection| self.exchange(pipe, connection)) {
+        // The waker is left with the first exchange, which every turn begins with: a call after it wakes the task.
+        let mut first = true;
+        let exchange = |connection: &mut Connection| {
+            self.shared().with(|state| {
+                if core::mem::take(&mut first) {
+                    let _ = state.poll_task(pipe, waker);
+                }
+                state.socket.exchange(pipe, connection)
+            })
+        };
+        match session.turn(stream, scratch, self.now(), exchange) {
             Ok(Some(_)) => Poll::Pending,
             Ok(None) => {
-                stream.waker().wake_by_ref();
+                waker.wake_by_ref();
                 Poll::Pending
             }
             Err(reason) => Poll::Ready(reason),

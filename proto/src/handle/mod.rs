@@ -5,7 +5,7 @@ mod driver;
 mod state;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
-pub use driver::{Driver, Listening, PolledStream, Serviced, Step};
+pub use driver::{Driver, Listening, Serviced, Step};
 
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};
