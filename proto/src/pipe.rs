@@ -170,7 +170,7 @@ impl Pipes {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
         pipe.outgoing.push_back(message);
-        pipe.full = pipe.outgoing.len() >= hwm;
+        pipe.full |= pipe.outgoing.len() >= hwm;
         self.call(id);
     }
 
@@ -181,7 +181,7 @@ impl Pipes {
         for message in messages.rev() {
             pipe.outgoing.push_front(message);
         }
-        pipe.full = pipe.outgoing.len() >= hwm;
+        pipe.full |= pipe.outgoing.len() >= hwm;
     }
 
     /// Gives the link messages while it has room. True when the pipe, having been full, has room again.

@@ -221,9 +221,10 @@ impl Socket {
         };
         let was_ready = pipe.peer.take().is_some();
         let draining = pipe.draining;
+        let heard = was_ready && !draining && pipe.doomed.is_none();
         // What arrived whole before the end is delivered, beyond the high-water mark if need be: one batch at most.
         while let Some(item) = connection.take() {
-            if let (Inbound::Message(message), true, false) = (item, was_ready, draining)
+            if let (Inbound::Message(message), true) = (item, heard)
                 && self.pattern.inbound(&mut self.pipes, id, message).is_err()
             {
                 break;
