@@ -4,3 +4,76 @@
 //! - `tokio`: what that runtime promises;
 //! - `examples`, `perf`: the facade's examples, run as an application would;
 //! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side.
+//! - `hostile`: peers that mean no good.
+//!
+//! What those files share is here: seeds, and words to look into a simulated network.
+
+use sansmq_proto::testing::{Net, NodeId};
+use sansmq_proto::{DropReason, Event, Message, RecvError};
+use std::env;
+
+/// Runs a test for each seed below `count`, or for the one in the environment variable `NET_SEED` alone. When it fails
+/// it says which seed it was.
+///
+/// # Panics
+/// If `NET_SEED` is no number.
+pub fn for_seeds(count: u64, mut test: impl FnMut(u64)) {
+    let only: Option<u64> = env::var("NET_SEED").ok().map(|seed| seed.parse().expect("NET_SEED is a number"));
+    for seed in only.map_or(0..count, |seed| seed..seed + 1) {
+        let _note = Note(seed);
+        test(seed);
+    }
+}
+
+struct Note(u64);
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to see this failure alone, set NET_SEED={}", self.0);
+        }
+    }
+}
+
+/// Takes all messages that wait, letting the network settle until no more come.
+///
+/// # Panics
+/// If receiving fails for another reason than that nothing is there.
+pub fn recv_all(net: &mut Net, node: NodeId) -> Vec<Message> {
+    let mut messages = Vec::new();
+    loop {
+        net.settle();
+        match net[node].recv() {
+            Ok(message) => messages.push(message),
+            Err(RecvError::Empty) => return messages,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// The last frames of messages, as text.
+pub fn bodies(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|message| message.body().to_text().into_owned()).collect()
+}
+
+/// All events that wait.
+pub fn events(net: &mut Net, node: NodeId) -> Vec<Event> {
+    core::iter::from_fn(|| net[node].poll_event()).collect()
+}
+
+/// The reasons among these events for which connections ended, as text.
+pub fn endings(events: &[Event]) -> Vec<String> {
+    let endings = events.iter().filter_map(|event| {
+        if let Event::Disconnected { reason, .. } = event { Some(reason.to_string()) } else { None }
+    });
+    endings.collect()
+}
+
+/// How many messages these events say were dropped for this reason.
+pub fn dropped(events: &[Event], why: DropReason) -> usize {
+    let counts = events.iter().map(|event| match event {
+        Event::Dropped { reason, messages } if *reason == why => *messages,
+        _ => 0,
+    });
+    counts.sum()
+}

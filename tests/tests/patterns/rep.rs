@@ -1,0 +1,168 @@
+//! REP.
+
+use super::{PLACE, message, net, star};
+use sansmq_proto::kind::{Dealer, Rep, Req, Router};
+use sansmq_proto::{DropReason, Message, Options, RecvError, SendError};
+use sansmq_tests::{bodies, dropped, events, recv_all};
+
+fn dealer() -> Options<Dealer> {
+    Options::new()
+}
+
+#[test]
+fn a_rep_receives_and_sends_in_turn() {
+    let mut net = net();
+    let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
+    assert!(matches!(net[rep].send("a"), Err(SendError::OutOfTurn(_))));
+    assert_eq!(net[rep].recv(), Err(RecvError::Empty));
+    net[dealer].send(["", "q1"]).unwrap();
+    net[dealer].send(["", "q2"]).unwrap();
+    net.settle();
+    assert_eq!(net[rep].recv().unwrap(), message(["q1"]));
+    assert_eq!(net[rep].recv(), Err(RecvError::OutOfTurn));
+    net[rep].send("a1").unwrap();
+    assert!(matches!(net[rep].send("a"), Err(SendError::OutOfTurn(_))));
+    assert_eq!(net[rep].recv().unwrap(), message(["q2"]));
+}
+
+#[test]
+fn a_reply_goes_back_along_its_envelope() {
+    let mut net = net();
+    let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
+    for hops in [&[][..], &["hop1"], &["hop3", "hop2", "hop1"]] {
+        let envelope = hops.iter().copied().chain([""]);
+        net[dealer].send(Message::from_frames(envelope.clone().chain(["q", "", "more"])).unwrap()).unwrap();
+        net.settle();
+        assert_eq!(net[rep].recv().unwrap(), message(["q", "", "more"]));
+        net[rep].send(["a", "b"]).unwrap();
+        net.settle();
+        let expected = Message::from_frames(envelope.chain(["a", "b"])).unwrap();
+        assert_eq!(net[dealer].recv().unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_request_without_delimiter_or_body_is_dropped_and_its_connection_kept() {
+    let mut net = net();
+    let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
+    for wrong in [message(["q"]), message(["a", "b"]), message([""]), message(["a", ""])] {
+        net[dealer].send(wrong).unwrap();
+    }
+    net[dealer].send(["", "right"]).unwrap();
+    net.settle();
+    assert_eq!(net[rep].recv().unwrap(), message(["right"]));
+    assert_eq!(dropped(&events(&mut net, rep), DropReason::NoEnvelope), 4);
+    assert_eq!(net.connections(rep), 1);
+}
+
+#[test]
+fn a_reply_to_a_requester_that_is_gone_is_dropped_and_the_next_one_served() {
+    let mut net = net();
+    let (rep, [gone, other]) = star(&mut net, Options::<Rep>::new(), [dealer().no_reconnect(), dealer()]);
+    net[gone].send(["", "q"]).unwrap();
+    net.settle();
+    net[rep].recv().unwrap();
+    net.cut(gone);
+    net[other].send(["", "q2"]).unwrap();
+    net.settle();
+    net[rep].send("a").expect("the service goes on");
+    assert_eq!(dropped(&events(&mut net, rep), DropReason::PeerGone), 1);
+    assert_eq!(net[rep].recv().unwrap(), message(["q2"]));
+    net[rep].send("a2").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, other)), ["a2"]);
+    assert_eq!(net[rep].peers(), 1);
+}
+
+#[test]
+fn a_request_that_came_before_its_requester_went_is_still_served() {
+    let mut net = net();
+    let (rep, [gone]) = star(&mut net, Options::<Rep>::new(), [dealer().no_reconnect()]);
+    for body in ["q1", "q2"] {
+        net[gone].send(["", body]).unwrap();
+    }
+    net.settle();
+    net.cut(gone);
+    net.settle();
+    for body in ["q1", "q2"] {
+        assert_eq!(net[rep].recv().unwrap(), message([body]));
+        net[rep].send("a").unwrap();
+    }
+    assert_eq!(dropped(&events(&mut net, rep), DropReason::PeerGone), 2);
+    assert_eq!(net[rep].peers(), 0);
+}
+
+#[test]
+fn a_requester_that_does_not_read_stops_nobody_else() {
+    let mut net = net().capacity(1000).chunks(1..=500);
+    let lazy = dealer().recv_hwm(1);
+    let (rep, [lazy, other]) = star(&mut net, Options::<Rep>::new().send_hwm(2), [lazy, dealer()]);
+    let mut drops = 0;
+    for round in 0..300 {
+        net[lazy].send(["", "q"]).unwrap();
+        if round % 10 == 0 {
+            net[other].send(["", "q"]).unwrap();
+        }
+        net.settle();
+        while net[rep].recv().is_ok() {
+            net[rep].send(vec![7; 2000]).expect("a REP never waits");
+        }
+        net.settle();
+        drops += dropped(&events(&mut net, rep), DropReason::PeerFull);
+    }
+    assert!(drops > 100, "what the one does not read is dropped");
+    assert_eq!(recv_all(&mut net, other).len(), 30);
+}
+
+#[test]
+fn many_clients_and_workers_meet_through_a_broker() {
+    let mut net = net();
+    let (front, clients) = star(&mut net, Options::<Router>::new(), [(); 5].map(|()| Options::<Req>::new()));
+    let back = net.socket(dealer());
+    net.bind(back, "tcp://back:1");
+    let workers = [(); 3].map(|()| {
+        let worker = net.socket(Options::<Rep>::new());
+        net.connect(worker, "tcp://back:1");
+        net.settle();
+        worker
+    });
+    let mut work = [0; 3];
+    for round in 0..30 {
+        for (number, client) in clients.into_iter().enumerate() {
+            net[client].send(format!("{round} of {number}")).unwrap();
+        }
+        for request in recv_all(&mut net, front) {
+            net[back].send(request).unwrap();
+        }
+        net.settle();
+        for (worker, count) in workers.into_iter().zip(&mut work) {
+            while let Ok(request) = net[worker].recv() {
+                net[worker].send(format!("done: {}", request.body().to_text())).unwrap();
+                *count += 1;
+            }
+        }
+        for reply in recv_all(&mut net, back) {
+            net[front].send(reply).unwrap();
+        }
+        net.settle();
+        for (number, client) in clients.into_iter().enumerate() {
+            assert_eq!(net[client].recv().unwrap(), Message::from(format!("done: {round} of {number}")));
+        }
+    }
+    assert_eq!(work, [50; 3], "the work is shared evenly");
+}
+
+#[test]
+fn a_rep_that_connects_serves_too() {
+    let mut net = net();
+    let req = net.socket(Options::<Req>::new());
+    net.bind(req, PLACE);
+    let rep = net.socket(Options::<Rep>::new());
+    net.connect(rep, PLACE);
+    net.settle();
+    net[req].send("q").unwrap();
+    net.settle();
+    assert_eq!(net[rep].recv().unwrap(), message(["q"]));
+    net[rep].send("a").unwrap();
+    net.settle();
+    assert_eq!(net[req].recv().unwrap(), message(["a"]));
+}
