@@ -4,8 +4,9 @@
 #[doc(inline)]
 pub use sansmq_proto as proto;
 pub use sansmq_proto::{
-    BindError, Closed, ConnectError, ConnectionError, Endpoint, Envelope, Event, Frame, Handle, Message, Monitor,
-    NetworkError, Options, OptionsError, RecvError, SendError, UnbindError, kind,
+    BindError, Closed, ConnectError, ConnectionError, DropReason, Endpoint, Envelope, Event, Fault, Frame, Handle,
+    Host, Incoming, Message, Monitor, NetworkError, Options, OptionsError, Outgoing, ParseEndpointError, Peer,
+    RecvError, SendError, SocketType, Timer, UnbindError, kind,
 };
 
 /// Sockets on the tokio runtime.

@@ -5,6 +5,7 @@ use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use alloc::string::String;
 use bytes::Bytes;
+use core::fmt;
 use thiserror::Error;
 
 /// Why one connection ended. Never fatal to the socket: other peers notice nothing.
@@ -231,22 +232,24 @@ impl SendError {
     }
 }
 
-/// Shows the reason and not the message, whose content may be secret and long.
-impl core::fmt::Debug for SendError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::Unroutable(_) => "Unroutable(..)",
-            Self::Unaddressed(_) => "Unaddressed(..)",
-            Self::OutOfTurn(_) => "OutOfTurn(..)",
-            Self::Unsupported(..) => "Unsupported(..)",
-            Self::Closed(_) => "Closed(..)",
-        })
+/// Shows the advice too, for that is what a `main` that returns the error prints; and not the message, whose content may be
+/// secret and long.
+impl fmt::Debug for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Full(_) => "Full",
+            Self::Unroutable(_) => "Unroutable",
+            Self::Unaddressed(_) => "Unaddressed",
+            Self::OutOfTurn(_) => "OutOfTurn",
+            Self::Unsupported(..) => "Unsupported",
+            Self::Closed(_) => "Closed",
+        };
+        write!(f, "{name}: {self}")
     }
 }
 
 /// Why no message was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecvError {
     /// Nothing is here now. An asynchronous `recv` waits instead.
@@ -267,6 +270,20 @@ pub enum RecvError {
     /// The socket was closed.
     #[error("the socket is closed")]
     Closed,
+}
+
+/// Shows the advice too, for that is what a `main` that returns the error prints.
+impl fmt::Debug for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Empty => "Empty",
+            Self::OutOfTurn => "OutOfTurn",
+            Self::PeerLost => "PeerLost",
+            Self::Unsupported(_) => "Unsupported",
+            Self::Closed => "Closed",
+        };
+        write!(f, "{name}: {self}")
+    }
 }
 
 /// What is wrong with an endpoint's text.

@@ -3,6 +3,7 @@
 use crate::connection::Peer;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
+use crate::message::Frame;
 use crate::pipe::PipeId;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -73,6 +74,8 @@ pub enum Event {
         endpoint: Endpoint,
         /// The other side.
         peer: Arc<Peer>,
+        /// The name a ROUTER knows the peer by, be it chosen by the peer, by `connect_as` or automatic; empty elsewhere.
+        routing_id: Frame,
     },
     /// A connection ended.
     Disconnected {
@@ -80,6 +83,8 @@ pub enum Event {
         pipe: PipeId,
         /// Where to, or where from.
         endpoint: Endpoint,
+        /// The name a ROUTER knew the peer by; empty elsewhere, and if it never got one.
+        routing_id: Frame,
         /// Why.
         reason: ConnectionError,
         /// When it is dialled again; `None`: never, and what was queued for the peer is dropped.

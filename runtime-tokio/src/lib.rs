@@ -3,6 +3,9 @@
 //! Works on the current-thread and on the multi-thread runtime; IO and time must be enabled. A socket is made inside the
 //! runtime whose tasks are to serve it. It may be used from anywhere.
 //!
+//! On the current-thread runtime a message costs no thread hop. The last microsecond of latency is had by running the
+//! messaging loop in a spawned task and not in the future given to `block_on`, which the runtime wakes in a costlier way.
+//!
 //! ```
 //! use sansmq_tokio::{DealerSocket, RouterSocket};
 //!

@@ -341,8 +341,8 @@ fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
         assert!(matches!(story.next().await, Some(Event::Connected { .. })));
         assert!(matches!(story.next().await, Some(Event::Ready { .. })));
         assert!(matches!(other.next().await, Some(Event::Accepted { .. })));
-        let Some(Event::Ready { peer, .. }) = other.next().await else { panic!("the handshake is done") };
-        assert_eq!((&peer.routing_id[..], peer.socket_type.name()), (&b"me"[..], "DEALER"));
+        let Some(Event::Ready { peer, routing_id, .. }) = other.next().await else { panic!("the handshake is done") };
+        assert_eq!((peer.socket_type.name(), &routing_id), ("DEALER", &"me".into()));
         router.close().await;
         let Some(Event::Disconnected { reason, retry, .. }) = story.next().await else { panic!("the router left") };
         assert_eq!(reason, ConnectionError::Eof);

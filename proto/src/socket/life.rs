@@ -233,7 +233,7 @@ impl Socket {
         let Some(pipe) = self.pipes.get(id) else {
             return;
         };
-        let endpoint = pipe.life.endpoint().clone();
+        let (endpoint, routing_id) = (pipe.life.endpoint().clone(), pipe.routing_id.clone());
         let (dialled, lasted) = match &pipe.life {
             Life::Dialled { dial: Dial::Connected { since }, last_delay, .. } => {
                 (true, was_ready && now.since(*since) > *last_delay)
@@ -252,7 +252,7 @@ impl Socket {
         let empty = self.pipes.outgoing_len(id) == 0;
         let retry = if again && !(draining && empty) { self.back_off(id, lasted) } else { None };
         let reason = reason.clone();
-        self.pipes.tell(|| Event::Disconnected { pipe: id, endpoint, reason, retry });
+        self.pipes.tell(|| Event::Disconnected { pipe: id, endpoint, routing_id, reason, retry });
         if retry.is_none() {
             self.lose(id);
         }

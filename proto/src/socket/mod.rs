@@ -292,8 +292,9 @@ impl Socket {
             }
             if let Some(pipe) = self.pipes.get_mut(id) {
                 pipe.peer = Some(Arc::clone(&peer));
+                let routing_id = pipe.routing_id.clone();
+                self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer, routing_id });
             }
-            self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer });
         }
         while self.pipes.may_deliver(id) {
             match link.take() {

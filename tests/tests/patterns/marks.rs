@@ -131,7 +131,11 @@ impl ByHand {
 
     /// How many messages the queue still takes.
     fn fill(&mut self) -> usize {
-        (0..).take_while(|_| self.send().is_ok()).count()
+        let mut taken = 0;
+        while self.send().is_ok() {
+            taken += 1;
+        }
+        taken
     }
 
     /// The network takes what the link has, and the link takes more.

@@ -198,11 +198,11 @@ fn work_is_spread_with_nothing_lost_nothing_twice_and_order_kept_per_pair_of_pee
             }
             push
         });
-        let (mut next, mut got) = ([0; 3], Vec::new());
-        while next != [100; 3] {
+        let (mut sent, mut got) = ([0; 3], Vec::new());
+        while sent != [100; 3] {
             for (number, push) in pushes.into_iter().enumerate() {
-                while next[number] < 100 && net[push].send(format!("{number} {:03}", next[number])).is_ok() {
-                    next[number] += 1;
+                while sent[number] < 100 && net[push].send(format!("{number} {:03}", sent[number])).is_ok() {
+                    sent[number] += 1;
                 }
             }
             net.pass(Duration::from_millis(5));

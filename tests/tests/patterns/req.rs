@@ -169,7 +169,7 @@ fn a_reply_without_delimiter_or_body_ends_the_connection_for_good() {
         net.settle();
         assert_eq!(net[req].recv(), Err(RecvError::PeerLost));
         assert_eq!(endings(&events(&mut net, req)), ["the peer's reply has no empty delimiter before its body"]);
-        net.pass(core::time::Duration::from_secs(60));
+        net.pass(core::time::Duration::from_mins(1));
         assert_eq!((net.connections(req), net[req].peers()), (0, 0));
     }
 }
