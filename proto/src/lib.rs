@@ -16,7 +16,7 @@
 //! - Writing a program? Use the `sansmq` crate and one of its runtimes.
 //! - Embedding a socket in a loop of your own? [`Socket`] decides, [`Session`] drives one connection over a [`Stream`],
 //!   and your loop does what [`Action`] says.
-//! - Another async runtime? [`share`] gives a [`Handle`] for the application and a [`Driver`] for your tasks.
+//! - Another async runtime? Implement [`Runtime`], and [`launch`] gives you a [`Handle`] that lives on it.
 //! - Only the protocol? [`Connection`], and [`wire`] below it.
 //!
 //! # The loop
@@ -74,7 +74,10 @@ pub use error::{
 };
 pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
-pub use handle::{Closed, Driver, Handle, Incoming, Listening, Monitor, Outgoing, Recv, Send, Serviced, Step, share};
+pub use handle::{
+    Alarm, Closed, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PollStream, Recv, Runtime, Send, Serviced,
+    Step, launch, share,
+};
 pub use message::{Frame, Message};
 pub use options::Options;
 pub use pipe::PipeId;

@@ -27,12 +27,11 @@
 //! ```
 
 mod net;
-mod tasks;
 
 use core::fmt;
 use core::ops::Deref;
 use sansmq_proto::kind::{Any, Dealer, Kind, Pair, Pull, Push, Rep, Req, Router, Typed};
-use sansmq_proto::{Handle, Instant, Options, share};
+use sansmq_proto::{Handle, Options, launch};
 
 /// A socket served by tasks of the tokio runtime it was made in. All that it can do is in [`Handle`].
 pub struct Socket<T: Kind = Any>(Handle<T>);
@@ -74,10 +73,7 @@ impl<T: Kind> Socket<T> {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn with(options: Options<T>) -> Self {
-        let origin = tokio::time::Instant::now();
-        let (handle, driver) = share(options, move || Instant::from_elapsed(origin.elapsed()));
-        tokio::spawn(tasks::supervise(driver, origin));
-        Self(handle)
+        Self(launch(options, &net::Tokio::current()))
     }
 
     /// The same socket with its type forgotten, as [`Handle::erase`] does.

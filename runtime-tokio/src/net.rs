@@ -1,40 +1,82 @@
-//! Listening, dialling, and a TCP stream as `sansmq_proto` wants to see it.
+//! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP. It waits, and decides nothing.
 
-use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use sansmq_proto::{Endpoint, Host, NetworkError, Stream};
-use std::io::{self, ErrorKind, IoSlice};
+use core::task::{Context, Poll};
+use sansmq_proto::{Alarm, Endpoint, Host, Instant, NetworkError, PollStream, Runtime};
+use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::time::{self, Sleep};
 
-/// Listens there; gives the bound address back too.
-pub(crate) async fn listen(endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), NetworkError> {
+/// The tokio runtime that a socket was made in.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokio {
+    runtime: tokio::runtime::Handle,
+    /// The zero of time.
+    origin: time::Instant,
+}
+
+impl Tokio {
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(crate) fn current() -> Self {
+        Self { runtime: tokio::runtime::Handle::current(), origin: time::Instant::now() }
+    }
+}
+
+impl Runtime for Tokio {
+    type Stream = Tcp;
+    type Listener = TcpListener;
+    type Alarm = Timer;
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_elapsed(self.origin.elapsed())
+    }
+
+    fn alarm(&self) -> Timer {
+        Timer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin }
+    }
+
+    async fn listen(&self, endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), NetworkError> {
+        first(resolve(endpoint).await?, async |address| {
+            let listener = TcpListener::bind(address).await?;
+            let bound = listener.local_addr()?;
+            Ok((listener, bound.into()))
+        })
+        .await
+    }
+
+    async fn accept(&self, listener: &mut TcpListener) -> Result<(Tcp, Endpoint), NetworkError> {
+        let (stream, from) = listener.accept().await.map_err(|error| error.kind())?;
+        Ok((Tcp::new(stream), from.into()))
+    }
+
+    async fn dial(&self, endpoint: &Endpoint) -> Result<Tcp, NetworkError> {
+        first(resolve(endpoint).await?, async |address| Ok(Tcp::new(TcpStream::connect(address).await?))).await
+    }
+}
+
+/// What first works out with one of these addresses. The last failure counts.
+async fn first<R>(
+    addresses: Vec<SocketAddr>,
+    work: impl AsyncFn(SocketAddr) -> io::Result<R>,
+) -> Result<R, NetworkError> {
     let mut failure = NetworkError::UnknownHost;
-    for address in resolve(endpoint).await? {
-        let listener = TcpListener::bind(address).await;
-        match listener.and_then(|listener| listener.local_addr().map(|address| (listener, address))) {
-            Ok((listener, address)) => return Ok((listener, address.into())),
+    for address in addresses {
+        match work(address).await {
+            Ok(result) => return Ok(result),
             Err(error) => failure = error.kind().into(),
         }
     }
     Err(failure)
 }
 
-/// Connects there, trying every address of the host in turn. The last failure counts.
-pub(crate) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, NetworkError> {
-    let mut failure = NetworkError::UnknownHost;
-    for address in resolve(endpoint).await? {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error.kind().into(),
-        }
-    }
-    Err(failure)
-}
-
-/// Names are looked up on tokio's blocking threads, never on the loop, and anew each time.
+/// Names are looked up on tokio's blocking threads, never on the loop.
 async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
     let Endpoint::Tcp { host, port } = endpoint else {
         return Err(NetworkError::Unreachable);
@@ -49,48 +91,54 @@ async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
     }
 }
 
-/// Lends this thread's room for reading: idle connections need none of their own.
-pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
-    thread_local! {
-        static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 << 10].into());
-    }
-    SCRATCH.with_borrow_mut(|scratch| work(scratch))
-}
+/// A TCP stream.
+#[derive(Debug)]
+pub(crate) struct Tcp(TcpStream);
 
-/// A stream during one poll of its task: what would block has remembered to wake it.
-pub(crate) struct Polled<'a> {
-    stream: Pin<&'a mut TcpStream>,
-    cx: Context<'a>,
-}
-
-impl<'a> Polled<'a> {
-    pub(crate) fn new(stream: &'a mut TcpStream, waker: &'a Waker) -> Self {
-        Self { stream: Pin::new(stream), cx: Context::from_waker(waker) }
+impl Tcp {
+    fn new(stream: TcpStream) -> Self {
+        // Small messages must not wait for one another; batching is done above. A failure costs only time.
+        let _ = stream.set_nodelay(true);
+        Self(stream)
     }
 }
 
-impl Stream for Polled<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+impl PollStream for Tcp {
+    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(room);
-        ready(self.stream.as_mut().poll_read(&mut self.cx, &mut room))?;
-        Ok(room.filled().len())
+        let poll = Pin::new(&mut self.0).poll_read(cx, &mut room);
+        poll.map_ok(|()| room.filled().len())
     }
 
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        ready(match slices {
-            [one] => self.stream.as_mut().poll_write(&mut self.cx, one),
-            _ => self.stream.as_mut().poll_write_vectored(&mut self.cx, slices),
-        })
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match slices {
+            [one] => Pin::new(&mut self.0).poll_write(cx, one),
+            several => Pin::new(&mut self.0).poll_write_vectored(cx, several),
+        }
     }
 
-    fn close_write(&mut self) -> io::Result<()> {
-        ready(self.stream.as_mut().poll_shutdown(&mut self.cx))
+    fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
-fn ready<R>(poll: Poll<io::Result<R>>) -> io::Result<R> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+/// A timer, with the zero of time.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    origin: time::Instant,
+}
+
+impl Alarm for Timer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => self.sleep.as_mut().reset(self.origin + deadline.since(Instant::ORIGIN)),
+            // A new one is not on the runtime's list, where it would cost every pass of the loop a look at the clock.
+            None => self.sleep.set(time::sleep_until(self.origin)),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sleep.as_mut().poll(cx)
     }
 }

@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 /// The runtime's side of a shared socket: cheap to clone, held by every task that does IO for it.
 ///
-/// A runtime has three kinds of task. The *supervisor*, one per socket, does what [`poll_step`](Self::poll_step) says.
-/// A *listener* accepts connections until its [`Listening`] is told to stop. A *link* dials if need be, and then drives
-/// one [`Session`] with [`poll_session`](Self::poll_session).
+/// There are three kinds of task. The *supervisor*, one per socket, does what [`poll_step`](Self::poll_step) says. A
+/// *listener* accepts connections until its [`Listening`] is told to stop. A *link* dials if need be, and then drives one
+/// [`Session`] with [`poll_session`](Self::poll_session). [`launch`](super::launch) spawns them on any async
+/// [`Runtime`](super::Runtime); other loops may call the same methods.
 ///
 /// When the last driver is dropped before the socket is closed, as when a runtime shuts down, the socket closes at once
 /// and nobody is left waiting.

@@ -2,10 +2,12 @@
 
 mod adapters;
 mod driver;
+mod runtime;
 mod state;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use driver::{Driver, Listening, Serviced, Step};
+pub use runtime::{Alarm, PollStream, Runtime, launch};
 
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};

@@ -1,0 +1,237 @@
+//! [`Runtime`]: what an async runtime has to offer, and the three kinds of task that serve a socket on it. They wait in
+//! the runtime's own futures; what they wait for is decided elsewhere in this crate.
+
+use super::driver::{Driver, Listening, Step};
+use super::{Handle, share};
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::error::NetworkError;
+use crate::kind::Kind;
+use crate::options::Options;
+use crate::pipe::PipeId;
+use crate::session::{Session, Stream};
+use crate::socket::ListenerId;
+use crate::time::Instant;
+use core::cell::RefCell;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::{Context, Poll};
+use std::io::{self, ErrorKind, IoSlice};
+
+/// What an async runtime has to offer for sockets to live on it: spawning, the time, and a network.
+///
+/// An implementation waits, and decides nothing. `sansmq-tokio` is one, in about a hundred lines.
+pub trait Runtime: Clone + Send + Sync + 'static {
+    /// A connected byte stream.
+    type Stream: PollStream;
+    /// Something that listens.
+    type Listener: Send;
+    /// A timer.
+    type Alarm: Alarm;
+
+    /// Runs a task in the background.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+
+    /// The time, which never goes backwards.
+    fn now(&self) -> Instant;
+
+    /// A timer, not set.
+    fn alarm(&self) -> Self::Alarm;
+
+    /// Listens there; gives the bound address back too. Host names are looked up without blocking, every address tried.
+    fn listen(
+        &self,
+        endpoint: &Endpoint,
+    ) -> impl Future<Output = Result<(Self::Listener, Endpoint), NetworkError>> + Send;
+
+    /// Waits for a connection; gives the peer's address back too. Dropping the future loses no connection.
+    fn accept(
+        &self,
+        listener: &mut Self::Listener,
+    ) -> impl Future<Output = Result<(Self::Stream, Endpoint), NetworkError>> + Send;
+
+    /// Connects there. Host names are looked up anew each time, without blocking, and every address is tried.
+    fn dial(&self, endpoint: &Endpoint) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
+}
+
+/// A timer of a [`Runtime`].
+pub trait Alarm: Send {
+    /// Sets it, or takes it off. A timer that is off must cost nothing.
+    fn set(&mut self, deadline: Option<Instant>);
+
+    /// Ready when the deadline has passed, or a little later. Not called while the timer is off.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A byte stream of a [`Runtime`]. What is pending has the task woken.
+pub trait PollStream: Send {
+    /// Reads some octets; 0 at the stream's end.
+    ///
+    /// # Errors
+    /// Whatever ends the connection.
+    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes some octets of several slices.
+    ///
+    /// # Errors
+    /// Whatever ends the connection.
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Tells the other side that nothing more will be written.
+    ///
+    /// # Errors
+    /// Whatever ends the connection.
+    fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// Makes a socket that is served by tasks of this runtime.
+pub fn launch<T: Kind, R: Runtime>(options: Options<T>, runtime: &R) -> Handle<T> {
+    let clock = runtime.clone();
+    let (handle, driver) = share(options, move || clock.now());
+    runtime.spawn(supervise(runtime.clone(), driver));
+    handle
+}
+
+/// Serves one socket until it is closed.
+async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
+    let mut alarm = runtime.alarm();
+    let mut armed = None;
+    loop {
+        let step = poll_fn(|cx| {
+            if armed.is_some() && alarm.poll(cx).is_ready() {
+                armed = None;
+            }
+            driver.poll_step(cx, armed)
+        });
+        match step.await {
+            Step::Listen(id, endpoint, listening) => {
+                runtime.spawn(listen(runtime.clone(), driver.clone(), id, endpoint, listening));
+            }
+            Step::Dial(pipe, endpoint) => runtime.spawn(dial(runtime.clone(), driver.clone(), pipe, endpoint)),
+            Step::Rearm(deadline) => {
+                armed = deadline;
+                alarm.set(deadline);
+            }
+            Step::Finished => return,
+        }
+    }
+}
+
+/// Accepts connections until the socket unbinds.
+async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint: Endpoint, listening: Listening) {
+    let mut listener = match runtime.listen(&endpoint).await {
+        Ok((listener, bound)) => {
+            driver.listening(id, bound);
+            listener
+        }
+        Err(error) => return driver.listen_failed(id, error),
+    };
+    while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener)).await {
+        match accepted {
+            Ok((stream, from)) => {
+                if let Some((pipe, connection)) = driver.accepted(id, from) {
+                    runtime.spawn(link(runtime.clone(), driver.clone(), pipe, connection, stream));
+                }
+            }
+            Err(error) => {
+                let pause = driver.accept_failed(id, error);
+                let mut alarm = runtime.alarm();
+                alarm.set(Some(runtime.now() + pause));
+                unless_stopped(&listening, poll_fn(|cx| alarm.poll(cx))).await;
+            }
+        }
+    }
+    // Before `listening`, whose drop tells the application that the address is free.
+    drop(listener);
+}
+
+/// Connects, and then serves the connection.
+async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: Endpoint) {
+    let mut stream = pin!(runtime.dial(&endpoint));
+    let dialled = poll_fn(|cx| match driver.poll_stopped(pipe, cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => stream.as_mut().poll(cx).map(Some),
+    });
+    match dialled.await {
+        None => {}
+        Some(Err(error)) => driver.dial_failed(pipe, error),
+        Some(Ok(stream)) => {
+            if let Some(connection) = driver.connected(pipe) {
+                link(runtime.clone(), driver, pipe, connection, stream).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection until it ends.
+async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, connection: Connection, mut stream: R::Stream) {
+    let mut session = Session::new(connection);
+    let mut alarm = runtime.alarm();
+    let mut armed = None;
+    let reason = poll_fn(|cx| {
+        loop {
+            let polled = with_scratch(|scratch| {
+                let mut stream = Polled { stream: &mut stream, cx: Context::from_waker(cx.waker()) };
+                driver.poll_session(pipe, &mut session, &mut stream, scratch, cx.waker())
+            });
+            if let Poll::Ready(reason) = polled {
+                return Poll::Ready(reason);
+            }
+            let deadline = session.poll_timeout();
+            if core::mem::replace(&mut armed, deadline) != deadline {
+                alarm.set(deadline);
+            }
+            if deadline.is_none() || alarm.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            armed = None;
+        }
+    });
+    let reason = reason.await;
+    driver.disconnected(pipe, session, &reason);
+}
+
+/// Awaits `work`; `None` once the listener is to be closed.
+async fn unless_stopped<R>(listening: &Listening, work: impl Future<Output = R>) -> Option<R> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match listening.poll_stopped(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// Lends this thread's room for reading: idle connections need none of their own.
+fn with_scratch<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
+    std::thread_local! {
+        static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 << 10].into());
+    }
+    SCRATCH.with_borrow_mut(|scratch| work(scratch))
+}
+
+/// A stream during one poll of its task.
+struct Polled<'a, S> {
+    stream: &'a mut S,
+    cx: Context<'a>,
+}
+
+impl<S: PollStream> Stream for Polled<'_, S> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        ready(self.stream.poll_read(&mut self.cx, room))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        ready(self.stream.poll_write_vectored(&mut self.cx, slices))
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        ready(self.stream.poll_close_write(&mut self.cx))
+    }
+}
+
+fn ready<R>(poll: Poll<io::Result<R>>) -> io::Result<R> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+    }
+}
