@@ -16,7 +16,7 @@
 
 use crate::endpoint::{Endpoint, Host};
 use crate::entropy::SeededEntropy;
-use crate::error::NetworkError;
+use crate::error::{ConnectionError, NetworkError};
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::pipe::PipeId;
@@ -220,7 +220,8 @@ impl Net {
     /// Puts a frozen socket back; what was held back goes on.
     pub fn thaw(&mut self, node: NodeId) {
         self.nodes[node.0].frozen = false;
-        self.due.extend(self.nodes[node.0].ends.keys().map(|&pipe| (node, pipe)));
+        let wires = self.wires.iter().filter(|wire| wire.ends.iter().any(|end| end.0 == node));
+        self.due.extend(wires.flat_map(|wire| wire.ends));
     }
 
     /// Ends a socket as a crash would, and puts a new one in its place. Its peers see their connections reset.
@@ -296,11 +297,15 @@ impl Net {
             return;
         }
         let name = Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1 };
-        let Some(dialled) = self.nodes[from.0].socket.connected(pipe, self.now) else {
+        // The listener may be closed already, though the network has not been told.
+        let Some((accepted, connection)) = self.nodes[server.0].socket.accepted(id, name, self.now) else {
+            self.nodes[from.0].socket.dial_failed(pipe, NetworkError::Refused, self.now);
             return;
         };
-        let accepted = self.nodes[server.0].socket.accepted(id, name, self.now);
-        let (accepted, connection) = accepted.expect("its listener is on the list");
+        let Some(dialled) = self.nodes[from.0].socket.connected(pipe, self.now) else {
+            self.nodes[server.0].socket.disconnected(accepted, connection, &ConnectionError::Eof, self.now);
+            return;
+        };
         let wire = self.wires.len();
         let ends = [(from, pipe), (server, accepted)];
         self.wires.push(Wire { ends, sent: Default::default(), cut: false });
@@ -312,12 +317,14 @@ impl Net {
 
     /// Gives one end its turn.
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
-        let Node { socket, ends, frozen, .. } = &mut self.nodes[node.0];
-        let Some(end) = ends.get_mut(&pipe) else {
+        let Some(end) = self.nodes[node.0].ends.get(&pipe) else {
             return;
         };
+        let other = self.wires[end.wire].ends[1 - end.side];
+        let held = self.nodes[node.0].frozen || self.nodes[other.0.0].frozen;
+        let Node { socket, ends, frozen, .. } = &mut self.nodes[node.0];
+        let end = ends.get_mut(&pipe).expect("it has just been seen");
         let wire = &mut self.wires[end.wire];
-        let other = wire.ends[1 - end.side];
         let mut stream = Seat {
             wire,
             side: end.side,
@@ -327,6 +334,7 @@ impl Net {
             latency: &self.latency,
             capacity: self.capacity,
             frozen: *frozen,
+            held,
             wake: false,
         };
         let mut scratch = vec![0; 4096];
@@ -428,6 +436,8 @@ struct Seat<'a> {
     latency: &'a RangeInclusive<Duration>,
     capacity: usize,
     frozen: bool,
+    /// One of both sides is frozen: nothing arrives.
+    held: bool,
     /// The other side has something to do.
     wake: bool,
 }
@@ -449,7 +459,7 @@ impl Stream for Seat<'_> {
         let count = self.chunk(room.len());
         let direction = &mut self.wire.sent[1 - self.side];
         if direction.arrived.is_empty() {
-            let ended = direction.fin.is_some_and(|fin| fin <= self.now) && direction.flying.is_empty();
+            let ended = !self.held && direction.fin.is_some_and(|fin| fin <= self.now) && direction.flying.is_empty();
             return if ended { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         let count = count.min(direction.arrived.len());
