@@ -1,0 +1,274 @@
+//! Disconnecting, unbinding, closing, and linger.
+
+use super::{PLACE, ms, s};
+use sansmq_proto::kind::{Dealer, Pull, Push};
+use sansmq_proto::testing::Net;
+use sansmq_proto::{ConnectError, DropReason, Endpoint, Options, RecvError, SendError, UnbindError};
+use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
+
+fn push() -> Options<Push> {
+    Options::new()
+}
+
+fn pull() -> Options<Pull> {
+    Options::new()
+}
+
+fn place(port: u16) -> Endpoint {
+    format!("tcp://place:{port}").parse().unwrap()
+}
+
+#[test]
+fn a_closing_socket_sends_what_is_queued() {
+    for_seeds(50, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=40).latency(ms(0)..=ms(20)).capacity(100);
+        let pull = net.socket(pull().recv_hwm(5));
+        net.bind(pull, PLACE);
+        let push = net.socket(push());
+        net.connect(push, PLACE);
+        for number in 0..100 {
+            net[push].send(number.to_string()).unwrap();
+        }
+        if seed % 2 == 0 {
+            net.settle();
+        }
+        let now = net.now();
+        net[push].close(now);
+        assert!(matches!(net[push].send("late"), Err(SendError::Closed(_))));
+        assert_eq!(net[push].connect(place(1), now), Err(ConnectError::Closed));
+        let mut got = Vec::new();
+        for _ in 0..400 {
+            net.pass(ms(50));
+            got.extend(net[pull].recv());
+        }
+        assert_eq!(got.len(), 100);
+        assert!(net[push].is_closed());
+        assert_eq!((net[push].unsent(), net.connections(push)), (0, 0));
+    });
+}
+
+#[test]
+fn linger_ends_and_counts_what_did_not_go_out() {
+    for connected in [true, false] {
+        let mut net = Net::seeded(1).capacity(1000);
+        let push = net.socket(push().linger(s(3)));
+        let pull = net.socket(pull().recv_hwm(1));
+        if connected {
+            net.bind(pull, PLACE);
+        }
+        net.connect(push, PLACE);
+        net.pass(s(1));
+        net.freeze(pull);
+        for _ in 0..10 {
+            net[push].send(vec![1; 2000]).unwrap();
+        }
+        let now = net.now();
+        net[push].close(now);
+        net.pass(ms(2999));
+        assert!(!net[push].is_closed());
+        net.pass(ms(1));
+        net.settle();
+        assert!(net[push].is_closed());
+        assert_eq!(net[push].unsent(), 10);
+        assert_eq!(dropped(&events(&mut net, push), DropReason::NotSent), 10);
+    }
+}
+
+#[test]
+fn without_linger_nothing_is_waited_for() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push().linger(s(0)));
+    net.connect(push, PLACE);
+    for _ in 0..5 {
+        net[push].send("x").unwrap();
+    }
+    let now = net.now();
+    net[push].close(now);
+    assert!(net[push].is_closed());
+    assert_eq!(net[push].unsent(), 5);
+}
+
+#[test]
+fn endless_linger_waits_as_long_as_it_takes() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push().linger(None));
+    net.connect(push, PLACE);
+    net[push].send("patience").unwrap();
+    let now = net.now();
+    net[push].close(now);
+    net.pass(s(3600));
+    assert!(!net[push].is_closed());
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    net.pass(s(10));
+    assert_eq!(bodies(&recv_all(&mut net, pull)), ["patience"]);
+    assert!(net[push].is_closed());
+}
+
+#[test]
+fn a_socket_with_nothing_to_send_closes_at_once() {
+    let mut net = Net::seeded(1);
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net.connect(push, "tcp://nobody:1");
+    net.settle();
+    let now = net.now();
+    net[push].close(now);
+    net.settle();
+    assert!(net[push].is_closed());
+    assert_eq!(endings(&events(&mut net, push)), ["this side closed the connection"]);
+    assert_eq!(endings(&events(&mut net, pull)), ["the peer closed the connection"]);
+    net[pull].close(now);
+    net.settle();
+    assert!(net[pull].is_closed());
+    assert_eq!(net[pull].recv(), Err(RecvError::Closed));
+}
+
+#[test]
+fn what_was_dropped_before_is_not_counted_as_unsent_by_close() {
+    let mut net = Net::seeded(1).capacity(100);
+    let server = net.socket(Options::<Dealer>::new());
+    net.bind(server, PLACE);
+    let client = net.socket(Options::<Dealer>::new().no_reconnect());
+    net.connect(client, PLACE);
+    net[client].send("stays unread").unwrap();
+    net.settle();
+    net.freeze(client);
+    for _ in 0..5 {
+        net[server].send(vec![1; 100_000]).unwrap();
+    }
+    net.settle();
+    net.cut(client);
+    net.settle();
+    assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 5);
+    let now = net.now();
+    net[server].close(now);
+    assert!(net[server].is_closed());
+    assert_eq!(net[server].unsent(), 0);
+    assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 0);
+}
+
+#[test]
+fn unbind_ends_what_came_in_there_and_nothing_else() {
+    let mut net = Net::seeded(1).chunks(1..=9);
+    let dealer = net.socket(Options::<Dealer>::new());
+    for port in 1..=2 {
+        net.bind(dealer, &format!("tcp://place:{port}"));
+    }
+    let others = [1, 1, 2].map(|port| {
+        let other = net.socket(Options::<Dealer>::new().no_reconnect());
+        net.connect(other, &format!("tcp://place:{port}"));
+        net.settle();
+        other
+    });
+    for number in 0..3 {
+        net[dealer].send(format!("queued {number}")).unwrap();
+    }
+    let now = net.now();
+    net[dealer].unbind(&place(1), now).unwrap();
+    assert_eq!(net[dealer].unbind(&place(1), now), Err(UnbindError::Unknown(place(1))));
+    net.settle();
+    assert_eq!(others.map(|other| net.connections(other)), [0, 0, 1]);
+    let got = others.map(|other| bodies(&recv_all(&mut net, other)));
+    assert_eq!(got, [["queued 0"], ["queued 1"], ["queued 2"]]);
+    net[dealer].send("on").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, others[2])), ["on"]);
+
+    let late = net.socket(Options::<Dealer>::new());
+    net.connect(late, "tcp://place:1");
+    net.pass(s(10));
+    assert_eq!(net.connections(late), 0, "nobody listens there any more");
+}
+
+#[test]
+fn a_dial_that_crosses_an_unbind_is_refused() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push());
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    net.connect(push, PLACE);
+    let now = net.now();
+    net[pull].unbind(&place(1), now).unwrap();
+    net.settle();
+    assert_eq!(net.connections(push), 0);
+}
+
+#[test]
+fn disconnect_ends_what_it_names_and_nothing_else() {
+    let mut net = Net::seeded(1).chunks(1..=9);
+    let push = net.socket(push());
+    let pulls = [1, 2].map(|port| {
+        let pull = net.socket(pull());
+        net.bind(pull, &format!("tcp://place:{port}"));
+        net.connect(push, &format!("tcp://place:{port}"));
+        net.settle();
+        pull
+    });
+    for number in 0..4 {
+        net[push].send(number.to_string()).unwrap();
+    }
+    let now = net.now();
+    net[push].disconnect(&place(1), now).unwrap();
+    assert_eq!(net[push].disconnect(&place(3), now), Err(UnbindError::Unknown(place(3))));
+    net[push].send("4").unwrap();
+    net[push].send("5").unwrap();
+    net.pass(s(60));
+    assert_eq!(pulls.map(|pull| bodies(&recv_all(&mut net, pull)).join(" ")), ["0 2", "1 3 4 5"]);
+    assert_eq!((net.connections(push), net.connections(pulls[0])), (1, 0));
+    net.connect(push, "tcp://place:1");
+    net.settle();
+    assert_eq!(net.connections(push), 2);
+}
+
+#[test]
+fn what_arrived_before_the_end_of_a_connection_is_delivered() {
+    for_seeds(50, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=30).latency(ms(0)..=ms(20));
+        let pull = net.socket(pull().recv_hwm(3));
+        net.bind(pull, PLACE);
+        let push = net.socket(push());
+        net.connect(push, PLACE);
+        for number in 0..50 {
+            net[push].send(format!("{number:02}")).unwrap();
+        }
+        let now = net.now();
+        net[push].close(now);
+        let got = bodies(&recv_all(&mut net, pull));
+        assert_eq!(got, (0..50).map(|number| format!("{number:02}")).collect::<Vec<_>>());
+        net.pass(s(2));
+        assert_eq!(net[pull].peers(), 0);
+    });
+}
+
+#[test]
+fn closing_under_load_ends_and_what_arrived_is_a_beginning() {
+    for_seeds(50, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=30).latency(ms(0)..=ms(20)).capacity(100);
+        let pull = net.socket(pull().recv_hwm(3));
+        net.bind(pull, PLACE);
+        let push = net.socket(push().linger(ms(seed * 10)));
+        net.connect(push, PLACE);
+        for number in 0..200 {
+            net[push].send(number.to_string()).unwrap();
+        }
+        net.pass(ms(200));
+        let mut got = Vec::new();
+        for _ in 0..seed {
+            got.extend(net[pull].recv());
+            net.settle();
+        }
+        let now = net.now();
+        net[push].close(now);
+        net.pass(s(2));
+        assert!(net[push].is_closed());
+        got.extend(recv_all(&mut net, pull));
+        let got = bodies(&got);
+        assert_eq!(got, (0..got.len()).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert!(got.len() + net[push].unsent() <= 200);
+        net[pull].close(now);
+        net.pass(s(2));
+        assert!(net[pull].is_closed());
+    });
+}

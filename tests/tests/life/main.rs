@@ -1,0 +1,20 @@
+//! How connections, listeners and sockets come, go and come again, over years of a clock that only the test moves.
+
+#![expect(clippy::unwrap_used, clippy::similar_names, reason = "a surprise is a test that fails")]
+
+mod chaos;
+mod ending;
+mod reconnect;
+mod silence;
+
+use core::time::Duration;
+
+const PLACE: &str = "tcp://place:1";
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,239 @@
+//! Dialling, and dialling again.
+
+use super::{PLACE, ms, s};
+use core::time::Duration;
+use sansmq_proto::kind::{Dealer, Pull, Push, Rep, Router};
+use sansmq_proto::testing::{Net, NodeId};
+use sansmq_proto::{Event, NetworkError, Options};
+use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
+
+fn push() -> Options<Push> {
+    Options::new()
+}
+
+fn pull() -> Options<Pull> {
+    Options::new()
+}
+
+/// The waits that a socket's events announce.
+fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
+    let waits = events(net, node).into_iter().filter_map(|event| {
+        if let Event::DialFailed { retry, .. } | Event::Disconnected { retry, .. } = event { Some(retry) } else { None }
+    });
+    waits.collect()
+}
+
+#[test]
+fn waits_double_up_to_the_cap_and_are_shortened_by_up_to_half() {
+    let mut second = Vec::new();
+    for_seeds(50, |seed| {
+        let mut net = Net::seeded(seed);
+        let push = net.socket(push().reconnect(ms(100), ms(1000)).unwrap());
+        net.connect(push, PLACE);
+        net.pass(s(20));
+        let waits = waits(&mut net, push);
+        assert!(waits.len() > 20, "it goes on for ever");
+        for (wait, ceiling) in waits.iter().zip([100, 200, 400, 800].into_iter().chain([1000].into_iter().cycle())) {
+            let wait = wait.expect("it dials again");
+            assert!((ms(ceiling) / 2..=ms(ceiling)).contains(&wait), "{wait:?} of {ceiling} ms");
+        }
+        second.push(waits[1].unwrap());
+    });
+    second.sort_unstable();
+    assert!(
+        second.last().unwrap().abs_diff(second[0]) > ms(50) || second.len() == 1,
+        "clients do not come back as one"
+    );
+}
+
+#[test]
+fn the_dial_comes_when_the_wait_is_over_and_not_before() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net.settle();
+    let mut announced = waits(&mut net, push)[0].unwrap();
+    for _ in 0..10 {
+        net.pass(announced.saturating_sub(Duration::from_nanos(1)));
+        assert_eq!(events(&mut net, push), []);
+        net.pass(Duration::from_nanos(1));
+        let next = waits(&mut net, push);
+        announced = next[0].unwrap();
+    }
+}
+
+#[test]
+fn the_default_cap_is_five_seconds() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net.pass(s(365 * 24 * 3600 / 1000));
+    let waits = waits(&mut net, push);
+    assert!(waits.iter().flatten().all(|wait| *wait <= s(5)));
+    assert!(waits.iter().flatten().any(|wait| *wait > s(4)));
+}
+
+#[test]
+fn waits_begin_anew_after_a_connection_that_lasted() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net.pass(s(60));
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    net.pass(s(60));
+    events(&mut net, push);
+    net.cut(push);
+    net.settle();
+    assert!(waits(&mut net, push)[0].unwrap() <= ms(100));
+    net.pass(s(1));
+    assert_eq!(net.connections(push), 1);
+}
+
+#[test]
+fn a_server_that_accepts_and_drops_is_left_in_peace() {
+    let named = || Options::<Dealer>::new().routing_id("same").unwrap();
+    let mut net = Net::seeded(1).latency(ms(1)..=ms(2));
+    let router = net.socket(Options::<Router>::new());
+    net.bind(router, PLACE);
+    for _ in 0..2 {
+        let dealer = net.socket(named());
+        net.connect(dealer, PLACE);
+        net.pass(ms(20));
+        events(&mut net, router);
+    }
+    net.pass(s(100));
+    let refused = endings(&events(&mut net, router)).len();
+    assert!((20..60).contains(&refused), "{refused} times in 100 s");
+}
+
+#[test]
+fn there_is_no_way_back_after_a_fault_of_protocol() {
+    let mut net = Net::seeded(1).chunks(1..=9);
+    let bound = net.socket(push());
+    net.bind(bound, PLACE);
+    let other = net.socket(push());
+    net.connect(other, PLACE);
+    net[other].send("for nobody").unwrap();
+    net.pass(s(100));
+    let reason = "a PUSH socket does not speak with a PUSH socket";
+    let events = events(&mut net, other);
+    let ends: Vec<_> = events.iter().filter(|event| matches!(event, Event::Disconnected { .. })).collect();
+    assert!(matches!(ends[..], [Event::Disconnected { retry: None, .. }]));
+    let refused = "the peer refused the connection: incompatible socket type";
+    assert!([reason, refused].contains(&endings(&events)[0].as_str()));
+    assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::DropReason::NotSent), 1);
+    assert_eq!((net[other].peers(), net[bound].peers()), (0, 0));
+}
+
+#[test]
+fn incompatible_peers_disturb_nobody_else() {
+    for_seeds(20, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(5));
+        let pull = net.socket(pull());
+        net.bind(pull, PLACE);
+        let wrong = net.socket(Options::<Rep>::new());
+        net.connect(wrong, PLACE);
+        let right = net.socket(push());
+        net.connect(right, PLACE);
+        net[right].send("hello").unwrap();
+        assert_eq!(bodies(&recv_all(&mut net, pull)), ["hello"]);
+        assert_eq!((net.connections(pull), net.connections(wrong)), (1, 0));
+    });
+}
+
+#[test]
+fn no_reconnect_means_never_after_a_failed_dial_and_never_after_a_lost_connection() {
+    let mut net = Net::seeded(1);
+    let lone = net.socket(push().no_reconnect());
+    net.connect(lone, PLACE);
+    net.pass(s(10));
+    assert_eq!(waits(&mut net, lone), [None]);
+    assert_eq!(net[lone].peers(), 0);
+
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    let push = net.socket(push().no_reconnect());
+    net.connect(push, PLACE);
+    net.settle();
+    net.cut(push);
+    net.pass(s(10));
+    assert_eq!(waits(&mut net, push), [None]);
+    assert_eq!((net[push].peers(), net[pull].peers()), (0, 0));
+}
+
+#[test]
+fn connecting_before_anybody_is_bound_loses_nothing() {
+    for_seeds(50, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30)).capacity(50);
+        let push = net.socket(push());
+        net.connect(push, PLACE);
+        for number in 0..20 {
+            net[push].send(number.to_string()).unwrap();
+            net.pass(ms(50));
+        }
+        let pull = net.socket(pull());
+        net.bind(pull, PLACE);
+        net.pass(s(10));
+        let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+        assert_eq!(bodies(&recv_all(&mut net, pull)), expected);
+    });
+}
+
+#[test]
+fn what_is_sent_while_the_peer_is_away_waits_for_it() {
+    let mut net = Net::seeded(1).chunks(1..=9);
+    let server = net.socket(pull());
+    net.bind(server, PLACE);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net[push].send("before").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["before"]);
+    net.restart(server, pull());
+    net.pass(s(1));
+    net[push].send("meanwhile").unwrap();
+    net.pass(s(60));
+    net.bind(server, PLACE);
+    net.pass(s(6));
+    net[push].send("after").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["meanwhile", "after"]);
+}
+
+#[test]
+fn a_monitor_hears_the_whole_story_with_reasons() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net.settle();
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    net.pass(s(1));
+    net.cut(push);
+    net.settle();
+    let now = net.now();
+    net[push].disconnect(&PLACE.parse().unwrap(), now).unwrap();
+    net[pull].unbind(&PLACE.parse().unwrap(), now).unwrap();
+    net.pass(s(10));
+    let story = events(&mut net, push);
+    assert!(matches!(
+        &story[..],
+        [
+            Event::DialFailed { error: NetworkError::Refused, retry: Some(_), .. },
+            Event::Connected { .. },
+            Event::Ready { .. },
+            Event::Disconnected { retry: Some(_), .. },
+        ]
+    ));
+    assert_eq!(endings(&story), ["the network failed: the peer reset the connection"]);
+    let story = events(&mut net, pull);
+    assert!(matches!(
+        &story[..],
+        [
+            Event::Listening { .. },
+            Event::Accepted { .. },
+            Event::Ready { .. },
+            Event::Disconnected { retry: None, .. },
+            Event::Unlistened { .. },
+        ]
+    ));
+}

@@ -1,0 +1,100 @@
+//! Peers that say nothing: in the handshake, and later.
+
+use super::{PLACE, ms, s};
+use sansmq_proto::kind::{Dealer, Pull, Push};
+use sansmq_proto::testing::Net;
+use sansmq_proto::{Event, NetworkError, Options};
+use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
+
+#[test]
+fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
+    for at in [0, 15, 25, 35] {
+        let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
+        let pull = net.socket(Options::<Pull>::new());
+        net.bind(pull, PLACE);
+        let push = net.socket(Options::<Push>::new().handshake_timeout(s(2)));
+        net.connect(push, PLACE);
+        net[push].send("kept").unwrap();
+        net.pass(ms(at));
+        let ready = events(&mut net, push).iter().any(|event| matches!(event, Event::Ready { .. }));
+        net.freeze(pull);
+        net.pass(s(3));
+        if ready {
+            continue;
+        }
+        let first = events(&mut net, push);
+        assert_eq!(endings(&first), ["the peer did not finish its handshake in time"], "frozen after {at} ms");
+        net.thaw(pull);
+        net.pass(s(60));
+        assert_eq!(bodies(&recv_all(&mut net, pull)), ["kept"]);
+    }
+}
+
+#[test]
+fn a_dial_that_is_not_answered_is_given_up_in_time() {
+    let mut net = Net::seeded(1);
+    let pull = net.socket(Options::<Pull>::new());
+    net.bind(pull, PLACE);
+    net.freeze(pull);
+    let push = net.socket(Options::<Push>::new().connect_timeout(s(1)));
+    net.connect(push, PLACE);
+    net.pass(ms(1050));
+    let story = events(&mut net, push);
+    assert!(matches!(story[..], [Event::DialFailed { error: NetworkError::TimedOut, retry: Some(_), .. }]));
+}
+
+#[test]
+fn a_frozen_peer_is_noticed_by_heartbeats_and_recovers() {
+    for_seeds(30, |seed| {
+        let beating = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+        let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30));
+        let server = net.socket(beating());
+        net.bind(server, PLACE);
+        let client = net.socket(beating());
+        net.connect(client, PLACE);
+        net.pass(s(20));
+        assert_eq!(endings(&events(&mut net, client)), Vec::<String>::new(), "a peer that answers is kept");
+        net.freeze(server);
+        net.pass(ms(1100));
+        assert_eq!(endings(&events(&mut net, client)), ["the peer did not answer a heartbeat in time"]);
+        net[client].send("meanwhile").unwrap();
+        net.pass(s(30));
+        net.thaw(server);
+        net.pass(s(60));
+        assert_eq!(bodies(&recv_all(&mut net, server)), ["meanwhile"]);
+        assert_eq!((net.connections(server), net.connections(client)), (1, 1));
+    });
+}
+
+#[test]
+fn a_time_to_live_ends_the_connection_on_the_side_that_has_no_heartbeat() {
+    let mut net = Net::seeded(1);
+    let server = net.socket(Options::<Dealer>::new());
+    net.bind(server, PLACE);
+    let beating = Options::<Dealer>::new().heartbeat_with(ms(500), s(100), s(2)).unwrap();
+    let client = net.socket(beating);
+    net.connect(client, PLACE);
+    net.pass(s(20));
+    assert_eq!(net.connections(server), 1);
+    net.freeze(client);
+    net.pass(s(3));
+    let ended = endings(&events(&mut net, server));
+    assert_eq!(ended, ["the peer has been silent for longer than the time to live it asked for"]);
+}
+
+#[test]
+fn a_reader_that_is_slow_is_not_taken_for_dead() {
+    let mut net = Net::seeded(1).capacity(500);
+    let beating = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+    let slow = net.socket(beating().recv_hwm(1));
+    net.bind(slow, PLACE);
+    let client = net.socket(beating());
+    net.connect(client, PLACE);
+    net.settle();
+    events(&mut net, slow);
+    for _ in 0..100 {
+        net[client].send(vec![1; 50]).unwrap();
+    }
+    net.pass(s(60));
+    assert_eq!(endings(&events(&mut net, slow)), Vec::<String>::new(), "it does not read, so it cannot hear");
+}
