@@ -237,3 +237,26 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
         ]
     ));
 }
+
+#[test]
+fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
+    let mut net = Net::seeded(1).capacity(100);
+    let pull = net.socket(pull());
+    net.bind(pull, PLACE);
+    let push = net.socket(push());
+    net.connect(push, PLACE);
+    net.settle();
+    net.freeze(pull);
+    for number in 0..100 {
+        net[push].send((vec![7; 10_000], format!("{number:02}"))).unwrap();
+        net.settle();
+    }
+    net.cut(push);
+    net.settle();
+    let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::DropReason::NotSent);
+    assert!(lost <= 8, "no more than the batch under way: {lost}");
+    net.thaw(pull);
+    net.pass(s(1));
+    let expected: Vec<_> = (lost..100).map(|number| format!("{number:02}")).collect();
+    assert_eq!(bodies(&recv_all(&mut net, pull)), expected);
+}

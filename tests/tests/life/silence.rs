@@ -3,8 +3,12 @@
 use super::{PLACE, ms, s};
 use sansmq_proto::kind::{Dealer, Pull, Push};
 use sansmq_proto::testing::Net;
-use sansmq_proto::{Event, NetworkError, Options};
+use sansmq_proto::{
+    Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Session, SocketType,
+    Stream,
+};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
+use std::io;
 
 #[test]
 fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
@@ -97,4 +101,32 @@ fn a_reader_that_is_slow_is_not_taken_for_dead() {
     }
     net.pass(s(60));
     assert_eq!(endings(&events(&mut net, slow)), Vec::<String>::new(), "it does not read, so it cannot hear");
+}
+
+/// A stream on which nothing can be read, and everything written.
+struct Void;
+
+impl Stream for Void {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_session_full_of_messages_rests_while_it_waits_for_the_handshake() {
+    let config = ConnectionConfig::new(SocketType::Push);
+    let mut session = Session::new(Connection::new(&config.into(), Instant::ORIGIN));
+    while session.connection().has_room() {
+        session.connection().give(Message::from("x").into());
+    }
+    let waits_for = session.turn(&mut Void, &mut [0; 64], Instant::ORIGIN, |_| Ok(()));
+    assert_eq!(waits_for, Ok(Some(Interest { readable: true, writable: false })));
 }

@@ -256,3 +256,22 @@ fn a_bound_req_serves_as_well() {
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
     assert!(recv_all(&mut net, rep).is_empty());
 }
+
+#[test]
+fn a_request_that_its_connection_had_not_begun_to_send_is_kept() {
+    let mut net = Net::seeded(1).capacity(100);
+    let (req, [router]) = fan(&mut net, req().relaxed(true).correlate(true), [Options::<Router>::new()]);
+    net.freeze(router);
+    for _ in 0..2 {
+        net[req].send(vec![7; 100_000]).unwrap();
+        net.settle();
+    }
+    net.cut(req);
+    net.settle();
+    assert_eq!(net[req].recv(), Err(RecvError::Empty), "the second request is not lost");
+    net.thaw(router);
+    net.pass(core::time::Duration::from_secs(1));
+    let asked = request(&mut net, router);
+    reply(&mut net, router, &asked, "a");
+    assert_eq!(net[req].recv().unwrap(), message(["a"]));
+}
