@@ -89,7 +89,7 @@ impl Session {
         }
         for _ in 0..ROUNDS {
             exchange(&mut self.connection)?;
-            let more_waits = !self.connection.has_room();
+            let was_full = !self.connection.has_room();
             let flushed = match self.flush(stream) {
                 Ok(flushed) => flushed,
                 Err(error) => {
@@ -115,8 +115,9 @@ impl Session {
                     return Err(error);
                 }
             };
-            let stuck = !flushed || !more_waits;
-            if !heard && stuck {
+            // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
+            let more = flushed && was_full && self.connection.has_room();
+            if !heard && !more {
                 return Ok(Some(Interest { readable: self.connection.wants_input(), writable: !flushed }));
             }
         }
