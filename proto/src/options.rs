@@ -172,6 +172,9 @@ impl<T: Kind> Options<T> {
     /// Sends a PING so often, and ends a connection when one is followed by as long a silence: `HEARTBEAT_IVL` and
     /// `HEARTBEAT_TIMEOUT`. Off by default. ZMTP 3.0 has no PING, so peers of that version are not asked.
     ///
+    /// A peer whose application does not receive stops reading when its high-water mark is reached, and then cannot hear a
+    /// PING: choose an interval longer than the pauses of your receivers.
+    ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`].
     pub fn heartbeat(mut self, interval: Duration) -> Result<Self, OptionsError> {

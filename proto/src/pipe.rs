@@ -198,6 +198,10 @@ impl Pipes {
         reopened
     }
 
+    pub(crate) fn next_outgoing(&self, id: PipeId) -> Option<&Message> {
+        self.get(id)?.outgoing.front()
+    }
+
     pub(crate) fn outgoing_len(&self, id: PipeId) -> usize {
         self.get(id).map_or(0, |pipe| pipe.outgoing.len())
     }

@@ -85,6 +85,10 @@ impl Session {
             if self.farewell.is_some() {
                 return Err(ConnectionError::HungUp);
             }
+            // What has arrived is a sign of life, however late we come to read it.
+            if let Err(error) = self.fill(stream, scratch, now) {
+                return self.end(stream, error, exchange);
+            }
             self.connection.handle_timeout(now)?;
         }
         for _ in 0..ROUNDS {
@@ -108,12 +112,7 @@ impl Session {
             }
             let heard = match self.fill(stream, scratch, now) {
                 Ok(heard) => heard,
-                Err(error) => {
-                    // What arrived before the end is delivered, and the peer told what was wrong if it can be.
-                    let _ = exchange(&mut self.connection);
-                    let _ = self.flush(stream);
-                    return Err(error);
-                }
+                Err(error) => return self.end(stream, error, exchange),
             };
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
@@ -138,6 +137,19 @@ impl Session {
     /// The connection.
     pub const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
+    }
+
+    /// The connection is over, and nothing more will arrive. What did arrive is delivered, and the peer told what was wrong
+    /// if it can be.
+    fn end(
+        &mut self,
+        stream: &mut impl Stream,
+        error: ConnectionError,
+        mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
+    ) -> Result<Option<Interest>, ConnectionError> {
+        let _ = exchange(&mut self.connection);
+        let _ = self.flush(stream);
+        Err(error)
     }
 
     /// Writes what there is to write. True if all of it is out.

@@ -352,7 +352,7 @@ impl Connection {
                 }
                 match self.heartbeat.fire(now) {
                     Ok(None) => {}
-                    Ok(Some(ttl)) => self.outbox.push_command(&Command::Ping { ttl, context: Frame::EMPTY }),
+                    Ok(Some(ttl)) => self.outbox.push_ping(ttl),
                     Err(timer) => {
                         self.phase = Phase::Closed;
                         return Err(ConnectionError::TimedOut(timer));
@@ -423,7 +423,7 @@ impl Connection {
         self.outbox.unsent()
     }
 
-    /// Takes the messages back that have not begun to be written, in order.
+    /// Takes the messages back of which no octet has been written, in order. For a connection that is over.
     pub(crate) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.outbox.reclaim()
     }

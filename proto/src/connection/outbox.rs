@@ -27,13 +27,18 @@ pub struct Outbox {
     bodies: VecDeque<(usize, Bytes)>,
     /// Octets left in `bodies`.
     body_octets: usize,
-    /// Where each message of the batch ends, counted in octets from the start of the batch.
+    /// Where the first message of the batch begins, and where each one ends, counted in octets from the start of the batch.
+    first: usize,
     ends: Vec<usize>,
+    /// The batch holds subscriptions too.
+    mixed: bool,
     /// Octets of the batch that are written.
     written: usize,
     queue: VecDeque<Outbound>,
     /// Roughly the octets in `queue`.
     queued: usize,
+    /// A PING waits to be written.
+    pinging: bool,
     /// The latest PONGs we owe: a peer that asks faster than it reads gets no more of our memory than this.
     pongs: VecDeque<Frame>,
     /// Set when traffic begins; until then messages wait.
@@ -62,10 +67,13 @@ impl Outbox {
             at: 0,
             bodies: VecDeque::new(),
             body_octets: 0,
+            first: 0,
             ends: Vec::new(),
+            mixed: false,
             written: 0,
             queue: VecDeque::new(),
             queued: 0,
+            pinging: false,
             pongs: VecDeque::new(),
             version: None,
             finishing: false,
@@ -77,9 +85,16 @@ impl Outbox {
         self.arena.extend_from_slice(octets);
     }
 
-    /// A command of the handshake, or a PING: goes out ahead of every queued message.
+    /// A command of the handshake: goes out ahead of every queued message.
     pub(super) fn push_command(&mut self, command: &Command) {
         command.encode(&mut self.arena);
+    }
+
+    /// A PING goes out ahead of every queued message. While the peer does not read there is at most one.
+    pub(super) fn push_ping(&mut self, ttl: u16) {
+        if !core::mem::replace(&mut self.pinging, true) {
+            self.push_command(&Command::Ping { ttl, context: Frame::EMPTY });
+        }
     }
 
     pub(super) fn push_pong(&mut self, context: Frame) {
@@ -119,12 +134,58 @@ impl Outbox {
         self.ends.len() - written + queued
     }
 
+    /// Takes back the messages of which no octet has been written, in order. What is left is of no use any more.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;
-        self.queue.drain(..).filter_map(|item| match item {
+        let encoded = self.decode_batch();
+        let queued = self.queue.drain(..).filter_map(|item| match item {
             Outbound::Message(message) => Some(message),
             Outbound::Subscribe(_) | Outbound::Cancel(_) => None,
-        })
+        });
+        encoded.into_iter().chain(queued)
+    }
+
+    /// Reads back what this side has encoded too early. It is rarely asked for, so that nothing needs to be remembered.
+    fn decode_batch(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let begun = match self.ends.partition_point(|&end| end <= self.written) {
+            0 if self.written <= self.first => 0,
+            done if done > 0 && self.ends[done - 1] == self.written => done,
+            done => done + 1,
+        };
+        if self.mixed || begun >= self.ends.len() {
+            return messages;
+        }
+        let (written, count) = (self.written, self.ends.len() - begun);
+        let start = if begun == 0 { self.first } else { self.ends[begun - 1] };
+        self.advance(start - written);
+        let mut frames = Vec::new();
+        while messages.len() < count {
+            let Ok(Some((head, len))) = FrameHead::decode(&self.arena[self.at..]) else { break };
+            self.at += len;
+            let referred = self.bodies.pop_front_if(|(place, _)| *place == self.at && head.size > 0);
+            let frame = if let Some((_, body)) = referred {
+                Frame::from(body)
+            } else {
+                let size = usize::try_from(head.size).unwrap_or(usize::MAX);
+                let Some(body) = self.arena[self.at..].get(..size) else { break };
+                self.at += size;
+                Frame::copy_from_slice(body)
+            };
+            if head.command {
+                continue;
+            }
+            frames.push(frame);
+            if !head.more {
+                messages.push(Message::from_vec(core::mem::take(&mut frames)));
+            }
+        }
+        self.ends.truncate(begun);
+        self.written = written;
+        self.at = self.arena.len();
+        self.bodies.clear();
+        self.body_octets = 0;
+        messages
     }
 
     /// Encodes the next batch if the last one is out. True if there is something to write.
@@ -147,6 +208,7 @@ impl Outbox {
         let Some(version) = self.version else { return };
         self.arena.reserve(self.queued.min(BATCH));
         let mut octets = self.remaining();
+        self.first = octets;
         while octets < BATCH {
             let Some(item) = self.queue.pop_front() else {
                 break;
@@ -157,6 +219,8 @@ impl Outbox {
             octets = self.remaining();
             if is_message {
                 self.ends.push(octets);
+            } else {
+                self.mixed = true;
             }
         }
     }
@@ -268,6 +332,8 @@ impl Buf for Outbox {
         if !self.has_remaining() {
             self.at = 0;
             self.written = 0;
+            self.pinging = false;
+            self.mixed = false;
             self.ends.clear();
             self.ends.shrink_to(IDLE_CAPACITY);
             self.arena.clear();

@@ -1,6 +1,6 @@
 //! The rules of each socket type, between sockets of a simulated network.
 
-#![expect(clippy::unwrap_used, clippy::similar_names, reason = "a surprise is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a surprise is a test that fails")]
 
 mod marks;
 mod pipeline;

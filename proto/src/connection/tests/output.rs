@@ -85,6 +85,41 @@ fn what_no_batch_has_taken_up_is_given_back_in_order() {
 }
 
 #[test]
+fn what_is_encoded_but_not_begun_is_given_back_too() {
+    let (messages, octets) = traffic();
+    for written in 0..octets.len() {
+        let mut connection = loaded(&messages);
+        // A PONG ahead of the batch and a PING behind it are nobody's messages.
+        let ahead = command("PONG", b"context").len();
+        say(&mut connection, &command("PING", b"\0\0context"));
+        connection.poll_transmit().expect("there is a batch").advance(ahead + written);
+        connection.outbox.push_ping(0);
+        let mut end = 0;
+        let unbegun = messages.iter().filter(|message| {
+            let start = end;
+            end += message.iter().map(|part| part.len() + if part.len() > 255 { 9 } else { 2 }).sum::<usize>();
+            start >= written
+        });
+        let unbegun: Vec<_> = unbegun.cloned().collect();
+        let cut = connection.unsent() - unbegun.len();
+        assert!(cut <= 1, "at most one message is cut in the middle");
+        assert!(connection.reclaim().collect::<Vec<_>>() == unbegun, "{written} octets are written");
+        assert_eq!(connection.unsent(), cut);
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_pinged_once() {
+    let mut connection = loaded(&[]);
+    for _ in 0..1000 {
+        connection.outbox.push_ping(7);
+    }
+    assert_eq!(drain(&mut connection), command("PING", b"\0\x07"));
+    connection.outbox.push_ping(7);
+    assert_eq!(drain(&mut connection), command("PING", b"\0\x07"));
+}
+
+#[test]
 fn a_link_has_room_for_about_one_batch() {
     let mut connection = ready_connection(&config(SocketType::Push), "PULL");
     let mut given = 0;
