@@ -1,5 +1,6 @@
 //! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP. It waits, and decides nothing.
 
+use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -29,6 +30,13 @@ impl Runtime for Tokio {
     type Stream = Tcp;
     type Listener = TcpListener;
     type Alarm = Timer;
+
+    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+        thread_local! {
+            static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 << 10].into());
+        }
+        SCRATCH.with_borrow_mut(|scratch| work(scratch))
+    }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);

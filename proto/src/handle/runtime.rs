@@ -12,7 +12,6 @@ use crate::pipe::PipeId;
 use crate::session::{Session, Stream};
 use crate::socket::ListenerId;
 use crate::time::Instant;
-use core::cell::RefCell;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll};
@@ -28,6 +27,9 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Listener: Send;
     /// A timer.
     type Alarm: Alarm;
+
+    /// Lends room to read into, 64 KiB say. A thread's own is best: then idle connections need none.
+    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T;
 
     /// Runs a task in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
@@ -170,7 +172,7 @@ async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, connection: 
     let mut armed = None;
     let reason = poll_fn(|cx| {
         loop {
-            let polled = with_scratch(|scratch| {
+            let polled = R::with_scratch(|scratch| {
                 let mut stream = Polled { stream: &mut stream, cx: Context::from_waker(cx.waker()) };
                 driver.poll_session(pipe, &mut session, &mut stream, scratch, cx.waker())
             });
@@ -199,14 +201,6 @@ async fn unless_stopped<R>(listening: &Listening, work: impl Future<Output = R>)
         Poll::Pending => work.as_mut().poll(cx).map(Some),
     })
     .await
-}
-
-/// Lends this thread's room for reading: idle connections need none of their own.
-fn with_scratch<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
-    std::thread_local! {
-        static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 << 10].into());
-    }
-    SCRATCH.with_borrow_mut(|scratch| work(scratch))
 }
 
 /// A stream during one poll of its task.
