@@ -9,6 +9,11 @@ pub use sansmq_proto::{
     RecvError, SendError, SocketType, Timer, UnbindError, kind,
 };
 
+/// Sockets on smol, or on any executor with async-io's reactor.
+#[cfg(feature = "smol")]
+#[doc(inline)]
+pub use sansmq_smol as smol;
+
 /// Sockets on the tokio runtime.
 #[cfg(feature = "tokio")]
 #[doc(inline)]

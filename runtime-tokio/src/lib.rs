@@ -28,13 +28,16 @@
 
 mod net;
 
-use core::fmt;
-use core::ops::Deref;
-use sansmq_proto::kind::{Any, Dealer, Kind, Pair, Pull, Push, Rep, Req, Router, Typed};
-use sansmq_proto::{Handle, Options, launch};
+use sansmq_proto::Served;
+use sansmq_proto::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router};
 
-/// A socket served by tasks of the tokio runtime it was made in. All that it can do is in [`Handle`].
-pub struct Socket<T: Kind = Any>(Handle<T>);
+pub use sansmq_proto as proto;
+
+pub use net::{Tcp, Timer, Tokio};
+
+/// A socket served by tasks of the tokio runtime it was made in. All that it can do is in
+/// [`Handle`](sansmq_proto::Handle).
+pub type Socket<T = Any> = Served<Tokio, T>;
 
 /// Sends a request, receives the reply, and so on in turn.
 pub type ReqSocket = Socket<Req>;
@@ -50,59 +53,3 @@ pub type PairSocket = Socket<Pair>;
 pub type PushSocket = Socket<Push>;
 /// Receives from all its PUSH peers.
 pub type PullSocket = Socket<Pull>;
-
-impl<T: Typed> Socket<T> {
-    /// A socket with the default [`Options`].
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn new() -> Self {
-        Self::with(Options::new())
-    }
-}
-
-impl<T: Typed> Default for Socket<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T: Kind> Socket<T> {
-    /// A socket with these options.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn with(options: Options<T>) -> Self {
-        Self(launch(options, &net::Tokio::current()))
-    }
-
-    /// The same socket with its type forgotten, as [`Handle::erase`] does.
-    pub fn erase(&self) -> Socket<Any> {
-        Socket(self.0.erase())
-    }
-
-    /// The handle alone, which names no runtime.
-    pub fn into_handle(self) -> Handle<T> {
-        self.0
-    }
-}
-
-impl<T: Kind> Deref for Socket<T> {
-    type Target = Handle<T>;
-
-    fn deref(&self) -> &Handle<T> {
-        &self.0
-    }
-}
-
-impl<T: Kind> Clone for Socket<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T: Kind> fmt::Debug for Socket<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}

@@ -4,24 +4,26 @@ use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use sansmq_proto::{Alarm, Endpoint, Host, Instant, NetworkError, PollStream, Runtime};
+use sansmq_proto::{Alarm, Ambient, Endpoint, Host, Instant, NetworkError, PollStream, Runtime, first};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::time::{self, Sleep};
 
-/// The tokio runtime that a socket was made in.
+/// A tokio runtime with IO and time enabled, as [`Socket`](crate::Socket)s are served by it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tokio {
+pub struct Tokio {
     runtime: tokio::runtime::Handle,
     /// The zero of time.
     origin: time::Instant,
 }
 
-impl Tokio {
+impl Ambient for Tokio {
+    /// The runtime this is called in.
+    ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub(crate) fn current() -> Self {
+    fn current() -> Self {
         Self { runtime: tokio::runtime::Handle::current(), origin: time::Instant::now() }
     }
 }
@@ -69,21 +71,6 @@ impl Runtime for Tokio {
     }
 }
 
-/// What first works out with one of these addresses. The last failure counts.
-async fn first<R>(
-    addresses: Vec<SocketAddr>,
-    work: impl AsyncFn(SocketAddr) -> io::Result<R>,
-) -> Result<R, NetworkError> {
-    let mut failure = NetworkError::UnknownHost;
-    for address in addresses {
-        match work(address).await {
-            Ok(result) => return Ok(result),
-            Err(error) => failure = error.kind().into(),
-        }
-    }
-    Err(failure)
-}
-
 /// Names are looked up on tokio's blocking threads, never on the loop.
 async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
     let Endpoint::Tcp { host, port } = endpoint else {
@@ -101,7 +88,7 @@ async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
 
 /// A TCP stream.
 #[derive(Debug)]
-pub(crate) struct Tcp(TcpStream);
+pub struct Tcp(TcpStream);
 
 impl Tcp {
     fn new(stream: TcpStream) -> Self {
@@ -132,7 +119,7 @@ impl PollStream for Tcp {
 
 /// A timer, with the zero of time.
 #[derive(Debug)]
-pub(crate) struct Timer {
+pub struct Timer {
     sleep: Pin<Box<Sleep>>,
     origin: time::Instant,
 }

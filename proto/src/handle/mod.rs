@@ -3,11 +3,13 @@
 mod adapters;
 mod driver;
 mod runtime;
+mod served;
 mod state;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use driver::{Driver, Listening, Serviced, Step};
-pub use runtime::{Alarm, PollStream, Runtime, launch};
+pub use runtime::{Alarm, PollStream, Runtime, first, launch};
+pub use served::{Ambient, Served};
 
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};

@@ -19,7 +19,7 @@ use std::io::{self, ErrorKind, IoSlice};
 
 /// What an async runtime has to offer for sockets to live on it: spawning, the time, and a network.
 ///
-/// An implementation waits, and decides nothing. `sansmq-tokio` is one, in about a hundred lines.
+/// An implementation waits, and decides nothing. `sansmq-tokio` and `sansmq-smol` are two, in about a hundred lines each.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// A connected byte stream.
     type Stream: PollStream;
@@ -92,6 +92,24 @@ pub fn launch<T: Kind, R: Runtime>(options: Options<T>, runtime: &R) -> Handle<T
     let (handle, driver) = share(options, move || clock.now());
     runtime.spawn(supervise(runtime.clone(), driver));
     handle
+}
+
+/// Does `work` with one address after the other until it works out. The last failure counts.
+///
+/// # Errors
+/// That failure; [`NetworkError::UnknownHost`] if there are no addresses.
+pub async fn first<A, R>(
+    addresses: impl IntoIterator<Item = A>,
+    work: impl AsyncFn(A) -> io::Result<R>,
+) -> Result<R, NetworkError> {
+    let mut failure = NetworkError::UnknownHost;
+    for address in addresses {
+        match work(address).await {
+            Ok(result) => return Ok(result),
+            Err(error) => failure = error.kind().into(),
+        }
+    }
+    Err(failure)
 }
 
 /// Serves one socket until it is closed.

@@ -1,0 +1,54 @@
+//! sansmq on smol: [`sansmq_proto`]'s sockets with their octets carried by `async-io`.
+//!
+//! The application's own futures run wherever they like: under `smol::block_on`, on an `Executor`, or under any other
+//! executor, tokio's included. The tasks that serve a socket need only `async-io`'s reactor; they run on smol's global
+//! executor, or where `Socket::on` with a [`Smol`] of your own has them run.
+//!
+//! ```
+//! use sansmq_smol::{DealerSocket, RouterSocket};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! smol::block_on(async {
+//!     let router = RouterSocket::new();
+//!     let endpoint = router.bind("tcp://127.0.0.1:*").await?;
+//!
+//!     let dealer = DealerSocket::new();
+//!     dealer.connect(&endpoint)?;
+//!     dealer.send("Hello ROUTER").await?;
+//!
+//!     let [client, body] = router.recv().await?.into_array().expect("a routing id and what the DEALER sent");
+//!     assert_eq!(body, "Hello ROUTER");
+//!     router.send((client, "ACK")).await?;
+//!     assert_eq!(dealer.recv().await?.body(), "ACK");
+//!     Ok(())
+//! })
+//! # }
+//! ```
+
+mod net;
+
+use sansmq_proto::Served;
+use sansmq_proto::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router};
+
+pub use sansmq_proto as proto;
+
+pub use net::{Smol, Task, Tcp, Timer};
+
+/// A socket served by tasks on smol's global executor, or where `Socket::on` has them run. All that it can do is in
+/// [`Handle`](sansmq_proto::Handle).
+pub type Socket<T = Any> = Served<Smol, T>;
+
+/// Sends a request, receives the reply, and so on in turn.
+pub type ReqSocket = Socket<Req>;
+/// Receives a request, sends the reply, and so on in turn.
+pub type RepSocket = Socket<Rep>;
+/// Sends to its peers in turn and receives from all, at any time.
+pub type DealerSocket = Socket<Dealer>;
+/// Knows its peers by routing id: the first frame of every message.
+pub type RouterSocket = Socket<Router>;
+/// Speaks with one single peer.
+pub type PairSocket = Socket<Pair>;
+/// Sends to its PULL peers in turn.
+pub type PushSocket = Socket<Push>;
+/// Receives from all its PUSH peers.
+pub type PullSocket = Socket<Pull>;
