@@ -75,8 +75,8 @@ pub use error::{
 pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
 pub use handle::{
-    Alarm, Ambient, Closed, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PollStream, Recv, Runtime, Send,
-    Served, Serviced, Step, first, launch, share,
+    Alarm, Ambient, Closed, Dialling, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PollStream, Recv,
+    Runtime, Send, Served, Step, first, launch, share,
 };
 pub use message::{Frame, Message};
 pub use options::Options;

@@ -174,8 +174,8 @@ impl Pipes {
         self.call(id);
     }
 
-    /// Puts messages back that a lost connection had not begun to send.
-    pub(crate) fn restore(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
+    /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send, or a probe.
+    pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
         for message in messages.rev() {

@@ -1,8 +1,8 @@
 //! [`Session`]: a connection and good manners over a non-blocking byte stream. Waits for nothing.
 
 use crate::connection::{Connection, Link};
-use crate::error::ConnectionError;
-use crate::time::{Instant, earliest};
+use crate::error::{ConnectionError, Fault};
+use crate::time::Instant;
 use bytes::Buf;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice};
@@ -45,8 +45,20 @@ pub struct Interest {
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
+    phase: Phase,
+}
+
+/// ```text
+/// Talking ──everything given is written──► Parting ──peer hangs up, or time is up──► over
+///    └─────── writing fails ──► Mute ─────────── reading fails or ends ────────────► over
+/// ```
+#[derive(Debug)]
+enum Phase {
+    Talking,
+    /// Nothing can be written any more, for this reason. What the peer sent before is still read, to its end.
+    Mute(ConnectionError),
     /// Everything is written and the peer has been told; until when we wait for it to hang up too.
-    farewell: Option<Instant>,
+    Parting(Instant),
 }
 
 /// How many rounds of writing and reading one turn may take before other sessions get theirs.
@@ -63,7 +75,7 @@ impl Session {
     /// A session over a connection that [`Socket::accepted`](crate::Socket::accepted) or
     /// [`Socket::connected`](crate::Socket::connected) gave.
     pub const fn new(connection: Connection) -> Self {
-        Self { connection, farewell: None }
+        Self { connection, phase: Phase::Talking }
     }
 
     /// Fires timers, writes, reads and exchanges, within a budget. `None`: the budget is spent and there is more to do, so
@@ -81,34 +93,31 @@ impl Session {
         now: Instant,
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Option<Interest>, ConnectionError> {
-        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
-            if self.farewell.is_some() {
-                return Err(ConnectionError::HungUp);
-            }
+        let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
+        if let Phase::Parting(_) = self.phase {
+            exchange(&mut self.connection)?;
+            return if due { Err(ConnectionError::HungUp) } else { Self::part(stream, scratch) };
+        }
+        if due {
             // What has arrived is a sign of life, however late we come to read it.
-            if let Err(error) = self.fill(stream, scratch, now) {
+            let heard = self.fill(stream, scratch, now);
+            if let Err(error) = heard.and_then(|_| self.connection.handle_timeout(now)) {
                 return self.end(stream, error, exchange);
             }
-            self.connection.handle_timeout(now)?;
         }
         for _ in 0..ROUNDS {
             exchange(&mut self.connection)?;
             let was_full = !self.connection.has_room();
-            let flushed = match self.flush(stream) {
-                Ok(flushed) => flushed,
-                Err(error) => {
-                    // The peer is gone, but what it sent before may still be here.
-                    for _ in 0..ROUNDS {
-                        let heard = matches!(self.fill(stream, scratch, now), Ok(true));
-                        if !heard || exchange(&mut self.connection).is_err() {
-                            break;
-                        }
-                    }
-                    return Err(error);
-                }
-            };
+            let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
-                return self.part(stream, scratch, now);
+                match stream.close_write() {
+                    Ok(()) => self.phase = Phase::Parting(now + FAREWELL),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        return Ok(Some(Interest { readable: false, writable: true }));
+                    }
+                    Err(_) => return Err(ConnectionError::HungUp),
+                }
+                return Self::part(stream, scratch);
             }
             let heard = match self.fill(stream, scratch, now) {
                 Ok(heard) => heard,
@@ -117,16 +126,29 @@ impl Session {
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
             if !heard && !more {
-                return Ok(Some(Interest { readable: self.connection.wants_input(), writable: !flushed }));
+                self.connection.rest();
+                return Ok(Some(Interest {
+                    readable: self.connection.wants_input(),
+                    writable: self.is_stuck(flushed),
+                }));
             }
         }
         Ok(None)
     }
 
+    /// Whether to wait until the stream can be written.
+    const fn is_stuck(&self, flushed: bool) -> bool {
+        !flushed && matches!(self.phase, Phase::Talking)
+    }
+
     /// When [`turn`](Self::turn) wants to be called at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest([self.connection.poll_timeout(), self.farewell])
+        match self.phase {
+            // The conversation is over; its heartbeats no longer matter.
+            Phase::Parting(until) => Some(until),
+            Phase::Talking | Phase::Mute(_) => self.connection.poll_timeout(),
+        }
     }
 
     /// The connection, to be given back to its socket.
@@ -148,24 +170,36 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Option<Interest>, ConnectionError> {
         let _ = exchange(&mut self.connection);
-        let _ = self.flush(stream);
-        Err(error)
+        self.flush(stream);
+        match core::mem::replace(&mut self.phase, Phase::Talking) {
+            // Why writing failed says more than that reading did too.
+            Phase::Mute(first) if error.fault() == Fault::Network => Err(first),
+            Phase::Talking | Phase::Mute(_) | Phase::Parting(_) => Err(error),
+        }
     }
 
     /// Writes what there is to write. True if all of it is out.
-    fn flush(&mut self, stream: &mut impl Stream) -> Result<bool, ConnectionError> {
+    fn flush(&mut self, stream: &mut impl Stream) -> bool {
+        if let Phase::Mute(_) = self.phase {
+            return false;
+        }
         while let Some(outbox) = self.connection.poll_transmit() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = outbox.slices(&mut slices);
-            match stream.write_vectored(&slices[..count]) {
-                Ok(0) => return Err(ConnectionError::Eof),
-                Ok(written) => outbox.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(failure(&error)),
-            }
+            let failure = match stream.write_vectored(&slices[..count]) {
+                Ok(0) => ConnectionError::Eof,
+                Ok(written) => {
+                    outbox.advance(written);
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => failure(&error),
+            };
+            self.phase = Phase::Mute(failure);
+            return false;
         }
-        Ok(true)
+        true
     }
 
     /// Reads once, if the connection wants to. True if something came.
@@ -186,22 +220,8 @@ impl Session {
         }
     }
 
-    /// Everything is written: says so, and waits a little for the peer to hang up.
-    fn part(
-        &mut self,
-        stream: &mut impl Stream,
-        scratch: &mut [u8],
-        now: Instant,
-    ) -> Result<Option<Interest>, ConnectionError> {
-        if self.farewell.is_none() {
-            match stream.close_write() {
-                Ok(()) => self.farewell = Some(now + FAREWELL),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(Some(Interest { readable: false, writable: true }));
-                }
-                Err(_) => return Err(ConnectionError::HungUp),
-            }
-        }
+    /// Waits for the peer to hang up; nothing it says is of interest any more.
+    fn part(stream: &mut impl Stream, scratch: &mut [u8]) -> Result<Option<Interest>, ConnectionError> {
         for _ in 0..ROUNDS {
             match stream.read(scratch) {
                 Ok(1..) => {}

@@ -428,6 +428,15 @@ impl Connection {
         self.outbox.reclaim()
     }
 
+    /// Gives memory back that a burst has needed. For a pause, since a busy connection would only ask for it again.
+    pub(crate) fn rest(&mut self) {
+        const IDLE: usize = 64;
+        if self.inbox.capacity() > IDLE {
+            self.inbox.shrink_to(IDLE);
+        }
+        self.outbox.rest();
+    }
+
     fn observe(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now

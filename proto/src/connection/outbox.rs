@@ -134,6 +134,13 @@ impl Outbox {
         self.ends.len() - written + queued
     }
 
+    /// See [`Connection::rest`](super::Connection::rest).
+    pub(super) fn rest(&mut self) {
+        if self.queue.is_empty() {
+            self.queue.shrink_to(0);
+        }
+    }
+
     /// Takes back the messages of which no octet has been written, in order. What is left is of no use any more.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;

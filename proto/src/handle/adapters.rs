@@ -132,6 +132,10 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        if self.waiting.is_some() {
+            // Called without `poll_ready`: one message waits, and there is no place for two.
+            return Err(SendError::Full(message));
+        }
         match self.handle.try_send(message) {
             Err(SendError::Full(message)) => {
                 self.waiting = Some(message);
@@ -203,7 +207,8 @@ impl Stream for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        self.shared.with(|state| state.remove_monitor(self.id));
+        // A waker may run anything when it is dropped, so it is dropped outside the lock.
+        drop(self.shared.with(|state| state.remove_monitor(self.id)));
     }
 }
 

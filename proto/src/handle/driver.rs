@@ -1,12 +1,12 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
-use super::state::{Shared, remember};
+use super::state::{Shared, Todo, remember};
 use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::pipe::PipeId;
 use crate::session::{Session, Stream};
-use crate::socket::{Action, ListenerId};
+use crate::socket::ListenerId;
 use crate::time::Instant;
 use core::fmt;
 use core::task::{Context, Poll, Waker};
@@ -41,20 +41,11 @@ pub enum Step {
     /// Listen there, in a task of its own, and report.
     Listen(ListenerId, Endpoint, Listening),
     /// Dial there, in a task of its own, and report.
-    Dial(PipeId, Endpoint),
+    Dial(PipeId, Endpoint, Dialling),
     /// Set the timer to this deadline, or to none, and poll again when it is due.
     Rearm(Option<Instant>),
     /// The socket is closed and everything is done.
     Finished,
-}
-
-/// What a link's task is called for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Serviced {
-    /// There is work: take a [`Session::turn`].
-    Exchange,
-    /// Stop dialling; nothing needs to be reported.
-    Stop,
 }
 
 impl Driver {
@@ -82,19 +73,13 @@ impl Driver {
             }
             let deadline = state.socket.poll_timeout();
             match state.todo.pop_front() {
-                Some(Action::Listen(id, endpoint)) => {
+                Some(Todo::Listen(id, endpoint)) => {
                     return Poll::Ready(Step::Listen(id, endpoint, Listening { shared: Arc::clone(&self.0.0), id }));
                 }
-                Some(Action::Dial(pipe, endpoint)) => {
-                    return Poll::Ready(Step::Dial(pipe, endpoint));
+                Some(Todo::Dial(pipe, endpoint, dial)) => {
+                    let dialling = Dialling { shared: Arc::clone(&self.0.0), pipe, dial };
+                    return Poll::Ready(Step::Dial(pipe, endpoint, dialling));
                 }
-                Some(
-                    Action::Unlisten(_)
-                    | Action::StopDialling(_)
-                    | Action::Service(_)
-                    | Action::Readable
-                    | Action::Writable,
-                ) => unreachable!("these never reach the supervisor"),
                 None => {}
             }
             if state.is_over() && state.listeners.is_empty() {
@@ -148,8 +133,11 @@ impl Driver {
 
     /// See [`Socket::disconnected`](crate::Socket::disconnected).
     pub fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
-        let connection = session.into_connection();
-        self.shared().with_time(|socket, now| socket.disconnected(pipe, connection, reason, now));
+        let (connection, now) = (session.into_connection(), self.now());
+        drop(self.shared().with(|state| {
+            state.socket.disconnected(pipe, connection, reason, now);
+            state.release(pipe)
+        }));
     }
 
     /// See [`Socket::exchange`](crate::Socket::exchange). Messages move under the lock; all other work is done outside.
@@ -160,20 +148,10 @@ impl Driver {
         self.shared().with(|state| state.socket.exchange(pipe, link))
     }
 
-    /// Whether this pipe's task has been called since it last asked. It is woken at the next call in any case.
-    pub fn poll_serviced(&self, pipe: PipeId, waker: &Waker) -> Poll<Serviced> {
-        self.shared()
-            .with(|state| state.poll_task(pipe, waker))
-            .map(|stopped| if stopped { Serviced::Stop } else { Serviced::Exchange })
-    }
-
-    /// Resolves when this pipe's dial is to stop.
-    pub fn poll_stopped(&self, pipe: PipeId, cx: &Context<'_>) -> Poll<()> {
-        match self.poll_serviced(pipe, cx.waker()) {
-            Poll::Ready(Serviced::Stop) => Poll::Ready(()),
-            // The first turn of the session to come exchanges anyway.
-            Poll::Ready(Serviced::Exchange) | Poll::Pending => Poll::Pending,
-        }
+    /// Ready when this pipe's link has been called since it last asked: take a [`Session::turn`] then. The task is woken at
+    /// the next call in any case.
+    pub fn poll_serviced(&self, pipe: PipeId, waker: &Waker) -> Poll<()> {
+        self.shared().with(|state| state.poll_link(pipe, waker))
     }
 
     /// One poll of a link's task: everything there is to do now. Ready when the connection is over: give it back with
@@ -194,7 +172,7 @@ impl Driver {
         let exchange = |connection: &mut Connection| {
             self.shared().with(|state| {
                 if core::mem::take(&mut first) {
-                    let _ = state.poll_task(pipe, waker);
+                    let _ = state.poll_link(pipe, waker);
                 }
                 state.socket.exchange(pipe, connection)
             })
@@ -237,8 +215,32 @@ impl Drop for Listening {
     fn drop(&mut self) {
         self.shared.with(|state| {
             state.listeners.remove(&self.id);
+            if state.socket.listener(self.id).is_none() {
+                // Its task died before it could answer.
+                state.socket.listen_failed(self.id, NetworkError::Other);
+            }
             state.tell_watchers();
         });
+    }
+}
+
+/// Held by a task that dials.
+pub struct Dialling {
+    shared: Arc<Shared>,
+    pipe: PipeId,
+    dial: u64,
+}
+
+impl Dialling {
+    /// Ready when the dial is not wanted any more: drop it, nothing needs to be reported.
+    pub fn poll_stopped(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.with(|state| state.poll_dial(self.pipe, self.dial, cx.waker()))
+    }
+}
+
+impl fmt::Debug for Dialling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Dialling").field(&self.pipe).finish()
     }
 }
 

@@ -7,7 +7,7 @@ mod served;
 mod state;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
-pub use driver::{Driver, Listening, Serviced, Step};
+pub use driver::{Dialling, Driver, Listening, Step};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch};
 pub use served::{Ambient, Served};
 
@@ -165,7 +165,12 @@ impl<T: Kind> Handle<T> {
         let mut key = Key::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| {
-                if state.is_over() { Poll::Ready(Closed { unsent: state.socket.unsent() }) } else { Poll::Pending }
+                // An address is free only when its listener's task has ended.
+                if state.is_over() && (state.orphaned || state.listeners.is_empty()) {
+                    Poll::Ready(Closed { unsent: state.socket.unsent() })
+                } else {
+                    Poll::Pending
+                }
             })
         })
         .await

@@ -1,7 +1,7 @@
 //! [`Runtime`]: what an async runtime has to offer, and the three kinds of task that serve a socket on it. They wait in
 //! the runtime's own futures; what they wait for is decided elsewhere in this crate.
 
-use super::driver::{Driver, Listening, Step};
+use super::driver::{Dialling, Driver, Listening, Step};
 use super::{Handle, share};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
@@ -127,7 +127,9 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
             Step::Listen(id, endpoint, listening) => {
                 runtime.spawn(listen(runtime.clone(), driver.clone(), id, endpoint, listening));
             }
-            Step::Dial(pipe, endpoint) => runtime.spawn(dial(runtime.clone(), driver.clone(), pipe, endpoint)),
+            Step::Dial(pipe, endpoint, dialling) => {
+                runtime.spawn(dial(runtime.clone(), driver.clone(), pipe, endpoint, dialling));
+            }
             Step::Rearm(deadline) => {
                 armed = deadline;
                 alarm.set(deadline);
@@ -166,9 +168,9 @@ async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint
 }
 
 /// Connects, and then serves the connection.
-async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: Endpoint) {
+async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: Endpoint, dialling: Dialling) {
     let mut stream = pin!(runtime.dial(&endpoint));
-    let dialled = poll_fn(|cx| match driver.poll_stopped(pipe, cx) {
+    let dialled = poll_fn(|cx| match dialling.poll_stopped(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => stream.as_mut().poll(cx).map(Some),
     });

@@ -23,7 +23,9 @@ pub(super) struct State {
     tasks: Vec<Task>,
     pub(super) listeners: BTreeMap<ListenerId, ListenerTask>,
     /// What the supervisor is to do.
-    pub(super) todo: VecDeque<Action>,
+    pub(super) todo: VecDeque<Todo>,
+    /// Numbers dials, so that a task whose dial was given up can tell.
+    dials: u64,
     pub(super) supervisor: Option<Waker>,
     /// The deadline the supervisor's timer is set to.
     pub(super) armed: Option<Instant>,
@@ -39,11 +41,19 @@ pub(super) struct State {
     next_monitor: u64,
 }
 
+/// Something for the supervisor.
+pub(super) enum Todo {
+    Listen(ListenerId, Endpoint),
+    /// With the number of the dial.
+    Dial(PipeId, Endpoint, u64),
+}
+
 /// The task that drives one pipe.
 struct Task {
     pipe: PipeId,
     due: bool,
-    stopped: bool,
+    /// The dial that is wanted; 0: none.
+    dial: u64,
     waker: Option<Waker>,
 }
 
@@ -60,6 +70,7 @@ impl Shared {
             tasks: Vec::new(),
             listeners: BTreeMap::new(),
             todo: VecDeque::new(),
+            dials: 0,
             supervisor: None,
             armed: None,
             orphaned: false,
@@ -129,22 +140,27 @@ impl State {
                 Action::Readable => self.receivers.wake(wakes),
                 Action::Writable => self.senders.wake(wakes),
                 Action::StopDialling(pipe) => {
-                    let task = self.task(pipe);
-                    task.stopped = true;
-                    task.call(wakes);
+                    if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
+                        task.dial = 0;
+                        task.call(wakes);
+                    }
                 }
                 Action::Unlisten(id) => {
                     if let Some(task) = self.listeners.get_mut(&id) {
                         task.stop(wakes);
                     }
                 }
-                Action::Listen(id, _) => {
+                Action::Listen(id, endpoint) => {
                     self.listeners.insert(id, ListenerTask::default());
-                    self.charge(action, wakes);
+                    self.charge(Todo::Listen(id, endpoint), wakes);
                 }
-                Action::Dial(pipe, _) => {
-                    self.task(pipe).stopped = false;
-                    self.charge(action, wakes);
+                Action::Dial(pipe, endpoint) => {
+                    self.dials += 1;
+                    let dial = self.dials;
+                    let task = self.task(pipe);
+                    task.dial = dial;
+                    task.call(wakes);
+                    self.charge(Todo::Dial(pipe, endpoint, dial), wakes);
                 }
             }
         }
@@ -164,8 +180,8 @@ impl State {
     }
 
     /// Gives the supervisor something to do.
-    fn charge(&mut self, action: Action, wakes: &mut Wakes) {
-        self.todo.push_back(action);
+    fn charge(&mut self, todo: Todo, wakes: &mut Wakes) {
+        self.todo.push_back(todo);
         wakes.add(self.supervisor.take());
     }
 
@@ -175,23 +191,47 @@ impl State {
         self.socket.close(now);
     }
 
+    /// The task of a pipe that is there, whose place may have been another's before.
     fn task(&mut self, pipe: PipeId) -> &mut Task {
         let index = pipe.index();
         while self.tasks.len() <= index {
-            self.tasks.push(Task { pipe, due: false, stopped: false, waker: None });
+            self.tasks.push(Task::new(pipe));
         }
         let task = &mut self.tasks[index];
         if task.pipe != pipe {
-            *task = Task { pipe, due: false, stopped: false, waker: None };
+            *task = Task::new(pipe);
         }
         task
     }
 
-    /// Whether this pipe's task has been called, and whether to stop. It will be woken at the next call in any case.
-    pub(super) fn poll_task(&mut self, pipe: PipeId, waker: &Waker) -> Poll<bool> {
+    /// Whether this link's task has been called since it last asked, or its pipe is gone. It will be woken at the next call.
+    pub(super) fn poll_link(&mut self, pipe: PipeId, waker: &Waker) -> Poll<()> {
+        if !self.socket.has(pipe) {
+            return Poll::Ready(());
+        }
         let task = self.task(pipe);
         remember(&mut task.waker, waker);
-        if task.stopped || core::mem::take(&mut task.due) { Poll::Ready(task.stopped) } else { Poll::Pending }
+        if core::mem::take(&mut task.due) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready when this dial is not wanted any more: given up, or followed by another.
+    pub(super) fn poll_dial(&mut self, pipe: PipeId, dial: u64, waker: &Waker) -> Poll<()> {
+        // A late task must not touch the place of a pipe that came after its own.
+        if !self.socket.has(pipe) {
+            return Poll::Ready(());
+        }
+        let task = self.task(pipe);
+        if task.dial != dial {
+            return Poll::Ready(());
+        }
+        remember(&mut task.waker, waker);
+        Poll::Pending
+    }
+
+    /// This link's task ends. Its waker, which would keep the runtime's memory of it, is given back to be dropped outside
+    /// the lock.
+    pub(super) fn release(&mut self, pipe: PipeId) -> Option<Waker> {
+        self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe)?.waker.take()
     }
 
     pub(super) fn add_monitor(&mut self) -> u64 {
@@ -202,9 +242,11 @@ impl State {
         id
     }
 
-    pub(super) fn remove_monitor(&mut self, id: u64) {
-        self.monitors.remove(&id);
+    /// Gives the monitor's waker back, to be dropped outside the lock: that may run anything.
+    pub(super) fn remove_monitor(&mut self, id: u64) -> Option<Waker> {
+        let watch = self.monitors.remove(&id);
         self.socket.monitor(!self.monitors.is_empty());
+        watch?.waker
     }
 
     pub(super) fn poll_monitor(&mut self, id: u64, cx: &Context<'_>) -> Poll<Option<Event>> {
@@ -239,6 +281,10 @@ impl State {
 }
 
 impl Task {
+    const fn new(pipe: PipeId) -> Self {
+        Self { pipe, due: false, dial: 0, waker: None }
+    }
+
     fn call(&mut self, wakes: &mut Wakes) {
         self.due = true;
         wakes.add(self.waker.take());
@@ -325,12 +371,17 @@ impl Waiters {
         }
     }
 
-    fn leave(&mut self, place: &mut Option<usize>) {
-        let Some(index) = place.take() else { return };
-        if let Place::Asleep(_) = core::mem::replace(&mut self.places[index], Place::Free) {
-            self.asleep -= 1;
-        }
+    /// Gives the waker back, to be dropped outside the lock: that may run anything.
+    fn leave(&mut self, place: &mut Option<usize>) -> Option<Waker> {
+        let index = place.take()?;
         self.free.push(index);
+        match core::mem::replace(&mut self.places[index], Place::Free) {
+            Place::Asleep(waker) => {
+                self.asleep -= 1;
+                Some(waker)
+            }
+            Place::Free | Place::Awake => None,
+        }
     }
 
     #[inline]
@@ -385,7 +436,8 @@ pub(super) fn wait<R>(
     let result = work(state);
     match result {
         Poll::Pending => among(state).sleep(place, cx),
-        Poll::Ready(_) => among(state).leave(place),
+        // This very task is being polled, so its waker is not the last.
+        Poll::Ready(_) => drop(among(state).leave(place)),
     }
     result
 }
@@ -393,6 +445,6 @@ pub(super) fn wait<R>(
 /// Leaves the place, if there is one.
 pub(super) fn leave(shared: &Shared, among: fn(&mut State) -> &mut Waiters, place: &mut Option<usize>) {
     if place.is_some() {
-        shared.with(|state| among(state).leave(place));
+        drop(shared.with(|state| among(state).leave(place)));
     }
 }

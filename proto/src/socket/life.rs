@@ -101,7 +101,11 @@ impl Listener {
     }
 
     pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
-        self.asked == *endpoint || matches!(&self.outcome, Some(Ok(bound)) if bound == endpoint)
+        match &self.outcome {
+            None => self.asked == *endpoint,
+            Some(Ok(bound)) => self.asked == *endpoint || bound == endpoint,
+            Some(Err(_)) => false,
+        }
     }
 
     fn endpoint(&self) -> Endpoint {
@@ -245,7 +249,7 @@ impl Socket {
         if again {
             let unbegun: Vec<_> = connection.reclaim().collect();
             cut -= unbegun.len();
-            self.pipes.restore(id, unbegun.into_iter());
+            self.pipes.push_front(id, unbegun.into_iter());
         }
         self.count_unsent(cut);
         self.pattern.detach(&mut self.pipes, id);
@@ -377,7 +381,9 @@ impl Socket {
     /// Fires the timers that are due: back-offs, slow dials, linger. Harmless when none is.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.observe(now);
-        while let Some(timer) = self.deadlines.pop_due(now) {
+        // Each once: what is armed anew has to wait for the next call, be it due at once.
+        let due: Vec<_> = core::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
+        for timer in due {
             match timer {
                 Timer::Linger(id) => self.cut(id),
                 Timer::Dial(id) => {

@@ -9,6 +9,8 @@ use alloc::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
     open: VecDeque<PipeId>,
+    /// How many of those are gone, at most.
+    gone: usize,
 }
 
 impl LoadBalancer {
@@ -20,6 +22,18 @@ impl LoadBalancer {
         if !core::mem::replace(&mut pipe.balanced, true) {
             self.open.push_back(id);
             pipes.writable = true;
+        }
+    }
+
+    /// A pipe is gone for good. Places are cleared away when half of them are vacant, so that peers who come and go cost
+    /// nothing in the end, and little at a time.
+    pub(crate) fn remove(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if pipes.get_mut(id).is_some_and(|pipe| core::mem::take(&mut pipe.balanced)) {
+            self.gone += 1;
+            if self.gone * 2 > self.open.len() {
+                self.open.retain(|&id| pipes.get(id).is_some_and(|pipe| pipe.balanced));
+                self.gone = 0;
+            }
         }
     }
 

@@ -164,12 +164,17 @@ impl Socket {
     /// [`UnbindError::Unknown`].
     pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
-        let known = self.listeners.iter().find(|(_, listener)| listener.is_at(endpoint)).map(|(&id, _)| id);
-        let id = known.ok_or_else(|| UnbindError::Unknown(endpoint.clone()))?;
-        self.unlisten(id);
-        for pipe in self.pipes.ids() {
-            if self.pipes.get(pipe).is_some_and(|pipe| pipe.life.is_accepted_by(id)) {
-                self.drain(pipe);
+        let there = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
+        let ids: Vec<_> = there.map(|(&id, _)| id).collect();
+        if ids.is_empty() {
+            return Err(UnbindError::Unknown(endpoint.clone()));
+        }
+        for id in ids {
+            self.unlisten(id);
+            for pipe in self.pipes.ids() {
+                if self.pipes.get(pipe).is_some_and(|pipe| pipe.life.is_accepted_by(id)) {
+                    self.drain(pipe);
+                }
             }
         }
         Ok(())
@@ -296,7 +301,9 @@ impl Socket {
                 self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer, routing_id });
             }
         }
-        while self.pipes.may_deliver(id) {
+        // What was decoded of a connection that failed before it was attached is nobody's.
+        let attached = self.pipes.get(id).is_some_and(|pipe| pipe.peer.is_some());
+        while attached && self.pipes.may_deliver(id) {
             match link.take() {
                 None => break,
                 Some(Inbound::Message(message)) if !draining => self.pattern.inbound(&mut self.pipes, id, message)?,
@@ -350,6 +357,12 @@ impl Socket {
             (false, Some(_)) => self.pipes.events = None,
             (true, Some(_)) | (false, None) => {}
         }
+    }
+
+    /// Whether this pipe is there still.
+    #[cfg(feature = "std")]
+    pub(crate) fn has(&self, id: PipeId) -> bool {
+        self.pipes.get(id).is_some()
     }
 
     /// How many peers there are, including those being dialled and those whose last messages wait to be received.

@@ -206,6 +206,22 @@ fn close_delivers_what_is_queued_and_reports_what_cannot_be() {
 }
 
 #[test]
+fn a_closed_sockets_address_is_free_when_close_returns() {
+    run(|| async {
+        let endpoint = RouterSocket::new().bind(ANY).await.unwrap();
+        for _ in 0..50 {
+            let router = RouterSocket::new();
+            // The very first of these still has the address; it was dropped and not closed.
+            while router.bind(&endpoint).await.is_err() {
+                yield_now().await;
+            }
+            router.close().await;
+            TcpListener::bind(endpoint.to_string().replace("tcp://", "")).expect("it is free");
+        }
+    });
+}
+
+#[test]
 fn close_ends_the_waiting_of_every_clone() {
     run(|| async {
         let dealer = DealerSocket::new();

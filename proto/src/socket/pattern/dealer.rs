@@ -43,6 +43,10 @@ impl Pattern for Dealer {
         Ok(())
     }
 
+    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(pipes, pipe);
+    }
+
     fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId) {
         self.peers.add(pipes, pipe);
     }

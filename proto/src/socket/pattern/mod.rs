@@ -92,7 +92,7 @@ fn probe(pipes: &mut Pipes, pipe: PipeId) {
     let probe = Message::from(Frame::EMPTY);
     // One that did not get out on the last connection is still there.
     if pipes.next_outgoing(pipe) != Some(&probe) {
-        pipes.restore(pipe, core::iter::once(probe));
+        pipes.push_front(pipe, core::iter::once(probe));
     }
     pipes.call(pipe);
 }

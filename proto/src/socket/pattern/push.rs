@@ -32,6 +32,10 @@ impl Pattern for Push {
         Ok(())
     }
 
+    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(pipes, pipe);
+    }
+
     fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId) {
         self.peers.add(pipes, pipe);
     }

@@ -107,6 +107,7 @@ impl Pattern for Req {
     }
 
     fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(pipes, pipe);
         if matches!(self.turn, Turn::Waiting(asked) if asked == pipe) {
             self.turn = Turn::Lost;
             pipes.readable = true;

@@ -1,0 +1,128 @@
+//! A shared socket without any runtime: who is woken, by whom, and who no longer.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use sansmq_proto::kind::{Push, Router};
+use sansmq_proto::{
+    ConnectionError, Dialling, Driver, Handle, Instant, NetworkError, Options, PipeId, Session, Step, Stream, share,
+};
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl std::task::Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A stream on which nothing moves.
+struct Silence;
+
+impl Stream for Silence {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn write_vectored(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const PLACE: &str = "tcp://1.1.1.1:1";
+
+fn push() -> (Handle<Push>, Driver) {
+    share(Options::<Push>::new(), || Instant::ORIGIN)
+}
+
+/// The next dial the supervisor is asked for.
+fn next_dial(driver: &Driver) -> (PipeId, Dialling) {
+    let mut armed = None;
+    loop {
+        match driver.poll_step(&Context::from_waker(Waker::noop()), armed) {
+            Poll::Ready(Step::Dial(pipe, _, dialling)) => return (pipe, dialling),
+            Poll::Ready(Step::Rearm(deadline)) => armed = deadline,
+            other => panic!("no dial but {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
+    let (handle, driver) = push();
+    handle.connect(PLACE).unwrap();
+    let (_, late) = next_dial(&driver);
+    let cx = Context::from_waker(Waker::noop());
+    assert!(late.poll_stopped(&cx).is_pending());
+    handle.disconnect(PLACE).unwrap();
+
+    // Another pipe, in the place of the first.
+    handle.connect("tcp://2.2.2.2:2").unwrap();
+    let (pipe, _dialling) = next_dial(&driver);
+    let mut session = Session::new(driver.connected(pipe).unwrap());
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut [0; 99], &waker).is_pending());
+
+    assert!(late.poll_stopped(&cx).is_ready(), "nobody wants it");
+    handle.try_send("x").unwrap();
+    assert_eq!(bell.0.load(Ordering::SeqCst), 1, "the link has a message to send");
+}
+
+#[test]
+fn a_second_dial_of_a_pipe_stops_the_first() {
+    let (handle, driver) = push();
+    handle.connect(PLACE).unwrap();
+    let (pipe, first) = next_dial(&driver);
+    let cx = Context::from_waker(Waker::noop());
+    assert!(first.poll_stopped(&cx).is_pending());
+    driver.dial_failed(pipe, NetworkError::TimedOut);
+    drop(handle.connect("tcp://2.2.2.2:2")); // so that there is a dial even though no time passes
+    let (other, second) = next_dial(&driver);
+    assert_ne!(pipe, other);
+    assert!(second.poll_stopped(&cx).is_pending());
+    assert!(first.poll_stopped(&cx).is_pending(), "another pipe's dial is none of its business");
+}
+
+#[test]
+fn the_waker_of_a_link_that_ended_is_dropped() {
+    let (handle, driver) = push();
+    handle.connect(PLACE).unwrap();
+    let (pipe, _dialling) = next_dial(&driver);
+    let mut session = Session::new(driver.connected(pipe).unwrap());
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut [0; 99], &waker).is_pending());
+    driver.disconnected(pipe, session, &ConnectionError::Eof);
+    drop(waker);
+    assert_eq!(Arc::strong_count(&bell), 1, "a runtime keeps the memory of a task as long as its waker");
+}
+
+#[test]
+fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
+    struct Owner(#[expect(dead_code, reason = "it is only owned")] Handle<Router>);
+    impl std::task::Wake for Owner {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (handle, _driver) = share(Options::<Router>::new(), || Instant::ORIGIN);
+        let mut monitor = handle.monitor();
+        let waker = Waker::from(Arc::new(Owner(handle)));
+        assert!(pin!(monitor.next()).poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        drop(monitor);
+        done.send(()).unwrap();
+    });
+    wait.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
+}

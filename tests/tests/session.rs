@@ -1,0 +1,225 @@
+//! One session over streams made for it: lateness, failed writes, farewells, cuts at every place.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use sansmq_proto::kind::{Dealer, Pull, Push};
+use sansmq_proto::{
+    Buf, Connection, ConnectionError, Inbound, Instant, Link, Message, NetworkError, Options, SeededEntropy, Session,
+    Socket, Stream,
+};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is to be read, and what was written.
+#[derive(Default)]
+struct Tape {
+    input: VecDeque<u8>,
+    /// The stream ends when all is read.
+    ended: bool,
+    output: Vec<u8>,
+    /// Writing fails.
+    broken: bool,
+}
+
+impl Stream for Tape {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() && !self.ended {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = room.len().min(self.input.len());
+        for (slot, octet) in room.iter_mut().zip(self.input.drain(..count)) {
+            *slot = octet;
+        }
+        Ok(count)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let before = self.output.len();
+        for slice in slices {
+            self.output.extend_from_slice(slice);
+        }
+        Ok(self.output.len() - before)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), ConnectionError> {
+    session.turn(tape, &mut [0; 4096], at, |_| Ok(())).map(drop)
+}
+
+/// What a PUSH says up to its READY, to a PULL that says this.
+fn shake_hands(mut say: impl FnMut(&mut Tape), tape: &mut Tape) {
+    let mut peer = Connection::new(&Arc::new(Options::<Push>::new().connection_config()), Instant::ORIGIN);
+    for _ in 0..3 {
+        say(tape);
+        peer.handle_input(&core::mem::take(&mut tape.output), Instant::ORIGIN).unwrap();
+        while let Some(out) = peer.poll_transmit() {
+            tape.input.extend(out.copy_to_bytes(out.remaining()).iter());
+        }
+    }
+    say(tape);
+}
+
+/// A PULL's session past its handshake.
+fn ready_session(heartbeat: Duration) -> (Session, Tape) {
+    let config = Options::<Pull>::new().heartbeat(heartbeat).unwrap().connection_config();
+    let mut session = Session::new(Connection::new(&Arc::new(config), Instant::ORIGIN));
+    let mut tape = Tape::default();
+    shake_hands(|tape| turn(&mut session, tape, Instant::ORIGIN).unwrap(), &mut tape);
+    assert!(session.connection().peer().is_some());
+    (session, tape)
+}
+
+/// As after a suspended machine or a long computation: the PONG is here, unread.
+#[test]
+fn what_is_here_is_read_before_silence_is_punished() {
+    let second = Duration::from_secs(1);
+    let (mut session, mut tape) = ready_session(second);
+    let at = session.poll_timeout().unwrap();
+    turn(&mut session, &mut tape, at).unwrap();
+    assert!(tape.output.ends_with(b"PING\0\0"));
+    tape.input.extend(b"\x04\x05\x04PONG");
+    assert_eq!(turn(&mut session, &mut tape, at + second * 2), Ok(()));
+}
+
+#[test]
+fn a_heartbeat_does_not_end_the_farewell() {
+    let (mut session, mut tape) = ready_session(Duration::from_millis(10));
+    let mut finish = |at| {
+        let finish = |link: &mut Connection| {
+            link.finish();
+            Ok(())
+        };
+        session.turn(&mut tape, &mut [0; 4096], at, finish).map(drop)
+    };
+    assert_eq!(finish(Instant::ORIGIN), Ok(()));
+    assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
+    assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::HungUp));
+}
+
+/// A peer that sent everything and left: our next write fails, while most of what it sent has not been read.
+#[test]
+fn a_failed_write_loses_nothing_that_arrived() {
+    let now = Instant::ORIGIN;
+    let mut socket = Socket::new(Options::<Pull>::new().recv_hwm(10), SeededEntropy::new(1));
+    let listener = socket.bind("tcp://*:1".parse().unwrap());
+    let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), now).unwrap();
+    let (mut session, mut tape) = (Session::new(connection), Tape::default());
+    let mut scratch = [0; 4096];
+    shake_hands(
+        |tape| {
+            session.turn(tape, &mut scratch, now, |link| socket.exchange(pipe, link)).unwrap();
+        },
+        &mut tape,
+    );
+    for number in 0..600_u32 {
+        tape.input.extend([0, 204]);
+        tape.input.extend(number.to_be_bytes());
+        tape.input.extend([7; 200]);
+    }
+    tape.input.extend(b"\x04\x07\x04PING\0\0"); // whose PONG cannot be written
+    (tape.ended, tape.broken) = (true, true);
+    let mut session = Some(session);
+    let mut next = 0;
+    loop {
+        if let Some(mut running) = session.take() {
+            match running.turn(&mut tape, &mut scratch, now, |link| socket.exchange(pipe, link)) {
+                Ok(_) => session = Some(running),
+                Err(reason) => socket.disconnected(pipe, running.into_connection(), &reason, now),
+            }
+        }
+        let Ok(message) = socket.recv() else { break };
+        assert_eq!(message.body()[..4], u32::to_be_bytes(next));
+        next += 1;
+    }
+    assert_eq!(next, 600);
+    assert!(session.is_none(), "the end was noticed");
+}
+
+#[test]
+fn options_at_their_ends_and_time_that_leaps_or_goes_back_do_no_harm() {
+    let (least, most) = (Duration::from_nanos(1), Duration::MAX);
+    for (first, max) in [(most, most), (least, most), (least, least)] {
+        let options = Options::<Dealer>::new().linger(most).handshake_timeout(most).connect_timeout(most);
+        let options = options.heartbeat(most).unwrap().reconnect(first, max).unwrap().send_hwm(usize::MAX);
+        let mut socket = Socket::new(options.recv_hwm(usize::MAX).max_message_size(usize::MAX), SeededEntropy::new(1));
+        let mut now = Instant::ORIGIN;
+        let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
+        for _ in 0..500 {
+            socket.dial_failed(pipe, NetworkError::Refused, now);
+            now = now + Duration::from_hours(10_000);
+            socket.handle_timeout(now);
+            socket.handle_timeout(Instant::ORIGIN);
+            while socket.poll_action().is_some() {}
+            if let Some(link) = socket.connected(pipe, now) {
+                socket.disconnected(pipe, link, &ConnectionError::Eof, Instant::ORIGIN);
+            }
+        }
+        socket.send("x").unwrap();
+        socket.close(now);
+        socket.handle_timeout(now);
+    }
+}
+
+/// At the end of time a timer that arms itself anew is due at once.
+#[test]
+fn the_end_of_time_does_not_spin() {
+    let mut socket = Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1));
+    let now = Instant::from_nanos(u64::MAX);
+    let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
+    socket.dial_failed(pipe, NetworkError::Refused, now);
+    socket.handle_timeout(now);
+}
+
+#[test]
+fn a_large_body_survives_every_kind_of_cut_in_place_and_copied() {
+    for size in [0_usize, 68, 69, 255, 256, 16_383, 16_384, 16_385, 262_143, 262_144, 262_145, 1 << 20] {
+        for chunk in [1_usize, 9, 77, 4095, 65_536, 1 << 21].into_iter().filter(|chunk| size / chunk <= 40_000) {
+            let mut config = Options::<Pull>::new().max_message_size(size + 3).connection_config();
+            config.max_frames = 2;
+            let mut pull = Connection::new(&Arc::new(config), Instant::ORIGIN);
+            let body: Vec<u8> = (0..=250).cycle().take(size).collect();
+            let mut tape = Tape::default();
+            let answer = |tape: &mut Tape| {
+                while !tape.input.is_empty() {
+                    let octets: Vec<u8> = tape.input.drain(..).collect();
+                    pull.handle_input(&octets, Instant::ORIGIN).unwrap();
+                }
+                while let Some(out) = pull.poll_transmit() {
+                    tape.output.extend(out.copy_to_bytes(out.remaining()));
+                }
+            };
+            shake_hands(answer, &mut tape);
+            let mut octets = vec![1];
+            if size > 255 {
+                octets = vec![3];
+                octets.extend((size as u64).to_be_bytes());
+            } else {
+                octets.push(u8::try_from(size).unwrap());
+            }
+            octets.extend(&body);
+            octets.extend(b"\x00\x03end");
+            let mut rest = &octets[..];
+            while !rest.is_empty() {
+                let mut count = chunk.min(rest.len());
+                if let Some(room) = pull.body_space() {
+                    count = count.min(room.len());
+                    room[..count].copy_from_slice(&rest[..count]);
+                    pull.handle_filled(count, Instant::ORIGIN).unwrap();
+                } else {
+                    pull.handle_input(&rest[..count], Instant::ORIGIN).unwrap();
+                }
+                rest = &rest[count..];
+            }
+            let expected = Inbound::Message(Message::from((body, "end")));
+            assert!(pull.take() == Some(expected), "{size} octets in pieces of {chunk}");
+        }
+    }
+}
