@@ -119,12 +119,12 @@ fn a_failed_write_loses_nothing_that_arrived() {
         },
         &mut tape,
     );
+    tape.input.extend(b"\x04\x07\x04PING\0\0"); // whose PONG cannot be written
     for number in 0..600_u32 {
         tape.input.extend([0, 204]);
         tape.input.extend(number.to_be_bytes());
         tape.input.extend([7; 200]);
     }
-    tape.input.extend(b"\x04\x07\x04PING\0\0"); // whose PONG cannot be written
     (tape.ended, tape.broken) = (true, true);
     let mut session = Some(session);
     let mut next = 0;
