@@ -211,6 +211,9 @@ impl<T: Sends> Handle<T> {
 impl<T: Receives> Handle<T> {
     /// Receives the next message, from each peer in turn, waiting until there is one.
     ///
+    /// Messages of one connection come in the order they were sent. A peer that was reconnected may have left messages on
+    /// its former connection, which then come in turn with those of the new one.
+    ///
     /// Cancel-safe: when the future is dropped before it is ready no message has been taken.
     ///
     /// # Errors
