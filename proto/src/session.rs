@@ -126,7 +126,7 @@ impl Session {
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
             if !heard && !more {
-                self.connection.rest();
+                self.connection.shrink();
                 return Ok(Some(Interest {
                     readable: self.connection.wants_input(),
                     writable: self.is_stuck(flushed),

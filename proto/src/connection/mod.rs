@@ -428,13 +428,14 @@ impl Connection {
         self.outbox.reclaim()
     }
 
-    /// Gives memory back that a burst has needed. For a pause, since a busy connection would only ask for it again.
-    pub(crate) fn rest(&mut self) {
+    /// Gives memory back that a burst has needed: 64 KiB of empty messages cost megabytes. Call it when there is nothing
+    /// more to read, as [`Session`](crate::Session) does; a busy connection would only ask for the memory again.
+    pub fn shrink(&mut self) {
         const IDLE: usize = 64;
         if self.inbox.capacity() > IDLE {
             self.inbox.shrink_to(IDLE);
         }
-        self.outbox.rest();
+        self.outbox.shrink();
     }
 
     fn observe(&mut self, now: Instant) -> Instant {

@@ -134,8 +134,14 @@ impl Outbox {
         self.ends.len() - written + queued
     }
 
-    /// See [`Connection::rest`](super::Connection::rest).
-    pub(super) fn rest(&mut self) {
+    /// How many messages fit without asking for more memory.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.queue.capacity()
+    }
+
+    /// See [`Connection::shrink`](super::Connection::shrink).
+    pub(super) fn shrink(&mut self) {
         if self.queue.is_empty() {
             self.queue.shrink_to(0);
         }

@@ -178,3 +178,18 @@ fn two_connections_understand_each_other_in_pieces_of_every_size() {
         }
     }
 }
+
+#[test]
+fn a_connection_that_has_seen_a_burst_keeps_little_of_it() {
+    let mut connection = ready_connection(&config(SocketType::Pair), "PAIR");
+    say(&mut connection, &vec![0; 64 << 10]);
+    for _ in 0..1000 {
+        connection.give(Message::from("").into());
+    }
+    drain(&mut connection);
+    while connection.take().is_some() {}
+    assert!(connection.inbox.capacity() > 30_000);
+    connection.shrink();
+    assert!(connection.inbox.capacity() < 100, "{} places are kept", connection.inbox.capacity());
+    assert!(connection.outbox.places() < 100, "{} places are kept", connection.outbox.places());
+}
