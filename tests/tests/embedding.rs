@@ -1,19 +1,25 @@
 //! Loops of other people's making: the examples that drive `Socket` and `Session` without a runtime, against sockets on
 //! tokio, against each other, and against peers that say nothing.
 
+use calloop::EventLoop;
 use sansmq::tokio::{DealerSocket, ReqSocket, RouterSocket};
 use sansmq::{Endpoint, Event, Message, NetworkError, Options, kind};
 use std::error::Error;
 use std::future::Future;
 use std::thread;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
+#[path = "../../examples/embed_calloop.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod embed_calloop;
 #[path = "../../examples/embed_poll.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod embed_poll;
 
+use embed_calloop::Guest;
 use embed_poll::Loop;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -101,6 +107,68 @@ async fn poll_closes_when_linger_runs_out() -> Outcome {
     .await
 }
 
+#[tokio::test]
+async fn calloop_serves_many_clients_by_sources_alone() -> Outcome {
+    within(async {
+        let (tell, told) = oneshot::channel();
+        let served = beside(move || {
+            let mut events = EventLoop::try_new()?;
+            let mut server = Guest::new(Options::new(), events.handle());
+            let _ = tell.send(server.bind(any())?);
+            embed_calloop::serve(&mut events, &mut server, 8 * 3 + 2)
+        });
+        be_served(&told.await?).await?;
+        assert_eq!(served.await??, 0, "close lets every answer out");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn calloop_wakes_for_the_deadline_of_a_session() -> Outcome {
+    within(async {
+        let (tell, told) = oneshot::channel();
+        let _left = beside(move || {
+            let mut events = EventLoop::try_new()?;
+            let options = Options::new().handshake_timeout(Duration::from_millis(20));
+            let mut server = Guest::new(options, events.handle());
+            let _ = tell.send(server.bind(any())?);
+            embed_calloop::serve(&mut events, &mut server, 1)
+        });
+        let Endpoint::Tcp { port, .. } = told.await? else {
+            return Err("the server listens on TCP".into());
+        };
+        let mut mute = TcpStream::connect(("127.0.0.1", port)).await?;
+        let mut heard = Vec::new();
+        mute.read_to_end(&mut heard).await?; // ends when the server hangs up
+        assert_eq!(heard.first(), Some(&0xff), "the server greets first");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn calloop_closes_when_linger_runs_out() -> Outcome {
+    within(async {
+        let (tell, told) = oneshot::channel();
+        let served = beside(move || {
+            let mut events = EventLoop::try_new()?;
+            let mut server = Guest::new(Options::new().linger(Duration::from_millis(20)), events.handle());
+            let _ = tell.send(server.bind(any())?);
+            embed_calloop::serve(&mut events, &mut server, 1)
+        });
+        let Endpoint::Tcp { port, .. } = told.await? else {
+            return Err("the server listens on TCP".into());
+        };
+        // Asks for more than the stream holds, and never reads the answer.
+        let mut deaf = TcpStream::connect(("127.0.0.1", port)).await?;
+        deaf.write_all(&greeting_and_request()).await?;
+        assert_eq!(served.await??, 1, "the answer stays behind");
+        Ok(())
+    })
+    .await
+}
+
 /// A DEALER that soon dials again.
 fn quick() -> Options<kind::Dealer> {
     let soon = Duration::from_millis(1);
@@ -131,6 +199,22 @@ async fn be_served(bound: &Endpoint) -> Outcome {
         assert_eq!(req.recv().await?, Message::from(body));
     }
     Ok(())
+}
+
+/// What a DEALER says that asks for 32 MiB to be echoed.
+fn greeting_and_request() -> Vec<u8> {
+    const BODY: u64 = 32 << 20;
+    let mut octets = vec![0; 64];
+    octets[0] = 0xff;
+    octets[9..12].copy_from_slice(&[0x7f, 3, 1]);
+    octets[12..16].copy_from_slice(b"NULL");
+    let ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+    octets.extend([4, u8::try_from(ready.len()).expect("it is short")]);
+    octets.extend(ready);
+    octets.push(2);
+    octets.extend(BODY.to_be_bytes());
+    octets.resize(octets.len() + usize::try_from(BODY).expect("it fits"), b'x');
+    octets
 }
 
 fn any() -> Endpoint {
