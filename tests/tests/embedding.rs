@@ -1,7 +1,10 @@
 //! Loops of other people's making: the examples that drive `Socket` and `Session` without a runtime, against sockets on
-//! tokio, against each other, and against peers that say nothing.
+//! tokio, and against peers that say nothing or never listen.
+
+#![expect(clippy::duplicate_mod, reason = "two of the examples share what they need of the network")]
 
 use calloop::EventLoop;
+use sansmq::proto::Instant;
 use sansmq::tokio::{DealerSocket, ReqSocket, RouterSocket};
 use sansmq::{Endpoint, Event, Message, NetworkError, Options, kind};
 use std::error::Error;
@@ -15,6 +18,9 @@ use tokio::sync::oneshot;
 #[path = "../../examples/embed_calloop.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod embed_calloop;
+#[path = "../../examples/embed_nothing.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod embed_nothing;
 #[path = "../../examples/embed_poll.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod embed_poll;
@@ -29,12 +35,12 @@ async fn poll_serves_many_clients_in_one_thread() -> Outcome {
     within(async {
         let mut server = Loop::new(Options::<kind::Router>::new());
         let bound = server.bind(any())?;
-        let served = beside(move || {
+        let echoed = beside(move || {
             embed_poll::serve(&mut server, 8 * 3 + 2)?;
             Ok(server.close()?)
         });
         be_served(&bound).await?;
-        assert_eq!(served.await??, 0, "close lets every answer out");
+        assert_eq!(echoed.await??, 0, "close lets every answer out");
         Ok(())
     })
     .await
@@ -111,14 +117,14 @@ async fn poll_closes_when_linger_runs_out() -> Outcome {
 async fn calloop_serves_many_clients_by_sources_alone() -> Outcome {
     within(async {
         let (tell, told) = oneshot::channel();
-        let served = beside(move || {
+        let echoed = beside(move || {
             let mut events = EventLoop::try_new()?;
             let mut server = Guest::new(Options::new(), events.handle());
             let _ = tell.send(server.bind(any())?);
             embed_calloop::serve(&mut events, &mut server, 8 * 3 + 2)
         });
         be_served(&told.await?).await?;
-        assert_eq!(served.await??, 0, "close lets every answer out");
+        assert_eq!(echoed.await??, 0, "close lets every answer out");
         Ok(())
     })
     .await
@@ -151,7 +157,7 @@ async fn calloop_wakes_for_the_deadline_of_a_session() -> Outcome {
 async fn calloop_closes_when_linger_runs_out() -> Outcome {
     within(async {
         let (tell, told) = oneshot::channel();
-        let served = beside(move || {
+        let echoed = beside(move || {
             let mut events = EventLoop::try_new()?;
             let mut server = Guest::new(Options::new().linger(Duration::from_millis(20)), events.handle());
             let _ = tell.send(server.bind(any())?);
@@ -163,10 +169,32 @@ async fn calloop_closes_when_linger_runs_out() -> Outcome {
         // Asks for more than the stream holds, and never reads the answer.
         let mut deaf = TcpStream::connect(("127.0.0.1", port)).await?;
         deaf.write_all(&greeting_and_request()).await?;
-        assert_eq!(served.await??, 1, "the answer stays behind");
+        assert_eq!(echoed.await??, 1, "the answer stays behind");
         Ok(())
     })
     .await
+}
+
+#[test]
+fn nothing_but_numbers_survives_a_pulled_cable_the_same_way_each_time() -> Outcome {
+    let story = embed_nothing::story()?;
+    assert_eq!(embed_nothing::story()?, story);
+    let when = |wanted: &str| -> Vec<f64> {
+        let told = story.iter().filter(|(_, what)| what.starts_with(wanted));
+        told.map(|(at, _)| at.since(Instant::ORIGIN).as_secs_f64()).collect()
+    };
+    assert_eq!(when("answer: one"), [0.0]);
+    // The cable is pulled at 10 s: PING one second after the last, and a second's silence.
+    assert_eq!(when("disconnected: the peer did not answer a heartbeat"), [12.0]);
+    let vain = when("dialled in vain");
+    assert!(vain.len() > 3 && vain.iter().all(|&at| 12.0 < at && at < 30.0), "{vain:?}");
+    let [_, again] = when("connected")[..] else {
+        return Err(format!("connected once and once again: {story:?}").into());
+    };
+    assert!(30.0 < again && again <= vain[vain.len() - 1] + 5.0, "{again}");
+    assert_eq!(when("answer: two"), [again]);
+    assert_eq!(when("closed, with nothing left to do"), [40.0]);
+    Ok(())
 }
 
 /// A DEALER that soon dials again.
