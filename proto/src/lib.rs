@@ -37,6 +37,10 @@ extern crate alloc;
 
 mod config;
 mod connection;
+#[cfg(feature = "std")]
+pub mod embedding {
+    #![doc = include_str!("embedding.md")]
+}
 mod endpoint;
 mod entropy;
 mod envelope;
