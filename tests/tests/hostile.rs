@@ -68,24 +68,6 @@ async fn attack(endpoint: &Endpoint, peer: &str, seeds: std::ops::Range<u64>) {
     }
 }
 
-/// Greeting, READY, a message and nonsense, all at once: the connection fails before anybody was let in.
-#[tokio::test]
-async fn a_peer_that_fails_before_it_is_let_in_says_nothing() {
-    for (socket, peer) in [(RouterSocket::new().erase(), "DEALER"), (PairSocket::new().erase(), "PAIR")] {
-        let mut monitor = socket.monitor();
-        let endpoint = socket.bind("tcp://127.0.0.1:*").await.unwrap();
-        let mut octets = conversation(peer);
-        octets.push(0xff);
-        let mut stream = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).await.unwrap();
-        stream.write_all(&octets).await.unwrap();
-        let ended = monitor.find(|event| matches!(event, Event::Disconnected { .. }).then_some(()));
-        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
-        while let Ok(message) = socket.try_recv() {
-            assert!(peer == "PAIR" || !message.head().is_empty(), "a message of nobody: {message:?}");
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_socket_type_survives_spoilt_conversations_and_goes_on_serving() {
     let any = "tcp://127.0.0.1:*";

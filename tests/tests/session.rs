@@ -1,10 +1,10 @@
 //! One session over streams made for it: lateness, failed writes, farewells, cuts at every place.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use sansmq_proto::kind::{Dealer, Pull, Push};
+use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::{
-    Buf, Connection, ConnectionError, Inbound, Instant, Link, Message, NetworkError, Options, SeededEntropy, Session,
-    Socket, Stream,
+    Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, Link, Message, NetworkError, Options,
+    RecvError, SeededEntropy, Session, Socket, Stream,
 };
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
@@ -141,6 +141,46 @@ fn a_failed_write_loses_nothing_that_arrived() {
     }
     assert_eq!(next, 600);
     assert!(session.is_none(), "the end was noticed");
+}
+
+/// Greeting, READY, a message and nonsense, all at once: the connection fails before anybody was let in.
+#[test]
+fn what_came_with_a_fault_before_its_sender_was_let_in_is_nobodys() {
+    for (options, peer) in [(Options::<Router>::new().erase(), "DEALER"), (Options::<Pair>::new().erase(), "PAIR")] {
+        let now = Instant::ORIGIN;
+        let mut socket = Socket::new(options, SeededEntropy::new(1));
+        let listener = socket.bind("tcp://*:1".parse().unwrap());
+        let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), now).unwrap();
+        let mut session = Session::new(connection);
+        let mut tape = Tape::default();
+        tape.input.extend(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL");
+        tape.input.extend([0; 48]);
+        let len = u8::try_from(peer.len()).unwrap();
+        tape.input.extend([4, 22 + len]);
+        tape.input.extend(b"\x05READY\x0bSocket-Type\0\0\0");
+        tape.input.push_back(len);
+        tape.input.extend(peer.as_bytes());
+        tape.input.extend(b"\0\x05hello\xff");
+        let reason = session.turn(&mut tape, &mut [0; 4096], now, |link| socket.exchange(pipe, link)).unwrap_err();
+        assert!(matches!(reason, ConnectionError::Malformed(_)), "{reason}");
+        socket.disconnected(pipe, session.into_connection(), &reason, now);
+        assert_eq!(socket.recv(), Err(RecvError::Empty), "{peer}");
+        assert_eq!(socket.peers(), 0);
+    }
+}
+
+#[test]
+fn unbind_ends_the_listener_that_is_open_and_not_one_that_failed() {
+    let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
+    let place: Endpoint = "tcp://*:1".parse().unwrap();
+    let failed = socket.bind(place.clone());
+    socket.listen_failed(failed, NetworkError::AddressInUse);
+    let open = socket.bind(place.clone());
+    socket.listening(open, place.clone());
+    while socket.poll_action().is_some() {}
+    socket.unbind(&place, Instant::ORIGIN).unwrap();
+    assert_eq!(socket.poll_action(), Some(Action::Unlisten(open)));
+    assert!(socket.unbind(&place, Instant::ORIGIN).is_err());
 }
 
 #[test]

@@ -63,3 +63,26 @@ impl LoadBalancer {
         Ok(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::life::Life;
+
+    #[test]
+    fn peers_that_came_and_went_leave_no_place_behind() {
+        let mut pipes = Pipes::new(10, 10);
+        let mut peers = LoadBalancer::default();
+        let stays = pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()));
+        peers.add(&mut pipes, stays);
+        for _ in 0..10_000 {
+            let visitor = pipes.insert(Life::dialled("tcp://b:1".parse().unwrap()));
+            peers.add(&mut pipes, visitor);
+            peers.remove(&mut pipes, visitor);
+            pipes.remove(visitor);
+        }
+        assert!(peers.open.len() < 5, "{} places", peers.open.len());
+        assert_eq!(peers.pick(&mut pipes), Some(stays));
+        assert_eq!(peers.pick(&mut pipes), Some(stays));
+    }
+}
