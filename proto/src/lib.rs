@@ -80,7 +80,7 @@ pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
 pub use handle::{
     Alarm, Ambient, Closed, Dialling, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PollStream, Recv,
-    Runtime, Send, Served, Step, first, launch, share,
+    Runtime, Send, Served, Step, first, launch, resolve, share,
 };
 pub use message::{Frame, Message};
 pub use options::Options;

@@ -3,11 +3,11 @@
 use async_io::Async;
 use core::cell::RefCell;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
-use sansmq_proto::{Alarm, Ambient, Endpoint, Host, Instant, NetworkError, PollStream, Runtime, first};
+use sansmq_proto::{Alarm, Ambient, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
 use std::io::{self, IoSlice};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl Runtime for Smol {
     }
 
     async fn listen(&self, endpoint: &Endpoint) -> Result<(Async<TcpListener>, Endpoint), NetworkError> {
-        first(resolve(endpoint).await?, async |address| {
+        first(addresses(endpoint).await?, async |address| {
             let listener = Async::<TcpListener>::bind(address)?;
             let bound = listener.get_ref().local_addr()?;
             Ok((listener, bound.into()))
@@ -98,26 +98,18 @@ impl Runtime for Smol {
     }
 
     async fn dial(&self, endpoint: &Endpoint) -> Result<Tcp, NetworkError> {
-        first(resolve(endpoint).await?, async |address| Ok(Tcp::new(Async::<TcpStream>::connect(address).await?))).await
+        first(addresses(endpoint).await?, async |address| Ok(Tcp::new(Async::<TcpStream>::connect(address).await?)))
+            .await
     }
 }
 
 /// Names are looked up on the threads of `blocking`, never on the loop.
-async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
-    let Endpoint::Tcp { host, port } = endpoint else {
-        return Err(NetworkError::Unreachable);
-    };
-    match host {
-        Host::Any => Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), *port)]),
-        Host::Ip(address) => Ok(vec![SocketAddr::new(*address, *port)]),
-        Host::Name(name) => {
-            let (name, port) = (name.clone(), *port);
-            match blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await {
-                Ok(addresses) => Ok(addresses.collect()),
-                Err(_) => Err(NetworkError::UnknownHost),
-            }
-        }
-    }
+async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
+    resolve(endpoint, async |name, port| {
+        let name = name.to_owned();
+        blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
+    })
+    .await
 }
 
 /// A TCP stream.

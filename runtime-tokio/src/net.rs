@@ -1,10 +1,10 @@
 //! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP. It waits, and decides nothing.
 
 use core::cell::RefCell;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use sansmq_proto::{Alarm, Ambient, Endpoint, Host, Instant, NetworkError, PollStream, Runtime, first};
+use sansmq_proto::{Alarm, Ambient, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -53,7 +53,7 @@ impl Runtime for Tokio {
     }
 
     async fn listen(&self, endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), NetworkError> {
-        first(resolve(endpoint).await?, async |address| {
+        first(addresses(endpoint).await?, async |address| {
             let listener = TcpListener::bind(address).await?;
             let bound = listener.local_addr()?;
             Ok((listener, bound.into()))
@@ -67,23 +67,13 @@ impl Runtime for Tokio {
     }
 
     async fn dial(&self, endpoint: &Endpoint) -> Result<Tcp, NetworkError> {
-        first(resolve(endpoint).await?, async |address| Ok(Tcp::new(TcpStream::connect(address).await?))).await
+        first(addresses(endpoint).await?, async |address| Ok(Tcp::new(TcpStream::connect(address).await?))).await
     }
 }
 
 /// Names are looked up on tokio's blocking threads, never on the loop.
-async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
-    let Endpoint::Tcp { host, port } = endpoint else {
-        return Err(NetworkError::Unreachable);
-    };
-    match host {
-        Host::Any => Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), *port)]),
-        Host::Ip(address) => Ok(vec![SocketAddr::new(*address, *port)]),
-        Host::Name(name) => match lookup_host((name.as_str(), *port)).await {
-            Ok(addresses) => Ok(addresses.collect()),
-            Err(_) => Err(NetworkError::UnknownHost),
-        },
-    }
+async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
+    resolve(endpoint, async |name, port| lookup_host((name, port)).await.map(Vec::from_iter)).await
 }
 
 /// A TCP stream.

@@ -241,15 +241,7 @@ impl Connection {
         self.version = greeting.version.min(Version::V3_1);
         let outbox = &mut self.outbox;
         let progress = Mechanism::start(&self.config, &mut |command| outbox.push_command(&command));
-        match progress {
-            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline },
-            Progress::Ask(question, mechanism) => {
-                self.question = Some(question);
-                self.phase = Phase::Handshake { mechanism, deadline };
-            }
-            Progress::Done(established) => self.establish(established, self.now)?,
-        }
-        Ok(())
+        self.proceed(progress, deadline, self.now)
     }
 
     /// Moves the handshake on by one step.
@@ -266,7 +258,13 @@ impl Connection {
             }
         };
         let outbox = &mut self.outbox;
-        match step(mechanism, &mut |command| outbox.push_command(&command))? {
+        let progress = step(mechanism, &mut |command| outbox.push_command(&command))?;
+        self.proceed(progress, deadline, now)
+    }
+
+    /// Goes where a step of the handshake has led.
+    fn proceed(&mut self, progress: Progress, deadline: Option<Instant>, now: Instant) -> Result<(), ConnectionError> {
+        match progress {
             Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline },
             Progress::Ask(question, mechanism) => {
                 self.question = Some(question);

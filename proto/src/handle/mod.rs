@@ -8,7 +8,7 @@ mod state;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use driver::{Dialling, Driver, Listening, Step};
-pub use runtime::{Alarm, PollStream, Runtime, first, launch};
+pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
 pub use served::{Ambient, Served};
 
 use crate::endpoint::Endpoint;
