@@ -4,9 +4,9 @@
 #[doc(inline)]
 pub use sansmq_proto as proto;
 pub use sansmq_proto::{
-    BindError, Closed, ConnectError, ConnectionError, DropReason, Endpoint, Envelope, Event, Fault, Frame, Handle,
-    Host, Incoming, Message, Monitor, NetworkError, Options, OptionsError, Outgoing, ParseEndpointError, Peer,
-    RecvError, SendError, SocketType, Timer, UnbindError, kind,
+    BindError, Closed, ConnectError, ConnectionError, Credentials, DropReason, Endpoint, Envelope, Event, Fault, Frame,
+    Handle, Host, Incoming, IpcName, Message, Monitor, NetworkError, Options, OptionsError, Outgoing,
+    ParseEndpointError, Peer, RecvError, SendError, SocketType, Timer, UnbindError, kind,
 };
 
 /// Sockets on smol, or on any executor with async-io's reactor.

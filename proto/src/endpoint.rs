@@ -30,6 +30,30 @@ pub enum Endpoint {
         /// The port; 0, also written `*`, lets the system choose one when binding.
         port: u16,
     },
+    /// `ipc://…`: a Unix domain socket of this machine.
+    Ipc(IpcName),
+    /// `inproc://name`: sockets of the same `Context`, whatever runtimes they live on. The name is any text.
+    Inproc(String),
+}
+
+/// The name of a Unix domain socket in an [`Endpoint`].
+///
+/// ```
+/// use sansmq_proto::{Endpoint, IpcName};
+///
+/// let of = |text: &str| text.parse::<Endpoint>().unwrap();
+/// assert_eq!(of("ipc:///run/service"), Endpoint::Ipc(IpcName::Path("/run/service".into())));
+/// assert_eq!(of("ipc://@service"), Endpoint::Ipc(IpcName::Abstract("service".into())));
+/// assert_eq!(of("ipc://*"), Endpoint::Ipc(IpcName::Any));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IpcName {
+    /// `*`: a new file in a directory of its own, when binding.
+    Any,
+    /// The path of a file; relative to the working directory if it does not begin with `/`. At most 107 octets.
+    Path(String),
+    /// `@name`: Linux's abstract names, which are no files. At most 106 octets behind the `@`.
+    Abstract(String),
 }
 
 /// The host of an [`Endpoint`].
@@ -44,10 +68,13 @@ pub enum Host {
 }
 
 impl Endpoint {
-    /// True if it can be bound but not connected to: the host is `*` or the port 0.
+    /// True if it can be bound but not connected to: the host or the whole name is `*`, or the port 0.
     pub const fn is_wildcard(&self) -> bool {
-        let Self::Tcp { host, port } = self;
-        matches!(host, Host::Any) || *port == 0
+        match self {
+            Self::Tcp { host, port } => matches!(host, Host::Any) || *port == 0,
+            Self::Ipc(name) => matches!(name, IpcName::Any),
+            Self::Inproc(_) => false,
+        }
     }
 }
 
@@ -57,8 +84,12 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (transport, address) =
             text.split_once("://").ok_or_else(|| ParseEndpointError::NoTransport(text.to_owned()))?;
-        if transport != "tcp" {
-            return Err(ParseEndpointError::UnknownTransport(transport.to_owned()));
+        match transport {
+            "tcp" => {}
+            "ipc" => return parse_ipc(address).map(Self::Ipc),
+            "inproc" if address.is_empty() => return Err(ParseEndpointError::NoName(text.to_owned())),
+            "inproc" => return Ok(Self::Inproc(address.to_owned())),
+            _ => return Err(ParseEndpointError::UnknownTransport(transport.to_owned())),
         }
         let (host, port) = address.rsplit_once(':').ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
         let bad_port = || ParseEndpointError::Port(text.to_owned());
@@ -69,6 +100,21 @@ impl FromStr for Endpoint {
         };
         let host = parse_host(host).ok_or_else(|| ParseEndpointError::Host(text.to_owned()))?;
         Ok(Self::Tcp { host, port })
+    }
+}
+
+/// `sun_path` of Linux has 108 octets, and a path ends with a zero.
+const LONGEST_PATH: usize = 107;
+
+fn parse_ipc(name: &str) -> Result<IpcName, ParseEndpointError> {
+    if name.len() > LONGEST_PATH {
+        return Err(ParseEndpointError::TooLong(name.to_owned()));
+    }
+    match (name, name.strip_prefix('@')) {
+        ("*", _) => Ok(IpcName::Any),
+        ("" | "@", _) => Err(ParseEndpointError::NoName(alloc::format!("ipc://{name}"))),
+        (_, Some(name)) => Ok(IpcName::Abstract(name.to_owned())),
+        (path, None) => Ok(IpcName::Path(path.to_owned())),
     }
 }
 
@@ -93,8 +139,13 @@ fn parse_host(host: &str) -> Option<Host> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Tcp { host, port } = self;
-        write!(f, "tcp://{host}:{port}")
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Ipc(IpcName::Any) => f.write_str("ipc://*"),
+            Self::Ipc(IpcName::Path(path)) => write!(f, "ipc://{path}"),
+            Self::Ipc(IpcName::Abstract(name)) => write!(f, "ipc://@{name}"),
+            Self::Inproc(name) => write!(f, "inproc://{name}"),
+        }
     }
 }
 
@@ -160,6 +211,11 @@ mod tests {
             "tcp://[::1]:80",
             "tcp://[fe80::1%eth0]:80",
             "tcp://bücher.example:80",
+            "ipc:///tmp/a socket",
+            "ipc://relative",
+            "ipc://@abstract",
+            "ipc://*",
+            "inproc://any: text * at all",
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), text);
@@ -174,6 +230,12 @@ mod tests {
         assert_eq!(of("127.0.0.1:5555"), E::NoTransport("127.0.0.1:5555".into()));
         assert_eq!(of(""), E::NoTransport(String::new()));
         assert_eq!(of("pgm://x:1"), E::UnknownTransport("pgm".into()));
+        for text in ["ipc://", "ipc://@", "inproc://"] {
+            assert_eq!(of(text), E::NoName(text.into()));
+        }
+        let longest = "x".repeat(107);
+        assert!(alloc::format!("ipc://{longest}").parse::<Endpoint>().is_ok());
+        assert_eq!(of(&alloc::format!("ipc://{longest}x")), E::TooLong(longest.clone() + "x"));
         for text in
             ["tcp://host", "tcp://host:", "tcp://host:80x", "tcp://host:+80", "tcp://host:65536", "tcp://h:99999"]
         {

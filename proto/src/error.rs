@@ -168,6 +168,14 @@ pub enum NetworkError {
     AddressUnavailable,
     #[error("permission denied")]
     PermissionDenied,
+    #[error("no socket has that name")]
+    NoSuchName,
+    #[error("the name is too long, or is not one for a socket")]
+    BadName,
+    #[error("too many files are open")]
+    TooManyFiles,
+    #[error("this side does not carry that transport")]
+    Unsupported,
     #[error("an error of the operating system")]
     Other,
 }
@@ -182,7 +190,9 @@ impl From<std::io::ErrorKind> for NetworkError {
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => Self::Unreachable,
             ErrorKind::TimedOut => Self::TimedOut,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Self::Reset,
-            ErrorKind::NotFound => Self::UnknownHost,
+            ErrorKind::NotFound => Self::NoSuchName,
+            ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::BadName,
+            ErrorKind::Unsupported => Self::Unsupported,
             ErrorKind::AddrInUse => Self::AddressInUse,
             ErrorKind::AddrNotAvailable => Self::AddressUnavailable,
             ErrorKind::PermissionDenied => Self::PermissionDenied,
@@ -294,7 +304,7 @@ pub enum ParseEndpointError {
     #[error("`{0}` has no transport; write it like tcp://127.0.0.1:5555")]
     NoTransport(String),
     /// The transport is not one this crate knows.
-    #[error("`{0}` is not a transport this crate knows; it knows tcp, as in tcp://127.0.0.1:5555")]
+    #[error("`{0}` is not a transport this crate knows; it knows tcp, ipc and inproc, as in tcp://127.0.0.1:5555")]
     UnknownTransport(String),
     /// There is no port, or it is not a number from 0 to 65535 or `*`.
     #[error("`{0}` has no port; it is a number from 0 to 65535, or * to have one chosen, as in tcp://127.0.0.1:5555")]
@@ -302,6 +312,12 @@ pub enum ParseEndpointError {
     /// There is no host, or its brackets do not match.
     #[error("`{0}` has no host; it is a name, an address, [an IPv6 address], or * for all interfaces")]
     Host(String),
+    /// An `ipc` or `inproc` endpoint names nothing.
+    #[error("`{0}` has no name; write it like ipc:///run/service, ipc://@service or inproc://service")]
+    NoName(String),
+    /// The name of a Unix domain socket is a path of at most 107 octets.
+    #[error("`{0}` is too long for a socket: its path may have 107 octets, and has {len}", len = .0.len())]
+    TooLong(String),
 }
 
 impl From<core::convert::Infallible> for ParseEndpointError {
@@ -342,8 +358,13 @@ pub enum BindError {
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
     /// The operating system refused.
-    #[error("cannot listen there: {0}")]
-    Network(#[from] NetworkError),
+    #[error("cannot listen at {endpoint}: {error}")]
+    Network {
+        /// Where.
+        endpoint: crate::Endpoint,
+        /// Why not.
+        error: NetworkError,
+    },
     /// The socket was closed.
     #[error("the socket is closed")]
     Closed,

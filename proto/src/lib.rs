@@ -64,8 +64,8 @@ pub mod wire;
 
 pub use bytes::Buf;
 pub use config::{ConnectionConfig, HeartbeatConfig};
-pub use connection::{Connection, Inbound, Link, Outbound, Outbox, Peer};
-pub use endpoint::{Endpoint, Host};
+pub use connection::{Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer};
+pub use endpoint::{Endpoint, Host, IpcName};
 pub use entropy::Entropy;
 #[cfg(any(test, feature = "testing"))]
 pub use entropy::SeededEntropy;

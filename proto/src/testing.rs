@@ -508,6 +508,8 @@ fn draw(dice: &mut SeededEntropy, range: &RangeInclusive<Duration>) -> Duration 
 
 /// Whether a listener at `at` answers a dial to `to`.
 fn serves(at: &Endpoint, to: &Endpoint) -> bool {
-    let (Endpoint::Tcp { host: own, port }, Endpoint::Tcp { host, port: asked }) = (at, to);
+    let (Endpoint::Tcp { host: own, port }, Endpoint::Tcp { host, port: asked }) = (at, to) else {
+        return at == to;
+    };
     port == asked && (own == host || *own == Host::Any)
 }

@@ -69,6 +69,7 @@ pub struct Connection {
     outbox: Outbox,
     question: Option<AuthRequest>,
     heartbeat: Heartbeat,
+    credentials: Option<Credentials>,
     /// The latest `now` we were given; an earlier one is taken for this one.
     now: Instant,
 }
@@ -99,6 +100,19 @@ pub struct Peer {
     pub metadata: Metadata,
     /// Who it is, if authentication found that out.
     pub user_id: Option<Bytes>,
+    /// Whose process it is, if the operating system says so: over `ipc` it does.
+    pub credentials: Option<Credentials>,
+}
+
+/// Whose process is at the other end of a Unix domain socket, by the word of the operating system (`SO_PEERCRED`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The process, where the system tells; it may have ended since, and its number be another's now.
+    pub pid: Option<u32>,
+    /// The user it runs as.
+    pub uid: u32,
+    /// The group it runs as.
+    pub gid: u32,
 }
 
 /// What a socket gives to a link.
@@ -172,9 +186,16 @@ impl Connection {
             outbox,
             question: None,
             heartbeat: Heartbeat::new(config.heartbeat.clone()),
+            credentials: None,
             now,
             config: Arc::clone(config),
         }
+    }
+
+    /// What the operating system says of the peer, to be found in its [`Peer`]. Only what is said before the handshake
+    /// is done counts.
+    pub const fn identify(&mut self, credentials: Option<Credentials>) {
+        self.credentials = credentials;
     }
 
     /// Takes octets from the peer, in pieces of any size, and consumes them all.
@@ -289,7 +310,8 @@ impl Connection {
         if routing_id.len() > 255 {
             return Err(DecodeError::RoutingId.into());
         }
-        let peer = Peer { socket_type, routing_id, version: self.version, metadata, user_id };
+        let credentials = self.credentials;
+        let peer = Peer { socket_type, routing_id, version: self.version, metadata, user_id, credentials };
         // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault.
         if self.version >= Version::V3_1 {
             self.heartbeat.start(now);

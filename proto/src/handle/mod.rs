@@ -88,7 +88,7 @@ impl<T: Kind> Handle<T> {
     {
         let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
         let shared = self.shared();
-        let listener = shared.with(|state| state.bind(endpoint)).ok_or(BindError::Closed)?;
+        let listener = shared.with(|state| state.bind(endpoint.clone())).ok_or(BindError::Closed)?;
         let mut key = Key::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| match state.socket.listener(listener) {
@@ -97,7 +97,7 @@ impl<T: Kind> Handle<T> {
                 Some(Ok(bound)) => Poll::Ready(Ok(bound)),
                 Some(Err(error)) => {
                     state.socket.forget_listener(listener);
-                    Poll::Ready(Err(error.into()))
+                    Poll::Ready(Err(BindError::Network { endpoint: endpoint.clone(), error }))
                 }
             })
         })

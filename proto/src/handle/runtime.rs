@@ -3,7 +3,7 @@
 
 use super::driver::{Dialling, Driver, Listening, Step};
 use super::{Handle, share};
-use crate::connection::Connection;
+use crate::connection::{Connection, Credentials};
 use crate::endpoint::{Endpoint, Host};
 use crate::error::NetworkError;
 use crate::kind::Kind;
@@ -85,6 +85,11 @@ pub trait PollStream: Send {
     /// # Errors
     /// Whatever ends the connection.
     fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whose process is at the other end, if the operating system says so.
+    fn credentials(&self) -> Option<Credentials> {
+        None
+    }
 }
 
 /// Makes a socket that is served by tasks of this runtime.
@@ -121,7 +126,9 @@ pub async fn resolve<A: IntoIterator<Item = SocketAddr>>(
     endpoint: &Endpoint,
     lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
 ) -> Result<Vec<SocketAddr>, NetworkError> {
-    let Endpoint::Tcp { host, port } = endpoint;
+    let Endpoint::Tcp { host, port } = endpoint else {
+        return Err(NetworkError::Unsupported);
+    };
     match host {
         Host::Any => Ok(vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)]),
         Host::Ip(address) => Ok(vec![SocketAddr::new(*address, *port)]),
@@ -206,7 +213,8 @@ async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: En
 }
 
 /// Serves one connection until it ends.
-async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, connection: Connection, mut stream: R::Stream) {
+async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, mut connection: Connection, mut stream: R::Stream) {
+    connection.identify(stream.credentials());
     let mut session = Session::new(connection);
     let mut alarm = runtime.alarm();
     let mut armed = None;

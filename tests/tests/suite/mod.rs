@@ -67,11 +67,12 @@ fn wrong_endpoints_are_errors_that_say_what_would_be_right() {
         let error = router.connect("tcp://*:5555").unwrap_err();
         assert!(matches!(error, ConnectError::Wildcard(_)), "{error}");
         let error = router.bind("tcp://192.0.2.1:*").await.unwrap_err();
-        assert_eq!(error, BindError::Network(NetworkError::AddressUnavailable));
+        let endpoint = "tcp://192.0.2.1:0".parse().unwrap();
+        assert_eq!(error, BindError::Network { endpoint, error: NetworkError::AddressUnavailable });
 
         let first = router.bind(ANY).await.unwrap();
         let error = RouterSocket::new().bind(&first).await.unwrap_err();
-        assert_eq!(error, BindError::Network(NetworkError::AddressInUse));
+        assert_eq!(error, BindError::Network { endpoint: first, error: NetworkError::AddressInUse });
         assert!(matches!(router.disconnect("tcp://127.0.0.1:1"), Err(UnbindError::Unknown(_))));
     });
 }
