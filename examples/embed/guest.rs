@@ -63,6 +63,7 @@ impl Guest {
                     }
                 }
                 // Not at once: a client that never pauses would keep us here for ever.
+                Action::Accept(id) => drop(self.listeners.get(&id).map(|token| self.handle.enable(token))),
                 Action::Service(pipe) => self.turn_soon(pipe),
                 Action::Readable => {
                     while let Ok(request) = self.socket.recv() {
@@ -98,10 +99,7 @@ impl Guest {
                 }
             }
             Err(error) => {
-                let pause = self.socket.accept_failed(id, error.kind().into());
-                set(&self.handle, &mut None, Some(pause), move |guest| {
-                    let _ = guest.listeners.get(&id).map(|token| guest.handle.enable(token));
-                });
+                self.socket.accept_failed(id, error.kind().into(), now);
                 return PostAction::Disable;
             }
         }

@@ -5,7 +5,7 @@ use super::net::Tcp;
 use calloop::generic::{Generic, NoIoDrop};
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{Dispatcher, LoopHandle, Mode, PostAction, RegistrationToken};
-use sansmq::proto::{Instant, Interest, PipeId, Session};
+use sansmq::proto::{Instant, Interest, PipeId, Session, Turn};
 use sansmq::{ConnectionError, NetworkError};
 use std::{net::TcpStream, time::Duration};
 
@@ -40,9 +40,15 @@ impl Guest {
         };
         let stream = link.stream.as_source_ref();
         let exchange = |link: &mut _| self.socket.exchange(pipe, link);
-        let interest = link.session.turn(&mut Tcp(stream.get_ref()), &mut self.scratch, now, exchange);
+        let turn = link.session.turn(&mut Tcp(stream.get_ref()), &mut self.scratch, now, exchange);
         drop(stream);
-        let armed = interest.and_then(|interest| link.arm(pipe, interest, now, &self.handle));
+        let armed = turn.and_then(|turn| {
+            let interest = match turn {
+                Turn::Wait(interest) => Some(interest),
+                Turn::Again => None,
+            };
+            link.arm(pipe, interest, now, &self.handle)
+        });
         if let Err(reason) = armed
             && let Some(mut link) = self.links.remove(&pipe)
         {

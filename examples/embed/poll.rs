@@ -51,8 +51,8 @@ impl Loop {
 
         // Hang-ups are reported even to who asks for nothing, and poll would return at once for ever: leave those out.
         let (asking, quiet): (Vec<_>, Vec<_>) =
-            mem::take(&mut self.watched).into_iter().partition(|it| !it.flags(now).is_empty());
-        let mut fds: Vec<_> = asking.iter().map(|it| it.poll_fd(now)).collect();
+            mem::take(&mut self.watched).into_iter().partition(|it| !it.flags().is_empty());
+        let mut fds: Vec<_> = asking.iter().map(|it| it.poll_fd()).collect();
         match poll(&mut fds, patience.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {} // a signal is no news
             Err(error) => return Err(error.into()),
@@ -79,7 +79,7 @@ impl Loop {
             match action {
                 Action::Listen(id, endpoint) => match net::listen(&endpoint) {
                     Ok((listener, bound)) => {
-                        self.watched.push(Watched::Listener(id, listener, None));
+                        self.watched.push(Watched::Listener(id, listener, false));
                         self.socket.listening(id, bound);
                     }
                     Err(error) => self.socket.listen_failed(id, error.kind().into()),
@@ -92,7 +92,15 @@ impl Loop {
                 Action::StopDialling(id) => self.watched.retain(|it| !matches!(it, Watched::Dial(at, ..) if *at == id)),
                 Action::Service(pipe) => drop(self.due.insert(pipe)),
                 Action::Readable | Action::Writable => news = true,
-                other => eprintln!("this loop does not know how to {other:?}"),
+                Action::Accept(id) => {
+                    for watched in &mut self.watched {
+                        if let Watched::Listener(at, _, paused) = watched
+                            && *at == id
+                        {
+                            *paused = false;
+                        }
+                    }
+                }
             }
         }
         news

@@ -4,13 +4,13 @@ use super::net::{self, Tcp};
 use super::poll::Loop;
 use rustix::event::{PollFd, PollFlags};
 use sansmq::NetworkError;
-use sansmq::proto::{Instant, Interest, ListenerId, PipeId, Session};
+use sansmq::proto::{Instant, Interest, ListenerId, PipeId, Session, Turn};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::vec;
 
 pub(super) enum Watched {
-    /// If accepting failed: not before that time.
-    Listener(ListenerId, TcpListener, Option<Instant>),
+    /// Whether accepting failed and pauses.
+    Listener(ListenerId, TcpListener, bool),
     /// With the addresses to try after this one.
     Dial(PipeId, TcpStream, vec::IntoIter<SocketAddr>),
     Link(PipeId, TcpStream, Box<Session>, Interest),
@@ -20,15 +20,14 @@ impl Watched {
     /// When to wake?
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Listener(.., pause) => *pause,
-            Self::Dial(..) => None, // the socket itself gives up after `connect_timeout`
+            Self::Listener(..) | Self::Dial(..) => None, // the socket itself gives up after `connect_timeout`
             Self::Link(_, _, session, _) => session.poll_timeout(),
         }
     }
 
-    pub(super) fn flags(&self, now: Instant) -> PollFlags {
+    pub(super) fn flags(&self) -> PollFlags {
         let (readable, writable) = match self {
-            Self::Listener(.., pause) => (pause.is_none_or(|at| at <= now), false),
+            Self::Listener(.., paused) => (!paused, false),
             Self::Dial(..) => (false, true),
             Self::Link(.., interest) => (interest.readable, interest.writable),
         };
@@ -38,10 +37,10 @@ impl Watched {
         flags
     }
 
-    pub(super) fn poll_fd(&self, now: Instant) -> PollFd<'_> {
+    pub(super) fn poll_fd(&self) -> PollFd<'_> {
         match self {
-            Self::Listener(_, listener, _) => PollFd::new(listener, self.flags(now)),
-            Self::Dial(_, stream, _) | Self::Link(_, stream, ..) => PollFd::new(stream, self.flags(now)),
+            Self::Listener(_, listener, _) => PollFd::new(listener, self.flags()),
+            Self::Dial(_, stream, _) | Self::Link(_, stream, ..) => PollFd::new(stream, self.flags()),
         }
     }
 }
@@ -52,8 +51,10 @@ impl Loop {
         match watched {
             Watched::Listener(id, listener, _) => {
                 let accepted = net::accept(&listener);
-                let failed = accepted.as_ref().err().map(|error| self.socket.accept_failed(id, error.kind().into()));
-                self.watched.push(Watched::Listener(id, listener, failed.map(|pause| now + pause)));
+                if let Err(error) = &accepted {
+                    self.socket.accept_failed(id, error.kind().into(), now);
+                }
+                self.watched.push(Watched::Listener(id, listener, accepted.is_err()));
                 if let Ok(Some((stream, from))) = accepted
                     && let Some((pipe, connection)) = self.socket.accepted(id, from, now)
                 {
@@ -88,8 +89,8 @@ impl Loop {
         let now = self.now();
         let turn = session.turn(&mut Tcp(&stream), &mut self.scratch, now, |link| self.socket.exchange(pipe, link));
         let interest = match turn {
-            Ok(Some(interest)) => interest,
-            Ok(None) => {
+            Ok(Turn::Wait(interest)) => interest,
+            Ok(Turn::Again) => {
                 self.due.insert(pipe); // its budget is spent: the others first, and then on
                 Interest { readable: false, writable: false }
             }

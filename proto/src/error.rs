@@ -172,6 +172,8 @@ pub enum NetworkError {
     NoSuchName,
     #[error("the name is too long, or is not one for a socket")]
     BadName,
+    #[error("the name was removed, or taken by another, while it was bound")]
+    NameLost,
     #[error("too many files are open")]
     TooManyFiles,
     #[error("this side does not carry that transport")]
@@ -377,6 +379,14 @@ pub enum UnbindError {
     /// The text is no endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
+    /// It is unbound, but not all was well with it.
+    #[error("{endpoint} is not bound any more, but: {error}")]
+    Network {
+        /// Where.
+        endpoint: crate::Endpoint,
+        /// What was wrong.
+        error: NetworkError,
+    },
     /// The socket is not bound or connected to that endpoint.
     #[error("the socket has no {0}; give the endpoint as it was given to bind or connect, or as bind returned it")]
     Unknown(crate::Endpoint),

@@ -39,6 +39,13 @@ pub enum Event {
         /// Where it was.
         endpoint: Endpoint,
     },
+    /// A listener could not be closed as it should: the file of its name was removed, or is another's by now.
+    UnlistenFailed {
+        /// Where it was.
+        endpoint: Endpoint,
+        /// What was wrong.
+        error: NetworkError,
+    },
     /// A connection came in; its handshake begins.
     Accepted {
         /// The new pipe.

@@ -79,7 +79,7 @@ pub use error::{
 pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
 pub use handle::{
-    Alarm, Ambient, Closed, Dialling, Driver, Handle, Incoming, Listening, Monitor, Outgoing, PollStream, Recv,
+    Alarm, Ambient, Closed, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing, PollStream, Recv,
     Runtime, Send, Served, Step, first, launch, resolve, share,
 };
 pub use message::{Frame, Message};
@@ -87,7 +87,7 @@ pub use options::Options;
 pub use pipe::PipeId;
 pub use security::{AuthReply, AuthRequest};
 #[cfg(feature = "std")]
-pub use session::{Interest, Session, Stream};
+pub use session::{Interest, Session, Stream, Turn};
 pub use socket::{Action, ListenerId, Socket};
 pub use socket_type::SocketType;
 pub use time::{Instant, earliest};

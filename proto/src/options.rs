@@ -172,8 +172,8 @@ impl<T: Kind> Options<T> {
     /// Sends a PING so often, and ends a connection when one is followed by as long a silence: `HEARTBEAT_IVL` and
     /// `HEARTBEAT_TIMEOUT`. Off by default. ZMTP 3.0 has no PING, so peers of that version are not asked.
     ///
-    /// A peer whose application does not receive stops reading when its high-water mark is reached, and then cannot hear a
-    /// PING: choose an interval longer than the pauses of your receivers.
+    /// A peer whose application does not receive hears PINGs as long as little stands before them: this crate reads about
+    /// 64 KiB ahead of `recv_hwm`, libzmq nothing. Choose an interval longer than the pauses of your receivers.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`].
@@ -260,7 +260,8 @@ impl<T: Sends> Options<T> {
 impl<T: Receives> Options<T> {
     /// Messages of each peer that may wait for `recv`: RCVHWM, the high-water mark. 0: any number. Default 1000.
     ///
-    /// When it is reached nothing more is read from that peer, and TCP makes it wait.
+    /// When it is reached about 64 KiB more are read from that peer, so that its heartbeats are heard; then TCP makes it
+    /// wait.
     #[must_use]
     pub const fn recv_hwm(mut self, messages: usize) -> Self {
         self.settings.recv_hwm = if messages == 0 { usize::MAX } else { messages };

@@ -206,6 +206,10 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.outgoing.len())
     }
 
+    pub(crate) fn incoming_len(&self, id: PipeId) -> usize {
+        self.get(id).map_or(0, |pipe| pipe.incoming.len())
+    }
+
     /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
@@ -277,7 +281,10 @@ impl Pipes {
             let id = self.service.pop_front()?;
             if let Some(pipe) = self.get_mut(id) {
                 pipe.due = false;
-                return Some(id);
+                // A pipe without a connection has nobody to exchange with; the next connection begins with an exchange.
+                if pipe.life.is_connected() {
+                    return Some(id);
+                }
             }
         }
     }

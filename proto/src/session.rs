@@ -37,6 +37,17 @@ pub struct Interest {
     pub writable: bool,
 }
 
+/// Where a [`Session::turn`] has led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Turn {
+    /// There is nothing more to do until the stream is ready for this.
+    Wait(Interest),
+    /// The budget is spent and there is more to do: let others have their turn, and call again without waiting, for no
+    /// event may come.
+    Again,
+}
+
 /// A [`Connection`] driven over a [`Stream`]: the order of writing, reading and exchanging, the budgets, and the end.
 ///
 /// Call [`turn`](Self::turn) when the stream is ready for what [`Interest`] says, when the socket asks for
@@ -78,8 +89,7 @@ impl Session {
         Self { connection, phase: Phase::Talking }
     }
 
-    /// Fires timers, writes, reads and exchanges, within a budget. `None`: the budget is spent and there is more to do, so
-    /// call again soon.
+    /// Fires timers, writes, reads and exchanges, within a budget.
     ///
     /// `scratch` is room to read into; 64 KiB is good, and all sessions of a thread may share it. `exchange` is most often
     /// [`Socket::exchange`](crate::Socket::exchange) for this pipe.
@@ -92,7 +102,7 @@ impl Session {
         scratch: &mut [u8],
         now: Instant,
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
-    ) -> Result<Option<Interest>, ConnectionError> {
+    ) -> Result<Turn, ConnectionError> {
         let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
         if let Phase::Parting(_) = self.phase {
             exchange(&mut self.connection)?;
@@ -113,7 +123,7 @@ impl Session {
                 match stream.close_write() {
                     Ok(()) => self.phase = Phase::Parting(now + FAREWELL),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        return Ok(Some(Interest { readable: false, writable: true }));
+                        return Ok(Turn::Wait(Interest { readable: false, writable: true }));
                     }
                     Err(_) => return Err(ConnectionError::HungUp),
                 }
@@ -127,13 +137,13 @@ impl Session {
             let more = flushed && was_full && self.connection.has_room();
             if !heard && !more {
                 self.connection.shrink();
-                return Ok(Some(Interest {
+                return Ok(Turn::Wait(Interest {
                     readable: self.connection.wants_input(),
                     writable: self.is_stuck(flushed),
                 }));
             }
         }
-        Ok(None)
+        Ok(Turn::Again)
     }
 
     /// Whether to wait until the stream can be written.
@@ -168,7 +178,7 @@ impl Session {
         stream: &mut impl Stream,
         error: ConnectionError,
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
-    ) -> Result<Option<Interest>, ConnectionError> {
+    ) -> Result<Turn, ConnectionError> {
         let _ = exchange(&mut self.connection);
         self.flush(stream);
         match core::mem::replace(&mut self.phase, Phase::Talking) {
@@ -221,17 +231,17 @@ impl Session {
     }
 
     /// Waits for the peer to hang up; nothing it says is of interest any more.
-    fn part(stream: &mut impl Stream, scratch: &mut [u8]) -> Result<Option<Interest>, ConnectionError> {
+    fn part(stream: &mut impl Stream, scratch: &mut [u8]) -> Result<Turn, ConnectionError> {
         for _ in 0..ROUNDS {
             match stream.read(scratch) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(Some(Interest { readable: true, writable: false }));
+                    return Ok(Turn::Wait(Interest { readable: true, writable: false }));
                 }
                 Ok(0) | Err(_) => return Err(ConnectionError::HungUp),
             }
         }
-        Ok(None)
+        Ok(Turn::Again)
     }
 }
 

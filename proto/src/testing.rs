@@ -20,7 +20,7 @@ use crate::error::{ConnectionError, NetworkError};
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::pipe::PipeId;
-use crate::session::{Session, Stream};
+use crate::session::{Session, Stream, Turn};
 use crate::socket::{Action, ListenerId, Socket};
 use crate::time::{Instant, earliest};
 use core::ops::{Index, IndexMut, RangeInclusive};
@@ -277,7 +277,7 @@ impl Net {
                     Action::Service(pipe) => {
                         self.due.insert((node, pipe));
                     }
-                    Action::StopDialling(_) | Action::Readable | Action::Writable => {}
+                    Action::Accept(_) | Action::StopDialling(_) | Action::Readable | Action::Writable => {}
                 }
             }
         }
@@ -343,8 +343,8 @@ impl Net {
             self.due.insert(other);
         }
         match outcome {
-            Ok(Some(_)) => {}
-            Ok(None) => {
+            Ok(Turn::Wait(_)) => {}
+            Ok(Turn::Again) => {
                 self.due.insert((node, pipe));
             }
             Err(reason) => {

@@ -49,7 +49,7 @@ fn push() -> (Handle<Push>, Driver) {
 fn next_dial(driver: &Driver) -> (PipeId, Dialling) {
     let mut armed = None;
     loop {
-        match driver.poll_step(&Context::from_waker(Waker::noop()), armed) {
+        match driver.poll_step(Waker::noop(), armed) {
             Poll::Ready(Step::Dial(pipe, _, dialling)) => return (pipe, dialling),
             Poll::Ready(Step::Rearm(deadline)) => armed = deadline,
             other => panic!("no dial but {other:?}"),
@@ -62,8 +62,7 @@ fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
     let (handle, driver) = push();
     handle.connect(PLACE).unwrap();
     let (_, late) = next_dial(&driver);
-    let cx = Context::from_waker(Waker::noop());
-    assert!(late.poll_stopped(&cx).is_pending());
+    assert!(late.poll_stopped(Waker::noop()).is_pending());
     handle.disconnect(PLACE).unwrap();
 
     // Another pipe, in the place of the first.
@@ -74,7 +73,7 @@ fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
     let waker = Waker::from(Arc::clone(&bell));
     assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut [0; 99], &waker).is_pending());
 
-    assert!(late.poll_stopped(&cx).is_ready(), "nobody wants it");
+    assert!(late.poll_stopped(Waker::noop()).is_ready(), "nobody wants it");
     handle.try_send("x").unwrap();
     assert_eq!(bell.0.load(Ordering::SeqCst), 1, "the link has a message to send");
 }
@@ -86,14 +85,13 @@ fn a_second_dial_of_a_pipe_stops_the_first() {
     let (handle, driver) = share(Options::<Push>::new(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
     handle.connect(PLACE).unwrap();
     let (pipe, first) = next_dial(&driver);
-    let cx = Context::from_waker(Waker::noop());
-    assert!(first.poll_stopped(&cx).is_pending());
+    assert!(first.poll_stopped(Waker::noop()).is_pending());
     driver.dial_failed(pipe, NetworkError::TimedOut);
     clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
     let (again, second) = next_dial(&driver);
     assert_eq!(pipe, again);
-    assert!(first.poll_stopped(&cx).is_ready(), "there is a newer one");
-    assert!(second.poll_stopped(&cx).is_pending());
+    assert!(first.poll_stopped(Waker::noop()).is_ready(), "there is a newer one");
+    assert!(second.poll_stopped(Waker::noop()).is_pending());
 }
 
 #[test]

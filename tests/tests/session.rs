@@ -115,7 +115,7 @@ fn a_failed_write_loses_nothing_that_arrived() {
     let mut scratch = [0; 4096];
     shake_hands(
         |tape| {
-            session.turn(tape, &mut scratch, now, |link| socket.exchange(pipe, link)).unwrap();
+            let _ = session.turn(tape, &mut scratch, now, |link| socket.exchange(pipe, link)).unwrap();
         },
         &mut tape,
     );

@@ -18,6 +18,7 @@ use crate::wire::DecodeError;
 use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Metadata, Opening, SOCKET_TYPE, Version};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use decoder::{Decoder, Item};
 use heartbeat::Heartbeat;
@@ -66,6 +67,8 @@ pub struct Connection {
     version: Version,
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
+    /// Octets that came in since the inbox was last empty.
+    ahead: usize,
     outbox: Outbox,
     question: Option<AuthRequest>,
     heartbeat: Heartbeat,
@@ -85,6 +88,9 @@ enum Phase {
     Traffic(Arc<Peer>),
     Closed,
 }
+
+/// How far to read ahead of an application that does not receive, in octets of our memory.
+const READ_AHEAD: usize = 64 << 10;
 
 /// What the handshake told about the other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +169,10 @@ pub trait Link: sealed::Sealed {
     fn take(&mut self) -> Option<Inbound>;
     /// Nothing more will be given: the link is to end once everything is out.
     fn finish(&mut self);
+    /// How many messages given are not out.
+    fn unsent(&self) -> usize;
+    /// Takes the messages back that have not begun to go out, in order. For a link that is over.
+    fn reclaim(&mut self) -> Vec<Message>;
 }
 
 mod sealed {
@@ -183,6 +193,7 @@ impl Connection {
             version: Version::V3_1,
             decoder: Decoder::new(),
             inbox: VecDeque::new(),
+            ahead: 0,
             outbox,
             question: None,
             heartbeat: Heartbeat::new(config.heartbeat.clone()),
@@ -208,6 +219,7 @@ impl Connection {
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if !input.is_empty() {
+            self.ahead += input.len();
             self.heartbeat.heard(now);
         }
         let result = self.consume(&mut input, now);
@@ -408,10 +420,13 @@ impl Connection {
         self.question.take()
     }
 
-    /// False while decoded messages wait for room in the pipe: stop reading then, and let TCP push back.
+    /// False while too many decoded messages wait for room in the pipe: stop reading then, and let TCP push back.
+    ///
+    /// About 64 KiB are read ahead of an application that does not receive, so that heartbeats behind them are answered,
+    /// and a peer that goes is noticed.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        self.inbox.is_empty()
+        self.inbox.is_empty() || self.ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD
     }
 
     /// Where the rest of a large body under way belongs: up to that many octets may be read straight into it and then
@@ -427,6 +442,7 @@ impl Connection {
     pub fn handle_filled(&mut self, count: usize, now: Instant) -> Result<(), ConnectionError> {
         if count > 0 {
             let now = self.observe(now);
+            self.ahead += count;
             self.heartbeat.heard(now);
             self.decoder.filled(count);
         }
@@ -436,16 +452,6 @@ impl Connection {
     /// True once [`Link::finish`] was called and everything given has been written.
     pub fn is_finished(&self) -> bool {
         self.outbox.is_finished()
-    }
-
-    /// How many messages given have not been written whole.
-    pub fn unsent(&self) -> usize {
-        self.outbox.unsent()
-    }
-
-    /// Takes the messages back of which no octet has been written, in order. For a connection that is over.
-    pub(crate) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
-        self.outbox.reclaim()
     }
 
     /// Gives memory back that a burst has needed: 64 KiB of empty messages cost megabytes. Call it when there is nothing
@@ -485,11 +491,23 @@ impl Link for Connection {
 
     #[inline]
     fn take(&mut self) -> Option<Inbound> {
-        self.inbox.pop_front()
+        let item = self.inbox.pop_front();
+        if self.inbox.is_empty() {
+            self.ahead = 0;
+        }
+        item
     }
 
     fn finish(&mut self) {
         self.outbox.finish();
+    }
+
+    fn unsent(&self) -> usize {
+        self.outbox.unsent()
+    }
+
+    fn reclaim(&mut self) -> Vec<Message> {
+        self.outbox.reclaim().collect()
     }
 }
 

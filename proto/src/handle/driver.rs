@@ -5,12 +5,11 @@ use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::pipe::PipeId;
-use crate::session::{Session, Stream};
+use crate::session::{Session, Stream, Turn};
 use crate::socket::ListenerId;
 use crate::time::Instant;
 use core::fmt;
-use core::task::{Context, Poll, Waker};
-use core::time::Duration;
+use core::task::{Poll, Waker};
 use std::sync::Arc;
 
 /// The runtime's side of a shared socket: cheap to clone, held by every task that does IO for it.
@@ -64,7 +63,7 @@ impl Driver {
 
     /// What the supervisor is to do next. `armed` is the deadline its timer is set to; a stale one yields
     /// [`Step::Rearm`], so that no changed deadline can be missed.
-    pub fn poll_step(&self, cx: &Context<'_>, armed: Option<Instant>) -> Poll<Step> {
+    pub fn poll_step(&self, waker: &Waker, armed: Option<Instant>) -> Poll<Step> {
         let now = self.now();
         self.shared().with(|state| {
             state.armed = armed;
@@ -89,7 +88,7 @@ impl Driver {
                 state.armed = deadline;
                 return Poll::Ready(Step::Rearm(deadline));
             }
-            remember(&mut state.supervisor, cx.waker());
+            remember(&mut state.supervisor, waker);
             Poll::Pending
         })
     }
@@ -115,10 +114,15 @@ impl Driver {
         self.shared().with_time(|socket, now| socket.accepted(id, from, now))
     }
 
-    /// See [`Socket::accept_failed`](crate::Socket::accept_failed).
-    #[must_use]
-    pub fn accept_failed(&self, id: ListenerId, error: NetworkError) -> Duration {
-        self.shared().with(|state| state.socket.accept_failed(id, error))
+    /// See [`Socket::accept_failed`](crate::Socket::accept_failed). Accept again when [`Listening::poll_next`] says so.
+    pub fn accept_failed(&self, id: ListenerId, error: NetworkError) {
+        let now = self.now();
+        self.shared().with(|state| {
+            state.socket.accept_failed(id, error, now);
+            if let Some(task) = state.listeners.get_mut(&id) {
+                task.paused = true;
+            }
+        });
     }
 
     /// See [`Socket::connected`](crate::Socket::connected).
@@ -178,8 +182,8 @@ impl Driver {
             })
         };
         match session.turn(stream, scratch, self.now(), exchange) {
-            Ok(Some(_)) => Poll::Pending,
-            Ok(None) => {
+            Ok(Turn::Wait(_)) => Poll::Pending,
+            Ok(Turn::Again) => {
                 waker.wake_by_ref();
                 Poll::Pending
             }
@@ -195,19 +199,38 @@ pub struct Listening {
     id: ListenerId,
 }
 
+/// What a listener is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Accept connections.
+    Accept,
+    /// Close.
+    Stop,
+}
+
 impl Listening {
-    /// Ready when the listener is to be closed.
-    pub fn poll_stopped(&self, cx: &Context<'_>) -> Poll<()> {
+    /// What to do now. Pending while accepting pauses because it failed; the task is woken whenever the answer changes.
+    pub fn poll_next(&self, waker: &Waker) -> Poll<Order> {
         self.shared.with(|state| {
             let over = state.is_over();
             match state.listeners.get_mut(&self.id) {
                 Some(task) if !task.stopped && !over => {
-                    remember(&mut task.waker, cx.waker());
-                    Poll::Pending
+                    remember(&mut task.waker, waker);
+                    if task.paused { Poll::Pending } else { Poll::Ready(Order::Accept) }
                 }
-                Some(_) | None => Poll::Ready(()),
+                Some(_) | None => Poll::Ready(Order::Stop),
             }
         })
+    }
+
+    /// The listener, which was open at `endpoint`, is closed now, but not all was well with it.
+    pub fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
+        self.shared.with(|state| {
+            if let Some(task) = state.listeners.get(&self.id) {
+                let _ = task.failure.set(error);
+            }
+            state.socket.unlisten_failed(endpoint, error);
+        });
     }
 }
 
@@ -233,8 +256,8 @@ pub struct Dialling {
 
 impl Dialling {
     /// Ready when the dial is not wanted any more: drop it, nothing needs to be reported.
-    pub fn poll_stopped(&self, cx: &Context<'_>) -> Poll<()> {
-        self.shared.with(|state| state.poll_dial(self.pipe, self.dial, cx.waker()))
+    pub fn poll_stopped(&self, waker: &Waker) -> Poll<()> {
+        self.shared.with(|state| state.poll_dial(self.pipe, self.dial, waker))
     }
 }
 

@@ -7,7 +7,7 @@ mod served;
 mod state;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
-pub use driver::{Dialling, Driver, Listening, Step};
+pub use driver::{Dialling, Driver, Listening, Order, Step};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
 pub use served::{Ambient, Served};
 
@@ -135,12 +135,13 @@ impl<T: Kind> Handle<T> {
         let mut key = Key::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| {
-                let open = stopped.iter().any(|id| state.listeners.contains_key(id));
+                let open = stopped.iter().any(|(id, _)| state.listeners.contains_key(id));
                 if open && !state.is_over() { Poll::Pending } else { Poll::Ready(()) }
             })
         })
         .await;
-        Ok(())
+        let failure = stopped.iter().find_map(|(_, failure)| failure.get().copied());
+        failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
     }
 
     /// Ends every connection made by `connect` to that endpoint; what is queued may still go out, for as long as `linger`

@@ -1,7 +1,7 @@
 //! [`Runtime`]: what an async runtime has to offer, and the three kinds of task that serve a socket on it. They wait in
 //! the runtime's own futures; what they wait for is decided elsewhere in this crate.
 
-use super::driver::{Dialling, Driver, Listening, Step};
+use super::driver::{Dialling, Driver, Listening, Order, Step};
 use super::{Handle, share};
 use crate::connection::{Connection, Credentials};
 use crate::endpoint::{Endpoint, Host};
@@ -52,6 +52,15 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         &self,
         listener: &mut Self::Listener,
     ) -> impl Future<Output = Result<(Self::Stream, Endpoint), NetworkError>> + Send;
+
+    /// Closes a listener. An error tells that not all was well with it, such as that its name was no longer its own.
+    ///
+    /// # Errors
+    /// That; the listener is closed all the same.
+    fn close(&self, listener: Self::Listener) -> Result<(), NetworkError> {
+        drop(listener);
+        Ok(())
+    }
 
     /// Connects there. Host names are looked up anew each time, without blocking, and every address is tried.
     fn dial(&self, endpoint: &Endpoint) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
@@ -148,7 +157,7 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
             if armed.is_some() && alarm.poll(cx).is_ready() {
                 armed = None;
             }
-            driver.poll_step(cx, armed)
+            driver.poll_step(cx.waker(), armed)
         });
         match step.await {
             Step::Listen(id, endpoint, listening) => {
@@ -168,13 +177,11 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
 
 /// Accepts connections until the socket unbinds.
 async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint: Endpoint, listening: Listening) {
-    let mut listener = match runtime.listen(&endpoint).await {
-        Ok((listener, bound)) => {
-            driver.listening(id, bound);
-            listener
-        }
+    let (mut listener, bound) = match runtime.listen(&endpoint).await {
+        Ok(opened) => opened,
         Err(error) => return driver.listen_failed(id, error),
     };
+    driver.listening(id, bound.clone());
     while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener)).await {
         match accepted {
             Ok((stream, from)) => {
@@ -182,22 +189,19 @@ async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint
                     runtime.spawn(link(runtime.clone(), driver.clone(), pipe, connection, stream));
                 }
             }
-            Err(error) => {
-                let pause = driver.accept_failed(id, error);
-                let mut alarm = runtime.alarm();
-                alarm.set(Some(runtime.now() + pause));
-                unless_stopped(&listening, poll_fn(|cx| alarm.poll(cx))).await;
-            }
+            Err(error) => driver.accept_failed(id, error),
         }
     }
     // Before `listening`, whose drop tells the application that the address is free.
-    drop(listener);
+    if let Err(error) = runtime.close(listener) {
+        listening.close_failed(bound, error);
+    }
 }
 
 /// Connects, and then serves the connection.
 async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: Endpoint, dialling: Dialling) {
     let mut stream = pin!(runtime.dial(&endpoint));
-    let dialled = poll_fn(|cx| match dialling.poll_stopped(cx) {
+    let dialled = poll_fn(|cx| match dialling.poll_stopped(cx.waker()) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => stream.as_mut().poll(cx).map(Some),
     });
@@ -241,12 +245,13 @@ async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, mut connecti
     driver.disconnected(pipe, session, &reason);
 }
 
-/// Awaits `work`; `None` once the listener is to be closed.
+/// Awaits `work`, pausing when accepting does; `None` once the listener is to be closed.
 async fn unless_stopped<R>(listening: &Listening, work: impl Future<Output = R>) -> Option<R> {
     let mut work = pin!(work);
-    poll_fn(|cx| match listening.poll_stopped(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    poll_fn(|cx| match listening.poll_next(cx.waker()) {
+        Poll::Ready(Order::Accept) => work.as_mut().poll(cx).map(Some),
+        Poll::Ready(Order::Stop) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
 
 use crate::endpoint::Endpoint;
-use crate::error::UnbindError;
+use crate::error::{NetworkError, UnbindError};
 use crate::event::{self, Event};
 use crate::pipe::PipeId;
 use crate::socket::{Action, ListenerId, Socket};
@@ -9,7 +9,7 @@ use crate::time::Instant;
 use core::fmt;
 use core::task::{Context, Poll, Waker};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -40,6 +40,9 @@ pub(super) struct State {
     monitors: BTreeMap<u64, Watch>,
     next_monitor: u64,
 }
+
+/// A listener that is to end, and where it tells what was wrong.
+pub(super) type Ending = (ListenerId, Arc<OnceLock<NetworkError>>);
 
 /// Something for the supervisor.
 pub(super) enum Todo {
@@ -124,11 +127,12 @@ impl State {
         (!self.socket.is_closing()).then(|| self.socket.bind(endpoint))
     }
 
-    /// Unbinds; gives the listeners whose tasks are to end.
-    pub(super) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<ListenerId>, UnbindError> {
+    /// Unbinds; gives the listeners whose tasks are to end, each with the place where it tells what was wrong.
+    pub(super) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<Ending>, UnbindError> {
         self.socket.unbind(endpoint, now)?;
         let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
-        Ok(self.listeners.keys().copied().filter(closed).collect())
+        let ending = self.listeners.iter().filter(|(id, _)| closed(id));
+        Ok(ending.map(|(&id, task)| (id, Arc::clone(&task.failure))).collect())
     }
 
     /// Hands out what the socket wants done, and remembers whom to wake for it.
@@ -143,6 +147,12 @@ impl State {
                     if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
                         task.dial = 0;
                         task.call(wakes);
+                    }
+                }
+                Action::Accept(id) => {
+                    if let Some(task) = self.listeners.get_mut(&id) {
+                        task.paused = false;
+                        wakes.add(task.waker.take());
                     }
                 }
                 Action::Unlisten(id) => {
@@ -295,6 +305,8 @@ impl Task {
 #[derive(Debug, Default)]
 pub(super) struct ListenerTask {
     pub(super) stopped: bool,
+    pub(super) paused: bool,
+    pub(super) failure: Arc<OnceLock<NetworkError>>,
     pub(super) waker: Option<Waker>,
 }
 

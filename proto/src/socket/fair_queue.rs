@@ -42,6 +42,18 @@ impl FairQueue {
         }
     }
 
+    /// Whether there is a message to take.
+    pub(crate) fn has_message(&mut self, pipes: &mut Pipes) -> bool {
+        while let Some(&id) = self.active.front() {
+            if pipes.incoming_len(id) > 0 {
+                return true;
+            }
+            self.active.pop_front();
+            Self::leave(pipes, id);
+        }
+        false
+    }
+
     fn leave(pipes: &mut Pipes, id: PipeId) {
         if let Some(pipe) = pipes.get_mut(id) {
             pipe.queued = false;

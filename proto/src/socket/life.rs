@@ -49,6 +49,8 @@ pub(super) enum Timer {
     Dial(PipeId),
     /// Linger runs out.
     Linger(PipeId),
+    /// A listener may accept again.
+    Accept(ListenerId),
 }
 
 /// One `bind`.
@@ -86,7 +88,7 @@ impl Life {
         }
     }
 
-    const fn is_connected(&self) -> bool {
+    pub(crate) const fn is_connected(&self) -> bool {
         matches!(self, Self::Accepted { .. } | Self::Dialled { dial: Dial::Connected { .. }, .. })
     }
 
@@ -142,32 +144,45 @@ impl Socket {
 
     /// A connection came in. `None`: the listener is closed, so close the connection.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
-        let now = self.observe(now);
+        let pipe = self.admit(id, from, now)?;
+        Some((pipe, Connection::new(&self.config, self.now)))
+    }
+
+    /// A link came in, of whichever kind.
+    pub(crate) fn admit(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
+        self.observe(now);
         let listener = self.listeners.get_mut(&id)?;
         listener.failures = 0;
         let endpoint = listener.endpoint();
         let pipe = self.pipes.insert(Life::Accepted { listener: id, from: from.clone() });
         self.pipes.tell(|| Event::Accepted { pipe, endpoint, from });
-        Some((pipe, Connection::new(&self.config, now)))
+        Some(pipe)
     }
 
-    /// Accepting failed, for want of descriptors perhaps. Pause for so long before the next try, which grows from 10 ms to
-    /// 1 s: libzmq tries again at once and burns a processor.
-    #[must_use]
-    pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError) -> Duration {
+    /// Accepting failed, for want of descriptors perhaps. Do not try again until [`Action::Accept`]: the pause grows from
+    /// 10 ms to 1 s, where libzmq tries again at once and burns a processor.
+    pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError, now: Instant) {
+        let now = self.observe(now);
         let Some(listener) = self.listeners.get_mut(&id) else {
-            return Duration::ZERO;
+            return;
         };
         let pause = Duration::from_millis(10 << listener.failures.min(7)).min(Duration::from_secs(1));
         listener.failures += 1;
         let endpoint = listener.endpoint();
+        self.deadlines.set(Timer::Accept(id), now + pause);
         self.pipes.tell(|| Event::AcceptFailed { endpoint, error, pause });
-        pause
+    }
+
+    /// A listener that was told to [stop](Action::Unlisten) could not be closed as it should: its name was no longer its
+    /// own, say.
+    pub fn unlisten_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
+        self.pipes.tell(|| Event::UnlistenFailed { endpoint, error });
     }
 
     pub(super) fn unlisten(&mut self, id: ListenerId) {
         if let Some(listener) = self.listeners.remove(&id) {
             self.actions.push_back(Action::Unlisten(id));
+            self.deadlines.clear(Timer::Accept(id));
             self.pipes.tell(|| Event::Unlistened { endpoint: listener.endpoint() });
         }
     }
@@ -191,16 +206,23 @@ impl Socket {
 
     /// A dial succeeded. `None`: it is not wanted any more, so close the connection.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
+        self.reached(id, now).then(|| Connection::new(&self.config, self.now))
+    }
+
+    /// A dial succeeded, whatever kind of link it led to. False: it is not wanted any more.
+    pub(crate) fn reached(&mut self, id: PipeId, now: Instant) -> bool {
         let now = self.observe(now);
-        let pipe = self.pipes.get_mut(id)?;
+        let Some(pipe) = self.pipes.get_mut(id) else {
+            return false;
+        };
         let Life::Dialled { endpoint, dial: dial @ Dial::Dialling, .. } = &mut pipe.life else {
-            return None;
+            return false;
         };
         *dial = Dial::Connected { since: now };
         let endpoint = endpoint.clone();
         self.deadlines.clear(Timer::Dial(id));
         self.pipes.tell(|| Event::Connected { pipe: id, endpoint });
-        Some(Connection::new(&self.config, now))
+        true
     }
 
     /// A dial failed.
@@ -218,7 +240,7 @@ impl Socket {
     }
 
     /// A connection ended. It is taken back, so that messages it had not begun to send can go out on the next one.
-    pub fn disconnected(&mut self, id: PipeId, mut connection: Connection, reason: &ConnectionError, now: Instant) {
+    pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.life.is_connected()) else {
             return;
@@ -227,7 +249,7 @@ impl Socket {
         let draining = pipe.draining;
         let heard = was_ready && !draining && pipe.doomed.is_none();
         // What arrived whole before the end is delivered, beyond the high-water mark if need be: one batch at most.
-        while let Some(item) = connection.take() {
+        while let Some(item) = link.take() {
             if let (Inbound::Message(message), true) = (item, heard)
                 && self.pattern.inbound(&mut self.pipes, id, message).is_err()
             {
@@ -245,9 +267,9 @@ impl Socket {
             Life::Dialled { .. } | Life::Accepted { .. } | Life::Gone => (false, false),
         };
         let again = dialled && reason.may_reconnect();
-        let mut cut = connection.unsent();
+        let mut cut = link.unsent();
         if again {
-            let unbegun: Vec<_> = connection.reclaim().collect();
+            let unbegun = link.reclaim();
             cut -= unbegun.len();
             self.pipes.push_front(id, unbegun.into_iter());
         }
@@ -378,7 +400,7 @@ impl Socket {
         self.unsent
     }
 
-    /// Fires the timers that are due: back-offs, slow dials, linger. Harmless when none is.
+    /// Fires the timers that are due: back-offs, slow dials, pauses of listeners, linger. Harmless when none is.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.observe(now);
         // Each once: what is armed anew has to wait for the next call, be it due at once.
@@ -386,6 +408,7 @@ impl Socket {
         for timer in due {
             match timer {
                 Timer::Linger(id) => self.cut(id),
+                Timer::Accept(id) => self.actions.push_back(Action::Accept(id)),
                 Timer::Dial(id) => {
                     if self.pipes.get(id).is_some_and(|pipe| pipe.life.is_dialling()) {
                         self.actions.push_back(Action::StopDialling(id));

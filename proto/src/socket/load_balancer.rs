@@ -40,17 +40,27 @@ impl LoadBalancer {
     /// The pipe whose turn it is; it goes to the end of the rotation.
     #[inline]
     pub(crate) fn pick(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
-        loop {
-            let id = self.open.pop_front()?;
+        if !self.has_room(pipes) {
+            return None;
+        }
+        self.open.rotate_left(1);
+        self.open.back().copied()
+    }
+
+    /// Whether there is a pipe with room, which then stands first.
+    #[inline]
+    pub(crate) fn has_room(&mut self, pipes: &mut Pipes) -> bool {
+        while let Some(&id) = self.open.front() {
             if pipes.has_room(id) {
-                self.open.push_back(id);
-                return Some(id);
+                return true;
             }
             // Full or closed. When a full one has room again, it is added again.
+            self.open.pop_front();
             if let Some(pipe) = pipes.get_mut(id) {
                 pipe.balanced = false;
             }
         }
+        false
     }
 
     /// Sends to the peer whose turn it is.

@@ -91,19 +91,21 @@ pub struct Socket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(u64);
 
-/// What a socket wants done by whoever drives it.
+/// What a socket wants done by whoever drives it, who has to know every action: a new one is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Action {
     /// Listen there; answer with [`Socket::listening`] or [`Socket::listen_failed`].
     Listen(ListenerId, Endpoint),
+    /// The pause that [`Socket::accept_failed`] began is over: accept again.
+    Accept(ListenerId),
     /// Stop listening.
     Unlisten(ListenerId),
     /// Connect there, trying every address of the host; answer with [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
     /// Give that dial up; no answer is needed.
     StopDialling(PipeId),
-    /// This pipe's connection has work: call [`Socket::exchange`] and write what there is to write.
+    /// This pipe's connection has work: call [`Socket::exchange`] and write what there is to write. Only said while the
+    /// pipe has a connection.
     Service(PipeId),
     /// [`Socket::recv`] may have something new to say.
     Readable,
@@ -271,6 +273,20 @@ impl Socket {
             return Err(RecvError::Closed);
         }
         self.pattern.recv(&mut self.pipes)
+    }
+
+    /// Whether [`send`](Self::send) has something to say now: it would not be [`SendError::Full`], nor out of turn. True of
+    /// a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
+    ///
+    /// Always true of a ROUTER: whether a peer has room depends on the peer.
+    pub fn can_send(&mut self) -> bool {
+        self.closing || self.pattern.can_send(&mut self.pipes)
+    }
+
+    /// Whether [`recv`](Self::recv) has something to say now: it would not be [`RecvError::Empty`], nor out of turn. True
+    /// of a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLIN`).
+    pub fn can_recv(&mut self) -> bool {
+        self.closing || self.pattern.can_recv(&mut self.pipes)
     }
 
     /// Moves messages both ways as far as both sides have room: the only place where a socket and a link meet.

@@ -5,7 +5,7 @@ use sansmq_proto::kind::{Dealer, Pull, Push};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
     Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Session, SocketType,
-    Stream,
+    Stream, Turn,
 };
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 use std::io;
@@ -32,6 +32,28 @@ fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
         net.pass(s(60));
         assert_eq!(bodies(&recv_all(&mut net, pull)), ["kept"]);
     }
+}
+
+#[test]
+fn heartbeats_are_answered_and_a_peer_that_goes_is_noticed_while_nobody_receives() {
+    for_seeds(10, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=99);
+        let pull = net.socket(Options::<Pull>::new().recv_hwm(1));
+        net.bind(pull, PLACE);
+        let push = net.socket(Options::<Push>::new().heartbeat(ms(500)).unwrap());
+        net.connect(push, PLACE);
+        for number in 0..100 {
+            net[push].send(format!("{number}")).unwrap();
+        }
+        net.pass(s(60));
+        assert_eq!(endings(&events(&mut net, push)), Vec::<String>::new(), "its PINGs stand behind its messages");
+        assert_eq!(endings(&events(&mut net, pull)), Vec::<String>::new());
+        let now = net.now();
+        net[push].close(now);
+        net.pass(s(2));
+        assert_eq!(endings(&events(&mut net, pull)), ["the peer closed the connection"]);
+        assert_eq!(recv_all(&mut net, pull).len(), 100, "and nothing of what it said is lost");
+    });
 }
 
 #[test]
@@ -128,5 +150,5 @@ fn a_session_full_of_messages_rests_while_it_waits_for_the_handshake() {
         session.connection().give(Message::from("x").into());
     }
     let waits_for = session.turn(&mut Void, &mut [0; 64], Instant::ORIGIN, |_| Ok(()));
-    assert_eq!(waits_for, Ok(Some(Interest { readable: true, writable: false })));
+    assert_eq!(waits_for, Ok(Turn::Wait(Interest { readable: true, writable: false })));
 }

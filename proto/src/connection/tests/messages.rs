@@ -150,13 +150,20 @@ fn small_bodies_are_not_read_into_place_and_no_room_is_offered_elsewhere() {
 }
 
 #[test]
-fn what_waits_to_be_taken_stops_the_reading() {
-    let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
-    assert!(connection.wants_input());
-    say(&mut connection, &frame(0, b"a").repeat(2));
-    assert!(!connection.wants_input());
-    connection.take();
-    assert!(!connection.wants_input());
-    connection.take();
-    assert!(connection.wants_input());
+fn what_waits_to_be_taken_stops_the_reading_within_a_budget() {
+    // Octets count, and so does what a message costs beside them.
+    for (octets, most) in [(0, 64 << 10), (1000, 64), (70_000, 1)] {
+        let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
+        let mut count = 0;
+        while connection.wants_input() {
+            say(&mut connection, &frame(0, &body(octets)));
+            count += 1;
+        }
+        assert!(count <= most && count > most / 200, "{count} of {octets} octets");
+        for _ in 1..count {
+            connection.take();
+        }
+        assert!(connection.take().is_some());
+        assert!(connection.wants_input(), "nothing waits any more");
+    }
 }

@@ -71,7 +71,7 @@ fn a_message_counts_as_unsent_until_its_last_octet_is_written() {
 fn what_no_batch_has_taken_up_is_given_back_in_order() {
     let (messages, _) = traffic();
     let mut untouched = loaded(&messages);
-    assert_eq!(untouched.reclaim().collect::<Vec<_>>(), messages);
+    assert_eq!(untouched.reclaim(), messages);
     assert_eq!(untouched.unsent(), 0);
     assert!(untouched.has_room());
 
@@ -80,7 +80,7 @@ fn what_no_batch_has_taken_up_is_given_back_in_order() {
     connection.give(Outbound::Subscribe("x".into()));
     connection.poll_transmit().expect("there is a batch").advance(1);
     assert_eq!(connection.unsent(), 3);
-    assert_eq!(connection.reclaim().collect::<Vec<_>>(), ["second".into(), "third".into()]);
+    assert_eq!(connection.reclaim(), ["second".into(), "third".into()]);
     assert_eq!(connection.unsent(), 1, "one message was cut in the middle");
 }
 
@@ -103,7 +103,7 @@ fn what_is_encoded_but_not_begun_is_given_back_too() {
         let unbegun: Vec<_> = unbegun.cloned().collect();
         let cut = connection.unsent() - unbegun.len();
         assert!(cut <= 1, "at most one message is cut in the middle");
-        assert!(connection.reclaim().collect::<Vec<_>>() == unbegun, "{written} octets are written");
+        assert!(connection.reclaim() == unbegun, "{written} octets are written");
         assert_eq!(connection.unsent(), cut);
     }
 }

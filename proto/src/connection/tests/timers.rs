@@ -103,8 +103,9 @@ fn any_octet_ends_the_silence() {
 fn silence_is_excused_while_we_do_not_read() {
     let mut connection = ready_connection(&beating(), "PUSH");
     assert_eq!(timed_out(&mut connection, 100), None);
-    let said = [command("PING", b"\0\x03"), frame(0, b"waits to be taken")].concat();
+    let said = [command("PING", b"\0\x03"), frame(0, &body(70_000))].concat();
     connection.handle_input(&said, ms(101)).unwrap();
+    assert!(!connection.wants_input());
     for at in (200..5000).step_by(50) {
         assert_eq!(timed_out(&mut connection, at), None, "at {at}");
     }

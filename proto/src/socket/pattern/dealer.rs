@@ -64,4 +64,12 @@ impl Pattern for Dealer {
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
     }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.peers.has_room(pipes)
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
 }

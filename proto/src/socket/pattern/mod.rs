@@ -58,6 +58,12 @@ pub(super) trait Pattern: Debug + Send {
     fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError>;
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError>;
+
+    /// Whether `send` would do something else than to say `Full` or that it is not its turn.
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// Whether `recv` would do something else than to say `Empty` or that it is not its turn.
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 }
 
 /// The rules of `settings`' socket type.

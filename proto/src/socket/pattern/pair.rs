@@ -65,4 +65,12 @@ impl Pattern for Pair {
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
     }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.peer.is_some_and(|peer| pipes.has_room(peer))
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
 }

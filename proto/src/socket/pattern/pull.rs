@@ -33,4 +33,12 @@ impl Pattern for Pull {
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
     }
+
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        false
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
 }

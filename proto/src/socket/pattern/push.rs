@@ -54,4 +54,12 @@ impl Pattern for Push {
     fn recv(&mut self, _: &mut Pipes) -> Result<Message, RecvError> {
         Err(RecvError::Unsupported(SocketType::Push))
     }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.peers.has_room(pipes)
+    }
+
+    fn can_recv(&mut self, _: &mut Pipes) -> bool {
+        false
+    }
 }

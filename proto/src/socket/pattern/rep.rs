@@ -60,4 +60,12 @@ impl Pattern for Rep {
         self.owed = Some((pipe, envelope));
         Ok(body)
     }
+
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        self.owed.is_some()
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.owed.is_none() && self.requests.has_message(pipes)
+    }
 }

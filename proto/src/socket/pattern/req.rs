@@ -158,4 +158,12 @@ impl Pattern for Req {
             }
         }
     }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        (self.relaxed || matches!(self.turn, Turn::Idle | Turn::Lost)) && self.peers.has_room(pipes)
+    }
+
+    fn can_recv(&mut self, _: &mut Pipes) -> bool {
+        matches!(self.turn, Turn::Answered(_) | Turn::Lost)
+    }
 }

@@ -146,4 +146,13 @@ impl Pattern for Router {
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
     }
+
+    /// Whether a certain peer has room only `send` can tell, which knows which one.
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
 }
