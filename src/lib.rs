@@ -4,8 +4,8 @@
 #[doc(inline)]
 pub use sansmq_proto as proto;
 pub use sansmq_proto::{
-    BindError, Closed, ConnectError, ConnectionError, Credentials, DropReason, Endpoint, Envelope, Event, Fault, Frame,
-    Handle, Host, Incoming, IpcName, Message, Monitor, NetworkError, Options, OptionsError, Outgoing,
+    BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
+    Fault, Frame, Handle, Host, Incoming, IpcName, Message, Monitor, NetworkError, Options, OptionsError, Outgoing,
     ParseEndpointError, Peer, RecvError, SendError, SocketType, Timer, UnbindError, kind,
 };
 

@@ -79,8 +79,8 @@ pub use error::{
 pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
 pub use handle::{
-    Alarm, Ambient, Closed, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing, PollStream, Recv,
-    Runtime, Send, Served, Step, first, launch, resolve, share,
+    Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing,
+    PollStream, Recv, Runtime, Send, Served, Step, first, launch, resolve, share,
 };
 pub use message::{Frame, Message};
 pub use options::Options;

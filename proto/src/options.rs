@@ -2,6 +2,8 @@
 
 use crate::config::{ConnectionConfig, HeartbeatConfig};
 use crate::error::OptionsError;
+#[cfg(feature = "std")]
+use crate::handle::Context;
 use crate::kind::{Announces, Any, Kind, Receives, Req, Router, Sends, Typed};
 use crate::message::Frame;
 use crate::socket_type::SocketType;
@@ -43,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) handover: bool,
     pub(crate) relaxed: bool,
     pub(crate) correlate: bool,
+    #[cfg(feature = "std")]
+    pub(crate) context: Option<Context>,
 }
 
 /// How long to wait before dialling again.
@@ -115,6 +119,8 @@ impl<T: Kind> Options<T> {
             handover: false,
             relaxed: false,
             correlate: false,
+            #[cfg(feature = "std")]
+            context: None,
         };
         Self { settings, kind: PhantomData }
     }
@@ -237,6 +243,14 @@ impl<T: Kind> Options<T> {
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.connect_timeout = timeout.into();
+        self
+    }
+
+    /// Where the names of `inproc` endpoints live. Default: one context for the whole process.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn context(mut self, context: &Context) -> Self {
+        self.settings.context = Some(context.clone());
         self
     }
 

@@ -175,7 +175,7 @@ pub trait Link: sealed::Sealed {
     fn reclaim(&mut self) -> Vec<Message>;
 }
 
-mod sealed {
+pub(crate) mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
     pub trait Sealed {}
     impl Sealed for super::Connection {}

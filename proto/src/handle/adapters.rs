@@ -1,7 +1,8 @@
 //! The futures, streams and sinks a handle gives out.
 
 use super::Handle;
-use super::state::{Key, Shared, State, Waiters, leave, wait};
+use super::state::{Shared, State};
+use super::waiters::{Key, Waiters, leave, wait};
 use crate::error::{RecvError, SendError};
 use crate::event::Event;
 use crate::kind::{Receives, Sends};

@@ -1,12 +1,17 @@
 //! [`Handle`] and [`Driver`]: a socket shared between an application and a runtime's tasks. Knows `Waker`s, no runtime.
 
 mod adapters;
+mod context;
 mod driver;
+mod inproc;
 mod runtime;
 mod served;
 mod state;
+mod waiters;
+mod wakes;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
+pub use context::Context;
 pub use driver::{Dialling, Driver, Listening, Order, Step};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
 pub use served::{Ambient, Served};
@@ -21,8 +26,9 @@ use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
 use core::task::Poll;
-use state::{Key, Shared};
+use state::Shared;
 use std::sync::Arc;
+use waiters::Key;
 
 /// A socket in an application's hands: cheap to clone, usable from many tasks at once, on any runtime.
 ///
@@ -50,8 +56,9 @@ pub fn share<T: Kind>(
     options: crate::Options<T>,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
 ) -> (Handle<T>, Driver) {
+    let context = options.settings.context.clone().unwrap_or_else(Context::global);
     let socket = Socket::new(options, crate::SystemEntropy);
-    let shared = Arc::new(Shared::new(socket, Box::new(clock)));
+    let shared = Shared::new(socket, context, Box::new(clock));
     let driver = Driver::new(Arc::clone(&shared));
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
 }

@@ -1,5 +1,9 @@
 //! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
 
+use super::context::Context;
+use super::inproc::End;
+use super::waiters::Waiters;
+use super::wakes::Wakes;
 use crate::endpoint::Endpoint;
 use crate::error::{NetworkError, UnbindError};
 use crate::event::{self, Event};
@@ -7,18 +11,26 @@ use crate::pipe::PipeId;
 use crate::socket::{Action, ListenerId, Socket};
 use crate::time::Instant;
 use core::fmt;
-use core::task::{Context, Poll, Waker};
+use core::task::{self, Poll, Waker};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// Where `inproc` names live.
+    pub(super) context: Context,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
 /// Everything behind the lock.
 pub(super) struct State {
     pub(super) socket: Socket,
+    /// What this is the state of.
+    pub(super) me: Weak<Shared>,
+    /// The names taken in the context.
+    pub(super) names: BTreeMap<ListenerId, String>,
+    /// The names looked for in the context.
+    pub(super) sought: BTreeMap<PipeId, String>,
     /// Tasks that drive pipes, by the pipe's index.
     tasks: Vec<Task>,
     pub(super) listeners: BTreeMap<ListenerId, ListenerTask>,
@@ -58,6 +70,8 @@ struct Task {
     /// The dial that is wanted; 0: none.
     dial: u64,
     waker: Option<Waker>,
+    /// A link that needs no task.
+    end: Option<End>,
 }
 
 /// One monitor's events.
@@ -67,9 +81,12 @@ struct Watch {
 }
 
 impl Shared {
-    pub(super) fn new(socket: Socket, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Self {
-        let state = State {
+    pub(super) fn new(socket: Socket, context: Context, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Arc<Self> {
+        let state = |me: &Weak<Self>| State {
             socket,
+            me: Weak::clone(me),
+            names: BTreeMap::new(),
+            sought: BTreeMap::new(),
             tasks: Vec::new(),
             listeners: BTreeMap::new(),
             todo: VecDeque::new(),
@@ -84,24 +101,28 @@ impl Shared {
             monitors: BTreeMap::new(),
             next_monitor: 0,
         };
-        Self { state: Mutex::new(state), clock }
+        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, clock })
     }
 
     pub(super) fn now(&self) -> Instant {
         (self.clock)()
     }
 
-    /// Locks, works, sees what follows from the work, unlocks, and wakes.
+    /// Locks, works, sees what follows from the work, unlocks, and does it.
     #[inline]
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut wakes = Wakes::default();
-        let result = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let result = work(&mut state);
-            state.settle(&mut wakes);
-            result
-        };
-        wakes.wake();
+        let result = self.locked(&mut wakes, |state, _| work(state));
+        wakes.run();
+        result
+    }
+
+    /// Locks and works. What follows from the work is for the caller to do, with no lock held.
+    #[inline]
+    pub(super) fn locked<R>(&self, wakes: &mut Wakes, work: impl FnOnce(&mut State, &mut Wakes) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut state, wakes);
+        state.settle(self, wakes);
         result
     }
 
@@ -137,13 +158,20 @@ impl State {
 
     /// Hands out what the socket wants done, and remembers whom to wake for it.
     #[inline]
-    fn settle(&mut self, wakes: &mut Wakes) {
+    fn settle(&mut self, shared: &Shared, wakes: &mut Wakes) {
         while let Some(action) = self.socket.poll_action() {
             match action {
-                Action::Service(pipe) => self.task(pipe).call(wakes),
+                Action::Service(pipe) => {
+                    if !self.visit(pipe, shared, wakes) {
+                        self.task(pipe).call(wakes);
+                    }
+                }
                 Action::Readable => self.receivers.wake(wakes),
                 Action::Writable => self.senders.wake(wakes),
                 Action::StopDialling(pipe) => {
+                    if let Some(name) = self.sought.remove(&pipe) {
+                        shared.context.forget(&name, &self.seeker(pipe));
+                    }
                     if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
                         task.dial = 0;
                         task.call(wakes);
@@ -156,10 +184,15 @@ impl State {
                     }
                 }
                 Action::Unlisten(id) => {
+                    if let Some(name) = self.names.remove(&id) {
+                        shared.context.unbind(&name);
+                    }
                     if let Some(task) = self.listeners.get_mut(&id) {
                         task.stop(wakes);
                     }
                 }
+                Action::Listen(id, Endpoint::Inproc(name)) => self.listen(id, name, shared, wakes),
+                Action::Dial(pipe, Endpoint::Inproc(name)) => self.seek(pipe, &name, shared, wakes),
                 Action::Listen(id, endpoint) => {
                     self.listeners.insert(id, ListenerTask::default());
                     self.charge(Todo::Listen(id, endpoint), wakes);
@@ -214,6 +247,16 @@ impl State {
         task
     }
 
+    /// The place of a pipe's link that needs no task.
+    pub(super) fn end(&mut self, pipe: PipeId) -> Option<&mut Option<End>> {
+        self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe).map(|task| &mut task.end)
+    }
+
+    /// Puts a link there that needs no task.
+    pub(super) fn place(&mut self, pipe: PipeId, end: End) {
+        self.task(pipe).end = Some(end);
+    }
+
     /// Whether this link's task has been called since it last asked, or its pipe is gone. It will be woken at the next call.
     pub(super) fn poll_link(&mut self, pipe: PipeId, waker: &Waker) -> Poll<()> {
         if !self.socket.has(pipe) {
@@ -259,7 +302,7 @@ impl State {
         watch?.waker
     }
 
-    pub(super) fn poll_monitor(&mut self, id: u64, cx: &Context<'_>) -> Poll<Option<Event>> {
+    pub(super) fn poll_monitor(&mut self, id: u64, cx: &task::Context<'_>) -> Poll<Option<Event>> {
         let over = self.is_over();
         let Some(watch) = self.monitors.get_mut(&id) else {
             return Poll::Ready(None);
@@ -292,7 +335,7 @@ impl State {
 
 impl Task {
     const fn new(pipe: PipeId) -> Self {
-        Self { pipe, due: false, dial: 0, waker: None }
+        Self { pipe, due: false, dial: 0, waker: None, end: None }
     }
 
     fn call(&mut self, wakes: &mut Wakes) {
@@ -322,141 +365,5 @@ pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
     match slot {
         Some(known) => known.clone_from(waker),
         None => *slot = Some(waker.clone()),
-    }
-}
-
-/// Wakers to be called once the lock is open again. Most often there is one at most, which needs no memory.
-#[derive(Default)]
-pub(super) struct Wakes {
-    first: Option<Waker>,
-    rest: Vec<Waker>,
-}
-
-impl Wakes {
-    #[inline]
-    pub(super) fn add(&mut self, waker: Option<Waker>) {
-        match (waker, &self.first) {
-            (None, _) => {}
-            (Some(waker), None) => self.first = Some(waker),
-            (Some(waker), Some(_)) => self.rest.push(waker),
-        }
-    }
-
-    #[inline]
-    fn wake(self) {
-        if let Some(first) = self.first {
-            first.wake();
-            self.rest.into_iter().for_each(Waker::wake);
-        }
-    }
-}
-
-/// Futures that wait for one kind of news. All are woken by it, so that none can miss what another did not use.
-#[derive(Default)]
-pub(super) struct Waiters {
-    places: Vec<Place>,
-    free: Vec<usize>,
-    asleep: usize,
-}
-
-enum Place {
-    Free,
-    /// Woken and not yet back.
-    Awake,
-    Asleep(Waker),
-}
-
-impl Waiters {
-    fn sleep(&mut self, place: &mut Option<usize>, cx: &Context<'_>) {
-        let index = *place.get_or_insert_with(|| {
-            self.free.pop().unwrap_or_else(|| {
-                self.places.push(Place::Free);
-                self.places.len() - 1
-            })
-        });
-        match &mut self.places[index] {
-            Place::Asleep(known) => known.clone_from(cx.waker()),
-            other @ (Place::Free | Place::Awake) => {
-                *other = Place::Asleep(cx.waker().clone());
-                self.asleep += 1;
-            }
-        }
-    }
-
-    /// Gives the waker back, to be dropped outside the lock: that may run anything.
-    fn leave(&mut self, place: &mut Option<usize>) -> Option<Waker> {
-        let index = place.take()?;
-        self.free.push(index);
-        match core::mem::replace(&mut self.places[index], Place::Free) {
-            Place::Asleep(waker) => {
-                self.asleep -= 1;
-                Some(waker)
-            }
-            Place::Free | Place::Awake => None,
-        }
-    }
-
-    #[inline]
-    pub(super) fn wake(&mut self, wakes: &mut Wakes) {
-        if self.asleep == 0 {
-            return;
-        }
-        self.asleep = 0;
-        for place in &mut self.places {
-            if matches!(place, Place::Asleep(_))
-                && let Place::Asleep(waker) = core::mem::replace(place, Place::Awake)
-            {
-                wakes.add(Some(waker));
-            }
-        }
-    }
-}
-
-/// One future's place among the [`Waiters`], which it leaves when it is done or dropped.
-pub(super) struct Key<'a> {
-    shared: &'a Arc<Shared>,
-    among: fn(&mut State) -> &mut Waiters,
-    place: Option<usize>,
-}
-
-impl<'a> Key<'a> {
-    pub(super) const fn new(shared: &'a Arc<Shared>, among: fn(&mut State) -> &mut Waiters) -> Self {
-        Self { shared, among, place: None }
-    }
-
-    /// Tries `work`; sleeps if it is pending.
-    pub(super) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
-        self.shared.with(|state| wait(state, self.among, &mut self.place, cx, work))
-    }
-}
-
-impl Drop for Key<'_> {
-    fn drop(&mut self) {
-        leave(self.shared, self.among, &mut self.place);
-    }
-}
-
-/// See [`Key::wait`].
-#[inline]
-pub(super) fn wait<R>(
-    state: &mut State,
-    among: fn(&mut State) -> &mut Waiters,
-    place: &mut Option<usize>,
-    cx: &Context<'_>,
-    work: impl FnOnce(&mut State) -> Poll<R>,
-) -> Poll<R> {
-    let result = work(state);
-    match result {
-        Poll::Pending => among(state).sleep(place, cx),
-        // This very task is being polled, so its waker is not the last.
-        Poll::Ready(_) => drop(among(state).leave(place)),
-    }
-    result
-}
-
-/// Leaves the place, if there is one.
-pub(super) fn leave(shared: &Shared, among: fn(&mut State) -> &mut Waiters, place: &mut Option<usize>) {
-    if place.is_some() {
-        drop(shared.with(|state| among(state).leave(place)));
     }
 }

@@ -11,6 +11,8 @@
 //! ```
 
 use super::{Action, ListenerId, Socket};
+#[cfg(feature = "std")]
+use crate::connection::Peer;
 use crate::connection::{Connection, Inbound, Link};
 use crate::endpoint::Endpoint;
 use crate::entropy::between;
@@ -18,6 +20,8 @@ use crate::error::{ConnectionError, NetworkError};
 use crate::event::{DropReason, Event};
 use crate::pipe::PipeId;
 use crate::time::Instant;
+#[cfg(feature = "std")]
+use crate::wire::Version;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -225,6 +229,25 @@ impl Socket {
         true
     }
 
+    /// Whether this pipe wants to be connected.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_dialling(&self, id: PipeId) -> bool {
+        self.pipes.get(id).is_some_and(|pipe| pipe.life.is_dialling())
+    }
+
+    /// What a peer that meets us directly is to know of us: what a handshake would tell.
+    #[cfg(feature = "std")]
+    pub(crate) fn as_peer(&self) -> Peer {
+        Peer {
+            socket_type: self.config.socket_type,
+            routing_id: self.config.routing_id.clone(),
+            version: Version::V3_1,
+            metadata: self.config.metadata(),
+            user_id: None,
+            credentials: None,
+        }
+    }
+
     /// A dial failed.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
         self.observe(now);
@@ -240,7 +263,12 @@ impl Socket {
     }
 
     /// A connection ended. It is taken back, so that messages it had not begun to send can go out on the next one.
-    pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
+    pub fn disconnected(&mut self, id: PipeId, mut connection: Connection, reason: &ConnectionError, now: Instant) {
+        self.ended(id, &mut connection, reason, now);
+    }
+
+    /// A link ended, of whichever kind.
+    pub(crate) fn ended(&mut self, id: PipeId, link: &mut impl Link, reason: &ConnectionError, now: Instant) {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.life.is_connected()) else {
             return;

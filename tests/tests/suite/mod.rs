@@ -1,6 +1,8 @@
 //! What sockets promise to an application, on whichever runtime: `tokio.rs` and `smol.rs` beside this folder each lay out
 //! the same bed for it (sockets, `run`, `spawn`), so a runtime that needs an exception does not compile or fails.
 
+mod inproc;
+
 use super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
 };

@@ -1,0 +1,249 @@
+//! Two sockets of one process joined directly. No task and no octet is involved: whoever sends carries the messages over,
+//! under one socket's lock after the other's and never under both.
+//!
+//! ```text
+//! pipe of one socket ──exchange──► lane ──exchange──► pipe of the other
+//!                    ◄─exchange─── lane ◄─exchange───
+//! ```
+
+use super::context::{Bound, Seeker};
+use super::state::{Shared, State};
+use super::wakes::{Call, Wakes};
+use crate::connection::{Inbound, Link, Outbound, Peer, sealed};
+use crate::endpoint::Endpoint;
+use crate::error::{ConnectionError, NetworkError};
+use crate::message::Message;
+use crate::pipe::PipeId;
+use crate::socket::ListenerId;
+use core::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+/// What joins two pipes.
+struct Wire {
+    /// What each side has sent.
+    lanes: Mutex<[Lane; 2]>,
+    /// Who is at each side. A wire must not keep a socket.
+    ends: [OnceLock<(Weak<Shared>, PipeId)>; 2],
+}
+
+/// One direction.
+#[derive(Default)]
+struct Lane {
+    queue: VecDeque<Inbound>,
+    /// Nothing more will come.
+    finished: bool,
+    /// The reader has been called and has not looked yet.
+    told: bool,
+    /// The reader is at its high-water mark; it looks again by itself.
+    stalled: bool,
+    /// The writer found no room.
+    blocked: bool,
+}
+
+/// So many messages go over at a time.
+const BATCH: usize = 256;
+
+/// One socket's side of a wire.
+pub(super) struct End {
+    wire: Arc<Wire>,
+    side: usize,
+    /// The other socket.
+    peer: Arc<Peer>,
+}
+
+/// An end during one exchange.
+struct Locked<'a> {
+    lanes: MutexGuard<'a, [Lane; 2]>,
+    side: usize,
+    peer: &'a Arc<Peer>,
+    /// Room was asked for and there was none.
+    blocked: Cell<bool>,
+}
+
+impl Locked<'_> {
+    fn ours(&mut self) -> &mut Lane {
+        &mut self.lanes[self.side]
+    }
+
+    fn theirs(&mut self) -> &mut Lane {
+        &mut self.lanes[1 - self.side]
+    }
+
+    /// Whether the wire has come to its end for this side.
+    fn outcome(&mut self) -> Result<(), ConnectionError> {
+        if self.ours().finished {
+            return Err(ConnectionError::HungUp);
+        }
+        if self.theirs().finished { Err(ConnectionError::Eof) } else { Ok(()) }
+    }
+
+    /// Leaves the lanes as the other side should find them. True if it is to be called.
+    fn leave(&mut self) -> bool {
+        let blocked = self.blocked.get();
+        let theirs = self.theirs();
+        theirs.stalled = !theirs.queue.is_empty();
+        let freed = theirs.blocked && !theirs.stalled;
+        theirs.blocked &= !freed;
+        let ours = self.ours();
+        ours.blocked = blocked;
+        let news = ours.finished || !(ours.queue.is_empty() || ours.stalled || ours.told);
+        ours.told |= news;
+        freed || news
+    }
+}
+
+impl sealed::Sealed for Locked<'_> {}
+
+impl Link for Locked<'_> {
+    fn peer(&self) -> Option<&Arc<Peer>> {
+        Some(self.peer)
+    }
+
+    fn has_room(&self) -> bool {
+        let lane = &self.lanes[self.side];
+        let room = !lane.stalled && lane.queue.len() < BATCH;
+        self.blocked.set(!room);
+        room
+    }
+
+    fn give(&mut self, item: Outbound) {
+        self.ours().queue.push_back(match item {
+            Outbound::Message(message) => Inbound::Message(message),
+            Outbound::Subscribe(prefix) => Inbound::Subscribe(prefix),
+            Outbound::Cancel(prefix) => Inbound::Cancel(prefix),
+        });
+    }
+
+    fn take(&mut self) -> Option<Inbound> {
+        self.theirs().queue.pop_front()
+    }
+
+    fn finish(&mut self) {
+        self.ours().finished = true;
+    }
+
+    /// What is on its way is out: the other side will find it, unless it is gone.
+    fn unsent(&self) -> usize {
+        if self.lanes[1 - self.side].finished { self.lanes[self.side].queue.len() } else { 0 }
+    }
+
+    fn reclaim(&mut self) -> Vec<Message> {
+        let messages = self.ours().queue.drain(..).filter_map(|item| match item {
+            Inbound::Message(message) => Some(message),
+            Inbound::Subscribe(_) | Inbound::Cancel(_) => None,
+        });
+        messages.collect()
+    }
+}
+
+impl State {
+    pub(super) fn seeker(&self, pipe: PipeId) -> Seeker {
+        Seeker { socket: Weak::clone(&self.me), pipe }
+    }
+
+    /// Takes an `inproc` name.
+    pub(super) fn listen(&mut self, id: ListenerId, name: String, shared: &Shared, wakes: &mut Wakes) {
+        let bound = Bound { socket: Weak::clone(&self.me), listener: id };
+        match shared.context.bind(&name, bound.clone()) {
+            Some(seekers) => {
+                for seeker in seekers {
+                    wakes.call(Call::Meet(seeker, bound.clone(), name.clone()));
+                }
+                self.names.insert(id, name.clone());
+                self.socket.listening(id, Endpoint::Inproc(name));
+            }
+            None => self.socket.listen_failed(id, NetworkError::AddressInUse),
+        }
+    }
+
+    /// Looks for an `inproc` name, now and when somebody takes it.
+    pub(super) fn seek(&mut self, pipe: PipeId, name: &str, shared: &Shared, wakes: &mut Wakes) {
+        let seeker = self.seeker(pipe);
+        match shared.context.find(name, seeker.clone()) {
+            Some(bound) => wakes.call(Call::Meet(seeker, bound, name.to_owned())),
+            None => drop(self.sought.insert(pipe, name.to_owned())),
+        }
+    }
+
+    /// Gives a pipe a link that needs no task.
+    pub(super) fn join(&mut self, pipe: PipeId, end: End) {
+        self.sought.remove(&pipe);
+        self.place(pipe, end);
+    }
+
+    /// Exchanges with the other socket's lanes, if this pipe has such a link. False: it has none.
+    pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) -> bool {
+        let Some(slot) = self.end(pipe) else { return false };
+        let Some(end) = slot.take() else { return false };
+        let lanes = end.wire.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut link = Locked { lanes, side: end.side, peer: &end.peer, blocked: Cell::new(false) };
+        link.theirs().told = false;
+        let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
+        let is_over = outcome.is_err();
+        if let Err(reason) = outcome {
+            link.ours().finished = true;
+            self.socket.ended(pipe, &mut link, &reason, shared.now());
+        }
+        if link.leave()
+            && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
+            && let Some(socket) = socket.upgrade()
+        {
+            wakes.call(Call::Visit(socket, *pipe));
+        }
+        drop(link);
+        if !is_over && let Some(slot) = self.end(pipe) {
+            *slot = Some(end);
+        }
+        true
+    }
+}
+
+/// Joins a dialling pipe to the listener of its name. Called while neither socket is locked.
+pub(super) fn meet(seeker: &Seeker, bound: &Bound, name: &str, wakes: &mut Wakes) {
+    let Some(dialler) = seeker.socket.upgrade() else { return };
+    let wanted = |state: &mut State, _: &mut _| state.socket.is_dialling(seeker.pipe).then(|| state.socket.as_peer());
+    let Some(dialling) = dialler.locked(wakes, wanted) else { return };
+    let dialling = Arc::new(dialling);
+    let endpoint = || Endpoint::Inproc(name.to_owned());
+
+    let wire = Arc::new(Wire { lanes: Mutex::default(), ends: Default::default() });
+    let _ = wire.ends[1].set((Weak::clone(&seeker.socket), seeker.pipe));
+    let binder = bound.socket.upgrade();
+    let accepted = binder.as_ref().and_then(|binder| {
+        let now = binder.now();
+        binder.locked(wakes, |state, _| {
+            let peer = state.socket.as_peer();
+            if !peer.socket_type.peers().contains(&dialling.socket_type) {
+                return Some((peer, None));
+            }
+            let pipe = state.socket.admit(bound.listener, endpoint(), now)?;
+            let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
+            state.join(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
+            Some((peer, Some(pipe)))
+        })
+    });
+    let Some((peer, accepted)) = accepted else {
+        // The listener has gone meanwhile: wait for the next one.
+        dialler.locked(wakes, |state, wakes| state.seek(seeker.pipe, name, &dialler, wakes));
+        return;
+    };
+    let now = dialler.now();
+    dialler.locked(wakes, |state, _| {
+        if accepted.is_none() {
+            let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
+            if let Some(connection) = state.socket.connected(seeker.pipe, now) {
+                state.socket.disconnected(seeker.pipe, connection, &reason, now);
+            }
+        } else if state.socket.reached(seeker.pipe, now) {
+            state.join(seeker.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
+        } else {
+            let mut lanes = wire.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes[1].finished = true;
+        }
+    });
+    if let (Some(binder), Some(pipe)) = (binder, accepted) {
+        wakes.call(Call::Visit(binder, pipe));
+        wakes.call(Call::Visit(dialler, seeker.pipe));
+    }
+}
