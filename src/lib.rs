@@ -9,6 +9,11 @@ pub use sansmq_proto::{
     ParseEndpointError, Peer, RecvError, SendError, SocketType, Timer, UnbindError, kind,
 };
 
+/// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.
+#[cfg(feature = "mio")]
+#[doc(inline)]
+pub use sansmq_mio as mio;
+
 /// Sockets on smol, or on any executor with async-io's reactor.
 #[cfg(feature = "smol")]
 #[doc(inline)]

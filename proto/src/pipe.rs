@@ -45,6 +45,8 @@ pub(crate) struct Pipe {
     full: bool,
     /// The link holds messages for which there was no room.
     stalled: bool,
+    /// The link is to be called when all messages are received.
+    lazy: bool,
     /// It stands on the service list.
     due: bool,
     /// It stands in the load balancer's rotation.
@@ -110,6 +112,7 @@ impl Pipes {
             routing_id: Frame::EMPTY,
             full: false,
             stalled: false,
+            lazy: false,
             due: false,
             balanced: false,
             queued: false,
@@ -210,6 +213,13 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
+    #[cfg(feature = "std")]
+    pub(crate) fn call_when_empty(&mut self, id: PipeId) -> bool {
+        let Some(pipe) = self.get_mut(id) else { return false };
+        pipe.lazy = !pipe.incoming.is_empty();
+        pipe.lazy
+    }
+
     /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
@@ -237,8 +247,9 @@ impl Pipes {
         let pipe = self.get_mut(id)?;
         let message = pipe.incoming.pop_front()?;
         let more = !pipe.incoming.is_empty();
-        if pipe.stalled && pipe.incoming.len() <= low_water {
+        if pipe.stalled && pipe.incoming.len() <= low_water || pipe.lazy && !more {
             pipe.stalled = false;
+            pipe.lazy = false;
             self.call(id);
         } else if !more && pipe.life.is_gone() {
             self.remove(id);
@@ -254,6 +265,7 @@ impl Pipes {
         } else {
             pipe.life = Life::Gone;
             pipe.stalled = false;
+            pipe.lazy = false;
             pipe.outgoing = VecDeque::new();
         }
     }

@@ -35,8 +35,8 @@ struct Lane {
     finished: bool,
     /// The reader has been called and has not looked yet.
     told: bool,
-    /// The reader is at its high-water mark; it looks again by itself.
-    stalled: bool,
+    /// The reader has no need of more, and looks again by itself when it has.
+    sated: bool,
     /// The writer found no room.
     blocked: bool,
 }
@@ -79,15 +79,15 @@ impl Locked<'_> {
     }
 
     /// Leaves the lanes as the other side should find them. True if it is to be called.
-    fn leave(&mut self) -> bool {
+    fn leave(&mut self, sated: bool) -> bool {
         let blocked = self.blocked.get();
         let theirs = self.theirs();
-        theirs.stalled = !theirs.queue.is_empty();
-        let freed = theirs.blocked && !theirs.stalled;
+        theirs.sated = sated;
+        let freed = theirs.blocked && theirs.queue.is_empty();
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;
-        let news = ours.finished || !(ours.queue.is_empty() || ours.stalled || ours.told);
+        let news = ours.finished || !(ours.queue.is_empty() || ours.sated || ours.told);
         ours.told |= news;
         freed || news
     }
@@ -102,7 +102,7 @@ impl Link for Locked<'_> {
 
     fn has_room(&self) -> bool {
         let lane = &self.lanes[self.side];
-        let room = !lane.stalled && lane.queue.len() < BATCH;
+        let room = lane.queue.len() < BATCH;
         self.blocked.set(!room);
         room
     }
@@ -185,7 +185,9 @@ impl State {
             link.ours().finished = true;
             self.socket.ended(pipe, &mut link, &reason, shared.now());
         }
-        if link.leave()
+        // Whoever has messages to receive takes the next ones when those are gone, many at a time.
+        let sated = self.socket.call_when_empty(pipe);
+        if link.leave(sated)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()
         {

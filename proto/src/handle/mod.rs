@@ -26,9 +26,9 @@ use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
 use core::task::Poll;
-use state::Shared;
+use state::{Shared, State};
 use std::sync::Arc;
-use waiters::Key;
+use waiters::{Key, Waiters};
 
 /// A socket in an application's hands: cheap to clone, usable from many tasks at once, on any runtime.
 ///
@@ -74,6 +74,13 @@ pub struct Closed {
 impl<T: Kind> Handle<T> {
     fn shared(&self) -> &Arc<Shared> {
         &self.application.0
+    }
+
+    /// Waits among those until that is so.
+    async fn until(&self, among: fn(&mut State) -> &mut Waiters, is_so: fn(&mut Socket) -> bool) {
+        let mut key = Key::new(self.shared(), among);
+        let look = |state: &mut State| if is_so(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
+        poll_fn(|cx| key.wait(cx, look)).await;
     }
 
     /// The same socket with its type forgotten: for brokers that hold sockets of several types. A `send` or `recv` that
@@ -210,6 +217,13 @@ impl<T: Sends> Handle<T> {
         self.shared().with(|state| state.socket.send(message))
     }
 
+    /// Waits until a send has something to say, as [`Socket::can_send`] has it. Another task may be quicker to use that.
+    ///
+    /// Cancel-safe.
+    pub async fn writable(&self) {
+        self.until(|state| &mut state.senders, Socket::can_send).await;
+    }
+
     /// This socket as a [`Sink`](futures_sink::Sink) of messages.
     pub fn sink(&self) -> Outgoing<T> {
         Outgoing::new(self.clone())
@@ -236,6 +250,13 @@ impl<T: Receives> Handle<T> {
     /// [`RecvError`].
     pub fn try_recv(&self) -> Result<Message, RecvError> {
         self.shared().with(|state| state.socket.recv())
+    }
+
+    /// Waits until a receive has something to say, as [`Socket::can_recv`] has it. Another task may be quicker to take it.
+    ///
+    /// Cancel-safe.
+    pub async fn readable(&self) {
+        self.until(|state| &mut state.receivers, Socket::can_recv).await;
     }
 
     /// This socket as a [`Stream`](futures_core::Stream) of messages, which ends when the socket is closed.

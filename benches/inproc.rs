@@ -1,0 +1,116 @@
+//! What a message costs between two sockets of one process, beside what it costs through channels of the ecosystem.
+//!
+//! ```text
+//! cargo bench --bench inproc
+//! ```
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use sansmq::tokio::{PullSocket, PushSocket};
+use sansmq::{Context, Message, Options};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+
+/// Messages in one go.
+const COUNT: usize = 10_000;
+
+fn main() {
+    divan::main();
+}
+
+fn message() -> Message {
+    Message::from(&[7; 64])
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be had")
+}
+
+fn sockets() -> (PushSocket, PullSocket) {
+    let context = Context::new();
+    let push = PushSocket::with(Options::new().context(&context));
+    let pull = PullSocket::with(Options::new().context(&context));
+    push.connect("inproc://bench").expect("it is no wildcard");
+    (push, pull)
+}
+
+/// One task sends and receives in turn: what a message costs where nobody has to be woken.
+mod alone {
+    use super::*;
+
+    #[divan::bench]
+    fn sansmq(bencher: Bencher<'_, '_>) {
+        let runtime = runtime();
+        let (push, pull) = runtime.block_on(async {
+            let (push, pull) = sockets();
+            pull.bind("inproc://bench").await.expect("the name is free");
+            (push, pull)
+        });
+        bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
+            for _ in 0..COUNT {
+                push.try_send(message()).expect("there is room");
+                pull.try_recv().expect("it is there");
+            }
+        });
+    }
+
+    #[divan::bench]
+    fn tokio_mpsc(bencher: Bencher<'_, '_>) {
+        let (sender, mut receiver) = mpsc::channel(1000);
+        bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
+            for _ in 0..COUNT {
+                sender.try_send(message()).expect("there is room");
+                receiver.try_recv().expect("it is there");
+            }
+        });
+    }
+}
+
+/// Two tasks on two threads.
+mod together {
+    use super::*;
+
+    #[divan::bench]
+    fn sansmq(bencher: Bencher<'_, '_>) {
+        let runtime = runtime();
+        let (push, pull) = runtime.block_on(async {
+            let (push, pull) = sockets();
+            pull.bind("inproc://bench").await.expect("the name is free");
+            (push, pull)
+        });
+        bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
+            let push = push.clone();
+            let sender = runtime.spawn(async move {
+                for _ in 0..COUNT {
+                    push.send(message()).await.expect("it is open");
+                }
+            });
+            runtime.block_on(async {
+                for _ in 0..COUNT {
+                    pull.recv().await.expect("it is open");
+                }
+                sender.await.expect("it has sent all");
+            });
+        });
+    }
+
+    #[divan::bench]
+    fn tokio_mpsc(bencher: Bencher<'_, '_>) {
+        let runtime = runtime();
+        let (sender, mut receiver) = mpsc::channel(2000);
+        bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
+            let sender = sender.clone();
+            let sender = runtime.spawn(async move {
+                for _ in 0..COUNT {
+                    sender.send(message()).await.expect("it is open");
+                }
+            });
+            runtime.block_on(async {
+                for _ in 0..COUNT {
+                    receiver.recv().await.expect("it is open");
+                }
+                sender.await.expect("it has sent all");
+            });
+        });
+    }
+}

@@ -1,0 +1,63 @@
+//! sansmq on mio: [`sansmq_proto`]'s sockets with their octets carried by a hand-written event loop, without futures and
+//! executors.
+//!
+//! | you have | use |
+//! |---|---|
+//! | plain threads | [`Socket`] and its aliases: blocking calls, with time-outs; [`poll`] for several sockets and descriptors |
+//! | a thread to give to an event loop | [`EventLoop`] |
+//! | an event loop around `mio::Poll` of your own | [`Reactor`] |
+//!
+//! ```
+//! use sansmq_mio::{DealerSocket, RouterSocket};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = RouterSocket::new();
+//! let endpoint = router.bind("tcp://127.0.0.1:*")?;
+//!
+//! let dealer = DealerSocket::new();
+//! dealer.connect(&endpoint)?;
+//! dealer.send("Hello ROUTER")?;
+//!
+//! let [client, body] = router.recv()?.into_array().expect("a routing id and what the DEALER sent");
+//! assert_eq!(body, "Hello ROUTER");
+//! router.send((client, "ACK"))?;
+//! assert_eq!(dealer.recv()?.body(), "ACK");
+//! # Ok(())
+//! # }
+//! ```
+
+mod event_loop;
+mod inbox;
+mod net;
+mod park;
+#[cfg(unix)]
+mod poller;
+mod reactor;
+mod socket;
+mod task;
+mod timers;
+
+use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Rep, Req, Router};
+
+pub use sansmq_proto as proto;
+
+pub use event_loop::EventLoop;
+#[cfg(unix)]
+pub use poller::{PollItem, poll};
+pub use reactor::{Reactor, Remote};
+pub use socket::{Events, Socket};
+
+/// Sends a request, receives the reply, and so on in turn.
+pub type ReqSocket = Socket<Req>;
+/// Receives a request, sends the reply, and so on in turn.
+pub type RepSocket = Socket<Rep>;
+/// Sends to its peers in turn and receives from all, at any time.
+pub type DealerSocket = Socket<Dealer>;
+/// Knows its peers by routing id: the first frame of every message.
+pub type RouterSocket = Socket<Router>;
+/// Speaks with one single peer.
+pub type PairSocket = Socket<Pair>;
+/// Sends to its PULL peers in turn.
+pub type PushSocket = Socket<Push>;
+/// Receives from all its PUSH peers.
+pub type PullSocket = Socket<Pull>;

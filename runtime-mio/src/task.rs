@@ -1,0 +1,314 @@
+//! [`Work`]: the things that a reactor looks after, and what each does when it is called. Whatever there is to decide is
+//! asked of the [`Driver`].
+//!
+//! ```text
+//! Supervise ──begins──► Begin ──► Lookup ──► Accept ──begins──► Carry
+//!                         │         └──────► Dial ────becomes────┘
+//!                         └── an address needs no look-up
+//! ```
+
+use crate::inbox::{Inbox, Key, Request};
+use crate::net::{Link, Listener};
+use core::net::SocketAddr;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use mio::{Registry, Token};
+use sansmq_proto::{
+    Connection, Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Order, PipeId,
+    Session, Step, resolve,
+};
+use std::io;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::vec;
+
+/// One thing to look after.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A socket; with the deadline that it was told is kept.
+    Supervise(Option<Instant>),
+    /// Something to listen at or to dial.
+    Begin(Endpoint, Purpose),
+    /// A name is being looked up.
+    Lookup(Purpose),
+    /// A listener, and where it listens.
+    Accept(ListenerId, Listener, Endpoint, Listening),
+    /// A connection under way, with the addresses to try after this one.
+    Dial(PipeId, Link, vec::IntoIter<SocketAddr>, Dialling),
+    /// A connection.
+    Carry(PipeId, Link, Box<Session>),
+}
+
+/// What an endpoint is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    Listen(ListenerId, Listening),
+    Dial(PipeId, Dialling),
+}
+
+/// What becomes of work that was done.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It waits: to be called, for an event, and no longer than this.
+    Wait(Work, Option<Instant>),
+    Over,
+}
+
+use Outcome::{Over, Wait};
+
+/// One look at one task: what it may use meanwhile.
+pub(crate) struct Shift<'a> {
+    pub(crate) driver: &'a Driver,
+    pub(crate) key: Key,
+    pub(crate) token: Token,
+    /// Calls the task again.
+    pub(crate) waker: &'a Waker,
+    pub(crate) inbox: &'a Arc<Inbox>,
+    pub(crate) registry: &'a Registry,
+    pub(crate) scratch: &'a mut [u8],
+    /// Work for tasks to come, of the same socket.
+    pub(crate) offspring: &'a mut Vec<Work>,
+}
+
+/// So many connections are accepted before others have their turn.
+const ACCEPTS: usize = 64;
+
+impl Work {
+    /// A connection that came in.
+    fn carry(pipe: PipeId, link: Link, mut connection: Connection) -> Self {
+        connection.identify(link.credentials());
+        Self::Carry(pipe, link, Box::new(Session::new(connection)))
+    }
+
+    /// Has the events of a connection that came in told.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if let Self::Carry(_, link, _) = self { link.register(registry, token) } else { Ok(()) }
+    }
+
+    /// There is no place for it.
+    pub(crate) fn refuse(self, driver: &Driver, error: NetworkError) {
+        match self {
+            Self::Begin(_, purpose) => purpose.fail(driver, error),
+            Self::Carry(pipe, link, session) => {
+                drop(link);
+                driver.disconnected(pipe, *session, &error.into());
+            }
+            Self::Supervise(_) | Self::Lookup(_) | Self::Accept(..) | Self::Dial(..) => {}
+        }
+    }
+
+    pub(crate) fn heard_of(&mut self, event: &mio::event::Event) {
+        if let Self::Dial(_, link, ..) | Self::Carry(_, link, _) = self {
+            link.heard_of(event);
+        }
+    }
+}
+
+impl Purpose {
+    fn fail(self, driver: &Driver, error: NetworkError) {
+        match self {
+            Self::Listen(id, _) => driver.listen_failed(id, error),
+            Self::Dial(pipe, _) => driver.dial_failed(pipe, error),
+        }
+    }
+}
+
+impl Shift<'_> {
+    /// Does what there is to do now.
+    pub(crate) fn work(&mut self, work: Work) -> Outcome {
+        match work {
+            Work::Supervise(armed) => self.supervise(armed),
+            Work::Begin(Endpoint::Ipc(name), purpose) => self.begin_ipc(&name, purpose),
+            Work::Begin(endpoint, purpose) => self.begin(&endpoint, purpose),
+            // Called before the answer is there, it may have been given up.
+            Work::Lookup(Purpose::Dial(_, dialling)) if dialling.poll_stopped(self.waker).is_ready() => Over,
+            Work::Lookup(purpose) => Wait(Work::Lookup(purpose), None),
+            Work::Accept(id, listener, bound, listening) => self.accept(id, listener, bound, listening),
+            Work::Dial(pipe, link, rest, dialling) => self.dialled(pipe, link, rest, dialling),
+            Work::Carry(pipe, link, session) => self.carry(pipe, link, session),
+        }
+    }
+
+    /// Does what a socket wants done.
+    fn supervise(&mut self, mut armed: Option<Instant>) -> Outcome {
+        loop {
+            match self.driver.poll_step(self.waker, armed) {
+                Poll::Pending => return Wait(Work::Supervise(armed), armed),
+                Poll::Ready(Step::Rearm(deadline)) => armed = deadline,
+                Poll::Ready(Step::Listen(id, endpoint, listening)) => {
+                    self.offspring.push(Work::Begin(endpoint, Purpose::Listen(id, listening)));
+                }
+                Poll::Ready(Step::Dial(pipe, endpoint, dialling)) => {
+                    self.offspring.push(Work::Begin(endpoint, Purpose::Dial(pipe, dialling)));
+                }
+                Poll::Ready(Step::Finished) => return Over,
+            }
+        }
+    }
+
+    /// Goes on at once with an address. A name is looked up on another thread, and comes back as a request.
+    fn begin(&mut self, endpoint: &Endpoint, purpose: Purpose) -> Outcome {
+        let (inbox, key) = (self.inbox, self.key);
+        let addresses = pin!(resolve(endpoint, async |name: &str, port| {
+            let (name, inbox) = (name.to_owned(), Arc::clone(inbox));
+            let lookup = move || {
+                let addresses = (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+                inbox.push(Request::Resolved(key, addresses.unwrap_or_default()));
+            };
+            blocking::unblock(lookup).detach();
+            core::future::pending::<io::Result<Vec<_>>>().await
+        }));
+        match addresses.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => Wait(Work::Lookup(purpose), None),
+            Poll::Ready(Ok(addresses)) => self.resolved(addresses, purpose),
+            Poll::Ready(Err(error)) => {
+                purpose.fail(self.driver, error);
+                Over
+            }
+        }
+    }
+
+    /// An endpoint has these addresses.
+    pub(crate) fn resolved(&mut self, addresses: Vec<SocketAddr>, purpose: Purpose) -> Outcome {
+        match purpose {
+            Purpose::Listen(id, listening) => self.open(id, Listener::tcp(addresses), listening),
+            Purpose::Dial(pipe, dialling) => {
+                self.dial(pipe, addresses.into_iter(), dialling, NetworkError::UnknownHost)
+            }
+        }
+    }
+
+    fn begin_ipc(&mut self, name: &IpcName, purpose: Purpose) -> Outcome {
+        match purpose {
+            Purpose::Listen(id, listening) => self.open(id, Listener::ipc(name), listening),
+            Purpose::Dial(pipe, dialling) => match Link::ipc(name) {
+                Ok(link) => self.try_dial(pipe, link, Vec::new().into_iter(), dialling),
+                Err(error) => {
+                    self.driver.dial_failed(pipe, error);
+                    Over
+                }
+            },
+        }
+    }
+
+    fn open(
+        &mut self,
+        id: ListenerId,
+        opened: Result<(Listener, Endpoint), NetworkError>,
+        listening: Listening,
+    ) -> Outcome {
+        let registered = opened.and_then(|(mut listener, bound)| {
+            listener.register(self.registry, self.token).map_err(|error| error.kind())?;
+            Ok((listener, bound))
+        });
+        match registered {
+            Ok((listener, bound)) => {
+                self.driver.listening(id, bound.clone());
+                self.accept(id, listener, bound, listening)
+            }
+            Err(error) => {
+                self.driver.listen_failed(id, error);
+                Over
+            }
+        }
+    }
+
+    fn accept(&mut self, id: ListenerId, listener: Listener, bound: Endpoint, listening: Listening) -> Outcome {
+        for _ in 0..ACCEPTS {
+            match listening.poll_next(self.waker) {
+                Poll::Pending => return Wait(Work::Accept(id, listener, bound, listening), None),
+                Poll::Ready(Order::Stop) => {
+                    // Before `listening`, whose drop tells the application that the address is free.
+                    if let Err(error) = listener.close(self.registry) {
+                        listening.close_failed(bound, error);
+                    }
+                    return Over;
+                }
+                Poll::Ready(Order::Accept) => match listener.accept() {
+                    Ok(Some((link, from))) => {
+                        if let Some((pipe, connection)) = self.driver.accepted(id, from) {
+                            self.offspring.push(Work::carry(pipe, link, connection));
+                        }
+                    }
+                    Ok(None) => return Wait(Work::Accept(id, listener, bound, listening), None),
+                    Err(error) => self.driver.accept_failed(id, error),
+                },
+            }
+        }
+        // There may be more, of which no event will tell.
+        self.waker.wake_by_ref();
+        Wait(Work::Accept(id, listener, bound, listening), None)
+    }
+
+    /// Begins to connect to the first of these addresses that lets us. The last failure counts.
+    fn dial(
+        &mut self,
+        pipe: PipeId,
+        mut addresses: vec::IntoIter<SocketAddr>,
+        dialling: Dialling,
+        mut failure: NetworkError,
+    ) -> Outcome {
+        while let Some(address) = addresses.next() {
+            match Link::dial(address) {
+                Ok(link) => return self.try_dial(pipe, link, addresses, dialling),
+                Err(error) => failure = error,
+            }
+        }
+        self.driver.dial_failed(pipe, failure);
+        Over
+    }
+
+    fn try_dial(
+        &mut self,
+        pipe: PipeId,
+        mut link: Link,
+        rest: vec::IntoIter<SocketAddr>,
+        dialling: Dialling,
+    ) -> Outcome {
+        match link.register(self.registry, self.token) {
+            Ok(()) => self.dialled(pipe, link, rest, dialling),
+            Err(error) => self.dial(pipe, rest, dialling, error.kind().into()),
+        }
+    }
+
+    /// Looks what has become of a dial.
+    fn dialled(
+        &mut self,
+        pipe: PipeId,
+        mut link: Link,
+        rest: vec::IntoIter<SocketAddr>,
+        dialling: Dialling,
+    ) -> Outcome {
+        if dialling.poll_stopped(self.waker).is_ready() {
+            link.deregister(self.registry);
+            return Over;
+        }
+        match link.is_connected() {
+            Ok(false) => Wait(Work::Dial(pipe, link, rest, dialling), None),
+            Ok(true) => match self.driver.connected(pipe) {
+                Some(connection) => self.work(Work::carry(pipe, link, connection)),
+                None => Over,
+            },
+            Err(error) => {
+                link.deregister(self.registry);
+                drop(link);
+                self.dial(pipe, rest, dialling, error)
+            }
+        }
+    }
+
+    fn carry(&mut self, pipe: PipeId, mut link: Link, mut session: Box<Session>) -> Outcome {
+        match self.driver.poll_session(pipe, &mut session, &mut link, self.scratch, self.waker) {
+            Poll::Pending => {
+                let deadline = session.poll_timeout();
+                Wait(Work::Carry(pipe, link, session), deadline)
+            }
+            Poll::Ready(reason) => {
+                link.deregister(self.registry);
+                drop(link);
+                self.driver.disconnected(pipe, *session, &reason);
+                Over
+            }
+        }
+    }
+}
