@@ -56,8 +56,8 @@ mod bed {
             E: TryInto<Endpoint>,
             ParseEndpointError: From<E::Error>,
         {
-            let (socket, endpoint) = (self.0.clone(), endpoint.try_into().map_err(ParseEndpointError::from)?);
-            smol::unblock(move || socket.bind(endpoint)).await
+            let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+            self.bind_there(endpoint).await
         }
 
         pub(crate) async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
@@ -65,13 +65,26 @@ mod bed {
             E: TryInto<Endpoint>,
             ParseEndpointError: From<E::Error>,
         {
-            let (socket, endpoint) = (self.0.clone(), endpoint.try_into().map_err(ParseEndpointError::from)?);
-            smol::unblock(move || socket.unbind(endpoint)).await
+            let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+            self.unbind_there(endpoint).await
         }
 
         pub(crate) async fn close(&self) -> Closed {
+            self.beside(mio::Socket::close).await
+        }
+
+        async fn bind_there(&self, endpoint: Endpoint) -> Result<Endpoint, BindError> {
+            self.beside(|socket| socket.bind(endpoint)).await
+        }
+
+        async fn unbind_there(&self, endpoint: Endpoint) -> Result<(), UnbindError> {
+            self.beside(|socket| socket.unbind(endpoint)).await
+        }
+
+        /// Makes a call on another thread.
+        async fn beside<R: Send + 'static>(&self, call: impl FnOnce(&mio::Socket<T>) -> R + Send + 'static) -> R {
             let socket = self.0.clone();
-            smol::unblock(move || socket.close()).await
+            smol::unblock(move || call(&socket)).await
         }
     }
 
