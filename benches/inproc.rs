@@ -36,7 +36,7 @@ fn sockets() -> (PushSocket, PullSocket) {
 
 /// One task sends and receives in turn: what a message costs where nobody has to be woken.
 mod alone {
-    use super::*;
+    use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 
     #[divan::bench]
     fn sansmq(bencher: Bencher<'_, '_>) {
@@ -68,7 +68,7 @@ mod alone {
 
 /// Two tasks on two threads.
 mod together {
-    use super::*;
+    use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 
     #[divan::bench]
     fn sansmq(bencher: Bencher<'_, '_>) {
