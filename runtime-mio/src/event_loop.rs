@@ -95,6 +95,11 @@ impl EventLoop {
         Ok(())
     }
 
+    /// How many sockets, listeners, dials and connections there are.
+    pub fn tasks(&self) -> usize {
+        self.reactor.tasks()
+    }
+
     /// Turns until all sockets are closed.
     ///
     /// # Errors

@@ -11,6 +11,8 @@
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{DropReason, Event, Message, RecvError};
 use std::env;
+use std::io::{self, Write};
+use std::net::TcpStream;
 
 /// Runs a test for each seed below `count`, or for the one in the environment variable `NET_SEED` alone. When it fails
 /// it says which seed it was.
@@ -76,4 +78,19 @@ pub fn dropped(events: &[Event], why: DropReason) -> usize {
         _ => 0,
     });
     counts.sum()
+}
+
+/// A PUSH that is nothing but a TCP stream: it has said its greeting and READY, and messages may be written to it.
+///
+/// # Errors
+/// Nobody listens there.
+pub fn push_peer(address: &str) -> io::Result<TcpStream> {
+    let mut greeting = [0; 64];
+    greeting[0] = 0xff;
+    greeting[9..12].copy_from_slice(&[0x7f, 3, 1]);
+    greeting[12..16].copy_from_slice(b"NULL");
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(&greeting)?;
+    stream.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH")?;
+    Ok(stream)
 }
