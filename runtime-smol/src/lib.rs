@@ -32,7 +32,7 @@ use sansmq_proto::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router};
 
 pub use sansmq_proto as proto;
 
-pub use net::{Smol, Task, Tcp, Timer};
+pub use net::{Listener, Smol, Stream, Task, Timer};
 
 /// A socket served by tasks on smol's global executor, or where `Socket::on` has them run. All that it can do is in
 /// [`Handle`](sansmq_proto::Handle).

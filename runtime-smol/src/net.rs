@@ -1,4 +1,4 @@
-//! smol as `sansmq_proto` wants to see it: tasks, the time, TCP. It waits, and decides nothing.
+//! smol as `sansmq_proto` wants to see it: tasks, the time, TCP and Unix domain sockets. It waits, and decides nothing.
 
 use async_io::Async;
 use core::cell::RefCell;
@@ -7,9 +7,14 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
-use sansmq_proto::{Alarm, Ambient, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
+use sansmq_os::error;
+#[cfg(unix)]
+use sansmq_os::{credentials, ipc};
+use sansmq_proto::{Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
 use std::io::{self, IoSlice};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
 /// A task that serves a socket, for an executor to run.
@@ -60,8 +65,8 @@ impl fmt::Debug for Smol {
 }
 
 impl Runtime for Smol {
-    type Stream = Tcp;
-    type Listener = Async<TcpListener>;
+    type Stream = Stream;
+    type Listener = Listener;
     type Alarm = Timer;
 
     fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
@@ -83,23 +88,31 @@ impl Runtime for Smol {
         Timer { timer: async_io::Timer::never(), origin: self.origin }
     }
 
-    async fn listen(&self, endpoint: &Endpoint) -> Result<(Async<TcpListener>, Endpoint), NetworkError> {
-        first(addresses(endpoint).await?, async |address| {
+    async fn listen(&self, endpoint: &Endpoint) -> Result<(Listener, Endpoint), NetworkError> {
+        #[cfg(unix)]
+        if let Endpoint::Ipc(name) = endpoint {
+            return listen_ipc(name).map_err(|failure| error(&failure));
+        }
+        first(addresses(endpoint).await?, error, async |address| {
             let listener = Async::<TcpListener>::bind(address)?;
             let bound = listener.get_ref().local_addr()?;
-            Ok((listener, bound.into()))
+            Ok((Listener::Tcp(listener), bound.into()))
         })
         .await
     }
 
-    async fn accept(&self, listener: &mut Async<TcpListener>) -> Result<(Tcp, Endpoint), NetworkError> {
-        let (stream, from) = listener.accept().await.map_err(|error| error.kind())?;
-        Ok((Tcp::new(stream), from.into()))
+    async fn accept(&self, listener: &mut Listener) -> Result<(Stream, Endpoint), NetworkError> {
+        listener.accept().await.map_err(|failure| error(&failure))
     }
 
-    async fn dial(&self, endpoint: &Endpoint) -> Result<Tcp, NetworkError> {
-        first(addresses(endpoint).await?, async |address| Ok(Tcp::new(Async::<TcpStream>::connect(address).await?)))
-            .await
+    async fn dial(&self, endpoint: &Endpoint) -> Result<Stream, NetworkError> {
+        #[cfg(unix)]
+        if let Endpoint::Ipc(name) = endpoint {
+            let stream = ipc::connect(name).and_then(Async::new_nonblocking);
+            return stream.map(Stream::Ipc).map_err(|failure| error(&failure));
+        }
+        let connect = async |address| Ok(Stream::tcp(Async::<TcpStream>::connect(address).await?));
+        first(addresses(endpoint).await?, error, connect).await
     }
 }
 
@@ -112,29 +125,94 @@ async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError>
     .await
 }
 
-/// A TCP stream.
-#[derive(Debug)]
-pub struct Tcp(Async<TcpStream>);
+#[cfg(unix)]
+fn listen_ipc(name: &sansmq_proto::IpcName) -> io::Result<(Listener, Endpoint)> {
+    let (listener, bound, claim) = ipc::bind(name)?;
+    let bound = Endpoint::Ipc(bound);
+    let listener = Listener::Ipc { claim, listener: Async::new_nonblocking(listener)?, bound: bound.clone() };
+    Ok((listener, bound))
+}
 
-impl Tcp {
-    fn new(stream: Async<TcpStream>) -> Self {
-        // Small messages must not wait for one another; batching is done above. A failure costs only time.
-        let _ = stream.get_ref().set_nodelay(true);
-        Self(stream)
+/// Something that listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// At a TCP port.
+    Tcp(Async<TcpListener>),
+    /// At a Unix domain socket.
+    #[cfg(unix)]
+    Ipc {
+        /// The right to the name. It stands before the listener, because it must be dropped before it.
+        claim: ipc::Claim,
+        /// What listens.
+        listener: Async<UnixListener>,
+        /// Where; peers have no names of their own.
+        bound: Endpoint,
+    },
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<(Stream, Endpoint)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                Ok((Stream::tcp(stream), from.into()))
+            }
+            #[cfg(unix)]
+            Self::Ipc { listener, bound, .. } => Ok((Stream::Ipc(listener.accept().await?.0), bound.clone())),
+        }
     }
 }
 
-impl PollStream for Tcp {
+/// A connected stream.
+#[derive(Debug)]
+pub enum Stream {
+    /// Over TCP.
+    Tcp(Async<TcpStream>),
+    /// Through a Unix domain socket.
+    #[cfg(unix)]
+    Ipc(Async<UnixStream>),
+}
+
+impl Stream {
+    fn tcp(stream: Async<TcpStream>) -> Self {
+        // Small messages must not wait for one another; batching is done above. A failure costs only time.
+        let _ = stream.get_ref().set_nodelay(true);
+        Self::Tcp(stream)
+    }
+}
+
+impl PollStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, room)
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
+            #[cfg(unix)]
+            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, room),
+        }
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            #[cfg(unix)]
+            Self::Ipc(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
     }
 
-    fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_close(cx)
+    /// By the sockets' own call, because `poll_close` of async-io's streams only flushes.
+    fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self {
+            Self::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Self::Ipc(stream) => stream.get_ref().shutdown(Shutdown::Write),
+        })
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Tcp(_) => None,
+            #[cfg(unix)]
+            Self::Ipc(stream) => credentials(stream),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! sansmq on tokio: [`sansmq_proto`]'s sockets with their octets carried by tokio's TCP streams.
+//! sansmq on tokio: [`sansmq_proto`]'s sockets with their octets carried by tokio's TCP and Unix streams.
 //!
 //! Works on the current-thread and on the multi-thread runtime; IO and time must be enabled. A socket is made inside the
 //! runtime whose tasks are to serve it. It may be used from anywhere.
@@ -33,7 +33,7 @@ use sansmq_proto::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router};
 
 pub use sansmq_proto as proto;
 
-pub use net::{Tcp, Timer, Tokio};
+pub use net::{Listener, Stream, Timer, Tokio};
 
 /// A socket served by tasks of the tokio runtime it was made in. All that it can do is in
 /// [`Handle`](sansmq_proto::Handle).

@@ -1,13 +1,18 @@
-//! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP. It waits, and decides nothing.
+//! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP and Unix domain sockets. It waits, and decides nothing.
 
 use core::cell::RefCell;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use sansmq_proto::{Alarm, Ambient, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
+use sansmq_os::error;
+#[cfg(unix)]
+use sansmq_os::{credentials, ipc};
+use sansmq_proto::{Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{self, Sleep};
 
 /// A tokio runtime with IO and time enabled, as [`Socket`](crate::Socket)s are served by it.
@@ -29,8 +34,8 @@ impl Ambient for Tokio {
 }
 
 impl Runtime for Tokio {
-    type Stream = Tcp;
-    type Listener = TcpListener;
+    type Stream = Stream;
+    type Listener = Listener;
     type Alarm = Timer;
 
     fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
@@ -52,22 +57,31 @@ impl Runtime for Tokio {
         Timer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin }
     }
 
-    async fn listen(&self, endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), NetworkError> {
-        first(addresses(endpoint).await?, async |address| {
+    async fn listen(&self, endpoint: &Endpoint) -> Result<(Listener, Endpoint), NetworkError> {
+        #[cfg(unix)]
+        if let Endpoint::Ipc(name) = endpoint {
+            return listen_ipc(name).map_err(|failure| error(&failure));
+        }
+        first(addresses(endpoint).await?, error, async |address| {
             let listener = TcpListener::bind(address).await?;
             let bound = listener.local_addr()?;
-            Ok((listener, bound.into()))
+            Ok((Listener::Tcp(listener), bound.into()))
         })
         .await
     }
 
-    async fn accept(&self, listener: &mut TcpListener) -> Result<(Tcp, Endpoint), NetworkError> {
-        let (stream, from) = listener.accept().await.map_err(|error| error.kind())?;
-        Ok((Tcp::new(stream), from.into()))
+    async fn accept(&self, listener: &mut Listener) -> Result<(Stream, Endpoint), NetworkError> {
+        listener.accept().await.map_err(|failure| error(&failure))
     }
 
-    async fn dial(&self, endpoint: &Endpoint) -> Result<Tcp, NetworkError> {
-        first(addresses(endpoint).await?, async |address| Ok(Tcp::new(TcpStream::connect(address).await?))).await
+    async fn dial(&self, endpoint: &Endpoint) -> Result<Stream, NetworkError> {
+        #[cfg(unix)]
+        if let Endpoint::Ipc(name) = endpoint {
+            let stream = ipc::connect(name).and_then(UnixStream::from_std);
+            return stream.map(Stream::Ipc).map_err(|failure| error(&failure));
+        }
+        let connect = async |address| Ok(Stream::tcp(TcpStream::connect(address).await?));
+        first(addresses(endpoint).await?, error, connect).await
     }
 }
 
@@ -76,34 +90,96 @@ async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError>
     resolve(endpoint, async |name, port| lookup_host((name, port)).await.map(Vec::from_iter)).await
 }
 
-/// A TCP stream.
-#[derive(Debug)]
-pub struct Tcp(TcpStream);
+#[cfg(unix)]
+fn listen_ipc(name: &sansmq_proto::IpcName) -> io::Result<(Listener, Endpoint)> {
+    let (listener, bound, claim) = ipc::bind(name)?;
+    let bound = Endpoint::Ipc(bound);
+    let listener = Listener::Ipc { claim, listener: UnixListener::from_std(listener)?, bound: bound.clone() };
+    Ok((listener, bound))
+}
 
-impl Tcp {
-    fn new(stream: TcpStream) -> Self {
-        // Small messages must not wait for one another; batching is done above. A failure costs only time.
-        let _ = stream.set_nodelay(true);
-        Self(stream)
+/// Something that listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// At a TCP port.
+    Tcp(TcpListener),
+    /// At a Unix domain socket.
+    #[cfg(unix)]
+    Ipc {
+        /// The right to the name. It stands before the listener, because it must be dropped before it.
+        claim: ipc::Claim,
+        /// What listens.
+        listener: UnixListener,
+        /// Where; peers have no names of their own.
+        bound: Endpoint,
+    },
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<(Stream, Endpoint)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                Ok((Stream::tcp(stream), from.into()))
+            }
+            #[cfg(unix)]
+            Self::Ipc { listener, bound, .. } => Ok((Stream::Ipc(listener.accept().await?.0), bound.clone())),
+        }
     }
 }
 
-impl PollStream for Tcp {
+/// A connected stream.
+#[derive(Debug)]
+pub enum Stream {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Through a Unix domain socket.
+    #[cfg(unix)]
+    Ipc(UnixStream),
+}
+
+impl Stream {
+    fn tcp(stream: TcpStream) -> Self {
+        // Small messages must not wait for one another; batching is done above. A failure costs only time.
+        let _ = stream.set_nodelay(true);
+        Self::Tcp(stream)
+    }
+}
+
+impl PollStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(room);
-        let poll = Pin::new(&mut self.0).poll_read(cx, &mut room);
+        let poll = match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut room),
+            #[cfg(unix)]
+            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, &mut room),
+        };
         poll.map_ok(|()| room.filled().len())
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match slices {
-            [one] => Pin::new(&mut self.0).poll_write(cx, one),
-            several => Pin::new(&mut self.0).poll_write_vectored(cx, several),
+        match (self, slices) {
+            (Self::Tcp(stream), [one]) => Pin::new(stream).poll_write(cx, one),
+            (Self::Tcp(stream), several) => Pin::new(stream).poll_write_vectored(cx, several),
+            #[cfg(unix)]
+            (Self::Ipc(stream), slices) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
     fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Ipc(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Tcp(_) => None,
+            #[cfg(unix)]
+            Self::Ipc(stream) => credentials(stream),
+        }
     }
 }
 

@@ -109,19 +109,20 @@ pub fn launch<T: Kind, R: Runtime>(options: Options<T>, runtime: &R) -> Handle<T
     handle
 }
 
-/// Does `work` with one address after the other until it works out. The last failure counts.
+/// Does `work` with one address after the other until it works out. The last failure counts, in the words of `meaning`.
 ///
 /// # Errors
 /// That failure; [`NetworkError::UnknownHost`] if there are no addresses.
 pub async fn first<A, R>(
     addresses: impl IntoIterator<Item = A>,
+    meaning: impl Fn(&io::Error) -> NetworkError,
     work: impl AsyncFn(A) -> io::Result<R>,
 ) -> Result<R, NetworkError> {
     let mut failure = NetworkError::UnknownHost;
     for address in addresses {
         match work(address).await {
             Ok(result) => return Ok(result),
-            Err(error) => failure = error.kind().into(),
+            Err(error) => failure = meaning(&error),
         }
     }
     Err(failure)

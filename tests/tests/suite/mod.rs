@@ -2,6 +2,8 @@
 //! the same bed for it (sockets, `run`, `spawn`), so a runtime that needs an exception does not compile or fails.
 
 mod inproc;
+#[cfg(unix)]
+mod ipc;
 
 use super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
