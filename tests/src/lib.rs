@@ -6,13 +6,15 @@
 //! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side.
 //! - `hostile`: peers that mean no good.
 //!
-//! What those files share is here: seeds, and words to look into a simulated network.
+//! What those files share is here: seeds, words to look into a simulated network, and names for Unix domain sockets.
 
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{DropReason, Event, Message, RecvError};
-use std::env;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// Runs a test for each seed below `count`, or for the one in the environment variable `NET_SEED` alone. When it fails
 /// it says which seed it was.
@@ -93,4 +95,48 @@ pub fn push_peer(address: &str) -> io::Result<TcpStream> {
     stream.write_all(&greeting)?;
     stream.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH")?;
     Ok(stream)
+}
+
+/// A directory for one Unix domain socket. It goes with everything in it when this is dropped.
+#[derive(Debug)]
+pub struct Place(PathBuf);
+
+impl Place {
+    /// A new directory, in the one for temporary files.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[expect(clippy::new_without_default, reason = "it makes a directory")]
+    pub fn new() -> Self {
+        let random = RandomState::new().hash_one(std::process::id());
+        let path = env::temp_dir().join(format!("sansmq-test-{random:x}"));
+        fs::create_dir(&path).expect("there is a directory for temporary files");
+        Self(path)
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.0
+    }
+
+    /// The socket's path. Nothing is there yet.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("socket")
+    }
+
+    /// The socket's endpoint.
+    pub fn endpoint(&self) -> String {
+        format!("ipc://{}", self.socket().display())
+    }
+
+    /// An endpoint that nobody else has either, and that is no file.
+    pub fn abstract_endpoint(&self) -> String {
+        format!("ipc://@{}", self.socket().display())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }

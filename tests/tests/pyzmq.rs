@@ -22,6 +22,9 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{error::Elapsed, timeout};
 
+#[path = "pyzmq/ipc.rs"]
+mod ipc;
+
 #[path = "../../examples/dealer_client.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod dealer_client;
@@ -132,7 +135,7 @@ mod pairs {
         .await
     }
 
-    async fn ask(socket: &Socket<Any>, kind: SocketType) -> Outcome {
+    pub(super) async fn ask(socket: &Socket<Any>, kind: SocketType) -> Outcome {
         if kind == Req {
             for message in series() {
                 socket.send(message.clone()).await?;

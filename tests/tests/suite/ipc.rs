@@ -6,13 +6,13 @@ use futures_util::future::join;
 use sansmq::kind::Push;
 use sansmq::proto::{ConnectionError, Credentials, IpcName, NetworkError, ParseEndpointError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Options};
+use sansmq_tests::Place;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 #[test]
@@ -21,7 +21,7 @@ fn every_kind_of_name_carries_messages_and_is_gone_after_close() {
         let place = Place::new();
         let mut names = vec![place.endpoint(), "ipc://*".into()];
         if cfg!(target_os = "linux") {
-            names.push(format!("ipc://@{}", place.socket().display()));
+            names.push(place.abstract_endpoint());
         }
         for name in names {
             let rep = RepSocket::new();
@@ -93,7 +93,7 @@ fn names_that_cannot_be_had_are_errors_that_say_why() {
     run(|| async {
         let place = Place::new();
         let router = RouterSocket::new();
-        let long = format!("ipc://{}", place.0.join("x".repeat(108)).display());
+        let long = format!("ipc://{}", place.directory().join("x".repeat(108)).display());
         let error = router.bind(&long).await.unwrap_err();
         assert!(matches!(error, BindError::Endpoint(ParseEndpointError::TooLong(_))), "{error}");
         let error = router.connect(&long).unwrap_err();
@@ -101,7 +101,8 @@ fn names_that_cannot_be_had_are_errors_that_say_why() {
         let error = router.connect("ipc://*").unwrap_err();
         assert!(matches!(error, ConnectError::Wildcard(_)), "{error}");
 
-        let nowhere: Endpoint = format!("ipc://{}", place.0.join("nowhere/socket").display()).parse().unwrap();
+        let nowhere: Endpoint =
+            format!("ipc://{}", place.directory().join("nowhere/socket").display()).parse().unwrap();
         let error = router.bind(&nowhere).await.unwrap_err();
         assert_eq!(error, BindError::Network { endpoint: nowhere, error: NetworkError::NoSuchName });
 
@@ -255,30 +256,4 @@ fn a_closing_socket_ends_its_own_side_first_and_still_hears_the_other() {
             stranger.join().unwrap().expect("the socket waits for the peer's end before it hangs up");
         }
     });
-}
-
-/// A directory for one socket, which goes with everything in it.
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        let random = RandomState::new().hash_one(std::process::id());
-        let path = std::env::temp_dir().join(format!("sansmq-test-{random:x}"));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.0.join("socket")
-    }
-
-    fn endpoint(&self) -> String {
-        format!("ipc://{}", self.socket().display())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
 }
