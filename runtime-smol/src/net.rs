@@ -105,6 +105,14 @@ impl Runtime for Smol {
         listener.accept().await.map_err(|failure| error(&failure))
     }
 
+    fn close(&self, listener: Listener) -> Result<(), NetworkError> {
+        match listener {
+            Listener::Tcp(_) => Ok(()),
+            #[cfg(unix)]
+            Listener::Ipc { claim, .. } => claim.release(),
+        }
+    }
+
     async fn dial(&self, endpoint: &Endpoint) -> Result<Stream, NetworkError> {
         #[cfg(unix)]
         if let Endpoint::Ipc(name) = endpoint {

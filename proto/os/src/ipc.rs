@@ -1,8 +1,9 @@
 //! Unix domain sockets by name: binding without stealing a name, giving it back, connecting without waiting.
 
+use crate::error;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
-use sansmq_proto::IpcName;
+use sansmq_proto::{IpcName, NetworkError};
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -70,10 +71,13 @@ impl Claim {
     /// Removes the name, if it is still this listener's; for an abstract one there is nothing to do.
     ///
     /// # Errors
-    /// - [`ErrorKind::NotFound`]: while it was bound, somebody else removed the name or took it. It is left as it is.
+    /// - [`NetworkError::NameLost`]: while it was bound, somebody else removed the name or took it. It is left as it is.
     /// - Whatever the system answers to the removal.
-    pub fn release(mut self) -> io::Result<()> {
-        self.remove()
+    pub fn release(mut self) -> Result<(), NetworkError> {
+        self.remove().map_err(|failure| match failure.kind() {
+            ErrorKind::NotFound => NetworkError::NameLost,
+            _ => error(&failure),
+        })
     }
 
     fn remove(&mut self) -> io::Result<()> {

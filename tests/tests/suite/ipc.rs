@@ -5,7 +5,7 @@ use crate::bed::{DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, Re
 use futures_util::future::join;
 use sansmq::kind::Push;
 use sansmq::proto::{ConnectionError, Credentials, IpcName, NetworkError, ParseEndpointError};
-use sansmq::{BindError, ConnectError, Endpoint, Event, Options};
+use sansmq::{BindError, ConnectError, Endpoint, Event, Options, UnbindError};
 use sansmq_tests::Place;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -162,6 +162,37 @@ fn an_unbound_name_is_free_when_unbind_returns() {
 }
 
 #[test]
+fn a_name_that_somebody_took_is_told_and_left_to_them() {
+    run(|| async {
+        let place = Place::new();
+        let pull = PullSocket::new();
+        let mut monitor = pull.monitor();
+        let endpoint = pull.bind(place.endpoint()).await.unwrap();
+        let lost = NetworkError::NameLost;
+        fs::remove_file(place.socket()).unwrap();
+        let error = pull.unbind(&endpoint).await.unwrap_err();
+        assert_eq!(error, UnbindError::Network { endpoint: endpoint.clone(), error: lost });
+        assert!(error.to_string().contains(place.socket().to_str().unwrap()), "{error}");
+
+        pull.bind(&endpoint).await.unwrap();
+        // As libzmq binds.
+        fs::remove_file(place.socket()).unwrap();
+        let thief = PullSocket::new();
+        thief.bind(&endpoint).await.unwrap();
+        pull.close().await;
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        push.send("to whoever has the name").await.unwrap();
+        assert_eq!(thief.recv().await.unwrap().body(), "to whoever has the name");
+        let mut told = 0;
+        while let Some(event) = monitor.next().await {
+            told += usize::from(event == Event::UnlistenFailed { endpoint: endpoint.clone(), error: lost });
+        }
+        assert_eq!(told, 2);
+    });
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn both_ends_know_whose_process_the_other_is() {
     run(|| async {
@@ -204,6 +235,8 @@ fn large_messages_arrive_whole_in_both_directions_at_once() {
             }
         };
         join(exchange(&a, 1, 5), exchange(&b, 5, 1)).await;
+        // One that is dropped might be closed only after the tests have ended, and leave its file.
+        a.close().await;
     });
 }
 
