@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// - [`ErrorKind::AddrInUse`]: the name is taken, or a stale file could not be made sure of;
 /// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a zero;
-/// - whatever else the system answers. [`error`](crate::error) tells them apart.
+/// - whatever else the system answers. [`error`] tells them apart.
 pub fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {
     match name {
         IpcName::Abstract(_) => Ok((listen(name)?, name.clone(), Claim(None))),
@@ -106,7 +106,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 /// - [`ErrorKind::NotFound`]: there is no such file;
 /// - [`ErrorKind::ConnectionRefused`]: nobody listens at it;
 /// - [`ErrorKind::WouldBlock`]: somebody does, but the backlog is full. Try again later;
-/// - whatever else the system answers. [`error`](crate::error) tells them apart.
+/// - whatever else the system answers. [`error`] tells them apart.
 pub fn connect(name: &IpcName) -> io::Result<UnixStream> {
     let address = address(name)?;
     let stream = UnixStream::from(socket()?);

@@ -20,7 +20,7 @@ use std::io::{self, ErrorKind, IoSlice};
 
 /// What an async runtime has to offer for sockets to live on it: spawning, the time, and a network.
 ///
-/// An implementation waits, and decides nothing. `sansmq-tokio` and `sansmq-smol` are two, in about a hundred lines each.
+/// An implementation waits, and decides nothing. `sansmq-tokio` and `sansmq-smol` are two, in about two hundred lines each.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// A connected byte stream.
     type Stream: PollStream;
