@@ -2,7 +2,12 @@
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use sansmq_os::error;
+#[cfg(unix)]
+use sansmq_os::{credentials, ipc};
 use sansmq_proto::{Credentials, Endpoint, IpcName, NetworkError, Stream};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -22,6 +27,8 @@ pub(crate) struct Link {
 #[derive(Debug)]
 enum Wire {
     Tcp(TcpStream),
+    #[cfg(unix)]
+    Ipc(UnixStream),
 }
 
 impl Link {
@@ -31,20 +38,32 @@ impl Link {
 
     /// Begins to connect.
     pub(crate) fn dial(address: SocketAddr) -> Result<Self, NetworkError> {
-        let stream = TcpStream::connect(address).map_err(|error| error.kind())?;
+        let stream = TcpStream::connect(address).map_err(|failure| error(&failure))?;
         Ok(Self::new(Wire::Tcp(stream)))
     }
 
     /// Connects to a socket of this machine.
+    #[cfg(unix)]
+    pub(crate) fn ipc(name: &IpcName) -> Result<Self, NetworkError> {
+        let stream = ipc::connect(name).map_err(|failure| error(&failure))?;
+        Ok(Self::new(Wire::Ipc(UnixStream::from_std(stream))))
+    }
+
+    /// There are none.
+    #[cfg(not(unix))]
     pub(crate) fn ipc(_: &IpcName) -> Result<Self, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
     /// Whether it is connected by now.
     pub(crate) fn is_connected(&self) -> Result<bool, NetworkError> {
-        let Wire::Tcp(stream) = &self.wire;
-        if let Some(error) = stream.take_error().map_err(|error| error.kind())? {
-            return Err(error.kind().into());
+        let stream = match &self.wire {
+            Wire::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Wire::Ipc(_) => return Ok(true),
+        };
+        if let Some(failure) = stream.take_error().map_err(|failure| error(&failure))? {
+            return Err(error(&failure));
         }
         match stream.peer_addr() {
             Ok(_) => {
@@ -52,15 +71,18 @@ impl Link {
                 let _ = stream.set_nodelay(true);
                 Ok(true)
             }
-            Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(error.kind().into()),
+            Err(failure) if failure.kind() == ErrorKind::NotConnected => Ok(false),
+            Err(failure) => Err(error(&failure)),
         }
     }
 
     /// Whose process is at the other end, if the operating system says so.
     pub(crate) fn credentials(&self) -> Option<Credentials> {
-        let Wire::Tcp(_) = &self.wire;
-        None
+        match &self.wire {
+            Wire::Tcp(_) => None,
+            #[cfg(unix)]
+            Wire::Ipc(stream) => credentials(stream),
+        }
     }
 
     pub(crate) fn heard_of(&mut self, event: &mio::event::Event) {
@@ -70,8 +92,11 @@ impl Link {
     }
 
     fn source(&mut self) -> &mut dyn Source {
-        let Wire::Tcp(stream) = &mut self.wire;
-        stream
+        match &mut self.wire {
+            Wire::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Wire::Ipc(stream) => stream,
+        }
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
@@ -89,8 +114,11 @@ impl Stream for Link {
         if !self.readable {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let Wire::Tcp(stream) = &mut self.wire;
-        let result = stream.read(room);
+        let result = match &mut self.wire {
+            Wire::Tcp(stream) => stream.read(room),
+            #[cfg(unix)]
+            Wire::Ipc(stream) => stream.read(room),
+        };
         self.readable = match &result {
             // Less than there was room for is all there was, and the next will be told.
             Ok(count) => *count == room.len() || self.ended,
@@ -103,18 +131,22 @@ impl Stream for Link {
         if !self.writable {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let Wire::Tcp(stream) = &mut self.wire;
-        let result = match slices {
-            [one] => stream.write(one),
-            several => stream.write_vectored(several),
+        let result = match (&mut self.wire, slices) {
+            (Wire::Tcp(stream), [one]) => stream.write(one),
+            (Wire::Tcp(stream), several) => stream.write_vectored(several),
+            #[cfg(unix)]
+            (Wire::Ipc(stream), slices) => stream.write_vectored(slices),
         };
         self.writable = !matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock);
         result
     }
 
     fn close_write(&mut self) -> io::Result<()> {
-        let Wire::Tcp(stream) = &self.wire;
-        stream.shutdown(Shutdown::Write)
+        match &self.wire {
+            Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Wire::Ipc(stream) => stream.shutdown(Shutdown::Write),
+        }
     }
 }
 
@@ -122,6 +154,14 @@ impl Stream for Link {
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
+    #[cfg(unix)]
+    Ipc {
+        /// It stands before the listener, because it must be dropped before it.
+        claim: ipc::Claim,
+        listener: UnixListener,
+        /// Where; peers have no names of their own.
+        bound: Endpoint,
+    },
 }
 
 impl Listener {
@@ -132,46 +172,67 @@ impl Listener {
             let listener = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
             match listener {
                 Ok((bound, listener)) => return Ok((Self::Tcp(listener), bound.into())),
-                Err(error) => failure = error.kind().into(),
+                Err(refusal) => failure = error(&refusal),
             }
         }
         Err(failure)
     }
 
     /// Listens at a name of this machine.
+    #[cfg(unix)]
+    pub(crate) fn ipc(name: &IpcName) -> Result<(Self, Endpoint), NetworkError> {
+        let (listener, bound, claim) = ipc::bind(name).map_err(|failure| error(&failure))?;
+        let (listener, bound) = (UnixListener::from_std(listener), Endpoint::Ipc(bound));
+        Ok((Self::Ipc { claim, listener, bound: bound.clone() }, bound))
+    }
+
+    /// There are none.
+    #[cfg(not(unix))]
     pub(crate) fn ipc(_: &IpcName) -> Result<(Self, Endpoint), NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
     /// The next connection; `None`: none is waiting.
     pub(crate) fn accept(&self) -> Result<Option<(Link, Endpoint)>, NetworkError> {
-        let Self::Tcp(listener) = self;
         loop {
-            match listener.accept() {
-                Ok((stream, from)) => {
+            let accepted = match self {
+                Self::Tcp(listener) => listener.accept().map(|(stream, from)| {
                     let _ = stream.set_nodelay(true);
-                    return Ok(Some((Link::new(Wire::Tcp(stream)), from.into())));
+                    (Link::new(Wire::Tcp(stream)), from.into())
+                }),
+                #[cfg(unix)]
+                Self::Ipc { listener, bound, .. } => {
+                    listener.accept().map(|(stream, _)| (Link::new(Wire::Ipc(stream)), bound.clone()))
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.kind().into()),
+            };
+            match accepted {
+                Ok(accepted) => return Ok(Some(accepted)),
+                Err(failure) if failure.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(failure) if failure.kind() == ErrorKind::Interrupted => {}
+                Err(failure) => return Err(error(&failure)),
             }
         }
     }
 
     fn source(&mut self) -> &mut dyn Source {
-        let Self::Tcp(listener) = self;
-        listener
+        match self {
+            Self::Tcp(listener) => listener,
+            #[cfg(unix)]
+            Self::Ipc { listener, .. } => listener,
+        }
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.source().register(registry, token, Interest::READABLE)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "names of files can be lost")]
     /// Closes it. An error tells that its name was no longer its own.
     pub(crate) fn close(mut self, registry: &Registry) -> Result<(), NetworkError> {
         let _ = self.source().deregister(registry);
-        Ok(())
+        match self {
+            Self::Tcp(_) => Ok(()),
+            #[cfg(unix)]
+            Self::Ipc { claim, .. } => claim.release(),
+        }
     }
 }
