@@ -109,7 +109,7 @@ fn turn_until<R>(poll: &mut Poll, reactor: &mut Reactor, mut done: impl FnMut(&[
         let patience = reactor.next_timeout().unwrap_or(Duration::from_secs(20));
         poll.poll(&mut events, Some(patience)).unwrap();
         let others: Vec<_> =
-            events.iter().filter(|event| !reactor.handle_event(event)).map(|event| event.token()).collect();
+            events.iter().filter(|event| !reactor.handle_event(event)).map(mio::event::Event::token).collect();
         reactor.handle_timeout();
         if let Some(result) = done(&others) {
             return result;
@@ -143,34 +143,34 @@ fn a_reactor_is_a_guest_in_a_poll_and_leaves_the_events_of_others() {
 #[test]
 fn an_idle_reactor_lets_its_thread_sleep() {
     let (mut poll, mut reactor) = poll_with(100);
-    let pull = reactor.socket(Options::<kind::Pull>::new());
-    let push = reactor.socket(Options::<kind::Push>::new());
-    push.connect(reactor.bind(&pull, "tcp://127.0.0.1:*").unwrap()).unwrap();
+    let sink = reactor.socket(Options::<kind::Pull>::new());
+    let source = reactor.socket(Options::<kind::Push>::new());
+    source.connect(reactor.bind(&sink, "tcp://127.0.0.1:*").unwrap()).unwrap();
     let mut rounds = 0;
-    push.try_send("hello").unwrap();
+    source.try_send("hello").unwrap();
     turn_until(&mut poll, &mut reactor, |_| {
-        if pull.try_recv().is_ok() {
-            push.try_send("and again").unwrap();
+        if sink.try_recv().is_ok() {
+            source.try_send("and again").unwrap();
             rounds += 1;
         }
         (rounds == 100).then_some(())
     });
-    turn_until(&mut poll, &mut reactor, |_| pull.try_recv().ok());
+    turn_until(&mut poll, &mut reactor, |_| sink.try_recv().ok());
     for _ in 0..100 {
         reactor.handle_timeout();
     }
     assert_eq!(reactor.next_timeout(), None, "there is nothing to do");
-    push.try_send("wakes").unwrap();
+    source.try_send("wakes").unwrap();
     assert_eq!(reactor.next_timeout(), Some(Duration::ZERO));
 }
 
 #[test]
 fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_others_stay() {
     let (mut poll, mut reactor) = poll_with(3); // a socket, its listener, and one connection
-    let pull = reactor.socket(Options::<kind::Pull>::new());
-    let endpoint = reactor.bind(&pull, "tcp://127.0.0.1:*").unwrap();
+    let sink = reactor.socket(Options::<kind::Pull>::new());
+    let endpoint = reactor.bind(&sink, "tcp://127.0.0.1:*").unwrap();
     let address = endpoint.to_string().replace("tcp://", "");
-    let mut story = pull.monitor();
+    let mut story = sink.monitor();
     let _first = TcpStream::connect(&address).unwrap();
     let _second = TcpStream::connect(&address).unwrap();
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
@@ -191,8 +191,8 @@ fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_othe
 #[test]
 fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
     let mut events = EventLoop::new().unwrap();
-    let pull = events.socket(Options::<kind::Pull>::new().recv_hwm(0));
-    let endpoint = events.block_on(pull.bind("tcp://127.0.0.1:*")).unwrap();
+    let sink = events.socket(Options::<kind::Pull>::new().recv_hwm(0));
+    let endpoint = events.block_on(sink.bind("tcp://127.0.0.1:*")).unwrap();
     let address = endpoint.to_string().replace("tcp://", "");
     let stop = Arc::new(AtomicBool::new(false));
     let busy = thread::spawn({
@@ -207,7 +207,7 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
     let mut heard = 0;
     while heard < 50_000 {
         events.turn(Some(Duration::from_secs(20))).unwrap();
-        heard += core::iter::from_fn(|| pull.try_recv().ok()).count();
+        heard += core::iter::from_fn(|| sink.try_recv().ok()).count();
     }
     let quiet = thread::spawn(move || sansmq_tests::push_peer(&address).unwrap().write_all(b"\0\x05quiet").unwrap());
     let mut turns = 0;
@@ -215,7 +215,7 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
         events.turn(Some(Duration::from_secs(20))).unwrap();
         turns += 1;
         assert!(turns < 100_000, "it is never heard");
-        if core::iter::from_fn(|| pull.try_recv().ok()).any(|message| message.body() == "quiet") {
+        if core::iter::from_fn(|| sink.try_recv().ok()).any(|message| message.body() == "quiet") {
             break;
         }
     }
@@ -246,11 +246,11 @@ fn sockets_are_made_on_other_threads_and_a_loop_that_goes_leaves_nobody_waiting(
 #[test]
 fn run_ends_when_the_last_socket_is_closed_and_all_is_sent() {
     let mut events = EventLoop::new().unwrap();
-    let (pull, push) = (events.socket(Options::<kind::Pull>::new()), events.socket(Options::<kind::Push>::new()));
-    events.block_on(async { push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap() });
-    let reader = thread::spawn(move || smol::block_on(pull.recv()).unwrap());
-    push.try_send("last words").unwrap();
-    drop(push);
+    let (sink, source) = (events.socket(Options::<kind::Pull>::new()), events.socket(Options::<kind::Push>::new()));
+    events.block_on(async { source.connect(sink.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap() });
+    let reader = thread::spawn(move || smol::block_on(sink.recv()).unwrap());
+    source.try_send("last words").unwrap();
+    drop(source);
     events.run().unwrap();
     assert_eq!(reader.join().unwrap().body(), "last words");
     assert_eq!(events.tasks(), 0);
