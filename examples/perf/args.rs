@@ -3,9 +3,9 @@
 use super::Failure;
 
 pub(crate) const USAGE: &str = "\
-perf [--size N] [--count N] [--runtime ct|mt] [--json]
+perf [--size N] [--count N] [--runtime ct|mt|smol|mio|blocking] [--transport tcp|ipc] [--json]
     runs both ends itself, in two processes
-perf push|pull|req|rep ENDPOINT SIZE COUNT [--bind|--connect] [--runtime ct|mt] [--json]
+perf push|pull|req|rep ENDPOINT SIZE COUNT [--bind|--connect] [--runtime ct|mt|smol|mio|blocking] [--json]
     is one end; pull and rep bind, push and req connect, unless told otherwise";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub(crate) struct Plan {
     /// `None`: what suits the size.
     pub(crate) count: Option<u64>,
     pub(crate) runtime: Flavor,
+    pub(crate) transport: Transport,
     pub(crate) output: Output,
 }
 
@@ -54,8 +55,21 @@ pub(crate) enum Side {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavor {
+    /// tokio's current-thread runtime.
     CurrentThread,
+    /// tokio's multi-thread runtime.
     MultiThread,
+    Smol,
+    /// A mio event loop that this end shares its thread with.
+    Mio,
+    /// A mio event loop on a thread of its own, and this end waits for it.
+    Blocking,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Ipc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +107,34 @@ impl Flavor {
         match self {
             Self::CurrentThread => "ct",
             Self::MultiThread => "mt",
+            Self::Smol => "smol",
+            Self::Mio => "mio",
+            Self::Blocking => "blocking",
+        }
+    }
+}
+
+impl Transport {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ipc => "ipc",
+        }
+    }
+
+    /// Where the system chooses the rest.
+    pub(crate) const fn anywhere(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp://127.0.0.1:*",
+            Self::Ipc => "ipc://*",
         }
     }
 }
 
 impl Command {
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
-        let mut both = Plan { size: None, count: None, runtime: Flavor::CurrentThread, output: Output::Table };
+        let (runtime, transport, output) = (Flavor::CurrentThread, Transport::Tcp, Output::Table);
+        let mut both = Plan { size: None, count: None, runtime, transport, output };
         let (mut way, mut plain) = (None, Vec::new());
         let mut line = words.into_iter();
         while let Some(word) = line.next() {
@@ -109,6 +144,7 @@ impl Command {
                 "--size" => both.size = Some(number(&value()?)?),
                 "--count" => both.count = Some(number(&value()?)?),
                 "--runtime" => both.runtime = flavor(&value()?)?,
+                "--transport" => both.transport = transport_of(&value()?)?,
                 "--json" => both.output = Output::Json,
                 "--bind" => way = Some(Side::Bind),
                 "--connect" => way = Some(Side::Connect),
@@ -142,6 +178,12 @@ fn number<N: std::str::FromStr>(word: &str) -> Result<N, Failure> {
 }
 
 fn flavor(word: &str) -> Result<Flavor, Failure> {
-    let known = [Flavor::CurrentThread, Flavor::MultiThread].into_iter().find(|flavor| flavor.name() == word);
-    known.ok_or_else(|| format!("{word} is not ct or mt").into())
+    let all = [Flavor::CurrentThread, Flavor::MultiThread, Flavor::Smol, Flavor::Mio, Flavor::Blocking];
+    let known = all.into_iter().find(|flavor| flavor.name() == word);
+    known.ok_or_else(|| format!("{word} is not ct, mt, smol, mio or blocking").into())
+}
+
+fn transport_of(word: &str) -> Result<Transport, Failure> {
+    let known = [Transport::Tcp, Transport::Ipc].into_iter().find(|transport| transport.name() == word);
+    known.ok_or_else(|| format!("{word} is not tcp or ipc").into())
 }

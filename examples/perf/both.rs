@@ -34,7 +34,7 @@ fn suitable(role: Role, size: usize) -> u64 {
 
 /// One run: starts the end that binds, asks it where, and sends the other end there.
 fn meet(plan: &Plan, binds: Role, connects: Role, size: usize, count: u64) -> Result<(), Failure> {
-    let mut server = Process::start(plan, binds, "tcp://127.0.0.1:*", size, count)?;
+    let mut server = Process::start(plan, binds, plan.transport.anywhere(), size, count)?;
     let endpoint = server.bound()?;
     let mut client = Process::start(plan, connects, &endpoint, size, count)?;
     // If one fails the other may wait for ever, so neither is waited for alone.
@@ -69,7 +69,10 @@ impl Process {
     fn bound(&mut self) -> Result<String, Failure> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
-        let endpoint = line.find("tcp://").map(|at| line[at..].trim_end_matches(['"', '}', '\n', '\r']));
+        let endpoint = line
+            .find("tcp://")
+            .or_else(|| line.find("ipc://"))
+            .map(|at| line[at..].trim_end_matches(['"', '}', '\n', '\r']));
         endpoint.map(Into::into).ok_or_else(|| format!("{} did not bind", self.role.name()).into())
     }
 

@@ -2,30 +2,30 @@
 
 use super::Failure;
 use super::args::{End, Role, Side};
+use super::home::Home;
 use super::report::Report;
 use super::watch::Watch;
 use hdrhistogram::Histogram;
-use sansmq::kind::Kind;
-use sansmq::tokio::{PullSocket, PushSocket, RepSocket, ReqSocket, Socket};
-use sansmq::{Endpoint, Event, Message};
+use sansmq::kind::{self, Kind};
+use sansmq::{Endpoint, Event, Handle, Message};
 use std::time::Instant;
 
 /// Is this end until `count` messages have passed; tells `bound` where it is bound, if it binds.
-pub(crate) async fn run(end: End, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
+pub(crate) async fn run(end: End, home: Home, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
     if end.count == 0 {
         return Err("the count must be at least 1".into());
     }
     match end.role {
-        Role::Push => push(end, bound).await,
-        Role::Pull => pull(end, bound).await,
-        Role::Req => req(end, bound).await,
-        Role::Rep => rep(end, bound).await,
+        Role::Push => push(end, home, bound).await,
+        Role::Pull => pull(end, home, bound).await,
+        Role::Req => req(end, home, bound).await,
+        Role::Rep => rep(end, home, bound).await,
     }
 }
 
 /// The clock runs from the handshake until everything is out.
-async fn push(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = PushSocket::new();
+async fn push(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
+    let socket = home.socket::<kind::Push>();
     attach_and_wait(&socket, &end, bound).await?;
     let message = Message::from(vec![b'x'; end.size]);
     let watch = Watch::start();
@@ -38,8 +38,8 @@ async fn push(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure
 }
 
 /// The clock runs from the first message until the last.
-async fn pull(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = PullSocket::new();
+async fn pull(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
+    let socket = home.socket::<kind::Pull>();
     attach(&socket, &end, bound).await?;
     check(&socket.recv().await?, &end)?;
     let mut watch = Watch::start();
@@ -53,8 +53,8 @@ async fn pull(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure
 }
 
 /// The clock runs from the handshake until the last reply.
-async fn req(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = ReqSocket::new();
+async fn req(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
+    let socket = home.socket::<kind::Req>();
     attach_and_wait(&socket, &end, bound).await?;
     let message = Message::from(vec![b'x'; end.size]);
     let mut round_trips = Histogram::<u64>::new(3)?;
@@ -73,8 +73,8 @@ async fn req(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure>
 }
 
 /// The clock runs from the first request until the last reply is sent.
-async fn rep(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = RepSocket::new();
+async fn rep(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
+    let socket = home.socket::<kind::Rep>();
     attach(&socket, &end, bound).await?;
     let mut request = socket.recv().await?;
     let watch = Watch::start();
@@ -90,7 +90,7 @@ async fn rep(end: End, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure>
     Ok(Report { measured: end.count - 1, spent, round_trips: None, end })
 }
 
-async fn attach<T: Kind>(socket: &Socket<T>, end: &End, bound: impl FnOnce(&Endpoint)) -> Result<(), Failure> {
+async fn attach<T: Kind>(socket: &Handle<T>, end: &End, bound: impl FnOnce(&Endpoint)) -> Result<(), Failure> {
     match end.side {
         Side::Bind => bound(&socket.bind(end.endpoint.as_str()).await?),
         Side::Connect => socket.connect(end.endpoint.as_str())?,
@@ -99,7 +99,7 @@ async fn attach<T: Kind>(socket: &Socket<T>, end: &End, bound: impl FnOnce(&Endp
 }
 
 /// As [`attach`], and waits until a peer is there: connecting is not to be measured.
-async fn attach_and_wait<T: Kind>(socket: &Socket<T>, end: &End, bound: impl FnOnce(&Endpoint)) -> Result<(), Failure> {
+async fn attach_and_wait<T: Kind>(socket: &Handle<T>, end: &End, bound: impl FnOnce(&Endpoint)) -> Result<(), Failure> {
     let mut monitor = socket.monitor();
     attach(socket, end, bound).await?;
     let ready = monitor.find(|event| matches!(event, Event::Ready { .. }).then_some(())).await;
@@ -113,7 +113,7 @@ fn check(message: &Message, end: &End) -> Result<(), Failure> {
     Err(format!("a message of {} octets came; {} were expected", message.size(), end.size).into())
 }
 
-async fn close<T: Kind>(socket: &Socket<T>) -> Result<(), Failure> {
+async fn close<T: Kind>(socket: &Handle<T>) -> Result<(), Failure> {
     match socket.close().await.unsent {
         0 => Ok(()),
         unsent => Err(format!("{unsent} messages were not sent").into()),

@@ -1,8 +1,8 @@
-//! Throughput and round trips over TCP, between two processes.
+//! Throughput and round trips between two processes.
 //!
 //! ```text
 //! cargo run --release --example perf                      # both ends, a table
-//! cargo run --release --example perf -- --size 64 --runtime mt
+//! cargo run --release --example perf -- --size 64 --runtime mio --transport ipc
 //! cargo run --release --example perf -- pull tcp://*:5555 64 1000000
 //! cargo run --release --example perf -- push tcp://localhost:5555 64 1000000
 //! ```
@@ -13,10 +13,11 @@
 pub(crate) mod args;
 mod both;
 pub(crate) mod ends;
+pub(crate) mod home;
 pub(crate) mod report;
 mod watch;
 
-use args::{Command, End, Flavor, Output};
+use args::{Command, End, Output};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -46,12 +47,7 @@ fn run(command: Command) -> Result<(), Failure> {
 /// Is one end, and says what it measured.
 fn one(end: End) -> Result<(), Failure> {
     let output = end.output;
-    let runtime = match end.runtime {
-        Flavor::CurrentThread => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-        Flavor::MultiThread => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
-    };
-    // A task of its own, because what `block_on` itself runs is no worker's.
-    let report = runtime.block_on(async { tokio::spawn(ends::run(end, move |bound| say(output, bound))).await })??;
+    let report = home::run(end.runtime, |home| ends::run(end, home, move |bound| say(output, bound)))?;
     match output {
         Output::Table => println!("{report}"),
         Output::Json => println!("{}", report.json()),

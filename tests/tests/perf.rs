@@ -4,10 +4,11 @@
 #[path = "../../examples/perf/main.rs"]
 mod perf;
 
-use perf::args::{Command, End, Flavor, Output, Plan, Role, Side};
+use perf::args::{Command, End, Flavor, Output, Plan, Role, Side, Transport};
 use perf::ends;
+use perf::home::{self, Home};
 use perf::report::Report;
-use sansmq::Endpoint;
+use sansmq::{Endpoint, kind};
 use tokio::sync::oneshot;
 
 #[tokio::test]
@@ -37,9 +38,10 @@ async fn one_message_is_enough() {
 #[tokio::test]
 async fn a_message_of_the_wrong_length_is_an_error() {
     let (bound, at) = oneshot::channel();
-    let pull = tokio::spawn(ends::run(end("pull", "tcp://127.0.0.1:*", 64, 10), |endpoint| tell(bound, endpoint)));
+    let pull = end("pull", "tcp://127.0.0.1:*", 64, 10);
+    let pull = tokio::spawn(ends::run(pull, Home::Tokio, |endpoint| tell(bound, endpoint)));
     let at = at.await.expect("it binds");
-    let push = tokio::spawn(ends::run(end("push", &at, 63, 10), |_| {}));
+    let push = tokio::spawn(ends::run(end("push", &at, 63, 10), Home::Tokio, |_| {}));
     let error = pull.await.expect("it does not panic").expect_err("63 is not 64");
     assert_eq!(error.to_string(), "a message of 63 octets came; 64 were expected");
     push.abort();
@@ -60,8 +62,14 @@ async fn a_report_is_a_row_and_a_json_object() {
 #[test]
 fn the_command_line_says_one_end_or_both() {
     let parse = |line: &str| Command::parse(line.split_whitespace().map(Into::into));
-    let both = Plan { size: Some(9), count: None, runtime: Flavor::MultiThread, output: Output::Json };
-    assert_eq!(parse("--size 9 --runtime mt --json").unwrap(), Command::Both(both));
+    let both = Plan {
+        size: Some(9),
+        count: None,
+        runtime: Flavor::MultiThread,
+        transport: Transport::Ipc,
+        output: Output::Json,
+    };
+    assert_eq!(parse("--size 9 --runtime mt --transport ipc --json").unwrap(), Command::Both(both));
     let Command::End(rep) = parse("rep --connect tcp://localhost:1 16 100").unwrap() else { panic!("it is one end") };
     assert_eq!((rep.role, rep.side, rep.size, rep.count), (Role::Rep, Side::Connect, 16, 100));
     for wrong in ["push", "sub tcp://*:1 1 1", "push tcp://*:1 -1 1", "--size", "--fast", "--bind", "--runtime both"] {
@@ -69,13 +77,27 @@ fn the_command_line_says_one_end_or_both() {
     }
 }
 
+#[test]
+fn an_end_can_live_on_every_runtime() {
+    for flavor in [Flavor::CurrentThread, Flavor::MultiThread, Flavor::Smol, Flavor::Mio, Flavor::Blocking] {
+        let trips = home::run(flavor, async |home: Home| {
+            let (rep, req) = (home.socket::<kind::Rep>(), home.socket::<kind::Req>());
+            req.connect(rep.bind("tcp://127.0.0.1:*").await?)?;
+            req.send("ping").await?;
+            rep.send(rep.recv().await?).await?;
+            Ok(req.recv().await?)
+        });
+        assert_eq!(trips.expect("it works").body(), "ping", "{flavor:?}");
+    }
+}
+
 /// Runs both ends in this process: the one that connects, the one that binds.
 async fn meet(connects: Role, binds: Role, size: usize, count: u64) -> (Report, Report) {
     let (bound, at) = oneshot::channel();
     let server = end(binds.name(), "tcp://127.0.0.1:*", size, count);
-    let server = tokio::spawn(ends::run(server, |endpoint| tell(bound, endpoint)));
+    let server = tokio::spawn(ends::run(server, Home::Tokio, |endpoint| tell(bound, endpoint)));
     let at = at.await.expect("it binds");
-    let client = ends::run(end(connects.name(), &at, size, count), |_| {}).await;
+    let client = ends::run(end(connects.name(), &at, size, count), Home::Tokio, |_| {}).await;
     let server = server.await.expect("it does not panic");
     (client.expect("the client succeeds"), server.expect("the server succeeds"))
 }
