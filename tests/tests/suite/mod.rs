@@ -1,4 +1,4 @@
-//! What sockets promise to an application, on whichever runtime: `tokio.rs` and `smol.rs` beside this folder each lay out
+//! What sockets promise to an application, on whichever runtime: the files beside this folder each lay out
 //! the same bed for it (sockets, `run`, `spawn`), so a runtime that needs an exception does not compile or fails.
 
 mod inproc;
