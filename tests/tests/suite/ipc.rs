@@ -1,6 +1,7 @@
 //! Unix domain sockets: their names, how they are had and given back, and who is at the other end.
 
-use super::{ANY, GREETING, READY, yield_now};
+use super::strangers::{GREETING, READY};
+use super::{ANY, yield_now};
 use crate::bed::{DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
 use futures_util::future::join;
 use sansmq::kind::Push;

@@ -4,6 +4,7 @@
 mod inproc;
 #[cfg(unix)]
 mod ipc;
+mod strangers;
 
 use super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
@@ -13,11 +14,10 @@ use core::pin::pin;
 use core::task::Poll;
 use futures_util::future::{Either, join, select};
 use futures_util::{SinkExt, StreamExt};
-use sansmq::kind::{Dealer, Pull, Push, Router};
+use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Message, Options, RecvError, SendError, UnbindError};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -365,13 +365,6 @@ fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
     });
 }
 
-/// A peer that is not one of ours and says this.
-fn stranger(endpoint: &Endpoint, octets: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).unwrap();
-    stream.write_all(octets).unwrap();
-    stream
-}
-
 /// Lets the other tasks have a turn.
 async fn yield_now() {
     let mut yielded = false;
@@ -383,79 +376,6 @@ async fn yield_now() {
         Poll::Pending
     })
     .await;
-}
-
-/// Sends octets to a bound ROUTER and returns why it hung up.
-async fn reason_for(octets: &[u8]) -> ConnectionError {
-    let router =
-        Socket::with(Options::<Router>::new().max_message_size(1000).handshake_timeout(Duration::from_millis(100)));
-    let endpoint = router.bind(ANY).await.unwrap();
-    let mut monitor = router.monitor();
-    // Somebody well-behaved is there before, and notices nothing.
-    let dealer = DealerSocket::new();
-    dealer.connect(&endpoint).unwrap();
-    dealer.send("before").await.unwrap();
-    assert_eq!(router.recv().await.unwrap().body(), "before");
-
-    let _stream = stranger(&endpoint, octets);
-    let reason = monitor.find(|event| match event {
-        Event::Disconnected { reason, .. } => Some(reason),
-        _ => None,
-    });
-    let reason = reason.await.unwrap();
-
-    dealer.send("after").await.unwrap();
-    assert_eq!(router.recv().await.unwrap().body(), "after");
-    reason
-}
-
-const GREETING: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
-    \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-
-#[test]
-fn bad_peers_lose_their_connection_with_a_reason_and_others_notice_nothing() {
-    run(|| async {
-        let shaken = |rest: &[u8]| [GREETING, READY, rest].concat();
-        assert_eq!(reason_for(b"GET / HTTP/1.1\r\n\r\n").await, ConnectionError::NotZmtp);
-        assert!(matches!(reason_for(b"").await, ConnectionError::TimedOut(_)));
-        assert!(matches!(reason_for(&GREETING[..20]).await, ConnectionError::TimedOut(_)));
-        assert!(matches!(
-            reason_for(&shaken(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xff")).await,
-            ConnectionError::TooLarge { .. }
-        ));
-        assert!(matches!(reason_for(&shaken(b"\x80\x00")).await, ConnectionError::Malformed(_)));
-        assert!(matches!(reason_for(&shaken(b"\x04\x00")).await, ConnectionError::Malformed(_)));
-        let publisher = [GREETING, b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB"].concat();
-        assert!(matches!(reason_for(&publisher).await, ConnectionError::Incompatible { .. }));
-        let plain = [&GREETING[..12], b"PLAIN", &GREETING[17..]].concat();
-        assert!(matches!(reason_for(&plain).await, ConnectionError::MechanismMismatch { .. }));
-    });
-}
-
-#[test]
-fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
-    run(|| async {
-        let router = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
-        let endpoint = router.bind(ANY).await.unwrap();
-        let ready = b"\x04\x2c\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x03abc";
-        let hello = [GREETING, ready, b"\x00\x02hi"].concat();
-        let mut deaf = stranger(&endpoint, &hello);
-        assert_eq!(router.recv().await.unwrap(), Message::from(["abc", "hi"]));
-        let error = spawn(async move {
-            loop {
-                if let Err(error) = router.send(("abc", vec![b'x'; 100_000])).await {
-                    return error;
-                }
-            }
-        });
-        // The socket has said everything it can and waits, or will soon; in neither case may it wait for ever.
-        std::thread::spawn(move || {
-            deaf.read_exact(&mut vec![0; 100_000]).unwrap();
-            drop(deaf);
-        });
-        assert!(matches!(error.await, SendError::Unroutable(_)));
-    });
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! Peers that are not ours, and mean no good or say little.
+
+use super::super::bed::{DealerSocket, Socket, run, spawn};
+use super::ANY;
+use sansmq::kind::Router;
+use sansmq::proto::ConnectionError;
+use sansmq::{Endpoint, Event, Message, Options, SendError};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A peer that is not one of ours and says this.
+fn stranger(endpoint: &Endpoint, octets: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).unwrap();
+    stream.write_all(octets).unwrap();
+    stream
+}
+
+/// Sends octets to a bound ROUTER and returns why it hung up.
+async fn reason_for(octets: &[u8]) -> ConnectionError {
+    let router =
+        Socket::with(Options::<Router>::new().max_message_size(1000).handshake_timeout(Duration::from_millis(100)));
+    let endpoint = router.bind(ANY).await.unwrap();
+    let mut monitor = router.monitor();
+    // Somebody well-behaved is there before, and notices nothing.
+    let dealer = DealerSocket::new();
+    dealer.connect(&endpoint).unwrap();
+    dealer.send("before").await.unwrap();
+    assert_eq!(router.recv().await.unwrap().body(), "before");
+
+    let _stream = stranger(&endpoint, octets);
+    let reason = monitor.find(|event| match event {
+        Event::Disconnected { reason, .. } => Some(reason),
+        _ => None,
+    });
+    let reason = reason.await.unwrap();
+
+    dealer.send("after").await.unwrap();
+    assert_eq!(router.recv().await.unwrap().body(), "after");
+    reason
+}
+
+pub(super) const GREETING: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+pub(super) const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+
+#[test]
+fn bad_peers_lose_their_connection_with_a_reason_and_others_notice_nothing() {
+    run(|| async {
+        let shaken = |rest: &[u8]| [GREETING, READY, rest].concat();
+        assert_eq!(reason_for(b"GET / HTTP/1.1\r\n\r\n").await, ConnectionError::NotZmtp);
+        assert!(matches!(reason_for(b"").await, ConnectionError::TimedOut(_)));
+        assert!(matches!(reason_for(&GREETING[..20]).await, ConnectionError::TimedOut(_)));
+        assert!(matches!(
+            reason_for(&shaken(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xff")).await,
+            ConnectionError::TooLarge { .. }
+        ));
+        assert!(matches!(reason_for(&shaken(b"\x80\x00")).await, ConnectionError::Malformed(_)));
+        assert!(matches!(reason_for(&shaken(b"\x04\x00")).await, ConnectionError::Malformed(_)));
+        let publisher = [GREETING, b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB"].concat();
+        assert!(matches!(reason_for(&publisher).await, ConnectionError::Incompatible { .. }));
+        let plain = [&GREETING[..12], b"PLAIN", &GREETING[17..]].concat();
+        assert!(matches!(reason_for(&plain).await, ConnectionError::MechanismMismatch { .. }));
+    });
+}
+
+#[test]
+fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
+    run(|| async {
+        let router = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
+        let endpoint = router.bind(ANY).await.unwrap();
+        let ready = b"\x04\x2c\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x03abc";
+        let hello = [GREETING, ready, b"\x00\x02hi"].concat();
+        let mut deaf = stranger(&endpoint, &hello);
+        assert_eq!(router.recv().await.unwrap(), Message::from(["abc", "hi"]));
+        let error = spawn(async move {
+            loop {
+                if let Err(error) = router.send(("abc", vec![b'x'; 100_000])).await {
+                    return error;
+                }
+            }
+        });
+        // The socket has said everything it can and waits, or will soon; in neither case may it wait for ever.
+        std::thread::spawn(move || {
+            deaf.read_exact(&mut vec![0; 100_000]).unwrap();
+            drop(deaf);
+        });
+        assert!(matches!(error.await, SendError::Unroutable(_)));
+    });
+}
+
+#[test]
+fn while_nobody_receives_heartbeats_are_answered_and_a_peer_that_goes_is_noticed() {
+    run(|| async {
+        let router = Socket::with(Options::<Router>::new().recv_hwm(1));
+        let endpoint = router.bind(ANY).await.unwrap();
+        let mut monitor = router.monitor();
+        let messages = b"\0\x02hi".repeat(100);
+        let mut peer = stranger(&endpoint, &[GREETING, READY, &messages, b"\x04\x0b\x04PING\0\0here"].concat());
+        let heard = smol::unblock(move || {
+            let mut said = Vec::new();
+            while !said.ends_with(b"\x04\x09\x04PONGhere") {
+                let mut octet = [0];
+                peer.read_exact(&mut octet).unwrap();
+                said.extend(octet);
+            }
+        });
+        heard.await;
+        let reason = monitor.find(|event| match event {
+            Event::Disconnected { reason, .. } => Some(reason),
+            _ => None,
+        });
+        assert_eq!(reason.await, Some(ConnectionError::Eof));
+        for _ in 0..100 {
+            assert_eq!(router.recv().await.unwrap().body(), "hi");
+        }
+    });
+}
