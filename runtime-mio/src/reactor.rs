@@ -87,6 +87,9 @@ struct Task {
     work: Option<Work>,
 }
 
+/// The system counts milliseconds in 32 bits, and what does not fit is cut off.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// So many tasks have their turn before the loop looks for events again.
 const TURNS: usize = 256;
 
@@ -145,7 +148,7 @@ impl Reactor {
         if !self.due.is_empty() || !self.inbox.may_sleep() {
             return Some(Duration::ZERO);
         }
-        Some(self.timers.next()?.since(self.now()))
+        Some(self.timers.next()?.since(self.now()).min(LONGEST))
     }
 
     /// Does what there is to do: what was asked, what is due, what events have told. The work is bounded; if some is left,

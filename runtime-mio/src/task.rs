@@ -159,7 +159,7 @@ impl Shift<'_> {
             core::future::pending::<io::Result<Vec<_>>>().await
         }));
         match addresses.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => Wait(Work::Lookup(purpose), None),
+            Poll::Pending => self.work(Work::Lookup(purpose)),
             Poll::Ready(Ok(addresses)) => self.resolved(addresses, purpose),
             Poll::Ready(Err(error)) => {
                 purpose.fail(self.driver, error);
