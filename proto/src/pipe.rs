@@ -215,8 +215,10 @@ impl Pipes {
 
     #[cfg(feature = "std")]
     pub(crate) fn call_when_empty(&mut self, id: PipeId) -> bool {
+        /// Fewer are received before it would pay.
+        const SOME: usize = 8;
         let Some(pipe) = self.get_mut(id) else { return false };
-        pipe.lazy = !pipe.incoming.is_empty();
+        pipe.lazy = pipe.incoming.len() >= SOME;
         pipe.lazy
     }
 

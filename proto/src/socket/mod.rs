@@ -337,7 +337,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Asks for an exchange when all messages of this pipe are received. False: there are none, and nothing is asked.
+    /// Asks for an exchange when all messages of this pipe are received. False: there are few, and nothing is asked.
     #[cfg(feature = "std")]
     pub(crate) fn call_when_empty(&mut self, id: PipeId) -> bool {
         self.pipes.call_when_empty(id)
