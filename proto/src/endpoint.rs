@@ -1,10 +1,10 @@
 //! [`Endpoint`]: where to bind or connect, parsed once. Never resolves a name.
 
-use crate::error::ParseEndpointError;
+use crate::error::{NetworkError, ParseEndpointError};
 use alloc::borrow::ToOwned;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 /// Where to bind or connect.
@@ -75,6 +75,32 @@ impl Endpoint {
             Self::Ipc(name) => matches!(name, IpcName::Any),
             Self::Inproc(_) => false,
         }
+    }
+
+    /// Host and port as the system's resolver takes them: in `std`, a `ToSocketAddrs`.
+    ///
+    /// ```
+    /// # use sansmq_proto::Endpoint;
+    /// use std::net::ToSocketAddrs;
+    ///
+    /// let endpoint: Endpoint = "tcp://*:5555".parse()?;
+    /// let mut addresses = endpoint.host_and_port()?.to_socket_addrs()?;
+    /// assert_eq!(addresses.next(), Some(([0, 0, 0, 0], 5555).into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NetworkError::Unsupported`]: it is not one of TCP.
+    pub fn host_and_port(&self) -> Result<(String, u16), NetworkError> {
+        let Self::Tcp { host, port } = self else {
+            return Err(NetworkError::Unsupported);
+        };
+        let host = match host {
+            Host::Any => Ipv4Addr::UNSPECIFIED.to_string(),
+            Host::Ip(address) => address.to_string(),
+            Host::Name(name) => name.clone(),
+        };
+        Ok((host, *port))
     }
 }
 
@@ -200,7 +226,6 @@ impl From<core::net::SocketAddr> for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
 
     #[test]
     fn good_endpoints_survive_being_written_and_read_again() {
@@ -221,6 +246,16 @@ mod tests {
             assert_eq!(endpoint.to_string(), text);
         }
         assert_eq!("tcp://*:*".parse::<Endpoint>().unwrap().to_string(), "tcp://*:0");
+    }
+
+    #[test]
+    fn host_and_port_are_what_a_resolver_takes() {
+        let of = |text: &str| text.parse::<Endpoint>().unwrap().host_and_port();
+        assert_eq!(of("tcp://*:*"), Ok(("0.0.0.0".into(), 0)));
+        assert_eq!(of("tcp://[::1]:80"), Ok(("::1".into(), 80)), "without brackets");
+        assert_eq!(of("tcp://[fe80::1%eth0]:80"), Ok(("fe80::1%eth0".into(), 80)));
+        assert_eq!(of("tcp://localhost:80"), Ok(("localhost".into(), 80)));
+        assert_eq!(of("ipc://name"), Err(NetworkError::Unsupported));
     }
 
     #[test]

@@ -203,6 +203,13 @@ impl From<std::io::ErrorKind> for NetworkError {
     }
 }
 
+#[cfg(feature = "std")]
+impl From<std::io::Error> for NetworkError {
+    fn from(error: std::io::Error) -> Self {
+        error.kind().into()
+    }
+}
+
 /// Why a message was not sent. Every variant hands the message back.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -15,7 +15,7 @@
 //!
 //! - Writing a program? Use the `sansmq` crate and one of its runtimes.
 //! - Embedding a socket in a loop of your own? [`Socket`] decides, [`Session`] drives one connection over a [`Stream`],
-//!   and your loop does what [`Action`] says.
+//!   [`Links`] keeps them all, and your loop does what [`Action`] says. The guide is [`embedding`].
 //! - Another async runtime? Implement [`Runtime`], and [`launch`] gives you a [`Handle`] that lives on it.
 //! - Only the protocol? [`Connection`], and [`wire`] below it.
 //!
@@ -24,7 +24,7 @@
 //! 1. Do what [`Socket::poll_action`] says until it says nothing.
 //! 2. Wait until a stream is ready, or the earliest of [`Socket::poll_timeout`] and each [`Session::poll_timeout`].
 //! 3. Give each session that is ready, due or to be serviced a [`Session::turn`]; when it fails, give its connection back
-//!    with [`Socket::disconnected`].
+//!    with [`Socket::disconnected`]. [`Links`] does that.
 //! 4. Call [`Socket::handle_timeout`], and begin again.
 //!
 //! Any other order delays work, but corrupts nothing.
@@ -49,6 +49,8 @@ mod event;
 #[cfg(feature = "std")]
 mod handle;
 pub mod kind;
+#[cfg(feature = "std")]
+mod links;
 mod message;
 mod options;
 mod pipe;
@@ -82,12 +84,14 @@ pub use handle::{
     Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing,
     PollStream, Recv, Runtime, Send, Served, Step, first, launch, resolve, share,
 };
+#[cfg(feature = "std")]
+pub use links::Links;
 pub use message::{Frame, Message};
 pub use options::Options;
 pub use pipe::PipeId;
 pub use security::{AuthReply, AuthRequest};
 #[cfg(feature = "std")]
-pub use session::{Interest, Session, Stream, Turn};
+pub use session::{Interest, IoStream, Session, Stream, Turn};
 pub use socket::{Action, ListenerId, Socket};
 pub use socket_type::SocketType;
 pub use time::{Instant, earliest};

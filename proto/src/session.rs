@@ -4,8 +4,9 @@ use crate::connection::{Connection, Link};
 use crate::error::{ConnectionError, Fault};
 use crate::time::Instant;
 use bytes::Buf;
+use core::ops::BitOr;
 use core::time::Duration;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 /// A byte stream that never blocks: what would block is [`ErrorKind::WouldBlock`].
 pub trait Stream {
@@ -26,6 +27,69 @@ pub trait Stream {
     /// # Errors
     /// [`ErrorKind::WouldBlock`] to be called again; anything else ends the connection.
     fn close_write(&mut self) -> io::Result<()>;
+
+    /// How connecting went, if that has only begun: asked once, when the stream can be written for the first time.
+    /// [`Session`] does not ask; [`Links`](crate::Links) does, for a stream that it dials.
+    ///
+    /// # Errors
+    /// Why it failed.
+    fn established(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A [`Stream`] made of what reads and writes as `std` would have it, and what `std` has no trait for.
+///
+/// ```
+/// use sansmq_proto::IoStream;
+/// use std::net::{Shutdown, TcpStream};
+///
+/// fn stream(tcp: TcpStream) -> IoStream<TcpStream> {
+///     IoStream::new(tcp, |tcp| tcp.shutdown(Shutdown::Write)).dialled(|tcp| tcp.take_error())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct IoStream<T> {
+    io: T,
+    close_write: fn(&mut T) -> io::Result<()>,
+    take_error: fn(&mut T) -> io::Result<Option<io::Error>>,
+}
+
+impl<T> IoStream<T> {
+    /// `io` has to be non-blocking. `close_write` is [`Stream::close_write`].
+    pub const fn new(io: T, close_write: fn(&mut T) -> io::Result<()>) -> Self {
+        Self { io, close_write, take_error: |_| Ok(None) }
+    }
+
+    /// With a way to tell why connecting failed, if it did: see [`Stream::established`].
+    #[must_use]
+    pub const fn dialled(mut self, take_error: fn(&mut T) -> io::Result<Option<io::Error>>) -> Self {
+        self.take_error = take_error;
+        self
+    }
+
+    /// What reads and writes.
+    pub const fn get_ref(&self) -> &T {
+        &self.io
+    }
+}
+
+impl<T: Read + Write> Stream for IoStream<T> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.io.read(room)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.io.write_vectored(slices)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        (self.close_write)(&mut self.io)
+    }
+
+    fn established(&mut self) -> io::Result<()> {
+        (self.take_error)(&mut self.io)?.map_or(Ok(()), Err)
+    }
 }
 
 /// What a session waits for.
@@ -35,6 +99,41 @@ pub struct Interest {
     pub readable: bool,
     /// Call [`Session::turn`] when the stream can be written.
     pub writable: bool,
+}
+
+impl Interest {
+    /// In reading alone.
+    pub const READ: Self = Self { readable: true, writable: false };
+    /// In writing alone.
+    pub const WRITE: Self = Self { readable: false, writable: true };
+
+    /// The same in the words of a poller, given its two flags. `None`: wait for nothing, and leave the stream out, for most
+    /// pollers report a hang-up even to who asks for nothing.
+    ///
+    /// ```
+    /// # use sansmq_proto::Interest;
+    /// const POLLIN: i16 = 1;
+    /// const POLLOUT: i16 = 4;
+    /// assert_eq!(Interest { readable: true, writable: true }.flags(POLLIN, POLLOUT), Some(POLLIN | POLLOUT));
+    /// assert_eq!(Interest { readable: false, writable: true }.flags(POLLIN, POLLOUT), Some(POLLOUT));
+    /// assert_eq!(Interest { readable: false, writable: false }.flags(POLLIN, POLLOUT), None);
+    /// ```
+    pub fn flags<F: BitOr<Output = F>>(self, readable: F, writable: F) -> Option<F> {
+        match (self.readable, self.writable) {
+            (true, true) => Some(readable | writable),
+            (true, false) => Some(readable),
+            (false, true) => Some(writable),
+            (false, false) => None,
+        }
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self { readable: self.readable | other.readable, writable: self.writable | other.writable }
+    }
 }
 
 /// Where a [`Session::turn`] has led.
@@ -123,7 +222,7 @@ impl Session {
                 match stream.close_write() {
                     Ok(()) => self.phase = Phase::Parting(now + FAREWELL),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        return Ok(Turn::Wait(Interest { readable: false, writable: true }));
+                        return Ok(Turn::Wait(Interest::WRITE));
                     }
                     Err(_) => return Err(ConnectionError::HungUp),
                 }
@@ -236,7 +335,7 @@ impl Session {
             match stream.read(scratch) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(Turn::Wait(Interest { readable: true, writable: false }));
+                    return Ok(Turn::Wait(Interest::READ));
                 }
                 Ok(0) | Err(_) => return Err(ConnectionError::HungUp),
             }

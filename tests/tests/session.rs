@@ -3,11 +3,11 @@
 
 use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::{
-    Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, Link, Message, NetworkError, Options,
-    RecvError, SeededEntropy, Session, Socket, Stream,
+    Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, IoStream, Link, Message, NetworkError,
+    Options, RecvError, SeededEntropy, Session, Socket, Stream,
 };
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -262,4 +262,41 @@ fn a_large_body_survives_every_kind_of_cut_in_place_and_copied() {
             assert!(pull.take() == Some(expected), "{size} octets in pieces of {chunk}");
         }
     }
+}
+
+#[test]
+fn an_io_stream_reads_writes_and_passes_the_rest_on() {
+    /// Counts how often its end was announced.
+    struct Pipe(VecDeque<u8>, usize);
+
+    impl Read for Pipe {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            self.0.read(room)
+        }
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.write(octets)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let pipe = Pipe(VecDeque::new(), 0);
+    let mut stream = IoStream::new(pipe, |pipe| {
+        pipe.1 += 1;
+        Ok(())
+    });
+    assert_eq!(stream.write_vectored(&[IoSlice::new(b"octets")]).unwrap(), 6);
+    let mut room = [0; 9];
+    assert_eq!(stream.read(&mut room).unwrap(), 6);
+    assert_eq!(&room[..6], b"octets");
+    stream.close_write().unwrap();
+    assert_eq!(stream.get_ref().1, 1);
+
+    stream.established().expect("nobody has said how to ask");
+    let mut stream = stream.dialled(|_| Ok(Some(ErrorKind::ConnectionRefused.into())));
+    assert_eq!(stream.established().unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
