@@ -1,47 +1,118 @@
-//! A socket as a guest in somebody else's event loop: the echo server of `embed_poll`, on `calloop`.
-//!
-//! Why calloop: it is the loop of Wayland compositors and window toolkits, programs that cannot leave their thread to an
-//! async runtime. It calls back, owns what it watches, lends one `&mut` state to every callback and knows no futures: all
-//! that our runtimes are not. It stays its owner's: the socket is nothing but sources in it (`embed/guest.rs`).
-//!
-//! ```text
-//! cargo run --example embed_calloop -- tcp://127.0.0.1:5555
-//! ```
+//! A socket as a guest in somebody else's event loop: the echo server of `embed_poll`, on `calloop`, which calls back, owns
+//! what it watches, lends one `&mut` state to every callback and knows no futures: all that our runtimes are not.
 
-#[path = "embed/guest.rs"]
-mod guest;
-#[path = "embed/guest_link.rs"]
-mod guest_link;
-#[path = "embed/net.rs"]
-#[expect(dead_code, reason = "this server connects to nobody")]
-mod net;
-
-use calloop::EventLoop;
-pub(crate) use guest::Guest;
-use sansmq::Options;
-use std::error::Error;
+use calloop::timer::{TimeoutAction, Timer};
+use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic};
+use sansmq::proto::{Action, Instant, IoStream, Links, ListenerId, PipeId, Socket, SystemEntropy, earliest};
+use sansmq::{Endpoint, NetworkError, Options, kind::Router};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::{collections::BTreeMap, error::Error, io, time};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let endpoint = std::env::args().nth(1).unwrap_or_else(|| "tcp://127.0.0.1:5555".into());
     let mut events = EventLoop::try_new()?;
     let mut server = Guest::new(Options::new(), events.handle());
-    println!("ROUTER at {}", server.bind(endpoint.parse()?)?);
-    serve(&mut events, &mut server, usize::MAX)?;
+    let listener = server.socket.bind("tcp://127.0.0.1:5555".parse()?);
+    server.round();
+    println!("ROUTER at {}", server.socket.listener(listener).ok_or("it listens at once")??);
+    serve(&mut events, &mut server)
+}
+
+pub(crate) fn serve(events: &mut EventLoop<'static, Guest>, server: &mut Guest) -> Result<(), Box<dyn Error>> {
+    while !server.socket.is_closed() {
+        events.dispatch(None, server)?;
+        server.round();
+    }
     Ok(())
 }
 
-/// Runs the loop until so many requests are echoed, and then until the answers are out. Gives back how many are not.
-pub(crate) fn serve(
-    events: &mut EventLoop<'static, Guest>,
-    server: &mut Guest,
-    requests: usize,
-) -> Result<usize, Box<dyn Error>> {
-    while server.echoed < requests {
-        events.dispatch(None, server)?;
+/// The state that the loop lends to every callback: a ROUTER that echoes until a client says "bye".
+pub(crate) struct Guest {
+    pub(crate) socket: Socket,
+    events: LoopHandle<'static, Self>,
+    listeners: BTreeMap<ListenerId, RegistrationToken>,
+    links: Links<IoStream<TcpStream>>,
+    watched: BTreeMap<PipeId, RegistrationToken>,
+    alarm: Option<RegistrationToken>,
+    start: time::Instant,
+}
+
+impl Guest {
+    pub(crate) fn new(options: Options<Router>, events: LoopHandle<'static, Self>) -> Self {
+        let (socket, links, start) = (Socket::new(options, SystemEntropy), Links::new(), time::Instant::now());
+        Self { socket, events, listeners: BTreeMap::new(), links, watched: BTreeMap::new(), alarm: None, start }
     }
-    server.close();
-    while !server.socket.is_closed() {
-        events.dispatch(None, server)?;
+
+    fn now(&self) -> Instant {
+        Instant::from_elapsed(self.start.elapsed())
     }
-    Ok(server.socket.unsent())
+
+    /// Does all there is to do, and has the loop wake its owner for the rest. Callbacks only take notes for it.
+    pub(crate) fn round(&mut self) {
+        let now = self.now();
+        self.socket.handle_timeout(now);
+        while let Ok(request) = self.socket.recv() {
+            let last = request.body() == "bye";
+            let _ = self.socket.send(request); // a client that has gone does not end the server
+            if last {
+                self.socket.close(now);
+            }
+        }
+        let mut busy = self.links.poll_timeout().is_some_and(|at| at <= now);
+        while let Some(action) = self.socket.poll_action() {
+            busy = true;
+            match action {
+                Action::Listen(id, endpoint) => match self.listen(id, &endpoint) {
+                    Ok(bound) => self.socket.listening(id, bound),
+                    Err(error) => self.socket.listen_failed(id, error),
+                },
+                Action::Unlisten(id) => drop(self.listeners.remove(&id).map(|token| self.events.remove(token))),
+                Action::Accept(id) => drop(self.listeners.get(&id).map(|token| self.events.enable(token))),
+                Action::Service(pipe) => self.links.call(pipe),
+                Action::Dial(pipe, _) => self.socket.dial_failed(pipe, NetworkError::Unsupported, now), // we only bind
+                Action::StopDialling(_) | Action::Readable | Action::Writable => {}
+            }
+        }
+        self.links.turn(&mut self.socket, now);
+
+        // Of a link's stream there are two descriptors, ours and the loop's; it closes with the second.
+        let ended = self.watched.extract_if(.., |pipe, _| self.links.get(*pipe).is_none());
+        ended.for_each(|(_, token)| self.events.remove(token));
+        // What was done may have left news, for which we come again; but the others in the loop are first.
+        let deadline = earliest([self.links.poll_timeout(), self.socket.poll_timeout(), busy.then_some(now)]);
+        self.alarm.take().into_iter().for_each(|alarm| self.events.remove(alarm)); // nothing happens if it has fired
+        let timer = deadline.map(|at| Timer::from_duration(at.since(now)));
+        self.alarm = timer.and_then(|it| self.events.insert_source(it, |_, (), _| TimeoutAction::Drop).ok());
+    }
+
+    fn listen(&mut self, id: ListenerId, endpoint: &Endpoint) -> Result<Endpoint, NetworkError> {
+        let listener = TcpListener::bind(endpoint.host_and_port()?)?;
+        listener.set_nonblocking(true)?;
+        let bound = listener.local_addr()?.into();
+        let source = Generic::new(listener, Interest::READ, Mode::Level);
+        let token = self.events.insert_source(source, move |_, listener, guest| match guest.accept(id, listener) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                guest.socket.accept_failed(id, error.into(), guest.now());
+                Ok(PostAction::Disable) // until `Action::Accept`
+            }
+            _ => Ok(PostAction::Continue),
+        });
+        self.listeners.insert(id, token.map_err(|failed| io::Error::from(failed.error))?);
+        Ok(bound)
+    }
+
+    fn accept(&mut self, id: ListenerId, listener: &TcpListener) -> io::Result<()> {
+        let ((stream, from), now) = (listener.accept()?, self.now());
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?; // batching is done already; small messages must not wait for one another
+        let source = Generic::new(stream.try_clone()?, Interest::BOTH, Mode::Edge);
+        let stream = IoStream::new(stream, |it| it.shutdown(Shutdown::Write));
+        if let Some(pipe) = self.links.accepted(&mut self.socket, id, from.into(), stream, now) {
+            let token = self.events.insert_source(source, move |_, _, guest| {
+                guest.links.call(pipe); // edges suffice for a session, and are asked for only once
+                Ok(PostAction::Continue)
+            });
+            self.watched.insert(pipe, token.map_err(|failed| io::Error::from(failed.error))?);
+        }
+        Ok(())
+    }
 }

@@ -1,65 +1,118 @@
-//! Sockets in a loop of our own: plain `poll(2)`, one thread, no runtime. A ROUTER echoes for any number of clients, and a
-//! DEALER asks it. This is the application; the loop is in `embed/poll.rs` and `embed/watched.rs`, and the guide
-//! `sansmq::proto::embedding` walks through it.
-//!
-//! ```text
-//! cargo run --example embed_poll -- server tcp://127.0.0.1:5555
-//! cargo run --example embed_poll -- client tcp://127.0.0.1:5555
-//! ```
+//! A socket in a loop of our own: plain `poll(2)`, one thread, no runtime. A ROUTER echoes for any number of clients, until
+//! one says "bye". The guide `sansmq::proto::embedding` walks through this file line by line.
 
-#[path = "embed/net.rs"]
-mod net;
-#[path = "embed/poll.rs"]
-mod poll;
-#[path = "embed/watched.rs"]
-mod watched;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{io::Errno, net};
+use sansmq::proto::{Action, Instant, IoStream, Links, Socket, SystemEntropy, earliest};
+use sansmq::{Endpoint, NetworkError, Options, kind::Router};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::{collections::BTreeMap, error::Error, io, time, vec};
 
-pub(crate) use poll::Loop;
-use sansmq::{Endpoint, Options, kind};
-use std::error::Error;
+type Outcome = Result<(), Box<dyn Error>>;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let role = arguments.next().unwrap_or_else(|| "server".into());
-    let endpoint: Endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into()).parse()?;
-    if role == "server" {
-        let mut server = Loop::new(Options::<kind::Router>::new());
-        println!("ROUTER at {}", server.bind(endpoint)?);
-        serve(&mut server, usize::MAX)?;
-        server.close()?;
-    } else {
-        let mut client = Loop::new(Options::<kind::Dealer>::new());
-        client.socket.connect(endpoint, client.now())?;
-        println!("answers: {:?}", ask(&mut client, 3)?);
-        client.close()?;
-    }
-    Ok(())
+fn main() -> Outcome {
+    let mut server = Socket::new(Options::<Router>::new(), SystemEntropy);
+    let listener = server.bind("tcp://127.0.0.1:5555".parse()?);
+    drive(&mut server, |server, now| match server.listener(listener) {
+        Some(Err(error)) => Err(error.into()),
+        _ => echo(server, now),
+    })
 }
 
-/// Echoes so many requests.
-pub(crate) fn serve(server: &mut Loop, requests: usize) -> Result<(), Box<dyn Error>> {
-    let mut answered = 0;
-    while answered < requests {
-        server.round()?;
-        while let Ok(request) = server.socket.recv() {
-            server.socket.send(request)?; // its first frame says who asked, and so whom to answer
-            answered += 1;
+pub(crate) fn echo(server: &mut Socket, now: Instant) -> Outcome {
+    while let Ok(request) = server.recv() {
+        let last = request.body() == "bye";
+        server.send(request)?; // its first frame says who asked, and so whom to answer
+        if last {
+            server.close(now); // what is queued still goes out, for as long as `linger` allows
         }
     }
     Ok(())
 }
 
-/// Makes so many requests at once, and gives the answers back.
-pub(crate) fn ask(client: &mut Loop, requests: usize) -> Result<Vec<String>, Box<dyn Error>> {
-    for number in 1..=requests {
-        client.socket.send(format!("Hello {number}"))?; // queued: the pipe is there before its connection
-    }
-    let mut answers = Vec::new();
-    while answers.len() < requests {
-        client.round()?;
-        while let Ok(answer) = client.socket.recv() {
-            answers.push(answer.body().to_text().into_owned());
+/// Drives a socket until it is closed. The application has its say in each round.
+pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome {
+    let start = time::Instant::now();
+    let now = || Instant::from_elapsed(start.elapsed());
+    let mut listeners = BTreeMap::new(); // each with what to poll it for: nothing while accepting pauses
+    let mut links = Links::new();
+    while !socket.is_closed() {
+        application(socket, now())?;
+
+        let mut hurry = None;
+        while let Some(action) = socket.poll_action() {
+            hurry = Some(now()); // whatever it is, the application may have to look before we wait
+            match action {
+                Action::Listen(id, endpoint) => match listen(&endpoint) {
+                    Ok((listener, bound)) => {
+                        listeners.insert(id, (listener, PollFlags::IN));
+                        socket.listening(id, bound);
+                    }
+                    Err(error) => socket.listen_failed(id, error),
+                },
+                Action::Unlisten(id) => drop(listeners.remove(&id)),
+                Action::Accept(id) => drop(listeners.get_mut(&id).map(|(_, flags)| *flags = PollFlags::IN)),
+                Action::Dial(pipe, endpoint) => match addresses(&endpoint) {
+                    Ok(addresses) => links.dial(pipe, addresses.map(connect)),
+                    Err(error) => socket.dial_failed(pipe, error, now()),
+                },
+                Action::StopDialling(pipe) => links.stop_dialling(pipe),
+                Action::Service(pipe) => links.call(pipe),
+                Action::Readable | Action::Writable => {}
+            }
         }
+
+        let deadline = earliest([hurry, links.poll_timeout(), socket.poll_timeout()]);
+        let patience = deadline.and_then(|at| Timespec::try_from(at.since(now())).ok());
+        let waiting = links.waiting(PollFlags::IN, PollFlags::OUT);
+        let waiting = waiting.map(|(pipe, stream, flags)| (pipe, PollFd::new(stream.get_ref(), flags)));
+        let (pipes, mut fds): (Vec<_>, Vec<_>) = waiting.unzip();
+        fds.extend(listeners.values().map(|(listener, flags)| PollFd::new(listener, *flags)));
+        // A signal is no news, but a reason to look at the clock again.
+        poll(&mut fds, patience.as_ref()).or_else(|error| if error == Errno::INTR { Ok(0) } else { Err(error) })?;
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
+
+        pipes.into_iter().filter(|_| ready.next() == Some(true)).for_each(|pipe| links.call(pipe));
+        links.turn(socket, now());
+        for (&id, (listener, flags)) in listeners.iter_mut().filter(|_| ready.next() == Some(true)) {
+            match listener.accept().and_then(|(stream, from)| Ok((tcp(stream)?, from))) {
+                Ok((stream, from)) => drop(links.accepted(socket, id, from.into(), stream, now())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // whoever was there has gone again
+                Err(error) => {
+                    socket.accept_failed(id, error.into(), now());
+                    *flags = PollFlags::empty(); // until `Action::Accept`
+                }
+            }
+        }
+        socket.handle_timeout(now());
     }
-    Ok(answers)
+    Ok(())
+}
+
+/// Every address of an endpoint. Looking up a name blocks: a loop that must never pause does it on another thread.
+fn addresses(endpoint: &Endpoint) -> Result<vec::IntoIter<SocketAddr>, NetworkError> {
+    endpoint.host_and_port()?.to_socket_addrs().map_err(|_| NetworkError::UnknownHost)
+}
+
+fn listen(endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), NetworkError> {
+    let listener = TcpListener::bind(addresses(endpoint)?.as_slice())?;
+    listener.set_nonblocking(true)?;
+    let bound = listener.local_addr()?.into(); // not what was asked for, if the port was a wildcard
+    Ok((listener, bound))
+}
+
+/// Begins to connect. Once the stream can be written, its `take_error` says how that went.
+fn connect(address: SocketAddr) -> io::Result<IoStream<TcpStream>> {
+    let family = net::SocketAddrAny::from(address).address_family();
+    let stream = tcp(net::socket(family, net::SocketType::STREAM, None)?.into())?;
+    match net::connect(stream.get_ref(), &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(stream),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tcp(stream: TcpStream) -> io::Result<IoStream<TcpStream>> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?; // batching is done already; small messages must not wait for one another
+    Ok(IoStream::new(stream, |it| it.shutdown(Shutdown::Write)).dialled(|it| it.take_error()))
 }

@@ -1,12 +1,10 @@
 //! Loops of other people's making: the examples that drive `Socket` and `Session` without a runtime, against sockets on
 //! tokio, and against peers that say nothing or never listen.
 
-#![expect(clippy::duplicate_mod, reason = "two of the examples share what they need of the network")]
-
 use calloop::EventLoop;
-use sansmq::proto::Instant;
+use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::tokio::{DealerSocket, ReqSocket, RouterSocket};
-use sansmq::{Endpoint, Event, Message, NetworkError, Options, kind};
+use sansmq::{Endpoint, Event, Message, NetworkError, Options, RecvError, kind};
 use std::error::Error;
 use std::future::Future;
 use std::thread;
@@ -27,7 +25,7 @@ mod embed_nothing;
 mod embed_poll;
 
 use embed_calloop::Guest;
-use embed_poll::Loop;
+use embed_poll::{drive, echo};
 
 /// No test waits longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,14 +35,39 @@ type Outcome = Result<(), Box<dyn Error>>;
 #[tokio::test]
 async fn poll_serves_many_clients_in_one_thread() -> Outcome {
     within(async {
-        let mut server = Loop::new(Options::<kind::Router>::new());
-        let bound = server.bind(any())?;
-        let echoed = beside(move || {
-            embed_poll::serve(&mut server, 8 * 3 + 2)?;
-            Ok(server.close()?)
+        let (tell, told) = oneshot::channel();
+        let unsent = beside(move || {
+            let mut server = Socket::new(Options::<kind::Router>::new(), SystemEntropy);
+            let listener = server.bind(any());
+            let mut tell = Some(tell);
+            drive(&mut server, |server, now| {
+                if let Some(outcome) = server.listener(listener)
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(outcome);
+                }
+                echo(server, now)
+            })?;
+            Ok(server.unsent())
         });
-        be_served(&bound).await?;
-        assert_eq!(echoed.await??, 0, "close lets every answer out");
+        be_served(&told.await??).await?;
+        assert_eq!(unsent.await??, 0, "close lets every answer out");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn poll_lets_the_application_know_that_it_cannot_listen() -> Outcome {
+    within(async {
+        let taken = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = taken.local_addr()?.into();
+        let outcome = beside(move || {
+            let mut server = Socket::new(Options::<kind::Router>::new(), SystemEntropy);
+            let listener = server.bind(endpoint);
+            drive(&mut server, |server, _| Ok(server.listener(listener).transpose().map(drop)?))
+        });
+        assert_eq!(outcome.await?, Err(NetworkError::AddressInUse.to_string()));
         Ok(())
     })
     .await
@@ -59,20 +82,30 @@ async fn poll_dials_until_somebody_listens() -> Outcome {
         reserved.bind(([127, 0, 0, 1], 0).into())?;
         let endpoint = Endpoint::from(reserved.local_addr()?);
 
-        let mut client = Loop::new(quick());
-        client.socket.monitor(true);
-        client.socket.connect(endpoint.clone(), client.now())?;
+        let mut client = Socket::new(quick(), SystemEntropy);
+        client.monitor(true);
+        client.connect(endpoint.clone(), Instant::ORIGIN)?;
+        for number in 1..=3 {
+            client.send(format!("Hello {number}"))?;
+        }
         let (tell, told) = oneshot::channel();
+        let mut tell = Some(tell);
         let asked = beside(move || {
-            let event = loop {
-                client.round()?;
-                if let Some(event) = client.socket.poll_event() {
-                    break event;
+            let mut answers = Vec::new();
+            drive(&mut client, |client, now| {
+                if let Some(event) = client.poll_event()
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(event);
                 }
-            };
-            let _ = tell.send(event);
-            let answers = embed_poll::ask(&mut client, 3)?;
-            client.close()?;
+                while let Ok(answer) = client.recv() {
+                    answers.push(answer.body().to_text().into_owned());
+                }
+                if answers.len() == 3 {
+                    client.close(now);
+                }
+                Ok(())
+            })?;
             Ok(answers)
         });
         let event = told.await?;
@@ -93,9 +126,9 @@ async fn poll_dials_until_somebody_listens() -> Outcome {
 async fn poll_wakes_for_the_deadlines_of_sessions_and_of_the_socket() -> Outcome {
     within(async {
         let mute = TcpListener::bind("127.0.0.1:0").await?;
-        let mut client = Loop::new(quick().handshake_timeout(Duration::from_millis(20)));
-        client.socket.connect(mute.local_addr()?.into(), client.now())?;
-        let _left = beside(move || embed_poll::ask(&mut client, 1));
+        let mut client = Socket::new(quick().handshake_timeout(Duration::from_millis(20)), SystemEntropy);
+        client.connect(mute.local_addr()?.into(), Instant::ORIGIN)?;
+        let _left = beside(move || drive(&mut client, |_, _| Ok(())));
         let first = mute.accept().await?;
         let second = mute.accept().await?; // the handshake timed out, and so did the pause before the next dial
         assert_ne!(first.1, second.1);
@@ -108,27 +141,41 @@ async fn poll_wakes_for_the_deadlines_of_sessions_and_of_the_socket() -> Outcome
 async fn poll_closes_when_linger_runs_out() -> Outcome {
     within(async {
         let mute = TcpListener::bind("127.0.0.1:0").await?;
-        let mut client = Loop::new(quick().linger(Duration::from_millis(20)));
-        client.socket.connect(mute.local_addr()?.into(), client.now())?;
-        client.socket.send("into the void")?;
-        assert_eq!(beside(move || Ok(client.close()?)).await??, 1);
+        let mut client = Socket::new(quick().linger(Duration::from_millis(20)), SystemEntropy);
+        client.connect(mute.local_addr()?.into(), Instant::ORIGIN)?;
+        client.send("into the void")?;
+        let unsent = beside(move || {
+            drive(&mut client, |client, now| {
+                client.close(now);
+                assert!(matches!(client.recv(), Err(RecvError::Closed)));
+                Ok(())
+            })?;
+            Ok(client.unsent())
+        });
+        assert_eq!(unsent.await??, 1);
         Ok(())
     })
     .await
+}
+
+/// Lets the example's server live in a loop until it is closed. Gives back how much of what it had to say stayed behind.
+fn be_guest(options: Options<kind::Router>, tell: oneshot::Sender<Endpoint>) -> Result<usize, Box<dyn Error>> {
+    let mut events = EventLoop::try_new()?;
+    let mut server = Guest::new(options, events.handle());
+    let listener = server.socket.bind(any());
+    server.round();
+    let _ = tell.send(server.socket.listener(listener).ok_or("it listens at once")??);
+    embed_calloop::serve(&mut events, &mut server)?;
+    Ok(server.socket.unsent())
 }
 
 #[tokio::test]
 async fn calloop_serves_many_clients_by_sources_alone() -> Outcome {
     within(async {
         let (tell, told) = oneshot::channel();
-        let echoed = beside(move || {
-            let mut events = EventLoop::try_new()?;
-            let mut server = Guest::new(Options::new(), events.handle());
-            let _ = tell.send(server.bind(any())?);
-            embed_calloop::serve(&mut events, &mut server, 8 * 3 + 2)
-        });
+        let unsent = beside(move || be_guest(Options::new(), tell));
         be_served(&told.await?).await?;
-        assert_eq!(echoed.await??, 0, "close lets every answer out");
+        assert_eq!(unsent.await??, 0, "close lets every answer out");
         Ok(())
     })
     .await
@@ -138,13 +185,8 @@ async fn calloop_serves_many_clients_by_sources_alone() -> Outcome {
 async fn calloop_wakes_for_the_deadline_of_a_session() -> Outcome {
     within(async {
         let (tell, told) = oneshot::channel();
-        let _left = beside(move || {
-            let mut events = EventLoop::try_new()?;
-            let options = Options::new().handshake_timeout(Duration::from_millis(20));
-            let mut server = Guest::new(options, events.handle());
-            let _ = tell.send(server.bind(any())?);
-            embed_calloop::serve(&mut events, &mut server, 1)
-        });
+        let options = Options::new().handshake_timeout(Duration::from_millis(20));
+        let _left = beside(move || be_guest(options, tell));
         let Endpoint::Tcp { port, .. } = told.await? else {
             return Err("the server listens on TCP".into());
         };
@@ -161,19 +203,15 @@ async fn calloop_wakes_for_the_deadline_of_a_session() -> Outcome {
 async fn calloop_closes_when_linger_runs_out() -> Outcome {
     within(async {
         let (tell, told) = oneshot::channel();
-        let echoed = beside(move || {
-            let mut events = EventLoop::try_new()?;
-            let mut server = Guest::new(Options::new().linger(Duration::from_millis(20)), events.handle());
-            let _ = tell.send(server.bind(any())?);
-            embed_calloop::serve(&mut events, &mut server, 1)
-        });
+        let options = Options::new().linger(Duration::from_millis(20));
+        let unsent = beside(move || be_guest(options, tell));
         let Endpoint::Tcp { port, .. } = told.await? else {
             return Err("the server listens on TCP".into());
         };
         // Asks for more than the stream holds, and never reads the answer.
         let mut deaf = TcpStream::connect(("127.0.0.1", port)).await?;
-        deaf.write_all(&greeting_and_request()).await?;
-        assert_eq!(echoed.await??, 1, "the answer stays behind");
+        deaf.write_all(&greeting_and_requests()).await?;
+        assert_eq!(unsent.await??, 2, "the answers stay behind");
         Ok(())
     })
     .await
@@ -199,8 +237,45 @@ async fn nothing_but_numbers_survives_a_pulled_cable_the_same_way_each_time() ->
     };
     assert!(30.0 < again && again <= vain[vain.len() - 1] + 5.0, "{again}");
     assert_eq!(when("answer: two"), [again]);
-    assert_eq!(when("closed, with nothing left to do"), [40.0]);
+    assert_eq!(when("disconnected: this side closed the connection"), [40.0]);
+    assert_eq!(when("closed: true").len(), 1);
     Ok(())
+}
+
+/// The guide walks through `embed_poll.rs` line by line. No piece compiles alone; that they are right is for the example
+/// itself and for this test to say.
+#[test]
+fn the_guide_shows_every_line_of_the_poll_example_in_order() {
+    let mut shown = Vec::new();
+    let mut inside = false;
+    for line in include_str!("../../proto/src/embedding.md").lines() {
+        match line {
+            "```ignore" | "```text" => inside = true,
+            "```" => inside = false,
+            line if inside => shown.push(line.trim()),
+            _ => {}
+        }
+    }
+    let example = include_str!("../../examples/embed_poll.rs").lines().map(str::trim);
+    let example = example.skip_while(|line| line.starts_with("//!"));
+    // Indentation and empty lines are for each to decide.
+    let all: Vec<_> = example.filter(|line| !line.is_empty()).collect();
+    shown.retain(|line| !line.is_empty());
+    for (number, (shown, line)) in shown.iter().zip(&all).enumerate() {
+        assert_eq!(shown, line, "line {number} that the guide shows");
+    }
+    assert_eq!(shown.len(), all.len(), "the guide ends early, or goes on");
+}
+
+#[test]
+fn each_example_is_under_120_lines() {
+    for source in [
+        include_str!("../../examples/embed_poll.rs"),
+        include_str!("../../examples/embed_calloop.rs"),
+        include_str!("../../examples/embed_nothing.rs"),
+    ] {
+        assert!(source.lines().count() < 120);
+    }
 }
 
 /// A DEALER that soon dials again.
@@ -209,7 +284,7 @@ fn quick() -> Options<kind::Dealer> {
     Options::new().reconnect(soon, soon).expect("longer than zero")
 }
 
-/// Eight DEALERs and a REQ have an echo server answer them.
+/// Eight DEALERs and a REQ have an echo server answer them, and then close.
 async fn be_served(bound: &Endpoint) -> Outcome {
     let mut dealers = Vec::new();
     for number in 0..8 {
@@ -232,11 +307,13 @@ async fn be_served(bound: &Endpoint) -> Outcome {
         req.send(body.clone()).await?;
         assert_eq!(req.recv().await?, Message::from(body));
     }
+    req.send("bye").await?;
+    assert_eq!(req.recv().await?, Message::from("bye"));
     Ok(())
 }
 
-/// What a DEALER says that asks for 32 MiB to be echoed.
-fn greeting_and_request() -> Vec<u8> {
+/// What a DEALER says that asks for 32 MiB to be echoed, and then for the server to close.
+fn greeting_and_requests() -> Vec<u8> {
     const BODY: u64 = 32 << 20;
     let mut octets = vec![0; 64];
     octets[0] = 0xff;
@@ -248,6 +325,7 @@ fn greeting_and_request() -> Vec<u8> {
     octets.push(2);
     octets.extend(BODY.to_be_bytes());
     octets.resize(octets.len() + usize::try_from(BODY).expect("it fits"), b'x');
+    octets.extend(b"\x00\x03bye");
     octets
 }
 
