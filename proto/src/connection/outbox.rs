@@ -57,7 +57,7 @@ const OVERHEAD: usize = 64;
 
 const MAX_PONGS: usize = 16;
 
-/// An idle connection keeps no more room than this.
+/// An idle connection keeps no more room than this, in octets, for each thing.
 const IDLE_CAPACITY: usize = 1 << 10;
 
 impl Outbox {
@@ -348,7 +348,7 @@ impl Buf for Outbox {
             self.pinging = false;
             self.mixed = false;
             self.ends.clear();
-            self.ends.shrink_to(IDLE_CAPACITY);
+            self.ends.shrink_to(IDLE_CAPACITY / size_of::<usize>());
             self.arena.clear();
             self.arena.shrink_to(IDLE_CAPACITY);
             self.bodies.shrink_to(0);

@@ -68,7 +68,7 @@ pub(super) struct Listener {
 }
 
 impl Life {
-    pub(super) const fn dialled(endpoint: Endpoint) -> Self {
+    pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
         Self::Dialled { endpoint, dial: Dial::Waiting, failures: 0, last_delay: Duration::ZERO }
     }
 
