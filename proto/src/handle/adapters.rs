@@ -209,7 +209,7 @@ impl Stream for Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         // A waker may run anything when it is dropped, so it is dropped outside the lock.
-        drop(self.shared.with(|state| state.remove_monitor(self.id)));
+        drop(self.shared.with(|state| state.remove_monitor(self.id, &self.shared.trace)));
     }
 }
 

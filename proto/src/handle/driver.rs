@@ -181,7 +181,8 @@ impl Driver {
                 state.socket.exchange(pipe, connection)
             })
         };
-        match session.turn(stream, scratch, self.now(), exchange) {
+        let turn = || session.turn(stream, scratch, self.now(), exchange);
+        match self.shared().trace.within(pipe, turn) {
             Ok(Turn::Wait(_)) => Poll::Pending,
             Ok(Turn::Again) => {
                 waker.wake_by_ref();

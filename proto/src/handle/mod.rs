@@ -7,6 +7,8 @@ mod inproc;
 mod runtime;
 mod served;
 mod state;
+#[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
+mod trace;
 mod waiters;
 mod wakes;
 

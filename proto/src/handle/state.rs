@@ -2,8 +2,9 @@
 
 use super::context::Context;
 use super::inproc::End;
+use super::trace::Trace;
 use super::waiters::Waiters;
-use super::wakes::Wakes;
+use super::wakes::{Call, Wakes};
 use crate::endpoint::Endpoint;
 use crate::error::{NetworkError, UnbindError};
 use crate::event::{self, Event};
@@ -19,6 +20,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Where `inproc` names live.
     pub(super) context: Context,
+    pub(super) trace: Trace,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
@@ -81,7 +83,13 @@ struct Watch {
 }
 
 impl Shared {
-    pub(super) fn new(socket: Socket, context: Context, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Arc<Self> {
+    pub(super) fn new(
+        mut socket: Socket,
+        context: Context,
+        clock: Box<dyn Fn() -> Instant + Send + Sync>,
+    ) -> Arc<Self> {
+        let trace = Trace::new(socket.socket_type());
+        socket.monitor(trace.is_on());
         let state = |me: &Weak<Self>| State {
             socket,
             me: Weak::clone(me),
@@ -101,7 +109,7 @@ impl Shared {
             monitors: BTreeMap::new(),
             next_monitor: 0,
         };
-        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, clock })
+        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, trace, clock })
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -214,7 +222,7 @@ impl State {
             wakes.add(self.supervisor.take());
             self.watchers.wake(wakes);
         }
-        self.publish(wakes);
+        self.publish(shared, wakes);
     }
 
     /// Has those who wait for a bind, an unbind or the end look again.
@@ -296,9 +304,9 @@ impl State {
     }
 
     /// Gives the monitor's waker back, to be dropped outside the lock: that may run anything.
-    pub(super) fn remove_monitor(&mut self, id: u64) -> Option<Waker> {
+    pub(super) fn remove_monitor(&mut self, id: u64, trace: &Trace) -> Option<Waker> {
         let watch = self.monitors.remove(&id);
-        self.socket.monitor(!self.monitors.is_empty());
+        self.socket.monitor(trace.is_on() || !self.monitors.is_empty());
         watch?.waker
     }
 
@@ -317,18 +325,24 @@ impl State {
         }
     }
 
-    fn publish(&mut self, wakes: &mut Wakes) {
-        if self.monitors.is_empty() {
+    fn publish(&mut self, shared: &Shared, wakes: &mut Wakes) {
+        if self.monitors.is_empty() && !shared.trace.is_on() {
             return;
         }
         let over = self.is_over();
+        let mut news = false;
         while let Some(event) = self.socket.poll_event() {
+            shared.trace.note(&event);
+            news = shared.trace.is_on();
             for watch in self.monitors.values_mut() {
                 event::remember(&mut watch.events, event.clone());
             }
         }
         for watch in self.monitors.values_mut().filter(|watch| over || !watch.events.is_empty()) {
             wakes.add(watch.waker.take());
+        }
+        if news && let Some(me) = self.me.upgrade() {
+            wakes.call(Call::Tell(me));
         }
     }
 }

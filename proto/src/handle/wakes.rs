@@ -21,6 +21,8 @@ pub(super) enum Call {
     Visit(Arc<Shared>, PipeId),
     /// Somebody is bound to the name that somebody looks for.
     Meet(Seeker, Bound, String),
+    /// Something has happened to it that a subscriber of `tracing` is to hear.
+    Tell(Arc<Shared>),
 }
 
 impl Wakes {
@@ -48,6 +50,7 @@ impl Wakes {
                     socket.locked(&mut self, |state, wakes| state.visit(pipe, &socket, wakes));
                 }
                 Some(Call::Meet(seeker, bound, name)) => inproc::meet(&seeker, &bound, &name, &mut self),
+                Some(Call::Tell(socket)) => socket.trace.tell(),
             }
         }
     }
