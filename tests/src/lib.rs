@@ -3,6 +3,7 @@
 //! - `patterns`, `life`: the socket types and their life cycle on the simulated network, without a runtime;
 //! - `tokio`, `smol`, `mio_loop`, `mio_blocking`: what sockets promise to an application: one suite, run on each runtime;
 //! - `pairs`: every runtime speaking with every other over every transport;
+//! - `leaks`: sockets dropped in the middle of anything, and what happens without descriptors;
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
 //! - `examples`, `perf`: the facade's examples, run as an application would;
 //! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side.

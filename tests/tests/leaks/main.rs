@@ -1,0 +1,201 @@
+//! Sockets that are dropped in the middle of anything leave neither a task nor a descriptor behind, on any runtime; and what
+//! happens when there are no more descriptors. A process of its own, whose descriptors nobody else opens meanwhile.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../ground/mod.rs"]
+mod ground;
+mod middles;
+mod strangers;
+
+use ground::{Ground, Place, limited};
+use middles::{ANY, Kept, MIDDLES, pair, router};
+use rustix::fd::OwnedFd;
+use rustix::net::{AddressFamily, SocketType, connect, socket};
+use rustix::time::{ClockId, clock_gettime};
+use sansmq::kind::Router;
+use sansmq::{Event, Handle, Monitor, NetworkError, Options, RecvError};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use strangers::{Hoard, World, address};
+
+/// How long a socket may take to go, names that nobody knows and a slow machine included.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Tasks, and descriptors of the process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counts {
+    tasks: usize,
+    descriptors: usize,
+}
+
+fn counts(ground: &dyn Ground) -> Counts {
+    Counts { tasks: ground.tasks(), descriptors: descriptors() }
+}
+
+/// Always 0 where there is no `/proc`.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Waits until no more is left than this.
+fn settle(ground: &mut dyn Ground, before: Counts, what: &str) {
+    let start = Instant::now();
+    loop {
+        let now = counts(ground);
+        if now.tasks <= before.tasks && now.descriptors <= before.descriptors {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: there were {before:?}, and there are {now:?}");
+        ground.step();
+    }
+}
+
+/// Runs a test on each runtime, with what there was before; alone, for it counts descriptors.
+fn on_each(test: impl Fn(&mut dyn Ground, Counts) + Send + Sync + 'static) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    limited(PATIENCE * 5, move || {
+        for (name, ground) in ground::ALL {
+            eprintln!("on {name}");
+            let mut ground = ground();
+            let place = ground.place();
+            // Reactors, threads and their descriptors come with the first use, and stay.
+            ground.run(Box::pin(async {
+                pair(&place, ANY).await;
+            }));
+            let bare = Counts { tasks: 0, descriptors: usize::MAX };
+            settle(&mut *ground, bare, "the first use");
+            let before = counts(&*ground);
+            test(&mut *ground, before);
+        }
+    });
+    drop(turn);
+}
+
+#[test]
+fn a_socket_that_is_there_is_counted() {
+    on_each(|ground, before| {
+        let place = ground.place();
+        let router = router(&place);
+        ground.run(Box::pin(async {
+            router.bind(ANY).await.unwrap();
+        }));
+        ground.step();
+        let now = counts(ground);
+        assert!(now.tasks > before.tasks && (now.descriptors > before.descriptors || before.descriptors == 0));
+        drop(router);
+        settle(ground, before, "listening");
+    });
+}
+
+#[test]
+fn sockets_dropped_in_the_middle_of_anything_leave_nothing_behind() {
+    on_each(|ground, mut before| {
+        let world = World::new();
+        before.descriptors = descriptors();
+        for (name, middle) in MIDDLES {
+            let place = ground.place();
+            let mut kept = Kept::default();
+            ground.run(Box::pin(async { kept = middle(&world, &place).await }));
+            let with_kept = Counts { descriptors: before.descriptors + kept.streams.len(), ..before };
+            settle(ground, with_kept, name);
+        }
+    });
+}
+
+/// Time that this process has had a processor.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
+}
+
+/// A router to whom somebody comes while there are no descriptors.
+fn besieged(ground: &mut dyn Ground) -> (Handle<Router>, Monitor, Hoard, OwnedFd) {
+    let router = router(&ground.place());
+    let mut endpoint = None;
+    ground.run(Box::pin(async { endpoint = Some(router.bind(ANY).await.unwrap()) }));
+    let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let (monitor, hoard) = (router.monitor(), Hoard::new());
+    // The system makes the connection; it is accepting that needs a descriptor.
+    connect(&stream, &address(&endpoint.unwrap())).unwrap();
+    (router, monitor, hoard, stream)
+}
+
+/// The next failure to accept, and the pause after it.
+async fn pause(monitor: &mut Monitor) -> Duration {
+    let failed = monitor.find(|event| match event {
+        Event::AcceptFailed { error, pause, .. } => Some((error, pause)),
+        _ => None,
+    });
+    let (error, pause) = failed.await.unwrap();
+    assert_eq!(error, NetworkError::TooManyFiles);
+    pause
+}
+
+#[test]
+fn without_descriptors_accepting_pauses_at_no_cost_and_goes_on_when_there_are_some() {
+    on_each(|ground, before| {
+        let (router, mut monitor, hoard, stream) = besieged(ground);
+        let (start, had) = (Instant::now(), processor_time());
+        ground.run(Box::pin(async {
+            let mut last = pause(&mut monitor).await;
+            for _ in 0..6 {
+                let next = pause(&mut monitor).await;
+                assert_eq!(next, last * 2);
+                last = next;
+            }
+        }));
+        let (took, used) = (start.elapsed(), processor_time().saturating_sub(had));
+        // A loop that tries again at once, or polls what it cannot accept, uses all of it.
+        assert!(used < took / 4, "{used:?} of {took:?}");
+        drop(hoard);
+        ground.run(Box::pin(async {
+            monitor.find(|event| matches!(event, Event::Accepted { .. }).then_some(())).await.unwrap();
+        }));
+        drop((router, stream));
+        settle(ground, before, "accepting after a pause");
+    });
+}
+
+#[test]
+fn a_socket_dropped_while_accepting_pauses_leaves_nothing_behind() {
+    on_each(|ground, before| {
+        let (router, mut monitor, hoard, stream) = besieged(ground);
+        ground.run(Box::pin(async { while pause(&mut monitor).await < Duration::from_millis(40) {} }));
+        drop((router, stream));
+        // Descriptors cannot be counted while there are none.
+        let start = Instant::now();
+        while ground.tasks() > before.tasks {
+            assert!(start.elapsed() < PATIENCE, "the listener's task stays");
+            ground.step();
+        }
+        drop(hoard);
+        settle(ground, before, "accepting pauses");
+    });
+}
+
+#[test]
+fn a_blocking_call_ends_when_another_thread_closes_the_socket() {
+    on_each(|ground, before| {
+        let Place::Blocking(remote) = ground.place() else { return };
+        let router = sansmq::mio::Socket::on(&remote, Options::<Router>::new());
+        router.bind(ANY).unwrap();
+        let threads = [
+            std::thread::spawn({
+                let router = router.clone();
+                move || assert_eq!(router.recv(), Err(RecvError::Closed))
+            }),
+            std::thread::spawn({
+                let router = router.clone();
+                move || router.monitor().for_each(drop)
+            }),
+        ];
+        router.recv_timeout(Duration::from_millis(1)).unwrap_err();
+        router.close();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        drop(router);
+        settle(ground, before, "blocking calls");
+    });
+}
