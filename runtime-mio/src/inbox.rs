@@ -33,6 +33,8 @@ pub(crate) struct Inbox {
 #[derive(Debug)]
 struct State {
     requests: Vec<Request>,
+    /// The thread is to come back from `poll`, and has not looked since.
+    roused: bool,
     /// The reactor's thread is in `poll` or on its way there, so it has to be woken.
     asleep: bool,
     /// The reactor is gone; whatever is asked is dropped, which tells a socket that nobody serves it.
@@ -41,7 +43,7 @@ struct State {
 
 impl Inbox {
     pub(crate) const fn new(waker: Arc<mio::Waker>) -> Self {
-        let state = State { requests: Vec::new(), asleep: false, closed: false };
+        let state = State { requests: Vec::new(), roused: false, asleep: false, closed: false };
         Self { state: Mutex::new(state), waker }
     }
 
@@ -60,9 +62,11 @@ impl Inbox {
         self.rouse(state);
     }
 
-    /// Has the thread come back from `poll`.
+    /// Has the thread come back from `poll`, also from the next one if it is only on its way there.
     pub(crate) fn wake(&self) {
-        self.rouse(self.state());
+        let mut state = self.state();
+        state.roused = true;
+        self.rouse(state);
     }
 
     fn rouse(&self, mut state: MutexGuard<'_, State>) {
@@ -78,13 +82,14 @@ impl Inbox {
     pub(crate) fn take(&self, requests: &mut Vec<Request>) {
         let mut state = self.state();
         state.asleep = false;
+        state.roused = false;
         core::mem::swap(&mut state.requests, requests);
     }
 
     /// The thread goes to sleep, unless something has been asked: then false.
     pub(crate) fn may_sleep(&self) -> bool {
         let mut state = self.state();
-        state.asleep = state.requests.is_empty();
+        state.asleep = state.requests.is_empty() && !state.roused;
         state.asleep
     }
 
@@ -117,4 +122,19 @@ impl Wake for Bell {
 /// A waker that calls a task.
 pub(crate) fn bell(inbox: &Arc<Inbox>, key: Key) -> Waker {
     Waker::from(Arc::new(Bell { inbox: Arc::clone(inbox), key }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_woken_on_the_way_to_sleep_stays_awake_once() {
+        let poll = mio::Poll::new().unwrap();
+        let inbox = Inbox::new(Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
+        inbox.wake();
+        assert!(!inbox.may_sleep(), "nothing has told `poll` to return");
+        inbox.take(&mut Vec::new());
+        assert!(inbox.may_sleep());
+    }
 }
