@@ -2,7 +2,7 @@
 
 use super::{PLACE, message, net, star};
 use sansmq_proto::kind::{Dealer, Rep, Req, Router};
-use sansmq_proto::{DropReason, Message, Options, RecvError, SendError};
+use sansmq_proto::{Action, DropReason, Message, Options, RecvError, SendError, Socket};
 use sansmq_tests::{bodies, dropped, events, recv_all};
 
 fn dealer() -> Options<Dealer> {
@@ -23,6 +23,21 @@ fn a_rep_receives_and_sends_in_turn() {
     net[rep].send("a1").unwrap();
     assert!(matches!(net[rep].send("a"), Err(SendError::OutOfTurn(_))));
     assert_eq!(net[rep].recv().unwrap(), message(["q2"]));
+}
+
+#[test]
+fn whoever_waits_for_a_reps_turn_is_told_when_another_one_brings_it_about() {
+    let mut net = net();
+    let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
+    for request in ["q1", "q2"] {
+        net[dealer].send(["", request]).unwrap();
+    }
+    net.settle();
+    let told = |rep: &mut Socket, news| core::iter::from_fn(|| rep.poll_action()).any(|action| action == news);
+    net[rep].recv().unwrap();
+    assert!(net[rep].can_send() && told(&mut net[rep], Action::Writable));
+    net[rep].send("a1").unwrap();
+    assert!(net[rep].can_recv() && told(&mut net[rep], Action::Readable));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{fan, message, net, star};
 use sansmq_proto::kind::{Rep, Req, Router};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Message, Options, RecvError, SendError};
+use sansmq_proto::{Action, DropReason, Message, Options, RecvError, SendError};
 use sansmq_tests::{dropped, endings, events, recv_all};
 
 fn req() -> Options<Req> {
@@ -42,6 +42,20 @@ fn a_req_sends_and_receives_in_turn() {
     assert_eq!(net[req].recv().unwrap(), message(["a", "b"]));
     assert_eq!(net[req].recv(), Err(RecvError::OutOfTurn));
     net[req].send("next").unwrap();
+}
+
+#[test]
+fn whoever_waits_for_a_reqs_turn_to_send_is_told_when_another_one_takes_the_reply() {
+    let mut net = net();
+    let (req, [rep]) = fan(&mut net, req(), [Options::<Rep>::new()]);
+    net[req].send("q").unwrap();
+    net.settle();
+    net[rep].recv().unwrap();
+    net[rep].send("a").unwrap();
+    net.settle();
+    net[req].recv().unwrap();
+    assert!(net[req].can_send());
+    assert!(core::iter::from_fn(|| net[req].poll_action()).any(|action| action == Action::Writable));
 }
 
 #[test]

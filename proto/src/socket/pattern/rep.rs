@@ -39,6 +39,9 @@ impl Pattern for Rep {
         let Some((pipe, envelope)) = self.owed.take() else {
             return Err(SendError::OutOfTurn(message));
         };
+        if self.requests.has_message(pipes) {
+            pipes.readable = true; // it is the turn of those who wait in `readable`
+        }
         // RFC 28: "SHALL silently discard the reply if the original requester is gone". One that does not read must not
         // stop the service for everybody else, so its reply is dropped too, as libzmq does.
         if pipes.has_room(pipe) {
@@ -58,6 +61,7 @@ impl Pattern for Rep {
         let (pipe, message) = self.requests.next(pipes).ok_or(RecvError::Empty)?;
         let (envelope, body) = Envelope::parse(message).expect("what has no delimiter is never delivered");
         self.owed = Some((pipe, envelope));
+        pipes.writable = true;
         Ok(body)
     }
 

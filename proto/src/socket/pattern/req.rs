@@ -147,9 +147,12 @@ impl Pattern for Req {
         Ok(())
     }
 
-    fn recv(&mut self, _: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         match core::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply) => Ok(reply),
+            Turn::Answered(reply) => {
+                pipes.writable = true;
+                Ok(reply)
+            }
             Turn::Lost => Err(RecvError::PeerLost),
             Turn::Idle => Err(RecvError::OutOfTurn),
             Turn::Waiting(pipe) => {
