@@ -181,17 +181,12 @@ impl<T: Sends> Socket<T> {
     /// # Errors
     /// [`SendError`], which hands the message back; [`SendError::Full`] when the time is over.
     pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
-        let mut message = message.into();
-        let deadline = deadline(timeout);
-        loop {
-            match self.handle.try_send(message) {
-                Err(SendError::Full(full)) => message = full,
-                result => return result,
-            }
-            if wait(self.handle.writable(), deadline).is_none() {
-                return Err(SendError::Full(message));
-            }
-        }
+        // Waiting for `writable` would not do: a ROUTER always is, whether or not this peer has room.
+        let mut sending = self.handle.send(message);
+        wait(&mut sending, deadline(timeout)).unwrap_or_else(|| {
+            let message = sending.into_message();
+            message.map_or(Ok(()), |message| Err(SendError::Full(message)))
+        })
     }
 
     /// Sends a message if there is room now.

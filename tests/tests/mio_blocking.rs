@@ -266,3 +266,16 @@ fn poll_tells_when_there_is_room_and_when_a_socket_is_closed() {
     assert_eq!(room(None), 1, "it has something to say: that it is closed");
     drop(reader);
 }
+
+#[test]
+fn who_waits_for_room_at_a_mandatory_router_sleeps() {
+    use rustix::time::{ClockId, clock_gettime};
+    let router = Socket::with(Options::<kind::Router>::new().mandatory(true).send_hwm(1));
+    router.handle().connect_as("inproc://who waits for room, and nobody binds", "peer").unwrap();
+    router.send(("peer", "fills the queue")).unwrap();
+    let work = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let before = work();
+    let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
+    assert!(matches!(full, SendError::Full(message) if message == Message::from(("peer", "does not fit"))));
+    assert!(work() < before + 5 * SHORT, "it turned round and round");
+}

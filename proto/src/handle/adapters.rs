@@ -46,6 +46,11 @@ impl<'a> Send<'a> {
     pub(super) const fn new(shared: &'a Arc<Shared>, message: Message) -> Self {
         Self { key: Key::new(shared, senders), message: Some(message) }
     }
+
+    /// Gives up, and gives the message back; `None` if the future was ready, for then it is sent or was given back before.
+    pub fn into_message(self) -> Option<Message> {
+        self.message
+    }
 }
 
 impl Future for Send<'_> {
