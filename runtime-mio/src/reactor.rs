@@ -321,3 +321,79 @@ impl Remote {
         self.inbox.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Purpose;
+    use core::sync::atomic::{AtomicU64, Ordering};
+    use sansmq_proto::kind::Push;
+    use sansmq_proto::{Dialling, PipeId, Step};
+
+    const PLACE: &str = "tcp://nobody.invalid:1";
+
+    fn reactor() -> Reactor {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), Token(usize::MAX)).unwrap());
+        Reactor::new(poll.registry(), 0..9, waker).unwrap()
+    }
+
+    /// The next dial that a socket asks for.
+    fn next_dial(driver: &Driver) -> (PipeId, Dialling) {
+        let mut armed = None;
+        loop {
+            match driver.poll_step(Waker::noop(), armed) {
+                Poll::Ready(Step::Dial(pipe, _, dialling)) => return (pipe, dialling),
+                Poll::Ready(Step::Rearm(deadline)) => armed = deadline,
+                other => panic!("no dial but {other:?}"),
+            }
+        }
+    }
+
+    /// A socket that has begun to dial, and what moves its clock.
+    fn dialler() -> (Handle<Push>, Driver, Arc<AtomicU64>) {
+        let clock = Arc::new(AtomicU64::new(0));
+        let time = Arc::clone(&clock);
+        let (handle, driver) = share(Options::new(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
+        handle.connect(PLACE).unwrap();
+        (handle, driver, clock)
+    }
+
+    #[test]
+    fn the_late_answer_to_a_dial_that_took_too_long_does_not_end_the_one_after_it() {
+        let mut reactor = reactor();
+        let (_handle, driver, clock) = dialler();
+        let (pipe, first) = next_dial(&driver);
+        reactor.begin(driver.clone(), Work::Lookup(Purpose::Dial(pipe, first)));
+        let (_, task) = reactor.tasks.iter().next().unwrap();
+        let key = task.key;
+        driver.dial_failed(pipe, NetworkError::TimedOut);
+        clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
+        let (_, _second) = next_dial(&driver);
+
+        reactor.inbox.push(Request::Resolved(key, Vec::new()));
+        reactor.handle_timeout();
+        assert_eq!(reactor.tasks(), 0);
+        assert!(driver.connected(pipe).is_some(), "the second dial goes on");
+    }
+
+    #[test]
+    fn a_dial_or_a_listener_given_up_while_its_name_is_looked_up_does_not_wait_for_the_answer() {
+        let mut reactor = reactor();
+        let (handle, driver, _) = dialler();
+        let (pipe, dialling) = next_dial(&driver);
+        reactor.begin(driver.clone(), Work::Begin(PLACE.parse().unwrap(), Purpose::Dial(pipe, dialling)));
+        let mut binding = pin!(handle.bind(PLACE));
+        assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let Poll::Ready(Step::Listen(id, endpoint, listening)) = driver.poll_step(Waker::noop(), None) else {
+            panic!("it is to listen")
+        };
+        reactor.begin(driver.clone(), Work::Begin(endpoint, Purpose::Listen(id, listening)));
+        reactor.handle_timeout();
+        assert_eq!(reactor.tasks(), 2);
+        handle.disconnect(PLACE).unwrap();
+        assert!(pin!(handle.close()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        reactor.handle_timeout();
+        assert_eq!(reactor.tasks(), 0);
+    }
+}

@@ -105,6 +105,14 @@ impl Work {
 }
 
 impl Purpose {
+    /// Whether nobody wants it any more. Otherwise the task will be called when that is so.
+    fn is_given_up(&self, waker: &Waker) -> bool {
+        match self {
+            Self::Listen(_, listening) => listening.poll_next(waker) == Poll::Ready(Order::Stop),
+            Self::Dial(_, dialling) => dialling.poll_stopped(waker).is_ready(),
+        }
+    }
+
     fn fail(self, driver: &Driver, error: NetworkError) {
         match self {
             Self::Listen(id, _) => driver.listen_failed(id, error),
@@ -118,10 +126,10 @@ impl Shift<'_> {
     pub(crate) fn work(&mut self, work: Work) -> Outcome {
         match work {
             Work::Supervise(armed) => self.supervise(armed),
+            // It may have been given up before its turn came, or before the answer is there.
+            Work::Begin(_, purpose) | Work::Lookup(purpose) if purpose.is_given_up(self.waker) => Over,
             Work::Begin(Endpoint::Ipc(name), purpose) => self.begin_ipc(&name, purpose),
             Work::Begin(endpoint, purpose) => self.begin(&endpoint, purpose),
-            // Called before the answer is there, it may have been given up.
-            Work::Lookup(Purpose::Dial(_, dialling)) if dialling.poll_stopped(self.waker).is_ready() => Over,
             Work::Lookup(purpose) => Wait(Work::Lookup(purpose), None),
             Work::Accept(id, listener, bound, listening) => self.accept(id, listener, bound, listening),
             Work::Dial(pipe, link, rest, dialling) => self.dialled(pipe, link, rest, dialling),
@@ -171,6 +179,8 @@ impl Shift<'_> {
     /// An endpoint has these addresses.
     pub(crate) fn resolved(&mut self, addresses: Vec<SocketAddr>, purpose: Purpose) -> Outcome {
         match purpose {
+            // What it would report would be taken for the failure of the dial that came after it.
+            purpose if purpose.is_given_up(self.waker) => Over,
             Purpose::Listen(id, listening) => self.open(id, Listener::tcp(addresses), listening),
             Purpose::Dial(pipe, dialling) => {
                 self.dial(pipe, addresses.into_iter(), dialling, NetworkError::UnknownHost)
