@@ -239,7 +239,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// How long one attempt to connect may take: `CONNECT_TIMEOUT`. `None`: as long as the operating system likes.
-    /// Default 30 s; libzmq has none.
+    /// Default 30 s; libzmq has none. Over `inproc` there is none either: who connects waits until somebody binds.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.connect_timeout = timeout.into();

@@ -201,7 +201,9 @@ impl Socket {
         if let Life::Dialled { endpoint, dial, .. } = &mut pipe.life {
             *dial = Dial::Dialling;
             self.actions.push_back(Action::Dial(id, endpoint.clone()));
-            match self.settings.connect_timeout {
+            // Nothing is tried until somebody binds, so nothing can take too long.
+            let waits = matches!(endpoint, Endpoint::Inproc(_));
+            match self.settings.connect_timeout.filter(|_| !waits) {
                 Some(timeout) => self.deadlines.set(Timer::Dial(id), self.now + timeout),
                 None => self.deadlines.clear(Timer::Dial(id)),
             }

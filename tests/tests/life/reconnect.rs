@@ -4,7 +4,7 @@ use super::{PLACE, ms, s};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Pull, Push, Rep, Router};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Event, NetworkError, Options};
+use sansmq_proto::{Event, Instant, NetworkError, Options, SeededEntropy, Socket};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 
 fn push() -> Options<Push> {
@@ -259,4 +259,13 @@ fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
     net.pass(s(1));
     let expected: Vec<_> = (lost..100).map(|number| format!("{number:02}")).collect();
     assert_eq!(bodies(&recv_all(&mut net, pull)), expected);
+}
+
+#[test]
+fn over_inproc_a_connect_waits_for_a_bind_however_late_it_comes() {
+    let options = Options::<Push>::new().connect_timeout(s(1)).no_reconnect();
+    let mut push = Socket::new(options, SeededEntropy::new(1));
+    push.connect("inproc://later".parse().unwrap(), Instant::ORIGIN).unwrap();
+    push.send("early").unwrap();
+    assert_eq!(push.poll_timeout(), None, "it would be given up, and the message with it");
 }
