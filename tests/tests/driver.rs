@@ -3,13 +3,14 @@
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use sansmq_proto::kind::{Push, Router};
+use sansmq_proto::kind::{Pull, Push, Router};
 use sansmq_proto::{
-    ConnectionError, Dialling, Driver, Handle, Instant, NetworkError, Options, PipeId, Session, Step, Stream, share,
+    ConnectionError, Context as Names, Dialling, Driver, Event, Handle, Instant, NetworkError, Options, PipeId,
+    Session, Step, Stream, share,
 };
 use std::io::{self, ErrorKind, IoSlice};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Counts how often it is woken.
@@ -125,4 +126,38 @@ fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
         done.send(()).unwrap();
     });
     wait.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
+}
+
+/// What a context without names says of itself.
+fn nothing() -> String {
+    format!("{:?}", Names::new())
+}
+
+#[test]
+fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
+    let names = Names::new();
+    let (pull, _driver) = share(Options::<Pull>::new().recv_hwm(1).context(&names), || Instant::ORIGIN);
+    let mut story = pull.monitor();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
+
+    let (push, driver) = share(Options::<Push>::new().context(&names), || Instant::ORIGIN);
+    push.connect("inproc://place").unwrap();
+    push.connect("inproc://nowhere").unwrap();
+    for number in 0..1000 {
+        push.try_send(number.to_string()).unwrap();
+    }
+    drop(driver);
+    assert_eq!(format!("{names:?}"), "Context { bound: [\"place\"], sought: [] }");
+    drop(push);
+    let over = core::iter::from_fn(|| {
+        let _ = pull.try_recv();
+        match pin!(story.next()).poll(&mut cx) {
+            Poll::Ready(event) => event,
+            Poll::Pending => None,
+        }
+    });
+    assert!(over.into_iter().any(|event| matches!(event, Event::Disconnected { .. })), "it waits for nobody");
+    drop(pull);
+    assert_eq!(format!("{names:?}"), nothing());
 }

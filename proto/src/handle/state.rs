@@ -239,7 +239,8 @@ impl State {
     /// Wakes everybody, for the last time.
     pub(super) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
-        self.socket.close(now);
+        // Peers over `inproc` need no runtime to hear of it, and must not wait for what nobody will send.
+        self.socket.abandon(now);
     }
 
     /// The task of a pipe that is there, whose place may have been another's before.

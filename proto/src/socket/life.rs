@@ -415,6 +415,15 @@ impl Socket {
         self.pipes.writable = true;
     }
 
+    /// Ends the socket without lingering: there is nobody left to carry anything, nor to tell the time.
+    #[cfg(feature = "std")]
+    pub(crate) fn abandon(&mut self, now: Instant) {
+        self.close(now);
+        for id in self.pipes.ids() {
+            self.cut(id);
+        }
+    }
+
     /// True from [`close`](Self::close) on.
     pub const fn is_closing(&self) -> bool {
         self.closing
