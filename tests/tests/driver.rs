@@ -10,7 +10,7 @@ use sansmq_proto::{
 };
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Counts how often it is woken.
@@ -159,5 +159,37 @@ fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
     });
     assert!(over.into_iter().any(|event| matches!(event, Event::Disconnected { .. })), "it waits for nobody");
     drop(pull);
+    assert_eq!(format!("{names:?}"), nothing());
+}
+
+#[test]
+fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
+    type Deed = Box<dyn FnOnce() + Send>;
+    let names = Names::new();
+    let (push, _driver) = share(Options::<Push>::new().context(&names), || Instant::ORIGIN);
+    // What another thread may do between two looks at the sockets, the clock does here.
+    let deed: Arc<Mutex<Option<Deed>>> = Arc::default();
+    let clock = {
+        let deed = Arc::clone(&deed);
+        move || {
+            let deed = deed.lock().unwrap().take();
+            if let Some(deed) = deed {
+                deed();
+            }
+            Instant::ORIGIN
+        }
+    };
+    let (pull, _other_driver) = share(Options::<Pull>::new().context(&names), clock);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
+    *deed.lock().unwrap() = Some(Box::new({
+        let (push, pull) = (push.clone(), pull.clone());
+        move || {
+            push.disconnect("inproc://place").unwrap();
+            assert!(pin!(pull.unbind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        }
+    }));
+    push.connect("inproc://place").unwrap();
+    assert!(deed.lock().unwrap().is_none(), "the clock was looked at");
     assert_eq!(format!("{names:?}"), nothing());
 }

@@ -166,12 +166,6 @@ impl State {
         }
     }
 
-    /// Gives a pipe a link that needs no task.
-    pub(super) fn join(&mut self, pipe: PipeId, end: End) {
-        self.sought.remove(&pipe);
-        self.place(pipe, end);
-    }
-
     /// Exchanges with the other socket's lanes, if this pipe has such a link. False: it has none.
     pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) -> bool {
         let Some(slot) = self.end(pipe) else { return false };
@@ -221,24 +215,29 @@ pub(super) fn meet(seeker: &Seeker, bound: &Bound, name: &str, wakes: &mut Wakes
             }
             let pipe = state.socket.admit(bound.listener, endpoint(), now)?;
             let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
-            state.join(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
+            state.place(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
             Some((peer, Some(pipe)))
         })
     });
     let Some((peer, accepted)) = accepted else {
-        // The listener has gone meanwhile: wait for the next one.
-        dialler.locked(wakes, |state, wakes| state.seek(seeker.pipe, name, &dialler, wakes));
+        // The listener has gone meanwhile: wait for the next one, unless the dial was given up meanwhile, too.
+        dialler.locked(wakes, |state, wakes| {
+            if state.socket.is_dialling(seeker.pipe) {
+                state.seek(seeker.pipe, name, &dialler, wakes);
+            }
+        });
         return;
     };
     let now = dialler.now();
     dialler.locked(wakes, |state, _| {
+        state.sought.remove(&seeker.pipe);
         if accepted.is_none() {
             let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
             if let Some(connection) = state.socket.connected(seeker.pipe, now) {
                 state.socket.disconnected(seeker.pipe, connection, &reason, now);
             }
         } else if state.socket.reached(seeker.pipe, now) {
-            state.join(seeker.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
+            state.place(seeker.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
         } else {
             let mut lanes = wire.lanes.lock().unwrap_or_else(PoisonError::into_inner);
             lanes[1].finished = true;
