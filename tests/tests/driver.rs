@@ -128,6 +128,33 @@ fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
     wait.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
 }
 
+#[test]
+fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
+    struct Curious(Handle<Router>);
+    impl std::task::Wake for Curious {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Curious {
+        fn drop(&mut self) {
+            let _ = self.0.try_recv();
+        }
+    }
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (handle, _driver) = share(Options::<Router>::new(), || Instant::ORIGIN);
+        let mut receiving = pin!(handle.recv());
+        let mut monitor = handle.monitor();
+        let mut event = pin!(monitor.next());
+        let curious = || Waker::from(Arc::new(Curious(handle.clone())));
+        for waker in [&curious as &dyn Fn() -> Waker, &|| Waker::noop().clone()] {
+            assert!(receiving.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+            assert!(event.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+        }
+        done.send(()).unwrap();
+    });
+    wait.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
+}
+
 /// What a context without names says of itself.
 fn nothing() -> String {
     format!("{:?}", Names::new())

@@ -88,7 +88,7 @@ impl Driver {
                 state.armed = deadline;
                 return Poll::Ready(Step::Rearm(deadline));
             }
-            remember(&mut state.supervisor, waker);
+            state.spent.extend(remember(&mut state.supervisor, waker));
             Poll::Pending
         })
     }
@@ -216,7 +216,7 @@ impl Listening {
             let over = state.is_over();
             match state.listeners.get_mut(&self.id) {
                 Some(task) if !task.stopped && !over => {
-                    remember(&mut task.waker, waker);
+                    state.spent.extend(remember(&mut task.waker, waker));
                     if task.paused { Poll::Pending } else { Poll::Ready(Order::Accept) }
                 }
                 Some(_) | None => Poll::Ready(Order::Stop),
@@ -238,7 +238,7 @@ impl Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         self.shared.with(|state| {
-            state.listeners.remove(&self.id);
+            state.spent.extend(state.listeners.remove(&self.id).and_then(|task| task.waker));
             if state.socket.listener(self.id).is_none() {
                 // Its task died before it could answer.
                 state.socket.listen_failed(self.id, NetworkError::Other);

@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) senders: Waiters,
     /// Those who wait for a bind, an unbind or the end.
     pub(super) watchers: Waiters,
+    /// Wakers to be dropped once the lock is open, for that may run anything.
+    pub(super) spent: Vec<Waker>,
     /// The watchers are to look again.
     news: bool,
     monitors: BTreeMap<u64, Watch>,
@@ -105,6 +107,7 @@ impl Shared {
             receivers: Waiters::default(),
             senders: Waiters::default(),
             watchers: Waiters::default(),
+            spent: Vec::new(),
             news: false,
             monitors: BTreeMap::new(),
             next_monitor: 0,
@@ -223,6 +226,7 @@ impl State {
             self.watchers.wake(wakes);
         }
         self.publish(shared, wakes);
+        wakes.drop_later(&mut self.spent);
     }
 
     /// Has those who wait for a bind, an unbind or the end look again.
@@ -251,7 +255,7 @@ impl State {
         }
         let task = &mut self.tasks[index];
         if task.pipe != pipe {
-            *task = Task::new(pipe);
+            self.spent.extend(core::mem::replace(task, Task::new(pipe)).waker);
         }
         task
     }
@@ -272,8 +276,10 @@ impl State {
             return Poll::Ready(());
         }
         let task = self.task(pipe);
-        remember(&mut task.waker, waker);
-        if core::mem::take(&mut task.due) { Poll::Ready(()) } else { Poll::Pending }
+        let due = core::mem::take(&mut task.due);
+        let spent = remember(&mut task.waker, waker);
+        self.spent.extend(spent);
+        if due { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ready when this dial is not wanted any more: given up, or followed by another.
@@ -286,7 +292,8 @@ impl State {
         if task.dial != dial {
             return Poll::Ready(());
         }
-        remember(&mut task.waker, waker);
+        let spent = remember(&mut task.waker, waker);
+        self.spent.extend(spent);
         Poll::Pending
     }
 
@@ -320,7 +327,7 @@ impl State {
             Some(event) => Poll::Ready(Some(event)),
             None if over => Poll::Ready(None),
             None => {
-                remember(&mut watch.waker, cx.waker());
+                self.spent.extend(remember(&mut watch.waker, cx.waker()));
                 Poll::Pending
             }
         }
@@ -375,10 +382,10 @@ impl ListenerTask {
     }
 }
 
-/// Keeps the task's waker, cloning it only if it is a new one.
-pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+/// Keeps the task's waker, cloning it only if it is a new one. The one that it replaces is given back.
+pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match slot {
-        Some(known) => known.clone_from(waker),
-        None => *slot = Some(waker.clone()),
+        Some(known) if known.will_wake(waker) => None,
+        Some(_) | None => slot.replace(waker.clone()),
     }
 }

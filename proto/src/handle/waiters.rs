@@ -21,7 +21,8 @@ enum Place {
 }
 
 impl Waiters {
-    fn sleep(&mut self, place: &mut Option<usize>, cx: &Context<'_>) {
+    /// Gives a waker back that was replaced, as [`leave`](Self::leave) does.
+    fn sleep(&mut self, place: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
         let index = *place.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
                 self.places.push(Place::Free);
@@ -29,10 +30,12 @@ impl Waiters {
             })
         });
         match &mut self.places[index] {
-            Place::Asleep(known) => known.clone_from(cx.waker()),
+            Place::Asleep(known) if known.will_wake(cx.waker()) => None,
+            Place::Asleep(known) => Some(core::mem::replace(known, cx.waker().clone())),
             other @ (Place::Free | Place::Awake) => {
                 *other = Place::Asleep(cx.waker().clone());
                 self.asleep += 1;
+                None
             }
         }
     }
@@ -100,11 +103,12 @@ pub(super) fn wait<R>(
     work: impl FnOnce(&mut State) -> Poll<R>,
 ) -> Poll<R> {
     let result = work(state);
-    match result {
+    let spent = match result {
         Poll::Pending => among(state).sleep(place, cx),
-        // This very task is being polled, so its waker is not the last.
-        Poll::Ready(_) => drop(among(state).leave(place)),
-    }
+        // It may be another task's, which waited here before.
+        Poll::Ready(_) => among(state).leave(place),
+    };
+    state.spent.extend(spent);
     result
 }
 

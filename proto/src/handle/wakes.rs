@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(super) struct Wakes {
     wakers: Few<Waker>,
     calls: Few<Call>,
+    /// Only to be dropped, in the end.
+    spent: Vec<Waker>,
 }
 
 /// Something to do with another socket.
@@ -30,6 +32,13 @@ impl Wakes {
     pub(super) fn add(&mut self, waker: Option<Waker>) {
         if let Some(waker) = waker {
             self.wakers.push(waker);
+        }
+    }
+
+    #[inline]
+    pub(super) fn drop_later(&mut self, spent: &mut Vec<Waker>) {
+        if !spent.is_empty() {
+            self.spent.append(spent);
         }
     }
 
