@@ -26,8 +26,10 @@ mod bed {
     }
 }
 
+use futures_util::future::join;
+use sansmq::proto::{Ambient, Instant, Runtime, launch};
 use sansmq::smol::{Smol, Socket};
-use sansmq::{Options, kind};
+use sansmq::{Endpoint, NetworkError, Options, kind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,4 +63,53 @@ fn sockets_are_served_by_an_executor_of_ones_own_and_used_under_another() {
     });
     stop.send(()).unwrap();
     server.join().unwrap();
+}
+
+/// smol with names that take for ever to look up.
+#[derive(Clone)]
+struct Slow(Smol);
+
+impl Runtime for Slow {
+    type Stream = <Smol as Runtime>::Stream;
+    type Listener = <Smol as Runtime>::Listener;
+    type Alarm = <Smol as Runtime>::Alarm;
+
+    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+        Smol::with_scratch(work)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn alarm(&self) -> Self::Alarm {
+        self.0.alarm()
+    }
+
+    async fn listen(&self, _: &Endpoint) -> Result<(Self::Listener, Endpoint), NetworkError> {
+        core::future::pending().await
+    }
+
+    async fn accept(&self, listener: &mut Self::Listener) -> Result<(Self::Stream, Endpoint), NetworkError> {
+        self.0.accept(listener).await
+    }
+
+    async fn dial(&self, _: &Endpoint) -> Result<Self::Stream, NetworkError> {
+        core::future::pending().await
+    }
+}
+
+#[test]
+fn closing_and_unbinding_do_not_wait_for_a_name_that_is_being_looked_up() {
+    bed::run(|| async {
+        let pull = launch(Options::<kind::Pull>::new(), &Slow(Smol::current()));
+        let (bound, unbound) = join(pull.bind("tcp://slow:1"), pull.unbind("tcp://slow:1")).await;
+        assert_eq!((bound.is_err(), unbound), (true, Ok(())));
+        let (bound, closed) = join(pull.bind("tcp://slow:1"), pull.close()).await;
+        assert_eq!((bound.is_err(), closed.unsent), (true, 0));
+    });
 }

@@ -178,9 +178,11 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
 
 /// Accepts connections until the socket unbinds.
 async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint: Endpoint, listening: Listening) {
-    let (mut listener, bound) = match runtime.listen(&endpoint).await {
-        Ok(opened) => opened,
-        Err(error) => return driver.listen_failed(id, error),
+    // A host name may take long, and who closes or unbinds meanwhile does not wait for it.
+    let (mut listener, bound) = match unless_stopped(&listening, runtime.listen(&endpoint)).await {
+        Some(Ok(opened)) => opened,
+        Some(Err(error)) => return driver.listen_failed(id, error),
+        None => return,
     };
     driver.listening(id, bound.clone());
     while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener)).await {
