@@ -219,7 +219,8 @@ impl Pipes {
         /// Fewer are received before it would pay.
         const SOME: usize = 8;
         let Some(pipe) = self.get_mut(id) else { return false };
-        pipe.lazy = pipe.incoming.len() >= SOME;
+        // A link that holds what there is no room for must not be called for more, however few they are.
+        pipe.lazy = pipe.stalled || pipe.incoming.len() >= SOME;
         pipe.lazy
     }
 

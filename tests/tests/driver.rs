@@ -3,7 +3,7 @@
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use sansmq_proto::kind::{Pull, Push, Router};
+use sansmq_proto::kind::{Dealer, Pull, Push, Router};
 use sansmq_proto::{
     ConnectionError, Context as Names, Dialling, Driver, Event, Handle, Instant, NetworkError, Options, PipeId,
     Session, Step, Stream, share,
@@ -219,4 +219,23 @@ fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
     push.connect("inproc://place").unwrap();
     assert!(deed.lock().unwrap().is_none(), "the clock was looked at");
     assert_eq!(format!("{names:?}"), nothing());
+}
+
+#[test]
+fn two_full_inproc_sockets_do_not_call_each_other_for_ever() {
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let names = Names::new();
+        let socket = || share(Options::<Dealer>::new().send_hwm(2).recv_hwm(2).context(&names), || Instant::ORIGIN);
+        let ((one, _driver), (other, _other_driver)) = (socket(), socket());
+        assert!(pin!(one.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        other.connect("inproc://place").unwrap();
+        for sender in [&one, &other] {
+            while sender.try_send("x").is_ok() {}
+        }
+        let received = [&one, &other].map(|receiver| core::iter::from_fn(|| receiver.try_recv().ok()).count());
+        assert_eq!(received, [2 + 256 + 2; 2], "each had filled its queue, the lane, and the other's queue");
+        done.send(()).unwrap();
+    });
+    wait.recv_timeout(Duration::from_secs(10)).expect("they go on and on");
 }
