@@ -148,7 +148,7 @@ impl State {
         match shared.context.bind(&name, bound.clone()) {
             Some(seekers) => {
                 for seeker in seekers {
-                    wakes.call(Call::Meet(seeker, bound.clone(), name.clone()));
+                    wakes.call(Call::Meet(Box::new((seeker, bound.clone(), name.clone()))));
                 }
                 self.names.insert(id, name.clone());
                 self.socket.listening(id, Endpoint::Inproc(name));
@@ -161,15 +161,14 @@ impl State {
     pub(super) fn seek(&mut self, pipe: PipeId, name: &str, shared: &Shared, wakes: &mut Wakes) {
         let seeker = self.seeker(pipe);
         match shared.context.find(name, seeker.clone()) {
-            Some(bound) => wakes.call(Call::Meet(seeker, bound, name.to_owned())),
+            Some(bound) => wakes.call(Call::Meet(Box::new((seeker, bound, name.to_owned())))),
             None => drop(self.sought.insert(pipe, name.to_owned())),
         }
     }
 
-    /// Exchanges with the other socket's lanes, if this pipe has such a link. False: it has none.
-    pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) -> bool {
-        let Some(slot) = self.end(pipe) else { return false };
-        let Some(end) = slot.take() else { return false };
+    /// Exchanges with the other socket's lanes, if this pipe has such a link still.
+    pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
+        let Some(end) = self.end(pipe).and_then(Option::take) else { return };
         let lanes = end.wire.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut link = Locked { lanes, side: end.side, peer: &end.peer, blocked: Cell::new(false) };
         link.theirs().told = false;
@@ -191,7 +190,6 @@ impl State {
         if !is_over && let Some(slot) = self.end(pipe) {
             *slot = Some(end);
         }
-        true
     }
 }
 

@@ -173,49 +173,20 @@ impl State {
         while let Some(action) = self.socket.poll_action() {
             match action {
                 Action::Service(pipe) => {
-                    if !self.visit(pipe, shared, wakes) {
-                        self.task(pipe).call(wakes);
+                    let task = self.task(pipe);
+                    if task.end.is_none() {
+                        task.call(wakes);
+                    } else {
+                        self.visit(pipe, shared, wakes);
                     }
                 }
                 Action::Readable => self.receivers.wake(wakes),
                 Action::Writable => self.senders.wake(wakes),
-                Action::StopDialling(pipe) => {
-                    if let Some(name) = self.sought.remove(&pipe) {
-                        shared.context.forget(&name, &self.seeker(pipe));
-                    }
-                    if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
-                        task.dial = 0;
-                        task.call(wakes);
-                    }
-                }
-                Action::Accept(id) => {
-                    if let Some(task) = self.listeners.get_mut(&id) {
-                        task.paused = false;
-                        wakes.add(task.waker.take());
-                    }
-                }
-                Action::Unlisten(id) => {
-                    if let Some(name) = self.names.remove(&id) {
-                        shared.context.unbind(&name);
-                    }
-                    if let Some(task) = self.listeners.get_mut(&id) {
-                        task.stop(wakes);
-                    }
-                }
-                Action::Listen(id, Endpoint::Inproc(name)) => self.listen(id, name, shared, wakes),
-                Action::Dial(pipe, Endpoint::Inproc(name)) => self.seek(pipe, &name, shared, wakes),
-                Action::Listen(id, endpoint) => {
-                    self.listeners.insert(id, ListenerTask::default());
-                    self.charge(Todo::Listen(id, endpoint), wakes);
-                }
-                Action::Dial(pipe, endpoint) => {
-                    self.dials += 1;
-                    let dial = self.dials;
-                    let task = self.task(pipe);
-                    task.dial = dial;
-                    task.call(wakes);
-                    self.charge(Todo::Dial(pipe, endpoint, dial), wakes);
-                }
+                rare @ (Action::Listen(..)
+                | Action::Accept(_)
+                | Action::Unlisten(_)
+                | Action::Dial(..)
+                | Action::StopDialling(_)) => self.act(rare, shared, wakes),
             }
         }
         if self.socket.poll_timeout() != self.armed {
@@ -225,8 +196,55 @@ impl State {
             wakes.add(self.supervisor.take());
             self.watchers.wake(wakes);
         }
-        self.publish(shared, wakes);
+        if !self.monitors.is_empty() || shared.trace.is_on() {
+            self.publish(shared, wakes);
+        }
         wakes.drop_later(&mut self.spent);
+    }
+
+    /// Hands out what is seldom wanted.
+    #[inline(never)]
+    fn act(&mut self, action: Action, shared: &Shared, wakes: &mut Wakes) {
+        match action {
+            Action::Service(_) | Action::Readable | Action::Writable => {}
+            Action::StopDialling(pipe) => {
+                if let Some(name) = self.sought.remove(&pipe) {
+                    shared.context.forget(&name, &self.seeker(pipe));
+                }
+                if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
+                    task.dial = 0;
+                    task.call(wakes);
+                }
+            }
+            Action::Accept(id) => {
+                if let Some(task) = self.listeners.get_mut(&id) {
+                    task.paused = false;
+                    wakes.add(task.waker.take());
+                }
+            }
+            Action::Unlisten(id) => {
+                if let Some(name) = self.names.remove(&id) {
+                    shared.context.unbind(&name);
+                }
+                if let Some(task) = self.listeners.get_mut(&id) {
+                    task.stop(wakes);
+                }
+            }
+            Action::Listen(id, Endpoint::Inproc(name)) => self.listen(id, name, shared, wakes),
+            Action::Dial(pipe, Endpoint::Inproc(name)) => self.seek(pipe, &name, shared, wakes),
+            Action::Listen(id, endpoint) => {
+                self.listeners.insert(id, ListenerTask::default());
+                self.charge(Todo::Listen(id, endpoint), wakes);
+            }
+            Action::Dial(pipe, endpoint) => {
+                self.dials += 1;
+                let dial = self.dials;
+                let task = self.task(pipe);
+                task.dial = dial;
+                task.call(wakes);
+                self.charge(Todo::Dial(pipe, endpoint, dial), wakes);
+            }
+        }
     }
 
     /// Has those who wait for a bind, an unbind or the end look again.
@@ -334,9 +352,6 @@ impl State {
     }
 
     fn publish(&mut self, shared: &Shared, wakes: &mut Wakes) {
-        if self.monitors.is_empty() && !shared.trace.is_on() {
-            return;
-        }
         let over = self.is_over();
         let mut news = false;
         while let Some(event) = self.socket.poll_event() {

@@ -43,8 +43,9 @@ impl LoadBalancer {
         if !self.has_room(pipes) {
             return None;
         }
-        self.open.rotate_left(1);
-        self.open.back().copied()
+        let id = self.open.pop_front()?;
+        self.open.push_back(id);
+        Some(id)
     }
 
     /// Whether there is a pipe with room, which then stands first.
