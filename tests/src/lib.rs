@@ -2,6 +2,7 @@
 //!
 //! - `patterns`, `life`: the socket types and their life cycle on the simulated network, without a runtime;
 //! - `tokio`, `smol`, `mio_loop`, `mio_blocking`: what sockets promise to an application: one suite, run on each runtime;
+//! - `inproc_stress`: threads that flood each other within one process;
 //! - `pairs`: every runtime speaking with every other over every transport;
 //! - `leaks`: sockets dropped in the middle of anything, and what happens without descriptors;
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
