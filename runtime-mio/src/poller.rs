@@ -1,5 +1,6 @@
 //! [`poll`]: waiting for several sockets and for other descriptors at once.
 
+use core::cell::OnceCell;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Waker};
@@ -149,15 +150,18 @@ impl Wake for Bell {
 /// Works with this thread's bell: where it is heard, and what rings it.
 fn with_bell<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
     thread_local! {
-        static BELL: io::Result<(UnixStream, Waker)> = bell();
+        static BELL: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };
     }
-    BELL.with(|bell| match bell {
-        Ok((rings, waker)) => work(rings, waker),
-        Err(error) => Err(error.kind().into()),
+    BELL.with(|bell| {
+        if bell.get().is_none() {
+            let _ = bell.set(make_bell()?);
+        }
+        let (rings, waker) = bell.get().expect("it has just been made");
+        work(rings, waker)
     })
 }
 
-fn bell() -> io::Result<(UnixStream, Waker)> {
+fn make_bell() -> io::Result<(UnixStream, Waker)> {
     let (rings, ringer) = UnixStream::pair()?;
     rings.set_nonblocking(true)?;
     ringer.set_nonblocking(true)?;

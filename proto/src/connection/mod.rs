@@ -219,8 +219,7 @@ impl Connection {
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if !input.is_empty() {
-            self.ahead += input.len();
-            self.heartbeat.heard(now);
+            self.heard(input.len(), now);
         }
         let result = self.consume(&mut input, now);
         if result.is_err() {
@@ -442,8 +441,7 @@ impl Connection {
     pub fn handle_filled(&mut self, count: usize, now: Instant) -> Result<(), ConnectionError> {
         if count > 0 {
             let now = self.observe(now);
-            self.ahead += count;
-            self.heartbeat.heard(now);
+            self.heard(count, now);
             self.decoder.filled(count);
         }
         self.handle_input(&[], now)
@@ -462,6 +460,13 @@ impl Connection {
             self.inbox.shrink_to(IDLE);
         }
         self.outbox.shrink();
+    }
+
+    /// So many octets have come.
+    fn heard(&mut self, octets: usize, now: Instant) {
+        // With nothing waiting, what came before was no reading ahead: heartbeats perhaps, for hours.
+        self.ahead = if self.inbox.is_empty() { octets } else { self.ahead + octets };
+        self.heartbeat.heard(now);
     }
 
     fn observe(&mut self, now: Instant) -> Instant {
@@ -491,11 +496,7 @@ impl Link for Connection {
 
     #[inline]
     fn take(&mut self) -> Option<Inbound> {
-        let item = self.inbox.pop_front();
-        if self.inbox.is_empty() {
-            self.ahead = 0;
-        }
-        item
+        self.inbox.pop_front()
     }
 
     fn finish(&mut self) {

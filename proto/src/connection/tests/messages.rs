@@ -167,3 +167,13 @@ fn what_waits_to_be_taken_stops_the_reading_within_a_budget() {
         assert!(connection.wants_input(), "nothing waits any more");
     }
 }
+
+#[test]
+fn heartbeats_of_hours_are_no_reading_ahead() {
+    let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
+    for _ in 0..10_000 {
+        say(&mut connection, &command("PING", b"\0\0"));
+    }
+    say(&mut connection, &frame(0, b"the first message"));
+    assert!(connection.wants_input());
+}
