@@ -26,12 +26,15 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be had")
 }
 
-fn sockets() -> (PushSocket, PullSocket) {
-    let context = Context::new();
-    let push = PushSocket::with(Options::new().context(&context));
-    let pull = PullSocket::with(Options::new().context(&context));
-    push.connect("inproc://bench").expect("it is no wildcard");
-    (push, pull)
+fn sockets(runtime: &Runtime) -> (PushSocket, PullSocket) {
+    runtime.block_on(async {
+        let context = Context::new();
+        let push = PushSocket::with(Options::new().context(&context));
+        let pull = PullSocket::with(Options::new().context(&context));
+        push.connect("inproc://bench").expect("it is no wildcard");
+        pull.bind("inproc://bench").await.expect("the name is free");
+        (push, pull)
+    })
 }
 
 /// One task sends and receives in turn: what a message costs where nobody has to be woken.
@@ -41,11 +44,7 @@ mod alone {
     #[divan::bench]
     fn sansmq(bencher: Bencher<'_, '_>) {
         let runtime = runtime();
-        let (push, pull) = runtime.block_on(async {
-            let (push, pull) = sockets();
-            pull.bind("inproc://bench").await.expect("the name is free");
-            (push, pull)
-        });
+        let (push, pull) = sockets(&runtime);
         bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
             for _ in 0..COUNT {
                 push.try_send(message()).expect("there is room");
@@ -73,11 +72,7 @@ mod together {
     #[divan::bench]
     fn sansmq(bencher: Bencher<'_, '_>) {
         let runtime = runtime();
-        let (push, pull) = runtime.block_on(async {
-            let (push, pull) = sockets();
-            pull.bind("inproc://bench").await.expect("the name is free");
-            (push, pull)
-        });
+        let (push, pull) = sockets(&runtime);
         bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
             let push = push.clone();
             let sender = runtime.spawn(async move {

@@ -4,7 +4,7 @@ use crate::error::{NetworkError, ParseEndpointError};
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::str::FromStr;
 
 /// Where to bind or connect.
@@ -92,15 +92,20 @@ impl Endpoint {
     /// # Errors
     /// [`NetworkError::Unsupported`]: it is not one of TCP.
     pub fn host_and_port(&self) -> Result<(String, u16), NetworkError> {
-        let Self::Tcp { host, port } = self else {
-            return Err(NetworkError::Unsupported);
-        };
-        let host = match host {
-            Host::Any => Ipv4Addr::UNSPECIFIED.to_string(),
-            Host::Ip(address) => address.to_string(),
-            Host::Name(name) => name.clone(),
-        };
-        Ok((host, *port))
+        match (self, self.socket_addr()) {
+            (_, Some(address)) => Ok((address.ip().to_string(), address.port())),
+            (Self::Tcp { host: Host::Name(name), port }, None) => Ok((name.clone(), *port)),
+            (Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_), None) => Err(NetworkError::Unsupported),
+        }
+    }
+
+    /// The address that a TCP endpoint says outright; `None` if its host has to be looked up, or it is not one of TCP.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { host: Host::Any, port } => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)),
+            Self::Tcp { host: Host::Ip(address), port } => Some(SocketAddr::new(*address, *port)),
+            Self::Tcp { host: Host::Name(_), .. } | Self::Ipc(_) | Self::Inproc(_) => None,
+        }
     }
 }
 
@@ -217,8 +222,8 @@ impl From<&Self> for Endpoint {
     }
 }
 
-impl From<core::net::SocketAddr> for Endpoint {
-    fn from(address: core::net::SocketAddr) -> Self {
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
         Self::Tcp { host: Host::Ip(address.ip()), port: address.port() }
     }
 }

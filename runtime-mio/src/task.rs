@@ -10,12 +10,11 @@
 use crate::inbox::{Inbox, Key, Request};
 use crate::net::{Link, Listener};
 use core::net::SocketAddr;
-use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Poll, Waker};
 use mio::{Registry, Token};
 use sansmq_proto::{
     Connection, Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Order, PipeId,
-    Session, Step, resolve,
+    Session, Step,
 };
 use std::io;
 use std::net::ToSocketAddrs;
@@ -156,20 +155,20 @@ impl Shift<'_> {
 
     /// Goes on at once with an address. A name is looked up on another thread, and comes back as a request.
     fn begin(&mut self, endpoint: &Endpoint, purpose: Purpose) -> Outcome {
-        let (inbox, key) = (self.inbox, self.key);
-        let addresses = pin!(resolve(endpoint, async |name: &str, port| {
-            let (name, inbox) = (name.to_owned(), Arc::clone(inbox));
-            let lookup = move || {
-                let addresses = (name.as_str(), port).to_socket_addrs().map(Vec::from_iter);
-                inbox.push(Request::Resolved(key, addresses.unwrap_or_default()));
-            };
-            blocking::unblock(lookup).detach();
-            core::future::pending::<io::Result<Vec<_>>>().await
-        }));
-        match addresses.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => self.work(Work::Lookup(purpose)),
-            Poll::Ready(Ok(addresses)) => self.resolved(addresses, purpose),
-            Poll::Ready(Err(error)) => {
+        if let Some(address) = endpoint.socket_addr() {
+            return self.resolved(vec![address], purpose);
+        }
+        match endpoint.host_and_port() {
+            Ok(name) => {
+                let (inbox, key) = (Arc::clone(self.inbox), self.key);
+                let lookup = move || {
+                    let addresses = name.to_socket_addrs().map(Vec::from_iter);
+                    inbox.push(Request::Resolved(key, addresses.unwrap_or_default()));
+                };
+                blocking::unblock(lookup).detach();
+                self.work(Work::Lookup(purpose))
+            }
+            Err(error) => {
                 purpose.fail(self.driver, error);
                 Over
             }

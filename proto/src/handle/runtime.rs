@@ -4,7 +4,7 @@
 use super::driver::{Dialling, Driver, Listening, Order, Step};
 use super::{Handle, share};
 use crate::connection::{Connection, Credentials};
-use crate::endpoint::{Endpoint, Host};
+use crate::endpoint::Endpoint;
 use crate::error::NetworkError;
 use crate::kind::Kind;
 use crate::options::Options;
@@ -13,7 +13,7 @@ use crate::session::{Session, Stream};
 use crate::socket::ListenerId;
 use crate::time::Instant;
 use core::future::{Future, poll_fn};
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::pin::pin;
 use core::task::{Context, Poll};
 use std::io::{self, ErrorKind, IoSlice};
@@ -131,21 +131,18 @@ pub async fn first<A, R>(
 /// The addresses an endpoint stands for. `lookup` is asked for those of a host name, which must not block.
 ///
 /// # Errors
-/// [`NetworkError::UnknownHost`] if the name has none.
+/// [`NetworkError::UnknownHost`] if the name has none; [`NetworkError::Unsupported`] if the endpoint is not one of TCP.
 pub async fn resolve<A: IntoIterator<Item = SocketAddr>>(
     endpoint: &Endpoint,
     lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
 ) -> Result<Vec<SocketAddr>, NetworkError> {
-    let Endpoint::Tcp { host, port } = endpoint else {
-        return Err(NetworkError::Unsupported);
-    };
-    match host {
-        Host::Any => Ok(vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)]),
-        Host::Ip(address) => Ok(vec![SocketAddr::new(*address, *port)]),
-        Host::Name(name) => match lookup(name, *port).await {
-            Ok(addresses) => Ok(addresses.into_iter().collect()),
-            Err(_) => Err(NetworkError::UnknownHost),
-        },
+    if let Some(address) = endpoint.socket_addr() {
+        return Ok(vec![address]);
+    }
+    let (name, port) = endpoint.host_and_port()?;
+    match lookup(&name, port).await {
+        Ok(addresses) => Ok(addresses.into_iter().collect()),
+        Err(_) => Err(NetworkError::UnknownHost),
     }
 }
 

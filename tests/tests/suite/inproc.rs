@@ -3,6 +3,7 @@
 use super::super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
 };
+use super::ending;
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Router};
 use sansmq::{
@@ -133,11 +134,7 @@ fn closing_delivers_what_is_queued_and_the_other_side_hears_of_it() {
         })
         .await;
         assert_eq!(closed.unsent, 0);
-        let ending = story.find(|event| match event {
-            Event::Disconnected { reason, .. } => Some(reason),
-            _ => None,
-        });
-        assert_eq!(ending.await, Some(ConnectionError::Eof));
+        assert_eq!(ending(&mut story).await, Some(ConnectionError::Eof));
     });
 }
 
@@ -221,11 +218,7 @@ fn a_second_peer_of_a_pair_is_refused_and_the_first_stays() {
         let (first, second) = (PairSocket::new(), PairSocket::new());
         first.connect(&place).unwrap();
         second.connect(&place).unwrap();
-        let reason = story.find(|event| match event {
-            Event::Disconnected { reason, .. } => Some(reason),
-            _ => None,
-        });
-        assert_eq!(reason.await, Some(ConnectionError::Exclusive));
+        assert_eq!(ending(&mut story).await, Some(ConnectionError::Exclusive));
         server.send("still here").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "still here");
     });

@@ -16,7 +16,7 @@ use futures_util::future::{Either, join, select};
 use futures_util::{SinkExt, StreamExt};
 use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::proto::{ConnectionError, NetworkError};
-use sansmq::{BindError, ConnectError, Endpoint, Event, Message, Options, RecvError, SendError, UnbindError};
+use sansmq::{BindError, ConnectError, Endpoint, Event, Message, Monitor, Options, RecvError, SendError, UnbindError};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -365,6 +365,15 @@ fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
     });
 }
 
+/// Why the next connection that ends did; `None` if the socket is closed first.
+async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
+    let reason = monitor.find(|event| match event {
+        Event::Disconnected { reason, .. } => Some(reason),
+        _ => None,
+    });
+    reason.await
+}
+
 /// Lets the other tasks have a turn.
 async fn yield_now() {
     let mut yielded = false;
@@ -390,11 +399,7 @@ fn a_second_pair_is_refused_and_told() {
         let mut monitor = server.monitor();
         let second = PairSocket::new();
         second.connect(&endpoint).unwrap();
-        let reason = monitor.find(|event| match event {
-            Event::Disconnected { reason, .. } => Some(reason),
-            _ => None,
-        });
-        assert_eq!(reason.await, Some(ConnectionError::Exclusive));
+        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Exclusive));
         server.send("still the first").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "still the first");
     });

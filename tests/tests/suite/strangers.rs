@@ -1,10 +1,10 @@
 //! Peers that are not ours, and mean no good or say little.
 
 use super::super::bed::{DealerSocket, Socket, run, spawn};
-use super::ANY;
+use super::{ANY, ending};
 use sansmq::kind::Router;
 use sansmq::proto::ConnectionError;
-use sansmq::{Endpoint, Event, Message, Options, SendError};
+use sansmq::{Endpoint, Message, Options, SendError};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -29,11 +29,7 @@ async fn reason_for(octets: &[u8]) -> ConnectionError {
     assert_eq!(router.recv().await.unwrap().body(), "before");
 
     let _stream = stranger(&endpoint, octets);
-    let reason = monitor.find(|event| match event {
-        Event::Disconnected { reason, .. } => Some(reason),
-        _ => None,
-    });
-    let reason = reason.await.unwrap();
+    let reason = ending(&mut monitor).await.unwrap();
 
     dealer.send("after").await.unwrap();
     assert_eq!(router.recv().await.unwrap().body(), "after");
@@ -106,11 +102,7 @@ fn while_nobody_receives_heartbeats_are_answered_and_a_peer_that_goes_is_noticed
             }
         });
         heard.await;
-        let reason = monitor.find(|event| match event {
-            Event::Disconnected { reason, .. } => Some(reason),
-            _ => None,
-        });
-        assert_eq!(reason.await, Some(ConnectionError::Eof));
+        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Eof));
         for _ in 0..100 {
             assert_eq!(router.recv().await.unwrap().body(), "hi");
         }
