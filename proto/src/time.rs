@@ -82,6 +82,11 @@ impl<K: Copy + Ord> Deadlines<K> {
         }
     }
 
+    #[cfg(feature = "std")]
+    pub(crate) fn contains(&self, key: K) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|&(at, _)| at)
     }

@@ -116,13 +116,7 @@ impl Driver {
 
     /// See [`Socket::accept_failed`](crate::Socket::accept_failed). Accept again when [`Listening::poll_next`] says so.
     pub fn accept_failed(&self, id: ListenerId, error: NetworkError) {
-        let now = self.now();
-        self.shared().with(|state| {
-            state.socket.accept_failed(id, error, now);
-            if let Some(task) = state.listeners.get_mut(&id) {
-                task.paused = true;
-            }
-        });
+        self.shared().with_time(|socket, now| socket.accept_failed(id, error, now));
     }
 
     /// See [`Socket::connected`](crate::Socket::connected).
@@ -213,11 +207,11 @@ impl Listening {
     /// What to do now. Pending while accepting pauses because it failed; the task is woken whenever the answer changes.
     pub fn poll_next(&self, waker: &Waker) -> Poll<Order> {
         self.shared.with(|state| {
-            let over = state.is_over();
+            let (over, paused) = (state.is_over(), state.socket.is_paused(self.id));
             match state.listeners.get_mut(&self.id) {
                 Some(task) if !task.stopped && !over => {
                     state.spent.extend(remember(&mut task.waker, waker));
-                    if task.paused { Poll::Pending } else { Poll::Ready(Order::Accept) }
+                    if paused { Poll::Pending } else { Poll::Ready(Order::Accept) }
                 }
                 Some(_) | None => Poll::Ready(Order::Stop),
             }

@@ -27,6 +27,12 @@ struct Wire {
     ends: [OnceLock<(Weak<Shared>, PipeId)>; 2],
 }
 
+impl Wire {
+    fn lock(&self) -> MutexGuard<'_, [Lane; 2]> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One direction.
 #[derive(Default)]
 struct Lane {
@@ -169,7 +175,7 @@ impl State {
     /// Exchanges with the other socket's lanes, if this pipe has such a link still.
     pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
         let Some(end) = self.end(pipe).and_then(Option::take) else { return };
-        let lanes = end.wire.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = end.wire.lock();
         let mut link = Locked { lanes, side: end.side, peer: &end.peer, blocked: Cell::new(false) };
         link.theirs().told = false;
         let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
@@ -237,7 +243,7 @@ pub(super) fn meet(seeker: &Seeker, bound: &Bound, name: &str, wakes: &mut Wakes
         } else if state.socket.reached(seeker.pipe, now) {
             state.place(seeker.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
         } else {
-            let mut lanes = wire.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lanes = wire.lock();
             lanes[1].finished = true;
         }
     });

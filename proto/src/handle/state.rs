@@ -218,7 +218,6 @@ impl State {
             }
             Action::Accept(id) => {
                 if let Some(task) = self.listeners.get_mut(&id) {
-                    task.paused = false;
                     wakes.add(task.waker.take());
                 }
             }
@@ -385,7 +384,6 @@ impl Task {
 #[derive(Debug, Default)]
 pub(super) struct ListenerTask {
     pub(super) stopped: bool,
-    pub(super) paused: bool,
     pub(super) failure: Arc<OnceLock<NetworkError>>,
     pub(super) waker: Option<Waker>,
 }

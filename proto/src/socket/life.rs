@@ -177,6 +177,12 @@ impl Socket {
         self.pipes.tell(|| Event::AcceptFailed { endpoint, error, pause });
     }
 
+    /// Whether a listener is to wait before it accepts again.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_paused(&self, id: ListenerId) -> bool {
+        self.deadlines.contains(Timer::Accept(id))
+    }
+
     /// A listener that was told to [stop](Action::Unlisten) could not be closed as it should: its name was no longer its
     /// own, say.
     pub fn unlisten_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
