@@ -9,6 +9,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Names a pipe of a socket: one accepted connection, or one `connect` through all its reconnections.
 ///
@@ -57,7 +58,28 @@ pub(crate) struct Pipe {
     pub(crate) doomed: Option<ConnectionError>,
     /// Nothing more may be sent; what is queued goes out, then the connection ends.
     pub(crate) draining: bool,
+    /// What the socket at the other end of an `inproc` link has to say of its needs.
+    pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) life: Life,
+}
+
+/// A socket that reads what another one of its process sends, as the sender sees it. While it is sated messages stay in the
+/// sender's pipe: the reader comes for them, many at a time, when it has received what it has. Its word is taken back before
+/// it locks the sender to come, so that who sees it still has locked before, and is found.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    sated: AtomicBool,
+}
+
+impl Reader {
+    pub(crate) fn is_sated(&self) -> bool {
+        self.sated.load(Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn set_sated(&self, sated: bool) {
+        self.sated.store(sated, Ordering::Relaxed);
+    }
 }
 
 /// All pipes of a socket, and what happened to them that somebody should hear of.
@@ -118,6 +140,7 @@ impl Pipes {
             queued: false,
             doomed: None,
             draining: false,
+            reader: None,
             life,
         };
         self.count += 1;
@@ -174,7 +197,9 @@ impl Pipes {
         let Some(pipe) = self.get_mut(id) else { return };
         pipe.outgoing.push_back(message);
         pipe.full |= pipe.outgoing.len() >= hwm;
-        self.call(id);
+        if pipe.full || !pipe.is_collected() {
+            self.call(id);
+        }
     }
 
     /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send, or a probe.
@@ -340,6 +365,12 @@ fn spare(queue: &mut VecDeque<Message>) {
 }
 
 impl Pipe {
+    /// Whether somebody will come for what is queued without being called.
+    #[inline]
+    fn is_collected(&self) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.is_sated())
+    }
+
     /// Whether the application may send to it.
     fn accepts(&self) -> bool {
         !self.draining && self.doomed.is_none() && !self.life.is_gone()

@@ -13,16 +13,19 @@ use crate::connection::{Inbound, Link, Outbound, Peer, sealed};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::message::Message;
-use crate::pipe::PipeId;
+use crate::pipe::{PipeId, Reader};
 use crate::socket::ListenerId;
 use core::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// What joins two pipes.
+#[derive(Default)]
 struct Wire {
     /// What each side has sent.
     lanes: Mutex<[Lane; 2]>,
+    /// What each side says of its needs as a reader.
+    readers: [Arc<Reader>; 2],
     /// Who is at each side. A wire must not keep a socket.
     ends: [OnceLock<(Weak<Shared>, PipeId)>; 2],
 }
@@ -41,14 +44,13 @@ struct Lane {
     finished: bool,
     /// The reader has been called and has not looked yet.
     told: bool,
-    /// The reader has no need of more, and looks again by itself when it has.
-    sated: bool,
     /// The writer found no room.
     blocked: bool,
 }
 
-/// So many messages go over at a time.
-const BATCH: usize = 256;
+/// So many messages go over at a time. More of them keep both sockets locked for longer while their threads wait for each
+/// other; this is where two threads are fastest, and channels have blocks of this size too.
+const BATCH: usize = 32;
 
 /// One socket's side of a wire.
 pub(super) struct End {
@@ -58,22 +60,28 @@ pub(super) struct End {
     peer: Arc<Peer>,
 }
 
+impl End {
+    /// Who reads what is sent at this end.
+    pub(super) fn reader(&self) -> Arc<Reader> {
+        Arc::clone(&self.wire.readers[1 - self.side])
+    }
+}
+
 /// An end during one exchange.
 struct Locked<'a> {
     lanes: MutexGuard<'a, [Lane; 2]>,
-    side: usize,
-    peer: &'a Arc<Peer>,
+    end: &'a End,
     /// Room was asked for and there was none.
     blocked: Cell<bool>,
 }
 
 impl Locked<'_> {
     fn ours(&mut self) -> &mut Lane {
-        &mut self.lanes[self.side]
+        &mut self.lanes[self.end.side]
     }
 
     fn theirs(&mut self) -> &mut Lane {
-        &mut self.lanes[1 - self.side]
+        &mut self.lanes[1 - self.end.side]
     }
 
     /// Whether the wire has come to its end for this side.
@@ -87,15 +95,19 @@ impl Locked<'_> {
     /// Leaves the lanes as the other side should find them. True if it is to be called.
     fn leave(&mut self, sated: bool) -> bool {
         let blocked = self.blocked.get();
+        let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
+        // What was sent while we had no need of it lies with the sender, until that one is full.
+        let hungry = us.is_sated() && !sated;
+        us.set_sated(sated);
         let theirs = self.theirs();
-        theirs.sated = sated;
         let freed = theirs.blocked && theirs.queue.is_empty();
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;
-        let news = ours.finished || !(ours.queue.is_empty() || ours.sated || ours.told);
+        let can_wait = ours.queue.is_empty() || ours.told || them.is_sated() && !blocked;
+        let news = ours.finished || !can_wait;
         ours.told |= news;
-        freed || news
+        freed || news || hungry
     }
 }
 
@@ -103,11 +115,11 @@ impl sealed::Sealed for Locked<'_> {}
 
 impl Link for Locked<'_> {
     fn peer(&self) -> Option<&Arc<Peer>> {
-        Some(self.peer)
+        Some(&self.end.peer)
     }
 
     fn has_room(&self) -> bool {
-        let lane = &self.lanes[self.side];
+        let lane = &self.lanes[self.end.side];
         let room = lane.queue.len() < BATCH;
         self.blocked.set(!room);
         room
@@ -131,7 +143,7 @@ impl Link for Locked<'_> {
 
     /// What is on its way is out: the other side will find it, unless it is gone.
     fn unsent(&self) -> usize {
-        if self.lanes[1 - self.side].finished { self.lanes[self.side].queue.len() } else { 0 }
+        if self.lanes[1 - self.end.side].finished { self.lanes[self.end.side].queue.len() } else { 0 }
     }
 
     fn reclaim(&mut self) -> Vec<Message> {
@@ -176,7 +188,7 @@ impl State {
     pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
         let Some(end) = self.end(pipe).and_then(Option::take) else { return };
         let lanes = end.wire.lock();
-        let mut link = Locked { lanes, side: end.side, peer: &end.peer, blocked: Cell::new(false) };
+        let mut link = Locked { lanes, end: &end, blocked: Cell::new(false) };
         link.theirs().told = false;
         let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
         let is_over = outcome.is_err();
@@ -207,7 +219,7 @@ pub(super) fn meet(seeker: &Seeker, bound: &Bound, name: &str, wakes: &mut Wakes
     let dialling = Arc::new(dialling);
     let endpoint = || Endpoint::Inproc(name.to_owned());
 
-    let wire = Arc::new(Wire { lanes: Mutex::default(), ends: Default::default() });
+    let wire = Arc::new(Wire::default());
     let _ = wire.ends[1].set((Weak::clone(&seeker.socket), seeker.pipe));
     let binder = bound.socket.upgrade();
     let accepted = binder.as_ref().and_then(|binder| {

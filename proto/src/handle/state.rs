@@ -284,6 +284,7 @@ impl State {
 
     /// Puts a link there that needs no task.
     pub(super) fn place(&mut self, pipe: PipeId, end: End) {
+        self.socket.heed(pipe, end.reader());
         self.task(pipe).end = Some(end);
     }
 

@@ -16,6 +16,8 @@ use crate::event::Event;
 use crate::kind::Kind;
 use crate::message::{Frame, Message};
 use crate::options::{Options, Settings};
+#[cfg(feature = "std")]
+use crate::pipe::Reader;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket_type::SocketType;
 use crate::time::{Deadlines, Instant};
@@ -341,6 +343,14 @@ impl Socket {
     #[cfg(feature = "std")]
     pub(crate) fn call_when_empty(&mut self, id: PipeId) -> bool {
         self.pipes.call_when_empty(id)
+    }
+
+    /// What this pipe's peer in the same process has to say of its needs; see [`Reader`].
+    #[cfg(feature = "std")]
+    pub(crate) fn heed(&mut self, id: PipeId, reader: Arc<Reader>) {
+        if let Some(pipe) = self.pipes.get_mut(id) {
+            pipe.reader = Some(reader);
+        }
     }
 
     /// The next thing to do, or `None` if there is nothing now.

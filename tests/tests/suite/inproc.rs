@@ -96,7 +96,7 @@ fn both_marks_and_one_batch_hold_the_sender() {
         let mut sent = 0_usize;
         while push.try_send(sent.to_string()).is_ok() {
             sent += 1;
-            assert!(sent <= 10 + 10 + 256, "nobody makes the sender wait");
+            assert!(sent <= 10 + 10 + 32, "nobody makes the sender wait");
         }
         assert!(sent >= 20);
         for number in 0..sent {
