@@ -84,6 +84,18 @@ pub enum ConnectionError {
     /// The peer's routing id went over to a newer connection, as `handover` asks.
     #[error("a newer connection took the peer's routing id over")]
     HandedOver,
+    /// A peer asked for more subscriptions, or groups, than `Options::max_subscriptions` allows.
+    #[error("the peer asked for more than {limit} subscriptions, or for longer ones; see `Options::max_subscriptions`")]
+    TooManySubscriptions {
+        /// What is allowed.
+        limit: usize,
+    },
+    /// A peer joined a group whose name is longer than 255 octets (RFC 48).
+    #[error("the peer joined a group whose name has {0} octets, where 255 are allowed")]
+    GroupTooLong(usize),
+    /// A subscriber did not read, and `Options::slow_subscriber` asks to disconnect it then.
+    #[error("the subscriber does not read, and `slow_subscriber` asks to disconnect it")]
+    TooSlow,
     /// A PAIR socket already has its one peer.
     #[error("a PAIR socket speaks with one peer, and has it already")]
     Exclusive,
@@ -108,7 +120,12 @@ impl ConnectionError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Eof | Self::Network(_) | Self::TimedOut(_) => Fault::Network,
-            Self::HungUp | Self::Denied(_) | Self::RoutingIdTaken | Self::HandedOver | Self::Exclusive => Fault::Local,
+            Self::HungUp
+            | Self::Denied(_)
+            | Self::RoutingIdTaken
+            | Self::HandedOver
+            | Self::Exclusive
+            | Self::TooSlow => Fault::Local,
             Self::NotZmtp
             | Self::Version(_)
             | Self::MechanismMismatch { .. }
@@ -119,6 +136,8 @@ impl ConnectionError {
             | Self::Incompatible { .. }
             | Self::TooLarge { .. }
             | Self::TooManyFrames { .. }
+            | Self::TooManySubscriptions { .. }
+            | Self::GroupTooLong(_)
             | Self::Envelope
             | Self::Refused(_) => Fault::Peer,
         }
@@ -128,7 +147,7 @@ impl ConnectionError {
     /// the same credentials (RFC 37), except ZAP's 300, which means "temporary".
     pub fn may_reconnect(&self) -> bool {
         let temporary = matches!(self, Self::Refused(reason) if &reason[..] == b"300");
-        temporary || *self == Self::RoutingIdTaken || self.fault() == Fault::Network
+        temporary || matches!(self, Self::RoutingIdTaken | Self::TooSlow) || self.fault() == Fault::Network
     }
 }
 
@@ -223,6 +242,9 @@ pub enum SendError {
     /// A ROUTER was given a message of one frame: there is a routing id, but nothing to send.
     #[error("a ROUTER sends [routing id, frames…]; this message has only one frame")]
     Unaddressed(Message),
+    /// A RADIO was given something else than a group, of at most 255 octets, and a body.
+    #[error("a RADIO sends [group, body], the group in at most 255 octets")]
+    NotGrouped(Message),
     /// A REQ owes a `recv` first, or a REP has no request to answer.
     #[error(
         "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
@@ -244,6 +266,7 @@ impl SendError {
             Self::Full(message)
             | Self::Unroutable(message)
             | Self::Unaddressed(message)
+            | Self::NotGrouped(message)
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message) => message,
@@ -259,6 +282,7 @@ impl fmt::Debug for SendError {
             Self::Full(_) => "Full",
             Self::Unroutable(_) => "Unroutable",
             Self::Unaddressed(_) => "Unaddressed",
+            Self::NotGrouped(_) => "NotGrouped",
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
@@ -303,6 +327,45 @@ impl fmt::Debug for RecvError {
         };
         write!(f, "{name}: {self}")
     }
+}
+
+/// Why a subscription, or the end of one, was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// This socket type has no subscriptions of its own: it is neither SUB nor XSUB, nor an XPUB with `manual`.
+    #[error("a {0} socket does not subscribe; a SUB or an XSUB does, and an XPUB for its peers with `manual`")]
+    Unsupported(SocketType),
+    /// The socket does not hold this subscription.
+    #[error("there is no such subscription to end")]
+    NotSubscribed,
+    /// An XPUB with `manual` has not received a request yet, or the peer that made it is gone.
+    #[error("there is no peer to subscribe: its request has to be received first, and it is gone perhaps")]
+    NoRequest,
+    /// The socket was closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// Why a group was not joined or left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// This socket type has no groups.
+    #[error("a {0} socket does not join groups; a DISH does")]
+    Unsupported(SocketType),
+    /// The socket is in this group already.
+    #[error("the group is joined already")]
+    Joined,
+    /// The socket is not in this group.
+    #[error("the group is not joined")]
+    NotJoined,
+    /// The name of a group has at most 255 octets (RFC 48).
+    #[error("the name of a group has at most 255 octets, not {0}")]
+    TooLong(usize),
+    /// The socket was closed.
+    #[error("the socket is closed")]
+    Closed,
 }
 
 /// What is wrong with an endpoint's text.

@@ -24,6 +24,18 @@ pub trait Receives: Kind {}
 /// Sockets that announce a routing id to their peers (option `ROUTING_ID`).
 pub trait Announces: Kind {}
 
+/// Sockets that send each message to every peer that wishes for it.
+pub trait Publishes: Kind {}
+
+/// Sockets that match messages with prefixes (option `INVERT_MATCHING`).
+pub trait Matches: Kind {}
+
+/// Sockets that subscribe to prefixes.
+pub trait Subscribes: Kind {}
+
+/// Sockets that join groups.
+pub trait Joins: Kind {}
+
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
     pub trait Sealed {}
@@ -58,6 +70,18 @@ kinds! {
     Push: Sends;
     /// Receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
     Pull: Receives;
+    /// Sends each message to all peers that subscribed to a prefix of it (RFC 29, "The PUB Socket Type").
+    Pub: Sends Publishes Matches;
+    /// Receives what it subscribed to (RFC 29, "The SUB Socket Type").
+    Sub: Receives Subscribes Matches;
+    /// As PUB, and receives its peers' subscriptions as messages (RFC 29, "The XPUB Socket Type").
+    XPub: Sends Receives Publishes Matches Subscribes;
+    /// As SUB, and subscribes by sending messages (RFC 29, "The XSUB Socket Type").
+    XSub: Sends Receives Subscribes;
+    /// Sends each message, `[group, body]`, to all peers that joined its group (RFC 48, "The RADIO Socket Type").
+    Radio: Sends Publishes;
+    /// Receives the messages of the groups it joined (RFC 48, "The DISH Socket Type").
+    Dish: Receives Joins;
 }
 
 /// Any socket type: what a broker holds that treats several types alike. A `send` or `recv` that the type cannot do is
@@ -68,3 +92,6 @@ impl sealed::Sealed for Any {}
 impl Kind for Any {}
 impl Sends for Any {}
 impl Receives for Any {}
+impl Publishes for Any {}
+impl Subscribes for Any {}
+impl Joins for Any {}

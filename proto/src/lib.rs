@@ -66,7 +66,7 @@ pub mod wire;
 
 pub use bytes::Buf;
 pub use config::{ConnectionConfig, HeartbeatConfig};
-pub use connection::{Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer};
+pub use connection::{Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer, Wish};
 pub use endpoint::{Endpoint, Host, IpcName};
 pub use entropy::Entropy;
 #[cfg(any(test, feature = "testing"))]
@@ -75,8 +75,8 @@ pub use entropy::SeededEntropy;
 pub use entropy::SystemEntropy;
 pub use envelope::Envelope;
 pub use error::{
-    BindError, ConnectError, ConnectionError, Fault, NetworkError, OptionsError, ParseEndpointError, RecvError,
-    SendError, Timer, UnbindError,
+    BindError, ConnectError, ConnectionError, Fault, JoinError, NetworkError, OptionsError, ParseEndpointError,
+    RecvError, SendError, SubscribeError, Timer, UnbindError,
 };
 pub use event::{DropReason, Event};
 #[cfg(feature = "std")]
@@ -87,7 +87,7 @@ pub use handle::{
 #[cfg(feature = "std")]
 pub use links::Links;
 pub use message::{Frame, Message};
-pub use options::Options;
+pub use options::{Options, SlowSubscriber};
 pub use pipe::PipeId;
 pub use security::{AuthReply, AuthRequest};
 #[cfg(feature = "std")]

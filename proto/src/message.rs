@@ -1,6 +1,7 @@
 //! [`Message`] and [`Frame`]: what travels. Knows nothing of sockets or octets on a wire.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::{
     vec,
     vec::{IntoIter, Vec},
@@ -271,6 +272,15 @@ enum Frames {
     One(Frame),
     /// Never empty; may hold a single frame.
     Many(Vec<Frame>),
+    /// Several, on their way to many peers.
+    Shared(Arc<Shared>),
+}
+
+/// Frames that many peers are sent, encoded once for all of them.
+struct Shared {
+    frames: Vec<Frame>,
+    /// All of it as it goes over the wire; empty if it is long, for then it is not copied.
+    wire: Vec<u8>,
 }
 
 impl Message {
@@ -292,6 +302,27 @@ impl Message {
         match &self.0 {
             Frames::One(frame) => core::slice::from_ref(frame),
             Frames::Many(frames) => frames,
+            Frames::Shared(shared) => &shared.frames,
+        }
+    }
+
+    /// The same message in a form that costs little to clone and to encode, for `encode` has written it once.
+    pub(crate) fn into_shared(self, encode: impl FnOnce(&[Frame]) -> Vec<u8>) -> Self {
+        match self.0 {
+            Frames::Many(frames) => {
+                let wire = encode(&frames);
+                Self(Frames::Shared(Arc::new(Shared { frames, wire })))
+            }
+            one_or_shared @ (Frames::One(_) | Frames::Shared(_)) => Self(one_or_shared),
+        }
+    }
+
+    /// The octets of all frames on the wire, if they are there already.
+    #[inline]
+    pub(crate) fn wire(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Frames::Shared(shared) if !shared.wire.is_empty() => Some(&shared.wire),
+            Frames::One(_) | Frames::Many(_) | Frames::Shared(_) => None,
         }
     }
 
@@ -341,6 +372,9 @@ impl Message {
         match self.0 {
             Frames::One(frame) => vec![frame],
             Frames::Many(frames) => frames,
+            Frames::Shared(shared) => {
+                Arc::try_unwrap(shared).map_or_else(|shared| shared.frames.clone(), |it| it.frames)
+            }
         }
     }
 
@@ -356,10 +390,10 @@ impl Message {
 
     /// Takes the first frame off; `None` if it is the only one, for a message has at least one frame.
     pub fn pop_front(&mut self) -> Option<Frame> {
-        match &mut self.0 {
-            Frames::Many(frames) if frames.len() > 1 => Some(frames.remove(0)),
-            Frames::One(_) | Frames::Many(_) => None,
+        if self.len() == 1 {
+            return None;
         }
+        Some(self.as_many(0).remove(0))
     }
 
     /// Puts `front` before the frames of this message, in order.
@@ -375,14 +409,18 @@ impl Message {
     }
 
     fn as_many(&mut self, more: usize) -> &mut Vec<Frame> {
-        if let Frames::One(frame) = &mut self.0 {
-            let mut frames = Vec::with_capacity(1 + more);
-            frames.push(core::mem::take(frame));
-            self.0 = Frames::Many(frames);
+        match &mut self.0 {
+            Frames::One(frame) => {
+                let mut frames = Vec::with_capacity(1 + more);
+                frames.push(core::mem::take(frame));
+                self.0 = Frames::Many(frames);
+            }
+            Frames::Many(_) => {}
+            Frames::Shared(shared) => self.0 = Frames::Many(shared.frames.clone()),
         }
         match &mut self.0 {
             Frames::Many(frames) => frames,
-            Frames::One(_) => unreachable!("it has just been made several"),
+            Frames::One(_) | Frames::Shared(_) => unreachable!("it has just been made several"),
         }
     }
 }

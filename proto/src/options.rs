@@ -1,5 +1,10 @@
 //! [`Options`]: everything about a socket that can be chosen, each with a default and checked when set.
 
+mod pubsub;
+
+pub use pubsub::SlowSubscriber;
+pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
+
 use crate::config::{ConnectionConfig, HeartbeatConfig};
 use crate::error::OptionsError;
 #[cfg(feature = "std")]
@@ -45,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) handover: bool,
     pub(crate) relaxed: bool,
     pub(crate) correlate: bool,
+    pub(crate) publishing: Publishing,
+    pub(crate) subscribing: Subscribing,
     #[cfg(feature = "std")]
     pub(crate) context: Option<Context>,
 }
@@ -88,15 +95,15 @@ impl Options<Any> {
             | SocketType::Router
             | SocketType::Pair
             | SocketType::Push
-            | SocketType::Pull => Ok(Self::with_type(socket_type)),
-            SocketType::Pub
+            | SocketType::Pull
+            | SocketType::Pub
             | SocketType::Sub
             | SocketType::XPub
             | SocketType::XSub
-            | SocketType::Server
-            | SocketType::Client
             | SocketType::Radio
-            | SocketType::Dish
+            | SocketType::Dish => Ok(Self::with_type(socket_type)),
+            SocketType::Server
+            | SocketType::Client
             | SocketType::Gather
             | SocketType::Scatter
             | SocketType::Peer
@@ -111,7 +118,8 @@ impl<T: Kind> Options<T> {
             connection: ConnectionConfig::new(socket_type),
             send_hwm: 1000,
             recv_hwm: 1000,
-            linger: Some(Duration::from_secs(30)),
+            // What a subscriber has to say is its state, which nobody misses when it is gone.
+            linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
             reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),
             connect_timeout: Some(Duration::from_secs(30)),
             probe: false,
@@ -119,6 +127,8 @@ impl<T: Kind> Options<T> {
             handover: false,
             relaxed: false,
             correlate: false,
+            publishing: Publishing::DEFAULT,
+            subscribing: Subscribing::DEFAULT,
             #[cfg(feature = "std")]
             context: None,
         };
@@ -137,7 +147,8 @@ impl<T: Kind> Options<T> {
 
     /// How long messages may still go out after `close` or `disconnect`: LINGER. `None`: for ever; zero: not at all.
     ///
-    /// Default 30 s; libzmq waits for ever, which makes a program hang at its end when a peer is away.
+    /// Default 30 s; libzmq waits for ever, which makes a program hang at its end when a peer is away. Default of SUB, XSUB
+    /// and DISH: zero, as in libzmq.
     #[must_use]
     pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
         self.settings.linger = linger.into();
@@ -361,6 +372,6 @@ mod tests {
         );
         assert!(dealer().reconnect(Duration::ZERO, second).is_err());
         assert!(dealer().max_frames(0).is_err());
-        assert_eq!(Options::of(SocketType::Pub).unwrap_err(), OptionsError::SocketType(SocketType::Pub));
+        assert_eq!(Options::of(SocketType::Peer).unwrap_err(), OptionsError::SocketType(SocketType::Peer));
     }
 }

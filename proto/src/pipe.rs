@@ -1,13 +1,14 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
-use crate::connection::{Link, Peer};
+use crate::connection::{Link, Outbound, Peer, Wish};
 use crate::error::ConnectionError;
 use crate::event::{self, DropReason, Event};
 use crate::message::{Frame, Message};
 use crate::socket::life::Life;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +39,8 @@ impl fmt::Debug for PipeId {
 pub(crate) struct Pipe {
     outgoing: VecDeque<Message>,
     incoming: VecDeque<Message>,
+    /// What the peer is to hear of our wishes, the last word on each subject. It goes out before messages, outside the mark.
+    wishes: BTreeMap<Bytes, Wish>,
     /// The other side, while a connection is past its handshake.
     pub(crate) peer: Option<Arc<Peer>>,
     /// The name a ROUTER knows the peer by; empty elsewhere.
@@ -54,6 +57,8 @@ pub(crate) struct Pipe {
     pub(crate) balanced: bool,
     /// It stands in the fair queue's rotation.
     pub(crate) queued: bool,
+    /// The distributor has chosen it for the message that is being sent.
+    pub(crate) chosen: bool,
     /// The connection is to be closed for this reason.
     pub(crate) doomed: Option<ConnectionError>,
     /// Nothing more may be sent; what is queued goes out, then the connection ends.
@@ -92,6 +97,10 @@ pub(crate) struct Pipes {
     recv_hwm: usize,
     /// Pipes whose connection should come to exchange; each at most once.
     service: VecDeque<PipeId>,
+    /// Those past their handshake.
+    pub(crate) ready: usize,
+    /// Peers have come, gone, or changed their wishes.
+    pub(crate) news: bool,
     /// `recv` may have something to say again.
     pub(crate) readable: bool,
     /// `send` may have room again.
@@ -120,6 +129,8 @@ impl Pipes {
             send_hwm,
             recv_hwm,
             service: VecDeque::new(),
+            ready: 0,
+            news: false,
             readable: false,
             writable: false,
             events: None,
@@ -130,6 +141,7 @@ impl Pipes {
         let pipe = Pipe {
             outgoing: VecDeque::new(),
             incoming: VecDeque::new(),
+            wishes: BTreeMap::new(),
             peer: None,
             routing_id: Frame::EMPTY,
             full: false,
@@ -138,6 +150,7 @@ impl Pipes {
             due: false,
             balanced: false,
             queued: false,
+            chosen: false,
             doomed: None,
             draining: false,
             reader: None,
@@ -202,6 +215,15 @@ impl Pipes {
         }
     }
 
+    /// Queues a message for a peer without room, which loses its oldest one instead.
+    pub(crate) fn push_out(&mut self, id: PipeId, message: Message) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.outgoing.pop_front();
+            pipe.outgoing.push_back(message);
+            self.call(id);
+        }
+    }
+
     /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send, or a probe.
     pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
@@ -212,14 +234,35 @@ impl Pipes {
         pipe.full |= pipe.outgoing.len() >= hwm;
     }
 
+    /// Tells the peer of a wish. Any number may be told: there is one word for each subject at most.
+    pub(crate) fn wish(&mut self, id: PipeId, wish: Wish) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.wishes.insert(wish.subject().clone(), wish);
+            self.call(id);
+        }
+    }
+
+    /// The connection that should have heard them is gone.
+    pub(crate) fn forget_wishes(&mut self, id: PipeId) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.wishes.clear();
+        }
+    }
+
     /// Gives the link messages while it has room. True when the pipe, having been full, has room again.
     #[inline]
     pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let low_water = low_water(self.send_hwm);
         let Some(pipe) = self.get_mut(id) else { return false };
         while link.has_room() {
-            let Some(message) = pipe.outgoing.pop_front() else { break };
-            link.give(message.into());
+            let item = match pipe.wishes.pop_first() {
+                Some((_, wish)) => Outbound::Wish(wish),
+                None => match pipe.outgoing.pop_front() {
+                    Some(message) => Outbound::Message(message),
+                    None => break,
+                },
+            };
+            link.give(item);
         }
         spare(&mut pipe.outgoing);
         let reopened = pipe.full && pipe.outgoing.len() <= low_water;
@@ -269,21 +312,37 @@ impl Pipes {
         }
     }
 
+    /// Drops the messages for the application that it does not want any more.
+    pub(crate) fn retain_incoming(&mut self, id: PipeId, wanted: impl FnMut(&Message) -> bool) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.incoming.retain(wanted);
+            self.taken(id);
+        }
+    }
+
+    /// Fewer messages wait for the application: the link may deliver more, or a pipe that is gone is done with.
+    #[inline]
+    fn taken(&mut self, id: PipeId) {
+        let low_water = low_water(self.recv_hwm);
+        let Some(pipe) = self.get_mut(id) else { return };
+        let none = pipe.incoming.is_empty();
+        if pipe.stalled && pipe.incoming.len() <= low_water || pipe.lazy && none {
+            pipe.stalled = false;
+            pipe.lazy = false;
+            self.call(id);
+        } else if none && pipe.life.is_gone() {
+            self.remove(id);
+        }
+    }
+
     /// Takes a message for the application, and whether more are there.
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Option<(Message, bool)> {
-        let low_water = low_water(self.recv_hwm);
         let pipe = self.get_mut(id)?;
         let message = pipe.incoming.pop_front()?;
         let more = !pipe.incoming.is_empty();
         spare(&mut pipe.incoming);
-        if pipe.stalled && pipe.incoming.len() <= low_water || pipe.lazy && !more {
-            pipe.stalled = false;
-            pipe.lazy = false;
-            self.call(id);
-        } else if !more && pipe.life.is_gone() {
-            self.remove(id);
-        }
+        self.taken(id);
         Some((message, more))
     }
 

@@ -88,6 +88,16 @@ impl SocketType {
     pub(crate) const fn takes_subscriptions(self) -> bool {
         matches!(self, Pub | XPub)
     }
+
+    /// True of SUB, XSUB and DISH, which have nothing to send but their wishes.
+    pub(crate) const fn only_subscribes(self) -> bool {
+        matches!(self, Sub | XSub | Dish)
+    }
+
+    /// True of RADIO, whom it is told who joins which group.
+    pub(crate) const fn takes_groups(self) -> bool {
+        matches!(self, Radio)
+    }
 }
 
 impl fmt::Display for SocketType {

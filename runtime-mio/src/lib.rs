@@ -36,8 +36,9 @@ mod reactor;
 mod socket;
 mod task;
 mod timers;
+mod topics;
 
-use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Rep, Req, Router};
+use sansmq_proto::kind::{Dealer, Dish, Pair, Pub, Pull, Push, Radio, Rep, Req, Router, Sub, XPub, XSub};
 
 pub use sansmq_proto as proto;
 
@@ -61,3 +62,15 @@ pub type PairSocket = Socket<Pair>;
 pub type PushSocket = Socket<Push>;
 /// Receives from all its PUSH peers.
 pub type PullSocket = Socket<Pull>;
+/// Sends each message to all peers that subscribed to a prefix of it.
+pub type PubSocket = Socket<Pub>;
+/// Receives what it subscribed to.
+pub type SubSocket = Socket<Sub>;
+/// As PUB, and receives its peers' subscriptions as messages.
+pub type XPubSocket = Socket<XPub>;
+/// As SUB, and subscribes by sending messages.
+pub type XSubSocket = Socket<XSub>;
+/// Sends each message, `[group, body]`, to all peers that joined its group.
+pub type RadioSocket = Socket<Radio>;
+/// Receives the messages of the groups it joined.
+pub type DishSocket = Socket<Dish>;

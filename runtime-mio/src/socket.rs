@@ -58,7 +58,7 @@ fn background() -> &'static Remote {
     })
 }
 
-fn deadline(timeout: Duration) -> Option<Instant> {
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 

@@ -2,11 +2,15 @@
 
 mod decoder;
 mod heartbeat;
+mod link;
 mod outbox;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use link::sealed;
+pub use link::{Credentials, Inbound, Link, Outbound, Peer, Wish};
 pub use outbox::Outbox;
+pub(crate) use outbox::encode_once;
 
 use crate::config::ConnectionConfig;
 use crate::error::{ConnectionError, Timer};
@@ -15,7 +19,7 @@ use crate::security::{AuthReply, AuthRequest, Established, Mechanism, Progress};
 use crate::socket_type::SocketType;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
-use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Metadata, Opening, SOCKET_TYPE, Version};
+use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Opening, SOCKET_TYPE, Version};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -91,95 +95,6 @@ enum Phase {
 
 /// How far to read ahead of an application that does not receive, in octets of our memory.
 const READ_AHEAD: usize = 64 << 10;
-
-/// What the handshake told about the other side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Peer {
-    /// Its socket type, compatible with ours.
-    pub socket_type: SocketType,
-    /// The routing id it chose (wire property Identity); empty if it chose none.
-    pub routing_id: Frame,
-    /// The version both sides speak.
-    pub version: Version,
-    /// Everything in its READY.
-    pub metadata: Metadata,
-    /// Who it is, if authentication found that out.
-    pub user_id: Option<Bytes>,
-    /// Whose process it is, if the operating system says so: over `ipc` it does.
-    pub credentials: Option<Credentials>,
-}
-
-/// Whose process is at the other end of a Unix domain socket, by the word of the operating system (`SO_PEERCRED`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// The process, where the system tells; it may have ended since, and its number be another's now.
-    pub pid: Option<u32>,
-    /// The user it runs as.
-    pub uid: u32,
-    /// The group it runs as.
-    pub gid: u32,
-}
-
-/// What a socket gives to a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outbound {
-    /// A message.
-    Message(Message),
-    /// A wish for messages that begin with this prefix: a command for 3.1 peers, a `01` message for 3.0 ones.
-    Subscribe(Bytes),
-    /// The end of such a wish: a command for 3.1 peers, a `00` message for 3.0 ones.
-    Cancel(Bytes),
-}
-
-/// What a socket takes from a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Inbound {
-    /// A message.
-    Message(Message),
-    /// The peer wishes for messages that begin with this prefix, said in either encoding.
-    Subscribe(Bytes),
-    /// The peer takes one such wish back.
-    Cancel(Bytes),
-}
-
-impl From<Message> for Outbound {
-    fn from(message: Message) -> Self {
-        Self::Message(message)
-    }
-}
-
-impl From<Message> for Inbound {
-    fn from(message: Message) -> Self {
-        Self::Message(message)
-    }
-}
-
-/// What a socket's pipe exchanges messages with: a [`Connection`].
-pub trait Link: sealed::Sealed {
-    /// The other side; `Some` once messages may flow.
-    fn peer(&self) -> Option<&Arc<Peer>>;
-    /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB.
-    fn has_room(&self) -> bool;
-    /// Hands the link something to send; allowed at any time, but wait for `has_room` to keep memory bounded.
-    fn give(&mut self, item: Outbound);
-    /// The next thing that arrived.
-    fn take(&mut self) -> Option<Inbound>;
-    /// Nothing more will be given: the link is to end once everything is out.
-    fn finish(&mut self);
-    /// How many messages given are not out.
-    fn unsent(&self) -> usize;
-    /// Takes the messages back that have not begun to go out, in order. For a link that is over.
-    fn reclaim(&mut self) -> Vec<Message>;
-}
-
-pub(crate) mod sealed {
-    #[expect(unnameable_types, reason = "that is what seals the trait")]
-    pub trait Sealed {}
-    impl Sealed for super::Connection {}
-}
 
 impl Connection {
     /// A new conversation, which begins by greeting.
@@ -323,8 +238,8 @@ impl Connection {
         }
         let credentials = self.credentials;
         let peer = Peer { socket_type, routing_id, version: self.version, metadata, user_id, credentials };
-        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault.
-        if self.version >= Version::V3_1 {
+        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and so does libzmq's DISH.
+        if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
             self.heartbeat.start(now);
         }
         self.outbox.open(self.version);
@@ -334,19 +249,30 @@ impl Connection {
 
     /// A command during traffic. What we do not know, or what is not meant for our type, changes nothing.
     fn command(&mut self, command: Command, now: Instant) -> Result<(), ConnectionError> {
-        let subscribable = self.config.socket_type.takes_subscriptions();
+        let ours = self.config.socket_type;
         match command {
             Command::Ping { ttl, context } => {
                 self.heartbeat.pinged(ttl, now);
                 self.outbox.push_pong(context);
             }
-            Command::Subscribe(prefix) if subscribable => self.inbox.push_back(Inbound::Subscribe(prefix)),
-            Command::Cancel(prefix) if subscribable => self.inbox.push_back(Inbound::Cancel(prefix)),
+            Command::Subscribe(prefix) if ours.takes_subscriptions() => self.hear(Wish::Subscribe(prefix)),
+            Command::Cancel(prefix) if ours.takes_subscriptions() => self.hear(Wish::Cancel(prefix)),
+            Command::Join(group) if ours.takes_groups() => self.hear(Wish::Join(group)),
+            Command::Leave(group) if ours.takes_groups() => self.hear(Wish::Leave(group)),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
             Command::Ready(_) => return Err(ConnectionError::Unexpected("READY came twice")),
-            Command::Subscribe(_) | Command::Cancel(_) | Command::Pong(_) | Command::Other(_) => {}
+            Command::Subscribe(_)
+            | Command::Cancel(_)
+            | Command::Join(_)
+            | Command::Leave(_)
+            | Command::Pong(_)
+            | Command::Other(_) => {}
         }
         Ok(())
+    }
+
+    fn hear(&mut self, wish: Wish) {
+        self.inbox.push_back(Inbound::Wish(wish));
     }
 
     /// Answers the question that [`poll_auth_request`](Self::poll_auth_request) gave. Without one, nothing happens.
@@ -515,12 +441,11 @@ impl Link for Connection {
 /// A message, or the subscription that ZMTP 3.0 would have said by it: accepted from every version, as libzmq does.
 #[inline]
 fn classify(message: Message, ours: SocketType) -> Inbound {
-    if ours.takes_subscriptions() && message.len() == 1 {
-        match message.head().split_first() {
-            Some((1, prefix)) => return Inbound::Subscribe(Bytes::copy_from_slice(prefix)),
-            Some((0, prefix)) => return Inbound::Cancel(Bytes::copy_from_slice(prefix)),
-            _ => {}
-        }
+    if ours.takes_subscriptions()
+        && message.len() == 1
+        && let Some(wish) = Wish::said_by(message.head())
+    {
+        return Inbound::Wish(wish);
     }
     Inbound::Message(message)
 }

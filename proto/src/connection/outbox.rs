@@ -7,7 +7,7 @@
 //! Heads and small bodies are encoded back to back into one arena; large bodies stay where they are and are referred to.
 //! A batch is whole frames, so a command can never land inside one.
 
-use super::Outbound;
+use super::{Outbound, Wish};
 use crate::message::{Frame, Message};
 use crate::wire::{Command, FrameHead, Version};
 use alloc::collections::VecDeque;
@@ -153,7 +153,7 @@ impl Outbox {
         let encoded = self.decode_batch();
         let queued = self.queue.drain(..).filter_map(|item| match item {
             Outbound::Message(message) => Some(message),
-            Outbound::Subscribe(_) | Outbound::Cancel(_) => None,
+            Outbound::Wish(_) => None,
         });
         encoded.into_iter().chain(queued)
     }
@@ -239,22 +239,30 @@ impl Outbox {
     }
 
     fn encode(&mut self, item: Outbound, version: Version) {
-        let (prefix, command, flag): (_, fn(Bytes) -> Command, u8) = match item {
-            Outbound::Message(message) => return self.encode_message(&message),
-            Outbound::Subscribe(prefix) => (prefix, Command::Subscribe, 1),
-            Outbound::Cancel(prefix) => (prefix, Command::Cancel, 0),
-        };
-        if version >= Version::V3_1 {
-            command(prefix).encode(&mut self.arena);
-        } else {
-            FrameHead { command: false, more: false, size: prefix.len() as u64 + 1 }.encode(&mut self.arena);
-            self.arena.push(flag);
-            self.arena.extend_from_slice(&prefix);
+        match item {
+            Outbound::Message(message) => self.encode_message(&message),
+            Outbound::Wish(Wish::Subscribe(prefix)) if version < Version::V3_1 => self.encode_old(1, &prefix),
+            Outbound::Wish(Wish::Cancel(prefix)) if version < Version::V3_1 => self.encode_old(0, &prefix),
+            Outbound::Wish(Wish::Subscribe(prefix)) => self.push_command(&Command::Subscribe(prefix)),
+            Outbound::Wish(Wish::Cancel(prefix)) => self.push_command(&Command::Cancel(prefix)),
+            Outbound::Wish(Wish::Join(group)) => self.push_command(&Command::Join(group)),
+            Outbound::Wish(Wish::Leave(group)) => self.push_command(&Command::Leave(group)),
         }
+    }
+
+    /// A subscription as ZMTP 3.0 says it: by a message.
+    fn encode_old(&mut self, flag: u8, prefix: &[u8]) {
+        FrameHead { command: false, more: false, size: prefix.len() as u64 + 1 }.encode(&mut self.arena);
+        self.arena.push(flag);
+        self.arena.extend_from_slice(prefix);
     }
 
     #[inline]
     fn encode_message(&mut self, message: &Message) {
+        if let Some(wire) = message.wire() {
+            self.arena.extend_from_slice(wire);
+            return;
+        }
         let frames = message.frames();
         let last = frames.len() - 1;
         for (index, frame) in frames.iter().enumerate() {
@@ -293,11 +301,26 @@ impl Outbox {
     }
 }
 
+/// A message for many peers, encoded once for all of them. One whose octets would not be copied stays as it is.
+pub(crate) fn encode_once(message: Message) -> Message {
+    message.into_shared(|frames| {
+        let mut wire = Vec::new();
+        if frames.iter().map(|frame| frame.len()).sum::<usize>() < COPY_BELOW {
+            let last = frames.len() - 1;
+            for (index, frame) in frames.iter().enumerate() {
+                FrameHead { command: false, more: index < last, size: frame.len() as u64 }.encode(&mut wire);
+                wire.extend_from_slice(frame);
+            }
+        }
+        wire
+    })
+}
+
 fn weight(item: &Outbound) -> usize {
     OVERHEAD
         + match item {
             Outbound::Message(message) => message.size(),
-            Outbound::Subscribe(prefix) | Outbound::Cancel(prefix) => prefix.len(),
+            Outbound::Wish(wish) => wish.subject().len(),
         }
 }
 

@@ -128,8 +128,7 @@ impl Link for Locked<'_> {
     fn give(&mut self, item: Outbound) {
         self.ours().queue.push_back(match item {
             Outbound::Message(message) => Inbound::Message(message),
-            Outbound::Subscribe(prefix) => Inbound::Subscribe(prefix),
-            Outbound::Cancel(prefix) => Inbound::Cancel(prefix),
+            Outbound::Wish(wish) => Inbound::Wish(wish),
         });
     }
 
@@ -149,7 +148,7 @@ impl Link for Locked<'_> {
     fn reclaim(&mut self) -> Vec<Message> {
         let messages = self.ours().queue.drain(..).filter_map(|item| match item {
             Inbound::Message(message) => Some(message),
-            Inbound::Subscribe(_) | Inbound::Cancel(_) => None,
+            Inbound::Wish(_) => None,
         });
         messages.collect()
     }

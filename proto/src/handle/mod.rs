@@ -7,6 +7,7 @@ mod inproc;
 mod runtime;
 mod served;
 mod state;
+mod topics;
 #[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
 mod trace;
 mod waiters;

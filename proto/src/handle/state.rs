@@ -192,8 +192,11 @@ impl State {
         if self.socket.poll_timeout() != self.armed {
             wakes.add(self.supervisor.take());
         }
-        if core::mem::take(&mut self.news) || self.is_over() {
+        let news = core::mem::take(&mut self.news) || self.is_over();
+        if news {
             wakes.add(self.supervisor.take());
+        }
+        if self.socket.take_news() || news {
             self.watchers.wake(wakes);
         }
         if !self.monitors.is_empty() || shared.trace.is_on() {

@@ -284,6 +284,10 @@ impl Socket {
         let was_ready = pipe.peer.take().is_some();
         let draining = pipe.draining;
         let heard = was_ready && !draining && pipe.doomed.is_none();
+        if was_ready {
+            self.pipes.ready -= 1;
+            self.pipes.news = true;
+        }
         // What arrived whole before the end is delivered, beyond the high-water mark if need be: one batch at most.
         while let Some(item) = link.take() {
             if let (Inbound::Message(message), true) = (item, heard)
@@ -311,6 +315,7 @@ impl Socket {
         }
         self.count_unsent(cut);
         self.pattern.detach(&mut self.pipes, id);
+        self.pipes.forget_wishes(id);
         let empty = self.pipes.outgoing_len(id) == 0;
         let retry = if again && !(draining && empty) { self.back_off(id, lasted) } else { None };
         let reason = reason.clone();
@@ -371,8 +376,8 @@ impl Socket {
         };
         pipe.draining = true;
         let (connected, dialling, gone) = (pipe.life.is_connected(), pipe.life.is_dialling(), pipe.life.is_gone());
-        self.close_to_sends(id);
         self.pipes.forget_incoming(id);
+        self.close_to_sends(id);
         if gone || (!connected && self.pipes.outgoing_len(id) == 0) {
             if dialling {
                 self.actions.push_back(Action::StopDialling(id));

@@ -1,9 +1,13 @@
 //! [`Socket`]: messages and their peers, of which there may be many. Knows no octets.
 
+mod distributor;
 mod fair_queue;
 pub(crate) mod life;
 mod load_balancer;
 mod pattern;
+mod subscriptions;
+mod topics;
+mod trie;
 
 use crate::config::ConnectionConfig;
 #[cfg(doc)]
@@ -316,6 +320,8 @@ impl Socket {
             if let Some(pipe) = self.pipes.get_mut(id) {
                 pipe.peer = Some(Arc::clone(&peer));
                 let routing_id = pipe.routing_id.clone();
+                self.pipes.ready += 1;
+                self.pipes.news = true;
                 self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer, routing_id });
             }
         }
@@ -325,8 +331,12 @@ impl Socket {
             match link.take() {
                 None => break,
                 Some(Inbound::Message(message)) if !draining => self.pattern.inbound(&mut self.pipes, id, message)?,
-                // Subscriptions concern the publishing types; what reaches a draining pipe nobody will read.
-                Some(Inbound::Message(_) | Inbound::Subscribe(_) | Inbound::Cancel(_)) => {}
+                Some(Inbound::Wish(wish)) if !draining => {
+                    self.pattern.wished(&mut self.pipes, id, wish)?;
+                    self.pipes.news = true;
+                }
+                // What reaches a draining pipe nobody will read.
+                Some(Inbound::Message(_) | Inbound::Wish(_)) => {}
             }
         }
         // Before the handshake is done a link could only hoard them.

@@ -17,6 +17,10 @@ pub enum Command {
     Subscribe(Bytes),
     /// Takes one subscription back.
     Cancel(Bytes),
+    /// Asks for the messages of a group (RFC 48).
+    Join(Bytes),
+    /// Takes that back.
+    Leave(Bytes),
     /// Asks for a PONG. `ttl`, in tenths of a second, is the peer's wish to be cut off after so much silence; 0: none.
     Ping {
         /// Tenths of a second.
@@ -51,6 +55,8 @@ impl Command {
             }
             b"SUBSCRIBE" => Self::Subscribe(Bytes::copy_from_slice(rest)),
             b"CANCEL" => Self::Cancel(Bytes::copy_from_slice(rest)),
+            b"JOIN" => Self::Join(Bytes::copy_from_slice(rest)),
+            b"LEAVE" => Self::Leave(Bytes::copy_from_slice(rest)),
             b"PING" => {
                 let (ttl, context) = rest.split_first_chunk().ok_or(DecodeError::CommandBody("PING"))?;
                 let context = context.get(..MAX_CONTEXT).unwrap_or(context);
@@ -87,6 +93,14 @@ impl Command {
             Self::Cancel(prefix) => {
                 begin(b"CANCEL");
                 body.extend_from_slice(prefix);
+            }
+            Self::Join(group) => {
+                begin(b"JOIN");
+                body.extend_from_slice(group);
+            }
+            Self::Leave(group) => {
+                begin(b"LEAVE");
+                body.extend_from_slice(group);
             }
             Self::Ping { ttl, context } => {
                 begin(b"PING");
@@ -126,7 +140,9 @@ mod tests {
             Command::Cancel(Bytes::from_static(&[0; 300])),
             Command::Ping { ttl: 25, context: "ctx".into() },
             Command::Pong("ctx".into()),
-            Command::Other(Bytes::from_static(b"JOIN")),
+            Command::Join(Bytes::from_static(b"group")),
+            Command::Leave(Bytes::from_static(b"group")),
+            Command::Other(Bytes::from_static(b"SIGNAL")),
         ] {
             let octets = frame(&command);
             let (head, len) = FrameHead::decode(&octets).unwrap().unwrap();

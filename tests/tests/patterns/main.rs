@@ -4,6 +4,7 @@
 
 mod marks;
 mod pipeline;
+mod pubsub;
 mod rep;
 mod req;
 mod router;

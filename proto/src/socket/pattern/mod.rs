@@ -1,21 +1,27 @@
 //! The rules of each socket type, one file each: the RFC's SHALLs and nothing else.
 
 mod dealer;
+mod dish;
 mod pair;
+mod publish;
 mod pull;
 mod push;
+mod radio;
 mod rep;
 mod req;
 mod router;
+mod subscribe;
 
-use crate::connection::Peer;
+use crate::connection::{Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, JoinError, RecvError, SendError, SubscribeError};
 use crate::message::{Frame, Message};
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket_type::SocketType;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
+use bytes::Bytes;
 use core::fmt::Debug;
 
 /// One socket type's rules.
@@ -55,6 +61,11 @@ pub(super) trait Pattern: Debug + Send {
     /// A message arrived. An error closes the connection.
     fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError>;
 
+    /// The peer said what it wishes to receive, which concerns publishers. An error closes the connection.
+    fn wished(&mut self, _: &mut Pipes, _: PipeId, _: Wish) -> Result<(), ConnectionError> {
+        Ok(())
+    }
+
     fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError>;
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError>;
@@ -64,6 +75,50 @@ pub(super) trait Pattern: Debug + Send {
 
     /// Whether `recv` would do something else than to say `Empty` or that it is not its turn.
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// The application subscribes, or ends a subscription. `None`: this type cannot.
+    fn ask(&mut self, _: &mut Pipes, _: Wish) -> Option<Result<(), SubscribeError>> {
+        None
+    }
+
+    /// The application joins a group. `None`: this type cannot.
+    fn join(&mut self, _: &mut Pipes, _: Bytes) -> Option<Result<(), JoinError>> {
+        None
+    }
+
+    /// The application leaves a group. `None`: this type cannot.
+    fn leave(&mut self, _: &mut Pipes, _: Bytes) -> Option<Result<(), JoinError>> {
+        None
+    }
+
+    /// How many different prefixes or groups are subscribed to.
+    fn topics(&self) -> usize {
+        0
+    }
+
+    /// How many peers a message on this topic, or of this group, would be for.
+    fn audience(&self, _: &[u8]) -> usize {
+        0
+    }
+}
+
+/// Octets in the name of a group, at most (RFC 48).
+const MAX_GROUP: usize = 255;
+
+/// Parts what a message says of subscriptions, as ZMTP 3.0 has it, from what it says besides.
+fn sort(message: Message, only_first: bool) -> (Vec<Wish>, Option<Message>) {
+    if Wish::said_by(message.head()).is_none() && (only_first || message.len() == 1) {
+        return (Vec::new(), Some(message));
+    }
+    let mut wishes = Vec::new();
+    let mut rest = message.into_frames();
+    rest.retain(|frame| {
+        let wish = Wish::said_by(frame);
+        let is_none = wish.is_none();
+        wishes.extend(wish);
+        is_none
+    });
+    (wishes, Message::from_frames(rest))
 }
 
 /// The rules of `settings`' socket type.
@@ -76,14 +131,12 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Pair => Box::<pair::Pair>::default(),
         SocketType::Push => Box::<push::Push>::default(),
         SocketType::Pull => Box::<pull::Pull>::default(),
-        SocketType::Pub
-        | SocketType::Sub
-        | SocketType::XPub
-        | SocketType::XSub
-        | SocketType::Server
+        SocketType::Pub | SocketType::XPub => Box::new(publish::Publish::new(settings)),
+        SocketType::Sub | SocketType::XSub => Box::new(subscribe::Subscribe::new(settings)),
+        SocketType::Radio => Box::new(radio::Radio::new(settings)),
+        SocketType::Dish => Box::<dish::Dish>::default(),
+        SocketType::Server
         | SocketType::Client
-        | SocketType::Radio
-        | SocketType::Dish
         | SocketType::Gather
         | SocketType::Scatter
         | SocketType::Peer

@@ -1,0 +1,125 @@
+//! What a socket and its links have in common: messages and wishes, the [`Link`] they meet through, and the [`Peer`] behind it.
+
+use crate::message::{Frame, Message};
+use crate::socket_type::SocketType;
+use crate::wire::{Metadata, Version};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// What the handshake told about the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Its socket type, compatible with ours.
+    pub socket_type: SocketType,
+    /// The routing id it chose (wire property Identity); empty if it chose none.
+    pub routing_id: Frame,
+    /// The version both sides speak.
+    pub version: Version,
+    /// Everything in its READY.
+    pub metadata: Metadata,
+    /// Who it is, if authentication found that out.
+    pub user_id: Option<Bytes>,
+    /// Whose process it is, if the operating system says so: over `ipc` it does.
+    pub credentials: Option<Credentials>,
+}
+
+/// Whose process is at the other end of a Unix domain socket, by the word of the operating system (`SO_PEERCRED`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The process, where the system tells; it may have ended since, and its number be another's now.
+    pub pid: Option<u32>,
+    /// The user it runs as.
+    pub uid: u32,
+    /// The group it runs as.
+    pub gid: u32,
+}
+
+/// What a socket gives to a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outbound {
+    /// A message.
+    Message(Message),
+    /// What this side wishes to receive.
+    Wish(Wish),
+}
+
+/// What a socket takes from a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inbound {
+    /// A message.
+    Message(Message),
+    /// What the peer wishes to receive.
+    Wish(Wish),
+}
+
+/// What one side asks of a publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Messages that begin with this prefix (RFC 37, "SUBSCRIBE"): a command for 3.1 peers, a `01` message for 3.0 ones.
+    /// Both are understood from everybody.
+    Subscribe(Bytes),
+    /// No more messages that begin with it: a command for 3.1 peers, a `00` message for 3.0 ones.
+    Cancel(Bytes),
+    /// Messages of this group (RFC 48, "JOIN").
+    Join(Bytes),
+    /// No more messages of it (RFC 48, "LEAVE").
+    Leave(Bytes),
+}
+
+impl Wish {
+    /// The subscription, or the end of one, that ZMTP 3.0 says by a message of these octets.
+    pub(crate) fn said_by(octets: &[u8]) -> Option<Self> {
+        match octets.split_first() {
+            Some((1, prefix)) => Some(Self::Subscribe(Bytes::copy_from_slice(prefix))),
+            Some((0, prefix)) => Some(Self::Cancel(Bytes::copy_from_slice(prefix))),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The prefix or the group.
+    pub const fn subject(&self) -> &Bytes {
+        match self {
+            Self::Subscribe(subject) | Self::Cancel(subject) | Self::Join(subject) | Self::Leave(subject) => subject,
+        }
+    }
+}
+
+impl From<Message> for Outbound {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<Message> for Inbound {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+/// What a socket's pipe exchanges messages with: a [`Connection`].
+pub trait Link: sealed::Sealed {
+    /// The other side; `Some` once messages may flow.
+    fn peer(&self) -> Option<&Arc<Peer>>;
+    /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB.
+    fn has_room(&self) -> bool;
+    /// Hands the link something to send; allowed at any time, but wait for `has_room` to keep memory bounded.
+    fn give(&mut self, item: Outbound);
+    /// The next thing that arrived.
+    fn take(&mut self) -> Option<Inbound>;
+    /// Nothing more will be given: the link is to end once everything is out.
+    fn finish(&mut self);
+    /// How many messages given are not out.
+    fn unsent(&self) -> usize;
+    /// Takes the messages back that have not begun to go out, in order. For a link that is over.
+    fn reclaim(&mut self) -> Vec<Message>;
+}
+
+pub(crate) mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals the trait")]
+    pub trait Sealed {}
+    impl Sealed for super::super::Connection {}
+}

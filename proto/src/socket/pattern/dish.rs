@@ -1,0 +1,107 @@
+//! DISH (RFC 48, "The DISH Socket Type"): receives the messages of the groups it joined.
+
+use super::{MAX_GROUP, Pattern};
+use crate::connection::{Peer, Wish};
+use crate::entropy::Entropy;
+use crate::error::{ConnectionError, JoinError, RecvError, SendError};
+use crate::event::DropReason;
+use crate::message::Message;
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::fair_queue::FairQueue;
+use crate::socket_type::SocketType;
+use alloc::collections::BTreeSet;
+use bytes::Bytes;
+
+#[derive(Debug, Default)]
+pub(super) struct Dish {
+    groups: BTreeSet<Bytes>,
+    /// Those who are connected.
+    peers: BTreeSet<PipeId>,
+    arrived: FairQueue,
+}
+
+impl Dish {
+    fn say(&self, pipes: &mut Pipes, wish: &Wish) {
+        for &peer in &self.peers {
+            pipes.wish(peer, wish.clone());
+        }
+    }
+}
+
+impl Pattern for Dish {
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        self.peers.insert(pipe);
+        for group in &self.groups {
+            pipes.wish(pipe, Wish::Join(group.clone()));
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, _: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(&pipe);
+    }
+
+    fn closed(&mut self, _: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(&pipe);
+    }
+
+    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        if message.len() != 2 {
+            pipes.dropped(DropReason::Unexpected, 1);
+        } else if self.groups.contains(&message.head()[..]) {
+            self.arrived.deliver(pipes, pipe, message);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, _: &mut Pipes, message: Message) -> Result<(), SendError> {
+        Err(SendError::Unsupported(message, SocketType::Dish))
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+    }
+
+    fn join(&mut self, pipes: &mut Pipes, group: Bytes) -> Option<Result<(), JoinError>> {
+        let outcome = if group.len() > MAX_GROUP {
+            Err(JoinError::TooLong(group.len()))
+        } else if self.groups.insert(group.clone()) {
+            self.say(pipes, &Wish::Join(group));
+            Ok(())
+        } else {
+            Err(JoinError::Joined)
+        };
+        Some(outcome)
+    }
+
+    fn leave(&mut self, pipes: &mut Pipes, group: Bytes) -> Option<Result<(), JoinError>> {
+        if !self.groups.remove(&group) {
+            return Some(Err(JoinError::NotJoined));
+        }
+        for pipe in pipes.ids() {
+            pipes.retain_incoming(pipe, |message| message.head() != &group[..]);
+        }
+        self.say(pipes, &Wish::Leave(group));
+        Some(Ok(()))
+    }
+
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        false
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
+
+    fn topics(&self) -> usize {
+        self.groups.len()
+    }
+}

@@ -1,0 +1,227 @@
+//! PUB and XPUB (RFC 29, "The PUB Socket Type", "The XPUB Socket Type"): what is sent goes to all who subscribed to it.
+
+use super::Pattern;
+use crate::connection::{Peer, Wish};
+use crate::entropy::Entropy;
+use crate::error::{ConnectionError, RecvError, SendError, SubscribeError};
+use crate::event::DropReason;
+use crate::message::{Frame, Message};
+use crate::options::{Manual, Publishing, Settings, SlowSubscriber, Verbosity};
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::distributor::Distributor;
+use crate::socket::fair_queue::FairQueue;
+use crate::socket::subscriptions::{Cancelled, Subscribed, Subscriptions};
+use crate::socket_type::SocketType;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+#[derive(Debug)]
+pub(super) struct Publish {
+    options: Publishing,
+    /// Those who are connected.
+    peers: BTreeSet<PipeId>,
+    /// What is sent to whom.
+    granted: Subscriptions,
+    /// What was asked for, where the application decides what is granted.
+    asked: Subscriptions,
+    distributor: Distributor,
+    /// An XPUB's application hears of subscriptions, and of what its peers have to say besides.
+    upstream: Option<FairQueue>,
+    /// The peer whose request was received last, where the application decides about it.
+    asker: Option<PipeId>,
+    /// What is sent next is for the asker alone.
+    answering: bool,
+}
+
+impl Publish {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            options: settings.publishing.clone(),
+            peers: BTreeSet::new(),
+            granted: Subscriptions::new(),
+            asked: Subscriptions::new(),
+            distributor: Distributor::default(),
+            upstream: (settings.connection.socket_type == SocketType::XPub).then(FairQueue::default),
+            asker: None,
+            answering: false,
+        }
+    }
+
+    fn is_manual(&self) -> bool {
+        self.options.manual != Manual::Off
+    }
+
+    /// What the peers have asked for.
+    fn requests(&mut self) -> &mut Subscriptions {
+        if self.is_manual() { &mut self.asked } else { &mut self.granted }
+    }
+
+    /// Tells an XPUB's application of a subscription or its end, in the words of ZMTP 3.0.
+    fn tell(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) {
+        if let Some(upstream) = &mut self.upstream {
+            let mut octets = Vec::with_capacity(1 + prefix.len());
+            octets.push(flag);
+            octets.extend_from_slice(prefix);
+            upstream.deliver(pipes, pipe, Frame::from(octets).into());
+        }
+    }
+
+    fn subscribed(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<(), ConnectionError> {
+        let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
+        let requests = self.requests();
+        let outcome = requests.subscribe(pipe, prefix);
+        if requests.count_of(pipe) > limit || requests.octets_of(pipe) / OCTETS_EACH > limit {
+            return Err(ConnectionError::TooManySubscriptions { limit });
+        }
+        if manual || outcome == Subscribed::First || verbosity != Verbosity::Changes {
+            self.tell(pipes, pipe, 1, prefix);
+        }
+        Ok(())
+    }
+
+    /// A prefix that the peer does not hold changes nothing, and nobody hears of it.
+    fn cancelled(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) {
+        let outcome = self.requests().cancel(pipe, prefix);
+        if outcome.is_some_and(|outcome| self.is_news(outcome)) {
+            self.tell(pipes, pipe, 0, prefix);
+        }
+    }
+
+    fn is_news(&self, outcome: Cancelled) -> bool {
+        self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
+    }
+
+    /// The peer is gone, and its subscriptions with it.
+    fn forget(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        if !self.peers.remove(&pipe) {
+            return;
+        }
+        let mut ended = Vec::new();
+        self.requests().forget(pipe, |prefix, outcome| ended.push((prefix, outcome)));
+        for (prefix, outcome) in ended {
+            if self.is_news(outcome) {
+                self.tell(pipes, pipe, 0, &prefix);
+            }
+        }
+        self.granted.forget(pipe, |_, _| {});
+        if self.asker == Some(pipe) {
+            self.asker = None;
+        }
+        pipes.writable = true; // somebody may have waited for its room
+    }
+}
+
+/// Octets that each of a peer's subscriptions may have, one with another.
+const OCTETS_EACH: usize = 256;
+
+impl Pattern for Publish {
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        self.peers.insert(pipe);
+        if let Some(welcome) = &self.options.welcome {
+            pipes.push_front(pipe, core::iter::once(welcome.clone().into()));
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.forget(pipes, pipe);
+    }
+
+    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.forget(pipes, pipe);
+    }
+
+    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
+        pipes.writable = true;
+    }
+
+    fn wished(&mut self, pipes: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<(), ConnectionError> {
+        match wish {
+            Wish::Subscribe(prefix) => self.subscribed(pipes, pipe, &prefix)?,
+            Wish::Cancel(prefix) => self.cancelled(pipes, pipe, &prefix),
+            Wish::Join(_) | Wish::Leave(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What an XSUB's application says upstream. A PUB has nobody to hear it.
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        let (wishes, rest) = super::sort(message, self.options.only_first);
+        for wish in wishes {
+            self.wished(pipes, pipe, wish)?;
+        }
+        match (rest, &mut self.upstream) {
+            (Some(message), Some(upstream)) => upstream.deliver(pipes, pipe, message),
+            (Some(_), None) => pipes.dropped(DropReason::Unexpected, 1),
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        let only = if self.answering { self.asker } else { None };
+        for pipe in self.granted.matching(message.head()) {
+            if only.is_none_or(|only| only == pipe) {
+                self.distributor.choose(pipes, pipe);
+            }
+        }
+        if self.options.invert {
+            self.distributor.invert(pipes, &self.peers);
+        }
+        self.distributor.send(pipes, message, self.options.slow)?;
+        self.answering = false;
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        let Some(upstream) = &mut self.upstream else {
+            return Err(RecvError::Unsupported(SocketType::Pub));
+        };
+        let (pipe, message) = upstream.next(pipes).ok_or(RecvError::Empty)?;
+        if self.is_manual() && message.len() == 1 && matches!(message.head().first(), Some(0 | 1)) {
+            self.asker = self.peers.contains(&pipe).then_some(pipe);
+            self.answering = self.options.manual == Manual::LastValue;
+        }
+        Ok(message)
+    }
+
+    /// The application's answer to the request that it received last.
+    fn ask(&mut self, _: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
+        self.is_manual().then(|| {
+            let pipe = self.asker.ok_or(SubscribeError::NoRequest)?;
+            match wish {
+                Wish::Subscribe(prefix) => {
+                    self.granted.subscribe(pipe, &prefix);
+                }
+                Wish::Cancel(prefix) => {
+                    self.granted.cancel(pipe, &prefix).ok_or(SubscribeError::NotSubscribed)?;
+                }
+                Wish::Join(_) | Wish::Leave(_) => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.options.slow != SlowSubscriber::Block || self.peers.iter().all(|&peer| pipes.has_room(peer))
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.upstream.as_mut().is_some_and(|upstream| upstream.has_message(pipes))
+    }
+
+    fn topics(&self) -> usize {
+        self.granted.len()
+    }
+
+    fn audience(&self, topic: &[u8]) -> usize {
+        let matching: BTreeSet<_> = self.granted.matching(topic).collect();
+        if self.options.invert { self.peers.len() - matching.len() } else { matching.len() }
+    }
+}

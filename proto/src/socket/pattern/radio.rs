@@ -1,0 +1,122 @@
+//! RADIO (RFC 48, "The RADIO Socket Type"): what is sent goes to all who joined its group.
+
+use super::{MAX_GROUP, Pattern};
+use crate::connection::{Peer, Wish};
+use crate::entropy::Entropy;
+use crate::error::{ConnectionError, RecvError, SendError};
+use crate::event::DropReason;
+use crate::message::Message;
+use crate::options::{Publishing, Settings, SlowSubscriber};
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::distributor::Distributor;
+use crate::socket_type::SocketType;
+use alloc::collections::{BTreeMap, BTreeSet};
+use bytes::Bytes;
+
+#[derive(Debug)]
+pub(super) struct Radio {
+    options: Publishing,
+    /// What each peer joined.
+    peers: BTreeMap<PipeId, BTreeSet<Bytes>>,
+    /// Who joined each group.
+    groups: BTreeMap<Bytes, BTreeSet<PipeId>>,
+    distributor: Distributor,
+}
+
+impl Radio {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            options: settings.publishing.clone(),
+            peers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            distributor: Distributor::default(),
+        }
+    }
+
+    fn leave(&mut self, pipe: PipeId, group: &Bytes) {
+        if let Some(members) = self.groups.get_mut(group) {
+            members.remove(&pipe);
+            if members.is_empty() {
+                self.groups.remove(group);
+            }
+        }
+    }
+}
+
+impl Pattern for Radio {
+    fn attach(&mut self, _: &mut Pipes, pipe: PipeId, _: &Peer, _: &mut dyn Entropy) -> Result<(), ConnectionError> {
+        self.peers.insert(pipe, BTreeSet::new());
+        Ok(())
+    }
+
+    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        for group in self.peers.remove(&pipe).unwrap_or_default() {
+            self.leave(pipe, &group);
+        }
+        pipes.writable = true; // somebody may have waited for its room
+    }
+
+    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        self.detach(pipes, pipe);
+    }
+
+    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
+        pipes.writable = true;
+    }
+
+    fn wished(&mut self, _: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<(), ConnectionError> {
+        let Some(joined) = self.peers.get_mut(&pipe) else { return Ok(()) };
+        match wish {
+            Wish::Join(group) if group.len() > MAX_GROUP => return Err(ConnectionError::GroupTooLong(group.len())),
+            Wish::Join(group) => {
+                joined.insert(group.clone());
+                let limit = self.options.max_subscriptions;
+                if joined.len() > limit {
+                    return Err(ConnectionError::TooManySubscriptions { limit });
+                }
+                self.groups.entry(group).or_default().insert(pipe);
+            }
+            Wish::Leave(group) if joined.remove(&group) => self.leave(pipe, &group),
+            Wish::Leave(_) | Wish::Subscribe(_) | Wish::Cancel(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A DISH has nothing to say.
+    fn inbound(&mut self, pipes: &mut Pipes, _: PipeId, _: Message) -> Result<(), ConnectionError> {
+        pipes.dropped(DropReason::Unexpected, 1);
+        Ok(())
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        if message.len() != 2 || message.head().len() > MAX_GROUP {
+            return Err(SendError::NotGrouped(message));
+        }
+        if let Some(members) = self.groups.get(&message.head()[..]) {
+            for &member in members {
+                self.distributor.choose(pipes, member);
+            }
+        }
+        self.distributor.send(pipes, message, self.options.slow)
+    }
+
+    fn recv(&mut self, _: &mut Pipes) -> Result<Message, RecvError> {
+        Err(RecvError::Unsupported(SocketType::Radio))
+    }
+
+    fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        self.options.slow != SlowSubscriber::Block || self.peers.keys().all(|&peer| pipes.has_room(peer))
+    }
+
+    fn can_recv(&mut self, _: &mut Pipes) -> bool {
+        false
+    }
+
+    fn topics(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn audience(&self, group: &[u8]) -> usize {
+        self.groups.get(group).map_or(0, BTreeSet::len)
+    }
+}

@@ -1,0 +1,149 @@
+//! SUB and XSUB (RFC 29, "The SUB Socket Type", "The XSUB Socket Type"): what is subscribed to is received from all peers.
+//!
+//! Subscriptions are the socket's state: every new connection is told all of them, and every change is told to all that are
+//! there, outside the high-water mark. None can be lost.
+
+use super::Pattern;
+use crate::connection::{Peer, Wish};
+use crate::entropy::Entropy;
+use crate::error::{ConnectionError, RecvError, SendError, SubscribeError};
+use crate::message::Message;
+use crate::options::{Settings, SlowSubscriber, Subscribing};
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::distributor::Distributor;
+use crate::socket::fair_queue::FairQueue;
+use crate::socket::subscriptions::{Cancelled, Interests};
+use crate::socket_type::SocketType;
+use alloc::collections::BTreeSet;
+
+#[derive(Debug)]
+pub(super) struct Subscribe {
+    options: Subscribing,
+    socket_type: SocketType,
+    /// Those who are connected.
+    peers: BTreeSet<PipeId>,
+    interests: Interests,
+    arrived: FairQueue,
+    distributor: Distributor,
+}
+
+impl Subscribe {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            options: settings.subscribing.clone(),
+            socket_type: settings.connection.socket_type,
+            peers: BTreeSet::new(),
+            interests: Interests::new(),
+            arrived: FairQueue::default(),
+            distributor: Distributor::default(),
+        }
+    }
+
+    /// A SUB filters what it receives: a publisher may not have heard of the end of a subscription yet, or send what nobody
+    /// asked for. An XSUB does not, for it is most often half of a proxy.
+    fn wants(&self, message: &Message) -> bool {
+        self.socket_type == SocketType::XSub || self.interests.matches(message.head()) != self.options.invert
+    }
+
+    /// Every subscription is said, also one that is held already: an XPUB with `verbose` tells its application.
+    fn say(&self, pipes: &mut Pipes, wish: &Wish) {
+        for &peer in &self.peers {
+            pipes.wish(peer, wish.clone());
+        }
+    }
+
+    /// What arrived before a subscription ended is not wanted any more.
+    fn sift(&self, pipes: &mut Pipes) {
+        for pipe in pipes.ids() {
+            pipes.retain_incoming(pipe, |message| self.wants(message));
+        }
+    }
+
+    fn change(&mut self, pipes: &mut Pipes, wish: &Wish) -> Result<(), SubscribeError> {
+        match wish {
+            Wish::Subscribe(prefix) => {
+                self.interests.add(prefix);
+                self.say(pipes, wish);
+            }
+            Wish::Cancel(prefix) => {
+                let outcome = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;
+                if outcome == Cancelled::Gone || self.options.verbose_unsubscribe {
+                    self.say(pipes, wish);
+                }
+                if outcome == Cancelled::Gone {
+                    self.sift(pipes);
+                }
+            }
+            Wish::Join(_) | Wish::Leave(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Pattern for Subscribe {
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        self.peers.insert(pipe);
+        for prefix in self.interests.iter() {
+            pipes.wish(pipe, Wish::Subscribe(prefix.into()));
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, _: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(&pipe);
+    }
+
+    fn closed(&mut self, _: &mut Pipes, pipe: PipeId) {
+        self.peers.remove(&pipe);
+    }
+
+    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+        if self.wants(&message) {
+            self.arrived.deliver(pipes, pipe, message);
+        }
+        Ok(())
+    }
+
+    /// An XSUB subscribes by what it sends; the rest is for all publishers, of whom a full one misses it.
+    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+        if self.socket_type == SocketType::Sub {
+            return Err(SendError::Unsupported(message, SocketType::Sub));
+        }
+        let (wishes, rest) = super::sort(message, self.options.only_first);
+        for wish in wishes {
+            // The end of what was never subscribed to is no news for anybody.
+            let _ = self.change(pipes, &wish);
+        }
+        let Some(message) = rest else { return Ok(()) };
+        self.distributor.invert(pipes, &self.peers);
+        self.distributor.send(pipes, message, SlowSubscriber::DropNewest)
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+    }
+
+    fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
+        Some(self.change(pipes, &wish))
+    }
+
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        self.socket_type == SocketType::XSub
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
+
+    fn topics(&self) -> usize {
+        self.interests.len()
+    }
+}
