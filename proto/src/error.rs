@@ -1,6 +1,6 @@
 //! Why things fail, as values to match on: connections, sends, receives, endpoints, options.
 
-use crate::message::Message;
+use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use alloc::string::String;
@@ -96,8 +96,8 @@ pub enum ConnectionError {
     /// A subscriber did not read, and `Options::slow_subscriber` asks to disconnect it then.
     #[error("the subscriber does not read, and `slow_subscriber` asks to disconnect it")]
     TooSlow,
-    /// A PAIR socket already has its one peer.
-    #[error("a PAIR socket speaks with one peer, and has it already")]
+    /// A PAIR or CHANNEL socket already has its one peer.
+    #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already")]
     Exclusive,
     /// This side hung up: the socket, its listener or its connection was closed.
     #[error("this side closed the connection")]
@@ -236,15 +236,23 @@ pub enum SendError {
     /// No peer has room now: there is none yet, or the high-water mark is reached. An asynchronous `send` waits instead.
     #[error("no peer has room: none is connected, or `send_hwm` is reached; wait, or raise the mark")]
     Full(Message),
-    /// A ROUTER with `mandatory` set knows no peer of the routing id in the first frame.
+    /// A SERVER, a PEER, or a ROUTER with `mandatory` set knows no peer of the routing id in the first frame.
     #[error("no connected peer has the routing id in the first frame")]
     Unroutable(Message),
-    /// A ROUTER was given a message of one frame: there is a routing id, but nothing to send.
-    #[error("a ROUTER sends [routing id, frames…]; this message has only one frame")]
+    /// A ROUTER, SERVER or PEER was given a message of one frame: there is a routing id, but nothing to send.
+    #[error(
+        "a ROUTER sends [routing id, frames…], a SERVER or PEER [routing id, body]; this message has only one frame"
+    )]
     Unaddressed(Message),
     /// A RADIO was given something else than a group, of at most 255 octets, and a body.
     #[error("a RADIO sends [group, body], the group in at most 255 octets")]
     NotGrouped(Message),
+    /// A CLIENT, SERVER, SCATTER, CHANNEL or PEER was given a message of several frames.
+    #[error(
+        "a CLIENT, SCATTER or CHANNEL sends one frame, a SERVER or PEER [routing id, body]; this message has {} frames (join \
+         them, or use another socket type at both ends)", .0.len()
+    )]
+    SingleFrame(Message),
     /// A REQ owes a `recv` first, or a REP has no request to answer.
     #[error(
         "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
@@ -267,6 +275,7 @@ impl SendError {
             | Self::Unroutable(message)
             | Self::Unaddressed(message)
             | Self::NotGrouped(message)
+            | Self::SingleFrame(message)
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message) => message,
@@ -283,6 +292,7 @@ impl fmt::Debug for SendError {
             Self::Unroutable(_) => "Unroutable",
             Self::Unaddressed(_) => "Unaddressed",
             Self::NotGrouped(_) => "NotGrouped",
+            Self::SingleFrame(_) => "SingleFrame",
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
@@ -408,8 +418,8 @@ pub enum ConnectError {
     /// `*` or port 0 stand for "any" and can only be bound.
     #[error("{0} is a wildcard, which can be bound but not connected to; name the host and the port")]
     Wildcard(crate::Endpoint),
-    /// A PAIR has its one peer already.
-    #[error("a PAIR socket speaks with one peer, and has it already; disconnect that one first")]
+    /// A PAIR or CHANNEL has its one peer already.
+    #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already; disconnect that one first")]
     Exclusive,
     /// `connect_as` was given a routing id that a peer has.
     #[error("another peer of this ROUTER already has that routing id")]
@@ -460,6 +470,9 @@ pub enum UnbindError {
     /// The socket is not bound or connected to that endpoint.
     #[error("the socket has no {0}; give the endpoint as it was given to bind or connect, or as bind returned it")]
     Unknown(crate::Endpoint),
+    /// `disconnect_peer` was given a routing id that no peer has.
+    #[error("no peer has the routing id {0:?}; it may have left already")]
+    UnknownPeer(Frame),
 }
 
 /// An option was given a value it cannot take.
@@ -469,9 +482,6 @@ pub enum OptionsError {
     /// Routing ids have 1 to 255 octets (RFC 37).
     #[error("a routing id has 1 to 255 octets, not {0}")]
     RoutingId(usize),
-    /// This socket type is not implemented (yet).
-    #[error("{0} sockets are not implemented")]
-    SocketType(SocketType),
     /// A duration that must not be zero is.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),

@@ -81,7 +81,8 @@ pub enum Event {
         endpoint: Endpoint,
         /// The other side.
         peer: Arc<Peer>,
-        /// The name a ROUTER knows the peer by, be it chosen by the peer, by `connect_as` or automatic; empty elsewhere.
+        /// The name a ROUTER knows the peer by, be it chosen by the peer, by `connect_as` or automatic; the number that a
+        /// SERVER or PEER gave it; empty elsewhere.
         routing_id: Frame,
     },
     /// A connection ended.
@@ -90,7 +91,7 @@ pub enum Event {
         pipe: PipeId,
         /// Where to, or where from.
         endpoint: Endpoint,
-        /// The name a ROUTER knew the peer by; empty elsewhere, and if it never got one.
+        /// The name a ROUTER, SERVER or PEER knew the peer by; empty elsewhere, and if it never got one.
         routing_id: Frame,
         /// Why.
         reason: ConnectionError,
@@ -122,8 +123,10 @@ pub enum DropReason {
     NoEnvelope,
     /// A REQ received a reply it had not asked for, or no longer waited for.
     Unasked,
-    /// A PUSH received a message, which PULL peers do not send.
+    /// A PUSH or SCATTER received a message, which PULL and GATHER peers do not send.
     Unexpected,
+    /// A message of several frames came to a CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER, which know only such of one.
+    Multipart,
     /// The connection ended, or linger ran out, with messages not sent.
     NotSent,
 }

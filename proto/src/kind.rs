@@ -35,6 +35,8 @@ pub trait Subscribes: Kind {}
 
 /// Sockets that join groups.
 pub trait Joins: Kind {}
+/// Sockets that give each peer a number, by which the application names it.
+pub trait Numbers: Kind {}
 
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
@@ -82,6 +84,22 @@ kinds! {
     Radio: Sends Publishes;
     /// Receives the messages of the groups it joined (RFC 48, "The DISH Socket Type").
     Dish: Receives Joins;
+    /// Sends to its SERVER peers in turn and receives from all, at any time; one frame each (RFC 41, "The CLIENT Socket
+    /// Type").
+    Client: Sends Receives;
+    /// Knows its CLIENT peers by routing ids that it chooses: four octets, the number of the peer with the highest first.
+    /// Messages are `[routing id, body]` both ways, and only the body travels (RFC 41, "The SERVER Socket Type"). One to
+    /// an unknown routing id is an error, one to a peer without room waits.
+    Server: Sends Receives Numbers;
+    /// Sends to its GATHER peers in turn; one frame each (RFC 49, "The SCATTER Socket Type").
+    Scatter: Sends;
+    /// Receives from all its SCATTER peers; one frame each (RFC 49, "The GATHER Socket Type").
+    Gather: Receives;
+    /// Speaks with one single peer; one frame each (RFC 52).
+    Channel: Sends Receives;
+    /// Speaks with other PEERs as a [`Server`] does with its clients, and can name one before it has spoken:
+    /// `connect_peer` (RFC 51).
+    Peer: Sends Receives Numbers;
 }
 
 /// Any socket type: what a broker holds that treats several types alike. A `send` or `recv` that the type cannot do is

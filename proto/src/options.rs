@@ -84,31 +84,8 @@ impl<T: Typed> Options<T> {
 
 impl Options<Any> {
     /// The defaults for a type that is known at run time only.
-    ///
-    /// # Errors
-    /// [`OptionsError::SocketType`] for a type that is not implemented.
-    pub const fn of(socket_type: SocketType) -> Result<Self, OptionsError> {
-        match socket_type {
-            SocketType::Req
-            | SocketType::Rep
-            | SocketType::Dealer
-            | SocketType::Router
-            | SocketType::Pair
-            | SocketType::Push
-            | SocketType::Pull
-            | SocketType::Pub
-            | SocketType::Sub
-            | SocketType::XPub
-            | SocketType::XSub
-            | SocketType::Radio
-            | SocketType::Dish => Ok(Self::with_type(socket_type)),
-            SocketType::Server
-            | SocketType::Client
-            | SocketType::Gather
-            | SocketType::Scatter
-            | SocketType::Peer
-            | SocketType::Channel => Err(OptionsError::SocketType(socket_type)),
-        }
+    pub const fn of(socket_type: SocketType) -> Self {
+        Self::with_type(socket_type)
     }
 }
 
@@ -372,6 +349,5 @@ mod tests {
         );
         assert!(dealer().reconnect(Duration::ZERO, second).is_err());
         assert!(dealer().max_frames(0).is_err());
-        assert_eq!(Options::of(SocketType::Peer).unwrap_err(), OptionsError::SocketType(SocketType::Peer));
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Pipe {
     wishes: BTreeMap<Bytes, Wish>,
     /// The other side, while a connection is past its handshake.
     pub(crate) peer: Option<Arc<Peer>>,
-    /// The name a ROUTER knows the peer by; empty elsewhere.
+    /// The name a ROUTER, SERVER or PEER knows the peer by; empty elsewhere.
     pub(crate) routing_id: Frame,
     /// The outgoing queue was full and has not fallen to its low-water mark.
     full: bool,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A socket type as READY names it (RFC 28, 29, 30, 31 and their drafts).
+/// A socket type as READY names it (RFC 28, 29, 30, 31, and the drafts 41, 48, 49, 51, 52).
 ///
 /// The names of all types are known here, so that an incompatible peer can be called by its name; which types
 /// [`Socket`](crate::Socket) implements is told by the markers in [`kind`](crate::kind).

@@ -5,8 +5,8 @@
 
 use core::time::Duration;
 use sansmq_proto::{
-    Buf, Connection, ConnectionConfig, ConnectionError, Endpoint, Inbound, Instant, Link, ListenerId, Message, Options,
-    PipeId, RecvError, SeededEntropy, Socket, SocketType, kind,
+    Buf, Connection, ConnectionConfig, ConnectionError, Endpoint, Frame, Inbound, Instant, Link, ListenerId, Message,
+    Options, PipeId, RecvError, SeededEntropy, Socket, SocketType, kind,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -134,7 +134,7 @@ impl Session {
             SocketType::Req => {
                 announce(self, Options::<kind::Req>::new().relaxed(self.options.contains_key("REQ_RELAXED")))
             }
-            other => Options::of(other).unwrap(),
+            other => Options::of(other),
         };
         let Some(interval) = self.millis("HEARTBEAT_IVL") else {
             return options;
@@ -191,6 +191,8 @@ struct Stage {
     listener: ListenerId,
     dialled: Option<PipeId>,
     ends: BTreeMap<u32, End>,
+    /// The number that a SERVER gave to whom it heard last.
+    asker: Option<Frame>,
     now: Instant,
 }
 
@@ -209,7 +211,7 @@ impl Stage {
             Some(id) => socket.connect_as(endpoint, octets(id), now).unwrap(),
             None => socket.connect(endpoint, now).unwrap(),
         });
-        Self { socket, listener, dialled, ends: BTreeMap::new(), now }
+        Self { socket, listener, dialled, ends: BTreeMap::new(), asker: None, now }
     }
 
     fn play(&mut self, step: &Step, piece: usize, place: &str) {
@@ -219,14 +221,23 @@ impl Stage {
         match step.verb.as_str() {
             ">" => {}
             "<" => self.hear(step.conn, &octets(&step.words[0]), piece),
-            "send" => self.socket.send(as_message(step, "send").unwrap()).unwrap(),
+            "send" => {
+                let mut message = as_message(step, "send").unwrap();
+                if let Some(asker) = &self.asker {
+                    message.push_front(asker);
+                }
+                self.socket.send(message).unwrap();
+            }
             "recv" => {
                 let expected = match step.words[0].as_str() {
                     "EAGAIN" => Err(RecvError::Empty),
                     "EFSM" => Err(RecvError::OutOfTurn),
                     _ => Ok(as_message(step, "recv").unwrap()),
                 };
-                let got = self.socket.recv();
+                let mut got = self.socket.recv();
+                if let (SocketType::Server, Ok(message)) = (self.socket.socket_type(), &mut got) {
+                    self.asker = message.pop_front();
+                }
                 // What libzmq waits for in vain, having lost the peer, we know to be lost.
                 if (&got, &expected) != (&Err(RecvError::PeerLost), &Err(RecvError::Empty)) {
                     assert_eq!(got, expected, "{place}");

@@ -28,7 +28,10 @@
 mod net;
 
 use sansmq_proto::Served;
-use sansmq_proto::kind::{Any, Dealer, Dish, Pair, Pub, Pull, Push, Radio, Rep, Req, Router, Sub, XPub, XSub};
+use sansmq_proto::kind::{
+    Any, Channel, Client, Dealer, Dish, Gather, Pair, Peer, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server,
+    Sub, XPub, XSub,
+};
 
 pub use sansmq_proto as proto;
 
@@ -64,3 +67,15 @@ pub type XSubSocket = Socket<XSub>;
 pub type RadioSocket = Socket<Radio>;
 /// Receives the messages of the groups it joined.
 pub type DishSocket = Socket<Dish>;
+/// Sends to its SERVER peers in turn and receives from all, one frame each.
+pub type ClientSocket = Socket<Client>;
+/// Knows its CLIENT peers by routing ids that it chooses: messages are `[routing id, body]`.
+pub type ServerSocket = Socket<Server>;
+/// Sends to its GATHER peers in turn, one frame each.
+pub type ScatterSocket = Socket<Scatter>;
+/// Receives from all its SCATTER peers, one frame each.
+pub type GatherSocket = Socket<Gather>;
+/// Speaks with one single peer, one frame each.
+pub type ChannelSocket = Socket<Channel>;
+/// Knows other PEERs by routing ids that it chooses, and can name one before it has spoken.
+pub type PeerSocket = Socket<Peer>;

@@ -676,7 +676,7 @@ mod balancing {
 }
 
 fn socket(kind: SocketType) -> Result<Socket<Any>, Box<dyn Error>> {
-    Ok(Socket::with(Options::of(kind)?))
+    Ok(Socket::with(Options::of(kind)))
 }
 
 /// The same as in `tests/python/common.py`.

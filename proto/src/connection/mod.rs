@@ -7,6 +7,7 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "std")]
 pub(crate) use link::sealed;
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Wish};
 pub use outbox::Outbox;

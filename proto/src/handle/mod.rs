@@ -21,7 +21,7 @@ pub use served::{Ambient, Served};
 
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};
-use crate::kind::{Any, Kind, Receives, Router, Sends};
+use crate::kind::{Any, Kind, Numbers, Peer, Receives, Router, Sends};
 use crate::message::{Frame, Message};
 use crate::socket::Socket;
 use crate::time::Instant;
@@ -282,6 +282,33 @@ impl Handle<Router> {
         let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
         let id = routing_id.into();
         self.shared().with_time(|socket, now| socket.connect_as(endpoint, id, now)).map(drop)
+    }
+}
+
+impl<T: Numbers> Handle<T> {
+    /// Ends the connection to the peer of this routing id, and dials it no more; see [`Socket::disconnect_peer`].
+    ///
+    /// # Errors
+    /// [`UnbindError::UnknownPeer`].
+    pub fn disconnect_peer(&self, routing_id: impl Into<Frame>) -> Result<(), UnbindError> {
+        let id = routing_id.into();
+        self.shared().with_time(|socket, now| socket.disconnect_peer(id, now))
+    }
+}
+
+impl Handle<Peer> {
+    /// As [`connect`](Self::connect), and tells the routing id of the new peer, so that messages may be sent to it at once
+    /// (`zmq_connect_peer`).
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect_peer<E>(&self, endpoint: E) -> Result<Frame, ConnectError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        self.shared().with_time(|socket, now| socket.connect_peer(endpoint, now)).map(|(_, id)| id)
     }
 }
 

@@ -217,6 +217,19 @@ impl Socket {
         })
     }
 
+    /// As [`connect`](Self::connect), and tells the routing id of the new peer, so that messages may be sent to it at once
+    /// (`zmq_connect_peer`). Means something to a PEER or SERVER only; others take it for a `connect`, and the id is empty.
+    ///
+    /// The id stays the same through all reconnections.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect_peer(&mut self, endpoint: Endpoint, now: Instant) -> Result<(PipeId, Frame), ConnectError> {
+        let pipe = self.connect(endpoint, now)?;
+        let id = self.pipes.get(pipe).map(|pipe| pipe.routing_id.clone());
+        Ok((pipe, id.unwrap_or_default()))
+    }
+
     fn open(
         &mut self,
         endpoint: Endpoint,
@@ -256,6 +269,22 @@ impl Socket {
         Ok(())
     }
 
+    /// Ends the connection to the peer of this routing id, at a SERVER or PEER, and dials it no more
+    /// (`zmq_disconnect_peer`). What is queued for it may still go out, for as long as `linger` allows; what it sent and
+    /// nobody has received is dropped. A peer that dialled us may come again, and has another routing id then.
+    ///
+    /// # Errors
+    /// [`UnbindError::UnknownPeer`]: nobody has that routing id, or the socket is of another type.
+    pub fn disconnect_peer(&mut self, routing_id: impl Into<Frame>, now: Instant) -> Result<(), UnbindError> {
+        self.observe(now);
+        let id = routing_id.into();
+        let Some(pipe) = self.pattern.numbered(&id) else {
+            return Err(UnbindError::UnknownPeer(id));
+        };
+        self.drain(pipe);
+        Ok(())
+    }
+
     /// Queues a message for the peer the socket type's rules choose.
     ///
     /// # Errors
@@ -284,7 +313,7 @@ impl Socket {
     /// Whether [`send`](Self::send) has something to say now: it would not be [`SendError::Full`], nor out of turn. True of
     /// a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
     ///
-    /// Always true of a ROUTER: whether a peer has room depends on the peer.
+    /// Always true of a ROUTER, SERVER or PEER: whether a peer has room depends on the peer.
     pub fn can_send(&mut self) -> bool {
         self.closing || self.pattern.can_send(&mut self.pipes)
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a surprise is a test that fails")]
 
+mod drafts;
 mod marks;
 mod pipeline;
 mod pubsub;

@@ -1,6 +1,7 @@
 //! What sockets promise to an application, on whichever runtime: the files beside this folder each lay out
 //! the same bed for it (sockets, `run`, `spawn`), so a runtime that needs an exception does not compile or fails.
 
+mod drafts;
 mod inproc;
 #[cfg(unix)]
 mod ipc;

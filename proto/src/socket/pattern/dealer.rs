@@ -1,4 +1,5 @@
-//! DEALER (RFC 28, "The DEALER Socket Type"): sends in turn, receives from all in turn, adds and removes no frame.
+//! DEALER (RFC 28, "The DEALER Socket Type") and CLIENT (RFC 41): send in turn, receive from all in turn, add and remove no
+//! frame.
 
 use super::{Pattern, probe};
 use crate::connection::Peer;

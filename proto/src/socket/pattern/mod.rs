@@ -1,4 +1,4 @@
-//! The rules of each socket type, one file each: the RFC's SHALLs and nothing else.
+//! The rules of each socket type, one file each: the RFC's SHALLs and nothing else. Types with the same rules share one.
 
 mod dealer;
 mod dish;
@@ -10,6 +10,8 @@ mod radio;
 mod rep;
 mod req;
 mod router;
+mod server;
+mod single_frame;
 mod subscribe;
 
 use crate::connection::{Peer, Wish};
@@ -23,6 +25,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt::Debug;
+use single_frame::SingleFrame;
 
 /// One socket type's rules.
 ///
@@ -100,6 +103,11 @@ pub(super) trait Pattern: Debug + Send {
     fn audience(&self, _: &[u8]) -> usize {
         0
     }
+
+    /// The peer of a number that the socket gave out; `None`: it has no such peer.
+    fn numbered(&self, _: &Frame) -> Option<PipeId> {
+        None
+    }
 }
 
 /// Octets in the name of a group, at most (RFC 48).
@@ -129,20 +137,17 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Dealer => Box::new(dealer::Dealer::new(settings)),
         SocketType::Router => Box::new(router::Router::new(settings)),
         SocketType::Pair => Box::<pair::Pair>::default(),
-        SocketType::Push => Box::<push::Push>::default(),
-        SocketType::Pull => Box::<pull::Pull>::default(),
         SocketType::Pub | SocketType::XPub => Box::new(publish::Publish::new(settings)),
         SocketType::Sub | SocketType::XSub => Box::new(subscribe::Subscribe::new(settings)),
         SocketType::Radio => Box::new(radio::Radio::new(settings)),
         SocketType::Dish => Box::<dish::Dish>::default(),
-        SocketType::Server
-        | SocketType::Client
-        | SocketType::Gather
-        | SocketType::Scatter
-        | SocketType::Peer
-        | SocketType::Channel => {
-            unreachable!("`Options` cannot be made for a type that is not implemented")
-        }
+        SocketType::Push => Box::new(push::Push::new(settings)),
+        SocketType::Pull => Box::new(pull::Pull::new(settings)),
+        SocketType::Server | SocketType::Peer => Box::new(server::Server::new(entropy)),
+        SocketType::Client => Box::new(SingleFrame(dealer::Dealer::new(settings))),
+        SocketType::Gather => Box::new(SingleFrame(pull::Pull::new(settings))),
+        SocketType::Scatter => Box::new(SingleFrame(push::Push::new(settings))),
+        SocketType::Channel => Box::<SingleFrame<pair::Pair>>::default(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! PAIR (RFC 31): one peer, both directions, nothing added. A second peer is refused instead of being left deaf.
+//! PAIR (RFC 31) and CHANNEL (RFC 52): one peer, both directions, nothing added. A second peer is refused instead of being
+//! left deaf.
 
 use super::Pattern;
 use crate::connection::Peer;

@@ -1,17 +1,25 @@
-//! PULL (RFC 30, "The PULL Socket Type"): receives from all peers in turn, sends nothing.
+//! PULL (RFC 30, "The PULL Socket Type") and GATHER (RFC 49): receive from all peers in turn, send nothing.
 
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
 use crate::error::{ConnectionError, RecvError, SendError};
 use crate::message::Message;
+use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket::fair_queue::FairQueue;
 use crate::socket_type::SocketType;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pull {
     arrived: FairQueue,
+    socket_type: SocketType,
+}
+
+impl Pull {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { arrived: FairQueue::default(), socket_type: settings.connection.socket_type }
+    }
 }
 
 impl Pattern for Pull {
@@ -27,7 +35,7 @@ impl Pattern for Pull {
     }
 
     fn send(&mut self, _: &mut Pipes, message: Message) -> Result<(), SendError> {
-        Err(SendError::Unsupported(message, SocketType::Pull))
+        Err(SendError::Unsupported(message, self.socket_type))
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {

@@ -1,4 +1,4 @@
-//! PUSH (RFC 30, "The PUSH Socket Type"): sends in turn, receives nothing.
+//! PUSH (RFC 30, "The PUSH Socket Type") and SCATTER (RFC 49): send in turn, receive nothing.
 
 use super::Pattern;
 use crate::connection::Peer;
@@ -6,13 +6,21 @@ use crate::entropy::Entropy;
 use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
 use crate::event::DropReason;
 use crate::message::Message;
+use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket::load_balancer::LoadBalancer;
 use crate::socket_type::SocketType;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Push {
     peers: LoadBalancer,
+    socket_type: SocketType,
+}
+
+impl Push {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { peers: LoadBalancer::default(), socket_type: settings.connection.socket_type }
+    }
 }
 
 impl Pattern for Push {
@@ -52,7 +60,7 @@ impl Pattern for Push {
     }
 
     fn recv(&mut self, _: &mut Pipes) -> Result<Message, RecvError> {
-        Err(RecvError::Unsupported(SocketType::Push))
+        Err(RecvError::Unsupported(self.socket_type))
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

@@ -1,0 +1,152 @@
+//! SERVER (RFC 41, "The SERVER Socket Type") and PEER (RFC 51): every message is `[routing id, body]`, and the routing id is
+//! a number that this side gave the peer; it never travels.
+
+use super::Pattern;
+use crate::connection::Peer;
+use crate::entropy::Entropy;
+use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::event::DropReason;
+use crate::message::{Frame, Message};
+use crate::pipe::{PipeId, Pipes};
+use crate::socket::fair_queue::FairQueue;
+use alloc::collections::BTreeMap;
+
+#[derive(Debug)]
+pub(super) struct Server {
+    arrived: FairQueue,
+    peers: BTreeMap<u32, PipeId>,
+    /// The number given last. The first is random: one kept from a former socket names nobody here by accident.
+    latest: u32,
+}
+
+impl Server {
+    pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
+        let mut octets = [0; 4];
+        entropy.fill(&mut octets);
+        Self { arrived: FairQueue::default(), peers: BTreeMap::new(), latest: u32::from_ne_bytes(octets) }
+    }
+
+    /// Gives the pipe a number, unless it has one: that stays with it through all its connections.
+    ///
+    /// RFC 41: "a unique "routing id", which is a non-zero 32-bit unsigned integer value". They are given in turn, so that
+    /// the number of a peer that left is another's only after four thousand million peers.
+    fn number(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        let Some(known) = pipes.get_mut(pipe).filter(|pipe| pipe.routing_id.is_empty()) else {
+            return;
+        };
+        loop {
+            self.latest = self.latest.wrapping_add(1);
+            if self.latest != 0 && !self.peers.contains_key(&self.latest) {
+                break;
+            }
+        }
+        self.peers.insert(self.latest, pipe);
+        known.routing_id = Frame::from(&self.latest.to_be_bytes());
+    }
+}
+
+/// The number that a routing id stands for.
+fn number_in(id: &[u8]) -> Option<u32> {
+    id.try_into().ok().map(u32::from_be_bytes)
+}
+
+impl Pattern for Server {
+    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
+        self.number(pipes, pipe);
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<(), ConnectionError> {
+        self.number(pipes, pipe);
+        Ok(())
+    }
+
+    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        if let Some(number) = pipes.get(pipe).and_then(|known| number_in(&known.routing_id))
+            && self.peers.get(&number) == Some(&pipe)
+        {
+            self.peers.remove(&number);
+        }
+    }
+
+    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
+        pipes.writable = true;
+    }
+
+    // RFC 51: "MUST discard any part of a multipart message". The connection is kept, as libzmq does.
+    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, mut message: Message) -> Result<(), ConnectionError> {
+        if message.len() > 1 {
+            pipes.dropped(DropReason::Multipart, 1);
+        } else if let Some(known) = pipes.get(pipe) {
+            message.push_front(known.routing_id.clone());
+            self.arrived.deliver(pipes, pipe, message);
+        }
+        Ok(())
+    }
+
+    // RFC 41: "SHALL return an error if the queue does not exist"; "SHALL block on sending, if the queue is full".
+    fn send(&mut self, pipes: &mut Pipes, mut message: Message) -> Result<(), SendError> {
+        match message.len() {
+            1 => return Err(SendError::Unaddressed(message)),
+            2 => {}
+            _ => return Err(SendError::SingleFrame(message)),
+        }
+        match self.numbered(message.head()) {
+            Some(pipe) if pipes.has_room(pipe) => {
+                message.pop_front();
+                pipes.push(pipe, message);
+                Ok(())
+            }
+            Some(_) => Err(SendError::Full(message)),
+            None => Err(SendError::Unroutable(message)),
+        }
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+    }
+
+    /// Whether a certain peer has room only `send` can tell, which knows which one.
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
+    }
+
+    fn numbered(&self, id: &Frame) -> Option<PipeId> {
+        self.peers.get(&number_in(id)?).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+    use crate::socket::life::Life;
+
+    #[test]
+    fn a_number_is_never_zero_nor_that_of_a_living_peer() {
+        let mut pipes = Pipes::new(10, 10);
+        let mut server = Server::new(&mut SeededEntropy::new(1));
+        let mut number_after = |latest| {
+            let pipe = pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()));
+            server.latest = latest;
+            server.opened(&mut pipes, pipe).unwrap();
+            pipes.get(pipe).unwrap().routing_id.clone()
+        };
+        let max = u32::MAX;
+        assert_eq!(
+            [max - 2, max - 1, max, max - 2].map(&mut number_after).map(|id| number_in(&id).unwrap()),
+            [max - 1, max, 1, 2]
+        );
+        assert_eq!(number_after(0x0102_0304), [1, 2, 3, 5]);
+    }
+}
