@@ -4,6 +4,7 @@ mod distributor;
 mod fair_queue;
 pub(crate) mod life;
 mod load_balancer;
+mod names;
 mod pattern;
 mod subscriptions;
 mod topics;

@@ -9,69 +9,35 @@ use crate::message::{Frame, Message};
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket::fair_queue::FairQueue;
-use alloc::collections::BTreeMap;
+use crate::socket::names::Names;
 
 #[derive(Debug)]
 pub(super) struct Router {
     arrived: FairQueue,
-    /// A tree and not a hash table: peers choose the keys.
-    peers: BTreeMap<Frame, PipeId>,
+    peers: Names,
     mandatory: bool,
     handover: bool,
     probe: bool,
 }
 
-/// Octets of an automatic routing id: a zero, as RFC 28 reserves it for, and 64 random bits that no peer can guess.
-const AUTOMATIC: usize = 9;
-
 impl Router {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             arrived: FairQueue::default(),
-            peers: BTreeMap::new(),
+            peers: Names::default(),
             mandatory: settings.mandatory,
             handover: settings.handover,
             probe: settings.probe,
-        }
-    }
-
-    fn automatic_id(&self, entropy: &mut dyn Entropy) -> Frame {
-        loop {
-            let mut octets = [0; AUTOMATIC];
-            entropy.fill(&mut octets[1..]);
-            let id = Frame::from(&octets);
-            if !self.peers.contains_key(&id) {
-                return id;
-            }
-        }
-    }
-
-    /// Gives the pipe this name. The table and the pipe always agree.
-    fn name(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) {
-        self.forget(pipes, pipe);
-        if let Some(known) = pipes.get_mut(pipe) {
-            known.routing_id = id.clone();
-            self.peers.insert(id, pipe);
-            pipes.writable = true;
-        }
-    }
-
-    fn forget(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        if let Some(known) = pipes.get_mut(pipe) {
-            let id = core::mem::take(&mut known.routing_id);
-            if self.peers.get(&id) == Some(&pipe) {
-                self.peers.remove(&id);
-            }
         }
     }
 }
 
 impl Pattern for Router {
     fn named(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<(), ConnectError> {
-        if self.peers.contains_key(&id) {
+        if self.peers.find(&id).is_some() {
             return Err(ConnectError::RoutingIdTaken);
         }
-        self.name(pipes, pipe, id);
+        self.peers.name(pipes, pipe, id);
         Ok(())
     }
 
@@ -85,16 +51,16 @@ impl Pattern for Router {
         let known = pipes.get(pipe).map(|pipe| pipe.routing_id.clone()).unwrap_or_default();
         // A name stays with its pipe: what `connect_as` gave, and what a peer had before it was reconnected.
         if known.is_empty() {
-            let id = if peer.routing_id.is_empty() { self.automatic_id(entropy) } else { peer.routing_id.clone() };
-            match self.peers.get(&id).copied() {
+            let id = if peer.routing_id.is_empty() { self.peers.automatic(entropy) } else { peer.routing_id.clone() };
+            match self.peers.find(&id) {
                 Some(owner) if self.handover => {
-                    self.forget(pipes, owner);
+                    self.peers.forget(pipes, owner);
                     pipes.doom(owner, ConnectionError::HandedOver);
                 }
                 Some(_) => return Err(ConnectionError::RoutingIdTaken),
                 None => {}
             }
-            self.name(pipes, pipe, id);
+            self.peers.name(pipes, pipe, id);
         }
         if self.probe {
             probe(pipes, pipe);
@@ -103,7 +69,7 @@ impl Pattern for Router {
     }
 
     fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.forget(pipes, pipe);
+        self.peers.forget(pipes, pipe);
     }
 
     fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
@@ -122,7 +88,7 @@ impl Pattern for Router {
         if message.len() < 2 {
             return Err(SendError::Unaddressed(message));
         }
-        let to = self.peers.get(message.head()).copied();
+        let to = self.peers.find(message.head());
         match to {
             Some(pipe) if pipes.has_room(pipe) => {
                 message.pop_front();
