@@ -236,7 +236,7 @@ pub enum SendError {
     /// No peer has room now: there is none yet, or the high-water mark is reached. An asynchronous `send` waits instead.
     #[error("no peer has room: none is connected, or `send_hwm` is reached; wait, or raise the mark")]
     Full(Message),
-    /// A SERVER, a PEER, or a ROUTER with `mandatory` set knows no peer of the routing id in the first frame.
+    /// A STREAM, a SERVER, a PEER, or a ROUTER with `mandatory` set knows no peer of the routing id in the first frame.
     #[error("no connected peer has the routing id in the first frame")]
     Unroutable(Message),
     /// A ROUTER, SERVER or PEER was given a message of one frame: there is a routing id, but nothing to send.
@@ -253,6 +253,9 @@ pub enum SendError {
          them, or use another socket type at both ends)", .0.len()
     )]
     SingleFrame(Message),
+    /// A STREAM was given a message that has not exactly two frames.
+    #[error("a STREAM sends [routing id, octets]; this message has {n} frames", n = .0.len())]
+    FrameCount(Message),
     /// A REQ owes a `recv` first, or a REP has no request to answer.
     #[error(
         "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
@@ -276,6 +279,7 @@ impl SendError {
             | Self::Unaddressed(message)
             | Self::NotGrouped(message)
             | Self::SingleFrame(message)
+            | Self::FrameCount(message)
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message) => message,
@@ -293,6 +297,7 @@ impl fmt::Debug for SendError {
             Self::Unaddressed(_) => "Unaddressed",
             Self::NotGrouped(_) => "NotGrouped",
             Self::SingleFrame(_) => "SingleFrame",
+            Self::FrameCount(_) => "FrameCount",
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
@@ -422,11 +427,14 @@ pub enum ConnectError {
     #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already; disconnect that one first")]
     Exclusive,
     /// `connect_as` was given a routing id that a peer has.
-    #[error("another peer of this ROUTER already has that routing id")]
+    #[error("another peer of this socket already has that routing id")]
     RoutingIdTaken,
     /// A routing id is 1 to 255 octets.
     #[error("a routing id has 1 to 255 octets, not {0}")]
     RoutingId(usize),
+    /// Sockets of this type do not speak over that transport.
+    #[error("a {0} socket cannot connect to {1}: it speaks over tcp and ipc only")]
+    Transport(SocketType, crate::Endpoint),
     /// The socket was closed.
     #[error("the socket is closed")]
     Closed,
@@ -447,6 +455,9 @@ pub enum BindError {
         /// Why not.
         error: NetworkError,
     },
+    /// Sockets of this type do not speak over that transport.
+    #[error("a {0} socket cannot listen at {1}: it speaks over tcp and ipc only")]
+    Transport(SocketType, crate::Endpoint),
     /// The socket was closed.
     #[error("the socket is closed")]
     Closed,

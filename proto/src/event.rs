@@ -81,8 +81,8 @@ pub enum Event {
         endpoint: Endpoint,
         /// The other side.
         peer: Arc<Peer>,
-        /// The name a ROUTER knows the peer by, be it chosen by the peer, by `connect_as` or automatic; the number that a
-        /// SERVER or PEER gave it; empty elsewhere.
+        /// The name a ROUTER or a STREAM knows the peer by, be it chosen by the peer, by `connect_as` or automatic; the number
+        /// that a SERVER or PEER gave it; empty elsewhere.
         routing_id: Frame,
     },
     /// A connection ended.
@@ -91,7 +91,7 @@ pub enum Event {
         pipe: PipeId,
         /// Where to, or where from.
         endpoint: Endpoint,
-        /// The name a ROUTER, SERVER or PEER knew the peer by; empty elsewhere, and if it never got one.
+        /// The name a ROUTER, STREAM, SERVER or PEER knew the peer by; empty elsewhere, and if it never got one.
         routing_id: Frame,
         /// Why.
         reason: ConnectionError,

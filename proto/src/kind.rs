@@ -35,8 +35,12 @@ pub trait Subscribes: Kind {}
 
 /// Sockets that join groups.
 pub trait Joins: Kind {}
+
 /// Sockets that give each peer a number, by which the application names it.
 pub trait Numbers: Kind {}
+
+/// Sockets whose messages begin with the routing id of a peer, which may be given one (option `CONNECT_ROUTING_ID`).
+pub trait Addresses: Kind {}
 
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
@@ -65,7 +69,7 @@ kinds! {
     /// Sends to its peers in turn and receives from all, at any time (RFC 28, "The DEALER Socket Type").
     Dealer: Sends Receives Announces;
     /// Knows its peers by routing id: the first frame of every message (RFC 28, "The ROUTER Socket Type").
-    Router: Sends Receives Announces;
+    Router: Sends Receives Announces Addresses;
     /// Speaks with one single peer (RFC 31).
     Pair: Sends Receives;
     /// Sends to its PULL peers in turn (RFC 30, "The PUSH Socket Type").
@@ -100,6 +104,17 @@ kinds! {
     /// Speaks with other PEERs as a [`Server`] does with its clients, and can name one before it has spoken:
     /// `connect_peer` (RFC 51).
     Peer: Sends Receives Numbers;
+    /// Speaks over tcp and ipc with peers that know no ZMTP (`ZMQ_STREAM`).
+    ///
+    /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 64 KiB as a rule, and has
+    /// nothing to do with what the peer sent at once; what is sent goes out as it is. With an empty second frame a message
+    /// received [tells](crate::Options::notify) that this peer has connected or is gone, and one sent ends the connection,
+    /// once everything sent before is out, or [`linger`](crate::Options::linger) is over. A linger of zero ends it at once
+    /// only when the socket is closed too.
+    ///
+    /// What was sent to a connection that is lost goes to no other one, for it was part of a whole that is lost. There is no
+    /// handshake and there are no frames, so options about those, and heartbeats, mean nothing here.
+    Stream: Sends Receives Addresses;
 }
 
 /// Any socket type: what a broker holds that treats several types alike. A `send` or `recv` that the type cannot do is

@@ -9,7 +9,7 @@ use crate::config::{ConnectionConfig, HeartbeatConfig};
 use crate::error::OptionsError;
 #[cfg(feature = "std")]
 use crate::handle::Context;
-use crate::kind::{Announces, Any, Kind, Receives, Req, Router, Sends, Typed};
+use crate::kind::{Announces, Any, Kind, Receives, Req, Router, Sends, Stream, Typed};
 use crate::message::Frame;
 use crate::socket_type::SocketType;
 use core::marker::PhantomData;
@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) correlate: bool,
     pub(crate) publishing: Publishing,
     pub(crate) subscribing: Subscribing,
+    pub(crate) notify: bool,
     #[cfg(feature = "std")]
     pub(crate) context: Option<Context>,
 }
@@ -106,6 +107,7 @@ impl<T: Kind> Options<T> {
             correlate: false,
             publishing: Publishing::DEFAULT,
             subscribing: Subscribing::DEFAULT,
+            notify: true,
             #[cfg(feature = "std")]
             context: None,
         };
@@ -326,6 +328,18 @@ impl Options<Req> {
     #[must_use]
     pub const fn correlate(mut self, correlate: bool) -> Self {
         self.settings.correlate = correlate;
+        self
+    }
+}
+
+impl Options<Stream> {
+    /// Whether a peer that has connected or is gone is told by a message of its routing id and an empty frame:
+    /// `STREAM_NOTIFY`. Default on.
+    ///
+    /// An end that this side wanted is not told. Notices stand in the order of events, and come beyond `recv_hwm` if need be.
+    #[must_use]
+    pub const fn notify(mut self, notify: bool) -> Self {
+        self.settings.notify = notify;
         self
     }
 }

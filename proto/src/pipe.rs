@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Names a pipe of a socket: one accepted connection, or one `connect` through all its reconnections.
 ///
@@ -43,7 +43,7 @@ pub(crate) struct Pipe {
     wishes: BTreeMap<Bytes, Wish>,
     /// The other side, while a connection is past its handshake.
     pub(crate) peer: Option<Arc<Peer>>,
-    /// The name a ROUTER, SERVER or PEER knows the peer by; empty elsewhere.
+    /// The name a ROUTER, STREAM, SERVER or PEER knows the peer by; empty elsewhere.
     pub(crate) routing_id: Frame,
     /// The outgoing queue was full and has not fallen to its low-water mark.
     full: bool,
@@ -68,22 +68,37 @@ pub(crate) struct Pipe {
     pub(crate) life: Life,
 }
 
-/// A socket that reads what another one of its process sends, as the sender sees it. While it is sated messages stay in the
-/// sender's pipe: the reader comes for them, many at a time, when it has received what it has. Its word is taken back before
-/// it locks the sender to come, so that who sees it still has locked before, and is found.
+/// A socket that reads what another one of its process sends, as the sender sees it. While it is not hungry messages stay in
+/// the sender's pipe: the reader comes for them, many at a time, when it has received what it has. Its word is taken back
+/// before it locks the sender to come, so that who sees it still has locked before, and is found.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    sated: AtomicBool,
+    need: AtomicU8,
+}
+
+/// What a [`Reader`] needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Messages, each at once.
+    Hungry,
+    /// Nothing now; but it takes more.
+    Sated,
+    /// Nothing, and it has no room for more.
+    Full,
 }
 
 impl Reader {
-    pub(crate) fn is_sated(&self) -> bool {
-        self.sated.load(Ordering::Relaxed)
+    pub(crate) fn need(&self) -> Need {
+        match self.need.load(Ordering::Relaxed) {
+            0 => Need::Hungry,
+            1 => Need::Sated,
+            _ => Need::Full,
+        }
     }
 
     #[cfg(feature = "std")]
-    pub(crate) fn set_sated(&self, sated: bool) {
-        self.sated.store(sated, Ordering::Relaxed);
+    pub(crate) fn say(&self, need: Need) {
+        self.need.store(need as u8, Ordering::Relaxed);
     }
 }
 
@@ -101,6 +116,8 @@ pub(crate) struct Pipes {
     pub(crate) ready: usize,
     /// Peers have come, gone, or changed their wishes.
     pub(crate) news: bool,
+    /// The pipe that a message has just asked to end.
+    pub(crate) parting: Option<PipeId>,
     /// `recv` may have something to say again.
     pub(crate) readable: bool,
     /// `send` may have room again.
@@ -131,6 +148,7 @@ impl Pipes {
             service: VecDeque::new(),
             ready: 0,
             news: false,
+            parting: None,
             readable: false,
             writable: false,
             events: None,
@@ -270,6 +288,20 @@ impl Pipes {
         reopened
     }
 
+    /// Has the pipe end once what is queued is out.
+    pub(crate) const fn part(&mut self, id: PipeId) {
+        self.parting = Some(id);
+    }
+
+    /// Drops what is queued for this peer; says how many messages.
+    pub(crate) fn forget_outgoing(&mut self, id: PipeId) -> usize {
+        let Some(pipe) = self.get_mut(id) else { return 0 };
+        pipe.full = false;
+        let count = core::mem::take(&mut pipe.outgoing).len();
+        self.writable = true;
+        count
+    }
+
     pub(crate) fn next_outgoing(&self, id: PipeId) -> Option<&Message> {
         self.get(id)?.outgoing.front()
     }
@@ -282,14 +314,20 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
+    /// What this pipe needs of its link, which is called when it is hungry again.
     #[cfg(feature = "std")]
-    pub(crate) fn call_when_empty(&mut self, id: PipeId) -> bool {
+    pub(crate) fn need(&mut self, id: PipeId) -> Need {
         /// Fewer are received before it would pay.
         const SOME: usize = 8;
-        let Some(pipe) = self.get_mut(id) else { return false };
+        let Some(pipe) = self.get_mut(id) else { return Need::Hungry };
         // A link that holds what there is no room for must not be called for more, however few they are.
-        pipe.lazy = pipe.stalled || pipe.incoming.len() >= SOME;
-        pipe.lazy
+        let need = match pipe.incoming.len() {
+            _ if pipe.stalled => Need::Full,
+            SOME.. => Need::Sated,
+            _ => Need::Hungry,
+        };
+        pipe.lazy = need != Need::Hungry;
+        need
     }
 
     /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
@@ -427,7 +465,7 @@ impl Pipe {
     /// Whether somebody will come for what is queued without being called.
     #[inline]
     fn is_collected(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.is_sated())
+        self.reader.as_ref().is_some_and(|reader| reader.need() != Need::Hungry)
     }
 
     /// Whether the application may send to it.

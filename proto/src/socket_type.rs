@@ -29,15 +29,17 @@ pub enum SocketType {
     Scatter,
     Peer,
     Channel,
+    /// Octets as they are: a socket for peers that do not speak ZMTP. No peer can call itself that.
+    Stream,
 }
 
 use SocketType::{
-    Channel, Client, Dealer, Dish, Gather, Pair, Peer, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server, Sub,
-    XPub, XSub,
+    Channel, Client, Dealer, Dish, Gather, Pair, Peer, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server,
+    Stream, Sub, XPub, XSub,
 };
 
 /// Every type beside its name and the types it speaks with.
-const TABLE: [(SocketType, &str, &[SocketType]); 19] = [
+const TABLE: [(SocketType, &str, &[SocketType]); 20] = [
     (Pair, "PAIR", &[Pair]),
     (Pub, "PUB", &[Sub, XSub]),
     (Sub, "SUB", &[Pub, XPub]),
@@ -57,6 +59,7 @@ const TABLE: [(SocketType, &str, &[SocketType]); 19] = [
     (Scatter, "SCATTER", &[Gather]),
     (Peer, "PEER", &[Peer]),
     (Channel, "CHANNEL", &[Channel]),
+    (Stream, "STREAM", &[]),
 ];
 
 impl SocketType {
@@ -64,14 +67,14 @@ impl SocketType {
         TABLE.iter().find(|row| row.0 == self).expect("the table has a row for every type")
     }
 
-    /// The name in READY, such as `DEALER`.
+    /// The name in READY, such as `DEALER`; `STREAM` stands in none.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// The type of this name, spelt exactly.
+    /// The type that calls itself this in READY, spelt exactly.
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        TABLE.iter().find(|row| row.1.as_bytes() == name).map(|row| row.0)
+        TABLE.iter().find(|row| row.1.as_bytes() == name && !row.0.is_raw()).map(|row| row.0)
     }
 
     /// The types this one speaks with.
@@ -82,6 +85,11 @@ impl SocketType {
     /// True of REQ, DEALER and ROUTER, which announce a routing id in READY.
     pub const fn announces_routing_id(self) -> bool {
         matches!(self, Req | Dealer | Router)
+    }
+
+    /// True of STREAM, which does not speak ZMTP.
+    pub(crate) const fn is_raw(self) -> bool {
+        matches!(self, Stream)
     }
 
     /// True of PUB and XPUB, to whom subscriptions are meant.
@@ -113,7 +121,7 @@ mod tests {
     #[test]
     fn the_table_is_complete_and_symmetric() {
         for &(ours, name, peers) in &TABLE {
-            assert_eq!(SocketType::from_name(name.as_bytes()), Some(ours));
+            assert_eq!(SocketType::from_name(name.as_bytes()), (ours != Stream).then_some(ours));
             for &theirs in peers {
                 assert!(theirs.peers().contains(&ours), "{ours} speaks with {theirs}, so {theirs} speaks with {ours}");
             }

@@ -82,7 +82,6 @@ impl<K: Copy + Ord> Deadlines<K> {
         }
     }
 
-    #[cfg(feature = "std")]
     pub(crate) fn contains(&self, key: K) -> bool {
         self.by_key.contains_key(&key)
     }

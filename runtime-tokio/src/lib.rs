@@ -80,3 +80,5 @@ pub type GatherSocket = Socket<Gather>;
 pub type ChannelSocket = Socket<Channel>;
 /// Knows other PEERs by routing ids that it chooses, and can name one before it has spoken.
 pub type PeerSocket = Socket<Peer>;
+/// Speaks with peers that know no ZMTP, each known by a routing id: messages are `[routing id, octets]`.
+pub type StreamSocket = Socket<proto::kind::Stream>;

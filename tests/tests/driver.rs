@@ -234,7 +234,7 @@ fn two_full_inproc_sockets_do_not_call_each_other_for_ever() {
             while sender.try_send("x").is_ok() {}
         }
         let received = [&one, &other].map(|receiver| core::iter::from_fn(|| receiver.try_recv().ok()).count());
-        assert_eq!(received, [2 + 256 + 2; 2], "each had filled its queue, the lane, and the other's queue");
+        assert_eq!(received, [2 + 32 + 2; 2], "each had filled its queue, the lane, and the other's queue");
         done.send(()).unwrap();
     });
     wait.recv_timeout(Duration::from_secs(10)).expect("they go on and on");

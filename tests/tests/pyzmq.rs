@@ -79,23 +79,23 @@ mod pairs {
     #[tokio::test]
     async fn push_with_pull() -> Outcome {
         within(async {
-            let pull = socket(Pull)?;
+            let pull = socket(Pull);
             let pushes = Python::start("push.py", &["connect", &pull.bind(ANY).await?.to_string()]);
             want_series(&pull).await?;
             pushes.ends_well().await;
 
-            let pull = socket(Pull)?;
+            let pull = socket(Pull);
             let mut pushes = Python::start("push.py", &["bind", ANY]);
             pull.connect(pushes.line().await)?;
             want_series(&pull).await?;
             pushes.ends_well().await;
 
-            let push = socket(Push)?;
+            let push = socket(Push);
             let pulls = Python::start("pull.py", &["connect", &push.bind(ANY).await?.to_string()]);
             send_series(&push).await?;
             pulls.says("all arrived").await;
 
-            let push = socket(Push)?;
+            let push = socket(Push);
             let mut pulls = Python::start("pull.py", &["bind", ANY]);
             push.connect(pulls.line().await)?;
             send_series(&push).await?;
@@ -108,26 +108,26 @@ mod pairs {
     /// Either side asks, either side binds: four times the series there and back.
     async fn every_way(asker: SocketType, echoer: SocketType) -> Outcome {
         within(async {
-            let ours = socket(echoer)?;
+            let ours = socket(echoer);
             let bound = ours.bind(ANY).await?.to_string();
             let echo = Echo::of(&ours);
             let python = Python::start("ask.py", &[&asker.to_string(), "connect", &bound]);
             python.says("all came back").await;
             drop(echo);
 
-            let ours = socket(echoer)?;
+            let ours = socket(echoer);
             let mut python = Python::start("ask.py", &[&asker.to_string(), "bind", ANY]);
             ours.connect(python.line().await)?;
             let echo = Echo::of(&ours);
             python.says("all came back").await;
             drop(echo);
 
-            let ours = socket(asker)?;
+            let ours = socket(asker);
             let bound = ours.bind(ANY).await?.to_string();
             let _python = Python::start("echo.py", &[&echoer.to_string(), "connect", &bound]);
             ask(&ours, asker).await?;
 
-            let ours = socket(asker)?;
+            let ours = socket(asker);
             let mut python = Python::start("echo.py", &[&echoer.to_string(), "bind", ANY]);
             ours.connect(python.line().await)?;
             ask(&ours, asker).await
@@ -675,8 +675,8 @@ mod balancing {
     }
 }
 
-fn socket(kind: SocketType) -> Result<Socket<Any>, Box<dyn Error>> {
-    Ok(Socket::with(Options::of(kind)))
+fn socket(kind: SocketType) -> Socket<Any> {
+    Socket::with(Options::of(kind))
 }
 
 /// The same as in `tests/python/common.py`.

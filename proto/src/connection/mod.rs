@@ -4,6 +4,7 @@ mod decoder;
 mod heartbeat;
 mod link;
 mod outbox;
+mod raw;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +29,7 @@ use bytes::Bytes;
 use decoder::{Decoder, Item};
 use heartbeat::Heartbeat;
 
-/// One ZMTP conversation as a pure state machine.
+/// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
 ///
 /// Its methods come in four families:
 ///
@@ -85,12 +86,15 @@ pub struct Connection {
 /// ```text
 /// Greeting ──64 octets──► Handshake ──READY both ways──► Traffic
 ///     └────────────────────────┴──── any error ────────────┴────► Closed
+///
+/// Raw, for ever: a STREAM socket's connection
 /// ```
 #[derive(Debug)]
 enum Phase {
     Greeting { octets: [u8; Greeting::LEN], len: usize, deadline: Option<Instant> },
     Handshake { mechanism: Mechanism, deadline: Option<Instant> },
     Traffic(Arc<Peer>),
+    Raw(Arc<Peer>),
     Closed,
 }
 
@@ -98,14 +102,21 @@ enum Phase {
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
-    /// A new conversation, which begins by greeting.
+    /// A new conversation, which begins by greeting; a STREAM socket's has begun.
     pub fn new(config: &Arc<ConnectionConfig>, now: Instant) -> Self {
+        if config.socket_type.is_raw() {
+            return Self::raw(config, now);
+        }
         let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
         let mut outbox = Outbox::new();
         outbox.push_octets(&greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX)));
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
+        Self::in_phase(Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline }, outbox, config, now)
+    }
+
+    fn in_phase(phase: Phase, outbox: Outbox, config: &Arc<ConnectionConfig>, now: Instant) -> Self {
         Self {
-            phase: Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline },
+            phase,
             version: Version::V3_1,
             decoder: Decoder::new(),
             inbox: VecDeque::new(),
@@ -121,8 +132,11 @@ impl Connection {
 
     /// What the operating system says of the peer, to be found in its [`Peer`]. Only what is said before the handshake
     /// is done counts.
-    pub const fn identify(&mut self, credentials: Option<Credentials>) {
+    pub fn identify(&mut self, credentials: Option<Credentials>) {
         self.credentials = credentials;
+        if let Phase::Raw(peer) = &mut self.phase {
+            Arc::make_mut(peer).credentials = credentials;
+        }
     }
 
     /// Takes octets from the peer, in pieces of any size, and consumes them all.
@@ -176,6 +190,10 @@ impl Connection {
                     Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
                     Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
                 },
+                Phase::Raw(_) => {
+                    self.hear_raw(core::mem::take(input));
+                    return Ok(());
+                }
             }
         }
     }
@@ -200,7 +218,7 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let (mechanism, deadline) = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Handshake { mechanism, deadline } => (mechanism, deadline),
-            other @ (Phase::Greeting { .. } | Phase::Traffic(_) | Phase::Closed) => {
+            other @ (Phase::Greeting { .. } | Phase::Traffic(_) | Phase::Raw(_) | Phase::Closed) => {
                 self.phase = other;
                 return Ok(());
             }
@@ -317,7 +335,7 @@ impl Connection {
                     }
                 }
             }
-            Phase::Closed => {}
+            Phase::Raw(_) | Phase::Closed => {}
         }
         Ok(())
     }
@@ -336,7 +354,7 @@ impl Connection {
         match &self.phase {
             Phase::Greeting { deadline, .. } | Phase::Handshake { deadline, .. } => *deadline,
             Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
-            Phase::Closed => None,
+            Phase::Raw(_) | Phase::Closed => None,
         }
     }
 
@@ -406,7 +424,7 @@ impl Link for Connection {
     #[inline]
     fn peer(&self) -> Option<&Arc<Peer>> {
         match &self.phase {
-            Phase::Traffic(peer) => Some(peer),
+            Phase::Traffic(peer) | Phase::Raw(peer) => Some(peer),
             Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Closed => None,
         }
     }

@@ -42,8 +42,16 @@ pub struct Outbox {
     /// The latest PONGs we owe: a peer that asks faster than it reads gets no more of our memory than this.
     pongs: VecDeque<Frame>,
     /// Set when traffic begins; until then messages wait.
-    version: Option<Version>,
+    framing: Option<Framing>,
     finishing: bool,
+}
+
+/// How messages become octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Zmtp(Version),
+    /// Each body as it is, and nothing else.
+    Raw,
 }
 
 /// Bodies shorter than this are copied into the arena; a copy costs less than one more slice to write.
@@ -75,7 +83,7 @@ impl Outbox {
             queued: 0,
             pinging: false,
             pongs: VecDeque::new(),
-            version: None,
+            framing: None,
             finishing: false,
         }
     }
@@ -106,7 +114,12 @@ impl Outbox {
 
     /// Messages may flow from now on.
     pub(super) const fn open(&mut self, version: Version) {
-        self.version = Some(version);
+        self.framing = Some(Framing::Zmtp(version));
+    }
+
+    /// Messages may flow from now on, as nothing but their octets.
+    pub(super) const fn open_raw(&mut self) {
+        self.framing = Some(Framing::Raw);
     }
 
     #[inline]
@@ -166,7 +179,8 @@ impl Outbox {
             done if done > 0 && self.ends[done - 1] == self.written => done,
             done => done + 1,
         };
-        if self.mixed || begun >= self.ends.len() {
+        // What comes next in a raw stream means nothing without what came before.
+        if self.mixed || self.framing == Some(Framing::Raw) || begun >= self.ends.len() {
             return messages;
         }
         let (written, count) = (self.written, self.ends.len() - begun);
@@ -218,7 +232,7 @@ impl Outbox {
         for context in self.pongs.drain(..) {
             Command::Pong(context).encode(&mut self.arena);
         }
-        let Some(version) = self.version else { return };
+        let Some(framing) = self.framing else { return };
         self.arena.reserve(self.queued.min(BATCH));
         let mut octets = self.remaining();
         self.first = octets;
@@ -228,7 +242,7 @@ impl Outbox {
             };
             self.queued -= weight(&item);
             let is_message = matches!(item, Outbound::Message(_));
-            self.encode(item, version);
+            self.encode(item, framing);
             octets = self.remaining();
             if is_message {
                 self.ends.push(octets);
@@ -238,7 +252,11 @@ impl Outbox {
         }
     }
 
-    fn encode(&mut self, item: Outbound, version: Version) {
+    fn encode(&mut self, item: Outbound, framing: Framing) {
+        let version = match framing {
+            Framing::Zmtp(version) => version,
+            Framing::Raw => return self.encode_raw(&item),
+        };
         match item {
             Outbound::Message(message) => self.encode_message(&message),
             Outbound::Wish(Wish::Subscribe(prefix)) if version < Version::V3_1 => self.encode_old(1, &prefix),
@@ -267,13 +285,25 @@ impl Outbox {
         let last = frames.len() - 1;
         for (index, frame) in frames.iter().enumerate() {
             FrameHead { command: false, more: index < last, size: frame.len() as u64 }.encode(&mut self.arena);
-            match frame.as_shared() {
-                Some(body) if body.len() >= COPY_BELOW => {
-                    self.body_octets += body.len();
-                    self.bodies.push_back((self.arena.len(), body.clone()));
-                }
-                _ => self.arena.extend_from_slice(frame),
+            self.encode_body(frame);
+        }
+    }
+
+    fn encode_raw(&mut self, item: &Outbound) {
+        match item {
+            Outbound::Message(message) => message.frames().iter().for_each(|frame| self.encode_body(frame)),
+            Outbound::Wish(_) => {}
+        }
+    }
+
+    #[inline]
+    fn encode_body(&mut self, frame: &Frame) {
+        match frame.as_shared() {
+            Some(body) if body.len() >= COPY_BELOW => {
+                self.body_octets += body.len();
+                self.bodies.push_back((self.arena.len(), body.clone()));
             }
+            _ => self.arena.extend_from_slice(frame),
         }
     }
 

@@ -5,6 +5,7 @@ mod commands;
 mod handshake;
 mod messages;
 mod output;
+mod raw;
 mod timers;
 
 use super::*;

@@ -13,7 +13,7 @@ use crate::connection::{Inbound, Link, Outbound, Peer, sealed};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::message::Message;
-use crate::pipe::{PipeId, Reader};
+use crate::pipe::{Need, PipeId, Reader};
 use crate::socket::ListenerId;
 use core::cell::Cell;
 use std::collections::VecDeque;
@@ -93,18 +93,23 @@ impl Locked<'_> {
     }
 
     /// Leaves the lanes as the other side should find them. True if it is to be called.
-    fn leave(&mut self, sated: bool) -> bool {
+    fn leave(&mut self, need: Need) -> bool {
         let blocked = self.blocked.get();
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
-        // What was sent while we had no need of it lies with the sender, until that one is full.
-        let hungry = us.is_sated() && !sated;
-        us.set_sated(sated);
+        // What was sent while we had no need of it lies with the sender.
+        let hungry = need == Need::Hungry && us.need() != need;
+        us.say(need);
         let theirs = self.theirs();
         let freed = theirs.blocked && theirs.queue.is_empty();
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;
-        let can_wait = ours.queue.is_empty() || ours.told || them.is_sated() && !blocked;
+        let can_wait = ours.told
+            || match them.need() {
+                Need::Hungry => ours.queue.is_empty(),
+                Need::Sated => !blocked,
+                Need::Full => true,
+            };
         let news = ours.finished || !can_wait;
         ours.told |= news;
         freed || news || hungry
@@ -196,8 +201,8 @@ impl State {
             self.socket.ended(pipe, &mut link, &reason, shared.now());
         }
         // Whoever has messages to receive takes the next ones when those are gone, many at a time.
-        let sated = self.socket.call_when_empty(pipe);
-        if link.leave(sated)
+        let need = self.socket.need(pipe);
+        if link.leave(need)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()
         {

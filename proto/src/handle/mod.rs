@@ -21,7 +21,7 @@ pub use served::{Ambient, Served};
 
 use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};
-use crate::kind::{Any, Kind, Numbers, Peer, Receives, Router, Sends};
+use crate::kind::{Addresses, Any, Kind, Numbers, Peer, Receives, Sends};
 use crate::message::{Frame, Message};
 use crate::socket::Socket;
 use crate::time::Instant;
@@ -97,7 +97,7 @@ impl<T: Kind> Handle<T> {
     /// Cancelled, it may still end up bound.
     ///
     /// # Errors
-    /// [`BindError`]: no endpoint, or what the operating system says.
+    /// [`BindError`]: no endpoint, or none for this type, or what the operating system says.
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -105,7 +105,7 @@ impl<T: Kind> Handle<T> {
     {
         let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
         let shared = self.shared();
-        let listener = shared.with(|state| state.bind(endpoint.clone())).ok_or(BindError::Closed)?;
+        let listener = shared.with(|state| state.bind(endpoint.clone()))?;
         let mut key = Key::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| match state.socket.listener(listener) {
@@ -125,7 +125,7 @@ impl<T: Kind> Handle<T> {
     /// background, and messages sent meanwhile wait for it. A [`monitor`](Self::monitor) tells how it goes.
     ///
     /// # Errors
-    /// [`ConnectError`]: no endpoint, or a wildcard.
+    /// [`ConnectError`]: no endpoint, or none for this type, or a wildcard.
     pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
@@ -268,7 +268,7 @@ impl<T: Receives> Handle<T> {
     }
 }
 
-impl Handle<Router> {
+impl<T: Addresses> Handle<T> {
     /// As [`connect`](Self::connect), naming the peer: messages to this routing id go there, and may be sent at once
     /// (`CONNECT_ROUTING_ID`).
     ///

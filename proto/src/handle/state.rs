@@ -6,7 +6,7 @@ use super::trace::Trace;
 use super::waiters::Waiters;
 use super::wakes::{Call, Wakes};
 use crate::endpoint::Endpoint;
-use crate::error::{NetworkError, UnbindError};
+use crate::error::{BindError, NetworkError, UnbindError};
 use crate::event::{self, Event};
 use crate::pipe::PipeId;
 use crate::socket::{Action, ListenerId, Socket};
@@ -155,8 +155,14 @@ impl State {
         self.orphaned || self.socket.is_closed()
     }
 
-    pub(super) fn bind(&mut self, endpoint: Endpoint) -> Option<ListenerId> {
-        (!self.socket.is_closing()).then(|| self.socket.bind(endpoint))
+    pub(super) fn bind(&mut self, endpoint: Endpoint) -> Result<ListenerId, BindError> {
+        if self.socket.is_closing() {
+            return Err(BindError::Closed);
+        }
+        if !self.socket.speaks_over(&endpoint) {
+            return Err(BindError::Transport(self.socket.socket_type(), endpoint));
+        }
+        Ok(self.socket.bind(endpoint))
     }
 
     /// Unbinds; gives the listeners whose tasks are to end, each with the place where it tells what was wrong.

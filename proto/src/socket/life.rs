@@ -53,6 +53,8 @@ pub(super) enum Timer {
     Dial(PipeId),
     /// Linger runs out.
     Linger(PipeId),
+    /// A pipe has been asked to end: now linger begins.
+    Part(PipeId),
     /// A listener may accept again.
     Accept(ListenerId),
 }
@@ -308,7 +310,9 @@ impl Socket {
         };
         let again = dialled && reason.may_reconnect();
         let mut cut = link.unsent();
-        if again {
+        if !self.pattern.carries_over() && was_ready {
+            cut += self.pipes.forget_outgoing(id);
+        } else if again {
             let unbegun = link.reclaim();
             cut -= unbegun.len();
             self.pipes.push_front(id, unbegun.into_iter());
@@ -371,6 +375,14 @@ impl Socket {
 impl Socket {
     /// Lets a pipe send what is queued, for as long as `linger` allows, and ends it then.
     pub(super) fn drain(&mut self, id: PipeId) {
+        self.stop(id);
+        if !self.deadlines.contains(Timer::Linger(id)) {
+            self.linger(id);
+        }
+    }
+
+    /// Takes no more messages for a pipe, nor from it. One that has nothing to send and nobody to tell ends.
+    pub(super) fn stop(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.draining) else {
             return;
         };
@@ -385,12 +397,16 @@ impl Socket {
             self.lose(id);
             return;
         }
-        match self.settings.linger {
+        self.pipes.call(id);
+    }
+
+    /// From now on a pipe may take so long as `linger` says.
+    pub(super) fn linger(&mut self, id: PipeId) {
+        match self.settings.linger.filter(|_| self.pipes.get(id).is_some()) {
             Some(Duration::ZERO) => self.cut(id),
             Some(linger) => self.deadlines.set(Timer::Linger(id), self.now + linger),
             None => {}
         }
-        self.pipes.call(id);
     }
 
     /// Ends a pipe now, whatever is queued.
@@ -458,6 +474,7 @@ impl Socket {
         for timer in due {
             match timer {
                 Timer::Linger(id) => self.cut(id),
+                Timer::Part(id) => self.parted(id),
                 Timer::Accept(id) => self.actions.push_back(Action::Accept(id)),
                 Timer::Dial(id) => {
                     if self.pipes.get(id).is_some_and(|pipe| pipe.life.is_dialling()) {

@@ -5,6 +5,7 @@ mod fair_queue;
 pub(crate) mod life;
 mod load_balancer;
 mod names;
+mod parting;
 mod pattern;
 mod subscriptions;
 mod topics;
@@ -22,7 +23,7 @@ use crate::kind::Kind;
 use crate::message::{Frame, Message};
 use crate::options::{Options, Settings};
 #[cfg(feature = "std")]
-use crate::pipe::Reader;
+use crate::pipe::{Need, Reader};
 use crate::pipe::{PipeId, Pipes};
 use crate::socket_type::SocketType;
 use crate::time::{Deadlines, Instant};
@@ -146,6 +147,12 @@ impl Socket {
         self.settings.connection.socket_type
     }
 
+    /// Whether peers of this type can meet over this endpoint's transport.
+    pub(crate) const fn speaks_over(&self, endpoint: &Endpoint) -> bool {
+        // Over `inproc` there are messages and no octets.
+        !(self.socket_type().is_raw() && matches!(endpoint, Endpoint::Inproc(_)))
+    }
+
     /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
     /// answered.
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
@@ -198,7 +205,7 @@ impl Socket {
     }
 
     /// As [`connect`](Self::connect), naming the peer (`CONNECT_ROUTING_ID`): messages to this routing id go there, and may
-    /// be sent at once. Means something to a ROUTER only; others take it for a `connect`.
+    /// be sent at once. Means something to a ROUTER and a STREAM only; others take it for a `connect`.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -243,6 +250,9 @@ impl Socket {
         }
         if endpoint.is_wildcard() {
             return Err(ConnectError::Wildcard(endpoint));
+        }
+        if !self.speaks_over(&endpoint) {
+            return Err(ConnectError::Transport(self.socket_type(), endpoint));
         }
         let pipe = self.pipes.insert(Life::dialled(endpoint));
         if let Err(error) = admit(&mut *self.pattern, &mut self.pipes, pipe) {
@@ -296,7 +306,11 @@ impl Socket {
         if self.closing {
             return Err(SendError::Closed(message));
         }
-        self.pattern.send(&mut self.pipes, message)
+        let sent = self.pattern.send(&mut self.pipes, message);
+        if let Some(id) = self.pipes.parting.take() {
+            self.part(id);
+        }
+        sent
     }
 
     /// Takes the next message, from each peer in turn.
@@ -314,7 +328,7 @@ impl Socket {
     /// Whether [`send`](Self::send) has something to say now: it would not be [`SendError::Full`], nor out of turn. True of
     /// a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
     ///
-    /// Always true of a ROUTER, SERVER or PEER: whether a peer has room depends on the peer.
+    /// Always true of a ROUTER, STREAM, SERVER or PEER: whether a peer has room depends on the peer.
     pub fn can_send(&mut self) -> bool {
         self.closing || self.pattern.can_send(&mut self.pipes)
     }
@@ -379,10 +393,10 @@ impl Socket {
         Ok(())
     }
 
-    /// Asks for an exchange when all messages of this pipe are received. False: there are few, and nothing is asked.
+    /// What this pipe needs of a link in the same process; it asks for an exchange when it is hungry again.
     #[cfg(feature = "std")]
-    pub(crate) fn call_when_empty(&mut self, id: PipeId) -> bool {
-        self.pipes.call_when_empty(id)
+    pub(crate) fn need(&mut self, id: PipeId) -> Need {
+        self.pipes.need(id)
     }
 
     /// What this pipe's peer in the same process has to say of its needs; see [`Reader`].

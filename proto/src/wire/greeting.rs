@@ -16,6 +16,8 @@ impl Version {
     pub const V3_0: Self = Self { major: 3, minor: 0 };
     /// ZMTP 3.1 (RFC 37): subscriptions are commands; PING and PONG exist.
     pub const V3_1: Self = Self { major: 3, minor: 1 };
+    /// No ZMTP at all: what a STREAM socket's peer speaks.
+    pub const NONE: Self = Self { major: 0, minor: 0 };
 }
 
 impl fmt::Display for Version {

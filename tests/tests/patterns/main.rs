@@ -9,6 +9,7 @@ mod pubsub;
 mod rep;
 mod req;
 mod router;
+mod stream;
 
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Frame, Message, Options, kind::Kind};

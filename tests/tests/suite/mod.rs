@@ -6,6 +6,7 @@ mod inproc;
 #[cfg(unix)]
 mod ipc;
 mod strangers;
+mod stream;
 
 use super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,

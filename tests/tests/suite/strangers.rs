@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// A peer that is not one of ours and says this.
-fn stranger(endpoint: &Endpoint, octets: &[u8]) -> TcpStream {
+pub(super) fn stranger(endpoint: &Endpoint, octets: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).unwrap();
     stream.write_all(octets).unwrap();
     stream

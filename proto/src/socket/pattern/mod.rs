@@ -12,6 +12,7 @@ mod req;
 mod router;
 mod server;
 mod single_frame;
+mod stream;
 mod subscribe;
 
 use crate::connection::{Peer, Wish};
@@ -54,6 +55,11 @@ pub(super) trait Pattern: Debug + Send {
 
     /// The connection ended; messages it had not begun to send are back in the pipe.
     fn detach(&mut self, _: &mut Pipes, _: PipeId) {}
+
+    /// Whether what was sent to a connection that ended may go out on the next one.
+    fn carries_over(&self) -> bool {
+        true
+    }
 
     /// The pipe takes no more messages, ever.
     fn closed(&mut self, _: &mut Pipes, _: PipeId) {}
@@ -148,6 +154,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Gather => Box::new(SingleFrame(pull::Pull::new(settings))),
         SocketType::Scatter => Box::new(SingleFrame(push::Push::new(settings))),
         SocketType::Channel => Box::<SingleFrame<pair::Pair>>::default(),
+        SocketType::Stream => Box::new(stream::Stream::new(settings)),
     }
 }
 
