@@ -9,7 +9,7 @@ async fn we_bind_and_python_connects() -> Outcome {
     let place = Place::new();
     within(async {
         for name in [place.endpoint(), place.abstract_endpoint(), "ipc://*".into()] {
-            let ours = socket(Router)?;
+            let ours = socket(Router);
             let bound = ours.bind(&name).await?.to_string();
             let _echo = Echo::of(&ours);
             Python::start("ask.py", &["DEALER", "connect", &bound]).says("all came back").await;
@@ -28,7 +28,7 @@ async fn python_binds_and_we_connect() -> Outcome {
             let mut python = Python::start("echo.py", &["REP", "bind", &name]);
             let bound = python.line().await;
             for kind in [Req, Dealer] {
-                let ours = socket(kind)?;
+                let ours = socket(kind);
                 ours.connect(&bound)?;
                 pairs::ask(&ours, kind).await?;
             }
@@ -44,9 +44,9 @@ async fn the_file_that_a_killed_python_leaves_is_replaced_and_the_name_of_a_livi
     within(async {
         let mut python = Python::start("echo.py", &["REP", "bind", &place.endpoint()]);
         let bound = python.line().await;
-        let ours = socket(Rep)?;
+        let ours = socket(Rep);
         ours.bind(&bound).await.expect_err("somebody listens there");
-        let asks = socket(Req)?;
+        let asks = socket(Req);
         asks.connect(&bound)?;
         pairs::ask(&asks, Req).await?;
 
