@@ -15,6 +15,8 @@ pub struct ConnectionConfig {
     pub socket_type: SocketType,
     /// The routing id this side announces; at most 255 octets, empty for none.
     pub routing_id: Frame,
+    /// What this side says of itself besides: names that begin with `X-`, with their values.
+    pub properties: Metadata,
     /// Octets in all frames of one message, at most.
     pub max_message_size: usize,
     /// Frames of one message, at most.
@@ -45,6 +47,7 @@ impl ConnectionConfig {
         Self {
             socket_type,
             routing_id: Frame::EMPTY,
+            properties: Metadata::new(),
             max_message_size: 64 << 20,
             max_frames: 4096,
             handshake_timeout: Some(Duration::from_secs(30)),
@@ -53,13 +56,14 @@ impl ConnectionConfig {
         }
     }
 
-    /// What we say of ourselves in READY: exactly what libzmq says.
+    /// What we say of ourselves in READY: what libzmq says, in its order.
     pub(crate) fn metadata(&self) -> Metadata {
         let mut metadata = Metadata::new();
         metadata.push(SOCKET_TYPE, Bytes::from_static(self.socket_type.name().as_bytes()));
         if self.socket_type.announces_routing_id() {
             metadata.push(IDENTITY, self.routing_id.clone().into_bytes());
         }
+        metadata.extend(&self.properties);
         metadata
     }
 }

@@ -93,6 +93,9 @@ pub enum ConnectionError {
     /// A peer joined a group whose name is longer than 255 octets (RFC 48).
     #[error("the peer joined a group whose name has {0} octets, where 255 are allowed")]
     GroupTooLong(usize),
+    /// A newcomer took the place of this handshake, which had lasted long; see `Options::max_handshakes`.
+    #[error("the peer's handshake took so long that it had to make room for another's; see `Options::max_handshakes`")]
+    Displaced,
     /// A subscriber did not read, and `Options::slow_subscriber` asks to disconnect it then.
     #[error("the subscriber does not read, and `slow_subscriber` asks to disconnect it")]
     TooSlow,
@@ -125,6 +128,7 @@ impl ConnectionError {
             | Self::RoutingIdTaken
             | Self::HandedOver
             | Self::Exclusive
+            | Self::Displaced
             | Self::TooSlow => Fault::Local,
             Self::NotZmtp
             | Self::Version(_)
@@ -496,6 +500,12 @@ pub enum OptionsError {
     /// A duration that must not be zero is.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
+    /// The name of a property of one's own begins with `X-`.
+    #[error("`{0}` cannot be a property's name; write `X-` and then letters, digits and -_.+, 255 at most in all")]
+    PropertyName(String),
+    /// Properties of one's own are 32 at most, of 1024 octets at most.
+    #[error("a socket may have 32 properties of its own, each of at most 1024 octets")]
+    Properties,
     /// A count that must not be zero is.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),

@@ -55,6 +55,15 @@ pub enum Event {
         /// The peer's address.
         from: Endpoint,
     },
+    /// A connection came in and was closed at once, for there are too many.
+    TurnedAway {
+        /// The listener's address.
+        endpoint: Endpoint,
+        /// The peer's address.
+        from: Endpoint,
+        /// Of what there are too many.
+        reason: Refusal,
+    },
     /// A dial succeeded; its handshake begins.
     Connected {
         /// The pipe.
@@ -107,6 +116,18 @@ pub enum Event {
     },
     /// The monitor was too slow and missed this many events.
     Missed(u64),
+}
+
+/// Why a peer that came was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There are as many peers as `Options::max_peers` allows.
+    Peers,
+    /// There are as many handshakes under way as `Options::max_handshakes` allows.
+    Handshakes,
+    /// There are as many with peers of this address.
+    HandshakesOfAddress,
 }
 
 /// Why a message was dropped.

@@ -42,6 +42,18 @@ pub trait Numbers: Kind {}
 /// Sockets whose messages begin with the routing id of a peer, which may be given one (option `CONNECT_ROUTING_ID`).
 pub trait Addresses: Kind {}
 
+/// Sockets that can keep only the latest message (option `CONFLATE`).
+pub trait Conflates: Kind {}
+
+/// Sockets that greet each new connection with a message (option `HELLO_MSG`).
+pub trait Hails: Kind {}
+
+/// Sockets that hear of peers that are gone by a message (option `DISCONNECT_MSG`).
+pub trait Misses: Kind {}
+
+/// Sockets that hear of peers that are lost for a while by a message (option `HICCUP_MSG`).
+pub trait Hiccups: Kind {}
+
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
     pub trait Sealed {}
@@ -67,19 +79,19 @@ kinds! {
     /// Receives a request, sends the reply, and so on in turn (RFC 28, "The REP Socket Type").
     Rep: Sends Receives;
     /// Sends to its peers in turn and receives from all, at any time (RFC 28, "The DEALER Socket Type").
-    Dealer: Sends Receives Announces;
+    Dealer: Sends Receives Announces Conflates Hails Hiccups;
     /// Knows its peers by routing id: the first frame of every message (RFC 28, "The ROUTER Socket Type").
-    Router: Sends Receives Announces Addresses;
+    Router: Sends Receives Announces Addresses Hails Misses;
     /// Speaks with one single peer (RFC 31).
     Pair: Sends Receives;
     /// Sends to its PULL peers in turn (RFC 30, "The PUSH Socket Type").
-    Push: Sends;
+    Push: Sends Conflates;
     /// Receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
-    Pull: Receives;
+    Pull: Receives Conflates;
     /// Sends each message to all peers that subscribed to a prefix of it (RFC 29, "The PUB Socket Type").
-    Pub: Sends Publishes Matches;
+    Pub: Sends Publishes Matches Conflates;
     /// Receives what it subscribed to (RFC 29, "The SUB Socket Type").
-    Sub: Receives Subscribes Matches;
+    Sub: Receives Subscribes Matches Conflates;
     /// As PUB, and receives its peers' subscriptions as messages (RFC 29, "The XPUB Socket Type").
     XPub: Sends Receives Publishes Matches Subscribes;
     /// As SUB, and subscribes by sending messages (RFC 29, "The XSUB Socket Type").
@@ -90,11 +102,11 @@ kinds! {
     Dish: Receives Joins;
     /// Sends to its SERVER peers in turn and receives from all, at any time; one frame each (RFC 41, "The CLIENT Socket
     /// Type").
-    Client: Sends Receives;
+    Client: Sends Receives Hails Hiccups;
     /// Knows its CLIENT peers by routing ids that it chooses: four octets, the number of the peer with the highest first.
     /// Messages are `[routing id, body]` both ways, and only the body travels (RFC 41, "The SERVER Socket Type"). One to
     /// an unknown routing id is an error, one to a peer without room waits.
-    Server: Sends Receives Numbers;
+    Server: Sends Receives Numbers Hails Misses;
     /// Sends to its GATHER peers in turn; one frame each (RFC 49, "The SCATTER Socket Type").
     Scatter: Sends;
     /// Receives from all its SCATTER peers; one frame each (RFC 49, "The GATHER Socket Type").
@@ -103,7 +115,7 @@ kinds! {
     Channel: Sends Receives;
     /// Speaks with other PEERs as a [`Server`] does with its clients, and can name one before it has spoken:
     /// `connect_peer` (RFC 51).
-    Peer: Sends Receives Numbers;
+    Peer: Sends Receives Numbers Hails Misses Hiccups;
     /// Speaks over tcp and ipc with peers that know no ZMTP (`ZMQ_STREAM`).
     ///
     /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 64 KiB as a rule, and has

@@ -78,7 +78,7 @@ pub use error::{
     BindError, ConnectError, ConnectionError, Fault, JoinError, NetworkError, OptionsError, ParseEndpointError,
     RecvError, SendError, SubscribeError, Timer, UnbindError,
 };
-pub use event::{DropReason, Event};
+pub use event::{DropReason, Event, Refusal};
 #[cfg(feature = "std")]
 pub use handle::{
     Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing,
@@ -87,7 +87,7 @@ pub use handle::{
 #[cfg(feature = "std")]
 pub use links::Links;
 pub use message::{Frame, Message};
-pub use options::{Options, SlowSubscriber};
+pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::PipeId;
 pub use security::{AuthReply, AuthRequest};
 #[cfg(feature = "std")]

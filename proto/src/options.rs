@@ -1,7 +1,10 @@
 //! [`Options`]: everything about a socket that can be chosen, each with a default and checked when set.
 
+mod links;
 mod pubsub;
 
+pub use links::ReconnectStop;
+pub(crate) use links::{Crowd, Notices};
 pub use pubsub::SlowSubscriber;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 
@@ -50,6 +53,11 @@ pub(crate) struct Settings {
     pub(crate) handover: bool,
     pub(crate) relaxed: bool,
     pub(crate) correlate: bool,
+    pub(crate) immediate: bool,
+    pub(crate) conflate: bool,
+    pub(crate) reconnect_stop: ReconnectStop,
+    pub(crate) crowd: Crowd,
+    pub(crate) notices: Notices,
     pub(crate) publishing: Publishing,
     pub(crate) subscribing: Subscribing,
     pub(crate) notify: bool,
@@ -105,6 +113,11 @@ impl<T: Kind> Options<T> {
             handover: false,
             relaxed: false,
             correlate: false,
+            immediate: false,
+            conflate: false,
+            reconnect_stop: ReconnectStop::NEVER,
+            crowd: Crowd::DEFAULT,
+            notices: Notices::NONE,
             publishing: Publishing::DEFAULT,
             subscribing: Subscribing::DEFAULT,
             notify: true,

@@ -1,9 +1,11 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
 use crate::connection::{Link, Outbound, Peer, Wish};
+use crate::endpoint::Endpoint;
 use crate::error::ConnectionError;
 use crate::event::{self, DropReason, Event};
 use crate::message::{Frame, Message};
+use crate::options::Settings;
 use crate::socket::life::Life;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -110,6 +112,10 @@ pub(crate) struct Pipes {
     count: usize,
     send_hwm: usize,
     recv_hwm: usize,
+    /// Only the latest message waits, each way.
+    conflate: bool,
+    /// Nothing is queued for a peer that is not connected.
+    immediate: bool,
     /// Pipes whose connection should come to exchange; each at most once.
     service: VecDeque<PipeId>,
     /// Those past their handshake.
@@ -138,13 +144,15 @@ const fn low_water(hwm: usize) -> usize {
 }
 
 impl Pipes {
-    pub(crate) const fn new(send_hwm: usize, recv_hwm: usize) -> Self {
+    pub(crate) const fn new(settings: &Settings) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             count: 0,
-            send_hwm,
-            recv_hwm,
+            send_hwm: settings.send_hwm,
+            recv_hwm: settings.recv_hwm,
+            conflate: settings.conflate,
+            immediate: settings.immediate,
             service: VecDeque::new(),
             ready: 0,
             news: false,
@@ -153,6 +161,11 @@ impl Pipes {
             writable: false,
             events: None,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_marks(send: usize, recv: usize) -> Self {
+        Self::new(&crate::Options::<crate::kind::Dealer>::new().send_hwm(send).recv_hwm(recv).settings)
     }
 
     pub(crate) fn insert(&mut self, life: Life) -> PipeId {
@@ -211,6 +224,12 @@ impl Pipes {
             .collect()
     }
 
+    /// Whether this pipe is a `connect` to that place which goes on. In one process each `connect` counts.
+    pub(crate) fn leads_to(&self, id: PipeId, place: &Endpoint) -> bool {
+        let same = |pipe: &Pipe| !pipe.draining && pipe.life.is_dialled_to(place);
+        !matches!(place, Endpoint::Inproc(_)) && self.get(id).is_some_and(same)
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.count
     }
@@ -218,14 +237,21 @@ impl Pipes {
     /// Whether a message may be queued for this peer.
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
-        self.get(id).is_some_and(|pipe| pipe.accepts() && pipe.outgoing.len() < self.send_hwm)
+        self.get(id).is_some_and(|pipe| {
+            pipe.accepts()
+                && (pipe.outgoing.len() < self.send_hwm || self.conflate)
+                && (pipe.peer.is_some() || !self.immediate)
+        })
     }
 
     /// Queues a message for this peer; the caller has seen that there is room.
     #[inline]
     pub(crate) fn push(&mut self, id: PipeId, message: Message) {
-        let hwm = self.send_hwm;
+        let (hwm, conflate) = (self.send_hwm, self.conflate);
         let Some(pipe) = self.get_mut(id) else { return };
+        if conflate {
+            pipe.outgoing.clear();
+        }
         pipe.outgoing.push_back(message);
         pipe.full |= pipe.outgoing.len() >= hwm;
         if pipe.full || !pipe.is_collected() {
@@ -333,18 +359,22 @@ impl Pipes {
     /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
-        let hwm = self.recv_hwm;
+        let (hwm, conflate) = (self.recv_hwm, self.conflate);
         let Some(pipe) = self.get_mut(id) else {
             return false;
         };
-        pipe.stalled = pipe.incoming.len() >= hwm;
+        pipe.stalled = pipe.incoming.len() >= hwm && !conflate;
         !pipe.stalled
     }
 
     /// A message from this peer for the application.
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) {
+        let conflate = self.conflate;
         if let Some(pipe) = self.get_mut(id) {
+            if conflate {
+                pipe.incoming.clear();
+            }
             pipe.incoming.push_back(message);
             self.readable = true;
         }
@@ -484,7 +514,7 @@ mod tests {
 
     #[test]
     fn a_stale_id_names_nothing() {
-        let mut pipes = Pipes::new(1, 1);
+        let mut pipes = Pipes::with_marks(1, 1);
         let old = pipes.insert(Life::Gone);
         pipes.remove(old);
         let new = pipes.insert(Life::Gone);
@@ -498,7 +528,7 @@ mod tests {
     fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
         let config = Arc::new(ConnectionConfig::new(SocketType::Push));
         let mut link = Connection::new(&config, Instant::ORIGIN);
-        let mut pipes = Pipes::new(1000, 1000);
+        let mut pipes = Pipes::with_marks(1000, 1000);
         let id = pipes.insert(Life::dialled("tcp://example:1".parse().unwrap()));
         for _ in 0..1000 {
             pipes.push(id, Message::from(""));
@@ -516,7 +546,7 @@ mod tests {
 
     #[test]
     fn a_monitor_that_does_not_read_is_told_what_it_missed() {
-        let mut pipes = Pipes::new(1, 1);
+        let mut pipes = Pipes::with_marks(1, 1);
         pipes.events = Some(VecDeque::new());
         for _ in 0..1500 {
             pipes.dropped(DropReason::Unroutable, 1);

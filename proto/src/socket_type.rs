@@ -92,6 +92,12 @@ impl SocketType {
         matches!(self, Stream)
     }
 
+    /// True of REQ, DEALER, SUB and PUB, to which a second connection to the same place means nothing: as in libzmq, it is
+    /// not made.
+    pub(crate) const fn connects_once(self) -> bool {
+        matches!(self, Req | Dealer | Sub | Pub)
+    }
+
     /// True of PUB and XPUB, to whom subscriptions are meant.
     pub(crate) const fn takes_subscriptions(self) -> bool {
         matches!(self, Pub | XPub)

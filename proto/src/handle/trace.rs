@@ -132,6 +132,9 @@ impl Trace {
                 let link = self.begin(pipe, &from);
                 record!(Level::DEBUG, link, listener = %endpoint, "accepted");
             }
+            Event::TurnedAway { endpoint, from, reason } => {
+                record!(Level::WARN, socket, listener = %endpoint, %from, ?reason, "turned a peer away");
+            }
             Event::Connected { pipe, endpoint } => {
                 let link = self.begin(pipe, &endpoint);
                 record!(Level::DEBUG, link, "connected");

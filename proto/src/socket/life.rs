@@ -10,6 +10,7 @@
 //! accepted pipe: accepted ──► Accepted ── disconnected ──► Gone (while its last messages wait to be received)
 //! ```
 
+use super::notices::Ended;
 use super::{Action, ListenerId, Socket};
 #[cfg(feature = "std")]
 use crate::connection::Peer;
@@ -82,7 +83,7 @@ impl Life {
         matches!(self, Self::Accepted { listener, .. } if *listener == id)
     }
 
-    pub(super) fn is_dialled_to(&self, to: &Endpoint) -> bool {
+    pub(crate) fn is_dialled_to(&self, to: &Endpoint) -> bool {
         matches!(self, Self::Dialled { endpoint, .. } if endpoint == to)
     }
 
@@ -148,7 +149,7 @@ impl Socket {
         self.listeners.remove(&id);
     }
 
-    /// A connection came in. `None`: the listener is closed, so close the connection.
+    /// A connection came in. `None`: the listener is closed, or there are too many peers, so close the connection.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
         let pipe = self.admit(id, from, now)?;
         Some((pipe, Connection::new(&self.config, self.now)))
@@ -160,7 +161,12 @@ impl Socket {
         let listener = self.listeners.get_mut(&id)?;
         listener.failures = 0;
         let endpoint = listener.endpoint();
+        if let Err(reason) = self.make_room(&from) {
+            self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason });
+            return None;
+        }
         let pipe = self.pipes.insert(Life::Accepted { listener: id, from: from.clone() });
+        self.expect_handshake(pipe, &from);
         self.pipes.tell(|| Event::Accepted { pipe, endpoint, from });
         Some(pipe)
     }
@@ -265,7 +271,8 @@ impl Socket {
             return;
         };
         let endpoint = pipe.life.endpoint().clone();
-        let retry = self.back_off(id, false);
+        let stop = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
+        let retry = if stop { None } else { self.back_off(id, false) };
         self.pipes.tell(|| Event::DialFailed { pipe: id, endpoint, error, retry });
         if retry.is_none() {
             self.lose(id);
@@ -308,7 +315,8 @@ impl Socket {
             }
             Life::Dialled { .. } | Life::Accepted { .. } | Life::Gone => (false, false),
         };
-        let again = dialled && reason.may_reconnect();
+        let stop = !was_ready && self.settings.reconnect_stop.handshake_failed;
+        let again = dialled && reason.may_reconnect() && !stop && self.settings.reconnect.is_some();
         let mut cut = link.unsent();
         if !self.pattern.carries_over() && was_ready {
             cut += self.pipes.forget_outgoing(id);
@@ -318,6 +326,11 @@ impl Socket {
             self.pipes.push_front(id, unbegun.into_iter());
         }
         self.count_unsent(cut);
+        self.handshakes.end(id);
+        if heard {
+            let how = if again { Ended::Hiccup } else { Ended::GivenUp };
+            self.miss(id, &if dialled { how } else { Ended::Gone });
+        }
         self.pattern.detach(&mut self.pipes, id);
         self.pipes.forget_wishes(id);
         let empty = self.pipes.outgoing_len(id) == 0;
@@ -390,7 +403,7 @@ impl Socket {
         let (connected, dialling, gone) = (pipe.life.is_connected(), pipe.life.is_dialling(), pipe.life.is_gone());
         self.pipes.forget_incoming(id);
         self.close_to_sends(id);
-        if gone || (!connected && self.pipes.outgoing_len(id) == 0) {
+        if gone || (!connected && (self.pipes.outgoing_len(id) == 0 || self.settings.reconnect_stop.disconnected)) {
             if dialling {
                 self.actions.push_back(Action::StopDialling(id));
             }

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn peers_that_came_and_went_leave_no_place_behind() {
-        let mut pipes = Pipes::new(10, 10);
+        let mut pipes = Pipes::with_marks(10, 10);
         let mut peers = LoadBalancer::default();
         let stays = pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()));
         peers.add(&mut pipes, stays);

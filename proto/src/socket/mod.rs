@@ -1,10 +1,12 @@
 //! [`Socket`]: messages and their peers, of which there may be many. Knows no octets.
 
+mod admission;
 mod distributor;
 mod fair_queue;
 pub(crate) mod life;
 mod load_balancer;
 mod names;
+mod notices;
 mod parting;
 mod pattern;
 mod subscriptions;
@@ -27,6 +29,7 @@ use crate::pipe::{Need, Reader};
 use crate::pipe::{PipeId, Pipes};
 use crate::socket_type::SocketType;
 use crate::time::{Deadlines, Instant};
+use admission::Handshakes;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -88,6 +91,7 @@ pub struct Socket {
     entropy: Box<dyn Entropy>,
     actions: VecDeque<Action>,
     deadlines: Deadlines<Timer>,
+    handshakes: Handshakes,
     closing: bool,
     /// Messages that could not be sent since `close`.
     unsent: usize,
@@ -128,7 +132,7 @@ impl Socket {
         let mut entropy: Box<dyn Entropy> = Box::new(entropy);
         Self {
             pattern: pattern::of(&settings, &mut *entropy),
-            pipes: Pipes::new(settings.send_hwm, settings.recv_hwm),
+            pipes: Pipes::new(&settings),
             listeners: BTreeMap::new(),
             next_listener: 0,
             config: Arc::new(settings.connection.clone()),
@@ -136,6 +140,7 @@ impl Socket {
             entropy,
             actions: VecDeque::new(),
             deadlines: Deadlines::new(),
+            handshakes: Handshakes::default(),
             closing: false,
             unsent: 0,
             now: Instant::ORIGIN,
@@ -254,6 +259,11 @@ impl Socket {
         if !self.speaks_over(&endpoint) {
             return Err(ConnectError::Transport(self.socket_type(), endpoint));
         }
+        if self.socket_type().connects_once()
+            && let Some(known) = self.pipes.ids().into_iter().find(|&id| self.pipes.leads_to(id, &endpoint))
+        {
+            return Ok(known);
+        }
         let pipe = self.pipes.insert(Life::dialled(endpoint));
         if let Err(error) = admit(&mut *self.pattern, &mut self.pipes, pipe) {
             self.pipes.remove(pipe);
@@ -366,7 +376,11 @@ impl Socket {
                 let routing_id = pipe.routing_id.clone();
                 self.pipes.ready += 1;
                 self.pipes.news = true;
+                self.handshakes.end(id);
                 self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer, routing_id });
+                if !draining {
+                    self.greet(id);
+                }
             }
         }
         // What was decoded of a connection that failed before it was attached is nobody's.

@@ -179,7 +179,7 @@ mod tests {
     use crate::socket::life::Life;
 
     fn pipes<const N: usize>() -> [PipeId; N] {
-        let mut pipes = Pipes::new(1, 1);
+        let mut pipes = Pipes::with_marks(1, 1);
         [(); N].map(|()| pipes.insert(Life::Gone))
     }
 

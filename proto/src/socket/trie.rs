@@ -94,8 +94,9 @@ impl<V> Trie<V> {
             *self = Self::new();
             return value;
         }
+        // Something is left: this ends at the root at the latest, which has a value or a child.
         let mut id = id;
-        while id != ROOT && self.node(id).value.is_none() && self.node(id).children.is_empty() {
+        while self.node(id).value.is_none() && self.node(id).children.is_empty() {
             let Node { parent, label, .. } = *self.node(id);
             self.node_mut(parent).orphan(label);
             self.release(id);
@@ -297,6 +298,7 @@ mod tests {
                 assert!(needed, "{id:?} does nothing");
             }
             assert_eq!(reached, self.live(), "nodes are lost");
+            assert!(self.free.iter().all(|&id| self.node(id).children.capacity() == 0), "a free node keeps memory");
         }
     }
 
@@ -391,6 +393,17 @@ mod tests {
         for (id, len) in ids.into_iter().zip(0..) {
             assert_eq!(trie.remove(id), len);
         }
+    }
+
+    #[test]
+    fn places_of_prefixes_that_went_are_used_again() {
+        let mut trie = Trie::new();
+        trie.insert_with(b"stays", || ());
+        for number in 0..1000_u32 {
+            let (id, ()) = trie.insert_with(&number.to_be_bytes(), || ());
+            trie.remove(id);
+        }
+        assert!(trie.nodes.len() < 5, "{} places", trie.nodes.len());
     }
 
     #[test]

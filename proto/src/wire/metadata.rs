@@ -34,9 +34,19 @@ impl Metadata {
         self.0.push((Bytes::from_static(name.as_bytes()), value));
     }
 
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+    }
+
+    /// Adds a property, or gives a new value to one that is there. Names and values are as [`push`](Self::push) has them.
+    pub(crate) fn set(&mut self, name: &str, value: Bytes) {
+        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
+        self.0.push((Bytes::copy_from_slice(name.as_bytes()), value));
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         for (name, value) in &self.0 {
-            let name_len = u8::try_from(name.len()).expect("we only ever name properties by short constants");
+            let name_len = u8::try_from(name.len()).expect("options limit the names of properties");
             let value_len = u32::try_from(value.len()).expect("options limit what a property may carry");
             out.push(name_len);
             out.extend_from_slice(name);

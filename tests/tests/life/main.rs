@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::similar_names, reason = "a surprise is a test that fails")]
 
+mod admission;
 mod chaos;
+mod choices;
 mod ending;
+mod notices;
 mod reconnect;
 mod silence;
 

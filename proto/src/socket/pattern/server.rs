@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_number_is_never_zero_nor_that_of_a_living_peer() {
-        let mut pipes = Pipes::new(10, 10);
+        let mut pipes = Pipes::with_marks(10, 10);
         let mut server = Server::new(&mut SeededEntropy::new(1));
         let mut number_after = |latest| {
             let pipe = pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()));

@@ -1,0 +1,220 @@
+//! What may be chosen of connections: not to queue for who is not there, not to dial again, to keep the latest alone.
+
+use super::{PLACE, ms, s};
+use sansmq_proto::kind::{Dealer, Pub, Pull, Push, Req, Router, Sub};
+use sansmq_proto::testing::{Net, NodeId};
+use sansmq_proto::{Event, NetworkError, Options, OptionsError, ReconnectStop, SendError};
+use sansmq_tests::{bodies, events, recv_all};
+
+fn push() -> Options<Push> {
+    Options::new()
+}
+
+fn pull_at(net: &mut Net, place: &str) -> NodeId {
+    let pull = net.socket(Options::<Pull>::new());
+    net.bind(pull, place);
+    pull
+}
+
+#[test]
+fn with_immediate_messages_go_only_to_peers_that_are_there() {
+    for (immediate, expected) in [(true, 10), (false, 5)] {
+        let mut net = Net::seeded(1);
+        let pull = pull_at(&mut net, PLACE);
+        let push = net.socket(push().immediate(immediate));
+        net.connect(push, "tcp://nowhere:1");
+        net.connect(push, PLACE);
+        net.settle();
+        for number in 0..10 {
+            net[push].send(number.to_string()).unwrap();
+        }
+        assert_eq!(recv_all(&mut net, pull).len(), expected);
+    }
+}
+
+#[test]
+fn with_immediate_nobody_there_means_no_room_until_somebody_comes() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push().immediate(true));
+    net.connect(push, PLACE);
+    net.settle();
+    assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
+    assert!(!net[push].can_send());
+    let pull = pull_at(&mut net, PLACE);
+    net.pass(s(20));
+    assert!(net[push].can_send());
+    net[push].send("x").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, pull)), ["x"]);
+    net.freeze(pull);
+    net.cut(push);
+    net.settle();
+    assert!(matches!(net[push].send("y"), Err(SendError::Full(_))), "it is gone again");
+}
+
+#[test]
+fn only_the_latest_message_waits_when_conflated_on_either_side() {
+    let mut net = Net::seeded(1);
+    let pull = net.socket(Options::<Pull>::new().conflate(true).recv_hwm(1));
+    let push = net.socket(push().conflate(true).send_hwm(1));
+    net.connect(push, PLACE);
+    for number in 0..10 {
+        net[push].send((number.to_string(), "whole")).unwrap();
+    }
+    net.bind(pull, PLACE);
+    net.pass(s(20));
+    for number in 10..20 {
+        net[push].send((number.to_string(), "whole")).unwrap();
+        net.settle();
+    }
+    let got = recv_all(&mut net, pull);
+    assert_eq!(got.iter().map(|message| message.head().to_text()).collect::<Vec<_>>(), ["19"]);
+    assert_eq!(got[0].len(), 2);
+}
+
+#[test]
+fn a_conflated_queue_holds_the_latest_while_nobody_is_there() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push().conflate(true));
+    net.connect(push, PLACE);
+    for number in 0..10 {
+        net[push].send(number.to_string()).unwrap();
+    }
+    let pull = pull_at(&mut net, PLACE);
+    net.pass(s(20));
+    assert_eq!(bodies(&recv_all(&mut net, pull)), ["9"]);
+}
+
+#[test]
+fn a_conflated_sub_keeps_the_latest_of_what_it_wants() {
+    let mut net = Net::seeded(1);
+    let publisher = net.socket(Options::<Pub>::new());
+    net.bind(publisher, PLACE);
+    let sub = net.socket(Options::<Sub>::new().conflate(true));
+    net[sub].subscribe("a").unwrap();
+    net.connect(sub, PLACE);
+    net.settle();
+    for topic in ["a1", "a2", "b"] {
+        net[publisher].send(topic).unwrap();
+    }
+    assert_eq!(bodies(&recv_all(&mut net, sub)), ["a2"]);
+}
+
+/// The waits that a socket's events announce after a failure or an end.
+fn waits(net: &mut Net, node: NodeId) -> Vec<bool> {
+    let waits = events(net, node).into_iter().filter_map(|event| {
+        if let Event::DialFailed { retry, .. } | Event::Disconnected { retry, .. } = event {
+            Some(retry.is_some())
+        } else {
+            None
+        }
+    });
+    waits.collect()
+}
+
+#[test]
+fn a_refused_dial_is_the_last_if_that_is_wished() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
+    net.connect(push, PLACE);
+    net.pass(s(60));
+    assert_eq!(waits(&mut net, push), [false]);
+    assert_eq!(net[push].peers(), 0);
+}
+
+#[test]
+fn other_failures_do_not_count_as_refusals() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
+    let pipe = net[push].connect(PLACE.parse().unwrap(), sansmq_proto::Instant::ORIGIN).unwrap();
+    assert!(net[push].poll_action().is_some());
+    net[push].dial_failed(pipe, NetworkError::TimedOut, sansmq_proto::Instant::ORIGIN);
+    assert_eq!(waits(&mut net, push), [true]);
+}
+
+#[test]
+fn a_failed_handshake_is_the_last_if_that_is_wished_and_a_later_end_is_not() {
+    let stop = ReconnectStop { handshake_failed: true, ..ReconnectStop::default() };
+    for (age, again) in [(s(1), true), (ms(15), false)] {
+        let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
+        pull_at(&mut net, PLACE);
+        let push = net.socket(push().reconnect_stop(stop));
+        net.connect(push, PLACE);
+        net.pass(age);
+        net.cut(push);
+        net.settle();
+        assert_eq!(waits(&mut net, push), [again], "after {age:?}");
+    }
+}
+
+#[test]
+fn disconnect_ends_a_dial_whose_messages_wait_if_that_is_wished() {
+    for (disconnected, peers) in [(true, 0), (false, 1)] {
+        let mut net = Net::seeded(1);
+        let stop = ReconnectStop { disconnected, ..ReconnectStop::default() };
+        let push = net.socket(push().reconnect_stop(stop));
+        net.connect(push, PLACE);
+        net[push].send("waits").unwrap();
+        net.settle();
+        let now = net.now();
+        net[push].disconnect(&PLACE.parse().unwrap(), now).unwrap();
+        net.settle();
+        assert_eq!(net[push].peers(), peers);
+    }
+}
+
+#[test]
+fn a_second_connect_to_the_same_place_means_nothing_to_some_types() {
+    fn peers(net: &mut Net, node: NodeId) -> usize {
+        for _ in 0..2 {
+            net.connect(node, PLACE);
+        }
+        net.connect(node, "tcp://another:1");
+        net[node].peers()
+    }
+    let mut net = Net::seeded(1);
+    let once = [
+        net.socket(Options::<Req>::new()),
+        net.socket(Options::<Dealer>::new()),
+        net.socket(Options::<Sub>::new()),
+        net.socket(Options::<Pub>::new()),
+    ];
+    assert_eq!(once.map(|node| peers(&mut net, node)), [2; 4]);
+    let each = [net.socket(push()), net.socket(Options::<Pull>::new()), net.socket(Options::<Router>::new())];
+    assert_eq!(each.map(|node| peers(&mut net, node)), [3; 3]);
+}
+
+#[test]
+fn a_place_that_was_disconnected_may_be_connected_to_again() {
+    let mut net = Net::seeded(1);
+    let dealer = net.socket(Options::<Dealer>::new());
+    net.connect(dealer, PLACE);
+    net[dealer].send("waits").unwrap();
+    let now = net.now();
+    net[dealer].disconnect(&PLACE.parse().unwrap(), now).unwrap();
+    net.connect(dealer, PLACE);
+    assert_eq!(net[dealer].peers(), 2, "one has last words, the other is new");
+}
+
+#[test]
+fn properties_of_ones_own_are_told() {
+    let mut net = Net::seeded(1);
+    let pull = pull_at(&mut net, PLACE);
+    let push = net.socket(push().metadata("X-Name", "old").unwrap().metadata("X-NAME", "new").unwrap());
+    net.connect(push, PLACE);
+    net.settle();
+    let told = events(&mut net, pull).into_iter().find_map(|event| {
+        if let Event::Ready { peer, .. } = event { peer.metadata.get("X-Name").cloned() } else { None }
+    });
+    assert_eq!(told.as_deref(), Some(&b"new"[..]));
+}
+
+#[test]
+fn properties_that_cannot_be_told_are_refused() {
+    for name in ["Name", "x-name", "X-\u{e9}", "X-a b", &format!("X-{}", "a".repeat(254))] {
+        assert_eq!(push().metadata(name, "v").unwrap_err(), OptionsError::PropertyName(name.into()));
+    }
+    assert_eq!(push().metadata("X-a", vec![0; 1025]).unwrap_err(), OptionsError::Properties);
+    let full = (0..32).fold(push(), |options, number| options.metadata(&format!("X-{number}"), "v").unwrap());
+    assert!(full.clone().metadata("X-31", "again").is_ok());
+    assert_eq!(full.metadata("X-32", "v").unwrap_err(), OptionsError::Properties);
+}
