@@ -1,5 +1,6 @@
 //! Why things fail, as values to match on: connections, sends, receives, endpoints, options.
 
+use crate::connection::SocksError;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
@@ -21,6 +22,9 @@ pub enum ConnectionError {
     /// A timer ran out.
     #[error("{0}")]
     TimedOut(Timer),
+    /// The proxy that was to lead to the peer did not.
+    #[error("the SOCKS proxy does not put us through: {0}")]
+    Proxy(#[from] SocksError),
     /// What arrived is not ZMTP.
     #[error("the peer does not speak ZMTP; is this the port of another service?")]
     NotZmtp,
@@ -122,7 +126,7 @@ impl ConnectionError {
     /// Who caused the end.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Eof | Self::Network(_) | Self::TimedOut(_) => Fault::Network,
+            Self::Eof | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
             Self::HungUp
             | Self::Denied(_)
             | Self::RoutingIdTaken
@@ -506,6 +510,12 @@ pub enum OptionsError {
     /// Properties of one's own are 32 at most, of 1024 octets at most.
     #[error("a socket may have 32 properties of its own, each of at most 1024 octets")]
     Properties,
+    /// A proxy is given by a host and a port.
+    #[error("`{0}` is no proxy; write host:port, as in localhost:1080")]
+    Proxy(String),
+    /// A proxy's user and password have 1 to 255 octets.
+    #[error("a proxy's user and password have 1 to 255 octets each")]
+    ProxyUser,
     /// A count that must not be zero is.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),

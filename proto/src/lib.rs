@@ -66,7 +66,7 @@ pub mod wire;
 
 pub use bytes::Buf;
 pub use config::{ConnectionConfig, HeartbeatConfig};
-pub use connection::{Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer, Wish};
+pub use connection::{Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer, SocksError, Wish};
 pub use endpoint::{Endpoint, Host, IpcName};
 pub use entropy::Entropy;
 #[cfg(any(test, feature = "testing"))]

@@ -2,11 +2,13 @@
 
 mod links;
 mod pubsub;
+mod socks;
 
 pub use links::ReconnectStop;
 pub(crate) use links::{Crowd, Notices};
 pub use pubsub::SlowSubscriber;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
+pub(crate) use socks::Proxy;
 
 use crate::config::{ConnectionConfig, HeartbeatConfig};
 use crate::error::OptionsError;
@@ -53,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) handover: bool,
     pub(crate) relaxed: bool,
     pub(crate) correlate: bool,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) immediate: bool,
     pub(crate) conflate: bool,
     pub(crate) reconnect_stop: ReconnectStop,
@@ -113,6 +116,7 @@ impl<T: Kind> Options<T> {
             handover: false,
             relaxed: false,
             correlate: false,
+            proxy: None,
             immediate: false,
             conflate: false,
             reconnect_stop: ReconnectStop::NEVER,

@@ -5,6 +5,7 @@ mod heartbeat;
 mod link;
 mod outbox;
 mod raw;
+mod socks;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,8 @@ pub(crate) use link::sealed;
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Wish};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
+pub use socks::SocksError;
+pub(crate) use socks::User;
 
 use crate::config::ConnectionConfig;
 use crate::error::{ConnectionError, Timer};
@@ -28,6 +31,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use decoder::{Decoder, Item};
 use heartbeat::Heartbeat;
+use socks::Socks;
 
 /// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
 ///
@@ -88,9 +92,12 @@ pub struct Connection {
 ///     └────────────────────────┴──── any error ────────────┴────► Closed
 ///
 /// Raw, for ever: a STREAM socket's connection
+///
+/// Proxy ──the proxy has put us through──► Greeting or Raw
 /// ```
 #[derive(Debug)]
 enum Phase {
+    Proxy(Socks),
     Greeting { octets: [u8; Greeting::LEN], len: usize, deadline: Option<Instant> },
     Handshake { mechanism: Mechanism, deadline: Option<Instant> },
     Traffic(Arc<Peer>),
@@ -162,6 +169,12 @@ impl Connection {
         loop {
             match &mut self.phase {
                 Phase::Closed => return Ok(()),
+                Phase::Proxy(socks) => {
+                    if !socks.step(input, &mut self.outbox)? {
+                        return Ok(());
+                    }
+                    *self = Self::new(&self.config, now);
+                }
                 Phase::Greeting { octets, len, deadline } => {
                     let wanted = (Greeting::LEN - *len).min(input.len());
                     let (front, rest) = input.split_at(wanted);
@@ -218,7 +231,7 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let (mechanism, deadline) = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Handshake { mechanism, deadline } => (mechanism, deadline),
-            other @ (Phase::Greeting { .. } | Phase::Traffic(_) | Phase::Raw(_) | Phase::Closed) => {
+            other @ (Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Traffic(_) | Phase::Raw(_) | Phase::Closed) => {
                 self.phase = other;
                 return Ok(());
             }
@@ -315,7 +328,9 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         match &self.phase {
-            Phase::Greeting { deadline, .. } | Phase::Handshake { deadline, .. } => {
+            Phase::Proxy(Socks { deadline, .. })
+            | Phase::Greeting { deadline, .. }
+            | Phase::Handshake { deadline, .. } => {
                 if deadline.is_some_and(|deadline| deadline <= now) {
                     self.phase = Phase::Closed;
                     return Err(ConnectionError::TimedOut(Timer::Handshake));
@@ -352,6 +367,7 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
+            Phase::Proxy(socks) => socks.deadline,
             Phase::Greeting { deadline, .. } | Phase::Handshake { deadline, .. } => *deadline,
             Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
             Phase::Raw(_) | Phase::Closed => None,
@@ -425,7 +441,7 @@ impl Link for Connection {
     fn peer(&self) -> Option<&Arc<Peer>> {
         match &self.phase {
             Phase::Traffic(peer) | Phase::Raw(peer) => Some(peer),
-            Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Closed => None,
+            Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Closed => None,
         }
     }
 

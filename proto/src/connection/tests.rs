@@ -6,6 +6,7 @@ mod handshake;
 mod messages;
 mod output;
 mod raw;
+mod socks;
 mod timers;
 
 use super::*;

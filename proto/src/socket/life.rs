@@ -214,7 +214,9 @@ impl Socket {
         };
         if let Life::Dialled { endpoint, dial, .. } = &mut pipe.life {
             *dial = Dial::Dialling;
-            self.actions.push_back(Action::Dial(id, endpoint.clone()));
+            let through = self.settings.proxy.as_ref().filter(|_| matches!(endpoint, Endpoint::Tcp { .. }));
+            let to = through.map_or(&*endpoint, |proxy| &proxy.at);
+            self.actions.push_back(Action::Dial(id, to.clone()));
             // Nothing is tried until somebody binds, so nothing can take too long.
             let waits = matches!(endpoint, Endpoint::Inproc(_));
             match self.settings.connect_timeout.filter(|_| !waits) {
@@ -226,7 +228,16 @@ impl Socket {
 
     /// A dial succeeded. `None`: it is not wanted any more, so close the connection.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
-        self.reached(id, now).then(|| Connection::new(&self.config, self.now))
+        if !self.reached(id, now) {
+            return None;
+        }
+        let endpoint = self.pipes.get(id)?.life.endpoint();
+        Some(match &self.settings.proxy {
+            Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
+                Connection::through(&self.config, proxy.user.clone(), endpoint, self.now)
+            }
+            Some(_) | None => Connection::new(&self.config, self.now),
+        })
     }
 
     /// A dial succeeded, whatever kind of link it led to. False: it is not wanted any more.

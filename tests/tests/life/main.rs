@@ -9,6 +9,7 @@ mod ending;
 mod notices;
 mod reconnect;
 mod silence;
+mod socks;
 
 use core::time::Duration;
 
