@@ -5,9 +5,9 @@
 pub use sansmq_proto as proto;
 pub use sansmq_proto::{
     BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
-    Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Message, Monitor, NetworkError, Options, OptionsError,
-    Outgoing, ParseEndpointError, Peer, ReconnectStop, RecvError, Refusal, SendError, SlowSubscriber, SocketType,
-    SocksError, SubscribeError, Timer, UnbindError, kind,
+    Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,
+    OptionsError, Outgoing, ParseEndpointError, Peer, ReconnectStop, RecvError, Refusal, SendError, SlowSubscriber,
+    SocketType, SocksError, Source, SubscribeError, Timer, UnbindError, kind,
 };
 
 /// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.

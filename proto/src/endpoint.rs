@@ -1,6 +1,7 @@
 //! [`Endpoint`]: where to bind or connect, parsed once. Never resolves a name.
 
 use crate::error::{NetworkError, ParseEndpointError};
+use crate::route::Source;
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -13,7 +14,7 @@ use core::str::FromStr;
 /// use sansmq_proto::{Endpoint, Host};
 ///
 /// let any: Endpoint = "tcp://*:5555".parse()?;
-/// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555 });
+/// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555, source: None });
 /// assert_eq!("tcp://[::1]:*".parse::<Endpoint>()?.to_string(), "tcp://[::1]:0");
 ///
 /// let error = "localhost:5555".parse::<Endpoint>().unwrap_err();
@@ -23,12 +24,14 @@ use core::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `tcp://host:port`.
+    /// `tcp://host:port`, or `tcp://source;host:port`.
     Tcp {
         /// The host, or `*`.
         host: Host,
         /// The port; 0, also written `*`, lets the system choose one when binding.
         port: u16,
+        /// Where connections are to come from. An endpoint that has one cannot be bound.
+        source: Option<Source>,
     },
     /// `ipc://…`: a Unix domain socket of this machine.
     Ipc(IpcName),
@@ -71,7 +74,7 @@ impl Endpoint {
     /// True if it can be bound but not connected to: the host or the whole name is `*`, or the port 0.
     pub const fn is_wildcard(&self) -> bool {
         match self {
-            Self::Tcp { host, port } => matches!(host, Host::Any) || *port == 0,
+            Self::Tcp { host, port, .. } => matches!(host, Host::Any) || *port == 0,
             Self::Ipc(name) => matches!(name, IpcName::Any),
             Self::Inproc(_) => false,
         }
@@ -94,7 +97,7 @@ impl Endpoint {
     pub fn host_and_port(&self) -> Result<(String, u16), NetworkError> {
         match (self, self.socket_addr()) {
             (_, Some(address)) => Ok((address.ip().to_string(), address.port())),
-            (Self::Tcp { host: Host::Name(name), port }, None) => Ok((name.clone(), *port)),
+            (Self::Tcp { host: Host::Name(name), port, .. }, None) => Ok((name.clone(), *port)),
             (Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_), None) => Err(NetworkError::Unsupported),
         }
     }
@@ -102,8 +105,8 @@ impl Endpoint {
     /// The address that a TCP endpoint says outright; `None` if its host has to be looked up, or it is not one of TCP.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp { host: Host::Any, port } => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)),
-            Self::Tcp { host: Host::Ip(address), port } => Some(SocketAddr::new(*address, *port)),
+            Self::Tcp { host: Host::Any, port, .. } => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)),
+            Self::Tcp { host: Host::Ip(address), port, .. } => Some(SocketAddr::new(*address, *port)),
             Self::Tcp { host: Host::Name(_), .. } | Self::Ipc(_) | Self::Inproc(_) => None,
         }
     }
@@ -122,16 +125,37 @@ impl FromStr for Endpoint {
             "inproc" => return Ok(Self::Inproc(address.to_owned())),
             _ => return Err(ParseEndpointError::UnknownTransport(transport.to_owned())),
         }
-        let (host, port) = address.rsplit_once(':').ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
-        let bad_port = || ParseEndpointError::Port(text.to_owned());
-        let port = match port {
-            "*" => 0,
-            digits if digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().map_err(|_| bad_port())?,
-            _ => return Err(bad_port()),
+        let (source, address) = match address.split_once(';') {
+            Some((source, address)) => (Some(source), address),
+            None => (None, address),
         };
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
+        let port = parse_port(port).ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
         let host = parse_host(host).ok_or_else(|| ParseEndpointError::Host(text.to_owned()))?;
-        Ok(Self::Tcp { host, port })
+        let source = source.map(|source| parse_source(source, &host).ok_or(())).transpose();
+        let source = source.map_err(|()| ParseEndpointError::Source(text.to_owned()))?;
+        Ok(Self::Tcp { host, port, source })
     }
+}
+
+fn parse_port(port: &str) -> Option<u16> {
+    match port {
+        "*" => Some(0),
+        digits if digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A source from which there is a way to that host, as far as can be told.
+fn parse_source(source: &str, to: &Host) -> Option<Source> {
+    let (ip, port) = source.rsplit_once(':')?;
+    let ip = match parse_host(ip)? {
+        Host::Any => None,
+        Host::Ip(ip) => Some(ip),
+        Host::Name(_) => return None,
+    };
+    let crosses = matches!((ip, to), (Some(from), Host::Ip(to)) if from.is_ipv4() != to.is_ipv4());
+    if crosses { None } else { Some(Source { ip, port: parse_port(port)? }) }
 }
 
 /// `sun_path` of Linux has 108 octets, and a path ends with a zero.
@@ -171,7 +195,8 @@ fn parse_host(host: &str) -> Option<Host> {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
+            Self::Tcp { host, port, source: None } => write!(f, "tcp://{host}:{port}"),
+            Self::Tcp { host, port, source: Some(source) } => write!(f, "tcp://{source};{host}:{port}"),
             Self::Ipc(IpcName::Any) => f.write_str("ipc://*"),
             Self::Ipc(IpcName::Path(path)) => write!(f, "ipc://{path}"),
             Self::Ipc(IpcName::Abstract(name)) => write!(f, "ipc://@{name}"),
@@ -224,7 +249,7 @@ impl From<&Self> for Endpoint {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        Self::Tcp { host: Host::Ip(address.ip()), port: address.port() }
+        Self::Tcp { host: Host::Ip(address.ip()), port: address.port(), source: None }
     }
 }
 
@@ -241,6 +266,9 @@ mod tests {
             "tcp://[::1]:80",
             "tcp://[fe80::1%eth0]:80",
             "tcp://bücher.example:80",
+            "tcp://192.0.2.1:0;localhost:80",
+            "tcp://[::1]:5555;[::2]:80",
+            "tcp://*:5555;host:80",
             "ipc:///tmp/a socket",
             "ipc://relative",
             "ipc://@abstract",
@@ -282,9 +310,16 @@ mod tests {
             assert_eq!(of(text), E::Port(text.into()));
         }
         for text in
-            ["tcp://:80", "tcp://::1:80", "tcp://[::1:80", "tcp://[nonsense]:80", "tcp://a b:80", "tcp://a;b:80"]
+            ["tcp://:80", "tcp://::1:80", "tcp://[::1:80", "tcp://[nonsense]:80", "tcp://a b:80", "tcp://*:0;:80"]
         {
             assert_eq!(of(text), E::Host(text.into()));
+        }
+        for source in ["a", ";", "", "1.2.3.4", "eth0:0", "1.2.3.4:x", "[::1]:0", "[fe80::1%eth0]:0", "1.2.3.4:0;*:0"] {
+            let text = alloc::format!("tcp://{source};1.2.3.4:80");
+            let error = of(&text);
+            // Of two `;` the second one cannot be of a host.
+            let expected = if source.contains(';') { E::Host(text) } else { E::Source(text) };
+            assert_eq!(error, expected);
         }
     }
 }

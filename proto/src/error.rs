@@ -205,6 +205,14 @@ pub enum NetworkError {
     TooManyFiles,
     #[error("this side does not carry that transport")]
     Unsupported,
+    #[error("this machine does not have that network interface")]
+    NoSuchDevice,
+    #[error("the operating system refuses an option that was asked for, or does not know it")]
+    OptionRefused,
+    #[error("that socket does not listen")]
+    NotListening,
+    #[error("what stands before the `;` says where to connect from, and means nothing to a listener")]
+    HasSource,
     #[error("an error of the operating system")]
     Other,
 }
@@ -407,6 +415,11 @@ pub enum ParseEndpointError {
     /// There is no host, or its brackets do not match.
     #[error("`{0}` has no host; it is a name, an address, [an IPv6 address], or * for all interfaces")]
     Host(String),
+    /// What stands before a `;` is not an address and a port to connect from, or leads not to that host.
+    #[error(
+        "`{0}` has a source that is none; it is an address or *, and a port, as in tcp://192.0.2.1:*;192.0.2.2:5555"
+    )]
+    Source(String),
     /// An `ipc` or `inproc` endpoint names nothing.
     #[error("`{0}` has no name; write it like ipc:///run/service, ipc://@service or inproc://service")]
     NoName(String),
@@ -466,6 +479,9 @@ pub enum BindError {
     /// Sockets of this type do not speak over that transport.
     #[error("a {0} socket cannot listen at {1}: it speaks over tcp and ipc only")]
     Transport(SocketType, crate::Endpoint),
+    /// `bind_listener` was given something that does not say where it listens, or says so in no text.
+    #[error("cannot tell where that listener listens: {0}")]
+    Listener(NetworkError),
     /// The socket was closed.
     #[error("the socket is closed")]
     Closed,
@@ -522,4 +538,12 @@ pub enum OptionsError {
     /// The time to live in a PING is a 16-bit count of tenths of a second.
     #[error("a heartbeat's time to live is at most 6553.5 s")]
     TimeToLive,
+    /// A value that no operating system takes.
+    #[error("`{option}` must be {range}")]
+    OutOfRange {
+        /// Which option.
+        option: &'static str,
+        /// What it can be.
+        range: &'static str,
+    },
 }

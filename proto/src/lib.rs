@@ -54,6 +54,7 @@ mod links;
 mod message;
 mod options;
 mod pipe;
+mod route;
 mod security;
 #[cfg(feature = "std")]
 mod session;
@@ -62,6 +63,7 @@ mod socket_type;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod transport;
 pub mod wire;
 
 pub use bytes::Buf;
@@ -82,16 +84,18 @@ pub use event::{DropReason, Event, Refusal};
 #[cfg(feature = "std")]
 pub use handle::{
     Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing,
-    PollStream, Recv, Runtime, Send, Served, Step, first, launch, resolve, share,
+    PollStream, Recv, Runtime, Send, Served, StdListener, Step, first, launch, resolve, share,
 };
 #[cfg(feature = "std")]
 pub use links::Links;
 pub use message::{Frame, Message};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::PipeId;
+pub use route::{Route, Source};
 pub use security::{AuthReply, AuthRequest};
 #[cfg(feature = "std")]
 pub use session::{Interest, IoStream, Session, Stream, Turn};
 pub use socket::{Action, ListenerId, Socket};
 pub use socket_type::SocketType;
 pub use time::{Instant, earliest};
+pub use transport::{Keepalive, KeepaliveConfig, TransportConfig};

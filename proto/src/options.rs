@@ -17,6 +17,7 @@ use crate::handle::Context;
 use crate::kind::{Announces, Any, Kind, Receives, Req, Router, Sends, Stream, Typed};
 use crate::message::Frame;
 use crate::socket_type::SocketType;
+use crate::transport::TransportConfig;
 use core::marker::PhantomData;
 use core::time::Duration;
 
@@ -45,6 +46,7 @@ pub struct Options<T: Kind = Any> {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) connection: ConnectionConfig,
+    pub(crate) transport: TransportConfig,
     pub(crate) send_hwm: usize,
     pub(crate) recv_hwm: usize,
     pub(crate) linger: Option<Duration>,
@@ -105,6 +107,7 @@ impl<T: Kind> Options<T> {
     const fn with_type(socket_type: SocketType) -> Self {
         let settings = Settings {
             connection: ConnectionConfig::new(socket_type),
+            transport: TransportConfig::new(),
             send_hwm: 1000,
             recv_hwm: 1000,
             // What a subscriber has to say is its state, which nobody misses when it is gone.

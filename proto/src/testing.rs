@@ -296,7 +296,7 @@ impl Net {
         if self.nodes[server.0].frozen || self.nodes[from.0].frozen {
             return;
         }
-        let name = Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1 };
+        let name = Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1, source: None };
         // The listener may be closed already, though the network has not been told.
         let Some((accepted, connection)) = self.nodes[server.0].socket.accepted(id, name, self.now) else {
             self.nodes[from.0].socket.dial_failed(pipe, NetworkError::Refused, self.now);
@@ -508,8 +508,9 @@ fn draw(dice: &mut SeededEntropy, range: &RangeInclusive<Duration>) -> Duration 
 
 /// Whether a listener at `at` answers a dial to `to`.
 fn serves(at: &Endpoint, to: &Endpoint) -> bool {
-    let (Endpoint::Tcp { host: own, port }, Endpoint::Tcp { host, port: asked }) = (at, to) else {
+    let (Endpoint::Tcp { host: own, port, .. }, Endpoint::Tcp { host, port: asked, .. }) = (at, to) else {
         return at == to;
     };
-    port == asked && (own == host || *own == Host::Any)
+    let any = *own == Host::Any || matches!(own, Host::Ip(ip) if ip.is_unspecified());
+    port == asked && (own == host || any)
 }

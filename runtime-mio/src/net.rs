@@ -5,10 +5,10 @@ use mio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
-use sansmq_os::error;
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
-use sansmq_proto::{Credentials, Endpoint, IpcName, NetworkError, Stream};
+use sansmq_os::{error, tcp};
+use sansmq_proto::{Credentials, Endpoint, IpcName, NetworkError, Route, StdListener, Stream, TransportConfig};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
@@ -37,21 +37,21 @@ impl Link {
     }
 
     /// Begins to connect.
-    pub(crate) fn dial(address: SocketAddr) -> Result<Self, NetworkError> {
-        let stream = TcpStream::connect(address).map_err(|failure| error(&failure))?;
-        Ok(Self::new(Wire::Tcp(stream)))
+    pub(crate) fn dial(route: Route, transport: &TransportConfig) -> Result<Self, NetworkError> {
+        let stream = tcp::connect(route, transport)?;
+        Ok(Self::new(Wire::Tcp(TcpStream::from_std(stream))))
     }
 
     /// Connects to a socket of this machine.
     #[cfg(unix)]
-    pub(crate) fn ipc(name: &IpcName) -> Result<Self, NetworkError> {
-        let stream = ipc::connect(name).map_err(|failure| error(&failure))?;
+    pub(crate) fn ipc(name: &IpcName, transport: &TransportConfig) -> Result<Self, NetworkError> {
+        let stream = ipc::connect(name, transport).map_err(|failure| error(&failure))?;
         Ok(Self::new(Wire::Ipc(UnixStream::from_std(stream))))
     }
 
     /// There are none.
     #[cfg(not(unix))]
-    pub(crate) fn ipc(_: &IpcName) -> Result<Self, NetworkError> {
+    pub(crate) fn ipc(_: &IpcName, _: &TransportConfig) -> Result<Self, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
@@ -66,11 +66,7 @@ impl Link {
             return Err(error(&failure));
         }
         match stream.peer_addr() {
-            Ok(_) => {
-                // Small messages must not wait for one another; batching is done above. A failure costs only time.
-                let _ = stream.set_nodelay(true);
-                Ok(true)
-            }
+            Ok(_) => Ok(true),
             Err(failure) if failure.kind() == ErrorKind::NotConnected => Ok(false),
             Err(failure) => Err(error(&failure)),
         }
@@ -166,44 +162,64 @@ pub(crate) enum Listener {
 
 impl Listener {
     /// Listens at the first of these addresses that can be listened at.
-    pub(crate) fn tcp(addresses: Vec<SocketAddr>) -> Result<(Self, Endpoint), NetworkError> {
+    pub(crate) fn tcp(
+        addresses: Vec<SocketAddr>,
+        transport: &TransportConfig,
+    ) -> Result<(Self, Endpoint), NetworkError> {
         let mut failure = NetworkError::UnknownHost;
         for address in addresses {
-            let listener = TcpListener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+            let listener = tcp::listen(address, transport).and_then(|listener| Ok((listener.local_addr()?, listener)));
             match listener {
-                Ok((bound, listener)) => return Ok((Self::Tcp(listener), bound.into())),
-                Err(refusal) => failure = error(&refusal),
+                Ok((bound, listener)) => return Ok((Self::Tcp(TcpListener::from_std(listener)), bound.into())),
+                Err(refusal) => failure = refusal,
             }
         }
         Err(failure)
     }
 
+    /// Takes a listener that somebody else opened there.
+    pub(crate) fn adopt(
+        listener: StdListener,
+        bound: &Endpoint,
+        transport: &TransportConfig,
+    ) -> Result<Self, NetworkError> {
+        match listener {
+            StdListener::Tcp(listener) => Ok(Self::Tcp(TcpListener::from_std(tcp::adopt(listener, transport)?))),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => {
+                let (listener, claim) = ipc::adopt(listener, transport)?;
+                Ok(Self::Ipc { claim, listener: UnixListener::from_std(listener), bound: bound.clone() })
+            }
+        }
+    }
+
     /// Listens at a name of this machine.
     #[cfg(unix)]
-    pub(crate) fn ipc(name: &IpcName) -> Result<(Self, Endpoint), NetworkError> {
-        let (listener, bound, claim) = ipc::bind(name).map_err(|failure| error(&failure))?;
+    pub(crate) fn ipc(name: &IpcName, transport: &TransportConfig) -> Result<(Self, Endpoint), NetworkError> {
+        let (listener, bound, claim) = ipc::bind(name, transport).map_err(|failure| error(&failure))?;
         let (listener, bound) = (UnixListener::from_std(listener), Endpoint::Ipc(bound));
         Ok((Self::Ipc { claim, listener, bound: bound.clone() }, bound))
     }
 
     /// There are none.
     #[cfg(not(unix))]
-    pub(crate) fn ipc(_: &IpcName) -> Result<(Self, Endpoint), NetworkError> {
+    pub(crate) fn ipc(_: &IpcName, _: &TransportConfig) -> Result<(Self, Endpoint), NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
     /// The next connection; `None`: none is waiting.
-    pub(crate) fn accept(&self) -> Result<Option<(Link, Endpoint)>, NetworkError> {
+    pub(crate) fn accept(&self, transport: &TransportConfig) -> Result<Option<(Link, Endpoint)>, NetworkError> {
         loop {
             let accepted = match self {
                 Self::Tcp(listener) => listener.accept().map(|(stream, from)| {
-                    let _ = stream.set_nodelay(true);
+                    tcp::accepted(&stream, transport);
                     (Link::new(Wire::Tcp(stream)), from.into())
                 }),
                 #[cfg(unix)]
-                Self::Ipc { listener, bound, .. } => {
-                    listener.accept().map(|(stream, _)| (Link::new(Wire::Ipc(stream)), bound.clone()))
-                }
+                Self::Ipc { listener, bound, .. } => listener.accept().map(|(stream, _)| {
+                    ipc::accepted(&stream, transport);
+                    (Link::new(Wire::Ipc(stream)), bound.clone())
+                }),
             };
             match accepted {
                 Ok(accepted) => return Ok(Some(accepted)),
@@ -233,6 +249,34 @@ impl Listener {
             Self::Tcp(_) => Ok(()),
             #[cfg(unix)]
             Self::Ipc { claim, .. } => claim.release(),
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    /// Of what a connection that came in does not inherit.
+    #[test]
+    fn both_ends_of_a_connection_have_their_options() {
+        let mut transport = TransportConfig::new();
+        (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
+        let (listener, bound) = Listener::tcp(vec!["127.0.0.1:0".parse().unwrap()], &transport).unwrap();
+        let route = Route { from: None, to: bound.socket_addr().unwrap() };
+        let dialled = Link::dial(route, &transport).unwrap();
+        let (accepted, _) = listener.accept(&transport).unwrap().expect("over the loopback it is there at once");
+        let (listener, bound) = Listener::ipc(&IpcName::Any, &transport).unwrap();
+        let Endpoint::Ipc(name) = bound else { panic!("it is ipc") };
+        let other = Link::ipc(&name, &transport).unwrap();
+        let (another, _) = listener.accept(&transport).unwrap().expect("it is there at once");
+        for link in [dialled, accepted, other, another] {
+            let taken = match &link.wire {
+                Wire::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
+                Wire::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
+            };
+            assert!(taken, "{link:?}");
         }
     }
 }

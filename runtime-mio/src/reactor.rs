@@ -10,7 +10,9 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use mio::{Registry, Token};
 use sansmq_proto::kind::Kind;
-use sansmq_proto::{BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, share};
+use sansmq_proto::{
+    BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, StdListener, share,
+};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -179,7 +181,23 @@ impl Reactor {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
-        let mut binding = pin!(socket.bind(endpoint));
+        self.until(socket.bind(endpoint))
+    }
+
+    /// As [`bind`](Self::bind), at a listener that is open already; see [`Handle::bind_listener`].
+    ///
+    /// # Errors
+    /// As [`Handle::bind_listener`].
+    pub fn bind_listener<T: Kind>(
+        &mut self,
+        socket: &Handle<T>,
+        listener: impl Into<StdListener>,
+    ) -> Result<Endpoint, BindError> {
+        self.until(socket.bind_listener(listener))
+    }
+
+    fn until<F: Future>(&mut self, binding: F) -> F::Output {
+        let mut binding = pin!(binding);
         let mut cx = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(outcome) = binding.as_mut().poll(&mut cx) {
@@ -209,7 +227,7 @@ impl Reactor {
                 Request::Serve(driver) => self.begin(driver, Work::Supervise(None)),
                 Request::Call(key) => self.call(key),
                 Request::Resolved(key, addresses) => self.take_up(key, |mut shift, work| match work {
-                    Work::Lookup(purpose) => shift.resolved(addresses, purpose),
+                    Work::Lookup(endpoint, purpose) => shift.resolved(&endpoint, addresses, purpose),
                     other => shift.work(other),
                 }),
             }
@@ -364,7 +382,7 @@ mod tests {
         let mut reactor = reactor();
         let (_handle, driver, clock) = dialler();
         let (pipe, first) = next_dial(&driver);
-        reactor.begin(driver.clone(), Work::Lookup(Purpose::Dial(pipe, first)));
+        reactor.begin(driver.clone(), Work::Lookup(PLACE.parse().unwrap(), Purpose::Dial(pipe, first)));
         let (_, task) = reactor.tasks.iter().next().unwrap();
         let key = task.key;
         driver.dial_failed(pipe, NetworkError::TimedOut);

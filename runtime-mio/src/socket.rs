@@ -8,7 +8,7 @@ use core::time::Duration;
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
 use sansmq_proto::{
     BindError, Closed, ConnectError, Endpoint, Event, Handle, Message, Monitor, Options, ParseEndpointError, RecvError,
-    SendError, UnbindError,
+    SendError, StdListener, UnbindError,
 };
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -112,6 +112,14 @@ impl<T: Kind> Socket<T> {
         ParseEndpointError: From<E::Error>,
     {
         forever(self.handle.bind(endpoint))
+    }
+
+    /// Listens for peers at a listener that is open already, and gives back where; see [`Handle::bind_listener`].
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn bind_listener(&self, listener: impl Into<StdListener>) -> Result<Endpoint, BindError> {
+        forever(self.handle.bind_listener(listener))
     }
 
     /// Connects, now and again whenever the connection is lost. Returns at once; see [`Handle::connect`].

@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! Supervise ──begins──► Begin ──► Lookup ──► Accept ──begins──► Carry
-//!                         │         └──────► Dial ────becomes────┘
-//!                         └── an address needs no look-up
+//!          │              │         └──────► Dial ────becomes────┘
+//!          │              └── an address needs no look-up
+//!          └──begins──► Adopt ──► Accept
 //! ```
 
 use crate::inbox::{Inbox, Key, Request};
@@ -14,7 +15,7 @@ use core::task::{Poll, Waker};
 use mio::{Registry, Token};
 use sansmq_proto::{
     Connection, Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Order, PipeId,
-    Session, Step,
+    Route, Session, StdListener, Step,
 };
 use std::io;
 use std::net::ToSocketAddrs;
@@ -28,12 +29,14 @@ pub(crate) enum Work {
     Supervise(Option<Instant>),
     /// Something to listen at or to dial.
     Begin(Endpoint, Purpose),
-    /// A name is being looked up.
-    Lookup(Purpose),
+    /// A listener that is open there already.
+    Adopt(ListenerId, StdListener, Endpoint, Listening),
+    /// The host's name is being looked up.
+    Lookup(Endpoint, Purpose),
     /// A listener, and where it listens.
-    Accept(ListenerId, Listener, Endpoint, Listening),
-    /// A connection under way, with the addresses to try after this one.
-    Dial(PipeId, Link, vec::IntoIter<SocketAddr>, Dialling),
+    Accept(ListenerId, Box<Listener>, Endpoint, Listening),
+    /// A connection under way, with the routes to try after this one.
+    Dial(PipeId, Link, vec::IntoIter<Route>, Dialling),
     /// A connection.
     Carry(PipeId, Link, Box<Session>),
 }
@@ -88,11 +91,12 @@ impl Work {
     pub(crate) fn refuse(self, driver: &Driver, error: NetworkError) {
         match self {
             Self::Begin(_, purpose) => purpose.fail(driver, error),
+            Self::Adopt(id, ..) => driver.listen_failed(id, error),
             Self::Carry(pipe, link, session) => {
                 drop(link);
                 driver.disconnected(pipe, *session, &error.into());
             }
-            Self::Supervise(_) | Self::Lookup(_) | Self::Accept(..) | Self::Dial(..) => {}
+            Self::Supervise(_) | Self::Lookup(..) | Self::Accept(..) | Self::Dial(..) => {}
         }
     }
 
@@ -126,10 +130,14 @@ impl Shift<'_> {
         match work {
             Work::Supervise(armed) => self.supervise(armed),
             // It may have been given up before its turn came, or before the answer is there.
-            Work::Begin(_, purpose) | Work::Lookup(purpose) if purpose.is_given_up(self.waker) => Over,
+            Work::Begin(_, purpose) | Work::Lookup(_, purpose) if purpose.is_given_up(self.waker) => Over,
             Work::Begin(Endpoint::Ipc(name), purpose) => self.begin_ipc(&name, purpose),
-            Work::Begin(endpoint, purpose) => self.begin(&endpoint, purpose),
-            Work::Lookup(purpose) => Wait(Work::Lookup(purpose), None),
+            Work::Begin(endpoint, purpose) => self.begin(endpoint, purpose),
+            Work::Adopt(id, listener, bound, listening) => {
+                let adopted = Listener::adopt(listener, &bound, self.driver.transport());
+                self.open(id, adopted.map(|listener| (listener, bound)), listening)
+            }
+            lookup @ Work::Lookup(..) => Wait(lookup, None),
             Work::Accept(id, listener, bound, listening) => self.accept(id, listener, bound, listening),
             Work::Dial(pipe, link, rest, dialling) => self.dialled(pipe, link, rest, dialling),
             Work::Carry(pipe, link, session) => self.carry(pipe, link, session),
@@ -145,6 +153,9 @@ impl Shift<'_> {
                 Poll::Ready(Step::Listen(id, endpoint, listening)) => {
                     self.offspring.push(Work::Begin(endpoint, Purpose::Listen(id, listening)));
                 }
+                Poll::Ready(Step::Adopt(id, endpoint, listener, listening)) => {
+                    self.offspring.push(Work::Adopt(id, listener, endpoint, listening));
+                }
                 Poll::Ready(Step::Dial(pipe, endpoint, dialling)) => {
                     self.offspring.push(Work::Begin(endpoint, Purpose::Dial(pipe, dialling)));
                 }
@@ -154,9 +165,9 @@ impl Shift<'_> {
     }
 
     /// Goes on at once with an address. A name is looked up on another thread, and comes back as a request.
-    fn begin(&mut self, endpoint: &Endpoint, purpose: Purpose) -> Outcome {
+    fn begin(&mut self, endpoint: Endpoint, purpose: Purpose) -> Outcome {
         if let Some(address) = endpoint.socket_addr() {
-            return self.resolved(vec![address], purpose);
+            return self.resolved(&endpoint, vec![address], purpose);
         }
         match endpoint.host_and_port() {
             Ok(name) => {
@@ -166,7 +177,7 @@ impl Shift<'_> {
                     inbox.push(Request::Resolved(key, addresses.unwrap_or_default()));
                 };
                 blocking::unblock(lookup).detach();
-                self.work(Work::Lookup(purpose))
+                self.work(Work::Lookup(endpoint, purpose))
             }
             Err(error) => {
                 purpose.fail(self.driver, error);
@@ -176,21 +187,23 @@ impl Shift<'_> {
     }
 
     /// An endpoint has these addresses.
-    pub(crate) fn resolved(&mut self, addresses: Vec<SocketAddr>, purpose: Purpose) -> Outcome {
+    pub(crate) fn resolved(&mut self, endpoint: &Endpoint, addresses: Vec<SocketAddr>, purpose: Purpose) -> Outcome {
         match purpose {
             // What it would report would be taken for the failure of the dial that came after it.
             purpose if purpose.is_given_up(self.waker) => Over,
-            Purpose::Listen(id, listening) => self.open(id, Listener::tcp(addresses), listening),
+            Purpose::Listen(id, listening) => {
+                self.open(id, Listener::tcp(addresses, self.driver.transport()), listening)
+            }
             Purpose::Dial(pipe, dialling) => {
-                self.dial(pipe, addresses.into_iter(), dialling, NetworkError::UnknownHost)
+                self.dial(pipe, endpoint.routes(addresses).into_iter(), dialling, NetworkError::UnknownHost)
             }
         }
     }
 
     fn begin_ipc(&mut self, name: &IpcName, purpose: Purpose) -> Outcome {
         match purpose {
-            Purpose::Listen(id, listening) => self.open(id, Listener::ipc(name), listening),
-            Purpose::Dial(pipe, dialling) => match Link::ipc(name) {
+            Purpose::Listen(id, listening) => self.open(id, Listener::ipc(name, self.driver.transport()), listening),
+            Purpose::Dial(pipe, dialling) => match Link::ipc(name, self.driver.transport()) {
                 Ok(link) => self.try_dial(pipe, link, Vec::new().into_iter(), dialling),
                 Err(error) => {
                     self.driver.dial_failed(pipe, error);
@@ -213,7 +226,7 @@ impl Shift<'_> {
         match registered {
             Ok((listener, bound)) => {
                 self.driver.listening(id, bound.clone());
-                self.accept(id, listener, bound, listening)
+                self.accept(id, Box::new(listener), bound, listening)
             }
             Err(error) => {
                 self.driver.listen_failed(id, error);
@@ -222,7 +235,7 @@ impl Shift<'_> {
         }
     }
 
-    fn accept(&mut self, id: ListenerId, listener: Listener, bound: Endpoint, listening: Listening) -> Outcome {
+    fn accept(&mut self, id: ListenerId, listener: Box<Listener>, bound: Endpoint, listening: Listening) -> Outcome {
         for _ in 0..ACCEPTS {
             match listening.poll_next(self.waker) {
                 Poll::Pending => return Wait(Work::Accept(id, listener, bound, listening), None),
@@ -233,7 +246,7 @@ impl Shift<'_> {
                     }
                     return Over;
                 }
-                Poll::Ready(Order::Accept) => match listener.accept() {
+                Poll::Ready(Order::Accept) => match listener.accept(self.driver.transport()) {
                     Ok(Some((link, from))) => {
                         if let Some((pipe, connection)) = self.driver.accepted(id, from) {
                             self.offspring.push(Work::carry(pipe, link, connection));
@@ -249,17 +262,17 @@ impl Shift<'_> {
         Wait(Work::Accept(id, listener, bound, listening), None)
     }
 
-    /// Begins to connect to the first of these addresses that lets us. The last failure counts.
+    /// Begins to connect by the first of these routes that lets us. The last failure counts.
     fn dial(
         &mut self,
         pipe: PipeId,
-        mut addresses: vec::IntoIter<SocketAddr>,
+        mut routes: vec::IntoIter<Route>,
         dialling: Dialling,
         mut failure: NetworkError,
     ) -> Outcome {
-        while let Some(address) = addresses.next() {
-            match Link::dial(address) {
-                Ok(link) => return self.try_dial(pipe, link, addresses, dialling),
+        while let Some(route) = routes.next() {
+            match Link::dial(route, self.driver.transport()) {
+                Ok(link) => return self.try_dial(pipe, link, routes, dialling),
                 Err(error) => failure = error,
             }
         }
@@ -267,13 +280,7 @@ impl Shift<'_> {
         Over
     }
 
-    fn try_dial(
-        &mut self,
-        pipe: PipeId,
-        mut link: Link,
-        rest: vec::IntoIter<SocketAddr>,
-        dialling: Dialling,
-    ) -> Outcome {
+    fn try_dial(&mut self, pipe: PipeId, mut link: Link, rest: vec::IntoIter<Route>, dialling: Dialling) -> Outcome {
         match link.register(self.registry, self.token) {
             Ok(()) => self.dialled(pipe, link, rest, dialling),
             Err(error) => self.dial(pipe, rest, dialling, error.kind().into()),
@@ -281,13 +288,7 @@ impl Shift<'_> {
     }
 
     /// Looks what has become of a dial.
-    fn dialled(
-        &mut self,
-        pipe: PipeId,
-        mut link: Link,
-        rest: vec::IntoIter<SocketAddr>,
-        dialling: Dialling,
-    ) -> Outcome {
+    fn dialled(&mut self, pipe: PipeId, mut link: Link, rest: vec::IntoIter<Route>, dialling: Dialling) -> Outcome {
         if dialling.poll_stopped(self.waker).is_ready() {
             link.deregister(self.registry);
             return Over;

@@ -4,10 +4,13 @@ use core::cell::RefCell;
 use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use sansmq_os::error;
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
-use sansmq_proto::{Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, PollStream, Runtime, first, resolve};
+use sansmq_os::{error, tcp};
+use sansmq_proto::{
+    Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, PollStream, Route, Runtime, StdListener,
+    TransportConfig, first, resolve,
+};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -57,21 +60,46 @@ impl Runtime for Tokio {
         Timer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin }
     }
 
-    async fn listen(&self, endpoint: &Endpoint) -> Result<(Listener, Endpoint), NetworkError> {
+    async fn listen(
+        &self,
+        endpoint: &Endpoint,
+        transport: &TransportConfig,
+    ) -> Result<(Listener, Endpoint), NetworkError> {
         #[cfg(unix)]
         if let Endpoint::Ipc(name) = endpoint {
-            return listen_ipc(name).map_err(|failure| error(&failure));
+            return listen_ipc(name, transport).map_err(|failure| error(&failure));
         }
-        first(addresses(endpoint).await?, error, async |address| {
-            let listener = TcpListener::bind(address).await?;
+        first(addresses(endpoint).await?, |address| async move {
+            let listener = tcp::listen(address, transport)?;
             let bound = listener.local_addr()?;
-            Ok((Listener::Tcp(listener), bound.into()))
+            Ok((Listener::tcp(listener).map_err(|failure| error(&failure))?, bound.into()))
         })
         .await
     }
 
-    async fn accept(&self, listener: &mut Listener) -> Result<(Stream, Endpoint), NetworkError> {
-        listener.accept().await.map_err(|failure| error(&failure))
+    fn adopt(
+        &self,
+        listener: StdListener,
+        endpoint: &Endpoint,
+        transport: &TransportConfig,
+    ) -> Result<Listener, NetworkError> {
+        let adopted = match listener {
+            StdListener::Tcp(listener) => Listener::tcp(tcp::adopt(listener, transport)?),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => {
+                let (listener, claim) = ipc::adopt(listener, transport)?;
+                Listener::ipc(listener, claim, endpoint.clone())
+            }
+        };
+        adopted.map_err(|failure| error(&failure))
+    }
+
+    async fn accept(
+        &self,
+        listener: &mut Listener,
+        transport: &TransportConfig,
+    ) -> Result<(Stream, Endpoint), NetworkError> {
+        listener.accept(transport).await.map_err(|failure| error(&failure))
     }
 
     fn close(&self, listener: Listener) -> Result<(), NetworkError> {
@@ -82,14 +110,13 @@ impl Runtime for Tokio {
         }
     }
 
-    async fn dial(&self, endpoint: &Endpoint) -> Result<Stream, NetworkError> {
+    async fn dial(&self, endpoint: &Endpoint, transport: &TransportConfig) -> Result<Stream, NetworkError> {
         #[cfg(unix)]
         if let Endpoint::Ipc(name) = endpoint {
-            let stream = ipc::connect(name).and_then(UnixStream::from_std);
+            let stream = ipc::connect(name, transport).and_then(UnixStream::from_std);
             return stream.map(Stream::Ipc).map_err(|failure| error(&failure));
         }
-        let connect = async |address| Ok(Stream::tcp(TcpStream::connect(address).await?));
-        first(addresses(endpoint).await?, error, connect).await
+        first(endpoint.routes(addresses(endpoint).await?), |route| Stream::connect(route, transport)).await
     }
 }
 
@@ -99,11 +126,10 @@ async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError>
 }
 
 #[cfg(unix)]
-fn listen_ipc(name: &sansmq_proto::IpcName) -> io::Result<(Listener, Endpoint)> {
-    let (listener, bound, claim) = ipc::bind(name)?;
+fn listen_ipc(name: &sansmq_proto::IpcName, transport: &TransportConfig) -> io::Result<(Listener, Endpoint)> {
+    let (listener, bound, claim) = ipc::bind(name, transport)?;
     let bound = Endpoint::Ipc(bound);
-    let listener = Listener::Ipc { claim, listener: UnixListener::from_std(listener)?, bound: bound.clone() };
-    Ok((listener, bound))
+    Ok((Listener::ipc(listener, claim, bound.clone())?, bound))
 }
 
 /// Something that listens.
@@ -124,14 +150,28 @@ pub enum Listener {
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<(Stream, Endpoint)> {
+    fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        TcpListener::from_std(listener).map(Self::Tcp)
+    }
+
+    #[cfg(unix)]
+    fn ipc(listener: std::os::unix::net::UnixListener, claim: ipc::Claim, bound: Endpoint) -> io::Result<Self> {
+        Ok(Self::Ipc { claim, listener: UnixListener::from_std(listener)?, bound })
+    }
+
+    async fn accept(&self, transport: &TransportConfig) -> io::Result<(Stream, Endpoint)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
-                Ok((Stream::tcp(stream), from.into()))
+                tcp::accepted(&stream, transport);
+                Ok((Stream::Tcp(stream), from.into()))
             }
             #[cfg(unix)]
-            Self::Ipc { listener, bound, .. } => Ok((Stream::Ipc(listener.accept().await?.0), bound.clone())),
+            Self::Ipc { listener, bound, .. } => {
+                let (stream, _) = listener.accept().await?;
+                ipc::accepted(&stream, transport);
+                Ok((Stream::Ipc(stream), bound.clone()))
+            }
         }
     }
 }
@@ -147,10 +187,17 @@ pub enum Stream {
 }
 
 impl Stream {
-    fn tcp(stream: TcpStream) -> Self {
-        // Small messages must not wait for one another; batching is done above. A failure costs only time.
-        let _ = stream.set_nodelay(true);
-        Self::Tcp(stream)
+    async fn connect(route: Route, transport: &TransportConfig) -> Result<Self, NetworkError> {
+        let stream = tcp::connect(route, transport)?;
+        let connected = async {
+            let stream = TcpStream::from_std(stream)?;
+            stream.writable().await?;
+            match stream.take_error()? {
+                None => Ok(Self::Tcp(stream)),
+                Some(failure) => Err(failure),
+            }
+        };
+        connected.await.map_err(|failure| error(&failure))
     }
 }
 
@@ -209,5 +256,31 @@ impl Alarm for Timer {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.sleep.as_mut().poll(cx)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    /// Of what a connection that came in does not inherit.
+    #[tokio::test]
+    async fn both_ends_of_a_connection_have_their_options() {
+        let here = Tokio::current();
+        let mut transport = TransportConfig::new();
+        (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
+        for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
+            let (mut listener, bound) = here.listen(&endpoint.parse().unwrap(), &transport).await.unwrap();
+            let dialled = here.dial(&bound, &transport).await.unwrap();
+            let (accepted, _) = here.accept(&mut listener, &transport).await.unwrap();
+            for stream in [dialled, accepted] {
+                let taken = match &stream {
+                    Stream::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
+                    Stream::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
+                };
+                assert!(taken, "{stream:?}");
+            }
+        }
     }
 }

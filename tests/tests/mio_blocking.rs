@@ -8,7 +8,7 @@ mod suite;
 mod bed {
     use futures_util::future::{Either, select};
     use sansmq::mio;
-    use sansmq::proto::ParseEndpointError;
+    use sansmq::proto::{ParseEndpointError, StdListener};
     use sansmq::{BindError, Closed, Endpoint, Handle, Message, Options, RecvError, SendError, UnbindError, kind};
     use std::future::poll_fn;
     use std::ops::Deref;
@@ -58,6 +58,11 @@ mod bed {
         {
             let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
             self.bind_there(endpoint).await
+        }
+
+        pub(crate) async fn bind_listener(&self, listener: impl Into<StdListener>) -> Result<Endpoint, BindError> {
+            let listener = listener.into();
+            self.beside(|socket| socket.bind_listener(listener)).await
         }
 
         pub(crate) async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>

@@ -27,7 +27,7 @@ mod bed {
 }
 
 use futures_util::future::join;
-use sansmq::proto::{Ambient, Instant, Runtime, launch};
+use sansmq::proto::{Ambient, Instant, Runtime, StdListener, TransportConfig, launch};
 use sansmq::smol::{Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use std::sync::Arc;
@@ -90,15 +90,28 @@ impl Runtime for Slow {
         self.0.alarm()
     }
 
-    async fn listen(&self, _: &Endpoint) -> Result<(Self::Listener, Endpoint), NetworkError> {
+    async fn listen(&self, _: &Endpoint, _: &TransportConfig) -> Result<(Self::Listener, Endpoint), NetworkError> {
         core::future::pending().await
     }
 
-    async fn accept(&self, listener: &mut Self::Listener) -> Result<(Self::Stream, Endpoint), NetworkError> {
-        self.0.accept(listener).await
+    fn adopt(
+        &self,
+        listener: StdListener,
+        endpoint: &Endpoint,
+        transport: &TransportConfig,
+    ) -> Result<Self::Listener, NetworkError> {
+        self.0.adopt(listener, endpoint, transport)
     }
 
-    async fn dial(&self, _: &Endpoint) -> Result<Self::Stream, NetworkError> {
+    async fn accept(
+        &self,
+        listener: &mut Self::Listener,
+        transport: &TransportConfig,
+    ) -> Result<(Self::Stream, Endpoint), NetworkError> {
+        self.0.accept(listener, transport).await
+    }
+
+    async fn dial(&self, _: &Endpoint, _: &TransportConfig) -> Result<Self::Stream, NetworkError> {
         core::future::pending().await
     }
 }

@@ -1,9 +1,10 @@
 //! Unix domain sockets by name: binding without stealing a name, giving it back, connecting without waiting.
 
-use crate::error;
+use crate::{backlog, check_listens, error, size_buffers};
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
-use sansmq_proto::{IpcName, NetworkError};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
+use sansmq_proto::{IpcName, NetworkError, TransportConfig};
+use socket2::{SockRef, Socket};
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -19,21 +20,23 @@ use std::path::{Path, PathBuf};
 /// not a socket that is alive, even if it does not accept, and no other kind of file. Of several who find the same stale
 /// file only one replaces it; a lock on the directory (`flock`) sees to that.
 ///
+/// Of `transport` the backlog and the sizes of buffers count.
+///
 /// [`IpcName::Any`] is a file `socket` in a new directory for this user alone, in [`std::env::temp_dir`].
 ///
 /// # Errors
 /// - [`ErrorKind::AddrInUse`]: the name is taken, or a stale file could not be made sure of;
 /// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a zero;
 /// - whatever else the system answers. [`error`] tells them apart.
-pub fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {
+pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixListener, IpcName, Claim)> {
     match name {
-        IpcName::Abstract(_) => Ok((listen(name)?, name.clone(), Claim(None))),
+        IpcName::Abstract(_) => Ok((listen(name, transport)?, name.clone(), Claim(None))),
         IpcName::Path(path) => {
             let path = Path::new(path);
             // The working directory may be another by the time that the file is to be removed.
             let absolute = std::path::absolute(path)?;
             let directory = absolute.parent().ok_or(ErrorKind::InvalidInput)?;
-            let listener = listen_or_replace(name, path, directory)?;
+            let listener = listen_or_replace(name, path, directory, transport)?;
             Ok((listener, name.clone(), Claim::new(absolute, None)?))
         }
         IpcName::Any => {
@@ -41,7 +44,7 @@ pub fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {
             let path = directory.0.join("socket");
             let bound = path.to_str().ok_or(ErrorKind::InvalidFilename)?;
             let bound = IpcName::Path(bound.to_owned());
-            let listener = listen(&bound)?;
+            let listener = listen(&bound, transport)?;
             Ok((listener, bound, Claim::new(path, Some(directory))?))
         }
     }
@@ -107,16 +110,40 @@ fn identity(file: &Metadata) -> (u64, u64) {
 /// - [`ErrorKind::ConnectionRefused`]: nobody listens at it;
 /// - [`ErrorKind::WouldBlock`]: somebody does, but the backlog is full. Try again later;
 /// - whatever else the system answers. [`error`] tells them apart.
-pub fn connect(name: &IpcName) -> io::Result<UnixStream> {
+pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixStream> {
     let address = address(name)?;
     let stream = UnixStream::from(socket()?);
     stream.set_nonblocking(true)?;
+    size_buffers(&SockRef::from(&stream), transport)?;
     nix::sys::socket::connect(stream.as_raw_fd(), &address)?;
     Ok(stream)
 }
 
-fn listen_or_replace(name: &IpcName, path: &Path, directory: &Path) -> io::Result<UnixListener> {
-    match listen(name) {
+/// Takes a listener that somebody else opened. Its name remains theirs, so the claim is to nothing.
+///
+/// # Errors
+/// What the system answers; [`NetworkError::NotListening`] where it tells.
+pub fn adopt(listener: UnixListener, transport: &TransportConfig) -> Result<(UnixListener, Claim), NetworkError> {
+    let socket = Socket::from(listener);
+    check_listens(&socket)?;
+    let prepared = socket.set_nonblocking(true).and_then(|()| size_buffers(&socket, transport));
+    prepared.map_err(|failure| error(&failure))?;
+    Ok((socket.into(), Claim(None)))
+}
+
+/// Gives a connection that came in buffers as large as its listener's, which it does not inherit. The system has taken those
+/// sizes for the listener; what fails now fails because the connection is over.
+pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig) {
+    let _ = size_buffers(&stream.into(), transport);
+}
+
+fn listen_or_replace(
+    name: &IpcName,
+    path: &Path,
+    directory: &Path,
+    transport: &TransportConfig,
+) -> io::Result<UnixListener> {
+    match listen(name, transport) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {}
         result => return result,
     }
@@ -124,12 +151,12 @@ fn listen_or_replace(name: &IpcName, path: &Path, directory: &Path) -> io::Resul
     let lock = File::open(directory).map_err(|_| ErrorKind::AddrInUse)?;
     lock.try_lock().map_err(|_| ErrorKind::AddrInUse)?;
     // Another one may have replaced it before there was the lock.
-    match listen(name) {
+    match listen(name, transport) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {}
         result => return result,
     }
     fs::remove_file(path)?;
-    listen(name)
+    listen(name, transport)
 }
 
 /// True if it is certain that this is a socket's file, and that the socket exists no more.
@@ -142,12 +169,14 @@ fn is_stale(path: &Path) -> bool {
     is_socket && probed().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
-fn listen(name: &IpcName) -> io::Result<UnixListener> {
+fn listen(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixListener> {
     let address = address(name)?;
     let socket = socket()?;
     nix::sys::socket::bind(socket.as_raw_fd(), &address)?;
-    nix::sys::socket::listen(&socket, Backlog::MAXCONN)?;
     let listener = UnixListener::from(socket);
+    let socket = SockRef::from(&listener);
+    size_buffers(&socket, transport)?;
+    socket.listen(backlog(transport))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

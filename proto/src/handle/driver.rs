@@ -1,5 +1,6 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
+use super::adopt::StdListener;
 use super::state::{Shared, Todo, remember};
 use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
@@ -8,6 +9,7 @@ use crate::pipe::PipeId;
 use crate::session::{Session, Stream, Turn};
 use crate::socket::ListenerId;
 use crate::time::Instant;
+use crate::transport::TransportConfig;
 use core::fmt;
 use core::task::{Poll, Waker};
 use std::sync::Arc;
@@ -39,6 +41,8 @@ impl Drop for Tasks {
 pub enum Step {
     /// Listen there, in a task of its own, and report.
     Listen(ListenerId, Endpoint, Listening),
+    /// Accept at this listener, which is open there already, in a task of its own, and report.
+    Adopt(ListenerId, Endpoint, StdListener, Listening),
     /// Dial there, in a task of its own, and report.
     Dial(PipeId, Endpoint, Dialling),
     /// Set the timer to this deadline, or to none, and poll again when it is due.
@@ -61,6 +65,11 @@ impl Driver {
         self.shared().now()
     }
 
+    /// See [`Socket::transport`](crate::Socket::transport).
+    pub fn transport(&self) -> &TransportConfig {
+        &self.shared().transport
+    }
+
     /// What the supervisor is to do next. `armed` is the deadline its timer is set to; a stale one yields
     /// [`Step::Rearm`], so that no changed deadline can be missed.
     pub fn poll_step(&self, waker: &Waker, armed: Option<Instant>) -> Poll<Step> {
@@ -74,6 +83,10 @@ impl Driver {
             match state.todo.pop_front() {
                 Some(Todo::Listen(id, endpoint)) => {
                     return Poll::Ready(Step::Listen(id, endpoint, Listening { shared: Arc::clone(&self.0.0), id }));
+                }
+                Some(Todo::Adopt(id, endpoint, listener)) => {
+                    let listening = Listening { shared: Arc::clone(&self.0.0), id };
+                    return Poll::Ready(Step::Adopt(id, endpoint, listener, listening));
                 }
                 Some(Todo::Dial(pipe, endpoint, dial)) => {
                     let dialling = Dialling { shared: Arc::clone(&self.0.0), pipe, dial };

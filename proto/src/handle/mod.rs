@@ -1,6 +1,7 @@
 //! [`Handle`] and [`Driver`]: a socket shared between an application and a runtime's tasks. Knows `Waker`s, no runtime.
 
 mod adapters;
+mod adopt;
 mod context;
 mod driver;
 mod inproc;
@@ -14,6 +15,7 @@ mod waiters;
 mod wakes;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
+pub use adopt::StdListener;
 pub use context::Context;
 pub use driver::{Dialling, Driver, Listening, Order, Step};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
@@ -23,7 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};
 use crate::kind::{Addresses, Any, Kind, Numbers, Peer, Receives, Sends};
 use crate::message::{Frame, Message};
-use crate::socket::Socket;
+use crate::socket::{ListenerId, Socket};
 use crate::time::Instant;
 use core::fmt;
 use core::future::poll_fn;
@@ -104,9 +106,13 @@ impl<T: Kind> Handle<T> {
         ParseEndpointError: From<E::Error>,
     {
         let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
-        let shared = self.shared();
-        let listener = shared.with(|state| state.bind(endpoint.clone()))?;
-        let mut key = Key::new(shared, |state| &mut state.watchers);
+        let listener = self.shared().with(|state| state.bind(endpoint.clone()))?;
+        self.bound(listener, endpoint).await
+    }
+
+    /// Waits for the outcome of a bind.
+    async fn bound(&self, listener: ListenerId, endpoint: Endpoint) -> Result<Endpoint, BindError> {
+        let mut key = Key::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| match state.socket.listener(listener) {
                 _ if state.is_over() => Poll::Ready(Err(BindError::Closed)),

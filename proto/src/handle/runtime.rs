@@ -2,7 +2,7 @@
 //! the runtime's own futures; what they wait for is decided elsewhere in this crate.
 
 use super::driver::{Dialling, Driver, Listening, Order, Step};
-use super::{Handle, share};
+use super::{Handle, StdListener, share};
 use crate::connection::{Connection, Credentials};
 use crate::endpoint::Endpoint;
 use crate::error::NetworkError;
@@ -12,6 +12,7 @@ use crate::pipe::PipeId;
 use crate::session::{Session, Stream};
 use crate::socket::ListenerId;
 use crate::time::Instant;
+use crate::transport::TransportConfig;
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
 use core::pin::pin;
@@ -42,15 +43,30 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn alarm(&self) -> Self::Alarm;
 
     /// Listens there; gives the bound address back too. Host names are looked up without blocking, every address tried.
+    /// What the system refuses of `transport` is an error.
     fn listen(
         &self,
         endpoint: &Endpoint,
+        transport: &TransportConfig,
     ) -> impl Future<Output = Result<(Self::Listener, Endpoint), NetworkError>> + Send;
 
-    /// Waits for a connection; gives the peer's address back too. Dropping the future loses no connection.
+    /// Makes its own of a listener that is open at `endpoint` already, whose name is not to be removed when it is closed.
+    ///
+    /// # Errors
+    /// It does not listen, or the system refuses something of `transport`.
+    fn adopt(
+        &self,
+        listener: StdListener,
+        endpoint: &Endpoint,
+        transport: &TransportConfig,
+    ) -> Result<Self::Listener, NetworkError>;
+
+    /// Waits for a connection; gives the peer's address back too. Dropping the future loses no connection. The connection
+    /// is given what `transport` says of it, as far as the system takes that, which has taken it for the listener.
     fn accept(
         &self,
         listener: &mut Self::Listener,
+        transport: &TransportConfig,
     ) -> impl Future<Output = Result<(Self::Stream, Endpoint), NetworkError>> + Send;
 
     /// Closes a listener. An error tells that not all was well with it, such as that its name was no longer its own.
@@ -62,8 +78,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Connects there. Host names are looked up anew each time, without blocking, and every address is tried.
-    fn dial(&self, endpoint: &Endpoint) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
+    /// Connects there. Host names are looked up anew each time, without blocking, and all the
+    /// [`routes`](Endpoint::routes) to their addresses are tried. What the system refuses of `transport` is an error.
+    fn dial(
+        &self,
+        endpoint: &Endpoint,
+        transport: &TransportConfig,
+    ) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
 }
 
 /// A timer of a [`Runtime`].
@@ -109,20 +130,19 @@ pub fn launch<T: Kind, R: Runtime>(options: Options<T>, runtime: &R) -> Handle<T
     handle
 }
 
-/// Does `work` with one address after the other until it works out. The last failure counts, in the words of `meaning`.
+/// Does `work` with one address or route after the other until it works out. The last failure counts.
 ///
 /// # Errors
 /// That failure; [`NetworkError::UnknownHost`] if there are no addresses.
-pub async fn first<A, R>(
+pub async fn first<A, R, F: Future<Output = Result<R, NetworkError>>>(
     addresses: impl IntoIterator<Item = A>,
-    meaning: impl Fn(&io::Error) -> NetworkError,
-    work: impl AsyncFn(A) -> io::Result<R>,
+    work: impl Fn(A) -> F,
 ) -> Result<R, NetworkError> {
     let mut failure = NetworkError::UnknownHost;
     for address in addresses {
         match work(address).await {
             Ok(result) => return Ok(result),
-            Err(error) => failure = meaning(&error),
+            Err(error) => failure = error,
         }
     }
     Err(failure)
@@ -161,6 +181,9 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
             Step::Listen(id, endpoint, listening) => {
                 runtime.spawn(listen(runtime.clone(), driver.clone(), id, endpoint, listening));
             }
+            Step::Adopt(id, endpoint, listener, listening) => {
+                runtime.spawn(adopt(runtime.clone(), driver.clone(), (id, endpoint), listener, listening));
+            }
             Step::Dial(pipe, endpoint, dialling) => {
                 runtime.spawn(dial(runtime.clone(), driver.clone(), pipe, endpoint, dialling));
             }
@@ -173,16 +196,40 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
     }
 }
 
-/// Accepts connections until the socket unbinds.
+/// Listens, until the socket unbinds.
 async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint: Endpoint, listening: Listening) {
     // A host name may take long, and who closes or unbinds meanwhile does not wait for it.
-    let (mut listener, bound) = match unless_stopped(&listening, runtime.listen(&endpoint)).await {
-        Some(Ok(opened)) => opened,
-        Some(Err(error)) => return driver.listen_failed(id, error),
-        None => return,
-    };
+    match unless_stopped(&listening, runtime.listen(&endpoint, driver.transport())).await {
+        Some(Ok((listener, bound))) => accept(runtime, driver, (id, bound), listener, listening).await,
+        Some(Err(error)) => driver.listen_failed(id, error),
+        None => {}
+    }
+}
+
+/// Listens where somebody else has begun to, until the socket unbinds.
+async fn adopt<R: Runtime>(
+    runtime: R,
+    driver: Driver,
+    (id, endpoint): (ListenerId, Endpoint),
+    listener: StdListener,
+    listening: Listening,
+) {
+    match runtime.adopt(listener, &endpoint, driver.transport()) {
+        Ok(listener) => accept(runtime, driver, (id, endpoint), listener, listening).await,
+        Err(error) => driver.listen_failed(id, error),
+    }
+}
+
+/// Accepts connections until the socket unbinds.
+async fn accept<R: Runtime>(
+    runtime: R,
+    driver: Driver,
+    (id, bound): (ListenerId, Endpoint),
+    mut listener: R::Listener,
+    listening: Listening,
+) {
     driver.listening(id, bound.clone());
-    while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener)).await {
+    while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener, driver.transport())).await {
         match accepted {
             Ok((stream, from)) => {
                 if let Some((pipe, connection)) = driver.accepted(id, from) {
@@ -200,12 +247,15 @@ async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint
 
 /// Connects, and then serves the connection.
 async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: Endpoint, dialling: Dialling) {
-    let mut stream = pin!(runtime.dial(&endpoint));
-    let dialled = poll_fn(|cx| match dialling.poll_stopped(cx.waker()) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => stream.as_mut().poll(cx).map(Some),
-    });
-    match dialled.await {
+    let dialled = {
+        let mut stream = pin!(runtime.dial(&endpoint, driver.transport()));
+        poll_fn(|cx| match dialling.poll_stopped(cx.waker()) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => stream.as_mut().poll(cx).map(Some),
+        })
+        .await
+    };
+    match dialled {
         None => {}
         Some(Err(error)) => driver.dial_failed(pipe, error),
         Some(Ok(stream)) => {

@@ -1,5 +1,6 @@
 //! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
 
+use super::adopt::StdListener;
 use super::context::Context;
 use super::inproc::End;
 use super::trace::Trace;
@@ -11,6 +12,7 @@ use crate::event::{self, Event};
 use crate::pipe::PipeId;
 use crate::socket::{Action, ListenerId, Socket};
 use crate::time::Instant;
+use crate::transport::TransportConfig;
 use core::fmt;
 use core::task::{self, Poll, Waker};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +23,7 @@ pub(super) struct Shared {
     /// Where `inproc` names live.
     pub(super) context: Context,
     pub(super) trace: Trace,
+    pub(super) transport: TransportConfig,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
@@ -36,6 +39,8 @@ pub(super) struct State {
     /// Tasks that drive pipes, by the pipe's index.
     tasks: Vec<Task>,
     pub(super) listeners: BTreeMap<ListenerId, ListenerTask>,
+    /// Listeners that are open already, until the socket asks for them to be opened.
+    adopted: BTreeMap<ListenerId, StdListener>,
     /// What the supervisor is to do.
     pub(super) todo: VecDeque<Todo>,
     /// Numbers dials, so that a task whose dial was given up can tell.
@@ -63,6 +68,8 @@ pub(super) type Ending = (ListenerId, Arc<OnceLock<NetworkError>>);
 /// Something for the supervisor.
 pub(super) enum Todo {
     Listen(ListenerId, Endpoint),
+    /// Where it listens already.
+    Adopt(ListenerId, Endpoint, StdListener),
     /// With the number of the dial.
     Dial(PipeId, Endpoint, u64),
 }
@@ -91,6 +98,7 @@ impl Shared {
         clock: Box<dyn Fn() -> Instant + Send + Sync>,
     ) -> Arc<Self> {
         let trace = Trace::new(socket.socket_type());
+        let transport = socket.transport().clone();
         socket.monitor(trace.is_on());
         let state = |me: &Weak<Self>| State {
             socket,
@@ -99,6 +107,7 @@ impl Shared {
             sought: BTreeMap::new(),
             tasks: Vec::new(),
             listeners: BTreeMap::new(),
+            adopted: BTreeMap::new(),
             todo: VecDeque::new(),
             dials: 0,
             supervisor: None,
@@ -112,7 +121,7 @@ impl Shared {
             monitors: BTreeMap::new(),
             next_monitor: 0,
         };
-        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, trace, clock })
+        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, trace, transport, clock })
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -163,6 +172,13 @@ impl State {
             return Err(BindError::Transport(self.socket.socket_type(), endpoint));
         }
         Ok(self.socket.bind(endpoint))
+    }
+
+    /// Binds at a listener that is open already.
+    pub(super) fn adopt(&mut self, endpoint: Endpoint, listener: StdListener) -> Result<ListenerId, BindError> {
+        let id = self.bind(endpoint)?;
+        self.adopted.insert(id, listener);
+        Ok(id)
     }
 
     /// Unbinds; gives the listeners whose tasks are to end, each with the place where it tells what was wrong.
@@ -242,7 +258,11 @@ impl State {
             Action::Dial(pipe, Endpoint::Inproc(name)) => self.seek(pipe, &name, shared, wakes),
             Action::Listen(id, endpoint) => {
                 self.listeners.insert(id, ListenerTask::default());
-                self.charge(Todo::Listen(id, endpoint), wakes);
+                let todo = match self.adopted.remove(&id) {
+                    Some(listener) => Todo::Adopt(id, endpoint, listener),
+                    None => Todo::Listen(id, endpoint),
+                };
+                self.charge(todo, wakes);
             }
             Action::Dial(pipe, endpoint) => {
                 self.dials += 1;

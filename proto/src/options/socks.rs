@@ -15,6 +15,18 @@ pub(crate) struct Proxy {
     pub(crate) user: Option<User>,
 }
 
+impl Proxy {
+    /// Where to dial so as to get there: to the proxy, from where the peer was to be dialled from.
+    pub(crate) fn on_the_way_to(&self, peer: &Endpoint) -> Endpoint {
+        match (peer, &self.at) {
+            (Endpoint::Tcp { source, .. }, Endpoint::Tcp { host, port, .. }) => {
+                Endpoint::Tcp { host: host.clone(), port: *port, source: *source }
+            }
+            (other, _) => other.clone(),
+        }
+    }
+}
+
 impl<T: Kind> Options<T> {
     /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`: `SOCKS_PROXY`. Host names are looked up
     /// by the proxy. What `bind` does and other transports do is not concerned. Default none.

@@ -214,9 +214,9 @@ impl Socket {
         };
         if let Life::Dialled { endpoint, dial, .. } = &mut pipe.life {
             *dial = Dial::Dialling;
-            let through = self.settings.proxy.as_ref().filter(|_| matches!(endpoint, Endpoint::Tcp { .. }));
-            let to = through.map_or(&*endpoint, |proxy| &proxy.at);
-            self.actions.push_back(Action::Dial(id, to.clone()));
+            let to =
+                self.settings.proxy.as_ref().map_or_else(|| endpoint.clone(), |proxy| proxy.on_the_way_to(endpoint));
+            self.actions.push_back(Action::Dial(id, to));
             // Nothing is tried until somebody binds, so nothing can take too long.
             let waits = matches!(endpoint, Endpoint::Inproc(_));
             match self.settings.connect_timeout.filter(|_| !waits) {

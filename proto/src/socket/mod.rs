@@ -29,6 +29,7 @@ use crate::pipe::{Need, Reader};
 use crate::pipe::{PipeId, Pipes};
 use crate::socket_type::SocketType;
 use crate::time::{Deadlines, Instant};
+use crate::transport::TransportConfig;
 use admission::Handshakes;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -112,7 +113,7 @@ pub enum Action {
     Accept(ListenerId),
     /// Stop listening.
     Unlisten(ListenerId),
-    /// Connect there, trying every address of the host; answer with [`Socket::connected`] or [`Socket::dial_failed`].
+    /// Connect there, trying every address of the host by its [route](Endpoint::routes); answer with [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
     /// Give that dial up; no answer is needed.
     StopDialling(PipeId),
@@ -159,15 +160,28 @@ impl Socket {
     }
 
     /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
-    /// answered.
+    /// answered; an endpoint with a [`Source`](crate::Source) fails at once with [`NetworkError::HasSource`].
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
-        if !self.closing {
-            self.actions.push_back(Action::Listen(id, endpoint.clone()));
-            self.listeners.insert(id, Listener::new(endpoint));
+        if self.closing {
+            return id;
+        }
+        let place = self.settings.transport.place(&endpoint);
+        let nonsense = endpoint.source().is_some();
+        self.listeners.insert(id, Listener::new(endpoint));
+        if nonsense {
+            self.listen_failed(id, NetworkError::HasSource);
+        } else {
+            self.actions.push_back(Action::Listen(id, place));
         }
         id
+    }
+
+    /// What its streams and listeners are to ask of the operating system, for the world to apply to each before it listens or
+    /// dials, and to each that comes in.
+    pub const fn transport(&self) -> &TransportConfig {
+        &self.settings.transport
     }
 
     /// What has become of a listener: `None` while it is being opened, then its bound address or why it failed.

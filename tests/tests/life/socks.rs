@@ -32,7 +32,12 @@ fn only_tcp_goes_through_a_proxy() {
     let (tcp, ipc) = ("tcp://place:1".parse::<Endpoint>().unwrap(), "ipc:///place".parse::<Endpoint>().unwrap());
     let options = Options::<Push>::new().socks_proxy_as("proxy:1080", "user", "password").unwrap();
     let mut socket = sansmq_proto::Socket::new(options, sansmq_proto::SeededEntropy::new(1));
-    for (endpoint, dialled) in [(tcp, "tcp://proxy:1080".parse().unwrap()), (ipc.clone(), ipc)] {
+    let from: Endpoint = "tcp://127.0.0.1:7;place:1".parse().unwrap();
+    for (endpoint, dialled) in [
+        (tcp, "tcp://proxy:1080".parse().unwrap()),
+        (from, "tcp://127.0.0.1:7;proxy:1080".parse().unwrap()),
+        (ipc.clone(), ipc),
+    ] {
         let pipe = socket.connect(endpoint, Instant::ORIGIN).unwrap();
         let actions: Vec<_> = core::iter::from_fn(|| socket.poll_action()).collect();
         assert!(actions.contains(&Action::Dial(pipe, dialled)));

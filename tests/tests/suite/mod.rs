@@ -7,6 +7,7 @@ mod inproc;
 mod ipc;
 mod strangers;
 mod stream;
+mod transport;
 
 use super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::credentials;
+use nix::sys::socket::Backlog;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
@@ -207,6 +208,46 @@ fn both_ends_know_whose_process_the_other_is() {
         assert_eq!((peer.pid, peer.uid, peer.gid), (Some(std::process::id()), owner.uid(), owner.gid()));
     }
     assert_eq!(credentials(&File::open("/").unwrap()), None);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn options_reach_listeners_and_both_ends() {
+    let place = Place::new();
+    let mut transport = TransportConfig::new();
+    (transport.backlog, transport.send_buffer, transport.recv_buffer) = (Some(2), Some(30_000), Some(20_000));
+    let (listener, bound, _claim) = super::bind(&place.name, &transport).unwrap();
+    let dialled = super::connect(&bound, &transport).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    accepted(&stream, &transport);
+    for stream in [&dialled, &stream] {
+        let socket = SockRef::from(stream);
+        // Linux doubles them.
+        assert_eq!((socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap()), (60_000, 40_000));
+    }
+    let waiting: Vec<_> = core::iter::from_fn(|| connect(&bound).ok()).collect();
+    assert_eq!(waiting.len(), 3, "Linux allows one more than asked for");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_adopted_listener_accepts_and_keeps_its_makers_file() {
+    let place = Place::new();
+    let (listener, claim) = adopt(UnixListener::bind(&place.path).unwrap(), &TransportConfig::new()).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_reaches(&place.name, &listener);
+    claim.release().unwrap();
+    assert!(place.path.exists());
+    let deaf = UnixListener::from(socket().unwrap());
+    assert_eq!(adopt(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+}
+
+fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {
+    super::bind(name, &TransportConfig::new())
+}
+
+fn connect(name: &IpcName) -> io::Result<UnixStream> {
+    super::connect(name, &TransportConfig::new())
 }
 
 fn assert_in_use(name: &IpcName) {
