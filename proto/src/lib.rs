@@ -47,6 +47,10 @@ mod envelope;
 mod error;
 mod event;
 #[cfg(feature = "std")]
+pub mod from_libzmq {
+    #![doc = include_str!("from_libzmq.md")]
+}
+#[cfg(feature = "std")]
 mod handle;
 pub mod kind;
 #[cfg(feature = "std")]

@@ -100,7 +100,8 @@ impl From<Message> for Inbound {
     }
 }
 
-/// What a socket's pipe exchanges messages with: a [`Connection`].
+/// What a socket's pipe exchanges messages with: a [`Connection`](crate::Connection), or a socket of the
+/// same process.
 pub trait Link: sealed::Sealed {
     /// The other side; `Some` once messages may flow.
     fn peer(&self) -> Option<&Arc<Peer>>;

@@ -172,7 +172,7 @@ impl Socket {
     }
 
     /// Accepting failed, for want of descriptors perhaps. Do not try again until [`Action::Accept`]: the pause grows from
-    /// 10 ms to 1 s, where libzmq tries again at once and burns a processor.
+    /// 10 ms to 1 s.
     pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError, now: Instant) {
         let now = self.observe(now);
         let Some(listener) = self.listeners.get_mut(&id) else {
