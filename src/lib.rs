@@ -9,6 +9,7 @@ pub use sansmq_proto::{
     OptionsError, Outgoing, ParseEndpointError, Peer, ReconnectStop, RecvError, Refusal, SendError, SlowSubscriber,
     SocketType, SocksError, Source, SubscribeError, Timer, UnbindError, kind,
 };
+pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
 
 /// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.
 #[cfg(feature = "mio")]

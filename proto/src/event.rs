@@ -2,6 +2,8 @@
 
 use crate::connection::Peer;
 use crate::endpoint::Endpoint;
+#[cfg(doc)]
+use crate::error::Fault;
 use crate::error::{ConnectionError, NetworkError};
 use crate::message::Frame;
 use crate::pipe::PipeId;
@@ -10,22 +12,50 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 /// Something happened to a socket's listeners, dials, connections or messages.
+///
+/// A connection's story has a fixed form. A dial is [`Connecting`](Self::Connecting), and then `Connected`, `DialFailed` or
+/// `DialStopped`. What is `Connected` or `Accepted` becomes `Ready`, or else its `HandshakeFailed`; and what was `Ready` ends
+/// with `Disconnected`. Where `retry` says when, it is `Connecting` again then.
+///
+/// A monitor of libzmq would hear (`zmq_socket_monitor`):
+///
+/// | libzmq | here |
+/// |---|---|
+/// | `LISTENING` | [`Listening`](Self::Listening) |
+/// | `BIND_FAILED` | [`ListenFailed`](Self::ListenFailed) |
+/// | `ACCEPTED` | [`Accepted`](Self::Accepted) |
+/// | `ACCEPT_FAILED` | [`AcceptFailed`](Self::AcceptFailed) |
+/// | `CONNECT_DELAYED` | [`Connecting`](Self::Connecting) |
+/// | `CONNECTED` | [`Connected`](Self::Connected) |
+/// | `CONNECT_RETRIED` | the `retry` of [`DialFailed`](Self::DialFailed), `HandshakeFailed` and `Disconnected` |
+/// | `HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready) |
+/// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed), where it is the [network's](Fault::Network) fault |
+/// | `HANDSHAKE_FAILED_PROTOCOL` | the same, where it is the [peer's](Fault::Peer) |
+/// | `HANDSHAKE_FAILED_AUTH` | the same for [`Denied`](ConnectionError::Denied) and [`Refused`](ConnectionError::Refused) |
+/// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected); of this side's own doing too, which libzmq does not tell |
+/// | `CLOSED` | [`Unlistened`](Self::Unlistened), [`DialFailed`](Self::DialFailed), [`DialStopped`](Self::DialStopped) |
+/// | `CLOSE_FAILED` | [`UnlistenFailed`](Self::UnlistenFailed) |
+/// | `MONITOR_STOPPED` | [`Closed`](Self::Closed) |
+/// | `PIPES_STATS` | none; ask [`Socket::stats`](crate::Socket::stats) |
+/// | none | [`Dropped`](Self::Dropped), [`Missed`](Self::Missed) |
+///
+/// libzmq tells nothing of `inproc`; here its links are like any others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A listener is open, at the address the system gave it.
+    /// A listener is open, at the address the system gave it (`LISTENING`).
     Listening {
         /// Where.
         endpoint: Endpoint,
     },
-    /// A listener could not be opened.
+    /// A listener could not be opened (`BIND_FAILED`).
     ListenFailed {
         /// Where.
         endpoint: Endpoint,
         /// Why.
         error: NetworkError,
     },
-    /// A listener failed to accept a connection and pauses.
+    /// A listener failed to accept a connection and pauses (`ACCEPT_FAILED`).
     AcceptFailed {
         /// Where.
         endpoint: Endpoint,
@@ -34,19 +64,20 @@ pub enum Event {
         /// For how long.
         pause: Duration,
     },
-    /// A listener is closed.
+    /// A listener is closed (`CLOSED`).
     Unlistened {
         /// Where it was.
         endpoint: Endpoint,
     },
-    /// A listener could not be closed as it should: the file of its name was removed, or is another's by now.
+    /// A listener could not be closed as it should: the file of its name was removed, or is another's by now
+    /// (`CLOSE_FAILED`).
     UnlistenFailed {
         /// Where it was.
         endpoint: Endpoint,
         /// What was wrong.
         error: NetworkError,
     },
-    /// A connection came in; its handshake begins.
+    /// A connection came in; its handshake begins (`ACCEPTED`).
     Accepted {
         /// The new pipe.
         pipe: PipeId,
@@ -64,14 +95,21 @@ pub enum Event {
         /// Of what there are too many.
         reason: Refusal,
     },
-    /// A dial succeeded; its handshake begins.
+    /// A dial begins (`CONNECT_DELAYED`). Over `inproc` it goes on until somebody binds.
+    Connecting {
+        /// The pipe.
+        pipe: PipeId,
+        /// Where to.
+        endpoint: Endpoint,
+    },
+    /// A dial succeeded; its handshake begins (`CONNECTED`).
     Connected {
         /// The pipe.
         pipe: PipeId,
         /// Where to.
         endpoint: Endpoint,
     },
-    /// A dial failed.
+    /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if there is to be another).
     DialFailed {
         /// The pipe.
         pipe: PipeId,
@@ -82,7 +120,14 @@ pub enum Event {
         /// When the next dial begins; `None`: never.
         retry: Option<Duration>,
     },
-    /// A handshake is done; messages flow.
+    /// A dial was given up, or the wait for the next one: `disconnect` or `close` no longer want it (`CLOSED`).
+    DialStopped {
+        /// The pipe.
+        pipe: PipeId,
+        /// Where to.
+        endpoint: Endpoint,
+    },
+    /// A handshake is done; messages flow (`HANDSHAKE_SUCCEEDED`).
     Ready {
         /// The pipe.
         pipe: PipeId,
@@ -94,26 +139,40 @@ pub enum Event {
         /// that a SERVER or PEER gave it; empty elsewhere.
         routing_id: Frame,
     },
-    /// A connection ended.
+    /// A connection ended before its handshake was done, so that no message went either way (`HANDSHAKE_FAILED_NO_DETAIL`,
+    /// `HANDSHAKE_FAILED_PROTOCOL`, `HANDSHAKE_FAILED_AUTH`).
+    HandshakeFailed {
+        /// The pipe.
+        pipe: PipeId,
+        /// Where to, or where from.
+        endpoint: Endpoint,
+        /// Why.
+        reason: ConnectionError,
+        /// When it is dialled again; `None`: never, and what was queued for the peer is dropped.
+        retry: Option<Duration>,
+    },
+    /// A connection ended on which messages could flow (`DISCONNECTED`).
     Disconnected {
         /// The pipe.
         pipe: PipeId,
         /// Where to, or where from.
         endpoint: Endpoint,
-        /// The name a ROUTER, STREAM, SERVER or PEER knew the peer by; empty elsewhere, and if it never got one.
+        /// The name a ROUTER, STREAM, SERVER or PEER knew the peer by; empty elsewhere.
         routing_id: Frame,
         /// Why.
         reason: ConnectionError,
         /// When it is dialled again; `None`: never, and what was queued for the peer is dropped.
         retry: Option<Duration>,
     },
-    /// Messages were dropped.
+    /// Messages were dropped; [`SocketStats::dropped`](crate::SocketStats::dropped) has the sums.
     Dropped {
         /// Why.
         reason: DropReason,
         /// How many.
         messages: usize,
     },
+    /// The socket is closed for good: nothing is connected, and nothing will be (`MONITOR_STOPPED`).
+    Closed,
     /// The monitor was too slow and missed this many events.
     Missed(u64),
 }
@@ -131,7 +190,7 @@ pub enum Refusal {
 }
 
 /// Why a message was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
     /// A ROUTER without `mandatory` knows no peer of that routing id.

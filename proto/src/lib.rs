@@ -58,12 +58,14 @@ mod links;
 mod message;
 mod options;
 mod pipe;
+mod queue;
 mod route;
 mod security;
 #[cfg(feature = "std")]
 mod session;
 mod socket;
 mod socket_type;
+mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -101,5 +103,6 @@ pub use security::{AuthReply, AuthRequest};
 pub use session::{Interest, IoStream, Session, Stream, Turn};
 pub use socket::{Action, ListenerId, Socket};
 pub use socket_type::SocketType;
+pub use stats::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
 pub use time::{Instant, earliest};
 pub use transport::{Keepalive, KeepaliveConfig, TransportConfig};

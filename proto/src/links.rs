@@ -222,6 +222,7 @@ mod tests {
         socket.monitor(true);
         let pipe = socket.connect("tcp://host:1".parse().unwrap(), NOW).unwrap();
         assert!(std::iter::from_fn(|| socket.poll_action()).any(|action| matches!(action, Action::Dial(..))));
+        assert!(matches!(socket.poll_event(), Some(Event::Connecting { .. })));
         let mut links = Links::new();
         links.dial(pipe, attempts.into_iter());
         assert_eq!(links.poll_timeout(), Some(NOW), "a dial begins at once");
@@ -284,7 +285,7 @@ mod tests {
         assert_eq!(waits(&links), []);
         let events: Vec<_> = std::iter::from_fn(|| socket.poll_event()).collect();
         assert!(
-            matches!(&events[..], [Event::Connected { .. }, Event::Disconnected { retry: Some(_), .. }]),
+            matches!(&events[..], [Event::Connected { .. }, Event::HandshakeFailed { retry: Some(_), .. }]),
             "{events:?}"
         );
     }

@@ -107,6 +107,15 @@ impl Frame {
         String::from_utf8_lossy(self)
     }
 
+    /// How many octets there are, without a look at them.
+    #[inline]
+    const fn size(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(inline) => inline.len as usize,
+            Repr::Shared(bytes) => bytes.len(),
+        }
+    }
+
     /// The shared buffer, if the octets are not inline.
     pub(crate) const fn as_shared(&self) -> Option<&Bytes> {
         match &self.0 {
@@ -341,7 +350,12 @@ impl Message {
     /// Octets in all frames together.
     #[inline]
     pub fn size(&self) -> usize {
-        self.frames().iter().map(|frame| frame.len()).sum()
+        match &self.0 {
+            // The usual case, for which a sum would be a loop; sizes are asked for wherever messages are counted.
+            Frames::One(frame) => frame.size(),
+            Frames::Many(frames) => frames.iter().map(Frame::size).sum(),
+            Frames::Shared(shared) => shared.frames.iter().map(Frame::size).sum(),
+        }
     }
 
     /// The frame at `index`, counted from zero.

@@ -1,6 +1,7 @@
 //! [`Options`]: everything about a socket that can be chosen, each with a default and checked when set.
 
 mod links;
+mod marks;
 mod pubsub;
 mod socks;
 
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) transport: TransportConfig,
     pub(crate) send_hwm: usize,
     pub(crate) recv_hwm: usize,
+    pub(crate) send_hwm_bytes: usize,
+    pub(crate) recv_hwm_bytes: usize,
     pub(crate) linger: Option<Duration>,
     pub(crate) reconnect: Option<Backoff>,
     pub(crate) connect_timeout: Option<Duration>,
@@ -110,6 +113,8 @@ impl<T: Kind> Options<T> {
             transport: TransportConfig::new(),
             send_hwm: 1000,
             recv_hwm: 1000,
+            send_hwm_bytes: 0,
+            recv_hwm_bytes: 0,
             // What a subscriber has to say is its state, which nobody misses when it is gone.
             linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
             reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),

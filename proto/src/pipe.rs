@@ -1,12 +1,16 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
+mod numbers;
+
 use crate::connection::{Link, Outbound, Peer, Wish};
 use crate::endpoint::Endpoint;
 use crate::error::ConnectionError;
 use crate::event::{self, DropReason, Event};
 use crate::message::{Frame, Message};
 use crate::options::Settings;
+use crate::queue::{Mark, Queue};
 use crate::socket::life::Life;
+use crate::stats::{Counts, RoundTrip, SocketStats};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -39,8 +43,8 @@ impl fmt::Debug for PipeId {
 /// One peer's queues.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    outgoing: VecDeque<Message>,
-    incoming: VecDeque<Message>,
+    outgoing: Queue,
+    incoming: Queue,
     /// What the peer is to hear of our wishes, the last word on each subject. It goes out before messages, outside the mark.
     wishes: BTreeMap<Bytes, Wish>,
     /// The other side, while a connection is past its handshake.
@@ -67,6 +71,9 @@ pub(crate) struct Pipe {
     pub(crate) draining: bool,
     /// What the socket at the other end of an `inproc` link has to say of its needs.
     pub(crate) reader: Option<Arc<Reader>>,
+    pub(crate) counts: Counts,
+    /// How far away the peer is, while it is connected.
+    pub(crate) round_trip: Option<RoundTrip>,
     pub(crate) life: Life,
 }
 
@@ -110,8 +117,8 @@ pub(crate) struct Pipes {
     slots: Vec<Slot>,
     free: Vec<u32>,
     count: usize,
-    send_hwm: usize,
-    recv_hwm: usize,
+    send_hwm: Mark,
+    recv_hwm: Mark,
     /// Only the latest message waits, each way.
     conflate: bool,
     /// Nothing is queued for a peer that is not connected.
@@ -130,6 +137,8 @@ pub(crate) struct Pipes {
     pub(crate) writable: bool,
     /// What a monitor has not read yet; `None`: nobody monitors.
     pub(crate) events: Option<VecDeque<Event>>,
+    /// What was counted for the socket as a whole, and by pipes that are gone.
+    pub(crate) stats: SocketStats,
 }
 
 #[derive(Debug)]
@@ -138,19 +147,18 @@ struct Slot {
     pipe: Option<Pipe>,
 }
 
-/// Where a full queue reopens: half its mark, so that sender and receiver do not wake each other for every message.
-const fn low_water(hwm: usize) -> usize {
-    hwm / 2
-}
-
 impl Pipes {
-    pub(crate) const fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        // What holds one message is never full.
+        let mark = |messages, octets| {
+            if settings.conflate { Mark::new(usize::MAX, 0) } else { Mark::new(messages, octets) }
+        };
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             count: 0,
-            send_hwm: settings.send_hwm,
-            recv_hwm: settings.recv_hwm,
+            send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
+            recv_hwm: mark(settings.recv_hwm, settings.recv_hwm_bytes),
             conflate: settings.conflate,
             immediate: settings.immediate,
             service: VecDeque::new(),
@@ -160,6 +168,7 @@ impl Pipes {
             readable: false,
             writable: false,
             events: None,
+            stats: SocketStats::default(),
         }
     }
 
@@ -170,8 +179,8 @@ impl Pipes {
 
     pub(crate) fn insert(&mut self, life: Life) -> PipeId {
         let pipe = Pipe {
-            outgoing: VecDeque::new(),
-            incoming: VecDeque::new(),
+            outgoing: Queue::new(),
+            incoming: Queue::new(),
             wishes: BTreeMap::new(),
             peer: None,
             routing_id: Frame::EMPTY,
@@ -185,6 +194,8 @@ impl Pipes {
             doomed: None,
             draining: false,
             reader: None,
+            counts: Counts::default(),
+            round_trip: None,
             life,
         };
         self.count += 1;
@@ -203,6 +214,7 @@ impl Pipes {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.index);
         self.count -= 1;
+        self.stats.include(&pipe.counts);
         Some(pipe)
     }
 
@@ -238,9 +250,7 @@ impl Pipes {
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
         self.get(id).is_some_and(|pipe| {
-            pipe.accepts()
-                && (pipe.outgoing.len() < self.send_hwm || self.conflate)
-                && (pipe.peer.is_some() || !self.immediate)
+            pipe.accepts() && !pipe.outgoing.is_full(self.send_hwm) && (pipe.peer.is_some() || !self.immediate)
         })
     }
 
@@ -253,19 +263,24 @@ impl Pipes {
             pipe.outgoing.clear();
         }
         pipe.outgoing.push_back(message);
-        pipe.full |= pipe.outgoing.len() >= hwm;
+        pipe.close_if_full(hwm);
         if pipe.full || !pipe.is_collected() {
             self.call(id);
         }
     }
 
-    /// Queues a message for a peer without room, which loses its oldest one instead.
-    pub(crate) fn push_out(&mut self, id: PipeId, message: Message) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.outgoing.pop_front();
-            pipe.outgoing.push_back(message);
-            self.call(id);
+    /// Queues a message for a peer without room, which loses its oldest ones instead; says how many.
+    pub(crate) fn push_out(&mut self, id: PipeId, message: Message) -> usize {
+        let hwm = self.send_hwm;
+        let Some(pipe) = self.get_mut(id) else { return 0 };
+        let mut lost = 0;
+        // One that is closed to messages has room, and yet must not grow.
+        while (lost == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
+            lost += 1;
         }
+        pipe.outgoing.push_back(message);
+        self.call(id);
+        lost
     }
 
     /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send, or a probe.
@@ -275,7 +290,7 @@ impl Pipes {
         for message in messages.rev() {
             pipe.outgoing.push_front(message);
         }
-        pipe.full |= pipe.outgoing.len() >= hwm;
+        pipe.close_if_full(hwm);
     }
 
     /// Tells the peer of a wish. Any number may be told: there is one word for each subject at most.
@@ -296,8 +311,10 @@ impl Pipes {
     /// Gives the link messages while it has room. True when the pipe, having been full, has room again.
     #[inline]
     pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
-        let low_water = low_water(self.send_hwm);
+        let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return false };
+        pipe.round_trip = link.round_trip();
+        let before = pipe.outgoing.tally();
         while link.has_room() {
             let item = match pipe.wishes.pop_first() {
                 Some((_, wish)) => Outbound::Wish(wish),
@@ -308,8 +325,9 @@ impl Pipes {
             };
             link.give(item);
         }
-        spare(&mut pipe.outgoing);
-        let reopened = pipe.full && pipe.outgoing.len() <= low_water;
+        pipe.counts.sent += before - pipe.outgoing.tally();
+        pipe.outgoing.spare();
+        let reopened = pipe.full && pipe.outgoing.is_low(hwm);
         pipe.full &= !reopened;
         reopened
     }
@@ -323,7 +341,7 @@ impl Pipes {
     pub(crate) fn forget_outgoing(&mut self, id: PipeId) -> usize {
         let Some(pipe) = self.get_mut(id) else { return 0 };
         pipe.full = false;
-        let count = core::mem::take(&mut pipe.outgoing).len();
+        let count = core::mem::replace(&mut pipe.outgoing, Queue::new()).len();
         self.writable = true;
         count
     }
@@ -359,11 +377,15 @@ impl Pipes {
     /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
-        let (hwm, conflate) = (self.recv_hwm, self.conflate);
+        let hwm = self.recv_hwm;
         let Some(pipe) = self.get_mut(id) else {
             return false;
         };
-        pipe.stalled = pipe.incoming.len() >= hwm && !conflate;
+        if !pipe.incoming.is_full(hwm) {
+            pipe.stalled = false;
+        } else if !core::mem::replace(&mut pipe.stalled, true) {
+            pipe.counts.recv_hwm_hits += 1;
+        }
         !pipe.stalled
     }
 
@@ -391,10 +413,10 @@ impl Pipes {
     /// Fewer messages wait for the application: the link may deliver more, or a pipe that is gone is done with.
     #[inline]
     fn taken(&mut self, id: PipeId) {
-        let low_water = low_water(self.recv_hwm);
+        let hwm = self.recv_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
         let none = pipe.incoming.is_empty();
-        if pipe.stalled && pipe.incoming.len() <= low_water || pipe.lazy && none {
+        if pipe.stalled && pipe.incoming.is_low(hwm) || pipe.lazy && none {
             pipe.stalled = false;
             pipe.lazy = false;
             self.call(id);
@@ -409,7 +431,7 @@ impl Pipes {
         let pipe = self.get_mut(id)?;
         let message = pipe.incoming.pop_front()?;
         let more = !pipe.incoming.is_empty();
-        spare(&mut pipe.incoming);
+        pipe.incoming.spare();
         self.taken(id);
         Some((message, more))
     }
@@ -423,13 +445,13 @@ impl Pipes {
             pipe.life = Life::Gone;
             pipe.stalled = false;
             pipe.lazy = false;
-            pipe.outgoing = VecDeque::new();
+            pipe.outgoing = Queue::new();
         }
     }
 
     pub(crate) fn forget_incoming(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.incoming.clear();
+            pipe.incoming = Queue::new();
         }
     }
 
@@ -473,25 +495,25 @@ impl Pipes {
         }
     }
 
-    /// Tells that a message was dropped, as the socket type's rules ask.
+    /// Tells that a message was dropped, as the socket type's rules ask, and counts it.
     pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
         if messages > 0 {
+            self.stats.dropped.add(reason, messages);
             self.tell(|| Event::Dropped { reason, messages });
         }
     }
 }
 
-/// Gives memory back that a burst has needed: at the marks of 1000 messages that is 72 KiB, for each peer and direction. A busy
-/// pipe asks for it again a few times in a thousand messages.
-#[inline]
-fn spare(queue: &mut VecDeque<Message>) {
-    const IDLE: usize = 64;
-    if queue.is_empty() && queue.capacity() > IDLE {
-        queue.shrink_to(IDLE);
-    }
-}
-
 impl Pipe {
+    /// Notices that what is queued has reached the mark.
+    #[inline]
+    fn close_if_full(&mut self, hwm: Mark) {
+        if !self.full && self.outgoing.is_full(hwm) {
+            self.full = true;
+            self.counts.send_hwm_hits += 1;
+        }
+    }
+
     /// Whether somebody will come for what is queued without being called.
     #[inline]
     fn is_collected(&self) -> bool {
@@ -540,7 +562,7 @@ mod tests {
         }
         while pipes.pop_incoming(id).is_some() {}
         let pipe = pipes.get(id).unwrap();
-        let places = (pipe.outgoing.capacity(), pipe.incoming.capacity());
+        let places = (pipe.outgoing.places(), pipe.incoming.places());
         assert!(places.0 < 100 && places.1 < 100, "{places:?} places are kept");
     }
 

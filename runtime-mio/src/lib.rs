@@ -29,6 +29,7 @@
 mod event_loop;
 mod inbox;
 mod net;
+mod numbers;
 mod park;
 #[cfg(unix)]
 mod poller;

@@ -71,8 +71,9 @@ pub fn events(net: &mut Net, node: NodeId) -> Vec<Event> {
 
 /// The reasons among these events for which connections ended, as text.
 pub fn endings(events: &[Event]) -> Vec<String> {
-    let endings = events.iter().filter_map(|event| {
-        if let Event::Disconnected { reason, .. } = event { Some(reason.to_string()) } else { None }
+    let endings = events.iter().filter_map(|event| match event {
+        Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason.to_string()),
+        _ => None,
     });
     endings.collect()
 }

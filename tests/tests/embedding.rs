@@ -93,7 +93,7 @@ async fn poll_dials_until_somebody_listens() -> Outcome {
         let asked = beside(move || {
             let mut answers = Vec::new();
             drive(&mut client, |client, now| {
-                if let Some(event) = client.poll_event()
+                if let Some(event) = client.poll_event().filter(|event| !matches!(event, Event::Connecting { .. }))
                     && let Some(tell) = tell.take()
                 {
                     let _ = tell.send(event);

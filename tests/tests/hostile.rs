@@ -90,7 +90,7 @@ async fn every_socket_type_survives_spoilt_conversations_and_goes_on_serving() {
         let mut ended = 0;
         while ended < 100 {
             match tokio::time::timeout(Duration::from_secs(20), monitor.next()).await.unwrap().unwrap() {
-                Event::Disconnected { reason, .. } => {
+                Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => {
                     assert!(reason.fault() != Fault::Local || peer == &"PAIR", "{peer}: {reason}");
                     ended += 1;
                 }

@@ -208,6 +208,7 @@ fn a_monitor_is_an_iterator_that_ends_with_its_socket() {
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send("x").unwrap();
     pull.recv().unwrap();
+    assert_eq!((pull.stats().received.messages, push.peer_stats()[0].sent.octets), (1, 1));
     pull.close();
     let story: Vec<_> = story.collect();
     assert!(story.iter().any(|event| matches!(event, Event::Ready { .. })), "{story:?}");

@@ -176,7 +176,7 @@ fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_othe
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let reason = turn_until(&mut poll, &mut reactor, |_| {
         let mut next = std::pin::pin!(story.find(|event| match event {
-            Event::Disconnected { reason, .. } => Some(reason),
+            Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
             _ => None,
         }));
         match next.as_mut().poll(&mut cx) {

@@ -716,8 +716,10 @@ async fn ready(monitor: &mut sansmq::proto::Monitor) -> Outcome {
 }
 
 async fn disconnection(monitor: &mut sansmq::proto::Monitor) -> Result<ConnectionError, Box<dyn Error>> {
-    let disconnected =
-        monitor.find(|event| if let Event::Disconnected { reason, .. } = event { Some(reason) } else { None });
+    let disconnected = monitor.find(|event| match event {
+        Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
+        _ => None,
+    });
     Ok(timeout(10 * SECOND, disconnected).await?.ok_or("the socket is closed")?)
 }
 

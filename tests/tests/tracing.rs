@@ -241,6 +241,10 @@ fn a_conversation_is_told_within_the_spans_of_its_sockets_and_links() {
         assert_eq!((accepted.of.get("type"), accepted.fields.get("listener")), ("ROUTER", endpoint));
         assert!(accepted.of.get("endpoint") != endpoint && accepted.of.get("pipe").starts_with("pipe "));
 
+        let connecting = ear.told("connecting").remove(0);
+        assert_eq!((connecting.level, connecting.chain.as_str()), (Level::DEBUG, "socket"));
+        assert_eq!((connecting.of.get("type"), connecting.fields.get("endpoint")), ("DEALER", endpoint));
+
         let connected = ear.told("connected").remove(0);
         assert_eq!((connected.level, connected.chain.as_str()), (Level::DEBUG, "socket/link"));
         assert_eq!((connected.of.get("type"), connected.of.get("endpoint")), ("DEALER", endpoint));
@@ -261,6 +265,10 @@ fn a_conversation_is_told_within_the_spans_of_its_sockets_and_links() {
         drop((router, dealer));
         ear.wait_for(ground, 2, "disconnected");
         ear.wait_for(ground, 1, "no longer listening");
+        ear.wait_for(ground, 2, "closed");
+        assert!(
+            ear.told("closed").iter().all(|closed| (closed.level, closed.chain.as_str()) == (Level::INFO, "socket"))
+        );
         assert!(ear.told("disconnected").iter().all(|disconnected| disconnected.chain == "socket/link"));
         until(ground, "all spans are closed", || ear.all(|span| span.holders == 0));
     });
@@ -284,6 +292,17 @@ fn failures_are_told_with_their_reasons() {
         let failed = ear.told("could not connect").remove(0);
         assert_eq!((failed.level, failed.of.get("type")), (Level::DEBUG, "DEALER"));
         assert!(failed.fields.get("retry_ms").parse::<u64>().is_ok());
+
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", silent.local_addr().unwrap());
+        dealer.connect(endpoint.as_str()).unwrap();
+        ear.wait_for(ground, 1, "connected");
+        drop(silent.accept().unwrap());
+        ear.wait_for(ground, 1, "handshake failed");
+        let failed = ear.told("handshake failed").remove(0);
+        assert_eq!((failed.level, failed.chain.as_str()), (Level::INFO, "socket/link"));
+        assert_eq!(failed.of.get("endpoint"), endpoint);
+        assert!(ear.told("disconnected").is_empty());
     });
 }
 

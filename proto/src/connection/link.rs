@@ -2,6 +2,7 @@
 
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
+use crate::stats::RoundTrip;
 use crate::wire::{Metadata, Version};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -117,6 +118,10 @@ pub trait Link: sealed::Sealed {
     fn unsent(&self) -> usize;
     /// Takes the messages back that have not begun to go out, in order. For a link that is over.
     fn reclaim(&mut self) -> Vec<Message>;
+    /// How far away the other side is, if heartbeats have told.
+    fn round_trip(&self) -> Option<RoundTrip> {
+        None
+    }
 }
 
 pub(crate) mod sealed {

@@ -22,6 +22,7 @@ use crate::error::{ConnectionError, Timer};
 use crate::message::{Frame, Message};
 use crate::security::{AuthReply, AuthRequest, Established, Mechanism, Progress};
 use crate::socket_type::SocketType;
+use crate::stats::RoundTrip;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
 use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Opening, SOCKET_TYPE, Version};
@@ -291,14 +292,10 @@ impl Connection {
             Command::Cancel(prefix) if ours.takes_subscriptions() => self.hear(Wish::Cancel(prefix)),
             Command::Join(group) if ours.takes_groups() => self.hear(Wish::Join(group)),
             Command::Leave(group) if ours.takes_groups() => self.hear(Wish::Leave(group)),
+            Command::Pong(_) => self.heartbeat.ponged(now),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
             Command::Ready(_) => return Err(ConnectionError::Unexpected("READY came twice")),
-            Command::Subscribe(_)
-            | Command::Cancel(_)
-            | Command::Join(_)
-            | Command::Leave(_)
-            | Command::Pong(_)
-            | Command::Other(_) => {}
+            Command::Subscribe(_) | Command::Cancel(_) | Command::Join(_) | Command::Leave(_) | Command::Other(_) => {}
         }
         Ok(())
     }
@@ -343,7 +340,11 @@ impl Connection {
                 }
                 match self.heartbeat.fire(now) {
                     Ok(None) => {}
-                    Ok(Some(ttl)) => self.outbox.push_ping(ttl),
+                    Ok(Some(ttl)) => {
+                        if self.outbox.push_ping(ttl) {
+                            self.heartbeat.asked(now);
+                        }
+                    }
                     Err(timer) => {
                         self.phase = Phase::Closed;
                         return Err(ConnectionError::TimedOut(timer));
@@ -470,6 +471,11 @@ impl Link for Connection {
 
     fn reclaim(&mut self) -> Vec<Message> {
         self.outbox.reclaim().collect()
+    }
+
+    #[inline]
+    fn round_trip(&self) -> Option<RoundTrip> {
+        self.heartbeat.round_trip()
     }
 }
 

@@ -98,11 +98,13 @@ impl Outbox {
         command.encode(&mut self.arena);
     }
 
-    /// A PING goes out ahead of every queued message. While the peer does not read there is at most one.
-    pub(super) fn push_ping(&mut self, ttl: u16) {
-        if !core::mem::replace(&mut self.pinging, true) {
+    /// A PING goes out ahead of every queued message. While the peer does not read there is at most one: false if one waits.
+    pub(super) fn push_ping(&mut self, ttl: u16) -> bool {
+        let waits = core::mem::replace(&mut self.pinging, true);
+        if !waits {
             self.push_command(&Command::Ping { ttl, context: Frame::EMPTY });
         }
+        !waits
     }
 
     pub(super) fn push_pong(&mut self, context: Frame) {

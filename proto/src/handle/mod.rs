@@ -5,6 +5,7 @@ mod adopt;
 mod context;
 mod driver;
 mod inproc;
+mod numbers;
 mod runtime;
 mod served;
 mod state;

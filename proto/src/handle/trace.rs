@@ -135,6 +135,7 @@ impl Trace {
             Event::TurnedAway { endpoint, from, reason } => {
                 record!(Level::WARN, socket, listener = %endpoint, %from, ?reason, "turned a peer away");
             }
+            Event::Connecting { pipe, endpoint } => record!(Level::DEBUG, socket, ?pipe, %endpoint, "connecting"),
             Event::Connected { pipe, endpoint } => {
                 let link = self.begin(pipe, &endpoint);
                 record!(Level::DEBUG, link, "connected");
@@ -147,10 +148,23 @@ impl Trace {
                     record!(Level::WARN, socket, ?pipe, %endpoint, %error, "could not connect, giving up");
                 }
             }
+            Event::DialStopped { pipe, endpoint } => {
+                record!(Level::DEBUG, socket, ?pipe, %endpoint, "no longer connecting");
+            }
             Event::Ready { pipe, endpoint, peer, routing_id } => {
                 let link = self.link(pipe).unwrap_or_else(|| self.begin(pipe, &endpoint));
                 let peer = peer.socket_type;
                 record!(Level::INFO, link, %peer, ?routing_id, "ready");
+            }
+            Event::HandshakeFailed { pipe, endpoint, reason, retry } => {
+                let link = self.end(pipe).unwrap_or_else(|| self.begin(pipe, &endpoint));
+                let retry_ms = retry.map(millis);
+                match reason.fault() {
+                    Fault::Local => record!(Level::DEBUG, link, %reason, retry_ms, "handshake failed"),
+                    Fault::Network => record!(Level::INFO, link, %reason, retry_ms, "handshake failed"),
+                    Fault::Peer => record!(Level::WARN, link, %reason, retry_ms, "handshake failed"),
+                }
+                drop(self.end(pipe));
             }
             Event::Disconnected { pipe, endpoint, routing_id, reason, retry } => {
                 let link = self.end(pipe).unwrap_or_else(|| self.begin(pipe, &endpoint));
@@ -163,6 +177,7 @@ impl Trace {
                 drop(self.end(pipe));
             }
             Event::Dropped { reason, messages } => record!(Level::DEBUG, socket, ?reason, messages, "messages dropped"),
+            Event::Closed => record!(Level::INFO, socket, "closed"),
             Event::Missed(events) => {
                 record!(Level::WARN, socket, events, "the subscriber is too slow and missed events");
                 // The ends of links may be among them, whose spans would stay for ever. Those in use come again.

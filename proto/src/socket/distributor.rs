@@ -72,10 +72,11 @@ fn deliver(pipes: &mut Pipes, id: PipeId, message: Message, policy: SlowSubscrib
         pipes.push(id, message);
         return;
     }
+    let mut lost = 1;
     match policy {
         SlowSubscriber::DropNewest | SlowSubscriber::Block => {}
-        SlowSubscriber::DropOldest => pipes.push_out(id, message),
+        SlowSubscriber::DropOldest => lost = pipes.push_out(id, message),
         SlowSubscriber::Disconnect => pipes.doom(id, ConnectionError::TooSlow),
     }
-    pipes.dropped(DropReason::PeerFull, 1);
+    pipes.dropped(DropReason::PeerFull, lost);
 }

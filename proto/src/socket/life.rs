@@ -20,6 +20,7 @@ use crate::entropy::between;
 use crate::error::{ConnectionError, NetworkError};
 use crate::event::{DropReason, Event};
 use crate::pipe::PipeId;
+use crate::stats::Tally;
 use crate::time::Instant;
 #[cfg(feature = "std")]
 use crate::wire::Version;
@@ -88,7 +89,7 @@ impl Life {
     }
 
     /// The peer's side of the connection.
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         match self {
             Self::Accepted { from: endpoint, .. } | Self::Dialled { endpoint, .. } => endpoint,
             Self::Gone => unreachable!("nobody asks where a pipe leads that leads nowhere"),
@@ -99,7 +100,7 @@ impl Life {
         matches!(self, Self::Accepted { .. } | Self::Dialled { dial: Dial::Connected { .. }, .. })
     }
 
-    const fn is_dialling(&self) -> bool {
+    pub(super) const fn is_dialling(&self) -> bool {
         matches!(self, Self::Dialled { dial: Dial::Dialling, .. })
     }
 }
@@ -167,6 +168,7 @@ impl Socket {
         }
         let pipe = self.pipes.insert(Life::Accepted { listener: id, from: from.clone() });
         self.expect_handshake(pipe, &from);
+        self.pipes.stats.accepted += 1;
         self.pipes.tell(|| Event::Accepted { pipe, endpoint, from });
         Some(pipe)
     }
@@ -219,6 +221,8 @@ impl Socket {
             self.actions.push_back(Action::Dial(id, to));
             // Nothing is tried until somebody binds, so nothing can take too long.
             let waits = matches!(endpoint, Endpoint::Inproc(_));
+            let endpoint = endpoint.clone();
+            self.pipes.tell(|| Event::Connecting { pipe: id, endpoint });
             match self.settings.connect_timeout.filter(|_| !waits) {
                 Some(timeout) => self.deadlines.set(Timer::Dial(id), self.now + timeout),
                 None => self.deadlines.clear(Timer::Dial(id)),
@@ -251,6 +255,7 @@ impl Socket {
         };
         *dial = Dial::Connected { since: now };
         let endpoint = endpoint.clone();
+        pipe.counts.dialled += 1;
         self.deadlines.clear(Timer::Dial(id));
         self.pipes.tell(|| Event::Connected { pipe: id, endpoint });
         true
@@ -284,6 +289,7 @@ impl Socket {
         let endpoint = pipe.life.endpoint().clone();
         let stop = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
         let retry = if stop { None } else { self.back_off(id, false) };
+        self.pipes.stats.failed_dials += 1;
         self.pipes.tell(|| Event::DialFailed { pipe: id, endpoint, error, retry });
         if retry.is_none() {
             self.lose(id);
@@ -302,6 +308,7 @@ impl Socket {
             return;
         };
         let was_ready = pipe.peer.take().is_some();
+        pipe.round_trip = None;
         let draining = pipe.draining;
         let heard = was_ready && !draining && pipe.doomed.is_none();
         if was_ready {
@@ -310,10 +317,11 @@ impl Socket {
         }
         // What arrived whole before the end is delivered, beyond the high-water mark if need be: one batch at most.
         while let Some(item) = link.take() {
-            if let (Inbound::Message(message), true) = (item, heard)
-                && self.pattern.inbound(&mut self.pipes, id, message).is_err()
-            {
-                break;
+            if let (Inbound::Message(message), true) = (item, heard) {
+                self.pipes.received(id, Tally::of(&message));
+                if self.pattern.inbound(&mut self.pipes, id, message).is_err() {
+                    break;
+                }
             }
         }
         let Some(pipe) = self.pipes.get(id) else {
@@ -329,10 +337,12 @@ impl Socket {
         let stop = !was_ready && self.settings.reconnect_stop.handshake_failed;
         let again = dialled && reason.may_reconnect() && !stop && self.settings.reconnect.is_some();
         let mut cut = link.unsent();
+        // What is on its way to a socket that is there still cannot be called back.
+        let unbegun = if cut > 0 { link.reclaim() } else { Vec::new() };
+        self.pipes.unsent(id, unbegun.iter().sum());
         if !self.pattern.carries_over() && was_ready {
             cut += self.pipes.forget_outgoing(id);
         } else if again {
-            let unbegun = link.reclaim();
             cut -= unbegun.len();
             self.pipes.push_front(id, unbegun.into_iter());
         }
@@ -347,7 +357,13 @@ impl Socket {
         let empty = self.pipes.outgoing_len(id) == 0;
         let retry = if again && !(draining && empty) { self.back_off(id, lasted) } else { None };
         let reason = reason.clone();
-        self.pipes.tell(|| Event::Disconnected { pipe: id, endpoint, routing_id, reason, retry });
+        if was_ready {
+            self.pipes.tell(|| Event::Disconnected { pipe: id, endpoint, routing_id, reason, retry });
+        } else {
+            self.pipes.stats.failed_handshakes += 1;
+            self.pipes.tell(|| Event::HandshakeFailed { pipe: id, endpoint, reason, retry });
+        }
+        self.pipes.stats.ended += 1;
         if retry.is_none() {
             self.lose(id);
         }
@@ -373,12 +389,13 @@ impl Socket {
     }
 
     /// Ends a pipe for good. Messages that arrived stay to be received; those not sent are dropped, and it is told.
-    fn lose(&mut self, id: PipeId) {
+    pub(super) fn lose(&mut self, id: PipeId) {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
         self.count_unsent(self.pipes.outgoing_len(id));
         self.close_to_sends(id);
         self.pipes.retire(id);
+        self.tell_if_closed();
     }
 
     /// Whoever waits for room in this pipe must hear that there will be none.
@@ -411,14 +428,11 @@ impl Socket {
             return;
         };
         pipe.draining = true;
-        let (connected, dialling, gone) = (pipe.life.is_connected(), pipe.life.is_dialling(), pipe.life.is_gone());
+        let (connected, gone) = (pipe.life.is_connected(), pipe.life.is_gone());
         self.pipes.forget_incoming(id);
         self.close_to_sends(id);
         if gone || (!connected && (self.pipes.outgoing_len(id) == 0 || self.settings.reconnect_stop.disconnected)) {
-            if dialling {
-                self.actions.push_back(Action::StopDialling(id));
-            }
-            self.lose(id);
+            self.give_up(id);
             return;
         }
         self.pipes.call(id);
@@ -442,10 +456,7 @@ impl Socket {
             self.pipes.doom(id, ConnectionError::HungUp);
             return;
         }
-        if pipe.life.is_dialling() {
-            self.actions.push_back(Action::StopDialling(id));
-        }
-        self.lose(id);
+        self.give_up(id);
     }
 
     /// Ends the socket: no more sending and receiving; listeners close; each peer still gets what is queued for it, for
@@ -459,6 +470,7 @@ impl Socket {
         for id in self.listeners.keys().copied().collect::<Vec<_>>() {
             self.unlisten(id);
         }
+        self.tell_if_closed();
         for id in self.pipes.ids() {
             self.drain(id);
         }

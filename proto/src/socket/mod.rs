@@ -2,11 +2,13 @@
 
 mod admission;
 mod distributor;
+mod ending;
 mod fair_queue;
 pub(crate) mod life;
 mod load_balancer;
 mod names;
 mod notices;
+mod numbers;
 mod parting;
 mod pattern;
 mod subscriptions;
@@ -28,6 +30,7 @@ use crate::options::{Options, Settings};
 use crate::pipe::{Need, Reader};
 use crate::pipe::{PipeId, Pipes};
 use crate::socket_type::SocketType;
+use crate::stats::Tally;
 use crate::time::{Deadlines, Instant};
 use crate::transport::TransportConfig;
 use admission::Handshakes;
@@ -331,6 +334,9 @@ impl Socket {
             return Err(SendError::Closed(message));
         }
         let sent = self.pattern.send(&mut self.pipes, message);
+        if let Err(SendError::Full(_)) = sent {
+            self.pipes.stats.full_sends += 1;
+        }
         if let Some(id) = self.pipes.parting.take() {
             self.part(id);
         }
@@ -399,17 +405,11 @@ impl Socket {
         }
         // What was decoded of a connection that failed before it was attached is nobody's.
         let attached = self.pipes.get(id).is_some_and(|pipe| pipe.peer.is_some());
-        while attached && self.pipes.may_deliver(id) {
-            match link.take() {
-                None => break,
-                Some(Inbound::Message(message)) if !draining => self.pattern.inbound(&mut self.pipes, id, message)?,
-                Some(Inbound::Wish(wish)) if !draining => {
-                    self.pattern.wished(&mut self.pipes, id, wish)?;
-                    self.pipes.news = true;
-                }
-                // What reaches a draining pipe nobody will read.
-                Some(Inbound::Message(_) | Inbound::Wish(_)) => {}
-            }
+        if attached {
+            let mut received = Tally::default();
+            let outcome = self.hear(id, link, &mut received);
+            self.pipes.received(id, received);
+            outcome?;
         }
         // Before the handshake is done a link could only hoard them.
         if link.peer().is_some() && self.pipes.pour(id, link) && !draining {
@@ -417,6 +417,28 @@ impl Socket {
         }
         if draining && self.pipes.outgoing_len(id) == 0 {
             link.finish();
+        }
+        Ok(())
+    }
+
+    /// Takes what the link holds, while there is room, and counts it.
+    #[inline]
+    fn hear(&mut self, id: PipeId, link: &mut impl Link, received: &mut Tally) -> Result<(), ConnectionError> {
+        let draining = self.pipes.get(id).is_some_and(|pipe| pipe.draining);
+        while self.pipes.may_deliver(id) {
+            match link.take() {
+                None => break,
+                Some(Inbound::Message(message)) if !draining => {
+                    *received += Tally::of(&message);
+                    self.pattern.inbound(&mut self.pipes, id, message)?;
+                }
+                Some(Inbound::Wish(wish)) if !draining => {
+                    self.pattern.wished(&mut self.pipes, id, wish)?;
+                    self.pipes.news = true;
+                }
+                // What reaches a draining pipe nobody will read.
+                Some(Inbound::Message(_) | Inbound::Wish(_)) => {}
+            }
         }
         Ok(())
     }

@@ -102,7 +102,10 @@ fn a_conflated_sub_keeps_the_latest_of_what_it_wants() {
 /// The waits that a socket's events announce after a failure or an end.
 fn waits(net: &mut Net, node: NodeId) -> Vec<bool> {
     let waits = events(net, node).into_iter().filter_map(|event| {
-        if let Event::DialFailed { retry, .. } | Event::Disconnected { retry, .. } = event {
+        if let Event::DialFailed { retry, .. }
+        | Event::HandshakeFailed { retry, .. }
+        | Event::Disconnected { retry, .. } = event
+        {
             Some(retry.is_some())
         } else {
             None

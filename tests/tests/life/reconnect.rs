@@ -17,8 +17,11 @@ fn pull() -> Options<Pull> {
 
 /// The waits that a socket's events announce.
 fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
-    let waits = events(net, node).into_iter().filter_map(|event| {
-        if let Event::DialFailed { retry, .. } | Event::Disconnected { retry, .. } = event { Some(retry) } else { None }
+    let waits = events(net, node).into_iter().filter_map(|event| match event {
+        Event::DialFailed { retry, .. } | Event::HandshakeFailed { retry, .. } | Event::Disconnected { retry, .. } => {
+            Some(retry)
+        }
+        _ => None,
     });
     waits.collect()
 }
@@ -118,8 +121,8 @@ fn there_is_no_way_back_after_a_fault_of_protocol() {
     net.pass(s(100));
     let reason = "a PUSH socket does not speak with a PUSH socket";
     let events = events(&mut net, other);
-    let ends: Vec<_> = events.iter().filter(|event| matches!(event, Event::Disconnected { .. })).collect();
-    assert!(matches!(ends[..], [Event::Disconnected { retry: None, .. }]));
+    let failed = events.iter().filter(|event| matches!(event, Event::HandshakeFailed { retry: None, .. })).count();
+    assert_eq!((failed, endings(&events).len()), (1, 1));
     let refused = "the peer refused the connection: incompatible socket type";
     assert!([reason, refused].contains(&endings(&events)[0].as_str()));
     assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::DropReason::NotSent), 1);
@@ -214,14 +217,21 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
     net[push].disconnect(&PLACE.parse().unwrap(), now).unwrap();
     net[pull].unbind(&PLACE.parse().unwrap(), now).unwrap();
     net.pass(s(10));
+    for socket in [push, pull] {
+        net[socket].close(now);
+    }
     let story = events(&mut net, push);
     assert!(matches!(
         &story[..],
         [
+            Event::Connecting { .. },
             Event::DialFailed { error: NetworkError::Refused, retry: Some(_), .. },
+            Event::Connecting { .. },
             Event::Connected { .. },
             Event::Ready { .. },
             Event::Disconnected { retry: Some(_), .. },
+            Event::DialStopped { .. },
+            Event::Closed,
         ]
     ));
     assert_eq!(endings(&story), ["the network failed: the peer reset the connection"]);
@@ -234,6 +244,7 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
             Event::Ready { .. },
             Event::Disconnected { retry: None, .. },
             Event::Unlistened { .. },
+            Event::Closed,
         ]
     ));
 }

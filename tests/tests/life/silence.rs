@@ -66,7 +66,10 @@ fn a_dial_that_is_not_answered_is_given_up_in_time() {
     net.connect(push, PLACE);
     net.pass(ms(1050));
     let story = events(&mut net, push);
-    assert!(matches!(story[..], [Event::DialFailed { error: NetworkError::TimedOut, retry: Some(_), .. }]));
+    assert!(matches!(
+        story[..],
+        [Event::Connecting { .. }, Event::DialFailed { error: NetworkError::TimedOut, retry: Some(_), .. }]
+    ));
 }
 
 #[test]

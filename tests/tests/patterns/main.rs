@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a surprise is a test that fails")]
 
+mod byte_marks;
 mod drafts;
 mod marks;
 mod pipeline;
@@ -9,6 +10,7 @@ mod pubsub;
 mod rep;
 mod req;
 mod router;
+mod stats;
 mod stream;
 
 use sansmq_proto::testing::{Net, NodeId};

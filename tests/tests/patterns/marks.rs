@@ -96,14 +96,14 @@ fn reading_goes_on_when_half_of_the_mark_is_taken() {
 }
 
 /// A socket with one peer, driven by hand: the link takes three messages of 30 KB at a time.
-struct ByHand {
+pub(super) struct ByHand {
     socket: Socket,
     pipe: PipeId,
     link: Connection,
 }
 
 impl ByHand {
-    fn new(options: Options, theirs: SocketType) -> Self {
+    pub(super) fn new(options: Options, theirs: SocketType) -> Self {
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         let pipe = socket.connect(PLACE.parse().unwrap(), Instant::ORIGIN).unwrap();
         Self::connected(socket, pipe, theirs)
@@ -124,13 +124,13 @@ impl ByHand {
         Self { socket, pipe, link }
     }
 
-    fn send(&mut self) -> Result<(), SendError> {
+    pub(super) fn send(&mut self) -> Result<(), SendError> {
         let to = if self.socket.socket_type() == SocketType::Router { "named" } else { "" };
         self.socket.send((to, vec![7; 30_000]))
     }
 
     /// How many messages the queue still takes.
-    fn fill(&mut self) -> usize {
+    pub(super) fn fill(&mut self) -> usize {
         let mut taken = 0;
         while self.send().is_ok() {
             taken += 1;
@@ -139,14 +139,14 @@ impl ByHand {
     }
 
     /// The network takes what the link has, and the link takes more.
-    fn flow(&mut self) {
+    pub(super) fn flow(&mut self) {
         if let Some(out) = self.link.poll_transmit() {
             out.advance(out.remaining());
         }
         self.socket.exchange(self.pipe, &mut self.link).unwrap();
     }
 
-    fn says_writable(&mut self) -> bool {
+    pub(super) fn says_writable(&mut self) -> bool {
         core::iter::from_fn(|| self.socket.poll_action()).any(|action| action == Action::Writable)
     }
 }

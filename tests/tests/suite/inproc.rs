@@ -202,7 +202,7 @@ fn sockets_that_do_not_speak_with_each_other_are_told_so() {
         pull.bind(&place).await.unwrap();
         dealer.connect(&place).unwrap();
         let reason = story.find(|event| match event {
-            Event::Disconnected { reason, retry: None, .. } => Some(reason.to_string()),
+            Event::HandshakeFailed { reason, retry: None, .. } => Some(reason.to_string()),
             _ => None,
         });
         assert_eq!(reason.await.as_deref(), Some("a DEALER socket does not speak with a PULL socket"));

@@ -5,6 +5,7 @@ mod drafts;
 mod inproc;
 #[cfg(unix)]
 mod ipc;
+mod stats;
 mod strangers;
 mod stream;
 mod transport;
@@ -354,6 +355,7 @@ fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
         let endpoint = router.bind(ANY).await.unwrap();
         assert!(matches!(other.next().await, Some(Event::Listening { .. })));
         dealer.connect(&endpoint).unwrap();
+        assert!(matches!(story.next().await, Some(Event::Connecting { .. })));
         assert!(matches!(story.next().await, Some(Event::Connected { .. })));
         assert!(matches!(story.next().await, Some(Event::Ready { .. })));
         assert!(matches!(other.next().await, Some(Event::Accepted { .. })));
@@ -364,14 +366,18 @@ fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
         assert_eq!(reason, ConnectionError::Eof);
         assert!(retry.is_some());
         dealer.close().await;
-        while story.next().await.is_some() {}
+        let mut last = None;
+        while let Some(event) = story.next().await {
+            last = Some(event);
+        }
+        assert_eq!(last, Some(Event::Closed));
     });
 }
 
 /// Why the next connection that ends did; `None` if the socket is closed first.
 async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
     let reason = monitor.find(|event| match event {
-        Event::Disconnected { reason, .. } => Some(reason),
+        Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
         _ => None,
     });
     reason.await
