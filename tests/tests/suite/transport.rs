@@ -17,6 +17,7 @@ fn a_listener_that_is_open_already_serves_also_those_who_came_before() {
         let mut story = push.monitor();
         push.connect(format!("tcp://{address}")).unwrap();
         push.send("early").await.unwrap();
+        assert!(matches!(story.next().await, Some(Event::Connecting { .. })));
         assert!(matches!(story.next().await, Some(Event::Connected { .. })), "the system answers for who is to come");
 
         let pull = PullSocket::new();
