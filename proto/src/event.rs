@@ -195,7 +195,8 @@ pub enum Refusal {
 pub enum DropReason {
     /// A ROUTER without `mandatory` knows no peer of that routing id.
     Unroutable,
-    /// A ROUTER without `mandatory`, or a REP, has a peer that does not read: its high-water mark is reached.
+    /// A ROUTER without `mandatory`, a REP, or a publisher whose [`SlowSubscriber`](crate::SlowSubscriber) does not block
+    /// has a peer that does not read: its high-water mark is reached.
     PeerFull,
     /// A REP's requester went before the reply.
     PeerGone,
@@ -203,7 +204,8 @@ pub enum DropReason {
     NoEnvelope,
     /// A REQ received a reply it had not asked for, or no longer waited for.
     Unasked,
-    /// A PUSH or SCATTER received a message, which PULL and GATHER peers do not send.
+    /// A PUSH, SCATTER, PUB or RADIO received a message, which their peers do not send, or should not: an XSUB's own words
+    /// are for XPUBs. Or a DISH received one that is no group and body.
     Unexpected,
     /// A message of several frames came to a CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER, which know only such of one.
     Multipart,

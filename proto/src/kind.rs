@@ -93,7 +93,8 @@ kinds! {
     /// Receives what it subscribed to (RFC 29, "The SUB Socket Type").
     Sub: Receives Subscribes Matches Conflates;
     /// As PUB, and receives its peers' subscriptions as messages: an octet 1 or 0 and the prefix (RFC 29, "The XPUB Socket
-    /// Type"). They count as messages of that peer: of one whose are not received no more are taken beyond `recv_hwm`.
+    /// Type"). So it has to be received from: a peer of which [`recv_hwm`](crate::Options::recv_hwm) of them wait is not
+    /// listened to until they are received.
     XPub: Sends Receives Publishes Matches Subscribes;
     /// As SUB, and subscribes by sending messages (RFC 29, "The XSUB Socket Type").
     XSub: Sends Receives Subscribes;

@@ -271,7 +271,8 @@ impl Connection {
         }
         let credentials = self.credentials;
         let peer = Peer { socket_type, routing_id, version: self.version, metadata, user_id, credentials };
-        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and so does libzmq's DISH.
+        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and to a DISH only groups and bodies are
+        // sent (RFC 48).
         if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
             self.heartbeat.start(now);
         }

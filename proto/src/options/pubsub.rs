@@ -126,7 +126,8 @@ impl Options<XPub> {
         self
     }
 
-    /// The application hears of every subscription and of every end of one: `XPUB_VERBOSER`. Default off.
+    /// The application hears of every subscription and of every cancel, also of one that ends nothing: `XPUB_VERBOSER`.
+    /// Default off.
     #[must_use]
     pub const fn verboser(mut self, verboser: bool) -> Self {
         self.settings.publishing.verbosity = if verboser { Verbosity::All } else { Verbosity::Changes };
@@ -141,8 +142,8 @@ impl Options<XPub> {
         self
     }
 
-    /// As [`manual`](Self::manual), and the next message sent after a subscription was received is for that peer alone, if
-    /// it matches: `XPUB_MANUAL_LAST_VALUE`, for caches of last values. Default off.
+    /// As [`manual`](Self::manual), and the message that is sent next after `subscribe` is for that peer alone, if it
+    /// matches: `XPUB_MANUAL_LAST_VALUE`, for caches of last values. If the peer is gone, it is for nobody. Default off.
     #[must_use]
     pub const fn manual_last_value(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::LastValue } else { Manual::Off };
@@ -157,9 +158,9 @@ impl Options<XPub> {
         self
     }
 
-    /// Whether only the first frame of a message may say that it is a subscription: `ONLY_FIRST_SUBSCRIBE`. Default on;
-    /// libzmq looks at every frame, so that a user's frame which happens to begin with an octet 0 or 1 subscribes to
-    /// something.
+    /// Whether only the first frame of a message may say that it is a subscription: `ONLY_FIRST_SUBSCRIBE`. If it is one,
+    /// the others are looked at too. Default on; libzmq looks at every frame, so that a user's frame which happens to begin
+    /// with an octet 0 or 1 subscribes to something.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
@@ -178,8 +179,8 @@ impl Options<XSub> {
         self
     }
 
-    /// Whether only the first frame of a message that is sent may say that it is a subscription: `ONLY_FIRST_SUBSCRIBE`.
-    /// Default on; libzmq looks at every frame.
+    /// Whether only the first frame of a message that is sent may say that it is a subscription: `ONLY_FIRST_SUBSCRIBE`. If
+    /// it is one, the others are looked at too. Default on; libzmq looks at every frame.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

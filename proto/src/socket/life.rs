@@ -310,7 +310,9 @@ impl Socket {
         let was_ready = pipe.peer.take().is_some();
         pipe.round_trip = None;
         let draining = pipe.draining;
-        let heard = was_ready && !draining && pipe.doomed.is_none();
+        let doomed = pipe.doomed.take();
+        let heard = was_ready && !draining && doomed.is_none();
+        let reason = doomed.as_ref().unwrap_or(reason);
         if was_ready {
             self.pipes.ready -= 1;
             self.pipes.news = true;
@@ -429,8 +431,10 @@ impl Socket {
         };
         pipe.draining = true;
         let (connected, gone) = (pipe.life.is_connected(), pipe.life.is_gone());
-        self.pipes.forget_incoming(id);
         self.close_to_sends(id);
+        if self.closing || !self.pattern.reports() {
+            self.pipes.forget_incoming(id);
+        }
         if gone || (!connected && (self.pipes.outgoing_len(id) == 0 || self.settings.reconnect_stop.disconnected)) {
             self.give_up(id);
             return;

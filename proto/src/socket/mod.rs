@@ -4,6 +4,7 @@ mod admission;
 mod distributor;
 mod ending;
 mod fair_queue;
+mod in_order;
 pub(crate) mod life;
 mod load_balancer;
 mod names;

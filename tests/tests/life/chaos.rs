@@ -8,7 +8,7 @@ use sansmq_tests::{dropped, events, for_seeds};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the weather of a seed allows.
-struct Weather {
+pub(super) struct Weather {
     dice: SeededEntropy,
     cuts: bool,
     /// Frozen nodes are noticed by heartbeats, which ends connections.
@@ -16,23 +16,23 @@ struct Weather {
 }
 
 impl Weather {
-    fn of(seed: u64) -> Self {
+    pub(super) fn of(seed: u64) -> Self {
         let mut dice = SeededEntropy::new(seed ^ 0x5eed);
         dice.fill(&mut [0; 8]);
         Self { dice, cuts: seed % 3 == 1, beats: seed % 3 == 2 }
     }
 
-    fn net(&mut self, seed: u64) -> Net {
+    pub(super) fn net(&mut self, seed: u64) -> Net {
         let longest = [9, 100, 5000][self.pick(3)];
         Net::seeded(seed).chunks(1..=longest).latency(ms(0)..=ms(self.dice.below(40))).capacity(20 + self.pick(500))
     }
 
-    fn pick(&mut self, count: usize) -> usize {
+    pub(super) fn pick(&mut self, count: usize) -> usize {
         usize::try_from(self.dice.below(count as u64)).unwrap()
     }
 
     /// Something happens to one of the nodes, or only time passes.
-    fn strike(&mut self, net: &mut Net, nodes: &[NodeId]) {
+    pub(super) fn strike(&mut self, net: &mut Net, nodes: &[NodeId]) {
         let node = nodes[self.pick(nodes.len())];
         match self.dice.below(12) {
             0 if self.cuts => net.cut(node),
@@ -45,7 +45,7 @@ impl Weather {
     }
 
     /// The sun comes out: what is still under way arrives.
-    fn clear(net: &mut Net, nodes: &[NodeId]) {
+    pub(super) fn clear(net: &mut Net, nodes: &[NodeId]) {
         for &node in nodes {
             net.thaw(node);
         }

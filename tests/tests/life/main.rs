@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::similar_names, reason = "a surprise is a test that fails")]
 
 mod admission;
+mod audience;
 mod chaos;
 mod choices;
 mod ending;

@@ -7,11 +7,14 @@ mod drafts;
 mod marks;
 mod pipeline;
 mod pubsub;
+mod radio;
 mod rep;
 mod req;
 mod router;
 mod stats;
 mod stream;
+mod wishes;
+mod xpub;
 
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Frame, Message, Options, kind::Kind};

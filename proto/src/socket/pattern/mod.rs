@@ -61,6 +61,11 @@ pub(super) trait Pattern: Debug + Send {
         true
     }
 
+    /// Whether what was heard of a peer is to be received even if the application itself ends its pipe.
+    fn reports(&self) -> bool {
+        false
+    }
+
     /// The pipe takes no more messages, ever.
     fn closed(&mut self, _: &mut Pipes, _: PipeId) {}
 

@@ -9,7 +9,7 @@ use crate::message::{Frame, Message};
 use crate::options::{Manual, Publishing, Settings, SlowSubscriber, Verbosity};
 use crate::pipe::{PipeId, Pipes};
 use crate::socket::distributor::Distributor;
-use crate::socket::fair_queue::FairQueue;
+use crate::socket::in_order::InOrder;
 use crate::socket::subscriptions::{Cancelled, Subscribed, Subscriptions};
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
@@ -25,12 +25,13 @@ pub(super) struct Publish {
     /// What was asked for, where the application decides what is granted.
     asked: Subscriptions,
     distributor: Distributor,
-    /// An XPUB's application hears of subscriptions, and of what its peers have to say besides.
-    upstream: Option<FairQueue>,
+    /// An XPUB's application hears of subscriptions, and of what its peers have to say besides. RFC 29 would have it
+    /// fair-queued; but one peer's subscription and another's cancel mean something in their order only.
+    upstream: Option<InOrder>,
     /// The peer whose request was received last, where the application decides about it.
     asker: Option<PipeId>,
-    /// What is sent next is for the asker alone.
-    answering: bool,
+    /// Who alone is to have what is sent next.
+    answering: Option<PipeId>,
 }
 
 impl Publish {
@@ -41,9 +42,9 @@ impl Publish {
             granted: Subscriptions::new(),
             asked: Subscriptions::new(),
             distributor: Distributor::default(),
-            upstream: (settings.connection.socket_type == SocketType::XPub).then(FairQueue::default),
+            upstream: (settings.connection.socket_type == SocketType::XPub).then(InOrder::default),
             asker: None,
-            answering: false,
+            answering: None,
         }
     }
 
@@ -70,7 +71,9 @@ impl Publish {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
         let requests = self.requests();
         let outcome = requests.subscribe(pipe, prefix);
-        if requests.count_of(pipe) > limit || requests.octets_of(pipe) / OCTETS_EACH > limit {
+        if requests.count_of(pipe) > limit || requests.octets_of(pipe) > limit.saturating_mul(OCTETS_EACH) {
+            // Nobody has heard of it, and nobody is to hear of its end.
+            requests.cancel(pipe, prefix);
             return Err(ConnectionError::TooManySubscriptions { limit });
         }
         if manual || outcome == Subscribed::First || verbosity != Verbosity::Changes {
@@ -79,10 +82,12 @@ impl Publish {
         Ok(())
     }
 
-    /// A prefix that the peer does not hold changes nothing, and nobody hears of it.
+    /// A prefix that the peer does not hold changes nothing. Whoever wants to hear of everything hears of that too, for an
+    /// XSUB with `verbose_unsubscribe` says as many cancels as subscriptions, and the first of them ends it.
     fn cancelled(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) {
         let outcome = self.requests().cancel(pipe, prefix);
-        if outcome.is_some_and(|outcome| self.is_news(outcome)) {
+        pipes.writable = true; // somebody may have waited for room where it is not needed any more
+        if outcome.map_or(self.options.verbosity == Verbosity::All, |outcome| self.is_news(outcome)) {
             self.tell(pipes, pipe, 0, prefix);
         }
     }
@@ -124,13 +129,22 @@ impl Pattern for Publish {
     ) -> Result<(), ConnectionError> {
         self.peers.insert(pipe);
         if let Some(welcome) = &self.options.welcome {
-            pipes.push_front(pipe, core::iter::once(welcome.clone().into()));
+            let welcome = Message::from(welcome.clone());
+            // One that did not get out on the last connection is still there.
+            if pipes.next_outgoing(pipe) != Some(&welcome) {
+                pipes.push_front(pipe, core::iter::once(welcome));
+            }
         }
         Ok(())
     }
 
     fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
         self.forget(pipes, pipe);
+    }
+
+    /// A subscription that nobody heard of would be one that nobody passes on, though others may hold it too.
+    fn reports(&self) -> bool {
+        self.upstream.is_some()
     }
 
     fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
@@ -155,6 +169,7 @@ impl Pattern for Publish {
         let (wishes, rest) = super::sort(message, self.options.only_first);
         for wish in wishes {
             self.wished(pipes, pipe, wish)?;
+            pipes.news = true;
         }
         match (rest, &mut self.upstream) {
             (Some(message), Some(upstream)) => upstream.deliver(pipes, pipe, message),
@@ -165,9 +180,8 @@ impl Pattern for Publish {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
-        let only = if self.answering { self.asker } else { None };
         for pipe in self.granted.matching(message.head()) {
-            if only.is_none_or(|only| only == pipe) {
+            if self.answering.is_none_or(|asker| asker == pipe) {
                 self.distributor.choose(pipes, pipe);
             }
         }
@@ -175,7 +189,7 @@ impl Pattern for Publish {
             self.distributor.invert(pipes, &self.peers);
         }
         self.distributor.send(pipes, message, self.options.slow)?;
-        self.answering = false;
+        self.answering = None;
         Ok(())
     }
 
@@ -186,24 +200,26 @@ impl Pattern for Publish {
         let (pipe, message) = upstream.next(pipes).ok_or(RecvError::Empty)?;
         if self.is_manual() && message.len() == 1 && matches!(message.head().first(), Some(0 | 1)) {
             self.asker = self.peers.contains(&pipe).then_some(pipe);
-            self.answering = self.options.manual == Manual::LastValue;
         }
         Ok(message)
     }
 
     /// The application's answer to the request that it received last.
-    fn ask(&mut self, _: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
+    fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
         self.is_manual().then(|| {
             let pipe = self.asker.ok_or(SubscribeError::NoRequest)?;
             match wish {
                 Wish::Subscribe(prefix) => {
                     self.granted.subscribe(pipe, &prefix);
+                    self.answering = (self.options.manual == Manual::LastValue).then_some(pipe);
                 }
                 Wish::Cancel(prefix) => {
                     self.granted.cancel(pipe, &prefix).ok_or(SubscribeError::NotSubscribed)?;
+                    pipes.writable = true;
                 }
                 Wish::Join(_) | Wish::Leave(_) => {}
             }
+            pipes.news = true;
             Ok(())
         })
     }

@@ -64,7 +64,7 @@ impl Pattern for Radio {
         pipes.writable = true;
     }
 
-    fn wished(&mut self, _: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<(), ConnectionError> {
+    fn wished(&mut self, pipes: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<(), ConnectionError> {
         let Some(joined) = self.peers.get_mut(&pipe) else { return Ok(()) };
         match wish {
             Wish::Join(group) if group.len() > MAX_GROUP => return Err(ConnectionError::GroupTooLong(group.len())),
@@ -76,7 +76,10 @@ impl Pattern for Radio {
                 }
                 self.groups.entry(group).or_default().insert(pipe);
             }
-            Wish::Leave(group) if joined.remove(&group) => self.leave(pipe, &group),
+            Wish::Leave(group) if joined.remove(&group) => {
+                self.leave(pipe, &group);
+                pipes.writable = true; // somebody may have waited for room where it is not needed any more
+            }
             Wish::Leave(_) | Wish::Subscribe(_) | Wish::Cancel(_) => {}
         }
         Ok(())

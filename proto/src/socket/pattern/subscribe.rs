@@ -52,7 +52,7 @@ impl Subscribe {
         }
     }
 
-    /// What arrived before a subscription ended is not wanted any more.
+    /// What arrived before a subscription ended, or with inverted matching began, is not wanted any more.
     fn sift(&self, pipes: &mut Pipes) {
         for pipe in pipes.ids() {
             pipes.retain_incoming(pipe, |message| self.wants(message));
@@ -62,8 +62,11 @@ impl Subscribe {
     fn change(&mut self, pipes: &mut Pipes, wish: &Wish) -> Result<(), SubscribeError> {
         match wish {
             Wish::Subscribe(prefix) => {
-                self.interests.add(prefix);
+                let first = self.interests.add(prefix);
                 self.say(pipes, wish);
+                if first && self.options.invert {
+                    self.sift(pipes);
+                }
             }
             Wish::Cancel(prefix) => {
                 let outcome = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;

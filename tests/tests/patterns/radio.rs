@@ -1,0 +1,168 @@
+//! RADIO and DISH.
+
+use super::{PLACE, fan, message, net, star};
+use core::time::Duration;
+use sansmq_proto::kind::{Dish, Radio};
+use sansmq_proto::testing::Net;
+use sansmq_proto::{DropReason, JoinError, Options, RecvError, SendError, SlowSubscriber, SocketType};
+use sansmq_tests::{bodies, dropped, endings, events, recv_all};
+
+fn radio() -> Options<Radio> {
+    Options::new()
+}
+
+fn dish() -> Options<Dish> {
+    Options::new()
+}
+
+#[test]
+fn a_dish_receives_the_groups_it_joined() {
+    let mut net = net();
+    let (radio, [dish, other]) = star(&mut net, radio(), [dish(), dish()]);
+    net[dish].join("tv").unwrap();
+    net[other].join("tv").unwrap();
+    net[other].join("").unwrap();
+    net.settle();
+    assert_eq!((net[radio].topics(), net[dish].topics()), (2, 1));
+    assert_eq!(["tv", "", "t", "tv2"].map(|group| net[radio].audience(group)), [2, 1, 0, 0]);
+    for group in ["tv", "tv2", "t", ""] {
+        net[radio].send((group, "show")).unwrap();
+    }
+    assert_eq!(recv_all(&mut net, dish), [message(["tv", "show"])]);
+    assert_eq!(recv_all(&mut net, other), [message(["tv", "show"]), message(["", "show"])]);
+}
+
+#[test]
+fn groups_are_joined_once_and_left_once() {
+    let mut net = net();
+    let (radio, [dish]) = star(&mut net, radio(), [dish()]);
+    assert_eq!(net[dish].leave("tv"), Err(JoinError::NotJoined));
+    net[dish].join("tv").unwrap();
+    assert_eq!(net[dish].join("tv"), Err(JoinError::Joined));
+    net.settle();
+    net[radio].send(("tv", "arrived")).unwrap();
+    net.settle();
+    net[dish].leave("tv").unwrap();
+    assert_eq!(net[dish].leave("tv"), Err(JoinError::NotJoined));
+    assert_eq!(recv_all(&mut net, dish), [], "what has arrived is dropped");
+    assert_eq!(net[radio].audience("tv"), 0);
+    assert_eq!(net[radio].join("tv"), Err(JoinError::Unsupported(SocketType::Radio)));
+    let now = net.now();
+    net[dish].close(now);
+    assert_eq!(net[dish].join("tv"), Err(JoinError::Closed));
+}
+
+#[test]
+fn the_name_of_a_group_has_255_octets_at_most() {
+    let mut net = net();
+    let (radio, [dish]) = star(&mut net, radio(), [dish()]);
+    let (longest, longer) = ("g".repeat(255), "g".repeat(256));
+    net[dish].join(longest.clone()).unwrap();
+    assert_eq!(net[dish].join(longer.clone()), Err(JoinError::TooLong(256)));
+    net.settle();
+    net[radio].send((longest.as_str(), "x")).unwrap();
+    let Err(SendError::NotGrouped(given_back)) = net[radio].send((longer.as_str(), "x")) else {
+        panic!("there is no such group");
+    };
+    assert_eq!(given_back.body(), "x");
+    assert_eq!(bodies(&recv_all(&mut net, dish)), ["x"]);
+}
+
+#[test]
+fn a_radio_sends_a_group_and_a_body() {
+    let mut net = net();
+    let (radio, [dish]) = star(&mut net, radio(), [dish()]);
+    assert!(matches!(net[radio].send("tv"), Err(SendError::NotGrouped(_))));
+    assert!(matches!(net[radio].send(["tv", "a", "b"]), Err(SendError::NotGrouped(_))));
+    assert!(matches!(net[dish].send(["tv", "a"]), Err(SendError::Unsupported(_, SocketType::Dish))));
+    assert!(matches!(net[radio].recv(), Err(RecvError::Unsupported(SocketType::Radio))));
+    assert!(!net[dish].can_send() && !net[radio].can_recv());
+}
+
+#[test]
+fn groups_are_joined_again_after_a_reconnect_and_those_left_are_not() {
+    let mut net = net();
+    let (radio, [dish]) = star(&mut net, radio(), [dish()]);
+    for group in ["a", "b"] {
+        net[dish].join(group).unwrap();
+    }
+    net.settle();
+    net.cut(dish);
+    net.settle();
+    assert_eq!((net[radio].topics(), net[radio].audience("a")), (0, 0));
+    net[dish].leave("a").unwrap();
+    net[dish].join("c").unwrap();
+    net.pass(Duration::from_secs(1));
+    assert_eq!(["a", "b", "c"].map(|group| net[radio].audience(group)), [0, 1, 1]);
+}
+
+#[test]
+fn a_dish_with_too_many_groups_loses_its_connection_and_others_do_not() {
+    let mut net = net();
+    let (radio, [greedy, modest]) =
+        star(&mut net, radio().max_subscriptions(2).unwrap(), [dish().no_reconnect(), dish()]);
+    net[modest].join("b").unwrap();
+    for group in ["a", "b", "c"] {
+        net.settle();
+        net[greedy].join(group).unwrap();
+    }
+    net.settle();
+    assert!(endings(&events(&mut net, radio))[0].contains("more than 2 subscriptions"));
+    assert_eq!(["a", "b", "c"].map(|group| net[radio].audience(group)), [0, 1, 0]);
+}
+
+#[test]
+fn no_ping_is_sent_to_a_dish_and_a_dish_may_ping() {
+    let mut net = Net::seeded(1);
+    let beat = Duration::from_millis(100);
+    let (quiet, [dish]) =
+        star(&mut net, radio().heartbeat(beat).unwrap(), [dish().heartbeat(Duration::from_secs(2)).unwrap()]);
+    net.pass(Duration::from_secs(1));
+    // A PING would be answered, or end the connection when the dish cannot be reached.
+    net.freeze(dish);
+    net.pass(Duration::from_secs(1));
+    net.thaw(dish);
+    net.pass(Duration::from_secs(10));
+    assert_eq!(endings(&events(&mut net, quiet)), [""; 0]);
+    assert_eq!(net.connections(quiet), 1);
+}
+
+#[test]
+fn a_slow_dish_is_dealt_with_as_a_slow_subscriber() {
+    for policy in [SlowSubscriber::DropNewest, SlowSubscriber::Block] {
+        let mut net = Net::seeded(1).capacity(2000);
+        let (radio, [slow, brisk]) = star(&mut net, radio().slow_subscriber(policy).send_hwm(3), [dish(), dish()]);
+        for dish in [slow, brisk] {
+            net[dish].join("g").unwrap();
+            net.settle();
+        }
+        net.freeze(slow);
+        let mut sent = 0;
+        while sent < 100 && net[radio].send(("g", vec![0; 5000])).is_ok() {
+            sent += 1;
+            net.settle();
+        }
+        assert_eq!(sent == 100, policy == SlowSubscriber::DropNewest);
+        assert_eq!(net[radio].can_send(), policy == SlowSubscriber::DropNewest);
+        assert_eq!(recv_all(&mut net, brisk).len(), sent);
+        net.thaw(slow);
+        let lost = dropped(&events(&mut net, radio), DropReason::PeerFull);
+        assert_eq!(recv_all(&mut net, slow).len() + lost, sent);
+        assert!(net[radio].can_send());
+    }
+}
+
+#[test]
+fn a_bound_dish_joins_without_receiving() {
+    let mut net = net();
+    let (radio, [dish]) = fan(&mut net, radio(), [dish()]);
+    net[dish].join("g").unwrap();
+    net.settle();
+    assert_eq!(net[radio].audience("g"), 1);
+    let late = net.socket(Options::<Dish>::new());
+    net[late].join("g").unwrap();
+    net.bind(radio, PLACE.replace(":1", ":9").as_str());
+    net.connect(late, PLACE.replace(":1", ":9").as_str());
+    net.settle();
+    assert_eq!(net[radio].audience("g"), 2);
+}
