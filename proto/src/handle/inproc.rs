@@ -73,6 +73,8 @@ struct Locked<'a> {
     end: &'a End,
     /// Room was asked for and there was none.
     blocked: Cell<bool>,
+    /// A wish was given, which is no message to wait until others are received.
+    wished: bool,
 }
 
 impl Locked<'_> {
@@ -94,7 +96,7 @@ impl Locked<'_> {
 
     /// Leaves the lanes as the other side should find them. True if it is to be called.
     fn leave(&mut self, need: Need) -> bool {
-        let blocked = self.blocked.get();
+        let (blocked, wished) = (self.blocked.get(), self.wished);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
         // What was sent while we had no need of it lies with the sender.
         let hungry = need == Need::Hungry && us.need() != need;
@@ -107,7 +109,7 @@ impl Locked<'_> {
         let can_wait = ours.told
             || match them.need() {
                 Need::Hungry => ours.queue.is_empty(),
-                Need::Sated => !blocked,
+                Need::Sated => !blocked && !wished,
                 Need::Full => true,
             };
         let news = ours.finished || !can_wait;
@@ -131,10 +133,14 @@ impl Link for Locked<'_> {
     }
 
     fn give(&mut self, item: Outbound) {
-        self.ours().queue.push_back(match item {
+        let item = match item {
             Outbound::Message(message) => Inbound::Message(message),
-            Outbound::Wish(wish) => Inbound::Wish(wish),
-        });
+            Outbound::Wish(wish) => {
+                self.wished = true;
+                Inbound::Wish(wish)
+            }
+        };
+        self.ours().queue.push_back(item);
     }
 
     fn take(&mut self) -> Option<Inbound> {
@@ -192,7 +198,7 @@ impl State {
     pub(super) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
         let Some(end) = self.end(pipe).and_then(Option::take) else { return };
         let lanes = end.wire.lock();
-        let mut link = Locked { lanes, end: &end, blocked: Cell::new(false) };
+        let mut link = Locked { lanes, end: &end, blocked: Cell::new(false), wished: false };
         link.theirs().told = false;
         let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
         let is_over = outcome.is_err();

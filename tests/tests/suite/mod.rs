@@ -5,6 +5,7 @@ mod drafts;
 mod inproc;
 #[cfg(unix)]
 mod ipc;
+mod pubsub;
 mod stats;
 mod strangers;
 mod stream;
