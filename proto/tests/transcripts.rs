@@ -6,7 +6,7 @@
 use core::time::Duration;
 use sansmq_proto::{
     Buf, Connection, ConnectionConfig, ConnectionError, Endpoint, Frame, Inbound, Instant, Link, ListenerId, Message,
-    Options, PipeId, RecvError, SeededEntropy, Socket, SocketType, kind,
+    Options, PipeId, RecvError, SeededEntropy, Socket, SocketType, Wish, kind,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ fn what_libzmq_sent_is_understood_wherever_it_is_cut() {
     for (name, session) in sessions() {
         let sends = session.steps.iter().filter_map(|step| as_message(step, "send"));
         let sent: Vec<_> = sends.filter(|message| message.head() != "nobody").collect();
-        let mut got = Vec::new();
+        let (mut got, mut wishes) = (Vec::new(), Vec::new());
         for (conn, [libzmq, peer]) in session.streams() {
             let config = Arc::new(ConnectionConfig::new(socket_type_in(&peer)));
             let whole = understand(&config, &[&libzmq]);
@@ -28,6 +28,13 @@ fn what_libzmq_sent_is_understood_wherever_it_is_cut() {
             assert_eq!(whole.error, None, "{name}, connection {conn}");
             assert!(whole.ready, "{name}, connection {conn}: the handshake is done");
             got.extend(whole.got);
+            wishes.extend(whole.wishes);
+        }
+        assert_eq!(wishes, session.wishes(), "{name}: every wish came");
+        if session.publishes() {
+            let welcome = session.options.get("XPUB_WELCOME_MSG").map(|text| Message::from(octets(text)));
+            assert!(got.iter().all(|message| sent.contains(message) || Some(message) == welcome.as_ref()), "{name}");
+            continue;
         }
         assert_eq!(got.len(), sent.len(), "{name}: every message came");
         for message in &sent {
@@ -117,6 +124,36 @@ impl Session {
         streams
     }
 
+    /// Whether it sends what its peer asks for, and nothing else.
+    fn publishes(&self) -> bool {
+        matches!(self.socket_type, SocketType::Pub | SocketType::XPub | SocketType::Radio)
+    }
+
+    /// What the peer should hear of subscriptions and groups: each subscription, and the end of the last one.
+    fn wishes(&self) -> Vec<Wish> {
+        let mut counts = BTreeMap::<_, u32>::new();
+        let mut wishes = Vec::new();
+        for step in &self.steps {
+            let wish = match step.verb.as_str() {
+                "subscribe" => Wish::Subscribe,
+                "unsubscribe" => Wish::Cancel,
+                "join" => Wish::Join,
+                "leave" => Wish::Leave,
+                _ => continue,
+            };
+            let wish = wish(octets(&step.words[0]).into());
+            let count = counts.entry(wish.subject().clone()).or_default();
+            if matches!(wish, Wish::Subscribe(_) | Wish::Join(_)) {
+                *count += 1;
+                wishes.push(wish);
+            } else if *count > 0 {
+                *count -= 1;
+                wishes.extend((*count == 0).then_some(wish));
+            }
+        }
+        wishes
+    }
+
     fn millis(&self, option: &str) -> Option<Duration> {
         self.options.get(option).map(|millis| Duration::from_millis(millis.parse().unwrap()))
     }
@@ -131,9 +168,9 @@ impl Session {
         let options = match self.socket_type {
             SocketType::Dealer => announce(self, Options::<kind::Dealer>::new()),
             SocketType::Router => announce(self, Options::<kind::Router>::new()),
-            SocketType::Req => {
-                announce(self, Options::<kind::Req>::new().relaxed(self.options.contains_key("REQ_RELAXED")))
-            }
+            SocketType::Req => announce(self, Options::<kind::Req>::new().relaxed(self.has("REQ_RELAXED"))),
+            SocketType::Pub => Options::<kind::Pub>::new().invert_matching(self.has("INVERT_MATCHING")).erase(),
+            SocketType::XPub => self.xpub().erase(),
             other => Options::of(other),
         };
         let Some(interval) = self.millis("HEARTBEAT_IVL") else {
@@ -141,6 +178,22 @@ impl Session {
         };
         let timeout = self.millis("HEARTBEAT_TIMEOUT").unwrap_or(interval);
         options.heartbeat_with(interval, timeout, self.millis("HEARTBEAT_TTL").unwrap_or_default()).unwrap()
+    }
+
+    fn xpub(&self) -> Options<kind::XPub> {
+        let options = Options::<kind::XPub>::new().manual(self.has("XPUB_MANUAL"));
+        let options = match self.options.get("XPUB_WELCOME_MSG") {
+            Some(text) => options.welcome_message(octets(text)),
+            None => options,
+        };
+        match (self.has("XPUB_VERBOSE"), self.has("XPUB_VERBOSER")) {
+            (_, true) => options.verboser(true),
+            (verbose, false) => options.verbose(verbose),
+        }
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.options.contains_key(option)
     }
 }
 
@@ -150,18 +203,22 @@ struct Understood {
     error: Option<ConnectionError>,
     ready: bool,
     got: Vec<Message>,
+    wishes: Vec<Wish>,
     said: Vec<u8>,
 }
 
 fn understand(config: &Arc<ConnectionConfig>, pieces: &[&[u8]]) -> Understood {
     let mut connection = Connection::new(config, Instant::ORIGIN);
     let error = pieces.iter().find_map(|piece| connection.handle_input(piece, Instant::ORIGIN).err());
-    let got = core::iter::from_fn(|| match connection.take()? {
-        Inbound::Message(message) => Some(message),
-        other => panic!("{other:?} is no message"),
-    });
-    let got = got.collect();
-    Understood { error, ready: connection.peer().is_some(), got, said: drain(&mut connection) }
+    let (mut got, mut wishes) = (Vec::new(), Vec::new());
+    while let Some(item) = connection.take() {
+        match item {
+            Inbound::Message(message) => got.push(message),
+            Inbound::Wish(wish) => wishes.push(wish),
+            other => panic!("{other:?} is neither a message nor a wish"),
+        }
+    }
+    Understood { error, ready: connection.peer().is_some(), got, wishes, said: drain(&mut connection) }
 }
 
 /// Every place to cut so many octets; of very many, those near the ends and some between.
@@ -215,7 +272,7 @@ impl Stage {
     }
 
     fn play(&mut self, step: &Step, piece: usize, place: &str) {
-        if !self.ends.contains_key(&step.conn) {
+        if !self.ends.contains_key(&step.conn) && matches!(step.verb.as_str(), "<" | ">") {
             self.open(step.conn);
         }
         match step.verb.as_str() {
@@ -243,7 +300,13 @@ impl Stage {
                     assert_eq!(got, expected, "{place}");
                 }
             }
+            "subscribe" => self.socket.subscribe(octets(&step.words[0])).unwrap(),
+            // To libzmq the end of what is not subscribed to is no error.
+            "unsubscribe" => _ = self.socket.unsubscribe(octets(&step.words[0])),
+            "join" => self.socket.join(octets(&step.words[0])).unwrap(),
+            "leave" => self.socket.leave(octets(&step.words[0])).unwrap(),
             "wait" => self.pass(Duration::from_millis(step.words[0].parse().unwrap())),
+            "close" if step.words[0] == "peer" => self.each(|_, _, _| Err(ConnectionError::Eof)),
             "close" => assert!(self.ends[&step.conn].connection.is_none(), "{place}: the connection is closed"),
             other => panic!("{place}: {other}"),
         }
