@@ -25,6 +25,9 @@ use tokio::time::{error::Elapsed, timeout};
 #[path = "pyzmq/ipc.rs"]
 mod ipc;
 
+#[path = "pyzmq/pubsub.rs"]
+mod pubsub;
+
 #[path = "../../examples/dealer_client.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod dealer_client;
