@@ -1,0 +1,115 @@
+//! What it costs an XPUB to find out whom a message is for, without any IO.
+//!
+//! ```text
+//! cargo bench --bench topics
+//! ```
+
+use bytes::Buf;
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use sansmq::proto::{
+    Connection, ConnectionConfig, Instant, Link, Options, PipeId, Socket, SocketType, SystemEntropy, Wish, kind,
+};
+use std::time::Duration;
+
+fn main() {
+    divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
+}
+
+/// How many subscriptions the one peer has.
+const SUBSCRIPTIONS: [usize; 3] = [10, 1000, 1_000_000];
+
+/// Messages per iteration; fewer than the high-water mark.
+const BATCH: usize = 500;
+
+const NOW: Instant = Instant::ORIGIN;
+
+/// The peer has subscribed to what is sent. What is queued for it is taken out again, which costs a part of this.
+#[divan::bench(args = SUBSCRIPTIONS)]
+fn send_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
+    let mut topics = (0..subscriptions).cycle().step_by(7919).map(topic);
+    bench(bencher, subscriptions, || topics.next().expect("it goes round and round"));
+}
+
+/// Nobody has subscribed to what is sent, though it begins like what was subscribed to.
+#[divan::bench(args = SUBSCRIPTIONS)]
+fn send_not_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
+    let mut topics = (0..subscriptions).cycle().step_by(7919).map(|number| topic(number).replace(':', "!"));
+    bench(bencher, subscriptions, || topics.next().expect("it goes round and round"));
+}
+
+fn bench(bencher: Bencher<'_, '_>, subscriptions: usize, mut topic: impl FnMut() -> String) {
+    let mut stage = Stage::new(subscriptions);
+    let topics: Vec<_> = (0..BATCH).map(|_| topic()).collect();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for topic in &topics {
+            black_box(stage.socket.send(topic.as_str())).expect("it drops and does not fail");
+        }
+        stage.drain();
+    });
+}
+
+/// A topic like `market.123456:`, of which no other is a prefix.
+fn topic(number: usize) -> String {
+    format!("market.{number}:")
+}
+
+/// An XPUB, and the connection to its peer, whose octets go nowhere.
+struct Stage {
+    socket: Socket,
+    pipe: PipeId,
+    connection: Connection,
+}
+
+impl Stage {
+    fn new(subscriptions: usize) -> Self {
+        let options = Options::<kind::XPub>::new().max_subscriptions(subscriptions).expect("it is not zero");
+        let mut socket = Socket::new(options, SystemEntropy);
+        let listener = socket.bind("tcp://here:1".parse().expect("it is an endpoint"));
+        let place = "tcp://peer:1".parse().expect("it is an endpoint");
+        let (pipe, connection) = socket.accepted(listener, place, NOW).expect("it listens");
+        let mut stage = Self { socket, pipe, connection };
+        let mut peer = Connection::new(&ConnectionConfig::new(SocketType::Sub).into(), NOW);
+        for _ in 0..3 {
+            carry(&mut peer, &mut stage.connection);
+            carry(&mut stage.connection, &mut peer);
+        }
+        for number in 0..subscriptions {
+            peer.give(sansmq::proto::Outbound::Wish(Wish::Subscribe(topic(number).into())));
+            if number % 500 == 0 || number + 1 == subscriptions {
+                carry(&mut peer, &mut stage.connection);
+                stage.listen();
+            }
+        }
+        assert_eq!(stage.socket.topics(), subscriptions);
+        stage
+    }
+
+    /// Hears what the peer asks for.
+    fn listen(&mut self) {
+        self.exchange();
+        while self.socket.recv().is_ok() {}
+        self.exchange();
+        while self.socket.poll_action().is_some() {}
+    }
+
+    fn drain(&mut self) {
+        loop {
+            self.exchange();
+            let Some(out) = self.connection.poll_transmit() else { break };
+            out.advance(out.remaining());
+        }
+        while self.socket.poll_action().is_some() {}
+    }
+
+    fn exchange(&mut self) {
+        self.socket.exchange(self.pipe, &mut self.connection).expect("the peer is well behaved");
+    }
+}
+
+fn carry(from: &mut Connection, to: &mut Connection) {
+    while let Some(out) = from.poll_transmit() {
+        let octets = out.copy_to_bytes(out.remaining());
+        to.handle_input(&octets, NOW).expect("they speak the same protocol");
+    }
+}
