@@ -224,7 +224,9 @@ fn whoever_waits_for_a_slow_subscriber_hears_when_it_reads_when_it_cancels_and_w
         let options = Options::<Pub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(2);
         let mut seat = Seat::new(options, "SUB", 1);
         seat.hear(&command("SUBSCRIBE", b"")).unwrap();
-        while seat.socket.send(vec![0; 10_000]).is_ok() {
+        // Seven fill the link, two the pipe.
+        for _ in 0..9 {
+            seat.socket.send(vec![0; 10_000]).unwrap();
             seat.socket.exchange(seat.pipe, &mut seat.connection).unwrap();
         }
         seat.is_writable();
