@@ -1,6 +1,11 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
 mod numbers;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use reader::{Need, Reader};
 
 use crate::connection::{Link, Outbound, Peer, Wish};
 use crate::endpoint::Endpoint;
@@ -16,7 +21,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
-use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Names a pipe of a socket: one accepted connection, or one `connect` through all its reconnections.
 ///
@@ -75,40 +79,6 @@ pub(crate) struct Pipe {
     /// How far away the peer is, while it is connected.
     pub(crate) round_trip: Option<RoundTrip>,
     pub(crate) life: Life,
-}
-
-/// A socket that reads what another one of its process sends, as the sender sees it. While it is not hungry messages stay in
-/// the sender's pipe: the reader comes for them, many at a time, when it has received what it has. Its word is taken back
-/// before it locks the sender to come, so that who sees it still has locked before, and is found.
-#[derive(Debug, Default)]
-pub(crate) struct Reader {
-    need: AtomicU8,
-}
-
-/// What a [`Reader`] needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// Messages, each at once.
-    Hungry,
-    /// Nothing now; but it takes more.
-    Sated,
-    /// Nothing, and it has no room for more.
-    Full,
-}
-
-impl Reader {
-    pub(crate) fn need(&self) -> Need {
-        match self.need.load(Ordering::Relaxed) {
-            0 => Need::Hungry,
-            1 => Need::Sated,
-            _ => Need::Full,
-        }
-    }
-
-    #[cfg(feature = "std")]
-    pub(crate) fn say(&self, need: Need) {
-        self.need.store(need as u8, Ordering::Relaxed);
-    }
 }
 
 /// All pipes of a socket, and what happened to them that somebody should hear of.
@@ -523,58 +493,5 @@ impl Pipe {
     /// Whether the application may send to it.
     fn accepts(&self) -> bool {
         !self.draining && self.doomed.is_none() && !self.life.is_gone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::ConnectionConfig;
-    use crate::connection::Connection;
-    use crate::socket_type::SocketType;
-    use crate::time::Instant;
-
-    #[test]
-    fn a_stale_id_names_nothing() {
-        let mut pipes = Pipes::with_marks(1, 1);
-        let old = pipes.insert(Life::Gone);
-        pipes.remove(old);
-        let new = pipes.insert(Life::Gone);
-        assert_eq!(old.index(), new.index());
-        assert!(pipes.get(old).is_none());
-        assert!(pipes.remove(old).is_none());
-        assert!(pipes.get(new).is_some());
-    }
-
-    #[test]
-    fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
-        let config = Arc::new(ConnectionConfig::new(SocketType::Push));
-        let mut link = Connection::new(&config, Instant::ORIGIN);
-        let mut pipes = Pipes::with_marks(1000, 1000);
-        let id = pipes.insert(Life::dialled("tcp://example:1".parse().unwrap()));
-        for _ in 0..1000 {
-            pipes.push(id, Message::from(""));
-            pipes.deliver(id, Message::from(""));
-        }
-        while pipes.outgoing_len(id) > 0 {
-            pipes.pour(id, &mut link);
-            link.reclaim();
-        }
-        while pipes.pop_incoming(id).is_some() {}
-        let pipe = pipes.get(id).unwrap();
-        let places = (pipe.outgoing.places(), pipe.incoming.places());
-        assert!(places.0 < 100 && places.1 < 100, "{places:?} places are kept");
-    }
-
-    #[test]
-    fn a_monitor_that_does_not_read_is_told_what_it_missed() {
-        let mut pipes = Pipes::with_marks(1, 1);
-        pipes.events = Some(VecDeque::new());
-        for _ in 0..1500 {
-            pipes.dropped(DropReason::Unroutable, 1);
-        }
-        let events = pipes.events.unwrap();
-        assert_eq!(events.len(), 1000);
-        assert_eq!(events.front(), Some(&Event::Missed(501)));
     }
 }

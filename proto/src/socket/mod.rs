@@ -6,6 +6,7 @@ mod ending;
 mod fair_queue;
 mod in_order;
 pub(crate) mod life;
+mod listening;
 mod load_balancer;
 mod names;
 mod notices;
@@ -40,7 +41,8 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use life::{Life, Listener, Timer};
+use life::{Life, Timer};
+use listening::Listener;
 use pattern::Pattern;
 
 /// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of its type, listeners and dials.
