@@ -14,6 +14,10 @@
 //! assert_eq!(net[pull].recv().unwrap().body(), "hello");
 //! ```
 
+mod direction;
+
+pub use direction::Direction;
+
 use crate::endpoint::{Endpoint, Host};
 use crate::entropy::SeededEntropy;
 use crate::error::{ConnectionError, NetworkError};
@@ -25,7 +29,7 @@ use crate::socket::{Action, ListenerId, Socket};
 use crate::time::{Instant, earliest};
 use core::ops::{Index, IndexMut, RangeInclusive};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, IoSlice};
 
 /// The simulated network.
@@ -72,21 +76,10 @@ struct Wire {
     ends: [(NodeId, PipeId); 2],
     /// What each side has sent.
     sent: [Direction; 2],
+    /// Which side found what it sends into full.
+    blocked: [bool; 2],
     /// The connection has been cut: both sides see a reset.
     cut: bool,
-}
-
-#[derive(Debug, Default)]
-struct Direction {
-    /// Octets under way, with their time of arrival.
-    flying: VecDeque<(Instant, Vec<u8>)>,
-    arrived: VecDeque<u8>,
-    /// Octets in both.
-    size: usize,
-    /// Nothing more will be sent: when that arrives.
-    fin: Option<Instant>,
-    /// The sender found it full.
-    blocked: bool,
 }
 
 impl Net {
@@ -308,7 +301,7 @@ impl Net {
         };
         let wire = self.wires.len();
         let ends = [(from, pipe), (server, accepted)];
-        self.wires.push(Wire { ends, sent: Default::default(), cut: false });
+        self.wires.push(Wire { ends, sent: Default::default(), blocked: [false; 2], cut: false });
         for ((node, pipe), (side, connection)) in ends.into_iter().zip([(0, dialled), (1, connection)]) {
             self.nodes[node.0].ends.insert(pipe, End { session: Session::new(connection), wire, side });
             self.due.insert((node, pipe));
@@ -351,8 +344,7 @@ impl Net {
                 let end = ends.remove(&pipe).expect("it has just had its turn");
                 // Whoever closes with input unread or output unsent, resets; a FIN is all the same to ZMTP.
                 let at = self.now + draw(&mut self.dice, &self.latency);
-                let direction = &mut self.wires[end.wire].sent[end.side];
-                direction.fin.get_or_insert(at);
+                self.wires[end.wire].sent[end.side].end(at);
                 self.due.insert(other);
                 socket.disconnected(pipe, end.session.into_connection(), &reason, self.now);
             }
@@ -366,13 +358,7 @@ impl Net {
                 continue;
             }
             for (side, direction) in wire.sent.iter_mut().enumerate() {
-                let mut news = false;
-                while direction.flying.front().is_some_and(|(at, _)| *at <= self.now) {
-                    let (_, octets) = direction.flying.pop_front().expect("it has just been seen");
-                    direction.arrived.extend(octets);
-                    news = true;
-                }
-                if news {
+                if direction.land(self.now) {
                     self.due.insert(wire.ends[1 - side]);
                 }
             }
@@ -385,8 +371,7 @@ impl Net {
             wire.sent.iter().zip([1, 0]).map(|(direction, reader)| {
                 let (node, pipe) = wire.ends[reader];
                 let read = self.nodes[node.0].ends.contains_key(&pipe);
-                let octets = direction.flying.front().map(|(at, _)| *at);
-                earliest([octets, direction.fin.filter(|&at| at > self.now)]).filter(|_| read)
+                direction.next_arrival(self.now).filter(|_| read)
             })
         });
         earliest(arrivals)
@@ -403,7 +388,7 @@ impl Net {
         self.now = self.now.max(at);
         for wire in &self.wires {
             for (side, direction) in wire.sent.iter().enumerate() {
-                if direction.fin.is_some_and(|fin| fin <= self.now) {
+                if direction.has_ended(self.now) {
                     self.due.insert(wire.ends[1 - side]);
                 }
             }
@@ -458,44 +443,34 @@ impl Stream for Seat<'_> {
         }
         let count = self.chunk(room.len());
         let direction = &mut self.wire.sent[1 - self.side];
-        if direction.arrived.is_empty() {
-            let ended = !self.held && direction.fin.is_some_and(|fin| fin <= self.now) && direction.flying.is_empty();
-            return if ended { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        let count = direction.take(&mut room[..count]);
+        if count > 0 {
+            self.wake |= core::mem::take(&mut self.wire.blocked[1 - self.side]);
+            return Ok(count);
         }
-        let count = count.min(direction.arrived.len());
-        for (octet, slot) in direction.arrived.drain(..count).zip(room) {
-            *slot = octet;
-        }
-        direction.size -= count;
-        self.wake |= core::mem::take(&mut direction.blocked);
-        Ok(count)
+        let ended = !self.held && direction.is_over(self.now);
+        if ended { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if self.wire.cut {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        let room = self.capacity - self.wire.sent[self.side].size;
+        let room = self.capacity - self.wire.sent[self.side].size();
         if room == 0 || self.frozen {
-            self.wire.sent[self.side].blocked = true;
+            self.wire.blocked[self.side] = true;
             return Err(ErrorKind::WouldBlock.into());
         }
-        let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(room).collect();
-        let count = self.chunk(octets.len());
+        let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
+        let count = self.chunk(wanted.min(room));
         let at = self.now + draw(self.dice, self.latency);
-        let direction = &mut self.wire.sent[self.side];
-        let at = direction.flying.back().map_or(at, |(last, _)| at.max(*last));
-        direction.flying.push_back((at, octets[..count].to_vec()));
-        direction.size += count;
         self.wake = true;
-        Ok(count)
+        Ok(self.wire.sent[self.side].send(slices, count, at))
     }
 
     fn close_write(&mut self) -> io::Result<()> {
         let at = self.now + draw(self.dice, self.latency);
-        let direction = &mut self.wire.sent[self.side];
-        let at = direction.flying.back().map_or(at, |(last, _)| at.max(*last));
-        direction.fin.get_or_insert(at);
+        self.wire.sent[self.side].end(at);
         self.wake = true;
         Ok(())
     }
