@@ -23,6 +23,7 @@ pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
 pub use served::{Ambient, Served};
 
 use crate::endpoint::Endpoint;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::{BindError, ConnectError, ParseEndpointError, RecvError, SendError, UnbindError};
 use crate::kind::{Addresses, Any, Kind, Numbers, Peer, Receives, Sends};
 use crate::message::{Frame, Message};
@@ -62,8 +63,17 @@ pub fn share<T: Kind>(
     options: crate::Options<T>,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
 ) -> (Handle<T>, Driver) {
+    share_with(options, clock, SystemEntropy)
+}
+
+/// The same, for a socket that draws from there.
+fn share_with<T: Kind>(
+    options: crate::Options<T>,
+    clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
+    entropy: impl Entropy + 'static,
+) -> (Handle<T>, Driver) {
     let context = options.settings.context.clone().unwrap_or_else(Context::global);
-    let socket = Socket::new(options, crate::SystemEntropy);
+    let socket = Socket::new(options, entropy);
     let shared = Shared::new(socket, context, Box::new(clock));
     let driver = Driver::new(Arc::clone(&shared));
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)

@@ -2,9 +2,10 @@
 //! the runtime's own futures; what they wait for is decided elsewhere in this crate.
 
 use super::driver::{Dialling, Driver, Listening, Order, Step};
-use super::{Handle, StdListener, share};
+use super::{Handle, StdListener, share_with};
 use crate::connection::{Connection, Credentials};
 use crate::endpoint::Endpoint;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::NetworkError;
 use crate::kind::Kind;
 use crate::options::Options;
@@ -38,6 +39,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
     /// The time, which never goes backwards.
     fn now(&self) -> Instant;
+
+    /// Where a new socket's random octets come from: the operating system, unless this is a simulation with a seed.
+    fn entropy(&self) -> impl Entropy + 'static {
+        SystemEntropy
+    }
 
     /// A timer, not set.
     fn alarm(&self) -> Self::Alarm;
@@ -125,7 +131,7 @@ pub trait PollStream: Send {
 /// Makes a socket that is served by tasks of this runtime.
 pub fn launch<T: Kind, R: Runtime>(options: Options<T>, runtime: &R) -> Handle<T> {
     let clock = runtime.clone();
-    let (handle, driver) = share(options, move || clock.now());
+    let (handle, driver) = share_with(options, move || clock.now(), runtime.entropy());
     runtime.spawn(supervise(runtime.clone(), driver));
     handle
 }
