@@ -2,21 +2,25 @@
 //!
 //! - `patterns`, `life`: the socket types and their life cycle on the simulated network, without a runtime;
 //! - `tokio`, `smol`, `mio_loop`, `mio_blocking`: what sockets promise to an application: one suite, run on each runtime;
+//! - `sim`: the same suite in a simulation ([`sim`]), without an operating system and with a clock that jumps;
 //! - `inproc_stress`: threads that flood each other within one process;
 //! - `pairs`: every runtime speaking with every other over every transport;
 //! - `leaks`: sockets dropped in the middle of anything, and what happens without descriptors;
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
 //! - `examples`, `perf`: the facade's examples, run as an application would;
-//! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side.
+//! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side;
 //! - `hostile`: peers that mean no good.
 //!
-//! What those files share is here: seeds, words to look into a simulated network, and names for Unix domain sockets.
+//! What those files share is here: seeds, words to look into a simulated network, the simulated runtime, and names for Unix
+//! domain sockets.
+
+pub mod sim;
 
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Event, Message, RecvError};
+use sansmq_proto::{DropReason, Endpoint, Event, Message, RecvError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -100,6 +104,19 @@ pub fn push_peer(address: &str) -> io::Result<TcpStream> {
     stream.write_all(&greeting)?;
     stream.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH")?;
     Ok(stream)
+}
+
+/// A connection of the system's to a TCP endpoint, for peers that are not ours.
+///
+/// # Errors
+/// Nobody listens there, or it is no address.
+pub async fn dial(endpoint: &Endpoint) -> io::Result<smol::net::TcpStream> {
+    smol::net::TcpStream::connect(endpoint.socket_addr().ok_or(io::ErrorKind::InvalidInput)?).await
+}
+
+/// Whether the system lets anybody listen at a TCP endpoint.
+pub fn is_free(endpoint: &Endpoint) -> bool {
+    endpoint.socket_addr().is_some_and(|address| TcpListener::bind(address).is_ok())
 }
 
 /// A directory for one Unix domain socket. It goes with everything in it when this is dropped.

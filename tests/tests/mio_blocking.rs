@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod suite;
+mod system;
 
 /// What the suite needs of a runtime. A scenario is `async`, so that it can do several things at once; here each of its
 /// sends and receives is a blocking call with a short time-out, made again until it is ready.
@@ -10,6 +11,7 @@ mod bed {
     use sansmq::mio;
     use sansmq::proto::{ParseEndpointError, StdListener};
     use sansmq::{BindError, Closed, Endpoint, Handle, Message, Options, RecvError, SendError, UnbindError, kind};
+    pub(crate) use sansmq_tests::{dial, is_free};
     use std::future::poll_fn;
     use std::ops::Deref;
     use std::pin::pin;

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod suite;
+mod system;
 
 /// What the suite needs of a runtime.
 mod bed {
     use sansmq::mio::{EventLoop, Remote};
     use sansmq::{Handle, Options, kind};
+    pub(crate) use sansmq_tests::{dial, is_free};
     use smol::LocalExecutor;
     use std::cell::RefCell;
     use std::ops::Deref;

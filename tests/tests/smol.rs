@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod suite;
+mod system;
 
 /// What the suite needs of a runtime.
 mod bed {
@@ -9,6 +10,7 @@ mod bed {
     pub(crate) use sansmq::smol::{
         DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
     };
+    pub(crate) use sansmq_tests::{dial, is_free};
     use std::pin::pin;
     use std::time::Duration;
 

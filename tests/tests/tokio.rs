@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod suite;
+mod system;
 
 /// What the suite needs of a runtime.
 mod bed {
     pub(crate) use sansmq::tokio::{
         DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
     };
+    pub(crate) use sansmq_tests::{dial, is_free};
     use std::time::Duration;
     use tokio::runtime::Builder;
 

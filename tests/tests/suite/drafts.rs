@@ -1,11 +1,10 @@
 //! CLIENT and SERVER, SCATTER and GATHER, CHANNEL, PEER: one scenario for each couple.
 
 use super::super::bed::{Socket, run};
-use super::{ANY, ending};
+use super::{ANY, ending, free_place};
 use sansmq::kind::{Channel, Client, Gather, Peer, Scatter, Server, Typed};
 use sansmq::proto::ConnectionError;
 use sansmq::{Event, Message, Options, SendError, UnbindError};
-use std::net::TcpListener;
 
 fn socket<T: Typed>() -> Socket<T> {
     Socket::with(Options::new())
@@ -89,16 +88,14 @@ fn a_channel_carries_both_ways_and_refuses_a_second_peer() {
 #[test]
 fn a_peer_is_spoken_to_before_it_is_there() {
     run(|| async {
-        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = format!("tcp://{}", probe.local_addr().unwrap());
-        drop(probe);
+        let place = free_place().await;
         let here = socket::<Peer>();
         let mut story = here.monitor();
-        let id = here.connect_peer(place.as_str()).unwrap();
+        let id = here.connect_peer(&place).unwrap();
         here.send((&id, "early")).await.unwrap();
         while !matches!(story.next().await, Some(Event::DialFailed { .. })) {}
         let there = socket::<Peer>();
-        there.bind(place.as_str()).await.unwrap();
+        there.bind(&place).await.unwrap();
         let [me, body] = there.recv().await.unwrap().into_array().unwrap();
         assert_eq!(body, "early");
         there.send((me, "welcome")).await.unwrap();

@@ -1,18 +1,17 @@
-//! What sockets promise to an application, on whichever runtime: the files beside this folder each lay out
-//! the same bed for it (sockets, `run`, `spawn`), so a runtime that needs an exception does not compile or fails.
+//! What sockets promise to an application, on whichever runtime: the files beside this folder each lay out the same bed
+//! for it (sockets, `run`, `spawn`, `dial`, `is_free`), so a runtime that needs an exception does not compile or fails.
+//!
+//! One of these runtimes is simulated. What nobody but an operating system can do is in the folder `system`.
 
 mod drafts;
 mod inproc;
-#[cfg(unix)]
-mod ipc;
 mod pubsub;
 mod stats;
-mod strangers;
-mod stream;
-mod transport;
+pub(crate) mod strangers;
+pub(crate) mod stream;
 
 use super::bed::{
-    DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
+    DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, is_free, run, spawn,
 };
 use core::future::poll_fn;
 use core::pin::pin;
@@ -22,12 +21,11 @@ use futures_util::{SinkExt, StreamExt};
 use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Message, Monitor, Options, RecvError, SendError, UnbindError};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-const ANY: &str = "tcp://127.0.0.1:*";
+pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
 
 #[test]
 fn a_bound_wildcard_tells_its_port_and_carries_messages_both_ways() {
@@ -63,6 +61,26 @@ fn ipv6_and_host_names_work_and_every_address_of_a_name_is_tried() {
         push.connect(format!("tcp://localhost:{port}")).unwrap();
         push.send("by name").await.unwrap();
         assert_eq!(four.recv().await.unwrap().body(), "by name");
+    });
+}
+
+#[test]
+fn a_socket_serves_all_its_endpoints() {
+    run(|| async {
+        let rep = RepSocket::new();
+        let req = ReqSocket::new();
+        for place in [ANY, ANY, "tcp://[::1]:*"] {
+            let endpoint = rep.bind(place).await.unwrap();
+            req.connect(&endpoint).unwrap();
+            let alone = ReqSocket::new();
+            alone.connect(&endpoint).unwrap();
+            for asker in [&req, &alone] {
+                asker.send("who is there?").await.unwrap();
+                let question = rep.recv().await.unwrap();
+                rep.send(question).await.unwrap();
+                assert_eq!(asker.recv().await.unwrap().body(), "who is there?");
+            }
+        }
     });
 }
 
@@ -103,16 +121,28 @@ fn an_unbound_address_is_free_when_unbind_returns() {
 }
 
 #[test]
+fn a_wildcard_is_unbound_by_the_name_that_was_given_and_by_the_one_that_came_of_it() {
+    run(|| async {
+        let pull = PullSocket::new();
+        for by_what_came in [false, true] {
+            let endpoint = pull.bind(ANY).await.unwrap();
+            let name = if by_what_came { endpoint.clone() } else { ANY.parse().unwrap() };
+            pull.unbind(&name).await.unwrap();
+            assert!(is_free(&endpoint));
+            assert!(matches!(pull.unbind(&name).await, Err(UnbindError::Unknown(_))));
+        }
+    });
+}
+
+#[test]
 fn connecting_before_anybody_binds_loses_nothing() {
     run(|| async {
-        let probe = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("tcp://{}", probe.local_addr().unwrap());
-        drop(probe);
+        let endpoint = free_place().await;
         let push = Socket::with(
             Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
         );
         let mut monitor = push.monitor();
-        push.connect(endpoint.as_str()).unwrap();
+        push.connect(&endpoint).unwrap();
         for number in 0..10 {
             push.send(number.to_string()).await.unwrap();
         }
@@ -122,7 +152,7 @@ fn connecting_before_anybody_binds_loses_nothing() {
         });
         assert_eq!(refused.await, Some((NetworkError::Refused, true)));
         let pull = PullSocket::new();
-        pull.bind(endpoint.as_str()).await.unwrap();
+        pull.bind(&endpoint).await.unwrap();
         for number in 0..10 {
             assert_eq!(pull.recv().await.unwrap().body().to_text(), number.to_string());
         }
@@ -226,7 +256,7 @@ fn a_closed_sockets_address_is_free_when_close_returns() {
                 yield_now().await;
             }
             router.close().await;
-            TcpListener::bind(endpoint.to_string().replace("tcp://", "")).expect("it is free");
+            assert!(is_free(&endpoint));
         }
     });
 }
@@ -375,8 +405,16 @@ fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
     });
 }
 
+/// An address where nobody listens.
+async fn free_place() -> Endpoint {
+    let probe = PullSocket::new();
+    let endpoint = probe.bind(ANY).await.unwrap();
+    probe.close().await;
+    endpoint
+}
+
 /// Why the next connection that ends did; `None` if the socket is closed first.
-async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
+pub(crate) async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
     let reason = monitor.find(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
         _ => None,
@@ -385,7 +423,7 @@ async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
 }
 
 /// Lets the other tasks have a turn.
-async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
         if core::mem::replace(&mut yielded, true) {

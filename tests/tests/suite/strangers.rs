@@ -1,18 +1,22 @@
 //! Peers that are not ours, and mean no good or say little.
 
-use super::super::bed::{DealerSocket, Socket, run, spawn};
+use super::super::bed::{self, DealerSocket, RouterSocket, Socket, run, spawn};
 use super::{ANY, ending};
+use futures_util::future::join;
 use sansmq::kind::Router;
 use sansmq::proto::ConnectionError;
 use sansmq::{Endpoint, Message, Options, SendError};
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::time::Duration;
 
 /// A peer that is not one of ours and says this.
-pub(super) fn stranger(endpoint: &Endpoint, octets: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).unwrap();
-    stream.write_all(octets).unwrap();
+pub(super) async fn stranger(
+    endpoint: &Endpoint,
+    octets: &[u8],
+) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    let mut stream = bed::dial(endpoint).await.unwrap();
+    // It may be hung up on before it has said everything.
+    let _ = stream.write_all(octets).await;
     stream
 }
 
@@ -28,7 +32,7 @@ async fn reason_for(octets: &[u8]) -> ConnectionError {
     dealer.send("before").await.unwrap();
     assert_eq!(router.recv().await.unwrap().body(), "before");
 
-    let _stream = stranger(&endpoint, octets);
+    let _stream = stranger(&endpoint, octets).await;
     let reason = ending(&mut monitor).await.unwrap();
 
     dealer.send("after").await.unwrap();
@@ -36,9 +40,9 @@ async fn reason_for(octets: &[u8]) -> ConnectionError {
     reason
 }
 
-pub(super) const GREETING: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+pub(crate) const GREETING: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
     \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-pub(super) const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+pub(crate) const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
 
 #[test]
 fn bad_peers_lose_their_connection_with_a_reason_and_others_notice_nothing() {
@@ -67,7 +71,7 @@ fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
         let endpoint = router.bind(ANY).await.unwrap();
         let ready = b"\x04\x2c\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x03abc";
         let hello = [GREETING, ready, b"\x00\x02hi"].concat();
-        let mut deaf = stranger(&endpoint, &hello);
+        let mut deaf = stranger(&endpoint, &hello).await;
         assert_eq!(router.recv().await.unwrap(), Message::from(["abc", "hi"]));
         let error = spawn(async move {
             loop {
@@ -77,11 +81,11 @@ fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
             }
         });
         // The socket has said everything it can and waits, or will soon; in neither case may it wait for ever.
-        std::thread::spawn(move || {
-            deaf.read_exact(&mut vec![0; 100_000]).unwrap();
+        let leaves = spawn(async move {
+            deaf.read_exact(&mut vec![0; 100_000]).await.unwrap();
             drop(deaf);
         });
-        assert!(matches!(error.await, SendError::Unroutable(_)));
+        assert!(matches!(join(error, leaves).await.0, SendError::Unroutable(_)));
     });
 }
 
@@ -92,19 +96,36 @@ fn while_nobody_receives_heartbeats_are_answered_and_a_peer_that_goes_is_noticed
         let endpoint = router.bind(ANY).await.unwrap();
         let mut monitor = router.monitor();
         let messages = b"\0\x02hi".repeat(100);
-        let mut peer = stranger(&endpoint, &[GREETING, READY, &messages, b"\x04\x0b\x04PING\0\0here"].concat());
-        let heard = smol::unblock(move || {
-            let mut said = Vec::new();
-            while !said.ends_with(b"\x04\x09\x04PONGhere") {
-                let mut octet = [0];
-                peer.read_exact(&mut octet).unwrap();
-                said.extend(octet);
-            }
-        });
-        heard.await;
+        let octets = [GREETING, READY, &messages, b"\x04\x0b\x04PING\0\0here"].concat();
+        let mut peer = stranger(&endpoint, &octets).await;
+        let mut said = Vec::new();
+        while !said.ends_with(b"\x04\x09\x04PONGhere") {
+            let mut octet = [0];
+            peer.read_exact(&mut octet).await.unwrap();
+            said.extend(octet);
+        }
+        drop(peer);
         assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Eof));
         for _ in 0..100 {
             assert_eq!(router.recv().await.unwrap().body(), "hi");
         }
+    });
+}
+
+#[test]
+fn a_closing_socket_waits_for_its_peers_end_before_it_hangs_up() {
+    run(|| async {
+        let router = RouterSocket::new();
+        let endpoint = router.bind(ANY).await.unwrap();
+        let mut peer = stranger(&endpoint, &[GREETING, READY, b"\0\x02hi"].concat()).await;
+        assert_eq!(router.recv().await.unwrap().body(), "hi");
+        let speaks_on = spawn(async move {
+            while peer.read(&mut [0; 100]).await? > 0 {}
+            // If nobody hears it, the first write may be answered only at the second one.
+            peer.write_all(b"\0\x05still").await?;
+            peer.write_all(b"\0\x05there").await
+        });
+        router.close().await;
+        speaks_on.await.expect("somebody hears it");
     });
 }

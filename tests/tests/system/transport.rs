@@ -1,7 +1,7 @@
 //! What a socket asks of the system's sockets below it: options, where connections come from, listeners made elsewhere.
 
-use super::ANY;
 use crate::bed::{PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
+use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Pull, Push};
 use sansmq::{BindError, Endpoint, Event, Keepalive, Monitor, NetworkError, Options};
@@ -176,7 +176,7 @@ fn both_ends_of_a_connection_have_their_options() {
             let left = loop {
                 match keepalive_timer(from, to) {
                     Some(left) => break left,
-                    None => super::yield_now().await,
+                    None => yield_now().await,
                 }
             };
             assert!((idle / 2..=idle).contains(&left), "{left} of {idle} ms are left");

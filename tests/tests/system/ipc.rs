@@ -1,8 +1,8 @@
 //! Unix domain sockets: their names, how they are had and given back, and who is at the other end.
 
-use super::strangers::{GREETING, READY};
-use super::{ANY, yield_now};
 use crate::bed::{DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
+use crate::suite::strangers::{GREETING, READY};
+use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::Push;
 use sansmq::proto::{ConnectionError, Credentials, IpcName, NetworkError, ParseEndpointError};

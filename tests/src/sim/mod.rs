@@ -1,0 +1,93 @@
+//! A runtime that is simulated: sockets as an application has them, without any operating system. One thread runs all
+//! tasks, the clock jumps to the next deadline when nobody has anything to do, and the network is made of queues. Who has
+//! the next turn, how octets are cut, how long they fly and how many fit follows from a seed.
+//!
+//! ```
+//! use sansmq::Options;
+//! use sansmq::kind::{Pull, Push};
+//! use sansmq_tests::sim::{Socket, run};
+//!
+//! run(7, || async {
+//!     let pull = Socket::with(Options::<Pull>::new());
+//!     let push = Socket::with(Options::<Push>::new());
+//!     push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
+//!     push.send("hello").await.unwrap();
+//!     assert_eq!(pull.recv().await.unwrap().body(), "hello");
+//! });
+//! ```
+
+mod executor;
+mod network;
+mod stream;
+mod world;
+
+pub use executor::{run, spawn};
+pub use network::{Listener, dial, is_free};
+pub use stream::Stream;
+pub use world::{Bell, Sim};
+
+use sansmq_proto::{
+    Ambient, Endpoint, Entropy, Instant, NetworkError, Runtime, SeededEntropy, Served, StdListener, TransportConfig,
+    kind,
+};
+use std::cell::RefCell;
+
+/// A socket in the simulation that [`run`] is running.
+pub type Socket<T = kind::Any> = Served<Sim, T>;
+
+thread_local! {
+    /// The simulation that this thread is running.
+    static HERE: RefCell<Option<Sim>> = const { RefCell::new(None) };
+}
+
+impl Ambient for Sim {
+    /// The simulation that this thread is running.
+    ///
+    /// # Panics
+    /// Outside [`run`].
+    fn current() -> Self {
+        HERE.with_borrow(|here| here.clone().expect("this is called within `run`"))
+    }
+}
+
+impl Runtime for Sim {
+    type Stream = Stream;
+    type Listener = Listener;
+    type Alarm = Bell;
+
+    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+        work(&mut [0; 4096])
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.add(Box::pin(task), executor::Whose::Sockets);
+    }
+
+    fn now(&self) -> Instant {
+        self.time()
+    }
+
+    fn entropy(&self) -> impl Entropy + 'static {
+        self.with(|world, _| SeededEntropy::new(world.dice.next_u64()))
+    }
+
+    fn alarm(&self) -> Bell {
+        Bell::new(self.clone())
+    }
+
+    async fn listen(&self, endpoint: &Endpoint, _: &TransportConfig) -> Result<(Listener, Endpoint), NetworkError> {
+        network::listen(self, endpoint).await
+    }
+
+    fn adopt(&self, _: StdListener, _: &Endpoint, _: &TransportConfig) -> Result<Listener, NetworkError> {
+        Err(NetworkError::Unsupported)
+    }
+
+    async fn accept(&self, listener: &mut Listener, _: &TransportConfig) -> Result<(Stream, Endpoint), NetworkError> {
+        Ok(listener.accept().await)
+    }
+
+    async fn dial(&self, endpoint: &Endpoint, _: &TransportConfig) -> Result<Stream, NetworkError> {
+        network::connect(self, endpoint).await
+    }
+}
