@@ -9,7 +9,8 @@
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
 //! - `examples`, `perf`: the facade's examples, run as an application would;
 //! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side;
-//! - `hostile`: peers that mean no good.
+//! - `hostile`: peers that mean no good;
+//! - `table`: libzmq's own tests and their counterparts here, a table in this package's `README.md`, names what exists.
 //!
 //! What those files share is here: seeds, words to look into a simulated network, the simulated runtime, and names for Unix
 //! domain sockets.

@@ -66,6 +66,26 @@ pub(super) fn receives_in_turn(net: &mut Net, one: NodeId, others: [NodeId; 3]) 
 }
 
 #[test]
+fn a_message_whose_connection_breaks_in_its_middle_is_not_received_in_part() {
+    let mut total = 0;
+    for_seeds(20, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=50).latency(Duration::ZERO..=Duration::from_millis(9));
+        let (pull, [push]) = star(&mut net, pull(), [push()]);
+        for number in 0..10 {
+            net[push].send([vec![number], vec![0; 300], b"end".to_vec()]).unwrap();
+            net.pass(Duration::from_millis(3));
+        }
+        net.cut(push);
+        net.pass(Duration::from_secs(20));
+        let received = recv_all(&mut net, pull);
+        assert!(received.iter().all(|message| message.len() == 3 && message.body() == "end"));
+        assert!(received.is_sorted_by_key(|message| message.head()[0]));
+        total += received.len();
+    });
+    assert!((1..200).contains(&total), "{total} came: connections break in the middle");
+}
+
+#[test]
 fn a_quiet_peer_is_heard_at_once_beside_a_busy_one() {
     let mut net = Net::seeded(3);
     let (pull, [busy, quiet]) = star(&mut net, pull(), [push(), push()]);

@@ -57,6 +57,24 @@ fn a_reply_goes_back_along_its_envelope() {
 }
 
 #[test]
+fn a_rep_serves_its_peers_in_turn() {
+    let mut net = net();
+    let (rep, dealers) = star(&mut net, Options::<Rep>::new(), [dealer(), dealer(), dealer()]);
+    for (dealer, name) in dealers.into_iter().zip(["a", "b", "c"]) {
+        for number in 0..2 {
+            net[dealer].send(("", format!("{name}{number}"))).unwrap();
+        }
+        net.settle();
+    }
+    let mut served = Vec::new();
+    while let Ok(request) = net[rep].recv() {
+        served.push(request.body().to_text().into_owned());
+        net[rep].send("done").unwrap();
+    }
+    assert_eq!(served, ["a0", "b0", "c0", "a1", "b1", "c1"]);
+}
+
+#[test]
 fn a_request_without_delimiter_or_body_is_dropped_and_its_connection_kept() {
     let mut net = net();
     let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);

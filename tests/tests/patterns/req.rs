@@ -1,6 +1,6 @@
 //! REQ.
 
-use super::{fan, message, net, star};
+use super::{PLACE, fan, message, net, star};
 use sansmq_proto::kind::{Rep, Req, Router};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Action, DropReason, Message, Options, RecvError, SendError};
@@ -137,6 +137,41 @@ fn a_relaxed_req_that_does_not_correlate_takes_what_the_asked_peer_says_first() 
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
     reply(&mut net, right, &second, "a2");
     assert_eq!(net[req].recv().unwrap(), message(["a2"]));
+}
+
+#[test]
+fn a_relaxed_req_keeps_the_peers_that_it_gave_up_and_comes_back_to_them() {
+    let mut net = net();
+    let options = req().relaxed(true).correlate(true);
+    let (req, [left, right]) = fan(&mut net, options, [Options::<Router>::new(), Options::new()]);
+    for (question, router) in [("q1", left), ("q2", right), ("q3", left)] {
+        net[req].send(question).unwrap();
+        let asked = request(&mut net, router);
+        assert_eq!(asked.body(), question);
+        if question == "q3" {
+            reply(&mut net, left, &asked, "a3");
+        }
+    }
+    assert_eq!(net[req].recv().unwrap(), message(["a3"]));
+    assert_eq!(net.connections(req), 2);
+}
+
+#[test]
+fn a_relaxed_req_that_asked_many_times_before_anybody_was_bound_is_answered_the_last_time() {
+    let mut net = net();
+    let req = net.socket(req().relaxed(true).correlate(true));
+    net.connect(req, PLACE);
+    for number in 0..100 {
+        net[req].send(format!("{number}")).unwrap();
+    }
+    let rep = net.socket(Options::<Rep>::new());
+    net.bind(rep, PLACE);
+    net.pass(core::time::Duration::from_secs(20));
+    while let Ok(request) = net[rep].recv() {
+        net[rep].send(request).unwrap();
+        net.settle();
+    }
+    assert_eq!(net[req].recv().unwrap(), message(["99"]));
 }
 
 #[test]

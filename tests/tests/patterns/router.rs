@@ -1,5 +1,6 @@
 //! ROUTER.
 
+use super::pipeline::receives_in_turn;
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Req, Router};
@@ -40,6 +41,48 @@ fn a_router_knows_peers_by_the_ids_they_chose() {
     net.settle();
     assert_eq!(net[bob].recv().unwrap(), message(["a", "b"]));
     assert_eq!(net[ann].recv().unwrap(), message([""]));
+}
+
+#[test]
+fn a_router_receives_from_its_peers_in_turn() {
+    let mut net = net();
+    let (router, dealers) = star(&mut net, router(), [dealer(), dealer(), dealer()]);
+    receives_in_turn(&mut net, router, dealers);
+}
+
+#[test]
+fn a_hundred_dealers_can_be_spoken_to_within_a_second() {
+    let mut net = Net::seeded(1).latency(Duration::ZERO..=Duration::from_millis(50));
+    let router = net.socket(router().mandatory(true));
+    net.bind(router, PLACE);
+    let names: Vec<_> = (0..100).map(|number| format!("dealer {number}")).collect();
+    let dealers: Vec<_> = names.iter().map(|name| net.socket(named(name))).collect();
+    for &dealer in &dealers {
+        net.connect(dealer, PLACE);
+    }
+    net.pass(Duration::from_secs(1));
+    for name in &names {
+        net[router].send((name.as_str(), name.as_str())).unwrap();
+    }
+    for (dealer, name) in dealers.into_iter().zip(&names) {
+        assert_eq!(bodies(&recv_all(&mut net, dealer)), [name.as_str()]);
+    }
+}
+
+#[test]
+fn what_is_queued_for_a_peer_is_gone_with_it() {
+    let mut net = net().capacity(2000).chunks(1..=900);
+    let (router, [ann]) = star(&mut net, router(), [named("ann")]);
+    net.freeze(ann);
+    for _ in 0..10 {
+        net[router].send((Frame::from("ann"), vec![1; 5000])).unwrap();
+    }
+    net.settle();
+    net.thaw(ann);
+    net.cut(ann);
+    net.pass(Duration::from_secs(20));
+    net[router].send(["ann", "welcome back"]).unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, ann)), ["welcome back"]);
 }
 
 #[test]
