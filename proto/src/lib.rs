@@ -89,8 +89,8 @@ pub use error::{
 pub use event::{DropReason, Event, Refusal};
 #[cfg(feature = "std")]
 pub use handle::{
-    Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Order, Outgoing,
-    PollStream, Recv, Runtime, Send, Served, StdListener, Step, first, launch, resolve, share,
+    Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Opened, Order, Outgoing,
+    PollStream, Recv, Runtime, Send, Served, Step, first, launch, resolve, share,
 };
 #[cfg(feature = "std")]
 pub use links::Links;

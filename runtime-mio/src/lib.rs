@@ -44,6 +44,7 @@ use sansmq_proto::kind::{
     XPub, XSub,
 };
 
+pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
 
 pub use event_loop::EventLoop;

@@ -5,10 +5,11 @@ use mio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use sansmq_os::StdListener;
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
-use sansmq_proto::{Credentials, Endpoint, IpcName, NetworkError, Route, StdListener, Stream, TransportConfig};
+use sansmq_proto::{Credentials, Endpoint, IpcName, NetworkError, Opened, Route, Stream, TransportConfig};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
@@ -178,19 +179,17 @@ impl Listener {
     }
 
     /// Takes a listener that somebody else opened there.
-    pub(crate) fn adopt(
-        listener: StdListener,
-        bound: &Endpoint,
-        transport: &TransportConfig,
-    ) -> Result<Self, NetworkError> {
-        match listener {
-            StdListener::Tcp(listener) => Ok(Self::Tcp(TcpListener::from_std(tcp::adopt(listener, transport)?))),
+    pub(crate) fn adopt(listener: Opened, transport: &TransportConfig) -> Result<(Self, Endpoint), NetworkError> {
+        let (listener, bound) = StdListener::arrived(listener)?;
+        let adopted = match listener {
+            StdListener::Tcp(listener) => Self::Tcp(TcpListener::from_std(tcp::adopt(listener, transport)?)),
             #[cfg(unix)]
             StdListener::Unix(listener) => {
                 let (listener, claim) = ipc::adopt(listener, transport)?;
-                Ok(Self::Ipc { claim, listener: UnixListener::from_std(listener), bound: bound.clone() })
+                Self::Ipc { claim, listener: UnixListener::from_std(listener), bound: bound.clone() }
             }
-        }
+        };
+        Ok((adopted, bound))
     }
 
     /// Listens at a name of this machine.

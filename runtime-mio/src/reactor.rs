@@ -9,10 +9,9 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use mio::{Registry, Token};
+use sansmq_os::{BindListener, StdListener};
 use sansmq_proto::kind::Kind;
-use sansmq_proto::{
-    BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, StdListener, share,
-};
+use sansmq_proto::{BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, share};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -184,14 +183,14 @@ impl Reactor {
         self.until(socket.bind(endpoint))
     }
 
-    /// As [`bind`](Self::bind), at a listener that is open already; see [`Handle::bind_listener`].
+    /// As [`bind`](Self::bind), at a listener that is open already; see [`BindListener`].
     ///
     /// # Errors
-    /// As [`Handle::bind_listener`].
+    /// As [`BindListener::bind_listener`].
     pub fn bind_listener<T: Kind>(
         &mut self,
         socket: &Handle<T>,
-        listener: impl Into<StdListener>,
+        listener: impl Into<StdListener> + Send,
     ) -> Result<Endpoint, BindError> {
         self.until(socket.bind_listener(listener))
     }

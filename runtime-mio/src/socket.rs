@@ -5,10 +5,11 @@ use crate::park::wait;
 use crate::reactor::Remote;
 use core::fmt;
 use core::time::Duration;
+use sansmq_os::{BindListener, StdListener};
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
 use sansmq_proto::{
     BindError, Closed, ConnectError, Endpoint, Event, Handle, Message, Monitor, Options, ParseEndpointError, RecvError,
-    SendError, StdListener, UnbindError,
+    SendError, UnbindError,
 };
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -114,11 +115,11 @@ impl<T: Kind> Socket<T> {
         forever(self.handle.bind(endpoint))
     }
 
-    /// Listens for peers at a listener that is open already, and gives back where; see [`Handle::bind_listener`].
+    /// Listens for peers at a listener that is open already, and gives back where; see [`BindListener`].
     ///
     /// # Errors
     /// [`BindError`].
-    pub fn bind_listener(&self, listener: impl Into<StdListener>) -> Result<Endpoint, BindError> {
+    pub fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
         forever(self.handle.bind_listener(listener))
     }
 

@@ -14,8 +14,8 @@ use core::net::SocketAddr;
 use core::task::{Poll, Waker};
 use mio::{Registry, Token};
 use sansmq_proto::{
-    Connection, Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Order, PipeId,
-    Route, Session, StdListener, Step,
+    Connection, Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Opened, Order,
+    PipeId, Route, Session, Step,
 };
 use std::io;
 use std::net::ToSocketAddrs;
@@ -30,7 +30,7 @@ pub(crate) enum Work {
     /// Something to listen at or to dial.
     Begin(Endpoint, Purpose),
     /// A listener that is open there already.
-    Adopt(ListenerId, StdListener, Endpoint, Listening),
+    Adopt(ListenerId, Opened, Listening),
     /// The host's name is being looked up.
     Lookup(Endpoint, Purpose),
     /// A listener, and where it listens.
@@ -133,9 +133,8 @@ impl Shift<'_> {
             Work::Begin(_, purpose) | Work::Lookup(_, purpose) if purpose.is_given_up(self.waker) => Over,
             Work::Begin(Endpoint::Ipc(name), purpose) => self.begin_ipc(&name, purpose),
             Work::Begin(endpoint, purpose) => self.begin(endpoint, purpose),
-            Work::Adopt(id, listener, bound, listening) => {
-                let adopted = Listener::adopt(listener, &bound, self.driver.transport());
-                self.open(id, adopted.map(|listener| (listener, bound)), listening)
+            Work::Adopt(id, listener, listening) => {
+                self.open(id, Listener::adopt(listener, self.driver.transport()), listening)
             }
             lookup @ Work::Lookup(..) => Wait(lookup, None),
             Work::Accept(id, listener, bound, listening) => self.accept(id, listener, bound, listening),
@@ -153,8 +152,8 @@ impl Shift<'_> {
                 Poll::Ready(Step::Listen(id, endpoint, listening)) => {
                     self.offspring.push(Work::Begin(endpoint, Purpose::Listen(id, listening)));
                 }
-                Poll::Ready(Step::Adopt(id, endpoint, listener, listening)) => {
-                    self.offspring.push(Work::Adopt(id, listener, endpoint, listening));
+                Poll::Ready(Step::Adopt(id, listener, listening)) => {
+                    self.offspring.push(Work::Adopt(id, listener, listening));
                 }
                 Poll::Ready(Step::Dial(pipe, endpoint, dialling)) => {
                     self.offspring.push(Work::Begin(endpoint, Purpose::Dial(pipe, dialling)));

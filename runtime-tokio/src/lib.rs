@@ -34,6 +34,7 @@ use sansmq_proto::kind::{
     Sub, XPub, XSub,
 };
 
+pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
 
 pub use net::{Listener, Stream, Timer, Tokio};

@@ -5,11 +5,12 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 #[cfg(unix)]
+use sansmq_os::StdListener;
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
 use sansmq_proto::{
-    Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, PollStream, Route, Runtime, StdListener,
-    TransportConfig, first, resolve,
+    Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, Opened, PollStream, Route, Runtime, TransportConfig,
+    first, resolve,
 };
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -77,18 +78,14 @@ impl Runtime for Tokio {
         .await
     }
 
-    fn adopt(
-        &self,
-        listener: StdListener,
-        endpoint: &Endpoint,
-        transport: &TransportConfig,
-    ) -> Result<Listener, NetworkError> {
+    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+        let (listener, endpoint) = StdListener::arrived(listener)?;
         let adopted = match listener {
             StdListener::Tcp(listener) => Listener::tcp(tcp::adopt(listener, transport)?),
             #[cfg(unix)]
             StdListener::Unix(listener) => {
                 let (listener, claim) = ipc::adopt(listener, transport)?;
-                Listener::ipc(listener, claim, endpoint.clone())
+                Listener::ipc(listener, claim, endpoint)
             }
         };
         adopted.map_err(|failure| error(&failure))

@@ -9,7 +9,8 @@ mod system;
 mod bed {
     use futures_util::future::{Either, select};
     use sansmq::mio;
-    use sansmq::proto::{ParseEndpointError, StdListener};
+    use sansmq::mio::StdListener;
+    use sansmq::proto::ParseEndpointError;
     use sansmq::{BindError, Closed, Endpoint, Handle, Message, Options, RecvError, SendError, UnbindError, kind};
     pub(crate) use sansmq_tests::{dial, is_free};
     use std::future::poll_fn;
@@ -62,7 +63,10 @@ mod bed {
             self.bind_there(endpoint).await
         }
 
-        pub(crate) async fn bind_listener(&self, listener: impl Into<StdListener>) -> Result<Endpoint, BindError> {
+        pub(crate) async fn bind_listener(
+            &self,
+            listener: impl Into<StdListener> + Send,
+        ) -> Result<Endpoint, BindError> {
             let listener = listener.into();
             self.beside(|socket| socket.bind_listener(listener)).await
         }

@@ -29,7 +29,7 @@ mod bed {
 }
 
 use futures_util::future::join;
-use sansmq::proto::{Ambient, Instant, Runtime, StdListener, TransportConfig, launch};
+use sansmq::proto::{Ambient, Instant, Opened, Runtime, TransportConfig, launch};
 use sansmq::smol::{Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use std::sync::Arc;
@@ -96,13 +96,8 @@ impl Runtime for Slow {
         core::future::pending().await
     }
 
-    fn adopt(
-        &self,
-        listener: StdListener,
-        endpoint: &Endpoint,
-        transport: &TransportConfig,
-    ) -> Result<Self::Listener, NetworkError> {
-        self.0.adopt(listener, endpoint, transport)
+    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Self::Listener, NetworkError> {
+        self.0.adopt(listener, transport)
     }
 
     async fn accept(

@@ -7,7 +7,10 @@
 
 #[cfg(unix)]
 pub mod ipc;
+mod opened;
 pub mod tcp;
+
+pub use opened::{BindListener, StdListener};
 
 use sansmq_proto::{NetworkError, TransportConfig};
 use socket2::Socket;

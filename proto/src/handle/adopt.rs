@@ -1,92 +1,49 @@
-//! [`StdListener`]: a listener that somebody else opened, on its way to the runtime that is to serve it.
+//! [`Opened`]: a listener that somebody else opened, on its way to the runtime that is to serve it.
 
 use super::Handle;
-use crate::endpoint::{Endpoint, IpcName};
-use crate::error::{BindError, NetworkError};
+use crate::endpoint::Endpoint;
+use crate::error::BindError;
 use crate::kind::Kind;
-use std::net::TcpListener;
-#[cfg(unix)]
-use std::os::unix::net::UnixListener;
+use core::any::Any;
+use std::boxed::Box;
 
-/// A listener that is open already, for [`Handle::bind_listener`]. A runtime has to know every kind, so a new one is a
-/// breaking change.
+/// A listener that is open already, of a kind that the runtime knows and this crate does not: for
+/// [`Handle::bind_opened`].
 #[derive(Debug)]
-pub enum StdListener {
-    /// At a TCP port.
-    Tcp(TcpListener),
-    /// At a Unix domain socket.
-    #[cfg(unix)]
-    Unix(UnixListener),
+pub struct Opened {
+    endpoint: Endpoint,
+    listener: Box<dyn Any + Send>,
 }
 
-impl StdListener {
+impl Opened {
+    /// A listener that is open at this endpoint.
+    pub fn new(endpoint: Endpoint, listener: impl Any + Send) -> Self {
+        Self { endpoint, listener: Box::new(listener) }
+    }
+
     /// Where it listens.
-    ///
-    /// # Errors
-    /// What the system answers; [`NetworkError::BadName`] if the name is no text.
-    pub fn endpoint(&self) -> Result<Endpoint, NetworkError> {
-        match self {
-            Self::Tcp(listener) => Ok(listener.local_addr()?.into()),
-            #[cfg(unix)]
-            Self::Unix(listener) => name(listener).map(Endpoint::Ipc),
-        }
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
-}
 
-#[cfg(unix)]
-fn name(listener: &UnixListener) -> Result<IpcName, NetworkError> {
-    let address = listener.local_addr()?;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        #[cfg(target_os = "android")]
-        use std::os::android::net::SocketAddrExt;
-        #[cfg(target_os = "linux")]
-        use std::os::linux::net::SocketAddrExt;
-        if let Some(name) = address.as_abstract_name() {
-            let name = core::str::from_utf8(name).map_err(|_| NetworkError::BadName)?;
-            return Ok(IpcName::Abstract(name.to_owned()));
-        }
-    }
-    let path = address.as_pathname().and_then(std::path::Path::to_str).ok_or(NetworkError::BadName)?;
-    Ok(IpcName::Path(path.to_owned()))
-}
-
-impl From<TcpListener> for StdListener {
-    fn from(listener: TcpListener) -> Self {
-        Self::Tcp(listener)
-    }
-}
-
-#[cfg(unix)]
-impl From<UnixListener> for StdListener {
-    fn from(listener: UnixListener) -> Self {
-        Self::Unix(listener)
+    /// The listener, if it is of this kind.
+    pub fn into_listener<L: Any>(self) -> Option<L> {
+        self.listener.downcast().ok().map(|listener| *listener)
     }
 }
 
 impl<T: Kind> Handle<T> {
-    /// As [`bind`](Self::bind), at a listener that is open already (`USE_FD`): one that a service manager hands over, so
-    /// that nobody is refused while the program starts, or one whose making was special. Gives back where it listens, for
-    /// `unbind`.
+    /// As [`bind`](Self::bind), at a listener that is open already (`USE_FD`), of a kind that the socket's runtime knows. The
+    /// runtimes of this project have `bind_listener` for those of the standard library.
     ///
     /// It is closed as others are; the file of a Unix domain socket stays, because it is its maker's. `backlog`,
     /// `bind_to_device` and `dual_stack` of the [`Options`](crate::Options) were its maker's to choose; the others hold.
     ///
-    /// ```no_run
-    /// # use sansmq_proto::{BindError, Handle, kind::Rep};
-    /// # async fn example(rep: Handle<Rep>) -> Result<(), Box<dyn std::error::Error>> {
-    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    /// let endpoint = rep.bind_listener(listener).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
     /// # Errors
-    /// [`BindError`]: it does not say where it listens, or does not listen at all.
-    pub async fn bind_listener(&self, listener: impl Into<StdListener>) -> Result<Endpoint, BindError> {
-        let listener = listener.into();
-        let endpoint = listener.endpoint().map_err(BindError::Listener)?;
-        let adopted = self.shared().with(|state| state.adopt(endpoint.clone(), listener));
+    /// [`BindError`]: the runtime does not know such listeners, or it does not listen at all.
+    pub async fn bind_opened(&self, listener: Opened) -> Result<Endpoint, BindError> {
+        let endpoint = listener.endpoint.clone();
+        let adopted = self.shared().with(|state| state.adopt(listener));
         self.bound(adopted?, endpoint).await
     }
 }

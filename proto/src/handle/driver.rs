@@ -1,6 +1,6 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
-use super::adopt::StdListener;
+use super::adopt::Opened;
 use super::state::{Shared, Todo, remember};
 use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
@@ -42,7 +42,7 @@ pub enum Step {
     /// Listen there, in a task of its own, and report.
     Listen(ListenerId, Endpoint, Listening),
     /// Accept at this listener, which is open there already, in a task of its own, and report.
-    Adopt(ListenerId, Endpoint, StdListener, Listening),
+    Adopt(ListenerId, Opened, Listening),
     /// Dial there, in a task of its own, and report.
     Dial(PipeId, Endpoint, Dialling),
     /// Set the timer to this deadline, or to none, and poll again when it is due.
@@ -84,9 +84,9 @@ impl Driver {
                 Some(Todo::Listen(id, endpoint)) => {
                     return Poll::Ready(Step::Listen(id, endpoint, Listening { shared: Arc::clone(&self.0.0), id }));
                 }
-                Some(Todo::Adopt(id, endpoint, listener)) => {
+                Some(Todo::Adopt(id, listener)) => {
                     let listening = Listening { shared: Arc::clone(&self.0.0), id };
-                    return Poll::Ready(Step::Adopt(id, endpoint, listener, listening));
+                    return Poll::Ready(Step::Adopt(id, listener, listening));
                 }
                 Some(Todo::Dial(pipe, endpoint, dial)) => {
                     let dialling = Dialling { shared: Arc::clone(&self.0.0), pipe, dial };

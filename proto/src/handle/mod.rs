@@ -16,7 +16,7 @@ mod waiters;
 mod wakes;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
-pub use adopt::StdListener;
+pub use adopt::Opened;
 pub use context::Context;
 pub use driver::{Dialling, Driver, Listening, Order, Step};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};

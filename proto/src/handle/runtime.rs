@@ -2,7 +2,7 @@
 //! the runtime's own futures; what they wait for is decided elsewhere in this crate.
 
 use super::driver::{Dialling, Driver, Listening, Order, Step};
-use super::{Handle, StdListener, share_with};
+use super::{Handle, Opened, share_with};
 use crate::connection::{Connection, Credentials};
 use crate::endpoint::Endpoint;
 use crate::entropy::{Entropy, SystemEntropy};
@@ -56,16 +56,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         transport: &TransportConfig,
     ) -> impl Future<Output = Result<(Self::Listener, Endpoint), NetworkError>> + Send;
 
-    /// Makes its own of a listener that is open at `endpoint` already, whose name is not to be removed when it is closed.
+    /// Makes its own of a listener that is open already, whose name is not to be removed when it is closed.
     ///
     /// # Errors
-    /// It does not listen, or the system refuses something of `transport`.
-    fn adopt(
-        &self,
-        listener: StdListener,
-        endpoint: &Endpoint,
-        transport: &TransportConfig,
-    ) -> Result<Self::Listener, NetworkError>;
+    /// It is of a kind that this runtime does not know, or does not listen, or the system refuses something of `transport`.
+    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Self::Listener, NetworkError>;
 
     /// Waits for a connection; gives the peer's address back too. Dropping the future loses no connection. The connection
     /// is given what `transport` says of it, as far as the system takes that, which has taken it for the listener.
@@ -187,8 +182,8 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
             Step::Listen(id, endpoint, listening) => {
                 runtime.spawn(listen(runtime.clone(), driver.clone(), id, endpoint, listening));
             }
-            Step::Adopt(id, endpoint, listener, listening) => {
-                runtime.spawn(adopt(runtime.clone(), driver.clone(), (id, endpoint), listener, listening));
+            Step::Adopt(id, listener, listening) => {
+                runtime.spawn(adopt(runtime.clone(), driver.clone(), id, listener, listening));
             }
             Step::Dial(pipe, endpoint, dialling) => {
                 runtime.spawn(dial(runtime.clone(), driver.clone(), pipe, endpoint, dialling));
@@ -213,14 +208,9 @@ async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint
 }
 
 /// Listens where somebody else has begun to, until the socket unbinds.
-async fn adopt<R: Runtime>(
-    runtime: R,
-    driver: Driver,
-    (id, endpoint): (ListenerId, Endpoint),
-    listener: StdListener,
-    listening: Listening,
-) {
-    match runtime.adopt(listener, &endpoint, driver.transport()) {
+async fn adopt<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, listener: Opened, listening: Listening) {
+    let endpoint = listener.endpoint().clone();
+    match runtime.adopt(listener, driver.transport()) {
         Ok(listener) => accept(runtime, driver, (id, endpoint), listener, listening).await,
         Err(error) => driver.listen_failed(id, error),
     }

@@ -1,6 +1,6 @@
 //! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
 
-use super::adopt::StdListener;
+use super::adopt::Opened;
 use super::context::Context;
 use super::inproc::End;
 use super::trace::Trace;
@@ -40,7 +40,7 @@ pub(super) struct State {
     tasks: Vec<Task>,
     pub(super) listeners: BTreeMap<ListenerId, ListenerTask>,
     /// Listeners that are open already, until the socket asks for them to be opened.
-    adopted: BTreeMap<ListenerId, StdListener>,
+    adopted: BTreeMap<ListenerId, Opened>,
     /// What the supervisor is to do.
     pub(super) todo: VecDeque<Todo>,
     /// Numbers dials, so that a task whose dial was given up can tell.
@@ -69,7 +69,7 @@ pub(super) type Ending = (ListenerId, Arc<OnceLock<NetworkError>>);
 pub(super) enum Todo {
     Listen(ListenerId, Endpoint),
     /// Where it listens already.
-    Adopt(ListenerId, Endpoint, StdListener),
+    Adopt(ListenerId, Opened),
     /// With the number of the dial.
     Dial(PipeId, Endpoint, u64),
 }
@@ -175,8 +175,8 @@ impl State {
     }
 
     /// Binds at a listener that is open already.
-    pub(super) fn adopt(&mut self, endpoint: Endpoint, listener: StdListener) -> Result<ListenerId, BindError> {
-        let id = self.bind(endpoint)?;
+    pub(super) fn adopt(&mut self, listener: Opened) -> Result<ListenerId, BindError> {
+        let id = self.bind(listener.endpoint().clone())?;
         self.adopted.insert(id, listener);
         Ok(id)
     }
@@ -259,7 +259,7 @@ impl State {
             Action::Listen(id, endpoint) => {
                 self.listeners.insert(id, ListenerTask::default());
                 let todo = match self.adopted.remove(&id) {
-                    Some(listener) => Todo::Adopt(id, endpoint, listener),
+                    Some(listener) => Todo::Adopt(id, listener),
                     None => Todo::Listen(id, endpoint),
                 };
                 self.charge(todo, wakes);

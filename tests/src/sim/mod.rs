@@ -27,8 +27,7 @@ pub use stream::Stream;
 pub use world::{Bell, Sim};
 
 use sansmq_proto::{
-    Ambient, Endpoint, Entropy, Instant, NetworkError, Runtime, SeededEntropy, Served, StdListener, TransportConfig,
-    kind,
+    Ambient, Endpoint, Entropy, Instant, NetworkError, Opened, Runtime, SeededEntropy, Served, TransportConfig, kind,
 };
 use std::cell::RefCell;
 
@@ -79,7 +78,7 @@ impl Runtime for Sim {
         network::listen(self, endpoint).await
     }
 
-    fn adopt(&self, _: StdListener, _: &Endpoint, _: &TransportConfig) -> Result<Listener, NetworkError> {
+    fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<Listener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 

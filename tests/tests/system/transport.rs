@@ -4,6 +4,8 @@ use crate::bed::{PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
 use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Pull, Push};
+#[allow(unused_imports, reason = "blocking sockets have their own")]
+use sansmq::mio::BindListener;
 use sansmq::{BindError, Endpoint, Event, Keepalive, Monitor, NetworkError, Options};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
