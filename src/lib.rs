@@ -6,8 +6,9 @@ pub use sansmq_proto as proto;
 pub use sansmq_proto::{
     BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
     Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,
-    OptionsError, Outgoing, ParseEndpointError, Peer, ReconnectStop, RecvError, Refusal, SendError, SlowSubscriber,
-    SocketType, SocksError, Source, SubscribeError, Timer, UnbindError, kind,
+    OptionsError, Outgoing, ParseEndpointError, Passed, Peer, Proxy, ProxyError, ProxyStatistics, ReconnectStop,
+    RecvError, Refusal, SendError, Side, SlowSubscriber, SocketType, SocksError, Source, Steer, SubscribeError, Timer,
+    UnbindError, kind,
 };
 pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
 

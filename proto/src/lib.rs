@@ -90,7 +90,8 @@ pub use event::{DropReason, Event, Refusal};
 #[cfg(feature = "std")]
 pub use handle::{
     Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Opened, Order, Outgoing,
-    PollStream, Recv, Runtime, Send, Served, Step, first, launch, resolve, share,
+    Passed, PollStream, Proxy, ProxyError, ProxyStatistics, Recv, Runtime, Send, Served, Side, Steer, Step, first,
+    launch, resolve, share,
 };
 #[cfg(feature = "std")]
 pub use links::Links;

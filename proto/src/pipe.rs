@@ -97,7 +97,7 @@ pub(crate) struct Pipes {
     service: VecDeque<PipeId>,
     /// Those past their handshake.
     pub(crate) ready: usize,
-    /// Peers have come, gone, or changed their wishes.
+    /// Peers have come, gone, or changed their wishes, or the socket is closed.
     pub(crate) news: bool,
     /// The pipe that a message has just asked to end.
     pub(crate) parting: Option<PipeId>,

@@ -108,6 +108,18 @@ impl SocketType {
         matches!(self, Sub | XSub | Dish)
     }
 
+    /// Whether its application can send: false of PULL, SUB, DISH and GATHER.
+    #[cfg(feature = "std")]
+    pub(crate) const fn sends(self) -> bool {
+        !matches!(self, Pull | Sub | Dish | Gather)
+    }
+
+    /// Whether its application can receive: false of PUSH, PUB, RADIO and SCATTER.
+    #[cfg(feature = "std")]
+    pub(crate) const fn receives(self) -> bool {
+        !matches!(self, Push | Pub | Radio | Scatter)
+    }
+
     /// True of RADIO, whom it is told who joins which group.
     pub(crate) const fn takes_groups(self) -> bool {
         matches!(self, Radio)

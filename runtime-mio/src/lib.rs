@@ -3,7 +3,7 @@
 //!
 //! | you have | use |
 //! |---|---|
-//! | plain threads | [`Socket`] and its aliases: blocking calls, with time-outs; [`poll`] for several sockets and descriptors |
+//! | plain threads | [`Socket`] and its aliases: blocking calls, with time-outs; [`poll`] for several sockets and descriptors; [`proxy()`] |
 //! | a thread to give to an event loop | [`EventLoop`] |
 //! | an event loop around `mio::Poll` of your own | [`Reactor`] |
 //!
@@ -33,6 +33,7 @@ mod numbers;
 mod park;
 #[cfg(unix)]
 mod poller;
+mod proxy;
 mod reactor;
 mod socket;
 mod task;
@@ -50,6 +51,7 @@ pub use sansmq_proto as proto;
 pub use event_loop::EventLoop;
 #[cfg(unix)]
 pub use poller::{PollItem, poll};
+pub use proxy::proxy;
 pub use reactor::{Reactor, Remote};
 pub use socket::{Events, Socket};
 

@@ -172,7 +172,7 @@ impl<T: Kind> Socket<T> {
 }
 
 /// Waits, however long it takes.
-fn forever<F: Future>(future: F) -> F::Output {
+pub(crate) fn forever<F: Future>(future: F) -> F::Output {
     wait(future, None).expect("without a deadline there is no other end")
 }
 

@@ -23,6 +23,9 @@ mod load_balancer;
 #[path = "../../examples/meta_and_body.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod meta_and_body;
+#[path = "../../examples/proxy.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod proxy;
 #[path = "../../examples/req_rep.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod req_rep;
@@ -218,6 +221,16 @@ async fn routing_table_tells_the_sender_when_there_is_no_way() -> Outcome {
             Ok(())
         };
         tokio::try_join!(routing_table::route(&router, &table, 4), clients)?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn proxy_carries_every_request_to_a_worker_and_every_answer_back() -> Result<(), Box<dyn Error + Send + Sync>> {
+    within(async {
+        let statistics = proxy::queue_with_peers(3, 2, 20).await?;
+        assert_eq!((statistics.frontend.received.messages, statistics.frontend.sent.messages), (60, 60));
         Ok(())
     })
     .await

@@ -24,6 +24,8 @@ use tokio::time::{error::Elapsed, timeout};
 
 #[path = "pyzmq/ipc.rs"]
 mod ipc;
+#[path = "pyzmq/proxy.rs"]
+mod proxy;
 
 #[path = "pyzmq/pubsub.rs"]
 mod pubsub;

@@ -3,12 +3,16 @@
 mod adapters;
 mod adopt;
 mod context;
+mod control;
 mod driver;
 mod inproc;
+mod lane;
 mod numbers;
+mod proxy;
 mod runtime;
 mod served;
 mod state;
+mod steer;
 mod topics;
 #[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
 mod trace;
@@ -19,8 +23,10 @@ pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use adopt::Opened;
 pub use context::Context;
 pub use driver::{Dialling, Driver, Listening, Order, Step};
+pub use proxy::{Proxy, ProxyError};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
 pub use served::{Ambient, Served};
+pub use steer::{Passed, ProxyStatistics, Side, Steer};
 
 use crate::endpoint::Endpoint;
 use crate::entropy::{Entropy, SystemEntropy};

@@ -367,6 +367,7 @@ impl Socket {
         }
         self.pipes.readable = true;
         self.pipes.writable = true;
+        self.pipes.news = true;
     }
 
     /// Ends the socket without lingering: there is nobody left to carry anything, nor to tell the time.

@@ -72,7 +72,7 @@ impl Socket {
         self.pipes.ready
     }
 
-    /// Whether peers or their subscriptions have changed since this was asked last.
+    /// Whether peers or their subscriptions have changed, or the socket was closed, since this was asked last.
     #[cfg(feature = "std")]
     pub(crate) const fn take_news(&mut self) -> bool {
         core::mem::replace(&mut self.pipes.news, false)

@@ -5,6 +5,7 @@
 
 mod drafts;
 mod inproc;
+mod proxy;
 mod pubsub;
 mod stats;
 pub(crate) mod strangers;

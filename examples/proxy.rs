@@ -1,0 +1,99 @@
+//! A broker in one line: a proxy between clients and workers that do not know each other, or between publishers and
+//! subscribers.
+//!
+//! ```text
+//! cargo run --example proxy                                                # clients, a queue and workers; ends by itself
+//! cargo run --example proxy -- queue tcp://*:5555 tcp://*:5556             # REQ or DEALER there, REP here
+//! cargo run --example proxy -- forwarder tcp://*:5555 tcp://*:5556         # PUB connects there, SUB here
+//! ```
+//!
+//! The last two run until Ctrl-C. A proxy moves whole messages and looks into none: whoever can speak with its one socket
+//! speaks through it with whoever can speak with the other. To look into messages on the way, write the loop yourself: see
+//! `load_balancer`.
+
+use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket, XPubSocket, XSubSocket};
+use sansmq::{Endpoint, Proxy, ProxyStatistics};
+use std::error::Error;
+use tokio::task::JoinSet;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let statistics = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => queue_with_peers(3, 2, 1000).await?,
+        ["queue", front, back] => {
+            let (clients, workers) = (RouterSocket::new(), DealerSocket::new());
+            clients.bind(front).await?;
+            workers.bind(back).await?;
+            until_interrupted(Proxy::new(&clients, &workers)).await?
+        }
+        ["forwarder", front, back] => {
+            let (publishers, subscribers) = (XSubSocket::new(), XPubSocket::new());
+            publishers.bind(front).await?;
+            subscribers.bind(back).await?;
+            until_interrupted(Proxy::new(&publishers, &subscribers)).await?
+        }
+        _ => return Err("say nothing, or: queue FRONT BACK, or: forwarder FRONT BACK".into()),
+    };
+    print(&statistics);
+    Ok(())
+}
+
+async fn until_interrupted(mut proxy: Proxy) -> Outcome<ProxyStatistics> {
+    let steer = proxy.steer();
+    tokio::spawn(async move { tokio::signal::ctrl_c().await.map(|()| steer.terminate()) });
+    Ok(proxy.run().await?)
+}
+
+/// Has clients ask so often each, and workers answer, through a queue. Gives back what went through it.
+pub(crate) async fn queue_with_peers(clients: usize, workers: usize, requests: usize) -> Outcome<ProxyStatistics> {
+    let (front, back) = (RouterSocket::new(), DealerSocket::new());
+    let (for_clients, for_workers) = (front.bind("tcp://127.0.0.1:*").await?, back.bind("tcp://127.0.0.1:*").await?);
+    let mut proxy = Proxy::new(&front, &back);
+    let steer = proxy.steer();
+    let proxy = tokio::spawn(async move { proxy.run().await });
+
+    let mut working = JoinSet::new();
+    for _ in 0..workers {
+        working.spawn(serve(for_workers.clone()));
+    }
+    let mut asking = JoinSet::new();
+    for client in 0..clients {
+        asking.spawn(ask(for_clients.clone(), client, requests));
+    }
+    while let Some(client) = asking.join_next().await {
+        client??;
+    }
+    steer.terminate();
+    Ok(proxy.await??)
+}
+
+async fn serve(workers: Endpoint) -> Outcome<()> {
+    let rep = RepSocket::new();
+    rep.connect(&workers)?;
+    loop {
+        let request = rep.recv().await?;
+        rep.send(format!("{}, answered", request.body().to_text())).await?;
+    }
+}
+
+async fn ask(clients: Endpoint, client: usize, requests: usize) -> Outcome<()> {
+    let req = ReqSocket::new();
+    req.connect(&clients)?;
+    for number in 0..requests {
+        req.send(format!("request {number} of client {client}")).await?;
+        let answer = req.recv().await?;
+        assert_eq!(answer.body().to_text(), format!("request {number} of client {client}, answered"));
+    }
+    Ok(())
+}
+
+fn print(statistics: &ProxyStatistics) {
+    for (name, side) in [("frontend", statistics.frontend), ("backend", statistics.backend)] {
+        let (received, sent) = (side.received, side.sent);
+        println!("{name:8}: {} messages in, of {} octets", received.messages, received.octets);
+        println!("{:8}  {} messages out, of {} octets", "", sent.messages, sent.octets);
+    }
+}

@@ -1,0 +1,39 @@
+//! [`proxy()`]: a thread that is a proxy.
+
+use crate::socket::forever;
+use sansmq_proto::{Proxy, ProxyError, ProxyStatistics};
+
+/// Runs a proxy in this thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
+/// [`Proxy::run`].
+///
+/// The proxy's [`Steer`](sansmq_proto::Steer) or its control socket ends it from another thread.
+///
+/// ```
+/// use sansmq_mio::proto::Proxy;
+/// use sansmq_mio::{PullSocket, PushSocket, proxy};
+/// use std::thread;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (front, back) = (PullSocket::new(), PushSocket::new());
+/// let (sources, sinks) = (front.bind("tcp://127.0.0.1:*")?, back.bind("tcp://127.0.0.1:*")?);
+/// let mut streamer = Proxy::new(front.handle(), back.handle());
+/// let steer = streamer.steer();
+/// let thread = thread::spawn(move || proxy(&mut streamer));
+///
+/// let (push, pull) = (PushSocket::new(), PullSocket::new());
+/// push.connect(&sources)?;
+/// pull.connect(&sinks)?;
+/// push.send("work")?;
+/// assert_eq!(pull.recv()?.body(), "work");
+/// steer.terminate();
+/// let statistics = thread.join().expect("it does not panic")?;
+/// assert_eq!(statistics.frontend.received.messages, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ProxyError`].
+pub fn proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
+    forever(proxy.run())
+}
