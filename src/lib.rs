@@ -7,8 +7,8 @@ pub use sansmq_proto::{
     BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
     Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,
     OptionsError, Outgoing, ParseEndpointError, Passed, Peer, Proxy, ProxyError, ProxyStatistics, ReconnectStop,
-    RecvError, Refusal, SendError, Side, SlowSubscriber, SocketType, SocksError, Source, Steer, SubscribeError, Timer,
-    UnbindError, kind,
+    RecvError, Refusal, Resource, SendError, Side, SlowSubscriber, SocketType, SocksError, Source, Steer,
+    SubscribeError, Timer, UnbindError, kind,
 };
 pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
 

@@ -1,8 +1,9 @@
 //! What a connection needs to know of its socket, shared by all connections of that socket.
 
 use crate::message::Frame;
+use crate::resource::Resource;
 use crate::socket_type::SocketType;
-use crate::wire::{IDENTITY, Metadata, SOCKET_TYPE};
+use crate::wire::{IDENTITY, Metadata, RESOURCE, SOCKET_TYPE};
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct ConnectionConfig {
     pub routing_id: Frame,
     /// What this side says of itself besides: names that begin with `X-`, with their values.
     pub properties: Metadata,
+    /// The service this side asks for, where several share the peer's port.
+    pub resource: Option<Resource>,
     /// Octets in all frames of one message, at most.
     pub max_message_size: usize,
     /// Frames of one message, at most.
@@ -48,6 +51,7 @@ impl ConnectionConfig {
             socket_type,
             routing_id: Frame::EMPTY,
             properties: Metadata::new(),
+            resource: None,
             max_message_size: 64 << 20,
             max_frames: 4096,
             handshake_timeout: Some(Duration::from_secs(30)),
@@ -56,12 +60,23 @@ impl ConnectionConfig {
         }
     }
 
-    /// What we say of ourselves in READY: what libzmq says, in its order.
+    /// Whether a listener may serve sockets of both settings: all speak ZMTP, and nothing that is settled before it is
+    /// known whom a peer wants is settled differently.
+    #[cfg(feature = "std")]
+    pub(crate) fn may_share_with(&self, other: &Self) -> bool {
+        // RFC 37: all services that use the same endpoint use the same security.
+        !self.socket_type.is_raw() && !other.socket_type.is_raw() && self.authenticate == other.authenticate
+    }
+
+    /// What we say of ourselves in READY: what libzmq says, in its order, and what is asked for, which it cannot.
     pub(crate) fn metadata(&self) -> Metadata {
         let mut metadata = Metadata::new();
         metadata.push(SOCKET_TYPE, Bytes::from_static(self.socket_type.name().as_bytes()));
         if self.socket_type.announces_routing_id() {
             metadata.push(IDENTITY, self.routing_id.clone().into_bytes());
+        }
+        if let Some(resource) = &self.resource {
+            metadata.push(RESOURCE, resource.to_bytes());
         }
         metadata.extend(&self.properties);
         metadata

@@ -1,6 +1,7 @@
 //! [`Endpoint`]: where to bind or connect, parsed once. Never resolves a name.
 
 use crate::error::{NetworkError, ParseEndpointError};
+use crate::resource::Resource;
 use crate::route::Source;
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -14,7 +15,7 @@ use core::str::FromStr;
 /// use sansmq_proto::{Endpoint, Host};
 ///
 /// let any: Endpoint = "tcp://*:5555".parse()?;
-/// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555, source: None });
+/// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555, source: None, resource: None });
 /// assert_eq!("tcp://[::1]:*".parse::<Endpoint>()?.to_string(), "tcp://[::1]:0");
 ///
 /// let error = "localhost:5555".parse::<Endpoint>().unwrap_err();
@@ -24,7 +25,7 @@ use core::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `tcp://host:port`, or `tcp://source;host:port`.
+    /// `tcp://host:port`, `tcp://source;host:port`, or either with `/resource` behind it.
     Tcp {
         /// The host, or `*`.
         host: Host,
@@ -32,6 +33,8 @@ pub enum Endpoint {
         port: u16,
         /// Where connections are to come from. An endpoint that has one cannot be bound.
         source: Option<Source>,
+        /// Which of several sockets at that port, if they share it.
+        resource: Option<Resource>,
     },
     /// `ipc://…`: a Unix domain socket of this machine.
     Ipc(IpcName),
@@ -110,6 +113,24 @@ impl Endpoint {
             Self::Tcp { host: Host::Name(_), .. } | Self::Ipc(_) | Self::Inproc(_) => None,
         }
     }
+
+    /// Which of several sockets at that port; `None` too where there can be but one.
+    pub const fn resource(&self) -> Option<&Resource> {
+        match self {
+            Self::Tcp { resource, .. } => resource.as_ref(),
+            Self::Ipc(_) | Self::Inproc(_) => None,
+        }
+    }
+
+    /// The same place for this resource, or for those who name none. Only an endpoint of TCP has any.
+    #[must_use]
+    pub fn with_resource(mut self, wanted: Option<Resource>) -> Self {
+        match &mut self {
+            Self::Tcp { resource, .. } => *resource = wanted,
+            Self::Ipc(_) | Self::Inproc(_) => {}
+        }
+        self
+    }
 }
 
 impl FromStr for Endpoint {
@@ -125,6 +146,13 @@ impl FromStr for Endpoint {
             "inproc" => return Ok(Self::Inproc(address.to_owned())),
             _ => return Err(ParseEndpointError::UnknownTransport(transport.to_owned())),
         }
+        let (address, resource) = match address.split_once('/') {
+            None => (address, None),
+            Some((address, resource)) => match Resource::read(resource.as_bytes()) {
+                None => return Err(ParseEndpointError::Resource(text.to_owned())),
+                resource => (address, resource),
+            },
+        };
         let (source, address) = match address.split_once(';') {
             Some((source, address)) => (Some(source), address),
             None => (None, address),
@@ -134,7 +162,7 @@ impl FromStr for Endpoint {
         let host = parse_host(host).ok_or_else(|| ParseEndpointError::Host(text.to_owned()))?;
         let source = source.map(|source| parse_source(source, &host).ok_or(())).transpose();
         let source = source.map_err(|()| ParseEndpointError::Source(text.to_owned()))?;
-        Ok(Self::Tcp { host, port, source })
+        Ok(Self::Tcp { host, port, source, resource })
     }
 }
 
@@ -195,8 +223,14 @@ fn parse_host(host: &str) -> Option<Host> {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port, source: None } => write!(f, "tcp://{host}:{port}"),
-            Self::Tcp { host, port, source: Some(source) } => write!(f, "tcp://{source};{host}:{port}"),
+            Self::Tcp { host, port, source, resource } => {
+                f.write_str("tcp://")?;
+                if let Some(source) = source {
+                    write!(f, "{source};")?;
+                }
+                write!(f, "{host}:{port}")?;
+                resource.as_ref().map_or(Ok(()), |resource| write!(f, "/{resource}"))
+            }
             Self::Ipc(IpcName::Any) => f.write_str("ipc://*"),
             Self::Ipc(IpcName::Path(path)) => write!(f, "ipc://{path}"),
             Self::Ipc(IpcName::Abstract(name)) => write!(f, "ipc://@{name}"),
@@ -249,7 +283,7 @@ impl From<&Self> for Endpoint {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        Self::Tcp { host: Host::Ip(address.ip()), port: address.port(), source: None }
+        Self::Tcp { host: Host::Ip(address.ip()), port: address.port(), source: None, resource: None }
     }
 }
 
@@ -269,6 +303,9 @@ mod tests {
             "tcp://192.0.2.1:0;localhost:80",
             "tcp://[::1]:5555;[::2]:80",
             "tcp://*:5555;host:80",
+            "tcp://*:5555/service",
+            "tcp://[::1]:80/system/name-service/test",
+            "tcp://127.0.0.1:0/$-_@.&+",
             "ipc:///tmp/a socket",
             "ipc://relative",
             "ipc://@abstract",
@@ -304,6 +341,10 @@ mod tests {
         let longest = "x".repeat(107);
         assert!(alloc::format!("ipc://{longest}").parse::<Endpoint>().is_ok());
         assert_eq!(of(&alloc::format!("ipc://{longest}x")), E::TooLong(longest.clone() + "x"));
+        for text in ["tcp://h:1/", "tcp://h:1//a", "tcp://h:1/a/", "tcp://h:1/a b", "tcp://h:1/a:2", "tcp://h/a:2*"] {
+            assert_eq!(of(text), E::Resource(text.into()));
+        }
+        assert_eq!(of("tcp://h/a"), E::Port("tcp://h/a".into()));
         for text in
             ["tcp://host", "tcp://host:", "tcp://host:80x", "tcp://host:+80", "tcp://host:65536", "tcp://h:99999"]
         {

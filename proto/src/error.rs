@@ -2,6 +2,7 @@
 
 use crate::connection::SocksError;
 use crate::message::{Frame, Message};
+use crate::resource::Resource;
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use alloc::string::String;
@@ -106,6 +107,13 @@ pub enum ConnectionError {
     /// A PAIR or CHANNEL socket already has its one peer.
     #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already")]
     Exclusive,
+    /// A peer asked for a resource, or for none, and for as long as a handshake may take no socket at that port was bound
+    /// to it.
+    #[error(
+        "the peer waited for {}, to which no socket at this port is bound",
+        .0.as_ref().map_or("a socket without resource", Resource::as_str)
+    )]
+    NoSuchResource(Option<Resource>),
     /// This side hung up: the socket, its listener or its connection was closed.
     #[error("this side closed the connection")]
     HungUp,
@@ -146,6 +154,7 @@ impl ConnectionError {
             | Self::TooManyFrames { .. }
             | Self::TooManySubscriptions { .. }
             | Self::GroupTooLong(_)
+            | Self::NoSuchResource(_)
             | Self::Envelope
             | Self::Refused(_) => Fault::Peer,
         }
@@ -420,6 +429,12 @@ pub enum ParseEndpointError {
         "`{0}` has a source that is none; it is an address or *, and a port, as in tcp://192.0.2.1:*;192.0.2.2:5555"
     )]
     Source(String),
+    /// What stands behind the port is no [`Resource`].
+    #[error(
+        "`{0}` names no resource: names of letters, digits and $-_@.&+, joined by /, as in \
+         tcp://127.0.0.1:5555/system/names"
+    )]
+    Resource(String),
     /// An `ipc` or `inproc` endpoint names nothing.
     #[error("`{0}` has no name; write it like ipc:///run/service, ipc://@service or inproc://service")]
     NoName(String),
@@ -454,7 +469,7 @@ pub enum ConnectError {
     #[error("a routing id has 1 to 255 octets, not {0}")]
     RoutingId(usize),
     /// Sockets of this type do not speak over that transport.
-    #[error("a {0} socket cannot connect to {1}: it speaks over tcp and ipc only")]
+    #[error("a {0} socket cannot connect to {1}: it speaks over tcp and ipc only, and asks for no resource")]
     Transport(SocketType, crate::Endpoint),
     /// The socket was closed.
     #[error("the socket is closed")]
@@ -477,7 +492,7 @@ pub enum BindError {
         error: NetworkError,
     },
     /// Sockets of this type do not speak over that transport.
-    #[error("a {0} socket cannot listen at {1}: it speaks over tcp and ipc only")]
+    #[error("a {0} socket cannot listen at {1}: it speaks over tcp and ipc only, and shares no port")]
     Transport(SocketType, crate::Endpoint),
     /// `bind_listener` was given something that does not say where it listens, or says so in no text.
     #[error("cannot tell where that listener listens: {0}")]

@@ -95,6 +95,15 @@ pub enum Event {
         /// Of what there are too many.
         reason: Refusal,
     },
+    /// A connection to a port that several sockets share ended before it belonged to any of them. Each of them is told.
+    Unclaimed {
+        /// The listener's address.
+        endpoint: Endpoint,
+        /// The peer's address.
+        from: Endpoint,
+        /// Why.
+        reason: ConnectionError,
+    },
     /// A dial begins (`CONNECT_DELAYED`). Over `inproc` it goes on until somebody binds.
     Connecting {
         /// The pipe.

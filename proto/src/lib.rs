@@ -59,6 +59,7 @@ mod message;
 mod options;
 mod pipe;
 mod queue;
+mod resource;
 mod route;
 mod security;
 #[cfg(feature = "std")]
@@ -74,7 +75,7 @@ pub mod wire;
 
 pub use bytes::Buf;
 pub use config::{ConnectionConfig, HeartbeatConfig};
-pub use connection::{Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer, SocksError, Wish};
+pub use connection::{Caller, Connection, Credentials, Inbound, Link, Outbound, Outbox, Peer, SocksError, Wish};
 pub use endpoint::{Endpoint, Host, IpcName};
 pub use entropy::Entropy;
 #[cfg(any(test, feature = "testing"))]
@@ -90,14 +91,15 @@ pub use event::{DropReason, Event, Refusal};
 #[cfg(feature = "std")]
 pub use handle::{
     Alarm, Ambient, Closed, Context, Dialling, Driver, Handle, Incoming, Listening, Monitor, Opened, Order, Outgoing,
-    Passed, PollStream, Proxy, ProxyError, ProxyStatistics, Recv, Runtime, Send, Served, Side, Steer, Step, first,
-    launch, resolve, share,
+    Passage, Passed, PollStream, Proxy, ProxyError, ProxyStatistics, Recv, Runtime, Send, Served, Side, Steer, Step,
+    first, launch, resolve, share,
 };
 #[cfg(feature = "std")]
 pub use links::Links;
 pub use message::{Frame, Message};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::PipeId;
+pub use resource::Resource;
 pub use route::{Route, Source};
 pub use security::{AuthReply, AuthRequest};
 #[cfg(feature = "std")]

@@ -261,7 +261,7 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Where the names of `inproc` endpoints live. Default: one context for the whole process.
+    /// Where the names of `inproc` endpoints live, and who may share a port. Default: one context for the whole process.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn context(mut self, context: &Context) -> Self {

@@ -216,6 +216,13 @@ impl Session {
         }
         for _ in 0..ROUNDS {
             exchange(&mut self.connection)?;
+            if self.connection.is_behind() {
+                // A socket has taken it over just now, and what the peer said before is not read again.
+                if let Err(error) = self.connection.handle_input(&[], now) {
+                    return self.end(stream, error, exchange);
+                }
+                exchange(&mut self.connection)?;
+            }
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {

@@ -289,7 +289,8 @@ impl Net {
         if self.nodes[server.0].frozen || self.nodes[from.0].frozen {
             return;
         }
-        let name = Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1, source: None };
+        let name =
+            Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1, source: None, resource: None };
         // The listener may be closed already, though the network has not been told.
         let Some((accepted, connection)) = self.nodes[server.0].socket.accepted(id, name, self.now) else {
             self.nodes[from.0].socket.dial_failed(pipe, NetworkError::Refused, self.now);
@@ -487,5 +488,5 @@ fn serves(at: &Endpoint, to: &Endpoint) -> bool {
         return at == to;
     };
     let any = *own == Host::Any || matches!(own, Host::Ip(ip) if ip.is_unspecified());
-    port == asked && (own == host || any)
+    port == asked && at.resource() == to.resource() && (own == host || any)
 }

@@ -14,8 +14,8 @@ use core::net::SocketAddr;
 use core::task::{Poll, Waker};
 use mio::{Registry, Token};
 use sansmq_proto::{
-    Connection, Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Opened, Order,
-    PipeId, Route, Session, Step,
+    Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Opened, Order, Passage, PipeId,
+    Route, Step,
 };
 use std::io;
 use std::net::ToSocketAddrs;
@@ -38,7 +38,7 @@ pub(crate) enum Work {
     /// A connection under way, with the routes to try after this one.
     Dial(PipeId, Link, vec::IntoIter<Route>, Dialling),
     /// A connection.
-    Carry(PipeId, Link, Box<Session>),
+    Carry(Link, Box<Passage>),
 }
 
 /// What an endpoint is for.
@@ -77,14 +77,14 @@ const ACCEPTS: usize = 64;
 
 impl Work {
     /// A connection that came in.
-    fn carry(pipe: PipeId, link: Link, mut connection: Connection) -> Self {
-        connection.identify(link.credentials());
-        Self::Carry(pipe, link, Box::new(Session::new(connection)))
+    fn carry(link: Link, mut passage: Passage) -> Self {
+        passage.identify(link.credentials());
+        Self::Carry(link, Box::new(passage))
     }
 
     /// Has the events of a connection that came in told.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        if let Self::Carry(_, link, _) = self { link.register(registry, token) } else { Ok(()) }
+        if let Self::Carry(link, _) = self { link.register(registry, token) } else { Ok(()) }
     }
 
     /// There is no place for it.
@@ -92,16 +92,16 @@ impl Work {
         match self {
             Self::Begin(_, purpose) => purpose.fail(driver, error),
             Self::Adopt(id, ..) => driver.listen_failed(id, error),
-            Self::Carry(pipe, link, session) => {
+            Self::Carry(link, passage) => {
                 drop(link);
-                driver.disconnected(pipe, *session, &error.into());
+                passage.disconnected(&error.into());
             }
             Self::Supervise(_) | Self::Lookup(..) | Self::Accept(..) | Self::Dial(..) => {}
         }
     }
 
     pub(crate) fn heard_of(&mut self, event: &mio::event::Event) {
-        if let Self::Dial(_, link, ..) | Self::Carry(_, link, _) = self {
+        if let Self::Dial(_, link, ..) | Self::Carry(link, _) = self {
             link.heard_of(event);
         }
     }
@@ -139,7 +139,7 @@ impl Shift<'_> {
             lookup @ Work::Lookup(..) => Wait(lookup, None),
             Work::Accept(id, listener, bound, listening) => self.accept(id, listener, bound, listening),
             Work::Dial(pipe, link, rest, dialling) => self.dialled(pipe, link, rest, dialling),
-            Work::Carry(pipe, link, session) => self.carry(pipe, link, session),
+            Work::Carry(link, passage) => self.carry(link, passage),
         }
     }
 
@@ -247,8 +247,8 @@ impl Shift<'_> {
                 }
                 Poll::Ready(Order::Accept) => match listener.accept(self.driver.transport()) {
                     Ok(Some((link, from))) => {
-                        if let Some((pipe, connection)) = self.driver.accepted(id, from) {
-                            self.offspring.push(Work::carry(pipe, link, connection));
+                        if let Some(passage) = self.driver.accepted(id, from) {
+                            self.offspring.push(Work::carry(link, passage));
                         }
                     }
                     Ok(None) => return Wait(Work::Accept(id, listener, bound, listening), None),
@@ -295,7 +295,10 @@ impl Shift<'_> {
         match link.is_connected() {
             Ok(false) => Wait(Work::Dial(pipe, link, rest, dialling), None),
             Ok(true) => match self.driver.connected(pipe) {
-                Some(connection) => self.work(Work::carry(pipe, link, connection)),
+                Some(connection) => {
+                    let passage = Passage::new(self.driver.clone(), pipe, connection);
+                    self.work(Work::carry(link, passage))
+                }
                 None => Over,
             },
             Err(error) => {
@@ -306,16 +309,16 @@ impl Shift<'_> {
         }
     }
 
-    fn carry(&mut self, pipe: PipeId, mut link: Link, mut session: Box<Session>) -> Outcome {
-        match self.driver.poll_session(pipe, &mut session, &mut link, self.scratch, self.waker) {
+    fn carry(&mut self, mut link: Link, mut passage: Box<Passage>) -> Outcome {
+        match passage.poll(&mut link, self.scratch, self.waker) {
             Poll::Pending => {
-                let deadline = session.poll_timeout();
-                Wait(Work::Carry(pipe, link, session), deadline)
+                let deadline = passage.poll_timeout();
+                Wait(Work::Carry(link, passage), deadline)
             }
             Poll::Ready(reason) => {
                 link.deregister(self.registry);
                 drop(link);
-                self.driver.disconnected(pipe, *session, &reason);
+                passage.disconnected(&reason);
                 Over
             }
         }

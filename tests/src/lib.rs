@@ -5,6 +5,7 @@
 //! - `sim`: the same suite in a simulation ([`sim`]), without an operating system and with a clock that jumps;
 //! - `inproc_stress`: threads that flood each other within one process;
 //! - `pairs`: every runtime speaking with every other over every transport;
+//! - `sharing`: one port for sockets of several runtimes;
 //! - `leaks`: sockets dropped in the middle of anything, and what happens without descriptors;
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
 //! - `examples`, `perf`: the facade's examples, run as an application would;

@@ -5,8 +5,8 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use sansmq_proto::kind::{Dealer, Pull, Push, Router};
 use sansmq_proto::{
-    ConnectionError, Context as Names, Dialling, Driver, Event, Handle, Instant, NetworkError, Options, PipeId,
-    Session, Step, Stream, share,
+    BindError, ConnectionError, Context as Names, Dialling, Driver, Endpoint, Event, Handle, Instant, NetworkError,
+    Options, PipeId, Session, Step, Stream, share,
 };
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -187,6 +187,44 @@ fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
     assert!(over.into_iter().any(|event| matches!(event, Event::Disconnected { .. })), "it waits for nobody");
     drop(pull);
     assert_eq!(format!("{names:?}"), nothing());
+}
+
+#[test]
+fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
+    let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
+    let place: Endpoint = "tcp://1.1.1.1:1/pull".parse().unwrap();
+    let mut binding = pin!(pull.bind(&place));
+    assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let Poll::Ready(Step::Listen(id, at, _listening)) = driver.poll_step(Waker::noop(), None) else {
+        panic!("it is to listen");
+    };
+    driver.listening(id, at);
+    let knock = || driver.accepted(id, "tcp://2.2.2.2:2".parse().unwrap());
+    let mut crowd: Vec<_> = core::iter::from_fn(knock).take(2000).collect();
+    assert_eq!(crowd.len(), 1024);
+    crowd.pop();
+    assert!(knock().is_some(), "there is room again");
+}
+
+#[test]
+fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
+    let names = Names::new();
+    let socket = || share(Options::<Pull>::new().context(&names), || Instant::ORIGIN);
+    let ((first, driver), (second, other_driver)) = (socket(), socket());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut binding = pin!(first.bind("tcp://1.1.1.1:1/first"));
+    assert!(binding.as_mut().poll(&mut cx).is_pending());
+    let place: Endpoint = "tcp://1.1.1.1:1/second".parse().unwrap();
+    let mut joining = pin!(second.bind(&place));
+    assert!(joining.as_mut().poll(&mut cx).is_pending());
+    drop(driver);
+    assert_eq!(binding.poll(&mut cx), Poll::Ready(Err(BindError::Closed)));
+    let error = BindError::Network { endpoint: place.clone(), error: NetworkError::Other };
+    assert_eq!(joining.poll(&mut cx), Poll::Ready(Err(error)));
+
+    // And it can be opened anew.
+    assert!(pin!(second.bind(&place)).poll(&mut cx).is_pending());
+    assert!(matches!(other_driver.poll_step(Waker::noop(), None), Poll::Ready(Step::Listen(..))));
 }
 
 #[test]

@@ -23,6 +23,9 @@ mod load_balancer;
 #[path = "../../examples/meta_and_body.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod meta_and_body;
+#[path = "../../examples/one_port.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod one_port;
 #[path = "../../examples/proxy.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod proxy;
@@ -261,6 +264,17 @@ async fn req_and_rep_say_what_to_use_instead() -> Outcome {
             assert!(text.contains("use a DEALER") && text.contains("use a ROUTER"), "{text}");
         }
         req_rep::one_at_a_time(&rep, &bound).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_port_serves_each_client_by_the_name_it_asks_for() -> Outcome {
+    within(async {
+        let services = one_port::Services::bind(ANY.parse()?).await?;
+        let ((), heard) = tokio::try_join!(services.serve(), one_port::ask(&services.port))?;
+        assert_eq!(heard, ("8".to_owned(), "and who are you?".to_owned()));
+        Ok(())
     })
     .await
 }

@@ -27,6 +27,8 @@ mod ipc;
 #[path = "pyzmq/proxy.rs"]
 mod proxy;
 
+#[path = "pyzmq/ports.rs"]
+mod ports;
 #[path = "pyzmq/pubsub.rs"]
 mod pubsub;
 

@@ -4,7 +4,9 @@ mod decoder;
 mod heartbeat;
 mod link;
 mod outbox;
+mod phase;
 mod raw;
+mod reception;
 mod socks;
 #[cfg(test)]
 mod tests;
@@ -14,11 +16,12 @@ pub(crate) use link::sealed;
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Wish};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
+pub use reception::Caller;
 pub use socks::SocksError;
 pub(crate) use socks::User;
 
 use crate::config::ConnectionConfig;
-use crate::error::{ConnectionError, Timer};
+use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
 use crate::security::{AuthReply, AuthRequest, Established, Mechanism, Progress};
 use crate::socket_type::SocketType;
@@ -26,13 +29,14 @@ use crate::stats::RoundTrip;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
 use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Opening, SOCKET_TYPE, Version};
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use decoder::{Decoder, Item};
 use heartbeat::Heartbeat;
-use socks::Socks;
+use phase::{Phase, Side};
 
 /// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
 ///
@@ -82,28 +86,12 @@ pub struct Connection {
     ahead: usize,
     outbox: Outbox,
     question: Option<AuthRequest>,
+    /// In reception: who waits for a socket. In the handshake: what it said before a socket was there, to be looked at.
+    caller: Option<Box<Caller>>,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,
     /// The latest `now` we were given; an earlier one is taken for this one.
     now: Instant,
-}
-
-/// ```text
-/// Greeting ──64 octets──► Handshake ──READY both ways──► Traffic
-///     └────────────────────────┴──── any error ────────────┴────► Closed
-///
-/// Raw, for ever: a STREAM socket's connection
-///
-/// Proxy ──the proxy has put us through──► Greeting or Raw
-/// ```
-#[derive(Debug)]
-enum Phase {
-    Proxy(Socks),
-    Greeting { octets: [u8; Greeting::LEN], len: usize, deadline: Option<Instant> },
-    Handshake { mechanism: Mechanism, deadline: Option<Instant> },
-    Traffic(Arc<Peer>),
-    Raw(Arc<Peer>),
-    Closed,
 }
 
 /// How far to read ahead of an application that does not receive, in octets of our memory.
@@ -115,11 +103,16 @@ impl Connection {
         if config.socket_type.is_raw() {
             return Self::raw(config, now);
         }
+        Self::greeting(Side::Socket, config, now)
+    }
+
+    fn greeting(side: Side, config: &Arc<ConnectionConfig>, now: Instant) -> Self {
         let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
         let mut outbox = Outbox::new();
         outbox.push_octets(&greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX)));
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
-        Self::in_phase(Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline }, outbox, config, now)
+        let phase = Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline, side };
+        Self::in_phase(phase, outbox, config, now)
     }
 
     fn in_phase(phase: Phase, outbox: Outbox, config: &Arc<ConnectionConfig>, now: Instant) -> Self {
@@ -131,6 +124,7 @@ impl Connection {
             ahead: 0,
             outbox,
             question: None,
+            caller: None,
             heartbeat: Heartbeat::new(config.heartbeat.clone()),
             credentials: None,
             now,
@@ -159,7 +153,7 @@ impl Connection {
         if !input.is_empty() {
             self.heard(input.len(), now);
         }
-        let result = self.consume(&mut input, now);
+        let result = self.catch_up(now).and_then(|()| self.consume(&mut input, now));
         if result.is_err() {
             self.phase = Phase::Closed;
         }
@@ -176,7 +170,7 @@ impl Connection {
                     }
                     *self = Self::new(&self.config, now);
                 }
-                Phase::Greeting { octets, len, deadline } => {
+                Phase::Greeting { octets, len, deadline, side } => {
                     let wanted = (Greeting::LEN - *len).min(input.len());
                     let (front, rest) = input.split_at(wanted);
                     octets[*len..*len + wanted].copy_from_slice(front);
@@ -186,8 +180,18 @@ impl Connection {
                     if *len < Greeting::LEN {
                         return Ok(());
                     }
-                    let (greeting, deadline) = (Greeting::decode(octets), *deadline);
-                    self.greeted(greeting, deadline)?;
+                    let (greeting, deadline, side) = (Greeting::decode(octets), *deadline, *side);
+                    self.greeted(greeting)?;
+                    match side {
+                        Side::Socket => self.begin_handshake(deadline)?,
+                        Side::Reception => self.phase = Phase::Reception { deadline },
+                    }
+                }
+                Phase::Reception { .. } => {
+                    self.hear_caller(input)?;
+                    if input.is_empty() {
+                        return Ok(());
+                    }
                 }
                 Phase::Handshake { .. } => match self.decoder.next(input, &self.config)? {
                     None => return Ok(()),
@@ -212,13 +216,17 @@ impl Connection {
         }
     }
 
-    fn greeted(&mut self, greeting: Greeting, deadline: Option<Instant>) -> Result<(), ConnectionError> {
+    fn greeted(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
         let ours = MechanismName::NULL;
         if greeting.mechanism != ours {
             return Err(ConnectionError::MechanismMismatch { ours, theirs: greeting.mechanism });
         }
         // RFC 37: the higher revision speaks the lower one; whatever comes after 3 promises to understand 3.1.
         self.version = greeting.version.min(Version::V3_1);
+        Ok(())
+    }
+
+    fn begin_handshake(&mut self, deadline: Option<Instant>) -> Result<(), ConnectionError> {
         let outbox = &mut self.outbox;
         let progress = Mechanism::start(&self.config, &mut |command| outbox.push_command(&command));
         self.proceed(progress, deadline, self.now)
@@ -232,7 +240,12 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let (mechanism, deadline) = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Handshake { mechanism, deadline } => (mechanism, deadline),
-            other @ (Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Traffic(_) | Phase::Raw(_) | Phase::Closed) => {
+            other @ (Phase::Proxy(_)
+            | Phase::Greeting { .. }
+            | Phase::Reception { .. }
+            | Phase::Traffic(_)
+            | Phase::Raw(_)
+            | Phase::Closed) => {
                 self.phase = other;
                 return Ok(());
             }
@@ -325,34 +338,28 @@ impl Connection {
     /// The connection is over: [`ConnectionError::TimedOut`].
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
-        match &self.phase {
-            Phase::Proxy(Socks { deadline, .. })
-            | Phase::Greeting { deadline, .. }
-            | Phase::Handshake { deadline, .. } => {
-                if deadline.is_some_and(|deadline| deadline <= now) {
+        if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
+            let lateness = self.lateness();
+            self.phase = Phase::Closed;
+            return Err(lateness);
+        }
+        if let Phase::Traffic(_) = self.phase {
+            if !self.wants_input() {
+                // Silence that we cause by not reading is not the peer's.
+                self.heartbeat.excuse(now);
+            }
+            match self.heartbeat.fire(now) {
+                Ok(None) => {}
+                Ok(Some(ttl)) => {
+                    if self.outbox.push_ping(ttl) {
+                        self.heartbeat.asked(now);
+                    }
+                }
+                Err(timer) => {
                     self.phase = Phase::Closed;
-                    return Err(ConnectionError::TimedOut(Timer::Handshake));
+                    return Err(ConnectionError::TimedOut(timer));
                 }
             }
-            Phase::Traffic(_) => {
-                if !self.wants_input() {
-                    // Silence that we cause by not reading is not the peer's.
-                    self.heartbeat.excuse(now);
-                }
-                match self.heartbeat.fire(now) {
-                    Ok(None) => {}
-                    Ok(Some(ttl)) => {
-                        if self.outbox.push_ping(ttl) {
-                            self.heartbeat.asked(now);
-                        }
-                    }
-                    Err(timer) => {
-                        self.phase = Phase::Closed;
-                        return Err(ConnectionError::TimedOut(timer));
-                    }
-                }
-            }
-            Phase::Raw(_) | Phase::Closed => {}
         }
         Ok(())
     }
@@ -369,10 +376,11 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Proxy(socks) => socks.deadline,
-            Phase::Greeting { deadline, .. } | Phase::Handshake { deadline, .. } => *deadline,
             Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
             Phase::Raw(_) | Phase::Closed => None,
+            Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Reception { .. } | Phase::Handshake { .. } => {
+                self.phase.deadline()
+            }
         }
     }
 
@@ -388,7 +396,8 @@ impl Connection {
     /// and a peer that goes is noticed.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        self.inbox.is_empty() || self.ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD
+        let room = self.inbox.is_empty() || self.ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
+        room && self.caller.as_ref().is_none_or(|caller| caller.has_room())
     }
 
     /// Where the rest of a large body under way belongs: up to that many octets may be read straight into it and then
@@ -443,7 +452,11 @@ impl Link for Connection {
     fn peer(&self) -> Option<&Arc<Peer>> {
         match &self.phase {
             Phase::Traffic(peer) | Phase::Raw(peer) => Some(peer),
-            Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Handshake { .. } | Phase::Closed => None,
+            Phase::Proxy(_)
+            | Phase::Greeting { .. }
+            | Phase::Reception { .. }
+            | Phase::Handshake { .. }
+            | Phase::Closed => None,
         }
     }
 

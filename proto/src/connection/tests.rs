@@ -6,11 +6,13 @@ mod handshake;
 mod messages;
 mod output;
 mod raw;
+mod reception;
 mod socks;
 mod timers;
 
 use super::*;
 use crate::entropy::SeededEntropy;
+use crate::error::Timer;
 use bytes::Buf;
 
 const NOW: Instant = Instant::ORIGIN;

@@ -1,13 +1,19 @@
-//! [`Context`]: who is bound to which `inproc` name, and who waits for one.
+//! [`Context`]: who is bound to which `inproc` name, and who waits for one; and the ports that sockets may share.
 
-use super::state::Shared;
+use super::port::{Entry, Forsaken, Port};
+use super::state::{Shared, State};
+use crate::config::ConnectionConfig;
+use crate::endpoint::Endpoint;
 use crate::pipe::PipeId;
+use crate::resource::Resource;
 use crate::socket::ListenerId;
 use core::fmt;
+use core::task::Waker;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-/// Where `inproc` names live: sockets of one context reach each other by them, whatever runtimes they are on.
+/// Where `inproc` names live: sockets of one context reach each other by them, whatever runtimes they are on. Sockets of one
+/// context can also share a port of TCP, each by a [`Resource`] of its own.
 ///
 /// Sockets are in the context of the whole process unless [`Options::context`](crate::Options::context) says otherwise; so
 /// only libraries and tests that want names of their own need one.
@@ -19,6 +25,7 @@ struct Names {
     bound: BTreeMap<String, Bound>,
     /// Those who connected before anybody bound.
     seeking: BTreeMap<String, Vec<Seeker>>,
+    ports: Vec<Arc<Port>>,
 }
 
 /// A listener of a socket.
@@ -26,6 +33,17 @@ struct Names {
 pub(super) struct Bound {
     pub(super) socket: Weak<Shared>,
     pub(super) listener: ListenerId,
+}
+
+impl Bound {
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.socket.ptr_eq(&other.socket) && self.listener == other.listener
+    }
+
+    /// Works with the socket, if it is there still. No lock may be held.
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> Option<R> {
+        self.socket.upgrade().map(|socket| socket.with(work))
+    }
 }
 
 /// A dialling pipe of a socket.
@@ -80,6 +98,43 @@ impl Context {
             names.seeking.entry(name.to_owned()).or_default().push(seeker);
         }
         found
+    }
+
+    /// Binds a listener of a socket to a resource at that place, of which there may be a port already.
+    pub(super) fn enter(
+        &self,
+        place: &Endpoint,
+        resource: Option<Resource>,
+        member: Bound,
+        config: &Arc<ConnectionConfig>,
+    ) -> Entry {
+        let mut names = self.names();
+        // Two that name nothing share nothing: whether there is room for both is the system's to say.
+        if let Some(port) = names.ports.iter().find(|port| port.is_at(place))
+            && !(resource.is_none() && port.is_plain())
+        {
+            return port.join(resource, member, config);
+        }
+        let port = Port::new(place.clone(), resource, member, config);
+        names.ports.push(Arc::clone(&port));
+        Entry::New(port)
+    }
+
+    /// See [`Port::leave`]. A port that all have left can be joined no more.
+    pub(super) fn leave(&self, port: &Arc<Port>, member: &Bound) -> (usize, Vec<Waker>) {
+        let mut names = self.names();
+        let (left, tasks) = port.leave(member);
+        if left == 0 {
+            names.ports.retain(|other| !Arc::ptr_eq(other, port));
+        }
+        (left, tasks)
+    }
+
+    /// See [`Port::closed`]: it can be joined no more.
+    pub(super) fn close(&self, port: &Arc<Port>) -> Forsaken {
+        let mut names = self.names();
+        names.ports.retain(|other| !Arc::ptr_eq(other, port));
+        port.closed()
     }
 
     pub(super) fn forget(&self, name: &str, seeker: &Seeker) {

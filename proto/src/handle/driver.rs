@@ -1,12 +1,15 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
 use super::adopt::Opened;
+use super::context::Bound;
+use super::passage::{self, Passage};
+use super::port::Port;
 use super::state::{Shared, Todo, remember};
 use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::pipe::PipeId;
-use crate::session::{Session, Stream, Turn};
+use crate::session::{Session, Stream};
 use crate::socket::ListenerId;
 use crate::time::Instant;
 use crate::transport::TransportConfig;
@@ -18,7 +21,7 @@ use std::sync::Arc;
 ///
 /// There are three kinds of task. The *supervisor*, one per socket, does what [`poll_step`](Self::poll_step) says. A
 /// *listener* accepts connections until its [`Listening`] is told to stop. A *link* dials if need be, and then drives one
-/// [`Session`] with [`poll_session`](Self::poll_session). [`launch`](super::launch) spawns them on any async
+/// [`Passage`]. [`launch`](super::launch) spawns them on any async
 /// [`Runtime`](super::Runtime); other loops may call the same methods.
 ///
 /// When the last driver is dropped before the socket is closed, as when a runtime shuts down, the socket closes at once
@@ -32,7 +35,14 @@ struct Tasks(Arc<Shared>);
 impl Drop for Tasks {
     fn drop(&mut self) {
         let now = self.0.now();
-        self.0.with(|state| state.orphan(now));
+        let hosted = self.0.with(|state| {
+            state.orphan(now);
+            core::mem::take(&mut state.hosted)
+        });
+        // Others may have joined a port that nobody will open now.
+        for (id, port) in hosted {
+            drop(Listening { shared: Arc::clone(&self.0), id, port });
+        }
     }
 }
 
@@ -56,7 +66,7 @@ impl Driver {
         Self(Arc::new(Tasks(shared)))
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
     }
 
@@ -82,11 +92,16 @@ impl Driver {
             let deadline = state.socket.poll_timeout();
             match state.todo.pop_front() {
                 Some(Todo::Listen(id, endpoint)) => {
-                    return Poll::Ready(Step::Listen(id, endpoint, Listening { shared: Arc::clone(&self.0.0), id }));
+                    if let Some(port) = state.hosted.get(&id) {
+                        let listening = Listening { shared: Arc::clone(self.shared()), id, port: Arc::clone(port) };
+                        return Poll::Ready(Step::Listen(id, endpoint, listening));
+                    }
                 }
                 Some(Todo::Adopt(id, listener)) => {
-                    let listening = Listening { shared: Arc::clone(&self.0.0), id };
-                    return Poll::Ready(Step::Adopt(id, listener, listening));
+                    if let Some(port) = state.hosted.get(&id) {
+                        let listening = Listening { shared: Arc::clone(self.shared()), id, port: Arc::clone(port) };
+                        return Poll::Ready(Step::Adopt(id, listener, listening));
+                    }
                 }
                 Some(Todo::Dial(pipe, endpoint, dial)) => {
                     let dialling = Dialling { shared: Arc::clone(&self.0.0), pipe, dial };
@@ -106,30 +121,51 @@ impl Driver {
         })
     }
 
+    fn port(&self, id: ListenerId) -> Option<Arc<Port>> {
+        self.shared().with(|state| state.hosted.get(&id).cloned())
+    }
+
     /// The listener is open, at this address.
     pub fn listening(&self, id: ListenerId, endpoint: Endpoint) {
-        self.shared().with(|state| {
-            state.socket.listening(id, endpoint);
-            state.tell_watchers();
-        });
+        let members = self.port(id).map(|port| port.opened(endpoint));
+        for (endpoint, member) in members.into_iter().flatten() {
+            member.with(|state| {
+                state.socket.listening(member.listener, endpoint);
+                state.tell_watchers();
+            });
+        }
     }
 
     /// The listener could not be opened.
     pub fn listen_failed(&self, id: ListenerId, error: NetworkError) {
-        self.shared().with(|state| {
-            state.socket.listen_failed(id, error);
-            state.tell_watchers();
-        });
+        let Some(port) = self.port(id) else { return };
+        let forsaken = self.shared().context.close(&port);
+        for member in forsaken.members.into_iter().chain(forsaken.last) {
+            member.with(|state| {
+                state.socket.listen_failed(member.listener, error);
+                state.port_closed(member.listener);
+            });
+        }
     }
 
-    /// See [`Socket::accepted`](crate::Socket::accepted).
-    pub fn accepted(&self, id: ListenerId, from: Endpoint) -> Option<(PipeId, Connection)> {
-        self.shared().with_time(|socket, now| socket.accepted(id, from, now))
+    /// A connection came in; see [`Socket::accepted`](crate::Socket::accepted). `None`: the listener is closed, so close the
+    /// connection.
+    pub fn accepted(&self, id: ListenerId, from: Endpoint) -> Option<Passage> {
+        let port = self.port(id)?;
+        if port.is_for(&Bound { socket: Arc::downgrade(self.shared()), listener: id }) {
+            let accepted = self.shared().with_time(|socket, now| socket.accepted(id, from, now));
+            return accepted.map(|(pipe, connection)| Passage::new(self.clone(), pipe, connection));
+        }
+        port.has_room().then(|| Passage::unclaimed(self.clone(), port, from))
     }
 
     /// See [`Socket::accept_failed`](crate::Socket::accept_failed). Accept again when [`Listening::poll_next`] says so.
     pub fn accept_failed(&self, id: ListenerId, error: NetworkError) {
-        self.shared().with_time(|socket, now| socket.accept_failed(id, error, now));
+        if let Some(member) = self.port(id).and_then(|port| port.pause())
+            && let Some(socket) = member.socket.upgrade()
+        {
+            socket.with_time(|socket, now| socket.accept_failed(member.listener, error, now));
+        }
     }
 
     /// See [`Socket::connected`](crate::Socket::connected).
@@ -144,11 +180,7 @@ impl Driver {
 
     /// See [`Socket::disconnected`](crate::Socket::disconnected).
     pub fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
-        let (connection, now) = (session.into_connection(), self.now());
-        drop(self.shared().with(|state| {
-            state.socket.disconnected(pipe, connection, reason, now);
-            state.release(pipe)
-        }));
+        self.shared().disconnected(pipe, session, reason);
     }
 
     /// See [`Socket::exchange`](crate::Socket::exchange). Messages move under the lock; all other work is done outside.
@@ -156,7 +188,7 @@ impl Driver {
     /// # Errors
     /// The connection is to be closed for this reason.
     pub fn exchange(&self, pipe: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        self.shared().with(|state| state.socket.exchange(pipe, link))
+        self.shared().exchange(pipe, link, None)
     }
 
     /// Ready when this pipe's link has been called since it last asked: take a [`Session::turn`] then. The task is woken at
@@ -179,32 +211,19 @@ impl Driver {
         waker: &Waker,
     ) -> Poll<ConnectionError> {
         // The waker is left with the first exchange, which every turn begins with: a call after it wakes the task.
-        let mut first = true;
-        let exchange = |connection: &mut Connection| {
-            self.shared().with(|state| {
-                if core::mem::take(&mut first) {
-                    let _ = state.poll_link(pipe, waker);
-                }
-                state.socket.exchange(pipe, connection)
-            })
-        };
+        let mut first = Some(waker);
+        let exchange = |connection: &mut Connection| self.shared().exchange(pipe, connection, first.take());
         let turn = || session.turn(stream, scratch, self.now(), exchange);
-        match self.shared().trace.within(pipe, turn) {
-            Ok(Turn::Wait(_)) => Poll::Pending,
-            Ok(Turn::Again) => {
-                waker.wake_by_ref();
-                Poll::Pending
-            }
-            Err(reason) => Poll::Ready(reason),
-        }
+        passage::outcome(self.shared().trace.within(pipe, turn), waker)
     }
 }
 
 /// Held by a listener's task for as long as it listens; whoever waits in `unbind` learns from its drop that the address
 /// is free.
 pub struct Listening {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     id: ListenerId,
+    pub(super) port: Arc<Port>,
 }
 
 /// What a listener is to do next.
@@ -219,39 +238,28 @@ pub enum Order {
 impl Listening {
     /// What to do now. Pending while accepting pauses because it failed; the task is woken whenever the answer changes.
     pub fn poll_next(&self, waker: &Waker) -> Poll<Order> {
-        self.shared.with(|state| {
-            let (over, paused) = (state.is_over(), state.socket.is_paused(self.id));
-            match state.listeners.get_mut(&self.id) {
-                Some(task) if !task.stopped && !over => {
-                    state.spent.extend(remember(&mut task.waker, waker));
-                    if paused { Poll::Pending } else { Poll::Ready(Order::Accept) }
-                }
-                Some(_) | None => Poll::Ready(Order::Stop),
-            }
-        })
+        if !self.port.goes_on(waker) {
+            return Poll::Ready(Order::Stop);
+        }
+        match self.port.pausing().and_then(|member| member.with(|state| state.socket.is_paused(member.listener))) {
+            Some(true) => Poll::Pending,
+            Some(false) | None => Poll::Ready(Order::Accept),
+        }
     }
 
     /// The listener, which was open at `endpoint`, is closed now, but not all was well with it.
     pub fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
-        self.shared.with(|state| {
-            if let Some(task) = state.listeners.get(&self.id) {
-                let _ = task.failure.set(error);
-            }
-            state.socket.unlisten_failed(endpoint, error);
-        });
+        let _ = self.port.failure.set(error);
+        if let Some(last) = self.port.last() {
+            last.with(|state| state.socket.unlisten_failed(endpoint, error));
+        }
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.shared.with(|state| {
-            state.spent.extend(state.listeners.remove(&self.id).and_then(|task| task.waker));
-            if state.socket.listener(self.id).is_none() {
-                // Its task died before it could answer.
-                state.socket.listen_failed(self.id, NetworkError::Other);
-            }
-            state.tell_watchers();
-        });
+        self.end();
+        drop(self.shared.with(|state| state.hosted.remove(&self.id)));
     }
 }
 

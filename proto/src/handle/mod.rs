@@ -8,6 +8,8 @@ mod driver;
 mod inproc;
 mod lane;
 mod numbers;
+mod passage;
+mod port;
 mod proxy;
 mod runtime;
 mod served;
@@ -23,6 +25,7 @@ pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use adopt::Opened;
 pub use context::Context;
 pub use driver::{Dialling, Driver, Listening, Order, Step};
+pub use passage::Passage;
 pub use proxy::{Proxy, ProxyError};
 pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
 pub use served::{Ambient, Served};
@@ -113,10 +116,18 @@ impl<T: Kind> Handle<T> {
 
     /// Listens for peers, and gives the bound address back: with the port the system chose if `endpoint` left it open.
     ///
+    /// Sockets of one [`Context`] may share a port of TCP, on whatever runtimes they are, each by a
+    /// [`Resource`](crate::Resource) of its own and one by none: the first that binds opens the port, those after it join,
+    /// and it is closed with the last. While it is shared, a peer reaches the socket whose resource it asks for, or the one
+    /// without if it asks for none; if there is none such it waits for as long as a handshake may take, for one may come,
+    /// and is turned away then. Until a peer is some socket's, the limits of the socket that opened the port hold for it. A
+    /// socket that is alone at its port and names no resource takes all who come, as libzmq does.
+    ///
     /// Cancelled, it may still end up bound.
     ///
     /// # Errors
-    /// [`BindError`]: no endpoint, or none for this type, or what the operating system says.
+    /// [`BindError`]: no endpoint, or none for this type, or what the operating system says, or
+    /// [`AddressInUse`](crate::NetworkError::AddressInUse) if another socket has that resource at that port.
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -159,7 +170,7 @@ impl<T: Kind> Handle<T> {
     }
 
     /// Stops listening there, and ends the connections that came in there; what is queued for them may still go out, for
-    /// as long as `linger` allows. Resolves when the address is free again; cancelled, it happens all the same.
+    /// as long as `linger` allows. Resolves when the address is free again, or at once if others share it; cancelled, it happens all the same.
     ///
     /// # Errors
     /// [`UnbindError`].
@@ -180,7 +191,7 @@ impl<T: Kind> Handle<T> {
             })
         })
         .await;
-        let failure = stopped.iter().find_map(|(_, failure)| failure.get().copied());
+        let failure = stopped.iter().find_map(|(_, port)| port.failure.get().copied());
         failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
     }
 

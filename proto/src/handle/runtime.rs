@@ -2,15 +2,16 @@
 //! the runtime's own futures; what they wait for is decided elsewhere in this crate.
 
 use super::driver::{Dialling, Driver, Listening, Order, Step};
+use super::passage::Passage;
 use super::{Handle, Opened, share_with};
-use crate::connection::{Connection, Credentials};
+use crate::connection::Credentials;
 use crate::endpoint::Endpoint;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::NetworkError;
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::pipe::PipeId;
-use crate::session::{Session, Stream};
+use crate::session::Stream;
 use crate::socket::ListenerId;
 use crate::time::Instant;
 use crate::transport::TransportConfig;
@@ -228,8 +229,8 @@ async fn accept<R: Runtime>(
     while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener, driver.transport())).await {
         match accepted {
             Ok((stream, from)) => {
-                if let Some((pipe, connection)) = driver.accepted(id, from) {
-                    runtime.spawn(link(runtime.clone(), driver.clone(), pipe, connection, stream));
+                if let Some(passage) = driver.accepted(id, from) {
+                    runtime.spawn(link(runtime.clone(), passage, stream));
                 }
             }
             Err(error) => driver.accept_failed(id, error),
@@ -256,28 +257,27 @@ async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: En
         Some(Err(error)) => driver.dial_failed(pipe, error),
         Some(Ok(stream)) => {
             if let Some(connection) = driver.connected(pipe) {
-                link(runtime.clone(), driver, pipe, connection, stream).await;
+                link(runtime.clone(), Passage::new(driver, pipe, connection), stream).await;
             }
         }
     }
 }
 
 /// Serves one connection until it ends.
-async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, mut connection: Connection, mut stream: R::Stream) {
-    connection.identify(stream.credentials());
-    let mut session = Session::new(connection);
+async fn link<R: Runtime>(runtime: R, mut passage: Passage, mut stream: R::Stream) {
+    passage.identify(stream.credentials());
     let mut alarm = runtime.alarm();
     let mut armed = None;
     let reason = poll_fn(|cx| {
         loop {
             let polled = R::with_scratch(|scratch| {
                 let mut stream = Polled { stream: &mut stream, cx: Context::from_waker(cx.waker()) };
-                driver.poll_session(pipe, &mut session, &mut stream, scratch, cx.waker())
+                passage.poll(&mut stream, scratch, cx.waker())
             });
             if let Poll::Ready(reason) = polled {
                 return Poll::Ready(reason);
             }
-            let deadline = session.poll_timeout();
+            let deadline = passage.poll_timeout();
             if core::mem::replace(&mut armed, deadline) != deadline {
                 alarm.set(deadline);
             }
@@ -288,7 +288,7 @@ async fn link<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, mut connecti
         }
     });
     let reason = reason.await;
-    driver.disconnected(pipe, session, &reason);
+    passage.disconnected(&reason);
 }
 
 /// Awaits `work`, pausing when accepting does; `None` once the listener is to be closed.

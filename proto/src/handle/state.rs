@@ -3,20 +3,23 @@
 use super::adopt::Opened;
 use super::context::Context;
 use super::inproc::End;
+use super::port::Port;
 use super::trace::Trace;
 use super::waiters::Waiters;
 use super::wakes::{Call, Wakes};
+use crate::connection::Link;
 use crate::endpoint::Endpoint;
-use crate::error::{BindError, NetworkError, UnbindError};
+use crate::error::{BindError, ConnectionError, UnbindError};
 use crate::event::{self, Event};
 use crate::pipe::PipeId;
+use crate::session::Session;
 use crate::socket::{Action, ListenerId, Socket};
 use crate::time::Instant;
 use crate::transport::TransportConfig;
 use core::fmt;
 use core::task::{self, Poll, Waker};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -38,9 +41,12 @@ pub(super) struct State {
     pub(super) sought: BTreeMap<PipeId, String>,
     /// Tasks that drive pipes, by the pipe's index.
     tasks: Vec<Task>,
-    pub(super) listeners: BTreeMap<ListenerId, ListenerTask>,
     /// Listeners that are open already, until the socket asks for them to be opened.
-    adopted: BTreeMap<ListenerId, Opened>,
+    pub(super) adopted: BTreeMap<ListenerId, Opened>,
+    /// The ports that this socket is bound to, or waits for to be closed.
+    pub(super) listeners: BTreeMap<ListenerId, Arc<Port>>,
+    /// The ports that are opened by tasks of this socket's runtime, be it bound to them still or not.
+    pub(super) hosted: BTreeMap<ListenerId, Arc<Port>>,
     /// What the supervisor is to do.
     pub(super) todo: VecDeque<Todo>,
     /// Numbers dials, so that a task whose dial was given up can tell.
@@ -62,8 +68,8 @@ pub(super) struct State {
     next_monitor: u64,
 }
 
-/// A listener that is to end, and where it tells what was wrong.
-pub(super) type Ending = (ListenerId, Arc<OnceLock<NetworkError>>);
+/// A listener that is to end, and its port, which tells what was wrong.
+pub(super) type Ending = (ListenerId, Arc<Port>);
 
 /// Something for the supervisor.
 pub(super) enum Todo {
@@ -108,6 +114,7 @@ impl Shared {
             tasks: Vec::new(),
             listeners: BTreeMap::new(),
             adopted: BTreeMap::new(),
+            hosted: BTreeMap::new(),
             todo: VecDeque::new(),
             dials: 0,
             supervisor: None,
@@ -150,6 +157,30 @@ impl Shared {
         let now = self.now();
         self.with(|state| work(&mut state.socket, now))
     }
+
+    /// See [`Driver::disconnected`](super::Driver::disconnected).
+    pub(super) fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
+        let (connection, now) = (session.into_connection(), self.now());
+        drop(self.with(|state| {
+            state.socket.disconnected(pipe, connection, reason, now);
+            state.release(pipe)
+        }));
+    }
+
+    /// See [`Driver::exchange`](super::Driver::exchange). A call after it wakes the task whose waker is given.
+    pub(super) fn exchange(
+        &self,
+        pipe: PipeId,
+        link: &mut impl Link,
+        waker: Option<&Waker>,
+    ) -> Result<(), ConnectionError> {
+        self.with(|state| {
+            if let Some(waker) = waker {
+                let _ = state.poll_link(pipe, waker);
+            }
+            state.socket.exchange(pipe, link)
+        })
+    }
 }
 
 impl fmt::Debug for Shared {
@@ -186,7 +217,7 @@ impl State {
         self.socket.unbind(endpoint, now)?;
         let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
         let ending = self.listeners.iter().filter(|(id, _)| closed(id));
-        Ok(ending.map(|(&id, task)| (id, Arc::clone(&task.failure))).collect())
+        Ok(ending.map(|(&id, port)| (id, Arc::clone(port))).collect())
     }
 
     /// Hands out what the socket wants done, and remembers whom to wake for it.
@@ -242,28 +273,19 @@ impl State {
                 }
             }
             Action::Accept(id) => {
-                if let Some(task) = self.listeners.get_mut(&id) {
-                    wakes.add(task.waker.take());
+                if let Some(port) = self.listeners.get(&id) {
+                    wakes.add(port.take_task());
                 }
             }
             Action::Unlisten(id) => {
                 if let Some(name) = self.names.remove(&id) {
                     shared.context.unbind(&name);
                 }
-                if let Some(task) = self.listeners.get_mut(&id) {
-                    task.stop(wakes);
-                }
+                self.quit(id, shared, wakes);
             }
             Action::Listen(id, Endpoint::Inproc(name)) => self.listen(id, name, shared, wakes),
             Action::Dial(pipe, Endpoint::Inproc(name)) => self.seek(pipe, &name, shared, wakes),
-            Action::Listen(id, endpoint) => {
-                self.listeners.insert(id, ListenerTask::default());
-                let todo = match self.adopted.remove(&id) {
-                    Some(listener) => Todo::Adopt(id, listener),
-                    None => Todo::Listen(id, endpoint),
-                };
-                self.charge(todo, wakes);
-            }
+            Action::Listen(id, endpoint) => self.open(id, endpoint, shared, wakes),
             Action::Dial(pipe, endpoint) => {
                 self.dials += 1;
                 let dial = self.dials;
@@ -281,7 +303,7 @@ impl State {
     }
 
     /// Gives the supervisor something to do.
-    fn charge(&mut self, todo: Todo, wakes: &mut Wakes) {
+    pub(super) fn charge(&mut self, todo: Todo, wakes: &mut Wakes) {
         self.todo.push_back(todo);
         wakes.add(self.supervisor.take());
     }
@@ -406,21 +428,6 @@ impl Task {
 
     fn call(&mut self, wakes: &mut Wakes) {
         self.due = true;
-        wakes.add(self.waker.take());
-    }
-}
-
-/// A listener's task, as the state knows it.
-#[derive(Debug, Default)]
-pub(super) struct ListenerTask {
-    pub(super) stopped: bool,
-    pub(super) failure: Arc<OnceLock<NetworkError>>,
-    pub(super) waker: Option<Waker>,
-}
-
-impl ListenerTask {
-    fn stop(&mut self, wakes: &mut Wakes) {
-        self.stopped = true;
         wakes.add(self.waker.take());
     }
 }

@@ -135,6 +135,9 @@ impl Trace {
             Event::TurnedAway { endpoint, from, reason } => {
                 record!(Level::WARN, socket, listener = %endpoint, %from, ?reason, "turned a peer away");
             }
+            Event::Unclaimed { endpoint, from, reason } => {
+                record!(Level::WARN, socket, listener = %endpoint, endpoint = %from, %reason, "nobody claimed a connection");
+            }
             Event::Connecting { pipe, endpoint } => record!(Level::DEBUG, socket, ?pipe, %endpoint, "connecting"),
             Event::Connected { pipe, endpoint } => {
                 let link = self.begin(pipe, &endpoint);

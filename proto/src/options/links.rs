@@ -64,7 +64,8 @@ impl<T: Kind> Options<T> {
 
     /// Handshakes under way at a time: in all, and with each address, which for IPv6 is its first 64 bits. When there are so
     /// many, a newcomer takes the place of the one that has lasted longest, if that is over a second; else it is turned
-    /// away. Default 4096 and 1024; libzmq has no limit.
+    /// away. Default 4096 and 1024; libzmq has no limit. At a port that several sockets share, 1024 connections may wait
+    /// beside them to be somebody's.
     ///
     /// # Errors
     /// [`OptionsError::Zero`].

@@ -20,7 +20,7 @@ impl Proxy {
     pub(crate) fn on_the_way_to(&self, peer: &Endpoint) -> Endpoint {
         match (peer, &self.at) {
             (Endpoint::Tcp { source, .. }, Endpoint::Tcp { host, port, .. }) => {
-                Endpoint::Tcp { host: host.clone(), port: *port, source: *source }
+                Endpoint::Tcp { host: host.clone(), port: *port, source: *source, resource: None }
             }
             (other, _) => other.clone(),
         }

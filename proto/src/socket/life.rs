@@ -122,12 +122,13 @@ impl Socket {
         if !self.reached(id, now) {
             return None;
         }
+        let config = self.config_for(id);
         let endpoint = self.pipes.get(id)?.life.endpoint();
         Some(match &self.settings.proxy {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
-                Connection::through(&self.config, proxy.user.clone(), endpoint, self.now)
+                Connection::through(&config, proxy.user.clone(), endpoint, self.now)
             }
-            Some(_) | None => Connection::new(&self.config, self.now),
+            Some(_) | None => Connection::new(&config, self.now),
         })
     }
 

@@ -33,7 +33,7 @@ impl Listener {
         }
     }
 
-    fn endpoint(&self) -> Endpoint {
+    pub(super) fn endpoint(&self) -> Endpoint {
         match &self.outcome {
             Some(Ok(bound)) => bound.clone(),
             Some(Err(_)) | None => self.asked.clone(),

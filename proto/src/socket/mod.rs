@@ -13,6 +13,7 @@ mod notices;
 mod numbers;
 mod parting;
 mod pattern;
+mod reception;
 mod subscriptions;
 mod topics;
 mod trie;
@@ -161,8 +162,8 @@ impl Socket {
 
     /// Whether peers of this type can meet over this endpoint's transport.
     pub(crate) const fn speaks_over(&self, endpoint: &Endpoint) -> bool {
-        // Over `inproc` there are messages and no octets.
-        !(self.socket_type().is_raw() && matches!(endpoint, Endpoint::Inproc(_)))
+        // Over `inproc` there are messages and no octets; and a resource is asked for in ZMTP.
+        !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
     }
 
     /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has

@@ -8,6 +8,8 @@ use bytes::Bytes;
 pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
 /// The property that carries the routing id a REQ, DEALER or ROUTER chose.
 pub(crate) const IDENTITY: &str = "Identity";
+/// The property that names the service the sender wants, where several share a port.
+pub(crate) const RESOURCE: &str = "Resource";
 
 /// The properties a peer announces about itself, in the order it sent them. Names compare without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

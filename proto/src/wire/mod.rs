@@ -12,7 +12,7 @@ pub use greeting::{Greeting, MechanismName, Version};
 pub use metadata::Metadata;
 
 pub(crate) use frame::MAX_HEAD;
-pub(crate) use metadata::{IDENTITY, SOCKET_TYPE};
+pub(crate) use metadata::{IDENTITY, RESOURCE, SOCKET_TYPE};
 
 use thiserror::Error;
 
@@ -41,6 +41,9 @@ pub enum DecodeError {
     /// A routing id is longer than the 255 octets that RFC 37 allows.
     #[error("a routing id is longer than 255 octets")]
     RoutingId,
+    /// The value of the Resource property is none of RFC 37's grammar, or longer than 255 octets.
+    #[error("the Resource property names no resource: names of letters, digits and $-_@.&+, joined by /")]
+    Resource,
 }
 
 /// Splits `count` octets off the front of `octets`, if there are that many.

@@ -3,5 +3,6 @@
 
 #[cfg(unix)]
 mod ipc;
+mod resources;
 mod stream;
 mod transport;
