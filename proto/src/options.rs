@@ -209,7 +209,7 @@ impl<T: Kind> Options<T> {
     /// As [`heartbeat`](Self::heartbeat), with a timeout of its own, and with a time to live: the PING asks the *peer* to
     /// end the connection after so much silence of ours (`HEARTBEAT_TTL`; whole tenths of a second count; zero: no wish).
     ///
-    /// libzmq 4.3.5 misreads a time to live of 65.6 s and more as a short one, so keep below that.
+    /// Keep it below 65.6 s where libzmq may be at the other end.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] for the interval or the timeout, [`OptionsError::TimeToLive`] above 6553.5 s.
