@@ -283,10 +283,8 @@ impl Outbox {
             self.arena.extend_from_slice(wire);
             return;
         }
-        let frames = message.frames();
-        let last = frames.len() - 1;
-        for (index, frame) in frames.iter().enumerate() {
-            FrameHead { command: false, more: index < last, size: frame.len() as u64 }.encode(&mut self.arena);
+        for (head, frame) in headed(message.frames()) {
+            head.encode(&mut self.arena);
             self.encode_body(frame);
         }
     }
@@ -338,14 +336,23 @@ pub(crate) fn encode_once(message: Message) -> Message {
     message.into_shared(|frames| {
         let mut wire = Vec::new();
         if frames.iter().map(|frame| frame.len()).sum::<usize>() < COPY_BELOW {
-            let last = frames.len() - 1;
-            for (index, frame) in frames.iter().enumerate() {
-                FrameHead { command: false, more: index < last, size: frame.len() as u64 }.encode(&mut wire);
+            for (head, frame) in headed(frames) {
+                head.encode(&mut wire);
                 wire.extend_from_slice(frame);
             }
         }
         wire
     })
+}
+
+/// The frames of a message, each with its head.
+#[inline]
+fn headed(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
+    let last = frames.len() - 1;
+    frames
+        .iter()
+        .enumerate()
+        .map(move |(index, frame)| (FrameHead { command: false, more: index < last, size: frame.len() as u64 }, frame))
 }
 
 fn weight(item: &Outbound) -> usize {

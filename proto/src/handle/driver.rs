@@ -4,7 +4,7 @@ use super::adopt::Opened;
 use super::context::Bound;
 use super::passage::{self, Passage};
 use super::port::Port;
-use super::state::{Shared, Todo, remember};
+use super::state::{Shared, State, Todo, remember};
 use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
@@ -84,6 +84,11 @@ impl Driver {
     /// [`Step::Rearm`], so that no changed deadline can be missed.
     pub fn poll_step(&self, waker: &Waker, armed: Option<Instant>) -> Poll<Step> {
         let now = self.now();
+        // None: its port was closed before its turn came.
+        let listening = |state: &State, id| {
+            let port = Arc::clone(state.hosted.get(&id)?);
+            Some(Listening { shared: Arc::clone(self.shared()), id, port })
+        };
         self.shared().with(|state| {
             state.armed = armed;
             if state.socket.poll_timeout().is_some_and(|deadline| deadline <= now) {
@@ -92,14 +97,12 @@ impl Driver {
             let deadline = state.socket.poll_timeout();
             match state.todo.pop_front() {
                 Some(Todo::Listen(id, endpoint)) => {
-                    if let Some(port) = state.hosted.get(&id) {
-                        let listening = Listening { shared: Arc::clone(self.shared()), id, port: Arc::clone(port) };
+                    if let Some(listening) = listening(state, id) {
                         return Poll::Ready(Step::Listen(id, endpoint, listening));
                     }
                 }
                 Some(Todo::Adopt(id, listener)) => {
-                    if let Some(port) = state.hosted.get(&id) {
-                        let listening = Listening { shared: Arc::clone(self.shared()), id, port: Arc::clone(port) };
+                    if let Some(listening) = listening(state, id) {
                         return Poll::Ready(Step::Adopt(id, listener, listening));
                     }
                 }
