@@ -77,7 +77,7 @@ impl Stage {
         let place = "tcp://peer:1".parse().expect("it is an endpoint");
         let (pipe, connection) = socket.accepted(listener, place, NOW).expect("it listens");
         let mut stage = Self { socket, pipe, connection };
-        let mut peer = Connection::new(&ConnectionConfig::new(SocketType::Sub).into(), NOW);
+        let mut peer = Connection::new(&ConnectionConfig::new(SocketType::Sub).into(), &mut SystemEntropy, NOW);
         for _ in 0..3 {
             carry(&mut peer, &mut stage.connection);
             carry(&mut stage.connection, &mut peer);

@@ -1,9 +1,12 @@
 //! What a connection needs to know of its socket, shared by all connections of that socket.
 
 use crate::message::Frame;
+use crate::options::Security;
 use crate::resource::Resource;
+use crate::security::{AuthCredentials, Authority};
 use crate::socket_type::SocketType;
 use crate::wire::{IDENTITY, Metadata, RESOURCE, SOCKET_TYPE};
+use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -28,8 +31,14 @@ pub struct ConnectionConfig {
     pub handshake_timeout: Option<Duration>,
     /// When to send PINGs; `None`: never.
     pub heartbeat: Option<HeartbeatConfig>,
-    /// Whether each peer has to be admitted by an [`AuthReply`](crate::AuthReply).
-    pub authenticate: bool,
+    /// The mechanism, this side's role in it, and what it needs.
+    pub security: Security,
+    /// Who decides whether a peer may come in. A client of PLAIN or CURVE asks nobody.
+    pub authority: Authority,
+    /// The name under which that one is asked; with a name it is asked for every peer. Empty for none.
+    pub domain: String,
+    /// How long the answer may take.
+    pub auth_timeout: Duration,
 }
 
 /// When to send PINGs and what to make of silence (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL`).
@@ -56,7 +65,10 @@ impl ConnectionConfig {
             max_frames: 4096,
             handshake_timeout: Some(Duration::from_secs(30)),
             heartbeat: None,
-            authenticate: false,
+            security: Security::Null,
+            authority: Authority::Nobody,
+            domain: String::new(),
+            auth_timeout: Duration::from_secs(10),
         }
     }
 
@@ -65,7 +77,22 @@ impl ConnectionConfig {
     #[cfg(feature = "std")]
     pub(crate) fn may_share_with(&self, other: &Self) -> bool {
         // RFC 37: all services that use the same endpoint use the same security.
-        !self.socket_type.is_raw() && !other.socket_type.is_raw() && self.authenticate == other.authenticate
+        let same = self.security == other.security && self.authority == other.authority && self.domain == other.domain;
+        !self.socket_type.is_raw() && !other.socket_type.is_raw() && same
+    }
+
+    /// Whether a peer that shows nothing needs to be asked about.
+    pub(crate) fn asks(&self) -> bool {
+        self.authority != Authority::Nobody || !self.domain.is_empty()
+    }
+
+    /// Whether a peer with such credentials has reason to believe that somebody looks at them.
+    pub(crate) fn promises(&self, credentials: &AuthCredentials) -> bool {
+        match credentials {
+            #[cfg(feature = "plain")]
+            AuthCredentials::Plain { .. } => true,
+            _ => !self.domain.is_empty(),
+        }
     }
 
     /// What we say of ourselves in READY: what libzmq says, in its order, and what is asked for, which it cannot.

@@ -3,6 +3,7 @@
 use crate::connection::SocksError;
 use crate::message::{Frame, Message};
 use crate::resource::Resource;
+use crate::security::Denial;
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use alloc::string::String;
@@ -39,6 +40,12 @@ pub enum ConnectionError {
         ours: MechanismName,
         /// What the peer's greeting names.
         theirs: MechanismName,
+    },
+    /// Both sides are servers of the mechanism, or both are clients.
+    #[error("both sides are {} of the security mechanism; one has to be its {}", if *.server { "servers" } else { "clients" }, if *.server { "client" } else { "server" })]
+    SameRole {
+        /// Whether this side is the server.
+        server: bool,
     },
     /// The octets are not what the protocol allows.
     #[error("the peer broke the protocol: {0}")]
@@ -80,9 +87,9 @@ pub enum ConnectionError {
     /// The peer sent ERROR with this reason; ZAP uses `300`, `400` and `500`.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// This side's authentication refused the peer, with this ZAP status.
-    #[error("the peer was not admitted (status {0})")]
-    Denied(u16),
+    /// This side's authentication refused the peer.
+    #[error("the peer was not admitted: {0}")]
+    Denied(Denial),
     /// A ROUTER already has a peer of this routing id, and `handover` is off.
     #[error("another peer already has this routing id; see `Options::handover`")]
     RoutingIdTaken,
@@ -145,6 +152,7 @@ impl ConnectionError {
             Self::NotZmtp
             | Self::Version(_)
             | Self::MechanismMismatch { .. }
+            | Self::SameRole { .. }
             | Self::Malformed(_)
             | Self::Unexpected(_)
             | Self::MissingSocketType
@@ -163,7 +171,7 @@ impl ConnectionError {
     /// Whether dialling again can help. After a protocol fault it cannot (libzmq never does), nor after an ERROR with
     /// the same credentials (RFC 37), except ZAP's 300, which means "temporary".
     pub fn may_reconnect(&self) -> bool {
-        let temporary = matches!(self, Self::Refused(reason) if &reason[..] == b"300");
+        let temporary = matches!(self, Self::Refused(reason) if Denial::said_by(reason).is_some_and(|why| why != Denial::NotAllowed));
         temporary || matches!(self, Self::RoutingIdTaken | Self::TooSlow) || self.fault() == Fault::Network
     }
 }
@@ -547,6 +555,12 @@ pub enum OptionsError {
     /// A proxy's user and password have 1 to 255 octets.
     #[error("a proxy's user and password have 1 to 255 octets each")]
     ProxyUser,
+    /// A ZAP domain has 1 to 255 octets.
+    #[error("a ZAP domain has 1 to 255 octets, not {0}")]
+    Domain(usize),
+    /// The user and the password of PLAIN have at most 255 octets (RFC 24).
+    #[error("the user and the password of PLAIN have at most 255 octets each")]
+    Login,
     /// A count that must not be zero is.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),

@@ -21,6 +21,9 @@ pub trait Sends: Kind {}
 /// Sockets that receive messages.
 pub trait Receives: Kind {}
 
+/// Sockets that speak ZMTP, and so have a handshake and security: all but STREAM.
+pub trait Speaks: Kind {}
+
 /// Sockets that announce a routing id to their peers (option `ROUTING_ID`).
 pub trait Announces: Kind {}
 
@@ -75,49 +78,49 @@ macro_rules! kinds {
 
 kinds! {
     /// Sends a request, receives the reply, and so on in turn (RFC 28, "The REQ Socket Type").
-    Req: Sends Receives Announces;
+    Req: Speaks Sends Receives Announces;
     /// Receives a request, sends the reply, and so on in turn (RFC 28, "The REP Socket Type").
-    Rep: Sends Receives;
+    Rep: Speaks Sends Receives;
     /// Sends to its peers in turn and receives from all, at any time (RFC 28, "The DEALER Socket Type").
-    Dealer: Sends Receives Announces Conflates Hails Hiccups;
+    Dealer: Speaks Sends Receives Announces Conflates Hails Hiccups;
     /// Knows its peers by routing id: the first frame of every message (RFC 28, "The ROUTER Socket Type").
-    Router: Sends Receives Announces Addresses Hails Misses;
+    Router: Speaks Sends Receives Announces Addresses Hails Misses;
     /// Speaks with one single peer (RFC 31).
-    Pair: Sends Receives;
+    Pair: Speaks Sends Receives;
     /// Sends to its PULL peers in turn (RFC 30, "The PUSH Socket Type").
-    Push: Sends Conflates;
+    Push: Speaks Sends Conflates;
     /// Receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
-    Pull: Receives Conflates;
+    Pull: Speaks Receives Conflates;
     /// Sends each message to all peers that subscribed to a prefix of it (RFC 29, "The PUB Socket Type").
-    Pub: Sends Publishes Matches Conflates;
+    Pub: Speaks Sends Publishes Matches Conflates;
     /// Receives what it subscribed to (RFC 29, "The SUB Socket Type").
-    Sub: Receives Subscribes Matches Conflates;
+    Sub: Speaks Receives Subscribes Matches Conflates;
     /// As PUB, and receives its peers' subscriptions as messages: an octet 1 or 0 and the prefix (RFC 29, "The XPUB Socket
     /// Type"). So it has to be received from: a peer of which [`recv_hwm`](crate::Options::recv_hwm) of them wait is not
     /// listened to until they are received.
-    XPub: Sends Receives Publishes Matches Subscribes;
+    XPub: Speaks Sends Receives Publishes Matches Subscribes;
     /// As SUB, and subscribes by sending messages (RFC 29, "The XSUB Socket Type").
-    XSub: Sends Receives Subscribes;
+    XSub: Speaks Sends Receives Subscribes;
     /// Sends each message, `[group, body]`, to all peers that joined its group (RFC 48, "The RADIO Socket Type").
-    Radio: Sends Publishes;
+    Radio: Speaks Sends Publishes;
     /// Receives the messages of the groups it joined (RFC 48, "The DISH Socket Type").
-    Dish: Receives Joins;
+    Dish: Speaks Receives Joins;
     /// Sends to its SERVER peers in turn and receives from all, at any time; one frame each (RFC 41, "The CLIENT Socket
     /// Type").
-    Client: Sends Receives Hails Hiccups;
+    Client: Speaks Sends Receives Hails Hiccups;
     /// Knows its CLIENT peers by routing ids that it chooses: four octets, the number of the peer with the highest first.
     /// Messages are `[routing id, body]` both ways, and only the body travels (RFC 41, "The SERVER Socket Type"). One to
     /// an unknown routing id is an error, one to a peer without room waits.
-    Server: Sends Receives Numbers Hails Misses;
+    Server: Speaks Sends Receives Numbers Hails Misses;
     /// Sends to its GATHER peers in turn; one frame each (RFC 49, "The SCATTER Socket Type").
-    Scatter: Sends;
+    Scatter: Speaks Sends;
     /// Receives from all its SCATTER peers; one frame each (RFC 49, "The GATHER Socket Type").
-    Gather: Receives;
+    Gather: Speaks Receives;
     /// Speaks with one single peer; one frame each (RFC 52).
-    Channel: Sends Receives;
+    Channel: Speaks Sends Receives;
     /// Speaks with other PEERs as a [`Server`] does with its clients, and can name one before it has spoken:
     /// `connect_peer` (RFC 51).
-    Peer: Sends Receives Numbers Hails Misses Hiccups;
+    Peer: Speaks Sends Receives Numbers Hails Misses Hiccups;
     /// Speaks over tcp and ipc with peers that know no ZMTP (`ZMQ_STREAM`).
     ///
     /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 64 KiB as a rule, and has

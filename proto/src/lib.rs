@@ -97,11 +97,13 @@ pub use handle::{
 #[cfg(feature = "std")]
 pub use links::Links;
 pub use message::{Frame, Message};
-pub use options::{Options, ReconnectStop, SlowSubscriber};
+#[cfg(feature = "plain")]
+pub use options::Login;
+pub use options::{Options, ReconnectStop, Security, SlowSubscriber};
 pub use pipe::PipeId;
 pub use resource::Resource;
 pub use route::{Route, Source};
-pub use security::{AuthReply, AuthRequest};
+pub use security::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
 #[cfg(feature = "std")]
 pub use session::{Interest, IoStream, Session, Stream, Turn};
 pub use socket::{Action, ListenerId, Socket};

@@ -3,11 +3,15 @@
 mod links;
 mod marks;
 mod pubsub;
+mod security;
 mod socks;
 
 pub use links::ReconnectStop;
 pub(crate) use links::{Crowd, Notices};
 pub use pubsub::SlowSubscriber;
+#[cfg(feature = "plain")]
+pub use security::Login;
+pub use security::Security;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 pub(crate) use socks::Proxy;
 

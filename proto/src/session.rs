@@ -215,6 +215,9 @@ impl Session {
             }
         }
         for _ in 0..ROUNDS {
+            if let Err(error) = self.connection.look_for_reply(now) {
+                return self.end(stream, error, exchange);
+            }
             exchange(&mut self.connection)?;
             if self.connection.is_behind() {
                 // A socket has taken it over just now, and what the peer said before is not read again.

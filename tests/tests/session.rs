@@ -56,7 +56,7 @@ fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), Conne
 
 /// What a PUSH says up to its READY, to a PULL that says this.
 fn shake_hands(mut say: impl FnMut(&mut Tape), tape: &mut Tape) {
-    let mut peer = Connection::new(&Arc::new(Options::<Push>::new().connection_config()), Instant::ORIGIN);
+    let mut peer = Connection::new(&Arc::new(Options::<Push>::new().connection_config()), &mut SystemEntropy, Instant::ORIGIN);
     for _ in 0..3 {
         say(tape);
         peer.handle_input(&core::mem::take(&mut tape.output), Instant::ORIGIN).unwrap();
@@ -70,7 +70,7 @@ fn shake_hands(mut say: impl FnMut(&mut Tape), tape: &mut Tape) {
 /// A PULL's session past its handshake.
 fn ready_session(heartbeat: Duration) -> (Session, Tape) {
     let config = Options::<Pull>::new().heartbeat(heartbeat).unwrap().connection_config();
-    let mut session = Session::new(Connection::new(&Arc::new(config), Instant::ORIGIN));
+    let mut session = Session::new(Connection::new(&Arc::new(config), &mut SystemEntropy, Instant::ORIGIN));
     let mut tape = Tape::default();
     shake_hands(|tape| turn(&mut session, tape, Instant::ORIGIN).unwrap(), &mut tape);
     assert!(session.connection().peer().is_some());
@@ -224,7 +224,7 @@ fn a_large_body_survives_every_kind_of_cut_in_place_and_copied() {
         for chunk in [1_usize, 9, 77, 4095, 65_536, 1 << 21].into_iter().filter(|chunk| size / chunk <= 40_000) {
             let mut config = Options::<Pull>::new().max_message_size(size + 3).connection_config();
             config.max_frames = 2;
-            let mut pull = Connection::new(&Arc::new(config), Instant::ORIGIN);
+            let mut pull = Connection::new(&Arc::new(config), &mut SystemEntropy, Instant::ORIGIN);
             let body: Vec<u8> = (0..=250).cycle().take(size).collect();
             let mut tape = Tape::default();
             let answer = |tape: &mut Tape| {

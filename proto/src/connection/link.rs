@@ -18,10 +18,12 @@ pub struct Peer {
     pub routing_id: Frame,
     /// The version both sides speak.
     pub version: Version,
-    /// Everything in its READY.
+    /// Everything it says of itself: what its READY or INITIATE holds.
     pub metadata: Metadata,
-    /// Who it is, if authentication found that out.
+    /// Who it is, if authentication found that out. Nothing that the peer says ends up here.
     pub user_id: Option<Bytes>,
+    /// What else authentication found out. Nothing that the peer says ends up here.
+    pub properties: Metadata,
     /// Whose process it is, if the operating system says so: over `ipc` it does.
     pub credentials: Option<Credentials>,
 }

@@ -5,6 +5,7 @@ mod heartbeat;
 mod link;
 mod outbox;
 mod phase;
+mod question;
 mod raw;
 mod reception;
 mod socks;
@@ -23,12 +24,14 @@ pub(crate) use socks::User;
 use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
-use crate::security::{AuthReply, AuthRequest, Established, Mechanism, Progress};
+use crate::endpoint::Endpoint;
+use crate::entropy::Entropy;
+use crate::security::{AuthReply, Denial, Established, Fresh, Guest, Introduction, Mechanism, Progress};
 use crate::socket_type::SocketType;
 use crate::stats::RoundTrip;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
-use crate::wire::{Command, Greeting, IDENTITY, MechanismName, Opening, SOCKET_TYPE, Version};
+use crate::wire::{Command, Greeting, IDENTITY, Metadata, Opening, SOCKET_TYPE, Version};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -36,7 +39,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use decoder::{Decoder, Item};
 use heartbeat::Heartbeat;
+use core::task::Waker;
 use phase::{Phase, Side};
+use question::Question;
 
 /// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
 ///
@@ -54,12 +59,12 @@ use phase::{Phase, Side};
 /// over any non-blocking stream.
 ///
 /// ```
-/// use sansmq_proto::{Connection, ConnectionConfig, Instant, Link, Message, SocketType};
+/// use sansmq_proto::{Connection, ConnectionConfig, Instant, Link, Message, SocketType, SystemEntropy};
 /// use bytes::Buf;
 ///
 /// let now = Instant::ORIGIN;
-/// let mut push = Connection::new(&ConnectionConfig::new(SocketType::Push).into(), now);
-/// let mut pull = Connection::new(&ConnectionConfig::new(SocketType::Pull).into(), now);
+/// let mut push = Connection::new(&ConnectionConfig::new(SocketType::Push).into(), &mut SystemEntropy, now);
+/// let mut pull = Connection::new(&ConnectionConfig::new(SocketType::Pull).into(), &mut SystemEntropy, now);
 ///
 /// push.give(Message::from("Hello").into());
 /// for _ in 0..3 {
@@ -85,7 +90,13 @@ pub struct Connection {
     /// Octets that came in since the inbox was last empty.
     ahead: usize,
     outbox: Outbox,
-    question: Option<AuthRequest>,
+    /// What the handshake needs of randomness.
+    fresh: Fresh,
+    question: Option<Box<Question>>,
+    /// Where the peer comes from, until the handshake is done.
+    origin: Option<Box<Endpoint>>,
+    /// Who is woken when somebody has decided about the peer.
+    waker: Option<Waker>,
     /// In reception: who waits for a socket. In the handshake: what it said before a socket was there, to be looked at.
     caller: Option<Box<Caller>>,
     heartbeat: Heartbeat,
@@ -94,28 +105,47 @@ pub struct Connection {
     now: Instant,
 }
 
+/// What a peer says of itself, read, and found to be somebody we speak with.
+struct Stranger {
+    socket_type: SocketType,
+    routing_id: Frame,
+    metadata: Metadata,
+}
+
 /// How far to read ahead of an application that does not receive, in octets of our memory.
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
-    /// A new conversation, which begins by greeting; a STREAM socket's has begun.
-    pub fn new(config: &Arc<ConnectionConfig>, now: Instant) -> Self {
-        if config.socket_type.is_raw() {
-            return Self::raw(config, now);
-        }
-        Self::greeting(Side::Socket, config, now)
+    /// A new conversation, which begins by greeting; a STREAM socket's has begun. The keys of a CURVE handshake come from
+    /// `entropy`.
+    pub fn new(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
+        Self::with_fresh(config, Fresh::draw(&config.security, entropy), now)
     }
 
-    fn greeting(side: Side, config: &Arc<ConnectionConfig>, now: Instant) -> Self {
-        let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
+    fn with_fresh(config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
+        if config.socket_type.is_raw() {
+            return Self::raw(config, fresh, now);
+        }
+        Self::greeting(Side::Socket, config, fresh, now)
+    }
+
+    fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
+        let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
+        let greeting = Greeting { version: Version::V3_1, mechanism, as_server };
         let mut outbox = Outbox::new();
         outbox.push_octets(&greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX)));
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let phase = Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline, side };
-        Self::in_phase(phase, outbox, config, now)
+        Self::in_phase(phase, outbox, config, fresh, now)
     }
 
-    fn in_phase(phase: Phase, outbox: Outbox, config: &Arc<ConnectionConfig>, now: Instant) -> Self {
+    fn in_phase(
+        phase: Phase,
+        outbox: Outbox,
+        config: &Arc<ConnectionConfig>,
+        fresh: Fresh,
+        now: Instant,
+    ) -> Self {
         Self {
             phase,
             version: Version::V3_1,
@@ -123,7 +153,10 @@ impl Connection {
             inbox: VecDeque::new(),
             ahead: 0,
             outbox,
+            fresh,
             question: None,
+            origin: None,
+            waker: None,
             caller: None,
             heartbeat: Heartbeat::new(config.heartbeat.clone()),
             credentials: None,
@@ -154,8 +187,13 @@ impl Connection {
             self.heard(input.len(), now);
         }
         let result = self.catch_up(now).and_then(|()| self.consume(&mut input, now));
+        self.close_on_error(result)
+    }
+
+    fn close_on_error(&mut self, result: Result<(), ConnectionError>) -> Result<(), ConnectionError> {
         if result.is_err() {
             self.phase = Phase::Closed;
+            self.question = None;
         }
         result
     }
@@ -168,7 +206,9 @@ impl Connection {
                     if !socks.step(input, &mut self.outbox)? {
                         return Ok(());
                     }
-                    *self = Self::new(&self.config, now);
+                    let fresh = core::mem::take(&mut self.fresh);
+                    let origin = self.origin.take();
+                    *self = Self { origin, ..Self::with_fresh(&self.config, fresh, now) };
                 }
                 Phase::Greeting { octets, len, deadline, side } => {
                     let wanted = (Greeting::LEN - *len).min(input.len());
@@ -182,26 +222,18 @@ impl Connection {
                     }
                     let (greeting, deadline, side) = (Greeting::decode(octets), *deadline, *side);
                     self.greeted(greeting)?;
-                    match side {
-                        Side::Socket => self.begin_handshake(deadline)?,
-                        Side::Reception => self.phase = Phase::Reception { deadline },
-                    }
+                    self.begin_handshake(deadline, side)?;
                 }
                 Phase::Reception { .. } => {
-                    self.hear_caller(input)?;
-                    if input.is_empty() {
-                        return Ok(());
-                    }
+                    self.hear_caller(core::mem::take(input));
+                    return Ok(());
                 }
                 Phase::Handshake { .. } => match self.decoder.next(input, &self.config)? {
                     None => return Ok(()),
                     Some(Item::Message(_)) => {
                         return Err(ConnectionError::Unexpected("a message came before READY"));
                     }
-                    Some(Item::Command(body)) => {
-                        let command = Command::decode(&body)?;
-                        self.handshake(|mechanism, out| mechanism.step(command, out), now)?;
-                    }
+                    Some(Item::Command(body)) => self.handshake(|mechanism, out| mechanism.step(&body, out), now)?,
                 },
                 Phase::Traffic(_) => match self.decoder.next(input, &self.config)? {
                     None => return Ok(()),
@@ -217,59 +249,86 @@ impl Connection {
     }
 
     fn greeted(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
-        let ours = MechanismName::NULL;
+        let security = &self.config.security;
+        let ours = security.mechanism();
         if greeting.mechanism != ours {
             return Err(ConnectionError::MechanismMismatch { ours, theirs: greeting.mechanism });
+        }
+        // That a peer does not claim to be the server says nothing, for libzmq never does.
+        if greeting.as_server && security.is_server() {
+            return Err(ConnectionError::SameRole { server: true });
         }
         // RFC 37: the higher revision speaks the lower one; whatever comes after 3 promises to understand 3.1.
         self.version = greeting.version.min(Version::V3_1);
         Ok(())
     }
 
-    fn begin_handshake(&mut self, deadline: Option<Instant>) -> Result<(), ConnectionError> {
-        let outbox = &mut self.outbox;
-        let progress = Mechanism::start(&self.config, &mut |command| outbox.push_command(&command));
-        self.proceed(progress, deadline, self.now)
+    fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
+        let ours = (side == Side::Socket).then(|| self.config.metadata());
+        let progress = Mechanism::start(&self.config, ours, self.outbox.ahead());
+        self.proceed(progress, deadline, side, self.now)
     }
 
     /// Moves the handshake on by one step.
     fn handshake(
         &mut self,
-        step: impl FnOnce(Mechanism, &mut dyn FnMut(Command)) -> Result<Progress, ConnectionError>,
+        step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, ConnectionError>,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        let (mechanism, deadline) = match core::mem::replace(&mut self.phase, Phase::Closed) {
-            Phase::Handshake { mechanism, deadline } => (mechanism, deadline),
-            other @ (Phase::Proxy(_)
-            | Phase::Greeting { .. }
-            | Phase::Reception { .. }
-            | Phase::Traffic(_)
-            | Phase::Raw(_)
-            | Phase::Closed) => {
-                self.phase = other;
-                return Ok(());
-            }
+        if !matches!(self.phase, Phase::Handshake { .. }) {
+            return Ok(());
+        }
+        let Phase::Handshake { mechanism, deadline, side } = core::mem::replace(&mut self.phase, Phase::Closed) else {
+            return Ok(());
         };
-        let outbox = &mut self.outbox;
-        let progress = step(mechanism, &mut |command| outbox.push_command(&command))?;
-        self.proceed(progress, deadline, now)
+        let progress = step(mechanism, self.outbox.ahead())?;
+        self.proceed(progress, deadline, side, now)
     }
 
     /// Goes where a step of the handshake has led.
-    fn proceed(&mut self, progress: Progress, deadline: Option<Instant>, now: Instant) -> Result<(), ConnectionError> {
+    fn proceed(
+        &mut self,
+        progress: Progress,
+        deadline: Option<Instant>,
+        side: Side,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         match progress {
-            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline },
-            Progress::Ask(question, mechanism) => {
-                self.question = Some(question);
-                self.phase = Phase::Handshake { mechanism, deadline };
+            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
+            Progress::Ask(credentials, mechanism) => {
+                self.phase = Phase::Handshake { mechanism, deadline, side };
+                if let Some(reply) = self.ask(credentials, now) {
+                    self.question = None;
+                    return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
+                }
             }
-            Progress::Done(established) => self.establish(established, now)?,
+            Progress::Introduced(theirs, introduction) => match side {
+                Side::Socket => self.introduce(theirs, introduction, now)?,
+                Side::Reception => self.wait_for_socket(theirs, introduction, deadline)?,
+            },
+            Progress::Done(theirs, established) => {
+                let stranger = self.examine(theirs)?;
+                self.establish(stranger, established, now);
+            }
         }
         Ok(())
     }
 
-    fn establish(&mut self, established: Established, now: Instant) -> Result<(), ConnectionError> {
-        let Established { metadata, user_id } = established;
+    /// The peer has said who it is: so do we, if we speak with such a one.
+    fn introduce(
+        &mut self,
+        theirs: Metadata,
+        introduction: Introduction,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        let stranger = self.examine(theirs)?;
+        let established = introduction.introduce(&self.config.metadata(), self.outbox.ahead());
+        self.establish(stranger, established, now);
+        Ok(())
+    }
+
+    /// Whether we speak with a peer that says this of itself.
+    fn examine(&mut self, metadata: Metadata) -> Result<Stranger, ConnectionError> {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
         let ours = self.config.socket_type;
@@ -282,8 +341,14 @@ impl Connection {
         if routing_id.len() > 255 {
             return Err(DecodeError::RoutingId.into());
         }
-        let credentials = self.credentials;
-        let peer = Peer { socket_type, routing_id, version: self.version, metadata, user_id, credentials };
+        Ok(Stranger { socket_type, routing_id, metadata })
+    }
+
+    fn establish(&mut self, stranger: Stranger, established: Established, now: Instant) {
+        let Stranger { socket_type, routing_id, metadata } = stranger;
+        let Guest { user_id, properties } = established.guest;
+        let (version, credentials) = (self.version, self.credentials);
+        let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
         // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and to a DISH only groups and bodies are
         // sent (RFC 48).
         if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
@@ -291,7 +356,9 @@ impl Connection {
         }
         self.outbox.open(self.version);
         self.phase = Phase::Traffic(Arc::new(peer));
-        Ok(())
+        // What only the handshake needed.
+        self.origin = None;
+        self.waker = None;
     }
 
     /// A command during traffic. What we do not know, or what is not meant for our type, changes nothing.
@@ -318,20 +385,6 @@ impl Connection {
         self.inbox.push_back(Inbound::Wish(wish));
     }
 
-    /// Answers the question that [`poll_auth_request`](Self::poll_auth_request) gave. Without one, nothing happens.
-    ///
-    /// # Errors
-    /// [`ConnectionError::Denied`] when the answer is a refusal; the peer's ERROR waits in
-    /// [`poll_transmit`](Self::poll_transmit). Or what the peer's waiting READY brought to light.
-    pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
-        let now = self.observe(now);
-        let result = self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
-        if result.is_err() {
-            self.phase = Phase::Closed;
-        }
-        result
-    }
-
     /// Fires the timers that are due; harmless when none is.
     ///
     /// # Errors
@@ -339,9 +392,10 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
-            let lateness = self.lateness();
-            self.phase = Phase::Closed;
-            return Err(lateness);
+            return self.close_on_error(Err(self.lateness()));
+        }
+        if self.question.as_ref().is_some_and(|question| question.until <= now) {
+            return self.handle_auth_reply(AuthReply::Refuse(Denial::TryLater), now);
         }
         if let Phase::Traffic(_) = self.phase {
             if !self.wants_input() {
@@ -379,15 +433,9 @@ impl Connection {
             Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
             Phase::Raw(_) | Phase::Closed => None,
             Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Reception { .. } | Phase::Handshake { .. } => {
-                self.phase.deadline()
+                earliest([self.phase.deadline(), self.question.as_ref().map(|question| question.until)])
             }
         }
-    }
-
-    /// A question to the outside, which the handshake waits for; at most one per connection.
-    #[must_use]
-    pub const fn poll_auth_request(&mut self) -> Option<AuthRequest> {
-        self.question.take()
     }
 
     /// False while too many decoded messages wait for room in the pipe: stop reading then, and let TCP push back.

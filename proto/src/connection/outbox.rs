@@ -93,7 +93,12 @@ impl Outbox {
         self.arena.extend_from_slice(octets);
     }
 
-    /// A command of the handshake: goes out ahead of every queued message.
+    /// Where the handshake puts what it says: it goes out ahead of every queued message.
+    pub(super) const fn ahead(&mut self) -> &mut Vec<u8> {
+        &mut self.arena
+    }
+
+    /// A command that goes out ahead of every queued message.
     pub(super) fn push_command(&mut self, command: &Command) {
         command.encode(&mut self.arena);
     }

@@ -2,15 +2,15 @@
 
 use super::Peer;
 use super::socks::Socks;
-use crate::security::Mechanism;
+use crate::security::{Introduction, Mechanism};
 use crate::time::Instant;
 use crate::wire::Greeting;
 use alloc::sync::Arc;
 
 /// ```text
-/// Greeting ──64 octets──► Handshake ──READY both ways──► Traffic
-///     │                       ▲
-///     └──► Reception ──joins──┘            any of them ──error──► Closed
+/// Greeting ──64 octets──► Handshake ──both have said who they are──► Traffic
+///                             │                                         ▲
+///                             └──► Reception ──a socket takes it over───┘      any of them ──error──► Closed
 ///
 /// Raw, for ever: a STREAM socket's connection
 ///
@@ -25,12 +25,14 @@ pub(super) enum Phase {
         deadline: Option<Instant>,
         side: Side,
     },
-    /// The peer is to say which socket it wants, and then that socket to take the conversation over.
-    Reception {
-        deadline: Option<Instant>,
-    },
     Handshake {
         mechanism: Mechanism,
+        deadline: Option<Instant>,
+        side: Side,
+    },
+    /// The peer has said which socket it wants; that one is to take the conversation over.
+    Reception {
+        introduction: Introduction,
         deadline: Option<Instant>,
     },
     Traffic(Arc<Peer>),
@@ -47,11 +49,16 @@ pub(super) enum Side {
 }
 
 impl Phase {
+    /// Whether the handshake is still to be done.
+    pub(super) const fn is_before_traffic(&self) -> bool {
+        !matches!(self, Self::Traffic(_) | Self::Raw(_) | Self::Closed)
+    }
+
     /// When the handshake has to be done, while it is not.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Proxy(socks) => socks.deadline,
-            Self::Greeting { deadline, .. } | Self::Reception { deadline } | Self::Handshake { deadline, .. } => {
+            Self::Greeting { deadline, .. } | Self::Reception { deadline, .. } | Self::Handshake { deadline, .. } => {
                 *deadline
             }
             Self::Traffic(_) | Self::Raw(_) | Self::Closed => None,

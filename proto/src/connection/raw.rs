@@ -3,6 +3,7 @@
 use super::{Connection, Inbound, Outbox, Peer, Phase};
 use crate::config::ConnectionConfig;
 use crate::message::{Frame, Message};
+use crate::security::Fresh;
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Metadata, Version};
@@ -10,18 +11,19 @@ use alloc::sync::Arc;
 
 impl Connection {
     /// A conversation in which messages flow at once.
-    pub(super) fn raw(config: &Arc<ConnectionConfig>, now: Instant) -> Self {
+    pub(super) fn raw(config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
         let peer = Peer {
             socket_type: SocketType::Stream,
             routing_id: Frame::EMPTY,
             version: Version::NONE,
             metadata: Metadata::new(),
             user_id: None,
+            properties: Metadata::new(),
             credentials: None,
         };
         let mut outbox = Outbox::new();
         outbox.open_raw();
-        Self::in_phase(Phase::Raw(Arc::new(peer)), outbox, config, now)
+        Self::in_phase(Phase::Raw(Arc::new(peer)), outbox, config, fresh, now)
     }
 
     /// Octets came in: a message, as they were read. No octets say nothing, and would be taken for a notice.

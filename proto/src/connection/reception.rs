@@ -1,13 +1,14 @@
 //! Conversations with peers of whom it is not known yet which of several sockets they want: greeting and READY are read, and
 //! ours is held back, for it says what the socket is (RFC 37, "The Resource Property").
 
-use super::decoder::Item;
 use super::{Connection, Heartbeat, Phase, READ_AHEAD, Side};
 use crate::config::ConnectionConfig;
+use crate::entropy::Entropy;
 use crate::error::{ConnectionError, Timer};
 use crate::resource::Resource;
+use crate::security::{Fresh, Introduction};
 use crate::time::Instant;
-use crate::wire::{Command, DecodeError, Metadata, RESOURCE};
+use crate::wire::{DecodeError, Metadata, RESOURCE};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,6 +20,8 @@ pub struct Caller {
     resource: Option<Resource>,
     /// What it said after that, not looked at: what is allowed depends on the socket.
     rest: Vec<u8>,
+    /// A socket has taken it over.
+    joined: bool,
 }
 
 impl Caller {
@@ -27,7 +30,7 @@ impl Caller {
         self.resource.as_ref()
     }
 
-    /// Everything in its READY.
+    /// Everything that it says of itself.
     pub const fn metadata(&self) -> &Metadata {
         &self.metadata
     }
@@ -77,57 +80,50 @@ impl Connection {
     ///     })
     /// }
     /// ```
-    pub fn receive(limits: &Arc<ConnectionConfig>, now: Instant) -> Self {
-        Self::greeting(Side::Reception, limits, now)
+    pub fn receive(limits: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
+        Self::greeting(Side::Reception, limits, Fresh::draw(&limits.security, entropy), now)
     }
 
     /// Who waits for a socket, and for which; `None` before that is known, and when a socket has taken it over.
     pub fn caller(&self) -> Option<&Caller> {
-        self.caller.as_deref().filter(|_| matches!(self.phase, Phase::Reception { .. }))
+        self.caller.as_deref().filter(|caller| !caller.joined)
     }
 
-    /// Octets in reception, after the greeting.
-    pub(super) fn hear_caller(&mut self, input: &mut &[u8]) -> Result<(), ConnectionError> {
+    /// The peer has said who it is, and with that, whom it wants.
+    pub(super) fn wait_for_socket(
+        &mut self,
+        metadata: Metadata,
+        introduction: Introduction,
+        deadline: Option<Instant>,
+    ) -> Result<(), ConnectionError> {
+        let named = metadata.get(RESOURCE).map(|value| Resource::read(value).ok_or(DecodeError::Resource));
+        let resource = named.transpose()?;
+        self.caller = Some(Box::new(Caller { metadata, resource, rest: Vec::new(), joined: false }));
+        self.phase = Phase::Reception { introduction, deadline };
+        Ok(())
+    }
+
+    /// Octets in reception, after all that the handshake needs of the peer.
+    pub(super) fn hear_caller(&mut self, input: &[u8]) {
         if let Some(caller) = &mut self.caller {
-            caller.rest.extend_from_slice(core::mem::take(input));
-            return Ok(());
-        }
-        match self.decoder.next(input, &self.config)? {
-            None => Ok(()),
-            Some(Item::Message(_)) => Err(ConnectionError::Unexpected("a message came before READY")),
-            Some(Item::Command(body)) => match Command::decode(&body)? {
-                Command::Ready(metadata) => {
-                    let named = metadata.get(RESOURCE).map(|value| Resource::read(value).ok_or(DecodeError::Resource));
-                    let resource = named.transpose()?;
-                    self.caller = Some(Box::new(Caller { metadata, resource, rest: Vec::new() }));
-                    Ok(())
-                }
-                Command::Error(reason) => Err(ConnectionError::Refused(reason)),
-                Command::Subscribe(_)
-                | Command::Cancel(_)
-                | Command::Join(_)
-                | Command::Leave(_)
-                | Command::Ping { .. }
-                | Command::Pong(_)
-                | Command::Other(_) => Err(ConnectionError::Unexpected("a command other than READY came before READY")),
-            },
+            caller.rest.extend_from_slice(input);
         }
     }
 
-    /// Makes it the conversation of a socket with these settings. False: nobody waits here. What the peer has said already is
-    /// looked at by the next [`handle_input`](Self::handle_input).
+    /// Makes it the conversation of a socket with these settings. What the peer has said already is looked at by the next
+    /// [`handle_input`](Self::handle_input), which also says who we are.
+    /// False: nobody waits here.
     pub(crate) fn join(&mut self, config: &Arc<ConnectionConfig>) -> bool {
-        if self.caller().is_none() {
-            return false;
-        }
+        let Some(caller) = self.caller.as_mut().filter(|caller| !caller.joined) else { return false };
+        caller.joined = true;
         self.config = Arc::clone(config);
         self.heartbeat = Heartbeat::new(config.heartbeat.clone());
-        self.begin_handshake(self.phase.deadline()).is_ok()
+        true
     }
 
     /// Whether a socket has taken it over and what the peer said before was not looked at yet.
     pub(crate) fn is_behind(&self) -> bool {
-        self.caller.is_some() && !matches!(self.phase, Phase::Reception { .. } | Phase::Closed)
+        self.caller.as_ref().is_some_and(|caller| caller.joined) && !matches!(self.phase, Phase::Closed)
     }
 
     /// Looks at what the peer has said before a socket took it over.
@@ -136,8 +132,9 @@ impl Connection {
             return Ok(());
         }
         let Some(caller) = self.caller.take() else { return Ok(()) };
-        let ready = Command::Ready(caller.metadata);
-        self.handshake(|mechanism, out| mechanism.step(ready, out), now)?;
+        if let Phase::Reception { introduction, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
+            self.introduce(caller.metadata, introduction, now)?;
+        }
         self.consume(&mut &caller.rest[..], now)
     }
 

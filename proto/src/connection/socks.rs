@@ -2,6 +2,8 @@
 
 use super::{Connection, Outbox, Phase};
 use crate::config::ConnectionConfig;
+use crate::entropy::Entropy;
+use crate::security::Fresh;
 use crate::endpoint::{Endpoint, Host};
 use crate::error::ConnectionError;
 use crate::time::Instant;
@@ -89,14 +91,21 @@ const LOGIN: u8 = 2;
 
 impl Connection {
     /// A conversation through a proxy with the peer at this endpoint.
-    pub(crate) fn through(config: &Arc<ConnectionConfig>, user: Option<User>, to: &Endpoint, now: Instant) -> Self {
+    pub(crate) fn through(
+        config: &Arc<ConnectionConfig>,
+        user: Option<User>,
+        to: &Endpoint,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Self {
         let method = if user.is_some() { LOGIN } else { NO_LOGIN };
         let mut outbox = Outbox::new();
         outbox.push_octets(&[VERSION, 1, method]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let request = request(to).unwrap_or_default();
         let socks = Socks { stage: Stage::Method, answer: Vec::new(), user, request, deadline };
-        Self::in_phase(Phase::Proxy(socks), outbox, config, now)
+        let fresh = Fresh::draw(&config.security, entropy);
+        Self::in_phase(Phase::Proxy(socks), outbox, config, fresh, now)
     }
 }
 

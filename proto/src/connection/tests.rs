@@ -1,17 +1,20 @@
 //! The connection as its peer sees it: octets in, octets out. What the peer says is written by hand here, not by our own
 //! encoder, and every scenario is heard in pieces of many sizes.
 
+mod admission;
 mod commands;
 mod handshake;
 mod messages;
 mod output;
+#[cfg(feature = "plain")]
+mod plain;
 mod raw;
 mod reception;
 mod socks;
 mod timers;
 
 use super::*;
-use crate::entropy::SeededEntropy;
+use crate::entropy::{SeededEntropy, SystemEntropy};
 use crate::error::Timer;
 use bytes::Buf;
 
@@ -60,7 +63,7 @@ fn hear(config: &ConnectionConfig, octets: &[u8]) -> Outcome {
 }
 
 fn hear_in_pieces(config: &ConnectionConfig, mut octets: &[u8], mut piece: impl FnMut(usize) -> usize) -> Outcome {
-    let mut connection = Connection::new(&Arc::new(config.clone()), NOW);
+    let mut connection = Connection::new(&Arc::new(config.clone()), &mut SystemEntropy, NOW);
     let mut error = None;
     while let (None, false) = (&error, octets.is_empty()) {
         let heard = if let Some(space) = connection.body_space() {
@@ -86,7 +89,7 @@ fn ready_connection(config: &ConnectionConfig, theirs: &str) -> Connection {
 }
 
 fn ready_with_version(config: &ConnectionConfig, theirs: &str, minor: u8) -> Connection {
-    let mut connection = Connection::new(&Arc::new(config.clone()), NOW);
+    let mut connection = Connection::new(&Arc::new(config.clone()), &mut SystemEntropy, NOW);
     say(&mut connection, &[greeting(3, minor), ready(theirs)].concat());
     assert!(connection.peer().is_some());
     drain(&mut connection);

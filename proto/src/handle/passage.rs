@@ -42,7 +42,9 @@ impl Passage {
 
     /// A connection to a port that is shared.
     pub(super) fn unclaimed(driver: Driver, port: Arc<Port>, from: Endpoint) -> Self {
-        let connection = Connection::receive(&port.limits, driver.now());
+        let now = driver.now();
+        let mut connection = driver.shared().with(|state| state.socket.receive(&port.limits, now));
+        connection.came_from(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unclaimed));
         let seat = Seat::Nobody { port, from, ticket, _counted: counted };
         Self { session: Some(Session::new(connection)), seat, driver }
@@ -66,6 +68,9 @@ impl Passage {
             return Poll::Ready(ConnectionError::HungUp);
         };
         let now = driver.now();
+        if session.connection().may_ask() {
+            session.connection().wake_with(waker);
+        }
         let mut first = Some(waker);
         match seat {
             Seat::Own(pipe) => driver.poll_session(*pipe, session, stream, scratch, waker),

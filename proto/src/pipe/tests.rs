@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::ConnectionConfig;
 use crate::connection::Connection;
+use crate::entropy::SystemEntropy;
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 
@@ -21,7 +22,7 @@ fn a_stale_id_names_nothing() {
 #[test]
 fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
     let config = Arc::new(ConnectionConfig::new(SocketType::Push));
-    let mut link = Connection::new(&config, Instant::ORIGIN);
+    let mut link = Connection::new(&config, &mut SystemEntropy, Instant::ORIGIN);
     let mut pipes = Pipes::with_marks(1000, 1000);
     let id = pipes.insert(Life::dialled("tcp://example:1".parse().unwrap()));
     for _ in 0..1000 {

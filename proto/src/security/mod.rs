@@ -1,21 +1,42 @@
-//! The handshake after the greeting: one consuming state machine per mechanism.
+//! The handshake after the greeting: one consuming state machine per mechanism and role.
 //!
 //! A step takes the state and gives the next one, so a stale state cannot be used. A mechanism may stop to ask the
 //! outside a question (who is this, may it come in?); the answer arrives whenever it arrives.
 
+mod auth;
+#[cfg(feature = "curve")]
+pub mod curve;
 mod null;
+#[cfg(feature = "plain")]
+mod plain;
 
 use crate::config::ConnectionConfig;
+use crate::entropy::Entropy;
 use crate::error::ConnectionError;
+use crate::options::Security;
 use crate::wire::{Command, MechanismName, Metadata};
+use alloc::vec::Vec;
 use bytes::Bytes;
 
-pub(crate) use null::Null;
+pub(crate) use auth::Verdict;
+pub use auth::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
+use null::Null;
+#[cfg(feature = "plain")]
+use plain::{PlainClient, PlainServer};
+
+/// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
+/// comes so far, but who has randomness is at hand.
+#[derive(Debug, Default)]
+pub(crate) struct Fresh {}
 
 /// A handshake on its way.
 #[derive(Debug)]
 pub(crate) enum Mechanism {
     Null(Null),
+    #[cfg(feature = "plain")]
+    PlainClient(PlainClient),
+    #[cfg(feature = "plain")]
+    PlainServer(PlainServer),
 }
 
 /// Where a step has led.
@@ -23,59 +44,122 @@ pub(crate) enum Mechanism {
 pub(crate) enum Progress {
     /// The peer is to speak next.
     More(Mechanism),
-    /// The outside is to decide; the peer may speak meanwhile.
-    Ask(AuthRequest, Mechanism),
-    /// Both sides are ready.
-    Done(Established),
+    /// The outside is to decide.
+    Ask(AuthCredentials, Mechanism),
+    /// The peer has said who it is, and we are to say who we are.
+    Introduced(Metadata, Introduction),
+    /// Both sides have said who they are: so did the peer.
+    Done(Metadata, Established),
+}
+
+/// A handshake that ends with our READY.
+#[derive(Debug)]
+pub(crate) enum Introduction {
+    /// In clear.
+    Ready(Guest),
 }
 
 /// What a finished handshake leaves behind.
 #[derive(Debug)]
 pub(crate) struct Established {
-    pub(crate) metadata: Metadata,
+    pub(crate) guest: Guest,
+}
+
+/// What is known of a peer from others than itself.
+#[derive(Debug, Default)]
+pub(crate) struct Guest {
     pub(crate) user_id: Option<Bytes>,
+    pub(crate) properties: Metadata,
 }
 
-/// A peer asks to come in: decide, and answer with [`Connection::handle_auth_reply`](crate::Connection::handle_auth_reply).
-///
-/// The question of RFC 27 (ZAP), as a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AuthRequest {
-    /// The mechanism in use.
-    pub mechanism: MechanismName,
+impl Fresh {
+    /// As much as the mechanism needs.
+    pub(crate) fn draw(_security: &Security, _entropy: &mut dyn Entropy) -> Self {
+        Self {}
+    }
 }
 
-/// The answer to an [`AuthRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuthReply {
-    /// The peer may come in, as this user if it is known which.
-    Accept {
-        /// Ends up in [`Peer::user_id`](crate::Peer::user_id); a peer cannot choose it itself.
-        user_id: Option<Bytes>,
-    },
-    /// The peer may not; RFC 27 knows the status 300 (try later), 400 (refused) and 500 (our own failure).
-    Refuse(u16),
+impl Security {
+    /// What a greeting calls the mechanism.
+    pub(crate) const fn mechanism(&self) -> MechanismName {
+        match self {
+            Self::Null => MechanismName::NULL,
+            #[cfg(feature = "plain")]
+            Self::PlainClient(_) | Self::PlainServer => MechanismName::PLAIN,
+        }
+    }
+
+    /// Whether this side is the server of the mechanism.
+    pub(crate) const fn is_server(&self) -> bool {
+        match self {
+            Self::Null => false,
+            #[cfg(feature = "plain")]
+            Self::PlainClient(_) => false,
+            #[cfg(feature = "plain")]
+            Self::PlainServer => true,
+        }
+    }
 }
 
 impl Mechanism {
     /// Begins the handshake this side is configured for; what it has to say goes to `out`.
-    pub(crate) fn start(config: &ConnectionConfig, out: &mut dyn FnMut(Command)) -> Progress {
-        Null::start(config, out)
+    ///
+    /// Without `ours` it is one in which the peer has to say first who it is. A client cannot wait for that.
+    pub(crate) fn start(config: &ConnectionConfig, ours: Option<Metadata>, out: &mut Vec<u8>) -> Progress {
+        match &config.security {
+            Security::Null => Null::start(config.asks(), ours, out),
+            #[cfg(feature = "plain")]
+            Security::PlainClient(login) => {
+                Progress::More(PlainClient::start(login, ours.unwrap_or_default(), out).into())
+            }
+            #[cfg(feature = "plain")]
+            Security::PlainServer => Progress::More(PlainServer::Waiting.into()),
+        }
     }
 
-    /// The peer spoke.
-    pub(crate) fn step(self, command: Command, out: &mut dyn FnMut(Command)) -> Result<Progress, ConnectionError> {
-        match (self, command) {
-            (_, Command::Error(reason)) => Err(ConnectionError::Refused(reason)),
-            (Self::Null(state), command) => state.step(command, out),
+    /// The peer spoke: the body of a command.
+    pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+        match self {
+            Self::Null(state) => state.step(body),
+            #[cfg(feature = "plain")]
+            Self::PlainClient(state) => state.step(body, out),
+            #[cfg(feature = "plain")]
+            Self::PlainServer(state) => state.step(body),
         }
     }
 
     /// The outside answered.
-    pub(crate) fn answer(self, reply: AuthReply, out: &mut dyn FnMut(Command)) -> Result<Progress, ConnectionError> {
+    pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
         match self {
             Self::Null(state) => state.answer(reply, out),
+            #[cfg(feature = "plain")]
+            Self::PlainClient(state) => Ok(Progress::More(state.into())),
+            #[cfg(feature = "plain")]
+            Self::PlainServer(state) => state.answer(reply, out),
         }
     }
+}
+
+impl Introduction {
+    /// Says who we are.
+    pub(crate) fn introduce(self, ours: &Metadata, out: &mut Vec<u8>) -> Established {
+        match self {
+            Self::Ready(guest) => {
+                Command::Ready(ours.clone()).encode(out);
+                Established::new(guest)
+            }
+        }
+    }
+}
+
+impl Established {
+    const fn new(guest: Guest) -> Self {
+        Self { guest }
+    }
+}
+
+/// Tells the peer that it may not come in (RFC 37, "ERROR"). libzmq says nothing for 300, and leaves the peer waiting.
+fn refuse(denial: Denial, out: &mut Vec<u8>) -> ConnectionError {
+    Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
+    ConnectionError::Denied(denial)
 }

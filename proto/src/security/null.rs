@@ -1,65 +1,79 @@
 //! NULL: no security; each side says READY (RFC 37, "The NULL Security Mechanism").
 
-use super::{AuthReply, AuthRequest, Established, Mechanism, Progress};
-use crate::config::ConnectionConfig;
+use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
 use crate::error::ConnectionError;
-use crate::wire::{Command, MechanismName, Metadata};
-use bytes::Bytes;
+use crate::wire::{Command, Metadata};
+use alloc::vec::Vec;
 
 /// ```text
-///            start                 peer's READY
-///   ────────────────────► Greeted ─────────────► done
-///     │ (asks)                      answer
-///     └─► Asking ◄──┐ ──────────────────────────► Greeted, or done if the peer's READY is here already
-///            └──────┘ peer's READY is kept
+///          Asking ◄──┐                peer's READY
+///     ┌──►   │  └────┘                is kept
+///     │      │ answer
+///   start ───┴──► Greeted ── peer's READY ──► done
+///     │
+///     └──(we have not said who we are)──► Listening ── peer's READY ──► introduced
 /// ```
 #[derive(Debug)]
 pub(crate) enum Null {
+    /// It waits for the answer to a question. `ours`, if known, is said after it; `theirs` may be here already.
+    Asking { ours: Option<Metadata>, theirs: Option<Metadata> },
     /// Our READY is out.
-    Greeted { user_id: Option<Bytes> },
-    /// Our READY waits for the answer to a question.
-    Asking { ours: Metadata, theirs: Option<Metadata> },
+    Greeted(Guest),
+    /// Ours waits for theirs.
+    Listening(Guest),
 }
 
 impl Null {
-    pub(super) fn start(config: &ConnectionConfig, out: &mut dyn FnMut(Command)) -> Progress {
-        if config.authenticate {
-            let state = Self::Asking { ours: config.metadata(), theirs: None };
-            return Progress::Ask(AuthRequest { mechanism: MechanismName::NULL }, Mechanism::Null(state));
+    pub(super) fn start(ask: bool, ours: Option<Metadata>, out: &mut Vec<u8>) -> Progress {
+        if ask {
+            return Progress::Ask(AuthCredentials::Null, Self::Asking { ours, theirs: None }.into());
         }
-        out(Command::Ready(config.metadata()));
-        Progress::More(Mechanism::Null(Self::Greeted { user_id: None }))
+        Self::admitted(Guest::default(), ours, None, out)
     }
 
-    pub(super) fn step(self, command: Command, _: &mut dyn FnMut(Command)) -> Result<Progress, ConnectionError> {
-        let Command::Ready(metadata) = command else {
-            return Err(ConnectionError::Unexpected("a command other than READY came before READY"));
+    /// The peer may come in.
+    fn admitted(guest: Guest, ours: Option<Metadata>, theirs: Option<Metadata>, out: &mut Vec<u8>) -> Progress {
+        let is_said = ours.is_some();
+        if let Some(ours) = ours {
+            Command::Ready(ours).encode(out);
+        }
+        match theirs {
+            Some(theirs) if is_said => Progress::Done(theirs, Established::new(guest)),
+            Some(theirs) => Progress::Introduced(theirs, Introduction::Ready(guest)),
+            None if is_said => Progress::More(Self::Greeted(guest).into()),
+            None => Progress::More(Self::Listening(guest).into()),
+        }
+    }
+
+    pub(super) fn step(self, body: &[u8]) -> Result<Progress, ConnectionError> {
+        let theirs = match Command::decode(body)? {
+            Command::Ready(metadata) => metadata,
+            Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
+            _ => return Err(ConnectionError::Unexpected("a command other than READY came before READY")),
         };
         match self {
-            Self::Greeted { user_id } => Ok(Progress::Done(Established { metadata, user_id })),
+            Self::Greeted(guest) => Ok(Progress::Done(theirs, Established::new(guest))),
+            Self::Listening(guest) => Ok(Progress::Introduced(theirs, Introduction::Ready(guest))),
             Self::Asking { ours, theirs: None } => {
-                Ok(Progress::More(Mechanism::Null(Self::Asking { ours, theirs: Some(metadata) })))
+                Ok(Progress::More(Self::Asking { ours, theirs: Some(theirs) }.into()))
             }
             Self::Asking { theirs: Some(_), .. } => Err(ConnectionError::Unexpected("READY came twice")),
         }
     }
 
-    pub(super) fn answer(self, reply: AuthReply, out: &mut dyn FnMut(Command)) -> Result<Progress, ConnectionError> {
-        let Self::Asking { ours, theirs } = self else {
-            return Ok(Progress::More(Mechanism::Null(self)));
-        };
-        match reply {
-            AuthReply::Accept { user_id } => {
-                out(Command::Ready(ours));
-                Ok(match theirs {
-                    Some(metadata) => Progress::Done(Established { metadata, user_id }),
-                    None => Progress::More(Mechanism::Null(Self::Greeted { user_id })),
-                })
+    pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+        match (self, reply) {
+            (Self::Asking { ours, theirs }, AuthReply::Accept { user_id, properties }) => {
+                Ok(Self::admitted(Guest { user_id, properties }, ours, theirs, out))
             }
-            AuthReply::Refuse(status) => {
-                out(Command::Error(alloc::format!("{status:03}").into()));
-                Err(ConnectionError::Denied(status))
-            }
+            (Self::Asking { .. }, AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
+            (other, _) => Ok(Progress::More(other.into())),
         }
+    }
+}
+
+impl From<Null> for Mechanism {
+    fn from(state: Null) -> Self {
+        Self::Null(state)
     }
 }

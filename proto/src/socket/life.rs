@@ -23,7 +23,7 @@ use crate::pipe::PipeId;
 use crate::stats::Tally;
 use crate::time::Instant;
 #[cfg(feature = "std")]
-use crate::wire::Version;
+use crate::wire::{Metadata, Version};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -126,9 +126,9 @@ impl Socket {
         let endpoint = self.pipes.get(id)?.life.endpoint();
         Some(match &self.settings.proxy {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
-                Connection::through(&config, proxy.user.clone(), endpoint, self.now)
+                Connection::through(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
             }
-            Some(_) | None => Connection::new(&config, self.now),
+            Some(_) | None => Connection::new(&config, &mut *self.entropy, self.now),
         })
     }
 
@@ -164,6 +164,7 @@ impl Socket {
             version: Version::V3_1,
             metadata: self.config.metadata(),
             user_id: None,
+            properties: Metadata::new(),
             credentials: None,
         }
     }

@@ -66,8 +66,10 @@ impl Socket {
 
     /// A connection came in. `None`: the listener is closed, or there are too many peers, so close the connection.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
-        let pipe = self.admit(id, from, now)?;
-        Some((pipe, Connection::new(&self.config, self.now)))
+        let pipe = self.admit(id, from.clone(), now)?;
+        let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
+        connection.came_from(from);
+        Some((pipe, connection))
     }
 
     /// A link came in, of whichever kind.

@@ -32,6 +32,12 @@ impl Socket {
         Some(pipe)
     }
 
+    /// A conversation with somebody who may want another socket at that port.
+    #[cfg(feature = "std")]
+    pub(crate) fn receive(&mut self, limits: &Arc<ConnectionConfig>, now: Instant) -> Connection {
+        Connection::receive(limits, &mut *self.entropy, now)
+    }
+
     /// A connection to one of this socket's listeners, which others share, ended before it was known whom it was for.
     #[cfg(feature = "std")]
     pub(crate) fn turned_away(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {

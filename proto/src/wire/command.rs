@@ -1,6 +1,6 @@
 //! Commands: frames that speak to the peer's engine and not to its application (RFC 37, "Commands").
 
-use super::{DecodeError, FrameHead, Metadata};
+use super::{DecodeError, Metadata, handshake};
 use crate::message::Frame;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -43,16 +43,10 @@ impl Command {
     /// # Errors
     /// [`DecodeError`], when the name cannot be read or a known command's body has the wrong form.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
-        let (&len, rest) = body.split_first().ok_or(DecodeError::CommandName)?;
-        let (name, rest) = rest.split_at_checked(usize::from(len)).ok_or(DecodeError::CommandName)?;
+        let (name, rest) = handshake::split(body)?;
         Ok(match name {
-            b"" => return Err(DecodeError::CommandName),
             b"READY" => Self::Ready(Metadata::decode(rest)?),
-            b"ERROR" => {
-                let (&len, reason) = rest.split_first().ok_or(DecodeError::CommandBody("ERROR"))?;
-                let reason = reason.get(..usize::from(len)).ok_or(DecodeError::CommandBody("ERROR"))?;
-                Self::Error(Bytes::copy_from_slice(reason))
-            }
+            b"ERROR" => Self::Error(handshake::reason(rest)?),
             b"SUBSCRIBE" => Self::Subscribe(Bytes::copy_from_slice(rest)),
             b"CANCEL" => Self::Cancel(Bytes::copy_from_slice(rest)),
             b"JOIN" => Self::Join(Bytes::copy_from_slice(rest)),
@@ -69,58 +63,32 @@ impl Command {
 
     /// Appends the command as a whole frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut body = Vec::new();
-        let mut begin = |name: &[u8]| {
-            let name = name.get(..255).unwrap_or(name);
-            body.push(u8::try_from(name.len()).expect("it has been cut to 255"));
-            body.extend_from_slice(name);
-        };
         match self {
             Self::Ready(metadata) => {
-                begin(b"READY");
-                metadata.encode(&mut body);
+                let mut properties = Vec::new();
+                metadata.encode(&mut properties);
+                handshake::encode(b"READY", &[&properties], out);
             }
             Self::Error(reason) => {
-                begin(b"ERROR");
                 let reason = reason.get(..255).unwrap_or(reason);
-                body.push(u8::try_from(reason.len()).expect("it has been cut to 255"));
-                body.extend_from_slice(reason);
+                let len = u8::try_from(reason.len()).expect("it has been cut to 255");
+                handshake::encode(b"ERROR", &[&[len], reason], out);
             }
-            Self::Subscribe(prefix) => {
-                begin(b"SUBSCRIBE");
-                body.extend_from_slice(prefix);
-            }
-            Self::Cancel(prefix) => {
-                begin(b"CANCEL");
-                body.extend_from_slice(prefix);
-            }
-            Self::Join(group) => {
-                begin(b"JOIN");
-                body.extend_from_slice(group);
-            }
-            Self::Leave(group) => {
-                begin(b"LEAVE");
-                body.extend_from_slice(group);
-            }
-            Self::Ping { ttl, context } => {
-                begin(b"PING");
-                body.extend_from_slice(&ttl.to_be_bytes());
-                body.extend_from_slice(context);
-            }
-            Self::Pong(context) => {
-                begin(b"PONG");
-                body.extend_from_slice(context);
-            }
-            Self::Other(name) => begin(name),
+            Self::Subscribe(prefix) => handshake::encode(b"SUBSCRIBE", &[prefix], out),
+            Self::Cancel(prefix) => handshake::encode(b"CANCEL", &[prefix], out),
+            Self::Join(group) => handshake::encode(b"JOIN", &[group], out),
+            Self::Leave(group) => handshake::encode(b"LEAVE", &[group], out),
+            Self::Ping { ttl, context } => handshake::encode(b"PING", &[&ttl.to_be_bytes(), context], out),
+            Self::Pong(context) => handshake::encode(b"PONG", &[context], out),
+            Self::Other(name) => handshake::encode(name.get(..255).unwrap_or(name), &[], out),
         }
-        FrameHead { command: true, more: false, size: body.len() as u64 }.encode(out);
-        out.extend_from_slice(&body);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::FrameHead;
     use alloc::vec;
 
     fn frame(command: &Command) -> Vec<u8> {

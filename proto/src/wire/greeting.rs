@@ -33,6 +33,10 @@ pub struct MechanismName([u8; 20]);
 impl MechanismName {
     /// No security (RFC 37, "The NULL Security Mechanism").
     pub const NULL: Self = Self::new(b"NULL");
+    /// A user and a password in clear (RFC 24).
+    pub const PLAIN: Self = Self::new(b"PLAIN");
+    /// Keys, and encryption (RFC 25 and 26).
+    pub const CURVE: Self = Self::new(b"CURVE");
 
     /// The name in `text`, of which 20 octets count.
     const fn new(text: &[u8]) -> Self {

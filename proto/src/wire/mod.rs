@@ -3,6 +3,7 @@
 mod command;
 mod frame;
 mod greeting;
+pub(crate) mod handshake;
 mod metadata;
 
 pub use command::Command;

@@ -148,7 +148,7 @@ impl Stream for Void {
 #[test]
 fn a_session_full_of_messages_rests_while_it_waits_for_the_handshake() {
     let config = ConnectionConfig::new(SocketType::Push);
-    let mut session = Session::new(Connection::new(&config.into(), Instant::ORIGIN));
+    let mut session = Session::new(Connection::new(&config.into(), &mut SystemEntropy, Instant::ORIGIN));
     while session.connection().has_room() {
         session.connection().give(Message::from("x").into());
     }

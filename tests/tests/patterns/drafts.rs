@@ -207,7 +207,7 @@ fn several_frames_that_arrive_are_dropped_whole_and_what_follows_is_heard() {
 /// The other side of a connection, a peer of this type, when both have said their READY.
 fn shake_hands(link: &mut Connection, theirs: SocketType) -> Connection {
     let now = Instant::ORIGIN;
-    let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(theirs)), now);
+    let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(theirs)), &mut SystemEntropy, now);
     for _ in 0..2 {
         if let Some(out) = link.poll_transmit() {
             peer.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();

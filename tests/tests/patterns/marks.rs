@@ -111,7 +111,7 @@ impl ByHand {
 
     fn connected(mut socket: Socket, pipe: PipeId, theirs: SocketType) -> Self {
         let mut link = socket.connected(pipe, Instant::ORIGIN).unwrap();
-        let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(theirs)), Instant::ORIGIN);
+        let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(theirs)), &mut SystemEntropy, Instant::ORIGIN);
         for _ in 0..2 {
             if let Some(out) = link.poll_transmit() {
                 peer.handle_input(&out.copy_to_bytes(out.remaining()), Instant::ORIGIN).unwrap();

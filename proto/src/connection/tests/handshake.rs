@@ -1,6 +1,7 @@
 //! Greeting, READY, and what can go wrong before messages flow.
 
 use super::*;
+use crate::security::{AuthCredentials, Authority};
 use crate::error::Fault;
 use crate::wire::DecodeError;
 
@@ -146,12 +147,12 @@ fn a_malformed_ready_is_refused() {
 }
 
 #[test]
-fn the_peers_error_is_told_and_only_300_invites_to_come_back() {
+fn the_peers_error_is_told_and_only_300_and_500_invite_to_come_back() {
     for reason in [&b"300"[..], b"400", b"500", b"go away", b"", &[b'x'; 255]] {
         let said = command("ERROR", &[&[u8::try_from(reason.len()).unwrap()], reason].concat());
         for before in [greeting(3, 1), after_ready("PUSH", b"")] {
             let error = hear(&config(SocketType::Pull), &[before, said.clone()].concat()).error();
-            assert_eq!(error.may_reconnect(), reason == b"300");
+            assert_eq!(error.may_reconnect(), matches!(reason, b"300" | b"500"));
             assert_eq!(error.fault(), Fault::Peer);
             assert_eq!(error, ConnectionError::Refused(Bytes::copy_from_slice(reason)));
         }
@@ -203,7 +204,7 @@ fn a_connection_that_failed_hears_nothing_more() {
 
 #[test]
 fn messages_wait_for_the_peers_ready() {
-    let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), NOW);
+    let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), &mut SystemEntropy, NOW);
     connection.give(Message::from("early").into());
     assert_eq!(drain(&mut connection), greeting(3, 1));
     say(&mut connection, &greeting(3, 1));
@@ -216,23 +217,25 @@ fn messages_wait_for_the_peers_ready() {
 
 fn asking() -> (ConnectionConfig, Connection) {
     let mut config = config(SocketType::Pull);
-    config.authenticate = true;
-    let connection = Connection::new(&Arc::new(config.clone()), NOW);
+    config.authority = Authority::Driver;
+    let connection = Connection::new(&Arc::new(config.clone()), &mut SystemEntropy, NOW);
     (config, connection)
 }
 
-const ACCEPT: AuthReply = AuthReply::Accept { user_id: Some(Bytes::from_static(b"ann")) };
+fn accept() -> AuthReply {
+    AuthReply::accept_as("ann")
+}
 
 #[test]
 fn a_peer_that_must_be_admitted_hears_no_ready_before() {
     let (_, mut connection) = asking();
     assert_eq!(connection.poll_auth_request(), None);
     say(&mut connection, &greeting(3, 1));
-    assert_eq!(connection.poll_auth_request().map(|request| request.mechanism), Some(MechanismName::NULL));
+    assert_eq!(connection.poll_auth_request().map(|request| request.credentials), Some(AuthCredentials::Null));
     assert_eq!(connection.poll_auth_request(), None, "it asks once");
     assert_eq!(drain(&mut connection), greeting(3, 1));
 
-    connection.handle_auth_reply(ACCEPT, NOW).unwrap();
+    connection.handle_auth_reply(accept(), NOW).unwrap();
     assert_eq!(drain(&mut connection), ready("PULL"));
     assert_eq!(connection.peer(), None);
     say(&mut connection, &ready("PUSH"));
@@ -245,12 +248,12 @@ fn an_answer_may_come_after_the_peers_ready() {
     say(&mut connection, &after_ready("PUSH", b""));
     assert!(connection.poll_auth_request().is_some());
     assert_eq!(connection.peer(), None);
-    connection.handle_auth_reply(ACCEPT, NOW).unwrap();
+    connection.handle_auth_reply(accept(), NOW).unwrap();
     assert_eq!(drain(&mut connection), [greeting(3, 1), ready("PULL")].concat());
     say(&mut connection, &frame(0, b"hello"));
     assert_eq!(connection.take(), Some(Message::from("hello").into()));
     assert_eq!(connection.peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
-    assert_eq!(connection.handle_auth_reply(AuthReply::Refuse(400), NOW), Ok(()), "nobody asks any more");
+    assert_eq!(connection.handle_auth_reply(AuthReply::refuse(), NOW), Ok(()), "nobody asks any more");
 }
 
 #[test]
@@ -258,8 +261,8 @@ fn a_refusal_is_said_and_ends_the_connection() {
     for ready_first in [false, true] {
         let (_, mut connection) = asking();
         say(&mut connection, &if ready_first { after_ready("PUSH", b"") } else { greeting(3, 1) });
-        let error = connection.handle_auth_reply(AuthReply::Refuse(400), NOW).unwrap_err();
-        assert_eq!(error, ConnectionError::Denied(400));
+        let error = connection.handle_auth_reply(AuthReply::refuse(), NOW).unwrap_err();
+        assert_eq!(error, ConnectionError::Denied(Denial::NotAllowed));
         assert_eq!(drain(&mut connection), [greeting(3, 1), command("ERROR", b"\x03400")].concat());
         assert_eq!(connection.handle_input(&ready("PUSH"), NOW), Ok(()));
         assert_eq!(connection.peer(), None);
@@ -275,6 +278,6 @@ fn a_waiting_peer_may_say_nothing_but_one_ready() {
     assert!(matches!(error, ConnectionError::Unexpected(_)));
 
     say(&mut connection, &after_ready("REQ", b""));
-    let error = connection.handle_auth_reply(ACCEPT, NOW).unwrap_err();
+    let error = connection.handle_auth_reply(accept(), NOW).unwrap_err();
     assert!(matches!(error, ConnectionError::Incompatible { .. }), "what the waiting READY said comes to light");
 }

@@ -134,7 +134,7 @@ fn an_announcement_alone_gets_little_memory_and_the_rest_comes_as_octets_do() {
 
 #[test]
 fn small_bodies_are_not_read_into_place_and_no_room_is_offered_elsewhere() {
-    let mut connection = Connection::new(&Arc::new(config(SocketType::Pull)), NOW);
+    let mut connection = Connection::new(&Arc::new(config(SocketType::Pull)), &mut SystemEntropy, NOW);
     assert!(connection.body_space().is_none());
     say(&mut connection, &after_ready("PUSH", b""));
     assert!(connection.body_space().is_none());

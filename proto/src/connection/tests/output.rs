@@ -138,7 +138,7 @@ fn a_link_has_room_for_about_one_batch() {
 
 #[test]
 fn a_link_is_finished_when_all_that_was_given_is_written() {
-    let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), NOW);
+    let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), &mut SystemEntropy, NOW);
     connection.give(Message::from("last").into());
     assert!(!connection.is_finished());
     connection.finish();
@@ -155,7 +155,7 @@ fn two_connections_understand_each_other_in_pieces_of_every_size() {
     let (messages, _) = traffic();
     for seed in 0..100 {
         let mut dice = SeededEntropy::new(seed);
-        let ends = [SocketType::Pair; 2].map(|ours| Connection::new(&Arc::new(config(ours)), NOW));
+        let ends = [SocketType::Pair; 2].map(|ours| Connection::new(&Arc::new(config(ours)), &mut SystemEntropy, NOW));
         let [mut left, mut right] = ends;
         let mut got = [Vec::new(), Vec::new()];
         for message in &messages {

@@ -9,7 +9,7 @@ fn stream() -> ConnectionConfig {
 }
 
 fn raw(config: &ConnectionConfig) -> Connection {
-    Connection::new(&Arc::new(config.clone()), NOW)
+    Connection::new(&Arc::new(config.clone()), &mut SystemEntropy, NOW)
 }
 
 fn taken(connection: &mut Connection) -> Vec<Message> {

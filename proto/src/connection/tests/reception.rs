@@ -1,6 +1,7 @@
 //! Peers of whom it is not known yet whom they want, and what becomes of them.
 
 use super::*;
+use crate::security::Authority;
 use crate::resource::Resource;
 use crate::wire::DecodeError;
 use core::time::Duration;
@@ -8,7 +9,7 @@ use core::time::Duration;
 const HELLO: &[u8] = b"\0\x05hello";
 
 fn receive() -> Connection {
-    Connection::receive(&Arc::new(config(SocketType::Router)), NOW)
+    Connection::receive(&Arc::new(config(SocketType::Router)), &mut SystemEntropy, NOW)
 }
 
 /// What a PUSH says that wants this resource, and then a message.
@@ -101,7 +102,7 @@ fn the_time_for_the_handshake_goes_on_until_a_socket_is_there() {
     limits.handshake_timeout = Some(Duration::from_secs(1));
     let later = NOW + Duration::from_secs(1);
     let late = |octets: &[u8]| {
-        let mut connection = Connection::receive(&Arc::new(limits.clone()), NOW);
+        let mut connection = Connection::receive(&Arc::new(limits.clone()), &mut SystemEntropy, NOW);
         say(&mut connection, octets);
         assert_eq!(connection.poll_timeout(), Some(later));
         connection.handle_timeout(NOW + Duration::from_millis(999)).unwrap();
@@ -113,7 +114,7 @@ fn the_time_for_the_handshake_goes_on_until_a_socket_is_there() {
     assert_eq!(late(&push_for(b"names")), ConnectionError::NoSuchResource(Some(names)));
     assert_eq!(late(&after_ready("PUSH", b"")), ConnectionError::NoSuchResource(None));
 
-    let mut connection = Connection::receive(&Arc::new(limits.clone()), NOW);
+    let mut connection = Connection::receive(&Arc::new(limits.clone()), &mut SystemEntropy, NOW);
     say(&mut connection, &push_for(b"names"));
     take_over(&mut connection, config(SocketType::Pull)).unwrap();
     assert_eq!(connection.poll_timeout(), None, "the handshake is done");
@@ -145,22 +146,28 @@ fn what_was_said_early_is_judged_by_the_socket_that_is_there_in_the_end() {
     let (ours, theirs) = (SocketType::Rep, SocketType::Push);
     assert_eq!(error, ConnectionError::Incompatible { ours, theirs });
     let refusal = command("ERROR", b"\x18incompatible socket type");
-    assert_eq!(drain(&mut connection), [greeting(3, 1), ready("REP"), refusal].concat());
+    assert_eq!(drain(&mut connection), [greeting(3, 1), refusal].concat());
 }
 
 #[test]
-fn a_socket_that_asks_who_comes_in_asks_that_of_those_who_were_received_too() {
+fn who_comes_in_is_asked_before_it_is_known_whom_they_want() {
     let mut asking = config(SocketType::Pull);
-    asking.authenticate = true;
-    let mut connection = receive();
-    let octets = push_for(b"names");
-    say(&mut connection, &octets[..octets.len() - HELLO.len()]);
-    take_over(&mut connection, asking).unwrap();
-    assert!(connection.poll_auth_request().is_some());
-    assert_eq!(drain(&mut connection), greeting(3, 1));
-    connection.handle_auth_reply(AuthReply::Accept { user_id: None }, NOW).unwrap();
-    assert_eq!(drain(&mut connection), ready("PULL"));
-    say(&mut connection, HELLO);
+    asking.authority = Authority::Driver;
+    for ready_first in [false, true] {
+        let mut connection = Connection::receive(&Arc::new(asking.clone()), &mut SystemEntropy, NOW);
+        let octets = push_for(b"names");
+        let (front, rest) = octets.split_at(if ready_first { octets.len() - HELLO.len() } else { 64 });
+        say(&mut connection, front);
+        assert!(connection.poll_auth_request().is_some());
+        assert_eq!(connection.caller(), None);
+        connection.handle_auth_reply(AuthReply::accept_as("ann"), NOW).unwrap();
+        say(&mut connection, rest);
+        assert_eq!(drain(&mut connection), greeting(3, 1));
+        take_over(&mut connection, asking.clone()).unwrap();
+        assert_eq!(drain(&mut connection), ready("PULL"));
+        assert_eq!(connection.peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
+        assert_eq!(connection.take(), Some(Message::from("hello").into()));
+    }
 }
 
 #[test]

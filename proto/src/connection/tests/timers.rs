@@ -1,6 +1,7 @@
 //! Handshake timeout and heartbeats, on a clock that only the test moves.
 
 use super::*;
+use crate::security::Authority;
 use crate::config::HeartbeatConfig;
 use core::time::Duration;
 
@@ -26,7 +27,7 @@ fn timed_out(connection: &mut Connection, at: u64) -> Option<Timer> {
 #[test]
 fn greeting_and_ready_have_one_time_together() {
     for said in [&b""[..], &greeting(3, 1)[..30], &greeting(3, 1), &after_ready("PUSH", b"")[..70]] {
-        let mut connection = Connection::new(&Arc::new(config(SocketType::Pull)), ms(5));
+        let mut connection = Connection::new(&Arc::new(config(SocketType::Pull)), &mut SystemEntropy, ms(5));
         connection.handle_input(said, ms(29_000)).unwrap();
         assert_eq!(connection.poll_timeout(), Some(ms(30_005)));
         assert_eq!(timed_out(&mut connection, 30_004), None);
@@ -37,8 +38,8 @@ fn greeting_and_ready_have_one_time_together() {
 
 #[test]
 fn an_answer_of_the_outside_is_waited_for_no_longer() {
-    let config = ConnectionConfig { authenticate: true, ..config(SocketType::Pull) };
-    let mut connection = Connection::new(&Arc::new(config), NOW);
+    let config = ConnectionConfig { authority: Authority::Driver, ..config(SocketType::Pull) };
+    let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
     say(&mut connection, &after_ready("PUSH", b""));
     assert_eq!(timed_out(&mut connection, 30_000), Some(Timer::Handshake));
 }
@@ -46,7 +47,7 @@ fn an_answer_of_the_outside_is_waited_for_no_longer() {
 #[test]
 fn the_handshake_may_take_for_ever_and_ends_when_it_is_done() {
     let patient = ConnectionConfig { handshake_timeout: None, ..config(SocketType::Pull) };
-    let mut connection = Connection::new(&Arc::new(patient), NOW);
+    let mut connection = Connection::new(&Arc::new(patient), &mut SystemEntropy, NOW);
     assert_eq!(connection.poll_timeout(), None);
     assert_eq!(timed_out(&mut connection, 1_000_000), None);
     let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");

@@ -1,0 +1,136 @@
+//! The question whether a peer may come in, on its way: to whom it goes, and until when the answer has to be here.
+
+use super::Connection;
+use crate::endpoint::{Endpoint, Host};
+use crate::error::ConnectionError;
+use crate::security::{AuthCredentials, AuthReply, AuthRequest, Authority, Denial, Verdict};
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+/// A question that has no answer yet.
+pub(super) struct Question {
+    pub(super) until: Instant,
+    asked: Asked,
+}
+
+enum Asked {
+    /// Who drives the connection; `None` once it has been told.
+    Driver(Option<AuthRequest>),
+    /// An authenticator that takes its time.
+    Pending(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
+}
+
+/// Admission: who may come in.
+impl Connection {
+    /// Where the peer comes from, for whoever decides whether it may come in. To be said before anything is heard from it;
+    /// [`Socket::accepted`](crate::Socket::accepted) says it.
+    pub fn came_from(&mut self, place: Endpoint) {
+        self.origin = Some(Box::new(place));
+    }
+
+    /// Who is woken when an [`Authenticator`](crate::Authenticator) that takes its time has decided: [`Session::turn`] is to
+    /// be called then. Without it such a one is asked again in each turn, and no turn comes on its account.
+    ///
+    /// [`Session::turn`]: crate::Session::turn
+    pub fn wake_with(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    /// Whether it is not known yet if the peer may come in, so that [`wake_with`](Self::wake_with) is of use.
+    pub fn may_ask(&self) -> bool {
+        matches!(self.config.authority, Authority::Authenticator(_)) && self.phase.is_before_traffic()
+    }
+
+    /// A question to the outside, which the handshake waits for; at most one per connection. Only where the
+    /// [`Authority`] is who drives the connection.
+    #[must_use]
+    pub fn poll_auth_request(&mut self) -> Option<AuthRequest> {
+        match &mut self.question.as_mut()?.asked {
+            Asked::Driver(request) => request.take(),
+            Asked::Pending(_) => None,
+        }
+    }
+
+    /// Answers the question that [`poll_auth_request`](Self::poll_auth_request) gave. Without one, nothing happens.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Denied`] when the answer is a refusal; the peer's ERROR waits in
+    /// [`poll_transmit`](Self::poll_transmit). Or what the peer's waiting READY brought to light.
+    pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
+        let now = self.observe(now);
+        if self.question.take().is_none() {
+            return Ok(());
+        }
+        let result = self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
+        self.close_on_error(result)
+    }
+
+    /// Asks whether a peer with these credentials may come in. `Some`: it is decided already.
+    pub(super) fn ask(&mut self, credentials: AuthCredentials, now: Instant) -> Option<AuthReply> {
+        let config = &self.config;
+        let request = AuthRequest {
+            domain: config.domain.clone(),
+            address: self.address(),
+            routing_id: config.routing_id.clone(),
+            credentials,
+        };
+        let asked = match &config.authority {
+            Authority::Nobody if config.promises(&request.credentials) => {
+                return Some(AuthReply::Refuse(Denial::Failure));
+            }
+            Authority::Nobody => return Some(AuthReply::accept()),
+            Authority::Driver => Asked::Driver(Some(request)),
+            Authority::Authenticator(authenticator) => match authenticator.ask(request) {
+                Verdict::Now(reply) => return Some(reply),
+                Verdict::Later(reply) => Asked::Pending(reply),
+            },
+        };
+        self.question = Some(Box::new(Question { until: now + config.auth_timeout, asked }));
+        self.pending_reply()
+    }
+
+    /// Looks whether an authenticator that takes its time has decided.
+    pub(super) fn pending_reply(&mut self) -> Option<AuthReply> {
+        let Asked::Pending(reply) = &mut self.question.as_mut()?.asked else { return None };
+        let waker = self.waker.as_ref().unwrap_or(Waker::noop());
+        match reply.as_mut().poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(reply) => Some(reply),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Goes on if an authenticator that takes its time has decided.
+    pub(crate) fn look_for_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        match self.pending_reply() {
+            Some(reply) => self.handle_auth_reply(reply, now),
+            None => Ok(()),
+        }
+    }
+
+    /// The peer's address as RFC 27 has it.
+    fn address(&self) -> String {
+        if let Some(credentials) = self.credentials {
+            let pid = credentials.pid.map(|pid| pid.to_string()).unwrap_or_default();
+            return format!(":{}:{}:{pid}", credentials.uid, credentials.gid);
+        }
+        match self.origin.as_deref() {
+            Some(Endpoint::Tcp { host: Host::Ip(address), .. }) => address.to_canonical().to_string(),
+            Some(Endpoint::Tcp { host: Host::Name(name), .. }) => name.to_string(),
+            Some(_) | None => String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").field("until", &self.until).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,120 @@
+//! PLAIN: the client shows a user and a password, in clear; the server lets it in or not (RFC 24).
+
+use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
+use crate::error::ConnectionError;
+use crate::options::Login;
+use crate::wire::{DecodeError, Metadata, handshake};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// ```text
+/// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
+/// ```
+#[derive(Debug)]
+pub(crate) enum PlainClient {
+    /// The user and the password are out.
+    Hello { ours: Metadata },
+    /// They are good, and the server has been told who we are.
+    Initiate,
+}
+
+/// ```text
+/// start ──► Waiting ── HELLO ──► Asking ── answer ──► Welcome (WELCOME out) ── INITIATE ──► introduced
+/// ```
+#[derive(Debug)]
+pub(crate) enum PlainServer {
+    /// The client is to say who it is.
+    Waiting,
+    /// The outside is to decide; the client has nothing to say meanwhile.
+    Asking,
+    /// The client may come in.
+    Welcome(Guest),
+}
+
+impl PlainClient {
+    pub(super) fn start(login: &Login, ours: Metadata, out: &mut Vec<u8>) -> Self {
+        let octet = |text: &Bytes| [u8::try_from(text.len()).expect("a login's parts are checked when it is made")];
+        let (username, password) = (&login.username, &login.password);
+        handshake::encode(b"HELLO", &[&octet(username), username, &octet(password), password], out);
+        Self::Hello { ours }
+    }
+
+    pub(super) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+        if let Some(reason) = body.strip_prefix(GARBLED_ERROR) {
+            return Err(ConnectionError::Refused(Bytes::copy_from_slice(reason)));
+        }
+        match (self, handshake::split(body)?) {
+            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
+            (_, (b"HELLO", _)) => Err(ConnectionError::SameRole { server: false }),
+            (Self::Hello { ours }, (b"WELCOME", b"")) => {
+                let mut properties = Vec::new();
+                ours.encode(&mut properties);
+                handshake::encode(b"INITIATE", &[&properties], out);
+                Ok(Progress::More(Self::Initiate.into()))
+            }
+            (Self::Hello { .. }, (b"WELCOME", _)) => Err(DecodeError::CommandBody("WELCOME").into()),
+            (Self::Hello { .. }, _) => Err(ConnectionError::Unexpected("a command other than WELCOME answered HELLO")),
+            (Self::Initiate, (b"READY", properties)) => {
+                Ok(Progress::Done(Metadata::decode(properties)?, Established::new(Guest::default())))
+            }
+            (Self::Initiate, _) => Err(ConnectionError::Unexpected("a command other than READY answered INITIATE")),
+        }
+    }
+}
+
+impl PlainServer {
+    pub(super) fn step(self, body: &[u8]) -> Result<Progress, ConnectionError> {
+        match (self, handshake::split(body)?) {
+            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
+            (Self::Waiting, (b"HELLO", login)) => {
+                let (username, password) = read_login(login).ok_or(DecodeError::CommandBody("HELLO"))?;
+                Ok(Progress::Ask(AuthCredentials::Plain { username, password }, Self::Asking.into()))
+            }
+            (Self::Waiting, _) => Err(ConnectionError::Unexpected("a command other than HELLO came first")),
+            (Self::Asking, _) => Err(ConnectionError::Unexpected("a command came before WELCOME")),
+            (Self::Welcome(guest), (b"INITIATE", properties)) => {
+                Ok(Progress::Introduced(Metadata::decode(properties)?, Introduction::Ready(guest)))
+            }
+            (Self::Welcome(_), _) => Err(ConnectionError::Unexpected("a command other than INITIATE answered WELCOME")),
+        }
+    }
+
+    pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+        match (self, reply) {
+            (Self::Asking, AuthReply::Accept { user_id, properties }) => {
+                handshake::encode(b"WELCOME", &[], out);
+                Ok(Progress::More(Self::Welcome(Guest { user_id, properties }).into()))
+            }
+            (Self::Asking, AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
+            (other, _) => Ok(Progress::More(other.into())),
+        }
+    }
+}
+
+/// How libzmq's PLAIN server begins its ERROR, for `"\x5ERROR"` is an escape of two digits in C; and the length of the reason,
+/// which has three octets.
+const GARBLED_ERROR: &[u8] = b"\x5eRROR\x03";
+
+/// The user and the password in the body of a HELLO, to its last octet.
+fn read_login(mut body: &[u8]) -> Option<(Bytes, Bytes)> {
+    let mut next = || {
+        let (&len, rest) = body.split_first()?;
+        let (text, rest) = rest.split_at_checked(usize::from(len))?;
+        body = rest;
+        Some(Bytes::copy_from_slice(text))
+    };
+    let login = (next()?, next()?);
+    body.is_empty().then_some(login)
+}
+
+impl From<PlainClient> for Mechanism {
+    fn from(state: PlainClient) -> Self {
+        Self::PlainClient(state)
+    }
+}
+
+impl From<PlainServer> for Mechanism {
+    fn from(state: PlainServer) -> Self {
+        Self::PlainServer(state)
+    }
+}
