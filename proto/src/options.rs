@@ -9,10 +9,10 @@ mod socks;
 pub use links::ReconnectStop;
 pub(crate) use links::{Crowd, Notices};
 pub use pubsub::SlowSubscriber;
+pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 #[cfg(feature = "plain")]
 pub use security::Login;
 pub use security::Security;
-pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 pub(crate) use socks::Proxy;
 
 use crate::config::{ConnectionConfig, HeartbeatConfig};

@@ -22,10 +22,10 @@ pub use socks::SocksError;
 pub(crate) use socks::User;
 
 use crate::config::ConnectionConfig;
-use crate::error::ConnectionError;
-use crate::message::{Frame, Message};
 use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
+use crate::error::ConnectionError;
+use crate::message::{Frame, Message};
 use crate::security::{AuthReply, Denial, Established, Fresh, Guest, Introduction, Mechanism, Progress};
 use crate::socket_type::SocketType;
 use crate::stats::RoundTrip;
@@ -37,9 +37,9 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::task::Waker;
 use decoder::{Decoder, Item};
 use heartbeat::Heartbeat;
-use core::task::Waker;
 use phase::{Phase, Side};
 use question::Question;
 
@@ -139,13 +139,7 @@ impl Connection {
         Self::in_phase(phase, outbox, config, fresh, now)
     }
 
-    fn in_phase(
-        phase: Phase,
-        outbox: Outbox,
-        config: &Arc<ConnectionConfig>,
-        fresh: Fresh,
-        now: Instant,
-    ) -> Self {
+    fn in_phase(phase: Phase, outbox: Outbox, config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
         Self {
             phase,
             version: Version::V3_1,
@@ -315,12 +309,7 @@ impl Connection {
     }
 
     /// The peer has said who it is: so do we, if we speak with such a one.
-    fn introduce(
-        &mut self,
-        theirs: Metadata,
-        introduction: Introduction,
-        now: Instant,
-    ) -> Result<(), ConnectionError> {
+    fn introduce(&mut self, theirs: Metadata, introduction: Introduction, now: Instant) -> Result<(), ConnectionError> {
         let stranger = self.examine(theirs)?;
         let established = introduction.introduce(&self.config.metadata(), self.outbox.ahead());
         self.establish(stranger, established, now);

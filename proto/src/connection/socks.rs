@@ -2,10 +2,10 @@
 
 use super::{Connection, Outbox, Phase};
 use crate::config::ConnectionConfig;
-use crate::entropy::Entropy;
-use crate::security::Fresh;
 use crate::endpoint::{Endpoint, Host};
+use crate::entropy::Entropy;
 use crate::error::ConnectionError;
+use crate::security::Fresh;
 use crate::time::Instant;
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -214,9 +214,7 @@ impl fmt::Debug for AuthCredentials {
         match self {
             Self::Null => f.write_str("Null"),
             #[cfg(feature = "plain")]
-            Self::Plain { username, .. } => {
-                f.debug_struct("Plain").field("username", username).finish_non_exhaustive()
-            }
+            Self::Plain { username, .. } => f.debug_struct("Plain").field("username", username).finish_non_exhaustive(),
             #[cfg(feature = "curve")]
             Self::Curve(key) => f.debug_tuple("Curve").field(key).finish(),
         }

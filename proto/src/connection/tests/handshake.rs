@@ -1,8 +1,8 @@
 //! Greeting, READY, and what can go wrong before messages flow.
 
 use super::*;
-use crate::security::{AuthCredentials, Authority};
 use crate::error::Fault;
+use crate::security::{AuthCredentials, Authority};
 use crate::wire::DecodeError;
 
 /// What libzmq 4.3.5 sends in READY, from recorded sessions.

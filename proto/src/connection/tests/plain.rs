@@ -19,9 +19,7 @@ fn server(decide: impl Fn(&[u8], &[u8]) -> AuthReply + Send + Sync + 'static) ->
 }
 
 fn server_for_pass() -> ConnectionConfig {
-    server(|user, password| {
-        if password == b"pass" { AuthReply::accept_as(user.to_vec()) } else { AuthReply::refuse() }
-    })
+    server(|user, password| if password == b"pass" { AuthReply::accept_as(user.to_vec()) } else { AuthReply::refuse() })
 }
 
 fn plain() -> Vec<u8> {
@@ -144,7 +142,9 @@ fn a_login_is_taken_to_its_last_octet() {
 #[test]
 fn commands_out_of_turn_end_the_connection() {
     let accepts = server(|_, _| AuthReply::accept());
-    for commands in [&[&initiate("REQ")[..]][..], &[&ready("REQ")], &[WELCOME], &[HELLO, HELLO], &[HELLO, &ready("REQ")]] {
+    for commands in
+        [&[&initiate("REQ")[..]][..], &[&ready("REQ")], &[WELCOME], &[HELLO, HELLO], &[HELLO, &ready("REQ")]]
+    {
         let error = hear(&accepts, &[&plain(), &commands.concat()[..]].concat()).error();
         assert!(matches!(error, ConnectionError::Unexpected(_)), "{error}");
     }

@@ -1,8 +1,8 @@
 //! Handshake timeout and heartbeats, on a clock that only the test moves.
 
 use super::*;
-use crate::security::Authority;
 use crate::config::HeartbeatConfig;
+use crate::security::Authority;
 use core::time::Duration;
 
 const fn ms(millis: u64) -> Instant {

@@ -1,0 +1,25 @@
+//! The cryptographic ground of CURVE (RFC 25 and 26): keys, the certificates they are kept in, and the boxes that carry
+//! what two peers say.
+//!
+//! ```
+//! use sansmq_proto::curve::{KeyPair, PublicKey};
+//!
+//! let server = KeyPair::random();
+//! // The public key is what clients are told; it travels as 40 characters.
+//! let told: PublicKey = server.public().to_string().parse()?;
+//! assert_eq!(told, *server.public());
+//! # Ok::<(), sansmq_proto::curve::KeyError>(())
+//! ```
+//!
+//! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s.
+
+#[cfg_attr(not(test), expect(dead_code, reason = "what the handshake will stand on"))]
+mod boxes;
+#[cfg_attr(not(test), expect(dead_code, reason = "what the handshake will stand on"))]
+mod cipher;
+mod keys;
+#[cfg(test)]
+mod tests;
+pub mod z85;
+
+pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};

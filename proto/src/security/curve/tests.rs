@@ -1,0 +1,30 @@
+//! The ground of CURVE against the numbers of NaCl, and against sessions recorded from libzmq.
+
+mod boxes;
+mod cipher;
+mod keys;
+
+use super::{PublicKey, SecretKey};
+use crate::SeededEntropy;
+use alloc::vec::Vec;
+
+fn octets(hex: &str) -> Vec<u8> {
+    let digits: Vec<_> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
+}
+
+fn array<const N: usize>(hex: &str) -> [u8; N] {
+    octets(hex).try_into().unwrap()
+}
+
+fn public(hex: &str) -> PublicKey {
+    PublicKey::from_octets(array(hex))
+}
+
+fn secret(hex: &str) -> SecretKey {
+    SecretKey::from_octets(array(hex))
+}
+
+fn entropy() -> SeededEntropy {
+    SeededEntropy::new(26)
+}
