@@ -164,7 +164,8 @@ impl Net {
 
 /// Two connections past their handshake.
 fn introduced(near: SocketType, far: SocketType) -> [Connection; 2] {
-    let [mut near, mut far] = [near, far].map(|kind| Connection::new(&ConnectionConfig::new(kind).into(), &mut SystemEntropy, NOW));
+    let [mut near, mut far] =
+        [near, far].map(|kind| Connection::new(&ConnectionConfig::new(kind).into(), &mut SystemEntropy, NOW));
     for _ in 0..2 {
         drain(&mut near, |octets| far.handle_input(octets, NOW).expect("near speaks well"));
         drain(&mut far, |octets| near.handle_input(octets, NOW).expect("far speaks well"));

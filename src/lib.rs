@@ -3,6 +3,9 @@
 
 #[doc(inline)]
 pub use sansmq_proto as proto;
+#[cfg(feature = "plain")]
+pub use sansmq_proto::Login;
+pub use sansmq_proto::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Security};
 pub use sansmq_proto::{
     BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
     Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,
@@ -11,6 +14,9 @@ pub use sansmq_proto::{
     SubscribeError, Timer, UnbindError, kind,
 };
 pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
+#[cfg(feature = "curve")]
+#[doc(inline)]
+pub use sansmq_proto::{curve, z85};
 
 /// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.
 #[cfg(feature = "mio")]

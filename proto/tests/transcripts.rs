@@ -6,7 +6,7 @@
 use core::time::Duration;
 use sansmq_proto::{
     Buf, Connection, ConnectionConfig, ConnectionError, Endpoint, Frame, Inbound, Instant, Link, ListenerId, Message,
-    Options, PipeId, RecvError, SeededEntropy, Socket, SocketType, Wish, kind,
+    Options, PipeId, RecvError, SeededEntropy, Socket, SocketType, SystemEntropy, Wish, kind,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -208,7 +208,7 @@ struct Understood {
 }
 
 fn understand(config: &Arc<ConnectionConfig>, pieces: &[&[u8]]) -> Understood {
-    let mut connection = Connection::new(config, Instant::ORIGIN);
+    let mut connection = Connection::new(config, &mut SystemEntropy, Instant::ORIGIN);
     let error = pieces.iter().find_map(|piece| connection.handle_input(piece, Instant::ORIGIN).err());
     let (mut got, mut wishes) = (Vec::new(), Vec::new());
     while let Some(item) = connection.take() {

@@ -4,7 +4,7 @@
 use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::{
     Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, IoStream, Link, Message, NetworkError,
-    Options, RecvError, SeededEntropy, Session, Socket, Stream,
+    Options, RecvError, SeededEntropy, Session, Socket, Stream, SystemEntropy,
 };
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -56,7 +56,8 @@ fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), Conne
 
 /// What a PUSH says up to its READY, to a PULL that says this.
 fn shake_hands(mut say: impl FnMut(&mut Tape), tape: &mut Tape) {
-    let mut peer = Connection::new(&Arc::new(Options::<Push>::new().connection_config()), &mut SystemEntropy, Instant::ORIGIN);
+    let mut peer =
+        Connection::new(&Arc::new(Options::<Push>::new().connection_config()), &mut SystemEntropy, Instant::ORIGIN);
     for _ in 0..3 {
         say(tape);
         peer.handle_input(&core::mem::take(&mut tape.output), Instant::ORIGIN).unwrap();

@@ -123,7 +123,7 @@ impl Connection {
         }
         match self.origin.as_deref() {
             Some(Endpoint::Tcp { host: Host::Ip(address), .. }) => address.to_canonical().to_string(),
-            Some(Endpoint::Tcp { host: Host::Name(name), .. }) => name.to_string(),
+            Some(Endpoint::Tcp { host: Host::Name(name), .. }) => name.clone(),
             Some(_) | None => String::new(),
         }
     }

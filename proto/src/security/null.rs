@@ -2,7 +2,7 @@
 
 use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
 use crate::error::ConnectionError;
-use crate::wire::{Command, Metadata};
+use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
 
 /// ```text
@@ -46,9 +46,9 @@ impl Null {
     }
 
     pub(super) fn step(self, body: &[u8]) -> Result<Progress, ConnectionError> {
-        let theirs = match Command::decode(body)? {
-            Command::Ready(metadata) => metadata,
-            Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
+        let theirs = match handshake::split(body)? {
+            (b"READY", properties) => Metadata::decode(properties)?,
+            (b"ERROR", rest) => return Err(ConnectionError::Refused(handshake::reason(rest)?)),
             _ => return Err(ConnectionError::Unexpected("a command other than READY came before READY")),
         };
         match self {

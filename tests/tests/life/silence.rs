@@ -5,7 +5,7 @@ use sansmq_proto::kind::{Dealer, Pull, Push};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
     Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Session, SocketType,
-    Stream, Turn,
+    Stream, SystemEntropy, Turn,
 };
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 use std::io;

@@ -7,7 +7,7 @@ use sansmq_proto::kind::{Any, Channel, Client, Dealer, Gather, Peer, Router, Sca
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{
     Action, Buf, ConnectError, Connection, ConnectionConfig, DropReason, Endpoint, Event, Frame, Instant, Link,
-    Message, Options, RecvError, SeededEntropy, SendError, Socket, SocketType, UnbindError,
+    Message, Options, RecvError, SeededEntropy, SendError, Socket, SocketType, SystemEntropy, UnbindError,
 };
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 use std::collections::BTreeSet;

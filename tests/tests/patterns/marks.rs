@@ -6,7 +6,7 @@ use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
     Action, Buf, Connection, ConnectionConfig, Instant, Options, PipeId, RecvError, SeededEntropy, SendError, Socket,
-    SocketType,
+    SocketType, SystemEntropy,
 };
 use sansmq_tests::recv_all;
 use std::sync::Arc;
