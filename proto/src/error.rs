@@ -4,6 +4,8 @@ use crate::connection::SocksError;
 use crate::message::{Frame, Message};
 use crate::resource::Resource;
 use crate::security::Denial;
+#[cfg(feature = "curve")]
+use crate::security::curve::CurveError;
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use alloc::string::String;
@@ -47,6 +49,10 @@ pub enum ConnectionError {
         /// Whether this side is the server.
         server: bool,
     },
+    /// The CURVE mechanism failed: somebody has other keys, or changed what was on its way.
+    #[cfg(feature = "curve")]
+    #[error("CURVE: {0}")]
+    Curve(#[from] CurveError),
     /// The octets are not what the protocol allows.
     #[error("the peer broke the protocol: {0}")]
     Malformed(#[from] DecodeError),
@@ -149,6 +155,10 @@ impl ConnectionError {
             | Self::Exclusive
             | Self::Displaced
             | Self::TooSlow => Fault::Local,
+            #[cfg(feature = "curve")]
+            Self::Curve(CurveError::NoncesSpent) => Fault::Local,
+            #[cfg(feature = "curve")]
+            Self::Curve(_) => Fault::Peer,
             Self::NotZmtp
             | Self::Version(_)
             | Self::MechanismMismatch { .. }
@@ -170,7 +180,13 @@ impl ConnectionError {
 
     /// Whether dialling again can help. After a protocol fault it cannot (libzmq never does), nor after an ERROR with
     /// the same credentials (RFC 37), except ZAP's 300, which means "temporary".
+    ///
+    /// Nor does a peer of CURVE answer for what was changed on its way: after that, dialling again is the best there is.
     pub fn may_reconnect(&self) -> bool {
+        #[cfg(feature = "curve")]
+        if matches!(self, Self::Curve(_)) {
+            return true;
+        }
         let temporary = matches!(self, Self::Refused(reason) if Denial::said_by(reason).is_some_and(|why| why != Denial::NotAllowed));
         temporary || matches!(self, Self::RoutingIdTaken | Self::TooSlow) || self.fault() == Fault::Network
     }
@@ -558,6 +574,9 @@ pub enum OptionsError {
     /// A ZAP domain has 1 to 255 octets.
     #[error("a ZAP domain has 1 to 255 octets, not {0}")]
     Domain(usize),
+    /// A CURVE client was given a key of its server that nobody could keep a secret with.
+    #[error("that is no public key of a server, for it could keep no secret; all zeros is such a one")]
+    ServerKey,
     /// The user and the password of PLAIN have at most 255 octets (RFC 24).
     #[error("the user and the password of PLAIN have at most 255 octets each")]
     Login,

@@ -43,7 +43,7 @@ const FIRST_GRANT: usize = 256 << 10;
 const DIRECT_READ: usize = 16 << 10;
 
 /// Commands are bounded on their own: as large as any sensible READY, whatever messages may be.
-const MAX_COMMAND: u64 = 128 << 10;
+pub(super) const MAX_COMMAND: u64 = 128 << 10;
 
 impl Decoder {
     pub(super) const fn new() -> Self {
@@ -58,11 +58,11 @@ impl Decoder {
         config: &ConnectionConfig,
     ) -> Result<Option<Item>, ConnectionError> {
         loop {
-            let (head, frame) = if self.body.is_some() {
-                let Some(whole) = self.resume(input) else {
+            let (head, frame) = if self.is_in_body() {
+                let Some((head, body)) = self.resume(input) else {
                     return Ok(None);
                 };
-                whole
+                (head, Frame::from(body.freeze()))
             } else {
                 let Some(head) = self.head(input)? else {
                     return Ok(None);
@@ -85,9 +85,15 @@ impl Decoder {
         }
     }
 
+    /// Whether a body has not all come.
+    #[inline]
+    pub(super) const fn is_in_body(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// Reads a head, also one that comes in pieces.
     #[inline]
-    fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
+    pub(super) fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
         if self.head_len == 0
             && let Some((head, used)) = FrameHead::decode(input)?
         {
@@ -108,7 +114,7 @@ impl Decoder {
 
     /// Refuses what is too large as soon as it is announced.
     #[inline]
-    fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
+    pub(super) fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
         let (limit, before) =
             if head.command { (MAX_COMMAND, 0) } else { (config.max_message_size as u64, self.size as u64) };
         let size = head.size.saturating_add(before);
@@ -121,16 +127,17 @@ impl Decoder {
         usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
     }
 
-    fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
+    pub(super) fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
         let octets = BytesMut::zeroed(size.min(FIRST_GRANT).max(input.len()));
         self.body = Some(Body { head, size, octets, filled: 0 });
         self.fill(input);
     }
 
-    fn resume(&mut self, input: &mut &[u8]) -> Option<(FrameHead, Frame)> {
+    /// The frame whose body came in pieces, if all of it is here.
+    pub(super) fn resume(&mut self, input: &mut &[u8]) -> Option<(FrameHead, BytesMut)> {
         self.fill(input);
         let body = self.body.take_if(|body| body.filled == body.size)?;
-        Some((body.head, Frame::from(body.octets.freeze())))
+        Some((body.head, body.octets))
     }
 
     fn fill(&mut self, input: &mut &[u8]) {
@@ -161,7 +168,7 @@ impl Decoder {
 
     /// Adds a frame; gives the message when it was the last.
     #[inline]
-    fn join(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
+    pub(super) fn join(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
         if head.more {
             self.size += frame.len();
             self.frames.push(frame);

@@ -1,6 +1,8 @@
 //! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
 
 mod decoder;
+#[cfg(feature = "curve")]
+mod encrypted;
 mod heartbeat;
 mod link;
 mod outbox;
@@ -26,6 +28,8 @@ use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
 use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
+#[cfg(feature = "curve")]
+use crate::security::curve::CurveError;
 use crate::security::{AuthReply, Denial, Established, Fresh, Guest, Introduction, Mechanism, Progress};
 use crate::socket_type::SocketType;
 use crate::stats::RoundTrip;
@@ -227,9 +231,17 @@ impl Connection {
                     Some(Item::Message(_)) => {
                         return Err(ConnectionError::Unexpected("a message came before READY"));
                     }
-                    Some(Item::Command(body)) => self.handshake(|mechanism, out| mechanism.step(&body, out), now)?,
+                    Some(Item::Command(body)) => {
+                        self.handshake(|mechanism, out| mechanism.step(&body, out, now), now)?
+                    }
                 },
                 Phase::Traffic(_) => match self.decoder.next(input, &self.config)? {
+                    None => return Ok(()),
+                    Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
+                    Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
+                },
+                #[cfg(feature = "curve")]
+                Phase::Sealed(_, opener) => match self.decoder.next_sealed(input, &self.config, opener)? {
                     None => return Ok(()),
                     Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
                     Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
@@ -259,7 +271,8 @@ impl Connection {
 
     fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
         let ours = (side == Side::Socket).then(|| self.config.metadata());
-        let progress = Mechanism::start(&self.config, ours, self.outbox.ahead());
+        let fresh = core::mem::take(&mut self.fresh);
+        let progress = Mechanism::start(&self.config, ours, fresh, self.outbox.ahead())?;
         self.proceed(progress, deadline, side, self.now)
     }
 
@@ -343,11 +356,17 @@ impl Connection {
         if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
             self.heartbeat.start(now);
         }
-        self.outbox.open(self.version);
-        self.phase = Phase::Traffic(Arc::new(peer));
         // What only the handshake needed.
         self.origin = None;
         self.waker = None;
+        #[cfg(feature = "curve")]
+        if let Some((sealer, opener)) = established.cipher {
+            self.outbox.open_sealed(self.version, sealer);
+            self.phase = Phase::Sealed(Arc::new(peer), Box::new(opener));
+            return;
+        }
+        self.outbox.open(self.version);
+        self.phase = Phase::Traffic(Arc::new(peer));
     }
 
     /// A command during traffic. What we do not know, or what is not meant for our type, changes nothing.
@@ -386,7 +405,11 @@ impl Connection {
         if self.question.as_ref().is_some_and(|question| question.until <= now) {
             return self.handle_auth_reply(AuthReply::Refuse(Denial::TryLater), now);
         }
-        if let Phase::Traffic(_) = self.phase {
+        #[cfg(feature = "curve")]
+        if self.outbox.is_spent() {
+            return self.close_on_error(Err(CurveError::NoncesSpent.into()));
+        }
+        if self.phase.is_traffic() {
             if !self.wants_input() {
                 // Silence that we cause by not reading is not the peer's.
                 self.heartbeat.excuse(now);
@@ -418,8 +441,14 @@ impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        #[cfg(feature = "curve")]
+        if self.outbox.is_spent() {
+            return Some(self.now);
+        }
         match &self.phase {
             Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
+            #[cfg(feature = "curve")]
+            Phase::Sealed(..) => earliest(self.heartbeat.deadlines()),
             Phase::Raw(_) | Phase::Closed => None,
             Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Reception { .. } | Phase::Handshake { .. } => {
                 earliest([self.phase.deadline(), self.question.as_ref().map(|question| question.until)])
@@ -489,6 +518,8 @@ impl Link for Connection {
     fn peer(&self) -> Option<&Arc<Peer>> {
         match &self.phase {
             Phase::Traffic(peer) | Phase::Raw(peer) => Some(peer),
+            #[cfg(feature = "curve")]
+            Phase::Sealed(peer, _) => Some(peer),
             Phase::Proxy(_)
             | Phase::Greeting { .. }
             | Phase::Reception { .. }

@@ -13,6 +13,8 @@ use crate::wire::{Command, FrameHead, Version};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
+#[cfg(feature = "curve")]
+use {crate::security::curve::Sealer, alloc::boxed::Box};
 
 /// The octets a connection wants written, as a [`Buf`] of one or more chunks.
 ///
@@ -20,7 +22,7 @@ use bytes::{Buf, Bytes};
 /// written.
 #[derive(Debug)]
 pub struct Outbox {
-    arena: Vec<u8>,
+    pub(super) arena: Vec<u8>,
     /// Octets of the arena that are written.
     at: usize,
     /// Bodies that are not copied, each with the place in the arena it comes at.
@@ -43,6 +45,9 @@ pub struct Outbox {
     pongs: VecDeque<Frame>,
     /// Set when traffic begins; until then messages wait.
     framing: Option<Framing>,
+    /// What encrypts, if the traffic is encrypted.
+    #[cfg(feature = "curve")]
+    pub(super) sealer: Option<Box<Sealer>>,
     finishing: bool,
 }
 
@@ -50,6 +55,9 @@ pub struct Outbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Zmtp(Version),
+    /// As frames inside of encrypted ones.
+    #[cfg(feature = "curve")]
+    Sealed(Version),
     /// Each body as it is, and nothing else.
     Raw,
 }
@@ -84,6 +92,8 @@ impl Outbox {
             pinging: false,
             pongs: VecDeque::new(),
             framing: None,
+            #[cfg(feature = "curve")]
+            sealer: None,
             finishing: false,
         }
     }
@@ -100,6 +110,12 @@ impl Outbox {
 
     /// A command that goes out ahead of every queued message.
     pub(super) fn push_command(&mut self, command: &Command) {
+        #[cfg(feature = "curve")]
+        if self.sealer.is_some() {
+            let mut clear = Vec::new();
+            command.encode(&mut clear);
+            return self.seal_encoded(&clear);
+        }
         command.encode(&mut self.arena);
     }
 
@@ -122,6 +138,13 @@ impl Outbox {
     /// Messages may flow from now on.
     pub(super) const fn open(&mut self, version: Version) {
         self.framing = Some(Framing::Zmtp(version));
+    }
+
+    /// Messages may flow from now on, encrypted, and so is everything else.
+    #[cfg(feature = "curve")]
+    pub(super) fn open_sealed(&mut self, version: Version, sealer: Sealer) {
+        self.framing = Some(Framing::Sealed(version));
+        self.sealer = Some(Box::new(sealer));
     }
 
     /// Messages may flow from now on, as nothing but their octets.
@@ -206,6 +229,8 @@ impl Outbox {
                 self.at += size;
                 Frame::copy_from_slice(body)
             };
+            #[cfg(feature = "curve")]
+            let Some((head, frame)) = self.unseal(head, frame) else { break };
             if head.command {
                 continue;
             }
@@ -236,8 +261,8 @@ impl Outbox {
     }
 
     fn encode_batch(&mut self) {
-        for context in self.pongs.drain(..) {
-            Command::Pong(context).encode(&mut self.arena);
+        while let Some(context) = self.pongs.pop_front() {
+            self.push_command(&Command::Pong(context));
         }
         let Some(framing) = self.framing else { return };
         self.arena.reserve(self.queued.min(BATCH));
@@ -262,24 +287,30 @@ impl Outbox {
     fn encode(&mut self, item: Outbound, framing: Framing) {
         let version = match framing {
             Framing::Zmtp(version) => version,
+            #[cfg(feature = "curve")]
+            Framing::Sealed(version) => return self.encode_sealed(item, version),
             Framing::Raw => return self.encode_raw(&item),
         };
         match item {
             Outbound::Message(message) => self.encode_message(&message),
-            Outbound::Wish(Wish::Subscribe(prefix)) if version < Version::V3_1 => self.encode_old(1, &prefix),
-            Outbound::Wish(Wish::Cancel(prefix)) if version < Version::V3_1 => self.encode_old(0, &prefix),
-            Outbound::Wish(Wish::Subscribe(prefix)) => self.push_command(&Command::Subscribe(prefix)),
-            Outbound::Wish(Wish::Cancel(prefix)) => self.push_command(&Command::Cancel(prefix)),
-            Outbound::Wish(Wish::Join(group)) => self.push_command(&Command::Join(group)),
-            Outbound::Wish(Wish::Leave(group)) => self.push_command(&Command::Leave(group)),
+            Outbound::Wish(wish) => encode_wish(wish, version, &mut self.arena),
         }
     }
 
-    /// A subscription as ZMTP 3.0 says it: by a message.
-    fn encode_old(&mut self, flag: u8, prefix: &[u8]) {
-        FrameHead { command: false, more: false, size: prefix.len() as u64 + 1 }.encode(&mut self.arena);
-        self.arena.push(flag);
-        self.arena.extend_from_slice(prefix);
+    #[cfg(feature = "curve")]
+    fn encode_sealed(&mut self, item: Outbound, version: Version) {
+        match item {
+            Outbound::Message(message) => {
+                for (head, frame) in headed(message.frames()) {
+                    self.seal_frame(head, frame);
+                }
+            }
+            Outbound::Wish(wish) => {
+                let mut clear = Vec::new();
+                encode_wish(wish, version, &mut clear);
+                self.seal_encoded(&clear);
+            }
+        }
     }
 
     #[inline]
@@ -348,6 +379,24 @@ pub(crate) fn encode_once(message: Message) -> Message {
         }
         wire
     })
+}
+
+fn encode_wish(wish: Wish, version: Version, out: &mut Vec<u8>) {
+    match wish {
+        Wish::Subscribe(prefix) if version < Version::V3_1 => encode_old(1, &prefix, out),
+        Wish::Cancel(prefix) if version < Version::V3_1 => encode_old(0, &prefix, out),
+        Wish::Subscribe(prefix) => Command::Subscribe(prefix).encode(out),
+        Wish::Cancel(prefix) => Command::Cancel(prefix).encode(out),
+        Wish::Join(group) => Command::Join(group).encode(out),
+        Wish::Leave(group) => Command::Leave(group).encode(out),
+    }
+}
+
+/// A subscription as ZMTP 3.0 says it: by a message.
+fn encode_old(flag: u8, prefix: &[u8], out: &mut Vec<u8>) {
+    FrameHead { command: false, more: false, size: prefix.len() as u64 + 1 }.encode(out);
+    out.push(flag);
+    out.extend_from_slice(prefix);
 }
 
 /// The frames of a message, each with its head.

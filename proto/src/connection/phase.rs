@@ -2,9 +2,13 @@
 
 use super::Peer;
 use super::socks::Socks;
+#[cfg(feature = "curve")]
+use crate::security::curve::Opener;
 use crate::security::{Introduction, Mechanism};
 use crate::time::Instant;
 use crate::wire::Greeting;
+#[cfg(feature = "curve")]
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 /// ```text
@@ -36,6 +40,9 @@ pub(super) enum Phase {
         deadline: Option<Instant>,
     },
     Traffic(Arc<Peer>),
+    /// Traffic inside of encrypted frames.
+    #[cfg(feature = "curve")]
+    Sealed(Arc<Peer>, Box<Opener>),
     Raw(Arc<Peer>),
     Closed,
 }
@@ -51,7 +58,17 @@ pub(super) enum Side {
 impl Phase {
     /// Whether the handshake is still to be done.
     pub(super) const fn is_before_traffic(&self) -> bool {
-        !matches!(self, Self::Traffic(_) | Self::Raw(_) | Self::Closed)
+        !self.is_traffic() && !matches!(self, Self::Raw(_) | Self::Closed)
+    }
+
+    /// Whether messages of ZMTP may flow.
+    pub(super) const fn is_traffic(&self) -> bool {
+        match self {
+            Self::Traffic(_) => true,
+            #[cfg(feature = "curve")]
+            Self::Sealed(..) => true,
+            _ => false,
+        }
     }
 
     /// When the handshake has to be done, while it is not.
@@ -62,6 +79,8 @@ impl Phase {
                 *deadline
             }
             Self::Traffic(_) | Self::Raw(_) | Self::Closed => None,
+            #[cfg(feature = "curve")]
+            Self::Sealed(..) => None,
         }
     }
 }

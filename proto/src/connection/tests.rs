@@ -3,6 +3,8 @@
 
 mod admission;
 mod commands;
+#[cfg(feature = "curve")]
+mod curve;
 mod handshake;
 mod messages;
 mod output;

@@ -3,8 +3,12 @@
 use super::Options;
 use crate::error::OptionsError;
 use crate::kind::Speaks;
+#[cfg(feature = "curve")]
+use crate::security::curve::{ClientKeys, KeyPair, PublicKey};
 use crate::security::{AuthReply, AuthRequest, Authenticator, Authority};
 use alloc::string::String;
+#[cfg(feature = "curve")]
+use alloc::sync::Arc;
 #[cfg(feature = "plain")]
 use bytes::Bytes;
 #[cfg(feature = "plain")]
@@ -29,6 +33,15 @@ pub enum Security {
     /// [authenticator](Options::authenticator) or a ZAP handler says so.
     #[cfg(feature = "plain")]
     PlainServer,
+    /// Encrypts, and comes in as the owner of a key (RFC 26; `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`).
+    #[cfg(feature = "curve")]
+    CurveClient(Arc<ClientKeys>),
+    /// Encrypts, and lets in who has a key (RFC 26; `CURVE_SERVER`, `CURVE_SECRETKEY`).
+    ///
+    /// **Any key**, unless an [authenticator](Options::authenticator), a [domain](Options::zap_domain) or a ZAP handler is
+    /// there to look at it: then nobody reads along, but everybody comes in.
+    #[cfg(feature = "curve")]
+    CurveServer(Arc<KeyPair>),
 }
 
 /// A user and a password for the PLAIN mechanism.
@@ -51,6 +64,26 @@ impl Security {
             return Err(OptionsError::Login);
         }
         Ok(Self::PlainClient(login))
+    }
+}
+
+#[cfg(feature = "curve")]
+impl Security {
+    /// The client side of CURVE (`CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`): `own` is what the server knows this
+    /// side by, and `server` the public key that only the right server has the secret of.
+    ///
+    /// # Errors
+    /// [`OptionsError::ServerKey`] if `server` is one of the few keys that cannot keep a secret, all zeros for one.
+    pub fn curve_client(own: KeyPair, server: PublicKey) -> Result<Self, OptionsError> {
+        if !server.can_keep_a_secret() {
+            return Err(OptionsError::ServerKey);
+        }
+        Ok(Self::CurveClient(Arc::new(ClientKeys { own, server })))
+    }
+
+    /// The server side of CURVE (`CURVE_SERVER`, `CURVE_SECRETKEY`). See [`CurveServer`](Self::CurveServer) for whom it lets in.
+    pub fn curve_server(own: KeyPair) -> Self {
+        Self::CurveServer(Arc::new(own))
     }
 }
 

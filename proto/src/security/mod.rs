@@ -14,12 +14,17 @@ use crate::config::ConnectionConfig;
 use crate::entropy::Entropy;
 use crate::error::ConnectionError;
 use crate::options::Security;
+use crate::time::Instant;
 use crate::wire::{Command, MechanismName, Metadata};
+#[cfg(feature = "curve")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub(crate) use auth::Verdict;
 pub use auth::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
+#[cfg(feature = "curve")]
+use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
 use null::Null;
 #[cfg(feature = "plain")]
 use plain::{PlainClient, PlainServer};
@@ -27,7 +32,10 @@ use plain::{PlainClient, PlainServer};
 /// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
 /// comes so far, but who has randomness is at hand.
 #[derive(Debug, Default)]
-pub(crate) struct Fresh {}
+pub(crate) struct Fresh {
+    #[cfg(feature = "curve")]
+    luck: Option<Box<Luck>>,
+}
 
 /// A handshake on its way.
 #[derive(Debug)]
@@ -37,6 +45,10 @@ pub(crate) enum Mechanism {
     PlainClient(PlainClient),
     #[cfg(feature = "plain")]
     PlainServer(PlainServer),
+    #[cfg(feature = "curve")]
+    CurveClient(CurveClient),
+    #[cfg(feature = "curve")]
+    CurveServer(CurveServer),
 }
 
 /// Where a step has led.
@@ -57,12 +69,18 @@ pub(crate) enum Progress {
 pub(crate) enum Introduction {
     /// In clear.
     Ready(Guest),
+    /// Encrypted.
+    #[cfg(feature = "curve")]
+    Curve(Traffic, Guest),
 }
 
 /// What a finished handshake leaves behind.
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) guest: Guest,
+    /// What encrypts and decrypts the traffic, if it is to be.
+    #[cfg(feature = "curve")]
+    pub(crate) cipher: Option<(Sealer, Opener)>,
 }
 
 /// What is known of a peer from others than itself.
@@ -74,8 +92,20 @@ pub(crate) struct Guest {
 
 impl Fresh {
     /// As much as the mechanism needs.
-    pub(crate) fn draw(_security: &Security, _entropy: &mut dyn Entropy) -> Self {
-        Self {}
+    #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE needs randomness"))]
+    pub(crate) fn draw(security: &Security, entropy: &mut dyn Entropy) -> Self {
+        Self {
+            #[cfg(feature = "curve")]
+            luck: (security.mechanism() == MechanismName::CURVE).then(|| Box::new(Luck::draw(entropy))),
+        }
+    }
+}
+
+#[cfg(feature = "curve")]
+impl Fresh {
+    /// What CURVE needs, which is there if [`draw`](Self::draw) knew that it would be CURVE.
+    fn luck(self) -> Luck {
+        *self.luck.expect("it was drawn for the mechanism that is used")
     }
 }
 
@@ -86,6 +116,8 @@ impl Security {
             Self::Null => MechanismName::NULL,
             #[cfg(feature = "plain")]
             Self::PlainClient(_) | Self::PlainServer => MechanismName::PLAIN,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) | Self::CurveServer(_) => MechanismName::CURVE,
         }
     }
 
@@ -97,6 +129,10 @@ impl Security {
             Self::PlainClient(_) => false,
             #[cfg(feature = "plain")]
             Self::PlainServer => true,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => false,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => true,
         }
     }
 }
@@ -105,8 +141,14 @@ impl Mechanism {
     /// Begins the handshake this side is configured for; what it has to say goes to `out`.
     ///
     /// Without `ours` it is one in which the peer has to say first who it is. A client cannot wait for that.
-    pub(crate) fn start(config: &ConnectionConfig, ours: Option<Metadata>, out: &mut Vec<u8>) -> Progress {
-        match &config.security {
+    #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE needs randomness"))]
+    pub(crate) fn start(
+        config: &ConnectionConfig,
+        ours: Option<Metadata>,
+        fresh: Fresh,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, ConnectionError> {
+        Ok(match &config.security {
             Security::Null => Null::start(config.asks(), ours, out),
             #[cfg(feature = "plain")]
             Security::PlainClient(login) => {
@@ -114,17 +156,26 @@ impl Mechanism {
             }
             #[cfg(feature = "plain")]
             Security::PlainServer => Progress::More(PlainServer::Waiting.into()),
-        }
+            #[cfg(feature = "curve")]
+            Security::CurveClient(keys) => CurveClient::start(keys, fresh.luck(), ours.unwrap_or_default(), out)?,
+            #[cfg(feature = "curve")]
+            Security::CurveServer(keys) => CurveServer::start(keys, fresh.luck()),
+        })
     }
 
     /// The peer spoke: the body of a command.
-    pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE looks at the time"))]
+    pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<Progress, ConnectionError> {
         match self {
             Self::Null(state) => state.step(body),
             #[cfg(feature = "plain")]
             Self::PlainClient(state) => state.step(body, out),
             #[cfg(feature = "plain")]
             Self::PlainServer(state) => state.step(body),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(state) => state.step(body, out),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(state) => state.step(body, out, now),
         }
     }
 
@@ -136,6 +187,10 @@ impl Mechanism {
             Self::PlainClient(state) => Ok(Progress::More(state.into())),
             #[cfg(feature = "plain")]
             Self::PlainServer(state) => state.answer(reply, out),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(state) => Ok(Progress::More(state.into())),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(state) => state.answer(reply, out),
         }
     }
 }
@@ -148,13 +203,24 @@ impl Introduction {
                 Command::Ready(ours.clone()).encode(out);
                 Established::new(guest)
             }
+            #[cfg(feature = "curve")]
+            Self::Curve(traffic, guest) => traffic.ready(ours, guest, out),
         }
     }
 }
 
 impl Established {
     const fn new(guest: Guest) -> Self {
-        Self { guest }
+        Self {
+            guest,
+            #[cfg(feature = "curve")]
+            cipher: None,
+        }
+    }
+
+    #[cfg(feature = "curve")]
+    const fn sealed(guest: Guest, cipher: (Sealer, Opener)) -> Self {
+        Self { guest, cipher: Some(cipher) }
     }
 }
 

@@ -85,6 +85,11 @@ impl Sealer {
         Self { key, purpose: role.purpose(), next: Some(first) }
     }
 
+    /// Whether every nonce was used.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.next.is_none()
+    }
+
     /// Appends `body`, encrypted, to `out`; nothing if the nonces are spent.
     ///
     /// `flags` is encrypted too: bit 0 says that more frames follow, bit 1 that it is a command.

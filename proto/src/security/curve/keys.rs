@@ -1,5 +1,6 @@
 //! The keys of Curve25519 that peers know each other by.
 
+use super::boxes::BoxKey;
 use super::z85::{self, Z85Error};
 use crate::entropy::Entropy;
 use alloc::string::String;
@@ -40,6 +41,13 @@ impl PublicKey {
     /// As octets.
     pub const fn as_octets(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+impl PublicKey {
+    /// False for the few points with which every secret leads to the same result, zero.
+    pub(crate) fn can_keep_a_secret(&self) -> bool {
+        BoxKey::agreed(self, &SecretKey::from_octets([1; 32])).is_some()
     }
 }
 

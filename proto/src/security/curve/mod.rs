@@ -13,13 +13,25 @@
 //!
 //! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "what the handshake will stand on"))]
 mod boxes;
-#[cfg_attr(not(test), expect(dead_code, reason = "what the handshake will stand on"))]
 mod cipher;
+mod error;
+mod handshake;
 mod keys;
 #[cfg(test)]
 mod tests;
 pub mod z85;
 
+pub(crate) use cipher::{OVERHEAD, Opener, Sealer};
+pub use error::CurveError;
+pub(in crate::security) use handshake::{CurveClient, CurveServer, Luck, Traffic};
 pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};
+
+/// Who a client is, and whom it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKeys {
+    /// Its own key pair.
+    pub(crate) own: KeyPair,
+    /// The long-term key of the server.
+    pub(crate) server: PublicKey,
+}

@@ -1,0 +1,128 @@
+//! Traffic after a CURVE handshake: every frame, be it of a message or a command, travels inside an encrypted one (RFC 26,
+//! "The MESSAGE Command").
+//!
+//! RFC 37 would have these be commands; libzmq sends messages, and loses what comes as a command. So messages are sent, and
+//! both are understood. What is inside is said by the flags inside.
+
+use super::decoder::{Decoder, Item, MAX_COMMAND};
+use super::outbox::Outbox;
+use crate::config::ConnectionConfig;
+use crate::error::ConnectionError;
+use crate::message::Frame;
+use crate::security::curve::{CurveError, OVERHEAD, Opener};
+use crate::wire::FrameHead;
+use bytes::{Buf, BytesMut};
+
+/// More frames of the message follow.
+const MORE: u8 = 1;
+/// It is a command. RFC 26 knows no such flag; libzmq has it for what RFC 37 says by commands.
+const COMMAND: u8 = 2;
+
+impl Outbox {
+    /// Whether nothing can be said any more, for the key has been used up.
+    pub(super) fn is_spent(&self) -> bool {
+        self.sealer.as_ref().is_some_and(|sealer| sealer.is_spent())
+    }
+
+    /// Encrypts a frame. One for which there is no nonce left is not sent, and the connection is at its end.
+    pub(super) fn seal_frame(&mut self, head: FrameHead, body: &[u8]) {
+        let Some(sealer) = &mut self.sealer else { return };
+        let flags = if head.more { MORE } else { 0 } | if head.command { COMMAND } else { 0 };
+        let size = (OVERHEAD + body.len()) as u64;
+        let start = self.arena.len();
+        FrameHead { command: false, more: false, size }.encode(&mut self.arena);
+        if sealer.seal(&mut self.arena, flags, body).is_err() {
+            self.arena.truncate(start);
+        }
+    }
+
+    /// Encrypts a whole frame.
+    pub(super) fn seal_encoded(&mut self, frame: &[u8]) {
+        if let Ok(Some((head, len))) = FrameHead::decode(frame) {
+            self.seal_frame(head, &frame[len..]);
+        }
+    }
+
+    /// What was encrypted by this side and never sent.
+    pub(super) fn unseal(&self, head: FrameHead, body: Frame) -> Option<(FrameHead, Frame)> {
+        let Some(sealer) = &self.sealer else { return Some((head, body)) };
+        let (flags, body) = sealer.reopen(&body)?;
+        let head = FrameHead { command: flags & COMMAND != 0, more: flags & MORE != 0, size: body.len() as u64 };
+        Some((head, Frame::from(body)))
+    }
+}
+
+impl Decoder {
+    /// Takes the next item off the front of `input`, where every frame is encrypted. `None`: all of it is consumed and more
+    /// is needed.
+    pub(super) fn next_sealed(
+        &mut self,
+        input: &mut &[u8],
+        config: &ConnectionConfig,
+        opener: &mut Opener,
+    ) -> Result<Option<Item>, ConnectionError> {
+        loop {
+            let (head, frame) = if self.is_in_body() {
+                let Some((_, body)) = self.resume(input) else { return Ok(None) };
+                open_shared(body, opener)?
+            } else {
+                let Some(head) = self.head(input)? else { return Ok(None) };
+                let size = self.check_sealed(head, config)?;
+                let Some((body, rest)) = input.split_at_checked(size) else {
+                    self.begin(head, size, input);
+                    return Ok(None);
+                };
+                *input = rest;
+                open_copy(body, opener)?
+            };
+            if head.command {
+                return Ok(Some(Item::Command(frame)));
+            }
+            self.check(head, config)?;
+            if let Some(message) = self.join(head, frame) {
+                return Ok(Some(Item::Message(message)));
+            }
+        }
+    }
+
+    /// Refuses what is too large for whatever may be inside, as soon as it is announced.
+    fn check_sealed(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
+        if head.more {
+            return Err(CurveError::OuterMore.into());
+        }
+        let limit = (config.max_message_size as u64).max(MAX_COMMAND);
+        let size = head.size.saturating_sub(OVERHEAD as u64);
+        if size > limit {
+            return Err(ConnectionError::TooLarge { size, limit });
+        }
+        usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
+    }
+}
+
+/// Opens a frame that is lent.
+#[inline]
+fn open_copy(sealed: &[u8], opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
+    let mut room = [0; OVERHEAD + Frame::INLINE];
+    let Some(room) = room.get_mut(..sealed.len()) else {
+        return open_shared(BytesMut::from(sealed), opener);
+    };
+    room.copy_from_slice(sealed);
+    let (flags, body) = opener.open_in_place(room)?;
+    Ok((head_of(flags, body.len())?, Frame::copy_from_slice(body)))
+}
+
+/// Opens a frame where it stands, and leaves it there.
+fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
+    let (flags, body) = opener.open_in_place(&mut sealed)?;
+    let head = head_of(flags, body.len())?;
+    sealed.advance(OVERHEAD);
+    Ok((head, Frame::from(sealed.freeze())))
+}
+
+/// What the flags inside say.
+fn head_of(flags: u8, size: usize) -> Result<FrameHead, ConnectionError> {
+    match flags {
+        0 | MORE | COMMAND => Ok(FrameHead { command: flags == COMMAND, more: flags == MORE, size: size as u64 }),
+        _ => Err(CurveError::Flags(flags).into()),
+    }
+}

@@ -1,0 +1,316 @@
+//! The commands before the traffic, as consuming states (RFC 26, "CurveZMQ"; RFC 25 for ZMTP).
+//!
+//! ```text
+//!   client                                            server
+//!     HELLO     C', Box[zeros](C'->S)          ──────►
+//!               ◄──────  WELCOME    Box[S', cookie](S->C')      cookie = Secretbox[C', s'](K)
+//!     INITIATE  cookie, Box[C, vouch, metadata](C'->S')  ─►      vouch = Box[C', S](C->S')
+//!               ◄──────  READY      Box[metadata](S'->C')
+//! ```
+//!
+//! `C` and `S` are long-term keys, `C'` and `S'` those of one connection. Every length is checked before anything is
+//! computed.
+
+use super::boxes::{BoxKey, TAG, long_nonce, short_nonce};
+use super::cipher::{Opener, Role, Sealer};
+use super::{ClientKeys, CurveError, KeyPair, PublicKey, SecretKey};
+use crate::entropy::Entropy;
+use crate::error::ConnectionError;
+use crate::security::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
+use crate::time::Instant;
+use crate::wire::{Metadata, handshake};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use zeroize::Zeroizing;
+
+/// CurveZMQ 1.0.
+const VERSION: [u8; 2] = [1, 0];
+/// So that a HELLO is longer than the WELCOME it provokes.
+const PADDING: usize = 72;
+const ZEROS: [u8; 64] = [0; 64];
+const COOKIE: usize = 16 + 64 + TAG;
+const VOUCH: usize = 16 + 64 + TAG;
+
+const HELLO: [u8; 16] = *b"CurveZMQHELLO---";
+const WELCOME: [u8; 8] = *b"WELCOME-";
+const INITIATE: [u8; 16] = *b"CurveZMQINITIATE";
+const READY: [u8; 16] = *b"CurveZMQREADY---";
+const COOKIE_BOX: [u8; 8] = *b"COOKIE--";
+const VOUCH_BOX: [u8; 8] = *b"VOUCH---";
+
+/// RFC 26: a server forgets the key of a cookie after a minute.
+const COOKIE_LIFE: Duration = Duration::from_secs(60);
+
+/// All that a handshake needs of randomness.
+pub(in crate::security) struct Luck {
+    secret: SecretKey,
+    cookie_key: BoxKey,
+    nonces: [[u8; 16]; 2],
+}
+
+impl Luck {
+    pub(in crate::security) fn draw(entropy: &mut dyn Entropy) -> Self {
+        let mut octets = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *octets);
+        let mut nonces = [[0; 16]; 2];
+        for nonce in &mut nonces {
+            entropy.fill(nonce);
+        }
+        Self { secret: SecretKey::from_octets(*octets), cookie_key: BoxKey::random(entropy), nonces }
+    }
+}
+
+impl fmt::Debug for Luck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Luck { .. }")
+    }
+}
+
+/// ```text
+/// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
+/// ```
+#[derive(Debug)]
+pub(crate) enum CurveClient {
+    /// The server has been told our transient key.
+    Hello(Box<Hello>),
+    /// It has been told who we are; this is the key of the connection.
+    Initiate(BoxKey),
+}
+
+#[derive(Debug)]
+pub(crate) struct Hello {
+    keys: Arc<ClientKeys>,
+    transient: KeyPair,
+    vouch_nonce: [u8; 16],
+    /// Of our transient key and the server's long-term one.
+    key: BoxKey,
+    ours: Metadata,
+}
+
+/// ```text
+/// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──► Asking ── answer ──► introduced
+/// ```
+///
+/// In `Welcome` the server remembers nothing of the client, neither its key nor the transient one made for it: both are in
+/// the cookie. The key of the cookie is drawn for this connection alone. So a cookie is good once, and here; and when it has
+/// been used, or the connection ends, nobody can open it any more, which makes the traffic of the past as safe as it was.
+#[derive(Debug)]
+pub(crate) enum CurveServer {
+    /// The client is to tell its transient key.
+    Waiting(Box<Waiting>),
+    /// It has been told ours, and both are in the cookie; its key is worth nothing after `until`.
+    Welcome { keys: Arc<KeyPair>, cookie_key: BoxKey, until: Instant },
+    /// The outside is to decide; the client has nothing to say meanwhile.
+    Asking(Box<Asking>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    keys: Arc<KeyPair>,
+    luck: Luck,
+}
+
+#[derive(Debug)]
+pub(crate) struct Asking {
+    traffic: Traffic,
+    theirs: Metadata,
+}
+
+/// What the end of a server's handshake needs.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    key: BoxKey,
+    /// The nonce of the client's INITIATE.
+    last: u64,
+}
+
+impl CurveClient {
+    pub(in crate::security) fn start(
+        keys: &Arc<ClientKeys>,
+        luck: Luck,
+        ours: Metadata,
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, ConnectionError> {
+        let transient = KeyPair::from(luck.secret);
+        let key = BoxKey::agreed(&keys.server, transient.secret()).ok_or(CurveError::WeakKey)?;
+        let signature = key.seal(&short_nonce(HELLO, 1), &ZEROS);
+        let public = transient.public().as_octets();
+        handshake::encode(b"HELLO", &[&VERSION, &[0; PADDING], public, &1_u64.to_be_bytes(), &signature], out);
+        let hello = Hello { keys: Arc::clone(keys), transient, vouch_nonce: luck.nonces[0], key, ours };
+        Ok(Progress::More(Self::Hello(Box::new(hello)).into()))
+    }
+
+    pub(in crate::security) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+        match (self, handshake::split(body)?) {
+            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
+            (_, (b"HELLO", _)) => Err(ConnectionError::SameRole { server: false }),
+            (Self::Hello(hello), (b"WELCOME", rest)) => {
+                let key = hello.initiate(rest, out)?;
+                Ok(Progress::More(Self::Initiate(key).into()))
+            }
+            (Self::Hello(_), _) => Err(ConnectionError::Unexpected("a command other than WELCOME answered HELLO")),
+            (Self::Initiate(key), (b"READY", rest)) => {
+                let (count, boxed) = rest.split_first_chunk().ok_or(CurveError::Length("READY"))?;
+                let count = u64::from_be_bytes(*count);
+                if boxed.len() < TAG {
+                    return Err(CurveError::Length("READY").into());
+                }
+                let metadata = key.open(&short_nonce(READY, count), boxed).ok_or(CurveError::Box("READY"))?;
+                let cipher = (Sealer::new(key.clone(), Role::Client, 3), Opener::new(key, Role::Client, count));
+                Ok(Progress::Done(Metadata::decode(&metadata)?, Established::sealed(Guest::default(), cipher)))
+            }
+            (Self::Initiate(_), _) => Err(ConnectionError::Unexpected("a command other than READY answered INITIATE")),
+        }
+    }
+}
+
+impl Hello {
+    /// Reads the WELCOME, and says who we are. Gives the key of the connection.
+    fn initiate(self, welcome: &[u8], out: &mut Vec<u8>) -> Result<BoxKey, ConnectionError> {
+        let (nonce, boxed) = welcome.split_first_chunk().ok_or(CurveError::Length("WELCOME"))?;
+        if boxed.len() != 32 + COOKIE + TAG {
+            return Err(CurveError::Length("WELCOME").into());
+        }
+        let plain = self.key.open(&long_nonce(WELCOME, *nonce), boxed).ok_or(CurveError::Box("WELCOME"))?;
+        let (server, cookie) = plain.split_first_chunk().ok_or(CurveError::Length("WELCOME"))?;
+        let server = PublicKey::from_octets(*server);
+
+        let vouched = [&self.transient.public().as_octets()[..], self.keys.server.as_octets()].concat();
+        let vouch_key = BoxKey::agreed(&server, self.keys.own.secret()).ok_or(CurveError::WeakKey)?;
+        let vouch = vouch_key.seal(&long_nonce(VOUCH_BOX, self.vouch_nonce), &vouched);
+        let mut plain = Zeroizing::new(Vec::new());
+        plain.extend_from_slice(self.keys.own.public().as_octets());
+        plain.extend_from_slice(&self.vouch_nonce);
+        plain.extend_from_slice(&vouch);
+        self.ours.encode(&mut plain);
+
+        let key = BoxKey::agreed(&server, self.transient.secret()).ok_or(CurveError::WeakKey)?;
+        let boxed = key.seal(&short_nonce(INITIATE, 2), &plain);
+        handshake::encode(b"INITIATE", &[cookie, &2_u64.to_be_bytes(), &boxed], out);
+        Ok(key)
+    }
+}
+
+impl CurveServer {
+    pub(in crate::security) fn start(keys: &Arc<KeyPair>, luck: Luck) -> Progress {
+        Progress::More(Self::Waiting(Box::new(Waiting { keys: Arc::clone(keys), luck })).into())
+    }
+
+    pub(in crate::security) fn step(
+        self,
+        body: &[u8],
+        out: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<Progress, ConnectionError> {
+        match (self, handshake::split(body)?) {
+            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
+            (Self::Waiting(waiting), (b"HELLO", rest)) => Ok(Progress::More(waiting.welcome(rest, out, now)?.into())),
+            (Self::Waiting(_), _) => Err(ConnectionError::Unexpected("a command other than HELLO came first")),
+            (Self::Welcome { until, .. }, _) if until <= now => Err(CurveError::StaleCookie.into()),
+            (Self::Welcome { keys, cookie_key, .. }, (b"INITIATE", rest)) => {
+                let (client, asking) = read_initiate(&keys, &cookie_key, rest)?;
+                Ok(Progress::Ask(AuthCredentials::Curve(client), Self::Asking(Box::new(asking)).into()))
+            }
+            (Self::Welcome { .. }, _) => {
+                Err(ConnectionError::Unexpected("a command other than INITIATE answered WELCOME"))
+            }
+            (Self::Asking(_), _) => Err(ConnectionError::Unexpected("a command came before READY")),
+        }
+    }
+
+    pub(in crate::security) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+        match (self, reply) {
+            (Self::Asking(asking), AuthReply::Accept { user_id, properties }) => {
+                let introduction = Introduction::Curve(asking.traffic, Guest { user_id, properties });
+                Ok(Progress::Introduced(asking.theirs, introduction))
+            }
+            (Self::Asking(_), AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
+            (other, _) => Ok(Progress::More(other.into())),
+        }
+    }
+}
+
+impl Waiting {
+    /// Reads the HELLO, and tells our transient key.
+    fn welcome(self, hello: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<CurveServer, ConnectionError> {
+        const LEN: usize = VERSION.len() + PADDING + 32 + 8 + ZEROS.len() + TAG;
+        let hello: &[u8; LEN] = hello.try_into().map_err(|_| CurveError::Length("HELLO"))?;
+        if hello[..2] != VERSION {
+            return Err(CurveError::Version { major: hello[0], minor: hello[1] }.into());
+        }
+        let rest = &hello[VERSION.len() + PADDING..];
+        let (client, rest) = rest.split_first_chunk().ok_or(CurveError::Length("HELLO"))?;
+        let (count, signature) = rest.split_first_chunk().ok_or(CurveError::Length("HELLO"))?;
+        let key = BoxKey::agreed(&PublicKey::from_octets(*client), self.keys.secret()).ok_or(CurveError::WeakKey)?;
+        let zeros = key.open(&short_nonce(HELLO, u64::from_be_bytes(*count)), signature);
+        if zeros.ok_or(CurveError::Box("HELLO"))?[..] != ZEROS {
+            return Err(CurveError::Box("HELLO").into());
+        }
+
+        let Self { keys, luck: Luck { secret, cookie_key, nonces: [cookie_nonce, welcome_nonce] } } = self;
+        let secrets = Zeroizing::new([&client[..], secret.as_octets()].concat());
+        let cookie = cookie_key.seal(&long_nonce(COOKIE_BOX, cookie_nonce), &secrets);
+        let plain = [&secret.public_key().as_octets()[..], &cookie_nonce, &cookie].concat();
+        let boxed = key.seal(&long_nonce(WELCOME, welcome_nonce), &plain);
+        handshake::encode(b"WELCOME", &[&welcome_nonce, &boxed], out);
+        Ok(CurveServer::Welcome { keys, cookie_key, until: now + COOKIE_LIFE })
+    }
+}
+
+/// Reads the INITIATE: who the client is, and what it says of itself.
+fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(PublicKey, Asking), ConnectionError> {
+    const SHORT: ConnectionError = ConnectionError::Curve(CurveError::Length("INITIATE"));
+    let (cookie, rest) = body.split_first_chunk::<COOKIE>().ok_or(SHORT)?;
+    let (count, boxed) = rest.split_first_chunk().ok_or(SHORT)?;
+    if boxed.len() < 32 + VOUCH + TAG {
+        return Err(SHORT);
+    }
+    let (nonce, cookie) = cookie.split_first_chunk().ok_or(SHORT)?;
+    let secrets = cookie_key.open(&long_nonce(COOKIE_BOX, *nonce), cookie).ok_or(CurveError::Cookie)?;
+    let (transient, secret) = secrets.split_first_chunk::<32>().ok_or(SHORT)?;
+    let secret = SecretKey::try_from(secret).map_err(|_| SHORT)?;
+
+    let key = BoxKey::agreed(&PublicKey::from_octets(*transient), &secret).ok_or(CurveError::WeakKey)?;
+    let last = u64::from_be_bytes(*count);
+    let plain = key.open(&short_nonce(INITIATE, last), boxed).ok_or(CurveError::Box("INITIATE"))?;
+    let (client, rest) = plain.split_first_chunk().ok_or(SHORT)?;
+    let (vouch, metadata) = rest.split_first_chunk::<VOUCH>().ok_or(SHORT)?;
+    let client = PublicKey::from_octets(*client);
+
+    let (nonce, vouch) = vouch.split_first_chunk().ok_or(SHORT)?;
+    let vouch_key = BoxKey::agreed(&client, &secret).ok_or(CurveError::WeakKey)?;
+    let vouched = vouch_key.open(&long_nonce(VOUCH_BOX, *nonce), vouch).ok_or(CurveError::Vouch)?;
+    // The client means this connection, and this server: not one to whom somebody else passes it on.
+    if vouched[..] != [&transient[..], keys.public().as_octets()].concat() {
+        return Err(CurveError::Vouch.into());
+    }
+    let traffic = Traffic { key, last };
+    Ok((client, Asking { traffic, theirs: Metadata::decode(metadata)? }))
+}
+
+impl Traffic {
+    /// Says who we are.
+    pub(in crate::security) fn ready(self, ours: &Metadata, guest: Guest, out: &mut Vec<u8>) -> Established {
+        let Self { key, last } = self;
+        let mut plain = Vec::new();
+        ours.encode(&mut plain);
+        let boxed = key.seal(&short_nonce(READY, 1), &plain);
+        handshake::encode(b"READY", &[&1_u64.to_be_bytes(), &boxed], out);
+        Established::sealed(guest, (Sealer::new(key.clone(), Role::Server, 2), Opener::new(key, Role::Server, last)))
+    }
+}
+
+impl From<CurveClient> for Mechanism {
+    fn from(state: CurveClient) -> Self {
+        Self::CurveClient(state)
+    }
+}
+
+impl From<CurveServer> for Mechanism {
+    fn from(state: CurveServer) -> Self {
+        Self::CurveServer(state)
+    }
+}
