@@ -3,6 +3,7 @@
 mod boxes;
 mod cipher;
 mod keys;
+mod recorded;
 
 use super::{PublicKey, SecretKey};
 use crate::SeededEntropy;
