@@ -14,6 +14,7 @@
 //! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s.
 
 mod boxes;
+mod certificate;
 mod cipher;
 mod error;
 mod handshake;
@@ -22,6 +23,7 @@ mod keys;
 mod tests;
 pub mod z85;
 
+pub use certificate::{Certificate, CertificateError};
 pub(crate) use cipher::{OVERHEAD, Opener, Sealer};
 pub use error::CurveError;
 pub(in crate::security) use handshake::{CurveClient, CurveServer, Luck, Traffic};

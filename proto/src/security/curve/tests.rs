@@ -1,6 +1,7 @@
 //! The ground of CURVE against the numbers of NaCl, and against sessions recorded from libzmq.
 
 mod boxes;
+mod certificate;
 mod cipher;
 mod keys;
 mod recorded;
