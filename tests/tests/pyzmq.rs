@@ -22,6 +22,8 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{error::Elapsed, timeout};
 
+#[path = "pyzmq/certificates.rs"]
+mod certificates;
 #[path = "pyzmq/ipc.rs"]
 mod ipc;
 #[path = "pyzmq/proxy.rs"]

@@ -1,12 +1,14 @@
 //! What every runtime of sansmq needs of the operating system alike, as plain calls that do not wait: TCP sockets as the
-//! options ask for them ([`tcp`]), Unix domain sockets ([`ipc`]), who is at the other end of one ([`credentials`]), and what
-//! an error means ([`error`]).
+//! options ask for them ([`tcp`]), Unix domain sockets ([`ipc`]), who is at the other end of one ([`credentials`]), what an
+//! error means ([`error`]), and with the feature `curve` the files that keys are kept in (`keys`).
 //!
 //! It knows no runtime and no event loop; what it returns is of `std` and non-blocking. Where there are no Unix domain
 //! sockets, a runtime answers `ipc` endpoints with [`NetworkError::Unsupported`].
 
 #[cfg(unix)]
 pub mod ipc;
+#[cfg(feature = "curve")]
+pub mod keys;
 mod opened;
 pub mod tcp;
 

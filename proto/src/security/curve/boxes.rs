@@ -48,9 +48,7 @@ impl BoxKey {
         if *shared == MontgomeryPoint([0; 32]) {
             return None;
         }
-        let mut key = Zeroizing::new([0; 32]);
-        crypto_core_hsalsa20(&mut key, &[0; 16], &shared.0, None);
-        Some(Self(key))
+        Some(Self(hsalsa20(&shared.0, &[0; 16])))
     }
 
     /// A key that nobody else has.
@@ -77,6 +75,11 @@ impl BoxKey {
         self.decrypt(nonce, &mut plain, tag).then_some(plain)
     }
 
+    /// What XSalsa20 makes of this key for all nonces that begin with `purpose`: the key of its Salsa20.
+    pub(super) fn subkey(&self, purpose: [u8; 16]) -> Zeroizing<[u8; 32]> {
+        hsalsa20(&self.0, &purpose)
+    }
+
     /// Encrypts in place; the result is the tag.
     pub(super) fn encrypt(&self, nonce: &Nonce, data: &mut [u8]) -> [u8; TAG] {
         let mut tag = [0; TAG];
@@ -94,4 +97,10 @@ impl fmt::Debug for BoxKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BoxKey { .. }")
     }
+}
+
+fn hsalsa20(key: &[u8; 32], input: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+    let mut derived = Zeroizing::new([0; 32]);
+    crypto_core_hsalsa20(&mut derived, input, key, None);
+    derived
 }

@@ -9,13 +9,14 @@
 //!
 //! ```text
 //!   let key = BoxKey::agreed(&theirs, &ours)?;
-//!   let mut sealer = Sealer::new(key.clone(), Role::Client, 3);    // 3: HELLO was 1 and INITIATE 2
-//!   let mut opener = Opener::new(key, Role::Client, 1);            // 1: the nonce of the READY that came
+//!   let mut sealer = Sealer::new(&key, Role::Client, 3);            // 3: HELLO was 1 and INITIATE 2
+//!   let mut opener = Opener::new(&key, Role::Client, 1);           // 1: the nonce of the READY that came
 //!   sealer.seal(&mut out, flags, body)?;
 //!   let (flags, body) = opener.open_in_place(&mut received)?;      // the body begins at `OVERHEAD`
 //! ```
 
-use super::boxes::{BoxKey, TAG, short_nonce};
+use super::boxes::{BoxKey, TAG};
+use super::traffic::TrafficKey;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -73,16 +74,15 @@ pub(crate) enum OpenError {
 /// Encrypts what this side says. Its nonces rise by one.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    key: BoxKey,
-    purpose: [u8; 16],
+    key: TrafficKey,
     /// `None` once the last one was used.
     next: Option<u64>,
 }
 
 impl Sealer {
     /// `first` is the nonce of the first message: 3 for a client, 2 for a server.
-    pub(crate) fn new(key: BoxKey, role: Role, first: u64) -> Self {
-        Self { key, purpose: role.purpose(), next: Some(first) }
+    pub(crate) fn new(key: &BoxKey, role: Role, first: u64) -> Self {
+        Self { key: TrafficKey::new(key, role.purpose()), next: Some(first) }
     }
 
     /// Whether every nonce was used.
@@ -105,7 +105,7 @@ impl Sealer {
         out.extend_from_slice(&head);
         out.extend_from_slice(body);
         let (head, plain) = out[start..].split_at_mut(ENCRYPTED);
-        let tag = self.key.encrypt(&short_nonce(self.purpose, count), plain);
+        let tag = self.key.encrypt(count, plain);
         head[HEAD..].copy_from_slice(&tag);
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Sealer {
     pub(crate) fn reopen(&self, message: &[u8]) -> Option<(u8, Vec<u8>)> {
         let mut message = message.to_vec();
         let (count, tag, encrypted) = parts(&mut message).ok()?;
-        let opened = self.key.decrypt(&short_nonce(self.purpose, count), encrypted, tag);
+        let opened = self.key.decrypt(count, encrypted, tag);
         let flags = encrypted[0];
         opened.then(|| (flags, message.split_off(OVERHEAD)))
     }
@@ -125,8 +125,7 @@ impl Sealer {
 /// Decrypts what the peer says.
 #[derive(Debug)]
 pub(crate) struct Opener {
-    key: BoxKey,
-    purpose: [u8; 16],
+    key: TrafficKey,
     /// The highest nonce the peer has used.
     last: u64,
 }
@@ -134,8 +133,8 @@ pub(crate) struct Opener {
 impl Opener {
     /// `role` is this side's; `last` the nonce of the last command of the peer's handshake: of a server's READY, or of a
     /// client's INITIATE.
-    pub(crate) fn new(key: BoxKey, role: Role, last: u64) -> Self {
-        Self { key, purpose: role.other().purpose(), last }
+    pub(crate) fn new(key: &BoxKey, role: Role, last: u64) -> Self {
+        Self { key: TrafficKey::new(key, role.other().purpose()), last }
     }
 
     /// Opens a MESSAGE where it stands: its flags and its body, which are the octets from [`OVERHEAD`] on.
@@ -147,7 +146,7 @@ impl Opener {
         if count <= self.last {
             return Err(OpenError::Sequence);
         }
-        if !self.key.decrypt(&short_nonce(self.purpose, count), encrypted, tag) {
+        if !self.key.decrypt(count, encrypted, tag) {
             return Err(OpenError::Tag);
         }
         self.last = count;

@@ -11,7 +11,11 @@
 //! # Ok::<(), sansmq_proto::curve::KeyError>(())
 //! ```
 //!
-//! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s.
+//! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s. For
+//! short messages Salsa20 is `salsa20`'s.
+//!
+//! Without an operating system `dryoc` still asks `getrandom` to be there, though nothing here draws from it: on such a
+//! target, build with `--cfg getrandom_backend="unsupported"` or a backend of your own.
 
 mod boxes;
 mod certificate;
@@ -21,6 +25,7 @@ mod handshake;
 mod keys;
 #[cfg(test)]
 mod tests;
+mod traffic;
 pub mod z85;
 
 pub use certificate::{Certificate, CertificateError};

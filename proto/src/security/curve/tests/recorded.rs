@@ -130,8 +130,8 @@ impl Session {
         let vouch_nonce = long_nonce(*b"VOUCH---", plain[32..48].try_into().unwrap());
         let vouch = vouch_key.unwrap().open(&vouch_nonce, &plain[48..128]).unwrap();
         assert_eq!(*vouch, [*client.as_octets(), *self.server.public_key().as_octets()].concat());
-        let of_client = Opener::new(key.clone(), Role::Server, 2);
-        let of_server = Opener::new(key.clone(), Role::Client, 1);
+        let of_client = Opener::new(&key, Role::Server, 2);
+        let of_server = Opener::new(&key, Role::Client, 1);
         self.traffic = Some(Traffic { key, of_client, of_server });
         vec![hex(&plain), hex(&vouch)]
     }
@@ -140,7 +140,7 @@ impl Session {
     fn sealed_again(&mut self, sender: Role) -> [String; 2] {
         let plain: Vec<u8> = (0..70_000_u32).map(|i| (7 * i + i / 256).to_le_bytes()[0]).collect();
         let mut frame = octets("020000000000011191");
-        Sealer::new(self.traffic().key.clone(), sender, 4).seal(&mut frame, 0, &plain).unwrap();
+        Sealer::new(&self.traffic().key, sender, 4).seal(&mut frame, 0, &plain).unwrap();
         [hex(&frame[..64]), hex(&frame[frame.len() - 32..])]
     }
 
