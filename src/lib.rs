@@ -16,7 +16,7 @@ pub use sansmq_proto::{
 pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
 #[cfg(feature = "curve")]
 #[doc(inline)]
-pub use sansmq_proto::{curve, z85};
+pub use {sansmq_os::keys, sansmq_proto::curve};
 
 /// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.
 #[cfg(feature = "mio")]

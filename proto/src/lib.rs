@@ -104,7 +104,7 @@ pub use pipe::PipeId;
 pub use resource::Resource;
 pub use route::{Route, Source};
 #[cfg(feature = "curve")]
-pub use security::curve::{self, z85};
+pub use security::curve;
 pub use security::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
 #[cfg(feature = "std")]
 pub use session::{Interest, IoStream, Session, Stream, Turn};

@@ -67,7 +67,7 @@ impl Decoder {
                 open_shared(body, opener)?
             } else {
                 let Some(head) = self.head(input)? else { return Ok(None) };
-                let size = self.check_sealed(head, config)?;
+                let size = announced(head, config)?;
                 let Some((body, rest)) = input.split_at_checked(size) else {
                     self.begin(head, size, input);
                     return Ok(None);
@@ -84,19 +84,19 @@ impl Decoder {
             }
         }
     }
+}
 
-    /// Refuses what is too large for whatever may be inside, as soon as it is announced.
-    fn check_sealed(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
-        if head.more {
-            return Err(CurveError::OuterMore.into());
-        }
-        let limit = (config.max_message_size as u64).max(MAX_COMMAND);
-        let size = head.size.saturating_sub(OVERHEAD as u64);
-        if size > limit {
-            return Err(ConnectionError::TooLarge { size, limit });
-        }
-        usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
+/// How long a frame is; what is too large for whatever may be inside is refused as soon as it is announced.
+fn announced(head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
+    if head.more {
+        return Err(CurveError::OuterMore.into());
     }
+    let limit = (config.max_message_size as u64).max(MAX_COMMAND);
+    let size = head.size.saturating_sub(OVERHEAD as u64);
+    if size > limit {
+        return Err(ConnectionError::TooLarge { size, limit });
+    }
+    usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
 }
 
 /// Opens a frame that is lent.

@@ -232,7 +232,7 @@ impl Connection {
                         return Err(ConnectionError::Unexpected("a message came before READY"));
                     }
                     Some(Item::Command(body)) => {
-                        self.handshake(|mechanism, out| mechanism.step(&body, out, now), now)?
+                        self.handshake(|mechanism, out| mechanism.step(&body, out, now), now)?;
                     }
                 },
                 Phase::Traffic(_) => match self.decoder.next(input, &self.config)? {

@@ -135,9 +135,12 @@ fn subscriptions_and_heartbeats_travel_inside_too() {
 #[test]
 fn who_comes_in_is_asked_with_the_key_that_was_proved() {
     let only = *keys(2).public();
-    let authenticator = Authenticator::new(move |request| match &request.credentials {
-        AuthCredentials::Curve(key) if *key == only => AuthReply::accept_as("ann"),
-        _ => AuthReply::refuse(),
+    let authenticator = Authenticator::new(move |request| {
+        if request.credentials == AuthCredentials::Curve(only) {
+            AuthReply::accept_as("ann")
+        } else {
+            AuthReply::refuse()
+        }
     });
     let authority = Authority::Authenticator(authenticator);
     let server = ConnectionConfig { authority, ..server_config(SocketType::Rep) };

@@ -11,7 +11,7 @@ pub enum CurveError {
     /// A command of the handshake has not the length it must have.
     #[error("a {0} command has not the length that RFC 26 gives it")]
     Length(&'static str),
-    /// The client speaks another version of CurveZMQ.
+    /// The client speaks another version of `CurveZMQ`.
     #[error("the client speaks CurveZMQ {major}.{minor}, this side 1.0")]
     Version {
         /// Its major number.

@@ -1,4 +1,4 @@
-//! The commands before the traffic, as consuming states (RFC 26, "CurveZMQ"; RFC 25 for ZMTP).
+//! The commands before the traffic, as consuming states (RFC 26; RFC 25 for ZMTP).
 //!
 //! ```text
 //!   client                                            server
@@ -26,7 +26,7 @@ use core::fmt;
 use core::time::Duration;
 use zeroize::Zeroizing;
 
-/// CurveZMQ 1.0.
+/// `CurveZMQ` 1.0.
 const VERSION: [u8; 2] = [1, 0];
 /// So that a HELLO is longer than the WELCOME it provokes.
 const PADDING: usize = 72;
@@ -42,7 +42,7 @@ const COOKIE_BOX: [u8; 8] = *b"COOKIE--";
 const VOUCH_BOX: [u8; 8] = *b"VOUCH---";
 
 /// RFC 26: a server forgets the key of a cookie after a minute.
-const COOKIE_LIFE: Duration = Duration::from_secs(60);
+const COOKIE_LIFE: Duration = Duration::from_mins(1);
 
 /// All that a handshake needs of randomness.
 pub(in crate::security) struct Luck {
@@ -159,7 +159,7 @@ impl CurveClient {
                     return Err(CurveError::Length("READY").into());
                 }
                 let metadata = key.open(&short_nonce(READY, count), boxed).ok_or(CurveError::Box("READY"))?;
-                let cipher = (Sealer::new(key.clone(), Role::Client, 3), Opener::new(key, Role::Client, count));
+                let cipher = (Sealer::new(&key, Role::Client, 3), Opener::new(&key, Role::Client, count));
                 Ok(Progress::Done(Metadata::decode(&metadata)?, Established::sealed(Guest::default(), cipher)))
             }
             (Self::Initiate(_), _) => Err(ConnectionError::Unexpected("a command other than READY answered INITIATE")),
@@ -299,7 +299,7 @@ impl Traffic {
         ours.encode(&mut plain);
         let boxed = key.seal(&short_nonce(READY, 1), &plain);
         handshake::encode(b"READY", &[&1_u64.to_be_bytes(), &boxed], out);
-        Established::sealed(guest, (Sealer::new(key.clone(), Role::Server, 2), Opener::new(key, Role::Server, last)))
+        Established::sealed(guest, (Sealer::new(&key, Role::Server, 2), Opener::new(&key, Role::Server, last)))
     }
 }
 
