@@ -33,6 +33,8 @@ mod proxy;
 mod ports;
 #[path = "pyzmq/pubsub.rs"]
 mod pubsub;
+#[path = "pyzmq/security.rs"]
+mod security;
 
 #[path = "../../examples/dealer_client.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]

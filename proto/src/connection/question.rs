@@ -108,6 +108,7 @@ impl Connection {
     }
 
     /// Goes on if an authenticator that takes its time has decided.
+    #[cfg(feature = "std")]
     pub(crate) fn look_for_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
         match self.pending_reply() {
             Some(reply) => self.handle_auth_reply(reply, now),

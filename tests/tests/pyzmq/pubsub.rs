@@ -85,7 +85,7 @@ fn news(number: usize) -> Message {
     Message::from(("news.sport", number.to_string(), body))
 }
 
-async fn publish(ours: &Socket<Any>, kind: SocketType, mut python: Python) -> Outcome {
+pub(super) async fn publish(ours: &Socket<Any>, kind: SocketType, mut python: Python) -> Outcome {
     ours.wait_subscribed("news.sport", 1).await;
     for number in 0..100 {
         ours.send(("weather", number.to_string())).await?;
@@ -105,7 +105,7 @@ async fn publish(ours: &Socket<Any>, kind: SocketType, mut python: Python) -> Ou
     Ok(())
 }
 
-async fn subscribe(ours: &Socket<Any>) -> Outcome {
+pub(super) async fn subscribe(ours: &Socket<Any>) -> Outcome {
     ours.subscribe("news")?;
     ours.subscribe("news.sport")?;
     let first = ours.recv().await?;
