@@ -196,6 +196,8 @@ pub enum Refusal {
     Handshakes,
     /// There are as many with peers of this address.
     HandshakesOfAddress,
+    /// As many have begun with this address lately as `Options::max_handshake_rate` allows.
+    HandshakeRate,
 }
 
 /// Why a message was dropped.

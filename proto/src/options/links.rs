@@ -26,6 +26,8 @@ pub(crate) struct Crowd {
     pub(crate) peers: usize,
     pub(crate) handshakes: usize,
     pub(crate) handshakes_per_address: usize,
+    /// That may begin in a second, with each address. `None`: as many as the mechanism makes advisable.
+    pub(crate) handshake_rate: Option<usize>,
 }
 
 /// What is said when peers come and go.
@@ -39,7 +41,8 @@ pub(crate) struct Notices {
 }
 
 impl Crowd {
-    pub(super) const DEFAULT: Self = Self { peers: 65_536, handshakes: 4096, handshakes_per_address: 1024 };
+    pub(super) const DEFAULT: Self =
+        Self { peers: 65_536, handshakes: 4096, handshakes_per_address: 1024, handshake_rate: None };
 }
 
 impl Notices {
@@ -72,6 +75,18 @@ impl<T: Kind> Options<T> {
     pub fn max_handshakes(mut self, in_all: usize, per_address: usize) -> Result<Self, OptionsError> {
         self.settings.crowd.handshakes = at_least_one(in_all, "max_handshakes")?;
         self.settings.crowd.handshakes_per_address = at_least_one(per_address, "max_handshakes")?;
+        Ok(self)
+    }
+
+    /// Handshakes that may begin in a second with each address, which for IPv6 is its first 64 bits; after a second of rest
+    /// so many may begin at once. Who comes earlier is turned away. Default: 1000 for a server of CURVE, whose time every
+    /// HELLO costs, be it a bogus one, and no limit for others; libzmq has none. Connections to a port that several sockets
+    /// share are nobody's during their handshake, and not counted.
+    ///
+    /// # Errors
+    /// [`OptionsError::Zero`].
+    pub fn max_handshake_rate(mut self, per_second: usize) -> Result<Self, OptionsError> {
+        self.settings.crowd.handshake_rate = Some(at_least_one(per_second, "max_handshake_rate")?);
         Ok(self)
     }
 

@@ -121,6 +121,19 @@ impl Security {
         }
     }
 
+    /// Whether whoever speaks first can have this side compute for him.
+    pub(crate) const fn is_costly(&self) -> bool {
+        match self {
+            Self::Null => false,
+            #[cfg(feature = "plain")]
+            Self::PlainClient(_) | Self::PlainServer => false,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => false,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => true,
+        }
+    }
+
     /// Whether this side is the server of the mechanism.
     pub(crate) const fn is_server(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Who may come: how many peers, and how many handshakes under way.
+//! Who may come: how many peers, how many handshakes under way, and how many in a second.
 
 use super::Socket;
 use crate::endpoint::{Endpoint, Host};
@@ -11,7 +11,12 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 /// A handshake that has lasted so long may have to make room for another. An honest one takes a few round trips.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = SECOND;
+
+/// Where a handshake costs cryptography: some tens of milliseconds of processor time in a second.
+const COSTLY_RATE: usize = 1000;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The handshakes under way with peers that came to us.
 #[derive(Debug, Default)]
@@ -19,6 +24,15 @@ pub(super) struct Handshakes {
     begun: BTreeMap<PipeId, (Instant, Option<IpAddr>)>,
     by_age: BTreeSet<(Instant, PipeId)>,
     by_address: BTreeMap<IpAddr, BTreeSet<(Instant, PipeId)>>,
+    pace: Pace,
+}
+
+/// How often those of an address have come. Each who comes pays with a share of a second, and an address may be in debt for
+/// a second in all (the generic cell rate algorithm). Without debts an address is forgotten.
+#[derive(Debug, Default)]
+struct Pace {
+    clear_at: BTreeMap<IpAddr, Instant>,
+    by_time: BTreeSet<(Instant, IpAddr)>,
 }
 
 impl Handshakes {
@@ -45,6 +59,34 @@ impl Handshakes {
     }
 }
 
+impl Pace {
+    /// Whether one more may come from there, in whose debt a second has room.
+    fn allows(&self, address: IpAddr, per_second: usize, now: Instant) -> bool {
+        self.clear_at.get(&address).is_none_or(|clear_at| clear_at.since(now) + share(per_second) <= SECOND)
+    }
+
+    fn pay(&mut self, address: IpAddr, per_second: usize, now: Instant) {
+        while let Some(&(clear_at, address)) = self.by_time.first()
+            && clear_at <= now
+        {
+            self.by_time.pop_first();
+            self.clear_at.remove(&address);
+        }
+        let before = self.clear_at.get(&address).copied();
+        let after = before.map_or(now, |before| before.max(now)) + share(per_second);
+        if let Some(before) = before {
+            self.by_time.remove(&(before, address));
+        }
+        self.clear_at.insert(address, after);
+        self.by_time.insert((after, address));
+    }
+}
+
+/// What each pays of a second in which so many may come.
+fn share(per_second: usize) -> Duration {
+    SECOND / u32::try_from(per_second).unwrap_or(u32::MAX)
+}
+
 impl Socket {
     /// Whether one more peer may come, from there. A handshake that was slow may have to go.
     pub(super) fn make_room(&mut self, from: &Endpoint) -> Result<(), Refusal> {
@@ -52,7 +94,13 @@ impl Socket {
         if self.pipes.len() >= crowd.peers {
             return Err(Refusal::Peers);
         }
-        let there = address(from).and_then(|address| self.handshakes.by_address.get(&address));
+        let address = address(from);
+        if let (Some(rate), Some(there)) = (self.handshake_rate(), address)
+            && !self.handshakes.pace.allows(there, rate, self.now)
+        {
+            return Err(Refusal::HandshakeRate);
+        }
+        let there = address.and_then(|address| self.handshakes.by_address.get(&address));
         let full = there.filter(|those| those.len() >= crowd.handshakes_per_address);
         let (oldest, refusal) = match full {
             Some(those) => (those.first().copied(), Refusal::HandshakesOfAddress),
@@ -72,6 +120,15 @@ impl Socket {
         if !matches!(from, Endpoint::Inproc(_)) {
             self.handshakes.begin(pipe, address(from), self.now);
         }
+        if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from)) {
+            self.handshakes.pace.pay(address, rate, self.now);
+        }
+    }
+
+    /// Handshakes in a second and from one address.
+    fn handshake_rate(&self) -> Option<usize> {
+        let advisable = self.config.security.is_costly().then_some(COSTLY_RATE);
+        self.settings.crowd.handshake_rate.or(advisable)
     }
 }
 

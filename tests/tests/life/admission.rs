@@ -2,11 +2,12 @@
 
 use super::{PLACE, ms, s};
 use core::time::Duration;
+use sansmq_proto::curve::KeyPair;
 use sansmq_proto::kind::{Pull, Push};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{
     Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, OptionsError, PipeId, Refusal,
-    SeededEntropy, Socket,
+    Security, SeededEntropy, Socket,
 };
 use sansmq_tests::{bodies, events, recv_all};
 
@@ -91,6 +92,34 @@ fn handshakes_under_way_are_limited_for_each_address() {
 }
 
 #[test]
+fn handshakes_of_an_address_are_limited_in_their_rate() {
+    let mut door = Door::new(pull().max_handshake_rate(4).unwrap());
+    assert!((1..=4).all(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))), "a second's worth at once");
+    assert!(!door.knock("tcp://10.0.0.1:5"));
+    assert_eq!(door.refusals(), [Refusal::HandshakeRate]);
+    assert!(door.knock("tcp://10.0.0.2:1"), "others are not concerned");
+    door.pass(ms(249));
+    assert!(!door.knock("tcp://10.0.0.1:5"));
+    door.pass(ms(1));
+    assert!(door.knock("tcp://10.0.0.1:5"));
+    assert!(!door.knock("tcp://10.0.0.1:6"));
+    // Who keeps on trying does not make it worse for himself.
+    door.pass(ms(250));
+    assert!(door.knock("tcp://10.0.0.1:6"));
+    door.pass(s(1000));
+    assert!((1..=4).all(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))), "and no more than that, for any rest");
+    assert!(!door.knock("tcp://10.0.0.1:5"));
+}
+
+#[test]
+fn only_handshakes_that_cost_something_are_limited_in_their_rate_unasked() {
+    let mut door = Door::new(pull());
+    assert!((0..1024).all(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))));
+    let mut door = Door::new(pull().security(Security::curve_server(KeyPair::random())));
+    assert_eq!((0..1024).filter(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))).count(), 1000);
+}
+
+#[test]
 fn an_address_of_ipv6_is_its_first_half() {
     let mut door = Door::new(pull().max_handshakes(100, 1).unwrap());
     assert!(door.knock("tcp://[2001:db8::1]:1"));
@@ -152,6 +181,7 @@ fn a_limit_of_nobody_is_refused() {
     assert_eq!(pull().max_peers(0).unwrap_err(), OptionsError::Zero("max_peers"));
     assert_eq!(pull().max_handshakes(0, 1).unwrap_err(), OptionsError::Zero("max_handshakes"));
     assert_eq!(pull().max_handshakes(1, 0).unwrap_err(), OptionsError::Zero("max_handshakes"));
+    assert_eq!(pull().max_handshake_rate(0).unwrap_err(), OptionsError::Zero("max_handshake_rate"));
 }
 
 /// Peers that only this socket went to do not stand in the way of those that come.
