@@ -5,13 +5,15 @@
 pub use sansmq_proto as proto;
 #[cfg(feature = "plain")]
 pub use sansmq_proto::Login;
+#[doc(inline)]
+pub use sansmq_proto::zap;
 pub use sansmq_proto::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Security};
 pub use sansmq_proto::{
     BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
     Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,
-    OptionsError, Outgoing, ParseEndpointError, Passed, Peer, Proxy, ProxyError, ProxyStatistics, ReconnectStop,
-    RecvError, Refusal, Resource, SendError, Side, SlowSubscriber, SocketType, SocksError, Source, Steer,
-    SubscribeError, Timer, UnbindError, kind,
+    OptionsError, Outgoing, ParseEndpointError, Passed, Peer, PropertyError, Proxy, ProxyError, ProxyStatistics,
+    ReconnectStop, RecvError, Refusal, Resource, SendError, Side, SlowSubscriber, SocketType, SocksError, Source,
+    Steer, SubscribeError, Timer, UnbindError, kind,
 };
 pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
 #[cfg(feature = "curve")]

@@ -473,6 +473,21 @@ impl From<core::convert::Infallible> for ParseEndpointError {
     }
 }
 
+/// Why something is no property of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PropertyError {
+    /// Its name is not one that RFC 37 allows.
+    #[error("`{0}` cannot be a property's name; write 1 to 255 letters, digits and -_.+")]
+    Name(String),
+    /// Its value is too long.
+    #[error("a property's value has less than 2 GiB, not {0} octets")]
+    TooLong(usize),
+    /// There are too many.
+    #[error("a peer has 128 properties at most")]
+    TooMany,
+}
+
 /// Why `connect` was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -85,7 +85,7 @@ pub use entropy::SystemEntropy;
 pub use envelope::Envelope;
 pub use error::{
     BindError, ConnectError, ConnectionError, Fault, JoinError, NetworkError, OptionsError, ParseEndpointError,
-    RecvError, SendError, SubscribeError, Timer, UnbindError,
+    PropertyError, RecvError, SendError, SubscribeError, Timer, UnbindError,
 };
 pub use event::{DropReason, Event, Refusal};
 #[cfg(feature = "std")]
@@ -105,6 +105,7 @@ pub use resource::Resource;
 pub use route::{Route, Source};
 #[cfg(feature = "curve")]
 pub use security::curve;
+pub use security::zap;
 pub use security::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
 #[cfg(feature = "std")]
 pub use session::{Interest, IoStream, Session, Stream, Turn};

@@ -107,9 +107,14 @@ impl Connection {
         }
     }
 
-    /// Goes on if an authenticator that takes its time has decided.
-    #[cfg(feature = "std")]
-    pub(crate) fn look_for_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
+    /// Goes on if an authenticator that takes its time has decided. [`Session::turn`] calls it; who drives a connection
+    /// without one calls it when [woken](Self::wake_with).
+    ///
+    /// # Errors
+    /// As [`handle_auth_reply`](Self::handle_auth_reply).
+    ///
+    /// [`Session::turn`]: crate::Session::turn
+    pub fn look_for_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
         match self.pending_reply() {
             Some(reply) => self.handle_auth_reply(reply, now),
             None => Ok(()),

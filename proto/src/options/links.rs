@@ -4,6 +4,7 @@ use super::Options;
 use crate::error::OptionsError;
 use crate::kind::{Conflates, Hails, Hiccups, Kind, Misses, Router};
 use crate::message::{Frame, Message};
+use crate::wire::is_name_char;
 use alloc::borrow::ToOwned;
 use bytes::Bytes;
 
@@ -113,8 +114,7 @@ impl<T: Kind> Options<T> {
     /// digits or one of `-_.+` (RFC 37); [`OptionsError::Properties`] for more than 32 of them, or a value of more than 1024
     /// octets, so that every peer's limits have room for all.
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionsError> {
-        let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.+".contains(&octet);
-        if !name.starts_with("X-") || name.len() > 255 || !name.bytes().all(allowed) {
+        if !name.starts_with("X-") || name.len() > 255 || !name.bytes().all(is_name_char) {
             return Err(OptionsError::PropertyName(name.to_owned()));
         }
         let value = value.into();

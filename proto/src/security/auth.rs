@@ -143,6 +143,15 @@ impl Denial {
         }
     }
 
+    /// The status in words.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::TryLater => "try again later",
+            Self::NotAllowed => "not with these credentials",
+            Self::Failure => "whoever should decide could not",
+        }
+    }
+
     /// What an ERROR's reason says, if it is one of RFC 27's codes.
     pub(crate) fn said_by(reason: &[u8]) -> Option<Self> {
         match reason {
@@ -156,12 +165,7 @@ impl Denial {
 
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self {
-            Self::TryLater => "try again later",
-            Self::NotAllowed => "not with these credentials",
-            Self::Failure => "whoever should decide could not",
-        };
-        write!(f, "{}, {meaning}", self.status())
+        write!(f, "{}, {}", self.status(), self.meaning())
     }
 }
 

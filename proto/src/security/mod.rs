@@ -9,6 +9,7 @@ pub mod curve;
 mod null;
 #[cfg(feature = "plain")]
 mod plain;
+pub mod zap;
 
 use crate::config::ConnectionConfig;
 use crate::entropy::Entropy;

@@ -1,6 +1,8 @@
 //! The dictionary in READY and INITIATE (RFC 37, "Metadata").
 
 use super::{DecodeError, take};
+use crate::error::PropertyError;
+use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -24,6 +26,26 @@ impl Metadata {
     /// The value of the property called `name`.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+    }
+
+    /// These properties and one more, or with another value for one that is there; for an
+    /// [`AuthReply`](crate::AuthReply) that tells what is known of a peer.
+    ///
+    /// # Errors
+    /// [`PropertyError`]: the name or the value cannot be one, or there are 128 properties already.
+    pub fn with(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, PropertyError> {
+        let value = value.into();
+        if name.is_empty() || name.len() > 255 || !name.bytes().all(is_name_char) {
+            return Err(PropertyError::Name(name.to_owned()));
+        }
+        if i32::try_from(value.len()).is_err() {
+            return Err(PropertyError::TooLong(value.len()));
+        }
+        if self.get(name).is_none() && self.0.len() == MAX_PROPERTIES {
+            return Err(PropertyError::TooMany);
+        }
+        self.set(name, value);
+        Ok(self)
     }
 
     /// All properties: name and value.
@@ -81,6 +103,11 @@ impl Metadata {
     }
 }
 
+/// What a property's name is made of (RFC 37, "name-char").
+pub(crate) fn is_name_char(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"-_.+".contains(&octet)
+}
+
 /// Far more than anybody sends; keeps the search for duplicates cheap.
 const MAX_PROPERTIES: usize = 128;
 
@@ -88,6 +115,7 @@ const MAX_PROPERTIES: usize = 128;
 mod tests {
     use super::*;
     use alloc::format;
+    use alloc::string::String;
 
     fn sample() -> Vec<u8> {
         let mut metadata = Metadata::new();
@@ -125,5 +153,20 @@ mod tests {
         let many: Vec<u8> =
             (0..=MAX_PROPERTIES).flat_map(|n| [&b"\x03"[..], format!("{n:03}").as_bytes(), &[0; 4]].concat()).collect();
         assert_eq!(Metadata::decode(&many), Err(DecodeError::Property));
+    }
+
+    #[test]
+    fn a_property_that_could_not_be_sent_is_refused() {
+        let with = |name: &str| Metadata::new().with(name, "x");
+        assert_eq!(with("").unwrap_err(), PropertyError::Name(String::new()));
+        assert_eq!(with("Gruppe ").unwrap_err(), PropertyError::Name("Gruppe ".into()));
+        assert!(with(&"x".repeat(256)).is_err());
+        let both = with(&"x".repeat(255)).unwrap().with("a", "1").unwrap().with("A", "2").unwrap();
+        assert_eq!((both.get("a").unwrap(), both.iter().count()), (&Bytes::from("2"), 2));
+
+        let many = (0..MAX_PROPERTIES).try_fold(Metadata::new(), |all, number| all.with(&format!("{number}"), "x"));
+        let many = many.unwrap();
+        assert!(many.clone().with("0", "y").is_ok());
+        assert_eq!(many.with("another", "").unwrap_err(), PropertyError::TooMany);
     }
 }

@@ -13,7 +13,7 @@ pub use greeting::{Greeting, MechanismName, Version};
 pub use metadata::Metadata;
 
 pub(crate) use frame::MAX_HEAD;
-pub(crate) use metadata::{IDENTITY, RESOURCE, SOCKET_TYPE};
+pub(crate) use metadata::{IDENTITY, RESOURCE, SOCKET_TYPE, is_name_char};
 
 use thiserror::Error;
 
