@@ -3,10 +3,11 @@
 use crate::message::Frame;
 use crate::options::Security;
 use crate::resource::Resource;
-use crate::security::{AuthCredentials, Authority};
+use crate::security::{AuthCredentials, Authority, Handler};
 use crate::socket_type::SocketType;
-use crate::wire::{IDENTITY, Metadata, RESOURCE, SOCKET_TYPE};
+use crate::wire::{IDENTITY, MechanismName, Metadata, RESOURCE, SOCKET_TYPE};
 use alloc::string::String;
+use alloc::sync::Arc;
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct ConnectionConfig {
     pub domain: String,
     /// How long the answer may take.
     pub auth_timeout: Duration,
+    /// Who is asked where [`authority`](Self::authority) is nobody.
+    pub(crate) handler: Option<Arc<dyn Handler>>,
 }
 
 /// When to send PINGs and what to make of silence (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL`).
@@ -69,6 +72,7 @@ impl ConnectionConfig {
             authority: Authority::Nobody,
             domain: String::new(),
             auth_timeout: Duration::from_secs(10),
+            handler: None,
         }
     }
 
@@ -84,6 +88,18 @@ impl ConnectionConfig {
     /// Whether a peer that shows nothing needs to be asked about.
     pub(crate) fn asks(&self) -> bool {
         self.authority != Authority::Nobody || !self.domain.is_empty()
+    }
+
+    /// Whether there are questions to be asked about peers, by this mechanism and in this role.
+    #[cfg(feature = "std")]
+    pub(crate) fn has_questions(&self) -> bool {
+        self.asks() || self.security.is_server()
+    }
+
+    /// Whether a peer comes in by CURVE whatever its key, because nobody would be asked about it now.
+    pub(crate) fn admits_any_key(&self) -> bool {
+        let is_curve_server = self.security.is_server() && self.security.mechanism() == MechanismName::CURVE;
+        is_curve_server && !self.asks() && !self.handler.as_ref().is_some_and(|handler| handler.is_there())
     }
 
     /// Whether a peer with such credentials has reason to believe that somebody looks at them.

@@ -37,7 +37,7 @@ use core::time::Duration;
 /// | `CLOSE_FAILED` | [`UnlistenFailed`](Self::UnlistenFailed) |
 /// | `MONITOR_STOPPED` | [`Closed`](Self::Closed) |
 /// | `PIPES_STATS` | none; ask [`Socket::stats`](crate::Socket::stats) |
-/// | none | [`Dropped`](Self::Dropped), [`Missed`](Self::Missed) |
+/// | none | [`AdmitsAnyKey`](Self::AdmitsAnyKey), [`Dropped`](Self::Dropped), [`Missed`](Self::Missed) |
 ///
 /// libzmq tells nothing of `inproc`; here its links are like any others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,14 @@ use core::time::Duration;
 pub enum Event {
     /// A listener is open, at the address the system gave it (`LISTENING`).
     Listening {
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// Whoever comes to this listener is let in, with whatever key: the socket is a server of CURVE that has neither an
+    /// [authenticator](crate::Options::authenticator) nor a [domain](crate::Options::zap_domain), and there is no
+    /// [ZAP handler](crate::zap) that it could ask. What travels is encrypted all the same. Told once, when the listener is
+    /// open; a handler may come later, and is asked then.
+    AdmitsAnyKey {
         /// Where.
         endpoint: Endpoint,
     },

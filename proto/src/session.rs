@@ -159,16 +159,26 @@ pub struct Session {
 }
 
 /// ```text
-/// Talking ──everything given is written──► Parting ──peer hangs up, or time is up──► over
-///    └─────── writing fails ──► Mute ─────────── reading fails or ends ────────────► over
+/// Talking ──everything is given, or a refusal──► Parting ──peer hangs up, or time is up──► over
+///    └─────── writing fails ──► Mute ─────────── reading fails or ends ────────────────► over
 /// ```
 #[derive(Debug)]
 enum Phase {
     Talking,
     /// Nothing can be written any more, for this reason. What the peer sent before is still read, to its end.
     Mute(ConnectionError),
-    /// Everything is written and the peer has been told; until when we wait for it to hang up too.
-    Parting(Instant),
+    /// Nothing more will be given.
+    Parting(Parting),
+}
+
+/// The end of a connection in good manners.
+#[derive(Debug)]
+struct Parting {
+    reason: ConnectionError,
+    /// Everything is written, and the peer has been told that it was all.
+    told: bool,
+    /// Until when we wait for that, and for the peer to hang up too.
+    until: Instant,
 }
 
 /// How many rounds of writing and reading one turn may take before other sessions get theirs.
@@ -203,44 +213,38 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
-        if let Phase::Parting(_) = self.phase {
-            exchange(&mut self.connection)?;
-            return if due { Err(ConnectionError::HungUp) } else { Self::part(stream, scratch) };
+        if let Phase::Parting(parting) = &self.phase {
+            let is_over = exchange(&mut self.connection).is_err() || due;
+            return if is_over { Err(parting.reason.clone()) } else { self.part(stream, scratch) };
         }
         if due {
             // What has arrived is a sign of life, however late we come to read it.
             let heard = self.fill(stream, scratch, now);
             if let Err(error) = heard.and_then(|_| self.connection.handle_timeout(now)) {
-                return self.end(stream, error, exchange);
+                return self.end(stream, scratch, error, now, exchange);
             }
         }
         for _ in 0..ROUNDS {
             if let Err(error) = self.connection.look_for_reply(now) {
-                return self.end(stream, error, exchange);
+                return self.end(stream, scratch, error, now, exchange);
             }
             exchange(&mut self.connection)?;
             if self.connection.is_behind() {
                 // A socket has taken it over just now, and what the peer said before is not read again.
                 if let Err(error) = self.connection.handle_input(&[], now) {
-                    return self.end(stream, error, exchange);
+                    return self.end(stream, scratch, error, now, exchange);
                 }
                 exchange(&mut self.connection)?;
             }
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
-                match stream.close_write() {
-                    Ok(()) => self.phase = Phase::Parting(now + FAREWELL),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        return Ok(Turn::Wait(Interest::WRITE));
-                    }
-                    Err(_) => return Err(ConnectionError::HungUp),
-                }
-                return Self::part(stream, scratch);
+                self.phase = Phase::Parting(Parting::new(ConnectionError::HungUp, now));
+                return self.part(stream, scratch);
             }
             let heard = match self.fill(stream, scratch, now) {
                 Ok(heard) => heard,
-                Err(error) => return self.end(stream, error, exchange),
+                Err(error) => return self.end(stream, scratch, error, now, exchange),
             };
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
@@ -265,13 +269,15 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             // The conversation is over; its heartbeats no longer matter.
-            Phase::Parting(until) => Some(until),
+            Phase::Parting(Parting { until, .. }) => Some(until),
             Phase::Talking | Phase::Mute(_) => self.connection.poll_timeout(),
         }
     }
 
     /// The connection, to be given back to its socket.
-    pub fn into_connection(self) -> Connection {
+    pub fn into_connection(mut self) -> Connection {
+        // Sockets are locked when they take it back, and then nothing of the application's may run.
+        self.connection.withdraw();
         self.connection
     }
 
@@ -281,14 +287,22 @@ impl Session {
     }
 
     /// The connection is over, and nothing more will arrive. What did arrive is delivered, and the peer told what was wrong
-    /// if it can be.
+    /// if it can be. One that is refused shall hear of it, or it would come again and again.
     fn end(
         &mut self,
         stream: &mut impl Stream,
+        scratch: &mut [u8],
         error: ConnectionError,
+        now: Instant,
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let _ = exchange(&mut self.connection);
+        if let (Phase::Talking, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
+            (&self.phase, &error)
+        {
+            self.phase = Phase::Parting(Parting::new(error, now));
+            return self.part(stream, scratch);
+        }
         self.flush(stream);
         match core::mem::replace(&mut self.phase, Phase::Talking) {
             // Why writing failed says more than that reading did too.
@@ -339,18 +353,38 @@ impl Session {
         }
     }
 
-    /// Waits for the peer to hang up; nothing it says is of interest any more.
-    fn part(stream: &mut impl Stream, scratch: &mut [u8]) -> Result<Turn, ConnectionError> {
+    /// Writes what is left, and waits for the peer to hang up; nothing it says is of interest any more.
+    fn part(&mut self, stream: &mut impl Stream, scratch: &mut [u8]) -> Result<Turn, ConnectionError> {
+        let Phase::Parting(Parting { reason, .. }) = &self.phase else { return Err(ConnectionError::HungUp) };
+        let reason = reason.clone();
+        let is_out = self.flush(stream);
+        let Phase::Parting(parting) = &mut self.phase else { return Err(reason) };
+        if !is_out {
+            return Ok(Turn::Wait(Interest::WRITE));
+        }
+        if !parting.told {
+            match stream.close_write() {
+                Ok(()) => parting.told = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Turn::Wait(Interest::WRITE)),
+                Err(_) => return Err(reason),
+            }
+        }
         for _ in 0..ROUNDS {
             match stream.read(scratch) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Ok(Turn::Wait(Interest::READ));
                 }
-                Ok(0) | Err(_) => return Err(ConnectionError::HungUp),
+                Ok(0) | Err(_) => return Err(reason),
             }
         }
         Ok(Turn::Again)
+    }
+}
+
+impl Parting {
+    fn new(reason: ConnectionError, now: Instant) -> Self {
+        Self { reason, told: false, until: now + FAREWELL }
     }
 }
 

@@ -46,7 +46,12 @@ impl Connection {
 
     /// Whether it is not known yet if the peer may come in, so that [`wake_with`](Self::wake_with) is of use.
     pub fn may_ask(&self) -> bool {
-        matches!(self.config.authority, Authority::Authenticator(_)) && self.phase.is_before_traffic()
+        let may_take_time = match self.config.authority {
+            Authority::Nobody => self.config.handler.is_some(),
+            Authority::Driver => false,
+            Authority::Authenticator(_) => true,
+        };
+        may_take_time && self.phase.is_before_traffic()
     }
 
     /// A question to the outside, which the handshake waits for; at most one per connection. Only where the
@@ -82,19 +87,29 @@ impl Connection {
             routing_id: config.routing_id.clone(),
             credentials,
         };
-        let asked = match &config.authority {
-            Authority::Nobody if config.promises(&request.credentials) => {
-                return Some(AuthReply::Refuse(Denial::Failure));
+        let is_promised = config.promises(&request.credentials);
+        let verdict = match &config.authority {
+            Authority::Nobody => config.handler.as_ref().and_then(|handler| handler.ask(request)),
+            Authority::Authenticator(authenticator) => Some(authenticator.ask(request)),
+            Authority::Driver => {
+                self.wait_for(Asked::Driver(Some(request)), now);
+                return None;
             }
-            Authority::Nobody => return Some(AuthReply::accept()),
-            Authority::Driver => Asked::Driver(Some(request)),
-            Authority::Authenticator(authenticator) => match authenticator.ask(request) {
-                Verdict::Now(reply) => return Some(reply),
-                Verdict::Later(reply) => Asked::Pending(reply),
-            },
         };
-        self.question = Some(Box::new(Question { until: now + config.auth_timeout, asked }));
-        self.pending_reply()
+        match verdict {
+            None if is_promised => Some(AuthReply::Refuse(Denial::Failure)),
+            None => Some(AuthReply::accept()),
+            Some(Verdict::Now(reply)) => Some(reply),
+            Some(Verdict::Later(reply)) => {
+                self.wait_for(Asked::Pending(reply), now);
+                self.pending_reply()
+            }
+        }
+    }
+
+    fn wait_for(&mut self, asked: Asked, now: Instant) {
+        let until = now + self.config.auth_timeout;
+        self.question = Some(Box::new(Question { until, asked }));
     }
 
     /// Looks whether an authenticator that takes its time has decided.
@@ -119,6 +134,12 @@ impl Connection {
             Some(reply) => self.handle_auth_reply(reply, now),
             None => Ok(()),
         }
+    }
+
+    /// Asks nothing any more: the connection is over. Whoever took its time over an answer is let go, which may run anything.
+    #[cfg(feature = "std")]
+    pub(crate) fn withdraw(&mut self) {
+        self.question = None;
     }
 
     /// The peer's address as RFC 27 has it.

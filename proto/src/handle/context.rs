@@ -20,12 +20,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 #[derive(Clone, Default)]
 pub struct Context(Arc<Mutex<Names>>);
 
+/// A context that may be gone.
+#[derive(Clone)]
+pub(super) struct WeakContext(Weak<Mutex<Names>>);
+
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     bound: BTreeMap<String, Bound>,
     /// Those who connected before anybody bound.
     seeking: BTreeMap<String, Vec<Seeker>>,
     ports: Vec<Arc<Port>>,
+    /// How many questions were put to ZAP handlers.
+    questions: u64,
 }
 
 /// A listener of a socket.
@@ -59,6 +65,12 @@ impl Seeker {
     }
 }
 
+impl WeakContext {
+    pub(super) fn upgrade(&self) -> Option<Context> {
+        self.0.upgrade().map(Context)
+    }
+}
+
 impl Context {
     /// A context with no names in it.
     pub fn new() -> Self {
@@ -84,6 +96,23 @@ impl Context {
         }
         names.bound.insert(name.to_owned(), place);
         Some(names.seeking.remove(name).unwrap_or_default())
+    }
+
+    /// Who is bound to the name.
+    pub(super) fn bound(&self, name: &str) -> Option<Bound> {
+        self.names().bound.get(name).cloned()
+    }
+
+    /// A number for a question, which no other one of this context has.
+    pub(super) fn number_question(&self) -> u64 {
+        let mut names = self.names();
+        names.questions += 1;
+        names.questions
+    }
+
+    /// The same, for what must not keep it.
+    pub(super) fn downgrade(&self) -> WeakContext {
+        WeakContext(Arc::downgrade(&self.0))
     }
 
     pub(super) fn unbind(&self, name: &str) {

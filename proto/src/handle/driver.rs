@@ -213,6 +213,7 @@ impl Driver {
         scratch: &mut [u8],
         waker: &Waker,
     ) -> Poll<ConnectionError> {
+        passage::heed(session, waker);
         // The waker is left with the first exchange, which every turn begins with: a call after it wakes the task.
         let mut first = Some(waker);
         let exchange = |connection: &mut Connection| self.shared().exchange(pipe, connection, first.take());

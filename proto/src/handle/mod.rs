@@ -20,6 +20,7 @@ mod topics;
 mod trace;
 mod waiters;
 mod wakes;
+mod zap;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use adopt::Opened;
@@ -44,7 +45,9 @@ use core::marker::PhantomData;
 use core::task::Poll;
 use state::{Shared, State};
 use std::sync::Arc;
+use trace::Trace;
 use waiters::{Key, Waiters};
+use zap::HandlerOf;
 
 /// A socket in an application's hands: cheap to clone, usable from many tasks at once, on any runtime.
 ///
@@ -77,13 +80,18 @@ pub fn share<T: Kind>(
 
 /// The same, for a socket that draws from there.
 fn share_with<T: Kind>(
-    options: crate::Options<T>,
+    mut options: crate::Options<T>,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
     entropy: impl Entropy + 'static,
 ) -> (Handle<T>, Driver) {
     let context = options.settings.context.clone().unwrap_or_else(Context::global);
+    let config = &mut options.settings.connection;
+    if config.has_questions() {
+        config.handler = Some(Arc::new(HandlerOf::new(&context)));
+    }
+    let trace = Trace::new(options.socket_type());
     let socket = Socket::new(options, entropy);
-    let shared = Shared::new(socket, context, Box::new(clock));
+    let shared = Shared::new(socket, context, trace, Box::new(clock));
     let driver = Driver::new(Arc::clone(&shared));
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
 }

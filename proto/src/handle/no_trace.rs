@@ -11,6 +11,10 @@ impl Trace {
         Self
     }
 
+    pub(super) const fn off() -> Self {
+        Self
+    }
+
     pub(super) const fn is_on(&self) -> bool {
         let Self = self;
         false

@@ -68,9 +68,6 @@ impl Passage {
             return Poll::Ready(ConnectionError::HungUp);
         };
         let now = driver.now();
-        if session.connection().may_ask() {
-            session.connection().wake_with(waker);
-        }
         let mut first = Some(waker);
         match seat {
             Seat::Own(pipe) => driver.poll_session(*pipe, session, stream, scratch, waker),
@@ -80,6 +77,7 @@ impl Passage {
                 outcome(socket.trace.within(*pipe, turn), waker)
             }
             Seat::Nobody { .. } => {
+                heed(session, waker);
                 let turn = session.turn(stream, scratch, now, |connection| {
                     seat.claim(connection, waker)?;
                     match seat {
@@ -145,6 +143,13 @@ impl Seat {
             None => waker.wake_by_ref(),
         }
         Ok(())
+    }
+}
+
+/// Has the task woken when somebody has decided about the peer, as long as that is open.
+pub(super) fn heed(session: &mut Session, waker: &Waker) {
+    if session.connection().may_ask() {
+        session.connection().wake_with(waker);
     }
 }
 

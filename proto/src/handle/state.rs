@@ -101,9 +101,9 @@ impl Shared {
     pub(super) fn new(
         mut socket: Socket,
         context: Context,
+        trace: Trace,
         clock: Box<dyn Fn() -> Instant + Send + Sync>,
     ) -> Arc<Self> {
-        let trace = Trace::new(socket.socket_type());
         let transport = socket.transport().clone();
         socket.monitor(trace.is_on());
         let state = |me: &Weak<Self>| State {

@@ -51,6 +51,11 @@ impl Trace {
         Self { socket, records: Mutex::default() }
     }
 
+    /// Of a socket that is nobody's business.
+    pub(super) fn off() -> Self {
+        Self { socket: Span::none(), records: Mutex::default() }
+    }
+
     /// Whether anybody listens.
     #[inline]
     pub(super) fn is_on(&self) -> bool {
@@ -117,6 +122,9 @@ impl Trace {
         let socket = &self.socket;
         match event {
             Event::Listening { endpoint } => record!(Level::INFO, socket, %endpoint, "listening"),
+            Event::AdmitsAnyKey { endpoint } => {
+                record!(Level::WARN, socket, %endpoint, "nobody looks at the keys of those who come in here");
+            }
             Event::ListenFailed { endpoint, error } => {
                 record!(Level::WARN, socket, %endpoint, %error, "could not listen");
             }

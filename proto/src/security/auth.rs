@@ -82,12 +82,24 @@ pub(crate) enum Verdict {
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
+/// Who is asked about the peers of a socket that has nobody of its own: a ZAP handler beside it, which may come and go.
+pub(crate) trait Handler: fmt::Debug + Send + Sync {
+    /// Whether there is one now.
+    fn is_there(&self) -> bool;
+
+    /// What it says. `None`: there is none now.
+    fn ask(&self, request: AuthRequest) -> Option<Verdict>;
+}
+
 /// Who decides whether a peer may come in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Authority {
-    /// Nobody. Everybody comes in by NULL, and by CURVE whoever has any key; nobody comes in by PLAIN, nor where there is a
-    /// domain, for these promise that somebody looks.
+    /// Nobody of the socket's own. A [`Handle`](crate::Handle)'s socket asks the handler of its context, if there is one at that
+    /// moment (see [`zap`](crate::zap)); other sockets know none. If there is none, everybody comes in by NULL, and by CURVE
+    /// whoever has any key; nobody comes in by PLAIN, nor where there is a domain, for these promise that somebody looks.
+    ///
+    /// A socket of NULL without a domain asks nobody at all, even if there is a handler, as in libzmq.
     #[default]
     Nobody,
     /// Who drives the connection: asked by [`poll_auth_request`](crate::Connection::poll_auth_request).

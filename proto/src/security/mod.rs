@@ -22,8 +22,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-pub(crate) use auth::Verdict;
 pub use auth::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
+pub(crate) use auth::{Handler, Verdict};
 #[cfg(feature = "curve")]
 use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
 use null::Null;

@@ -46,7 +46,11 @@ impl Socket {
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
-            self.pipes.tell(|| Event::Listening { endpoint });
+            let admits_any_key = !matches!(endpoint, Endpoint::Inproc(_)) && self.config.admits_any_key();
+            self.pipes.tell(|| Event::Listening { endpoint: endpoint.clone() });
+            if admits_any_key {
+                self.pipes.tell(|| Event::AdmitsAnyKey { endpoint });
+            }
         }
     }
 

@@ -7,9 +7,11 @@ mod drafts;
 mod inproc;
 mod proxy;
 mod pubsub;
+mod security;
 mod stats;
 pub(crate) mod strangers;
 pub(crate) mod stream;
+mod zap;
 
 use super::bed::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, is_free, run, spawn,
