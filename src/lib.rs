@@ -7,7 +7,7 @@ pub use sansmq_proto as proto;
 pub use sansmq_proto::Login;
 #[doc(inline)]
 pub use sansmq_proto::zap;
-pub use sansmq_proto::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Security};
+pub use sansmq_proto::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Rules, Security};
 pub use sansmq_proto::{
     BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
     Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,

@@ -106,7 +106,7 @@ pub use route::{Route, Source};
 #[cfg(feature = "curve")]
 pub use security::curve;
 pub use security::zap;
-pub use security::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
+pub use security::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial, Rules};
 #[cfg(feature = "std")]
 pub use session::{Interest, IoStream, Session, Stream, Turn};
 pub use socket::{Action, ListenerId, Socket};

@@ -14,6 +14,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod folder;
+
+pub use folder::KeyFolder;
+
 use sansmq_proto::curve::{Certificate, CertificateError, PublicKey};
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -64,7 +68,7 @@ pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKe
     let mut keys = BTreeSet::new();
     for entry in fs::read_dir(directory).map_err(unreadable(directory))? {
         let path = entry.map_err(unreadable(directory))?.path();
-        if path.extension().is_some_and(|extension| extension == "key") {
+        if is_public(&path) {
             keys.insert(*read_certificate(path)?.public());
         }
     }
@@ -88,6 +92,10 @@ pub fn write_certificates(directory: impl AsRef<Path>, name: &str, certificate: 
     let public = NewFile::write(path("key"), &certificate.public_text(), ALL)?;
     secret.into_iter().chain([public]).for_each(NewFile::keep);
     Ok(())
+}
+
+fn is_public(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "key")
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {

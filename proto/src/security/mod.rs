@@ -9,6 +9,7 @@ pub mod curve;
 mod null;
 #[cfg(feature = "plain")]
 mod plain;
+mod rules;
 pub mod zap;
 
 use crate::config::ConnectionConfig;
@@ -29,6 +30,7 @@ use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
 use null::Null;
 #[cfg(feature = "plain")]
 use plain::{PlainClient, PlainServer};
+pub use rules::Rules;
 
 /// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
 /// comes so far, but who has randomness is at hand.

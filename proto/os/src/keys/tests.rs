@@ -1,6 +1,7 @@
 use super::*;
 use sansmq_proto::curve::KeyPair;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 /// A directory of its own, removed at the end.
 struct Place(PathBuf);
@@ -97,4 +98,47 @@ fn what_cannot_be_read_is_named() {
             matches!(failure, Err(ReadError::Certificate { path, source: CertificateError::NoPublicKey }) if path == wrong)
         );
     }
+}
+
+/// Each time it is asked, it looks.
+#[test]
+fn a_folder_follows_what_is_put_there_and_taken_away() {
+    let place = Place::new("folder");
+    let [ann, bob] = [(); 2].map(|()| KeyPair::random());
+    write_certificates(&place.0, "ann", &ann.clone().into()).unwrap();
+    let folder = KeyFolder::open(&place.0, Duration::ZERO).unwrap();
+    let knows = || [&ann, &bob].map(|pair| folder.contains(pair.public()));
+    assert_eq!(knows(), [true, false]);
+    write_certificates(&place.0, "bob", &bob.clone().into()).unwrap();
+    assert_eq!(knows(), [true, true]);
+    fs::remove_file(place.file("ann.key")).unwrap();
+    assert_eq!(knows(), [false, true], "the secret one says nothing");
+    fs::write(place.file("bob.key"), "no certificate").unwrap();
+    assert_eq!(knows(), [false, false]);
+    fs::remove_file(place.file("bob.key")).unwrap();
+    let public = Certificate::from(bob.clone());
+    fs::write(place.file("robert.key"), public.public_text()).unwrap();
+    assert_eq!(knows(), [false, true]);
+    fs::rename(&place.0, place.0.with_extension("gone")).unwrap();
+    assert_eq!(knows(), [false, false]);
+    fs::rename(place.0.with_extension("gone"), &place.0).unwrap();
+    assert_eq!(knows(), [false, true]);
+}
+
+#[test]
+fn between_looks_a_folder_is_as_it_was() {
+    let place = Place::new("pause");
+    let ann = KeyPair::random();
+    write_certificates(&place.0, "ann", &ann.clone().into()).unwrap();
+    let folder = KeyFolder::open(&place.0, Duration::MAX).unwrap();
+    fs::remove_file(place.file("ann.key")).unwrap();
+    assert!(folder.contains(ann.public()));
+}
+
+#[test]
+fn a_folder_that_is_not_there_or_has_a_broken_certificate_is_not_opened() {
+    let place = Place::new("broken");
+    assert!(matches!(KeyFolder::open(place.file("nowhere"), Duration::ZERO), Err(ReadError::Io { .. })));
+    fs::write(place.file("ann.key"), "no certificate").unwrap();
+    assert!(matches!(KeyFolder::open(&place.0, Duration::ZERO), Err(ReadError::Certificate { .. })));
 }
