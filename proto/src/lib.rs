@@ -46,6 +46,10 @@ mod entropy;
 mod envelope;
 mod error;
 mod event;
+#[cfg(all(feature = "std", feature = "plain", feature = "curve"))]
+pub mod about_security {
+    #![doc = include_str!("security.md")]
+}
 #[cfg(feature = "std")]
 pub mod from_libzmq {
     #![doc = include_str!("from_libzmq.md")]

@@ -1,7 +1,9 @@
 //! Every example does what it says: the same code that `cargo run --example` runs, at addresses the system chooses.
 
+use sansmq::curve::{CurveError, KeyPair};
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
-use sansmq::{Frame, Message, Options, RecvError, SendError};
+use sansmq::{ConnectionError, Frame, Message, Options, RecvError, SendError};
+use sansmq_tests::Place;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
@@ -17,6 +19,12 @@ mod dealer_client;
 #[path = "../../examples/delayed_answers.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod delayed_answers;
+#[path = "../../examples/grasslands.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod grasslands;
+#[path = "../../examples/ironhouse.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod ironhouse;
 #[path = "../../examples/load_balancer/main.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod load_balancer;
@@ -38,6 +46,15 @@ mod router_server;
 #[path = "../../examples/routing_table.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod routing_table;
+#[path = "../../examples/stonehouse.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod stonehouse;
+#[path = "../../examples/strawhouse.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod strawhouse;
+#[path = "../../examples/woodhouse.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod woodhouse;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -479,4 +496,29 @@ fn sensor_to_display() -> routing_table::Table {
 /// No test waits for ever.
 async fn within<E: From<Elapsed>>(test: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     tokio::time::timeout(Duration::from_secs(20), test).await?
+}
+
+#[tokio::test]
+async fn houses_of_every_material_let_in_whom_they_should_and_nobody_else() -> Outcome {
+    let refused = ConnectionError::Refused("400".into());
+    within(async {
+        assert_eq!(grasslands::hello().await?, "Hello");
+
+        let (known, unknown) = ("127.0.0.1".parse()?, "192.0.2.1".parse()?);
+        assert_eq!(strawhouse::hello(known).await?, "Hello");
+        assert_eq!(strawhouse::refusal(unknown).await?, refused);
+
+        assert_eq!(woodhouse::hello("admin", "secret").await?, "Hello");
+        assert_eq!(woodhouse::refusal("admin", "guess").await?, refused);
+
+        let keys = KeyPair::random();
+        assert_eq!(stonehouse::hello(keys.clone()).await?, "Hello");
+        let lost = stonehouse::refusal(keys, *KeyPair::random().public()).await?;
+        assert_eq!(lost, CurveError::Box("HELLO").into());
+
+        let place = Place::new();
+        assert_eq!(ironhouse::visit(place.directory()).await?, ("Hello".into(), refused));
+        Ok(())
+    })
+    .await
 }
