@@ -265,7 +265,8 @@ impl Outbox {
             self.push_command(&Command::Pong(context));
         }
         let Some(framing) = self.framing else { return };
-        self.arena.reserve(self.queued.min(BATCH));
+        // With what the last one may stand out by, and heads: growing would double it, and have the system map it anew.
+        self.arena.reserve(self.queued.min(BATCH) + COPY_BELOW);
         let mut octets = self.remaining();
         self.first = octets;
         while octets < BATCH {
