@@ -5,6 +5,8 @@ mod admission;
 mod commands;
 #[cfg(feature = "curve")]
 mod curve;
+#[cfg(feature = "curve")]
+mod curve_by_hand;
 #[cfg(any(feature = "curve", feature = "plain"))]
 mod golden;
 mod handshake;

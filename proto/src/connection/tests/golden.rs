@@ -1,6 +1,8 @@
 //! Sessions recorded from libzmq, with us in the place of one of the two: what we do is what libzmq did, or the test says
 //! what is different. `tests/data/plain/README.md` describes them.
 
+#[cfg(feature = "curve")]
+mod curve;
 #[cfg(feature = "plain")]
 mod plain;
 

@@ -28,7 +28,11 @@ mod tests;
 mod traffic;
 pub mod z85;
 
+#[cfg(test)]
+pub(crate) use boxes::{BoxKey, long_nonce, short_nonce};
 pub use certificate::{Certificate, CertificateError};
+#[cfg(test)]
+pub(crate) use cipher::Role;
 pub(crate) use cipher::{OVERHEAD, Opener, Sealer};
 pub use error::CurveError;
 pub(in crate::security) use handshake::{CurveClient, CurveServer, Luck, Traffic};
