@@ -39,6 +39,21 @@ fn send_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
     bench(bencher, subscriptions, || topics.next().expect("it goes round and round"));
 }
 
+/// Each topic that the peer has subscribed to in its turn, far from the one before: what the search looks at was looked at a
+/// million messages ago.
+#[divan::bench(args = SUBSCRIPTIONS)]
+fn send_matching_each_in_turn(bencher: Bencher<'_, '_>, subscriptions: usize) {
+    let mut stage = Stage::new(subscriptions);
+    let topics: Vec<_> = (0..subscriptions).map(|place| topic(place * 7919 % subscriptions)).collect();
+    let mut topics = topics.iter().cycle();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for topic in topics.by_ref().take(BATCH) {
+            black_box(stage.socket.send(topic.as_str())).expect("it drops and does not fail");
+        }
+        stage.drain();
+    });
+}
+
 /// Nobody has subscribed to what is sent, though it begins like what was subscribed to.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_not_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {

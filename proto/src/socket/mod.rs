@@ -13,6 +13,7 @@ mod notices;
 mod numbers;
 mod parting;
 mod pattern;
+mod piece;
 mod reception;
 mod subscriptions;
 mod topics;

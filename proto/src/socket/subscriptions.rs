@@ -1,8 +1,10 @@
 //! Who wants which topics: [`Subscriptions`] of a publisher's peers, [`Interests`] of a subscriber. Knows no messages.
 
 use super::trie::{NodeId, Trie, tighten};
+use crate::entropy::Entropy;
 use crate::pipe::PipeId;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// What a peer's subscription added.
@@ -33,7 +35,7 @@ pub(crate) enum Cancelled {
 pub(crate) struct Subscriptions {
     /// The holders of each prefix, in order. An array, because publishing reads it for each message; to add or remove
     /// one of ten thousand moves some tens of kilobytes, once in a subscription's life.
-    holders: Trie<Vec<PipeId>>,
+    holders: Trie<Holders>,
     /// What each peer holds; peers that hold nothing are not there.
     held: BTreeMap<PipeId, Held>,
 }
@@ -47,8 +49,8 @@ struct Held {
 }
 
 impl Subscriptions {
-    pub(crate) fn new() -> Self {
-        Self { holders: Trie::new(), held: BTreeMap::new() }
+    pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
+        Self { holders: Trie::new(entropy), held: BTreeMap::new() }
     }
 
     /// How many different prefixes are held (libzmq: `TOPICS_COUNT`).
@@ -75,18 +77,19 @@ impl Subscriptions {
     /// Who is to have a message on this topic. A peer is named once for each of its prefixes that match, so the caller
     /// has to mark whom it has seen.
     pub(crate) fn matching(&self, topic: &[u8]) -> impl Iterator<Item = PipeId> {
-        self.holders.walk(topic).flatten().copied()
+        self.holders.walk(topic).flat_map(Holders::as_slice).copied()
     }
 
     pub(crate) fn subscribe(&mut self, pipe: PipeId, prefix: &[u8]) -> Subscribed {
-        let (id, holders) = self.holders.insert_with(prefix, Vec::new);
-        let Err(place) = holders.binary_search(&pipe) else { return Subscribed::Again };
-        let before = holders.len();
-        holders.insert(place, pipe);
+        let (id, holders) = self.holders.insert_with(prefix, || Holders::Many(Vec::new()));
+        let outcome = holders.insert(pipe);
+        if outcome == Subscribed::Again {
+            return outcome;
+        }
         let held = self.held.entry(pipe).or_default();
         held.prefixes.insert(id);
         held.octets += prefix.len();
-        if before == 0 { Subscribed::First } else { Subscribed::Joined }
+        outcome
     }
 
     /// Takes a prefix from a peer; `None` if it does not hold it.
@@ -114,15 +117,61 @@ impl Subscriptions {
     /// Strikes a peer out of the holders of a prefix.
     fn withdraw(&mut self, pipe: PipeId, id: NodeId) -> Cancelled {
         let holders = self.holders.value_mut(id);
-        if let Ok(place) = holders.binary_search(&pipe) {
-            holders.remove(place);
-            tighten(holders);
-        }
-        if !holders.is_empty() {
+        holders.remove(pipe);
+        if !holders.as_slice().is_empty() {
             return Cancelled::StillHeld;
         }
         self.holders.remove(id);
         Cancelled::Gone
+    }
+}
+
+/// The holders of a prefix, in order. A single one, which most prefixes have, is not behind a pointer: publishing need not
+/// wait for one more line of memory.
+#[derive(Debug)]
+enum Holders {
+    One(PipeId),
+    /// Several; or none, for a moment.
+    Many(Vec<PipeId>),
+}
+
+impl Holders {
+    fn as_slice(&self) -> &[PipeId] {
+        match self {
+            Self::One(pipe) => core::slice::from_ref(pipe),
+            Self::Many(pipes) => pipes,
+        }
+    }
+
+    fn insert(&mut self, pipe: PipeId) -> Subscribed {
+        let Err(place) = self.as_slice().binary_search(&pipe) else { return Subscribed::Again };
+        match self {
+            Self::Many(pipes) if pipes.is_empty() => {
+                *self = Self::One(pipe);
+                return Subscribed::First;
+            }
+            Self::Many(pipes) => pipes.insert(place, pipe),
+            Self::One(other) => {
+                let mut pipes = vec![*other];
+                pipes.insert(place, pipe);
+                *self = Self::Many(pipes);
+            }
+        }
+        Subscribed::Joined
+    }
+
+    fn remove(&mut self, pipe: PipeId) {
+        let Ok(place) = self.as_slice().binary_search(&pipe) else { return };
+        match self {
+            Self::One(_) => *self = Self::Many(Vec::new()),
+            Self::Many(pipes) => {
+                pipes.remove(place);
+                match pipes[..] {
+                    [last] => *self = Self::One(last),
+                    _ => tighten(pipes),
+                }
+            }
+        }
     }
 }
 
@@ -133,8 +182,8 @@ pub(crate) struct Interests {
 }
 
 impl Interests {
-    pub(crate) fn new() -> Self {
-        Self { counts: Trie::new() }
+    pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
+        Self { counts: Trie::new(entropy) }
     }
 
     /// How many different prefixes are wanted (libzmq: `TOPICS_COUNT`).
@@ -222,7 +271,7 @@ mod tests {
     fn subscriptions_agree_with_a_set_of_prefixes_for_each_peer() {
         let mut entropy = SeededEntropy::new(1);
         let pipes = pipes::<5>();
-        let mut subscriptions = Subscriptions::new();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         let mut model = Model::new();
         for _ in 0..4000 {
             let pipe = pipes[usize::try_from(entropy.below(5)).unwrap()];
@@ -253,7 +302,7 @@ mod tests {
     #[test]
     fn one_cancellation_undoes_any_number_of_subscriptions() {
         let [pipe] = pipes();
-        let mut subscriptions = Subscriptions::new();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         assert_eq!(subscriptions.subscribe(pipe, b"A"), Subscribed::First);
         assert_eq!(subscriptions.subscribe(pipe, b"A"), Subscribed::Again);
         assert_eq!(subscriptions.cancel(pipe, b"A"), Some(Cancelled::Gone));
@@ -264,7 +313,7 @@ mod tests {
     #[test]
     fn a_peer_is_named_once_for_each_of_its_prefixes_that_match() {
         let [one, other] = pipes();
-        let mut subscriptions = Subscriptions::new();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         subscriptions.subscribe(other, b"weather");
         subscriptions.subscribe(one, b"weather");
         subscriptions.subscribe(one, b"");
@@ -275,15 +324,18 @@ mod tests {
     #[test]
     fn peers_that_came_and_went_leave_no_place_behind() {
         let pipes = pipes::<1000>();
-        let mut subscriptions = Subscriptions::new();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         for &pipe in &pipes {
             subscriptions.subscribe(pipe, b"A");
         }
-        for &pipe in &pipes[1..] {
+        for &pipe in &pipes[2..] {
             subscriptions.forget(pipe, |_, left| assert_eq!(left, Cancelled::StillHeld));
         }
         let (_, holders) = subscriptions.holders.get(b"A").unwrap();
-        assert!(holders.capacity() < 10, "{} places", holders.capacity());
+        assert!(matches!(holders, Holders::Many(pipes) if pipes.capacity() < 10), "{holders:?}");
+        subscriptions.forget(pipes[1], |_, left| assert_eq!(left, Cancelled::StillHeld));
+        let (_, holders) = subscriptions.holders.get(b"A").unwrap();
+        assert!(matches!(holders, Holders::One(pipe) if *pipe == pipes[0]), "{holders:?}");
         assert_eq!(subscriptions.held.len(), 1);
         assert_eq!(subscriptions.cancel(pipes[0], b"A"), Some(Cancelled::Gone));
         assert_eq!(subscriptions.held.len(), 0);
@@ -292,7 +344,7 @@ mod tests {
     #[test]
     fn interests_agree_with_a_count_for_each_prefix() {
         let mut entropy = SeededEntropy::new(2);
-        let mut interests = Interests::new();
+        let mut interests = Interests::new(&mut SeededEntropy::new(9));
         let mut model: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         for _ in 0..4000 {
             let prefix = topic(&mut entropy);

@@ -1,51 +1,63 @@
 //! [`Trie`]: values by prefix, and all that begin a topic at the price of reading the topic once. Knows no peers.
 
+use super::piece::{Lengths, Piece};
+use crate::entropy::Entropy;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::iter::{from_fn, successors};
+use core::fmt;
+use core::hash::Hasher;
+use core::iter::{once, successors};
+use core::num::NonZeroU32;
+use hashbrown::HashTable;
+use siphasher::sip::SipHasher13;
 
 /// Names a prefix of a trie for as long as its value is there; other prefixes may come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NodeId(u32);
+pub(crate) struct NodeId(pub(super) NonZeroU32);
 
-/// Values by prefix: a radix tree in an arena.
+/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`Piece::MAX`] octets and a rest; for each there is a node
+/// in an arena, which one hash table finds by its parent and its piece. So there are no edges to search, and how much else there
+/// is makes no difference.
 ///
-/// Nothing recurses, and what one call costs is bounded by the length of its prefix. Memory is proportional to the
-/// octets of the prefixes that are there, a node for at most [`Label::MAX`] of them. The arena stays as large as it was
-/// at most until the last prefix goes; its free places are used again.
+/// Every node knows how long the pieces below it are. To [`walk`](Self::walk) a topic costs one look at the table for each
+/// of these lengths, from the root on and for as long as the topic's own pieces are there: one for a topic like all others,
+/// and one for each of the topic's octets at worst, when peers ask for that.
+///
+/// Nothing recurses, and what one call costs is bounded by the length of its prefix, except that the table and the arena
+/// double when they are full: spread over the insertions that filled them, this is a small part of each. The hash is keyed
+/// and one that tells nothing of its key (SipHash-1-3), so peers cannot choose prefixes that collide.
+///
+/// Memory is proportional to the octets of the prefixes that are there. The arena stays as large as it was at most until
+/// the last prefix goes; its free places are used again.
 #[derive(Debug)]
 pub(crate) struct Trie<V> {
     nodes: Vec<Node<V>>,
     free: Vec<NodeId>,
+    /// All nodes but the root, by their hashes.
+    index: HashTable<NodeId>,
+    key: Key,
     len: usize,
 }
 
-/// The octets that lead here from the parent, and what is here.
-///
-/// Except at the root, a node without a value either branches or leads to one child whose label would not fit into its
-/// own.
+/// A piece of a prefix, and what is here. Except at the root, a node without a value has others below it.
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
-    label: Label,
-    /// By the first octet of their labels, in order.
-    children: Vec<(u8, NodeId)>,
+    piece: Piece,
+    below: Lengths,
     value: Option<V>,
 }
 
-/// A piece of a prefix. Its length is bounded so that a split or a join copies little: a peer could otherwise have a
-/// long label taken apart and put together again with a few octets each time.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    len: u8,
-    octets: [u8; Self::MAX],
-}
-
-const ROOT: NodeId = NodeId(0);
+const ROOT: NodeId = NodeId(NonZeroU32::MIN);
 
 impl<V> Trie<V> {
-    pub(crate) fn new() -> Self {
-        Self { nodes: vec![Node::new(ROOT, Label::new(&[]))], free: Vec::new(), len: 0 }
+    pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
+        Self::keyed(Key::new(entropy))
+    }
+
+    fn keyed(key: Key) -> Self {
+        let root = Node::new(ROOT, Piece::EMPTY);
+        Self { nodes: vec![root], free: Vec::new(), index: HashTable::new(), key, len: 0 }
     }
 
     /// How many prefixes have a value.
@@ -54,9 +66,9 @@ impl<V> Trie<V> {
     }
 
     pub(crate) fn get(&self, prefix: &[u8]) -> Option<(NodeId, &V)> {
-        let (id, rest) = self.descent(prefix).last()?;
-        let value = self.node(id).value.as_ref()?;
-        rest.is_empty().then_some((id, value))
+        let mut pieces = prefix.chunks(Piece::MAX);
+        let id = pieces.try_fold(ROOT, |id, piece| self.child(id, Piece::new(piece)))?;
+        Some((id, self.node(id).value.as_ref()?))
     }
 
     pub(crate) fn get_mut(&mut self, prefix: &[u8]) -> Option<(NodeId, &mut V)> {
@@ -71,16 +83,10 @@ impl<V> Trie<V> {
 
     /// The prefix's value, made now if it had none.
     pub(crate) fn insert_with(&mut self, prefix: &[u8], make: impl FnOnce() -> V) -> (NodeId, &mut V) {
-        let (mut id, mut rest) = self.descent(prefix).last().unwrap_or((ROOT, prefix));
-        if let Some(child) = self.child(id, rest) {
-            let shared = self.node(child).label.shared(rest);
-            id = self.split(child, shared);
-            rest = &rest[shared..];
-        }
-        for piece in rest.chunks(Label::MAX) {
-            let child = self.allocate(Node::new(id, Label::new(piece)));
-            self.adopt(id, child);
-            id = child;
+        let mut id = ROOT;
+        for piece in prefix.chunks(Piece::MAX) {
+            let piece = Piece::new(piece);
+            id = self.child(id, piece).unwrap_or_else(|| self.adopt(id, piece));
         }
         self.len += usize::from(self.node(id).value.is_none());
         (id, self.node_mut(id).value.get_or_insert_with(make))
@@ -91,24 +97,21 @@ impl<V> Trie<V> {
         let value = self.node_mut(id).value.take().expect("an id is kept only while its prefix has a value");
         self.len -= 1;
         if self.len == 0 {
-            *self = Self::new();
+            *self = Self::keyed(self.key);
             return value;
         }
-        // Something is left: this ends at the root at the latest, which has a value or a child.
+        // Something is left: this ends at the root at the latest, which has a value or others below it.
         let mut id = id;
-        while self.node(id).value.is_none() && self.node(id).children.is_empty() {
-            let Node { parent, label, .. } = *self.node(id);
-            self.node_mut(parent).orphan(label);
-            self.release(id);
-            id = parent;
+        while self.node(id).value.is_none() && self.node(id).below.is_empty() {
+            id = self.release(id);
         }
-        self.join(id);
         value
     }
 
     /// The values of all prefixes of a topic, from the shortest, which may be the empty one, to the longest.
     pub(crate) fn walk(&self, topic: &[u8]) -> impl Iterator<Item = &V> {
-        self.descent(topic).filter_map(|(id, _)| self.node(id).value.as_ref())
+        let ids = self.descent(topic).flat_map(|(id, rest)| once(id).chain(self.ends(id, rest)));
+        ids.filter_map(|id| self.node(id).value.as_ref())
     }
 
     /// What a node's id stands for.
@@ -116,77 +119,68 @@ impl<V> Trie<V> {
         let ascent = successors(Some(id), |&id| (id != ROOT).then(|| self.node(id).parent));
         let mut prefix = Vec::new();
         for id in ascent {
-            prefix.extend(self.node(id).label.as_slice().iter().rev());
+            prefix.extend(self.node(id).piece.as_slice().iter().rev());
         }
         prefix.reverse();
         prefix
     }
 
-    /// All prefixes with their values, in lexicographic order.
+    /// All prefixes with their values, in lexicographic order, into which they are put now.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &V)> {
-        let mut ahead = vec![ROOT];
-        let nodes = from_fn(move || {
-            let id = ahead.pop()?;
-            ahead.extend(self.node(id).children.iter().rev().map(|&(_, child)| child));
-            Some(id)
-        });
-        nodes.filter_map(|id| {
-            let value = self.node(id).value.as_ref()?;
-            Some((self.prefix_of(id), value))
-        })
+        let ids = (1..).map_while(NonZeroU32::new).map(NodeId);
+        let values = self.nodes.iter().zip(ids).filter_map(|(node, id)| Some((id, node.value.as_ref()?)));
+        let mut all: Vec<_> = values.map(|(id, value)| (self.prefix_of(id), value)).collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all.into_iter()
     }
 
-    /// The nodes on the way along a topic, each with the octets that are left of it there.
+    /// The nodes along a topic that are whole pieces of it, each with the octets that are left of it there.
     fn descent<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
-            let child = self.child(id, rest)?;
-            let rest = rest.strip_prefix(self.node(child).label.as_slice())?;
-            Some((child, rest))
+            let (piece, rest) = rest.split_first_chunk::<{ Piece::MAX }>()?;
+            if !self.node(id).below.has_whole() {
+                return None;
+            }
+            Some((self.child(id, Piece::new(piece))?, rest))
         })
     }
 
-    /// The only child in whose direction these octets can lead.
-    fn child(&self, id: NodeId, rest: &[u8]) -> Option<NodeId> {
-        let children = &self.node(id).children;
-        let place = children.binary_search_by_key(rest.first()?, |&(first, _)| first).ok()?;
-        Some(children[place].1)
+    /// The nodes below this one that are shorter pieces of what is left of a topic.
+    fn ends(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
+        let longest = Piece::new(&rest[..rest.len().min(Piece::MAX - 1)]);
+        self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
     }
 
-    /// Puts a node in the middle of another's label. The other keeps its id, because it may have a value.
-    fn split(&mut self, id: NodeId, at: usize) -> NodeId {
-        let Node { parent, label, .. } = *self.node(id);
-        let (head, tail) = label.as_slice().split_at(at);
-        let middle = self.allocate(Node::new(parent, Label::new(head)));
-        self.adopt(parent, middle);
-        self.node_mut(id).label = Label::new(tail);
-        self.adopt(middle, id);
-        // Both labels are shorter than the one their neighbours had no room for.
-        self.join(parent);
-        self.join(id);
-        middle
+    fn child(&self, parent: NodeId, piece: Piece) -> Option<NodeId> {
+        let is = |&id: &NodeId| {
+            let node = self.node(id);
+            node.parent == parent && node.piece == piece
+        };
+        self.index.find(self.key.hash(parent, piece), is).copied()
     }
 
-    /// Does without a node that only leads on, if its child can do so in its place. The child keeps its id.
-    fn join(&mut self, id: NodeId) {
-        let Node { parent, label, ref children, value: None } = *self.node(id) else { return };
-        let [(_, child)] = children[..] else { return };
-        let Some(label) = label.then(self.node(child).label) else { return };
-        if id != ROOT {
-            self.node_mut(child).label = label;
-            self.adopt(parent, child);
-            self.release(id);
+    /// Makes a node's child, which is not there yet.
+    fn adopt(&mut self, parent: NodeId, piece: Piece) -> NodeId {
+        self.node_mut(parent).below.add(piece);
+        let id = self.allocate(Node::new(parent, piece));
+        let Self { nodes, index, key, .. } = self;
+        index.insert_unique(key.hash(parent, piece), id, |id| nodes[id.place()].hash(*key));
+        id
+    }
+
+    /// Does without a node; gives its parent.
+    fn release(&mut self, id: NodeId) -> NodeId {
+        let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, Piece::EMPTY));
+        if let Ok(entry) = self.index.find_entry(self.key.hash(parent, piece), |&other| other == id) {
+            entry.remove();
         }
-    }
-
-    /// Makes a node the child of another, in place of the one that stood in its direction.
-    fn adopt(&mut self, parent: NodeId, child: NodeId) {
-        self.node_mut(child).parent = parent;
-        let Some(&first) = self.node(child).label.as_slice().first() else { return };
-        let children = &mut self.node_mut(parent).children;
-        match children.binary_search_by_key(&first, |&(first, _)| first) {
-            Ok(place) => children[place].1 = child,
-            Err(place) => children.insert(place, (first, child)),
+        let Self { nodes, index, key, .. } = self;
+        if index.len() < index.capacity() / 8 {
+            index.shrink_to(index.len() * 2, |id| nodes[id.place()].hash(*key));
         }
+        self.node_mut(parent).below.remove(piece);
+        self.free.push(id);
+        parent
     }
 
     fn allocate(&mut self, node: Node<V>) -> NodeId {
@@ -195,62 +189,58 @@ impl<V> Trie<V> {
             return id;
         }
         self.nodes.push(node);
-        NodeId(u32::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes fit in memory"))
-    }
-
-    fn release(&mut self, id: NodeId) {
-        *self.node_mut(id) = Node::new(ROOT, Label::new(&[]));
-        self.free.push(id);
+        let id = u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new);
+        NodeId(id.expect("fewer than 2^32 nodes fit in memory"))
     }
 
     fn node(&self, id: NodeId) -> &Node<V> {
-        &self.nodes[id.0 as usize]
+        &self.nodes[id.place()]
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node<V> {
-        &mut self.nodes[id.0 as usize]
+        &mut self.nodes[id.place()]
+    }
+}
+
+impl NodeId {
+    const fn place(self) -> usize {
+        self.0.get() as usize - 1
     }
 }
 
 impl<V> Node<V> {
-    const fn new(parent: NodeId, label: Label) -> Self {
-        Self { parent, label, children: Vec::new(), value: None }
+    const fn new(parent: NodeId, piece: Piece) -> Self {
+        Self { parent, piece, below: Lengths::NONE, value: None }
     }
 
-    /// Strikes out the child with this label.
-    fn orphan(&mut self, label: Label) {
-        self.children.retain(|&(first, _)| Some(&first) != label.as_slice().first());
-        tighten(&mut self.children);
+    fn hash(&self, key: Key) -> u64 {
+        key.hash(self.parent, self.piece)
     }
 }
 
-impl Label {
-    /// Most prefixes are shorter; with this, a node that holds a `Vec` has 80 octets.
-    const MAX: usize = 27;
+/// What the hashes of a trie have in common, and nobody else may know.
+#[derive(Clone, Copy)]
+struct Key(SipHasher13);
 
-    /// A label of these octets, of which there are at most [`MAX`](Self::MAX).
-    fn new(piece: &[u8]) -> Self {
-        let mut octets = [0; Self::MAX];
-        octets[..piece.len()].copy_from_slice(piece);
-        Self { len: u8::try_from(piece.len()).expect("a label is short"), octets }
+impl Key {
+    fn new(entropy: &mut dyn Entropy) -> Self {
+        let mut key = [0; 16];
+        entropy.fill(&mut key);
+        Self(SipHasher13::new_with_key(&key))
     }
 
-    fn as_slice(&self) -> &[u8] {
-        &self.octets[..usize::from(self.len)]
+    fn hash(self, parent: NodeId, piece: Piece) -> u64 {
+        let Self(mut hasher) = self;
+        hasher.write(piece.padded());
+        hasher.write_u32(parent.0.get());
+        hasher.write_u8(piece.len());
+        hasher.finish()
     }
+}
 
-    /// How many octets both begin with.
-    fn shared(&self, other: &[u8]) -> usize {
-        self.as_slice().iter().zip(other).take_while(|(one, other)| one == other).count()
-    }
-
-    /// Both in one, if there is room.
-    fn then(&self, next: Self) -> Option<Self> {
-        let end = self.len + next.len;
-        let mut both = *self;
-        both.octets.get_mut(usize::from(self.len)..usize::from(end))?.copy_from_slice(next.as_slice());
-        both.len = end;
-        Some(both)
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
     }
 }
 
@@ -266,39 +256,42 @@ mod tests {
     use super::*;
     use crate::SeededEntropy;
     use alloc::collections::BTreeMap;
+    use alloc::string::ToString;
 
     /// Each prefix with the id it was given and a number of its own.
     type Model = BTreeMap<Vec<u8>, (NodeId, u64)>;
+
+    fn empty<V>() -> Trie<V> {
+        Trie::new(&mut SeededEntropy::new(1))
+    }
 
     impl<V> Trie<V> {
         fn live(&self) -> usize {
             self.nodes.len() - self.free.len()
         }
 
-        /// Checks what is promised of every node, and that each is either free or can be reached.
+        /// Checks that each node is free, or is needed and can be found; and that a free one keeps no memory.
         fn audit(&self) {
-            let mut ahead = vec![ROOT];
-            let mut reached = 0;
-            while let Some(id) = ahead.pop() {
-                reached += 1;
+            let mut below: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
+            for place in 0..self.nodes.len() {
+                let id = NodeId(NonZeroU32::new(u32::try_from(place).unwrap() + 1).unwrap());
                 let node = self.node(id);
-                assert!(node.children.is_sorted());
-                for &(first, child) in &node.children {
-                    assert_eq!(self.node(child).parent, id);
-                    assert_eq!(self.node(child).label.as_slice()[0], first);
-                    ahead.push(child);
+                if self.free.contains(&id) {
+                    assert!(node.value.is_none() && node.below.is_empty());
+                } else if id != ROOT {
+                    assert_eq!(self.child(node.parent, node.piece), Some(id));
+                    assert!(node.value.is_some() || !node.below.is_empty(), "{id:?} does nothing");
+                    below.entry(node.parent).or_default().push(node.piece);
                 }
-                let needed = id == ROOT
-                    || node.value.is_some()
-                    || match node.children[..] {
-                        [] => false,
-                        [(_, child)] => node.label.then(self.node(child).label).is_none(),
-                        [_, _, ..] => true,
-                    };
-                assert!(needed, "{id:?} does nothing");
             }
-            assert_eq!(reached, self.live(), "nodes are lost");
-            assert!(self.free.iter().all(|&id| self.node(id).children.capacity() == 0), "a free node keeps memory");
+            for (parent, pieces) in below {
+                let mut expected = Lengths::NONE;
+                for piece in pieces {
+                    expected.add(piece);
+                }
+                assert_eq!(self.node(parent).below, expected);
+            }
+            assert_eq!(self.index.len(), self.live() - 1);
         }
     }
 
@@ -318,9 +311,9 @@ mod tests {
     }
 
     /// Inserts and removes prefixes of up to four of these pieces at random, and compares all answers after each step.
-    fn stress(seed: u64, pieces: &[&[u8]], mut also: impl FnMut(&Trie<u64>, &Model)) {
+    fn stress(seed: u64, pieces: &[&[u8]]) {
         let mut entropy = SeededEntropy::new(seed);
-        let mut trie = Trie::new();
+        let mut trie = empty();
         let mut model = Model::new();
         for step in 0..4000 {
             // Growing and shrinking take turns, so that the trie is often large and often empty.
@@ -337,7 +330,8 @@ mod tests {
                 assert_eq!(trie.remove(id), value);
             }
             compare(&trie, &model, &random(&mut entropy, pieces));
-            also(&trie, &model);
+            let octets: usize = model.keys().map(Vec::len).sum();
+            assert!(trie.live() <= 1 + model.len() + octets / Piece::MAX, "{} nodes", trie.live());
         }
     }
 
@@ -353,40 +347,35 @@ mod tests {
 
     #[test]
     fn a_trie_agrees_with_an_ordered_map() {
-        stress(1, &[b"a", b"b", b"c"], |trie, model| {
-            assert!(trie.live() <= 2 * model.len() + 1, "{} nodes for {} prefixes", trie.live(), model.len());
-        });
+        stress(1, &[b"a", b"b", b"c"]);
     }
 
     #[test]
-    fn labels_longer_than_a_node_holds_are_split_and_joined_like_others() {
-        stress(2, &[b"a", b"b", &[b'a'; Label::MAX - 1], &[b'a'; 2 * Label::MAX + 3]], |trie, model| {
-            let octets: usize = model.keys().map(Vec::len).sum();
-            assert!(trie.live() <= 2 * model.len() + 1 + 2 * octets / Label::MAX);
-        });
+    fn prefixes_of_several_pieces_are_like_others_and_zeros_are_octets_too() {
+        stress(2, &[b"a", b"\0", &[b'a'; Piece::MAX - 1], &[b'a'; 2 * Piece::MAX + 3], &[0; Piece::MAX]]);
     }
 
     #[test]
     fn a_prefix_of_a_mebibyte_costs_a_few_times_its_length_and_no_stack() {
         let long = vec![b'a'; 1 << 20];
-        let mut trie = Trie::new();
+        let mut trie = empty();
         let (id, _) = trie.insert_with(&long, || 1);
         let (short, _) = trie.insert_with(&long[..1000], || 0);
         assert!(trie.walk(&long).eq(&[0, 1]));
         assert_eq!(trie.walk(&long[1..]).count(), 1);
         assert_eq!(trie.prefix_of(id), long);
         assert!(trie.iter().eq([(long[..1000].to_vec(), &0), (long.clone(), &1)]));
-        assert!(size_of::<Node<Vec<u8>>>() <= 80, "{} octets", size_of::<Node<Vec<u8>>>());
-        assert!(trie.live() <= long.len() / Label::MAX + 3, "{} nodes", trie.live());
+        assert!(size_of::<Node<Vec<u8>>>() <= 64, "{} octets", size_of::<Node<Vec<u8>>>());
+        assert!(trie.live() <= long.len() / Piece::MAX + 3, "{} nodes", trie.live());
         assert_eq!(trie.remove(id), 1);
-        assert!(trie.live() <= 1000 / Label::MAX + 2, "{} nodes", trie.live());
+        assert!(trie.live() <= 1000 / Piece::MAX + 2, "{} nodes", trie.live());
         assert_eq!(trie.remove(short), 0);
     }
 
     #[test]
     fn every_prefix_of_a_long_topic_can_have_a_value() {
         let topic = vec![0; 2000];
-        let mut trie = Trie::new();
+        let mut trie = empty();
         let ids: Vec<_> = (0..=topic.len()).map(|len| trie.insert_with(&topic[..len], || len).0).collect();
         assert!(trie.walk(&topic).copied().eq(0..=topic.len()));
         assert_eq!(trie.iter().count(), ids.len());
@@ -397,7 +386,7 @@ mod tests {
 
     #[test]
     fn places_of_prefixes_that_went_are_used_again() {
-        let mut trie = Trie::new();
+        let mut trie = empty();
         trie.insert_with(b"stays", || ());
         for number in 0..1000_u32 {
             let (id, ()) = trie.insert_with(&number.to_be_bytes(), || ());
@@ -408,22 +397,43 @@ mod tests {
 
     #[test]
     fn an_empty_trie_keeps_nothing_of_what_it_was() {
-        let mut trie = Trie::new();
+        let mut trie = empty();
         let ids: Vec<_> = (0..10_000_u32).map(|number| trie.insert_with(&number.to_be_bytes(), || ()).0).collect();
-        for id in ids {
+        let (last, others) = ids.split_last().unwrap();
+        for &id in others {
             trie.remove(id);
         }
+        assert!(trie.index.capacity() < 100, "{} places", trie.index.capacity());
+        trie.remove(*last);
         assert!(trie.nodes.capacity() < 10 && trie.free.capacity() < 10);
+        assert_eq!(trie.index.capacity(), 0);
+    }
+
+    /// Two tries of the same prefixes: nobody can tell their keys from what they answer.
+    #[test]
+    fn the_key_decides_hashes_and_nothing_else() {
+        let tries = [1, 2].map(|seed| {
+            let mut trie = Trie::new(&mut SeededEntropy::new(seed));
+            let ids = (0..1000_u32).map(|number| trie.insert_with(number.to_string().as_bytes(), || number).0);
+            (ids.collect::<Vec<_>>(), trie)
+        });
+        let [(one_ids, one), (other_ids, other)] = &tries;
+        assert_eq!(one_ids, other_ids);
+        assert!(one.iter().eq(other.iter()));
+        assert!(one.walk(b"999").eq(&[9, 99, 999]));
+        assert!(other.walk(b"999").eq(&[9, 99, 999]));
+        let [one, other] = [one, other].map(|trie| trie.key.hash(ROOT, Piece::new(b"9")));
+        assert_ne!(one, other);
     }
 
     #[test]
-    fn a_node_that_had_many_children_gives_their_places_back() {
-        let mut trie = Trie::new();
-        let ids: Vec<_> = (0..=u8::MAX).map(|octet| trie.insert_with(&[octet], || ()).0).collect();
-        for &id in &ids[1..] {
-            trie.remove(id);
+    fn a_hash_depends_on_parent_octets_and_length() {
+        let key = Key::new(&mut SeededEntropy::new(1));
+        let other = NodeId(NonZeroU32::new(2).unwrap());
+        let hashes = [(ROOT, &b"a"[..]), (other, b"a"), (ROOT, b"b"), (ROOT, b"a\0")];
+        let hashes = hashes.map(|(parent, piece)| key.hash(parent, Piece::new(piece)));
+        for (place, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..place].contains(hash));
         }
-        let places = trie.node(ROOT).children.capacity();
-        assert!(places < 10, "{places} places");
     }
 }

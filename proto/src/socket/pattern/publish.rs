@@ -35,12 +35,12 @@ pub(super) struct Publish {
 }
 
 impl Publish {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
             options: settings.publishing.clone(),
             peers: BTreeSet::new(),
-            granted: Subscriptions::new(),
-            asked: Subscriptions::new(),
+            granted: Subscriptions::new(entropy),
+            asked: Subscriptions::new(entropy),
             distributor: Distributor::default(),
             upstream: (settings.connection.socket_type == SocketType::XPub).then(InOrder::default),
             asker: None,

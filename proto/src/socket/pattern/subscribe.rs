@@ -28,12 +28,12 @@ pub(super) struct Subscribe {
 }
 
 impl Subscribe {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
             options: settings.subscribing.clone(),
             socket_type: settings.connection.socket_type,
             peers: BTreeSet::new(),
-            interests: Interests::new(),
+            interests: Interests::new(entropy),
             arrived: FairQueue::default(),
             distributor: Distributor::default(),
         }
