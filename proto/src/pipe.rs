@@ -2,10 +2,12 @@
 
 mod numbers;
 mod reader;
+mod senders;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use reader::{Need, Reader};
+use senders::Senders;
 
 use crate::connection::{Link, Outbound, Peer, Wish};
 use crate::endpoint::Endpoint;
@@ -53,6 +55,8 @@ pub(crate) struct Pipe {
     wishes: BTreeMap<Bytes, Wish>,
     /// The other side, while a connection is past its handshake.
     pub(crate) peer: Option<Arc<Peer>>,
+    /// Whose the incoming messages are.
+    senders: Senders,
     /// The name a ROUTER, STREAM, SERVER or PEER knows the peer by; empty elsewhere.
     pub(crate) routing_id: Frame,
     /// The outgoing queue was full and has not fallen to its low-water mark.
@@ -99,6 +103,10 @@ pub(crate) struct Pipes {
     pub(crate) ready: usize,
     /// Peers have come, gone, or changed their wishes, or the socket is closed.
     pub(crate) news: bool,
+    /// Whether who sent a message is to be told when the message is taken.
+    pub(crate) asks_sender: bool,
+    /// Who sent the message that was taken, if that was to be told.
+    pub(crate) sender: Option<Arc<Peer>>,
     /// The pipe that a message has just asked to end.
     pub(crate) parting: Option<PipeId>,
     /// `recv` may have something to say again.
@@ -134,6 +142,8 @@ impl Pipes {
             service: VecDeque::new(),
             ready: 0,
             news: false,
+            asks_sender: false,
+            sender: None,
             parting: None,
             readable: false,
             writable: false,
@@ -153,6 +163,7 @@ impl Pipes {
             incoming: Queue::new(),
             wishes: BTreeMap::new(),
             peer: None,
+            senders: Senders::default(),
             routing_id: Frame::EMPTY,
             full: false,
             stalled: false,
@@ -344,6 +355,18 @@ impl Pipes {
         need
     }
 
+    /// From now on what arrives is of this peer.
+    pub(crate) fn follow(&mut self, id: PipeId, peer: &Arc<Peer>) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.senders.follow(peer, pipe.incoming.len());
+        }
+    }
+
+    /// Whom what arrives now is of.
+    pub(crate) fn sender(&self, id: PipeId) -> Option<Arc<Peer>> {
+        self.get(id)?.senders.latest().cloned()
+    }
+
     /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
@@ -366,6 +389,7 @@ impl Pipes {
         if let Some(pipe) = self.get_mut(id) {
             if conflate {
                 pipe.incoming.clear();
+                pipe.senders.took_all();
             }
             pipe.incoming.push_back(message);
             self.readable = true;
@@ -375,7 +399,7 @@ impl Pipes {
     /// Drops the messages for the application that it does not want any more.
     pub(crate) fn retain_incoming(&mut self, id: PipeId, wanted: impl FnMut(&Message) -> bool) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.incoming.retain(wanted);
+            pipe.senders.retain(&mut pipe.incoming, wanted);
             self.taken(id);
         }
     }
@@ -398,10 +422,16 @@ impl Pipes {
     /// Takes a message for the application, and whether more are there.
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Option<(Message, bool)> {
+        let asks_sender = self.asks_sender;
         let pipe = self.get_mut(id)?;
         let message = pipe.incoming.pop_front()?;
         let more = !pipe.incoming.is_empty();
         pipe.incoming.spare();
+        let sender = if asks_sender { pipe.senders.first().cloned() } else { None };
+        pipe.senders.took_first();
+        if asks_sender {
+            self.sender = sender;
+        }
         self.taken(id);
         Some((message, more))
     }
@@ -422,6 +452,7 @@ impl Pipes {
     pub(crate) fn forget_incoming(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.incoming = Queue::new();
+            pipe.senders.took_all();
         }
     }
 

@@ -8,10 +8,10 @@ use core::time::Duration;
 use sansmq_os::{BindListener, StdListener};
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
 use sansmq_proto::{
-    BindError, Closed, ConnectError, Endpoint, Event, Handle, Message, Monitor, Options, ParseEndpointError, RecvError,
-    SendError, UnbindError,
+    BindError, Closed, ConnectError, Endpoint, Event, Handle, Message, Monitor, Options, ParseEndpointError, Peer,
+    RecvError, SendError, UnbindError,
 };
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// A socket whose calls block: for plain threads. A background thread, one for the whole process, does the IO.
@@ -222,6 +222,23 @@ impl<T: Receives> Socket<T> {
     /// [`RecvError`]; [`RecvError::Empty`] when the time is over.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
         wait(self.handle.recv(), deadline(timeout)).unwrap_or(Err(RecvError::Empty))
+    }
+
+    /// As [`recv`](Self::recv), and tells who sent it: what the peer said of itself in its handshake, and who it is if
+    /// authentication found that out (libzmq: `zmq_msg_gets`).
+    ///
+    /// # Errors
+    /// [`RecvError`]; never [`RecvError::Empty`].
+    pub fn recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError> {
+        forever(self.handle.recv_from())
+    }
+
+    /// Receives the next message if there is one now, and tells who sent it; see [`recv_from`](Self::recv_from).
+    ///
+    /// # Errors
+    /// [`RecvError`].
+    pub fn try_recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError> {
+        self.handle.try_recv_from()
     }
 
     /// Receives the next message if there is one now.

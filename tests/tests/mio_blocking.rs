@@ -153,7 +153,7 @@ mod bed {
 }
 
 use sansmq::mio::{DealerSocket, PollItem, PullSocket, PushSocket, RouterSocket, Socket, poll};
-use sansmq::{Event, Message, Options, RecvError, SendError, kind};
+use sansmq::{Event, Message, Options, RecvError, SendError, SocketType, kind};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::thread;
@@ -174,7 +174,9 @@ fn a_call_ends_when_its_time_is_over_and_not_before() {
     assert!(before.elapsed() >= SHORT);
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send_timeout("to somebody", LONG).unwrap();
-    assert_eq!(pull.recv_timeout(LONG).unwrap().body(), "to somebody");
+    let (message, peer) = pull.recv_from().unwrap();
+    assert_eq!((message.body(), peer.socket_type), (&"to somebody".into(), SocketType::Push));
+    assert_eq!(pull.try_recv_from().unwrap_err(), RecvError::Empty);
     assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(RecvError::Empty));
 }
 

@@ -64,7 +64,12 @@ impl Future for Send<'_> {
 }
 
 fn try_recv(state: &mut State) -> Poll<Result<Message, RecvError>> {
-    match state.socket.recv() {
+    arrived(state.socket.recv())
+}
+
+/// Whether there was something to receive.
+pub(super) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvError>> {
+    match result {
         Err(RecvError::Empty) => Poll::Pending,
         result => Poll::Ready(result),
     }

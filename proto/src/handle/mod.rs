@@ -39,6 +39,7 @@ use crate::kind::{Addresses, Any, Kind, Numbers, Peer, Receives, Sends};
 use crate::message::{Frame, Message};
 use crate::socket::{ListenerId, Socket};
 use crate::time::Instant;
+use adapters::arrived;
 use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
@@ -287,6 +288,27 @@ impl<T: Receives> Handle<T> {
     /// [`RecvError`]; never [`RecvError::Empty`].
     pub fn recv(&self) -> Recv<'_> {
         Recv::new(self.shared())
+    }
+
+    /// As [`recv`](Self::recv), and tells who sent it: what the peer said of itself in its handshake, and who it is if
+    /// authentication found that out (libzmq: `zmq_msg_gets`). A message that stands for a peer's going, as
+    /// [`disconnect_message`](crate::Options::disconnect_message), is of that peer.
+    ///
+    /// Cancel-safe, as `recv` is.
+    ///
+    /// # Errors
+    /// [`RecvError`]; never [`RecvError::Empty`].
+    pub async fn recv_from(&self) -> Result<(Message, Arc<crate::Peer>), RecvError> {
+        let mut key = Key::new(self.shared(), |state| &mut state.receivers);
+        poll_fn(|cx| key.wait(cx, |state| arrived(state.socket.recv_from()))).await
+    }
+
+    /// Receives the next message if there is one now, and tells who sent it; see [`recv_from`](Self::recv_from).
+    ///
+    /// # Errors
+    /// [`RecvError`].
+    pub fn try_recv_from(&self) -> Result<(Message, Arc<crate::Peer>), RecvError> {
+        self.shared().with(|state| state.socket.recv_from())
     }
 
     /// Receives the next message if there is one now.

@@ -360,6 +360,20 @@ impl Socket {
         self.pattern.recv(&mut self.pipes)
     }
 
+    /// Takes the next message, as [`recv`](Self::recv) does, and tells who sent it: what the peer said of itself, and who it is
+    /// if authentication found that out (libzmq: `zmq_msg_gets`). A message that stands for a peer's going, as
+    /// [`disconnect_message`](crate::Options::disconnect_message), is of that peer.
+    ///
+    /// # Errors
+    /// [`RecvError`].
+    pub fn recv_from(&mut self) -> Result<(Message, Arc<crate::Peer>), RecvError> {
+        self.pipes.asks_sender = true;
+        let received = self.recv();
+        self.pipes.asks_sender = false;
+        let sender = self.pipes.sender.take();
+        received.map(|message| (message, sender.expect("only who has been attached has sent something")))
+    }
+
     /// Whether [`send`](Self::send) has something to say now: it would not be [`SendError::Full`], nor out of turn. True of
     /// a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
     ///
@@ -394,6 +408,7 @@ impl Socket {
             let peer = Arc::clone(peer);
             let endpoint = pipe.life.endpoint().clone();
             if !draining {
+                self.pipes.follow(id, &peer);
                 self.pattern.attach(&mut self.pipes, id, &peer, &mut *self.entropy)?;
             }
             if let Some(pipe) = self.pipes.get_mut(id) {

@@ -11,6 +11,7 @@ mod radio;
 mod rep;
 mod req;
 mod router;
+mod senders;
 mod stats;
 mod stream;
 mod wishes;

@@ -4,11 +4,11 @@ use super::super::bed::{DealerSocket, RepSocket, ReqSocket, RouterSocket, Socket
 use super::strangers::{GREETING, READY, stranger};
 use super::{ANY, yield_now};
 use core::future::pending;
-use sansmq::kind::{Rep, Req, Router};
+use sansmq::kind::{Dealer, Rep, Req, Router};
 use sansmq::proto::wire::Metadata;
 use sansmq::{
     AuthCredentials, AuthReply, AuthRequest, Authenticator, ConnectionError, Context, Denial, Endpoint, Event, Monitor,
-    Options, Peer, Security,
+    Options, Peer, RecvError, Security,
 };
 use smol::io::AsyncReadExt;
 use std::sync::Arc;
@@ -63,6 +63,36 @@ fn decide(request: &AuthRequest) -> AuthReply {
         },
         _ => AuthReply::refuse(),
     }
+}
+
+#[test]
+fn each_message_comes_with_who_sent_it_by_the_word_of_who_let_him_in() {
+    run(|| async {
+        let options =
+            Options::<Router>::new().security(Security::PlainServer).authenticator(Authenticator::new(decide));
+        let router = Socket::with(options);
+        let endpoint = router.bind(ANY).await.unwrap();
+        let users = ["ann", "bob"].map(|name| {
+            let login = Security::plain_client(name, "secret").unwrap();
+            // What a peer says of itself has no weight.
+            let options = Options::<Dealer>::new().security(login).metadata("X-Group", "root").unwrap();
+            let dealer = Socket::with(options);
+            dealer.connect(&endpoint).unwrap();
+            dealer
+        });
+        for round in 0..3 {
+            for (dealer, name) in users.iter().zip(["ann", "bob"]) {
+                dealer.send(format!("{name} {round}")).await.unwrap();
+                let (message, peer) = router.recv_from().await.unwrap();
+                assert_eq!(message.body(), format!("{name} {round}").as_bytes());
+                assert_eq!(peer.user_id.as_deref(), Some(name.as_bytes()));
+                assert_eq!(peer.properties.get("Group").unwrap(), "wheel");
+                assert_eq!(peer.properties.get("X-Group"), None);
+                assert_eq!(peer.metadata.get("X-Group").unwrap(), "root");
+            }
+        }
+        assert_eq!(router.try_recv_from().unwrap_err(), RecvError::Empty);
+    });
 }
 
 /// The same, after a while.
@@ -244,7 +274,7 @@ fn who_dials_asks_too_if_it_has_a_domain() {
     run(|| async {
         let router = RouterSocket::new();
         let endpoint: Endpoint = router.bind(ANY).await.unwrap();
-        let options = Options::<sansmq::kind::Dealer>::new().zap_domain("global").unwrap();
+        let options = Options::<Dealer>::new().zap_domain("global").unwrap();
         let dealer: DealerSocket = Socket::with(options.context(&Context::new()));
         let mut story = dealer.monitor();
         dealer.connect(endpoint).unwrap();

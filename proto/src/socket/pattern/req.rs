@@ -9,6 +9,7 @@ use crate::message::{Frame, Message};
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket::load_balancer::LoadBalancer;
+use alloc::sync::Arc;
 
 /// ```text
 ///        send              reply                recv
@@ -20,7 +21,7 @@ use crate::socket::load_balancer::LoadBalancer;
 enum Turn {
     Idle,
     Waiting(PipeId),
-    Answered(Message),
+    Answered(Message, Option<Arc<Peer>>),
     Lost,
 }
 
@@ -123,7 +124,7 @@ impl Pattern for Req {
         let reply = self.open(message)?;
         match (&self.turn, reply) {
             (Turn::Waiting(asked), Some(reply)) if *asked == pipe => {
-                self.turn = Turn::Answered(reply);
+                self.turn = Turn::Answered(reply, pipes.sender(pipe));
                 pipes.readable = true;
             }
             _ => pipes.dropped(DropReason::Unasked, 1),
@@ -149,8 +150,9 @@ impl Pattern for Req {
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         match core::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply) => {
+            Turn::Answered(reply, sender) => {
                 pipes.writable = true;
+                pipes.sender = sender.filter(|_| pipes.asks_sender);
                 Ok(reply)
             }
             Turn::Lost => Err(RecvError::PeerLost),
@@ -167,6 +169,6 @@ impl Pattern for Req {
     }
 
     fn can_recv(&mut self, _: &mut Pipes) -> bool {
-        matches!(self.turn, Turn::Answered(_) | Turn::Lost)
+        matches!(self.turn, Turn::Answered(..) | Turn::Lost)
     }
 }
