@@ -116,6 +116,20 @@ impl Frame {
         }
     }
 
+    /// Appends the octets to `out`. A copy of all the room inside the value is a handful of instructions, while one of what is
+    /// used of it is a call; what is too much goes again.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Repr::Inline(inline) => {
+                let end = out.len() + inline.len as usize;
+                out.extend_from_slice(&inline.octets);
+                out.truncate(end);
+            }
+            Repr::Shared(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+
     /// The shared buffer, if the octets are not inline.
     pub(crate) const fn as_shared(&self) -> Option<&Bytes> {
         match &self.0 {

@@ -198,7 +198,7 @@ impl Connection {
 
     fn consume(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
         loop {
-            match &mut self.phase {
+            let item = match &mut self.phase {
                 Phase::Closed => return Ok(()),
                 Phase::Proxy(socks) => {
                     if !socks.step(input, &mut self.outbox)? {
@@ -207,6 +207,7 @@ impl Connection {
                     let fresh = core::mem::take(&mut self.fresh);
                     let origin = self.origin.take();
                     *self = Self { origin, ..Self::with_fresh(&self.config, fresh, now) };
+                    continue;
                 }
                 Phase::Greeting { octets, len, deadline, side } => {
                     let wanted = (Greeting::LEN - *len).min(input.len());
@@ -221,6 +222,7 @@ impl Connection {
                     let (greeting, deadline, side) = (Greeting::decode(octets), *deadline, *side);
                     self.greeted(greeting)?;
                     self.begin_handshake(deadline, side)?;
+                    continue;
                 }
                 Phase::Reception { .. } => {
                     self.hear_caller(core::mem::take(input));
@@ -233,24 +235,33 @@ impl Connection {
                     }
                     Some(Item::Command(body)) => {
                         self.handshake(|mechanism, out| mechanism.step(&body, out, now), now)?;
+                        continue;
                     }
                 },
-                Phase::Traffic(_) => match self.decoder.next(input, &self.config)? {
-                    None => return Ok(()),
-                    Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
-                    Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
-                },
+                Phase::Traffic(_) => {
+                    self.hear_whole_messages(input);
+                    self.decoder.next(input, &self.config)?
+                }
                 #[cfg(feature = "curve")]
-                Phase::Sealed(_, opener) => match self.decoder.next_sealed(input, &self.config, opener)? {
-                    None => return Ok(()),
-                    Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
-                    Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
-                },
+                Phase::Sealed(_, opener) => self.decoder.next_sealed(input, &self.config, opener)?,
                 Phase::Raw(_) => {
                     self.hear_raw(core::mem::take(input));
                     return Ok(());
                 }
+            };
+            match item {
+                None => return Ok(()),
+                Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
+                Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
             }
+        }
+    }
+
+    /// The usual case of traffic in clear. On its own, so that nothing else has a part in what it costs.
+    #[inline(never)]
+    fn hear_whole_messages(&mut self, input: &mut &[u8]) {
+        while let Some(message) = self.decoder.whole_message(input, &self.config) {
+            self.inbox.push_back(classify(message, self.config.socket_type));
         }
     }
 

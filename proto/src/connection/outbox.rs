@@ -264,42 +264,45 @@ impl Outbox {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));
         }
-        let Some(framing) = self.framing else { return };
+        match self.framing {
+            None => {}
+            Some(Framing::Zmtp(version)) => self.encode_each(|outbox, item| match item {
+                Outbound::Message(message) => outbox.encode_message(message),
+                Outbound::Wish(wish) => encode_wish(wish.clone(), version, &mut outbox.arena),
+            }),
+            #[cfg(feature = "curve")]
+            Some(Framing::Sealed(version)) => self.encode_each(|outbox, item| outbox.encode_sealed(item, version)),
+            Some(Framing::Raw) => self.encode_each(Self::encode_raw),
+        }
+    }
+
+    /// Encodes what is queued, up to a batch. For each framing there is a loop of its own, which costs nothing for the others.
+    fn encode_each(&mut self, encode: impl Fn(&mut Self, &Outbound)) {
         // With what the last one may stand out by, and heads: growing would double it, and have the system map it anew.
         self.arena.reserve(self.queued.min(BATCH) + COPY_BELOW);
         let mut octets = self.remaining();
         self.first = octets;
-        while octets < BATCH {
-            let Some(item) = self.queue.pop_front() else {
+        let mut queue = core::mem::take(&mut self.queue);
+        let mut count = 0;
+        for item in &queue {
+            if octets >= BATCH {
                 break;
-            };
-            self.queued -= weight(&item);
-            let is_message = matches!(item, Outbound::Message(_));
-            self.encode(item, framing);
+            }
+            count += 1;
+            self.queued -= weight(item);
+            encode(self, item);
             octets = self.remaining();
-            if is_message {
-                self.ends.push(octets);
-            } else {
-                self.mixed = true;
+            match item {
+                Outbound::Message(_) => self.ends.push(octets),
+                Outbound::Wish(_) => self.mixed = true,
             }
         }
-    }
-
-    fn encode(&mut self, item: Outbound, framing: Framing) {
-        let version = match framing {
-            Framing::Zmtp(version) => version,
-            #[cfg(feature = "curve")]
-            Framing::Sealed(version) => return self.encode_sealed(item, version),
-            Framing::Raw => return self.encode_raw(&item),
-        };
-        match item {
-            Outbound::Message(message) => self.encode_message(&message),
-            Outbound::Wish(wish) => encode_wish(wish, version, &mut self.arena),
-        }
+        queue.drain(..count);
+        self.queue = queue;
     }
 
     #[cfg(feature = "curve")]
-    fn encode_sealed(&mut self, item: Outbound, version: Version) {
+    fn encode_sealed(&mut self, item: &Outbound, version: Version) {
         match item {
             Outbound::Message(message) => {
                 for (head, frame) in headed(message.frames()) {
@@ -308,7 +311,7 @@ impl Outbox {
             }
             Outbound::Wish(wish) => {
                 let mut clear = Vec::new();
-                encode_wish(wish, version, &mut clear);
+                encode_wish(wish.clone(), version, &mut clear);
                 self.seal_encoded(&clear);
             }
         }
@@ -340,7 +343,7 @@ impl Outbox {
                 self.body_octets += body.len();
                 self.bodies.push_back((self.arena.len(), body.clone()));
             }
-            _ => self.arena.extend_from_slice(frame),
+            _ => frame.append_to(&mut self.arena),
         }
     }
 
