@@ -159,7 +159,7 @@ impl Driver {
             let accepted = self.shared().with_time(|socket, now| socket.accepted(id, from, now));
             return accepted.map(|(pipe, connection)| Passage::new(self.clone(), pipe, connection));
         }
-        port.has_room().then(|| Passage::unclaimed(self.clone(), port, from))
+        if port.has_room() { Passage::unclaimed(self.clone(), port, id, from) } else { None }
     }
 
     /// See [`Socket::accept_failed`](crate::Socket::accept_failed). Accept again when [`Listening::poll_next`] says so.

@@ -8,6 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ConnectionError;
 use crate::pipe::PipeId;
 use crate::session::{Session, Stream, Turn};
+use crate::socket::ListenerId;
 use crate::time::Instant;
 use core::fmt;
 use core::task::{Poll, Waker};
@@ -41,13 +42,13 @@ impl Passage {
     }
 
     /// A connection to a port that is shared.
-    pub(super) fn unclaimed(driver: Driver, port: Arc<Port>, from: Endpoint) -> Self {
-        let now = driver.now();
-        let mut connection = driver.shared().with(|state| state.socket.receive(&port.limits, now));
+    pub(super) fn unclaimed(driver: Driver, port: Arc<Port>, id: ListenerId, from: Endpoint) -> Option<Self> {
+        let received = driver.shared().with_time(|socket, now| socket.receive(id, &from, &port.limits, now));
+        let mut connection = received?;
         connection.came_from(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unclaimed));
         let seat = Seat::Nobody { port, from, ticket, _counted: counted };
-        Self { session: Some(Session::new(connection)), seat, driver }
+        Some(Self { session: Some(Session::new(connection)), seat, driver })
     }
 
     /// What the operating system says of the peer: see [`Connection::identify`]. To be said before the first

@@ -81,8 +81,8 @@ impl<T: Kind> Options<T> {
 
     /// Handshakes that may begin in a second with each address, which for IPv6 is its first 64 bits; after a second of rest
     /// so many may begin at once. Who comes earlier is turned away. Default: 1000 for a server of CURVE, whose time every
-    /// HELLO costs, be it a bogus one, and no limit for others; libzmq has none. Connections to a port that several sockets
-    /// share are nobody's during their handshake, and not counted.
+    /// HELLO costs, be it a bogus one, and no limit for others; libzmq has none. At a port that several sockets share, the
+    /// rate of the one that opened it holds.
     ///
     /// # Errors
     /// [`OptionsError::Zero`].

@@ -1,9 +1,9 @@
 //! Who may come: how many peers, how many handshakes under way, and how many in a second.
 
-use super::Socket;
+use super::{ListenerId, Socket};
 use crate::endpoint::{Endpoint, Host};
 use crate::error::ConnectionError;
-use crate::event::Refusal;
+use crate::event::{Event, Refusal};
 use crate::pipe::PipeId;
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -94,13 +94,7 @@ impl Socket {
         if self.pipes.len() >= crowd.peers {
             return Err(Refusal::Peers);
         }
-        let address = address(from);
-        if let (Some(rate), Some(there)) = (self.handshake_rate(), address)
-            && !self.handshakes.pace.allows(there, rate, self.now)
-        {
-            return Err(Refusal::HandshakeRate);
-        }
-        let there = address.and_then(|address| self.handshakes.by_address.get(&address));
+        let there = address(from).and_then(|address| self.handshakes.by_address.get(&address));
         let full = there.filter(|those| those.len() >= crowd.handshakes_per_address);
         let (oldest, refusal) = match full {
             Some(those) => (those.first().copied(), Refusal::HandshakesOfAddress),
@@ -120,6 +114,23 @@ impl Socket {
         if !matches!(from, Endpoint::Inproc(_)) {
             self.handshakes.begin(pipe, address(from), self.now);
         }
+    }
+
+    /// `None`: another handshake may not begin so soon, with somebody from there, and this is told.
+    pub(super) fn keep_pace(&mut self, id: ListenerId, from: &Endpoint, now: Instant) -> Option<()> {
+        let now = self.observe(now);
+        if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
+            && !self.handshakes.pace.allows(address, rate, now)
+        {
+            let (endpoint, from) = (self.listeners.get(&id)?.endpoint(), from.clone());
+            self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason: Refusal::HandshakeRate });
+            return None;
+        }
+        Some(())
+    }
+
+    /// Another handshake begins.
+    pub(super) fn count_another(&mut self, from: &Endpoint) {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from)) {
             self.handshakes.pace.pay(address, rate, self.now);
         }

@@ -70,7 +70,9 @@ impl Socket {
 
     /// A connection came in. `None`: the listener is closed, or there are too many peers, so close the connection.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
+        self.keep_pace(id, &from, now)?;
         let pipe = self.admit(id, from.clone(), now)?;
+        self.count_another(&from);
         let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
         connection.came_from(from);
         Some((pipe, connection))

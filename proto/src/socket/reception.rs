@@ -32,10 +32,18 @@ impl Socket {
         Some(pipe)
     }
 
-    /// A conversation with somebody who may want another socket at that port.
+    /// A conversation with somebody who may want another socket at that port. `None`: another one may not begin so soon.
     #[cfg(feature = "std")]
-    pub(crate) fn receive(&mut self, limits: &Arc<ConnectionConfig>, now: Instant) -> Connection {
-        Connection::receive(limits, &mut *self.entropy, now)
+    pub(crate) fn receive(
+        &mut self,
+        id: ListenerId,
+        from: &Endpoint,
+        limits: &Arc<ConnectionConfig>,
+        now: Instant,
+    ) -> Option<Connection> {
+        self.keep_pace(id, from, now)?;
+        self.count_another(from);
+        Some(Connection::receive(limits, &mut *self.entropy, now))
     }
 
     /// A connection to one of this socket's listeners, which others share, ended before it was known whom it was for.

@@ -5,7 +5,7 @@ use crate::suite::strangers::{GREETING, READY};
 use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Rep, Router, Stream};
-use sansmq::proto::{ConnectionError, Context, NetworkError, Resource, Timer};
+use sansmq::proto::{ConnectionError, Context, NetworkError, Refusal, Resource, Timer};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Monitor, Options, UnbindError};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -208,6 +208,27 @@ fn strangers_at_a_shared_port_are_turned_away_with_the_reason_and_do_not_stay() 
         req.connect(at(&port, "rep")).unwrap();
         req.send("well-behaved").await.unwrap();
         assert_eq!(rep.recv().await.unwrap().body(), "well-behaved");
+    });
+}
+
+#[test]
+fn the_rate_of_handshakes_holds_at_a_shared_port_whoever_they_are_for() {
+    run(|| async {
+        let first = Socket::with(Options::<Pull>::new().max_handshake_rate(1).unwrap());
+        let port = plain(&first.bind("tcp://127.0.0.1:*/first").await.unwrap());
+        let second = PullSocket::new();
+        second.bind(at(&port, "second")).await.unwrap();
+        let mut doors = first.monitor();
+        let refused = doors.find(|event| match event {
+            Event::TurnedAway { reason, .. } => Some(reason),
+            _ => None,
+        });
+        // On a machine that takes a second for each they would all be let in.
+        let _strangers: Vec<_> = (0..5).map(|_| stranger(&port, GREETING)).collect();
+        assert_eq!(refused.await, Some(Refusal::HandshakeRate));
+        let push = PushSocket::new();
+        push.connect(at(&port, "second")).unwrap();
+        arrives(&push, &second, "who comes again is let in").await;
     });
 }
 
