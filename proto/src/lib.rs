@@ -65,6 +65,8 @@ mod pipe;
 mod queue;
 mod resource;
 mod route;
+#[cfg(feature = "std")]
+mod scratch;
 mod security;
 #[cfg(feature = "std")]
 mod session;
@@ -107,6 +109,8 @@ pub use options::{Options, ReconnectStop, Security, SlowSubscriber};
 pub use pipe::PipeId;
 pub use resource::Resource;
 pub use route::{Route, Source};
+#[cfg(feature = "std")]
+pub use scratch::Scratch;
 #[cfg(feature = "curve")]
 pub use security::curve;
 pub use security::zap;

@@ -3,6 +3,7 @@
 use crate::endpoint::Endpoint;
 use crate::error::NetworkError;
 use crate::pipe::PipeId;
+use crate::scratch::Scratch;
 use crate::session::{Interest, Session, Stream, Turn};
 use crate::socket::{ListenerId, Socket};
 use crate::time::{Instant, earliest};
@@ -18,8 +19,8 @@ use std::io;
 /// stream but by dropping it, and opens none.
 pub struct Links<S> {
     links: BTreeMap<PipeId, Link<S>>,
-    /// Room to read into, for one link after the other.
-    scratch: Vec<u8>,
+    /// For one link after the other.
+    scratch: Scratch,
 }
 
 struct Link<S> {
@@ -36,7 +37,7 @@ enum Stage<S> {
 impl<S: Stream> Links<S> {
     /// No links.
     pub fn new() -> Self {
-        Self { links: BTreeMap::new(), scratch: vec![0; 64 << 10] }
+        Self { links: BTreeMap::new(), scratch: Scratch::new() }
     }
 
     /// A listener has accepted a connection. `None`: the socket does not want it any more, and the stream is dropped.
@@ -130,7 +131,7 @@ impl<S: Stream> Link<S> {
     }
 
     /// `None`: it is over.
-    fn turn(self, pipe: PipeId, socket: &mut Socket, scratch: &mut [u8], now: Instant) -> Option<Self> {
+    fn turn(self, pipe: PipeId, socket: &mut Socket, scratch: &mut Scratch, now: Instant) -> Option<Self> {
         let (mut stream, mut session) = match self.stage {
             Stage::Talking(stream, session) => (stream, session),
             Stage::Dialling(attempt, failure, rest) => {

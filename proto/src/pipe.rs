@@ -15,7 +15,7 @@ use crate::error::ConnectionError;
 use crate::event::{self, DropReason, Event};
 use crate::message::{Frame, Message};
 use crate::options::Settings;
-use crate::queue::{Mark, Queue};
+use crate::queue::{Mark, Queue, Room};
 use crate::socket::life::Life;
 use crate::stats::{Counts, RoundTrip, SocketStats};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -65,8 +65,7 @@ pub(crate) struct Pipe {
     stalled: bool,
     /// The link is to be called when all messages are received.
     lazy: bool,
-    /// It stands on the service list.
-    due: bool,
+    call: Call,
     /// It stands in the load balancer's rotation.
     pub(crate) balanced: bool,
     /// It stands in the fair queue's rotation.
@@ -85,10 +84,21 @@ pub(crate) struct Pipe {
     pub(crate) life: Life,
 }
 
+/// Whether a pipe's link is to come and exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Not,
+    /// It stands on the service list.
+    Due,
+    /// The link has been called and has not come yet: whatever else there is will be done then.
+    Made,
+}
+
 /// All pipes of a socket, and what happened to them that somebody should hear of.
 #[derive(Debug)]
 pub(crate) struct Pipes {
     slots: Vec<Slot>,
+    room: Room,
     free: Vec<u32>,
     count: usize,
     send_hwm: Mark,
@@ -133,6 +143,7 @@ impl Pipes {
         };
         Self {
             slots: Vec::new(),
+            room: Room::default(),
             free: Vec::new(),
             count: 0,
             send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
@@ -168,7 +179,7 @@ impl Pipes {
             full: false,
             stalled: false,
             lazy: false,
-            due: false,
+            call: Call::Not,
             balanced: false,
             queued: false,
             chosen: false,
@@ -209,6 +220,13 @@ impl Pipes {
         self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?.pipe.as_mut()
     }
 
+    /// A pipe, and memory for its bursts.
+    #[inline]
+    fn get_with_room(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut Room)> {
+        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
+        Some((slot.pipe.as_mut()?, &mut self.room))
+    }
+
     pub(crate) fn ids(&self) -> Vec<PipeId> {
         let numbered = self.slots.iter().zip(0..);
         numbered
@@ -239,11 +257,11 @@ impl Pipes {
     #[inline]
     pub(crate) fn push(&mut self, id: PipeId, message: Message) {
         let (hwm, conflate) = (self.send_hwm, self.conflate);
-        let Some(pipe) = self.get_mut(id) else { return };
+        let Some((pipe, room)) = self.get_with_room(id) else { return };
         if conflate {
             pipe.outgoing.clear();
         }
-        pipe.outgoing.push_back(message);
+        pipe.outgoing.push_back(message, room);
         pipe.close_if_full(hwm);
         if pipe.full || !pipe.is_collected() {
             self.call(id);
@@ -253,13 +271,13 @@ impl Pipes {
     /// Queues a message for a peer without room, which loses its oldest ones instead; says how many.
     pub(crate) fn push_out(&mut self, id: PipeId, message: Message) -> usize {
         let hwm = self.send_hwm;
-        let Some(pipe) = self.get_mut(id) else { return 0 };
+        let Some((pipe, room)) = self.get_with_room(id) else { return 0 };
         let mut lost = 0;
         // One that is closed to messages has room, and yet must not grow.
         while (lost == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
             lost += 1;
         }
-        pipe.outgoing.push_back(message);
+        pipe.outgoing.push_back(message, room);
         self.call(id);
         lost
     }
@@ -293,7 +311,7 @@ impl Pipes {
     #[inline]
     pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let hwm = self.send_hwm;
-        let Some(pipe) = self.get_mut(id) else { return false };
+        let Some((pipe, room)) = self.get_with_room(id) else { return false };
         pipe.round_trip = link.round_trip();
         let before = pipe.outgoing.tally();
         while link.has_room() {
@@ -307,7 +325,7 @@ impl Pipes {
             link.give(item);
         }
         pipe.counts.sent += before - pipe.outgoing.tally();
-        pipe.outgoing.spare();
+        pipe.outgoing.leave(room);
         let reopened = pipe.full && pipe.outgoing.is_low(hwm);
         pipe.full &= !reopened;
         reopened
@@ -386,12 +404,12 @@ impl Pipes {
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) {
         let conflate = self.conflate;
-        if let Some(pipe) = self.get_mut(id) {
+        if let Some((pipe, room)) = self.get_with_room(id) {
             if conflate {
                 pipe.incoming.clear();
                 pipe.senders.took_all();
             }
-            pipe.incoming.push_back(message);
+            pipe.incoming.push_back(message, room);
             self.readable = true;
         }
     }
@@ -419,21 +437,20 @@ impl Pipes {
         }
     }
 
-    /// Takes a message for the application, and whether more are there.
+    /// Takes a message for the application.
     #[inline]
-    pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Option<(Message, bool)> {
+    pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Option<Message> {
         let asks_sender = self.asks_sender;
-        let pipe = self.get_mut(id)?;
+        let (pipe, room) = self.get_with_room(id)?;
         let message = pipe.incoming.pop_front()?;
-        let more = !pipe.incoming.is_empty();
-        pipe.incoming.spare();
+        pipe.incoming.leave(room);
         let sender = if asks_sender { pipe.senders.first().cloned() } else { None };
         pipe.senders.took_first();
         if asks_sender {
             self.sender = sender;
         }
         self.taken(id);
-        Some((message, more))
+        Some(message)
     }
 
     /// Ends a pipe; one with messages for the application stays until they are received.
@@ -460,8 +477,9 @@ impl Pipes {
     #[inline]
     pub(crate) fn call(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id)
-            && !core::mem::replace(&mut pipe.due, true)
+            && pipe.call == Call::Not
         {
+            pipe.call = Call::Due;
             self.service.push_back(id);
         }
     }
@@ -472,7 +490,7 @@ impl Pipes {
         loop {
             let id = self.service.pop_front()?;
             if let Some(pipe) = self.get_mut(id) {
-                pipe.due = false;
+                pipe.call = Call::Made;
                 // A pipe without a connection has nobody to exchange with; the next connection begins with an exchange.
                 if pipe.life.is_connected() {
                     return Some(id);
@@ -512,6 +530,14 @@ impl Pipe {
         if !self.full && self.outgoing.is_full(hwm) {
             self.full = true;
             self.counts.send_hwm_hits += 1;
+        }
+    }
+
+    /// The link has come, or is gone: for what happens from now on it is called again.
+    #[inline]
+    pub(crate) fn came(&mut self) {
+        if self.call == Call::Made {
+            self.call = Call::Not;
         }
     }
 

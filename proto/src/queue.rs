@@ -3,6 +3,7 @@
 use crate::message::Message;
 use crate::stats::Tally;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 /// A high-water mark: a queue of so many messages is full, and so is one of so many octets.
 ///
@@ -12,6 +13,20 @@ use alloc::collections::VecDeque;
 pub(crate) struct Mark {
     messages: usize,
     octets: u64,
+}
+
+/// An empty queue keeps no more places than this.
+const IDLE: usize = 64;
+
+/// Memory for bursts, which the queues of a socket have in turn.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Vec<VecDeque<Message>>);
+
+impl Room {
+    /// For so many queues at a time: what comes in, and what goes out.
+    const QUEUES: usize = 2;
+    /// For bursts of so many.
+    const MESSAGES: usize = 4096;
 }
 
 /// Messages in line.
@@ -70,7 +85,10 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn push_back(&mut self, message: Message) {
+    pub(crate) fn push_back(&mut self, message: Message, room: &mut Room) {
+        if self.messages.len() == self.messages.capacity() {
+            self.move_to(room);
+        }
         self.octets += message.size() as u64;
         self.messages.push_back(message);
     }
@@ -101,13 +119,27 @@ impl Queue {
         });
     }
 
-    /// Gives memory back that a burst has needed: at the marks of 1000 messages that is 72 KiB, for each peer and direction. A
-    /// busy pipe asks for it again a few times in a thousand messages.
+    /// Moves to where there is more room, if there is.
+    fn move_to(&mut self, room: &mut Room) {
+        if let Some(mut room) = room.0.pop_if(|room| room.capacity() > self.messages.capacity()) {
+            room.append(&mut self.messages);
+            self.messages = room;
+        }
+    }
+
+    /// Leaves the memory that a burst has needed, once it is over, to whichever queue has the next one: at the marks of
+    /// 1000 messages that is 72 KiB, too much for each peer and direction.
     #[inline]
-    pub(crate) fn spare(&mut self) {
-        const IDLE: usize = 64;
+    pub(crate) fn leave(&mut self, room: &mut Room) {
         if self.messages.is_empty() && self.messages.capacity() > IDLE {
-            self.messages.shrink_to(IDLE);
+            self.leave_now(room);
+        }
+    }
+
+    fn leave_now(&mut self, room: &mut Room) {
+        let mine = core::mem::take(&mut self.messages);
+        if room.0.len() < Room::QUEUES && mine.capacity() <= Room::MESSAGES {
+            room.0.push(mine);
         }
     }
 
@@ -127,8 +159,8 @@ mod tests {
     fn octets_are_counted_whichever_way_messages_come_and_go() {
         let mut queue = Queue::new();
         let octets = |queue: &Queue| queue.tally().octets;
-        queue.push_back(Message::from(["four", "more"]));
-        queue.push_back(vec![7; 1000].into());
+        queue.push_back(Message::from(["four", "more"]), &mut Room::default());
+        queue.push_back(vec![7; 1000].into(), &mut Room::default());
         queue.push_front("first".into());
         assert_eq!((queue.len(), octets(&queue)), (3, 1013));
         queue.retain(|message| message.len() == 1);
@@ -144,13 +176,13 @@ mod tests {
         let mut queue = Queue::new();
         let mark = Mark::new(4, 100);
         for _ in 0..3 {
-            queue.push_back(vec![7; 33].into());
+            queue.push_back(vec![7; 33].into(), &mut Room::default());
         }
         assert!(!queue.is_full(mark), "three messages and 99 octets");
-        queue.push_back(Message::from(""));
+        queue.push_back(Message::from(""), &mut Room::default());
         assert!(queue.is_full(mark), "four messages");
         queue.pop_front();
-        queue.push_back(vec![7; 34].into());
+        queue.push_back(vec![7; 34].into(), &mut Room::default());
         queue.retain(|message| message.size() > 0);
         assert!(queue.is_full(mark), "100 octets");
         queue.pop_front();

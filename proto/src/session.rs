@@ -2,6 +2,7 @@
 
 use crate::connection::{Connection, Link};
 use crate::error::{ConnectionError, Fault};
+use crate::scratch::Scratch;
 use crate::time::Instant;
 use bytes::Buf;
 use core::ops::BitOr;
@@ -200,12 +201,26 @@ impl Session {
 
     /// Fires timers, writes, reads and exchanges, within a budget.
     ///
-    /// `scratch` is room to read into; 64 KiB is good, and all sessions of a thread may share it. `exchange` is most often
+    /// All sessions of a thread may share one `scratch`. `exchange` is most often
     /// [`Socket::exchange`](crate::Socket::exchange) for this pipe.
     ///
     /// # Errors
     /// The connection is over, for this reason.
     pub fn turn(
+        &mut self,
+        stream: &mut impl Stream,
+        scratch: &mut Scratch,
+        now: Instant,
+        exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
+    ) -> Result<Turn, ConnectionError> {
+        let Scratch { room, spare } = scratch;
+        self.connection.borrow_from(spare);
+        let turn = self.turn_in(stream, room, now, exchange);
+        self.connection.return_to(spare);
+        turn
+    }
+
+    fn turn_in(
         &mut self,
         stream: &mut impl Stream,
         scratch: &mut [u8],
@@ -249,7 +264,6 @@ impl Session {
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
             if !heard && !more {
-                self.connection.shrink();
                 return Ok(Turn::Wait(Interest {
                     readable: self.connection.wants_input(),
                     writable: self.is_stuck(flushed),

@@ -24,6 +24,7 @@ use crate::error::{ConnectionError, NetworkError};
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::pipe::PipeId;
+use crate::scratch::Scratch;
 use crate::session::{Session, Stream, Turn};
 use crate::socket::{Action, ListenerId, Socket};
 use crate::time::{Instant, earliest};
@@ -331,7 +332,7 @@ impl Net {
             held,
             wake: false,
         };
-        let mut scratch = vec![0; 4096];
+        let mut scratch = Scratch::with_room(4096);
         let outcome = end.session.turn(&mut stream, &mut scratch, self.now, |link| socket.exchange(pipe, link));
         if stream.wake {
             self.due.insert(other);

@@ -11,7 +11,9 @@ use core::time::Duration;
 use mio::{Registry, Token};
 use sansmq_os::{BindListener, StdListener};
 use sansmq_proto::kind::Kind;
-use sansmq_proto::{BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, share};
+use sansmq_proto::{
+    BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, Scratch, share,
+};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -72,7 +74,7 @@ pub struct Reactor {
     /// Requests that are being read; kept for its memory.
     requests: Vec<Request>,
     offspring: Vec<Work>,
-    scratch: Box<[u8]>,
+    scratch: Scratch,
     /// The zero of time.
     origin: std::time::Instant,
 }
@@ -113,7 +115,7 @@ impl Reactor {
             due: VecDeque::new(),
             requests: Vec::new(),
             offspring: Vec::new(),
-            scratch: vec![0; 64 << 10].into(),
+            scratch: Scratch::new(),
             origin: std::time::Instant::now(),
         })
     }

@@ -15,7 +15,7 @@ use core::task::{Poll, Waker};
 use mio::{Registry, Token};
 use sansmq_proto::{
     Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Opened, Order, Passage, PipeId,
-    Route, Step,
+    Route, Scratch, Step,
 };
 use std::io;
 use std::net::ToSocketAddrs;
@@ -67,7 +67,7 @@ pub(crate) struct Shift<'a> {
     pub(crate) waker: &'a Waker,
     pub(crate) inbox: &'a Arc<Inbox>,
     pub(crate) registry: &'a Registry,
-    pub(crate) scratch: &'a mut [u8],
+    pub(crate) scratch: &'a mut Scratch,
     /// Work for tasks to come, of the same socket.
     pub(crate) offspring: &'a mut Vec<Work>,
 }

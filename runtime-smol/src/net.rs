@@ -12,8 +12,8 @@ use sansmq_os::StdListener;
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
 use sansmq_proto::{
-    Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, Opened, PollStream, Route, Runtime, TransportConfig,
-    first, resolve,
+    Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, Opened, PollStream, Route, Runtime, Scratch,
+    TransportConfig, first, resolve,
 };
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
@@ -73,9 +73,9 @@ impl Runtime for Smol {
     type Listener = Listener;
     type Alarm = Timer;
 
-    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         thread_local! {
-            static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 << 10].into());
+            static SCRATCH: RefCell<Scratch> = RefCell::default();
         }
         SCRATCH.with_borrow_mut(|scratch| work(scratch))
     }

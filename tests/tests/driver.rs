@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 use sansmq_proto::kind::{Dealer, Pull, Push, Router};
 use sansmq_proto::{
     BindError, ConnectionError, Context as Names, Dialling, Driver, Endpoint, Event, Handle, Instant, NetworkError,
-    Options, PipeId, Session, Step, Stream, share,
+    Options, PipeId, Scratch, Session, Step, Stream, share,
 };
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -72,7 +72,7 @@ fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
     let mut session = Session::new(driver.connected(pipe).unwrap());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
-    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut [0; 99], &waker).is_pending());
+    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut Scratch::with_room(99), &waker).is_pending());
 
     assert!(late.poll_stopped(Waker::noop()).is_ready(), "nobody wants it");
     handle.try_send("x").unwrap();
@@ -103,7 +103,7 @@ fn the_waker_of_a_link_that_ended_is_dropped() {
     let mut session = Session::new(driver.connected(pipe).unwrap());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
-    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut [0; 99], &waker).is_pending());
+    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut Scratch::with_room(99), &waker).is_pending());
     driver.disconnected(pipe, session, &ConnectionError::Eof);
     drop(waker);
     assert_eq!(Arc::strong_count(&bell), 1, "a runtime keeps the memory of a task as long as its waker");

@@ -4,7 +4,7 @@
 use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::{
     Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, IoStream, Link, Message, NetworkError,
-    Options, RecvError, SeededEntropy, Session, Socket, Stream, SystemEntropy,
+    Options, RecvError, Scratch, SeededEntropy, Session, Socket, Stream, SystemEntropy,
 };
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -51,7 +51,7 @@ impl Stream for Tape {
 }
 
 fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), ConnectionError> {
-    session.turn(tape, &mut [0; 4096], at, |_| Ok(())).map(drop)
+    session.turn(tape, &mut Scratch::with_room(4096), at, |_| Ok(())).map(drop)
 }
 
 /// What a PUSH says up to its READY, to a PULL that says this.
@@ -98,7 +98,7 @@ fn a_heartbeat_does_not_end_the_farewell() {
             link.finish();
             Ok(())
         };
-        session.turn(&mut tape, &mut [0; 4096], at, finish).map(drop)
+        session.turn(&mut tape, &mut Scratch::with_room(4096), at, finish).map(drop)
     };
     assert_eq!(finish(Instant::ORIGIN), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
@@ -113,7 +113,7 @@ fn a_failed_write_loses_nothing_that_arrived() {
     let listener = socket.bind("tcp://*:1".parse().unwrap());
     let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), now).unwrap();
     let (mut session, mut tape) = (Session::new(connection), Tape::default());
-    let mut scratch = [0; 4096];
+    let mut scratch = Scratch::with_room(4096);
     shake_hands(
         |tape| {
             let _ = session.turn(tape, &mut scratch, now, |link| socket.exchange(pipe, link)).unwrap();
@@ -162,7 +162,9 @@ fn what_came_with_a_fault_before_its_sender_was_let_in_is_nobodys() {
         tape.input.push_back(len);
         tape.input.extend(peer.as_bytes());
         tape.input.extend(b"\0\x05hello\xff");
-        let reason = session.turn(&mut tape, &mut [0; 4096], now, |link| socket.exchange(pipe, link)).unwrap_err();
+        let reason = session
+            .turn(&mut tape, &mut Scratch::with_room(4096), now, |link| socket.exchange(pipe, link))
+            .unwrap_err();
         assert!(matches!(reason, ConnectionError::Malformed(_)), "{reason}");
         socket.disconnected(pipe, session.into_connection(), &reason, now);
         assert_eq!(socket.recv(), Err(RecvError::Empty), "{peer}");

@@ -29,7 +29,7 @@ mod bed {
 }
 
 use futures_util::future::join;
-use sansmq::proto::{Ambient, Instant, Opened, Runtime, TransportConfig, launch};
+use sansmq::proto::{Ambient, Instant, Opened, Runtime, Scratch, TransportConfig, launch};
 use sansmq::smol::{Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl Runtime for Slow {
     type Listener = <Smol as Runtime>::Listener;
     type Alarm = <Smol as Runtime>::Alarm;
 
-    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         Smol::with_scratch(work)
     }
 

@@ -11,6 +11,8 @@ mod question;
 mod raw;
 mod reception;
 mod socks;
+#[cfg(feature = "std")]
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,8 @@ pub(crate) use outbox::encode_once;
 pub use reception::Caller;
 pub use socks::SocksError;
 pub(crate) use socks::User;
+#[cfg(feature = "std")]
+pub(crate) use spare::Spare;
 
 use crate::config::ConnectionConfig;
 use crate::endpoint::Endpoint;
@@ -501,11 +505,12 @@ impl Connection {
         self.outbox.is_finished()
     }
 
-    /// Gives memory back that a burst has needed: 64 KiB of empty messages cost megabytes. Call it when there is nothing
-    /// more to read, as [`Session`](crate::Session) does; a busy connection would only ask for the memory again.
+    /// Gives memory back that a burst has needed: 64 KiB of empty messages cost megabytes. Call it when nothing happens for a
+    /// while; a busy connection would only ask for the memory again. [`Session`](crate::Session)s have it from a
+    /// [`Scratch`](crate::Scratch), and give all of it back after each turn.
     pub fn shrink(&mut self) {
         const IDLE: usize = 64;
-        if self.inbox.capacity() > IDLE {
+        if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {
             self.inbox.shrink_to(IDLE);
         }
         self.outbox.shrink();

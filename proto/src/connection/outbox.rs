@@ -26,17 +26,17 @@ pub struct Outbox {
     /// Octets of the arena that are written.
     at: usize,
     /// Bodies that are not copied, each with the place in the arena it comes at.
-    bodies: VecDeque<(usize, Bytes)>,
+    pub(super) bodies: VecDeque<(usize, Bytes)>,
     /// Octets left in `bodies`.
     body_octets: usize,
     /// Where the first message of the batch begins, and where each one ends, counted in octets from the start of the batch.
     first: usize,
-    ends: Vec<usize>,
+    pub(super) ends: Vec<usize>,
     /// The batch holds subscriptions too.
     mixed: bool,
     /// Octets of the batch that are written.
     written: usize,
-    queue: VecDeque<Outbound>,
+    pub(super) queue: VecDeque<Outbound>,
     /// Roughly the octets in `queue`.
     queued: usize,
     /// A PING waits to be written.
@@ -72,9 +72,6 @@ const BATCH: usize = 64 << 10;
 const OVERHEAD: usize = 64;
 
 const MAX_PONGS: usize = 16;
-
-/// An idle connection keeps no more room than this, in octets, for each thing.
-const IDLE_CAPACITY: usize = 1 << 10;
 
 impl Outbox {
     pub(super) const fn new() -> Self {
@@ -187,6 +184,11 @@ impl Outbox {
     pub(super) fn shrink(&mut self) {
         if self.queue.is_empty() {
             self.queue.shrink_to(0);
+        }
+        if !self.has_remaining() {
+            self.ends.shrink_to(0);
+            self.arena.shrink_to(0);
+            self.bodies.shrink_to(0);
         }
     }
 
@@ -468,10 +470,7 @@ impl Buf for Outbox {
             self.pinging = false;
             self.mixed = false;
             self.ends.clear();
-            self.ends.shrink_to(IDLE_CAPACITY / size_of::<usize>());
             self.arena.clear();
-            self.arena.shrink_to(IDLE_CAPACITY);
-            self.bodies.shrink_to(0);
         }
     }
 }

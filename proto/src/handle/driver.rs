@@ -9,6 +9,7 @@ use crate::connection::{Connection, Link};
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::pipe::PipeId;
+use crate::scratch::Scratch;
 use crate::session::{Session, Stream};
 use crate::socket::ListenerId;
 use crate::time::Instant;
@@ -210,7 +211,7 @@ impl Driver {
         pipe: PipeId,
         session: &mut Session,
         stream: &mut impl Stream,
-        scratch: &mut [u8],
+        scratch: &mut Scratch,
         waker: &Waker,
     ) -> Poll<ConnectionError> {
         passage::heed(session, waker);

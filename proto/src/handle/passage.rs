@@ -7,6 +7,7 @@ use crate::connection::{Connection, Credentials};
 use crate::endpoint::Endpoint;
 use crate::error::ConnectionError;
 use crate::pipe::PipeId;
+use crate::scratch::Scratch;
 use crate::session::{Session, Stream, Turn};
 use crate::socket::ListenerId;
 use crate::time::Instant;
@@ -64,7 +65,7 @@ impl Passage {
     ///
     /// `waker` wakes the task. `stream` is expected to have it woken too where it answers `WouldBlock`. The caller keeps a
     /// timer at [`poll_timeout`](Self::poll_timeout), which may have changed, and polls again when it is due.
-    pub fn poll(&mut self, stream: &mut impl Stream, scratch: &mut [u8], waker: &Waker) -> Poll<ConnectionError> {
+    pub fn poll(&mut self, stream: &mut impl Stream, scratch: &mut Scratch, waker: &Waker) -> Poll<ConnectionError> {
         let Self { session: Some(session), seat, driver } = self else {
             return Poll::Ready(ConnectionError::HungUp);
         };

@@ -11,6 +11,7 @@ use crate::error::NetworkError;
 use crate::kind::Kind;
 use crate::options::Options;
 use crate::pipe::PipeId;
+use crate::scratch::Scratch;
 use crate::session::Stream;
 use crate::socket::ListenerId;
 use crate::time::Instant;
@@ -32,8 +33,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A timer.
     type Alarm: Alarm;
 
-    /// Lends room to read into, 64 KiB say. A thread's own is best: then idle connections need none.
-    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T;
+    /// Lends what sessions need while they are at work. A thread's own is best.
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T;
 
     /// Runs a task in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);

@@ -23,35 +23,38 @@ impl FairQueue {
         pipes.deliver(id, message);
     }
 
-    /// Takes the next message, and says whose it is.
+    /// Takes the next message.
     #[inline]
-    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
-        loop {
-            let id = self.active.pop_front()?;
-            // A pipe that was closed by us leaves the rotation here.
-            let Some((message, more)) = pipes.pop_incoming(id) else {
-                Self::leave(pipes, id);
-                continue;
-            };
-            if more {
-                self.active.push_back(id);
-            } else {
-                Self::leave(pipes, id);
-            }
-            return Some((id, message));
-        }
+    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<Message> {
+        self.next_pipe(pipes)?;
+        self.take(pipes)
     }
 
-    /// Whether there is a message to take.
-    pub(crate) fn has_message(&mut self, pipes: &mut Pipes) -> bool {
-        while let Some(&id) = self.active.front() {
+    /// Whose the next message is.
+    #[inline]
+    pub(crate) fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
+        // A pipe whose messages are all taken leaves the rotation here, and so does one that was closed by us.
+        loop {
+            let &id = self.active.front()?;
             if pipes.incoming_len(id) > 0 {
-                return true;
+                return Some(id);
             }
             self.active.pop_front();
             Self::leave(pipes, id);
         }
-        false
+    }
+
+    /// Takes the message of the [next pipe](Self::next_pipe), whose turn then is over.
+    #[inline]
+    pub(crate) fn take(&mut self, pipes: &mut Pipes) -> Option<Message> {
+        let id = self.active.pop_front()?;
+        self.active.push_back(id);
+        pipes.pop_incoming(id)
+    }
+
+    /// Whether there is a message to take.
+    pub(crate) fn has_message(&mut self, pipes: &mut Pipes) -> bool {
+        self.next_pipe(pipes).is_some()
     }
 
     fn leave(pipes: &mut Pipes, id: PipeId) {

@@ -196,6 +196,7 @@ impl Socket {
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.life.is_connected()) else {
             return;
         };
+        pipe.came();
         let was_ready = pipe.peer.take().is_some();
         pipe.round_trip = None;
         let draining = pipe.draining;

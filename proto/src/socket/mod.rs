@@ -401,6 +401,7 @@ impl Socket {
         if let Some(reason) = &pipe.doomed {
             return Err(reason.clone());
         }
+        pipe.came();
         let draining = pipe.draining;
         if pipe.peer.is_none()
             && let Some(peer) = link.peer()

@@ -27,7 +27,8 @@ pub use stream::Stream;
 pub use world::{Bell, Sim};
 
 use sansmq_proto::{
-    Ambient, Endpoint, Entropy, Instant, NetworkError, Opened, Runtime, SeededEntropy, Served, TransportConfig, kind,
+    Ambient, Endpoint, Entropy, Instant, NetworkError, Opened, Runtime, Scratch, SeededEntropy, Served,
+    TransportConfig, kind,
 };
 use std::cell::RefCell;
 
@@ -54,8 +55,8 @@ impl Runtime for Sim {
     type Listener = Listener;
     type Alarm = Bell;
 
-    fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
-        work(&mut [0; 4096])
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+        work(&mut Scratch::with_room(4096))
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

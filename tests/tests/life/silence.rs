@@ -4,8 +4,8 @@ use super::{PLACE, ms, s};
 use sansmq_proto::kind::{Dealer, Pull, Push};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
-    Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Session, SocketType,
-    Stream, SystemEntropy, Turn,
+    Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Scratch, Session,
+    SocketType, Stream, SystemEntropy, Turn,
 };
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 use std::io;
@@ -152,6 +152,6 @@ fn a_session_full_of_messages_rests_while_it_waits_for_the_handshake() {
     while session.connection().has_room() {
         session.connection().give(Message::from("x").into());
     }
-    let waits_for = session.turn(&mut Void, &mut [0; 64], Instant::ORIGIN, |_| Ok(()));
+    let waits_for = session.turn(&mut Void, &mut Scratch::with_room(64), Instant::ORIGIN, |_| Ok(()));
     assert_eq!(waits_for, Ok(Turn::Wait(Interest { readable: true, writable: false })));
 }

@@ -63,7 +63,7 @@ impl Pattern for Dealer {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+        self.arrived.next(pipes).ok_or(RecvError::Empty)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

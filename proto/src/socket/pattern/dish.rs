@@ -67,7 +67,7 @@ impl Pattern for Dish {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+        self.arrived.next(pipes).ok_or(RecvError::Empty)
     }
 
     fn join(&mut self, pipes: &mut Pipes, group: Bytes) -> Option<Result<(), JoinError>> {

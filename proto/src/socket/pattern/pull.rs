@@ -39,7 +39,7 @@ impl Pattern for Pull {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+        self.arrived.next(pipes).ok_or(RecvError::Empty)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

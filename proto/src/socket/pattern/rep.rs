@@ -58,7 +58,8 @@ impl Pattern for Rep {
         if self.owed.is_some() {
             return Err(RecvError::OutOfTurn);
         }
-        let (pipe, message) = self.requests.next(pipes).ok_or(RecvError::Empty)?;
+        let pipe = self.requests.next_pipe(pipes).ok_or(RecvError::Empty)?;
+        let message = self.requests.take(pipes).ok_or(RecvError::Empty)?;
         let (envelope, body) = Envelope::parse(message).expect("what has no delimiter is never delivered");
         self.owed = Some((pipe, envelope));
         pipes.writable = true;

@@ -109,7 +109,7 @@ impl Pattern for Server {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+        self.arrived.next(pipes).ok_or(RecvError::Empty)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.

@@ -110,7 +110,7 @@ impl Pattern for Stream {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+        self.arrived.next(pipes).ok_or(RecvError::Empty)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.

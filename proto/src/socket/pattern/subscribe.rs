@@ -131,7 +131,7 @@ impl Pattern for Subscribe {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).map(|(_, message)| message).ok_or(RecvError::Empty)
+        self.arrived.next(pipes).ok_or(RecvError::Empty)
     }
 
     fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
