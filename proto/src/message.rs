@@ -37,14 +37,15 @@ enum Repr {
     Shared(Bytes),
 }
 
-/// A small body.
+/// A small body. The octets come first: messages are moved in pieces of sixteen from the front on, and a load that reaches
+/// over two stores of the last move waits for both.
 #[derive(Clone, Copy)]
+#[repr(C)]
 struct Inline {
-    /// A number below 256. There are 32-bit values that no `char` has, and the compiler tells the variants of [`Repr`],
-    /// `Option<Message>` and so on by those: none needs a tag, so that all of them are moved as the same nine words. With
-    /// a tag beside the octets they are moved in odd pieces, each of which waits for the stores of the last move.
-    len: char,
     octets: [u8; INLINE],
+    /// A number below 256. There are 32-bit values that no `char` has, and the compiler tells the variants of [`Repr`],
+    /// `Option<Message>` and so on by those: none needs a tag.
+    len: char,
 }
 
 impl Inline {
@@ -70,9 +71,9 @@ impl Frame {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the caller has checked that the length is at most INLINE")]
     fn inline(octets: &[u8]) -> Self {
-        let mut room = [0; INLINE];
-        room[..octets.len()].copy_from_slice(octets);
-        Self(Repr::Inline(Inline { len: char::from(octets.len() as u8), octets: room }))
+        let mut inline = Inline { octets: [0; INLINE], len: char::from(octets.len() as u8) };
+        inline.octets[..octets.len()].copy_from_slice(octets);
+        Self(Repr::Inline(inline))
     }
 
     /// A frame holding a copy of the first `len` octets of `input`. Where more than [`INLINE`] lie there, a copy of that
