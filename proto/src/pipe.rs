@@ -314,6 +314,10 @@ impl Pipes {
         let Some((pipe, room)) = self.get_with_room(id) else { return false };
         pipe.round_trip = link.round_trip();
         let before = pipe.outgoing.tally();
+        if pipe.wishes.is_empty() && !pipe.outgoing.is_empty() {
+            let copied = link.copy(pipe.outgoing.iter());
+            pipe.outgoing.drop_front(copied);
+        }
         while link.has_room() {
             let item = match pipe.wishes.pop_first() {
                 Some((_, wish)) => Outbound::Wish(wish),

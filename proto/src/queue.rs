@@ -105,6 +105,17 @@ impl Queue {
         Some(message)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter()
+    }
+
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        if count == self.messages.len() {
+            return self.clear();
+        }
+        self.octets -= self.messages.drain(..count).map(|message| message.size() as u64).sum::<u64>();
+    }
+
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
         self.octets = 0;

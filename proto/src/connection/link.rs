@@ -110,6 +110,14 @@ pub trait Link: sealed::Sealed {
     fn peer(&self) -> Option<&Arc<Peer>>;
     /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB.
     fn has_room(&self) -> bool;
+    /// Copies the first few of these messages, if that costs no more than to take them; says how many. The others are to be
+    /// [given](Self::give).
+    fn copy<'a>(&mut self, _: impl Iterator<Item = &'a Message>) -> usize
+    where
+        Self: Sized,
+    {
+        0
+    }
     /// Hands the link something to send; allowed at any time, but wait for `has_room` to keep memory bounded.
     fn give(&mut self, item: Outbound);
     /// The next thing that arrived.

@@ -550,6 +550,11 @@ impl Link for Connection {
     }
 
     #[inline]
+    fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
+        self.outbox.copy(messages)
+    }
+
+    #[inline]
     fn give(&mut self, item: Outbound) {
         self.outbox.push(item);
     }

@@ -1,8 +1,13 @@
-//! From messages and commands to octets, as late as possible and a batch at a time.
+//! From messages and commands to octets, a batch at a time.
 //!
 //! ```text
-//! queue of messages ──refill, when the last batch is out──► arena and bodies ──advance──► the stream
+//! copy ──while nothing of the batch is written──┐
+//!                                               ├──► arena and bodies ──advance──► the stream
+//! push ──► queue ──refill, when it is out───────┘
 //! ```
+//!
+//! To encode a small message where it stands costs what moving it to the queue would. Encryption is for later: messages are
+//! given under a lock.
 //!
 //! Heads and small bodies are encoded back to back into one arena; large bodies stay where they are and are referred to.
 //! A batch is whole frames, so a command can never land inside one.
@@ -34,6 +39,9 @@ pub struct Outbox {
     pub(super) ends: Vec<usize>,
     /// The batch holds subscriptions too.
     mixed: bool,
+    /// A command has come after the batch's messages: those that come now belong to the next one, so that all that is
+    /// between two ends is a message.
+    closed: bool,
     /// Octets of the batch that are written.
     written: usize,
     pub(super) queue: VecDeque<Outbound>,
@@ -68,8 +76,11 @@ const COPY_BELOW: usize = 2 << 10;
 /// How many octets are encoded, and accepted from a pipe, at a time.
 const BATCH: usize = 64 << 10;
 
+/// And how many messages are encoded: more would leave the caches before they are written.
+const MOST: usize = 512;
+
 /// What a queued message costs beside its octets, so that empty messages are bounded too.
-const OVERHEAD: usize = 64;
+const OVERHEAD: usize = size_of::<Outbound>();
 
 const MAX_PONGS: usize = 16;
 
@@ -83,6 +94,7 @@ impl Outbox {
             first: 0,
             ends: Vec::new(),
             mixed: false,
+            closed: false,
             written: 0,
             queue: VecDeque::new(),
             queued: 0,
@@ -107,6 +119,7 @@ impl Outbox {
 
     /// A command that goes out ahead of every queued message.
     pub(super) fn push_command(&mut self, command: &Command) {
+        self.closed = !self.ends.is_empty();
         #[cfg(feature = "curve")]
         if self.sealer.is_some() {
             let mut clear = Vec::new();
@@ -150,8 +163,41 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) const fn has_room(&self) -> bool {
-        self.queued < BATCH
+    pub(super) fn has_room(&self) -> bool {
+        if self.is_gathering() { !self.is_full() } else { self.queued + self.remaining() < BATCH }
+    }
+
+    /// Encodes the first few of these messages, if nothing of the batch is written yet and nothing waits before them; says how
+    /// many.
+    #[inline]
+    pub(super) fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
+        if !self.is_gathering() {
+            return 0;
+        }
+        if self.ends.is_empty() {
+            self.begin_batch();
+        }
+        let before = self.ends.len();
+        for message in messages {
+            if self.is_full() {
+                break;
+            }
+            self.encode_message(message);
+            self.ends.push(self.remaining());
+        }
+        self.ends.len() - before
+    }
+
+    /// Whether messages may still join the batch.
+    #[inline]
+    fn is_gathering(&self) -> bool {
+        matches!(self.framing, Some(Framing::Zmtp(_))) && self.written == 0 && self.queue.is_empty() && !self.closed
+    }
+
+    /// Whether the batch is as large as it should be.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.remaining() >= BATCH || self.ends.len() >= MOST
     }
 
     #[inline]
@@ -262,16 +308,19 @@ impl Outbox {
         self.has_remaining()
     }
 
-    fn encode_batch(&mut self) {
+    /// What comes before the messages of a batch.
+    fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));
         }
+        self.first = self.remaining();
+    }
+
+    fn encode_batch(&mut self) {
+        self.begin_batch();
         match self.framing {
             None => {}
-            Some(Framing::Zmtp(version)) => self.encode_each(|outbox, item| match item {
-                Outbound::Message(message) => outbox.encode_message(message),
-                Outbound::Wish(wish) => encode_wish(wish.clone(), version, &mut outbox.arena),
-            }),
+            Some(Framing::Zmtp(version)) => self.encode_each(|outbox, item| outbox.encode(item, version)),
             #[cfg(feature = "curve")]
             Some(Framing::Sealed(version)) => self.encode_each(|outbox, item| outbox.encode_sealed(item, version)),
             Some(Framing::Raw) => self.encode_each(Self::encode_raw),
@@ -282,25 +331,30 @@ impl Outbox {
     fn encode_each(&mut self, encode: impl Fn(&mut Self, &Outbound)) {
         // With what the last one may stand out by, and heads: growing would double it, and have the system map it anew.
         self.arena.reserve(self.queued.min(BATCH) + COPY_BELOW);
-        let mut octets = self.remaining();
-        self.first = octets;
         let mut queue = core::mem::take(&mut self.queue);
         let mut count = 0;
         for item in &queue {
-            if octets >= BATCH {
+            if self.is_full() {
                 break;
             }
             count += 1;
             self.queued -= weight(item);
             encode(self, item);
-            octets = self.remaining();
             match item {
-                Outbound::Message(_) => self.ends.push(octets),
+                Outbound::Message(_) => self.ends.push(self.remaining()),
                 Outbound::Wish(_) => self.mixed = true,
             }
         }
         queue.drain(..count);
         self.queue = queue;
+    }
+
+    #[inline]
+    fn encode(&mut self, item: &Outbound, version: Version) {
+        match item {
+            Outbound::Message(message) => self.encode_message(message),
+            Outbound::Wish(wish) => encode_wish(wish.clone(), version, &mut self.arena),
+        }
     }
 
     #[cfg(feature = "curve")]
@@ -469,6 +523,7 @@ impl Buf for Outbox {
             self.written = 0;
             self.pinging = false;
             self.mixed = false;
+            self.closed = false;
             self.ends.clear();
             self.arena.clear();
         }

@@ -80,11 +80,12 @@ fn try_send(state: &mut State, message: &mut Option<Message>) -> Poll<Result<(),
         return Poll::Ready(Ok(()));
     };
     match state.socket.send(taken) {
+        Ok(()) => Poll::Ready(Ok(())),
         Err(SendError::Full(taken)) => {
             *message = Some(taken);
             Poll::Pending
         }
-        result => Poll::Ready(result),
+        Err(error) => Poll::Ready(Err(error)),
     }
 }
 

@@ -88,10 +88,11 @@ fn what_no_batch_has_taken_up_is_given_back_in_order() {
 fn what_is_encoded_but_not_begun_is_given_back_too() {
     let (messages, octets) = traffic();
     for written in 0..octets.len() {
-        let mut connection = loaded(&messages);
+        let mut connection = loaded(&[]);
         // A PONG ahead of the batch and a PING behind it are nobody's messages.
         let ahead = command("PONG", b"context").len();
         say(&mut connection, &command("PING", b"\0\0context"));
+        messages.iter().for_each(|message| connection.give(message.clone().into()));
         connection.poll_transmit().expect("there is a batch").advance(ahead + written);
         connection.outbox.push_ping(0);
         let mut end = 0;
@@ -106,6 +107,43 @@ fn what_is_encoded_but_not_begun_is_given_back_too() {
         assert!(connection.reclaim() == unbegun, "{written} octets are written");
         assert_eq!(connection.unsent(), cut);
     }
+}
+
+#[test]
+fn messages_are_encoded_where_they_stand_as_long_as_nothing_is_before_them() {
+    let (messages, octets) = traffic();
+    let mut connection = loaded(&[]);
+    assert_eq!(connection.copy(messages[..1].iter()), 1);
+    assert_eq!(connection.copy(messages[1..].iter()), messages.len() - 1);
+    assert_eq!(connection.unsent(), messages.len());
+    assert_eq!(drain(&mut connection), octets);
+
+    connection.copy(messages.iter());
+    connection.poll_transmit().expect("there is a batch").advance(1);
+    assert_eq!(connection.copy(messages.iter()), 0, "the batch has begun to go out");
+    assert_eq!(connection.reclaim(), messages[1..]);
+
+    let mut connection = loaded(&messages);
+    assert_eq!(connection.copy(messages.iter()), 0, "others wait already");
+    drain(&mut connection);
+    connection.copy(messages.iter());
+    connection.outbox.push_ping(0);
+    assert_eq!(connection.copy(messages.iter()), 0, "between two messages of a batch there is nothing");
+    drain(&mut connection);
+
+    let short = vec![Message::from(""); 1000];
+    assert_eq!(connection.copy(short.iter()), 512, "short messages are bounded in number");
+    assert!(!connection.has_room());
+    drain(&mut connection);
+    let long = vec![Message::from(body(1000)); 1000];
+    assert_eq!(connection.copy(long.iter()), 65, "and long ones in octets");
+    assert!(!connection.has_room());
+}
+
+#[test]
+fn before_the_handshake_is_done_nothing_is_encoded() {
+    let mut connection = Connection::new(&config(SocketType::Push).into(), &mut SeededEntropy::new(1), NOW);
+    assert_eq!(connection.copy([Message::from("early")].iter()), 0);
 }
 
 #[test]
@@ -127,8 +165,8 @@ fn a_link_has_room_for_about_one_batch() {
         connection.give(Message::from("").into());
         given += 1;
     }
-    assert_eq!(given, 1024, "empty messages are bounded too");
-    assert_eq!(drain(&mut connection), frame(0, b"").repeat(1024));
+    assert_eq!(given, (64 << 10) / size_of::<Outbound>() + 1, "empty messages are bounded too");
+    assert_eq!(drain(&mut connection), frame(0, b"").repeat(given));
     assert!(connection.has_room());
     connection.give(Message::from(body(64 << 10)).into());
     assert!(!connection.has_room());
