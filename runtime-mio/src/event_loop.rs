@@ -128,6 +128,8 @@ impl EventLoop {
             {
                 return output;
             }
+            // What it has asked for is done before the system is asked: most often there is then nothing left but to wait.
+            self.reactor.handle_timeout();
             let patience = bell.rung.load(Ordering::Acquire).then_some(Duration::ZERO);
             self.turn(patience).expect("the system polls");
         }

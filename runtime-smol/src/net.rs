@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::fmt;
 use core::net::SocketAddr;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
 use sansmq_os::StdListener;
@@ -142,7 +142,7 @@ impl Runtime for Smol {
         #[cfg(unix)]
         if let Endpoint::Ipc(name) = endpoint {
             let stream = ipc::connect(name, transport).and_then(Async::new_nonblocking);
-            return stream.map(Stream::Ipc).map_err(|failure| error(&failure));
+            return stream.map(|stream| Io::Ipc(stream).into()).map_err(|failure| error(&failure));
         }
         first(endpoint.routes(addresses(endpoint).await?), |route| Stream::connect(route, transport)).await
     }
@@ -196,13 +196,13 @@ impl Listener {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
                 tcp::accepted(&stream, transport);
-                Ok((Stream::Tcp(stream), from.into()))
+                Ok((Io::Tcp(stream).into(), from.into()))
             }
             #[cfg(unix)]
             Self::Ipc { listener, bound, .. } => {
                 let (stream, _) = listener.accept().await?;
                 ipc::accepted(&stream, transport);
-                Ok((Stream::Ipc(stream), bound.clone()))
+                Ok((Io::Ipc(stream).into(), bound.clone()))
             }
         }
     }
@@ -210,12 +210,23 @@ impl Listener {
 
 /// A connected stream.
 #[derive(Debug)]
-pub enum Stream {
-    /// Over TCP.
+pub struct Stream {
+    io: Io,
+    /// All that had arrived has been read. To read again would only tell so, at the price of a call of the system.
+    drained: bool,
+}
+
+#[derive(Debug)]
+enum Io {
     Tcp(Async<TcpStream>),
-    /// Through a Unix domain socket.
     #[cfg(unix)]
     Ipc(Async<UnixStream>),
+}
+
+impl From<Io> for Stream {
+    fn from(io: Io) -> Self {
+        Self { io, drained: false }
+    }
 }
 
 impl Stream {
@@ -225,7 +236,7 @@ impl Stream {
             let stream = Async::new_nonblocking(stream)?;
             stream.writable().await?;
             match stream.get_ref().take_error()? {
-                None => Ok(Self::Tcp(stream)),
+                None => Ok(Io::Tcp(stream).into()),
                 Some(failure) => Err(failure),
             }
         };
@@ -235,35 +246,55 @@ impl Stream {
 
 impl PollStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
-            #[cfg(unix)]
-            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, room),
+        if self.drained {
+            ready!(self.io.poll_readable(cx))?;
+            self.drained = false;
         }
+        let count = ready!(self.io.poll_read(cx, room))?;
+        self.drained = count < room.len();
+        Poll::Ready(Ok(count))
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        match &mut self.io {
+            Io::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             #[cfg(unix)]
-            Self::Ipc(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Io::Ipc(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
     /// By the sockets' own call, because `poll_close` of async-io's streams only flushes.
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match self {
-            Self::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
+        Poll::Ready(match &self.io {
+            Io::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
             #[cfg(unix)]
-            Self::Ipc(stream) => stream.get_ref().shutdown(Shutdown::Write),
+            Io::Ipc(stream) => stream.get_ref().shutdown(Shutdown::Write),
         })
     }
 
     fn credentials(&self) -> Option<Credentials> {
-        match self {
-            Self::Tcp(_) => None,
+        match &self.io {
+            Io::Tcp(_) => None,
             #[cfg(unix)]
-            Self::Ipc(stream) => credentials(stream),
+            Io::Ipc(stream) => credentials(stream),
+        }
+    }
+}
+
+impl Io {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_readable(cx),
+            #[cfg(unix)]
+            Self::Ipc(stream) => stream.poll_readable(cx),
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
+            #[cfg(unix)]
+            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, room),
         }
     }
 }
@@ -305,9 +336,9 @@ mod tests {
                 let dialled = here.dial(&bound, &transport).await.unwrap();
                 let (accepted, _) = here.accept(&mut listener, &transport).await.unwrap();
                 for stream in [dialled, accepted] {
-                    let taken = match &stream {
-                        Stream::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
-                        Stream::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
+                    let taken = match &stream.io {
+                        Io::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
+                        Io::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
                     };
                     assert!(taken, "{stream:?}");
                 }

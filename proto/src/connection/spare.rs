@@ -4,6 +4,7 @@ use super::{Connection, Inbound, Outbound};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
+use core::mem::swap;
 
 /// What connections hold while they are at work and have empty in between. Lent to one after the other it stays in the caches,
 /// and need not be asked of the system each time.
@@ -23,15 +24,15 @@ impl Connection {
     /// Takes what this connection may need.
     pub(crate) fn borrow_from(&mut self, spare: &mut Spare) {
         if self.inbox.is_empty() {
-            self.inbox = core::mem::take(&mut spare.inbox);
+            swap(&mut self.inbox, &mut spare.inbox);
         }
         if self.outbox.queue.is_empty() {
-            self.outbox.queue = core::mem::take(&mut spare.queue);
+            swap(&mut self.outbox.queue, &mut spare.queue);
         }
         if !self.outbox.has_remaining() {
-            self.outbox.arena = core::mem::take(&mut spare.arena);
-            self.outbox.bodies = core::mem::take(&mut spare.bodies);
-            self.outbox.ends = core::mem::take(&mut spare.ends);
+            swap(&mut self.outbox.arena, &mut spare.arena);
+            swap(&mut self.outbox.bodies, &mut spare.bodies);
+            swap(&mut self.outbox.ends, &mut spare.ends);
         }
     }
 
@@ -39,6 +40,8 @@ impl Connection {
     pub(crate) fn return_to(&mut self, spare: &mut Spare) {
         if self.inbox.is_empty() {
             give(&mut self.inbox, &mut spare.inbox, |inbox| inbox.capacity() * size_of::<Inbound>());
+        } else {
+            self.shrink();
         }
         if self.outbox.queue.is_empty() {
             give(&mut self.outbox.queue, &mut spare.queue, |queue| queue.capacity() * size_of::<Outbound>());
@@ -48,14 +51,16 @@ impl Connection {
             give(&mut self.outbox.bodies, &mut spare.bodies, VecDeque::capacity);
             give(&mut self.outbox.ends, &mut spare.ends, Vec::capacity);
         }
-        self.shrink();
     }
 }
 
-/// The larger of the two is kept.
+/// The larger of the two is kept. Most often there is but one, and nothing to be freed.
+#[inline]
 fn give<T: Default>(mine: &mut T, spare: &mut T, octets: impl Fn(&T) -> usize) {
-    let mine = core::mem::take(mine);
-    if (octets(spare)..=MOST).contains(&octets(&mine)) {
-        *spare = mine;
+    if octets(mine) > octets(spare) && octets(mine) <= MOST {
+        swap(mine, spare);
+    }
+    if octets(mine) > 0 {
+        *mine = T::default();
     }
 }

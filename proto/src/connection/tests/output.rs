@@ -92,7 +92,9 @@ fn what_is_encoded_but_not_begun_is_given_back_too() {
         // A PONG ahead of the batch and a PING behind it are nobody's messages.
         let ahead = command("PONG", b"context").len();
         say(&mut connection, &command("PING", b"\0\0context"));
-        messages.iter().for_each(|message| connection.give(message.clone().into()));
+        for message in &messages {
+            connection.give(message.clone().into());
+        }
         connection.poll_transmit().expect("there is a batch").advance(ahead + written);
         connection.outbox.push_ping(0);
         let mut end = 0;
