@@ -3,7 +3,7 @@
 use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
-use crate::wire::{FrameHead, LONG, MAX_HEAD};
+use crate::wire::{FrameHead, LONG, MAX_HEAD, MORE};
 use alloc::vec::Vec;
 use bytes::BytesMut;
 
@@ -85,16 +85,19 @@ impl Decoder {
         }
     }
 
-    /// Takes a message of one frame off the front of `input`, if all of it is there: what [`next`](Self::next) would find,
-    /// in a few instructions.
+    /// Takes a message off the front of `input`, if all of it is there: what [`next`](Self::next) would find, in a few
+    /// instructions.
     #[inline]
     pub(super) fn whole_message(&self, input: &mut &[u8], config: &ConnectionConfig) -> Option<Message> {
         if self.head_len > 0 || self.is_in_body() || !self.frames.is_empty() {
             return None;
         }
-        let (size, rest) = last_frame(input)?;
+        let (more, size, rest) = split_head(input)?;
         if size > config.max_message_size || size > rest.len() || config.max_frames == 0 {
             return None;
+        }
+        if more {
+            return whole_frames(input, config);
         }
         *input = &rest[size..];
         Some(Frame::copy_of_front(rest, size).into())
@@ -206,17 +209,36 @@ impl Decoder {
     }
 }
 
-/// The size of a message's last frame, and what follows its head; `None` if it is not such a head, or not whole.
+/// Whether more frames follow this one of a message, its size, and what follows its head; `None` if it is not such a head, or
+/// not whole.
 #[inline]
-fn last_frame(input: &[u8]) -> Option<(usize, &[u8])> {
+fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     match input {
-        [0, size, rest @ ..] => Some((usize::from(*size), rest)),
-        [LONG, rest @ ..] => {
+        [flags @ (0 | MORE), size, rest @ ..] => Some((*flags == MORE, usize::from(*size), rest)),
+        [flags, rest @ ..] if flags & !MORE == LONG => {
             let (size, rest) = rest.split_first_chunk()?;
-            Some((usize::try_from(u64::from_be_bytes(*size)).ok()?, rest))
+            Some((flags & MORE != 0, usize::try_from(u64::from_be_bytes(*size)).ok()?, rest))
         }
         _ => None,
     }
+}
+
+/// Takes a message of several frames off the front of `input`, if all of them are there and within the limits.
+fn whole_frames(input: &mut &[u8], config: &ConnectionConfig) -> Option<Message> {
+    // The usual envelope and body.
+    let mut frames = Vec::with_capacity(4);
+    let (mut left, mut octets, mut more) = (*input, 0_usize, true);
+    while more {
+        let (follows, size, rest) = split_head(left)?;
+        octets = octets.saturating_add(size);
+        if octets > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
+            return None;
+        }
+        frames.push(Frame::copy_of_front(rest, size));
+        (left, more) = (&rest[size..], follows);
+    }
+    *input = left;
+    Some(Message::from_vec(frames))
 }
 
 impl Body {

@@ -1,0 +1,173 @@
+//! Connections and sockets without any IO: what the benchmarks of the core have in common.
+
+use sansmq::proto::{
+    Action, Buf, Connection, ConnectionConfig, Frame, Instant, Link, Message, Options, PipeId, Socket, SocketType,
+    SystemEntropy, kind,
+};
+use std::hint::black_box;
+
+/// What one read of a stream brings at most.
+pub(crate) const READ: usize = 64 << 10;
+
+pub(crate) const NOW: Instant = Instant::ORIGIN;
+
+/// One server and its clients, with the octets carried by hand.
+pub(crate) struct Net {
+    pub(crate) server: Socket,
+    pub(crate) clients: Vec<Client>,
+}
+
+pub(crate) struct Client {
+    pub(crate) socket: Socket,
+    /// Its pipe and connection, and the server's to it.
+    near: (PipeId, Connection),
+    far: (PipeId, Connection),
+}
+
+impl Net {
+    pub(crate) fn new(mut server: Socket, clients: impl IntoIterator<Item = Socket>) -> Self {
+        let listener = server.bind("tcp://*:5555".parse().expect("an endpoint"));
+        let clients = clients.into_iter().map(|mut socket| {
+            let pipe = socket.connect("tcp://server:5555".parse().expect("an endpoint"), NOW).expect("it is open");
+            let near = (pipe, socket.connected(pipe, NOW).expect("it dials"));
+            let from = "tcp://client:1".parse().expect("an endpoint");
+            let far = server.accepted(listener, from, NOW).expect("it listens");
+            Client { socket, near, far }
+        });
+        let clients = clients.collect();
+        let mut net = Self { server, clients };
+        for _ in 0..4 {
+            net.exchange();
+        }
+        net
+    }
+
+    /// One PUSH that is connected to a PULL.
+    pub(crate) fn pipeline() -> Self {
+        let push = Socket::new(Options::<kind::Push>::new(), SystemEntropy);
+        Self::new(Socket::new(Options::<kind::Pull>::new(), SystemEntropy), [push])
+    }
+
+    /// So many DEALERs that are connected to a ROUTER.
+    pub(crate) fn star(peers: usize) -> Self {
+        let dealers = (0..peers).map(|_| Socket::new(Options::<kind::Dealer>::new(), SystemEntropy));
+        Self::new(Socket::new(Options::<kind::Router>::new(), SystemEntropy), dealers)
+    }
+
+    /// Has each client send this so many times, and the server receive it all.
+    pub(crate) fn carry(&mut self, message: &Message, each: usize) {
+        for client in &mut self.clients {
+            for _ in 0..each {
+                client.socket.send(message.clone()).expect("the pipe has room");
+            }
+        }
+        self.exchange();
+        for _ in 0..each * self.clients.len() {
+            black_box(self.server.recv().expect("every message arrives"));
+        }
+        while self.server.poll_action().is_some() {}
+    }
+
+    /// Has the ROUTER answer everybody, by the routing ids of their requests.
+    pub(crate) fn answer(&mut self, to: &[Frame], body: &Message) {
+        for id in to {
+            self.server.send((id.clone(), body.body().clone())).expect("the peer is there");
+        }
+        // Once for what the ROUTER says, and once for what has reached the others.
+        self.exchange();
+        self.exchange();
+        for client in &mut self.clients {
+            black_box(client.socket.recv().expect("every answer arrives"));
+        }
+        while self.server.poll_action().is_some() {}
+    }
+
+    /// The routing ids that the ROUTER knows its peers by.
+    pub(crate) fn names(&mut self) -> Vec<Frame> {
+        for client in &mut self.clients {
+            client.socket.send("hello").expect("the pipe has room");
+        }
+        self.exchange();
+        let names = (0..self.clients.len()).map(|_| self.server.recv().expect("everybody greets").head().clone());
+        names.collect()
+    }
+
+    /// Lets every pipe exchange with its connection and carries octets there and back.
+    pub(crate) fn exchange(&mut self) {
+        for Client { socket, near, far } in &mut self.clients {
+            while let Some(action) = socket.poll_action() {
+                black_box::<Action>(action);
+            }
+            socket.exchange(near.0, &mut near.1).expect("the client's connection is sound");
+            drain(&mut near.1, |octets| far.1.handle_input(octets, NOW).expect("the client speaks well"));
+            self.server.exchange(far.0, &mut far.1).expect("the server's connection is sound");
+            drain(&mut far.1, |octets| near.1.handle_input(octets, NOW).expect("the server speaks well"));
+        }
+    }
+}
+
+/// Two connections past their handshake.
+pub(crate) fn introduced(near: SocketType, far: SocketType) -> [Connection; 2] {
+    let [mut near, mut far] =
+        [near, far].map(|kind| Connection::new(&ConnectionConfig::new(kind).into(), &mut SystemEntropy, NOW));
+    for _ in 0..2 {
+        drain(&mut near, |octets| far.handle_input(octets, NOW).expect("near speaks well"));
+        drain(&mut far, |octets| near.handle_input(octets, NOW).expect("far speaks well"));
+    }
+    assert!(near.peer().is_some() && far.peer().is_some(), "the handshake is done");
+    [near, far]
+}
+
+/// Takes everything out of a connection, as a stream without limits would.
+pub(crate) fn drain(connection: &mut Connection, mut write: impl FnMut(&[u8])) {
+    while let Some(outbox) = connection.poll_transmit() {
+        let chunk = outbox.chunk();
+        write(chunk);
+        let len = chunk.len();
+        outbox.advance(len);
+    }
+}
+
+pub(crate) fn body(size: usize) -> Message {
+    vec![b'x'; size].into()
+}
+
+/// What a ROUTER sends to a REQ.
+pub(crate) fn routed() -> Message {
+    ("peer1", Frame::EMPTY, vec![b'x'; 64]).into()
+}
+
+/// Gives the connection these, as a pipe does, and takes what there is to write.
+pub(crate) fn encode(connection: &mut Connection, messages: &[Message]) {
+    let copied = connection.copy(messages.iter());
+    for message in &messages[copied..] {
+        connection.give(message.clone().into());
+    }
+    drain(connection, |octets| {
+        black_box(octets);
+    });
+}
+
+/// Has the connection read these, and takes what has come.
+pub(crate) fn decode(connection: &mut Connection, octets: &[u8]) -> usize {
+    let mut taken = 0;
+    for read in octets.chunks(READ) {
+        connection.handle_input(read, NOW).expect("the octets are well formed");
+        while let Some(item) = connection.take() {
+            black_box(item);
+            taken += 1;
+        }
+    }
+    taken
+}
+
+/// These messages on the wire.
+pub(crate) fn encoded(messages: &[Message]) -> Vec<u8> {
+    let [mut near, _far] = introduced(SocketType::Dealer, SocketType::Router);
+    let mut octets = Vec::new();
+    for message in messages {
+        near.give(message.clone().into());
+    }
+    drain(&mut near, |chunk| octets.extend_from_slice(chunk));
+    octets
+}
