@@ -183,7 +183,7 @@ struct Parting {
 }
 
 /// How many rounds of writing and reading one turn may take before other sessions get theirs.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 4;
 
 /// Slices in one write; more than that gains nothing.
 const SLICES: usize = 64;

@@ -311,11 +311,14 @@ impl Shift<'_> {
 
     fn carry(&mut self, mut link: Link, mut passage: Box<Passage>) -> Outcome {
         match passage.poll(&mut link, self.scratch, self.waker) {
-            Poll::Pending => {
+            more @ (Poll::Pending | Poll::Ready(None)) => {
+                if more.is_ready() {
+                    self.waker.wake_by_ref();
+                }
                 let deadline = passage.poll_timeout();
                 Wait(Work::Carry(link, passage), deadline)
             }
-            Poll::Ready(reason) => {
+            Poll::Ready(Some(reason)) => {
                 link.deregister(self.registry);
                 drop(link);
                 passage.disconnected(&reason);

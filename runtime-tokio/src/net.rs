@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 use core::net::SocketAddr;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 #[cfg(unix)]
 use sansmq_os::StdListener;
@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task;
 use tokio::time::{self, Sleep};
 
 /// A tokio runtime with IO and time enabled, as [`Socket`](crate::Socket)s are served by it.
@@ -51,6 +52,12 @@ impl Runtime for Tokio {
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
+    }
+
+    /// A task that wakes itself is polled some sixty times before the future of `block_on` has its turn, and that may be
+    /// what waits for our messages. One that yields is not.
+    fn again(&self, cx: &mut Context<'_>) {
+        let _ = pin!(task::yield_now()).poll(cx);
     }
 
     fn now(&self) -> Instant {

@@ -201,8 +201,8 @@ impl Driver {
         self.shared().with(|state| state.poll_link(pipe, waker))
     }
 
-    /// One poll of a link's task: everything there is to do now. Ready when the connection is over: give it back with
-    /// [`disconnected`](Self::disconnected).
+    /// One poll of a link's task, as [`Passage::poll`] is one. Ready with a reason when the connection is over: give it back
+    /// with [`disconnected`](Self::disconnected). Ready without one when there is more to do, after the others.
     ///
     /// `waker` wakes the task. `stream` is expected to have it woken too where it answers `WouldBlock`. The caller keeps a
     /// timer at [`Session::poll_timeout`], which may have changed, and polls again when it is due.
@@ -213,13 +213,13 @@ impl Driver {
         stream: &mut impl Stream,
         scratch: &mut Scratch,
         waker: &Waker,
-    ) -> Poll<ConnectionError> {
+    ) -> Poll<Option<ConnectionError>> {
         passage::heed(session, waker);
         // The waker is left with the first exchange, which every turn begins with: a call after it wakes the task.
         let mut first = Some(waker);
         let exchange = |connection: &mut Connection| self.shared().exchange(pipe, connection, first.take());
         let turn = || session.turn(stream, scratch, self.now(), exchange);
-        passage::outcome(self.shared().trace.within(pipe, turn), waker)
+        passage::outcome(self.shared().trace.within(pipe, turn))
     }
 }
 

@@ -60,14 +60,20 @@ impl Passage {
         }
     }
 
-    /// One poll of the task: everything there is to do now. Ready when the connection is over: give it back with
-    /// [`disconnected`](Self::disconnected).
+    /// One poll of the task: what there is to do now, within a budget. Ready with a reason when the connection is over: give it
+    /// back with [`disconnected`](Self::disconnected). Ready without one when there is more to do: let others have their turn,
+    /// whoever waits for what has come first of all, and poll again.
     ///
     /// `waker` wakes the task. `stream` is expected to have it woken too where it answers `WouldBlock`. The caller keeps a
     /// timer at [`poll_timeout`](Self::poll_timeout), which may have changed, and polls again when it is due.
-    pub fn poll(&mut self, stream: &mut impl Stream, scratch: &mut Scratch, waker: &Waker) -> Poll<ConnectionError> {
+    pub fn poll(
+        &mut self,
+        stream: &mut impl Stream,
+        scratch: &mut Scratch,
+        waker: &Waker,
+    ) -> Poll<Option<ConnectionError>> {
         let Self { session: Some(session), seat, driver } = self else {
-            return Poll::Ready(ConnectionError::HungUp);
+            return Poll::Ready(Some(ConnectionError::HungUp));
         };
         let now = driver.now();
         let mut first = Some(waker);
@@ -76,7 +82,7 @@ impl Passage {
             Seat::Guest(socket, pipe) => {
                 let exchange = |connection: &mut Connection| socket.exchange(*pipe, connection, first.take());
                 let turn = || session.turn(stream, scratch, now, exchange);
-                outcome(socket.trace.within(*pipe, turn), waker)
+                outcome(socket.trace.within(*pipe, turn))
             }
             Seat::Nobody { .. } => {
                 heed(session, waker);
@@ -87,7 +93,7 @@ impl Passage {
                         Seat::Own(_) | Seat::Nobody { .. } => Ok(()),
                     }
                 });
-                outcome(turn, waker)
+                outcome(turn)
             }
         }
     }
@@ -156,14 +162,11 @@ pub(super) fn heed(session: &mut Session, waker: &Waker) {
 }
 
 /// What a turn means for its task.
-pub(super) fn outcome(turn: Result<Turn, ConnectionError>, waker: &Waker) -> Poll<ConnectionError> {
+pub(super) fn outcome(turn: Result<Turn, ConnectionError>) -> Poll<Option<ConnectionError>> {
     match turn {
         Ok(Turn::Wait(_)) => Poll::Pending,
-        Ok(Turn::Again) => {
-            waker.wake_by_ref();
-            Poll::Pending
-        }
-        Err(reason) => Poll::Ready(reason),
+        Ok(Turn::Again) => Poll::Ready(None),
+        Err(reason) => Poll::Ready(Some(reason)),
     }
 }
 

@@ -39,6 +39,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Runs a task in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
+    /// Has a task of this runtime polled again when all others that are ready have been.
+    fn again(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
+
     /// The time, which never goes backwards.
     fn now(&self) -> Instant;
 
@@ -275,8 +280,10 @@ async fn link<R: Runtime>(runtime: R, mut passage: Passage, mut stream: R::Strea
                 let mut stream = Polled { stream: &mut stream, cx: Context::from_waker(cx.waker()) };
                 passage.poll(&mut stream, scratch, cx.waker())
             });
-            if let Poll::Ready(reason) = polled {
-                return Poll::Ready(reason);
+            match polled {
+                Poll::Ready(Some(reason)) => return Poll::Ready(reason),
+                Poll::Ready(None) => runtime.again(cx),
+                Poll::Pending => {}
             }
             let deadline = passage.poll_timeout();
             if core::mem::replace(&mut armed, deadline) != deadline {
