@@ -264,8 +264,15 @@ impl Connection {
     /// The usual case of traffic in clear. On its own, so that nothing else has a part in what it costs.
     #[inline(never)]
     fn hear_whole_messages(&mut self, input: &mut &[u8]) {
-        while let Some(message) = self.decoder.whole_message(input, &self.config) {
-            self.inbox.push_back(classify(message, self.config.socket_type));
+        let ours = self.config.socket_type;
+        if ours.takes_subscriptions() {
+            while let Some(message) = self.decoder.whole_message(input, &self.config) {
+                self.inbox.push_back(classify(message, ours));
+            }
+        } else {
+            while let Some(message) = self.decoder.whole_message(input, &self.config) {
+                self.inbox.push_back(Inbound::Message(message));
+            }
         }
     }
 
