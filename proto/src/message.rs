@@ -28,8 +28,8 @@ use core::ops::Deref;
 #[derive(Clone)]
 pub struct Frame(Repr);
 
-/// 68 octets inline make a frame 72 octets: a 64-octet body, the commonest of small sizes, stays inline.
-const INLINE: usize = 68;
+/// 64 octets inline make a frame 72 octets: a 64-octet body, the commonest of small sizes, stays inline.
+const INLINE: usize = 64;
 
 #[derive(Clone)]
 enum Repr {
@@ -37,15 +37,35 @@ enum Repr {
     Shared(Bytes),
 }
 
-/// A small body. The octets come first: messages are moved in pieces of sixteen from the front on, and a load that reaches
-/// over two stores of the last move waits for both.
+/// A small body. The octets come first, and the length takes a whole word: messages are moved in pieces of sixteen and a
+/// last one of eight, and a load that reaches over two stores of the last move waits for both, and for all before them.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Inline {
     octets: [u8; INLINE],
-    /// A number below 256. There are 32-bit values that no `char` has, and the compiler tells the variants of [`Repr`],
-    /// `Option<Message>` and so on by those: none needs a tag.
-    len: char,
+    len: Len,
+}
+
+/// Declares [`Len`], and all of them in order.
+macro_rules! lengths {
+    ($($len:ident)*) => {
+        /// How many octets of a small body there are. By the numbers that are none of these the compiler tells the variants of
+        /// [`Repr`], `Option<Message>` and so on, so that none needs a tag.
+        #[derive(Clone, Copy)]
+        #[repr(u64)]
+        enum Len {
+            $($len),*
+        }
+
+        const LENGTHS: [Len; INLINE + 1] = [$(Len::$len),*];
+    };
+}
+
+lengths! {
+    L0 L1 L2 L3 L4 L5 L6 L7 L8 L9 L10 L11 L12 L13 L14 L15 L16
+    L17 L18 L19 L20 L21 L22 L23 L24 L25 L26 L27 L28 L29 L30 L31 L32 L33
+    L34 L35 L36 L37 L38 L39 L40 L41 L42 L43 L44 L45 L46 L47 L48 L49 L50
+    L51 L52 L53 L54 L55 L56 L57 L58 L59 L60 L61 L62 L63 L64
 }
 
 impl Inline {
@@ -60,7 +80,7 @@ impl Frame {
     pub const INLINE: usize = INLINE;
 
     /// The frame of no octets; as a delimiter it ends an [envelope](crate::Envelope).
-    pub const EMPTY: Self = Self(Repr::Inline(Inline { len: '\0', octets: [0; INLINE] }));
+    pub const EMPTY: Self = Self(Repr::Inline(Inline { octets: [0; INLINE], len: Len::L0 }));
 
     /// A frame holding a copy of `octets`.
     #[inline]
@@ -68,10 +88,10 @@ impl Frame {
         if octets.len() <= INLINE { Self::inline(octets) } else { Self(Repr::Shared(Bytes::copy_from_slice(octets))) }
     }
 
+    /// A frame of so many octets that they fit.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the caller has checked that the length is at most INLINE")]
     fn inline(octets: &[u8]) -> Self {
-        let mut inline = Inline { octets: [0; INLINE], len: char::from(octets.len() as u8) };
+        let mut inline = Inline { octets: [0; INLINE], len: LENGTHS[octets.len()] };
         inline.octets[..octets.len()].copy_from_slice(octets);
         Self(Repr::Inline(inline))
     }
@@ -82,10 +102,9 @@ impl Frame {
     /// # Panics
     /// If `input` is shorter than `len`.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the length is at most INLINE")]
     pub(crate) fn copy_of_front(input: &[u8], len: usize) -> Self {
         match input.first_chunk() {
-            Some(&octets) if len <= INLINE => Self(Repr::Inline(Inline { len: char::from(len as u8), octets })),
+            Some(&octets) if len <= INLINE => Self(Repr::Inline(Inline { octets, len: LENGTHS[len] })),
             _ => Self::copy_from_slice(&input[..len]),
         }
     }
