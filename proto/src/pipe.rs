@@ -217,7 +217,7 @@ impl Pipes {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: PipeId) -> Option<&mut Pipe> {
-        self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?.pipe.as_mut()
+        self.get_with_room(id).map(|(pipe, _)| pipe)
     }
 
     /// A pipe, and memory for its bursts.

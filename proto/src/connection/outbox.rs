@@ -353,7 +353,7 @@ impl Outbox {
     fn encode(&mut self, item: &Outbound, version: Version) {
         match item {
             Outbound::Message(message) => self.encode_message(message),
-            Outbound::Wish(wish) => encode_wish(wish.clone(), version, &mut self.arena),
+            Outbound::Wish(wish) => encode_wish(wish, version, &mut self.arena),
         }
     }
 
@@ -367,7 +367,7 @@ impl Outbox {
             }
             Outbound::Wish(wish) => {
                 let mut clear = Vec::new();
-                encode_wish(wish.clone(), version, &mut clear);
+                encode_wish(wish, version, &mut clear);
                 self.seal_encoded(&clear);
             }
         }
@@ -441,8 +441,8 @@ pub(crate) fn encode_once(message: Message) -> Message {
     })
 }
 
-fn encode_wish(wish: Wish, version: Version, out: &mut Vec<u8>) {
-    match wish {
+fn encode_wish(wish: &Wish, version: Version, out: &mut Vec<u8>) {
+    match wish.clone() {
         Wish::Subscribe(prefix) if version < Version::V3_1 => encode_old(1, &prefix, out),
         Wish::Cancel(prefix) if version < Version::V3_1 => encode_old(0, &prefix, out),
         Wish::Subscribe(prefix) => Command::Subscribe(prefix).encode(out),

@@ -38,11 +38,6 @@ impl Connection {
 
     /// Gives back what is empty, and makes do with less of what is not.
     pub(crate) fn return_to(&mut self, spare: &mut Spare) {
-        if self.inbox.is_empty() {
-            give(&mut self.inbox, &mut spare.inbox, |inbox| inbox.capacity() * size_of::<Inbound>());
-        } else {
-            self.shrink();
-        }
         if self.outbox.queue.is_empty() {
             give(&mut self.outbox.queue, &mut spare.queue, |queue| queue.capacity() * size_of::<Outbound>());
         }
@@ -50,6 +45,11 @@ impl Connection {
             give(&mut self.outbox.arena, &mut spare.arena, Vec::capacity);
             give(&mut self.outbox.bodies, &mut spare.bodies, VecDeque::capacity);
             give(&mut self.outbox.ends, &mut spare.ends, Vec::capacity);
+        }
+        if self.inbox.is_empty() {
+            give(&mut self.inbox, &mut spare.inbox, |inbox| inbox.capacity() * size_of::<Inbound>());
+        } else {
+            self.shrink();
         }
     }
 }

@@ -122,11 +122,18 @@ impl Socket {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
             && !self.handshakes.pace.allows(address, rate, now)
         {
-            let (endpoint, from) = (self.listeners.get(&id)?.endpoint(), from.clone());
-            self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason: Refusal::HandshakeRate });
+            self.turn_away(id, from.clone(), Refusal::HandshakeRate);
             return None;
         }
         Some(())
+    }
+
+    /// Somebody came to this listener and may not stay. That accepting works is known all the same.
+    pub(super) fn turn_away(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
+        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        listener.failures = 0;
+        let endpoint = listener.endpoint();
+        self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason });
     }
 
     /// Another handshake begins.

@@ -85,7 +85,7 @@ impl Socket {
         listener.failures = 0;
         let endpoint = listener.endpoint();
         if let Err(reason) = self.make_room(&from) {
-            self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason });
+            self.turn_away(id, from, reason);
             return None;
         }
         let pipe = self.pipes.insert(Life::Accepted { listener: id, from: from.clone() });

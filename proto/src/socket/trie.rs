@@ -13,7 +13,7 @@ use siphasher::sip::SipHasher13;
 
 /// Names a prefix of a trie for as long as its value is there; other prefixes may come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct NodeId(pub(super) NonZeroU32);
+pub(crate) struct NodeId(NonZeroU32);
 
 /// Values by prefix: a hashed trie. A prefix is cut into pieces of [`Piece::MAX`] octets and a rest; for each there is a node
 /// in an arena, which one hash table finds by its parent and its piece. So there are no edges to search, and how much else there
