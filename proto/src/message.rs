@@ -15,8 +15,10 @@ use core::ops::Deref;
 
 /// One frame of a message: a string of octets, cheap to clone and to move.
 ///
-/// Up to [`Frame::INLINE`] octets live inside the value, so small frames cost no allocation and pin no read buffer;
-/// longer ones are a reference-counted [`Bytes`].
+/// Up to [`Frame::INLINE`] octets live inside the value, so small frames cost no allocation; longer ones are a
+/// reference-counted [`Bytes`]. One of a kibibyte or more that was received may share the block it was read into with what came
+/// before and after it, which keeps the whole block, of 32 KiB most often, for as long as the frame lives. To keep few of many
+/// received frames for long, keep copies: [`copy_from_slice`](Self::copy_from_slice).
 ///
 /// ```
 /// use sansmq_proto::Frame;

@@ -1,27 +1,27 @@
 //! [`Scratch`]: memory that a session needs only while it is at work.
 
 use crate::connection::Spare;
+use bytes::BytesMut;
 use core::fmt;
-use std::boxed::Box;
-use std::vec;
 
 /// Room to read into, and room for what is on its way between octets and messages. A [`Session`](crate::Session) needs it
 /// only during a [turn](crate::Session::turn), so one is enough for all sessions of a thread: idle connections then hold next
 /// to no memory, and busy ones find theirs in the processor's caches.
 pub struct Scratch {
-    pub(crate) room: Box<[u8]>,
+    pub(crate) room: BytesMut,
     pub(crate) spare: Spare,
 }
 
 impl Scratch {
-    /// Room to read 64 KiB at a time.
+    /// Room to read 32 KiB at a time. With more, the octets leave the processor's caches before they are looked at, and the
+    /// sender waits longer for the kernel's buffers.
     pub fn new() -> Self {
-        Self::with_room(64 << 10)
+        Self::with_room(32 << 10)
     }
 
     /// Room to read so many octets at a time, and at least one.
     pub fn with_room(octets: usize) -> Self {
-        Self { room: vec![0; octets.max(1)].into(), spare: Spare::default() }
+        Self { room: BytesMut::zeroed(octets.max(1)), spare: Spare::default() }
     }
 }
 

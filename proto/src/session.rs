@@ -4,7 +4,7 @@ use crate::connection::{Connection, Link};
 use crate::error::{ConnectionError, Fault};
 use crate::scratch::Scratch;
 use crate::time::Instant;
-use bytes::Buf;
+use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -188,6 +188,10 @@ const ROUNDS: usize = 4;
 /// Slices in one write; more than that gains nothing.
 const SLICES: usize = 64;
 
+/// How much of a large body is read at a time: what is small stays in the processor's caches between one copy and the next,
+/// and the sender soon has room for more.
+const DIRECT: usize = 16 << 10;
+
 /// A stream closed with unread input is reset, which can destroy output on its way. So we wait for the peer to close
 /// first, but not long.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -223,31 +227,31 @@ impl Session {
     fn turn_in(
         &mut self,
         stream: &mut impl Stream,
-        scratch: &mut [u8],
+        room: &mut BytesMut,
         now: Instant,
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
         if let Phase::Parting(parting) = &self.phase {
             let is_over = exchange(&mut self.connection).is_err() || due;
-            return if is_over { Err(parting.reason.clone()) } else { self.part(stream, scratch) };
+            return if is_over { Err(parting.reason.clone()) } else { self.part(stream, room) };
         }
         if due {
             // What has arrived is a sign of life, however late we come to read it.
-            let heard = self.fill(stream, scratch, now);
+            let heard = self.fill(stream, room, now);
             if let Err(error) = heard.and_then(|_| self.connection.handle_timeout(now)) {
-                return self.end(stream, scratch, error, now, exchange);
+                return self.end(stream, room, error, now, exchange);
             }
         }
         for _ in 0..ROUNDS {
             if let Err(error) = self.connection.look_for_reply(now) {
-                return self.end(stream, scratch, error, now, exchange);
+                return self.end(stream, room, error, now, exchange);
             }
             exchange(&mut self.connection)?;
             if self.connection.is_behind() {
                 // A socket has taken it over just now, and what the peer said before is not read again.
                 if let Err(error) = self.connection.handle_input(&[], now) {
-                    return self.end(stream, scratch, error, now, exchange);
+                    return self.end(stream, room, error, now, exchange);
                 }
                 exchange(&mut self.connection)?;
             }
@@ -255,11 +259,11 @@ impl Session {
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
                 self.phase = Phase::Parting(Parting::new(ConnectionError::HungUp, now));
-                return self.part(stream, scratch);
+                return self.part(stream, room);
             }
-            let heard = match self.fill(stream, scratch, now) {
+            let heard = match self.fill(stream, room, now) {
                 Ok(heard) => heard,
-                Err(error) => return self.end(stream, scratch, error, now, exchange),
+                Err(error) => return self.end(stream, room, error, now, exchange),
             };
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
@@ -305,7 +309,7 @@ impl Session {
     fn end(
         &mut self,
         stream: &mut impl Stream,
-        scratch: &mut [u8],
+        room: &mut BytesMut,
         error: ConnectionError,
         now: Instant,
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
@@ -315,7 +319,7 @@ impl Session {
             (&self.phase, &error)
         {
             self.phase = Phase::Parting(Parting::new(error, now));
-            return self.part(stream, scratch);
+            return self.part(stream, room);
         }
         self.flush(stream);
         match core::mem::replace(&mut self.phase, Phase::Talking) {
@@ -350,17 +354,23 @@ impl Session {
     }
 
     /// Reads once, if the connection wants to. True if something came.
-    fn fill(&mut self, stream: &mut impl Stream, scratch: &mut [u8], now: Instant) -> Result<bool, ConnectionError> {
+    fn fill(&mut self, stream: &mut impl Stream, room: &mut BytesMut, now: Instant) -> Result<bool, ConnectionError> {
         if !self.connection.wants_input() {
             return Ok(false);
         }
         let direct = self.connection.body_space();
         let in_place = direct.is_some();
-        let room = direct.unwrap_or(scratch);
-        match stream.read(room) {
+        let room_or_direct = match direct {
+            Some(space) => {
+                let most = space.len().min(DIRECT);
+                &mut space[..most]
+            }
+            None => &mut room[..],
+        };
+        match stream.read(room_or_direct) {
             Ok(0) => Err(ConnectionError::Eof),
             Ok(count) if in_place => self.connection.handle_filled(count, now).map(|()| true),
-            Ok(count) => self.connection.handle_input(&scratch[..count], now).map(|()| true),
+            Ok(count) => self.connection.handle_room(room, count, now).map(|()| true),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
             Err(error) => Err(failure(&error)),
@@ -368,7 +378,7 @@ impl Session {
     }
 
     /// Writes what is left, and waits for the peer to hang up; nothing it says is of interest any more.
-    fn part(&mut self, stream: &mut impl Stream, scratch: &mut [u8]) -> Result<Turn, ConnectionError> {
+    fn part(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
         let Phase::Parting(Parting { reason, .. }) = &self.phase else { return Err(ConnectionError::HungUp) };
         let reason = reason.clone();
         let is_out = self.flush(stream);
@@ -384,7 +394,7 @@ impl Session {
             }
         }
         for _ in 0..ROUNDS {
-            match stream.read(scratch) {
+            match stream.read(room) {
                 Ok(1..) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Ok(Turn::Wait(Interest::READ));

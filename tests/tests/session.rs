@@ -4,7 +4,7 @@
 use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::{
     Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, IoStream, Link, Message, NetworkError,
-    Options, RecvError, Scratch, SeededEntropy, Session, Socket, Stream, SystemEntropy,
+    Options, PipeId, RecvError, Scratch, SeededEntropy, Session, Socket, Stream, SystemEntropy, Turn,
 };
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -302,4 +302,95 @@ fn an_io_stream_reads_writes_and_passes_the_rest_on() {
     stream.established().expect("nobody has said how to ask");
     let mut stream = stream.dialled(|_| Ok(Some(ErrorKind::ConnectionRefused.into())));
     assert_eq!(stream.established().unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+/// A PULL socket and its session, after the handshake, with the scratch that all of its turns have.
+fn pulling() -> (Socket, PipeId, Session, Tape, Scratch) {
+    let now = Instant::ORIGIN;
+    let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
+    let listener = socket.bind("tcp://*:1".parse().unwrap());
+    let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), now).unwrap();
+    let (mut session, mut tape, mut scratch) = (Session::new(connection), Tape::default(), Scratch::new());
+    shake_hands(
+        |tape| {
+            let _ = session.turn(tape, &mut scratch, now, |link| socket.exchange(pipe, link)).unwrap();
+        },
+        &mut tape,
+    );
+    (socket, pipe, session, tape, scratch)
+}
+
+/// The frame of a message of so many octets, all of them this one.
+fn filled(octet: u8, size: usize) -> Vec<u8> {
+    let head = [&[2][..], &(size as u64).to_be_bytes()].concat();
+    [head, vec![octet; size]].concat()
+}
+
+/// Large bodies stay in the blocks they are read into, and those are read into again: but never while somebody holds them.
+#[test]
+fn what_an_application_holds_is_not_written_over() {
+    let (mut socket, pipe, mut session, mut tape, mut scratch) = pulling();
+    let sizes = [1024, 3000, 16_000, 20_000, 33_000, 70_000, 300_000, 1_000_000, 1 << 10, 40_000];
+    let mut held = VecDeque::new();
+    for round in 0..200_u8 {
+        let size = sizes[usize::from(round) % sizes.len()] + usize::from(round);
+        for _ in 0..3 {
+            tape.input.extend(filled(round, size));
+        }
+        let mut turn = || session.turn(&mut tape, &mut scratch, Instant::ORIGIN, |link| socket.exchange(pipe, link));
+        while turn() == Ok(Turn::Again) {}
+        for _ in 0..3 {
+            held.push_back((round, size, socket.recv().unwrap()));
+        }
+        // Some are held for long, and some are not.
+        while held.len() > usize::from(round % 7) {
+            let (octet, size, message) = held.pop_front().unwrap();
+            assert_eq!(message.size(), size);
+            assert!(message.body().iter().all(|&it| it == octet), "of round {octet}");
+        }
+    }
+}
+
+/// A block that has come back is taken again, for another body too.
+#[test]
+fn the_memory_of_large_bodies_is_used_again() {
+    let (mut socket, pipe, mut session, mut tape, mut scratch) = pulling();
+    for (most, size) in [(2, 4000), (1, 200_000), (1, 150_000)] {
+        let mut places = std::collections::BTreeSet::new();
+        for octet in 0..20 {
+            tape.input.extend(filled(octet, size));
+            let mut turn =
+                || session.turn(&mut tape, &mut scratch, Instant::ORIGIN, |link| socket.exchange(pipe, link));
+            while turn() == Ok(Turn::Again) {}
+            places.insert(socket.recv().unwrap().body().as_ptr().addr());
+        }
+        assert!(places.len() <= most, "{size} octets have been in {} places", places.len());
+    }
+}
+
+/// Who allows small messages only counts on a queue of them being small.
+#[test]
+fn small_messages_do_not_keep_large_blocks() {
+    let now = Instant::ORIGIN;
+    for (limit, shares) in [(1 << 20, true), (2048, false)] {
+        let config = Options::<Pull>::new().max_message_size(limit).connection_config();
+        let mut session = Session::new(Connection::new(&Arc::new(config), &mut SystemEntropy, now));
+        let mut tape = Tape::default();
+        let mut scratch = Scratch::new();
+        let mut received = Vec::new();
+        let mut turn = |tape: &mut Tape| {
+            let exchange = |link: &mut Connection| {
+                while let Some(Inbound::Message(message)) = link.take() {
+                    received.push(message);
+                }
+                Ok(())
+            };
+            let _ = session.turn(tape, &mut scratch, now, exchange).unwrap();
+        };
+        shake_hands(&mut turn, &mut tape);
+        tape.input.extend([filled(1, 1500), filled(2, 1500)].concat());
+        turn(&mut tape);
+        let places = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
+        assert_eq!(places[1] - places[0] == 1500 + 9, shares, "up to {limit} octets");
+    }
 }

@@ -1,11 +1,12 @@
 //! From octets to messages and commands, in pieces of any size. Checks every limit before it believes a size.
 
+use super::blocks::Blocks;
 use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
 use crate::wire::{FrameHead, LONG, MAX_HEAD, MORE};
 use alloc::vec::Vec;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 #[derive(Debug)]
 pub(super) struct Decoder {
@@ -18,13 +19,15 @@ pub(super) struct Decoder {
     frames: Vec<Frame>,
     /// Octets in `frames`.
     size: usize,
+    /// Where large bodies find room.
+    pub(super) blocks: Blocks,
 }
 
 #[derive(Debug)]
-struct Body {
+pub(super) struct Body {
     head: FrameHead,
     size: usize,
-    /// Grows as octets arrive and never beyond `size`; the first `filled` octets are the peer's.
+    /// Grows as octets arrive, unless it was a block; the first `filled` octets are the peer's.
     octets: BytesMut,
     filled: usize,
 }
@@ -42,12 +45,15 @@ const FIRST_GRANT: usize = 256 << 10;
 /// From this size on it pays to read the rest of a body straight into place.
 const DIRECT_READ: usize = 16 << 10;
 
+/// Bodies of this size and more stay in the block they were read into, which lives as long as any of them.
+pub(super) const SHARE_FROM: usize = 1 << 10;
+
 /// Commands are bounded on their own: as large as any sensible READY, whatever messages may be.
 pub(super) const MAX_COMMAND: u64 = 128 << 10;
 
 impl Decoder {
     pub(super) const fn new() -> Self {
-        Self { head: [0; MAX_HEAD], head_len: 0, body: None, frames: Vec::new(), size: 0 }
+        Self { head: [0; MAX_HEAD], head_len: 0, body: None, frames: Vec::new(), size: 0, blocks: Blocks::new() }
     }
 
     /// Takes the next item off the front of `input`. `None`: all of it is consumed and more is needed.
@@ -55,14 +61,15 @@ impl Decoder {
     pub(super) fn next(
         &mut self,
         input: &mut &[u8],
+        block: Option<&Bytes>,
         config: &ConnectionConfig,
     ) -> Result<Option<Item>, ConnectionError> {
         loop {
             let (head, frame) = if self.is_in_body() {
-                let Some((head, body)) = self.resume(input) else {
+                let Some(body) = self.resume(input) else {
                     return Ok(None);
                 };
-                (head, Frame::from(body.freeze()))
+                (body.head, body.into_frame(&mut self.blocks))
             } else {
                 let Some(head) = self.head(input)? else {
                     return Ok(None);
@@ -72,7 +79,7 @@ impl Decoder {
                     self.begin(head, size, input);
                     return Ok(None);
                 }
-                let frame = Frame::copy_of_front(input, size);
+                let frame = front(input, size, block);
                 *input = &input[size..];
                 (head, frame)
             };
@@ -89,7 +96,12 @@ impl Decoder {
     /// instructions. It reads heads and heeds limits on its own: by [`FrameHead::decode`] and [`check`](Self::check) a short
     /// message takes twice as long. What it does not take, they judge.
     #[inline]
-    pub(super) fn whole_message(&self, input: &mut &[u8], config: &ConnectionConfig) -> Option<Message> {
+    pub(super) fn whole_message(
+        &self,
+        input: &mut &[u8],
+        block: Option<&Bytes>,
+        config: &ConnectionConfig,
+    ) -> Option<Message> {
         if self.head_len > 0 || self.is_in_body() || !self.frames.is_empty() {
             return None;
         }
@@ -98,10 +110,10 @@ impl Decoder {
             return None;
         }
         if more {
-            return whole_frames(input, config);
+            return whole_frames(input, block, config);
         }
         *input = &rest[size..];
-        Some(Frame::copy_of_front(rest, size).into())
+        Some(front(rest, size, block).into())
     }
 
     /// Whether a body has not all come.
@@ -152,23 +164,23 @@ impl Decoder {
     }
 
     pub(super) fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
-        let octets = BytesMut::zeroed(size.min(FIRST_GRANT).max(input.len()));
+        let granted = || BytesMut::zeroed(size.min(FIRST_GRANT).max(input.len()));
+        let octets = self.blocks.find(size).unwrap_or_else(granted);
         self.body = Some(Body { head, size, octets, filled: 0 });
         self.fill(input);
     }
 
-    /// The frame whose body came in pieces, if all of it is here.
-    pub(super) fn resume(&mut self, input: &mut &[u8]) -> Option<(FrameHead, BytesMut)> {
+    /// The body that came in pieces, if all of it is here.
+    pub(super) fn resume(&mut self, input: &mut &[u8]) -> Option<Body> {
         self.fill(input);
-        let body = self.body.take_if(|body| body.filled == body.size)?;
-        Some((body.head, body.octets))
+        self.body.take_if(|body| body.filled == body.size)
     }
 
     fn fill(&mut self, input: &mut &[u8]) {
         let Some(body) = &mut self.body else { return };
         while !input.is_empty() && body.filled < body.size {
             body.grow();
-            let count = (body.octets.len() - body.filled).min(input.len());
+            let count = body.space().len().min(input.len());
             let (front, rest) = input.split_at(count);
             body.octets[body.filled..body.filled + count].copy_from_slice(front);
             body.filled += count;
@@ -180,13 +192,13 @@ impl Decoder {
     pub(super) fn body_space(&mut self) -> Option<&mut [u8]> {
         let body = self.body.as_mut().filter(|body| body.size - body.filled >= DIRECT_READ)?;
         body.grow();
-        Some(&mut body.octets[body.filled..])
+        Some(body.space())
     }
 
     /// `count` octets of [`body_space`](Self::body_space) have been filled.
     pub(super) fn filled(&mut self, count: usize) {
         if let Some(body) = &mut self.body {
-            body.filled = (body.filled + count).min(body.octets.len());
+            body.filled = (body.filled + count).min(body.size);
         }
     }
 
@@ -224,8 +236,17 @@ fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     }
 }
 
+/// A frame of the first `size` octets of `input`, which may lie in a block.
+#[inline]
+fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
+    match block {
+        Some(block) if size >= SHARE_FROM => block.slice_ref(&input[..size]).into(),
+        _ => Frame::copy_of_front(input, size),
+    }
+}
+
 /// Takes a message of several frames off the front of `input`, if all of them are there and within the limits.
-fn whole_frames(input: &mut &[u8], config: &ConnectionConfig) -> Option<Message> {
+fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionConfig) -> Option<Message> {
     // The usual envelope and body.
     let mut frames = Vec::with_capacity(4);
     let (mut left, mut octets, mut more) = (*input, 0_usize, true);
@@ -235,7 +256,7 @@ fn whole_frames(input: &mut &[u8], config: &ConnectionConfig) -> Option<Message>
         if octets > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
             return None;
         }
-        frames.push(Frame::copy_of_front(rest, size));
+        frames.push(front(rest, size, block));
         (left, more) = (&rest[size..], follows);
     }
     *input = left;
@@ -249,5 +270,29 @@ impl Body {
             let len = (self.octets.len() * 2).clamp(1, self.size);
             self.octets.resize(len, 0);
         }
+    }
+
+    /// What came, when all of it is here.
+    fn into_frame(self, blocks: &mut Blocks) -> Frame {
+        let block = self.octets.freeze();
+        if !Blocks::takes(block.len()) {
+            return block.into();
+        }
+        let frame = block.slice(..self.size).into();
+        blocks.lend(block);
+        frame
+    }
+
+    /// As [`into_frame`](Self::into_frame), to be changed.
+    #[cfg(feature = "curve")]
+    pub(super) fn into_octets(mut self) -> BytesMut {
+        self.octets.truncate(self.size);
+        self.octets
+    }
+
+    /// Where the next octets belong. The block may be longer than the body.
+    fn space(&mut self) -> &mut [u8] {
+        let end = self.size.min(self.octets.len());
+        &mut self.octets[self.filled..end]
     }
 }

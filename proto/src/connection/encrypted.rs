@@ -63,8 +63,8 @@ impl Decoder {
     ) -> Result<Option<Item>, ConnectionError> {
         loop {
             let (head, frame) = if self.is_in_body() {
-                let Some((_, body)) = self.resume(input) else { return Ok(None) };
-                open_shared(body, opener)?
+                let Some(body) = self.resume(input) else { return Ok(None) };
+                open_shared(body.into_octets(), opener)?
             } else {
                 let Some(head) = self.head(input)? else { return Ok(None) };
                 let size = announced(head, config)?;

@@ -1,5 +1,6 @@
 //! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
 
+mod blocks;
 mod decoder;
 #[cfg(feature = "curve")]
 mod encrypted;
@@ -183,12 +184,30 @@ impl Connection {
     ///
     /// # Errors
     /// The connection is over. A farewell to the peer may be left in [`poll_transmit`](Self::poll_transmit).
-    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), ConnectionError> {
+    pub fn handle_input(&mut self, input: &[u8], now: Instant) -> Result<(), ConnectionError> {
+        self.take_in(input, None, now)
+    }
+
+    /// As [`handle_input`](Self::handle_input), for octets in shared memory: large bodies stay where they are, and are not
+    /// copied.
+    ///
+    /// # Errors
+    /// As [`handle_input`](Self::handle_input).
+    pub fn handle_shared_input(&mut self, input: &Bytes, now: Instant) -> Result<(), ConnectionError> {
+        self.take_in(input, Some(input), now)
+    }
+
+    pub(crate) fn take_in(
+        &mut self,
+        mut input: &[u8],
+        block: Option<&Bytes>,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if !input.is_empty() {
             self.heard(input.len(), now);
         }
-        let result = self.catch_up(now).and_then(|()| self.consume(&mut input, now));
+        let result = self.catch_up(now).and_then(|()| self.consume(&mut input, block, now));
         self.close_on_error(result)
     }
 
@@ -200,7 +219,7 @@ impl Connection {
         result
     }
 
-    fn consume(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
+    fn consume(&mut self, input: &mut &[u8], block: Option<&Bytes>, now: Instant) -> Result<(), ConnectionError> {
         loop {
             let item = match &mut self.phase {
                 Phase::Closed => return Ok(()),
@@ -232,7 +251,7 @@ impl Connection {
                     self.hear_caller(core::mem::take(input));
                     return Ok(());
                 }
-                Phase::Handshake { .. } => match self.decoder.next(input, &self.config)? {
+                Phase::Handshake { .. } => match self.decoder.next(input, None, &self.config)? {
                     None => return Ok(()),
                     Some(Item::Message(_)) => {
                         return Err(ConnectionError::Unexpected("a message came before READY"));
@@ -243,8 +262,8 @@ impl Connection {
                     }
                 },
                 Phase::Traffic(_) => {
-                    self.hear_whole_messages(input);
-                    self.decoder.next(input, &self.config)?
+                    self.hear_whole_messages(input, block);
+                    self.decoder.next(input, block, &self.config)?
                 }
                 #[cfg(feature = "curve")]
                 Phase::Sealed(_, opener) => self.decoder.next_sealed(input, &self.config, opener)?,
@@ -263,14 +282,14 @@ impl Connection {
 
     /// The usual case of traffic in clear. On its own, so that nothing else has a part in what it costs.
     #[inline(never)]
-    fn hear_whole_messages(&mut self, input: &mut &[u8]) {
+    fn hear_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
         let ours = self.config.socket_type;
         if ours.takes_subscriptions() {
-            while let Some(message) = self.decoder.whole_message(input, &self.config) {
+            while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
                 self.inbox.push_back(classify(message, ours));
             }
         } else {
-            while let Some(message) = self.decoder.whole_message(input, &self.config) {
+            while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
                 self.inbox.push_back(Inbound::Message(message));
             }
         }

@@ -76,6 +76,9 @@ const COPY_BELOW: usize = 2 << 10;
 /// How many octets are encoded, and accepted from a pipe, at a time.
 const BATCH: usize = 64 << 10;
 
+/// How many octets of bodies that are not copied go along.
+const BODIES: usize = 256 << 10;
+
 /// And how many messages are encoded: more would leave the caches before they are written.
 const MOST: usize = 512;
 
@@ -197,7 +200,7 @@ impl Outbox {
     /// Whether the batch is as large as it should be.
     #[inline]
     fn is_full(&self) -> bool {
-        self.remaining() >= BATCH || self.ends.len() >= MOST
+        self.arena.len() >= BATCH || self.body_octets >= BODIES || self.ends.len() >= MOST
     }
 
     #[inline]

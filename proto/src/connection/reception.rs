@@ -136,7 +136,7 @@ impl Connection {
         if let Phase::Reception { introduction, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
             self.introduce(caller.metadata, introduction, now)?;
         }
-        self.consume(&mut &caller.rest[..], now)
+        self.consume(&mut &caller.rest[..], None, now)
     }
 
     /// Why it ends when the time for its handshake is over.

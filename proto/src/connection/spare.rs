@@ -1,10 +1,14 @@
 //! [`Spare`] memory, which the connections of a thread have in turn.
 
+use super::blocks::Blocks;
+use super::decoder::SHARE_FROM;
 use super::{Connection, Inbound, Outbound};
+use crate::error::ConnectionError;
+use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use bytes::{Buf, Bytes};
-use core::mem::swap;
+use bytes::{Buf, Bytes, BytesMut};
+use core::mem::{swap, take};
 
 /// What connections hold while they are at work and have empty in between. Lent to one after the other it stays in the caches,
 /// and need not be asked of the system each time.
@@ -15,6 +19,7 @@ pub(crate) struct Spare {
     arena: Vec<u8>,
     bodies: VecDeque<(usize, Bytes)>,
     ends: Vec<usize>,
+    blocks: Blocks,
 }
 
 /// Room for more octets than this is not kept; few connections need it.
@@ -23,6 +28,7 @@ const MOST: usize = 512 << 10;
 impl Connection {
     /// Takes what this connection may need.
     pub(crate) fn borrow_from(&mut self, spare: &mut Spare) {
+        swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
             swap(&mut self.inbox, &mut spare.inbox);
         }
@@ -38,6 +44,7 @@ impl Connection {
 
     /// Gives back what is empty, and makes do with less of what is not.
     pub(crate) fn return_to(&mut self, spare: &mut Spare) {
+        swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.outbox.queue.is_empty() {
             give(&mut self.outbox.queue, &mut spare.queue, |queue| queue.capacity() * size_of::<Outbound>());
         }
@@ -51,6 +58,33 @@ impl Connection {
         } else {
             self.shrink();
         }
+    }
+}
+
+impl Connection {
+    /// Takes the first `count` octets of `room`, and leaves there room for the next ones: another, if large bodies stay in
+    /// this one.
+    pub(crate) fn handle_room(
+        &mut self,
+        room: &mut BytesMut,
+        count: usize,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        // What limits messages more than our memory does would be worth nothing if each of them kept all of the room.
+        if count < SHARE_FROM || self.config.max_message_size < room.len() {
+            return self.handle_input(&room[..count], now);
+        }
+        let block = take(room).freeze();
+        let heard = self.take_in(&block[..count], Some(&block), now);
+        *room = block.try_into_mut().unwrap_or_else(|block| {
+            let len = block.len();
+            let blocks = &mut self.decoder.blocks;
+            if Blocks::takes(len) {
+                blocks.lend(block);
+            }
+            blocks.find(len).unwrap_or_else(|| BytesMut::zeroed(len))
+        });
+        heard
     }
 }
 

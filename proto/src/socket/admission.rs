@@ -3,7 +3,7 @@
 use super::{ListenerId, Socket};
 use crate::endpoint::{Endpoint, Host};
 use crate::error::ConnectionError;
-use crate::event::{Event, Refusal};
+use crate::event::Refusal;
 use crate::pipe::PipeId;
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -126,14 +126,6 @@ impl Socket {
             return None;
         }
         Some(())
-    }
-
-    /// Somebody came to this listener and may not stay. That accepting works is known all the same.
-    pub(super) fn turn_away(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
-        let Some(listener) = self.listeners.get_mut(&id) else { return };
-        listener.failures = 0;
-        let endpoint = listener.endpoint();
-        self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason });
     }
 
     /// Another handshake begins.

@@ -5,7 +5,7 @@ use super::{Action, ListenerId, Socket};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::NetworkError;
-use crate::event::Event;
+use crate::event::{Event, Refusal};
 use crate::pipe::PipeId;
 use crate::time::Instant;
 use core::time::Duration;
@@ -93,6 +93,14 @@ impl Socket {
         self.pipes.stats.accepted += 1;
         self.pipes.tell(|| Event::Accepted { pipe, endpoint, from });
         Some(pipe)
+    }
+
+    /// Somebody came to this listener and may not stay. That accepting works is known all the same.
+    pub(super) fn turn_away(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
+        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        listener.failures = 0;
+        let endpoint = listener.endpoint();
+        self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason });
     }
 
     /// Accepting failed, for want of descriptors perhaps. Do not try again until [`Action::Accept`]: the pause grows from

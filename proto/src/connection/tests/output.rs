@@ -75,7 +75,7 @@ fn what_no_batch_has_taken_up_is_given_back_in_order() {
     assert_eq!(untouched.unsent(), 0);
     assert!(untouched.has_room());
 
-    let big = Message::from(body(100_000));
+    let big = Message::from(body(300_000));
     let mut connection = loaded(&[big, "second".into(), "third".into()]);
     connection.give(Outbound::Wish(Wish::Subscribe("x".into())));
     connection.poll_transmit().expect("there is a batch").advance(1);

@@ -1,0 +1,49 @@
+//! [`Blocks`]: memory of large bodies, which is used again once nobody holds it.
+
+use alloc::vec::Vec;
+use bytes::{Bytes, BytesMut};
+
+/// Large blocks, most of them in the hands of whoever received what is in them. To give such a block back to the system each
+/// time, and to have it cleared and mapped anew, costs more than all else that is done with a large message.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    /// Each as it was made, in whole.
+    lent: Vec<Bytes>,
+    octets: usize,
+}
+
+/// How many octets are kept in view. Of blocks that come back later than that, the system takes care.
+const MOST: usize = 4 << 20;
+
+/// Shorter blocks are soon had.
+const LEAST: usize = 16 << 10;
+
+impl Blocks {
+    pub(crate) const fn new() -> Self {
+        Self { lent: Vec::new(), octets: 0 }
+    }
+
+    /// A block of at least that many octets, but not of very many more, if one has come back.
+    pub(crate) fn find(&mut self, least: usize) -> Option<BytesMut> {
+        let suits = |block: &Bytes| block.len() >= least && block.len() / 4 <= least && block.is_unique();
+        let index = self.lent.iter().rposition(suits)?;
+        let block = self.lent.remove(index);
+        self.octets -= block.len();
+        block.try_into_mut().ok()
+    }
+
+    /// Whether blocks of that many octets are worth keeping.
+    pub(crate) fn takes(octets: usize) -> bool {
+        (LEAST..=MOST).contains(&octets)
+    }
+
+    /// Keeps a block in view, one that it [takes](Self::takes).
+    pub(crate) fn lend(&mut self, block: Bytes) {
+        let len = block.len();
+        while self.octets + len > MOST {
+            self.octets -= self.lent.remove(0).len();
+        }
+        self.octets += len;
+        self.lent.push(block);
+    }
+}
