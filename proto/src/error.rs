@@ -336,6 +336,38 @@ impl SendError {
     }
 }
 
+/// Why a message was not sent, without the message: it stays in its place, for to move it costs as much as to send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    Full,
+    Unroutable,
+    Unaddressed,
+    NotGrouped,
+    SingleFrame,
+    FrameCount,
+    OutOfTurn,
+    Unsupported(SocketType),
+    Closed,
+}
+
+impl Unsent {
+    /// The same with the message.
+    #[cold]
+    pub(crate) fn of(self, message: Message) -> SendError {
+        match self {
+            Self::Full => SendError::Full(message),
+            Self::Unroutable => SendError::Unroutable(message),
+            Self::Unaddressed => SendError::Unaddressed(message),
+            Self::NotGrouped => SendError::NotGrouped(message),
+            Self::SingleFrame => SendError::SingleFrame(message),
+            Self::FrameCount => SendError::FrameCount(message),
+            Self::OutOfTurn => SendError::OutOfTurn(message),
+            Self::Unsupported(socket_type) => SendError::Unsupported(message, socket_type),
+            Self::Closed => SendError::Closed(message),
+        }
+    }
+}
+
 /// Shows the advice too, for that is what a `main` that returns the error prints; and not the message, whose content may be
 /// secret and long.
 impl fmt::Debug for SendError {

@@ -123,7 +123,7 @@ kinds! {
     Peer: Speaks Sends Receives Numbers Hails Misses Hiccups;
     /// Speaks over tcp and ipc with peers that know no ZMTP (`ZMQ_STREAM`).
     ///
-    /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 64 KiB as a rule, and has
+    /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 32 KiB as a rule, and has
     /// nothing to do with what the peer sent at once; what is sent goes out as it is. With an empty second frame a message
     /// received [tells](crate::Options::notify) that this peer has connected or is gone, and one sent ends the connection,
     /// once everything sent before is out, or [`linger`](crate::Options::linger) is over. A linger of zero ends it at once

@@ -309,7 +309,6 @@ impl fmt::Debug for Frame {
 /// let [meta, body] = meta_and_body.into_array().expect("two frames were sent");
 /// assert_eq!((meta.to_text(), body.to_text()), ("META:userid=1234".into(), "Hello World".into()));
 /// ```
-#[derive(Clone)]
 pub struct Message(Frames);
 
 #[derive(Clone)]
@@ -433,6 +432,12 @@ impl Message {
         self.as_many(1).insert(0, frame.into());
     }
 
+    /// Takes the message out of its place, where an empty one is left.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        core::mem::replace(self, Self(Frames::One(Frame::EMPTY)))
+    }
+
     /// Puts a frame at the end.
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         self.as_many(1).push(frame.into());
@@ -472,6 +477,24 @@ impl Message {
             Frames::Many(frames) => frames,
             Frames::One(_) | Frames::Shared(_) => unreachable!("it has just been made several"),
         }
+    }
+}
+
+/// The clone of a small message is a copy; to find that out in the same place as all else would take it apart.
+impl Clone for Message {
+    #[inline]
+    fn clone(&self) -> Self {
+        match &self.0 {
+            Frames::One(Frame(Repr::Inline(inline))) => Self(Frames::One(Frame(Repr::Inline(*inline)))),
+            several @ (Frames::One(_) | Frames::Many(_) | Frames::Shared(_)) => several.share(),
+        }
+    }
+}
+
+impl Frames {
+    #[inline(never)]
+    fn share(&self) -> Message {
+        Message(self.clone())
     }
 }
 

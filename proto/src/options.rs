@@ -282,7 +282,7 @@ impl<T: Kind> Options<T> {
 impl<T: Sends> Options<T> {
     /// Messages that may wait for each peer: SNDHWM, the high-water mark. 0: any number. Default 1000.
     ///
-    /// One batch of about 64 KiB may wait beside them, on its way to the network.
+    /// One batch may wait beside them, on its way to the network: about 64 KiB, or 256 KiB of bodies of 2 KiB and more.
     #[must_use]
     pub const fn send_hwm(mut self, messages: usize) -> Self {
         self.settings.send_hwm = if messages == 0 { usize::MAX } else { messages };

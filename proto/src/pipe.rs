@@ -11,7 +11,7 @@ use senders::Senders;
 
 use crate::connection::{Link, Outbound, Peer, Wish};
 use crate::endpoint::Endpoint;
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, RecvError};
 use crate::event::{self, DropReason, Event};
 use crate::message::{Frame, Message};
 use crate::options::Settings;
@@ -441,9 +441,20 @@ impl Pipes {
         }
     }
 
-    /// Takes a message for the application.
+    /// Takes a message for the application; the error is that there is none.
     #[inline]
-    pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Option<Message> {
+    pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
+        let asks_sender = self.asks_sender;
+        let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
+        if pipe.incoming.len() > 1 && !pipe.stalled && !asks_sender && pipe.senders.are_one() {
+            return pipe.incoming.pop_front().ok_or(RecvError::Empty);
+        }
+        self.pop_with_care(id).ok_or(RecvError::Empty)
+    }
+
+    /// When more follows from it than that there is one less.
+    #[inline(never)]
+    fn pop_with_care(&mut self, id: PipeId) -> Option<Message> {
         let asks_sender = self.asks_sender;
         let (pipe, room) = self.get_with_room(id)?;
         let message = pipe.incoming.pop_front()?;

@@ -100,9 +100,8 @@ impl Queue {
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
-        self.octets -= message.size() as u64;
-        Some(message)
+        self.octets -= self.messages.front()?.size() as u64;
+        self.messages.pop_front()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {

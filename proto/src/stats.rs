@@ -26,7 +26,8 @@ pub struct SocketStats {
     pub peers: usize,
     /// Those of them that are connected and past their handshake.
     pub ready_peers: usize,
-    /// Messages that wait to be sent, of all peers. Beside them each connection may hold about 64 KiB on their way.
+    /// Messages that wait to be sent, of all peers. Beside them each connection may hold a batch on its way: about 64 KiB,
+    /// or 256 KiB of bodies of 2 KiB and more.
     pub outgoing: Tally,
     /// Messages that wait to be received, of all peers. A REQ holds the reply it waits for apart from these.
     pub incoming: Tally,

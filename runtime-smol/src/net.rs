@@ -212,9 +212,22 @@ impl Listener {
 #[derive(Debug)]
 pub struct Stream {
     io: Io,
-    /// All that had arrived has been read. To read again would only tell so, at the price of a call of the system.
-    drained: bool,
+    arrived: Arrived,
 }
+
+/// What the last read tells of what there is to be read now.
+#[derive(Clone, Copy, Debug)]
+enum Arrived {
+    Perhaps,
+    /// All has been read. To read again would only tell so, at the price of a call of the system.
+    Nothing,
+    /// All has been read, and it was much: by the time that others have had their turn there will be more. To look then costs
+    /// less than to have the reactor wait for it.
+    Soon,
+}
+
+/// Whoever sends so many octets at a time is about to send more.
+const MUCH: usize = 4 << 10;
 
 #[derive(Debug)]
 enum Io {
@@ -225,7 +238,7 @@ enum Io {
 
 impl From<Io> for Stream {
     fn from(io: Io) -> Self {
-        Self { io, drained: false }
+        Self { io, arrived: Arrived::Perhaps }
     }
 }
 
@@ -246,12 +259,25 @@ impl Stream {
 
 impl PollStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.drained {
-            ready!(self.io.poll_readable(cx))?;
-            self.drained = false;
+        match core::mem::replace(&mut self.arrived, Arrived::Perhaps) {
+            Arrived::Perhaps => {}
+            Arrived::Soon => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Arrived::Nothing => {
+                if self.io.poll_readable(cx)?.is_pending() {
+                    self.arrived = Arrived::Nothing;
+                    return Poll::Pending;
+                }
+            }
         }
         let count = ready!(self.io.poll_read(cx, room))?;
-        self.drained = count < room.len();
+        self.arrived = match count {
+            _ if count == room.len() => Arrived::Perhaps,
+            ..MUCH => Arrived::Nothing,
+            MUCH.. => Arrived::Soon,
+        };
         Poll::Ready(Ok(count))
     }
 

@@ -108,7 +108,7 @@ impl From<Message> for Inbound {
 pub trait Link: sealed::Sealed {
     /// The other side; `Some` once messages may flow.
     fn peer(&self) -> Option<&Arc<Peer>>;
-    /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB.
+    /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB, or of 256 KiB if bodies are large.
     fn has_room(&self) -> bool;
     /// Copies the first few of these messages, if that costs no more than to take them; says how many. The others are to be
     /// [given](Self::give).

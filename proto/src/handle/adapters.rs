@@ -3,7 +3,7 @@
 use super::Handle;
 use super::state::{Shared, State};
 use super::waiters::{Key, Waiters, leave, wait};
-use crate::error::{RecvError, SendError};
+use crate::error::{RecvError, SendError, Unsent};
 use crate::event::Event;
 use crate::kind::{Receives, Sends};
 use crate::message::Message;
@@ -59,7 +59,8 @@ impl Future for Send<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.key.wait(cx, |state| try_send(state, &mut this.message))
+        let polled = this.key.wait(cx, |state| try_send(state, &mut this.message));
+        polled.map(|sent| handed_back(sent, &mut this.message))
     }
 }
 
@@ -75,17 +76,23 @@ pub(super) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvErr
     }
 }
 
-fn try_send(state: &mut State, message: &mut Option<Message>) -> Poll<Result<(), SendError>> {
-    let Some(taken) = message.take() else {
+/// Sends what waits, if something does. What is not sent stays.
+fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(), Unsent>> {
+    let Some(message) = waiting else {
         return Poll::Ready(Ok(()));
     };
-    match state.socket.send(taken) {
-        Ok(()) => Poll::Ready(Ok(())),
-        Err(SendError::Full(taken)) => {
-            *message = Some(taken);
-            Poll::Pending
-        }
-        Err(error) => Poll::Ready(Err(error)),
+    match state.socket.offer(message) {
+        Err(Unsent::Full) => Poll::Pending,
+        sent => Poll::Ready(sent),
+    }
+}
+
+/// Once it is known what became of the message: the error has it.
+#[inline]
+fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
+    match (message.take(), sent) {
+        (Some(message), Err(why)) => Err(why.of(message)),
+        _ => Ok(()),
     }
 }
 
@@ -140,7 +147,9 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let this = &mut *self;
         let waiting = &mut this.waiting;
-        this.handle.shared().with(|state| wait(state, senders, &mut this.place, cx, |state| try_send(state, waiting)))
+        let attempt = |state: &mut State| try_send(state, waiting);
+        let polled = this.handle.shared().with(|state| wait(state, senders, &mut this.place, cx, attempt));
+        polled.map(|sent| handed_back(sent, &mut this.waiting))
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {

@@ -5,7 +5,7 @@ use super::proxy::ProxyError;
 use super::state::{Shared, State};
 use super::steer::{Passed, ProxyStatistics};
 use super::waiters::Key;
-use crate::error::{RecvError, SendError};
+use crate::error::{RecvError, Unsent};
 use crate::message::Message;
 use core::task::{Context, Poll, ready};
 use std::sync::Arc;
@@ -143,22 +143,21 @@ fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
 
 /// Leaves the message in place while waiting may help.
 fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
-    let Some(message) = held.take() else { return Poll::Pending };
-    match state.socket.send(message) {
-        Ok(()) => Poll::Ready(Given::Sent),
-        Err(SendError::Full(message) | SendError::OutOfTurn(message) | SendError::Closed(message)) => {
-            *held = Some(message);
-            Poll::Pending
-        }
+    let Some(message) = held else { return Poll::Pending };
+    let given = match state.socket.offer(message) {
+        Ok(()) => Given::Sent,
+        Err(Unsent::Full | Unsent::OutOfTurn | Unsent::Closed) => return Poll::Pending,
         Err(
-            SendError::Unroutable(_)
-            | SendError::Unaddressed(_)
-            | SendError::NotGrouped(_)
-            | SendError::SingleFrame(_)
-            | SendError::FrameCount(_)
-            | SendError::Unsupported(..),
-        ) => Poll::Ready(Given::Refused),
-    }
+            Unsent::Unroutable
+            | Unsent::Unaddressed
+            | Unsent::NotGrouped
+            | Unsent::SingleFrame
+            | Unsent::FrameCount
+            | Unsent::Unsupported(_),
+        ) => Given::Refused,
+    };
+    *held = None;
+    Poll::Ready(given)
 }
 
 /// How many messages each direction moves before it is the turn of others (libzmq: 1000).

@@ -259,8 +259,8 @@ impl<T: Sends> Handle<T> {
     /// # Errors
     /// [`SendError`], which hands the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
-        self.shared().with(|state| state.socket.send(message))
+        let mut message = message.into();
+        self.shared().with(|state| state.socket.offer(&mut message)).map_err(|why| why.of(message))
     }
 
     /// Waits until a send has something to say, as [`Socket::can_send`] has it. Another task may be quicker to use that.
@@ -316,7 +316,9 @@ impl<T: Receives> Handle<T> {
     /// # Errors
     /// [`RecvError`].
     pub fn try_recv(&self) -> Result<Message, RecvError> {
-        self.shared().with(|state| state.socket.recv())
+        let mut received = Err(RecvError::Empty);
+        self.shared().with(|state| received = state.socket.recv());
+        received
     }
 
     /// Waits until a receive has something to say, as [`Socket::can_recv`] has it. Another task may be quicker to take it.

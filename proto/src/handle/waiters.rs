@@ -82,6 +82,7 @@ impl<'a> Key<'a> {
     }
 
     /// Tries `work`; sleeps if it is pending.
+    #[inline(never)]
     pub(super) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         self.shared.with(|state| wait(state, self.among, &mut self.place, cx, work))
     }

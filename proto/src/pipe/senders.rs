@@ -27,6 +27,12 @@ impl Senders {
         self.latest.as_ref()
     }
 
+    /// Whether all that waits is of the same peer.
+    #[inline]
+    pub(super) fn are_one(&self) -> bool {
+        self.former.is_empty()
+    }
+
     /// Who sent the first of the messages.
     pub(super) fn first(&self) -> Option<&Arc<Peer>> {
         self.former.front().map(|(peer, _)| peer).or(self.latest.as_ref())

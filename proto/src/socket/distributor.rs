@@ -1,7 +1,7 @@
 //! Sending one message to many peers (RFC 29: "fan-out"). One that has no room is dealt with as its socket's policy says.
 
 use crate::connection::encode_once;
-use crate::error::{ConnectionError, SendError};
+use crate::error::{ConnectionError, Unsent};
 use crate::event::DropReason;
 use crate::message::Message;
 use crate::options::SlowSubscriber;
@@ -40,16 +40,17 @@ impl Distributor {
     pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,
-        message: Message,
+        message: &mut Message,
         policy: SlowSubscriber,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Unsent> {
         for &id in &self.chosen {
             unmark(pipes, id);
         }
         if policy == SlowSubscriber::Block && self.chosen.iter().any(|&id| !pipes.has_room(id)) {
             self.chosen.clear();
-            return Err(SendError::Full(message));
+            return Err(Unsent::Full);
         }
+        let message = message.take();
         let Some(last) = self.chosen.pop() else { return Ok(()) };
         let message = if self.chosen.is_empty() { message } else { encode_once(message) };
         for id in self.chosen.drain(..) {

@@ -1,5 +1,6 @@
 //! Receiving from many peers in turn, one message each (RFC 28: "fair-queuing"). Touches only pipes that hold messages.
 
+use crate::error::RecvError;
 use crate::message::Message;
 use crate::pipe::{PipeId, Pipes};
 use alloc::collections::VecDeque;
@@ -23,10 +24,12 @@ impl FairQueue {
         pipes.deliver(id, message);
     }
 
-    /// Takes the next message.
+    /// Takes the next message; the error is that there is none.
     #[inline]
-    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<Message> {
-        self.next_pipe(pipes)?;
+    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        if self.next_pipe(pipes).is_none() {
+            return Err(RecvError::Empty);
+        }
         self.take(pipes)
     }
 
@@ -46,8 +49,8 @@ impl FairQueue {
 
     /// Takes the message of the [next pipe](Self::next_pipe), whose turn then is over.
     #[inline]
-    pub(crate) fn take(&mut self, pipes: &mut Pipes) -> Option<Message> {
-        let id = self.active.pop_front()?;
+    pub(crate) fn take(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        let Some(id) = self.active.pop_front() else { return Err(RecvError::Empty) };
         self.active.push_back(id);
         pipes.pop_incoming(id)
     }

@@ -24,7 +24,7 @@ impl InOrder {
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
         loop {
             let id = self.arrived.pop_front()?;
-            if let Some(message) = pipes.pop_incoming(id) {
+            if let Ok(message) = pipes.pop_incoming(id) {
                 return Some((id, message));
             }
         }

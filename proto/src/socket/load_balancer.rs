@@ -1,6 +1,6 @@
 //! Sending to many peers in turn, one message each (RFC 28: "round-robin"). Touches only pipes that have room.
 
-use crate::error::SendError;
+use crate::error::Unsent;
 use crate::message::Message;
 use crate::pipe::{PipeId, Pipes};
 use alloc::collections::VecDeque;
@@ -66,11 +66,11 @@ impl LoadBalancer {
 
     /// Sends to the peer whose turn it is.
     #[inline]
-    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<PipeId, SendError> {
+    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<PipeId, Unsent> {
         let Some(id) = self.pick(pipes) else {
-            return Err(SendError::Full(message));
+            return Err(Unsent::Full);
         };
-        pipes.push(id, message);
+        pipes.push(id, message.take());
         Ok(id)
     }
 }

@@ -25,7 +25,7 @@ use crate::connection::Connection;
 use crate::connection::{Inbound, Link};
 use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, NetworkError, RecvError, SendError, UnbindError};
+use crate::error::{ConnectError, ConnectionError, NetworkError, RecvError, SendError, UnbindError, Unsent};
 use crate::event::Event;
 use crate::kind::Kind;
 use crate::message::{Frame, Message};
@@ -334,12 +334,18 @@ impl Socket {
     /// [`SendError`], which hands the message back.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
+        let mut message = message.into();
+        self.offer(&mut message).map_err(|why| why.of(message))
+    }
+
+    /// Sends this message, of which nothing is left then. One that is not sent stays as it is.
+    #[inline]
+    pub(crate) fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
         if self.closing {
-            return Err(SendError::Closed(message));
+            return Err(Unsent::Closed);
         }
         let sent = self.pattern.send(&mut self.pipes, message);
-        if let Err(SendError::Full(_)) = sent {
+        if sent == Err(Unsent::Full) {
             self.pipes.stats.full_sends += 1;
         }
         if let Some(id) = self.pipes.parting.take() {

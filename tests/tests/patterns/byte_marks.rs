@@ -83,15 +83,15 @@ fn reading_goes_on_when_half_of_the_octets_are_taken() {
 
 #[test]
 fn whoever_waits_is_told_when_half_of_the_octets_are_gone() {
-    let options = Options::<Push>::new().send_hwm(0).send_hwm_bytes(300_000);
+    let options = Options::<Push>::new().send_hwm(0).send_hwm_bytes(900_000);
     let mut socket = ByHand::new(options.erase(), SocketType::Pull);
     assert_eq!(socket.fill(), 10);
     socket.says_writable();
     socket.flow();
-    assert!(!socket.says_writable(), "210 000 octets are left");
+    assert!(!socket.says_writable(), "630 000 octets are left");
     assert!(socket.send().is_err(), "and it stays closed so long");
     socket.flow();
-    assert!(socket.says_writable(), "120 000 octets are left");
+    assert!(socket.says_writable(), "360 000 octets are left");
     assert_eq!(socket.fill(), 6);
 }
 

@@ -126,7 +126,7 @@ impl ByHand {
 
     pub(super) fn send(&mut self) -> Result<(), SendError> {
         let to = if self.socket.socket_type() == SocketType::Router { "named" } else { "" };
-        self.socket.send((to, vec![7; 30_000]))
+        self.socket.send((to, vec![7; 90_000]))
     }
 
     /// How many messages the queue still takes.

@@ -226,7 +226,7 @@ fn whoever_waits_for_a_slow_subscriber_hears_when_it_reads_when_it_cancels_and_w
         seat.hear(&command("SUBSCRIBE", b"")).unwrap();
         // Seven fill the link, two the pipe.
         for _ in 0..9 {
-            seat.socket.send(vec![0; 10_000]).unwrap();
+            seat.socket.send(vec![0; 40_000]).unwrap();
             seat.socket.exchange(seat.pipe, &mut seat.connection).unwrap();
         }
         seat.is_writable();

@@ -4,7 +4,7 @@
 use super::{Pattern, probe};
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::message::Message;
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
@@ -58,12 +58,12 @@ impl Pattern for Dealer {
     }
 
     // RFC 28: "SHALL block on sending, or return a suitable error, when it has no connected peers"; "SHALL NOT discard".
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         self.peers.send(pipes, message).map(drop)
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

@@ -3,7 +3,7 @@
 use super::{MAX_GROUP, Pattern};
 use crate::connection::{Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, JoinError, RecvError, SendError};
+use crate::error::{ConnectionError, JoinError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::Message;
 use crate::pipe::{PipeId, Pipes};
@@ -62,12 +62,12 @@ impl Pattern for Dish {
         Ok(())
     }
 
-    fn send(&mut self, _: &mut Pipes, message: Message) -> Result<(), SendError> {
-        Err(SendError::Unsupported(message, SocketType::Dish))
+    fn send(&mut self, _: &mut Pipes, _: &mut Message) -> Result<(), Unsent> {
+        Err(Unsent::Unsupported(SocketType::Dish))
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     fn join(&mut self, pipes: &mut Pipes, group: Bytes) -> Option<Result<(), JoinError>> {

@@ -17,7 +17,7 @@ mod subscribe;
 
 use crate::connection::{Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, JoinError, RecvError, SendError, SubscribeError};
+use crate::error::{ConnectError, ConnectionError, JoinError, RecvError, SubscribeError, Unsent};
 use crate::message::{Frame, Message};
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
@@ -80,7 +80,8 @@ pub(super) trait Pattern: Debug + Send {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError>;
+    /// Sends this message, of which nothing is left then. One that is not sent stays as it is.
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent>;
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError>;
 

@@ -4,7 +4,7 @@
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::message::Message;
 use crate::pipe::{PipeId, Pipes};
 use crate::socket::fair_queue::FairQueue;
@@ -53,18 +53,18 @@ impl Pattern for Pair {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         match self.peer {
             Some(peer) if pipes.has_room(peer) => {
-                pipes.push(peer, message);
+                pipes.push(peer, message.take());
                 Ok(())
             }
-            _ => Err(SendError::Full(message)),
+            _ => Err(Unsent::Full),
         }
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

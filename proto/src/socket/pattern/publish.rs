@@ -3,7 +3,7 @@
 use super::Pattern;
 use crate::connection::{Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, SendError, SubscribeError};
+use crate::error::{ConnectionError, RecvError, SubscribeError, Unsent};
 use crate::event::DropReason;
 use crate::message::{Frame, Message};
 use crate::options::{Manual, Publishing, Settings, SlowSubscriber, Verbosity};
@@ -179,7 +179,7 @@ impl Pattern for Publish {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         for pipe in self.granted.matching(message.head()) {
             if self.answering.is_none_or(|asker| asker == pipe) {
                 self.distributor.choose(pipes, pipe);

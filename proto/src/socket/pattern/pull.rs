@@ -3,7 +3,7 @@
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, SendError};
+use crate::error::{ConnectionError, RecvError, Unsent};
 use crate::message::Message;
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
@@ -34,12 +34,12 @@ impl Pattern for Pull {
         Ok(())
     }
 
-    fn send(&mut self, _: &mut Pipes, message: Message) -> Result<(), SendError> {
-        Err(SendError::Unsupported(message, self.socket_type))
+    fn send(&mut self, _: &mut Pipes, _: &mut Message) -> Result<(), Unsent> {
+        Err(Unsent::Unsupported(self.socket_type))
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

@@ -3,7 +3,7 @@
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::Message;
 use crate::options::Settings;
@@ -55,7 +55,7 @@ impl Pattern for Push {
     }
 
     // RFC 30: "SHALL block on sending, or return a suitable error, when it has no available peers"; "SHALL NOT discard".
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         self.peers.send(pipes, message).map(drop)
     }
 

@@ -3,7 +3,7 @@
 use super::{MAX_GROUP, Pattern};
 use crate::connection::{Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, SendError};
+use crate::error::{ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::Message;
 use crate::options::{Publishing, Settings, SlowSubscriber};
@@ -91,9 +91,9 @@ impl Pattern for Radio {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         if message.len() != 2 || message.head().len() > MAX_GROUP {
-            return Err(SendError::NotGrouped(message));
+            return Err(Unsent::NotGrouped);
         }
         if let Some(members) = self.groups.get(&message.head()[..]) {
             for &member in members {

@@ -4,7 +4,7 @@ use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
 use crate::envelope::Envelope;
-use crate::error::{ConnectionError, RecvError, SendError};
+use crate::error::{ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::Message;
 use crate::pipe::{PipeId, Pipes};
@@ -35,9 +35,9 @@ impl Pattern for Rep {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         let Some((pipe, envelope)) = self.owed.take() else {
-            return Err(SendError::OutOfTurn(message));
+            return Err(Unsent::OutOfTurn);
         };
         if self.requests.has_message(pipes) {
             pipes.readable = true; // it is the turn of those who wait in `readable`
@@ -45,7 +45,7 @@ impl Pattern for Rep {
         // RFC 28: "SHALL silently discard the reply if the original requester is gone". One that does not read must not
         // stop the service for everybody else, so its reply is dropped too, as libzmq does.
         if pipes.has_room(pipe) {
-            pipes.push(pipe, envelope.seal(message));
+            pipes.push(pipe, envelope.seal(message.take()));
         } else if pipes.get(pipe).is_some_and(|pipe| !pipe.life.is_gone()) {
             pipes.dropped(DropReason::PeerFull, 1);
         } else {
@@ -59,7 +59,7 @@ impl Pattern for Rep {
             return Err(RecvError::OutOfTurn);
         }
         let pipe = self.requests.next_pipe(pipes).ok_or(RecvError::Empty)?;
-        let message = self.requests.take(pipes).ok_or(RecvError::Empty)?;
+        let message = self.requests.take(pipes)?;
         let (envelope, body) = Envelope::parse(message).expect("what has no delimiter is never delivered");
         self.owed = Some((pipe, envelope));
         pipes.writable = true;

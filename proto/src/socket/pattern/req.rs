@@ -3,7 +3,7 @@
 use super::{Pattern, probe};
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::{Frame, Message};
 use crate::options::Settings;
@@ -132,18 +132,18 @@ impl Pattern for Req {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, mut message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         let free = matches!(self.turn, Turn::Idle | Turn::Lost);
         if !free && !self.relaxed {
-            return Err(SendError::OutOfTurn(message));
+            return Err(Unsent::OutOfTurn);
         }
         let Some(pipe) = self.peers.pick(pipes) else {
-            return Err(SendError::Full(message));
+            return Err(Unsent::Full);
         };
         self.request = self.request.map(|id| id.wrapping_add(1));
         let (envelope, from) = self.envelope();
         message.prepend(&envelope[from..]);
-        pipes.push(pipe, message);
+        pipes.push(pipe, message.take());
         self.turn = Turn::Waiting(pipe);
         Ok(())
     }

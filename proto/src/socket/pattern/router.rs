@@ -3,7 +3,7 @@
 use super::{Pattern, probe};
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::{Frame, Message};
 use crate::options::Settings;
@@ -84,19 +84,19 @@ impl Pattern for Router {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, mut message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         if message.len() < 2 {
-            return Err(SendError::Unaddressed(message));
+            return Err(Unsent::Unaddressed);
         }
         let to = self.peers.find(message.head());
         match to {
             Some(pipe) if pipes.has_room(pipe) => {
                 message.pop_front();
-                pipes.push(pipe, message);
+                pipes.push(pipe, message.take());
                 Ok(())
             }
-            Some(_) if self.mandatory => Err(SendError::Full(message)),
-            None if self.mandatory => Err(SendError::Unroutable(message)),
+            Some(_) if self.mandatory => Err(Unsent::Full),
+            None if self.mandatory => Err(Unsent::Unroutable),
             // RFC 28: "SHALL either drop the message or return an error"; libzmq drops unless told otherwise.
             Some(_) => {
                 pipes.dropped(DropReason::PeerFull, 1);
@@ -110,7 +110,7 @@ impl Pattern for Router {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.

@@ -4,7 +4,7 @@
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::{Frame, Message};
 use crate::pipe::{PipeId, Pipes};
@@ -91,25 +91,25 @@ impl Pattern for Server {
     }
 
     // RFC 41: "SHALL return an error if the queue does not exist"; "SHALL block on sending, if the queue is full".
-    fn send(&mut self, pipes: &mut Pipes, mut message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         match message.len() {
-            1 => return Err(SendError::Unaddressed(message)),
+            1 => return Err(Unsent::Unaddressed),
             2 => {}
-            _ => return Err(SendError::SingleFrame(message)),
+            _ => return Err(Unsent::SingleFrame),
         }
         match self.numbered(message.head()) {
             Some(pipe) if pipes.has_room(pipe) => {
                 message.pop_front();
-                pipes.push(pipe, message);
+                pipes.push(pipe, message.take());
                 Ok(())
             }
-            Some(_) => Err(SendError::Full(message)),
-            None => Err(SendError::Unroutable(message)),
+            Some(_) => Err(Unsent::Full),
+            None => Err(Unsent::Unroutable),
         }
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.

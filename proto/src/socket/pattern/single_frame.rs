@@ -3,7 +3,7 @@
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::event::DropReason;
 use crate::message::Message;
 use crate::pipe::{PipeId, Pipes};
@@ -48,9 +48,9 @@ impl<P: Pattern> Pattern for SingleFrame<P> {
         self.0.inbound(pipes, pipe, message)
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         if message.len() > 1 {
-            return Err(SendError::SingleFrame(message));
+            return Err(Unsent::SingleFrame);
         }
         self.0.send(pipes, message)
     }

@@ -4,7 +4,7 @@
 use super::Pattern;
 use crate::connection::Peer;
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, SendError};
+use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::message::{Frame, Message};
 use crate::options::Settings;
 use crate::pipe::{PipeId, Pipes};
@@ -90,27 +90,27 @@ impl Pattern for Stream {
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, mut message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         if message.len() != 2 {
-            return Err(SendError::FrameCount(message));
+            return Err(Unsent::FrameCount);
         }
         match self.peers.find(message.head()) {
-            None => Err(SendError::Unroutable(message)),
+            None => Err(Unsent::Unroutable),
             Some(pipe) if message.body().is_empty() => {
                 pipes.part(pipe);
                 Ok(())
             }
             Some(pipe) if pipes.has_room(pipe) => {
                 message.pop_front();
-                pipes.push(pipe, message);
+                pipes.push(pipe, message.take());
                 Ok(())
             }
-            Some(_) => Err(SendError::Full(message)),
+            Some(_) => Err(Unsent::Full),
         }
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.

@@ -6,7 +6,7 @@
 use super::Pattern;
 use crate::connection::{Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, SendError, SubscribeError};
+use crate::error::{ConnectionError, RecvError, SubscribeError, Unsent};
 use crate::message::Message;
 use crate::options::{Settings, SlowSubscriber, Subscribing};
 use crate::pipe::{PipeId, Pipes};
@@ -116,22 +116,22 @@ impl Pattern for Subscribe {
     }
 
     /// An XSUB subscribes by what it sends; the rest is for all publishers, of whom a full one misses it.
-    fn send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendError> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
         if self.socket_type == SocketType::Sub {
-            return Err(SendError::Unsupported(message, SocketType::Sub));
+            return Err(Unsent::Unsupported(SocketType::Sub));
         }
-        let (wishes, rest) = super::sort(message, self.options.only_first);
+        let (wishes, rest) = super::sort(message.take(), self.options.only_first);
         for wish in wishes {
             // The end of what was never subscribed to is no news for anybody.
             let _ = self.change(pipes, &wish);
         }
-        let Some(message) = rest else { return Ok(()) };
+        let Some(mut rest) = rest else { return Ok(()) };
         self.distributor.invert(pipes, &self.peers);
-        self.distributor.send(pipes, message, SlowSubscriber::DropNewest)
+        self.distributor.send(pipes, &mut rest, SlowSubscriber::DropNewest)
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes).ok_or(RecvError::Empty)
+        self.arrived.next(pipes)
     }
 
     fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
