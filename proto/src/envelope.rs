@@ -39,6 +39,8 @@ impl Envelope {
     /// Gives the message back if it has no empty frame, or nothing after it.
     pub fn parse(mut message: Message) -> Result<(Self, Message), Message> {
         match message.frames().iter().position(|frame| frame.is_empty()) {
+            // As a REQ writes it.
+            Some(0) if message.pop_front().is_some() => Ok((Self::new(), message)),
             Some(delimiter) if delimiter + 1 < message.len() => {
                 let mut ids = message.split_front(delimiter + 1);
                 ids.pop();
@@ -68,18 +70,14 @@ impl Envelope {
     /// The message that carries `body` back along this envelope: routing ids, delimiter, body.
     pub fn reply_to(&self, body: impl Into<Message>) -> Message {
         let mut message = body.into();
-        let front: Vec<Frame> = self.0.iter().cloned().chain([Frame::EMPTY]).collect();
-        message.prepend(&front);
+        message.push_front(Frame::EMPTY);
+        message.prepend(&self.0);
         message
     }
 
     /// As [`reply_to`](Self::reply_to), using the envelope up.
     pub fn seal(self, body: impl Into<Message>) -> Message {
-        let mut message = body.into();
-        let mut front = self.0;
-        front.push(Frame::EMPTY);
-        message.prepend(&front);
-        message
+        self.reply_to(body)
     }
 }
 

@@ -453,7 +453,11 @@ impl Message {
 
     /// Puts `front` before the frames of this message, in order.
     pub(crate) fn prepend(&mut self, front: &[Frame]) {
-        self.as_many(front.len()).splice(0..0, front.iter().cloned());
+        match front {
+            [] => {}
+            [one] => self.push_front(one),
+            several => drop(self.as_many(several.len()).splice(0..0, several.iter().cloned())),
+        }
     }
 
     /// Takes the first `count` frames off; there must be more than that.

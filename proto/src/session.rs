@@ -1,6 +1,6 @@
 //! [`Session`]: a connection and good manners over a non-blocking byte stream. Waits for nothing.
 
-use crate::connection::{Connection, Link};
+use crate::connection::{Connection, Link, Outbox};
 use crate::error::{ConnectionError, Fault};
 use crate::scratch::Scratch;
 use crate::time::Instant;
@@ -335,9 +335,7 @@ impl Session {
             return false;
         }
         while let Some(outbox) = self.connection.poll_transmit() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = outbox.slices(&mut slices);
-            let failure = match stream.write_vectored(&slices[..count]) {
+            let failure = match write(stream, outbox) {
                 Ok(0) => ConnectionError::Eof,
                 Ok(written) => {
                     outbox.advance(written);
@@ -404,6 +402,16 @@ impl Session {
         }
         Ok(Turn::Again)
     }
+}
+
+/// Writes once. Most often there is one slice, and to lay out room for many would take longer than all else here.
+fn write(stream: &mut impl Stream, outbox: &Outbox) -> io::Result<usize> {
+    if outbox.is_one_slice() {
+        return stream.write_vectored(&[IoSlice::new(outbox.chunk())]);
+    }
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = outbox.slices(&mut slices);
+    stream.write_vectored(&slices[..count])
 }
 
 impl Parting {

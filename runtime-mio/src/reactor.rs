@@ -1,7 +1,7 @@
 //! [`Reactor`]: sockets as guests in a `mio::Poll`, whoever owns that.
 
 use crate::inbox::{Inbox, Key, Request, bell};
-use crate::task::{Outcome, Shift, Work};
+use crate::task::{Shift, Work};
 use crate::timers::Timers;
 use core::fmt;
 use core::ops::Range;
@@ -86,7 +86,7 @@ struct Task {
     /// It stands among those that are due.
     due: bool,
     deadline: Option<Instant>,
-    /// `None` while it is being done.
+    /// `None` when it is over, and for moments while it is being done.
     work: Option<Work>,
 }
 
@@ -158,18 +158,25 @@ impl Reactor {
     /// [`next_timeout`](Self::next_timeout) is zero.
     pub fn handle_timeout(&mut self) {
         self.read_requests();
-        let now = self.now();
-        while let Some(key) = self.timers.pop_due(now) {
-            if let Some(task) = self.tasks.get_mut(key.index) {
-                task.deadline = None;
-            }
-            self.call(key);
+        if self.timers.next().is_some() {
+            self.call_late();
         }
         // What is called meanwhile waits for the next time, so that everybody has a turn before anybody has two.
         for _ in 0..self.due.len().min(TURNS) {
             if let Some(key) = self.due.pop_front() {
                 self.run(key);
             }
+        }
+    }
+
+    /// Calls the tasks whose deadlines have come.
+    fn call_late(&mut self) {
+        let now = self.now();
+        while let Some(key) = self.timers.pop_due(now) {
+            if let Some(task) = self.tasks.get_mut(key.index) {
+                task.deadline = None;
+            }
+            self.call(key);
         }
     }
 
@@ -227,10 +234,9 @@ impl Reactor {
             match request {
                 Request::Serve(driver) => self.begin(driver, Work::Supervise(None)),
                 Request::Call(key) => self.call(key),
-                Request::Resolved(key, addresses) => self.take_up(key, |mut shift, work| match work {
-                    Work::Lookup(endpoint, purpose) => shift.resolved(&endpoint, addresses, purpose),
-                    other => shift.work(other),
-                }),
+                Request::Resolved(key, addresses) => {
+                    self.take_up(key, |mut shift, place| shift.answer(place, addresses));
+                }
             }
         }
         self.requests = requests;
@@ -249,13 +255,12 @@ impl Reactor {
         if let Some(task) = self.tasks.get_mut(key.index).filter(|task| task.key == key) {
             task.due = false;
         }
-        self.take_up(key, |mut shift, work| shift.work(work));
+        self.take_up(key, |mut shift, place| shift.run(place));
     }
 
     /// Does some work of a task, and what follows from it.
-    fn take_up(&mut self, key: Key, job: impl FnOnce(Shift<'_>, Work) -> Outcome) {
+    fn take_up(&mut self, key: Key, job: impl FnOnce(Shift<'_>, &mut Option<Work>) -> Option<Instant>) {
         let Some(task) = self.tasks.get_mut(key.index).filter(|task| task.key == key) else { return };
-        let Some(work) = task.work.take() else { return };
         let shift = Shift {
             driver: &task.driver,
             key,
@@ -266,16 +271,10 @@ impl Reactor {
             scratch: &mut self.scratch,
             offspring: &mut self.offspring,
         };
-        let outcome = job(shift, work);
-        let (work, deadline) = match outcome {
-            Outcome::Wait(work, deadline) => (Some(work), deadline),
-            Outcome::Over => (None, None),
-        };
+        let deadline = job(shift, &mut task.work);
         self.timers.set(key, core::mem::replace(&mut task.deadline, deadline), deadline);
         let driver = if self.offspring.is_empty() { None } else { Some(task.driver.clone()) };
-        if work.is_some() {
-            task.work = work;
-        } else {
+        if task.work.is_none() {
             drop(self.tasks.remove(key.index));
         }
         if let Some(driver) = driver {

@@ -50,7 +50,7 @@ pub(crate) enum Purpose {
 
 /// What becomes of work that was done.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+enum Outcome {
     /// It waits: to be called, for an event, and no longer than this.
     Wait(Work, Option<Instant>),
     Over,
@@ -125,8 +125,47 @@ impl Purpose {
 }
 
 impl Shift<'_> {
-    /// Does what there is to do now.
-    pub(crate) fn work(&mut self, work: Work) -> Outcome {
+    /// Does what there is to do now, and gives the deadline of the next time. Work that is over leaves its place.
+    pub(crate) fn run(&mut self, place: &mut Option<Work>) -> Option<Instant> {
+        // A connection, which is called most often by far, is not moved.
+        let Some(Work::Carry(link, passage)) = place else {
+            return self.change(place, Self::work);
+        };
+        match passage.poll(link, self.scratch, self.waker) {
+            Poll::Pending => {}
+            Poll::Ready(None) => self.waker.wake_by_ref(),
+            Poll::Ready(Some(reason)) => {
+                if let Some(Work::Carry(mut link, passage)) = place.take() {
+                    link.deregister(self.registry);
+                    drop(link);
+                    passage.disconnected(&reason);
+                }
+                return None;
+            }
+        }
+        passage.poll_timeout()
+    }
+
+    /// The addresses of a host name are there.
+    pub(crate) fn answer(&mut self, place: &mut Option<Work>, addresses: Vec<SocketAddr>) -> Option<Instant> {
+        self.change(place, |shift, work| match work {
+            Work::Lookup(endpoint, purpose) => shift.resolved(&endpoint, addresses, purpose),
+            other => shift.work(other),
+        })
+    }
+
+    /// Has other work take the place of this one.
+    fn change(&mut self, place: &mut Option<Work>, job: impl FnOnce(&mut Self, Work) -> Outcome) -> Option<Instant> {
+        match job(self, place.take()?) {
+            Wait(work, deadline) => {
+                *place = Some(work);
+                deadline
+            }
+            Over => None,
+        }
+    }
+
+    fn work(&mut self, work: Work) -> Outcome {
         match work {
             Work::Supervise(armed) => self.supervise(armed),
             // It may have been given up before its turn came, or before the answer is there.
@@ -139,7 +178,11 @@ impl Shift<'_> {
             lookup @ Work::Lookup(..) => Wait(lookup, None),
             Work::Accept(id, listener, bound, listening) => self.accept(id, listener, bound, listening),
             Work::Dial(pipe, link, rest, dialling) => self.dialled(pipe, link, rest, dialling),
-            Work::Carry(link, passage) => self.carry(link, passage),
+            carry @ Work::Carry(..) => {
+                let mut place = Some(carry);
+                let deadline = self.run(&mut place);
+                place.map_or(Over, |carry| Wait(carry, deadline))
+            }
         }
     }
 
@@ -186,7 +229,7 @@ impl Shift<'_> {
     }
 
     /// An endpoint has these addresses.
-    pub(crate) fn resolved(&mut self, endpoint: &Endpoint, addresses: Vec<SocketAddr>, purpose: Purpose) -> Outcome {
+    fn resolved(&mut self, endpoint: &Endpoint, addresses: Vec<SocketAddr>, purpose: Purpose) -> Outcome {
         match purpose {
             // What it would report would be taken for the failure of the dial that came after it.
             purpose if purpose.is_given_up(self.waker) => Over,
@@ -305,24 +348,6 @@ impl Shift<'_> {
                 link.deregister(self.registry);
                 drop(link);
                 self.dial(pipe, rest, dialling, error)
-            }
-        }
-    }
-
-    fn carry(&mut self, mut link: Link, mut passage: Box<Passage>) -> Outcome {
-        match passage.poll(&mut link, self.scratch, self.waker) {
-            more @ (Poll::Pending | Poll::Ready(None)) => {
-                if more.is_ready() {
-                    self.waker.wake_by_ref();
-                }
-                let deadline = passage.poll_timeout();
-                Wait(Work::Carry(link, passage), deadline)
-            }
-            Poll::Ready(Some(reason)) => {
-                link.deregister(self.registry);
-                drop(link);
-                passage.disconnected(&reason);
-                Over
             }
         }
     }

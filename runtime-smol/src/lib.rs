@@ -2,7 +2,8 @@
 //!
 //! The application's own futures run wherever they like: under `smol::block_on`, on an `Executor`, or under any other
 //! executor, tokio's included. The tasks that serve a socket need only `async-io`'s reactor; they run on smol's global
-//! executor, or where `Socket::on` with a [`Smol`] of your own has them run.
+//! executor, or where `Socket::on` with a [`Smol`] of your own has them run. On the executor of the thread that uses the socket
+//! a message costs no thread hop, which is nearly half of a round trip.
 //!
 //! ```
 //! use sansmq_smol::{DealerSocket, RouterSocket};

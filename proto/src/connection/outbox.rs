@@ -406,6 +406,12 @@ impl Outbox {
         }
     }
 
+    /// Whether [`chunk`](Buf::chunk) is all there is.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_one_slice(&self) -> bool {
+        self.bodies.is_empty()
+    }
+
     /// Fills `slices` with chunks to write, in order; returns how many it filled.
     #[cfg(feature = "std")]
     pub fn slices<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {

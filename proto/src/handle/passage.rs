@@ -75,18 +75,17 @@ impl Passage {
         let Self { session: Some(session), seat, driver } = self else {
             return Poll::Ready(Some(ConnectionError::HungUp));
         };
-        let now = driver.now();
         let mut first = Some(waker);
         match seat {
             Seat::Own(pipe) => driver.poll_session(*pipe, session, stream, scratch, waker),
             Seat::Guest(socket, pipe) => {
                 let exchange = |connection: &mut Connection| socket.exchange(*pipe, connection, first.take());
-                let turn = || session.turn(stream, scratch, now, exchange);
+                let turn = || session.turn(stream, scratch, driver.now(), exchange);
                 outcome(socket.trace.within(*pipe, turn))
             }
             Seat::Nobody { .. } => {
                 heed(session, waker);
-                let turn = session.turn(stream, scratch, now, |connection| {
+                let turn = session.turn(stream, scratch, driver.now(), |connection| {
                     seat.claim(connection, waker)?;
                     match seat {
                         Seat::Guest(socket, pipe) => socket.exchange(*pipe, connection, first.take()),
