@@ -1,94 +1,121 @@
 //! Both ends as two processes of this program, and their rows under one heading.
 
 use super::Failure;
-use super::args::{Output, Plan, Role};
-use super::report::HEADING;
-use std::io::{BufRead, BufReader, Read};
+use super::args::{Flavor, Output, Pair, Plan};
+use super::plot::{self, Measured};
+use super::report::{HEADING, Row};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Runs throughput and round trips for every size of the plan.
+/// Runs every pair of the plan on every runtime, for every size.
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     if plan.output == Output::Table {
         println!("{HEADING}");
     }
-    for (binds, connects, sizes) in
-        [(Role::Pull, Role::Push, &[64, 1024, 65_536][..]), (Role::Rep, Role::Req, &[16, 1024])]
-    {
-        for &size in plan.size.as_ref().map_or(sizes, std::slice::from_ref) {
-            let count = plan.count.unwrap_or_else(|| suitable(connects, size));
-            meet(plan, binds, connects, size, count)?;
+    let mut measured = Vec::new();
+    for pair in &plan.pairs {
+        for &runtime in &plan.runtimes {
+            for size in sizes(plan, pair) {
+                let [client, server] = meet(plan, pair, runtime, size)?;
+                for row in [&client, &server] {
+                    match plan.output {
+                        Output::Table => println!("{row}"),
+                        Output::Json => println!("{}", serde_json::to_string(row)?),
+                    }
+                }
+                // One way, what counts is what arrived; there and back, the end that asks has seen all of it.
+                let telling = if pair.name == "push-pull" || pair.name == "scatter-gather" { server } else { client };
+                measured.push(Measured { pair: *pair, row: telling });
+            }
         }
     }
-    Ok(())
+    match &plan.plot {
+        Some(file) => plot::draw(file, &measured),
+        None => Ok(()),
+    }
+}
+
+fn sizes(plan: &Plan, pair: &Pair) -> Vec<usize> {
+    match (&plan.sizes[..], &plan.plot) {
+        ([], Some(_)) => (4..=20).step_by(2).map(|power| 1 << power).collect(),
+        ([], None) if pair.one_way => vec![64, 1024, 65_536],
+        ([], None) => vec![16, 1024],
+        (sizes, _) => sizes.to_vec(),
+    }
 }
 
 /// A count that takes a second or so.
-fn suitable(role: Role, size: usize) -> u64 {
-    match role {
-        Role::Push | Role::Pull => (500_000_000 / (size as u64 + 200)).clamp(1000, 2_000_000),
-        Role::Req | Role::Rep => (500_000_000 / (size as u64 + 20_000)).clamp(100, 20_000),
+fn suitable(pair: &Pair, size: usize) -> u64 {
+    if pair.one_way {
+        (1_000_000_000 / (size as u64 + 200)).clamp(1000, 4_000_000)
+    } else {
+        (500_000_000 / (size as u64 + 20_000)).clamp(100, 20_000)
     }
 }
 
 /// One run: starts the end that binds, asks it where, and sends the other end there.
-fn meet(plan: &Plan, binds: Role, connects: Role, size: usize, count: u64) -> Result<(), Failure> {
-    let mut server = Process::start(plan, binds, plan.transport.anywhere(), size, count)?;
+fn meet(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[Row; 2], Failure> {
+    let count = plan.count.unwrap_or_else(|| suitable(pair, size));
+    let mut server = Process::start(plan, [pair.binds, "--bind"], runtime, plan.transport.anywhere(), size, count)?;
     let endpoint = server.bound()?;
-    let mut client = Process::start(plan, connects, &endpoint, size, count)?;
+    let mut client = Process::start(plan, [pair.connects, "--connect"], runtime, &endpoint, size, count)?;
     // If one fails the other may wait for ever, so neither is waited for alone.
     while !(server.is_done()? & client.is_done()?) {
         sleep(Duration::from_millis(5));
     }
-    print!("{}{}", client.rest()?, server.rest()?);
-    Ok(())
+    Ok([client.row()?, server.row()?])
 }
 
 /// A process that does not outlive its owner.
 struct Process {
-    role: Role,
+    end: String,
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Process {
-    fn start(plan: &Plan, role: Role, endpoint: &str, size: usize, count: u64) -> Result<Self, Failure> {
+    fn start(
+        plan: &Plan,
+        [end, way]: [&str; 2],
+        runtime: Flavor,
+        endpoint: &str,
+        size: usize,
+        count: u64,
+    ) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([role.name(), endpoint, &size.to_string(), &count.to_string()]);
-        command.args(["--runtime", plan.runtime.name()]);
-        if plan.output == Output::Json {
-            command.arg("--json");
-        }
+        command.args([end, endpoint, &size.to_string(), &count.to_string(), way, "--check", "--json"]);
+        command.args(["--runtime", runtime.name(), "--peers", &plan.peers.to_string()]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("the child has no output")?;
-        Ok(Self { role, child, output: BufReader::new(output) })
+        Ok(Self { end: end.into(), child, output: BufReader::new(output) })
     }
 
     /// Where it says it is bound.
     fn bound(&mut self) -> Result<String, Failure> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        let endpoint = line
-            .find("tcp://")
-            .or_else(|| line.find("ipc://"))
-            .map(|at| line[at..].trim_end_matches(['"', '}', '\n', '\r']));
-        endpoint.map(Into::into).ok_or_else(|| format!("{} did not bind", self.role.name()).into())
+        let told: serde_json::Value = serde_json::from_str(&self.line()?)?;
+        let endpoint = told["bound"].as_str().map(Into::into);
+        endpoint.ok_or_else(|| format!("{} did not bind", self.end).into())
     }
 
     fn is_done(&mut self) -> Result<bool, Failure> {
         match self.child.try_wait()? {
             None => Ok(false),
             Some(status) if status.success() => Ok(true),
-            Some(status) => Err(format!("{} failed: {status}", self.role.name()).into()),
+            Some(status) => Err(format!("{} failed: {status}", self.end).into()),
         }
     }
 
-    /// What it has said since.
-    fn rest(&mut self) -> Result<String, Failure> {
-        let mut text = String::new();
-        self.output.read_to_string(&mut text)?;
-        Ok(text)
+    /// What it has measured.
+    fn row(&mut self) -> Result<Row, Failure> {
+        Ok(serde_json::from_str(&self.line()?)?)
+    }
+
+    fn line(&mut self) -> Result<String, Failure> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(line)
     }
 }
 

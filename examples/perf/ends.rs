@@ -1,119 +1,171 @@
-//! The four ends: what each does, and when its clock runs.
+//! What each end does, and when its clock runs.
 
 use super::Failure;
-use super::args::{End, Role, Side};
+use super::args::{End, Job, Side};
 use super::home::Home;
 use super::report::Report;
-use super::watch::Watch;
+use super::watch::{Spent, Watch};
+use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
-use sansmq::kind::{self, Kind};
-use sansmq::{Endpoint, Event, Handle, Message};
+use sansmq::kind::Any;
+use sansmq::{Endpoint, Handle, Message, Options, SlowSubscriber, SocketType};
 use std::time::Instant;
 
-/// Is this end until `count` messages have passed; tells `bound` where it is bound, if it binds.
+/// One message of so many is looked into.
+const SAMPLE: u64 = 512;
+
+/// What every body is made of.
+const OCTET: u8 = b'x';
+
+/// Is this end until all messages have passed; tells `bound` where it is bound, if it binds.
 pub(crate) async fn run(end: End, home: Home, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
     if end.count == 0 {
         return Err("the count must be at least 1".into());
     }
-    match end.role {
-        Role::Push => push(end, home, bound).await,
-        Role::Pull => pull(end, home, bound).await,
-        Role::Req => req(end, home, bound).await,
-        Role::Rep => rep(end, home, bound).await,
+    let sockets = open(&end, &home, bound).await?;
+    let (measured, spent, round_trips) = match end.job {
+        Job::Send => send(&end, &sockets).await?,
+        Job::Receive => receive(&end, &sockets).await?,
+        Job::Ask => ask(&end, &sockets).await?,
+        Job::Answer => answer(&end, &sockets).await?,
+    };
+    for socket in &sockets {
+        close(socket).await?;
     }
+    Ok(Report { end, measured, spent, round_trips })
 }
 
-/// The clock runs from the handshake until everything is out.
-async fn push(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = home.socket::<kind::Push>();
-    attach_and_wait(&socket, &end, bound).await?;
-    let message = Message::from(vec![b'x'; end.size]);
-    let watch = Watch::start();
-    for _ in 0..end.count {
-        socket.send(message.clone()).await?;
+type Outcome = (u64, Spent, Option<Histogram<u64>>);
+
+/// One socket that is bound, or as many as there are to be peers, which connect.
+async fn open(end: &End, home: &Home, bound: impl FnOnce(&Endpoint)) -> Result<Vec<Handle<Any>>, Failure> {
+    let socket = || {
+        let options = Options::of(end.socket);
+        // Dropping, as publishers do by default, would be measured as speed.
+        home.socket(if end.socket == SocketType::Pub {
+            options.slow_subscriber(SlowSubscriber::Block)
+        } else {
+            options
+        })
+    };
+    if end.side == Side::Bind {
+        let socket = socket();
+        bound(&socket.bind(end.endpoint.as_str()).await?);
+        return Ok(vec![socket]);
     }
-    close(&socket).await?;
-    let spent = watch.stop();
-    Ok(Report { measured: end.count, spent, round_trips: None, end })
+    let sockets: Vec<_> = (0..end.peers).map(|_| socket()).collect();
+    for socket in &sockets {
+        socket.connect(end.endpoint.as_str())?;
+    }
+    Ok(sockets)
+}
+
+/// The clock runs from the last handshake, or subscription, until everything is out.
+async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
+    for socket in sockets {
+        if end.socket == SocketType::Pub {
+            socket.wait_subscribed("", end.peers).await;
+        } else {
+            socket.wait_connected(1).await;
+        }
+    }
+    let body = Message::from(vec![OCTET; end.size]);
+    let mut watch = Watch::start();
+    for (sent, socket) in (0..end.count).zip(sockets.iter().cycle()) {
+        socket.send(body.clone()).await?;
+        watch.progress(sent, end.count);
+    }
+    for socket in sockets {
+        close(socket).await?;
+    }
+    Ok((end.count, watch.stop(), None))
 }
 
 /// The clock runs from the first message until the last.
-async fn pull(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = home.socket::<kind::Pull>();
-    attach(&socket, &end, bound).await?;
-    check(&socket.recv().await?, &end)?;
-    let mut watch = Watch::start();
-    for received in 1..end.count {
-        check(&socket.recv().await?, &end)?;
-        watch.progress(received, end.count);
-    }
-    let spent = watch.stop();
-    close(&socket).await?;
-    Ok(Report { measured: end.count - 1, spent, round_trips: None, end })
+async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
+    let watch = Watch::start();
+    let each = sockets.iter().map(|socket| async {
+        if end.socket == SocketType::Sub {
+            socket.subscribe("")?;
+        }
+        check(end, 0, &socket.recv().await?)?;
+        let first = Instant::now();
+        let mut watch = Watch::start();
+        for received in 1..end.count {
+            check(end, received, &socket.recv().await?)?;
+            watch.progress(received, end.count);
+        }
+        Ok::<_, Failure>(first)
+    });
+    let first = try_join_all(each).await?.into_iter().min().ok_or("there is no socket")?;
+    Ok((end.count * sockets.len() as u64 - 1, watch.stop_since(first), None))
 }
 
-/// The clock runs from the handshake until the last reply.
-async fn req(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = home.socket::<kind::Req>();
-    attach_and_wait(&socket, &end, bound).await?;
-    let message = Message::from(vec![b'x'; end.size]);
-    let mut round_trips = Histogram::<u64>::new(3)?;
-    let mut watch = Watch::start();
-    for answered in 0..end.count {
-        let begun = Instant::now();
-        socket.send(message.clone()).await?;
-        let reply = socket.recv().await?;
-        round_trips.record(u64::try_from(begun.elapsed().as_nanos())?)?;
-        check(&reply, &end)?;
-        watch.progress(answered, end.count);
+/// The clock runs from the last handshake until the last reply.
+async fn ask(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
+    for socket in sockets {
+        socket.wait_connected(1).await;
     }
-    let spent = watch.stop();
-    close(&socket).await?;
-    Ok(Report { measured: end.count, spent, round_trips: Some(round_trips), end })
+    let body = vec![OCTET; end.size];
+    let request = if end.socket == SocketType::Dealer { Message::from(("", body)) } else { Message::from(body) };
+    let watch = Watch::start();
+    let each = sockets.iter().zip(0..).map(|(socket, index)| {
+        let request = &request;
+        async move {
+            let mut round_trips = Histogram::<u64>::new(3)?;
+            let mut watch = Watch::start();
+            let share = share(end.count, sockets.len() as u64, index);
+            for answered in 0..share {
+                let begun = Instant::now();
+                socket.send(request.clone()).await?;
+                let reply = socket.recv().await?;
+                round_trips.record(u64::try_from(begun.elapsed().as_nanos())?)?;
+                check(end, answered, &reply)?;
+                watch.progress(answered, share);
+            }
+            Ok::<_, Failure>(round_trips)
+        }
+    });
+    let mut all = Histogram::new(3)?;
+    for round_trips in try_join_all(each).await? {
+        all.add(round_trips)?;
+    }
+    Ok((end.count, watch.stop(), Some(all)))
 }
 
 /// The clock runs from the first request until the last reply is sent.
-async fn rep(end: End, home: Home, bound: impl FnOnce(&Endpoint)) -> Result<Report, Failure> {
-    let socket = home.socket::<kind::Rep>();
-    attach(&socket, &end, bound).await?;
+async fn answer(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
+    let socket = sockets.first().ok_or("there is no socket")?;
     let mut request = socket.recv().await?;
-    let watch = Watch::start();
-    for _ in 1..end.count {
-        check(&request, &end)?;
+    let mut watch = Watch::start();
+    for answered in 1..end.count {
+        check(end, answered, &request)?;
         socket.send(request).await?;
         request = socket.recv().await?;
+        watch.progress(answered, end.count);
     }
-    check(&request, &end)?;
+    check(end, 0, &request)?;
     socket.send(request).await?;
-    let spent = watch.stop();
-    close(&socket).await?;
-    Ok(Report { measured: end.count - 1, spent, round_trips: None, end })
+    Ok((end.count - 1, watch.stop(), None))
 }
 
-async fn attach<T: Kind>(socket: &Handle<T>, end: &End, bound: impl FnOnce(&Endpoint)) -> Result<(), Failure> {
-    match end.side {
-        Side::Bind => bound(&socket.bind(end.endpoint.as_str()).await?),
-        Side::Connect => socket.connect(end.endpoint.as_str())?,
+/// How many of `total` fall to one of so many.
+const fn share(total: u64, among: u64, index: u64) -> u64 {
+    total / among + if index < total % among { 1 } else { 0 }
+}
+
+fn check(end: &End, number: u64, message: &Message) -> Result<(), Failure> {
+    let body = message.body();
+    if body.len() != end.size {
+        return Err(format!("a message of {} octets came; {} were expected", body.len(), end.size).into());
+    }
+    if end.checks && number.is_multiple_of(SAMPLE) && body.iter().any(|&octet| octet != OCTET) {
+        return Err(format!("message {number} is not what was sent").into());
     }
     Ok(())
 }
 
-/// As [`attach`], and waits until a peer is there: connecting is not to be measured.
-async fn attach_and_wait<T: Kind>(socket: &Handle<T>, end: &End, bound: impl FnOnce(&Endpoint)) -> Result<(), Failure> {
-    let mut monitor = socket.monitor();
-    attach(socket, end, bound).await?;
-    let ready = monitor.find(|event| matches!(event, Event::Ready { .. }).then_some(())).await;
-    ready.ok_or_else(|| "the socket was closed before a peer came".into())
-}
-
-fn check(message: &Message, end: &End) -> Result<(), Failure> {
-    if message.size() == end.size {
-        return Ok(());
-    }
-    Err(format!("a message of {} octets came; {} were expected", message.size(), end.size).into())
-}
-
-async fn close<T: Kind>(socket: &Handle<T>) -> Result<(), Failure> {
+async fn close(socket: &Handle<Any>) -> Result<(), Failure> {
     match socket.close().await.unsent {
         0 => Ok(()),
         unsent => Err(format!("{unsent} messages were not sent").into()),

@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release --example perf                      # both ends, a table
 //! cargo run --release --example perf -- --size 64 --runtime mio --transport ipc
+//! cargo run --release --example perf -- --pair pub-sub,dealer-router --peers 16
+//! cargo run --release --example perf -- --runtime ct,smol,mio --plot perf.svg
 //! cargo run --release --example perf -- pull tcp://*:5555 64 1000000
 //! cargo run --release --example perf -- push tcp://localhost:5555 64 1000000
 //! ```
@@ -14,6 +16,7 @@ pub(crate) mod args;
 mod both;
 pub(crate) mod ends;
 pub(crate) mod home;
+mod plot;
 pub(crate) mod report;
 mod watch;
 
@@ -49,8 +52,8 @@ fn one(end: End) -> Result<(), Failure> {
     let output = end.output;
     let report = home::run(end.runtime, |home| ends::run(end, home, move |bound| say(output, bound)))?;
     match output {
-        Output::Table => println!("{report}"),
-        Output::Json => println!("{}", report.json()),
+        Output::Table => println!("{}", report.row()),
+        Output::Json => println!("{}", serde_json::to_string(&report.row())?),
     }
     Ok(())
 }
@@ -59,6 +62,6 @@ fn one(end: End) -> Result<(), Failure> {
 fn say(output: Output, bound: &sansmq::Endpoint) {
     match output {
         Output::Table => println!("bound {bound}"),
-        Output::Json => println!("{{\"bound\":\"{bound}\"}}"),
+        Output::Json => println!("{}", serde_json::json!({ "bound": bound.to_string() })),
     }
 }

@@ -3,6 +3,7 @@
 use super::args::End;
 use super::watch::Spent;
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 #[derive(Clone, Debug)]
@@ -15,66 +16,77 @@ pub(crate) struct Report {
     pub(crate) round_trips: Option<Histogram<u64>>,
 }
 
+/// What is told of a [`Report`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) end: String,
+    pub(crate) runtime: String,
+    pub(crate) size: usize,
+    pub(crate) count: u64,
+    pub(crate) peers: usize,
+    pub(crate) seconds: f64,
+    pub(crate) msg_per_s: f64,
+    pub(crate) mb_per_s: f64,
+    /// Processor time of this process per message.
+    pub(crate) cpu_us_per_msg: Option<f64>,
+    /// The most memory this process ever had.
+    pub(crate) peak_mib: Option<f64>,
+    pub(crate) p50_us: Option<f64>,
+    pub(crate) p90_us: Option<f64>,
+    pub(crate) p99_us: Option<f64>,
+    pub(crate) p999_us: Option<f64>,
+    pub(crate) max_us: Option<f64>,
+}
+
 /// What stands above the rows.
-pub(crate) const HEADING: &str =
-    "end      size      count      msg/s     MB/s  cpu µs/msg  p50 µs  p90 µs  p99 µs p99.9 µs   max µs";
+pub(crate) const HEADING: &str = "end     runtime      size      count  peers      msg/s     MB/s  cpu µs/msg  peak MiB  p50 µs  \
+                                  p90 µs  p99 µs p99.9 µs   max µs";
 
 impl Report {
-    fn messages_per_second(&self) -> f64 {
+    pub(crate) fn row(&self) -> Row {
+        let End { socket, size, count, peers, runtime, .. } = self.end;
         let seconds = self.spent.wall.as_secs_f64();
-        if seconds > 0.0 { float(self.measured) / seconds } else { 0.0 }
-    }
-
-    fn megabytes_per_second(&self) -> f64 {
-        self.messages_per_second() * float(self.end.size as u64) / 1e6
-    }
-
-    /// Processor time per message.
-    fn processor_micros(&self) -> Option<f64> {
-        let spent = self.spent.processor?;
-        (self.measured > 0).then(|| spent.as_secs_f64() * 1e6 / float(self.measured))
-    }
-
-    /// p50, p90, p99, p99.9 and the maximum, in microseconds.
-    fn percentiles(&self) -> Option<[f64; 5]> {
-        let trips = self.round_trips.as_ref()?;
-        let nanos = [0.5, 0.9, 0.99, 0.999].map(|quantile| trips.value_at_quantile(quantile));
-        let [p50, p90, p99, p999] = nanos.map(|nanos| float(nanos) / 1e3);
-        Some([p50, p90, p99, p999, float(trips.max()) / 1e3])
-    }
-
-    /// One line of JSON.
-    pub(crate) fn json(&self) -> String {
-        let End { role, size, count, runtime, .. } = &self.end;
-        let [p50, p90, p99, p999, max] = match self.percentiles() {
-            Some(micros) => micros.map(|micros| format!("{micros:.1}")),
-            None => core::array::from_fn(|_| "null".into()),
-        };
-        let processor = self.processor_micros().map_or_else(|| "null".into(), |micros| format!("{micros:.3}"));
-        format!(
-            "{{\"end\":\"{}\",\"runtime\":\"{}\",\"size\":{size},\"count\":{count},\"seconds\":{:.6},\
-             \"msg_per_s\":{:.1},\"mb_per_s\":{:.3},\"cpu_us_per_msg\":{processor},\
-             \"p50_us\":{p50},\"p90_us\":{p90},\"p99_us\":{p99},\"p999_us\":{p999},\"max_us\":{max}}}",
-            role.name(),
-            runtime.name(),
-            self.spent.wall.as_secs_f64(),
-            self.messages_per_second(),
-            self.megabytes_per_second(),
-        )
+        let msg_per_s = if seconds > 0.0 { float(self.measured) / seconds } else { 0.0 };
+        let processor = self.spent.processor.filter(|_| self.measured > 0);
+        let quantile = |quantile| self.round_trips.as_ref().map(|trips| float(trips.value_at_quantile(quantile)) / 1e3);
+        Row {
+            end: socket.to_string().to_lowercase(),
+            runtime: runtime.name().into(),
+            size,
+            count,
+            peers,
+            seconds,
+            msg_per_s,
+            mb_per_s: msg_per_s * float(size as u64) / 1e6,
+            cpu_us_per_msg: processor.map(|spent| spent.as_secs_f64() * 1e6 / float(self.measured)),
+            peak_mib: self.spent.memory,
+            p50_us: quantile(0.5),
+            p90_us: quantile(0.9),
+            p99_us: quantile(0.99),
+            p999_us: quantile(0.999),
+            max_us: quantile(1.0),
+        }
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let End { role, size, count, .. } = &self.end;
-        let (rate, octets) = (self.messages_per_second(), self.megabytes_per_second());
-        write!(f, "{:4} {size:>8} {count:>10} {rate:>10.0} {octets:>8.1}", role.name())?;
-        match self.processor_micros() {
+        let Self { end, runtime, size, count, peers, msg_per_s, mb_per_s, .. } = self;
+        write!(f, "{end:7} {runtime:8} {size:>8} {count:>10} {peers:>6} {msg_per_s:>10.0} {mb_per_s:>8.1}")?;
+        match self.cpu_us_per_msg {
             Some(micros) => write!(f, " {micros:>11.3}")?,
             None => write!(f, " {:>11}", "-")?,
         }
-        if let Some([p50, p90, p99, p999, max]) = self.percentiles() {
-            write!(f, " {p50:>7.1} {p90:>7.1} {p99:>7.1} {p999:>8.1} {max:>8.1}")?;
+        match self.peak_mib {
+            Some(mib) => write!(f, " {mib:>9.1}")?,
+            None => write!(f, " {:>9}", "-")?,
+        }
+        for (micros, width) in
+            [(self.p50_us, 7), (self.p90_us, 7), (self.p99_us, 7), (self.p999_us, 8), (self.max_us, 8)]
+        {
+            if let Some(micros) = micros {
+                write!(f, " {micros:>width$.1}")?;
+            }
         }
         Ok(())
     }

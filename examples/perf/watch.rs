@@ -1,4 +1,4 @@
-//! Clocks: the wall's, and the processor's where the system tells.
+//! Clocks: the wall's, and the processor's where the system tells. And what memory this process has needed.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,13 @@ pub(crate) struct Watch {
 }
 
 /// What a [`Watch`] measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) wall: Duration,
     /// Of the whole process, all its threads; `None` where there is no `/proc/self/stat`.
     pub(crate) processor: Option<Duration>,
+    /// The most memory it ever had, in MiB; `None` where there is no `/proc/self/status`.
+    pub(crate) memory: Option<f64>,
 }
 
 /// Looking at the clock for every message would be measured too.
@@ -38,9 +40,15 @@ impl Watch {
     }
 
     pub(crate) fn stop(self) -> Spent {
-        let wall = self.begun.elapsed();
+        let begun = self.begun;
+        self.stop_since(begun)
+    }
+
+    /// As [`stop`](Self::stop), when what counts began later.
+    pub(crate) fn stop_since(self, begun: Instant) -> Spent {
+        let wall = begun.elapsed();
         let processor = processor_time().zip(self.processor).map(|(now, then)| now.saturating_sub(then));
-        Spent { wall, processor }
+        Spent { wall, processor, memory: peak_memory() }
     }
 }
 
@@ -52,4 +60,12 @@ fn processor_time() -> Option<Duration> {
     let mut ticks = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
     let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
     Some(Duration::from_millis((user + system) * 10))
+}
+
+/// `VmHWM` of proc(5).
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
 }

@@ -4,16 +4,16 @@
 #[path = "../../examples/perf/main.rs"]
 mod perf;
 
-use perf::args::{Command, End, Flavor, Output, Plan, Role, Side, Transport};
+use perf::args::{Command, End, Flavor, Job, Output, Plan, Side, Transport};
 use perf::ends;
 use perf::home::{self, Home};
-use perf::report::Report;
-use sansmq::{Endpoint, kind};
+use perf::report::{Report, Row};
+use sansmq::{Endpoint, Options, SocketType};
 use tokio::sync::oneshot;
 
 #[tokio::test]
 async fn throughput_reports_every_message_the_clock_saw() {
-    let (push, pull) = meet(Role::Push, Role::Pull, 64, 3000).await;
+    let (push, pull) = meet("push", "pull", 64, 3000).await;
     assert_eq!((push.end.count, push.measured), (3000, 3000));
     assert_eq!((pull.end.count, pull.measured), (3000, 2999), "the first message starts the clock");
     assert!(push.round_trips.is_none() && pull.round_trips.is_none());
@@ -21,7 +21,7 @@ async fn throughput_reports_every_message_the_clock_saw() {
 
 #[tokio::test]
 async fn round_trips_are_recorded_one_by_one() {
-    let (req, rep) = meet(Role::Req, Role::Rep, 16, 200).await;
+    let (req, rep) = meet("req", "rep", 16, 200).await;
     let trips = req.round_trips.as_ref().expect("a REQ records round trips");
     assert_eq!((req.measured, trips.len()), (200, 200));
     assert!(trips.min() > 0 && trips.max() >= trips.value_at_quantile(0.5));
@@ -30,9 +30,9 @@ async fn round_trips_are_recorded_one_by_one() {
 
 #[tokio::test]
 async fn one_message_is_enough() {
-    let (push, pull) = meet(Role::Push, Role::Pull, 0, 1).await;
+    let (push, pull) = meet("push", "pull", 0, 1).await;
     assert_eq!((push.measured, pull.measured), (1, 0));
-    assert!(pull.json().contains("\"msg_per_s\":0.0,"));
+    assert!(pull.row().msg_per_s.abs() < f64::EPSILON);
 }
 
 #[tokio::test]
@@ -48,14 +48,57 @@ async fn a_message_of_the_wrong_length_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_not_what_was_sent_is_an_error_to_whoever_looks() {
+    for (checks, error) in [(true, Some("message 0 is not what was sent")), (false, None)] {
+        let (bound, at) = oneshot::channel();
+        let pull = End { checks, ..end("pull", "tcp://127.0.0.1:*", 5, 1) };
+        let pull = tokio::spawn(ends::run(pull, Home::Tokio, |endpoint| tell(bound, endpoint)));
+        let push = sansmq::tokio::PushSocket::new();
+        push.connect(at.await.expect("it binds").as_str()).expect("it is an endpoint");
+        push.send("other").await.expect("there is a peer soon");
+        let outcome = pull.await.expect("it does not panic");
+        assert_eq!(outcome.err().map(|error| error.to_string()).as_deref(), error);
+    }
+}
+
+#[tokio::test]
+async fn every_pair_of_ends_passes_all_messages() {
+    for (connects, binds) in [
+        ("push", "pull"),
+        ("scatter", "gather"),
+        ("sub", "pub"),
+        ("req", "rep"),
+        ("dealer", "router"),
+        ("dealer", "rep"),
+        ("client", "server"),
+        ("pair", "pair"),
+        ("channel", "channel"),
+    ] {
+        for peers in [1, 3] {
+            // One single peer is all that these have.
+            let peers = if matches!(connects, "pair" | "channel") { 1 } else { peers };
+            let (client, server) = meet_many(connects, binds, 16, 50, peers).await;
+            let received = if connects == "sub" { 50 * peers as u64 - 1 } else { 50 };
+            assert_eq!(client.measured, received, "{connects} {binds} {peers}");
+            assert!(server.measured >= 49, "{connects} {binds} {peers}");
+            let trips = client.round_trips.as_ref().map(hdrhistogram::Histogram::len);
+            assert_eq!(trips, (client.end.job == Job::Ask).then_some(50), "{connects} {binds} {peers}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_report_is_a_row_and_a_json_object() {
-    let (req, rep) = meet(Role::Req, Role::Rep, 16, 5).await;
-    assert!(req.to_string().starts_with("req        16          5 "));
+    let (req, rep) = meet("req", "rep", 16, 5).await;
+    assert!(req.row().to_string().starts_with("req     ct             16          5      1 "));
     for (report, name, median) in [(req, "req", true), (rep, "rep", false)] {
-        let json = report.json();
-        let begin = format!("{{\"end\":\"{name}\",\"runtime\":\"ct\",\"size\":16,\"count\":5,");
-        assert!(json.starts_with(&begin) && json.ends_with('}'), "{json}");
+        let json = serde_json::to_string(&report.row()).expect("numbers and names");
+        assert!(
+            json.starts_with(&format!("{{\"end\":\"{name}\",\"runtime\":\"ct\",\"size\":16,\"count\":5,")),
+            "{json}"
+        );
         assert_eq!(!json.contains("\"p50_us\":null"), median, "{json}");
+        assert_eq!(serde_json::from_str::<Row>(&json).expect("what was written"), report.row());
     }
 }
 
@@ -63,16 +106,37 @@ async fn a_report_is_a_row_and_a_json_object() {
 fn the_command_line_says_one_end_or_both() {
     let parse = |line: &str| Command::parse(line.split_whitespace().map(Into::into));
     let both = Plan {
-        size: Some(9),
+        pairs: vec!["pub-sub".parse().expect("it is a pair")],
+        sizes: vec![9, 10],
         count: None,
-        runtime: Flavor::MultiThread,
+        peers: 4,
+        runtimes: vec![Flavor::MultiThread, Flavor::Mio],
         transport: Transport::Ipc,
         output: Output::Json,
+        plot: Some("a.svg".into()),
     };
-    assert_eq!(parse("--size 9 --runtime mt --transport ipc --json").unwrap(), Command::Both(both));
-    let Command::End(rep) = parse("rep --connect tcp://localhost:1 16 100").unwrap() else { panic!("it is one end") };
-    assert_eq!((rep.role, rep.side, rep.size, rep.count), (Role::Rep, Side::Connect, 16, 100));
-    for wrong in ["push", "sub tcp://*:1 1 1", "push tcp://*:1 -1 1", "--size", "--fast", "--bind", "--runtime both"] {
+    let line = "--pair pub-sub --size 9,10 --peers 4 --runtime mt,mio --transport ipc --json --plot a.svg";
+    assert_eq!(parse(line).expect("it is right"), Command::Both(both));
+    let Ok(Command::End(rep)) = parse("rep --connect tcp://localhost:1 16 100") else { panic!("it is one end") };
+    assert_eq!(
+        (rep.socket, rep.job, rep.side, rep.size, rep.count),
+        (SocketType::Rep, Job::Answer, Side::Connect, 16, 100)
+    );
+    let jobs = ["pair --bind", "pair --connect"].map(|end| parse(&format!("{end} tcp://localhost:1 1 1")));
+    assert!(
+        matches!(&jobs, [Ok(Command::End(one)), Ok(Command::End(other))] if (one.job, other.job) == (Job::Answer, Job::Ask))
+    );
+    for wrong in [
+        "push",
+        "xsub tcp://*:1 1 1",
+        "push tcp://*:1 -1 1",
+        "--size",
+        "--fast",
+        "--bind",
+        "--runtime both",
+        "--peers 0",
+        "--pair pub",
+    ] {
         assert!(parse(wrong).is_err(), "{wrong}");
     }
 }
@@ -81,7 +145,7 @@ fn the_command_line_says_one_end_or_both() {
 fn an_end_can_live_on_every_runtime() {
     for flavor in [Flavor::CurrentThread, Flavor::MultiThread, Flavor::Smol, Flavor::Mio, Flavor::Blocking] {
         let trips = home::run(flavor, async |home: Home| {
-            let (rep, req) = (home.socket::<kind::Rep>(), home.socket::<kind::Req>());
+            let (rep, req) = (home.socket(Options::of(SocketType::Rep)), home.socket(Options::of(SocketType::Req)));
             req.connect(rep.bind("tcp://127.0.0.1:*").await?)?;
             req.send("ping").await?;
             rep.send(rep.recv().await?).await?;
@@ -92,12 +156,19 @@ fn an_end_can_live_on_every_runtime() {
 }
 
 /// Runs both ends in this process: the one that connects, the one that binds.
-async fn meet(connects: Role, binds: Role, size: usize, count: u64) -> (Report, Report) {
+async fn meet(connects: &str, binds: &str, size: usize, count: u64) -> (Report, Report) {
+    meet_many(connects, binds, size, count, 1).await
+}
+
+/// As [`meet`], with so many sockets at the end that connects.
+async fn meet_many(connects: &str, binds: &str, size: usize, count: u64, peers: usize) -> (Report, Report) {
     let (bound, at) = oneshot::channel();
-    let server = end(binds.name(), "tcp://127.0.0.1:*", size, count);
+    let server = End { side: Side::Bind, peers, ..end(binds, "tcp://127.0.0.1:*", size, count) };
     let server = tokio::spawn(ends::run(server, Home::Tokio, |endpoint| tell(bound, endpoint)));
     let at = at.await.expect("it binds");
-    let client = ends::run(end(connects.name(), &at, size, count), Home::Tokio, |_| {}).await;
+    let client = [connects, "--connect", &at, &size.to_string(), &count.to_string()].map(String::from);
+    let Ok(Command::End(client)) = Command::parse(client) else { panic!("{connects} is an end") };
+    let client = ends::run(End { peers, ..client }, Home::Tokio, |_| {}).await;
     let server = server.await.expect("it does not panic");
     (client.expect("the client succeeds"), server.expect("the server succeeds"))
 }
