@@ -97,6 +97,16 @@ fn router_to_dealers(bencher: Bencher<'_, '_>, peers: usize) {
     bencher.counter(items).counter(bytes).bench_local(|| net.answer(&names, &message));
 }
 
+/// A hundred messages for a SUB that has subscribed to so many topics, of which each is on one. How they are found among more
+/// of them is in `topics`.
+#[divan::bench(args = [10, 1000, 10_000])]
+fn pub_to_sub(bencher: Bencher<'_, '_>, topics: usize) {
+    let mut net = Net::news(topics);
+    let messages: Vec<Message> = (0..100).map(|number| bare::topic(number * 7919 % topics).into()).collect();
+    let (items, bytes) = load(&messages[0], messages.len());
+    bencher.counter(items).counter(bytes).bench_local(|| net.publish(&messages));
+}
+
 /// How much an iteration is that carries so many messages.
 fn load(message: &Message, messages: usize) -> (ItemsCount, BytesCount) {
     (ItemsCount::new(messages), BytesCount::new(messages * message.size()))

@@ -84,5 +84,23 @@ fn router_to_dealers((mut net, names, message): (Net, Vec<Frame>, Message)) -> N
     net
 }
 
-library_benchmark_group!(name = core, benchmarks = [encode, decode, carry, router_to_dealers]);
+/// A publisher that has been at work, and messages on topics from all over what its peer has subscribed to.
+fn publishing(topics: usize) -> (Net, Vec<Message>) {
+    let mut net = Net::news(topics);
+    let messages: Vec<_> = (0..MESSAGES).map(|number| bare::topic(number * 7919 % topics).into()).collect();
+    net.publish(&messages);
+    (net, messages)
+}
+
+// Whom a message is for is looked for in the trie.
+#[library_benchmark]
+#[bench::topics_10(publishing(10))]
+#[bench::topics_1000(publishing(1000))]
+#[bench::topics_10_000(publishing(10_000))]
+fn pub_to_sub((mut net, messages): (Net, Vec<Message>)) -> Net {
+    net.publish(&messages);
+    net
+}
+
+library_benchmark_group!(name = core, benchmarks = [encode, decode, carry, router_to_dealers, pub_to_sub]);
 main!(library_benchmark_groups = core);

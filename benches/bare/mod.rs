@@ -7,7 +7,7 @@ use sansmq::proto::{
 use std::hint::black_box;
 
 /// What one read of a stream brings at most.
-pub(crate) const READ: usize = 64 << 10;
+pub(crate) const READ: usize = 32 << 10;
 
 pub(crate) const NOW: Instant = Instant::ORIGIN;
 
@@ -52,6 +52,30 @@ impl Net {
     pub(crate) fn star(peers: usize) -> Self {
         let dealers = (0..peers).map(|_| Socket::new(Options::<kind::Dealer>::new(), SystemEntropy));
         Self::new(Socket::new(Options::<kind::Router>::new(), SystemEntropy), dealers)
+    }
+
+    /// A PUB, and a SUB that has subscribed to so many topics.
+    pub(crate) fn news(topics: usize) -> Self {
+        let mut sub = Socket::new(Options::<kind::Sub>::new(), SystemEntropy);
+        for number in 0..topics {
+            sub.subscribe(topic(number)).expect("a SUB subscribes");
+        }
+        Self::new(Socket::new(Options::<kind::Pub>::new(), SystemEntropy), [sub])
+    }
+
+    /// Has the server send these, and each client receive them.
+    pub(crate) fn publish(&mut self, messages: &[Message]) {
+        for message in messages {
+            self.server.send(message.clone()).expect("the pipe has room");
+        }
+        self.exchange();
+        self.exchange();
+        for client in &mut self.clients {
+            for _ in messages {
+                black_box(client.socket.recv().expect("every message arrives"));
+            }
+        }
+        while self.server.poll_action().is_some() {}
     }
 
     /// Has each client send this so many times, and the server receive it all.
@@ -126,6 +150,11 @@ pub(crate) fn drain(connection: &mut Connection, mut write: impl FnMut(&[u8])) {
         let len = chunk.len();
         outbox.advance(len);
     }
+}
+
+/// A topic like `market.0123456:`, of which no other is a prefix. All are as long.
+pub(crate) fn topic(number: usize) -> String {
+    format!("market.{number:07}:")
 }
 
 pub(crate) fn body(size: usize) -> Message {
