@@ -18,6 +18,7 @@ use crate::options::Settings;
 use crate::queue::{Mark, Queue, Room};
 use crate::socket::life::Life;
 use crate::stats::{Counts, RoundTrip, SocketStats};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -73,7 +74,7 @@ pub(crate) struct Pipe {
     /// The distributor has chosen it for the message that is being sent.
     pub(crate) chosen: bool,
     /// The connection is to be closed for this reason.
-    pub(crate) doomed: Option<ConnectionError>,
+    pub(crate) doomed: Option<Box<ConnectionError>>,
     /// Nothing more may be sent; what is queued goes out, then the connection ends.
     pub(crate) draining: bool,
     /// What the socket at the other end of an `inproc` link has to say of its needs.
@@ -517,7 +518,7 @@ impl Pipes {
     /// Has the connection closed for this reason.
     pub(crate) fn doom(&mut self, id: PipeId, reason: ConnectionError) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.doomed.get_or_insert(reason);
+            pipe.doomed.get_or_insert_with(|| Box::new(reason));
             self.call(id);
         }
     }

@@ -3,15 +3,82 @@
 use crate::config::HeartbeatConfig;
 use crate::error::Timer;
 use crate::stats::RoundTrip;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// A peer that owes more PONGs than this may have forgotten some, as this crate does: who goes on counting them would take each
 /// for an earlier one ever after.
 const MAX_UNANSWERED: u32 = 16;
 
+/// What a connection knows of heartbeats: nothing, if neither side sends any, as most do not.
 #[derive(Debug)]
-pub(super) struct Heartbeat {
+pub(super) struct Heartbeat(Option<Box<Beat>>);
+
+impl Heartbeat {
+    pub(super) fn new(config: Option<&HeartbeatConfig>) -> Self {
+        Self(config.map(|config| Box::new(Beat::new(Some(config.clone())))))
+    }
+
+    pub(super) fn start(&mut self, now: Instant) {
+        if let Some(beat) = &mut self.0 {
+            beat.start(now);
+        }
+    }
+
+    /// Something arrived.
+    #[inline]
+    pub(super) fn heard(&mut self, now: Instant) {
+        if let Some(beat) = &mut self.0 {
+            beat.heard(now);
+        }
+    }
+
+    /// The peer's PING arrived, with its wish in tenths of a second.
+    pub(super) fn pinged(&mut self, ttl: u16, now: Instant) {
+        if ttl > 0 || self.0.is_some() {
+            self.0.get_or_insert_with(|| Box::new(Beat::new(None))).pinged(ttl, now);
+        }
+    }
+
+    /// Our PING leaves.
+    pub(super) fn asked(&mut self, now: Instant) {
+        if let Some(beat) = &mut self.0 {
+            beat.asked(now);
+        }
+    }
+
+    /// The peer's PONG arrived.
+    pub(super) fn ponged(&mut self, now: Instant) {
+        if let Some(beat) = &mut self.0 {
+            beat.ponged(now);
+        }
+    }
+
+    #[inline]
+    pub(super) fn round_trip(&self) -> Option<RoundTrip> {
+        self.0.as_ref()?.round_trip()
+    }
+
+    /// We are not reading, so nothing can be heard: both clocks start anew.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        if let Some(beat) = &mut self.0 {
+            beat.excuse(now);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        earliest(self.0.as_ref()?.deadlines())
+    }
+
+    /// Fires what is due. `Some(ttl)`: send a PING with that time to live.
+    pub(super) fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timer> {
+        self.0.as_mut().map_or(Ok(None), |beat| beat.fire(now))
+    }
+}
+
+#[derive(Debug)]
+struct Beat {
     config: Option<HeartbeatConfig>,
     /// When the next PING goes out; set once traffic begins.
     ping: Option<Instant>,
@@ -27,18 +94,18 @@ pub(super) struct Heartbeat {
     round_trip: Option<RoundTrip>,
 }
 
-impl Heartbeat {
-    pub(super) const fn new(config: Option<HeartbeatConfig>) -> Self {
+impl Beat {
+    const fn new(config: Option<HeartbeatConfig>) -> Self {
         Self { config, ping: None, silence: None, ttl: None, unanswered: 0, timed: None, round_trip: None }
     }
 
-    pub(super) fn start(&mut self, now: Instant) {
+    fn start(&mut self, now: Instant) {
         self.ping = self.config.as_ref().map(|config| now + config.interval);
     }
 
     /// Something arrived.
     #[inline]
-    pub(super) fn heard(&mut self, now: Instant) {
+    fn heard(&mut self, now: Instant) {
         self.silence = None;
         if let Some((at, allowed)) = &mut self.ttl {
             *at = now + *allowed;
@@ -46,13 +113,13 @@ impl Heartbeat {
     }
 
     /// The peer's PING arrived, with its wish in tenths of a second.
-    pub(super) fn pinged(&mut self, ttl: u16, now: Instant) {
+    fn pinged(&mut self, ttl: u16, now: Instant) {
         let allowed = Duration::from_millis(u64::from(ttl) * 100);
         self.ttl = (ttl > 0).then(|| (now + allowed, allowed));
     }
 
     /// Our PING leaves.
-    pub(super) fn asked(&mut self, now: Instant) {
+    fn asked(&mut self, now: Instant) {
         if self.unanswered == MAX_UNANSWERED {
             self.timed = None;
         } else {
@@ -63,7 +130,7 @@ impl Heartbeat {
 
     /// The peer's PONG arrived. PONGs come in the order of their PINGs, of which a long way holds several. So they need no
     /// context, which libzmq before 4.3 would not echo.
-    pub(super) fn ponged(&mut self, now: Instant) {
+    fn ponged(&mut self, now: Instant) {
         self.unanswered = self.unanswered.saturating_sub(1);
         self.timed = match self.timed {
             Some((at, place)) if place > 1 => Some((at, place - 1)),
@@ -76,12 +143,12 @@ impl Heartbeat {
     }
 
     #[inline]
-    pub(super) const fn round_trip(&self) -> Option<RoundTrip> {
+    const fn round_trip(&self) -> Option<RoundTrip> {
         self.round_trip
     }
 
     /// We are not reading, so nothing can be heard: both clocks start anew.
-    pub(super) fn excuse(&mut self, now: Instant) {
+    fn excuse(&mut self, now: Instant) {
         let silence = self.silence;
         self.heard(now);
         if let (Some(_), Some(config)) = (silence, &self.config) {
@@ -89,12 +156,12 @@ impl Heartbeat {
         }
     }
 
-    pub(super) fn deadlines(&self) -> [Option<Instant>; 3] {
+    fn deadlines(&self) -> [Option<Instant>; 3] {
         [self.ping, self.silence, self.ttl.map(|(at, _)| at)]
     }
 
     /// Fires what is due. `Some(ttl)`: send a PING with that time to live.
-    pub(super) fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timer> {
+    fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timer> {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if due(self.silence) {
             return Err(Timer::Heartbeat);
@@ -119,33 +186,33 @@ mod tests {
         Instant::ORIGIN + Duration::from_millis(millis)
     }
 
-    fn last(heartbeat: &Heartbeat) -> Option<u128> {
-        heartbeat.round_trip().map(|trip| trip.last.as_millis())
+    fn last(beat: &Beat) -> Option<u128> {
+        beat.round_trip().map(|trip| trip.last.as_millis())
     }
 
     #[test]
     fn a_pong_that_nobody_asked_for_tells_nothing() {
-        let mut heartbeat = Heartbeat::new(None);
-        heartbeat.ponged(at(5));
-        assert_eq!(last(&heartbeat), None);
-        heartbeat.asked(at(10));
-        heartbeat.ponged(at(13));
-        heartbeat.ponged(at(50));
-        assert_eq!(last(&heartbeat), Some(3));
+        let mut beat = Beat::new(None);
+        beat.ponged(at(5));
+        assert_eq!(last(&beat), None);
+        beat.asked(at(10));
+        beat.ponged(at(13));
+        beat.ponged(at(50));
+        assert_eq!(last(&beat), Some(3));
     }
 
     #[test]
     fn a_peer_that_forgets_pongs_is_timed_rightly_again_when_it_has_caught_up() {
-        let mut heartbeat = Heartbeat::new(None);
+        let mut beat = Beat::new(None);
         for second in 0..30 {
-            heartbeat.asked(at(1000 * second));
+            beat.asked(at(1000 * second));
         }
         for _ in 0..16 {
-            heartbeat.ponged(at(30_000));
+            beat.ponged(at(30_000));
         }
-        assert_eq!(last(&heartbeat), None, "which PINGs these answer nobody knows");
-        heartbeat.asked(at(31_000));
-        heartbeat.ponged(at(31_007));
-        assert_eq!(last(&heartbeat), Some(7));
+        assert_eq!(last(&beat), None, "which PINGs these answer nobody knows");
+        beat.asked(at(31_000));
+        beat.ponged(at(31_007));
+        assert_eq!(last(&beat), Some(7));
     }
 }

@@ -144,7 +144,7 @@ impl Connection {
         let mut outbox = Outbox::new();
         outbox.push_octets(&greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX)));
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
-        let phase = Phase::Greeting { octets: [0; Greeting::LEN], len: 0, deadline, side };
+        let phase = Phase::Greeting { octets: Box::new([0; Greeting::LEN]), len: 0, deadline, side };
         Self::in_phase(phase, outbox, config, fresh, now)
     }
 
@@ -161,7 +161,7 @@ impl Connection {
             origin: None,
             waker: None,
             caller: None,
-            heartbeat: Heartbeat::new(config.heartbeat.clone()),
+            heartbeat: Heartbeat::new(config.heartbeat.as_ref()),
             credentials: None,
             now,
             config: Arc::clone(config),
@@ -487,9 +487,9 @@ impl Connection {
             return Some(self.now);
         }
         match &self.phase {
-            Phase::Traffic(_) => earliest(self.heartbeat.deadlines()),
+            Phase::Traffic(_) => self.heartbeat.deadline(),
             #[cfg(feature = "curve")]
-            Phase::Sealed(..) => earliest(self.heartbeat.deadlines()),
+            Phase::Sealed(..) => self.heartbeat.deadline(),
             Phase::Raw(_) | Phase::Closed => None,
             Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Reception { .. } | Phase::Handshake { .. } => {
                 earliest([self.phase.deadline(), self.question.as_ref().map(|question| question.until)])

@@ -7,7 +7,6 @@ use crate::security::curve::Opener;
 use crate::security::{Introduction, Mechanism};
 use crate::time::Instant;
 use crate::wire::Greeting;
-#[cfg(feature = "curve")]
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
@@ -24,7 +23,8 @@ use alloc::sync::Arc;
 pub(super) enum Phase {
     Proxy(Socks),
     Greeting {
-        octets: [u8; Greeting::LEN],
+        /// Apart, for it is large, and soon done with.
+        octets: Box<[u8; Greeting::LEN]>,
         len: usize,
         deadline: Option<Instant>,
         side: Side,

@@ -118,7 +118,7 @@ impl Connection {
         let Some(caller) = self.caller.as_mut().filter(|caller| !caller.joined) else { return false };
         caller.joined = true;
         self.config = Arc::clone(config);
-        self.heartbeat = Heartbeat::new(config.heartbeat.clone());
+        self.heartbeat = Heartbeat::new(config.heartbeat.as_ref());
         true
     }
 

@@ -202,7 +202,7 @@ impl Socket {
         let draining = pipe.draining;
         let doomed = pipe.doomed.take();
         let heard = was_ready && !draining && doomed.is_none();
-        let reason = doomed.as_ref().unwrap_or(reason);
+        let reason = doomed.as_deref().unwrap_or(reason);
         if was_ready {
             self.pipes.ready -= 1;
             self.pipes.news = true;

@@ -405,7 +405,7 @@ impl Socket {
             return Err(ConnectionError::HungUp);
         };
         if let Some(reason) = &pipe.doomed {
-            return Err(reason.clone());
+            return Err((**reason).clone());
         }
         pipe.came();
         let draining = pipe.draining;

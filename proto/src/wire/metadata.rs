@@ -2,6 +2,7 @@
 
 use super::{DecodeError, take};
 use crate::error::PropertyError;
+use crate::socket_type::SocketType;
 use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -97,10 +98,19 @@ impl Metadata {
             if metadata.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 return Err(DecodeError::DuplicateProperty);
             }
-            metadata.0.push((Bytes::copy_from_slice(name), Bytes::copy_from_slice(value)));
+            metadata.0.push((kept(name), kept(value)));
         }
+        // It is kept for as long as the peer is there, and a vector begins with room for four.
+        metadata.0.shrink_to_fit();
         Ok(metadata)
     }
+}
+
+/// A name or a value, to be kept. What nearly every peer says needs no memory.
+fn kept(octets: &[u8]) -> Bytes {
+    let known = [SOCKET_TYPE, IDENTITY, RESOURCE].into_iter().find(|known| known.as_bytes() == octets);
+    let known = known.or_else(|| SocketType::from_name(octets).map(SocketType::name));
+    known.map_or_else(|| Bytes::copy_from_slice(octets), |known| Bytes::from_static(known.as_bytes()))
 }
 
 /// What a property's name is made of (RFC 37, "name-char").
