@@ -5,6 +5,7 @@ mod distributor;
 mod ending;
 mod fair_queue;
 mod in_order;
+mod key;
 pub(crate) mod life;
 mod listening;
 mod load_balancer;

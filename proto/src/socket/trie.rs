@@ -1,15 +1,14 @@
 //! [`Trie`]: values by prefix, and all that begin a topic at the price of reading the topic once. Knows no peers.
 
+use super::key::Key;
 use super::piece::{Lengths, Piece};
 use crate::entropy::Entropy;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
 use core::hash::Hasher;
 use core::iter::{once, successors};
 use core::num::NonZeroU32;
 use hashbrown::HashTable;
-use siphasher::sip::SipHasher13;
 
 /// Names a prefix of a trie for as long as its value is there; other prefixes may come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,7 +155,7 @@ impl<V> Trie<V> {
             let node = self.node(id);
             node.parent == parent && node.piece == piece
         };
-        self.index.find(self.key.hash(parent, piece), is).copied()
+        self.index.find(hash(self.key, parent, piece), is).copied()
     }
 
     /// Makes a node's child, which is not there yet.
@@ -164,14 +163,14 @@ impl<V> Trie<V> {
         self.node_mut(parent).below.add(piece);
         let id = self.allocate(Node::new(parent, piece));
         let Self { nodes, index, key, .. } = self;
-        index.insert_unique(key.hash(parent, piece), id, |id| nodes[id.place()].hash(*key));
+        index.insert_unique(hash(*key, parent, piece), id, |id| nodes[id.place()].hash(*key));
         id
     }
 
     /// Does without a node; gives its parent.
     fn release(&mut self, id: NodeId) -> NodeId {
         let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, Piece::EMPTY));
-        if let Ok(entry) = self.index.find_entry(self.key.hash(parent, piece), |&other| other == id) {
+        if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
             entry.remove();
         }
         let Self { nodes, index, key, .. } = self;
@@ -214,34 +213,16 @@ impl<V> Node<V> {
     }
 
     fn hash(&self, key: Key) -> u64 {
-        key.hash(self.parent, self.piece)
+        hash(key, self.parent, self.piece)
     }
 }
 
-/// What the hashes of a trie have in common, and nobody else may know.
-#[derive(Clone, Copy)]
-struct Key(SipHasher13);
-
-impl Key {
-    fn new(entropy: &mut dyn Entropy) -> Self {
-        let mut key = [0; 16];
-        entropy.fill(&mut key);
-        Self(SipHasher13::new_with_key(&key))
-    }
-
-    fn hash(self, parent: NodeId, piece: Piece) -> u64 {
-        let Self(mut hasher) = self;
-        hasher.write(piece.padded());
-        hasher.write_u32(parent.0.get());
-        hasher.write_u8(piece.len());
-        hasher.finish()
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
-    }
+fn hash(key: Key, parent: NodeId, piece: Piece) -> u64 {
+    let mut hasher = key.hasher();
+    hasher.write(piece.padded());
+    hasher.write_u32(parent.0.get());
+    hasher.write_u8(piece.len());
+    hasher.finish()
 }
 
 /// Gives places back when three of four are vacant.
@@ -422,7 +403,7 @@ mod tests {
         assert!(one.iter().eq(other.iter()));
         assert!(one.walk(b"999").eq(&[9, 99, 999]));
         assert!(other.walk(b"999").eq(&[9, 99, 999]));
-        let [one, other] = [one, other].map(|trie| trie.key.hash(ROOT, Piece::new(b"9")));
+        let [one, other] = [one, other].map(|trie| hash(trie.key, ROOT, Piece::new(b"9")));
         assert_ne!(one, other);
     }
 
@@ -431,7 +412,7 @@ mod tests {
         let key = Key::new(&mut SeededEntropy::new(1));
         let other = NodeId(NonZeroU32::new(2).unwrap());
         let hashes = [(ROOT, &b"a"[..]), (other, b"a"), (ROOT, b"b"), (ROOT, b"a\0")];
-        let hashes = hashes.map(|(parent, piece)| key.hash(parent, Piece::new(piece)));
+        let hashes = hashes.map(|(parent, piece)| hash(key, parent, Piece::new(piece)));
         for (place, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..place].contains(hash));
         }

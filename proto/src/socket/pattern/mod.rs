@@ -147,7 +147,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Req => Box::new(req::Req::new(settings, entropy)),
         SocketType::Rep => Box::<rep::Rep>::default(),
         SocketType::Dealer => Box::new(dealer::Dealer::new(settings)),
-        SocketType::Router => Box::new(router::Router::new(settings)),
+        SocketType::Router => Box::new(router::Router::new(settings, entropy)),
         SocketType::Pair => Box::<pair::Pair>::default(),
         SocketType::Pub | SocketType::XPub => Box::new(publish::Publish::new(settings, entropy)),
         SocketType::Sub | SocketType::XSub => Box::new(subscribe::Subscribe::new(settings, entropy)),
@@ -160,7 +160,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Gather => Box::new(SingleFrame(pull::Pull::new(settings))),
         SocketType::Scatter => Box::new(SingleFrame(push::Push::new(settings))),
         SocketType::Channel => Box::<SingleFrame<pair::Pair>>::default(),
-        SocketType::Stream => Box::new(stream::Stream::new(settings)),
+        SocketType::Stream => Box::new(stream::Stream::new(settings, entropy)),
     }
 }
 

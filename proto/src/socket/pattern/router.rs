@@ -21,10 +21,10 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
             arrived: FairQueue::default(),
-            peers: Names::default(),
+            peers: Names::new(entropy),
             mandatory: settings.mandatory,
             handover: settings.handover,
             probe: settings.probe,
@@ -34,7 +34,7 @@ impl Router {
 
 impl Pattern for Router {
     fn named(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<(), ConnectError> {
-        if self.peers.find(&id).is_some() {
+        if self.peers.find(pipes, &id).is_some() {
             return Err(ConnectError::RoutingIdTaken);
         }
         self.peers.name(pipes, pipe, id);
@@ -51,8 +51,9 @@ impl Pattern for Router {
         let known = pipes.get(pipe).map(|pipe| pipe.routing_id.clone()).unwrap_or_default();
         // A name stays with its pipe: what `connect_as` gave, and what a peer had before it was reconnected.
         if known.is_empty() {
-            let id = if peer.routing_id.is_empty() { self.peers.automatic(entropy) } else { peer.routing_id.clone() };
-            match self.peers.find(&id) {
+            let id =
+                if peer.routing_id.is_empty() { self.peers.automatic(pipes, entropy) } else { peer.routing_id.clone() };
+            match self.peers.find(pipes, &id) {
                 Some(owner) if self.handover => {
                     self.peers.forget(pipes, owner);
                     pipes.doom(owner, ConnectionError::HandedOver);
@@ -88,7 +89,7 @@ impl Pattern for Router {
         if message.len() < 2 {
             return Err(Unsent::Unaddressed);
         }
-        let to = self.peers.find(message.head());
+        let to = self.peers.find(pipes, message.head());
         match to {
             Some(pipe) if pipes.has_room(pipe) => {
                 message.pop_front();

@@ -22,8 +22,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self { arrived: FairQueue::default(), peers: Names::default(), notify: settings.notify, told: BTreeSet::new() }
+    pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
+        Self {
+            arrived: FairQueue::default(),
+            peers: Names::new(entropy),
+            notify: settings.notify,
+            told: BTreeSet::new(),
+        }
     }
 
     /// Tells the application that this peer has come or gone, beyond the high-water mark if need be.
@@ -37,7 +42,7 @@ impl Stream {
 
 impl Pattern for Stream {
     fn named(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<(), ConnectError> {
-        if self.peers.find(&id).is_some() {
+        if self.peers.find(pipes, &id).is_some() {
             return Err(ConnectError::RoutingIdTaken);
         }
         self.peers.name(pipes, pipe, id);
@@ -53,7 +58,7 @@ impl Pattern for Stream {
     ) -> Result<(), ConnectionError> {
         // A name stays with its pipe: what `connect_as` gave, and what a peer had before it was reconnected.
         if pipes.get(pipe).is_some_and(|known| known.routing_id.is_empty()) {
-            let id = self.peers.automatic(entropy);
+            let id = self.peers.automatic(pipes, entropy);
             self.peers.name(pipes, pipe, id);
         }
         if self.notify && self.told.insert(pipe) {
@@ -94,7 +99,7 @@ impl Pattern for Stream {
         if message.len() != 2 {
             return Err(Unsent::FrameCount);
         }
-        match self.peers.find(message.head()) {
+        match self.peers.find(pipes, message.head()) {
             None => Err(Unsent::Unroutable),
             Some(pipe) if message.body().is_empty() => {
                 pipes.part(pipe);
