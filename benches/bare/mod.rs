@@ -60,7 +60,11 @@ impl Net {
         for number in 0..topics {
             sub.subscribe(topic(number)).expect("a SUB subscribes");
         }
-        Self::new(Socket::new(Options::<kind::Pub>::new(), SystemEntropy), [sub])
+        let mut net = Self::new(Socket::new(Options::<kind::Pub>::new(), SystemEntropy), [sub]);
+        while net.server.topics() < topics {
+            net.exchange();
+        }
+        net
     }
 
     /// Has the server send these, and each client receive them.
