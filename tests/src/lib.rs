@@ -11,6 +11,8 @@
 //! - `examples`, `perf`: the facade's examples, run as an application would;
 //! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side;
 //! - `hostile`: peers that mean no good;
+//! - `fuzz`: what the fuzz targets check, with recorded, remembered and random inputs; see `fuzz/README.md`;
+//! - `costs`: what messages ask of the allocator;
 //! - `table`: libzmq's own tests and their counterparts here, a table in this package's `README.md`, names what exists.
 //!
 //! What those files share is here: seeds, words to look into a simulated network, the simulated runtime, and names for Unix

@@ -1,0 +1,51 @@
+//! Seeds: what libzmq and its peers have said in recorded sessions, cut for each target.
+
+use super::Seed;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// What both sides have said on the connections of the sessions in this folder: see `proto/tests/data/README.md`.
+pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
+    let mut seeds = Vec::new();
+    let mut files = fs::read_dir(sessions)?.collect::<Result<Vec<_>, _>>()?;
+    files.sort_by_key(fs::DirEntry::path);
+    for file in files.iter().filter(|file| file.path().extension().is_some_and(|end| end == "txt")) {
+        let text = fs::read_to_string(file.path())?;
+        for side in ["> ", "< "] {
+            // Of a session of several connections this is no conversation, but as good a seed.
+            let octets: Vec<u8> = text.lines().filter_map(|line| line.strip_prefix(side)).flat_map(unhex).collect();
+            cut(&octets, &mut seeds);
+        }
+    }
+    Ok(seeds)
+}
+
+fn cut(octets: &[u8], seeds: &mut Vec<Seed>) {
+    const GREETING: usize = 64;
+    if octets.len() < GREETING {
+        return;
+    }
+    let (greeting, traffic) = octets.split_at(GREETING);
+    seeds.push(("greeting", greeting.to_vec()));
+    seeds.push(("frames", traffic.to_vec()));
+    seeds.push(("round_trip", octets.to_vec()));
+    for kind in 0..8 {
+        seeds.push(("connection", [&[kind, 7], octets].concat()));
+    }
+    // Short commands, as nearly all are: flags, a length, and the body.
+    if let [4, len, rest @ ..] = traffic
+        && let Some(body) = rest.get(..usize::from(*len))
+    {
+        seeds.push(("commands", body.to_vec()));
+    }
+}
+
+/// `*n` stands for n octets of no matter which content.
+fn unhex(text: &str) -> Vec<u8> {
+    if let Some(count) = text.strip_prefix('*').and_then(|count| count.parse().ok()) {
+        return vec![b'.'; count];
+    }
+    let digits: Vec<u8> = text.chars().filter_map(|digit| digit.to_digit(16)?.try_into().ok()).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}

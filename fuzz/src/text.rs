@@ -1,0 +1,37 @@
+//! What people write, and what routers take apart: endpoints and envelopes.
+
+use sansmq_proto::curve::{PublicKey, z85};
+use sansmq_proto::{Endpoint, Envelope, Message};
+
+/// An endpoint that is understood is written so that it is understood as the same; and so are keys.
+pub fn endpoint(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(endpoint) = text.parse::<Endpoint>() {
+        let again = endpoint.to_string();
+        assert_eq!(again.parse::<Endpoint>().as_ref(), Ok(&endpoint), "{text:?} is written as {again:?}");
+    }
+    if let Ok(octets) = z85::decode(&text) {
+        assert_eq!(z85::encode(&octets).as_deref(), Ok(&*text));
+    }
+    if let Ok(text) = z85::encode(data) {
+        assert_eq!(z85::decode(&text).as_deref(), Ok(data));
+    }
+    let _ = text.parse::<PublicKey>();
+}
+
+/// An envelope that was taken off finds its way back around any body.
+pub fn envelope(data: &[u8]) {
+    let Some(message) = Message::from_frames(data.split(|&octet| octet == b'/')) else { return };
+    match Envelope::parse(message.clone()) {
+        Ok((envelope, body)) => {
+            assert!(envelope.ids().iter().all(|id| !id.is_empty()));
+            assert_eq!(envelope.reply_to(body.clone()), message);
+            assert_eq!(Envelope::parse(envelope.push("hop").reply_to(body.clone())).map(|(_, body)| body), Ok(body));
+        }
+        Err(same) => {
+            assert_eq!(same, message);
+            let delimiter = message.iter().position(|frame| frame.is_empty());
+            assert!(delimiter.is_none_or(|delimiter| delimiter + 1 == message.len()));
+        }
+    }
+}
