@@ -10,6 +10,7 @@ mod ending;
 mod notices;
 mod reconnect;
 mod silence;
+mod small_worlds;
 mod socks;
 
 use core::time::Duration;
