@@ -394,3 +394,62 @@ fn small_messages_do_not_keep_large_blocks() {
         assert_eq!(places[1] - places[0] == 1500 + 9, shares, "up to {limit} octets");
     }
 }
+
+/// Calls of the system are what small messages cost most, and copies what large ones do.
+#[test]
+fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_copied() {
+    /// Counts, and remembers where it was written from.
+    #[derive(Default)]
+    struct Counter {
+        tape: Tape,
+        writes: usize,
+        places: Vec<usize>,
+    }
+
+    impl Stream for Counter {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            self.tape.read(room)
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.writes += 1;
+            self.places.extend(slices.iter().map(|slice| slice.as_ptr().addr()));
+            self.tape.write_vectored(slices)
+        }
+
+        fn close_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let now = Instant::ORIGIN;
+    let mut socket = Socket::new(Options::<Push>::new(), SeededEntropy::new(1));
+    let listener = socket.bind("tcp://*:1".parse().unwrap());
+    let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), now).unwrap();
+    let (mut session, mut stream, mut scratch) = (Session::new(connection), Counter::default(), Scratch::new());
+    let pull = Options::<Pull>::new().connection_config();
+    let mut peer = Connection::new(&Arc::new(pull), &mut SystemEntropy, now);
+    for _ in 0..2 {
+        while let Some(out) = peer.poll_transmit() {
+            let octets = out.copy_to_bytes(out.remaining());
+            stream.tape.input.extend(octets);
+        }
+        let _ = session.turn(&mut stream, &mut scratch, now, |link| socket.exchange(pipe, link)).unwrap();
+        peer.handle_input(&std::mem::take(&mut stream.tape.output), now).unwrap();
+    }
+
+    stream.writes = 0;
+    for _ in 0..1000 {
+        socket.send(vec![7; 64]).unwrap();
+    }
+    let mut turn =
+        |socket: &mut Socket| session.turn(&mut stream, &mut scratch, now, |link| socket.exchange(pipe, link));
+    while turn(&mut socket) == Ok(Turn::Again) {}
+    let large = Message::from(vec![7; 4096]);
+    let place = large.body().as_ptr().addr();
+    socket.send(large).unwrap();
+    while turn(&mut socket) == Ok(Turn::Again) {}
+    assert_eq!(stream.tape.output.len(), 1000 * 66 + 4096 + 9);
+    assert!(stream.writes <= 3, "{} calls", stream.writes);
+    assert!(stream.places.contains(&place), "it was copied");
+}

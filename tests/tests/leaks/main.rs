@@ -13,8 +13,10 @@ use middles::{ANY, Kept, MIDDLES, pair, router};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::time::{ClockId, clock_gettime};
-use sansmq::kind::Router;
+use sansmq::kind::{Pull, Router};
 use sansmq::{Event, Handle, Monitor, NetworkError, Options, RecvError};
+use sansmq_tests::push_peer;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use strangers::{Hoard, World, address};
@@ -197,5 +199,53 @@ fn a_blocking_call_ends_when_another_thread_closes_the_socket() {
         }
         drop(router);
         settle(ground, before, "blocking calls");
+    });
+}
+
+/// The resident memory of this process, in KiB. Always 0 where there is no `/proc`.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap())
+}
+
+#[test]
+fn ten_thousand_connections_that_came_and_went_leave_nothing_behind() {
+    const WAVES: u32 = 200;
+    const WAVE: u32 = 50;
+    /// What waves leave in the allocator's hands; were something kept of each, it would be more than two KiB each.
+    const SLACK: u64 = 2 << 10;
+    on_each(|ground, before| {
+        let pull = ground.place().socket(Options::<Pull>::new());
+        let mut after_some = 0;
+        ground.run(Box::pin(async {
+            let mut monitor = pull.monitor();
+            let bound = pull.bind(ANY).await.unwrap();
+            let address = address(&bound).to_string();
+            for wave in 0..WAVES {
+                let mut peers = Vec::new();
+                for _ in 0..WAVE {
+                    let mut peer = push_peer(&address).unwrap();
+                    peer.write_all(b"\0\x05hello").unwrap();
+                    peers.push(peer);
+                }
+                for _ in 0..WAVE {
+                    assert_eq!(pull.recv().await.unwrap().body(), "hello");
+                }
+                drop(peers);
+                for _ in 0..WAVE {
+                    let gone = |event| matches!(event, Event::Disconnected { .. }).then_some(());
+                    monitor.find(gone).await.unwrap();
+                }
+                if wave == WAVES / 10 {
+                    after_some = resident();
+                }
+            }
+            assert_eq!(pull.stats().peers, 0);
+            let more = resident().saturating_sub(after_some);
+            assert!(more <= SLACK, "{more} KiB more than after a tenth of them");
+        }));
+        drop(pull);
+        settle(ground, before, "many connections");
     });
 }
