@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Endpoint, Message, Options, SocketType};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
@@ -60,13 +60,16 @@ struct Stage {
     actors: [NodeId; 3],
     types: [SocketType; 3],
     sent: [u32; 3],
-    /// The number of the last message of that sender which that receiver has had.
-    received: BTreeMap<(usize, u8), u32>,
+    /// The number of the last message of that sender which that receiver has had, and all that it has had.
+    latest: BTreeMap<(usize, u8), u32>,
+    received: BTreeSet<(usize, u8, u32)>,
+    /// Connections have ended. The order is kept within each, but what one has left is received in turn with the next one's.
+    torn: bool,
     mark: usize,
 }
 
-/// Every message arrives whole or not at all, at most once, and after those that the same peer has sent before. Queues keep
-/// within their marks, and everybody comes to rest.
+/// Every message arrives whole or not at all, at most once, and after those that the same peer has sent before on the same
+/// connection. Queues keep within their marks, and everybody comes to rest.
 pub fn sockets(data: &[u8]) {
     let Ok(plot) = Plot::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut stage = Stage::new(&plot);
@@ -108,10 +111,11 @@ impl Stage {
         let mark = usize::from(plot.marks).max(1);
         let actors = types.map(|kind| net.socket(Options::of(kind).send_hwm(mark).recv_hwm(mark)));
         net.bind(actors[0], "tcp://server:1");
-        Self { net, actors, types, sent: [0; 3], received: BTreeMap::new(), mark }
+        Self { net, actors, types, sent: [0; 3], latest: BTreeMap::new(), received: BTreeSet::new(), torn: false, mark }
     }
 
     fn act(&mut self, deed: Deed) {
+        self.torn |= matches!(deed, Deed::Cut(_) | Deed::Disconnect(_) | Deed::Close(_));
         let place: Endpoint = "tcp://server:1".parse().expect("it is an endpoint");
         let now = self.net.now();
         match deed {
@@ -159,8 +163,10 @@ impl Stage {
         assert_eq!(message.len(), 1, "{message:?}");
         assert!(body.len() >= NAME && body[NAME..].iter().all(|&octet| octet == body[NAME - 1]), "{body:?} was cut");
         let number = u32::from_be_bytes(body[1..NAME].try_into().expect("it has four octets"));
-        let before = self.received.insert((actor, body[0]), number);
-        assert!(before.is_none_or(|before| before < number), "{number} of {} came after {before:?}", body[0]);
+        assert!(self.received.insert((actor, body[0], number)), "{number} of {} came twice", body[0]);
+        let before = self.latest.insert((actor, body[0]), number);
+        let ordered = self.torn || before.is_none_or(|before| before < number);
+        assert!(ordered, "{number} of {} came after {before:?}", body[0]);
         true
     }
 
