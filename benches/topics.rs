@@ -5,6 +5,9 @@
 //! cargo bench --bench topics
 //! ```
 
+#[path = "bare/topic.rs"]
+mod topic;
+
 use bytes::Buf;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -12,6 +15,7 @@ use sansmq::proto::{
     Connection, ConnectionConfig, Instant, Link, Options, PipeId, Socket, SocketType, SystemEntropy, Wish, kind,
 };
 use std::time::Duration;
+use topic::topic;
 
 fn main() {
     divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
@@ -70,11 +74,6 @@ fn bench(bencher: Bencher<'_, '_>, subscriptions: usize, mut topic: impl FnMut()
         }
         stage.drain();
     });
-}
-
-/// A topic like `market.0123456:`, of which no other is a prefix. All are as long.
-fn topic(number: usize) -> String {
-    format!("market.{number:07}:")
 }
 
 /// An XPUB, and the connection to its peer, whose octets go nowhere.

@@ -1,5 +1,9 @@
 //! Connections and sockets without any IO: what the benchmarks of the core have in common.
 
+mod topic;
+
+pub(crate) use topic::topic;
+
 use sansmq::proto::{
     Action, Buf, Connection, ConnectionConfig, Frame, Instant, Link, Message, Options, PipeId, Socket, SocketType,
     SystemEntropy, kind,
@@ -154,11 +158,6 @@ pub(crate) fn drain(connection: &mut Connection, mut write: impl FnMut(&[u8])) {
         let len = chunk.len();
         outbox.advance(len);
     }
-}
-
-/// A topic like `market.0123456:`, of which no other is a prefix. All are as long.
-pub(crate) fn topic(number: usize) -> String {
-    format!("market.{number:07}:")
 }
 
 pub(crate) fn body(size: usize) -> Message {
