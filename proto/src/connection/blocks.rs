@@ -46,4 +46,9 @@ impl Blocks {
         self.octets += len;
         self.lent.push(block);
     }
+    /// How many octets are in view.
+    #[cfg(test)]
+    pub(crate) const fn octets(&self) -> usize {
+        self.octets
+    }
 }

@@ -45,6 +45,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use blocks::Blocks;
 use bytes::Bytes;
 use core::task::Waker;
 use decoder::{Decoder, Item};
@@ -539,6 +540,7 @@ impl Connection {
         if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {
             self.inbox.shrink_to(IDLE);
         }
+        self.decoder.blocks = Blocks::new();
         self.outbox.shrink();
     }
 

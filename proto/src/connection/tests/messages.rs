@@ -177,3 +177,15 @@ fn heartbeats_of_hours_are_no_reading_ahead() {
     say(&mut connection, &frame(0, b"the first message"));
     assert!(connection.wants_input());
 }
+
+#[test]
+fn a_connection_on_its_own_keeps_the_memory_of_large_bodies_until_it_shrinks() {
+    let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
+    for piece in frame(0, &body(200_000)).chunks(1000) {
+        say(&mut connection, piece);
+    }
+    assert_eq!(connection.take(), Some(Message::from(body(200_000)).into()));
+    assert!(connection.decoder.blocks.octets() >= 200_000);
+    connection.shrink();
+    assert_eq!(connection.decoder.blocks.octets(), 0);
+}
