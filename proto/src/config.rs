@@ -30,6 +30,8 @@ pub struct ConnectionConfig {
     pub max_frames: usize,
     /// How long greeting and handshake may take together; `None`: for ever.
     pub handshake_timeout: Option<Duration>,
+    /// Whether to speak with peers of ZMTP 2.0 and 1.0, where that can be done.
+    pub old_peers: bool,
     /// When to send PINGs; `None`: never.
     pub heartbeat: Option<HeartbeatConfig>,
     /// The mechanism, this side's role in it, and what it needs.
@@ -67,6 +69,7 @@ impl ConnectionConfig {
             max_message_size: 64 << 20,
             max_frames: 4096,
             handshake_timeout: Some(Duration::from_secs(30)),
+            old_peers: true,
             heartbeat: None,
             security: Security::Null,
             authority: Authority::Nobody,
@@ -88,6 +91,13 @@ impl ConnectionConfig {
     /// Whether a peer that shows nothing needs to be asked about.
     pub(crate) fn asks(&self) -> bool {
         self.authority != Authority::Nobody || !self.domain.is_empty()
+    }
+
+    /// Whether a peer of before ZMTP 3 may come: only where there is no mechanism that it could evade, nobody to be asked
+    /// about it and nothing to be asked of it, and where this side is something that it has heard of.
+    pub(crate) fn welcomes_old_peers(&self) -> bool {
+        let in_clear = self.security.mechanism() == MechanismName::NULL && !self.asks();
+        self.old_peers && in_clear && self.resource.is_none() && self.socket_type.code().is_some()
     }
 
     /// Whether there are questions to be asked about peers, by this mechanism and in this role.

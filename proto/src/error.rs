@@ -32,8 +32,12 @@ pub enum ConnectionError {
     /// What arrived is not ZMTP.
     #[error("the peer does not speak ZMTP; is this the port of another service?")]
     NotZmtp,
-    /// The peer speaks ZMTP 1.0 (`0`) or 2.0 (`1`); at least 3.0 is needed. The octet after its signature is kept.
-    #[error("the peer speaks a ZMTP older than 3.0 (revision octet {0}); it needs libzmq 4 or newer")]
+    /// The peer speaks 2.0 (`1`) or another ZMTP older than 3.0, and this side does not
+    /// ([`Options::old_peers`](crate::Options::old_peers)). The octet after its signature is kept.
+    #[error(
+        "the peer speaks a ZMTP older than 3.0 (revision octet {0}); it needs libzmq 4 or newer, or this side the option \
+         `old_peers`, no security, and a port of its own"
+    )]
     Version(u8),
     /// The two sides want different security.
     #[error("this side uses the {ours} mechanism, the peer {theirs}; both must use the same")]

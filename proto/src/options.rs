@@ -194,6 +194,20 @@ impl<T: Kind> Options<T> {
         self
     }
 
+    /// Whether to speak with peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Default true.
+    ///
+    /// Such peers know no security, so that they are refused all the same where there is a mechanism or somebody to be asked
+    /// about peers; and so they are at a port that several sockets share, by sockets that ask for a resource, and by the draft
+    /// types. One of 1.0 does not even say what it is: it is believed to be what it should be.
+    ///
+    /// To learn how old a peer is the two sides greet each other in steps, as libzmq does (RFC 37, "Backwards
+    /// Interoperability"). With `false` all of the greeting is sent at once, and a connection is ready one round trip earlier.
+    #[must_use]
+    pub const fn old_peers(mut self, welcome: bool) -> Self {
+        self.settings.connection.old_peers = welcome;
+        self
+    }
+
     /// Sends a PING so often, and ends a connection when one is followed by as long a silence: `HEARTBEAT_IVL` and
     /// `HEARTBEAT_TIMEOUT`. Off by default. ZMTP 3.0 has no PING, so peers of that version are not asked.
     ///

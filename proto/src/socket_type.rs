@@ -77,6 +77,17 @@ impl SocketType {
         TABLE.iter().find(|row| row.1.as_bytes() == name && !row.0.is_raw()).map(|row| row.0)
     }
 
+    /// The octet that stands for the type in ZMTP 2.0 (RFC 15); the types that came later have none.
+    pub(crate) fn code(self) -> Option<u8> {
+        const CODES: [SocketType; 11] = [Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub];
+        (0..).zip(CODES).find_map(|(code, socket_type)| (socket_type == self).then_some(code))
+    }
+
+    /// The type that this octet stands for in ZMTP 2.0.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        TABLE.iter().map(|row| row.0).find(|socket_type| socket_type.code() == Some(code))
+    }
+
     /// The types this one speaks with.
     pub fn peers(self) -> &'static [Self] {
         self.row().2

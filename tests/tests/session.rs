@@ -429,7 +429,7 @@ fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_cop
     let (mut session, mut stream, mut scratch) = (Session::new(connection), Counter::default(), Scratch::new());
     let pull = Options::<Pull>::new().connection_config();
     let mut peer = Connection::new(&Arc::new(pull), &mut SystemEntropy, now);
-    for _ in 0..2 {
+    while peer.peer().is_none() || session.connection().peer().is_none() {
         while let Some(out) = peer.poll_transmit() {
             let octets = out.copy_to_bytes(out.remaining());
             stream.tape.input.extend(octets);

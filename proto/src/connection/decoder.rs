@@ -4,15 +4,17 @@ use super::blocks::Blocks;
 use crate::config::ConnectionConfig;
 use crate::error::ConnectionError;
 use crate::message::{Frame, Message};
-use crate::wire::{FrameHead, LONG, MAX_HEAD, MORE};
+use crate::wire::{DecodeError, FrameHead, LONG, MAX_HEAD_1_0, MORE};
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
 #[derive(Debug)]
 pub(super) struct Decoder {
     /// The octets of a head that came in pieces; fewer than a whole head.
-    head: [u8; MAX_HEAD],
+    head: [u8; MAX_HEAD_1_0],
     head_len: usize,
+    /// Heads are those of ZMTP 1.0.
+    pub(super) is_1_0: bool,
     /// A frame whose body is not all here.
     body: Option<Body>,
     /// The frames of a message whose last frame is not here.
@@ -53,7 +55,15 @@ pub(super) const MAX_COMMAND: u64 = 128 << 10;
 
 impl Decoder {
     pub(super) const fn new() -> Self {
-        Self { head: [0; MAX_HEAD], head_len: 0, body: None, frames: Vec::new(), size: 0, blocks: Blocks::new() }
+        Self {
+            head: [0; MAX_HEAD_1_0],
+            head_len: 0,
+            is_1_0: false,
+            body: None,
+            frames: Vec::new(),
+            size: 0,
+            blocks: Blocks::new(),
+        }
     }
 
     /// Takes the next item off the front of `input`. `None`: all of it is consumed and more is needed.
@@ -116,6 +126,25 @@ impl Decoder {
         Some(front(rest, size, block).into())
     }
 
+    /// The frame by which a peer of before ZMTP 3 says its routing id.
+    pub(super) fn routing_id(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ConnectionError> {
+        if !self.is_in_body() {
+            let Some(head) = self.head(input)? else {
+                return Ok(None);
+            };
+            if head.more || head.command {
+                return Err(ConnectionError::Unexpected("a routing id is one frame, and no command"));
+            }
+            let size = usize::from(u8::try_from(head.size).map_err(|_| DecodeError::RoutingId)?);
+            if let Some((body, rest)) = input.split_at_checked(size) {
+                *input = rest;
+                return Ok(Some(Frame::copy_from_slice(body)));
+            }
+            self.begin(head, size, input);
+        }
+        Ok(self.resume(input).map(|body| body.into_frame(&mut self.blocks)))
+    }
+
     /// Whether a body has not all come.
     #[inline]
     pub(super) const fn is_in_body(&self) -> bool {
@@ -126,12 +155,17 @@ impl Decoder {
     #[inline]
     pub(super) fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
         if self.head_len == 0
-            && let Some((head, used)) = FrameHead::decode(input)?
+            && let Some((head, used)) = self.decode_head(input)?
         {
             *input = &input[used..];
             return Ok(Some(head));
         }
         self.head_in_pieces(input)
+    }
+
+    #[inline]
+    fn decode_head(&self, octets: &[u8]) -> Result<Option<(FrameHead, usize)>, DecodeError> {
+        if self.is_1_0 { FrameHead::decode_1_0(octets) } else { FrameHead::decode(octets) }
     }
 
     #[cold]
@@ -140,7 +174,7 @@ impl Decoder {
             *input = rest;
             self.head[self.head_len] = octet;
             self.head_len += 1;
-            if let Some((head, _)) = FrameHead::decode(&self.head[..self.head_len])? {
+            if let Some((head, _)) = self.decode_head(&self.head[..self.head_len])? {
                 self.head_len = 0;
                 return Ok(Some(head));
             }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// Its socket type, compatible with ours.
+    /// Its socket type, compatible with ours. A peer of ZMTP 1.0 does not say it, and is taken for what speaks with ours.
     pub socket_type: SocketType,
     /// The routing id it chose (wire property Identity); empty if it chose none.
     pub routing_id: Frame,

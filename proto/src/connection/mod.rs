@@ -2,6 +2,7 @@
 
 mod blocks;
 mod decoder;
+mod elder;
 #[cfg(feature = "curve")]
 mod encrypted;
 mod heartbeat;
@@ -40,7 +41,7 @@ use crate::socket_type::SocketType;
 use crate::stats::RoundTrip;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
-use crate::wire::{Command, Greeting, IDENTITY, Metadata, Opening, SOCKET_TYPE, Version};
+use crate::wire::{COMMAND, Command, Greeting, IDENTITY, Metadata, Opening, SOCKET_TYPE, Version};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -49,6 +50,7 @@ use blocks::Blocks;
 use bytes::Bytes;
 use core::task::Waker;
 use decoder::{Decoder, Item};
+use elder::Elder;
 use heartbeat::Heartbeat;
 use phase::{Phase, Side};
 use question::Question;
@@ -140,10 +142,9 @@ impl Connection {
     }
 
     fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
-        let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
-        let greeting = Greeting { version: Version::V3_1, mechanism, as_server };
         let mut outbox = Outbox::new();
-        outbox.push_octets(&greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX)));
+        let at_once = if side.greets_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
+        outbox.push_octets(&our_greeting(config)[..at_once]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let phase = Phase::Greeting { octets: Box::new([0; Greeting::LEN]), len: 0, deadline, side };
         Self::in_phase(phase, outbox, config, fresh, now)
@@ -233,19 +234,15 @@ impl Connection {
                     *self = Self { origin, ..Self::with_fresh(&self.config, fresh, now) };
                     continue;
                 }
-                Phase::Greeting { octets, len, deadline, side } => {
-                    let wanted = (Greeting::LEN - *len).min(input.len());
-                    let (front, rest) = input.split_at(wanted);
-                    octets[*len..*len + wanted].copy_from_slice(front);
-                    *len += wanted;
-                    *input = rest;
-                    check_opening(&octets[..*len])?;
-                    if *len < Greeting::LEN {
+                Phase::Greeting { .. } if input.is_empty() => return Ok(()),
+                Phase::Greeting { .. } => {
+                    self.hear_greeting(input, now)?;
+                    continue;
+                }
+                Phase::Elder { .. } => {
+                    if !self.hear_elder(input, now)? {
                         return Ok(());
                     }
-                    let (greeting, deadline, side) = (Greeting::decode(octets), *deadline, *side);
-                    self.greeted(greeting)?;
-                    self.begin_handshake(deadline, side)?;
                     continue;
                 }
                 Phase::Reception { .. } => {
@@ -276,6 +273,9 @@ impl Connection {
             match item {
                 None => return Ok(()),
                 Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
+                Some(Item::Command(_)) if self.version < Version::V3_0 => {
+                    return Err(DecodeError::Flags(COMMAND).into());
+                }
                 Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
             }
         }
@@ -285,6 +285,9 @@ impl Connection {
     #[inline(never)]
     fn hear_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
         let ours = self.config.socket_type;
+        if self.decoder.is_1_0 {
+            return;
+        }
         if ours.takes_subscriptions() {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
                 self.inbox.push_back(classify(message, ours));
@@ -293,6 +296,44 @@ impl Connection {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
                 self.inbox.push_back(Inbound::Message(message));
             }
+        }
+    }
+
+    /// One step of the peer's greeting, and ours in answer.
+    fn hear_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
+        let Phase::Greeting { octets, len, deadline, side } = &mut self.phase else { return Ok(()) };
+        let (deadline, side) = (*deadline, *side);
+        let steps = [Greeting::SIGNATURE, Greeting::SIGNATURE_AND_MAJOR, Greeting::LEN];
+        let step = steps.into_iter().find(|end| end > len).unwrap_or(Greeting::LEN);
+        let (front, rest) = input.split_at((step - *len).min(input.len()));
+        octets[*len..*len + front.len()].copy_from_slice(front);
+        *len += front.len();
+        *input = rest;
+        let in_steps = side.greets_in_steps(&self.config);
+        match Greeting::look(&octets[..*len]) {
+            Opening::Zmtp3 if *len == Greeting::LEN => {
+                let greeting = Greeting::decode(octets);
+                self.greeted(greeting)?;
+                self.begin_handshake(deadline, side)
+            }
+            Opening::Zmtp3 => {
+                if in_steps && *len == step {
+                    let next = if step == Greeting::SIGNATURE { Greeting::SIGNATURE_AND_MAJOR } else { Greeting::LEN };
+                    self.outbox.push_octets(&our_greeting(&self.config)[step..next]);
+                }
+                Ok(())
+            }
+            Opening::Old(revision) if in_steps && Elder::speaks(revision) => {
+                self.meet_elder(Elder::Signed { revision, socket_type: None }, deadline);
+                Ok(())
+            }
+            Opening::Old(revision) => Err(ConnectionError::Version(revision)),
+            Opening::Unsigned if in_steps => {
+                let said = octets[..*len].to_vec();
+                self.meet_elder(Elder::Unsigned, deadline);
+                self.consume(&mut &said[..], None, now)
+            }
+            Opening::Unsigned => Err(ConnectionError::NotZmtp),
         }
     }
 
@@ -375,17 +416,21 @@ impl Connection {
     fn examine(&mut self, metadata: Metadata) -> Result<Stranger, ConnectionError> {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
-        let ours = self.config.socket_type;
-        if !ours.peers().contains(&socket_type) {
+        self.compare(socket_type).inspect_err(|_| {
             // RFC 37 asks for an ERROR here, which tells the other side's owner what libzmq's silence would not.
             self.outbox.push_command(&Command::Error(Bytes::from_static(b"incompatible socket type")));
-            return Err(ConnectionError::Incompatible { ours, theirs: socket_type });
-        }
+        })?;
         let routing_id = metadata.get(IDENTITY).map(|id| Frame::copy_from_slice(id)).unwrap_or_default();
         if routing_id.len() > 255 {
             return Err(DecodeError::RoutingId.into());
         }
         Ok(Stranger { socket_type, routing_id, metadata })
+    }
+
+    /// Whether we speak with sockets of such a type.
+    fn compare(&self, theirs: SocketType) -> Result<(), ConnectionError> {
+        let ours = self.config.socket_type;
+        if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
     }
 
     fn establish(&mut self, stranger: Stranger, established: Established, now: Instant) {
@@ -492,7 +537,11 @@ impl Connection {
             #[cfg(feature = "curve")]
             Phase::Sealed(..) => self.heartbeat.deadline(),
             Phase::Raw(_) | Phase::Closed => None,
-            Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Reception { .. } | Phase::Handshake { .. } => {
+            Phase::Proxy(_)
+            | Phase::Greeting { .. }
+            | Phase::Elder { .. }
+            | Phase::Reception { .. }
+            | Phase::Handshake { .. } => {
                 earliest([self.phase.deadline(), self.question.as_ref().map(|question| question.until)])
             }
         }
@@ -566,6 +615,7 @@ impl Link for Connection {
             Phase::Sealed(peer, _) => Some(peer),
             Phase::Proxy(_)
             | Phase::Greeting { .. }
+            | Phase::Elder { .. }
             | Phase::Reception { .. }
             | Phase::Handshake { .. }
             | Phase::Closed => None,
@@ -622,11 +672,9 @@ fn classify(message: Message, ours: SocketType) -> Inbound {
     Inbound::Message(message)
 }
 
-/// Refuses a peer by the first octets that show it speaks something else.
-fn check_opening(start: &[u8]) -> Result<(), ConnectionError> {
-    match Greeting::look(start) {
-        Opening::Zmtp3 => Ok(()),
-        Opening::Old(revision) => Err(ConnectionError::Version(revision)),
-        Opening::NotZmtp => Err(ConnectionError::NotZmtp),
-    }
+/// What this side says first. It may be said in steps.
+fn our_greeting(config: &ConnectionConfig) -> [u8; Greeting::LEN] {
+    let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
+    let greeting = Greeting { version: Version::V3_1, mechanism, as_server };
+    greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX))
 }

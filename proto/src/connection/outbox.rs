@@ -63,6 +63,8 @@ pub struct Outbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Zmtp(Version),
+    /// The frames of ZMTP 1.0.
+    Zmtp1,
     /// As frames inside of encrypted ones.
     #[cfg(feature = "curve")]
     Sealed(Version),
@@ -149,8 +151,8 @@ impl Outbox {
     }
 
     /// Messages may flow from now on.
-    pub(super) const fn open(&mut self, version: Version) {
-        self.framing = Some(Framing::Zmtp(version));
+    pub(super) fn open(&mut self, version: Version) {
+        self.framing = Some(if version < Version::V2_0 { Framing::Zmtp1 } else { Framing::Zmtp(version) });
     }
 
     /// Messages may flow from now on, encrypted, and so is everything else.
@@ -269,7 +271,10 @@ impl Outbox {
         self.advance(start - written);
         let mut frames = Vec::new();
         while messages.len() < count {
-            let Ok(Some((head, len))) = FrameHead::decode(&self.arena[self.at..]) else { break };
+            let octets = &self.arena[self.at..];
+            let is_1_0 = self.framing == Some(Framing::Zmtp1);
+            let decoded = if is_1_0 { FrameHead::decode_1_0(octets) } else { FrameHead::decode(octets) };
+            let Ok(Some((head, len))) = decoded else { break };
             self.at += len;
             let referred = self.bodies.pop_front_if(|(place, _)| *place == self.at && head.size > 0);
             let frame = if let Some((_, body)) = referred {
@@ -323,6 +328,7 @@ impl Outbox {
         self.begin_batch();
         match self.framing {
             None => {}
+            Some(Framing::Zmtp1) => self.encode_each(Self::encode_1_0),
             Some(Framing::Zmtp(version)) => self.encode_each(|outbox, item| outbox.encode(item, version)),
             #[cfg(feature = "curve")]
             Some(Framing::Sealed(version)) => self.encode_each(|outbox, item| outbox.encode_sealed(item, version)),
@@ -385,6 +391,23 @@ impl Outbox {
         for (head, frame) in headed(message.frames()) {
             head.encode(&mut self.arena);
             self.encode_body(frame);
+        }
+    }
+
+    fn encode_1_0(&mut self, item: &Outbound) {
+        match item {
+            Outbound::Message(message) => {
+                for (head, frame) in headed(message.frames()) {
+                    head.encode_1_0(&mut self.arena);
+                    self.encode_body(frame);
+                }
+            }
+            Outbound::Wish(wish) => {
+                let Some(flag) = flag_for(wish) else { return };
+                head_of_wish(wish).encode_1_0(&mut self.arena);
+                self.arena.push(flag);
+                self.arena.extend_from_slice(wish.subject());
+            }
         }
     }
 
@@ -451,9 +474,12 @@ pub(crate) fn encode_once(message: Message) -> Message {
 }
 
 fn encode_wish(wish: &Wish, version: Version, out: &mut Vec<u8>) {
+    if let Some(flag) = flag_for(wish).filter(|_| version < Version::V3_1) {
+        head_of_wish(wish).encode(out);
+        out.push(flag);
+        return out.extend_from_slice(wish.subject());
+    }
     match wish.clone() {
-        Wish::Subscribe(prefix) if version < Version::V3_1 => encode_old(1, &prefix, out),
-        Wish::Cancel(prefix) if version < Version::V3_1 => encode_old(0, &prefix, out),
         Wish::Subscribe(prefix) => Command::Subscribe(prefix).encode(out),
         Wish::Cancel(prefix) => Command::Cancel(prefix).encode(out),
         Wish::Join(group) => Command::Join(group).encode(out),
@@ -461,11 +487,18 @@ fn encode_wish(wish: &Wish, version: Version, out: &mut Vec<u8>) {
     }
 }
 
-/// A subscription as ZMTP 3.0 says it: by a message.
-fn encode_old(flag: u8, prefix: &[u8], out: &mut Vec<u8>) {
-    FrameHead { command: false, more: false, size: prefix.len() as u64 + 1 }.encode(out);
-    out.push(flag);
-    out.extend_from_slice(prefix);
+/// By which octet a message says this wish, as before ZMTP 3.1. Groups came later.
+const fn flag_for(wish: &Wish) -> Option<u8> {
+    match wish {
+        Wish::Subscribe(_) => Some(1),
+        Wish::Cancel(_) => Some(0),
+        Wish::Join(_) | Wish::Leave(_) => None,
+    }
+}
+
+/// The head of that message.
+fn head_of_wish(wish: &Wish) -> FrameHead {
+    FrameHead { command: false, more: false, size: wish.subject().len() as u64 + 1 }
 }
 
 /// The frames of a message, each with its head.

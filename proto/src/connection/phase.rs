@@ -1,7 +1,9 @@
 //! How far a conversation has come.
 
 use super::Peer;
+use super::elder::Elder;
 use super::socks::Socks;
+use crate::config::ConnectionConfig;
 #[cfg(feature = "curve")]
 use crate::security::curve::Opener;
 use crate::security::{Introduction, Mechanism};
@@ -14,6 +16,8 @@ use alloc::sync::Arc;
 /// Greeting ──64 octets──► Handshake ──both have said who they are──► Traffic
 ///                             │                                         ▲
 ///                             └──► Reception ──a socket takes it over───┘      any of them ──error──► Closed
+///
+/// Greeting ──it is of before ZMTP 3──► Elder ──► Traffic
 ///
 /// Raw, for ever: a STREAM socket's connection
 ///
@@ -28,6 +32,11 @@ pub(super) enum Phase {
         len: usize,
         deadline: Option<Instant>,
         side: Side,
+    },
+    /// A peer of before ZMTP 3 is to say who it is.
+    Elder {
+        elder: Elder,
+        deadline: Option<Instant>,
     },
     Handshake {
         mechanism: Mechanism,
@@ -55,6 +64,14 @@ pub(super) enum Side {
     Reception,
 }
 
+impl Side {
+    /// Whether this side says no more of its greeting than a peer of before ZMTP 3 would understand, until it knows better:
+    /// nobody's conversation does not, for it cannot say what this side is.
+    pub(super) fn greets_in_steps(self, config: &ConnectionConfig) -> bool {
+        self == Self::Socket && config.welcomes_old_peers()
+    }
+}
+
 impl Phase {
     /// Whether the handshake is still to be done.
     pub(super) const fn is_before_traffic(&self) -> bool {
@@ -75,9 +92,10 @@ impl Phase {
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Proxy(socks) => socks.deadline,
-            Self::Greeting { deadline, .. } | Self::Reception { deadline, .. } | Self::Handshake { deadline, .. } => {
-                *deadline
-            }
+            Self::Greeting { deadline, .. }
+            | Self::Elder { deadline, .. }
+            | Self::Reception { deadline, .. }
+            | Self::Handshake { deadline, .. } => *deadline,
             Self::Traffic(_) | Self::Raw(_) | Self::Closed => None,
             #[cfg(feature = "curve")]
             Self::Sealed(..) => None,

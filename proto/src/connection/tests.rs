@@ -7,6 +7,7 @@ mod commands;
 mod curve;
 #[cfg(feature = "curve")]
 mod curve_by_hand;
+mod elder;
 #[cfg(any(feature = "curve", feature = "plain"))]
 mod golden;
 mod handshake;

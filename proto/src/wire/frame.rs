@@ -13,6 +13,9 @@ pub(crate) const SHORT_MAX: usize = 255;
 /// A head is never longer than this: flags and an eight-octet size.
 pub(crate) const MAX_HEAD: usize = 9;
 
+/// One of ZMTP 1.0 has an octet more, which says that the size has eight.
+pub(crate) const MAX_HEAD_1_0: usize = 10;
+
 /// What precedes a frame's body: whether it is a command, whether more frames follow, how long the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
@@ -71,6 +74,48 @@ impl FrameHead {
             out.extend_from_slice(&head);
         }
     }
+
+    /// As [`decode`](Self::decode), for ZMTP 1.0 (RFC 13): first the size, which counts the flags too, then the flags. There
+    /// are no commands. The reserved bits are an error here too, for they are all that tells ZMTP 1.0 from noise.
+    ///
+    /// # Errors
+    /// [`DecodeError::Flags`] and [`DecodeError::Size`].
+    pub(crate) fn decode_1_0(octets: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
+        let Some((&first, rest)) = octets.split_first() else {
+            return Ok(None);
+        };
+        let (size, rest, len) = if first == u8::MAX {
+            let Some((size, rest)) = rest.split_first_chunk() else {
+                return Ok(None);
+            };
+            (u64::from_be_bytes(*size), rest, MAX_HEAD_1_0)
+        } else {
+            (u64::from(first), rest, 2)
+        };
+        if size == 0 || size > u64::MAX >> 1 {
+            return Err(DecodeError::Size);
+        }
+        let Some(&flags) = rest.first() else {
+            return Ok(None);
+        };
+        if flags & !MORE != 0 {
+            return Err(DecodeError::Flags(flags));
+        }
+        Ok(Some((Self { command: false, more: flags == MORE, size: size - 1 }, len)))
+    }
+
+    /// As [`encode`](Self::encode), for ZMTP 1.0.
+    pub(crate) fn encode_1_0(&self, out: &mut Vec<u8>) {
+        let size = self.size + 1;
+        match u8::try_from(size) {
+            Ok(size) if size < u8::MAX => out.push(size),
+            _ => {
+                out.push(u8::MAX);
+                out.extend_from_slice(&size.to_be_bytes());
+            }
+        }
+        out.push(u8::from(self.more));
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +143,29 @@ mod tests {
                     assert_eq!(FrameHead::decode(&octets), Ok(Some((head, len))));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_head_of_1_0_survives_the_wire_whole_cut_and_followed() {
+        for more in [false, true] {
+            for size in [0, 1, 252, 253, 254, 255, 256, 65_536, (u64::MAX >> 1) - 1] {
+                let head = FrameHead { command: false, more, size };
+                let mut octets = Vec::new();
+                head.encode_1_0(&mut octets);
+                let len = octets.len();
+                assert_eq!(len, if size > 253 { 10 } else { 2 }, "of {size}");
+                octets.push(0xff);
+                for cut in 0..len {
+                    assert_eq!(FrameHead::decode_1_0(&octets[..cut]), Ok(None), "cut at {cut}");
+                }
+                assert_eq!(FrameHead::decode_1_0(&octets), Ok(Some((head, len))));
+            }
+        }
+        assert_eq!(FrameHead::decode_1_0(&[0]), Err(DecodeError::Size));
+        assert_eq!(FrameHead::decode_1_0(&[0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]), Err(DecodeError::Size));
+        for flags in 2..=255 {
+            assert_eq!(FrameHead::decode_1_0(&[9, flags]), Err(DecodeError::Flags(flags)));
         }
     }
 

@@ -5,13 +5,17 @@ use core::fmt;
 /// A ZMTP revision, such as 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
-    /// The major number: 3 for everything this crate speaks.
+    /// The major number.
     pub major: u8,
     /// The minor number.
     pub minor: u8,
 }
 
 impl Version {
+    /// ZMTP 1.0 (RFC 13), of libzmq 2: no socket types, subscriptions only for whoever receives.
+    pub const V1_0: Self = Self { major: 1, minor: 0 };
+    /// ZMTP 2.0 (RFC 15), of libzmq 3: no mechanisms, no commands.
+    pub const V2_0: Self = Self { major: 2, minor: 0 };
     /// ZMTP 3.0 (RFC 23): subscriptions are messages; there is no PING.
     pub const V3_0: Self = Self { major: 3, minor: 0 };
     /// ZMTP 3.1 (RFC 37): subscriptions are commands; PING and PONG exist.
@@ -77,6 +81,8 @@ pub struct Greeting {
 impl Greeting {
     /// A greeting is always this many octets.
     pub const LEN: usize = 64;
+    /// How many octets say whether a version follows.
+    pub(crate) const SIGNATURE: usize = 10;
     /// How many octets tell a peer's generation: the signature and the major version.
     pub(crate) const SIGNATURE_AND_MAJOR: usize = 11;
 
@@ -117,8 +123,7 @@ impl Greeting {
     pub(crate) fn look(start: &[u8]) -> Opening {
         let signed = start.first().is_none_or(|&first| first == 0xff) && start.get(9).is_none_or(|&last| last & 1 == 1);
         match start.get(Self::SIGNATURE_AND_MAJOR - 1) {
-            _ if !signed => Opening::NotZmtp,
-            // Here ZMTP 2.0 (major 1) and versioned 1.0 (major 0) will branch off.
+            _ if !signed => Opening::Unsigned,
             Some(&major) if major < 3 => Opening::Old(major),
             _ => Opening::Zmtp3,
         }
@@ -130,10 +135,10 @@ impl Greeting {
 pub(crate) enum Opening {
     /// So far this may be ZMTP 3, and from eleven octets on it is.
     Zmtp3,
-    /// The peer speaks ZMTP, but an older generation: the octet after its signature.
+    /// The peer speaks an older generation: the octet after its signature, 1 for ZMTP 2.0.
     Old(u8),
-    /// No ZMTP 2 or later begins like this.
-    NotZmtp,
+    /// No ZMTP 2 or later begins like this; 1.0 does, with a frame, and so does much else.
+    Unsigned,
 }
 
 #[cfg(test)]
@@ -163,9 +168,9 @@ mod tests {
 
     #[test]
     fn a_stranger_is_known_by_the_first_octet_that_tells() {
-        assert_eq!(Greeting::look(b"G"), Opening::NotZmtp);
+        assert_eq!(Greeting::look(b"G"), Opening::Unsigned);
         assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01"), Opening::Zmtp3);
-        assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01\x00"), Opening::NotZmtp);
+        assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01\x00"), Opening::Unsigned);
         assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01\x7f\x01"), Opening::Old(1));
         assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01\x7f\x04"), Opening::Zmtp3);
     }

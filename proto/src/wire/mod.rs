@@ -12,7 +12,7 @@ pub(crate) use greeting::Opening;
 pub use greeting::{Greeting, MechanismName, Version};
 pub use metadata::Metadata;
 
-pub(crate) use frame::{LONG, MAX_HEAD, MORE};
+pub(crate) use frame::{COMMAND, LONG, MAX_HEAD_1_0, MORE};
 pub(crate) use metadata::{IDENTITY, RESOURCE, SOCKET_TYPE, is_name_char};
 
 use thiserror::Error;

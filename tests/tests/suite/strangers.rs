@@ -129,3 +129,34 @@ fn a_closing_socket_waits_for_its_peers_end_before_it_hangs_up() {
         speaks_on.await.expect("somebody hears it");
     });
 }
+
+/// What a peer of ZMTP 2.0 says, with this octet for what it is, and a message; then the same of ZMTP 1.0.
+pub(crate) fn elders(code: u8) -> [(Vec<u8>, &'static [u8]); 2] {
+    let signed = [b"\xff\0\0\0\0\0\0\0\x01\x7f\x01", &[code][..], b"\0\x03old\0\x05hello"].concat();
+    [(signed, b"\0\x04back"), (b"\x04\0old\x06\0hello".to_vec(), b"\x05\0back")]
+}
+
+#[test]
+fn peers_of_before_zmtp_3_are_served() {
+    run(|| async {
+        for (said, answer) in elders(5) {
+            let router = RouterSocket::new();
+            let endpoint = router.bind(ANY).await.unwrap();
+            let mut peer = stranger(&endpoint, &said).await;
+            let request = router.recv().await.unwrap();
+            assert_eq!(request, Message::from(["old", "hello"]));
+            router.send(["old", "back"]).await.unwrap();
+            hears(&mut peer, answer).await;
+        }
+    });
+}
+
+/// Reads until these octets have come.
+pub(crate) async fn hears(stream: &mut (impl AsyncRead + Unpin), last: &[u8]) {
+    let (mut heard, mut room) = (Vec::new(), [0; 64]);
+    while !heard.ends_with(last) {
+        let count = stream.read(&mut room).await.unwrap();
+        assert!(count > 0, "all that came is {}", heard.escape_ascii());
+        heard.extend_from_slice(&room[..count]);
+    }
+}
