@@ -8,7 +8,8 @@ use std::path::Path;
 /// What both sides have said on the connections of the sessions in this folder: see `proto/tests/data/README.md`.
 pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
-    let mut files = fs::read_dir(sessions)?.collect::<Result<Vec<_>, _>>()?;
+    let mut files =
+        fs::read_dir(sessions)?.chain(fs::read_dir(sessions.join("old"))?).collect::<Result<Vec<_>, _>>()?;
     files.sort_by_key(fs::DirEntry::path);
     for file in files.iter().filter(|file| file.path().extension().is_some_and(|end| end == "txt")) {
         let text = fs::read_to_string(file.path())?;
@@ -23,16 +24,14 @@ pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
 
 fn cut(octets: &[u8], seeds: &mut Vec<Seed>) {
     const GREETING: usize = 64;
-    if octets.len() < GREETING {
-        return;
-    }
-    let (greeting, traffic) = octets.split_at(GREETING);
-    seeds.push(("greeting", greeting.to_vec()));
-    seeds.push(("frames", traffic.to_vec()));
-    seeds.push(("round_trip", octets.to_vec()));
     for kind in 0..8 {
         seeds.push(("connection", [&[kind, 7], octets].concat()));
     }
+    // Those of peers of before ZMTP 3 have none.
+    let Some((greeting, traffic)) = octets.split_at_checked(GREETING) else { return };
+    seeds.push(("greeting", greeting.to_vec()));
+    seeds.push(("frames", traffic.to_vec()));
+    seeds.push(("round_trip", octets.to_vec()));
     // Short commands, as nearly all are: flags, a length, and the body.
     if let [4, len, rest @ ..] = traffic
         && let Some(body) = rest.get(..usize::from(*len))
