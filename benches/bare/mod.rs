@@ -142,7 +142,7 @@ impl Net {
 pub(crate) fn introduced(near: SocketType, far: SocketType) -> [Connection; 2] {
     let [mut near, mut far] =
         [near, far].map(|kind| Connection::new(&ConnectionConfig::new(kind).into(), &mut SystemEntropy, NOW));
-    for _ in 0..2 {
+    for _ in 0..4 {
         drain(&mut near, |octets| far.handle_input(octets, NOW).expect("near speaks well"));
         drain(&mut far, |octets| near.handle_input(octets, NOW).expect("far speaks well"));
     }
