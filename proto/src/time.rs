@@ -82,6 +82,14 @@ impl<K: Copy + Ord> Deadlines<K> {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn set_or_clear(&mut self, key: K, at: Option<Instant>) {
+        match at {
+            Some(at) => self.set(key, at),
+            None => self.clear(key),
+        }
+    }
+
     pub(crate) fn contains(&self, key: K) -> bool {
         self.by_key.contains_key(&key)
     }

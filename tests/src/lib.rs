@@ -25,28 +25,76 @@ use sansmq_proto::{DropReason, Endpoint, Event, Message, RecvError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, thread};
 
-/// Runs a test for each seed below `count`, or for the one in the environment variable `NET_SEED` alone. When it fails
-/// it says which seed it was.
+/// Runs a test for each seed below `count`; or for `NET_SEEDS` times as many, or for the seed `NET_SEED` alone, if the
+/// environment has that. When it fails it says how to repeat it.
 ///
 /// # Panics
-/// If `NET_SEED` is no number.
+/// If what the environment has is no number.
 pub fn for_seeds(count: u64, mut test: impl FnMut(u64)) {
-    let only: Option<u64> = env::var("NET_SEED").ok().map(|seed| seed.parse().expect("NET_SEED is a number"));
-    for seed in only.map_or(0..count, |seed| seed..seed + 1) {
+    let seeds = match (number("NET_SEED"), number("NET_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, times) => 0..count * times.unwrap_or(1),
+    };
+    for seed in seeds {
         let _note = Note(seed);
         test(seed);
     }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let value = env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
 struct Note(u64);
 
 impl Drop for Note {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("to see this failure alone, set NET_SEED={}", self.0);
+        if thread::panicking() {
+            eprintln!("to see this failure alone: NET_SEED={} {}", self.0, command());
+        }
+    }
+}
+
+/// What runs the test of this thread.
+fn command() -> String {
+    let package = env!("CARGO_PKG_NAME");
+    let file = env::current_exe().unwrap_or_default();
+    let file = file.file_stem().unwrap_or_default().to_string_lossy();
+    // Cargo adds a hash to the name.
+    let target = file.rsplit_once('-').map_or(&*file, |(name, _)| name);
+    let thread = thread::current();
+    // Without threads of their own tests have no name here, and all of the file's have to do.
+    let test = thread.name().filter(|&name| name != "main").map(|name| format!("{name} -- --exact"));
+    format!("cargo test -p {package} --test {target} {}", test.unwrap_or_default())
+}
+
+/// A simulated network that tells what happened on it, if that ends in a failure.
+#[derive(Debug)]
+pub struct Told(pub Net);
+
+impl Deref for Told {
+    type Target = Net;
+
+    fn deref(&self) -> &Net {
+        &self.0
+    }
+}
+
+impl DerefMut for Told {
+    fn deref_mut(&mut self) -> &mut Net {
+        &mut self.0
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.trace().for_each(|line| eprintln!("{line}"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Random subscriptions, cancels, connects, disconnects and losses of connections: in the end each publisher knows who wants
 //! what, and an XPUB's application has heard of it in order.
 
-use super::chaos::Weather;
+use super::weather::Weather;
 use sansmq_proto::kind::{Pub, Sub, XPub, XSub};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options};

@@ -4,14 +4,21 @@
 
 mod admission;
 mod audience;
+mod brokers;
 mod chaos;
 mod choices;
 mod ending;
+mod handover;
+mod network;
 mod notices;
 mod reconnect;
 mod silence;
+mod slow_sinks;
 mod small_worlds;
 mod socks;
+mod storms;
+mod weather;
+mod workers;
 
 use core::time::Duration;
 

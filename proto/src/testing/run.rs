@@ -1,0 +1,210 @@
+//! What a [`Net`] does: everything there is to do at an instant, for those only who have something to do.
+
+use super::wire::{Seat, Wire, WireId};
+use super::{End, Net, Node, NodeId};
+use crate::connection::Link;
+use crate::endpoint::{Endpoint, Host};
+use crate::error::{ConnectionError, NetworkError};
+use crate::pipe::PipeId;
+use crate::session::{Session, Turn};
+use crate::socket::Action;
+use std::format;
+use std::vec::Vec;
+
+impl Net {
+    /// Runs until nobody has anything to do at this instant.
+    pub(super) fn rest(&mut self) {
+        let mut steps = 0;
+        while self.step() {
+            steps += 1;
+            assert!(steps < 1_000_000, "the network of seed {} never rests", self.seed);
+        }
+    }
+
+    /// One round of everything there is to do at this instant. False: nothing.
+    fn step(&mut self) -> bool {
+        let mut busy = self.act();
+        while let Some((node, pipe)) = self.timers.pop_due(self.now) {
+            if let Some(pipe) = pipe {
+                self.due.insert((node, pipe));
+            } else {
+                self.nodes[node.0].socket.handle_timeout(self.now);
+                self.touched.insert(node);
+                busy = true;
+            }
+        }
+        while let Some((wire, side)) = self.arrivals.pop_due(self.now) {
+            let Some(wire) = self.wires.get_mut(&wire) else { continue };
+            wire.sent[side].land(self.now);
+            self.due.insert(wire.ends[1 - side]);
+        }
+        for (node, pipe) in core::mem::take(&mut self.due) {
+            self.turn(node, pipe);
+            busy = true;
+        }
+        busy
+    }
+
+    /// Does what the sockets want done.
+    pub(super) fn act(&mut self) -> bool {
+        let mut busy = false;
+        while let Some(node) = self.touched.pop_first() {
+            while let Some(action) = self.nodes[node.0].socket.poll_action() {
+                busy = true;
+                self.do_for(node, action);
+            }
+            let timeout = self.nodes[node.0].socket.poll_timeout();
+            self.timers.set_or_clear((node, None), timeout);
+        }
+        busy
+    }
+
+    fn do_for(&mut self, node: NodeId, action: Action) {
+        match action {
+            Action::Listen(id, endpoint) => {
+                self.note(node, format_args!("listens at {endpoint}"));
+                self.listeners.insert((node, id), endpoint.clone());
+                self.nodes[node.0].socket.listening(id, endpoint);
+            }
+            Action::Unlisten(id) => {
+                if let Some(endpoint) = self.listeners.remove(&(node, id)) {
+                    self.note(node, format_args!("no longer listens at {endpoint}"));
+                }
+            }
+            Action::Dial(pipe, endpoint) => self.dial(node, pipe, &endpoint),
+            Action::Service(pipe) => {
+                self.due.insert((node, pipe));
+            }
+            Action::Accept(_) | Action::StopDialling(_) | Action::Readable | Action::Writable => {}
+        }
+    }
+
+    fn dial(&mut self, from: NodeId, pipe: PipeId, to: &Endpoint) {
+        let Some(&(server, id)) = self.listeners.iter().find(|(_, at)| serves(at, to)).map(|(who, _)| who) else {
+            self.refuse(from, pipe, to);
+            return;
+        };
+        if !self.reach_each_other(from, server) {
+            self.note(from, format_args!("dials {to} and is not answered"));
+            return;
+        }
+        let name =
+            Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1, source: None, resource: None };
+        // The listener may be closed already, though the network has not been told; or there are too many peers.
+        let Some((accepted, connection)) = self.nodes[server.0].socket.accepted(id, name, self.now) else {
+            self.refuse(from, pipe, to);
+            return;
+        };
+        self.touched.extend([from, server]);
+        let Some(dialled) = self.nodes[from.0].socket.connected(pipe, self.now) else {
+            self.nodes[server.0].socket.disconnected(accepted, connection, &ConnectionError::Eof, self.now);
+            return;
+        };
+        self.note(from, format_args!("dials {to} for {pipe:?} and is accepted as {accepted:?} of {server:?}"));
+        let ends = [(from, pipe), (server, accepted)];
+        let wire = self.next_wire.next();
+        self.wires.insert(wire, Wire::between(ends));
+        for ((node, pipe), (side, connection)) in ends.into_iter().zip([(0, dialled), (1, connection)]) {
+            let end = End { session: Session::new(connection), wire, side, ready: false };
+            self.nodes[node.0].ends.insert(pipe, end);
+            self.due.insert((node, pipe));
+        }
+    }
+
+    fn refuse(&mut self, from: NodeId, pipe: PipeId, to: &Endpoint) {
+        self.note(from, format_args!("dials {to} and is refused"));
+        self.nodes[from.0].socket.dial_failed(pipe, NetworkError::Refused, self.now);
+        self.touched.insert(from);
+    }
+
+    /// Gives one end its turn.
+    fn turn(&mut self, node: NodeId, pipe: PipeId) {
+        let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
+        let (id, side, was_ready) = (end.wire, end.side, end.ready);
+        let other = self.wires[&id].ends[1 - side];
+        let held = !self.reach_each_other(node, other.0);
+        let Node { socket, ends, frozen } = &mut self.nodes[node.0];
+        let end = ends.get_mut(&pipe).expect("it has just been seen");
+        let wire = self.wires.get_mut(&id).expect("a wire lasts as long as its ends");
+        let frozen = *frozen;
+        let Self { dice, manner, now, .. } = self;
+        let now = *now;
+        let mut seat = Seat { wire, side, now, dice, manner, frozen, held, wake: false };
+        let outcome = end.session.turn(&mut seat, &mut self.scratch, now, |link| socket.exchange(pipe, link));
+        if seat.wake {
+            self.due.insert(other);
+        }
+        end.ready = end.session.connection().peer().is_some();
+        let (is_ready, timeout) = (end.ready, end.session.poll_timeout());
+        self.touched.insert(node);
+        if is_ready && !was_ready {
+            self.note(node, format_args!("is ready to speak on {pipe:?}"));
+        }
+        match outcome {
+            Ok(turn) => {
+                if turn == Turn::Again {
+                    self.due.insert((node, pipe));
+                }
+                self.timers.set_or_clear((node, Some(pipe)), timeout);
+                self.arm(id);
+            }
+            Err(reason) => self.end(node, pipe, &reason),
+        }
+    }
+
+    /// A connection is over, for one of its ends.
+    fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
+        self.note(node, format_args!("ends {pipe:?}: {reason}"));
+        let end = self.nodes[node.0].ends.remove(&pipe).expect("it has just had its turn");
+        // Whoever closes with input unread or output unsent, resets; a FIN is all the same to ZMTP.
+        let at = self.now + self.manner.delay(&mut self.dice);
+        self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").sent[end.side].end(at);
+        self.leave(node, pipe, &end);
+        self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
+    }
+
+    /// Nobody is at this end any more.
+    pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
+        self.timers.clear((node, Some(pipe)));
+        let wire = self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends");
+        wire.taken[end.side] = false;
+        self.due.insert(wire.ends[1 - end.side]);
+        if wire.taken == [false; 2] {
+            self.wires.remove(&end.wire);
+        }
+        self.arm(end.wire);
+    }
+
+    /// What holds wires back has changed: both ends look what that means to them.
+    pub(super) fn wake_wires(&mut self, which: impl Fn(&Wire) -> bool) {
+        let which: Vec<_> = self.wires.iter().filter(|(_, wire)| which(wire)).map(|(&id, _)| id).collect();
+        for id in which {
+            self.due.extend(self.wires[&id].ends);
+            self.arm(id);
+        }
+    }
+
+    /// Notes when something arrives next on this wire, in either direction.
+    fn arm(&mut self, id: WireId) {
+        let wire = self.wires.get(&id);
+        let moving = wire.filter(|wire| self.reach_each_other(wire.ends[0].0, wire.ends[1].0));
+        for side in 0..2 {
+            let read = moving.filter(|wire| wire.taken[1 - side]);
+            let at = read.and_then(|wire| wire.sent[side].next_arrival(self.now));
+            self.arrivals.set_or_clear((id, side), at);
+        }
+    }
+
+    fn reach_each_other(&self, one: NodeId, other: NodeId) -> bool {
+        !self.nodes[one.0].frozen && !self.nodes[other.0].frozen && !self.parted.contains(&(one, other))
+    }
+}
+
+/// Whether a listener at `at` answers a dial to `to`.
+fn serves(at: &Endpoint, to: &Endpoint) -> bool {
+    let (Endpoint::Tcp { host: own, port, .. }, Endpoint::Tcp { host, port: asked, .. }) = (at, to) else {
+        return at == to;
+    };
+    let any = *own == Host::Any || matches!(own, Host::Ip(ip) if ip.is_unspecified());
+    port == asked && at.resource() == to.resource() && (own == host || any)
+}

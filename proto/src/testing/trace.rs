@@ -1,0 +1,27 @@
+//! [`Trace`]: what happened on a network, for whoever has to find out why a test failed.
+
+use crate::time::Instant;
+use core::fmt;
+use std::collections::VecDeque;
+use std::format;
+use std::string::String;
+
+/// As many lines as one may care to read.
+const KEPT: usize = 300;
+
+#[derive(Debug, Default)]
+pub(super) struct Trace(VecDeque<String>);
+
+impl Trace {
+    pub(super) fn note(&mut self, now: Instant, what: fmt::Arguments<'_>) {
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        let seconds = now.since(Instant::ORIGIN).as_secs_f64();
+        self.0.push_back(format!("{seconds:12.6} s: {what}"));
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}

@@ -1,0 +1,111 @@
+//! The simulated network itself.
+
+use super::{PLACE, ms, s};
+use sansmq_proto::kind::{Dealer, Push};
+use sansmq_proto::testing::{Net, NodeId};
+use sansmq_proto::{Event, NetworkError, Options};
+use sansmq_tests::{bodies, endings, events, recv_all};
+
+/// Two that are connected, and one that could be.
+fn three(seed: u64) -> (Net, [NodeId; 3]) {
+    let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(1)..=ms(20));
+    let nodes = [0; 3].map(|_| net.socket(Options::<Dealer>::new()));
+    net.bind(nodes[0], PLACE);
+    net.connect(nodes[1], PLACE);
+    net.pass(s(1));
+    (net, nodes)
+}
+
+#[test]
+fn those_who_are_parted_hear_nothing_of_each_other_and_everything_when_the_network_is_healed() {
+    let (mut net, [server, client, other]) = three(1);
+    net.part(&[client], &[server]);
+    net[client].send("there").unwrap();
+    net[server].send("back").unwrap();
+    net.pass(s(60));
+    assert_eq!((bodies(&recv_all(&mut net, server)), bodies(&recv_all(&mut net, client))), (vec![], vec![]));
+    net.connect(other, PLACE);
+    net[other].send("not parted").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["not parted"]);
+    net.heal();
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["there"]);
+    assert_eq!(bodies(&recv_all(&mut net, client)), ["back"]);
+    assert_eq!([&client, &server].map(|&node| endings(&events(&mut net, node)).len()), [0, 0]);
+}
+
+#[test]
+fn a_dial_across_a_parted_network_is_not_answered() {
+    let (mut net, [server, _, other]) = three(1);
+    net.part(&[server], &[other]);
+    net.connect(other, PLACE);
+    net.pass(s(31));
+    let failed = |event| matches!(event, Event::DialFailed { error: NetworkError::TimedOut, .. });
+    assert!(events(&mut net, other).into_iter().any(failed));
+}
+
+#[test]
+fn a_crash_is_noticed_by_those_who_can_see_it_and_by_others_when_they_can() {
+    let (mut net, [server, far, near]) = three(1);
+    net.connect(near, PLACE);
+    net.pass(s(1));
+    net.part(&[server], &[far]);
+    net.restart(server, Options::<Dealer>::new());
+    net.pass(s(60));
+    assert_eq!(endings(&events(&mut net, near)), ["the network failed: the peer reset the connection"]);
+    assert_eq!(endings(&events(&mut net, far)), Vec::<String>::new());
+    net.heal();
+    net.settle();
+    assert_eq!(endings(&events(&mut net, far)), ["the network failed: the peer reset the connection"]);
+}
+
+#[test]
+fn a_trace_tells_what_happened_with_its_time_and_is_the_same_each_time() {
+    let story = || {
+        let (mut net, [server, client, _]) = three(7);
+        net.freeze(client);
+        net.thaw(client);
+        net.part(&[server], &[client]);
+        net.heal();
+        net.cut(client);
+        net.pass(s(1));
+        net.restart(server, Options::<Dealer>::new());
+        net.pass(ms(200));
+        net.trace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let told = story();
+    let expected = [
+        "    0.000000 s: node 0, a DEALER, listens at tcp://place:1",
+        "node 1, a DEALER, dials tcp://place:1 for pipe 0.0 and is accepted as pipe 0.0 of node 0",
+        "is ready to speak on pipe 0.0",
+        "is ready to speak on pipe 0.0",
+        "    1.000000 s: node 1, a DEALER, is frozen",
+        "node 1, a DEALER, is thawed",
+        "[node 0] and [node 1] cannot reach each other",
+        "all can reach each other again",
+        "node 1, a DEALER, is cut",
+        "ends pipe 0.0: the network failed: the peer reset the connection",
+        "ends pipe 0.0: the network failed: the peer reset the connection",
+        "dials tcp://place:1 for pipe 0.0 and is accepted",
+        "is ready to speak",
+        "is ready to speak",
+        "    2.000000 s: node 0, a DEALER, is started anew",
+        "node 1, a DEALER, ends pipe 0.0: the network failed: the peer reset the connection",
+        "node 1, a DEALER, dials tcp://place:1 and is refused",
+    ];
+    for (line, part) in told.iter().zip(expected) {
+        assert!(line.contains(part), "{line} is not {part}");
+    }
+    assert!(told.len() >= expected.len());
+    assert_eq!(told, story());
+}
+
+#[test]
+fn a_trace_keeps_what_happened_last() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(Options::<Push>::new().reconnect(ms(100), ms(100)).unwrap());
+    net.connect(push, PLACE);
+    net.pass(s(3600));
+    let times: Vec<f64> = net.trace().map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
+    assert_eq!(times.len(), 300);
+    assert!(times.is_sorted() && times[299] > 3599.0);
+}
