@@ -10,15 +10,17 @@
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
 //! - `examples`, `perf`: the facade's examples, run as an application would;
 //! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side;
-//! - `hostile`: peers that mean no good;
+//! - `hostile`: peers that mean no good, on every runtime: what becomes of them, and of everybody else meanwhile; and the
+//!   benchmark of that name, what it costs;
 //! - `fuzz`: what the fuzz targets check, with recorded, remembered and random inputs; see `fuzz/README.md`;
 //! - `costs`: what messages ask of the allocator;
 //! - `table`: libzmq's own tests and their counterparts here, a table in this package's `README.md`, names what exists.
 //!
-//! What those files share is here: seeds, words to look into a simulated network, the simulated runtime, and names for Unix
-//! domain sockets.
+//! What those files share is here: seeds, words to look into a simulated network, the simulated runtime, the words of
+//! [strangers](stranger), and names for Unix domain sockets.
 
 pub mod sim;
+pub mod stranger;
 
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{DropReason, Endpoint, Event, Message, RecvError};
@@ -148,13 +150,8 @@ pub fn dropped(events: &[Event], why: DropReason) -> usize {
 /// # Errors
 /// Nobody listens there.
 pub fn push_peer(address: &str) -> io::Result<TcpStream> {
-    let mut greeting = [0; 64];
-    greeting[0] = 0xff;
-    greeting[9..12].copy_from_slice(&[0x7f, 3, 1]);
-    greeting[12..16].copy_from_slice(b"NULL");
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(&greeting)?;
-    stream.write_all(b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH")?;
+    stream.write_all(&stranger::opening("PUSH"))?;
     Ok(stream)
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Decoder {
 pub(super) struct Body {
     head: FrameHead,
     size: usize,
-    /// Grows as octets arrive, unless it was a block; the first `filled` octets are the peer's.
+    /// Grows as octets arrive; the first `filled` octets are the peer's.
     octets: BytesMut,
     filled: usize,
 }
@@ -40,9 +40,6 @@ pub(super) enum Item {
     Message(Message),
     Command(Frame),
 }
-
-/// How much memory a peer gets on the strength of an announcement alone.
-const FIRST_GRANT: usize = 256 << 10;
 
 /// From this size on it pays to read the rest of a body straight into place.
 const DIRECT_READ: usize = 16 << 10;
@@ -198,8 +195,7 @@ impl Decoder {
     }
 
     pub(super) fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
-        let granted = || BytesMut::zeroed(size.min(FIRST_GRANT).max(input.len()));
-        let octets = self.blocks.find(size).unwrap_or_else(granted);
+        let octets = self.blocks.grant(size, input.len());
         self.body = Some(Body { head, size, octets, filled: 0 });
         self.fill(input);
     }
@@ -213,7 +209,7 @@ impl Decoder {
     fn fill(&mut self, input: &mut &[u8]) {
         let Some(body) = &mut self.body else { return };
         while !input.is_empty() && body.filled < body.size {
-            body.grow();
+            body.grow(&mut self.blocks);
             let count = body.space().len().min(input.len());
             let (front, rest) = input.split_at(count);
             body.octets[body.filled..body.filled + count].copy_from_slice(front);
@@ -225,7 +221,7 @@ impl Decoder {
     /// Where the rest of a large body is to be read to.
     pub(super) fn body_space(&mut self) -> Option<&mut [u8]> {
         let body = self.body.as_mut().filter(|body| body.size - body.filled >= DIRECT_READ)?;
-        body.grow();
+        body.grow(&mut self.blocks);
         Some(body.space())
     }
 
@@ -298,11 +294,10 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
 }
 
 impl Body {
-    /// Makes room for at least one more octet: memory doubles as the peer keeps its word.
-    fn grow(&mut self) {
+    /// Makes room for at least one more octet.
+    fn grow(&mut self, blocks: &mut Blocks) {
         if self.filled == self.octets.len() {
-            let len = (self.octets.len() * 2).clamp(1, self.size);
-            self.octets.resize(len, 0);
+            blocks.grow(&mut self.octets, self.size);
         }
     }
 

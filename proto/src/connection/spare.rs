@@ -70,8 +70,9 @@ impl Connection {
         count: usize,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        // What limits messages more than our memory does would be worth nothing if each of them kept all of the room.
-        if count < SHARE_FROM || self.config.max_message_size < room.len() {
+        // What limits messages more than our memory does would be worth nothing if each of them kept all of the room; nor
+        // would what limits their number, if each had been read alone.
+        if count < room.len() / 4 || count < SHARE_FROM || self.config.max_message_size < room.len() {
             return self.handle_input(&room[..count], now);
         }
         let block = take(room).freeze();

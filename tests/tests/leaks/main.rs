@@ -5,11 +5,14 @@
 
 #[path = "../ground/mod.rs"]
 mod ground;
+#[path = "../ground/left.rs"]
+mod left;
 mod middles;
 mod strangers;
 
-use ground::{Ground, Place, limited};
-use middles::{ANY, Kept, MIDDLES, pair, router};
+use ground::{Ground, Place};
+use left::{Counts, PATIENCE, counts, descriptors, on_each, settle};
+use middles::{ANY, Kept, MIDDLES, router};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::time::{ClockId, clock_gettime};
@@ -17,63 +20,8 @@ use sansmq::kind::{Pull, Router};
 use sansmq::{Event, Handle, Monitor, NetworkError, Options, RecvError};
 use sansmq_tests::push_peer;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use strangers::{Hoard, World, address};
-
-/// How long a socket may take to go, names that nobody knows and a slow machine included.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Tasks, and descriptors of the process.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Counts {
-    tasks: usize,
-    descriptors: usize,
-}
-
-fn counts(ground: &dyn Ground) -> Counts {
-    Counts { tasks: ground.tasks(), descriptors: descriptors() }
-}
-
-/// Always 0 where there is no `/proc`.
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
-}
-
-/// Waits until no more is left than this.
-fn settle(ground: &mut dyn Ground, before: Counts, what: &str) {
-    let start = Instant::now();
-    loop {
-        let now = counts(ground);
-        if now.tasks <= before.tasks && now.descriptors <= before.descriptors {
-            return;
-        }
-        assert!(start.elapsed() < PATIENCE, "{what}: there were {before:?}, and there are {now:?}");
-        ground.step();
-    }
-}
-
-/// Runs a test on each runtime, with what there was before; alone, for it counts descriptors.
-fn on_each(test: impl Fn(&mut dyn Ground, Counts) + Send + Sync + 'static) {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    limited(PATIENCE * 5, move || {
-        for (name, ground) in ground::ALL {
-            eprintln!("on {name}");
-            let mut ground = ground();
-            let place = ground.place();
-            // Reactors, threads and their descriptors come with the first use, and stay.
-            ground.run(Box::pin(async {
-                pair(&place, ANY).await;
-            }));
-            let bare = Counts { tasks: 0, descriptors: usize::MAX };
-            settle(&mut *ground, bare, "the first use");
-            let before = counts(&*ground);
-            test(&mut *ground, before);
-        }
-    });
-    drop(turn);
-}
 
 #[test]
 fn a_socket_that_is_there_is_counted() {

@@ -1,0 +1,124 @@
+//! Conversations that the dice have spoilt: whatever peers send, they lose their connection and nobody else notices.
+
+use crate::ground::Place;
+use crate::siege::{ANY, Heard, besiege};
+use sansmq::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router, Typed};
+use sansmq::{Handle, Options};
+use sansmq_proto::{Fault, SeededEntropy};
+use sansmq_tests::stranger::{opening, say};
+use std::io::Read;
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+/// A conversation as a real peer would have it, for the dice to spoil.
+fn conversation(peer: &str) -> Vec<u8> {
+    let mut octets = opening(peer);
+    for _ in 0..3 {
+        octets.extend(b"\x01\x00\x01\x04meta\x00\x05hello");
+        octets.extend(b"\x04\x0a\x04PING\x00\x00ctx\x02\0\0\0\0\0\0\0\x03abc");
+    }
+    octets
+}
+
+/// Spoils a conversation: octets changed, cut out, put in, or all of them noise.
+fn spoil(mut octets: Vec<u8>, dice: &mut SeededEntropy) -> Vec<u8> {
+    let place = |dice: &mut SeededEntropy, len: usize| usize::try_from(dice.below(len as u64)).unwrap();
+    match dice.below(5) {
+        0 => octets.iter_mut().for_each(|octet| *octet = u8::try_from(dice.below(256)).unwrap()),
+        1 => octets.truncate(place(dice, octets.len())),
+        2 => {
+            let at = place(dice, octets.len());
+            octets.drain(at..at + (octets.len() - at).min(5));
+        }
+        _ => {
+            for _ in 0..=dice.below(4) {
+                let at = place(dice, octets.len());
+                octets[at] = u8::try_from(dice.below(256)).unwrap();
+            }
+        }
+    }
+    octets
+}
+
+/// Attacks a bound socket from many sides at once.
+fn attack(at: SocketAddr, peer: &str, seeds: std::ops::Range<u64>) {
+    std::thread::scope(|scope| {
+        for seed in seeds {
+            scope.spawn(move || {
+                let mut dice = SeededEntropy::new(seed);
+                let mut stream = say(at, &spoil(conversation(peer), &mut dice)).unwrap();
+                if dice.below(2) == 0 {
+                    let _ = stream.shutdown(Shutdown::Write);
+                }
+                // Whatever it answers, for as long as it wants to listen to this, but not long.
+                stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+                while stream.read(&mut [0; 1000]).is_ok_and(|count| count > 0) {}
+            });
+        }
+    });
+}
+
+fn socket<T: Typed>(place: &Place) -> Handle<T> {
+    place.socket(Options::new())
+}
+
+/// One sends, the other receives.
+async fn passes(from: &Handle<Any>, to: &Handle<Any>) {
+    from.send("still there?").await.unwrap();
+    let request = to.recv().await.unwrap();
+    assert_eq!(request.body(), "still there?");
+}
+
+async fn spoilt_conversations(place: &Place) {
+    let (router, rep, pull) = (socket::<Router>(place), socket::<Rep>(place), socket::<Pull>(place));
+    let (dealer, push, req) = (socket::<Dealer>(place), socket::<Push>(place), socket::<Req>(place));
+    let pair = socket::<Pair>(place);
+    let bound: [(Handle<Any>, &str); 7] = [
+        (router.erase(), "DEALER"),
+        (rep.erase(), "REQ"),
+        (pull.erase(), "PUSH"),
+        (pair.erase(), "PAIR"),
+        (dealer.erase(), "ROUTER"),
+        (push.erase(), "PULL"),
+        (req.erase(), "REP"),
+    ];
+    for (round, (socket, peer)) in (0..).zip(&bound) {
+        let (mut monitor, peer) = (socket.monitor(), *peer);
+        let at = socket.bind(ANY).await.unwrap().socket_addr().unwrap();
+        smol::unblock(move || attack(at, peer, round * 100..round * 100 + 100)).await;
+        // The attackers are gone; what they had sent whole may be read, and each end has a reason.
+        let mut heard = Heard::default();
+        while heard.ends.len() < 100 {
+            heard.note(monitor.next().await.unwrap());
+        }
+        let ours = heard.ends.iter().find(|reason| reason.fault() == Fault::Local);
+        assert!(ours.is_none() || peer == "PAIR", "{peer}: {ours:?}");
+        while socket.try_recv().is_ok() {
+            if peer == "REQ" {
+                socket.try_send("a REP owes a reply to whatever looked like a request").unwrap();
+            }
+        }
+    }
+    // All of them still do their work.
+    let (client, server) = (socket::<Dealer>(place), socket::<Router>(place));
+    for (bound, fresh) in [(rep.erase(), socket::<Req>(place).erase()), (router.erase(), client.erase())] {
+        fresh.connect(bound.bind(ANY).await.unwrap()).unwrap();
+        fresh.send("still there?").await.unwrap();
+        let request = bound.recv().await.unwrap();
+        assert_eq!(request.body(), "still there?");
+        bound.send(request).await.unwrap();
+        assert_eq!(fresh.recv().await.unwrap().body(), "still there?");
+    }
+    let (puller, pusher) = (socket::<Pull>(place), socket::<Push>(place));
+    push.connect(puller.bind(ANY).await.unwrap()).unwrap();
+    pusher.connect(pull.bind(ANY).await.unwrap()).unwrap();
+    dealer.connect(server.bind(ANY).await.unwrap()).unwrap();
+    passes(&pusher.erase(), &pull.erase()).await;
+    passes(&push.erase(), &puller.erase()).await;
+    passes(&dealer.erase(), &server.erase()).await;
+}
+
+#[test]
+fn every_socket_type_survives_spoilt_conversations_and_goes_on_serving() {
+    besiege(|place| Box::pin(spoilt_conversations(place)));
+}
