@@ -24,6 +24,8 @@ use tokio::time::{error::Elapsed, timeout};
 
 #[path = "pyzmq/certificates.rs"]
 mod certificates;
+#[path = "pyzmq/differential.rs"]
+mod differential;
 #[path = "pyzmq/ipc.rs"]
 mod ipc;
 #[path = "pyzmq/proxy.rs"]
@@ -686,6 +688,14 @@ mod balancing {
     }
 }
 
+/// The Python that runs them.
+fn python() -> std::ffi::OsString {
+    std::env::var_os("SANSMQ_PYTHON").expect(
+        "SANSMQ_PYTHON is not set. It names a Python that has pyzmq: `python3 -m venv venv`, \
+         `venv/bin/pip install pyzmq`, then SANSMQ_PYTHON=$PWD/venv/bin/python",
+    )
+}
+
 fn socket(kind: SocketType) -> Socket<Any> {
     Socket::with(Options::of(kind))
 }
@@ -743,10 +753,7 @@ struct Python {
 
 impl Python {
     fn start(program: &str, arguments: &[&str]) -> Self {
-        let python = std::env::var_os("SANSMQ_PYTHON").expect(
-            "SANSMQ_PYTHON is not set. It names a Python that has pyzmq: `python3 -m venv venv`, \
-             `venv/bin/pip install pyzmq`, then SANSMQ_PYTHON=$PWD/venv/bin/python",
-        );
+        let python = python();
         let name = [&[program], arguments].concat().join(" ");
         let mut child = Command::new(&python)
             .arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(program))

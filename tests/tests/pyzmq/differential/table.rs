@@ -1,0 +1,87 @@
+//! The differences that are meant to be, by the words of their rows in `proto/src/from_libzmq.md`. A program ends with
+//! one, for what comes after follows from it.
+
+use super::program::{Op, Program, Spot, Switch};
+use super::{News, from};
+use sansmq::proto::SocketType::{Router, XSub};
+use sansmq::{Message, RecvError};
+
+const REQUEST_LOST: &str = "a REQ whose peer goes with the request";
+const PEER_WENT: &str = "an `inproc` connect whose peer went";
+const UNBOUND: &str = "what has connected to an `inproc` name that is unbound";
+const PROBED_AGAIN: &str = "`probe_router` when a connection is made again";
+const UNHEARD: &str = "what an XSUB says besides to a publisher that is not connected";
+const FORGOTTEN: &str = "the subscriptions of a peer that a publisher dials, when the connection is lost";
+const AWAY: &str = "a ROUTER's peer that is away, with `immediate`";
+
+/// Which row this difference is.
+pub(crate) fn row(program: &Program, step: usize, expected: &[News], found: &[News]) -> Option<&'static str> {
+    let done = &program.ops[..step];
+    let closed = done.iter().any(|op| matches!(op, Op::Close { .. }));
+    let unbound = done.iter().any(|op| matches!(op, Op::Unbind { .. }));
+    let inproc = program.endpoints.contains(&Spot::Inproc);
+    let pairs = || expected.iter().zip(found).filter(|(expected, found)| expected != found);
+    if pairs().all(|(expected, found)| is_request_lost(expected, found)) {
+        Some(REQUEST_LOST)
+    } else if pairs().all(|(expected, found)| lacks(found, expected, is_probe)) {
+        Some(PROBED_AGAIN)
+    } else if pairs().all(|(expected, found)| lacks(expected, found, |message| is_of_an_xsub(program, message))) {
+        Some(UNHEARD)
+    } else if is_away(program, step, expected, found) {
+        Some(AWAY)
+    } else if (closed || unbound) && pairs().all(|(expected, found)| lacks(found, expected, is_cancel)) {
+        Some(FORGOTTEN)
+    } else if inproc && unbound {
+        Some(UNBOUND)
+    } else if inproc && closed {
+        Some(PEER_WENT)
+    } else {
+        None
+    }
+}
+
+fn is_request_lost(expected: &News, found: &News) -> bool {
+    let lost = RecvError::PeerLost.to_string();
+    let ends =
+        |news: &News| matches!(news, News::Received { messages, end, .. } if messages.is_empty() && *end == lost);
+    ends(expected) != ends(found)
+}
+
+/// Whether they are the same but for such messages, which one has more of.
+fn lacks(fewer: &News, more: &News, what: impl Fn(&Message) -> bool) -> bool {
+    let (News::Received { messages: fewer, .. }, News::Received { messages: more, .. }) = (fewer, more) else {
+        return false;
+    };
+    let mut rest = fewer.iter().peekable();
+    let lacking = more.iter().filter(|message| rest.next_if_eq(message).is_none());
+    lacking.filter(|message| !what(message)).count() == 0 && rest.next().is_none()
+}
+
+fn is_probe(message: &Message) -> bool {
+    message.len() == 2 && message.body().is_empty()
+}
+
+fn is_cancel(message: &Message) -> bool {
+    message.len() == 1 && message.head().first() == Some(&0)
+}
+
+fn is_of_an_xsub(program: &Program, message: &Message) -> bool {
+    from(message).is_none_or(|from| program.kind(from) == XSub)
+}
+
+fn is_away(program: &Program, step: usize, expected: &[News], found: &[News]) -> bool {
+    let Op::Send { socket, .. } = program.ops[step] else { return false };
+    let answers = [expected, found].map(|news| match news {
+        [News::Answered(answer)] => answer.as_str(),
+        _ => "",
+    });
+    program.kind(socket) == Router && program.has(socket, Switch::Immediate) && answers == ["not now", "unroutable"]
+}
+
+#[test]
+fn the_table_has_every_row_that_the_comparison_knows() {
+    let table = include_str!("../../../../proto/src/from_libzmq.md");
+    for row in [REQUEST_LOST, PEER_WENT, UNBOUND, PROBED_AGAIN, UNHEARD, FORGOTTEN, AWAY] {
+        assert!(table.contains(&format!("\n| {row} |")), "{row}");
+    }
+}
