@@ -110,6 +110,51 @@ fn the_waker_of_a_link_that_ended_is_dropped() {
 }
 
 #[test]
+fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() {
+    let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
+    assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let Poll::Ready(Step::Listen(id, at, listening)) = driver.poll_step(Waker::noop(), None) else {
+        panic!("it is to listen");
+    };
+    driver.listening(id, at);
+    let bells = [(); 2].map(|()| Arc::new(Bell::default()));
+    let [application, supervisor] = bells.each_ref().map(|bell| Waker::from(Arc::clone(bell)));
+    let mut cx = Context::from_waker(&application);
+    let mut closing = pin!(pull.close());
+    let rung = || bells.each_ref().map(|bell| bell.0.load(Ordering::SeqCst));
+
+    assert!(closing.as_mut().poll(&mut cx).is_pending());
+    assert!(driver.poll_step(&supervisor, None).is_pending());
+    assert_eq!(rung(), [0, 0], "the address is not free yet");
+    drop(listening);
+    assert_eq!(rung(), [1, 1]);
+    assert!(closing.as_mut().poll(&mut cx).is_ready());
+    assert!(matches!(driver.poll_step(&supervisor, None), Poll::Ready(Step::Finished)));
+}
+
+#[test]
+fn who_waits_for_anothers_listener_to_close_is_told_when_his_own_runtime_ends() {
+    let names = Names::new();
+    let socket = || share(Options::<Pull>::new().context(&names), || Instant::ORIGIN);
+    let ((host, host_driver), (guest, driver)) = (socket(), socket());
+    let (bell, mut silent) = (Arc::new(Bell::default()), Context::from_waker(Waker::noop()));
+    assert!(pin!(host.bind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_pending());
+    let Poll::Ready(Step::Listen(id, at, _listening)) = host_driver.poll_step(Waker::noop(), None) else {
+        panic!("it is to listen");
+    };
+    host_driver.listening(id, at);
+    assert!(pin!(guest.bind("tcp://1.1.1.1:1/guest")).poll(&mut silent).is_ready());
+    assert!(pin!(host.unbind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_ready());
+
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut closing = pin!(guest.close());
+    assert!(closing.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(driver);
+    assert_eq!(bell.0.load(Ordering::SeqCst), 1);
+    assert!(closing.as_mut().poll(&mut silent).is_ready());
+}
+
+#[test]
 fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
     struct Owner(#[expect(dead_code, reason = "it is only owned")] Handle<Router>);
     impl std::task::Wake for Owner {

@@ -64,6 +64,8 @@ pub(super) struct State {
     pub(super) spent: Vec<Waker>,
     /// The watchers are to look again.
     news: bool,
+    /// Everybody was told that it is over.
+    over: bool,
     monitors: BTreeMap<u64, Watch>,
     next_monitor: u64,
 }
@@ -125,6 +127,7 @@ impl Shared {
             watchers: Waiters::default(),
             spent: Vec::new(),
             news: false,
+            over: false,
             monitors: BTreeMap::new(),
             next_monitor: 0,
         };
@@ -245,7 +248,10 @@ impl State {
         if self.socket.poll_timeout() != self.armed {
             wakes.add(self.supervisor.take());
         }
-        let news = core::mem::take(&mut self.news) || self.is_over();
+        // The end is news once: who waits for more than that would be woken by each look.
+        let over = self.is_over();
+        let ends = over && !core::mem::replace(&mut self.over, over);
+        let news = core::mem::take(&mut self.news) || ends;
         if news {
             wakes.add(self.supervisor.take());
         }
@@ -311,6 +317,7 @@ impl State {
     /// Wakes everybody, for the last time.
     pub(super) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
+        self.tell_watchers();
         // Peers over `inproc` need no runtime to hear of it, and must not wait for what nobody will send.
         self.socket.abandon(now);
     }
