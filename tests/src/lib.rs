@@ -9,14 +9,9 @@
 //! - `leaks`: sockets dropped in the middle of anything, and what happens without descriptors;
 //! - `tracing` (feature `tracing`, which is on): what a subscriber sees;
 //! - `examples`, `perf`: the facade's examples, run as an application would;
-<<<<<<< HEAD
-//! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side;
+//! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side, and random programs compared with libzmq;
 //! - `hostile`: peers that mean no good, on every runtime: what becomes of them, and of everybody else meanwhile; and the
 //!   benchmark of that name, what it costs;
-=======
-//! - `pyzmq` (feature `pyzmq`): real ZeroMQ peers on the other side, and random programs compared with libzmq;
-//! - `hostile`: peers that mean no good;
->>>>>>> diff
 //! - `fuzz`: what the fuzz targets check, with recorded, remembered and random inputs; see `fuzz/README.md`;
 //! - `costs`: what messages ask of the allocator;
 //! - `table`: libzmq's own tests and their counterparts here, a table in this package's `README.md`, names what exists.
