@@ -38,7 +38,8 @@ pub(crate) fn settle(ground: &mut dyn Ground, before: Counts, what: &str) {
     }
 }
 
-/// Runs a test on each runtime, with what there was before; alone, for it counts descriptors.
+/// Runs a test on each runtime, with what there was before; alone, for it counts descriptors, and may count memory: what a
+/// test needs much of it for is to be made in there.
 pub(crate) fn on_each(test: impl Fn(&mut dyn Ground, Counts) + Send + Sync + 'static) {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -92,30 +92,43 @@ fn who_says_no_more_than_how_much_will_come_is_given_no_more_than_that() {
     });
 }
 
-#[test]
-fn a_ready_that_is_a_bomb_ends_the_connection_or_is_kept_within_its_limit() {
-    let ready = |properties: &[u8]| [greeting("NULL"), command("READY", properties)].concat();
+/// A READY with these properties.
+fn ready(properties: &[u8]) -> Vec<u8> {
+    [greeting("NULL"), command("READY", properties)].concat()
+}
+
+/// So many properties, with values so long but for one.
+fn many(count: usize, len: usize) -> Vec<u8> {
+    let more = (1..count).flat_map(|number| property(&format!("X-{number:0251}"), &vec![b'x'; len]));
+    [property("Socket-Type", b"DEALER"), more.collect()].concat()
+}
+
+/// As much as is allowed.
+fn bomb_that_fits() -> Vec<u8> {
+    ready(&many(128, 700))
+}
+
+fn bombs() -> [(Vec<u8>, ConnectionError); 6] {
     let dealer = property("Socket-Type", b"DEALER");
-    let many = |count: usize, len: usize| {
-        let more = (1..count).flat_map(|number| property(&format!("X-{number:0251}"), &vec![b'x'; len]));
-        [dealer.clone(), more.collect()].concat()
-    };
     let huge = [&dealer[..], b"\x03X-1\xff\xff\xff\xffx"].concat();
     let twice = [dealer.clone(), property("Identity", b"a"), property("identity", b"b")].concat();
     let named = [dealer.clone(), property("Identity", &[b'a'; 256])].concat();
     let malformed = ConnectionError::Malformed;
     let too_large = ConnectionError::TooLarge { size: (128 << 10) + 1, limit: 128 << 10 };
-    let bombs = [
+    [
         (ready(&many(129, 0)), malformed(DecodeError::Property)),
         (ready(&many(16_000, 0)[..(128 << 10) - 6]), malformed(DecodeError::Property)),
         (ready(&huge), malformed(DecodeError::Property)),
         (ready(&twice), malformed(DecodeError::DuplicateProperty)),
         (ready(&named), malformed(DecodeError::RoutingId)),
         ([greeting("NULL"), head(COMMAND, (128 << 10) + 1)].concat(), too_large),
-    ];
-    let fits = ready(&many(128, 700));
-    besiege(move |place| {
-        let (bombs, fits) = (bombs.clone(), fits.clone());
+    ]
+}
+
+#[test]
+fn a_ready_that_is_a_bomb_ends_the_connection_or_is_kept_within_its_limit() {
+    besiege(|place| {
+        let (bombs, fits) = (bombs(), bomb_that_fits());
         Box::pin(async move {
             const EACH: usize = 20;
             let mut siege = Siege::lay(place, router()).await;

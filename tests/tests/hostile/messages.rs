@@ -84,11 +84,12 @@ fn a_message_without_end_is_cut_off_by_its_frames_or_by_its_size() {
     const LIMIT: usize = 4 << 20;
     let frames = ConnectionError::TooManyFrames { limit: 4096 };
     let size = ConnectionError::TooLarge { size: 5 << 20, limit: LIMIT as u64 };
-    let endless =
+    let endless = move || {
         [(frame(MORE, b""), &frames), (frame(MORE, &[7; 100]), &frames), (frame(MORE, &vec![7; 1 << 20]), &size)]
-            .map(|(frame, reason)| (frame, reason.clone()));
+            .map(|(frame, reason)| (frame, reason.clone()))
+    };
     besiege(move |place| {
-        let endless = endless.clone();
+        let endless = endless();
         Box::pin(async move {
             let mut siege = Siege::lay(place, router().max_message_size(LIMIT)).await;
             for (frame, reason) in endless {
@@ -113,15 +114,17 @@ fn a_message_without_end_is_cut_off_by_its_frames_or_by_its_size() {
 
 #[test]
 fn commands_that_mean_nothing_to_us_are_read_and_forgotten() {
-    let floods = [
-        command("UNHEARD-OF", b"").repeat(20_000),
-        command("UNHEARD-OF", &vec![7; 100 << 10]).repeat(100),
-        command("SUBSCRIBE", b"a ROUTER has no use for it").repeat(20_000),
-        command("JOIN", &[7; 300]).repeat(10_000),
-        command("PONG", b"to nothing that was asked").repeat(20_000),
-    ];
+    let floods = || {
+        [
+            command("UNHEARD-OF", b"").repeat(20_000),
+            command("UNHEARD-OF", &vec![7; 100 << 10]).repeat(100),
+            command("SUBSCRIBE", b"a ROUTER has no use for it").repeat(20_000),
+            command("JOIN", &[7; 300]).repeat(10_000),
+            command("PONG", b"to nothing that was asked").repeat(20_000),
+        ]
+    };
     besiege(move |place| {
-        let floods = floods.clone();
+        let floods = floods();
         Box::pin(async move {
             let mut siege = Siege::lay(place, router()).await;
             let streams = siege.bear(move |at| {

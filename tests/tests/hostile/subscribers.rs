@@ -79,10 +79,11 @@ fn different(count: usize) -> Vec<u8> {
 #[test]
 fn a_subscriber_to_too_much_loses_its_connection_and_the_publisher_forgets_all_of_it() {
     let long = |number: usize| command("SUBSCRIBE", &[&number.to_be_bytes()[..], &vec![7; 100 << 10]].concat());
-    let floods =
-        [different(LIMIT + 1), (0..10).flat_map(long).collect(), frame(0, &[&[1][..], &vec![7; LIMIT * 257]].concat())];
+    let floods = move || {
+        [different(LIMIT + 1), (0..10).flat_map(long).collect(), frame(0, &[&[1][..], &vec![7; LIMIT * 257]].concat())]
+    };
     besiege(move |place| {
-        let floods = floods.clone();
+        let floods = floods();
         Box::pin(async move {
             let mut scene = Scene::set(place, Options::<Pub>::new()).await;
             let peace = Memory::now();
@@ -100,11 +101,13 @@ fn a_subscriber_to_too_much_loses_its_connection_and_the_publisher_forgets_all_o
 
 #[test]
 fn the_same_subscription_again_and_again_is_one_and_what_is_taken_back_is_none() {
-    let same = command("SUBSCRIBE", b"the same").repeat(20_000);
-    let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on"), command("CANCEL", b"never on")].concat();
-    let floods = [(same, 3), (turns.repeat(10_000), 2)];
+    let floods = || {
+        let same = command("SUBSCRIBE", b"the same").repeat(20_000);
+        let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on"), command("CANCEL", b"never on")].concat();
+        [(same, 3), (turns.repeat(10_000), 2)]
+    };
     besiege(move |place| {
-        let floods = floods.clone();
+        let floods = floods();
         Box::pin(async move {
             let mut scene = Scene::set(place, Options::<Pub>::new()).await;
             let peace = Memory::now();

@@ -57,7 +57,7 @@ fn random_programs_come_out_as_with_libzmq_and_in_company_with_it() {
             drop(world);
             match outcome {
                 Ok(_) => {}
-                Err(Difference { known: Some(name), .. }) => *known.entry(name).or_default() += 1,
+                Err(Difference { known: Some(row), .. }) if name != "ours" => *known.entry(row).or_default() += 1,
                 Err(difference) => {
                     eprintln!("NET_SEED={seed}, {name}, ours are {cast:?}\n{difference}\n{program}");
                     differences.push((seed, name));
@@ -75,7 +75,7 @@ fn seeds() -> std::ops::Range<u64> {
         return number(&seed)..number(&seed) + 1;
     }
     let Ok(range) = env::var("DIFFERENTIAL") else {
-        return 0..200;
+        return 0..40;
     };
     let (first, end) = range.split_once("..").expect("DIFFERENTIAL is FIRST..END");
     number(first)..number(end)
