@@ -368,11 +368,11 @@ fn the_memory_of_large_bodies_is_used_again() {
     }
 }
 
-/// Who allows small messages only counts on a queue of them being small.
+/// Who allows small messages only, or few, counts on a queue of them being small.
 #[test]
 fn small_messages_do_not_keep_large_blocks() {
     let now = Instant::ORIGIN;
-    for (limit, shares) in [(1 << 20, true), (2048, false)] {
+    for (limit, together, shares) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
         let config = Options::<Pull>::new().max_message_size(limit).connection_config();
         let mut session = Session::new(Connection::new(&Arc::new(config), &mut SystemEntropy, now));
         let mut tape = Tape::default();
@@ -388,10 +388,10 @@ fn small_messages_do_not_keep_large_blocks() {
             let _ = session.turn(tape, &mut scratch, now, exchange).unwrap();
         };
         shake_hands(&mut turn, &mut tape);
-        tape.input.extend([filled(1, 1500), filled(2, 1500)].concat());
+        tape.input.extend((0..together).flat_map(|number| filled(number, 1500)));
         turn(&mut tape);
         let places = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
-        assert_eq!(places[1] - places[0] == 1500 + 9, shares, "up to {limit} octets");
+        assert_eq!(places[1] - places[0] == 1500 + 9, shares, "{together} of up to {limit} octets");
     }
 }
 
