@@ -73,6 +73,7 @@ mod session;
 mod socket;
 mod socket_type;
 mod stats;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

@@ -1,9 +1,10 @@
 //! [`EventLoop`]: many sockets and one thread.
 
 use crate::reactor::{Reactor, Remote};
+use crate::sync::{self, AtomicBool};
 use core::fmt;
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use mio::{Events, Token};
@@ -39,7 +40,7 @@ use std::task::Wake;
 /// # }
 /// ```
 pub struct EventLoop {
-    poll: mio::Poll,
+    poll: sync::Poll,
     events: Events,
     reactor: Reactor,
 }
@@ -56,8 +57,8 @@ impl EventLoop {
     /// # Errors
     /// The system has no more descriptors.
     pub fn new() -> io::Result<Self> {
-        let poll = mio::Poll::new()?;
-        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
+        let poll = sync::Poll::new()?;
+        let waker = Arc::new(sync::Waker::new(poll.registry(), WAKER)?);
         let reactor = Reactor::new(poll.registry(), 0..WAKER.0, waker)?;
         Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor })
     }

@@ -1,9 +1,10 @@
 //! [`Inbox`]: how other threads, and the sockets themselves, call upon a reactor.
 
+use crate::sync::{self, Mutex, MutexGuard};
 use core::net::SocketAddr;
 use core::task::Waker;
 use sansmq_proto::Driver;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 
 /// Names a task of a reactor: its place, and a number that no other task had in that place.
@@ -27,7 +28,7 @@ pub(crate) enum Request {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    waker: Arc<mio::Waker>,
+    waker: Arc<sync::Waker>,
 }
 
 #[derive(Debug)]
@@ -42,7 +43,7 @@ struct State {
 }
 
 impl Inbox {
-    pub(crate) const fn new(waker: Arc<mio::Waker>) -> Self {
+    pub(crate) fn new(waker: Arc<sync::Waker>) -> Self {
         let state = State { requests: Vec::new(), roused: false, asleep: false, closed: false };
         Self { state: Mutex::new(state), waker }
     }

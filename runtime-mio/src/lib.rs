@@ -36,6 +36,7 @@ mod poller;
 mod proxy;
 mod reactor;
 mod socket;
+mod sync;
 mod task;
 mod timers;
 mod topics;

@@ -1,6 +1,7 @@
 //! [`Reactor`]: sockets as guests in a `mio::Poll`, whoever owns that.
 
 use crate::inbox::{Inbox, Key, Request, bell};
+use crate::sync;
 use crate::task::{Shift, Work};
 use crate::timers::Timers;
 use core::fmt;
@@ -104,7 +105,7 @@ impl Reactor {
     ///
     /// # Errors
     /// The system has no more descriptors.
-    pub fn new(registry: &Registry, tokens: Range<usize>, waker: Arc<mio::Waker>) -> io::Result<Self> {
+    pub fn new(registry: &Registry, tokens: Range<usize>, waker: Arc<sync::Waker>) -> io::Result<Self> {
         Ok(Self {
             registry: registry.try_clone()?,
             tokens,

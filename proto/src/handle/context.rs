@@ -7,10 +7,11 @@ use crate::endpoint::Endpoint;
 use crate::pipe::PipeId;
 use crate::resource::Resource;
 use crate::socket::ListenerId;
+use crate::sync::{Mutex, MutexGuard};
 use core::fmt;
 use core::task::Waker;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 /// Where `inproc` names live: sockets of one context reach each other by them, whatever runtimes they are on. Sockets of one
 /// context can also share a port of TCP, each by a [`Resource`] of its own.

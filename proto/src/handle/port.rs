@@ -17,9 +17,10 @@ use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, NetworkError};
 use crate::resource::Resource;
 use crate::socket::ListenerId;
+use crate::sync::{Mutex, MutexGuard};
 use core::task::Waker;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 pub(super) struct Port {
     /// Where it was asked for, by the first who did.

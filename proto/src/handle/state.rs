@@ -14,12 +14,13 @@ use crate::event::{self, Event};
 use crate::pipe::PipeId;
 use crate::session::Session;
 use crate::socket::{Action, ListenerId, Socket};
+use crate::sync::Mutex;
 use crate::time::Instant;
 use crate::transport::TransportConfig;
 use core::fmt;
 use core::task::{self, Poll, Waker};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 pub(super) struct Shared {
     state: Mutex<State>,

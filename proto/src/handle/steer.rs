@@ -2,9 +2,10 @@
 
 use super::state::remember;
 use crate::message::{Frame, Message};
+use crate::sync::{Mutex, MutexGuard};
 use core::ops::AddAssign;
 use core::task::Waker;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Steers a [`Proxy`](super::Proxy) from any task or thread: cheap to clone, and waits for nothing.
 ///

@@ -1,6 +1,7 @@
 //! [`Reader`]: what a socket that sends within its process knows of the one that receives.
 
-use core::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::AtomicU8;
+use core::sync::atomic::Ordering;
 
 /// A socket that reads what another one of its process sends, as the sender sees it. While it is not hungry messages stay in
 /// the sender's pipe: the reader comes for them, many at a time, when it has received what it has. Its word is taken back
