@@ -35,11 +35,11 @@ impl Broker {
     }
 
     fn front(weather: &Weather, marks: [usize; 2]) -> Options<Router> {
-        weather.beat(Options::new().send_hwm(marks[0]).recv_hwm(marks[1]))
+        weather.dress(Options::new().send_hwm(marks[0]).recv_hwm(marks[1]))
     }
 
     fn back(weather: &Weather, marks: [usize; 2]) -> Options<Dealer> {
-        weather.beat(Options::new().send_hwm(marks[1]).recv_hwm(marks[0]))
+        weather.dress(Options::new().send_hwm(marks[1]).recv_hwm(marks[0]))
     }
 
     fn restart(&mut self, net: &mut Net, weather: &Weather) {
@@ -78,7 +78,7 @@ struct Client {
 
 impl Client {
     fn options(relaxed: bool, weather: &Weather) -> Options<Req> {
-        weather.beat(Options::new().relaxed(relaxed).correlate(relaxed))
+        weather.dress(Options::new().relaxed(relaxed).correlate(relaxed))
     }
 
     fn text(&self) -> String {
@@ -133,7 +133,7 @@ impl Scene {
             Client { number, node, relaxed, question: 0, attempt: 0, asked: None }
         });
         let clients = clients.collect();
-        let workers = (0..3).map(|_| net.socket(weather.beat(Options::<Rep>::new()))).collect();
+        let workers = (0..3).map(|_| net.socket(weather.dress(Options::<Rep>::new()))).collect();
         let scene = Self { clients, brokers, workers, heard: BTreeSet::new() };
         for broker in 0..2 {
             scene.open(net, broker);
@@ -175,7 +175,7 @@ impl Scene {
             self.open(net, broker);
         } else {
             let worker = self.workers[weather.pick(self.workers.len())];
-            net.restart(worker, weather.beat(Options::<Rep>::new()));
+            net.restart(worker, weather.dress(Options::<Rep>::new()));
             net.connect(worker, WORKPLACE);
         }
     }
@@ -218,20 +218,21 @@ fn through_a_chain_of_brokers_that_crash_every_question_is_answered_at_last_and_
             weather.strike(&mut net, &scene.nodes());
         }
         Weather::clear(&mut net, &scene.nodes());
-        // Until all have been answered, and then until nothing is left on its way.
-        let mut rest = 2000;
-        while rest > 0 {
+        for _ in 0..2000 {
+            if scene.clients.iter().all(|client| client.question == QUESTIONS) {
+                break;
+            }
             scene.everybody(&mut net, &weather);
             net.pass(ms(100));
-            let done = scene.clients.iter().all(|client| client.question == QUESTIONS);
-            rest = if done { rest.min(20) } else { rest } - 1;
         }
         for client in &scene.clients {
-            assert_eq!(
-                client.question, QUESTIONS,
-                "client {} is stuck after {} attempts",
-                client.number, client.attempt
-            );
+            let Client { number, attempt, question, .. } = client;
+            assert_eq!(*question, QUESTIONS, "client {number} is stuck after {attempt} attempts");
+        }
+        // What was given up may still be on its way.
+        for _ in 0..20 {
+            scene.everybody(&mut net, &weather);
+            net.settle();
         }
         if !weather.tears() {
             for client in scene.clients.iter().filter(|client| client.relaxed) {

@@ -14,12 +14,12 @@ fn a_pipeline_in_all_weathers_keeps_order_and_duplicates_nothing_and_loses_nothi
         let mut net = weather.net(seed);
         let marks: Vec<_> = (0..4).map(|_| 1 + weather.pick(12)).collect();
         let pulls = [0, 1].map(|number| {
-            let pull = net.socket(weather.beat(Options::<Pull>::new().recv_hwm(marks[number])));
+            let pull = net.socket(weather.dress(Options::<Pull>::new().recv_hwm(marks[number])));
             net.bind(pull, &format!("tcp://pull:{}", number + 1));
             pull
         });
         let pushes = [2, 3].map(|number| {
-            let push = net.socket(weather.beat(Options::<Push>::new().send_hwm(marks[number])));
+            let push = net.socket(weather.dress(Options::<Push>::new().send_hwm(marks[number])));
             net.connect(push, "tcp://pull:1");
             net.connect(push, "tcp://pull:2");
             push
@@ -68,11 +68,11 @@ fn a_router_and_its_dealers_in_all_weathers_echo_in_order_and_account_for_every_
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let router = Options::<Router>::new().send_hwm(1 + weather.pick(9)).recv_hwm(1 + weather.pick(9));
-        let router = net.socket(weather.beat(router));
+        let router = net.socket(weather.dress(router));
         net.bind(router, "tcp://router:1");
         let dealers = [0, 1, 2].map(|number| {
             let options = Options::<Dealer>::new().send_hwm(1 + weather.pick(9)).recv_hwm(1 + weather.pick(9));
-            let dealer = net.socket(weather.beat(options.routing_id(format!("dealer {number}")).unwrap()));
+            let dealer = net.socket(weather.dress(options.routing_id(format!("dealer {number}")).unwrap()));
             net.connect(dealer, "tcp://router:1");
             dealer
         });

@@ -35,11 +35,11 @@ struct Twin {
 
 impl Scene {
     fn new(net: &mut Net, weather: &Weather) -> Self {
-        let router = net.socket(weather.beat(Options::<Router>::new().handover(true).mandatory(true)));
+        let router = net.socket(weather.dress(Options::<Router>::new().handover(true).mandatory(true)));
         net.bind(router, PLACE);
         let strangers = [0, 1].map(|number| {
             let options = Options::<Dealer>::new().routing_id(format!("stranger {number}")).unwrap();
-            let stranger = net.socket(weather.beat(options));
+            let stranger = net.socket(weather.dress(options));
             net.connect(stranger, PLACE);
             stranger
         });
@@ -65,7 +65,7 @@ impl Scene {
         let number = self.twins.len().to_string();
         let options = Options::<Dealer>::new().routing_id("twin").unwrap().metadata("X-Twin", number).unwrap();
         let returns = weather.once_in(3);
-        let node = net.socket(weather.beat(if returns { options } else { options.no_reconnect() }));
+        let node = net.socket(weather.dress(if returns { options } else { options.no_reconnect() }));
         net.connect(node, PLACE);
         self.twins.push(Twin { node, returns, said: 0 });
     }

@@ -20,9 +20,9 @@ struct Scene {
 impl Scene {
     fn new(net: &mut Net, weather: &mut Weather) -> Self {
         let marks = [2 + weather.pick(20), 1 + weather.pick(20)];
-        let push = net.socket(weather.beat(Options::<Push>::new().send_hwm(marks[0]).linger(None)));
+        let push = net.socket(weather.dress(Options::<Push>::new().send_hwm(marks[0]).linger(None)));
         let pulls = [1, 2, 3].map(|number| {
-            let pull = net.socket(weather.beat(Options::<Pull>::new().recv_hwm(marks[1])));
+            let pull = net.socket(weather.dress(Options::<Pull>::new().recv_hwm(marks[1])));
             net.bind(pull, &format!("tcp://sink:{number}"));
             net.connect(push, &format!("tcp://sink:{number}"));
             pull

@@ -15,7 +15,7 @@ struct Crowd {
 
 impl Crowd {
     fn server(weather: &Weather) -> Options<Router> {
-        weather.beat(Options::new())
+        weather.dress(Options::new())
     }
 
     fn gather(net: &mut Net, weather: &Weather, count: usize) -> Self {
@@ -23,7 +23,7 @@ impl Crowd {
         net.bind(server, PLACE);
         let peers = (0..count).map(|number| {
             let options = Options::<Dealer>::new().routing_id(number.to_string()).unwrap().connect_timeout(s(2));
-            let peer = net.socket(weather.beat(options));
+            let peer = net.socket(weather.dress(options));
             net.connect(peer, PLACE);
             peer
         });

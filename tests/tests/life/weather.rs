@@ -43,8 +43,10 @@ impl Weather {
         self.pick(times) == 0
     }
 
-    /// With a heartbeat, if the weather asks for one.
-    pub(super) fn beat<T: Kind>(&self, options: Options<T>) -> Options<T> {
+    /// With a heartbeat, if the weather asks for one. Where it tears nothing, time does not either: one side of a handshake
+    /// could run out of it when the other has begun to speak, and what that said would be lost.
+    pub(super) fn dress<T: Kind>(&self, options: Options<T>) -> Options<T> {
+        let options = if self.tears() { options } else { options.handshake_timeout(None) };
         if self.beats { options.heartbeat(ms(1500)).unwrap() } else { options }
     }
 

@@ -110,7 +110,7 @@ fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let router = Options::<Router>::new().mandatory(true).notify_disconnect(true);
-        let node = net.socket(weather.beat(router));
+        let node = net.socket(weather.dress(router));
         net.bind(node, PLACE);
         let mut desk = Desk {
             node,
@@ -122,7 +122,7 @@ fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
             done: BTreeSet::new(),
         };
         let mut workers: Vec<_> = (0..2 + weather.pick(4))
-            .map(|_| Worker { node: net.socket(weather.beat(Options::<Req>::new())), says: None })
+            .map(|_| Worker { node: net.socket(weather.dress(Options::<Req>::new())), says: None })
             .collect();
         for worker in &mut workers {
             worker.start(&mut net);
@@ -141,7 +141,7 @@ fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
                     jobs += more;
                 }
                 7 if weather.cuts && weather.once_in(2) => {
-                    net.restart(workers[who].node, weather.beat(Options::<Req>::new()));
+                    net.restart(workers[who].node, weather.dress(Options::<Req>::new()));
                     workers[who].start(&mut net);
                 }
                 _ => {}
