@@ -72,9 +72,6 @@ pub(crate) struct Shift<'a> {
     pub(crate) offspring: &'a mut Vec<Work>,
 }
 
-/// So many connections are accepted before others have their turn.
-const ACCEPTS: usize = 64;
-
 impl Work {
     /// A connection that came in.
     fn carry(link: Link, mut passage: Passage) -> Self {
@@ -111,7 +108,7 @@ impl Purpose {
     /// Whether nobody wants it any more. Otherwise the task will be called when that is so.
     fn is_given_up(&self, waker: &Waker) -> bool {
         match self {
-            Self::Listen(_, listening) => listening.poll_next(waker) == Poll::Ready(Order::Stop),
+            Self::Listen(_, listening) => listening.poll_stopped(waker).is_ready(),
             Self::Dial(_, dialling) => dialling.poll_stopped(waker).is_ready(),
         }
     }
@@ -277,8 +274,14 @@ impl Shift<'_> {
         }
     }
 
-    fn accept(&mut self, id: ListenerId, listener: Box<Listener>, bound: Endpoint, listening: Listening) -> Outcome {
-        for _ in 0..ACCEPTS {
+    fn accept(
+        &mut self,
+        id: ListenerId,
+        listener: Box<Listener>,
+        bound: Endpoint,
+        mut listening: Listening,
+    ) -> Outcome {
+        loop {
             match listening.poll_next(self.waker) {
                 Poll::Pending => return Wait(Work::Accept(id, listener, bound, listening), None),
                 Poll::Ready(Order::Stop) => {
@@ -299,9 +302,6 @@ impl Shift<'_> {
                 },
             }
         }
-        // There may be more, of which no event will tell.
-        self.waker.wake_by_ref();
-        Wait(Work::Accept(id, listener, bound, listening), None)
     }
 
     /// Begins to connect by the first of these routes that lets us. The last failure counts.

@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 use sansmq_proto::kind::{Dealer, Pull, Push, Router};
 use sansmq_proto::{
     BindError, ConnectionError, Context as Names, Dialling, Driver, Endpoint, Event, Handle, Instant, NetworkError,
-    Options, PipeId, Scratch, Session, Step, Stream, share,
+    Options, Order, PipeId, Scratch, Session, Step, Stream, share,
 };
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -130,6 +130,22 @@ fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() 
     assert_eq!(rung(), [1, 1]);
     assert!(closing.as_mut().poll(&mut cx).is_ready());
     assert!(matches!(driver.poll_step(&supervisor, None), Poll::Ready(Step::Finished)));
+}
+
+#[test]
+fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
+    let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
+    assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let Poll::Ready(Step::Listen(id, at, mut listening)) = driver.poll_step(Waker::noop(), None) else {
+        panic!("it is to listen");
+    };
+    driver.listening(id, at);
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    for turns in 1..=3 {
+        let accepted = (0..1000).take_while(|_| listening.poll_next(&waker) == Poll::Ready(Order::Accept)).count();
+        assert_eq!((accepted, bell.0.load(Ordering::SeqCst)), (16, turns), "then it is called again");
+    }
 }
 
 #[test]

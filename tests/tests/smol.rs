@@ -30,9 +30,9 @@ mod bed {
 
 use futures_util::future::join;
 use sansmq::proto::{Ambient, Instant, Opened, Runtime, Scratch, TransportConfig, launch};
-use sansmq::smol::{Smol, Socket};
+use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 #[test]
@@ -65,6 +65,41 @@ fn sockets_are_served_by_an_executor_of_ones_own_and_used_under_another() {
     });
     stop.send(()).unwrap();
     server.join().unwrap();
+}
+
+#[test]
+fn a_crowd_at_the_door_does_not_keep_those_from_their_turns_who_are_in() {
+    #[derive(PartialEq)]
+    enum Deed {
+        Spawn,
+        Turn,
+    }
+    let (executor, deeds) = (Arc::new(smol::Executor::new()), Arc::new(Mutex::new(Vec::new())));
+    let here = Smol::new({
+        let (executor, deeds) = (Arc::clone(&executor), Arc::clone(&deeds));
+        move |mut task| {
+            let log = Arc::clone(&deeds);
+            deeds.lock().unwrap().push(Deed::Spawn);
+            let watched = std::future::poll_fn(move |cx| {
+                log.lock().unwrap().push(Deed::Turn);
+                task.as_mut().poll(cx)
+            });
+            executor.spawn(watched).detach();
+        }
+    });
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _crowd: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    smol::block_on(executor.run(async {
+        let pull = Socket::on(&here, Options::<kind::Pull>::new());
+        pull.bind_listener(listener).await.unwrap();
+        while pull.stats().accepted < 100 {
+            smol::future::yield_now().await;
+        }
+    }));
+    let deeds = deeds.lock().unwrap();
+    let in_a_row = deeds.split(|deed| *deed == Deed::Turn).map(<[_]>::len).max().unwrap();
+    assert_eq!(in_a_row, 16, "so many are let in at a time");
 }
 
 /// smol with names that take for ever to look up.

@@ -42,7 +42,7 @@ impl Drop for Tasks {
         });
         // Others may have joined a port that nobody will open now.
         for (id, port) in hosted {
-            drop(Listening { shared: Arc::clone(&self.0), id, port });
+            drop(Listening::new(&self.0, id, port));
         }
     }
 }
@@ -88,7 +88,7 @@ impl Driver {
         // None: its port was closed before its turn came.
         let listening = |state: &State, id| {
             let port = Arc::clone(state.hosted.get(&id)?);
-            Some(Listening { shared: Arc::clone(self.shared()), id, port })
+            Some(Listening::new(self.shared(), id, port))
         };
         self.shared().with(|state| {
             state.armed = armed;
@@ -229,6 +229,8 @@ pub struct Listening {
     pub(super) shared: Arc<Shared>,
     id: ListenerId,
     pub(super) port: Arc<Port>,
+    /// How often it may still accept before others have their turn.
+    budget: u8,
 }
 
 /// What a listener is to do next.
@@ -241,15 +243,36 @@ pub enum Order {
 }
 
 impl Listening {
-    /// What to do now. Pending while accepting pauses because it failed; the task is woken whenever the answer changes.
-    pub fn poll_next(&self, waker: &Waker) -> Poll<Order> {
-        if !self.port.goes_on(waker) {
+    /// So many connections are accepted before others have their turn: while more come than that, those that are there
+    /// already go on.
+    const BUDGET: u8 = 16;
+
+    fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<Port>) -> Self {
+        Self { shared: Arc::clone(shared), id, port, budget: Self::BUDGET }
+    }
+
+    /// What to do now. Pending while accepting pauses because it failed; the task is woken whenever the answer changes. Once
+    /// in a while it is pending, and the task woken, only to let others have their turn: ask again before each connection.
+    pub fn poll_next(&mut self, waker: &Waker) -> Poll<Order> {
+        if self.poll_stopped(waker).is_ready() {
             return Poll::Ready(Order::Stop);
         }
-        match self.port.pausing().and_then(|member| member.with(|state| state.socket.is_paused(member.listener))) {
-            Some(true) => Poll::Pending,
-            Some(false) | None => Poll::Ready(Order::Accept),
+        let pausing = self.port.pausing();
+        if pausing.and_then(|member| member.with(|state| state.socket.is_paused(member.listener))) == Some(true) {
+            return Poll::Pending;
         }
+        let Some(rest) = self.budget.checked_sub(1) else {
+            self.budget = Self::BUDGET;
+            waker.wake_by_ref();
+            return Poll::Pending;
+        };
+        self.budget = rest;
+        Poll::Ready(Order::Accept)
+    }
+
+    /// Ready when nobody wants it any more: close it, or give up opening it. The task is woken then.
+    pub fn poll_stopped(&self, waker: &Waker) -> Poll<()> {
+        if self.port.goes_on(waker) { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// The listener, which was open at `endpoint`, is closed now, but not all was well with it.

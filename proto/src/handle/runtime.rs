@@ -19,7 +19,7 @@ use crate::transport::TransportConfig;
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
 use core::pin::pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use std::io::{self, ErrorKind, IoSlice};
 
 /// What an async runtime has to offer for sockets to live on it: spawning, the time, and a network.
@@ -207,7 +207,7 @@ async fn supervise<R: Runtime>(runtime: R, driver: Driver) {
 /// Listens, until the socket unbinds.
 async fn listen<R: Runtime>(runtime: R, driver: Driver, id: ListenerId, endpoint: Endpoint, listening: Listening) {
     // A host name may take long, and who closes or unbinds meanwhile does not wait for it.
-    match unless_stopped(&listening, runtime.listen(&endpoint, driver.transport())).await {
+    match unless(|waker| listening.poll_stopped(waker), runtime.listen(&endpoint, driver.transport())).await {
         Some(Ok((listener, bound))) => accept(runtime, driver, (id, bound), listener, listening).await,
         Some(Err(error)) => driver.listen_failed(id, error),
         None => {}
@@ -229,10 +229,11 @@ async fn accept<R: Runtime>(
     driver: Driver,
     (id, bound): (ListenerId, Endpoint),
     mut listener: R::Listener,
-    listening: Listening,
+    mut listening: Listening,
 ) {
     driver.listening(id, bound.clone());
-    while let Some(accepted) = unless_stopped(&listening, runtime.accept(&mut listener, driver.transport())).await {
+    while let Some(accepted) = while_it_listens(&mut listening, runtime.accept(&mut listener, driver.transport())).await
+    {
         match accepted {
             Ok((stream, from)) => {
                 if let Some(passage) = driver.accepted(id, from) {
@@ -250,15 +251,7 @@ async fn accept<R: Runtime>(
 
 /// Connects, and then serves the connection.
 async fn dial<R: Runtime>(runtime: R, driver: Driver, pipe: PipeId, endpoint: Endpoint, dialling: Dialling) {
-    let dialled = {
-        let mut stream = pin!(runtime.dial(&endpoint, driver.transport()));
-        poll_fn(|cx| match dialling.poll_stopped(cx.waker()) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => stream.as_mut().poll(cx).map(Some),
-        })
-        .await
-    };
-    match dialled {
+    match unless(|waker| dialling.poll_stopped(waker), runtime.dial(&endpoint, driver.transport())).await {
         None => {}
         Some(Err(error)) => driver.dial_failed(pipe, error),
         Some(Ok(stream)) => {
@@ -299,8 +292,18 @@ async fn link<R: Runtime>(runtime: R, mut passage: Passage, mut stream: R::Strea
     passage.disconnected(&reason);
 }
 
+/// Awaits `work`; `None` once it is stopped.
+async fn unless<R>(stopped: impl Fn(&Waker) -> Poll<()>, work: impl Future<Output = R>) -> Option<R> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match stopped(cx.waker()) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
 /// Awaits `work`, pausing when accepting does; `None` once the listener is to be closed.
-async fn unless_stopped<R>(listening: &Listening, work: impl Future<Output = R>) -> Option<R> {
+async fn while_it_listens<R>(listening: &mut Listening, work: impl Future<Output = R>) -> Option<R> {
     let mut work = pin!(work);
     poll_fn(|cx| match listening.poll_next(cx.waker()) {
         Poll::Ready(Order::Accept) => work.as_mut().poll(cx).map(Some),

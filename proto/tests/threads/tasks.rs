@@ -55,7 +55,7 @@ fn a_dial_that_is_given_up_stops_its_task() {
 }
 
 /// The task of a listener to whom nobody comes.
-async fn listen(listening: Listening) {
+async fn listen(mut listening: Listening) {
     poll_fn(|cx| match listening.poll_next(cx.waker()) {
         Poll::Ready(Order::Stop) => Poll::Ready(()),
         Poll::Ready(Order::Accept) | Poll::Pending => Poll::Pending,
