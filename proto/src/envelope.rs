@@ -90,6 +90,57 @@ impl<T: Into<Frame>> FromIterator<T> for Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::properties::config;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// A frame that is empty often enough.
+    fn frame() -> impl Strategy<Value = Frame> {
+        vec(any::<u8>(), 0..3).prop_map(Frame::from)
+    }
+
+    fn id() -> impl Strategy<Value = Frame> {
+        vec(any::<u8>(), 1..6).prop_map(Frame::from)
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn a_message_comes_apart_at_its_first_empty_frame_and_together_again(frames in vec(frame(), 1..8)) {
+            let message = Message::from_frames(&frames).unwrap();
+            let halves = frames.iter().position(|frame| frame.is_empty()).map(|delimiter| frames.split_at(delimiter));
+            match halves {
+                Some((ids, [_, body @ ..])) if !body.is_empty() => {
+                    let (envelope, rest) = Envelope::parse(message.clone()).unwrap();
+                    prop_assert_eq!(envelope.ids(), ids);
+                    prop_assert_eq!(&rest, &Message::from_frames(body).unwrap());
+                    prop_assert_eq!(envelope.reply_to(rest.clone()), message.clone());
+                    prop_assert_eq!(envelope.seal(rest), message);
+                }
+                _ => prop_assert_eq!(Envelope::parse(message.clone()), Err(message)),
+            }
+        }
+
+        #[test]
+        fn an_envelope_is_a_stack_of_ids(steps in vec(proptest::option::of(id()), 0..20), body in vec(frame(), 1..4)) {
+            let (mut envelope, mut model) = (Envelope::new(), Vec::new());
+            for step in steps {
+                if let Some(id) = step {
+                    envelope = envelope.push(id.clone());
+                    model.push(id);
+                } else {
+                    prop_assert_eq!(envelope.pop(), model.pop());
+                }
+                let ids: Vec<Frame> = model.iter().rev().cloned().collect();
+                prop_assert_eq!(envelope.ids(), &ids);
+                prop_assert_eq!(&envelope, &ids.iter().cloned().collect::<Envelope>());
+                let frames: Vec<_> = ids.into_iter().chain([Frame::EMPTY]).chain(body.clone()).collect();
+                let body = Message::from_frames(&body).unwrap();
+                prop_assert_eq!(envelope.reply_to(body), Message::from_frames(frames).unwrap());
+            }
+        }
+    }
 
     #[test]
     fn an_envelope_of_several_hops_comes_apart_and_together() {
@@ -110,6 +161,4 @@ mod tests {
         }
         assert_eq!(Envelope::parse(Message::from(["", "x"])).unwrap(), (Envelope::new(), Message::from("x")));
     }
-
-    use alloc::vec;
 }

@@ -62,6 +62,8 @@ mod links;
 mod message;
 mod options;
 mod pipe;
+#[cfg(test)]
+mod properties;
 mod queue;
 mod resource;
 mod route;

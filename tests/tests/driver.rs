@@ -133,6 +133,25 @@ fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() 
 }
 
 #[test]
+fn a_monitor_is_told_when_a_runtime_ends_that_still_had_a_connection() {
+    let (push, driver) = push();
+    let mut monitor = push.monitor();
+    push.connect(PLACE).unwrap();
+    let (pipe, _dialling) = next_dial(&driver);
+    let _never_given_back = driver.connected(pipe).unwrap();
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut cx = Context::from_waker(&waker);
+    while let Poll::Ready(event) = pin!(monitor.next()).poll(&mut cx) {
+        assert!(event.is_some(), "it is not over");
+    }
+    let before = bell.0.load(Ordering::SeqCst);
+    drop(driver);
+    assert_eq!(bell.0.load(Ordering::SeqCst), before + 1);
+    assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(None));
+}
+
+#[test]
 fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
     let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());

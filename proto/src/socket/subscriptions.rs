@@ -225,7 +225,11 @@ mod tests {
     use super::*;
     use crate::SeededEntropy;
     use crate::pipe::Pipes;
+    use crate::properties::config;
     use crate::socket::life::Life;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     fn pipes<const N: usize>() -> [PipeId; N] {
         let mut pipes = Pipes::with_marks(1, 1);
@@ -233,8 +237,25 @@ mod tests {
     }
 
     /// Up to five octets, each one of two.
-    fn topic(entropy: &mut SeededEntropy) -> Vec<u8> {
-        (0..entropy.below(6)).map(|_| b"ab"[usize::from(entropy.below(2) == 0)]).collect()
+    fn topic() -> impl Strategy<Value = Vec<u8>> {
+        vec(select(b"ab".as_slice()), 0..6)
+    }
+
+    /// What one of five peers does.
+    #[derive(Clone, Debug)]
+    enum Deed {
+        Subscribe(Vec<u8>),
+        Cancel(Vec<u8>),
+        Leave,
+    }
+
+    fn deed() -> impl Strategy<Value = (usize, Deed)> {
+        let deed = prop_oneof![
+            19 => topic().prop_map(Deed::Subscribe),
+            20 => topic().prop_map(Deed::Cancel),
+            1 => Just(Deed::Leave),
+        ];
+        (0..5_usize, deed)
     }
 
     /// Each prefix with its holders, kept in the plainest way.
@@ -261,41 +282,71 @@ mod tests {
             let held = model.iter().filter(|(_, holders)| holders.contains(&pipe)).map(|(prefix, _)| prefix.clone());
             assert_eq!(prefixes, held.collect::<Vec<_>>());
             assert_eq!(subscriptions.count_of(pipe), prefixes.len());
+            assert_eq!(subscriptions.octets_of(pipe), prefixes.concat().len());
         }
         let wanted = model.iter().filter(|(prefix, _)| topic.starts_with(prefix));
         let wanted: Vec<_> = wanted.flat_map(|(_, holders)| holders).copied().collect();
         assert_eq!(subscriptions.matching(topic).collect::<Vec<_>>(), wanted, "shortest prefix first");
     }
 
-    #[test]
-    fn subscriptions_agree_with_a_set_of_prefixes_for_each_peer() {
-        let mut entropy = SeededEntropy::new(1);
-        let pipes = pipes::<5>();
-        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
-        let mut model = Model::new();
-        for _ in 0..4000 {
-            let pipe = pipes[usize::try_from(entropy.below(5)).unwrap()];
-            let prefix = topic(&mut entropy);
-            match entropy.below(40) {
-                0 => {
-                    let mut gone = Vec::new();
-                    let held: Vec<_> = subscriptions.prefixes_of(pipe).collect();
-                    subscriptions.forget(pipe, |prefix, left| gone.push((prefix, left)));
-                    let left = held.into_iter().map(|prefix| (cancel(&mut model, pipe, &prefix).unwrap(), prefix));
-                    assert_eq!(gone, left.map(|(left, prefix)| (prefix, left)).collect::<Vec<_>>());
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn subscriptions_agree_with_a_set_of_prefixes_for_each_peer(deeds in vec((deed(), topic()), 0..200)) {
+            let pipes = pipes::<5>();
+            let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+            let mut model = Model::new();
+            for ((peer, deed), topic) in deeds {
+                let pipe = pipes[peer];
+                match deed {
+                    Deed::Subscribe(prefix) => {
+                        let holders = model.entry(prefix.clone()).or_default();
+                        let expected = match (holders.is_empty(), holders.insert(pipe)) {
+                            (true, _) => Subscribed::First,
+                            (false, true) => Subscribed::Joined,
+                            (false, false) => Subscribed::Again,
+                        };
+                        assert_eq!(subscriptions.subscribe(pipe, &prefix), expected);
+                    }
+                    Deed::Cancel(prefix) => {
+                        assert_eq!(subscriptions.cancel(pipe, &prefix), cancel(&mut model, pipe, &prefix));
+                    }
+                    Deed::Leave => {
+                        let mut gone = Vec::new();
+                        let held: Vec<_> = subscriptions.prefixes_of(pipe).collect();
+                        subscriptions.forget(pipe, |prefix, left| gone.push((prefix, left)));
+                        let left = held.into_iter().map(|prefix| (cancel(&mut model, pipe, &prefix).unwrap(), prefix));
+                        assert_eq!(gone, left.map(|(left, prefix)| (prefix, left)).collect::<Vec<_>>());
+                    }
                 }
-                1..20 => {
-                    let holders = model.entry(prefix.clone()).or_default();
-                    let expected = match (holders.is_empty(), holders.insert(pipe)) {
-                        (true, _) => Subscribed::First,
-                        (false, true) => Subscribed::Joined,
-                        (false, false) => Subscribed::Again,
-                    };
-                    assert_eq!(subscriptions.subscribe(pipe, &prefix), expected);
-                }
-                _ => assert_eq!(subscriptions.cancel(pipe, &prefix), cancel(&mut model, pipe, &prefix)),
+                compare(&subscriptions, &model, &pipes, &topic);
             }
-            compare(&subscriptions, &model, &pipes, &topic(&mut entropy));
+        }
+
+        #[test]
+        fn interests_agree_with_a_count_for_each_prefix(steps in vec((any::<bool>(), topic(), topic()), 0..200)) {
+            let mut interests = Interests::new(&mut SeededEntropy::new(9));
+            let mut model: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+            for (wants, prefix, topic) in steps {
+                let count = model.entry(prefix.clone()).or_default();
+                if wants {
+                    assert_eq!(interests.add(&prefix), *count == 0);
+                    *count += 1;
+                } else {
+                    let expected = match *count {
+                        0 => None,
+                        1 => Some(Cancelled::Gone),
+                        _ => Some(Cancelled::StillHeld),
+                    };
+                    assert_eq!(interests.remove(&prefix), expected);
+                    *count = count.saturating_sub(1);
+                }
+                model.retain(|_, count| *count > 0);
+                assert_eq!(interests.len(), model.len());
+                assert_eq!(interests.iter().collect::<Vec<_>>(), model.keys().cloned().collect::<Vec<_>>());
+                assert_eq!(interests.matches(&topic), model.keys().any(|prefix| topic.starts_with(prefix)));
+            }
         }
     }
 
@@ -339,33 +390,5 @@ mod tests {
         assert_eq!(subscriptions.held.len(), 1);
         assert_eq!(subscriptions.cancel(pipes[0], b"A"), Some(Cancelled::Gone));
         assert_eq!(subscriptions.held.len(), 0);
-    }
-
-    #[test]
-    fn interests_agree_with_a_count_for_each_prefix() {
-        let mut entropy = SeededEntropy::new(2);
-        let mut interests = Interests::new(&mut SeededEntropy::new(9));
-        let mut model: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-        for _ in 0..4000 {
-            let prefix = topic(&mut entropy);
-            let count = model.entry(prefix.clone()).or_default();
-            if entropy.below(2) == 0 {
-                assert_eq!(interests.add(&prefix), *count == 0);
-                *count += 1;
-            } else {
-                let expected = match *count {
-                    0 => None,
-                    1 => Some(Cancelled::Gone),
-                    _ => Some(Cancelled::StillHeld),
-                };
-                assert_eq!(interests.remove(&prefix), expected);
-                *count = count.saturating_sub(1);
-            }
-            model.retain(|_, count| *count > 0);
-            assert_eq!(interests.len(), model.len());
-            assert_eq!(interests.iter().collect::<Vec<_>>(), model.keys().cloned().collect::<Vec<_>>());
-            let topic = topic(&mut entropy);
-            assert_eq!(interests.matches(&topic), model.keys().any(|prefix| topic.starts_with(prefix)));
-        }
     }
 }

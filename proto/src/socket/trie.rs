@@ -236,8 +236,12 @@ pub(crate) fn tighten<T>(places: &mut Vec<T>) {
 mod tests {
     use super::*;
     use crate::SeededEntropy;
+    use crate::properties::config;
     use alloc::collections::BTreeMap;
     use alloc::string::ToString;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
 
     /// Each prefix with the id it was given and a number of its own.
     type Model = BTreeMap<Vec<u8>, (NodeId, u64)>;
@@ -291,49 +295,69 @@ mod tests {
         assert_eq!(trie.walk(topic).collect::<Vec<_>>(), matching);
     }
 
-    /// Inserts and removes prefixes of up to four of these pieces at random, and compares all answers after each step.
-    fn stress(seed: u64, pieces: &[&[u8]]) {
-        let mut entropy = SeededEntropy::new(seed);
-        let mut trie = empty();
-        let mut model = Model::new();
-        for step in 0..4000 {
-            // Growing and shrinking take turns, so that the trie is often large and often empty.
-            let inserts = if step / 100 % 2 == 0 { 3 } else { 1 };
-            if entropy.below(4) < inserts {
-                let prefix = random(&mut entropy, pieces);
-                let before = model.get(&prefix).copied();
-                let (id, &mut value) = trie.insert_with(&prefix, || step);
-                assert_eq!((id, value), before.unwrap_or((id, step)), "what is there stays there");
-                model.insert(prefix, (id, value));
-            } else if let Some(prefix) = any(&mut entropy, &model) {
-                let (id, mut value) = model.remove(&prefix).unwrap();
-                assert_eq!(trie.get_mut(&prefix), Some((id, &mut value)));
-                assert_eq!(trie.remove(id), value);
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(Vec<u8>),
+        /// One of those that are there.
+        Remove(Index),
+    }
+
+    /// A prefix of up to four of these pieces.
+    fn prefix(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
+        vec(select(pieces), 0..5).prop_map(|pieces| pieces.concat())
+    }
+
+    /// Steps, each with a topic to look for after it. Growing and shrinking take turns, so that the trie is often large and
+    /// often empty.
+    fn walk(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<(Step, Vec<u8>)>> {
+        let steps = move |inserts: u32| {
+            let insert = prefix(pieces).prop_map(Step::Insert);
+            let step = prop_oneof![inserts => insert, 4 - inserts => any::<Index>().prop_map(Step::Remove)];
+            vec((step, prefix(pieces)), 0..100)
+        };
+        vec((steps(3), steps(1)), 0..3)
+            .prop_map(|phases| phases.into_iter().flat_map(|(up, down)| [up, down]).flatten().collect())
+    }
+
+    /// Takes these steps, and compares all answers after each.
+    fn stress(steps: Vec<(Step, Vec<u8>)>) {
+        let (mut trie, mut model) = (empty(), Model::new());
+        for ((step, topic), number) in steps.into_iter().zip(0..) {
+            match step {
+                Step::Insert(prefix) => {
+                    let before = model.get(&prefix).copied();
+                    let (id, &mut value) = trie.insert_with(&prefix, || number);
+                    assert_eq!((id, value), before.unwrap_or((id, number)), "what is there stays there");
+                    model.insert(prefix, (id, value));
+                }
+                Step::Remove(place) if !model.is_empty() => {
+                    let prefix = model.keys().nth(place.index(model.len())).unwrap().clone();
+                    let (id, mut value) = model.remove(&prefix).unwrap();
+                    assert_eq!(trie.get_mut(&prefix), Some((id, &mut value)));
+                    assert_eq!(trie.remove(id), value);
+                }
+                Step::Remove(_) => {}
             }
-            compare(&trie, &model, &random(&mut entropy, pieces));
+            compare(&trie, &model, &topic);
             let octets: usize = model.keys().map(Vec::len).sum();
             assert!(trie.live() <= 1 + model.len() + octets / Piece::MAX, "{} nodes", trie.live());
         }
     }
 
-    fn any(entropy: &mut SeededEntropy, model: &Model) -> Option<Vec<u8>> {
-        let place = entropy.below(model.len().max(1) as u64);
-        model.keys().nth(usize::try_from(place).unwrap()).cloned()
-    }
+    proptest! {
+        #![proptest_config(config())]
 
-    fn random(entropy: &mut SeededEntropy, pieces: &[&[u8]]) -> Vec<u8> {
-        let count = pieces.len() as u64;
-        (0..entropy.below(5)).flat_map(|_| pieces[usize::try_from(entropy.below(count)).unwrap()]).copied().collect()
-    }
+        #[test]
+        fn a_trie_agrees_with_an_ordered_map(steps in walk(&[b"a", b"b", b"c"])) {
+            stress(steps);
+        }
 
-    #[test]
-    fn a_trie_agrees_with_an_ordered_map() {
-        stress(1, &[b"a", b"b", b"c"]);
-    }
-
-    #[test]
-    fn prefixes_of_several_pieces_are_like_others_and_zeros_are_octets_too() {
-        stress(2, &[b"a", b"\0", &[b'a'; Piece::MAX - 1], &[b'a'; 2 * Piece::MAX + 3], &[0; Piece::MAX]]);
+        #[test]
+        fn prefixes_of_several_pieces_are_like_others_and_zeros_are_octets_too(
+            steps in walk(&[b"a", b"\0", &[b'a'; Piece::MAX - 1], &[b'a'; 2 * Piece::MAX + 3], &[0; Piece::MAX]])
+        ) {
+            stress(steps);
+        }
     }
 
     #[test]

@@ -112,3 +112,20 @@ fn who_goes_while_the_other_connects_is_not_waited_for_and_leaves_no_name() {
         assert_eq!(format!("{names:?}"), format!("{:?}", Names::new()));
     });
 }
+
+#[test]
+fn a_dial_that_is_given_up_while_it_is_met_leaves_no_peer_behind() {
+    in_every_order(3, || {
+        let names = Names::new();
+        let (push, _driver) = socket(Options::<Push>::new(), &names);
+        let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
+        let dialler = thread::spawn(move || {
+            push.connect(PLACE).unwrap();
+            push.disconnect(PLACE).unwrap();
+            push
+        });
+        block_on(pull.bind(PLACE)).unwrap();
+        let push = dialler.join().unwrap();
+        assert_eq!([push.stats().peers, pull.stats().peers], [0, 0]);
+    });
+}

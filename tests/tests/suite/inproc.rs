@@ -46,6 +46,25 @@ fn who_binds_and_who_connects_first_does_not_matter() {
 }
 
 #[test]
+fn who_waits_for_room_is_called_when_there_is_some_though_the_other_has_enough_to_receive() {
+    run(|| async {
+        let place = place();
+        let pull = Socket::with(Options::<Pull>::new().recv_hwm(100));
+        let push = Socket::with(Options::<Push>::new().send_hwm(1));
+        pull.bind(&place).await.unwrap();
+        push.connect(&place).unwrap();
+        while push.try_send("x").is_ok() {}
+        let receive_half = async {
+            for _ in 0..50 {
+                pull.recv().await.unwrap();
+            }
+        };
+        let (sent, ()) = join(push.send("y"), receive_half).await;
+        sent.unwrap();
+    });
+}
+
+#[test]
 fn a_message_goes_over_without_being_copied() {
     run(|| async {
         let (place, pull, push) = (place(), PullSocket::new(), PushSocket::new());

@@ -114,3 +114,79 @@ fn digit(character: u8) -> (u8, Choice) {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::properties::config;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
+    /// RFC 32 in plain arithmetic: a number is divided by 85 again and again.
+    fn model(quad: [u8; 4]) -> [u8; 5] {
+        let mut value = u32::from_be_bytes(quad);
+        let mut text = [0; 5];
+        for place in text.iter_mut().rev() {
+            *place = ALPHABET[value as usize % 85];
+            value /= 85;
+        }
+        text
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        // Groups at the limit, too, beyond which a number does not fit: `%nSc0` is the largest that does.
+        let large = vec(select(b"$%nSc0#1".as_slice()), 4).prop_map(|rest| [b"%".to_vec(), rest].concat());
+        vec(prop_oneof![vec(select(ALPHABET.as_slice()), 5), large], 0..8).prop_map(|groups| groups.concat())
+    }
+
+    /// A character that is none of them.
+    fn wrong() -> impl Strategy<Value = u8> {
+        select((0..128).filter(|octet| !ALPHABET.contains(octet)).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn octets_are_written_by_the_arithmetic_of_the_rfc_and_read_again(quads in vec(any::<[u8; 4]>(), 0..16)) {
+            let written = encode(quads.as_flattened()).unwrap();
+            prop_assert_eq!(written.as_bytes(), quads.iter().flat_map(|&quad| model(quad)).collect::<Vec<_>>());
+            prop_assert_eq!(decode(&written).unwrap(), quads.as_flattened());
+        }
+
+        #[test]
+        fn text_is_read_unless_a_group_is_more_than_four_octets_hold(text in text()) {
+            let value = |group: &[u8]| {
+                let digits = group.iter().map(|octet| ALPHABET.iter().position(|other| other == octet).unwrap());
+                u32::try_from(digits.fold(0, |value, digit| value * 85 + digit as u64)).ok()
+            };
+            let expected = text.chunks(5).enumerate().try_fold(Vec::new(), |mut octets, (number, group)| {
+                let value = value(group).ok_or(Z85Error::Overflow(number * 5))?;
+                octets.extend(value.to_be_bytes());
+                Ok(octets)
+            });
+            prop_assert_eq!(decode(core::str::from_utf8(&text).unwrap()), expected);
+        }
+
+        #[test]
+        fn what_is_not_of_the_alphabet_is_pointed_at(
+            quads in vec(any::<[u8; 4]>(), 1..8), place in any::<Index>(), wrong in wrong(),
+        ) {
+            let mut text = encode(quads.as_flattened()).unwrap();
+            let place = place.index(text.len());
+            text.replace_range(place..=place, &char::from(wrong).to_string());
+            prop_assert_eq!(decode(&text), Err(Z85Error::Character(place)));
+        }
+
+        #[test]
+        fn what_is_no_whole_number_of_groups_is_refused(octets in vec(any::<u8>(), 0..20), text in "[0-9a-zA-Z]{0,20}") {
+            if octets.len() % 4 != 0 {
+                prop_assert_eq!(encode(&octets), Err(Z85Error::OctetCount(octets.len())));
+            }
+            if text.len() % 5 != 0 {
+                prop_assert_eq!(decode(&text), Err(Z85Error::CharacterCount(text.len())));
+            }
+        }
+    }
+}
