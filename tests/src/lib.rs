@@ -14,6 +14,7 @@
 //!   benchmark of that name, what it costs;
 //! - `fuzz`: what the fuzz targets check, with recorded, remembered and random inputs; see `fuzz/README.md`;
 //! - `costs`: what messages ask of the allocator;
+//! - `idle`: who is woken while nobody has anything to do;
 //! - `table`: libzmq's own tests and their counterparts here, a table in this package's `README.md`, names what exists.
 //!
 //! What those files share is here: seeds, words to look into a simulated network, the simulated runtime, the words of

@@ -151,6 +151,14 @@ pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
     }
 }
 
+/// How many turns tasks and the scenario have had so far.
+///
+/// # Panics
+/// Outside [`run`].
+pub fn turns() -> u64 {
+    Sim::current().with(|world, _| world.tasks.turns)
+}
+
 /// Runs a task beside the scenario, with which it ends.
 ///
 /// # Panics

@@ -21,7 +21,7 @@ mod network;
 mod stream;
 mod world;
 
-pub use executor::{run, spawn};
+pub use executor::{run, spawn, turns};
 pub use network::{Listener, dial, is_free};
 pub use stream::Stream;
 pub use world::{Bell, Sim};

@@ -19,12 +19,19 @@ pub(super) struct Weather {
     pub(super) capacity: usize,
     /// How many of the next pieces are crumbs.
     shower: u64,
+    /// Nothing is cut.
+    calm: bool,
 }
 
 impl Weather {
     pub(super) fn drawn(dice: &mut SeededEntropy) -> Self {
         let latency = Duration::from_micros(dice.below(5) * dice.below(1000));
-        Self { latency, capacity: 1 << (12 + dice.below(7)), shower: dice.below(500) }
+        Self { latency, capacity: 1 << (12 + dice.below(7)), shower: dice.below(500), calm: false }
+    }
+
+    /// Neither cuts nor delays anything.
+    pub(super) fn calm_down(&mut self) {
+        (self.latency, self.calm) = (Duration::ZERO, true);
     }
 
     /// How long a task's turn takes.
@@ -40,6 +47,9 @@ impl Weather {
     /// How many octets go at once: mostly few, sometimes many, and none once in a while. Crumbs come in showers that last
     /// longer than a session has patience for in one turn.
     pub(super) fn piece(&mut self, dice: &mut SeededEntropy) -> usize {
+        if self.calm {
+            return usize::MAX;
+        }
         if self.shower == 0 && dice.below(100) == 0 {
             self.shower = 100;
         }

@@ -55,10 +55,15 @@ impl Sim {
     }
 
     /// Waits so long.
-    pub(super) async fn sleep(&self, duration: Duration) {
+    pub async fn sleep(&self, duration: Duration) {
         let mut bell = Bell::new(self.clone());
         bell.set(Some(self.time() + duration));
         std::future::poll_fn(|cx| bell.poll(cx)).await;
+    }
+
+    /// From now on the network neither cuts nor delays what is sent.
+    pub fn calm_down(&self) {
+        self.with(|world, _| world.weather.calm_down());
     }
 
     /// Lets time pass until then, and wakes whoever waited for an instant in it.
