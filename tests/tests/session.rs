@@ -8,6 +8,7 @@ use sansmq_proto::{
 };
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -452,4 +453,72 @@ fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_cop
     assert_eq!(stream.tape.output.len(), 1000 * 66 + 4096 + 9);
     assert!(stream.writes <= 3, "{} calls", stream.writes);
     assert!(stream.places.contains(&place), "it was copied");
+}
+
+/// Memory is granted as octets come, so the first of them have to move when there are more.
+#[test]
+fn most_octets_of_a_large_message_stay_where_they_were_read() {
+    /// Remembers where it was read to, by a system that has so much of it at a time.
+    struct Flow {
+        tape: Tape,
+        piece: usize,
+        places: Vec<Range<usize>>,
+    }
+
+    impl Stream for Flow {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let most = room.len().min(self.piece);
+            let count = self.tape.read(&mut room[..most])?;
+            let place = room.as_ptr().addr();
+            self.places.push(place..place + count);
+            Ok(count)
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.tape.write_vectored(slices)
+        }
+
+        fn close_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let now = Instant::ORIGIN;
+    for piece in [4 << 10, 64 << 10, 1 << 20] {
+        for size in [400_000, 4_000_000] {
+            let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
+            let listener = socket.bind("tcp://*:1".parse().unwrap());
+            let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), now).unwrap();
+            let (mut session, mut scratch) = (Session::new(connection), Scratch::new());
+            let mut flow = Flow { tape: Tape::default(), piece, places: Vec::new() };
+            let mut tape = Tape::default();
+            let mut turn = |socket: &mut Socket, flow: &mut Flow| {
+                session.turn(flow, &mut scratch, now, |link| socket.exchange(pipe, link)).map(drop).unwrap();
+            };
+            let listen = |tape: &mut Tape| {
+                core::mem::swap(tape, &mut flow.tape);
+                turn(&mut socket, &mut flow);
+                core::mem::swap(tape, &mut flow.tape);
+            };
+            shake_hands(listen, &mut tape);
+            for round in 0..3 {
+                flow.tape.input.extend([2].into_iter().chain((size as u64).to_be_bytes()).chain(vec![7; size]));
+                flow.places.clear();
+                let body = loop {
+                    turn(&mut socket, &mut flow);
+                    if let Ok(message) = socket.recv() {
+                        break message;
+                    }
+                };
+                let body = body.body().as_ptr_range();
+                let body = body.start.addr()..body.end.addr();
+                let overlap =
+                    |place: &Range<usize>| place.end.min(body.end).saturating_sub(place.start.max(body.start));
+                let stayed: usize = flow.places.iter().map(overlap).sum();
+                // From the second on there is a block that is large enough already.
+                let least = if round == 0 { size / 4 } else { size / 4 * 3 };
+                assert!(stayed >= least, "{stayed} of {size} in pieces of {piece}, round {round}");
+            }
+        }
+    }
 }
