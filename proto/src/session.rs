@@ -157,6 +157,8 @@ pub enum Turn {
 pub struct Session {
     connection: Connection,
     phase: Phase,
+    /// How much to read at a time.
+    bite: usize,
 }
 
 /// ```text
@@ -182,6 +184,15 @@ struct Parting {
     until: Instant,
 }
 
+/// What came of reading once.
+#[derive(PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Something,
+    /// Something, and there may be more; but it is others' turn.
+    Enough,
+}
+
 /// How many rounds of writing and reading one turn may take before other sessions get theirs.
 const ROUNDS: usize = 4;
 
@@ -192,6 +203,13 @@ const SLICES: usize = 64;
 /// and the sender soon has room for more.
 const DIRECT: usize = 16 << 10;
 
+/// More commands than this in what was read at once are many.
+const MANY: usize = 32;
+
+/// So many octets are read at a time from a peer that says many commands. They wait for no application, which would keep them
+/// from coming: only what others have to wait for does.
+const BITE: usize = 2 << 10;
+
 /// A stream closed with unread input is reset, which can destroy output on its way. So we wait for the peer to close
 /// first, but not long.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -200,7 +218,7 @@ impl Session {
     /// A session over a connection that [`Socket::accepted`](crate::Socket::accepted) or
     /// [`Socket::connected`](crate::Socket::connected) gave.
     pub const fn new(connection: Connection) -> Self {
-        Self { connection, phase: Phase::Talking }
+        Self { connection, phase: Phase::Talking, bite: usize::MAX }
     }
 
     /// Fires timers, writes, reads and exchanges, within a budget.
@@ -267,7 +285,10 @@ impl Session {
             };
             // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
             let more = flushed && was_full && self.connection.has_room();
-            if !heard && !more {
+            if heard == Heard::Enough {
+                return Ok(Turn::Again);
+            }
+            if heard == Heard::Nothing && !more {
                 return Ok(Turn::Wait(Interest {
                     readable: self.connection.wants_input(),
                     writable: self.is_stuck(flushed),
@@ -351,10 +372,10 @@ impl Session {
         true
     }
 
-    /// Reads once, if the connection wants to. True if something came.
-    fn fill(&mut self, stream: &mut impl Stream, room: &mut BytesMut, now: Instant) -> Result<bool, ConnectionError> {
+    /// Reads once, if the connection wants to.
+    fn fill(&mut self, stream: &mut impl Stream, room: &mut BytesMut, now: Instant) -> Result<Heard, ConnectionError> {
         if !self.connection.wants_input() {
-            return Ok(false);
+            return Ok(Heard::Nothing);
         }
         let direct = self.connection.body_space();
         let in_place = direct.is_some();
@@ -363,16 +384,33 @@ impl Session {
                 let most = space.len().min(DIRECT);
                 &mut space[..most]
             }
-            None => &mut room[..],
+            None => {
+                let most = room.len().min(self.bite);
+                &mut room[..most]
+            }
         };
+        let most = room_or_direct.len();
         match stream.read(room_or_direct) {
             Ok(0) => Err(ConnectionError::Eof),
-            Ok(count) if in_place => self.connection.handle_filled(count, now).map(|()| true),
-            Ok(count) => self.connection.handle_room(room, count, now).map(|()| true),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+            Ok(count) if in_place => self.connection.handle_filled(count, now).map(|()| Heard::Something),
+            Ok(count) => {
+                self.connection.handle_room(room, count, now)?;
+                Ok(self.digest(count == most))
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Heard::Nothing),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Heard::Something),
             Err(error) => Err(failure(&error)),
         }
+    }
+
+    /// Decides how much to read the next time, when as much came as there was room for, or less.
+    fn digest(&mut self, is_full: bool) -> Heard {
+        if self.connection.commands() <= MANY {
+            self.bite = self.bite.saturating_mul(2);
+            return Heard::Something;
+        }
+        self.bite = BITE;
+        if is_full { Heard::Enough } else { Heard::Something }
     }
 
     /// Writes what is left, and waits for the peer to hang up; nothing it says is of interest any more.

@@ -522,3 +522,29 @@ fn most_octets_of_a_large_message_stay_where_they_were_read() {
         }
     }
 }
+
+/// Commands wait for no application, so nothing else keeps a flood of them from taking the others' turns.
+#[test]
+fn a_flood_of_commands_is_read_in_small_bites_until_there_are_fewer_of_them() {
+    let (mut session, mut tape) = ready_session(Duration::from_mins(1));
+    let mut scratch = Scratch::new();
+    let mut eaten = |tape: &mut Tape| {
+        let before = tape.input.len();
+        let again = session.turn(tape, &mut scratch, Instant::ORIGIN, |link| {
+            while link.take().is_some() {}
+            Ok(())
+        });
+        (before - tape.input.len(), again == Ok(Turn::Again))
+    };
+    let ping = b"\x04\x07\x04PING\0\0";
+    tape.input.extend(ping.repeat(20_000));
+    let (first, again) = eaten(&mut tape);
+    assert!(first <= 32 << 10 && again, "{first}");
+    for _ in 0..20 {
+        assert_eq!(eaten(&mut tape), (2 << 10, true));
+    }
+    tape.input.clear();
+    tape.input.extend(b"\0\x05hello".repeat(100_000));
+    let bites: Vec<_> = (0..4).map(|_| eaten(&mut tape).0).collect();
+    assert!(bites.is_sorted() && bites[3] == 4 * (32 << 10), "{bites:?}");
+}

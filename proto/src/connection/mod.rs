@@ -101,6 +101,8 @@ pub struct Connection {
     inbox: VecDeque<Inbound>,
     /// Octets that came in since the inbox was last empty.
     ahead: usize,
+    /// How many commands there were in what came last, and subscriptions that came as messages.
+    commands: usize,
     outbox: Outbox,
     /// What the handshake needs of randomness.
     fresh: Fresh,
@@ -157,6 +159,7 @@ impl Connection {
             decoder: Decoder::new(),
             inbox: VecDeque::new(),
             ahead: 0,
+            commands: 0,
             outbox,
             fresh,
             question: None,
@@ -272,11 +275,14 @@ impl Connection {
             };
             match item {
                 None => return Ok(()),
-                Some(Item::Message(message)) => self.inbox.push_back(classify(message, self.config.socket_type)),
+                Some(Item::Message(message)) => self.hear_message(message),
                 Some(Item::Command(_)) if self.version < Version::V3_0 => {
                     return Err(DecodeError::Flags(COMMAND).into());
                 }
-                Some(Item::Command(body)) => self.command(Command::decode(&body)?, now)?,
+                Some(Item::Command(body)) => {
+                    self.commands += 1;
+                    self.command(Command::decode(&body)?, now)?;
+                }
             }
         }
     }
@@ -284,13 +290,12 @@ impl Connection {
     /// The usual case of traffic in clear. On its own, so that nothing else has a part in what it costs.
     #[inline(never)]
     fn hear_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
-        let ours = self.config.socket_type;
         if self.decoder.is_1_0 {
             return;
         }
-        if ours.takes_subscriptions() {
+        if self.config.socket_type.takes_subscriptions() {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
-                self.inbox.push_back(classify(message, ours));
+                self.hear_message(message);
             }
         } else {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
@@ -476,6 +481,20 @@ impl Connection {
         Ok(())
     }
 
+    /// A message, or the subscription that ZMTP 3.0 would have said by it: accepted from every version, as libzmq does.
+    #[inline]
+    fn hear_message(&mut self, message: Message) {
+        if self.config.socket_type.takes_subscriptions()
+            && message.len() == 1
+            && let Some(wish) = Wish::said_by(message.head())
+        {
+            self.commands += 1;
+            self.hear(wish);
+        } else {
+            self.inbox.push_back(Inbound::Message(message));
+        }
+    }
+
     fn hear(&mut self, wish: Wish) {
         self.inbox.push_back(Inbound::Wish(wish));
     }
@@ -593,10 +612,17 @@ impl Connection {
         self.outbox.shrink();
     }
 
+    /// How many commands there were in what came last.
+    #[cfg(feature = "std")]
+    pub(crate) const fn commands(&self) -> usize {
+        self.commands
+    }
+
     /// So many octets have come.
     fn heard(&mut self, octets: usize, now: Instant) {
         // With nothing waiting, what came before was no reading ahead: heartbeats perhaps, for hours.
         self.ahead = if self.inbox.is_empty() { octets } else { self.ahead + octets };
+        self.commands = 0;
         self.heartbeat.heard(now);
     }
 
@@ -658,18 +684,6 @@ impl Link for Connection {
     fn round_trip(&self) -> Option<RoundTrip> {
         self.heartbeat.round_trip()
     }
-}
-
-/// A message, or the subscription that ZMTP 3.0 would have said by it: accepted from every version, as libzmq does.
-#[inline]
-fn classify(message: Message, ours: SocketType) -> Inbound {
-    if ours.takes_subscriptions()
-        && message.len() == 1
-        && let Some(wish) = Wish::said_by(message.head())
-    {
-        return Inbound::Wish(wish);
-    }
-    Inbound::Message(message)
 }
 
 /// What this side says first. It may be said in steps.
