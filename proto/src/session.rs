@@ -379,18 +379,12 @@ impl Session {
         }
         let direct = self.connection.body_space();
         let in_place = direct.is_some();
-        let room_or_direct = match direct {
-            Some(space) => {
-                let most = space.len().min(DIRECT);
-                &mut space[..most]
-            }
-            None => {
-                let most = room.len().min(self.bite);
-                &mut room[..most]
-            }
+        let (space, most) = match direct {
+            Some(space) => (space, DIRECT),
+            None => (&mut room[..], self.bite),
         };
-        let most = room_or_direct.len();
-        match stream.read(room_or_direct) {
+        let most = most.min(space.len());
+        match stream.read(&mut space[..most]) {
             Ok(0) => Err(ConnectionError::Eof),
             Ok(count) if in_place => self.connection.handle_filled(count, now).map(|()| Heard::Something),
             Ok(count) => {

@@ -5,6 +5,8 @@ mod decoder;
 mod elder;
 #[cfg(feature = "curve")]
 mod encrypted;
+mod greeting;
+mod handshake;
 mod heartbeat;
 mod link;
 mod outbox;
@@ -33,15 +35,14 @@ use crate::config::ConnectionConfig;
 use crate::endpoint::Endpoint;
 use crate::entropy::Entropy;
 use crate::error::ConnectionError;
-use crate::message::{Frame, Message};
+use crate::message::Message;
 #[cfg(feature = "curve")]
 use crate::security::curve::CurveError;
-use crate::security::{AuthReply, Denial, Established, Fresh, Guest, Introduction, Mechanism, Progress};
-use crate::socket_type::SocketType;
+use crate::security::{AuthReply, Denial, Fresh};
 use crate::stats::RoundTrip;
 use crate::time::{Instant, earliest};
 use crate::wire::DecodeError;
-use crate::wire::{COMMAND, Command, Greeting, IDENTITY, Metadata, Opening, SOCKET_TYPE, Version};
+use crate::wire::{COMMAND, Command, Greeting, Version};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -50,7 +51,7 @@ use blocks::Blocks;
 use bytes::Bytes;
 use core::task::Waker;
 use decoder::{Decoder, Item};
-use elder::Elder;
+use greeting::our_greeting;
 use heartbeat::Heartbeat;
 use phase::{Phase, Side};
 use question::Question;
@@ -117,13 +118,6 @@ pub struct Connection {
     credentials: Option<Credentials>,
     /// The latest `now` we were given; an earlier one is taken for this one.
     now: Instant,
-}
-
-/// What a peer says of itself, read, and found to be somebody we speak with.
-struct Stranger {
-    socket_type: SocketType,
-    routing_id: Frame,
-    metadata: Metadata,
 }
 
 /// How far to read ahead of an application that does not receive, in octets of our memory.
@@ -302,163 +296,6 @@ impl Connection {
                 self.inbox.push_back(Inbound::Message(message));
             }
         }
-    }
-
-    /// One step of the peer's greeting, and ours in answer.
-    fn hear_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
-        let Phase::Greeting { octets, len, deadline, side } = &mut self.phase else { return Ok(()) };
-        let (deadline, side) = (*deadline, *side);
-        let steps = [Greeting::SIGNATURE, Greeting::SIGNATURE_AND_MAJOR, Greeting::LEN];
-        let step = steps.into_iter().find(|end| end > len).unwrap_or(Greeting::LEN);
-        let (front, rest) = input.split_at((step - *len).min(input.len()));
-        octets[*len..*len + front.len()].copy_from_slice(front);
-        *len += front.len();
-        *input = rest;
-        let in_steps = side.greets_in_steps(&self.config);
-        match Greeting::look(&octets[..*len]) {
-            Opening::Zmtp3 if *len == Greeting::LEN => {
-                let greeting = Greeting::decode(octets);
-                self.greeted(greeting)?;
-                self.begin_handshake(deadline, side)
-            }
-            Opening::Zmtp3 => {
-                if in_steps && *len == step {
-                    let next = if step == Greeting::SIGNATURE { Greeting::SIGNATURE_AND_MAJOR } else { Greeting::LEN };
-                    self.outbox.push_octets(&our_greeting(&self.config)[step..next]);
-                }
-                Ok(())
-            }
-            Opening::Old(revision) if in_steps && Elder::speaks(revision) => {
-                self.meet_elder(Elder::Signed { revision, socket_type: None }, deadline);
-                Ok(())
-            }
-            Opening::Old(revision) => Err(ConnectionError::Version(revision)),
-            Opening::Unsigned if in_steps => {
-                let said = octets[..*len].to_vec();
-                self.meet_elder(Elder::Unsigned, deadline);
-                self.consume(&mut &said[..], None, now)
-            }
-            Opening::Unsigned => Err(ConnectionError::NotZmtp),
-        }
-    }
-
-    fn greeted(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
-        let security = &self.config.security;
-        let ours = security.mechanism();
-        if greeting.mechanism != ours {
-            return Err(ConnectionError::MechanismMismatch { ours, theirs: greeting.mechanism });
-        }
-        // That a peer does not claim to be the server says nothing, for libzmq never does.
-        if greeting.as_server && security.is_server() {
-            return Err(ConnectionError::SameRole { server: true });
-        }
-        // RFC 37: the higher revision speaks the lower one; whatever comes after 3 promises to understand 3.1.
-        self.version = greeting.version.min(Version::V3_1);
-        Ok(())
-    }
-
-    fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
-        let ours = (side == Side::Socket).then(|| self.config.metadata());
-        let fresh = core::mem::take(&mut self.fresh);
-        let progress = Mechanism::start(&self.config, ours, fresh, self.outbox.ahead())?;
-        self.proceed(progress, deadline, side, self.now)
-    }
-
-    /// Moves the handshake on by one step.
-    fn handshake(
-        &mut self,
-        step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, ConnectionError>,
-        now: Instant,
-    ) -> Result<(), ConnectionError> {
-        if !matches!(self.phase, Phase::Handshake { .. }) {
-            return Ok(());
-        }
-        let Phase::Handshake { mechanism, deadline, side } = core::mem::replace(&mut self.phase, Phase::Closed) else {
-            return Ok(());
-        };
-        let progress = step(mechanism, self.outbox.ahead())?;
-        self.proceed(progress, deadline, side, now)
-    }
-
-    /// Goes where a step of the handshake has led.
-    fn proceed(
-        &mut self,
-        progress: Progress,
-        deadline: Option<Instant>,
-        side: Side,
-        now: Instant,
-    ) -> Result<(), ConnectionError> {
-        match progress {
-            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
-            Progress::Ask(credentials, mechanism) => {
-                self.phase = Phase::Handshake { mechanism, deadline, side };
-                if let Some(reply) = self.ask(credentials, now) {
-                    self.question = None;
-                    return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
-                }
-            }
-            Progress::Introduced(theirs, introduction) => match side {
-                Side::Socket => self.introduce(theirs, introduction, now)?,
-                Side::Reception => self.wait_for_socket(theirs, introduction, deadline)?,
-            },
-            Progress::Done(theirs, established) => {
-                let stranger = self.examine(theirs)?;
-                self.establish(stranger, established, now);
-            }
-        }
-        Ok(())
-    }
-
-    /// The peer has said who it is: so do we, if we speak with such a one.
-    fn introduce(&mut self, theirs: Metadata, introduction: Introduction, now: Instant) -> Result<(), ConnectionError> {
-        let stranger = self.examine(theirs)?;
-        let established = introduction.introduce(&self.config.metadata(), self.outbox.ahead());
-        self.establish(stranger, established, now);
-        Ok(())
-    }
-
-    /// Whether we speak with a peer that says this of itself.
-    fn examine(&mut self, metadata: Metadata) -> Result<Stranger, ConnectionError> {
-        let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
-        let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
-        self.compare(socket_type).inspect_err(|_| {
-            // RFC 37 asks for an ERROR here, which tells the other side's owner what libzmq's silence would not.
-            self.outbox.push_command(&Command::Error(Bytes::from_static(b"incompatible socket type")));
-        })?;
-        let routing_id = metadata.get(IDENTITY).map(|id| Frame::copy_from_slice(id)).unwrap_or_default();
-        if routing_id.len() > 255 {
-            return Err(DecodeError::RoutingId.into());
-        }
-        Ok(Stranger { socket_type, routing_id, metadata })
-    }
-
-    /// Whether we speak with sockets of such a type.
-    fn compare(&self, theirs: SocketType) -> Result<(), ConnectionError> {
-        let ours = self.config.socket_type;
-        if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
-    }
-
-    fn establish(&mut self, stranger: Stranger, established: Established, now: Instant) {
-        let Stranger { socket_type, routing_id, metadata } = stranger;
-        let Guest { user_id, properties } = established.guest;
-        let (version, credentials) = (self.version, self.credentials);
-        let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
-        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and to a DISH only groups and bodies are
-        // sent (RFC 48).
-        if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
-            self.heartbeat.start(now);
-        }
-        // What only the handshake needed.
-        self.origin = None;
-        self.waker = None;
-        #[cfg(feature = "curve")]
-        if let Some((sealer, opener)) = established.cipher {
-            self.outbox.open_sealed(self.version, sealer);
-            self.phase = Phase::Sealed(Arc::new(peer), Box::new(opener));
-            return;
-        }
-        self.outbox.open(self.version);
-        self.phase = Phase::Traffic(Arc::new(peer));
     }
 
     /// A command during traffic. What we do not know, or what is not meant for our type, changes nothing.
@@ -684,11 +521,4 @@ impl Link for Connection {
     fn round_trip(&self) -> Option<RoundTrip> {
         self.heartbeat.round_trip()
     }
-}
-
-/// What this side says first. It may be said in steps.
-fn our_greeting(config: &ConnectionConfig) -> [u8; Greeting::LEN] {
-    let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
-    let greeting = Greeting { version: Version::V3_1, mechanism, as_server };
-    greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX))
 }

@@ -23,6 +23,8 @@ mod timers;
 use super::*;
 use crate::entropy::{SeededEntropy, SystemEntropy};
 use crate::error::Timer;
+use crate::message::Frame;
+use crate::socket_type::SocketType;
 use bytes::Buf;
 
 const NOW: Instant = Instant::ORIGIN;

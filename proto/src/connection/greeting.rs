@@ -1,0 +1,72 @@
+//! The first 64 octets each way (RFC 37, "Greeting"), said and heard in steps while the peer may be of before ZMTP 3.
+
+use super::Connection;
+use super::elder::{self, Elder};
+use super::phase::Phase;
+use crate::config::ConnectionConfig;
+use crate::error::ConnectionError;
+use crate::time::Instant;
+use crate::wire::{Greeting, Opening, Version};
+
+impl Connection {
+    /// One step of the peer's greeting, and ours in answer.
+    pub(super) fn hear_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
+        let Phase::Greeting { octets, len, deadline, side } = &mut self.phase else { return Ok(()) };
+        let (deadline, side) = (*deadline, *side);
+        let steps = [Greeting::SIGNATURE, Greeting::SIGNATURE_AND_MAJOR, Greeting::LEN];
+        let step = steps.into_iter().find(|end| end > len).unwrap_or(Greeting::LEN);
+        let (front, rest) = input.split_at((step - *len).min(input.len()));
+        octets[*len..*len + front.len()].copy_from_slice(front);
+        *len += front.len();
+        *input = rest;
+        let in_steps = side.greets_in_steps(&self.config);
+        match Greeting::look(&octets[..*len]) {
+            Opening::Zmtp3 if *len == Greeting::LEN => {
+                let greeting = Greeting::decode(octets);
+                self.greeted(greeting)?;
+                self.begin_handshake(deadline, side)
+            }
+            Opening::Zmtp3 => {
+                if in_steps && *len == step {
+                    let next = if step == Greeting::SIGNATURE { Greeting::SIGNATURE_AND_MAJOR } else { Greeting::LEN };
+                    self.outbox.push_octets(&our_greeting(&self.config)[step..next]);
+                }
+                Ok(())
+            }
+            Opening::Old(revision) => {
+                let version = elder::version(revision).filter(|_| in_steps);
+                let version = version.ok_or(ConnectionError::Version(revision))?;
+                self.meet_elder(Elder::Signed, version, deadline);
+                Ok(())
+            }
+            Opening::Unsigned if in_steps => {
+                let said = octets[..*len].to_vec();
+                self.meet_elder(Elder::Unsigned, Version::V1_0, deadline);
+                self.consume(&mut &said[..], None, now)
+            }
+            Opening::Unsigned => Err(ConnectionError::NotZmtp),
+        }
+    }
+
+    fn greeted(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
+        let security = &self.config.security;
+        let ours = security.mechanism();
+        if greeting.mechanism != ours {
+            return Err(ConnectionError::MechanismMismatch { ours, theirs: greeting.mechanism });
+        }
+        // That a peer does not claim to be the server says nothing, for libzmq never does.
+        if greeting.as_server && security.is_server() {
+            return Err(ConnectionError::SameRole { server: true });
+        }
+        // RFC 37: the higher revision speaks the lower one; whatever comes after 3 promises to understand 3.1.
+        self.version = greeting.version.min(Version::V3_1);
+        Ok(())
+    }
+}
+
+/// What this side says first. It may be said in steps.
+pub(super) fn our_greeting(config: &ConnectionConfig) -> [u8; Greeting::LEN] {
+    let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
+    let greeting = Greeting { version: Version::V3_1, mechanism, as_server };
+    greeting.encode(u8::try_from(config.routing_id.len()).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,132 @@
+//! From the greetings to traffic: the steps of the mechanism, and whether we speak with such a peer at all.
+
+use super::phase::{Phase, Side};
+use super::{Connection, Peer};
+use crate::error::ConnectionError;
+use crate::message::Frame;
+use crate::security::{Established, Guest, Introduction, Mechanism, Progress};
+use crate::socket_type::SocketType;
+use crate::time::Instant;
+use crate::wire::{Command, DecodeError, IDENTITY, Metadata, SOCKET_TYPE, Version};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// What a peer says of itself, read, and found to be somebody we speak with.
+pub(super) struct Stranger {
+    pub(super) socket_type: SocketType,
+    pub(super) routing_id: Frame,
+    pub(super) metadata: Metadata,
+}
+
+impl Connection {
+    /// Both have greeted: the mechanism begins.
+    pub(super) fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
+        let ours = (side == Side::Socket).then(|| self.config.metadata());
+        let fresh = core::mem::take(&mut self.fresh);
+        let progress = Mechanism::start(&self.config, ours, fresh, self.outbox.ahead())?;
+        self.proceed(progress, deadline, side, self.now)
+    }
+
+    /// Moves the handshake on by one step.
+    pub(super) fn handshake(
+        &mut self,
+        step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, ConnectionError>,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        if !matches!(self.phase, Phase::Handshake { .. }) {
+            return Ok(());
+        }
+        let Phase::Handshake { mechanism, deadline, side } = core::mem::replace(&mut self.phase, Phase::Closed) else {
+            return Ok(());
+        };
+        let progress = step(mechanism, self.outbox.ahead())?;
+        self.proceed(progress, deadline, side, now)
+    }
+
+    /// Goes where a step of the handshake has led.
+    fn proceed(
+        &mut self,
+        progress: Progress,
+        deadline: Option<Instant>,
+        side: Side,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        match progress {
+            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
+            Progress::Ask(credentials, mechanism) => {
+                self.phase = Phase::Handshake { mechanism, deadline, side };
+                if let Some(reply) = self.ask(credentials, now) {
+                    self.question = None;
+                    return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
+                }
+            }
+            Progress::Introduced(theirs, introduction) => match side {
+                Side::Socket => self.introduce(theirs, introduction, now)?,
+                Side::Reception => self.wait_for_socket(theirs, introduction, deadline)?,
+            },
+            Progress::Done(theirs, established) => {
+                let stranger = self.examine(theirs)?;
+                self.establish(stranger, established, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer has said who it is: so do we, if we speak with such a one.
+    pub(super) fn introduce(
+        &mut self,
+        theirs: Metadata,
+        introduction: Introduction,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        let stranger = self.examine(theirs)?;
+        let established = introduction.introduce(&self.config.metadata(), self.outbox.ahead());
+        self.establish(stranger, established, now);
+        Ok(())
+    }
+
+    /// Whether we speak with a peer that says this of itself.
+    fn examine(&mut self, metadata: Metadata) -> Result<Stranger, ConnectionError> {
+        let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
+        let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
+        self.compare(socket_type).inspect_err(|_| {
+            // RFC 37 asks for an ERROR here, which tells the other side's owner what libzmq's silence would not.
+            self.outbox.push_command(&Command::Error(Bytes::from_static(b"incompatible socket type")));
+        })?;
+        let routing_id = metadata.get(IDENTITY).map(|id| Frame::copy_from_slice(id)).unwrap_or_default();
+        if routing_id.len() > 255 {
+            return Err(DecodeError::RoutingId.into());
+        }
+        Ok(Stranger { socket_type, routing_id, metadata })
+    }
+
+    /// Whether we speak with sockets of such a type.
+    pub(super) fn compare(&self, theirs: SocketType) -> Result<(), ConnectionError> {
+        let ours = self.config.socket_type;
+        if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
+    }
+
+    pub(super) fn establish(&mut self, stranger: Stranger, established: Established, now: Instant) {
+        let Stranger { socket_type, routing_id, metadata } = stranger;
+        let Guest { user_id, properties } = established.guest;
+        let (version, credentials) = (self.version, self.credentials);
+        let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
+        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and to a DISH only groups and bodies are
+        // sent (RFC 48).
+        if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
+            self.heartbeat.start(now);
+        }
+        // What only the handshake needed.
+        self.origin = None;
+        self.waker = None;
+        #[cfg(feature = "curve")]
+        if let Some((sealer, opener)) = established.cipher {
+            self.outbox.open_sealed(self.version, sealer);
+            self.phase = Phase::Sealed(Arc::new(peer), Box::new(opener));
+            return;
+        }
+        self.outbox.open(self.version);
+        self.phase = Phase::Traffic(Arc::new(peer));
+    }
+}
