@@ -13,7 +13,7 @@ pub use connection::{connection, round_trip};
 pub use handshake::handshake;
 pub use seeds::seeds;
 pub use sockets::sockets;
-pub use text::{endpoint, envelope};
+pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
 
@@ -24,11 +24,12 @@ pub type Target = (&'static str, fn(&[u8]));
 pub type Seed = (&'static str, Vec<u8>);
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("greeting", greeting),
     ("frames", frames),
     ("commands", commands),
     ("endpoint", endpoint),
+    ("certificate", certificate),
     ("envelope", envelope),
     ("connection", connection),
     ("handshake", handshake),

@@ -1,6 +1,8 @@
 //! Seeds: what libzmq and its peers have said in recorded sessions, cut for each target.
 
 use super::Seed;
+use sansmq_proto::SeededEntropy;
+use sansmq_proto::curve::{Certificate, KeyPair};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -19,7 +21,17 @@ pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
             cut(&octets, &mut seeds);
         }
     }
+    seeds.extend(certificates());
     Ok(seeds)
+}
+
+/// A public one and a secret one, with some of what else may stand in such files.
+fn certificates() -> [Seed; 2] {
+    let certificate = Certificate::from(KeyPair::generate(&mut SeededEntropy::new(1)));
+    let certificate = certificate.with_metadata("name", "it's #1").expect("it can be written");
+    let secret = certificate.secret_text().expect("it has both keys");
+    let texts = [certificate.public_text() + "# a comment\nother\n  name = value # and another\n", secret.to_string()];
+    texts.map(|text| ("certificate", text.into_bytes()))
 }
 
 fn cut(octets: &[u8], seeds: &mut Vec<Seed>) {

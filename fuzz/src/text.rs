@@ -1,6 +1,6 @@
-//! What people write, and what routers take apart: endpoints and envelopes.
+//! What people write, and what routers take apart: endpoints, files of keys and envelopes.
 
-use sansmq_proto::curve::{PublicKey, z85};
+use sansmq_proto::curve::{Certificate, PublicKey, z85};
 use sansmq_proto::{Endpoint, Envelope, Message};
 
 /// An endpoint that is understood is written so that it is understood as the same; and so are keys.
@@ -17,6 +17,17 @@ pub fn endpoint(data: &[u8]) {
         assert_eq!(z85::decode(&text).as_deref(), Ok(data));
     }
     let _ = text.parse::<PublicKey>();
+}
+
+/// A certificate that is understood is written so that it is understood as the same.
+pub fn certificate(data: &[u8]) {
+    let Ok(certificate) = String::from_utf8_lossy(data).parse::<Certificate>() else { return };
+    let public = certificate.public_text().parse::<Certificate>().expect("what is written can be read");
+    assert_eq!(public.public(), certificate.public());
+    assert!(public.key_pair().is_none() && public.metadata().eq(certificate.metadata()));
+    if let Some(secret) = certificate.secret_text() {
+        assert_eq!(secret.parse::<Certificate>().as_ref(), Ok(&certificate));
+    }
 }
 
 /// An envelope that was taken off finds its way back around any body.
