@@ -8,6 +8,8 @@ use crate::security::{Established, Guest, Introduction, Mechanism, Progress};
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Command, DecodeError, IDENTITY, Metadata, SOCKET_TYPE, Version};
+#[cfg(feature = "curve")]
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
