@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a surprise is a test that fails")]
 
+mod recorded;
+
 use core::time::Duration;
+use recorded::{drain, hear, octets};
 use sansmq_proto::{
-    Buf, Connection, ConnectionConfig, ConnectionError, Endpoint, Frame, Inbound, Instant, Link, ListenerId, Message,
-    Options, PipeId, RecvError, SeededEntropy, Socket, SocketType, SystemEntropy, Wish, kind,
+    Connection, ConnectionConfig, ConnectionError, Endpoint, Frame, Inbound, Instant, ListenerId, Message, Options,
+    PipeId, RecvError, SeededEntropy, Socket, SocketType, Wish, kind,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,15 +23,20 @@ fn what_libzmq_sent_is_understood_wherever_it_is_cut() {
         let (mut got, mut wishes) = (Vec::new(), Vec::new());
         for (conn, [libzmq, peer]) in session.streams() {
             let config = Arc::new(ConnectionConfig::new(socket_type_in(&peer)));
-            let whole = understand(&config, &[&libzmq]);
+            let whole = hear(&config, &[&libzmq]);
             for cut in cuts(libzmq.len()) {
                 let (front, rest) = libzmq.split_at(cut);
-                assert!(understand(&config, &[front, rest]) == whole, "{name}, connection {conn}, cut at {cut}");
+                assert!(hear(&config, &[front, rest]) == whole, "{name}, connection {conn}, cut at {cut}");
             }
             assert_eq!(whole.error, None, "{name}, connection {conn}");
             assert!(whole.ready, "{name}, connection {conn}: the handshake is done");
-            got.extend(whole.got);
-            wishes.extend(whole.wishes);
+            for item in whole.got {
+                match item {
+                    Inbound::Message(message) => got.push(message),
+                    Inbound::Wish(wish) => wishes.push(wish),
+                    other => panic!("{name}: {other:?} is neither a message nor a wish"),
+                }
+            }
         }
         assert_eq!(wishes, session.wishes(), "{name}: every wish came");
         if session.publishes() {
@@ -205,30 +213,6 @@ impl Session {
     }
 }
 
-/// What came of one connection that heard libzmq.
-#[derive(PartialEq)]
-struct Understood {
-    error: Option<ConnectionError>,
-    ready: bool,
-    got: Vec<Message>,
-    wishes: Vec<Wish>,
-    said: Vec<u8>,
-}
-
-fn understand(config: &Arc<ConnectionConfig>, pieces: &[&[u8]]) -> Understood {
-    let mut connection = Connection::new(config, &mut SystemEntropy, Instant::ORIGIN);
-    let error = pieces.iter().find_map(|piece| connection.handle_input(piece, Instant::ORIGIN).err());
-    let (mut got, mut wishes) = (Vec::new(), Vec::new());
-    while let Some(item) = connection.take() {
-        match item {
-            Inbound::Message(message) => got.push(message),
-            Inbound::Wish(wish) => wishes.push(wish),
-            other => panic!("{other:?} is neither a message nor a wish"),
-        }
-    }
-    Understood { error, ready: connection.peer().is_some(), got, wishes, said: drain(&mut connection) }
-}
-
 /// Every place to cut so many octets; of very many, those near the ends and some between.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (0..=len).filter(move |&cut| cut < 2000 || len - cut < 300 || cut % 65_521 == 0)
@@ -240,14 +224,6 @@ fn socket_type_in(stream: &[u8]) -> SocketType {
     let at = stream.windows(name.len()).position(|window| window == name).expect("the peer says READY") + name.len();
     let end = at + 1 + usize::from(stream[at]);
     SocketType::from_name(&stream[at + 1..end]).expect("the peer has a socket type")
-}
-
-fn drain(connection: &mut Connection) -> Vec<u8> {
-    let mut octets = Vec::new();
-    while let Some(out) = connection.poll_transmit() {
-        octets.extend_from_slice(&out.copy_to_bytes(out.remaining()));
-    }
-    octets
 }
 
 /// Our socket in libzmq's place.
@@ -374,12 +350,4 @@ fn as_message(step: &Step, verb: &str) -> Option<Message> {
         return None;
     }
     Message::from_frames(step.words.iter().map(|word| octets(word)))
-}
-
-fn octets(word: &str) -> Vec<u8> {
-    let (hex, generated) = word.split_once('*').unwrap_or_else(|| (word.trim_matches('-'), "0"));
-    let pairs = hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
-    #[expect(clippy::cast_possible_truncation, reason = "a pattern that repeats")]
-    let rest = (0..generated.parse::<usize>().unwrap()).map(|at| (at * 7 + (at >> 8)) as u8);
-    pairs.chain(rest).collect()
 }

@@ -3,9 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a surprise is a test that fails")]
 
-use sansmq_proto::{
-    Buf, Connection, ConnectionConfig, ConnectionError, Inbound, Instant, Link, SocketType, SystemEntropy,
-};
+mod recorded;
+
+use recorded::{hear, octets};
+use sansmq_proto::{ConnectionConfig, SocketType};
 use std::sync::Arc;
 
 #[test]
@@ -33,28 +34,4 @@ fn what_libzmq_puts_up_with_we_do_and_what_it_does_not_we_do_not_wherever_it_is_
         cases += 1;
     }
     assert!(cases > 60, "the cases are there");
-}
-
-/// What came of a connection.
-#[derive(Debug, PartialEq)]
-struct Outcome {
-    error: Option<ConnectionError>,
-    got: Vec<Inbound>,
-    said: Vec<u8>,
-}
-
-fn hear(config: &Arc<ConnectionConfig>, pieces: &[&[u8]]) -> Outcome {
-    let mut connection = Connection::new(config, &mut SystemEntropy, Instant::ORIGIN);
-    let error = pieces.iter().find_map(|piece| connection.handle_input(piece, Instant::ORIGIN).err());
-    let got = core::iter::from_fn(|| connection.take()).collect();
-    let mut said = Vec::new();
-    while let Some(out) = connection.poll_transmit() {
-        said.extend_from_slice(&out.copy_to_bytes(out.remaining()));
-    }
-    Outcome { error, got, said }
-}
-
-fn octets(hex: &str) -> Vec<u8> {
-    let pairs = hex.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
