@@ -1,6 +1,7 @@
 //! The conformance suite of sansmq. Everything is in `tests/`:
 //!
 //! - `patterns`, `life`: the socket types and their life cycle on the simulated network, without a runtime;
+//! - `session`: one session over a stream that the test holds: its turns, its farewell, and what it costs;
 //! - `tokio`, `smol`, `mio_loop`, `mio_blocking`: what sockets promise to an application: one suite, run on each runtime;
 //! - `sim`: the same suite in a simulation ([`sim`]), without an operating system and with a clock that jumps;
 //! - `inproc_stress`: threads that flood each other within one process;

@@ -51,9 +51,14 @@ pub fn property(name: &str, value: &[u8]) -> Vec<u8> {
     [&[len], name.as_bytes(), &size.to_be_bytes(), value].concat()
 }
 
+/// The READY of a peer of this socket type, with more properties than that.
+pub fn ready(socket_type: &str, more: &[u8]) -> Vec<u8> {
+    command("READY", &[&property("Socket-Type", socket_type.as_bytes()), more].concat())
+}
+
 /// All that a peer of this socket type has to say before messages: greeting and READY.
 pub fn opening(socket_type: &str) -> Vec<u8> {
-    [greeting("NULL"), command("READY", &property("Socket-Type", socket_type.as_bytes()))].concat()
+    [greeting("NULL"), ready(socket_type, b"")].concat()
 }
 
 /// Comes from the address next door where the system has one, so that what is limited for each address is limited for

@@ -1,0 +1,54 @@
+//! A socket by itself: which listener an unbind ends, and options and times at their ends.
+
+use sansmq_proto::kind::{Dealer, Pull};
+use sansmq_proto::{Action, ConnectionError, Endpoint, Instant, NetworkError, Options, SeededEntropy, Socket};
+use std::time::Duration;
+
+#[test]
+fn unbind_ends_the_listener_that_is_open_and_not_one_that_failed() {
+    let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
+    let place: Endpoint = "tcp://*:1".parse().unwrap();
+    let failed = socket.bind(place.clone());
+    socket.listen_failed(failed, NetworkError::AddressInUse);
+    let open = socket.bind(place.clone());
+    socket.listening(open, place.clone());
+    while socket.poll_action().is_some() {}
+    socket.unbind(&place, Instant::ORIGIN).unwrap();
+    assert_eq!(socket.poll_action(), Some(Action::Unlisten(open)));
+    assert!(socket.unbind(&place, Instant::ORIGIN).is_err());
+}
+
+#[test]
+fn options_at_their_ends_and_time_that_leaps_or_goes_back_do_no_harm() {
+    let (least, most) = (Duration::from_nanos(1), Duration::MAX);
+    for (first, max) in [(most, most), (least, most), (least, least)] {
+        let options = Options::<Dealer>::new().linger(most).handshake_timeout(most).connect_timeout(most);
+        let options = options.heartbeat(most).unwrap().reconnect(first, max).unwrap().send_hwm(usize::MAX);
+        let mut socket = Socket::new(options.recv_hwm(usize::MAX).max_message_size(usize::MAX), SeededEntropy::new(1));
+        let mut now = Instant::ORIGIN;
+        let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
+        for _ in 0..500 {
+            socket.dial_failed(pipe, NetworkError::Refused, now);
+            now = now + Duration::from_hours(10_000);
+            socket.handle_timeout(now);
+            socket.handle_timeout(Instant::ORIGIN);
+            while socket.poll_action().is_some() {}
+            if let Some(link) = socket.connected(pipe, now) {
+                socket.disconnected(pipe, link, &ConnectionError::Eof, Instant::ORIGIN);
+            }
+        }
+        socket.send("x").unwrap();
+        socket.close(now);
+        socket.handle_timeout(now);
+    }
+}
+
+/// At the end of time a timer that arms itself anew is due at once.
+#[test]
+fn the_end_of_time_does_not_spin() {
+    let mut socket = Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1));
+    let now = Instant::from_nanos(u64::MAX);
+    let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
+    socket.dial_failed(pipe, NetworkError::Refused, now);
+    socket.handle_timeout(now);
+}
