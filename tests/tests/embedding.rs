@@ -5,6 +5,7 @@ use calloop::EventLoop;
 use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::tokio::{DealerSocket, ReqSocket, RouterSocket};
 use sansmq::{Endpoint, Event, Message, NetworkError, Options, RecvError, kind};
+use sansmq_tests::stranger::{frame, opening};
 use std::error::Error;
 use std::future::Future;
 use std::thread;
@@ -314,19 +315,7 @@ async fn be_served(bound: &Endpoint) -> Outcome {
 
 /// What a DEALER says that asks for 32 MiB to be echoed, and then for the server to close.
 fn greeting_and_requests() -> Vec<u8> {
-    const BODY: u64 = 32 << 20;
-    let mut octets = vec![0; 64];
-    octets[0] = 0xff;
-    octets[9..12].copy_from_slice(&[0x7f, 3, 1]);
-    octets[12..16].copy_from_slice(b"NULL");
-    let ready = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-    octets.extend([4, u8::try_from(ready.len()).expect("it is short")]);
-    octets.extend(ready);
-    octets.push(2);
-    octets.extend(BODY.to_be_bytes());
-    octets.resize(octets.len() + usize::try_from(BODY).expect("it fits"), b'x');
-    octets.extend(b"\x00\x03bye");
-    octets
+    [opening("DEALER"), frame(0, &vec![b'x'; 32 << 20]), frame(0, b"bye")].concat()
 }
 
 fn any() -> Endpoint {

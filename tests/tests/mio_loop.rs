@@ -89,6 +89,8 @@ mod bed {
 use mio::{Events, Interest, Poll, Token, Waker};
 use sansmq::mio::{EventLoop, Reactor};
 use sansmq::{ConnectionError, Event, NetworkError, Options, RecvError, SendError, kind};
+use sansmq_tests::push_peer;
+use sansmq_tests::stranger::frame;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -200,8 +202,8 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
     let busy = thread::spawn({
         let (address, stop) = (address.clone(), Arc::clone(&stop));
         move || {
-            let mut stream = sansmq_tests::push_peer(&address).unwrap();
-            let octets = [0, 100].into_iter().chain([b'b'; 100]).collect::<Vec<u8>>().repeat(1000);
+            let mut stream = push_peer(&address).unwrap();
+            let octets = frame(0, &[b'b'; 100]).repeat(1000);
             while !stop.load(Ordering::Relaxed) && stream.write_all(&octets).is_ok() {}
         }
     });
@@ -211,7 +213,7 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
         events.turn(Some(Duration::from_secs(20))).unwrap();
         heard += core::iter::from_fn(|| sink.try_recv().ok()).count();
     }
-    let quiet = thread::spawn(move || sansmq_tests::push_peer(&address).unwrap().write_all(b"\0\x05quiet").unwrap());
+    let quiet = thread::spawn(move || push_peer(&address).unwrap().write_all(&frame(0, b"quiet")).unwrap());
     let mut turns = 0;
     loop {
         events.turn(Some(Duration::from_secs(20))).unwrap();

@@ -19,6 +19,7 @@ use rustix::time::{ClockId, clock_gettime};
 use sansmq::kind::{Pull, Router};
 use sansmq::{Event, Handle, Monitor, NetworkError, Options, RecvError};
 use sansmq_tests::push_peer;
+use sansmq_tests::stranger::frame;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use strangers::{Hoard, World, address};
@@ -174,7 +175,7 @@ fn ten_thousand_connections_that_came_and_went_leave_nothing_behind() {
                 let mut peers = Vec::new();
                 for _ in 0..WAVE {
                     let mut peer = push_peer(&address).unwrap();
-                    peer.write_all(b"\0\x05hello").unwrap();
+                    peer.write_all(&frame(0, b"hello")).unwrap();
                     peers.push(peer);
                 }
                 for _ in 0..WAVE {

@@ -5,6 +5,7 @@ use rustix::net::{AddressFamily, SocketType, connect, listen, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sansmq::kind::Router;
 use sansmq::{Endpoint, Event, Frame, Handle};
+use sansmq_tests::stranger::{frame, opening};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
@@ -61,11 +62,7 @@ pub(crate) fn address(endpoint: &Endpoint) -> SocketAddr {
 
 /// Somebody else connects, says hello, and reads nothing. With the name it is known by.
 pub(crate) async fn shaken(router: &Handle<Router>) -> (TcpStream, Frame) {
-    let mut greeting = [0; 64];
-    greeting[..10].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f");
-    greeting[10..16].copy_from_slice(b"\x03\x01NULL");
-    let ready = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-    let stream = stranger(router, &[&greeting[..], ready, b"\0\x02hi"].concat()).await;
+    let stream = stranger(router, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
     let [id, _hi] = router.recv().await.unwrap().into_array().unwrap();
     (stream, id)
 }

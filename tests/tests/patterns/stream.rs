@@ -5,6 +5,7 @@ use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Stream};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{ConnectError, DropReason, Frame, Message, Options, RecvError, SendError, SocketType};
+use sansmq_tests::stranger::{MORE, frame, greeting, property, ready};
 use sansmq_tests::{dropped, events, for_seeds, recv_all};
 
 fn stream() -> Options<Stream> {
@@ -288,22 +289,17 @@ fn there_is_no_stream_over_inproc() {
 
 #[test]
 fn a_stream_can_speak_zmtp_by_hand() {
-    let mut greeting = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
-    greeting.resize(64, 0);
-    let ready = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-
     let mut net = net();
     let (dealer, [client]) = star(&mut net, Options::<Dealer>::new(), [stream()]);
     let id = newcomer(&mut net, client);
-    net[client].send((&id, greeting.clone())).unwrap();
-    net[client].send((&id, ready)).unwrap();
-    net[client].send((&id, b"\x01\x05hello\0\x05world")).unwrap();
+    net[client].send((&id, greeting("NULL"))).unwrap();
+    net[client].send((&id, ready("DEALER", b""))).unwrap();
+    net[client].send((&id, [frame(MORE, b"hello"), frame(0, b"world")].concat())).unwrap();
     assert_eq!(recv_all(&mut net, dealer), [message(["hello", "world"])]);
     net[dealer].send("an answer").unwrap();
     let said = octets(&recv_all(&mut net, client), &id);
-    assert_eq!(said[..64], greeting);
-    let announced = b"\x04\x29\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\0";
-    assert_eq!(said[64..], [&announced[..], b"\0\x09an answer"].concat());
+    let announced = ready("DEALER", &property("Identity", b""));
+    assert_eq!(said, [greeting("NULL"), announced, frame(0, b"an answer")].concat());
 }
 
 #[test]

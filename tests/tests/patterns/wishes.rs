@@ -6,6 +6,7 @@ use sansmq_proto::{
     Action, Buf, Connection, ConnectionError, DropReason, Event, Instant, Message, Options, PipeId, SeededEntropy,
     SendError, SlowSubscriber, Socket,
 };
+use sansmq_tests::stranger::{MORE, command, frame, greeting, ready};
 
 /// A socket and the one connection that came to it.
 struct Seat {
@@ -42,15 +43,11 @@ impl Seat {
     }
 
     fn greet(&mut self, peer: &str, minor: u8) {
-        let mut greeting = [0; 64];
-        greeting[0] = 0xff;
-        greeting[9..12].copy_from_slice(&[0x7f, 3, minor]);
-        greeting[12..16].copy_from_slice(b"NULL");
-        let name =
-            [b"\x05READY\x0bSocket-Type\0\0\0", &[u8::try_from(peer.len()).unwrap()][..], peer.as_bytes()].concat();
+        let mut greeting = greeting("NULL");
+        greeting[11] = minor;
         self.hear(&greeting).unwrap();
         self.connection.poll_transmit().unwrap().advance(64);
-        self.hear(&frame(4, &name)).unwrap();
+        self.hear(&ready(peer, b"")).unwrap();
     }
 
     fn hear(&mut self, octets: &[u8]) -> Result<(), ConnectionError> {
@@ -72,18 +69,6 @@ impl Seat {
         let actions: Vec<_> = core::iter::from_fn(|| self.socket.poll_action()).collect();
         actions.contains(&Action::Writable)
     }
-}
-
-/// A frame as RFC 37 has it, put together by hand.
-fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
-    match u8::try_from(body.len()) {
-        Ok(len) => [&[flags, len], body].concat(),
-        Err(_) => [&[flags | 2][..], &(body.len() as u64).to_be_bytes(), body].concat(),
-    }
-}
-
-fn command(name: &str, subject: &[u8]) -> Vec<u8> {
-    frame(4, &[&[u8::try_from(name.len()).unwrap()], name.as_bytes(), subject].concat())
 }
 
 /// Around every border of a frame's length: of the topic alone, with its flag, and with each command's name.
@@ -184,7 +169,7 @@ fn a_group_is_joined_by_commands_in_both_versions() {
         let mut radio = Seat::new(Options::<Radio>::new(), "DISH", minor);
         radio.hear(&command("JOIN", &[b'g'; 255])).unwrap();
         radio.socket.send((&[b'g'; 255], "x")).unwrap();
-        assert_eq!(radio.said(), [frame(1, &[b'g'; 255]), frame(0, b"x")].concat());
+        assert_eq!(radio.said(), [frame(MORE, &[b'g'; 255]), frame(0, b"x")].concat());
     }
 }
 
@@ -203,9 +188,9 @@ fn what_is_no_group_and_body_is_dropped_by_a_dish_and_what_a_dish_says_by_a_radi
     let mut dish = Seat::new(Options::<Dish>::new(), "RADIO", 1);
     dish.socket.join("g").unwrap();
     dish.hear(&frame(0, b"g")).unwrap();
-    dish.hear(&[frame(1, b"g"), frame(1, b"a"), frame(0, b"b")].concat()).unwrap();
-    dish.hear(&[frame(1, b"other"), frame(0, b"a")].concat()).unwrap();
-    dish.hear(&[frame(1, b"g"), frame(0, b"a")].concat()).unwrap();
+    dish.hear(&[frame(MORE, b"g"), frame(MORE, b"a"), frame(0, b"b")].concat()).unwrap();
+    dish.hear(&[frame(MORE, b"other"), frame(0, b"a")].concat()).unwrap();
+    dish.hear(&[frame(MORE, b"g"), frame(0, b"a")].concat()).unwrap();
     assert_eq!(dish.socket.recv().unwrap(), Message::from(("g", "a")));
     assert!(!dish.socket.can_recv());
     let mut radio = Seat::new(Options::<Radio>::new(), "DISH", 1);
@@ -266,8 +251,7 @@ fn what_a_lost_connection_was_not_told_is_not_told_to_the_next_one() {
     let connection = seat.socket.connected(pipe, later).unwrap();
     let mut seat = Seat { socket: seat.socket, pipe, connection };
     seat.greet("PUB", 1);
-    let ready = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB";
-    assert_eq!(seat.said(), [&ready[..], &command("SUBSCRIBE", b"kept")].concat());
+    assert_eq!(seat.said(), [ready("SUB", b""), command("SUBSCRIBE", b"kept")].concat());
 }
 
 #[test]
@@ -300,7 +284,7 @@ fn all_subscribers_are_sent_the_same_octets_of_one_message() {
         assert_eq!(other.socket.audience(""), 2);
         let body = vec![7; size];
         other.socket.send(["topic".into(), body.clone(), vec![]]).unwrap();
-        let expected = [frame(1, b"topic"), frame(1, &body), frame(0, b"")].concat();
+        let expected = [frame(MORE, b"topic"), frame(MORE, &body), frame(0, b"")].concat();
         assert_eq!(other.said(), expected);
         seat.socket = other.socket;
         assert_eq!(seat.said(), expected);

@@ -1,7 +1,7 @@
 //! Who comes in, by NULL and PLAIN, where a function decides.
 
 use super::super::bed::{DealerSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
-use super::strangers::{GREETING, READY, stranger};
+use super::strangers::stranger;
 use super::{ANY, yield_now};
 use core::future::pending;
 use sansmq::kind::{Dealer, Rep, Req, Router};
@@ -10,6 +10,7 @@ use sansmq::{
     AuthCredentials, AuthReply, AuthRequest, Authenticator, ConnectionError, Context, Denial, Endpoint, Event, Monitor,
     Options, Peer, RecvError, Security,
 };
+use sansmq_tests::stranger::{command, greeting, opening};
 use smol::io::AsyncReadExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -184,12 +185,12 @@ fn a_refused_peer_is_hung_up_on_at_once_whatever_it_does() {
         let router = Socket::with(Options::<Router>::new().handshake_timeout(None).authenticate(refuse));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut doors = router.monitor();
-        for said in [GREETING.to_vec(), [GREETING, READY].concat()] {
+        for said in [greeting("NULL"), opening("DEALER")] {
             let mut peer = stranger(&endpoint, &said).await;
             assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::NotAllowed)));
             let mut heard = [0; 64 + 12];
             peer.read_exact(&mut heard).await.unwrap();
-            assert_eq!(heard[64..], *b"\x04\x0a\x05ERROR\x03400");
+            assert_eq!(heard[64..], command("ERROR", b"\x03400"));
             // The end, or a reset if it was hung up on before it had said everything.
             assert_eq!(peer.read(&mut [0]).await.unwrap_or(0), 0);
         }
@@ -237,7 +238,7 @@ fn a_decision_that_nobody_waits_for_any_more_is_dropped_with_no_lock_held() {
         let endpoint = router.bind(ANY).await.unwrap();
         let mut doors = router.monitor();
         assert!(place.set(router.clone()).is_ok());
-        drop(stranger(&endpoint, GREETING).await);
+        drop(stranger(&endpoint, &greeting("NULL")).await);
         assert!(outcome(&mut doors).await.is_err());
         router.close().await;
     });

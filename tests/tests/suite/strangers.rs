@@ -6,6 +6,7 @@ use futures_util::future::join;
 use sansmq::kind::Router;
 use sansmq::proto::ConnectionError;
 use sansmq::{Endpoint, Message, Options, SendError};
+use sansmq_tests::stranger::{COMMAND, command, frame, greeting, head, opening, property, ready};
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::time::Duration;
 
@@ -40,27 +41,19 @@ async fn reason_for(octets: &[u8]) -> ConnectionError {
     reason
 }
 
-pub(crate) const GREETING: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
-    \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-pub(crate) const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
-
 #[test]
 fn bad_peers_lose_their_connection_with_a_reason_and_others_notice_nothing() {
     run(|| async {
-        let shaken = |rest: &[u8]| [GREETING, READY, rest].concat();
+        let shaken = |rest: &[u8]| [&opening("DEALER"), rest].concat();
         assert_eq!(reason_for(b"GET / HTTP/1.1\r\n\r\n").await, ConnectionError::NotZmtp);
         assert!(matches!(reason_for(b"").await, ConnectionError::TimedOut(_)));
-        assert!(matches!(reason_for(&GREETING[..20]).await, ConnectionError::TimedOut(_)));
-        assert!(matches!(
-            reason_for(&shaken(b"\x02\x7f\xff\xff\xff\xff\xff\xff\xff")).await,
-            ConnectionError::TooLarge { .. }
-        ));
+        assert!(matches!(reason_for(&greeting("NULL")[..20]).await, ConnectionError::TimedOut(_)));
+        let huge = shaken(&head(0, u64::MAX >> 1));
+        assert!(matches!(reason_for(&huge).await, ConnectionError::TooLarge { .. }));
         assert!(matches!(reason_for(&shaken(b"\x80\x00")).await, ConnectionError::Malformed(_)));
-        assert!(matches!(reason_for(&shaken(b"\x04\x00")).await, ConnectionError::Malformed(_)));
-        let publisher = [GREETING, b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03PUB"].concat();
-        assert!(matches!(reason_for(&publisher).await, ConnectionError::Incompatible { .. }));
-        let plain = [&GREETING[..12], b"PLAIN", &GREETING[17..]].concat();
-        assert!(matches!(reason_for(&plain).await, ConnectionError::MechanismMismatch { .. }));
+        assert!(matches!(reason_for(&shaken(&frame(COMMAND, b""))).await, ConnectionError::Malformed(_)));
+        assert!(matches!(reason_for(&opening("PUB")).await, ConnectionError::Incompatible { .. }));
+        assert!(matches!(reason_for(&greeting("PLAIN")).await, ConnectionError::MechanismMismatch { .. }));
     });
 }
 
@@ -69,8 +62,8 @@ fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
     run(|| async {
         let router = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
-        let ready = b"\x04\x2c\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Identity\0\0\0\x03abc";
-        let hello = [GREETING, ready, b"\x00\x02hi"].concat();
+        let named = ready("DEALER", &property("Identity", b"abc"));
+        let hello = [greeting("NULL"), named, frame(0, b"hi")].concat();
         let mut deaf = stranger(&endpoint, &hello).await;
         assert_eq!(router.recv().await.unwrap(), Message::from(["abc", "hi"]));
         let error = spawn(async move {
@@ -95,15 +88,9 @@ fn while_nobody_receives_heartbeats_are_answered_and_a_peer_that_goes_is_noticed
         let router = Socket::with(Options::<Router>::new().recv_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut monitor = router.monitor();
-        let messages = b"\0\x02hi".repeat(100);
-        let octets = [GREETING, READY, &messages, b"\x04\x0b\x04PING\0\0here"].concat();
+        let octets = [opening("DEALER"), frame(0, b"hi").repeat(100), command("PING", b"\0\0here")].concat();
         let mut peer = stranger(&endpoint, &octets).await;
-        let mut said = Vec::new();
-        while !said.ends_with(b"\x04\x09\x04PONGhere") {
-            let mut octet = [0];
-            peer.read_exact(&mut octet).await.unwrap();
-            said.extend(octet);
-        }
+        hears(&mut peer, &command("PONG", b"here")).await;
         drop(peer);
         assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Eof));
         for _ in 0..100 {
@@ -117,13 +104,13 @@ fn a_closing_socket_waits_for_its_peers_end_before_it_hangs_up() {
     run(|| async {
         let router = RouterSocket::new();
         let endpoint = router.bind(ANY).await.unwrap();
-        let mut peer = stranger(&endpoint, &[GREETING, READY, b"\0\x02hi"].concat()).await;
+        let mut peer = stranger(&endpoint, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
         assert_eq!(router.recv().await.unwrap().body(), "hi");
         let speaks_on = spawn(async move {
             while peer.read(&mut [0; 100]).await? > 0 {}
             // If nobody hears it, the first write may be answered only at the second one.
-            peer.write_all(b"\0\x05still").await?;
-            peer.write_all(b"\0\x05there").await
+            peer.write_all(&frame(0, b"still")).await?;
+            peer.write_all(&frame(0, b"there")).await
         });
         router.close().await;
         speaks_on.await.expect("somebody hears it");

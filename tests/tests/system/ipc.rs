@@ -1,13 +1,13 @@
 //! Unix domain sockets: their names, how they are had and given back, and who is at the other end.
 
 use crate::bed::{DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
-use crate::suite::strangers::{GREETING, READY};
 use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::Push;
 use sansmq::proto::{ConnectionError, Credentials, IpcName, NetworkError, ParseEndpointError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Options, UnbindError};
 use sansmq_tests::Place;
+use sansmq_tests::stranger::{frame, opening};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -267,11 +267,11 @@ fn a_peer_that_closes_is_noticed_and_dialled_again() {
 #[test]
 fn a_closing_socket_ends_its_own_side_first_and_still_hears_the_other() {
     fn hears_the_end_and_speaks_on(mut stream: impl Read + Write) -> io::Result<()> {
-        stream.write_all(&[GREETING, READY, b"\0\x02hi"].concat())?;
+        stream.write_all(&[opening("DEALER"), frame(0, b"hi")].concat())?;
         stream.read_to_end(&mut Vec::new())?;
         // If nobody hears it, the first write may be answered only at the second one.
-        stream.write_all(b"\0\x05still")?;
-        stream.write_all(b"\0\x05there")
+        stream.write_all(&frame(0, b"still"))?;
+        stream.write_all(&frame(0, b"there"))
     }
     run(|| async {
         let place = Place::new();

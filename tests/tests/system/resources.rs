@@ -1,12 +1,12 @@
 //! Several sockets at one port, each by a resource of its own.
 
 use crate::bed::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn};
-use crate::suite::strangers::{GREETING, READY};
 use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Rep, Router, Stream};
 use sansmq::proto::{ConnectionError, Context, NetworkError, Refusal, Resource, Timer};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Monitor, Options, UnbindError};
+use sansmq_tests::stranger::{frame, greeting, opening, property, ready};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -136,7 +136,7 @@ fn a_client_that_comes_before_its_service_waits_for_it_and_needs_no_second_conne
         push.connect(at(&port, "late")).unwrap();
         push.send("patience").await.unwrap();
         while !matches!(story.next().await, Some(Event::Connected { .. })) {}
-        let nameless = stranger(&port, &[GREETING, READY, b"\0\x02hi"].concat());
+        let nameless = stranger(&port, &[opening("DEALER"), frame(0, b"hi")].concat());
         for _ in 0..20 {
             yield_now().await;
         }
@@ -187,19 +187,20 @@ fn strangers_at_a_shared_port_are_turned_away_with_the_reason_and_do_not_stay() 
         let rep = Socket::with(Options::<Rep>::new().handshake_timeout(SHORT));
         let mut desk = rep.monitor();
         let port = plain(&rep.bind("tcp://127.0.0.1:*/rep").await.unwrap());
-        for octets in [&b""[..], GREETING, &GREETING[..20]] {
+        let greeting = greeting("NULL");
+        for octets in [&[][..], &greeting, &greeting[..20]] {
             let mut silent = stranger(&port, octets);
             assert_eq!(turned_away(&mut desk).await, ConnectionError::TimedOut(Timer::Handshake));
             let mut said = Vec::new();
             silent.read_to_end(&mut said).unwrap();
-            assert_eq!(said, GREETING, "it greets and says no more");
+            assert_eq!(said, greeting, "it greets and says no more");
         }
         let _browser = stranger(&port, b"GET /rep HTTP/1.1\r\n\r\n");
         assert_eq!(turned_away(&mut desk).await, ConnectionError::NotZmtp);
         // One that says half of READY and goes, and one that wants what is not there and does not wait for it.
-        let vain = b"\x04\x2d\x05READY\x0bSocket-Type\0\0\0\x03REQ\x08Resource\0\0\0\x07nowhere";
-        for octets in [&vain[..9], vain] {
-            drop(stranger(&port, &[GREETING, octets].concat()));
+        let vain = ready("REQ", &property("Resource", b"nowhere"));
+        for octets in [&vain[..9], &vain] {
+            drop(stranger(&port, &[&greeting, octets].concat()));
             let reason = turned_away(&mut desk).await;
             assert!(matches!(reason, ConnectionError::Eof | ConnectionError::Network(_)), "{reason}");
         }
@@ -224,7 +225,7 @@ fn the_rate_of_handshakes_holds_at_a_shared_port_whoever_they_are_for() {
             _ => None,
         });
         // On a machine that takes a second for each they would all be let in.
-        let _strangers: Vec<_> = (0..5).map(|_| stranger(&port, GREETING)).collect();
+        let _strangers: Vec<_> = (0..5).map(|_| stranger(&port, &greeting("NULL"))).collect();
         assert_eq!(refused.await, Some(Refusal::HandshakeRate));
         let push = PushSocket::new();
         push.connect(at(&port, "second")).unwrap();
@@ -239,7 +240,7 @@ fn who_waits_at_a_port_that_is_closed_is_hung_up_on() {
         let rep = Socket::with(Options::<Rep>::new().handshake_timeout(None));
         let port = plain(&rep.bind("tcp://127.0.0.1:*/rep").await.unwrap());
         let mut strangers = Vec::new();
-        for octets in [GREETING.to_vec(), [GREETING, READY].concat()] {
+        for octets in [greeting("NULL"), opening("DEALER")] {
             let mut stream = stranger(&port, &octets);
             let greeted = smol::unblock(move || {
                 stream.read_exact(&mut [0; 64]).unwrap();
@@ -275,8 +276,8 @@ fn a_socket_type_that_does_not_fit_is_refused_by_the_socket_it_named() {
         assert_eq!(monitor.find(ending).await.unwrap(), (told, None));
 
         // And a peer that does not know what it did wrong is told.
-        let request = b"\x04\x2d\x05READY\x0bSocket-Type\0\0\0\x06DEALER\x08Resource\0\0\0\x04pull";
-        let mut refused = stranger(&port, &[GREETING, request].concat());
+        let request = ready("DEALER", &property("Resource", b"pull"));
+        let mut refused = stranger(&port, &[greeting("NULL"), request].concat());
         let said = spawn(smol::unblock(move || {
             let mut said = Vec::new();
             refused.read_to_end(&mut said).unwrap();
