@@ -1,22 +1,17 @@
 //! Those who got in, and say too much.
 
 use crate::memory::Memory;
-use crate::siege::{ANY, Siege, besiege};
-use sansmq::kind::{Pull, Router};
+use crate::siege::{Siege, besiege, crowd, gate};
+use sansmq::kind::Pull;
+use sansmq::proto::Fault;
 use sansmq::{ConnectionError, Options};
 use sansmq_tests::stranger::{COMMAND, MORE, command, frame, head, opening, say};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
-fn router() -> Options<Router> {
-    Options::new()
-}
-
-/// A DEALER that has said this beside its opening.
-fn dealer(to: SocketAddr, octets: &[u8]) -> TcpStream {
-    let mut stream = say(to, &opening("DEALER")).unwrap();
-    let _ = stream.write_all(octets);
-    stream
+/// What a DEALER says, this being behind its opening.
+fn dealer(octets: &[u8]) -> Vec<u8> {
+    [&opening("DEALER"), octets].concat()
 }
 
 /// Waits for its own words to come back, behind a greeting and a READY of any length.
@@ -33,169 +28,141 @@ fn hear(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
 #[test]
 fn a_size_beyond_the_limit_ends_the_connection_before_anything_of_it_has_come() {
     const LIMIT: usize = 1 << 20;
-    let announced = [
-        (head(0, 1 << 20 | 1), (1 << 20) + 1, 1 << 20),
-        (head(MORE, 1 << 31), 1 << 31, 1 << 20),
-        (head(0, u64::MAX >> 1), u64::MAX >> 1, 1 << 20),
-        ([frame(MORE, &[0; 1000]), head(0, 1 << 20)].concat(), (1 << 20) + 1000, 1 << 20),
-        (head(COMMAND, 1 << 31), 1 << 31, 128 << 10),
-    ];
-    besiege(move |place| {
-        let announced = announced.clone();
-        Box::pin(async move {
-            let mut siege = Siege::lay(place, router().max_message_size(LIMIT)).await;
-            for (octets, size, limit) in announced {
-                let streams = siege.bear(move |at| [(); 20].map(|()| dealer(at, &octets))).await;
-                let ends = siege.ends(streams.len()).await;
-                let expected = ConnectionError::TooLarge { size, limit };
-                assert!(ends.iter().all(|end| *end == expected), "{ends:?} and not {expected:?}");
-            }
-            // RFC 37 has no sizes with the highest bit.
-            let streams = siege.bear(|at| [(); 20].map(|()| dealer(at, &head(0, u64::MAX)))).await;
-            assert!(siege.ends(streams.len()).await.iter().all(|end| matches!(end, ConnectionError::Malformed(_))));
-            siege.peace.grew_less_than(512 << 10);
-            drop(streams);
-            siege.lift().await;
-        })
+    const EACH: usize = 20;
+    besiege(async |place| {
+        let mut siege = Siege::lay(place, Options::new().max_message_size(LIMIT)).await;
+        for (octets, size, limit) in [
+            (head(0, 1 << 20 | 1), (1 << 20) + 1, 1 << 20),
+            (head(MORE, 1 << 31), 1 << 31, 1 << 20),
+            (head(0, u64::MAX >> 1), u64::MAX >> 1, 1 << 20),
+            ([frame(MORE, &[0; 1000]), head(0, 1 << 20)].concat(), (1 << 20) + 1000, 1 << 20),
+            (head(COMMAND, 1 << 31), 1 << 31, 128 << 10),
+        ] {
+            siege.repel(EACH, dealer(&octets), |end| *end == ConnectionError::TooLarge { size, limit }).await;
+        }
+        // RFC 37 has no sizes with the highest bit.
+        let malformed = |end: &ConnectionError| matches!(end, ConnectionError::Malformed(_));
+        siege.repel(EACH, dealer(&head(0, u64::MAX)), malformed).await;
+        siege.peace.grew_less_than(512 << 10);
+        siege.lift().await;
     });
 }
 
 #[test]
 fn who_announces_all_that_is_allowed_and_sends_none_of_it_is_granted_little() {
     const MANY: usize = 500;
-    besiege(|place| {
-        Box::pin(async {
-            let mut siege = Siege::lay(place, router()).await;
-            let streams = siege.bear(|at| [(); MANY].map(|()| dealer(at, &head(0, 64 << 20)))).await;
-            while siege.router.stats().ready_peers < MANY + 1 {
-                siege.bear(|_| ()).await;
-            }
-            assert_eq!(siege.strangers(), MANY as u64, "they have done nothing wrong yet");
-            // Announced are 32 GiB.
-            siege.peace.grew_less_than(16 << 20);
-            drop(streams);
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let mut siege = Siege::lay(place, Options::new()).await;
+        siege.surround(MANY, dealer(&head(0, 64 << 20))).await;
+        while siege.router.stats().ready_peers < MANY + 1 {
+            siege.bear(|_| ()).await;
+        }
+        assert_eq!(siege.strangers(), MANY as u64, "they have done nothing wrong yet");
+        // Announced are 32 GiB.
+        siege.peace.grew_less_than(16 << 20);
+        siege.lift().await;
     });
 }
 
 #[test]
 fn a_message_without_end_is_cut_off_by_its_frames_or_by_its_size() {
     const LIMIT: usize = 4 << 20;
+    const EACH: usize = 5;
     let frames = ConnectionError::TooManyFrames { limit: 4096 };
     let size = ConnectionError::TooLarge { size: 5 << 20, limit: LIMIT as u64 };
-    let endless = move || {
-        [(frame(MORE, b""), &frames), (frame(MORE, &[7; 100]), &frames), (frame(MORE, &vec![7; 1 << 20]), &size)]
-            .map(|(frame, reason)| (frame, reason.clone()))
-    };
-    besiege(move |place| {
-        let endless = endless();
-        Box::pin(async move {
-            let mut siege = Siege::lay(place, router().max_message_size(LIMIT)).await;
-            for (frame, reason) in endless {
-                let streams = siege.bear(move |at| {
-                    let mut streams = [(); 5].map(|()| dealer(at, b""));
-                    let some = frame.repeat(1 + 1000 / frame.len());
-                    for stream in &mut streams {
-                        while stream.write_all(&some).is_ok() {}
-                    }
-                    streams
-                });
-                let streams = streams.await;
-                let ends = siege.ends(streams.len()).await;
-                assert!(ends.iter().all(|end| *end == reason), "{ends:?} and not {reason:?}");
-                drop(streams);
-            }
-            siege.peace.grew_less_than(5 * LIMIT);
-            siege.lift().await;
-        })
+    besiege(async move |place| {
+        let endless = [(vec![], &frames), (vec![7; 100], &frames), (vec![7; 1 << 20], &size)];
+        let mut siege = Siege::lay(place, Options::new().max_message_size(LIMIT)).await;
+        for (body, reason) in endless {
+            let streams = siege.bear(move |at| {
+                let mut streams = crowd(at, EACH, &dealer(b""));
+                let frame = frame(MORE, &body);
+                let some = frame.repeat(1 + 1000 / frame.len());
+                for stream in &mut streams {
+                    while stream.write_all(&some).is_ok() {}
+                }
+                streams
+            });
+            let streams = streams.await;
+            siege.ends(EACH, |end| end == reason).await;
+            drop(streams);
+        }
+        siege.peace.grew_less_than(5 * LIMIT);
+        siege.lift().await;
     });
 }
 
 #[test]
 fn commands_that_mean_nothing_to_us_are_read_and_forgotten() {
-    let floods = || {
-        [
+    besiege(async |place| {
+        let floods = [
             command("UNHEARD-OF", b"").repeat(20_000),
             command("UNHEARD-OF", &vec![7; 100 << 10]).repeat(100),
             command("SUBSCRIBE", b"a ROUTER has no use for it").repeat(20_000),
             command("JOIN", &[7; 300]).repeat(10_000),
             command("PONG", b"to nothing that was asked").repeat(20_000),
-        ]
-    };
-    besiege(move |place| {
-        let floods = floods();
-        Box::pin(async move {
-            let mut siege = Siege::lay(place, router()).await;
-            let streams = siege.bear(move |at| {
-                let streams = floods.iter().map(|flood| {
-                    let mut stream = dealer(at, flood);
-                    stream.write_all(b"\0\x04done").unwrap();
-                    hear(&mut stream, b"\0\x04done");
-                    stream
-                });
-                streams.collect::<Vec<_>>()
-            });
-            let streams = streams.await;
-            assert_eq!(siege.strangers(), streams.len() as u64);
-            let waiting = siege.router.peer_stats().iter().map(|peer| peer.incoming.messages).sum::<u64>();
-            assert_eq!(waiting, 0);
-            siege.peace.grew_less_than(512 << 10);
-            drop(streams);
-            siege.lift().await;
-        })
+        ];
+        let mut siege = Siege::lay(place, Options::new()).await;
+        let streams = siege.bear(move |at| {
+            let done = frame(0, b"done");
+            floods.map(|flood| {
+                let mut stream = say(at, &opening("DEALER")).unwrap();
+                stream.write_all(&flood).unwrap();
+                stream.write_all(&done).unwrap();
+                hear(&mut stream, &done);
+                stream
+            })
+        });
+        let streams = streams.await;
+        assert_eq!(siege.strangers(), streams.len() as u64);
+        let waiting = siege.router.peer_stats().iter().map(|peer| peer.incoming.messages).sum::<u64>();
+        assert_eq!(waiting, 0);
+        siege.peace.grew_less_than(512 << 10);
+        drop(streams);
+        siege.lift().await;
     });
 }
 
 #[test]
 fn commands_that_have_no_place_in_traffic_end_the_connection() {
-    let said = [
-        command("ERROR", b"\x03400"),
-        command("ERROR", b"\xff400"),
-        command("READY", b""),
-        command("PING", b"\0"),
-        frame(COMMAND, b""),
-        frame(COMMAND, b"\xffshort"),
-        frame(COMMAND | MORE, b"\x04PING\0\0"),
-    ];
-    besiege(move |place| {
-        let said = said.clone();
-        Box::pin(async move {
-            let mut siege = Siege::lay(place, router()).await;
-            let count = said.len();
-            let streams = siege.bear(move |at| said.iter().map(|octets| dealer(at, octets)).collect::<Vec<_>>()).await;
-            let ends = siege.ends(count).await;
-            let theirs = ends.iter().filter(|end| end.fault() == sansmq::proto::Fault::Peer);
-            assert_eq!(theirs.count(), count, "{ends:?}");
-            drop(streams);
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let mut siege = Siege::lay(place, Options::new()).await;
+        for said in [
+            command("ERROR", b"\x03400"),
+            command("ERROR", b"\xff400"),
+            command("READY", b""),
+            command("PING", b"\0"),
+            frame(COMMAND, b""),
+            frame(COMMAND, b"\xffshort"),
+            frame(COMMAND | MORE, b"\x04PING\0\0"),
+        ] {
+            siege.repel(1, dealer(&said), |end| end.fault() == Fault::Peer).await;
+        }
+        siege.lift().await;
     });
 }
 
 #[test]
 fn of_the_pings_of_a_peer_that_does_not_read_the_last_few_are_answered_when_it_does() {
     const PINGS: u32 = 300_000;
-    besiege(|place| {
-        Box::pin(async {
-            let mut siege = Siege::lay(place, router()).await;
-            let stream = siege.bear(|at| {
-                let mut stream = dealer(at, b"");
-                for first in (0..PINGS).step_by(1000) {
-                    let numbers = first..first + 1000;
-                    let pings = numbers.flat_map(|number| command("PING", format!("\0\0{number:016}").as_bytes()));
-                    // All of it is read, or we would wait here for ever.
-                    stream.write_all(&pings.collect::<Vec<_>>()).unwrap();
-                }
-                stream
-            });
-            let mut stream = stream.await;
-            siege.peace.grew_less_than(512 << 10);
-            let last = command("PONG", format!("{:016}", PINGS - 1).as_bytes());
-            let answered = siege.bear(move |_| hear(&mut stream, &last).len() / last.len()).await;
-            assert!(answered < PINGS as usize, "what was not read was queued: {answered}");
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let mut siege = Siege::lay(place, Options::new()).await;
+        let stream = siege.bear(|at| {
+            let mut stream = say(at, &opening("DEALER")).unwrap();
+            for first in (0..PINGS).step_by(1000) {
+                let numbers = first..first + 1000;
+                let pings = numbers.flat_map(|number| command("PING", format!("\0\0{number:016}").as_bytes()));
+                // All of it is read, or we would wait here for ever.
+                stream.write_all(&pings.collect::<Vec<_>>()).unwrap();
+            }
+            stream
+        });
+        let mut stream = stream.await;
+        siege.peace.grew_less_than(512 << 10);
+        let last = command("PONG", format!("{:016}", PINGS - 1).as_bytes());
+        let answered = siege.bear(move |_| hear(&mut stream, &last).len() / last.len()).await;
+        assert!(answered < PINGS as usize, "what was not read was queued: {answered}");
+        siege.lift().await;
     });
 }
 
@@ -203,28 +170,26 @@ fn of_the_pings_of_a_peer_that_does_not_read_the_last_few_are_answered_when_it_d
 fn messages_that_nobody_receives_hold_little_more_memory_than_they_need() {
     const MESSAGES: usize = 500;
     const BODY: usize = 1 << 10;
-    besiege(|place| {
-        Box::pin(async {
-            let mut siege = Siege::lay(place, router()).await;
-            let sink = place.socket(Options::<Pull>::new());
-            let at = sink.bind(ANY).await.unwrap().socket_addr().unwrap();
-            siege.peace = Memory::now();
-            let stream = siege.bear(move |_| {
-                let mut stream = say(at, &opening("PUSH")).unwrap();
-                for number in 0..MESSAGES {
-                    // Each is read alone: the answer comes before the next.
-                    let number = format!("{number:016}");
-                    let ping = command("PING", format!("\0\0{number}").as_bytes());
-                    stream.write_all(&[frame(0, &[7; BODY]), ping].concat()).unwrap();
-                    hear(&mut stream, &command("PONG", number.as_bytes()));
-                }
-                stream
-            });
-            let stream = stream.await;
-            assert_eq!(sink.stats().incoming.messages, MESSAGES as u64);
-            siege.peace.grew_less_than(MESSAGES * 4 * BODY);
-            drop((stream, sink));
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let mut siege = Siege::lay(place, Options::new()).await;
+        let sink = place.socket(Options::<Pull>::new());
+        let at = gate(&sink).await;
+        siege.peace = Memory::now();
+        let stream = siege.bear(move |_| {
+            let mut stream = say(at, &opening("PUSH")).unwrap();
+            for number in 0..MESSAGES {
+                // Each is read alone: the answer comes before the next.
+                let number = format!("{number:016}");
+                let ping = command("PING", format!("\0\0{number}").as_bytes());
+                stream.write_all(&[frame(0, &[7; BODY]), ping].concat()).unwrap();
+                hear(&mut stream, &command("PONG", number.as_bytes()));
+            }
+            stream
+        });
+        let stream = stream.await;
+        assert_eq!(sink.stats().incoming.messages, MESSAGES as u64);
+        siege.peace.grew_less_than(MESSAGES * 4 * BODY);
+        drop((stream, sink));
+        siege.lift().await;
     });
 }

@@ -6,80 +6,69 @@ use sansmq::kind::{Dealer, Router};
 use sansmq::proto::Refusal;
 use sansmq::{AuthCredentials, AuthReply, ConnectionError, Denial, Options, Security};
 use sansmq_tests::Place as Directory;
-use sansmq_tests::stranger::{command, greeting, say};
+use sansmq_tests::stranger::{command, greeting};
 use std::os::unix::net::UnixStream;
 
 #[test]
 fn bogus_hellos_are_looked_at_so_often_and_no_more_and_who_has_the_key_comes_in() {
     const FLOOD: usize = 500;
     const RATE: usize = 100;
-    besiege(|place| {
-        Box::pin(async {
-            let (server, client) = (KeyPair::random(), KeyPair::random());
-            let security = Security::curve_client(client, *server.public()).unwrap();
-            let honest = || Options::<Dealer>::new().security(security.clone());
-            let options = Options::<Router>::new().max_handshake_rate(RATE).unwrap();
-            let options = options.security(Security::curve_server(server));
-            let mut siege = Siege::with(place, options, honest()).await;
-            // All in order but the box: the most that it can cost without the key.
-            let body = [&[1, 0][..], &[0; 72], &[9; 32], &[0, 0, 0, 0, 0, 0, 0, 1], &[7; 80]].concat();
-            let hello = [greeting("CURVE"), command("HELLO", &body)].concat();
-            let streams = siege.bear(move |at| (0..FLOOD).map(|_| say(at, &hello).unwrap()).collect::<Vec<_>>()).await;
-            siege.welcome(place, honest()).await;
-            let heard = siege.until(|heard| heard.ends.len() + heard.refusals.len() >= FLOOD).await;
-            let bogus = ConnectionError::Curve(CurveError::Box("HELLO"));
-            assert!(heard.ends.iter().filter(|end| **end == bogus).count() >= RATE);
-            assert!(heard.refusals.iter().all(|refusal| *refusal == Refusal::HandshakeRate), "{:?}", heard.refusals);
-            siege.peace.grew_less_than(2 << 20);
-            drop(streams);
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let (server, client) = (KeyPair::random(), KeyPair::random());
+        let security = Security::curve_client(client, *server.public()).unwrap();
+        let honest = || Options::<Dealer>::new().security(security.clone());
+        let options = Options::<Router>::new().max_handshake_rate(RATE).unwrap();
+        let options = options.security(Security::curve_server(server));
+        let mut siege = Siege::with(place, options, honest()).await;
+        // All in order but the box: the most that it can cost without the key.
+        let body = [&[1, 0][..], &[0; 72], &[9; 32], &[0, 0, 0, 0, 0, 0, 0, 1], &[7; 80]].concat();
+        let hello = [greeting("CURVE"), command("HELLO", &body)].concat();
+        siege.surround(FLOOD, hello).await;
+        siege.welcome(place, honest()).await;
+        let heard = siege.until(|heard| heard.ends.len() + heard.refusals.len() >= FLOOD).await;
+        let bogus = ConnectionError::Curve(CurveError::Box("HELLO"));
+        assert!(heard.ends.iter().filter(|end| **end == bogus).count() >= RATE);
+        assert!(heard.refusals.iter().all(|refusal| *refusal == Refusal::HandshakeRate), "{:?}", heard.refusals);
+        siege.peace.grew_less_than(2 << 20);
+        siege.lift().await;
     });
 }
 
 #[test]
 fn wrong_passwords_are_denied_and_the_right_one_comes_in() {
     const FLOOD: usize = 300;
-    besiege(|place| {
-        Box::pin(async {
-            let options =
-                Options::<Router>::new().security(Security::PlainServer).authenticate(|request| {
-                    match &request.credentials {
-                        AuthCredentials::Plain { password, .. } if &password[..] == b"right" => AuthReply::accept(),
-                        _ => AuthReply::refuse(),
-                    }
-                });
-            let honest = || Options::<Dealer>::new().security(Security::plain_client("me", "right").unwrap());
-            let mut siege = Siege::with(place, options, honest()).await;
-            let hello = [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat();
-            let streams = siege.bear(move |at| (0..FLOOD).map(|_| say(at, &hello).unwrap()).collect::<Vec<_>>()).await;
-            let ends = siege.ends(FLOOD).await;
-            assert!(ends.iter().all(|end| *end == ConnectionError::Denied(Denial::NotAllowed)), "{ends:?}");
-            siege.welcome(place, honest()).await;
-            siege.peace.grew_less_than(2 << 20);
-            drop(streams);
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let options = Options::<Router>::new().security(Security::PlainServer).authenticate(|request| {
+            match &request.credentials {
+                AuthCredentials::Plain { password, .. } if &password[..] == b"right" => AuthReply::accept(),
+                _ => AuthReply::refuse(),
+            }
+        });
+        let honest = || Options::<Dealer>::new().security(Security::plain_client("me", "right").unwrap());
+        let mut siege = Siege::with(place, options, honest()).await;
+        let hello = [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat();
+        siege.repel(FLOOD, hello, |end| *end == ConnectionError::Denied(Denial::NotAllowed)).await;
+        siege.welcome(place, honest()).await;
+        siege.peace.grew_less_than(2 << 20);
+        siege.lift().await;
     });
 }
 
 #[test]
 fn who_has_no_address_and_says_nothing_makes_room_for_honest_peers_after_a_while() {
     const ALLOWED: usize = 50;
-    besiege(|place| {
-        Box::pin(async {
-            let directory = Directory::new();
-            let path = directory.socket();
-            let mut siege = Siege::lay(place, Options::<Router>::new().max_handshakes(ALLOWED, 1).unwrap()).await;
-            let endpoint = siege.router.bind(directory.endpoint().as_str()).await.unwrap();
-            let streams = siege.bear(move |_| [(); 4 * ALLOWED].map(|()| UnixStream::connect(&path).unwrap())).await;
-            assert!(siege.strangers() <= ALLOWED as u64);
-            siege.welcome_at(place, &endpoint, Options::new()).await;
-            let heard = siege.until(|heard| heard.ends.contains(&ConnectionError::Displaced)).await;
-            assert!(heard.refusals.contains(&Refusal::Handshakes));
-            siege.peace.grew_less_than(2 << 20);
-            drop(streams);
-            siege.lift().await;
-        })
+    besiege(async |place| {
+        let directory = Directory::new();
+        let path = directory.socket();
+        let mut siege = Siege::lay(place, Options::<Router>::new().max_handshakes(ALLOWED, 1).unwrap()).await;
+        let endpoint = siege.router.bind(directory.endpoint().as_str()).await.unwrap();
+        let streams = siege.bear(move |_| [(); 4 * ALLOWED].map(|()| UnixStream::connect(&path).unwrap())).await;
+        assert!(siege.strangers() <= ALLOWED as u64);
+        siege.welcome_at(place, &endpoint, Options::new()).await;
+        let heard = siege.until(|heard| heard.ends.contains(&ConnectionError::Displaced)).await;
+        assert!(heard.refusals.contains(&Refusal::Handshakes));
+        siege.peace.grew_less_than(2 << 20);
+        drop(streams);
+        siege.lift().await;
     });
 }

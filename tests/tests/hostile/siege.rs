@@ -3,12 +3,13 @@
 use crate::ground::Place;
 use crate::left::{on_each, settle};
 use crate::memory::Memory;
-use futures_util::future::{Either, LocalBoxFuture, join, select};
-use sansmq::kind::{Any, Dealer, Router};
+use futures_util::future::{Either, join, select};
+use sansmq::kind::{Any, Dealer, Kind, Router};
 use sansmq::proto::Refusal;
 use sansmq::{ConnectionError, Endpoint, Event, Handle, Monitor, Options};
+use sansmq_tests::stranger::say;
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 
 pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
@@ -17,10 +18,10 @@ pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
 const ROUNDS: usize = 50;
 
 /// Runs a scenario on each runtime. Neither a task nor a descriptor may be left of it.
-pub(crate) fn besiege(scenario: impl for<'a> Fn(&'a Place) -> LocalBoxFuture<'a, ()> + Send + Sync + 'static) {
+pub(crate) fn besiege(scenario: impl AsyncFn(&Place) + Send + Sync + 'static) {
     on_each(move |ground, before| {
         let place = ground.place();
-        ground.run(scenario(&place));
+        ground.run(Box::pin(scenario(&place)));
         settle(ground, before, "the siege");
     });
 }
@@ -33,6 +34,8 @@ pub(crate) struct Siege {
     monitor: Monitor,
     at: SocketAddr,
     endpoint: Endpoint,
+    /// Strangers who stay.
+    crowd: Vec<TcpStream>,
     /// When all was peace.
     pub(crate) peace: Memory,
 }
@@ -70,7 +73,8 @@ impl Siege {
         honest.connect(&endpoint).unwrap();
         let (monitor, heard) = (router.monitor(), Heard::default());
         let at = endpoint.socket_addr().unwrap();
-        let mut siege = Self { router, honest, heard, monitor, at, endpoint, peace: Memory::now() };
+        let crowd = Vec::new();
+        let mut siege = Self { router, honest, heard, monitor, at, endpoint, crowd, peace: Memory::now() };
         let Self { router, honest, .. } = &siege;
         while_doing(echo(router), ask(honest)).await;
         siege.peace = Memory::now();
@@ -98,6 +102,19 @@ impl Siege {
         while_doing(serving, join(attack, asking)).await.0
     }
 
+    /// So many strangers come, say this, and stay until the siege is lifted.
+    pub(crate) async fn surround(&mut self, count: usize, octets: Vec<u8>) {
+        let more = self.bear(move |at| crowd(at, count, &octets)).await;
+        self.crowd.extend(more);
+    }
+
+    /// So many strangers come and say this, and all of them lose their connections for such a reason.
+    pub(crate) async fn repel(&mut self, count: usize, octets: Vec<u8>, reason: impl Fn(&ConnectionError) -> bool) {
+        let streams = self.bear(move |at| crowd(at, count, &octets)).await;
+        self.ends(count, reason).await;
+        drop(streams);
+    }
+
     /// Answers everybody until the monitor has told what is waited for.
     pub(crate) async fn until(&mut self, done: impl Fn(&Heard) -> bool) -> &mut Heard {
         let Self { router, heard, monitor, .. } = self;
@@ -105,11 +122,12 @@ impl Siege {
         &mut self.heard
     }
 
-    /// Why so many connections have ended.
-    pub(crate) async fn ends(&mut self, count: usize) -> Vec<ConnectionError> {
+    /// So many connections have ended, all of them for such a reason.
+    pub(crate) async fn ends(&mut self, count: usize, reason: impl Fn(&ConnectionError) -> bool) {
         let heard = self.until(|heard| heard.ends.len() >= count || heard.missed > 0).await;
         assert_eq!(heard.missed, 0);
-        std::mem::take(&mut heard.ends)
+        let ends = std::mem::take(&mut heard.ends);
+        assert!(ends.iter().all(reason), "{ends:?}");
     }
 
     /// Somebody else who is honest comes now, and is answered.
@@ -133,8 +151,9 @@ impl Siege {
         stats.accepted - stats.ended - 1
     }
 
-    /// Sees that all strangers who came are gone, and that the honest peer is still served.
+    /// Lets the crowd go. Sees that all strangers who came are gone, and that the honest peer is still served.
     pub(crate) async fn lift(mut self) {
+        self.crowd.clear();
         let Self { router, honest, heard, monitor, .. } = &mut self;
         let gone = async {
             while router.stats().peers > 1 {
@@ -144,6 +163,16 @@ impl Siege {
         while_doing(echo(router), gone).await;
         while_doing(echo(router), ask(honest)).await;
     }
+}
+
+/// So many come, and say this.
+pub(crate) fn crowd(to: SocketAddr, count: usize, octets: &[u8]) -> Vec<TcpStream> {
+    (0..count).map(|_| say(to, octets).unwrap()).collect()
+}
+
+/// Binds a socket; where strangers find it.
+pub(crate) async fn gate<T: Kind>(socket: &Handle<T>) -> SocketAddr {
+    socket.bind(ANY).await.unwrap().socket_addr().unwrap()
 }
 
 /// Goes on with one thing until another is done.

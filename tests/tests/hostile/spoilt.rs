@@ -1,7 +1,7 @@
 //! Conversations that the dice have spoilt: whatever peers send, they lose their connection and nobody else notices.
 
 use crate::ground::Place;
-use crate::siege::{ANY, Heard, besiege};
+use crate::siege::{ANY, Heard, ask, besiege, echo, gate, while_doing};
 use sansmq::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router, Typed};
 use sansmq::{Handle, Options};
 use sansmq_proto::{Fault, SeededEntropy};
@@ -65,8 +65,7 @@ fn socket<T: Typed>(place: &Place) -> Handle<T> {
 /// One sends, the other receives.
 async fn passes(from: &Handle<Any>, to: &Handle<Any>) {
     from.send("still there?").await.unwrap();
-    let request = to.recv().await.unwrap();
-    assert_eq!(request.body(), "still there?");
+    assert_eq!(to.recv().await.unwrap().body(), "still there?");
 }
 
 async fn spoilt_conversations(place: &Place) {
@@ -84,7 +83,7 @@ async fn spoilt_conversations(place: &Place) {
     ];
     for (round, (socket, peer)) in (0..).zip(&bound) {
         let (mut monitor, peer) = (socket.monitor(), *peer);
-        let at = socket.bind(ANY).await.unwrap().socket_addr().unwrap();
+        let at = gate(socket).await;
         smol::unblock(move || attack(at, peer, round * 100..round * 100 + 100)).await;
         // The attackers are gone; what they had sent whole may be read, and each end has a reason.
         let mut heard = Heard::default();
@@ -103,11 +102,7 @@ async fn spoilt_conversations(place: &Place) {
     let (client, server) = (socket::<Dealer>(place), socket::<Router>(place));
     for (bound, fresh) in [(rep.erase(), socket::<Req>(place).erase()), (router.erase(), client.erase())] {
         fresh.connect(bound.bind(ANY).await.unwrap()).unwrap();
-        fresh.send("still there?").await.unwrap();
-        let request = bound.recv().await.unwrap();
-        assert_eq!(request.body(), "still there?");
-        bound.send(request).await.unwrap();
-        assert_eq!(fresh.recv().await.unwrap().body(), "still there?");
+        while_doing(echo(&bound), ask(&fresh)).await;
     }
     let (puller, pusher) = (socket::<Pull>(place), socket::<Push>(place));
     push.connect(puller.bind(ANY).await.unwrap()).unwrap();
@@ -120,5 +115,5 @@ async fn spoilt_conversations(place: &Place) {
 
 #[test]
 fn every_socket_type_survives_spoilt_conversations_and_goes_on_serving() {
-    besiege(|place| Box::pin(spoilt_conversations(place)));
+    besiege(spoilt_conversations);
 }

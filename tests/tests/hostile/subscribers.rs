@@ -78,101 +78,90 @@ fn different(count: usize) -> Vec<u8> {
 
 #[test]
 fn a_subscriber_to_too_much_loses_its_connection_and_the_publisher_forgets_all_of_it() {
-    let long = |number: usize| command("SUBSCRIBE", &[&number.to_be_bytes()[..], &vec![7; 100 << 10]].concat());
-    let floods = move || {
-        [different(LIMIT + 1), (0..10).flat_map(long).collect(), frame(0, &[&[1][..], &vec![7; LIMIT * 257]].concat())]
-    };
-    besiege(move |place| {
-        let floods = floods();
-        Box::pin(async move {
-            let mut scene = Scene::set(place, Options::<Pub>::new()).await;
-            let peace = Memory::now();
-            for flood in floods {
-                let stream = scene.bear(flood, 1).await;
-                assert_eq!(scene.heard.ends, [ConnectionError::TooManySubscriptions { limit: LIMIT }]);
-                assert_eq!(scene.publisher.topics(), 1);
-                scene.heard = Heard::default();
-                drop(stream);
-            }
-            peace.grew_less_than(5 << 20);
-        })
+    besiege(async |place| {
+        let long = |number: usize| command("SUBSCRIBE", &[&number.to_be_bytes()[..], &vec![7; 100 << 10]].concat());
+        let longest = [&[1][..], &vec![7; LIMIT * 257]].concat();
+        let floods = [different(LIMIT + 1), (0..10).flat_map(long).collect(), frame(0, &longest)];
+        let mut scene = Scene::set(place, Options::<Pub>::new()).await;
+        let peace = Memory::now();
+        for flood in floods {
+            let stream = scene.bear(flood, 1).await;
+            assert_eq!(scene.heard.ends, [ConnectionError::TooManySubscriptions { limit: LIMIT }]);
+            assert_eq!(scene.publisher.topics(), 1);
+            scene.heard = Heard::default();
+            drop(stream);
+        }
+        peace.grew_less_than(5 << 20);
     });
 }
 
 #[test]
 fn the_same_subscription_again_and_again_is_one_and_what_is_taken_back_is_none() {
-    let floods = || {
+    besiege(async |place| {
         let same = command("SUBSCRIBE", b"the same").repeat(20_000);
         let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on"), command("CANCEL", b"never on")].concat();
-        [(same, 3), (turns.repeat(10_000), 2)]
-    };
-    besiege(move |place| {
-        let floods = floods();
-        Box::pin(async move {
-            let mut scene = Scene::set(place, Options::<Pub>::new()).await;
-            let peace = Memory::now();
-            for (flood, topics) in floods {
-                let stream = scene.bear(flood, 0).await;
-                assert_eq!(scene.publisher.topics(), topics, "the honest one's and the sign of the end are there too");
-                drop(stream);
-                scene.publisher.wait_connected(1).await;
-                while scene.publisher.topics() > 1 {
-                    scene.publisher.send("honest").await.unwrap();
-                    scene.subscriber.recv().await.unwrap();
-                }
+        let floods = [(same, 3), (turns.repeat(10_000), 2)];
+        let mut scene = Scene::set(place, Options::<Pub>::new()).await;
+        let peace = Memory::now();
+        for (flood, topics) in floods {
+            let stream = scene.bear(flood, 0).await;
+            assert_eq!(scene.publisher.topics(), topics, "the honest one's and the sign of the end are there too");
+            drop(stream);
+            scene.publisher.wait_connected(1).await;
+            while scene.publisher.topics() > 1 {
+                scene.publisher.send("honest").await.unwrap();
+                scene.subscriber.recv().await.unwrap();
             }
-            peace.grew_less_than(512 << 10);
-        })
+        }
+        peace.grew_less_than(512 << 10);
     });
 }
 
 #[test]
 fn subscriptions_that_no_application_receives_wait_within_the_mark_and_the_rest_with_the_peer() {
     const MARK: usize = 50;
-    besiege(|place| {
-        Box::pin(async {
-            let scene = Scene::set(place, Options::<XPub>::new().verbose(true).recv_hwm(MARK)).await;
-            let (at, peace) = (scene.at, Memory::now());
-            let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on")].concat();
-            let stream = smol::unblock(move || {
-                let stream = say(at, &opening("XSUB")).unwrap();
-                stream.set_nonblocking(true).unwrap();
-                stream
-            });
-            let mut stream = stream.await;
-            let (some, mut written) = (turns.repeat(1000), 0);
-            // The system's buffers are full at last, for nobody reads on.
-            while scene.publisher.stats().incoming.messages < MARK as u64 || written > 0 {
-                written = stream.write(&some).unwrap_or(0);
-                scene.publisher.send("honest").await.unwrap();
-                scene.subscriber.recv().await.unwrap();
-            }
-            let waiting = scene.publisher.stats().incoming.messages;
-            assert!(waiting <= MARK as u64 + 1, "{waiting}; one is the honest subscriber's");
-            peace.grew_less_than(1 << 20);
-            drop(stream);
-        })
+    besiege(async |place| {
+        let scene = Scene::set(place, Options::<XPub>::new().verbose(true).recv_hwm(MARK)).await;
+        let (at, peace) = (scene.at, Memory::now());
+        let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on")].concat();
+        let stream = smol::unblock(move || {
+            let stream = say(at, &opening("XSUB")).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        });
+        let mut stream = stream.await;
+        let (some, mut written) = (turns.repeat(1000), 0);
+        // The system's buffers are full at last, for nobody reads on.
+        while scene.publisher.stats().incoming.messages < MARK as u64 || written > 0 {
+            written = stream.write(&some).unwrap_or(0);
+            scene.publisher.send("honest").await.unwrap();
+            scene.subscriber.recv().await.unwrap();
+        }
+        let waiting = scene.publisher.stats().incoming.messages;
+        assert!(waiting <= MARK as u64 + 1, "{waiting}; one is the honest subscriber's");
+        peace.grew_less_than(1 << 20);
+        drop(stream);
     });
 }
 
 #[test]
 fn an_application_that_receives_hears_of_each_subscription_and_of_its_end() {
-    besiege(|place| {
-        Box::pin(async {
-            let mut scene = Scene::set(place, Options::<XPub>::new()).await;
-            let publisher = scene.publisher.clone();
-            let held = Cell::new(0_i64);
-            let receiving = async {
-                loop {
-                    held.set(held.get() + if publisher.recv().await.unwrap().body()[0] == 1 { 1 } else { -1 });
-                }
-            };
-            let stream = while_doing(receiving, scene.bear(different(LIMIT + 1), 1)).await;
-            while held.get() > 1 {
-                held.set(held.get() + if publisher.recv().await.unwrap().body()[0] == 1 { 1 } else { -1 });
+    besiege(async |place| {
+        let mut scene = Scene::set(place, Options::<XPub>::new()).await;
+        let publisher = scene.publisher.clone();
+        let held = Cell::new(0_i64);
+        let receive =
+            async || held.set(held.get() + if publisher.recv().await.unwrap().body()[0] == 1 { 1 } else { -1 });
+        let receiving = async {
+            loop {
+                receive().await;
             }
-            assert_eq!((held.get(), scene.publisher.topics()), (1, 1));
-            drop(stream);
-        })
+        };
+        let stream = while_doing(receiving, scene.bear(different(LIMIT + 1), 1)).await;
+        while held.get() > 1 {
+            receive().await;
+        }
+        assert_eq!((held.get(), scene.publisher.topics()), (1, 1));
+        drop(stream);
     });
 }

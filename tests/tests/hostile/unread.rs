@@ -2,11 +2,11 @@
 
 use crate::ground::Place;
 use crate::memory::Memory;
-use crate::siege::{ANY, ask, besiege, echo, while_doing};
+use crate::siege::{ANY, ask, besiege, crowd, echo, gate, while_doing};
 use sansmq::kind::{Any, Pub, Pull, Push, Rep, Router, Sub};
 use sansmq::proto::DropReason;
 use sansmq::{Handle, Options, SocketType};
-use sansmq_tests::stranger::{command, frame, opening, say};
+use sansmq_tests::stranger::{MORE, command, frame, opening};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
@@ -17,13 +17,10 @@ const MARK: usize = 50;
 
 const BODY: usize = 4 << 10;
 
-/// Comes as this socket type, says this, and reads nothing from now on.
-fn deaf(to: SocketAddr, socket_type: &str, octets: &[u8]) -> TcpStream {
-    say(to, &[&opening(socket_type), octets].concat()).unwrap()
-}
-
-async fn bound(socket: &Handle<Any>) -> SocketAddr {
-    socket.bind(ANY).await.unwrap().socket_addr().unwrap()
+/// So many come as this socket type, say this, and read nothing from now on.
+async fn deaf(to: SocketAddr, socket_type: &str, octets: &[u8]) -> Vec<TcpStream> {
+    let said = [&opening(socket_type), octets].concat();
+    smol::unblock(move || crowd(to, DEAF, &said)).await
 }
 
 /// What waits for each is within the mark, and the memory within what follows from it.
@@ -37,73 +34,68 @@ fn is_within_the_mark(socket: &Handle<Any>, memory: &Memory) {
 
 #[test]
 fn a_publisher_goes_on_when_subscribers_do_not_read() {
-    besiege(|place| {
-        Box::pin(async {
-            let publisher = place.socket(Options::<Pub>::new().send_hwm(MARK));
-            let at = bound(&publisher.erase()).await;
-            let subscriber = place.socket(Options::<Sub>::new());
-            subscriber.subscribe("").unwrap();
-            subscriber.connect(publisher.bind(ANY).await.unwrap()).unwrap();
-            let all = command("SUBSCRIBE", b"");
-            let streams = smol::unblock(move || [(); DEAF].map(|()| deaf(at, "SUB", &all))).await;
-            publisher.wait_subscribed("", DEAF + 1).await;
-            let memory = Memory::now();
-            // Until the last of those who do not read has missed a message, and on.
-            let mut sent = 0;
-            let missed = || publisher.stats().dropped.of(DropReason::PeerFull);
-            while missed() < 100 * DEAF as u64 {
-                publisher.send(vec![7; BODY]).await.unwrap();
-                assert_eq!(subscriber.recv().await.unwrap().size(), BODY);
-                sent += 1;
-            }
-            assert_eq!(subscriber.stats().received.messages, sent);
-            is_within_the_mark(&publisher.erase(), &memory);
-            drop(streams);
-        })
+    besiege(async |place| {
+        let publisher = place.socket(Options::<Pub>::new().send_hwm(MARK));
+        let at = gate(&publisher).await;
+        let subscriber = place.socket(Options::<Sub>::new());
+        subscriber.subscribe("").unwrap();
+        subscriber.connect(publisher.bind(ANY).await.unwrap()).unwrap();
+        let streams = deaf(at, "SUB", &command("SUBSCRIBE", b"")).await;
+        publisher.wait_subscribed("", DEAF + 1).await;
+        let memory = Memory::now();
+        // Until the last of those who do not read has missed a message, and on.
+        let mut sent = 0;
+        let missed = || publisher.stats().dropped.of(DropReason::PeerFull);
+        while missed() < 100 * DEAF as u64 {
+            publisher.send(vec![7; BODY]).await.unwrap();
+            assert_eq!(subscriber.recv().await.unwrap().size(), BODY);
+            sent += 1;
+        }
+        assert_eq!(subscriber.stats().received.messages, sent);
+        is_within_the_mark(&publisher.erase(), &memory);
+        drop(streams);
     });
 }
 
 #[test]
 fn a_pusher_gives_all_to_those_who_read_when_others_do_not() {
-    besiege(|place| {
-        Box::pin(async {
-            let pusher = place.socket(Options::<Push>::new().send_hwm(MARK));
-            let at = bound(&pusher.erase()).await;
-            let streams = smol::unblock(move || [(); DEAF].map(|()| deaf(at, "PULL", b""))).await;
-            pusher.wait_connected(DEAF).await;
-            let memory = Memory::now();
-            let puller = place.socket(Options::<Pull>::new());
-            puller.connect(pusher.bind(ANY).await.unwrap()).unwrap();
-            pusher.wait_connected(DEAF + 1).await;
-            // Until the last of those who do not read has had no room, and on.
-            let all_are_full = || pusher.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= DEAF;
-            let pushing = async {
-                loop {
-                    pusher.send(vec![7; BODY]).await.unwrap();
-                }
-            };
-            let pulling = async {
-                let mut count = 0;
-                while count < 1000 || !all_are_full() {
-                    assert_eq!(puller.recv().await.unwrap().size(), BODY);
-                    count += 1;
-                }
-            };
-            while_doing(pushing, pulling).await;
-            is_within_the_mark(&pusher.erase(), &memory);
-            drop(streams);
-        })
+    besiege(async |place| {
+        let pusher = place.socket(Options::<Push>::new().send_hwm(MARK));
+        let at = gate(&pusher).await;
+        let streams = deaf(at, "PULL", b"").await;
+        pusher.wait_connected(DEAF).await;
+        let memory = Memory::now();
+        let puller = place.socket(Options::<Pull>::new());
+        puller.connect(pusher.bind(ANY).await.unwrap()).unwrap();
+        pusher.wait_connected(DEAF + 1).await;
+        // Until the last of those who do not read has had no room, and on.
+        let all_are_full = || pusher.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= DEAF;
+        let pushing = async {
+            loop {
+                pusher.send(vec![7; BODY]).await.unwrap();
+            }
+        };
+        let pulling = async {
+            let mut count = 0;
+            while count < 1000 || !all_are_full() {
+                assert_eq!(puller.recv().await.unwrap().size(), BODY);
+                count += 1;
+            }
+        };
+        while_doing(pushing, pulling).await;
+        is_within_the_mark(&pusher.erase(), &memory);
+        drop(streams);
     });
 }
 
 /// Strangers of this socket type ask again and again and do not read the answers, while somebody honest asks too.
 async fn asked(place: &Place, server: Handle<Any>, kind: SocketType, request: Vec<u8>) {
-    let at = bound(&server).await;
+    let at = gate(&server).await;
     let honest = place.socket(Options::of(kind));
     honest.connect(server.bind(ANY).await.unwrap()).unwrap();
     let memory = Memory::now();
     let attack = async {
-        let mut streams = smol::unblock(move || [(); DEAF].map(|()| deaf(at, kind.name(), b""))).await;
+        let mut streams = deaf(at, kind.name(), b"").await;
         while server.stats().dropped.of(DropReason::PeerFull) < 10 * DEAF as u64 {
             let some = request.repeat(10);
             let asking = smol::unblock(move || {
@@ -124,20 +116,16 @@ async fn asked(place: &Place, server: Handle<Any>, kind: SocketType, request: Ve
 
 #[test]
 fn a_router_answers_others_when_some_do_not_read() {
-    besiege(|place| {
-        Box::pin(async {
-            let router = place.socket(Options::<Router>::new().send_hwm(MARK));
-            asked(place, router.erase(), SocketType::Dealer, frame(0, &[7; BODY])).await;
-        })
+    besiege(async |place| {
+        let router = place.socket(Options::<Router>::new().send_hwm(MARK));
+        asked(place, router.erase(), SocketType::Dealer, frame(0, &[7; BODY])).await;
     });
 }
 
 #[test]
 fn a_rep_answers_others_when_some_do_not_read() {
-    besiege(|place| {
-        Box::pin(async {
-            let rep = place.socket(Options::<Rep>::new().send_hwm(MARK));
-            asked(place, rep.erase(), SocketType::Req, [frame(1, b""), frame(0, &[7; BODY])].concat()).await;
-        })
+    besiege(async |place| {
+        let rep = place.socket(Options::<Rep>::new().send_hwm(MARK));
+        asked(place, rep.erase(), SocketType::Req, [frame(MORE, b""), frame(0, &[7; BODY])].concat()).await;
     });
 }
