@@ -1,9 +1,9 @@
 //! Limits on who may come.
 
-use super::{PLACE, ms, s};
+use super::{bound, close, connected, ms, pull, push, s};
 use core::time::Duration;
 use sansmq_proto::curve::KeyPair;
-use sansmq_proto::kind::{Pull, Push};
+use sansmq_proto::kind::Pull;
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{
     Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, OptionsError, PipeId, Refusal,
@@ -60,10 +60,6 @@ impl Door {
             .filter_map(|event| if let Event::TurnedAway { reason, .. } = event { Some(reason) } else { None })
             .collect()
     }
-}
-
-fn pull() -> Options<Pull> {
-    Options::new()
 }
 
 #[test]
@@ -133,11 +129,9 @@ fn an_address_of_ipv6_is_its_first_half() {
 #[test]
 fn a_handshake_that_is_done_or_over_does_not_count() {
     let mut net = Net::seeded(1);
-    let pull = net.socket(pull().max_handshakes(1, 1).unwrap());
-    net.bind(pull, PLACE);
+    let pull = bound(&mut net, pull().max_handshakes(1, 1).unwrap());
     for _ in 0..5 {
-        let push = net.socket(Options::<Push>::new());
-        net.connect(push, PLACE);
+        connected(&mut net, push());
         net.settle();
     }
     assert_eq!(net[pull].ready_peers(), 5);
@@ -153,11 +147,9 @@ fn a_handshake_that_is_done_or_over_does_not_count() {
 #[test]
 fn peers_are_limited_and_one_that_goes_makes_room() {
     let mut net = Net::seeded(1);
-    let pull = net.socket(pull().max_peers(2).unwrap());
-    net.bind(pull, PLACE);
+    let pull = bound(&mut net, pull().max_peers(2).unwrap());
     let pushes = [(); 3].map(|()| {
-        let push = net.socket(Options::<Push>::new());
-        net.connect(push, PLACE);
+        let push = connected(&mut net, push());
         net.settle();
         push
     });
@@ -167,8 +159,7 @@ fn peers_are_limited_and_one_that_goes_makes_room() {
     net[pushes[2]].send("at last").unwrap();
     net[pushes[0]].send("unread").unwrap();
     net.settle();
-    let now = net.now();
-    net[pushes[0]].close(now);
+    close(&mut net, pushes[0]);
     net.pass(s(20));
     assert_eq!(net[pull].ready_peers(), 1, "what one peer left unread is counted still");
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["unread"]);
@@ -189,7 +180,7 @@ fn a_limit_of_nobody_is_refused() {
 fn what_we_dial_is_not_limited() {
     let mut net = Net::seeded(1);
     let places: [NodeId; 3] = core::array::from_fn(|port| {
-        let push = net.socket(Options::<Push>::new());
+        let push = net.socket(push());
         net.bind(push, &format!("tcp://place:{}", port + 2));
         push
     });

@@ -1,26 +1,16 @@
 //! What may be chosen of connections: not to queue for who is not there, not to dial again, to keep the latest alone.
 
-use super::{PLACE, ms, s};
-use sansmq_proto::kind::{Dealer, Pub, Pull, Push, Req, Router, Sub};
+use super::{PLACE, bound, connected, ms, pull, push, s, waits};
+use sansmq_proto::kind::{Dealer, Pub, Req, Router, Sub};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Event, NetworkError, Options, OptionsError, ReconnectStop, SendError};
 use sansmq_tests::{bodies, events, recv_all};
-
-fn push() -> Options<Push> {
-    Options::new()
-}
-
-fn pull_at(net: &mut Net, place: &str) -> NodeId {
-    let pull = net.socket(Options::<Pull>::new());
-    net.bind(pull, place);
-    pull
-}
 
 #[test]
 fn with_immediate_messages_go_only_to_peers_that_are_there() {
     for (immediate, expected) in [(true, 10), (false, 5)] {
         let mut net = Net::seeded(1);
-        let pull = pull_at(&mut net, PLACE);
+        let pull = bound(&mut net, pull());
         let push = net.socket(push().immediate(immediate));
         net.connect(push, "tcp://nowhere:1");
         net.connect(push, PLACE);
@@ -35,12 +25,11 @@ fn with_immediate_messages_go_only_to_peers_that_are_there() {
 #[test]
 fn with_immediate_nobody_there_means_no_room_until_somebody_comes() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push().immediate(true));
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().immediate(true));
     net.settle();
     assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
     assert!(!net[push].can_send());
-    let pull = pull_at(&mut net, PLACE);
+    let pull = bound(&mut net, pull());
     net.pass(s(20));
     assert!(net[push].can_send());
     net[push].send("x").unwrap();
@@ -54,9 +43,8 @@ fn with_immediate_nobody_there_means_no_room_until_somebody_comes() {
 #[test]
 fn only_the_latest_message_waits_when_conflated_on_either_side() {
     let mut net = Net::seeded(1);
-    let pull = net.socket(Options::<Pull>::new().conflate(true).recv_hwm(1));
-    let push = net.socket(push().conflate(true).send_hwm(1));
-    net.connect(push, PLACE);
+    let pull = net.socket(pull().conflate(true).recv_hwm(1));
+    let push = connected(&mut net, push().conflate(true).send_hwm(1));
     for number in 0..10 {
         net[push].send((number.to_string(), "whole")).unwrap();
     }
@@ -74,12 +62,11 @@ fn only_the_latest_message_waits_when_conflated_on_either_side() {
 #[test]
 fn a_conflated_queue_holds_the_latest_while_nobody_is_there() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push().conflate(true));
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().conflate(true));
     for number in 0..10 {
         net[push].send(number.to_string()).unwrap();
     }
-    let pull = pull_at(&mut net, PLACE);
+    let pull = bound(&mut net, pull());
     net.pass(s(20));
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["9"]);
 }
@@ -87,8 +74,7 @@ fn a_conflated_queue_holds_the_latest_while_nobody_is_there() {
 #[test]
 fn a_conflated_sub_keeps_the_latest_of_what_it_wants() {
     let mut net = Net::seeded(1);
-    let publisher = net.socket(Options::<Pub>::new());
-    net.bind(publisher, PLACE);
+    let publisher = bound(&mut net, Options::<Pub>::new());
     let sub = net.socket(Options::<Sub>::new().conflate(true));
     net[sub].subscribe("a").unwrap();
     net.connect(sub, PLACE);
@@ -99,28 +85,17 @@ fn a_conflated_sub_keeps_the_latest_of_what_it_wants() {
     assert_eq!(bodies(&recv_all(&mut net, sub)), ["a2"]);
 }
 
-/// The waits that a socket's events announce after a failure or an end.
-fn waits(net: &mut Net, node: NodeId) -> Vec<bool> {
-    let waits = events(net, node).into_iter().filter_map(|event| {
-        if let Event::DialFailed { retry, .. }
-        | Event::HandshakeFailed { retry, .. }
-        | Event::Disconnected { retry, .. } = event
-        {
-            Some(retry.is_some())
-        } else {
-            None
-        }
-    });
-    waits.collect()
+/// Whether each failure or end that a socket's events tell of is followed by another dial.
+fn dials_again(net: &mut Net, node: NodeId) -> Vec<bool> {
+    waits(net, node).iter().map(Option::is_some).collect()
 }
 
 #[test]
 fn a_refused_dial_is_the_last_if_that_is_wished() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
     net.pass(s(60));
-    assert_eq!(waits(&mut net, push), [false]);
+    assert_eq!(dials_again(&mut net, push), [false]);
     assert_eq!(net[push].peers(), 0);
 }
 
@@ -131,7 +106,7 @@ fn other_failures_do_not_count_as_refusals() {
     let pipe = net[push].connect(PLACE.parse().unwrap(), sansmq_proto::Instant::ORIGIN).unwrap();
     assert!(net[push].poll_action().is_some());
     net[push].dial_failed(pipe, NetworkError::TimedOut, sansmq_proto::Instant::ORIGIN);
-    assert_eq!(waits(&mut net, push), [true]);
+    assert_eq!(dials_again(&mut net, push), [true]);
 }
 
 #[test]
@@ -139,13 +114,12 @@ fn a_failed_handshake_is_the_last_if_that_is_wished_and_a_later_end_is_not() {
     let stop = ReconnectStop { handshake_failed: true, ..ReconnectStop::default() };
     for (age, again) in [(s(1), true), (ms(15), false)] {
         let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
-        pull_at(&mut net, PLACE);
-        let push = net.socket(push().reconnect_stop(stop));
-        net.connect(push, PLACE);
+        bound(&mut net, pull());
+        let push = connected(&mut net, push().reconnect_stop(stop));
         net.pass(age);
         net.cut(push);
         net.settle();
-        assert_eq!(waits(&mut net, push), [again], "after {age:?}");
+        assert_eq!(dials_again(&mut net, push), [again], "after {age:?}");
     }
 }
 
@@ -154,8 +128,7 @@ fn disconnect_ends_a_dial_whose_messages_wait_if_that_is_wished() {
     for (disconnected, peers) in [(true, 0), (false, 1)] {
         let mut net = Net::seeded(1);
         let stop = ReconnectStop { disconnected, ..ReconnectStop::default() };
-        let push = net.socket(push().reconnect_stop(stop));
-        net.connect(push, PLACE);
+        let push = connected(&mut net, push().reconnect_stop(stop));
         net[push].send("waits").unwrap();
         net.settle();
         let now = net.now();
@@ -182,15 +155,14 @@ fn a_second_connect_to_the_same_place_means_nothing_to_some_types() {
         net.socket(Options::<Pub>::new()),
     ];
     assert_eq!(once.map(|node| peers(&mut net, node)), [2; 4]);
-    let each = [net.socket(push()), net.socket(Options::<Pull>::new()), net.socket(Options::<Router>::new())];
+    let each = [net.socket(push()), net.socket(pull()), net.socket(Options::<Router>::new())];
     assert_eq!(each.map(|node| peers(&mut net, node)), [3; 3]);
 }
 
 #[test]
 fn a_place_that_was_disconnected_may_be_connected_to_again() {
     let mut net = Net::seeded(1);
-    let dealer = net.socket(Options::<Dealer>::new());
-    net.connect(dealer, PLACE);
+    let dealer = connected(&mut net, Options::<Dealer>::new());
     net[dealer].send("waits").unwrap();
     let now = net.now();
     net[dealer].disconnect(&PLACE.parse().unwrap(), now).unwrap();
@@ -201,9 +173,8 @@ fn a_place_that_was_disconnected_may_be_connected_to_again() {
 #[test]
 fn properties_of_ones_own_are_told() {
     let mut net = Net::seeded(1);
-    let pull = pull_at(&mut net, PLACE);
-    let push = net.socket(push().metadata("X-Name", "old").unwrap().metadata("X-NAME", "new").unwrap());
-    net.connect(push, PLACE);
+    let pull = bound(&mut net, pull());
+    connected(&mut net, push().metadata("X-Name", "old").unwrap().metadata("X-NAME", "new").unwrap());
     net.settle();
     let told = events(&mut net, pull).into_iter().find_map(|event| {
         if let Event::Ready { peer, .. } = event { peer.metadata.get("X-Name").cloned() } else { None }

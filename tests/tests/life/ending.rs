@@ -1,18 +1,10 @@
 //! Disconnecting, unbinding, closing, and linger.
 
-use super::{PLACE, ms, s};
-use sansmq_proto::kind::{Dealer, Pull, Push};
+use super::{PLACE, bound, close, connected, ms, pull, push, s};
+use sansmq_proto::kind::Dealer;
 use sansmq_proto::testing::Net;
 use sansmq_proto::{ConnectError, DropReason, Endpoint, Options, RecvError, SendError, UnbindError};
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
-
-fn push() -> Options<Push> {
-    Options::new()
-}
-
-fn pull() -> Options<Pull> {
-    Options::new()
-}
 
 fn place(port: u16) -> Endpoint {
     format!("tcp://place:{port}").parse().unwrap()
@@ -22,10 +14,8 @@ fn place(port: u16) -> Endpoint {
 fn a_closing_socket_sends_what_is_queued() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=40).latency(ms(0)..=ms(20)).capacity(100);
-        let pull = net.socket(pull().recv_hwm(5));
-        net.bind(pull, PLACE);
-        let push = net.socket(push());
-        net.connect(push, PLACE);
+        let pull = bound(&mut net, pull().recv_hwm(5));
+        let push = connected(&mut net, push());
         for number in 0..100 {
             net[push].send(number.to_string()).unwrap();
         }
@@ -33,7 +23,7 @@ fn a_closing_socket_sends_what_is_queued() {
             net.settle();
         }
         let now = net.now();
-        net[push].close(now);
+        close(&mut net, push);
         assert!(matches!(net[push].send("late"), Err(SendError::Closed(_))));
         assert_eq!(net[push].connect(place(1), now), Err(ConnectError::Closed));
         let mut got = Vec::new();
@@ -62,8 +52,7 @@ fn linger_ends_and_counts_what_did_not_go_out() {
         for _ in 0..10 {
             net[push].send(vec![1; 2000]).unwrap();
         }
-        let now = net.now();
-        net[push].close(now);
+        close(&mut net, push);
         net.pass(ms(2999));
         assert!(!net[push].is_closed());
         net.pass(ms(1));
@@ -77,13 +66,11 @@ fn linger_ends_and_counts_what_did_not_go_out() {
 #[test]
 fn without_linger_nothing_is_waited_for() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push().linger(s(0)));
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().linger(s(0)));
     for _ in 0..5 {
         net[push].send("x").unwrap();
     }
-    let now = net.now();
-    net[push].close(now);
+    close(&mut net, push);
     assert!(net[push].is_closed());
     assert_eq!(net[push].unsent(), 5);
 }
@@ -91,15 +78,12 @@ fn without_linger_nothing_is_waited_for() {
 #[test]
 fn endless_linger_waits_as_long_as_it_takes() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push().linger(None));
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().linger(None));
     net[push].send("patience").unwrap();
-    let now = net.now();
-    net[push].close(now);
+    close(&mut net, push);
     net.pass(s(3600));
     assert!(!net[push].is_closed());
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
+    let pull = bound(&mut net, pull());
     net.pass(s(10));
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["patience"]);
     assert!(net[push].is_closed());
@@ -108,19 +92,16 @@ fn endless_linger_waits_as_long_as_it_takes() {
 #[test]
 fn a_socket_with_nothing_to_send_closes_at_once() {
     let mut net = Net::seeded(1);
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let pull = bound(&mut net, pull());
+    let push = connected(&mut net, push());
     net.connect(push, "tcp://nobody:1");
     net.settle();
-    let now = net.now();
-    net[push].close(now);
+    close(&mut net, push);
     net.settle();
     assert!(net[push].is_closed());
     assert_eq!(endings(&events(&mut net, push)), ["this side closed the connection"]);
     assert_eq!(endings(&events(&mut net, pull)), ["the peer closed the connection"]);
-    net[pull].close(now);
+    close(&mut net, pull);
     net.settle();
     assert!(net[pull].is_closed());
     assert_eq!(net[pull].recv(), Err(RecvError::Closed));
@@ -129,10 +110,8 @@ fn a_socket_with_nothing_to_send_closes_at_once() {
 #[test]
 fn what_was_dropped_before_is_not_counted_as_unsent_by_close() {
     let mut net = Net::seeded(1).capacity(100);
-    let server = net.socket(Options::<Dealer>::new());
-    net.bind(server, PLACE);
-    let client = net.socket(Options::<Dealer>::new().no_reconnect());
-    net.connect(client, PLACE);
+    let server = bound(&mut net, Options::<Dealer>::new());
+    let client = connected(&mut net, Options::<Dealer>::new().no_reconnect());
     net[client].send("stays unread").unwrap();
     net.settle();
     net.freeze(client);
@@ -143,8 +122,7 @@ fn what_was_dropped_before_is_not_counted_as_unsent_by_close() {
     net.cut(client);
     net.settle();
     assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 5);
-    let now = net.now();
-    net[server].close(now);
+    close(&mut net, server);
     assert!(net[server].is_closed());
     assert_eq!(net[server].unsent(), 0);
     assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 0);
@@ -186,8 +164,7 @@ fn unbind_ends_what_came_in_there_and_nothing_else() {
 fn a_dial_that_crosses_an_unbind_is_refused() {
     let mut net = Net::seeded(1);
     let push = net.socket(push());
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
+    let pull = bound(&mut net, pull());
     net.connect(push, PLACE);
     let now = net.now();
     net[pull].unbind(&place(1), now).unwrap();
@@ -226,15 +203,12 @@ fn disconnect_ends_what_it_names_and_nothing_else() {
 fn what_arrived_before_the_end_of_a_connection_is_delivered() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=30).latency(ms(0)..=ms(20));
-        let pull = net.socket(pull().recv_hwm(3));
-        net.bind(pull, PLACE);
-        let push = net.socket(push());
-        net.connect(push, PLACE);
+        let pull = bound(&mut net, pull().recv_hwm(3));
+        let push = connected(&mut net, push());
         for number in 0..50 {
             net[push].send(format!("{number:02}")).unwrap();
         }
-        let now = net.now();
-        net[push].close(now);
+        close(&mut net, push);
         let got = bodies(&recv_all(&mut net, pull));
         assert_eq!(got, (0..50).map(|number| format!("{number:02}")).collect::<Vec<_>>());
         net.pass(s(2));
@@ -246,10 +220,8 @@ fn what_arrived_before_the_end_of_a_connection_is_delivered() {
 fn closing_under_load_ends_and_what_arrived_is_a_beginning() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=30).latency(ms(0)..=ms(20)).capacity(100);
-        let pull = net.socket(pull().recv_hwm(3));
-        net.bind(pull, PLACE);
-        let push = net.socket(push().linger(ms(seed * 10)));
-        net.connect(push, PLACE);
+        let pull = bound(&mut net, pull().recv_hwm(3));
+        let push = connected(&mut net, push().linger(ms(seed * 10)));
         for number in 0..200 {
             net[push].send(number.to_string()).unwrap();
         }
@@ -259,15 +231,14 @@ fn closing_under_load_ends_and_what_arrived_is_a_beginning() {
             got.extend(net[pull].recv());
             net.settle();
         }
-        let now = net.now();
-        net[push].close(now);
+        close(&mut net, push);
         net.pass(s(2));
         assert!(net[push].is_closed());
         got.extend(recv_all(&mut net, pull));
         let got = bodies(&got);
         assert_eq!(got, (0..got.len()).map(|number| number.to_string()).collect::<Vec<_>>());
         assert!(got.len() + net[push].unsent() <= 200);
-        net[pull].close(now);
+        close(&mut net, pull);
         net.pass(s(2));
         assert!(net[pull].is_closed());
     });

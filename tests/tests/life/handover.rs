@@ -2,7 +2,7 @@
 //! goes to its newest owner, what is sent to others does not, and who has lost it is told.
 
 use super::weather::Weather;
-use super::{PLACE, ms, s};
+use super::{bound, close, connected, ms, s};
 use sansmq_proto::kind::{Dealer, Router};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Event, Options, PipeId, SendError};
@@ -35,13 +35,10 @@ struct Twin {
 
 impl Scene {
     fn new(net: &mut Net, weather: &Weather) -> Self {
-        let router = net.socket(weather.dress(Options::<Router>::new().handover(true).mandatory(true)));
-        net.bind(router, PLACE);
+        let router = bound(net, weather.dress(Options::<Router>::new().handover(true).mandatory(true)));
         let strangers = [0, 1].map(|number| {
             let options = Options::<Dealer>::new().routing_id(format!("stranger {number}")).unwrap();
-            let stranger = net.socket(weather.dress(options));
-            net.connect(stranger, PLACE);
-            stranger
+            connected(net, weather.dress(options))
         });
         Self {
             router,
@@ -65,8 +62,7 @@ impl Scene {
         let number = self.twins.len().to_string();
         let options = Options::<Dealer>::new().routing_id("twin").unwrap().metadata("X-Twin", number).unwrap();
         let returns = weather.once_in(3);
-        let node = net.socket(weather.dress(if returns { options } else { options.no_reconnect() }));
-        net.connect(node, PLACE);
+        let node = connected(net, weather.dress(if returns { options } else { options.no_reconnect() }));
         self.twins.push(Twin { node, returns, said: 0 });
     }
 
@@ -161,9 +157,8 @@ fn what_is_sent_to_an_id_that_is_handed_over_goes_to_its_newest_owner_and_the_lo
             weather.strike(&mut net, &scene.nodes());
         }
         // Those who would take the id back from each other for ever go, and one more comes.
-        let now = net.now();
         for twin in scene.twins.iter().filter(|twin| twin.returns) {
-            net[twin.node].close(now);
+            close(&mut net, twin.node);
         }
         Weather::clear(&mut net, &scene.nodes());
         scene.come(&mut net, &mut weather);

@@ -1,7 +1,7 @@
 //! The simulated network itself.
 
-use super::{PLACE, ms, s};
-use sansmq_proto::kind::{Dealer, Push};
+use super::{PLACE, connected, ms, push, s};
+use sansmq_proto::kind::Dealer;
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Event, NetworkError, Options};
 use sansmq_tests::{bodies, endings, events, recv_all};
@@ -102,8 +102,7 @@ fn a_trace_tells_what_happened_with_its_time_and_is_the_same_each_time() {
 #[test]
 fn a_trace_keeps_what_happened_last() {
     let mut net = Net::seeded(1);
-    let push = net.socket(Options::<Push>::new().reconnect(ms(100), ms(100)).unwrap());
-    net.connect(push, PLACE);
+    connected(&mut net, push().reconnect(ms(100), ms(100)).unwrap());
     net.pass(s(3600));
     let times: Vec<f64> = net.trace().map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
     assert_eq!(times.len(), 300);

@@ -1,6 +1,6 @@
 //! What is said when connections come and go: hello, disconnect and hiccup messages, and a ROUTER's notices.
 
-use super::{PLACE, s};
+use super::{PLACE, bound, close, connected, s};
 use sansmq_proto::kind::{Client, Dealer, Peer, Router, Server};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options};
@@ -9,10 +9,8 @@ use sansmq_tests::{bodies, recv_all};
 /// A ROUTER at [`PLACE`], and a DEALER called `d` that is connected to it.
 fn couple(router: Options<Router>, dealer: Options<Dealer>) -> (Net, NodeId, NodeId) {
     let mut net = Net::seeded(1).chunks(1..=9);
-    let router = net.socket(router);
-    net.bind(router, PLACE);
-    let dealer = net.socket(dealer.routing_id("d").unwrap());
-    net.connect(dealer, PLACE);
+    let router = bound(&mut net, router);
+    let dealer = connected(&mut net, dealer.routing_id("d").unwrap());
     (net, router, dealer)
 }
 
@@ -38,8 +36,7 @@ fn a_disconnect_message_is_received_from_a_peer_that_is_gone_after_what_it_sent(
     let (mut net, router, dealer) = couple(Options::new().disconnect_message("gone"), Options::new());
     net[dealer].send("last words").unwrap();
     net.settle();
-    let now = net.now();
-    net[dealer].close(now);
+    close(&mut net, dealer);
     net.pass(s(2));
     assert_eq!(recv_all(&mut net, router), [from_d("last words"), from_d("gone")]);
 }
@@ -47,11 +44,9 @@ fn a_disconnect_message_is_received_from_a_peer_that_is_gone_after_what_it_sent(
 #[test]
 fn no_disconnect_message_is_received_from_a_peer_that_we_disconnect() {
     let mut net = Net::seeded(1);
-    let server = net.socket(Options::<Server>::new().disconnect_message("gone"));
-    net.bind(server, PLACE);
+    let server = bound(&mut net, Options::<Server>::new().disconnect_message("gone"));
     let clients = [(); 2].map(|()| {
-        let client = net.socket(Options::<Client>::new().no_reconnect());
-        net.connect(client, PLACE);
+        let client = connected(&mut net, Options::<Client>::new().no_reconnect());
         net[client].send("here").unwrap();
         net.settle();
         client
@@ -61,7 +56,7 @@ fn no_disconnect_message_is_received_from_a_peer_that_we_disconnect() {
     net[server].disconnect_peer(ids[0].clone(), now).unwrap();
     net.pass(s(2));
     assert_eq!(recv_all(&mut net, server), []);
-    net[clients[1]].close(now);
+    close(&mut net, clients[1]);
     net.pass(s(2));
     assert_eq!(recv_all(&mut net, server), [Message::from([ids[1].clone(), "gone".into()])]);
 }
@@ -91,8 +86,7 @@ fn no_hiccup_message_is_received_when_it_is_not_dialled_again() {
 fn a_peer_hears_of_each_end_by_the_number_of_that_peer() {
     let mut net = Net::seeded(1);
     let options = || Options::<Peer>::new().disconnect_message("gone").hiccup_message("hiccup");
-    let bound = net.socket(options());
-    net.bind(bound, PLACE);
+    let bound = bound(&mut net, options());
     let dialling = net.socket(options());
     let now = net.now();
     let (_, number) = net[dialling].connect_peer(PLACE.parse().unwrap(), now).unwrap();
@@ -110,8 +104,7 @@ fn a_router_is_told_of_peers_that_come_and_go_if_it_asks_and_of_each_by_itself()
         let (mut net, router, dealer) = couple(options, Options::new());
         net[dealer].send("word").unwrap();
         net.settle();
-        let now = net.now();
-        net[dealer].close(now);
+        close(&mut net, dealer);
         net.pass(s(2));
         let notice = |wanted: bool| wanted.then(|| from_d(""));
         let expected: Vec<_> =
@@ -134,10 +127,8 @@ fn notices_come_beyond_the_mark() {
 #[test]
 fn a_router_hears_nothing_of_a_peer_whose_handshake_failed() {
     let mut net = Net::seeded(1);
-    let router = net.socket(Options::<Router>::new().notify_connect(true).notify_disconnect(true));
-    net.bind(router, PLACE);
-    let stranger = net.socket(Options::<Server>::new());
-    net.connect(stranger, PLACE);
+    let router = bound(&mut net, Options::<Router>::new().notify_connect(true).notify_disconnect(true));
+    connected(&mut net, Options::<Server>::new());
     net.pass(s(10));
     assert_eq!(recv_all(&mut net, router), []);
 }

@@ -1,38 +1,18 @@
 //! Dialling, and dialling again.
 
-use super::{PLACE, ms, s};
+use super::{PLACE, bound, close, connected, ms, pull, push, s, waits};
 use core::time::Duration;
-use sansmq_proto::kind::{Dealer, Pull, Push, Rep, Router};
-use sansmq_proto::testing::{Net, NodeId};
+use sansmq_proto::kind::{Dealer, Rep, Router};
+use sansmq_proto::testing::Net;
 use sansmq_proto::{Event, Instant, NetworkError, Options, SeededEntropy, Socket};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
-
-fn push() -> Options<Push> {
-    Options::new()
-}
-
-fn pull() -> Options<Pull> {
-    Options::new()
-}
-
-/// The waits that a socket's events announce.
-fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
-    let waits = events(net, node).into_iter().filter_map(|event| match event {
-        Event::DialFailed { retry, .. } | Event::HandshakeFailed { retry, .. } | Event::Disconnected { retry, .. } => {
-            Some(retry)
-        }
-        _ => None,
-    });
-    waits.collect()
-}
 
 #[test]
 fn waits_double_up_to_the_cap_and_are_shortened_by_up_to_half() {
     let mut second = Vec::new();
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed);
-        let push = net.socket(push().reconnect(ms(100), ms(1000)).unwrap());
-        net.connect(push, PLACE);
+        let push = connected(&mut net, push().reconnect(ms(100), ms(1000)).unwrap());
         net.pass(s(20));
         let waits = waits(&mut net, push);
         assert!(waits.len() > 20, "it goes on for ever");
@@ -52,8 +32,7 @@ fn waits_double_up_to_the_cap_and_are_shortened_by_up_to_half() {
 #[test]
 fn the_dial_comes_when_the_wait_is_over_and_not_before() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push());
     net.settle();
     let mut announced = waits(&mut net, push)[0].unwrap();
     for _ in 0..10 {
@@ -68,8 +47,7 @@ fn the_dial_comes_when_the_wait_is_over_and_not_before() {
 #[test]
 fn the_default_cap_is_five_seconds() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push());
     net.pass(s(365 * 24 * 3600 / 1000));
     let waits = waits(&mut net, push);
     assert!(waits.iter().flatten().all(|wait| *wait <= s(5)));
@@ -79,11 +57,9 @@ fn the_default_cap_is_five_seconds() {
 #[test]
 fn waits_begin_anew_after_a_connection_that_lasted() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push());
     net.pass(s(60));
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
+    bound(&mut net, pull());
     net.pass(s(60));
     events(&mut net, push);
     net.cut(push);
@@ -97,11 +73,9 @@ fn waits_begin_anew_after_a_connection_that_lasted() {
 fn a_server_that_accepts_and_drops_is_left_in_peace() {
     let named = || Options::<Dealer>::new().routing_id("same").unwrap();
     let mut net = Net::seeded(1).latency(ms(1)..=ms(2));
-    let router = net.socket(Options::<Router>::new());
-    net.bind(router, PLACE);
+    let router = bound(&mut net, Options::<Router>::new());
     for _ in 0..2 {
-        let dealer = net.socket(named());
-        net.connect(dealer, PLACE);
+        connected(&mut net, named());
         net.pass(ms(20));
         events(&mut net, router);
     }
@@ -113,10 +87,8 @@ fn a_server_that_accepts_and_drops_is_left_in_peace() {
 #[test]
 fn there_is_no_way_back_after_a_fault_of_protocol() {
     let mut net = Net::seeded(1).chunks(1..=9);
-    let bound = net.socket(push());
-    net.bind(bound, PLACE);
-    let other = net.socket(push());
-    net.connect(other, PLACE);
+    let bound = bound(&mut net, push());
+    let other = connected(&mut net, push());
     net[other].send("for nobody").unwrap();
     net.pass(s(100));
     let reason = "a PUSH socket does not speak with a PUSH socket";
@@ -133,12 +105,9 @@ fn there_is_no_way_back_after_a_fault_of_protocol() {
 fn incompatible_peers_disturb_nobody_else() {
     for_seeds(20, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(5));
-        let pull = net.socket(pull());
-        net.bind(pull, PLACE);
-        let wrong = net.socket(Options::<Rep>::new());
-        net.connect(wrong, PLACE);
-        let right = net.socket(push());
-        net.connect(right, PLACE);
+        let pull = bound(&mut net, pull());
+        let wrong = connected(&mut net, Options::<Rep>::new());
+        let right = connected(&mut net, push());
         net[right].send("hello").unwrap();
         assert_eq!(bodies(&recv_all(&mut net, pull)), ["hello"]);
         assert_eq!((net.connections(pull), net.connections(wrong)), (1, 0));
@@ -148,16 +117,13 @@ fn incompatible_peers_disturb_nobody_else() {
 #[test]
 fn no_reconnect_means_never_after_a_failed_dial_and_never_after_a_lost_connection() {
     let mut net = Net::seeded(1);
-    let lone = net.socket(push().no_reconnect());
-    net.connect(lone, PLACE);
+    let lone = connected(&mut net, push().no_reconnect());
     net.pass(s(10));
     assert_eq!(waits(&mut net, lone), [None]);
     assert_eq!(net[lone].peers(), 0);
 
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
-    let push = net.socket(push().no_reconnect());
-    net.connect(push, PLACE);
+    let pull = bound(&mut net, pull());
+    let push = connected(&mut net, push().no_reconnect());
     net.settle();
     net.cut(push);
     net.pass(s(10));
@@ -169,14 +135,12 @@ fn no_reconnect_means_never_after_a_failed_dial_and_never_after_a_lost_connectio
 fn connecting_before_anybody_is_bound_loses_nothing() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30)).capacity(50);
-        let push = net.socket(push());
-        net.connect(push, PLACE);
+        let push = connected(&mut net, push());
         for number in 0..20 {
             net[push].send(number.to_string()).unwrap();
             net.pass(ms(50));
         }
-        let pull = net.socket(pull());
-        net.bind(pull, PLACE);
+        let pull = bound(&mut net, pull());
         net.pass(s(10));
         let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
         assert_eq!(bodies(&recv_all(&mut net, pull)), expected);
@@ -186,10 +150,8 @@ fn connecting_before_anybody_is_bound_loses_nothing() {
 #[test]
 fn what_is_sent_while_the_peer_is_away_waits_for_it() {
     let mut net = Net::seeded(1).chunks(1..=9);
-    let server = net.socket(pull());
-    net.bind(server, PLACE);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let server = bound(&mut net, pull());
+    let push = connected(&mut net, push());
     net[push].send("before").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, server)), ["before"]);
     net.restart(server, pull());
@@ -205,11 +167,9 @@ fn what_is_sent_while_the_peer_is_away_waits_for_it() {
 #[test]
 fn a_monitor_hears_the_whole_story_with_reasons() {
     let mut net = Net::seeded(1);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push());
     net.settle();
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
+    let pull = bound(&mut net, pull());
     net.pass(s(1));
     net.cut(push);
     net.settle();
@@ -218,7 +178,7 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
     net[pull].unbind(&PLACE.parse().unwrap(), now).unwrap();
     net.pass(s(10));
     for socket in [push, pull] {
-        net[socket].close(now);
+        close(&mut net, socket);
     }
     let story = events(&mut net, push);
     assert!(matches!(
@@ -252,10 +212,8 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
 #[test]
 fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
     let mut net = Net::seeded(1).capacity(100);
-    let pull = net.socket(pull());
-    net.bind(pull, PLACE);
-    let push = net.socket(push());
-    net.connect(push, PLACE);
+    let pull = bound(&mut net, pull());
+    let push = connected(&mut net, push());
     net.settle();
     net.freeze(pull);
     for number in 0..100 {
@@ -274,7 +232,7 @@ fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
 
 #[test]
 fn over_inproc_a_connect_waits_for_a_bind_however_late_it_comes() {
-    let options = Options::<Push>::new().connect_timeout(s(1)).no_reconnect();
+    let options = push().connect_timeout(s(1)).no_reconnect();
     let mut push = Socket::new(options, SeededEntropy::new(1));
     push.connect("inproc://later".parse().unwrap(), Instant::ORIGIN).unwrap();
     push.send("early").unwrap();

@@ -1,7 +1,7 @@
 //! Peers that say nothing: in the handshake, and later.
 
-use super::{PLACE, ms, s};
-use sansmq_proto::kind::{Dealer, Pull, Push};
+use super::{bound, close, connected, ms, pull, push, s};
+use sansmq_proto::kind::Dealer;
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
     Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Scratch, Session,
@@ -14,10 +14,8 @@ use std::io;
 fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
     for at in [0, 15, 25, 35] {
         let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
-        let pull = net.socket(Options::<Pull>::new());
-        net.bind(pull, PLACE);
-        let push = net.socket(Options::<Push>::new().handshake_timeout(s(2)));
-        net.connect(push, PLACE);
+        let pull = bound(&mut net, pull());
+        let push = connected(&mut net, push().handshake_timeout(s(2)));
         net[push].send("kept").unwrap();
         net.pass(ms(at));
         let ready = events(&mut net, push).iter().any(|event| matches!(event, Event::Ready { .. }));
@@ -38,18 +36,15 @@ fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
 fn heartbeats_are_answered_and_a_peer_that_goes_is_noticed_while_nobody_receives() {
     for_seeds(10, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=99);
-        let pull = net.socket(Options::<Pull>::new().recv_hwm(1));
-        net.bind(pull, PLACE);
-        let push = net.socket(Options::<Push>::new().heartbeat(ms(500)).unwrap());
-        net.connect(push, PLACE);
+        let pull = bound(&mut net, pull().recv_hwm(1));
+        let push = connected(&mut net, push().heartbeat(ms(500)).unwrap());
         for number in 0..100 {
             net[push].send(format!("{number}")).unwrap();
         }
         net.pass(s(60));
         assert_eq!(endings(&events(&mut net, push)), Vec::<String>::new(), "its PINGs stand behind its messages");
         assert_eq!(endings(&events(&mut net, pull)), Vec::<String>::new());
-        let now = net.now();
-        net[push].close(now);
+        close(&mut net, push);
         net.pass(s(2));
         assert_eq!(endings(&events(&mut net, pull)), ["the peer closed the connection"]);
         assert_eq!(recv_all(&mut net, pull).len(), 100, "and nothing of what it said is lost");
@@ -59,11 +54,9 @@ fn heartbeats_are_answered_and_a_peer_that_goes_is_noticed_while_nobody_receives
 #[test]
 fn a_dial_that_is_not_answered_is_given_up_in_time() {
     let mut net = Net::seeded(1);
-    let pull = net.socket(Options::<Pull>::new());
-    net.bind(pull, PLACE);
+    let pull = bound(&mut net, pull());
     net.freeze(pull);
-    let push = net.socket(Options::<Push>::new().connect_timeout(s(1)));
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().connect_timeout(s(1)));
     net.pass(ms(1050));
     let story = events(&mut net, push);
     assert!(matches!(
@@ -77,10 +70,8 @@ fn a_frozen_peer_is_noticed_by_heartbeats_and_recovers() {
     for_seeds(30, |seed| {
         let beating = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30));
-        let server = net.socket(beating());
-        net.bind(server, PLACE);
-        let client = net.socket(beating());
-        net.connect(client, PLACE);
+        let server = bound(&mut net, beating());
+        let client = connected(&mut net, beating());
         net.pass(s(20));
         assert_eq!(endings(&events(&mut net, client)), Vec::<String>::new(), "a peer that answers is kept");
         net.freeze(server);
@@ -98,11 +89,9 @@ fn a_frozen_peer_is_noticed_by_heartbeats_and_recovers() {
 #[test]
 fn a_time_to_live_ends_the_connection_on_the_side_that_has_no_heartbeat() {
     let mut net = Net::seeded(1);
-    let server = net.socket(Options::<Dealer>::new());
-    net.bind(server, PLACE);
+    let server = bound(&mut net, Options::<Dealer>::new());
     let beating = Options::<Dealer>::new().heartbeat_with(ms(500), s(100), s(2)).unwrap();
-    let client = net.socket(beating);
-    net.connect(client, PLACE);
+    let client = connected(&mut net, beating);
     net.pass(s(20));
     assert_eq!(net.connections(server), 1);
     net.freeze(client);
@@ -115,10 +104,8 @@ fn a_time_to_live_ends_the_connection_on_the_side_that_has_no_heartbeat() {
 fn a_reader_that_is_slow_is_not_taken_for_dead() {
     let mut net = Net::seeded(1).capacity(500);
     let beating = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
-    let slow = net.socket(beating().recv_hwm(1));
-    net.bind(slow, PLACE);
-    let client = net.socket(beating());
-    net.connect(client, PLACE);
+    let slow = bound(&mut net, beating().recv_hwm(1));
+    let client = connected(&mut net, beating());
     net.settle();
     events(&mut net, slow);
     for _ in 0..100 {

@@ -1,7 +1,7 @@
 //! A pipeline whose sinks differ in speed: nothing is lost or comes twice, nobody waits for another, and memory is bounded.
 
-use super::s;
 use super::weather::{Got, Weather};
+use super::{close, s};
 use sansmq_proto::kind::{Pull, Push};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, SendError};
@@ -161,8 +161,7 @@ fn sinks_that_do_not_receive_bound_what_a_sender_may_send_and_get_all_of_it_thou
         // Beside both queues there is a batch of 64 KiB on its way to the network at each end, and what the network holds.
         let most = 3 * (scene.marks[0] + scene.marks[1] + (2 * (64 << 10) + 5100) / size + 6);
         assert!((scene.sent as usize) < most, "{} of {size} octets, of at most {most}", scene.sent);
-        let now = net.now();
-        net[scene.push].close(now);
+        close(&mut net, scene.push);
         scene.drain(&mut net);
         assert_eq!(scene.got.all.len(), scene.sent as usize, "nothing is lost");
     });

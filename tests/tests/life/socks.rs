@@ -1,7 +1,7 @@
 //! A SOCKS5 proxy between two sockets.
 
-use super::PLACE;
-use sansmq_proto::kind::{Push, Stream};
+use super::{connected, push};
+use sansmq_proto::kind::Stream;
 use sansmq_proto::testing::Net;
 use sansmq_proto::{Action, Endpoint, Instant, Message, Options, OptionsError};
 use sansmq_tests::recv_all;
@@ -12,8 +12,7 @@ fn who_dials_through_a_proxy_is_put_through_by_it() {
     // A STREAM plays the proxy, and then the peer behind it.
     let proxy = net.socket(Options::<Stream>::new().notify(false));
     net.bind(proxy, "tcp://proxy:1080");
-    let push = net.socket(Options::<Push>::new().socks_proxy("proxy:1080").unwrap());
-    net.connect(push, PLACE);
+    let push = connected(&mut net, push().socks_proxy("proxy:1080").unwrap());
     net[push].send("through").unwrap();
     let mut said = Vec::new();
     for answer in [&[5, 0][..], &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]] {
@@ -31,7 +30,7 @@ fn who_dials_through_a_proxy_is_put_through_by_it() {
 #[test]
 fn only_tcp_goes_through_a_proxy() {
     let (tcp, ipc) = ("tcp://place:1".parse::<Endpoint>().unwrap(), "ipc:///place".parse::<Endpoint>().unwrap());
-    let options = Options::<Push>::new().socks_proxy_as("proxy:1080", "user", "password").unwrap();
+    let options = push().socks_proxy_as("proxy:1080", "user", "password").unwrap();
     let mut socket = sansmq_proto::Socket::new(options, sansmq_proto::SeededEntropy::new(1));
     let from: Endpoint = "tcp://127.0.0.1:7;place:1".parse().unwrap();
     for (endpoint, dialled) in [
@@ -47,7 +46,6 @@ fn only_tcp_goes_through_a_proxy() {
 
 #[test]
 fn what_is_no_proxy_is_refused() {
-    let push = || Options::<Push>::new();
     for proxy in ["proxy", "proxy:0", "*:1080", "tcp://proxy:1080"] {
         assert_eq!(push().socks_proxy(proxy).unwrap_err(), OptionsError::Proxy(proxy.into()));
     }

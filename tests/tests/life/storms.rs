@@ -1,7 +1,7 @@
 //! Many peers lose their server at once, and come back.
 
 use super::weather::Weather;
-use super::{PLACE, ms, s};
+use super::{PLACE, bound, connected, ms, s};
 use sansmq_proto::kind::{Dealer, Router};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options};
@@ -19,13 +19,10 @@ impl Crowd {
     }
 
     fn gather(net: &mut Net, weather: &Weather, count: usize) -> Self {
-        let server = net.socket(Self::server(weather));
-        net.bind(server, PLACE);
+        let server = bound(net, Self::server(weather));
         let peers = (0..count).map(|number| {
             let options = Options::<Dealer>::new().routing_id(number.to_string()).unwrap().connect_timeout(s(2));
-            let peer = net.socket(weather.dress(options));
-            net.connect(peer, PLACE);
-            peer
+            connected(net, weather.dress(options))
         });
         let peers = peers.collect();
         Self { server, peers }

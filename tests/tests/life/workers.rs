@@ -2,7 +2,7 @@
 //! to others, so that every job is done at last.
 
 use super::weather::Weather;
-use super::{PLACE, ms};
+use super::{PLACE, bound, ms};
 use sansmq_proto::kind::{Req, Router};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Frame, Options, RecvError, SendError};
@@ -110,8 +110,7 @@ fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let router = Options::<Router>::new().mandatory(true).notify_disconnect(true);
-        let node = net.socket(weather.dress(router));
-        net.bind(node, PLACE);
+        let node = bound(&mut net, weather.dress(router));
         let mut desk = Desk {
             node,
             jobs: VecDeque::new(),
