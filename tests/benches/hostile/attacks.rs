@@ -1,7 +1,9 @@
 //! What strangers do, without end.
 
 use sansmq::SocketType;
-use sansmq_tests::stranger::{COMMAND, MORE, come, command, frame, greeting, head, opening, property, say, vanish};
+use sansmq_tests::stranger::{
+    COMMAND, MORE, come, command, frame, greeting, head, opening, property, ready, say, vanish,
+};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -159,7 +161,7 @@ fn churn(at: SocketAddr) -> io::Result<()> {
     loop {
         drop(come(at));
         drop(say(at, &dealer(b"")));
-        let _ = say(at, &dealer(b"\0\x05hello")).and_then(vanish);
+        let _ = say(at, &dealer(&frame(0, b"hello"))).and_then(vanish);
     }
 }
 
@@ -182,9 +184,8 @@ fn on_and_off(_: usize) -> Vec<u8> {
 
 /// A READY as large as it may be, of as many properties as there may be.
 fn bomb() -> Vec<u8> {
-    let socket_type = property("Socket-Type", b"DEALER");
     let more = (1..128).flat_map(|number| property(&format!("X-{number:0251}"), &[b'x'; 700]));
-    null(&command("READY", &[socket_type, more.collect()].concat()))
+    null(&ready("DEALER", &more.collect::<Vec<_>>()))
 }
 
 fn wrong_password() -> Vec<u8> {
