@@ -28,7 +28,7 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{DropReason, Endpoint, Event, Message, RecvError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
@@ -151,7 +151,7 @@ pub fn dropped(events: &[Event], why: DropReason) -> usize {
 ///
 /// # Errors
 /// Nobody listens there.
-pub fn push_peer(address: &str) -> io::Result<TcpStream> {
+pub fn push_peer(address: SocketAddr) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(&stranger::opening("PUSH"))?;
     Ok(stream)

@@ -173,10 +173,10 @@ fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_othe
     let (mut poll, mut reactor) = poll_with(3); // a socket, its listener, and one connection
     let sink = reactor.socket(Options::<kind::Pull>::new());
     let endpoint = reactor.bind(&sink, "tcp://127.0.0.1:*").unwrap();
-    let address = endpoint.to_string().replace("tcp://", "");
+    let address = endpoint.socket_addr().unwrap();
     let mut story = sink.monitor();
-    let _first = TcpStream::connect(&address).unwrap();
-    let _second = TcpStream::connect(&address).unwrap();
+    let _first = TcpStream::connect(address).unwrap();
+    let _second = TcpStream::connect(address).unwrap();
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let reason = turn_until(&mut poll, &mut reactor, |_| {
         let mut next = std::pin::pin!(story.find(|event| match event {
@@ -196,13 +196,12 @@ fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_othe
 fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
     let mut events = EventLoop::new().unwrap();
     let sink = events.socket(Options::<kind::Pull>::new().recv_hwm(0));
-    let endpoint = events.block_on(sink.bind("tcp://127.0.0.1:*")).unwrap();
-    let address = endpoint.to_string().replace("tcp://", "");
+    let address = events.block_on(sink.bind("tcp://127.0.0.1:*")).unwrap().socket_addr().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let busy = thread::spawn({
-        let (address, stop) = (address.clone(), Arc::clone(&stop));
+        let stop = Arc::clone(&stop);
         move || {
-            let mut stream = push_peer(&address).unwrap();
+            let mut stream = push_peer(address).unwrap();
             let octets = frame(0, &[b'b'; 100]).repeat(1000);
             while !stop.load(Ordering::Relaxed) && stream.write_all(&octets).is_ok() {}
         }
@@ -213,7 +212,7 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
         events.turn(Some(Duration::from_secs(20))).unwrap();
         heard += core::iter::from_fn(|| sink.try_recv().ok()).count();
     }
-    let quiet = thread::spawn(move || push_peer(&address).unwrap().write_all(&frame(0, b"quiet")).unwrap());
+    let quiet = thread::spawn(move || push_peer(address).unwrap().write_all(&frame(0, b"quiet")).unwrap());
     let mut turns = 0;
     loop {
         events.turn(Some(Duration::from_secs(20))).unwrap();

@@ -22,7 +22,7 @@ use sansmq_tests::push_peer;
 use sansmq_tests::stranger::frame;
 use std::io::Write;
 use std::time::{Duration, Instant};
-use strangers::{Hoard, World, address};
+use strangers::{Hoard, World};
 
 #[test]
 fn a_socket_that_is_there_is_counted() {
@@ -68,7 +68,7 @@ fn besieged(ground: &mut dyn Ground) -> (Handle<Router>, Monitor, Hoard, OwnedFd
     let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     let (monitor, hoard) = (router.monitor(), Hoard::new());
     // The system makes the connection; it is accepting that needs a descriptor.
-    connect(&stream, &address(&endpoint.unwrap())).unwrap();
+    connect(&stream, &endpoint.unwrap().socket_addr().unwrap()).unwrap();
     (router, monitor, hoard, stream)
 }
 
@@ -169,12 +169,11 @@ fn ten_thousand_connections_that_came_and_went_leave_nothing_behind() {
         let mut after_some = 0;
         ground.run(Box::pin(async {
             let mut monitor = pull.monitor();
-            let bound = pull.bind(ANY).await.unwrap();
-            let address = address(&bound).to_string();
+            let address = pull.bind(ANY).await.unwrap().socket_addr().unwrap();
             for wave in 0..WAVES {
                 let mut peers = Vec::new();
                 for _ in 0..WAVE {
-                    let mut peer = push_peer(&address).unwrap();
+                    let mut peer = push_peer(address).unwrap();
                     peer.write_all(&frame(0, b"hello")).unwrap();
                     peers.push(peer);
                 }

@@ -7,7 +7,7 @@ use sansmq::kind::Router;
 use sansmq::{Endpoint, Event, Frame, Handle};
 use sansmq_tests::stranger::{frame, opening};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 
 /// Peers that are of no help.
 pub(crate) struct World {
@@ -49,15 +49,10 @@ pub(crate) fn nobody() -> Endpoint {
 pub(crate) async fn stranger(router: &Handle<Router>, octets: &[u8]) -> TcpStream {
     let mut monitor = router.monitor();
     let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
-    let mut stream = TcpStream::connect(address(&endpoint)).unwrap();
+    let mut stream = TcpStream::connect(endpoint.socket_addr().unwrap()).unwrap();
     stream.write_all(octets).unwrap();
     monitor.find(|event| matches!(event, Event::Accepted { .. }).then_some(())).await.unwrap();
     stream
-}
-
-pub(crate) fn address(endpoint: &Endpoint) -> SocketAddr {
-    let Endpoint::Tcp { port, .. } = endpoint else { panic!("it is tcp") };
-    (Ipv4Addr::LOCALHOST, *port).into()
 }
 
 /// Somebody else connects, says hello, and reads nothing. With the name it is known by.

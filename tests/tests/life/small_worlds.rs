@@ -1,9 +1,9 @@
 //! Small worlds, exhaustively: every sequence of six actions of two or three sockets, each step compared with a model of plain
 //! queues.
 
-use super::{PLACE, s};
+use super::{PLACE, bound, connected, pull, push, s};
 use core::fmt::Debug;
-use sansmq_proto::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub};
+use sansmq_proto::kind::{Dealer, Pub, Rep, Req, Router, Sub};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options, RecvError, SendError};
 use std::collections::VecDeque;
@@ -77,12 +77,8 @@ fn req_and_rep_take_turns_whatever_they_are_asked_to_do() {
     use Talk::{Answer, Ask, Hear, Take};
     let world = || {
         let mut net = Net::seeded(1);
-        let rep = net.socket(Options::<Rep>::new());
-        let reqs = [0; 2].map(|_| net.socket(Options::<Req>::new()));
-        net.bind(rep, PLACE);
-        for req in reqs {
-            net.connect(req, PLACE);
-        }
+        let rep = bound(&mut net, Options::<Rep>::new());
+        let reqs = [(); 2].map(|()| connected(&mut net, Options::<Req>::new()));
         net.settle();
         Talkers { net, rep, reqs, turns: [Turn::Idle, Turn::Idle], asked: [false; 2], owed: None, said: 0 }
     };
@@ -164,12 +160,8 @@ fn subscribers_hear_what_they_have_asked_for_by_then_and_ask_for_still() {
     use News::{Cancel, Hear, Publish, Subscribe};
     let world = || {
         let mut net = Net::seeded(1);
-        let publisher = net.socket(Options::<Pub>::new());
-        let subs = [0; 2].map(|_| net.socket(Options::<Sub>::new()));
-        net.bind(publisher, PLACE);
-        for sub in subs {
-            net.connect(sub, PLACE);
-        }
+        let publisher = bound(&mut net, Options::<Pub>::new());
+        let subs = [(); 2].map(|()| connected(&mut net, Options::<Sub>::new()));
         net.settle();
         Readers { net, publisher, subs, wishes: Default::default(), waiting: Default::default() }
     };
@@ -243,9 +235,8 @@ fn the_last_peer_of_a_name_gets_what_is_sent_to_it() {
     use Name::{Come, Hear, Leave, Tell};
     let world = || {
         let mut net = Net::seeded(1);
-        let router = net.socket(Options::<Router>::new().handover(true));
-        let dealers = [0; 2].map(|_| net.socket(Options::<Dealer>::new().routing_id("name").unwrap()));
-        net.bind(router, PLACE);
+        let router = bound(&mut net, Options::<Router>::new().handover(true));
+        let dealers = [(); 2].map(|()| net.socket(Options::<Dealer>::new().routing_id("name").unwrap()));
         let waiting = [VecDeque::new(), VecDeque::new()];
         Namesakes { net, router, dealers, connected: [false; 2], owner: None, waiting, told: 0 }
     };
@@ -311,9 +302,7 @@ struct Cable {
 fn what_is_sent_while_nobody_is_connected_arrives_when_somebody_is() {
     let world = || {
         let mut net = Net::seeded(1);
-        let (push, pull) = (net.socket(Options::<Push>::new()), net.socket(Options::<Pull>::new()));
-        net.bind(pull, PLACE);
-        net.connect(push, PLACE);
+        let (pull, push) = (bound(&mut net, pull()), connected(&mut net, push()));
         net.settle();
         Cable { net, push, pull, connected: true, waiting: Default::default(), sent: 0 }
     };

@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(50);
 
 /// A peer that is not one of ours and says this.
 fn stranger(endpoint: &Endpoint, octets: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(endpoint.to_string().replace("tcp://", "")).unwrap();
+    let mut stream = TcpStream::connect(endpoint.socket_addr().unwrap()).unwrap();
     stream.write_all(octets).unwrap();
     stream
 }
