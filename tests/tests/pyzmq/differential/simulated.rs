@@ -25,7 +25,8 @@ impl Simulated {
         Self { net, nodes, rest: Rest { connections, audience: Vec::new() } }
     }
 
-    /// Who hears whom of the publishers and subscribers.
+    /// Who hears whom of the publishers and subscribers: what is sent tells, for `audience` counts others too, who have asked
+    /// for everything.
     fn audience(&mut self, program: &Program, step: usize) {
         self.rest.audience.clear();
         let ofs = |kinds: &[SocketType]| -> Vec<usize> {
@@ -39,8 +40,15 @@ impl Simulated {
             }
             self.net.settle();
             for &publisher in &publishers {
-                if self.net[self.nodes[publisher]].audience(&topic) > 0 {
-                    self.rest.audience.push((publisher, subscriber));
+                let sought = Message::from(format!("{topic}{publisher}"));
+                // One that is closed says so, and is not heard.
+                let _ = self.net[self.nodes[publisher]].send(sought.clone());
+                self.net.settle();
+                while let Ok(message) = self.net[self.nodes[subscriber]].recv() {
+                    assert!(super::is_probe(&message), "everything has been received: {message:?}");
+                    if message == sought {
+                        self.rest.audience.push((publisher, subscriber));
+                    }
                 }
             }
             self.net[self.nodes[subscriber]].unsubscribe(topic).unwrap();
