@@ -7,6 +7,7 @@ come within TIMEOUT is answered as if it were not there.
 
 import errno
 import json
+import os
 import sys
 import time
 
@@ -30,13 +31,18 @@ class World:
     def __init__(self):
         self.context = zmq.Context()
         self.sockets = {}
+        self.lingers = False
         self.near, self.far = self.context.socket(zmq.PAIR), self.context.socket(zmq.PAIR)
         self.near.rcvtimeo = self.far.rcvtimeo = TIMEOUT
         self.far.bind("tcp://127.0.0.1:*")
         self.near.connect(self.far.getsockopt_string(zmq.LAST_ENDPOINT))
 
     def end(self):
+        """Starts anew. What was ended before may still have what nobody is there for, and only goes with the process."""
+        if self.lingers:
+            os.execv(sys.executable, [sys.executable, __file__, "again"])
         self.context.destroy(linger=0)
+        self.__init__()
 
     def open(self, number, kind, options):
         self.sockets[number] = Monitored(self.context.socket(getattr(zmq, kind)), options)
@@ -50,12 +56,15 @@ class World:
 
     def unbind(self, number, endpoint):
         self.sockets[number].socket.unbind(endpoint)
+        self.lingers = True
 
     def disconnect(self, number, endpoint):
         self.sockets[number].socket.disconnect(endpoint)
+        self.lingers = True
 
     def close(self, number):
         self.sockets.pop(number).close()
+        self.lingers = True
 
     def send(self, number, frames, wait):
         socket = self.at(number)
@@ -133,18 +142,18 @@ def octets(text):
     return text.encode("latin-1")
 
 
+def say(answer):
+    print(json.dumps(answer), flush=True)
+
+
 world = World()
+if sys.argv[1:] == ["again"]:
+    say({"value": None})
 for line in sys.stdin:
     name, *arguments = json.loads(line)
-    if name == "end":
-        world.end()
-        world = World()
-        answer = {"value": None}
-    else:
-        try:
-            answer = {"value": getattr(world, name)(*arguments)}
-        except zmq.ZMQError as error:
-            answer = ANSWERS.get(error.errno) or str(error)
-        except TimeoutError as error:
-            answer = str(error)
-    print(json.dumps(answer), flush=True)
+    try:
+        say({"value": getattr(world, name)(*arguments)})
+    except zmq.ZMQError as error:
+        say(ANSWERS.get(error.errno) or str(error))
+    except TimeoutError as error:
+        say(str(error))
