@@ -18,6 +18,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+/// What is said of what [`Real::is_put_off`].
+pub(crate) const PUT_OFF: &str = "it ends later";
+
+/// So long our sockets are waited for before libzmq's have their turn again.
+const A_MOMENT: Duration = Duration::from_millis(5);
+
 pub(crate) struct Real<'a> {
     runtime: Option<Runtime>,
     place: &'a Place,
@@ -105,6 +111,19 @@ impl<'a> Real<'a> {
             self.wish(subscriber, &topic, false);
         }
         Ok(())
+    }
+
+    /// A REQ of libzmq looks after what ends from its own side only while it waits for a reply: what it unbinds, and what it
+    /// disconnects unless the pipe was there before the connection.
+    fn is_put_off(&self, program: &Program, op: &Op) -> bool {
+        let socket = match *op {
+            Op::Unbind { socket, .. } => socket,
+            Op::Disconnect { socket, .. } if program.has(socket, Switch::Immediate) => socket,
+            _ => return false,
+        };
+        program.kind(socket) == SocketType::Req
+            && !self.ours.contains_key(&socket)
+            && !self.spots.contains(&Spot::Inproc)
     }
 
     fn wish(&mut self, socket: usize, topic: &str, on: bool) -> Answer {
@@ -199,14 +218,25 @@ impl World for Real<'_> {
         }
     }
 
-    fn rest(&mut self, _: &Program, step: usize, guide: Option<&Rest>) -> Result<Rest, Answer> {
+    fn rest(&mut self, program: &Program, step: usize, guide: Option<&Rest>) -> Result<Rest, Answer> {
         let guide = guide.expect("it is known what is to be waited for");
-        // A socket of libzmq does its part of ending connections only when it is called.
-        self.libzmq.ask(&json!(["turn"]))?;
-        let runtime = self.runtime.as_ref().unwrap();
-        for (number, ours) in &mut self.ours {
-            let count = &guide.connections[*number];
-            runtime.block_on(ours.hear(count.ready, count.ended))?;
+        if self.is_put_off(program, &program.ops[step]) {
+            return Err(PUT_OFF.to_owned());
+        }
+        let end = Instant::now() + LIMIT;
+        loop {
+            // A socket of libzmq does its part of ending connections only when it is called, and that in several steps.
+            self.libzmq.ask(&json!(["turn"]))?;
+            let runtime = self.runtime.as_ref().unwrap();
+            let missing = self.ours.iter_mut().find_map(|(&number, ours)| {
+                let count = &guide.connections[number];
+                runtime.block_on(ours.hear(count.ready, count.ended, A_MOMENT)).err()
+            });
+            match missing {
+                None => break,
+                Some(missing) if Instant::now() > end => return Err(missing),
+                Some(_) => {}
+            }
         }
         let within = self.spots.contains(&Spot::Inproc);
         let theirs = (0..self.open.len()).filter(|&number| self.open[number] && !self.ours.contains_key(&number));
@@ -237,15 +267,15 @@ impl Drop for Real<'_> {
 }
 
 impl Ours {
-    /// Waits until so many connections have been made and ended.
-    async fn hear(&mut self, ready: usize, ended: usize) -> Result<(), Answer> {
+    /// Waits until so many connections have been made and ended, at most so long for each.
+    async fn hear(&mut self, ready: usize, ended: usize, wait: Duration) -> Result<(), Answer> {
         while self.ready < ready || self.ended < ended {
             let next = self.monitor.find(|event| match event {
                 Event::Ready { .. } => Some(true),
                 Event::Disconnected { .. } => Some(false),
                 _ => None,
             });
-            match timeout(LIMIT, next).await {
+            match timeout(wait, next).await {
                 Ok(Some(true)) => self.ready += 1,
                 Ok(Some(false)) => self.ended += 1,
                 Ok(None) => return Err("the socket is closed".to_owned()),
