@@ -121,9 +121,7 @@ impl<'a> Real<'a> {
             Op::Disconnect { socket, .. } if program.has(socket, Switch::Immediate) => socket,
             _ => return false,
         };
-        program.kind(socket) == SocketType::Req
-            && !self.ours.contains_key(&socket)
-            && !self.spots.contains(&Spot::Inproc)
+        program.kind(socket) == SocketType::Req && !self.ours.contains_key(&socket) && !self.is_inproc()
     }
 
     fn wish(&mut self, socket: usize, topic: &str, on: bool) -> Answer {
@@ -218,6 +216,14 @@ impl World for Real<'_> {
         }
     }
 
+    fn is_theirs(&self, socket: usize) -> bool {
+        !self.ours.contains_key(&socket)
+    }
+
+    fn is_inproc(&self) -> bool {
+        self.spots.contains(&Spot::Inproc)
+    }
+
     fn rest(&mut self, program: &Program, step: usize, guide: Option<&Rest>) -> Result<Rest, Answer> {
         let guide = guide.expect("it is known what is to be waited for");
         if self.is_put_off(program, &program.ops[step]) {
@@ -238,7 +244,7 @@ impl World for Real<'_> {
                 Some(_) => {}
             }
         }
-        let within = self.spots.contains(&Spot::Inproc);
+        let within = self.is_inproc();
         let theirs = (0..self.open.len()).filter(|&number| self.open[number] && !self.ours.contains_key(&number));
         let wanted = theirs.map(|number| {
             let count = &guide.connections[number];

@@ -59,7 +59,7 @@ impl Simulated {
 impl World for Simulated {
     fn call(&mut self, op: &Op) -> Answer {
         let now = self.net.now();
-        let answer = match *op {
+        match *op {
             Op::Bind { socket, endpoint } => {
                 self.net.bind(self.nodes[socket], &address(endpoint));
                 "done".into()
@@ -81,9 +81,7 @@ impl World for Simulated {
             Op::Subscribe { socket, topic } => subscribe_answer(self.net[self.nodes[socket]].subscribe(topic)),
             Op::Unsubscribe { socket, topic } => subscribe_answer(self.net[self.nodes[socket]].unsubscribe(topic)),
             Op::Send { .. } | Op::Receive { .. } | Op::Drain => unreachable!("these are other methods"),
-        };
-        self.net.pass(A_WHILE);
-        answer
+        }
     }
 
     fn send(&mut self, socket: usize, message: Message, _: Duration) -> Answer {
@@ -100,7 +98,8 @@ impl World for Simulated {
     }
 
     fn rest(&mut self, program: &Program, step: usize, _: Option<&Rest>) -> Result<Rest, Answer> {
-        self.net.settle();
+        // Who was hung up on while messages were received, dials again.
+        self.net.pass(A_WHILE);
         for (&node, count) in self.nodes.iter().zip(&mut self.rest.connections) {
             while let Some(event) = self.net[node].poll_event() {
                 match event {

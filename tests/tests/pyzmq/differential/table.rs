@@ -1,10 +1,10 @@
 //! The differences that are meant to be, by the words of their rows in `proto/src/from_libzmq.md`. A program ends with
 //! one, for what comes after follows from it.
 
-use super::program::{Op, Program, Spot, Switch};
+use super::program::{Op, Program, Switch};
 use super::real::PUT_OFF;
 use super::{News, from};
-use sansmq::proto::SocketType::{Router, XSub};
+use sansmq::proto::SocketType::{Router, XPub, XSub};
 use sansmq::{Message, RecvError};
 
 const REQUEST_LOST: &str = "a REQ whose peer goes with the request";
@@ -17,11 +17,16 @@ const AWAY: &str = "a ROUTER's peer that is away, with `immediate`";
 const ENDS_LATE: &str = "what a REQ unbinds, or disconnects with `immediate`";
 
 /// Which row this difference is.
-pub(crate) fn row(program: &Program, step: usize, expected: &[News], found: &[News]) -> Option<&'static str> {
+pub(crate) fn row(
+    program: &Program,
+    step: usize,
+    inproc: bool,
+    expected: &[News],
+    found: &[News],
+) -> Option<&'static str> {
     let done = &program.ops[..step];
     let closed = done.iter().any(|op| matches!(op, Op::Close { .. }));
     let unbound = done.iter().any(|op| matches!(op, Op::Unbind { .. }));
-    let inproc = program.endpoints.contains(&Spot::Inproc);
     let pairs = || expected.iter().zip(found).filter(|(expected, found)| expected != found);
     // What does not come to rest says so besides, and no row excuses it but this one.
     if expected.len() != found.len() {
@@ -35,7 +40,7 @@ pub(crate) fn row(program: &Program, step: usize, expected: &[News], found: &[Ne
         Some(UNHEARD)
     } else if is_away(program, step, expected, found) {
         Some(AWAY)
-    } else if (closed || unbound) && pairs().all(|(expected, found)| lacks(found, expected, is_cancel)) {
+    } else if pairs().all(|(expected, found)| is_forgotten(program, step, expected, found)) {
         Some(FORGOTTEN)
     } else if inproc && unbound {
         Some(UNBOUND)
@@ -67,7 +72,29 @@ fn is_probe(message: &Message) -> bool {
     message.len() == 2 && message.body().is_empty()
 }
 
-fn is_cancel(message: &Message) -> bool {
+fn is_forgotten(program: &Program, step: usize, expected: &News, found: &News) -> bool {
+    matches!(*found, News::Received { socket, .. } if forgets(program, step, socket))
+        && lacks(found, expected, is_cancel)
+}
+
+/// Whether this is a publisher that had dialled somebody who is gone by now.
+pub(super) fn forgets(program: &Program, step: usize, socket: usize) -> bool {
+    let done = &program.ops[..step];
+    let dialled = |at: usize| {
+        done.iter().any(|op| matches!(*op, Op::Connect { socket: by, endpoint } if (by, endpoint) == (socket, at)))
+    };
+    let bound = |peer: usize| {
+        done.iter().any(|op| matches!(*op, Op::Bind { socket: by, endpoint } if by == peer && dialled(endpoint)))
+    };
+    program.kind(socket) == XPub
+        && done.iter().any(|op| match *op {
+            Op::Unbind { endpoint, .. } => dialled(endpoint),
+            Op::Close { socket: peer } => bound(peer),
+            _ => false,
+        })
+}
+
+pub(super) fn is_cancel(message: &Message) -> bool {
     message.len() == 1 && message.head().first() == Some(&0)
 }
 
