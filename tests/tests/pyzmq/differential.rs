@@ -230,7 +230,7 @@ impl<'a, W: World> Run<'a, W> {
             }
         }
         if guide.is_some() && expected != news {
-            let known = table::row(self.program, step, self.world.is_inproc(), expected, &news);
+            let known = table::row(self.program, step, self.world, expected, &news);
             return Err(Difference { step, op: op.clone(), expected: expected.to_vec(), found: news, known });
         }
         Ok(Outcome { news, rest })

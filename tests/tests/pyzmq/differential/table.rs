@@ -3,7 +3,7 @@
 
 use super::program::{Op, Program, Switch};
 use super::real::PUT_OFF;
-use super::{News, from};
+use super::{News, World, from};
 use sansmq::proto::SocketType::{Router, XPub, XSub};
 use sansmq::{Message, RecvError};
 
@@ -20,27 +20,29 @@ const ENDS_LATE: &str = "what a REQ unbinds, or disconnects with `immediate`";
 pub(crate) fn row(
     program: &Program,
     step: usize,
-    inproc: bool,
+    world: &impl World,
     expected: &[News],
     found: &[News],
 ) -> Option<&'static str> {
     let done = &program.ops[..step];
     let closed = done.iter().any(|op| matches!(op, Op::Close { .. }));
     let unbound = done.iter().any(|op| matches!(op, Op::Unbind { .. }));
+    let inproc = world.is_inproc();
     let pairs = || expected.iter().zip(found).filter(|(expected, found)| expected != found);
     // What does not come to rest says so besides, and no row excuses it but this one.
     if expected.len() != found.len() {
         return (found.last() == Some(&News::Answered(PUT_OFF.to_owned()))).then_some(ENDS_LATE);
     }
-    if pairs().all(|(expected, found)| is_request_lost(expected, found)) {
+    if pairs().all(|(expected, found)| is_request_lost(world, expected, found)) {
         Some(REQUEST_LOST)
     } else if pairs().all(|(expected, found)| lacks(found, expected, is_probe)) {
         Some(PROBED_AGAIN)
-    } else if pairs().all(|(expected, found)| lacks(expected, found, |message| is_of_an_xsub(program, message))) {
+    } else if pairs().all(|(expected, found)| lacks(expected, found, |message| is_of_an_xsub(program, world, message)))
+    {
         Some(UNHEARD)
-    } else if is_away(program, step, expected, found) {
+    } else if is_away(program, step, world, expected, found) {
         Some(AWAY)
-    } else if pairs().all(|(expected, found)| is_forgotten(program, step, expected, found)) {
+    } else if pairs().all(|(expected, found)| is_forgotten(program, step, world, expected, found)) {
         Some(FORGOTTEN)
     } else if inproc && unbound {
         Some(UNBOUND)
@@ -51,11 +53,9 @@ pub(crate) fn row(
     }
 }
 
-fn is_request_lost(expected: &News, found: &News) -> bool {
-    let lost = RecvError::PeerLost.to_string();
-    let ends =
-        |news: &News| matches!(news, News::Received { messages, end, .. } if messages.is_empty() && *end == lost);
-    ends(expected) != ends(found)
+fn is_request_lost(world: &impl World, expected: &News, found: &News) -> bool {
+    let (News::Received { end, .. }, News::Received { socket, messages, .. }) = (expected, found) else { return false };
+    *end == RecvError::PeerLost.to_string() && messages.is_empty() && world.is_theirs(*socket)
 }
 
 /// Whether they are the same but for such messages, which one has more of.
@@ -72,8 +72,8 @@ fn is_probe(message: &Message) -> bool {
     message.len() == 2 && message.body().is_empty()
 }
 
-fn is_forgotten(program: &Program, step: usize, expected: &News, found: &News) -> bool {
-    matches!(*found, News::Received { socket, .. } if forgets(program, step, socket))
+fn is_forgotten(program: &Program, step: usize, world: &impl World, expected: &News, found: &News) -> bool {
+    matches!(*found, News::Received { socket, .. } if world.is_theirs(socket) && forgets(program, step, socket))
         && lacks(found, expected, is_cancel)
 }
 
@@ -98,17 +98,20 @@ pub(super) fn is_cancel(message: &Message) -> bool {
     message.len() == 1 && message.head().first() == Some(&0)
 }
 
-fn is_of_an_xsub(program: &Program, message: &Message) -> bool {
-    from(message).is_none_or(|from| program.kind(from) == XSub)
+fn is_of_an_xsub(program: &Program, world: &impl World, message: &Message) -> bool {
+    from(message).is_none_or(|from| program.kind(from) == XSub && world.is_theirs(from))
 }
 
-fn is_away(program: &Program, step: usize, expected: &[News], found: &[News]) -> bool {
+fn is_away(program: &Program, step: usize, world: &impl World, expected: &[News], found: &[News]) -> bool {
     let Op::Send { socket, .. } = program.ops[step] else { return false };
     let answers = [expected, found].map(|news| match news {
         [News::Answered(answer)] => answer.as_str(),
         _ => "",
     });
-    program.kind(socket) == Router && program.has(socket, Switch::Immediate) && answers == ["not now", "unroutable"]
+    program.kind(socket) == Router
+        && world.is_theirs(socket)
+        && program.has(socket, Switch::Immediate)
+        && answers == ["not now", "unroutable"]
 }
 
 #[test]
