@@ -4,7 +4,7 @@
 use super::program::{Op, Program, Switch};
 use super::real::PUT_OFF;
 use super::{News, World, from};
-use sansmq::proto::SocketType::{Router, XPub, XSub};
+use sansmq::proto::SocketType::{Req, Router, XPub, XSub};
 use sansmq::{Message, RecvError};
 
 const REQUEST_LOST: &str = "a REQ whose peer goes with the request";
@@ -33,7 +33,9 @@ pub(crate) fn row(
     if expected.len() != found.len() {
         return (found.last() == Some(&News::Answered(PUT_OFF.to_owned()))).then_some(ENDS_LATE);
     }
-    if pairs().all(|(expected, found)| is_request_lost(world, expected, found)) {
+    if pairs().all(|(expected, found)| is_request_lost(world, expected, found))
+        || is_still_waiting(program, step, world, found)
+    {
         Some(REQUEST_LOST)
     } else if pairs().all(|(expected, found)| lacks(found, expected, is_probe)) {
         Some(PROBED_AGAIN)
@@ -56,6 +58,29 @@ pub(crate) fn row(
 fn is_request_lost(world: &impl World, expected: &News, found: &News) -> bool {
     let (News::Received { end, .. }, News::Received { socket, messages, .. }) = (expected, found) else { return false };
     *end == RecvError::PeerLost.to_string() && messages.is_empty() && world.is_theirs(*socket)
+}
+
+/// Whether a REQ of libzmq does not send, for it waits still, though it has lost a peer.
+fn is_still_waiting(program: &Program, step: usize, world: &impl World, found: &[News]) -> bool {
+    let Op::Send { socket, .. } = program.ops[step] else { return false };
+    let waits = program.kind(socket) == Req && found == [News::Answered("out of turn".to_owned())];
+    waits && world.is_theirs(socket) && has_lost(program, step, socket)
+}
+
+/// Whether a connection of this one has been ended, by itself or by the peer.
+fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
+    let done = &program.ops[..step];
+    let is_at = |who: usize, place: usize| {
+        done.iter().any(|op| match *op {
+            Op::Bind { socket, endpoint } | Op::Connect { socket, endpoint } => (socket, endpoint) == (who, place),
+            _ => false,
+        })
+    };
+    done.iter().any(|op| match *op {
+        Op::Unbind { endpoint, .. } | Op::Disconnect { endpoint, .. } => is_at(socket, endpoint),
+        Op::Close { socket: peer } => (0..program.endpoints.len()).any(|at| is_at(socket, at) && is_at(peer, at)),
+        _ => false,
+    })
 }
 
 /// Whether they are the same but for such messages, which one has more of.
