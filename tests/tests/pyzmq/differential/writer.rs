@@ -243,7 +243,8 @@ impl Writer {
             self.drain();
             self.program.ops.push(Op::Unbind { socket, endpoint });
             for edge in there {
-                self.edges[edge].state = if self.inproc { State::Over } else { State::Pending };
+                // So too where all of them are libzmq's within a process: there the connection stays, and the program ends.
+                self.edges[edge].state = State::Pending;
                 self.changed(self.edges[edge].dialler);
             }
         } else {
