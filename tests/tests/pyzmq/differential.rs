@@ -295,19 +295,16 @@ impl<'a, W: World> Run<'a, W> {
         if self.keeps_the_latest() {
             expected.iter().all(|message| messages.contains(message))
         } else {
-            messages.len() >= expected.len()
+            // What was not expected may have come before.
+            messages.len() >= expected.len() && missing(messages, expected).is_empty()
         }
     }
 
     /// Whether nothing is missing but what libzmq will never say: it is known at once which row that is.
     fn is_in_vain(&self, socket: usize, messages: &[Message], expected: &[Message]) -> bool {
-        let forgets = || self.world.is_theirs(socket) && table::forgets(self.program, self.step, socket);
-        let mut there = messages.to_vec();
-        let mut is_missing = |message: &Message| {
-            let place = there.iter().position(|found| found == message);
-            place.map(|place| there.swap_remove(place)).is_none()
-        };
-        forgets() && expected.iter().filter(|message| is_missing(message)).all(table::is_cancel)
+        self.world.is_theirs(socket)
+            && table::forgets(self.program, self.step, socket)
+            && missing(messages, expected).into_iter().all(table::is_cancel)
     }
 
     fn answer(&mut self, socket: usize, message: &Message) {
@@ -357,6 +354,16 @@ impl<'a, W: World> Run<'a, W> {
     fn keeps_the_latest(&self) -> bool {
         (0..self.open.len()).any(|socket| self.program.has(socket, Switch::Conflate))
     }
+}
+
+/// What is expected and not there, each as often as that.
+fn missing<'a>(messages: &[Message], expected: &'a [Message]) -> Vec<&'a Message> {
+    let mut there: Vec<_> = messages.iter().collect();
+    let is_missing = |message: &&Message| {
+        let place = there.iter().position(|found| found == message);
+        place.map(|place| there.swap_remove(place)).is_none()
+    };
+    expected.iter().filter(is_missing).collect()
 }
 
 /// The sender of a message: the last one that it names.
