@@ -64,6 +64,8 @@ impl Cast {
                 // Probes are for ROUTERs alone.
                 let probes = side == 0 && right == [Router] && !inproc && dice.chance(10);
                 let mut spec = cast.spec(dice, kind);
+                // Who serves answers a probe too, and a REQ that does not correlate takes that for its reply if it comes in time.
+                let probes = probes && (kind != Req || spec.switches.contains(&Switch::Correlate));
                 spec.switches.extend(probes.then_some(Switch::Probe));
                 spec.serves = side == 1 && (kind == Rep || kind == Router && dice.chance(70));
                 cast.sockets.push(spec);
