@@ -80,6 +80,8 @@ pub(crate) struct Pipe {
     /// What the socket at the other end of an `inproc` link has to say of its needs.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
+    /// Messages up to this one of those sent are said on this connection, and on no other: a probe, a welcome.
+    opening: u64,
     /// How far away the peer is, while it is connected.
     pub(crate) round_trip: Option<RoundTrip>,
     pub(crate) life: Life,
@@ -188,6 +190,7 @@ impl Pipes {
             draining: false,
             reader: None,
             counts: Counts::default(),
+            opening: 0,
             round_trip: None,
             life,
         };
@@ -261,6 +264,7 @@ impl Pipes {
         let Some((pipe, room)) = self.get_with_room(id) else { return };
         if conflate {
             pipe.outgoing.clear();
+            pipe.opening = 0;
         }
         pipe.outgoing.push_back(message, room);
         pipe.close_if_full(hwm);
@@ -276,6 +280,7 @@ impl Pipes {
         let mut lost = 0;
         // One that is closed to messages has room, and yet must not grow.
         while (lost == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
+            pipe.opening -= u64::from(pipe.is_opening());
             lost += 1;
         }
         pipe.outgoing.push_back(message, room);
@@ -283,7 +288,23 @@ impl Pipes {
         lost
     }
 
-    /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send, or a probe.
+    /// Says something on this connection before all else, whatever the mark: a probe, a welcome.
+    pub(crate) fn open_with(&mut self, id: PipeId, message: Message) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.opening = pipe.opening.max(pipe.counts.sent.messages) + 1;
+            self.push_front(id, core::iter::once(message));
+        }
+    }
+
+    /// What was to be said on a connection that is gone, and was not, is of no use to the next one.
+    pub(crate) fn drop_opening(&mut self, id: PipeId) {
+        let Some(pipe) = self.get_mut(id) else { return };
+        while pipe.is_opening() && pipe.outgoing.pop_front().is_some() {
+            pipe.opening -= 1;
+        }
+    }
+
+    /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send.
     pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
@@ -344,14 +365,10 @@ impl Pipes {
     /// Drops what is queued for this peer; says how many messages.
     pub(crate) fn forget_outgoing(&mut self, id: PipeId) -> usize {
         let Some(pipe) = self.get_mut(id) else { return 0 };
-        pipe.full = false;
+        (pipe.full, pipe.opening) = (false, 0);
         let count = core::mem::replace(&mut pipe.outgoing, Queue::new()).len();
         self.writable = true;
         count
-    }
-
-    pub(crate) fn next_outgoing(&self, id: PipeId) -> Option<&Message> {
-        self.get(id)?.outgoing.front()
     }
 
     pub(crate) fn outgoing_len(&self, id: PipeId) -> usize {
@@ -540,6 +557,11 @@ impl Pipes {
 }
 
 impl Pipe {
+    /// Whether the next message to be sent belongs to this connection alone.
+    const fn is_opening(&self) -> bool {
+        self.opening > self.counts.sent.messages
+    }
+
     /// Notices that what is queued has reached the mark.
     #[inline]
     fn close_if_full(&mut self, hwm: Mark) {

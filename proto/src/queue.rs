@@ -80,10 +80,6 @@ impl Queue {
         self.messages.len() <= low.messages && self.octets <= low.octets
     }
 
-    pub(crate) fn front(&self) -> Option<&Message> {
-        self.messages.front()
-    }
-
     #[inline]
     pub(crate) fn push_back(&mut self, message: Message, room: &mut Room) {
         if self.messages.len() == self.messages.capacity() {

@@ -237,6 +237,7 @@ impl Socket {
         } else if again {
             cut -= unbegun.len();
             self.pipes.push_front(id, unbegun.into_iter());
+            self.pipes.drop_opening(id);
         }
         self.count_unsent(cut);
         self.handshakes.end(id);

@@ -18,7 +18,7 @@ impl Socket {
     /// A connection is past its handshake.
     pub(super) fn greet(&mut self, id: PipeId) {
         if let Some(hello) = &self.settings.notices.hello {
-            self.pipes.push_front(id, core::iter::once(hello.clone()));
+            self.pipes.open_with(id, hello.clone());
         }
         if self.settings.notices.connects {
             self.pretend(id, Message::from(Frame::EMPTY));

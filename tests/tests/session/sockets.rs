@@ -1,7 +1,11 @@
 //! A socket by itself: which listener an unbind ends, and options and times at their ends.
 
-use sansmq_proto::kind::{Dealer, Pull};
-use sansmq_proto::{Action, ConnectionError, Endpoint, Instant, NetworkError, Options, SeededEntropy, Socket};
+use sansmq_proto::kind::{Dealer, Pull, Router};
+use sansmq_proto::{
+    Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, Link, Message, NetworkError, Options,
+    SeededEntropy, Socket, SystemEntropy,
+};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -51,4 +55,44 @@ fn the_end_of_time_does_not_spin() {
     let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
     socket.dial_failed(pipe, NetworkError::Refused, now);
     socket.handle_timeout(now);
+}
+
+fn say(from: &mut Connection, to: &mut Connection) {
+    while let Some(out) = from.poll_transmit() {
+        let octets = out.copy_to_bytes(out.remaining());
+        to.handle_input(&octets, Instant::ORIGIN).unwrap();
+    }
+}
+
+/// A probe that a connection had no time for is not said twice on the next one; and an empty message of the application, which
+/// looks like one, is none.
+#[test]
+fn what_opens_a_connection_is_said_once_on_each_whatever_waits_behind_it() {
+    for (options, opening) in [
+        (Options::<Dealer>::new().probe_router(true), Message::from("")),
+        (Options::<Dealer>::new().hello_message("hello"), Message::from("hello")),
+    ] {
+        let mut dealer = Socket::new(options.clone(), SeededEntropy::new(1));
+        let mut now = Instant::ORIGIN;
+        let pipe = dealer.connect("tcp://a:1".parse().unwrap(), now).unwrap();
+        dealer.send(opening.clone()).unwrap();
+        for last in [false, false, true] {
+            let mut ours = dealer.connected(pipe, now).unwrap();
+            let theirs = Arc::new(Options::<Router>::new().connection_config());
+            let mut theirs = Connection::new(&theirs, &mut SystemEntropy, now);
+            while ours.peer().is_none() || theirs.peer().is_none() {
+                say(&mut ours, &mut theirs);
+                say(&mut theirs, &mut ours);
+            }
+            dealer.exchange(pipe, &mut ours).unwrap();
+            if last {
+                say(&mut ours, &mut theirs);
+                let said: Vec<_> = std::iter::from_fn(|| theirs.take()).collect();
+                assert_eq!(said, [(); 2].map(|()| Inbound::Message(opening.clone())));
+            }
+            dealer.disconnected(pipe, ours, &ConnectionError::Eof, now);
+            now = now + Duration::from_secs(10);
+            dealer.handle_timeout(now);
+        }
+    }
 }

@@ -166,10 +166,6 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
 
 /// Sends the empty message of `PROBE_ROUTER`, ahead of what has queued up; see [`Options::probe_router`](crate::Options).
 fn probe(pipes: &mut Pipes, pipe: PipeId) {
-    let probe = Message::from(Frame::EMPTY);
-    // One that did not get out on the last connection is still there.
-    if pipes.next_outgoing(pipe) != Some(&probe) {
-        pipes.push_front(pipe, core::iter::once(probe));
-    }
+    pipes.open_with(pipe, Frame::EMPTY.into());
     pipes.call(pipe);
 }

@@ -129,11 +129,7 @@ impl Pattern for Publish {
     ) -> Result<(), ConnectionError> {
         self.peers.insert(pipe);
         if let Some(welcome) = &self.options.welcome {
-            let welcome = Message::from(welcome.clone());
-            // One that did not get out on the last connection is still there.
-            if pipes.next_outgoing(pipe) != Some(&welcome) {
-                pipes.push_front(pipe, core::iter::once(welcome));
-            }
+            pipes.open_with(pipe, welcome.clone().into());
         }
         Ok(())
     }
