@@ -28,6 +28,8 @@ struct Writer {
     open: Vec<bool>,
     /// Who has sent since everything was received.
     busy: BTreeSet<usize>,
+    /// Who has sent a request without an envelope, which a REP passes over when it comes to it.
+    astray: BTreeSet<usize>,
     /// How much was sent by all.
     numbers: usize,
     inproc: bool,
@@ -69,6 +71,7 @@ impl Writer {
             dealt: vec![0; count],
             open: vec![true; count],
             busy: BTreeSet::new(),
+            astray: BTreeSet::new(),
             numbers: 0,
             inproc,
             conflates,
@@ -274,7 +277,7 @@ impl Writer {
         let keeps =
             |edge: usize, other| self.edges[edge].dialler == other && !self.program.has(other, Switch::Immediate);
         let held = others.iter().any(|&(edge, other)| !self.may_remove(other) && !keeps(edge, other));
-        if self.numbers < 10 || self.small || held {
+        if self.numbers < 10 || self.small || held || self.astray.contains(&socket) {
             return;
         }
         self.drain();
@@ -352,6 +355,9 @@ impl Writer {
             Router if peers.contains(&Req) => self.dice.pick(&[&[""], &[""], &["four", ""]]),
             _ => &[],
         };
+        if kind == Dealer && peers.contains(&Rep) && envelope.is_empty() {
+            self.astray.insert(socket);
+        }
         frames.extend(envelope.iter().map(|&frame| Piece { size: frame.len(), text: frame.to_owned() }));
         if [Pub, XPub].contains(&kind) {
             let topic = self.dice.pick(&TOPICS);
@@ -419,14 +425,17 @@ impl Writer {
         !self.deals(socket) || alone || self.dealt[socket] == 0
     }
 
+    /// A request without an envelope leaves no trace, so nobody knows when a REP has come to it, and whether its sender was there
+    /// still.
     fn may_remove(&self, socket: usize) -> bool {
-        !self.deals(socket) || self.rotation(socket) <= 1
+        (!self.deals(socket) || self.rotation(socket) <= 1) && !self.astray.contains(&socket)
     }
 
     /// Whether its binder may hang up. The dialler has the pipe still, if it deals to pipes without connection.
     fn may_lose(&self, edge: usize) -> bool {
         let Edge { binder, dialler, .. } = self.edges[edge];
-        self.may_remove(binder) && (self.may_remove(dialler) || !self.program.has(dialler, Switch::Immediate))
+        let keeps = !self.program.has(dialler, Switch::Immediate) && !self.astray.contains(&dialler);
+        self.may_remove(binder) && (self.may_remove(dialler) || keeps)
     }
 
     fn changed(&mut self, socket: usize) {
