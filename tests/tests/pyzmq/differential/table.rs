@@ -1,7 +1,7 @@
 //! The differences that are meant to be, by the words of their rows in `proto/src/from_libzmq.md`. A program ends with
 //! one, for what comes after follows from it.
 
-use super::program::{Op, Program, Switch};
+use super::program::{Op, Program, Switch, Target};
 use super::real::PUT_OFF;
 use super::{News, World, from};
 use sansmq::proto::SocketType::{Req, Router, XPub, XSub};
@@ -9,6 +9,7 @@ use sansmq::{Message, RecvError};
 
 const REQUEST_LOST: &str = "a REQ whose peer goes with the request";
 const PEER_WENT: &str = "an `inproc` connect whose peer went";
+const NO_REPLY: &str = "what a REQ gets over `inproc` that is no reply";
 const UNBOUND: &str = "what has connected to an `inproc` name that is unbound";
 const PROBED_AGAIN: &str = "`probe_router` when a connection is made again";
 const UNHEARD: &str = "what an XSUB says besides to a publisher that is not connected";
@@ -46,6 +47,8 @@ pub(crate) fn row(
         Some(AWAY)
     } else if pairs().all(|(expected, found)| is_forgotten(program, step, world, expected, found)) {
         Some(FORGOTTEN)
+    } else if inproc && done.iter().any(|op| is_no_reply(program, op)) {
+        Some(NO_REPLY)
     } else if inproc && unbound {
         Some(UNBOUND)
     } else if inproc && closed {
@@ -53,6 +56,10 @@ pub(crate) fn row(
     } else {
         None
     }
+}
+
+fn is_no_reply(program: &Program, op: &Op) -> bool {
+    matches!(op, Op::Send { to: Some(Target::Peer(peer)), frames, .. } if program.kind(*peer) == Req && frames.len() == 1)
 }
 
 fn is_request_lost(world: &impl World, expected: &News, found: &News) -> bool {
@@ -142,7 +149,7 @@ fn is_away(program: &Program, step: usize, world: &impl World, expected: &[News]
 #[test]
 fn the_table_has_every_row_that_the_comparison_knows() {
     let table = include_str!("../../../../proto/src/from_libzmq.md");
-    for row in [REQUEST_LOST, PEER_WENT, UNBOUND, PROBED_AGAIN, UNHEARD, FORGOTTEN, AWAY, ENDS_LATE] {
+    for row in [REQUEST_LOST, PEER_WENT, NO_REPLY, UNBOUND, PROBED_AGAIN, UNHEARD, FORGOTTEN, AWAY, ENDS_LATE] {
         assert!(table.contains(&format!("\n| {row} |")), "{row}");
     }
 }
