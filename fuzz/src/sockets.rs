@@ -63,7 +63,10 @@ struct Stage {
     /// The number of the last message of that sender which that receiver has had, and all that it has had.
     latest: BTreeMap<(usize, u8), u32>,
     received: BTreeSet<(usize, u8, u32)>,
-    /// Connections have ended. The order is kept within each, but what one has left is received in turn with the next one's.
+    /// Who has connected.
+    joined: [bool; 3],
+    /// Connections have ended, or somebody has two. The order is kept within each, but what one has left is received in turn with
+    /// the next one's.
     torn: bool,
     mark: usize,
 }
@@ -111,7 +114,17 @@ impl Stage {
         let mark = usize::from(plot.marks).max(1);
         let actors = types.map(|kind| net.socket(Options::of(kind).send_hwm(mark).recv_hwm(mark)));
         net.bind(actors[0], "tcp://server:1");
-        Self { net, actors, types, sent: [0; 3], latest: BTreeMap::new(), received: BTreeSet::new(), torn: false, mark }
+        Self {
+            net,
+            actors,
+            types,
+            sent: [0; 3],
+            latest: BTreeMap::new(),
+            received: BTreeSet::new(),
+            joined: [false; 3],
+            torn: false,
+            mark,
+        }
     }
 
     fn act(&mut self, deed: Deed) {
@@ -121,9 +134,12 @@ impl Stage {
         match deed {
             Deed::Send(actor, octets) => self.send(actor as usize, octets),
             Deed::Receive(actor) => drop(self.receive(actor as usize)),
-            // A client that connects twice to one server would have its messages come in two orders.
             Deed::Connect(Actor::Server) | Deed::Disconnect(Actor::Server) => {}
-            Deed::Connect(actor) => drop(self.net[self.actors[actor as usize]].connect(place, now)),
+            Deed::Connect(actor) => {
+                let has_joined = std::mem::replace(&mut self.joined[actor as usize], true);
+                self.torn |= has_joined;
+                drop(self.net[self.actors[actor as usize]].connect(place, now));
+            }
             Deed::Disconnect(actor) => drop(self.net[self.actors[actor as usize]].disconnect(&place, now)),
             Deed::Cut(actor) => self.net.cut(self.actors[actor as usize]),
             Deed::Freeze(actor) => self.net.freeze(self.actors[actor as usize]),
