@@ -206,8 +206,8 @@ const DIRECT: usize = 16 << 10;
 /// More commands than this in what was read at once are many.
 const MANY: usize = 32;
 
-/// So many octets are read at a time from a peer that says many commands. They wait for no application, which would keep them
-/// from coming: only what others have to wait for does.
+/// So many octets are read at a time from a peer that says many commands, and from one that has not said yet who it is. That
+/// waits for no application, which would keep more of it from coming; and nearly all who come have less to say.
 const BITE: usize = 2 << 10;
 
 /// A stream closed with unread input is reset, which can destroy output on its way. So we wait for the peer to close
@@ -377,19 +377,23 @@ impl Session {
         if !self.connection.wants_input() {
             return Ok(Heard::Nothing);
         }
+        let is_stranger = self.connection.peer().is_none();
         let direct = self.connection.body_space();
         let in_place = direct.is_some();
         let (space, most) = match direct {
             Some(space) => (space, DIRECT),
             None => (&mut room[..], self.bite),
         };
-        let most = most.min(space.len());
+        let most = if is_stranger { BITE } else { most }.min(space.len());
         match stream.read(&mut space[..most]) {
             Ok(0) => Err(ConnectionError::Eof),
-            Ok(count) if in_place => self.connection.handle_filled(count, now).map(|()| Heard::Something),
             Ok(count) => {
-                self.connection.handle_room(room, count, now)?;
-                Ok(self.digest(count == most))
+                if in_place {
+                    self.connection.handle_filled(count, now)?;
+                } else {
+                    self.connection.handle_room(room, count, now)?;
+                }
+                Ok(self.digest(is_stranger, count == most))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Heard::Nothing),
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Heard::Something),
@@ -397,14 +401,11 @@ impl Session {
         }
     }
 
-    /// Decides how much to read the next time, when as much came as there was room for, or less.
-    fn digest(&mut self, is_full: bool) -> Heard {
-        if self.connection.commands() <= MANY {
-            self.bite = self.bite.saturating_mul(2);
-            return Heard::Something;
-        }
-        self.bite = BITE;
-        if is_full { Heard::Enough } else { Heard::Something }
+    /// Decides how much to read the next time, and whether it is others' turn first: when as much came as there was room for.
+    fn digest(&mut self, is_stranger: bool, is_full: bool) -> Heard {
+        let is_much = self.connection.commands() > MANY;
+        self.bite = if is_much { BITE } else { self.bite.saturating_mul(2) };
+        if is_full && (is_stranger || is_much) { Heard::Enough } else { Heard::Something }
     }
 
     /// Writes what is left, and waits for the peer to hang up; nothing it says is of interest any more.

@@ -3,7 +3,7 @@
 use crate::{Seat, Tape, pull_session};
 use sansmq_proto::kind::Push;
 use sansmq_proto::{Instant, Link, Message, Options, Scratch, Turn};
-use sansmq_tests::stranger::{command, frame, opening};
+use sansmq_tests::stranger::{command, frame, greeting, opening, property, ready};
 
 #[test]
 fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_copied() {
@@ -48,4 +48,21 @@ fn a_flood_of_commands_is_read_in_small_bites_until_there_are_fewer_of_them() {
     tape.input.extend(frame(0, b"hello").repeat(100_000));
     let bites: Vec<_> = (0..4).map(|_| eaten(&mut tape).0).collect();
     assert!(bites.is_sorted() && bites[3] == 4 * (32 << 10), "{bites:?}");
+}
+
+/// However much it has to say of itself: others are waited for, and most who come say little.
+#[test]
+fn who_has_not_said_yet_who_it_is_is_read_in_small_bites() {
+    let (mut session, mut scratch) = (pull_session(&Options::new()), Scratch::new());
+    let mut tape = Tape::default();
+    tape.input.extend(greeting("NULL"));
+    tape.input.extend(ready("PUSH", &property("X-Long", &[b'x'; 100_000])));
+    let mut turn = |tape: &mut Tape| session.turn(tape, &mut scratch, Instant::ORIGIN, |_| Ok(()));
+    while tape.input.len() > 2 << 10 {
+        let before = tape.input.len();
+        assert_eq!(turn(&mut tape), Ok(Turn::Again));
+        assert_eq!(before - tape.input.len(), 2 << 10);
+    }
+    while turn(&mut tape) == Ok(Turn::Again) {}
+    assert!(session.connection().peer().is_some());
 }
