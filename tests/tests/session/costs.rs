@@ -61,7 +61,8 @@ fn who_has_not_said_yet_who_it_is_is_read_in_small_bites() {
     while tape.input.len() > 2 << 10 {
         let before = tape.input.len();
         assert_eq!(turn(&mut tape), Ok(Turn::Again));
-        assert_eq!(before - tape.input.len(), 2 << 10);
+        // Less where a grant of memory ends.
+        assert!(before - tape.input.len() <= 2 << 10);
     }
     while turn(&mut tape) == Ok(Turn::Again) {}
     assert!(session.connection().peer().is_some());
