@@ -56,7 +56,7 @@ fn who_has_not_said_yet_who_it_is_is_read_in_small_bites() {
     let (mut session, mut scratch) = (pull_session(&Options::new()), Scratch::new());
     let mut tape = Tape::default();
     tape.input.extend(greeting("NULL"));
-    tape.input.extend(ready("PUSH", &property("X-Long", &[b'x'; 100_000])));
+    tape.input.extend(ready("PUSH", &property("X-Long", &vec![b'x'; 100_000])));
     let mut turn = |tape: &mut Tape| session.turn(tape, &mut scratch, Instant::ORIGIN, |_| Ok(()));
     while tape.input.len() > 2 << 10 {
         let before = tape.input.len();
