@@ -6,10 +6,10 @@
 
 mod bare;
 
-use bare::{Net, body, encoded, introduced, routed};
+use bare::{Net, body, encoded, handshake, routed};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use sansmq::proto::{Message, SocketType};
+use sansmq::proto::{Connection, ConnectionConfig, Message, SocketType};
 use std::time::Duration;
 
 fn main() {
@@ -47,10 +47,15 @@ fn encode_three_frames(bencher: Bencher<'_, '_>) {
 }
 
 fn encode_batch(bencher: Bencher<'_, '_>, message: Message) {
-    let [mut near, _far] = introduced(SocketType::Dealer, SocketType::Router);
+    let [mut near, _far] = introduced();
     let (items, bytes) = load(&message, BATCH);
     let messages = vec![message; BATCH];
     bencher.counter(items).counter(bytes).bench_local(|| bare::encode(&mut near, &messages));
+}
+
+/// A DEALER's connection and a ROUTER's after their NULL handshake.
+fn introduced() -> [Connection; 2] {
+    handshake(&[SocketType::Dealer, SocketType::Router].map(|socket_type| ConnectionConfig::new(socket_type).into()))
 }
 
 #[divan::bench(args = SIZES)]
@@ -64,9 +69,9 @@ fn decode_three_frames(bencher: Bencher<'_, '_>) {
 }
 
 fn decode_batch(bencher: Bencher<'_, '_>, message: Message) {
-    let [_near, mut far] = introduced(SocketType::Dealer, SocketType::Router);
+    let [mut near, mut far] = introduced();
     let (items, bytes) = load(&message, BATCH);
-    let octets = encoded(&vec![message; BATCH]);
+    let octets = encoded(&mut near, &vec![message; BATCH]);
     bencher.counter(items).counter(bytes).bench_local(|| assert_eq!(bare::decode(&mut far, &octets), BATCH));
 }
 

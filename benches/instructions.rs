@@ -1,57 +1,106 @@
-//! What the core costs in instructions, which no other program on the machine can change.
+//! Instruction counts of the hot paths. Other programs on the machine do not change them.
 //!
 //! ```text
-//! cargo install gungraun-runner --version 0.20.0     # and valgrind, once
-//! cargo bench --bench instructions
+//! .ci/instructions                 # compares with the commit that `.ci/base` names; installs what it needs
+//! cargo bench --bench instructions # the counts alone; needs valgrind and gungraun-runner
 //! ```
 //!
-//! Each figure is for a hundred messages of 64 octets, if it does not say otherwise. A second run tells what has changed.
+//! Each count is for a hundred messages of 64 bytes, unless its name states something else. Setup is not counted; every
+//! benchmark warms its sockets and connections up there, so that the count is that of a connection in use.
 
 #![expect(missing_docs, reason = "the macros make public items")]
 
 mod bare;
 
-use bare::{Net, body, encoded, introduced, routed};
+use bare::{Net, body, encoded, handshake, routed};
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use sansmq::proto::{Connection, Frame, Message, SocketType};
+use sansmq::proto::curve::KeyPair;
+use sansmq::proto::{Connection, ConnectionConfig, Frame, Message, Security, SocketType};
+use sansmq::tokio::{PullSocket, PushSocket};
+use sansmq::{Context, Options};
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
 
 const MESSAGES: usize = 100;
 
-/// A connection that has been at work, and messages for it.
-fn sender(message: Message) -> (Connection, Vec<Message>) {
-    let [mut near, _far] = introduced(SocketType::Dealer, SocketType::Router);
+/// Settings of both ends of a connection, the client's first.
+type Ends = [Arc<ConnectionConfig>; 2];
+
+fn null() -> Ends {
+    ends([Security::Null, Security::Null])
+}
+
+fn curve() -> Ends {
+    let [client, server] = [3, 4].map(|seed| KeyPair::generate(&mut bare::FixedEntropy(seed)));
+    let client = Security::curve_client(client, *server.public()).expect("the key is valid");
+    ends([client, Security::curve_server(server)])
+}
+
+fn ends([client, server]: [Security; 2]) -> Ends {
+    [(SocketType::Dealer, client), (SocketType::Router, server)].map(|(socket_type, security)| {
+        let mut config = ConnectionConfig::new(socket_type);
+        config.security = security;
+        Arc::new(config)
+    })
+}
+
+/// A connection in use, and messages to send.
+fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
+    let [mut near, _far] = handshake(ends);
     let messages = vec![message; MESSAGES];
     bare::encode(&mut near, &messages);
     (near, messages)
 }
 
-/// A connection that has been at work, and what comes next.
-fn receiver(message: Message) -> (Connection, Vec<u8>) {
-    let [_near, mut far] = introduced(SocketType::Dealer, SocketType::Router);
-    let octets = encoded(&vec![message; MESSAGES]);
+/// A connection in use, and bytes to receive.
+fn receiver(ends: &Ends, message: Message) -> (Connection, Vec<u8>) {
+    let [mut near, mut far] = handshake(ends);
+    let messages = vec![message; MESSAGES];
+    let octets = encoded(&mut near, &messages);
     bare::decode(&mut far, &octets);
+    // Encoded anew, because the nonces of CURVE must increase.
+    let octets = encoded(&mut near, &messages);
     (far, octets)
 }
 
 #[library_benchmark]
-#[bench::octets_64(sender(body(64)))]
-#[bench::octets_1024(sender(body(1024)))]
-#[bench::three_frames(sender(routed()))]
+#[bench::bytes_64(sender(&null(), body(64)))]
+#[bench::bytes_1024(sender(&null(), body(1024)))]
+#[bench::three_frames(sender(&null(), routed()))]
+#[bench::curve_bytes_64(sender(&curve(), body(64)))]
+#[bench::curve_bytes_1024(sender(&curve(), body(1024)))]
 fn encode((mut connection, messages): (Connection, Vec<Message>)) -> (Connection, Vec<Message>) {
     bare::encode(&mut connection, &messages);
     (connection, messages)
 }
 
 #[library_benchmark]
-#[bench::octets_64(receiver(body(64)))]
-#[bench::octets_1024(receiver(body(1024)))]
-#[bench::three_frames(receiver(routed()))]
+#[bench::bytes_64(receiver(&null(), body(64)))]
+#[bench::bytes_1024(receiver(&null(), body(1024)))]
+#[bench::three_frames(receiver(&null(), routed()))]
+#[bench::curve_bytes_64(receiver(&curve(), body(64)))]
+#[bench::curve_bytes_1024(receiver(&curve(), body(1024)))]
 fn decode((mut connection, octets): (Connection, Vec<u8>)) -> (Connection, Vec<u8>) {
     assert_eq!(bare::decode(&mut connection, &octets), MESSAGES);
     (connection, octets)
 }
 
-/// Sockets that have been at work, a message, and how many of it each client sends.
+/// Settings whose caches, if there are any, are filled.
+fn handshaken(ends: Ends) -> Ends {
+    handshake(&ends);
+    ends
+}
+
+// One handshake, both sides of it.
+#[library_benchmark]
+#[bench::null(handshaken(null()))]
+#[bench::curve(handshaken(curve()))]
+fn introduce(ends: Ends) -> (Ends, [Connection; 2]) {
+    let connections = handshake(&ends);
+    (ends, connections)
+}
+
+/// Sockets in use, a message, and the number of times that each client sends it.
 fn warm(mut net: Net, each: usize) -> (Net, Message, usize) {
     let message = body(64);
     net.carry(&message, each);
@@ -67,7 +116,7 @@ fn carry((mut net, message, each): (Net, Message, usize)) -> Net {
     net
 }
 
-/// A ROUTER that has answered everybody once, and whom it can answer.
+/// A ROUTER that has answered each of its peers once, and the routing ids of these.
 fn answering(peers: usize) -> (Net, Vec<Frame>, Message) {
     let (mut net, message) = (Net::star(peers), body(64));
     let names = net.names();
@@ -75,7 +124,7 @@ fn answering(peers: usize) -> (Net, Vec<Frame>, Message) {
     (net, names, message)
 }
 
-// One answer to each, however many there are.
+// One answer to each peer.
 #[library_benchmark]
 #[bench::peers_100(answering(100))]
 #[bench::peers_1000(answering(1000))]
@@ -84,7 +133,7 @@ fn router_to_dealers((mut net, names, message): (Net, Vec<Frame>, Message)) -> N
     net
 }
 
-/// A publisher that has been at work, and messages on topics from all over what its peer has subscribed to.
+/// A publisher in use, and messages on topics spread over those that its peer has subscribed to.
 fn publishing(topics: usize) -> (Net, Vec<Message>) {
     let mut net = Net::news(topics);
     let messages: Vec<_> = (0..MESSAGES).map(|number| bare::topic(number * 7919 % topics).into()).collect();
@@ -92,7 +141,7 @@ fn publishing(topics: usize) -> (Net, Vec<Message>) {
     (net, messages)
 }
 
-// Whom a message is for is looked for in the trie.
+// The subscribers of each message are looked up in the trie.
 #[library_benchmark]
 #[bench::topics_10(publishing(10))]
 #[bench::topics_1000(publishing(1000))]
@@ -102,5 +151,50 @@ fn pub_to_sub((mut net, messages): (Net, Vec<Message>)) -> Net {
     net
 }
 
-library_benchmark_group!(name = core, benchmarks = [encode, decode, carry, router_to_dealers, pub_to_sub]);
+/// Two handles connected by inproc, and the runtime that they were made in, which has no part in what is counted.
+struct Handles {
+    push: PushSocket,
+    pull: PullSocket,
+    message: Message,
+    _runtime: Runtime,
+}
+
+impl Handles {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be created");
+        let (context, message) = (Context::new(), body(64));
+        let (push, pull) = runtime.block_on(async {
+            let push = PushSocket::with(Options::new().context(&context));
+            let pull = PullSocket::with(Options::new().context(&context));
+            pull.bind("inproc://instructions").await.expect("the name is free");
+            push.connect("inproc://instructions").expect("the endpoint is valid");
+            push.send(message.clone()).await.expect("the socket is open");
+            pull.recv().await.expect("the socket is open");
+            (push, pull)
+        });
+        let handles = Self { push, pull, message, _runtime: runtime };
+        handles.carry();
+        handles
+    }
+
+    fn carry(&self) {
+        for _ in 0..MESSAGES {
+            self.push.try_send(self.message.clone()).expect("the queue has room");
+            // A short path is not imported: the macros write the long one, which would then be reported as unnecessary.
+            std::hint::black_box(self.pull.try_recv().expect("the message has arrived"));
+        }
+    }
+}
+
+#[library_benchmark]
+#[bench::push_to_pull(Handles::new())]
+fn inproc_handles(handles: Handles) -> Handles {
+    handles.carry();
+    handles
+}
+
+library_benchmark_group!(
+    name = core,
+    benchmarks = [encode, decode, introduce, carry, router_to_dealers, pub_to_sub, inproc_handles]
+);
 main!(library_benchmark_groups = core);

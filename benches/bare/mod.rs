@@ -5,15 +5,28 @@ mod topic;
 pub(crate) use topic::topic;
 
 use sansmq::proto::{
-    Action, Buf, Connection, ConnectionConfig, Frame, Instant, Link, Message, Options, PipeId, Socket, SocketType,
-    SystemEntropy, kind,
+    Action, Buf, Connection, ConnectionConfig, Entropy, Frame, Instant, Link, Message, Options, PipeId, Socket, kind,
 };
 use std::hint::black_box;
+use std::sync::Arc;
 
 /// What one read of a stream brings at most.
 pub(crate) const READ: usize = 32 << 10;
 
 pub(crate) const NOW: Instant = Instant::ORIGIN;
+
+/// The same numbers in every run: random hash keys and routing ids would change instruction counts from run to run.
+pub(crate) struct FixedEntropy(pub(crate) u64);
+
+impl Entropy for FixedEntropy {
+    fn fill(&mut self, out: &mut [u8]) {
+        for byte in out {
+            // A linear congruential generator; its high bits are the best ones.
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = self.0.to_be_bytes()[0];
+        }
+    }
+}
 
 /// One server and its clients, with the octets carried by hand.
 pub(crate) struct Net {
@@ -48,23 +61,23 @@ impl Net {
 
     /// One PUSH that is connected to a PULL.
     pub(crate) fn pipeline() -> Self {
-        let push = Socket::new(Options::<kind::Push>::new(), SystemEntropy);
-        Self::new(Socket::new(Options::<kind::Pull>::new(), SystemEntropy), [push])
+        let push = Socket::new(Options::<kind::Push>::new(), FixedEntropy(2));
+        Self::new(Socket::new(Options::<kind::Pull>::new(), FixedEntropy(1)), [push])
     }
 
     /// So many DEALERs that are connected to a ROUTER.
     pub(crate) fn star(peers: usize) -> Self {
-        let dealers = (0..peers).map(|_| Socket::new(Options::<kind::Dealer>::new(), SystemEntropy));
-        Self::new(Socket::new(Options::<kind::Router>::new(), SystemEntropy), dealers)
+        let dealers = (2..).take(peers).map(|seed| Socket::new(Options::<kind::Dealer>::new(), FixedEntropy(seed)));
+        Self::new(Socket::new(Options::<kind::Router>::new(), FixedEntropy(1)), dealers)
     }
 
     /// A PUB, and a SUB that has subscribed to so many topics.
     pub(crate) fn news(topics: usize) -> Self {
-        let mut sub = Socket::new(Options::<kind::Sub>::new(), SystemEntropy);
+        let mut sub = Socket::new(Options::<kind::Sub>::new(), FixedEntropy(2));
         for number in 0..topics {
             sub.subscribe(topic(number)).expect("a SUB subscribes");
         }
-        let mut net = Self::new(Socket::new(Options::<kind::Pub>::new(), SystemEntropy), [sub]);
+        let mut net = Self::new(Socket::new(Options::<kind::Pub>::new(), FixedEntropy(1)), [sub]);
         while net.server.topics() < topics {
             net.exchange();
         }
@@ -138,13 +151,13 @@ impl Net {
     }
 }
 
-/// Two connections past their handshake.
-pub(crate) fn introduced(near: SocketType, far: SocketType) -> [Connection; 2] {
-    let [mut near, mut far] =
-        [near, far].map(|kind| Connection::new(&ConnectionConfig::new(kind).into(), &mut SystemEntropy, NOW));
+/// Creates two connections and completes their handshake.
+pub(crate) fn handshake([near, far]: &[Arc<ConnectionConfig>; 2]) -> [Connection; 2] {
+    let mut near = Connection::new(near, &mut FixedEntropy(1), NOW);
+    let mut far = Connection::new(far, &mut FixedEntropy(2), NOW);
     for _ in 0..4 {
-        drain(&mut near, |octets| far.handle_input(octets, NOW).expect("near speaks well"));
-        drain(&mut far, |octets| near.handle_input(octets, NOW).expect("far speaks well"));
+        drain(&mut near, |octets| far.handle_input(octets, NOW).expect("near follows the protocol"));
+        drain(&mut far, |octets| near.handle_input(octets, NOW).expect("far follows the protocol"));
     }
     assert!(near.peer().is_some() && far.peer().is_some(), "the handshake is done");
     [near, far]
@@ -193,13 +206,12 @@ pub(crate) fn decode(connection: &mut Connection, octets: &[u8]) -> usize {
     taken
 }
 
-/// These messages on the wire.
-pub(crate) fn encoded(messages: &[Message]) -> Vec<u8> {
-    let [mut near, _far] = introduced(SocketType::Dealer, SocketType::Router);
+/// Returns these messages as the connection puts them on the wire.
+pub(crate) fn encoded(connection: &mut Connection, messages: &[Message]) -> Vec<u8> {
     let mut octets = Vec::new();
     for message in messages {
-        near.give(message.clone().into());
+        connection.give(message.clone().into());
     }
-    drain(&mut near, |chunk| octets.extend_from_slice(chunk));
+    drain(connection, |chunk| octets.extend_from_slice(chunk));
     octets
 }
