@@ -9,7 +9,8 @@ mod bare;
 use bare::{Net, body, encoded, handshake, routed};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use sansmq::proto::{Connection, ConnectionConfig, Message, SocketType};
+use sansmq::proto::connection::ConnectionConfig;
+use sansmq::proto::{Connection, Message, SocketType};
 use std::time::Duration;
 
 fn main() {

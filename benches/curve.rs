@@ -7,9 +7,10 @@
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use sansmq::curve::KeyPair;
+use sansmq::proto::connection::Link;
+use sansmq::proto::security::Security;
 use sansmq::proto::{
-    Buf, Connection, ConnectionError, Instant, Link, ListenerId, Message, Options, PipeId, Security, Socket,
-    SystemEntropy, kind,
+    Buf, Connection, ConnectionError, Instant, ListenerId, Message, Options, PipeId, Socket, SystemEntropy, kind,
 };
 
 fn main() {

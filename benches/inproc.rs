@@ -29,8 +29,8 @@ fn runtime() -> Runtime {
 fn sockets(runtime: &Runtime) -> (PushSocket, PullSocket) {
     runtime.block_on(async {
         let context = Context::new();
-        let push = PushSocket::with(Options::new().context(&context));
-        let pull = PullSocket::with(Options::new().context(&context));
+        let push = PushSocket::in_context(&context, Options::new());
+        let pull = PullSocket::in_context(&context, Options::new());
         push.connect("inproc://bench").expect("it is no wildcard");
         pull.bind("inproc://bench").await.expect("the name is free");
         (push, pull)

@@ -14,8 +14,10 @@ mod bare;
 
 use bare::{Net, body, encoded, handshake, routed};
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use sansmq::proto::curve::KeyPair;
-use sansmq::proto::{Connection, ConnectionConfig, Frame, Message, Security, SocketType};
+use sansmq::proto::connection::ConnectionConfig;
+use sansmq::proto::security::Security;
+use sansmq::proto::security::curve::KeyPair;
+use sansmq::proto::{Connection, Frame, Message, SocketType};
 use sansmq::tokio::{PullSocket, PushSocket};
 use sansmq::{Context, Options};
 use std::sync::Arc;
@@ -164,8 +166,8 @@ impl Handles {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be created");
         let (context, message) = (Context::new(), body(64));
         let (push, pull) = runtime.block_on(async {
-            let push = PushSocket::with(Options::new().context(&context));
-            let pull = PullSocket::with(Options::new().context(&context));
+            let push = PushSocket::in_context(&context, Options::new());
+            let pull = PullSocket::in_context(&context, Options::new());
             pull.bind("inproc://instructions").await.expect("the name is free");
             push.connect("inproc://instructions").expect("the endpoint is valid");
             push.send(message.clone()).await.expect("the socket is open");

@@ -11,9 +11,8 @@ mod topic;
 use bytes::Buf;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use sansmq::proto::{
-    Connection, ConnectionConfig, Instant, Link, Options, PipeId, Socket, SocketType, SystemEntropy, Wish, kind,
-};
+use sansmq::proto::connection::{ConnectionConfig, Link, Wish};
+use sansmq::proto::{Connection, Instant, Options, PipeId, Socket, SocketType, SystemEntropy, kind};
 use std::time::Duration;
 use topic::topic;
 
@@ -97,7 +96,7 @@ impl Stage {
             carry(&mut stage.connection, &mut peer);
         }
         for number in 0..subscriptions {
-            peer.give(sansmq::proto::Outbound::Wish(Wish::Subscribe(topic(number).into())));
+            peer.give(sansmq::proto::connection::Outbound::Wish(Wish::Subscribe(topic(number).into())));
             if number % 500 == 0 || number + 1 == subscriptions {
                 carry(&mut peer, &mut stage.connection);
                 stage.listen();

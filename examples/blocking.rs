@@ -32,8 +32,8 @@ pub(crate) fn run(clients: usize, requests: usize) -> Outcome<Vec<String>> {
 
     // Between threads of one process no network is needed. A context of its own keeps the name out of others' way.
     let process = Context::new();
-    let control = PairSocket::with(Options::new().context(&process));
-    let switch = PairSocket::with(Options::new().context(&process));
+    let control = PairSocket::in_context(&process, Options::new());
+    let switch = PairSocket::in_context(&process, Options::new());
     control.bind("inproc://control")?;
     switch.connect("inproc://control")?;
 

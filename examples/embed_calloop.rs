@@ -3,7 +3,7 @@
 
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic};
-use sansmq::proto::{Action, Instant, IoStream, Links, ListenerId, PipeId, Socket, SystemEntropy, earliest};
+use sansmq::proto::{Action, Instant, IoStream, Links, ListenerId, PipeId, Socket, SystemEntropy, time::earliest};
 use sansmq::{Endpoint, NetworkError, Options, kind::Router};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::{collections::BTreeMap, error::Error, io, time};

@@ -4,7 +4,7 @@
 //! The cable is pulled. The heartbeat notices, the DEALER dials in vain with growing pauses, the cable comes back, and what
 //! was queued goes out: more than half a minute, over in a millisecond.
 
-use sansmq::proto::{Action, Buf, Connection, ConnectionError, Entropy, Instant, PipeId, Socket, earliest};
+use sansmq::proto::{Action, Buf, Connection, ConnectionError, Entropy, Instant, PipeId, Socket, time::earliest};
 use sansmq::{NetworkError, Options, kind};
 use std::{error::Error, mem, time::Duration};
 

@@ -3,7 +3,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::{io::Errno, net};
-use sansmq::proto::{Action, Instant, IoStream, Links, Socket, SystemEntropy, earliest};
+use sansmq::proto::{Action, Instant, IoStream, Links, Socket, SystemEntropy, time::earliest};
 use sansmq::{Endpoint, NetworkError, Options, kind::Router};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::{collections::BTreeMap, error::Error, io, time, vec};

@@ -1,24 +1,39 @@
 #![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "tokio"), doc = "ZeroMQ for Rust, without IO at its heart. See the README.")]
 
-#[doc(inline)]
-pub use sansmq_proto as proto;
-#[cfg(feature = "plain")]
-pub use sansmq_proto::Login;
-#[doc(inline)]
-pub use sansmq_proto::zap;
-pub use sansmq_proto::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Rules, Security};
-pub use sansmq_proto::{
-    BindError, Closed, ConnectError, ConnectionError, Context, Credentials, DropReason, Endpoint, Envelope, Event,
-    Fault, Frame, Handle, Host, Incoming, IpcName, JoinError, Keepalive, Message, Monitor, NetworkError, Options,
-    OptionsError, Outgoing, ParseEndpointError, Passed, Peer, PropertyError, Proxy, ProxyError, ProxyStatistics,
-    ReconnectStop, RecvError, Refusal, Resource, SendError, Side, SlowSubscriber, SocketType, SocksError, Source,
-    Steer, SubscribeError, Timer, UnbindError, kind,
-};
-pub use sansmq_proto::{Drops, PeerStats, RoundTrip, SocketStats, Tally};
+pub mod guide;
+
 #[cfg(feature = "curve")]
 #[doc(inline)]
-pub use {sansmq_os::keys, sansmq_proto::curve};
+pub use sansmq_os::keys;
+#[doc(inline)]
+pub use sansmq_proto as proto;
+pub use sansmq_proto::address::{Host, IpcName, Keepalive, ParseEndpointError, Resource, Source};
+pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timer};
+pub use sansmq_proto::message::Envelope;
+#[cfg(feature = "plain")]
+pub use sansmq_proto::security::Login;
+#[cfg(feature = "curve")]
+#[doc(inline)]
+pub use sansmq_proto::security::curve;
+#[doc(inline)]
+pub use sansmq_proto::security::zap;
+pub use sansmq_proto::security::{
+    AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Rules, Security, SecurityError,
+};
+pub use sansmq_proto::socket::{
+    BindError, ConnectError, DropReason, Drops, JoinError, OptionsError, PeerStats, ReconnectStop, Refusal,
+    SlowSubscriber, SocketStats, SubscribeError, Tally, UnbindError,
+};
+pub use sansmq_proto::wire::PropertyError;
+pub use sansmq_proto::{
+    ConnectionError, Endpoint, Event, Frame, Message, NetworkError, Options, RecvError, SendError, SocketType, kind,
+};
+#[doc(inline)]
+pub use sansmq_runtime as runtime;
+pub use sansmq_runtime::{
+    Closed, Context, Handle, Incoming, Monitor, Outgoing, Passed, Proxy, ProxyError, ProxyStatistics, Side, Steer,
+};
 
 /// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.
 #[cfg(feature = "mio")]

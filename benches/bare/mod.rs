@@ -4,9 +4,8 @@ mod topic;
 
 pub(crate) use topic::topic;
 
-use sansmq::proto::{
-    Action, Buf, Connection, ConnectionConfig, Entropy, Frame, Instant, Link, Message, Options, PipeId, Socket, kind,
-};
+use sansmq::proto::connection::{ConnectionConfig, Link};
+use sansmq::proto::{Action, Buf, Connection, Entropy, Frame, Instant, Message, Options, PipeId, Socket, kind};
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -1,11 +1,10 @@
 //! All parts in one process, over TCP.
 
-use super::Failure;
 use super::broker::Broker;
 use super::client::{self, Load};
 use super::progress::Progress;
 use super::report::Report;
-use super::worker;
+use super::{Failure, worker};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;

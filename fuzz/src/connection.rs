@@ -1,8 +1,8 @@
 //! A whole connection, fed anything in any pieces.
 
-use sansmq_proto::{
-    Buf, Connection, ConnectionConfig, HeartbeatConfig, Inbound, Instant, Link, Message, SeededEntropy, SocketType,
-};
+use sansmq_proto::connection::{ConnectionConfig, HeartbeatConfig, Inbound, Link};
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::{Buf, Connection, Instant, Message, SocketType};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ fn hear(config: &Arc<ConnectionConfig>, octets: &[u8], step: usize) -> (Vec<Inbo
 fn octets_of(item: &Inbound) -> Vec<u8> {
     match item {
         Inbound::Message(message) => message.body().to_vec(),
-        other => panic!("{other:?} was heard in what means nothing"),
+        wish @ Inbound::Wish(_) => panic!("{wish:?} was heard in what means nothing"),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Both ends of a handshake, of each mechanism, with somebody between them who cuts, changes, drops and repeats what they say.
 
 use arbitrary::{Arbitrary, Unstructured};
-use sansmq_proto::curve::KeyPair;
-use sansmq_proto::{AuthReply, Buf, Connection, Instant, Link, Message, Options, Security, SeededEntropy, kind};
+use sansmq_proto::connection::Link;
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::security::curve::KeyPair;
+use sansmq_proto::security::{AuthReply, Security};
+use sansmq_proto::{Buf, Connection, Instant, Message, Options, kind};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,11 +1,10 @@
 //! Seeds: what libzmq and its peers have said in recorded sessions, cut for each target.
 
 use super::Seed;
-use sansmq_proto::SeededEntropy;
-use sansmq_proto::curve::{Certificate, KeyPair};
-use std::fs;
-use std::io;
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::security::curve::{Certificate, KeyPair};
 use std::path::Path;
+use std::{fs, io};
 
 /// What both sides have said on the connections of the sessions in this folder: see `proto/tests/data/README.md`.
 pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {

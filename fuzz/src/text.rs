@@ -1,7 +1,8 @@
 //! What people write, and what routers take apart: endpoints, files of keys and envelopes.
 
-use sansmq_proto::curve::{Certificate, PublicKey, z85};
-use sansmq_proto::{Endpoint, Envelope, Message};
+use sansmq_proto::message::Envelope;
+use sansmq_proto::security::curve::{Certificate, PublicKey, z85};
+use sansmq_proto::{Endpoint, Message};
 
 /// An endpoint that is understood is written so that it is understood as the same; and so are keys.
 pub fn endpoint(data: &[u8]) {

@@ -5,22 +5,10 @@ use core::time::Duration;
 /// A source of random octets.
 ///
 /// A socket draws from it for automatic routing ids, request ids and the jitter of reconnect delays. Use
-/// [`SystemEntropy`] unless you have a reason not to: automatic routing ids must not be guessable by peers.
+/// `SystemEntropy` unless you have a reason not to: automatic routing ids must not be guessable by peers.
 pub trait Entropy: Send {
     /// Fills `out` with random octets.
     fn fill(&mut self, out: &mut [u8]);
-}
-
-/// The operating system's generator.
-#[cfg(feature = "std")]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemEntropy;
-
-#[cfg(feature = "std")]
-impl Entropy for SystemEntropy {
-    fn fill(&mut self, out: &mut [u8]) {
-        getrandom::fill(out).expect("the operating system has a working random generator");
-    }
 }
 
 /// A reproducible generator for tests: the same seed gives the same octets. Not for production, where routing ids

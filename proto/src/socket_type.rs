@@ -119,15 +119,23 @@ impl SocketType {
         matches!(self, Sub | XSub | Dish)
     }
 
-    /// Whether its application can send: false of PULL, SUB, DISH and GATHER.
-    #[cfg(feature = "std")]
-    pub(crate) const fn sends(self) -> bool {
+    /// Returns true for REP, which must reply to each request before it receives the next.
+    pub const fn must_reply(self) -> bool {
+        matches!(self, Rep)
+    }
+
+    /// Returns true for REP and ROUTER, the types of a ZAP handler's socket (RFC 27).
+    pub const fn can_handle_zap(self) -> bool {
+        matches!(self, Rep | Router)
+    }
+
+    /// Returns true if the application can send: all types but PULL, SUB, DISH and GATHER.
+    pub const fn sends(self) -> bool {
         !matches!(self, Pull | Sub | Dish | Gather)
     }
 
-    /// Whether its application can receive: false of PUSH, PUB, RADIO and SCATTER.
-    #[cfg(feature = "std")]
-    pub(crate) const fn receives(self) -> bool {
+    /// Returns true if the application can receive: all types but PUSH, PUB, RADIO and SCATTER.
+    pub const fn receives(self) -> bool {
         !matches!(self, Push | Pub | Radio | Scatter)
     }
 

@@ -6,7 +6,8 @@
 mod recorded;
 
 use recorded::{hear, octets};
-use sansmq_proto::{ConnectionConfig, SocketType};
+use sansmq_proto::SocketType;
+use sansmq_proto::connection::ConnectionConfig;
 use std::sync::Arc;
 
 #[test]

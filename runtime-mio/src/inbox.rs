@@ -3,7 +3,7 @@
 use crate::sync::{self, Mutex, MutexGuard};
 use core::net::SocketAddr;
 use core::task::Waker;
-use sansmq_proto::Driver;
+use sansmq_runtime::Driver;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 

@@ -9,8 +9,11 @@ use sansmq_os::StdListener;
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
-use sansmq_proto::{Credentials, Endpoint, IpcName, NetworkError, Opened, Route, Stream, TransportConfig};
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use sansmq_proto::address::{IpcName, Route, TransportConfig};
+use sansmq_proto::connection::{Credentials, Outbox};
+use sansmq_proto::{Endpoint, NetworkError, Stream, StreamError};
+use sansmq_runtime::Opened;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
 /// A connected stream, or one that is being connected.
@@ -107,9 +110,9 @@ impl Link {
 }
 
 impl Stream for Link {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
         if !self.readable {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(StreamError::WouldBlock);
         }
         let result = match &mut self.wire {
             Wire::Tcp(stream) => stream.read(room),
@@ -121,29 +124,29 @@ impl Stream for Link {
             Ok(count) => *count == room.len() || self.ended,
             Err(error) => error.kind() != ErrorKind::WouldBlock,
         };
-        result
+        Ok(result?)
     }
 
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
         if !self.writable {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(StreamError::WouldBlock);
         }
-        let result = match (&mut self.wire, slices) {
+        let result = data.with_io_slices(|slices| match (&mut self.wire, slices) {
             (Wire::Tcp(stream), [one]) => stream.write(one),
             (Wire::Tcp(stream), several) => stream.write_vectored(several),
             #[cfg(unix)]
             (Wire::Ipc(stream), slices) => stream.write_vectored(slices),
-        };
+        });
         self.writable = !matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        result
+        Ok(result?)
     }
 
-    fn close_write(&mut self) -> io::Result<()> {
-        match &self.wire {
+    fn close_write(&mut self) -> Result<(), StreamError> {
+        Ok(match &self.wire {
             Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
             #[cfg(unix)]
             Wire::Ipc(stream) => stream.shutdown(Shutdown::Write),
-        }
+        }?)
     }
 }
 

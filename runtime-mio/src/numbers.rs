@@ -2,11 +2,11 @@
 
 use crate::socket::Socket;
 use sansmq_proto::kind::Kind;
-use sansmq_proto::{PeerStats, SocketStats};
+use sansmq_proto::socket::{PeerStats, SocketStats};
 
 impl<T: Kind> Socket<T> {
     /// What the socket has done so far and what waits in it, in numbers; see
-    /// [`Handle::stats`](sansmq_proto::Handle::stats).
+    /// [`Handle::stats`](sansmq_runtime::Handle::stats).
     pub fn stats(&self) -> SocketStats {
         self.handle().stats()
     }

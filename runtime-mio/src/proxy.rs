@@ -1,15 +1,15 @@
 //! [`proxy()`]: a thread that is a proxy.
 
 use crate::socket::forever;
-use sansmq_proto::{Proxy, ProxyError, ProxyStatistics};
+use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 
 /// Runs a proxy in this thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
 /// [`Proxy::run`].
 ///
-/// The proxy's [`Steer`](sansmq_proto::Steer) or its control socket ends it from another thread.
+/// The proxy's [`Steer`](sansmq_runtime::Steer) or its control socket ends it from another thread.
 ///
 /// ```
-/// use sansmq_mio::proto::Proxy;
+/// use sansmq_runtime::Proxy;
 /// use sansmq_mio::{PullSocket, PushSocket, proxy};
 /// use std::thread;
 ///

@@ -7,14 +7,15 @@ use crate::timers::Timers;
 use core::fmt;
 use core::ops::Range;
 use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{self, Poll, Waker};
 use core::time::Duration;
 use mio::{Registry, Token};
 use sansmq_os::{BindListener, StdListener};
+use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::kind::Kind;
-use sansmq_proto::{
-    BindError, Driver, Endpoint, Handle, Instant, NetworkError, Options, ParseEndpointError, Scratch, share,
-};
+use sansmq_proto::socket::BindError;
+use sansmq_proto::{Endpoint, Instant, NetworkError, Options, Scratch};
+use sansmq_runtime::{Context, Driver, Handle, share};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -207,7 +208,7 @@ impl Reactor {
 
     fn until<F: Future>(&mut self, binding: F) -> F::Output {
         let mut binding = pin!(binding);
-        let mut cx = Context::from_waker(Waker::noop());
+        let mut cx = task::Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(outcome) = binding.as_mut().poll(&mut cx) {
                 return outcome;
@@ -329,8 +330,14 @@ pub struct Remote {
 impl Remote {
     /// A socket with these options. If the reactor is gone, so is the socket: everything says `Closed`.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
+        self.socket_in(&Context::global(), options)
+    }
+
+    /// Creates a socket whose `inproc` names and shared ports are those of `context`. If the reactor is gone, the socket is
+    /// closed: every call returns `Closed`.
+    pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         let origin = self.origin;
-        let (handle, driver) = share(options, move || Instant::from_elapsed(origin.elapsed()));
+        let (handle, driver) = share(options, context, move || Instant::from_elapsed(origin.elapsed()));
         self.inbox.push(Request::Serve(driver));
         handle
     }
@@ -346,8 +353,9 @@ mod tests {
     use super::*;
     use crate::task::Purpose;
     use core::sync::atomic::{AtomicU64, Ordering};
+    use sansmq_proto::PipeId;
     use sansmq_proto::kind::Push;
-    use sansmq_proto::{Dialling, PipeId, Step};
+    use sansmq_runtime::{Dialling, Step};
 
     const PLACE: &str = "tcp://nobody.invalid:1";
 
@@ -373,7 +381,8 @@ mod tests {
     fn dialler() -> (Handle<Push>, Driver, Arc<AtomicU64>) {
         let clock = Arc::new(AtomicU64::new(0));
         let time = Arc::clone(&clock);
-        let (handle, driver) = share(Options::new(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
+        let (handle, driver) =
+            share(Options::new(), &Context::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
         handle.connect(PLACE).unwrap();
         (handle, driver, clock)
     }
@@ -403,7 +412,7 @@ mod tests {
         let (pipe, dialling) = next_dial(&driver);
         reactor.begin(driver.clone(), Work::Begin(PLACE.parse().unwrap(), Purpose::Dial(pipe, dialling)));
         let mut binding = pin!(handle.bind(PLACE));
-        assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(binding.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
         let Poll::Ready(Step::Listen(id, endpoint, listening)) = driver.poll_step(Waker::noop(), None) else {
             panic!("it is to listen")
         };
@@ -411,7 +420,7 @@ mod tests {
         reactor.handle_timeout();
         assert_eq!(reactor.tasks(), 2);
         handle.disconnect(PLACE).unwrap();
-        assert!(pin!(handle.close()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(pin!(handle.close()).poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
         reactor.handle_timeout();
         assert_eq!(reactor.tasks(), 0);
     }

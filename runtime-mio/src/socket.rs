@@ -6,11 +6,12 @@ use crate::reactor::Remote;
 use core::fmt;
 use core::time::Duration;
 use sansmq_os::{BindListener, StdListener};
+use sansmq_proto::address::ParseEndpointError;
+use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
-use sansmq_proto::{
-    BindError, Closed, ConnectError, Endpoint, Event, Handle, Message, Monitor, Options, ParseEndpointError, Peer,
-    RecvError, SendError, UnbindError,
-};
+use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
+use sansmq_proto::{Endpoint, Event, Message, Options, RecvError, SendError};
+use sansmq_runtime::{Closed, Context, Handle, Monitor};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -86,6 +87,14 @@ impl<T: Kind> Socket<T> {
     /// If it is the first, and the system has no thread or no descriptors for it.
     pub fn with(options: Options<T>) -> Self {
         Self::on(background(), options)
+    }
+
+    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    ///
+    /// # Panics
+    /// If it is the first socket of the process, and the system has no thread or no descriptors left.
+    pub fn in_context(context: &Context, options: Options<T>) -> Self {
+        background().socket_in(context, options).into()
     }
 
     /// A socket with these options that another loop serves. That loop must be turned by another thread.

@@ -13,14 +13,12 @@ use crate::net::{Link, Listener};
 use core::net::SocketAddr;
 use core::task::{Poll, Waker};
 use mio::{Registry, Token};
-use sansmq_proto::{
-    Dialling, Driver, Endpoint, Instant, IpcName, ListenerId, Listening, NetworkError, Opened, Order, Passage, PipeId,
-    Route, Scratch, Step,
-};
-use std::io;
+use sansmq_proto::address::{IpcName, Route};
+use sansmq_proto::{Endpoint, Instant, ListenerId, NetworkError, PipeId, Scratch};
+use sansmq_runtime::{Dialling, Driver, Listening, Opened, Order, Passage, Step};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
-use std::vec;
+use std::{io, vec};
 
 /// One thing to look after.
 #[derive(Debug)]

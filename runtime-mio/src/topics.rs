@@ -4,10 +4,10 @@ use crate::park::wait;
 use crate::socket::{Socket, deadline};
 use core::time::Duration;
 use sansmq_proto::kind::{Joins, Kind, Publishes, Subscribes};
-use sansmq_proto::{JoinError, SubscribeError};
+use sansmq_proto::socket::{JoinError, SubscribeError};
 
 impl<T: Subscribes> Socket<T> {
-    /// Asks for messages that begin with this prefix; see [`Handle::subscribe`](sansmq_proto::Handle::subscribe).
+    /// Asks for messages that begin with this prefix; see [`Handle::subscribe`](sansmq_runtime::Handle::subscribe).
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -15,7 +15,7 @@ impl<T: Subscribes> Socket<T> {
         self.handle().subscribe(prefix)
     }
 
-    /// Takes one subscription back; see [`Handle::unsubscribe`](sansmq_proto::Handle::unsubscribe).
+    /// Takes one subscription back; see [`Handle::unsubscribe`](sansmq_runtime::Handle::unsubscribe).
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -25,7 +25,7 @@ impl<T: Subscribes> Socket<T> {
 }
 
 impl<T: Joins> Socket<T> {
-    /// Asks for the messages of a group; see [`Handle::join`](sansmq_proto::Handle::join).
+    /// Asks for the messages of a group; see [`Handle::join`](sansmq_runtime::Handle::join).
     ///
     /// # Errors
     /// [`JoinError`].
@@ -33,7 +33,7 @@ impl<T: Joins> Socket<T> {
         self.handle().join(group)
     }
 
-    /// Does without them; see [`Handle::leave`](sansmq_proto::Handle::leave).
+    /// Does without them; see [`Handle::leave`](sansmq_runtime::Handle::leave).
     ///
     /// # Errors
     /// [`JoinError`].

@@ -13,7 +13,8 @@ use loom::future::block_on;
 use loom::thread;
 use sansmq_mio::EventLoop;
 use sansmq_mio::proto::kind::{Pull, Push};
-use sansmq_mio::proto::{Context as Names, Options, RecvError};
+use sansmq_mio::proto::{Options, RecvError};
+use sansmq_runtime::Context as Names;
 use std::sync::Arc;
 
 /// Tries every order in which a thread that could go on loses its turn at most three times.
@@ -34,7 +35,7 @@ fn in_every_order(test: impl Fn(EventLoop, Names) + Sync + Send + 'static) {
 fn a_socket_made_on_another_thread_is_served() {
     in_every_order(|mut events, names| {
         let remote = events.remote();
-        let application = thread::spawn(move || remote.socket(Options::<Pull>::new().context(&names)));
+        let application = thread::spawn(move || remote.socket_in(&names, Options::<Pull>::new()));
         while events.tasks() == 0 {
             events.turn(None).unwrap();
         }
@@ -45,7 +46,7 @@ fn a_socket_made_on_another_thread_is_served() {
 #[test]
 fn what_another_thread_wants_done_is_done_until_all_is_closed() {
     in_every_order(|mut events, names| {
-        let socket = events.socket(Options::<Pull>::new().context(&names));
+        let socket = events.remote().socket_in(&names, Options::<Pull>::new());
         let application = thread::spawn(move || {
             block_on(socket.bind("tcp://127.0.0.1:*")).unwrap();
             block_on(socket.close());
@@ -58,8 +59,8 @@ fn what_another_thread_wants_done_is_done_until_all_is_closed() {
 #[test]
 fn a_future_that_the_loop_waits_for_is_looked_at_when_another_thread_wakes_it() {
     in_every_order(|mut events, names| {
-        let pull = events.socket(Options::<Pull>::new().context(&names));
-        let push = events.socket(Options::<Push>::new().context(&names));
+        let pull = events.remote().socket_in(&names, Options::<Pull>::new());
+        let push = events.remote().socket_in(&names, Options::<Push>::new());
         assert!(pin!(pull.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         push.connect("inproc://place").unwrap();
         let application = thread::spawn(move || push.try_send("x").unwrap());
@@ -73,7 +74,7 @@ fn nobody_waits_for_a_loop_that_has_ended() {
     in_every_order(|mut events, names| {
         let remote = events.remote();
         let application = thread::spawn(move || {
-            let socket = remote.socket(Options::<Pull>::new().context(&names));
+            let socket = remote.socket_in(&names, Options::<Pull>::new());
             block_on(socket.bind("tcp://127.0.0.1:*")).map(drop).unwrap_or_default();
             assert_eq!(block_on(socket.recv()), Err(RecvError::Closed));
             block_on(socket.close());

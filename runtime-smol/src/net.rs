@@ -9,12 +9,11 @@ use core::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
 use sansmq_os::StdListener;
-use sansmq_os::{credentials, ipc};
-use sansmq_os::{error, tcp};
-use sansmq_proto::{
-    Alarm, Ambient, Credentials, Endpoint, Instant, NetworkError, Opened, PollStream, Route, Runtime, Scratch,
-    TransportConfig, first, resolve,
-};
+use sansmq_os::{credentials, error, ipc, tcp};
+use sansmq_proto::address::{Route, TransportConfig};
+use sansmq_proto::connection::Credentials;
+use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
+use sansmq_runtime::{Alarm, Ambient, Opened, PollStream, Runtime, first, resolve};
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -158,7 +157,7 @@ async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError>
 }
 
 #[cfg(unix)]
-fn listen_ipc(name: &sansmq_proto::IpcName, transport: &TransportConfig) -> io::Result<(Listener, Endpoint)> {
+fn listen_ipc(name: &sansmq_proto::address::IpcName, transport: &TransportConfig) -> io::Result<(Listener, Endpoint)> {
     let (listener, bound, claim) = ipc::bind(name, transport)?;
     let bound = Endpoint::Ipc(bound);
     Ok((Listener::ipc(listener, claim, bound.clone())?, bound))

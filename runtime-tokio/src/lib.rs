@@ -28,11 +28,11 @@
 
 mod net;
 
-use sansmq_proto::Served;
 use sansmq_proto::kind::{
     Any, Channel, Client, Dealer, Dish, Gather, Pair, Peer, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server,
     Sub, XPub, XSub,
 };
+use sansmq_runtime::Served;
 
 pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
@@ -40,7 +40,7 @@ pub use sansmq_proto as proto;
 pub use net::{Listener, Stream, Timer, Tokio};
 
 /// A socket served by tasks of the tokio runtime it was made in. All that it can do is in
-/// [`Handle`](sansmq_proto::Handle).
+/// [`Handle`](sansmq_runtime::Handle).
 pub type Socket<T = Any> = Served<Tokio, T>;
 
 /// Sends a request, receives the reply, and so on in turn.

@@ -24,8 +24,9 @@
 pub mod sim;
 pub mod stranger;
 
+use sansmq_proto::socket::DropReason;
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Endpoint, Event, Message, RecvError};
+use sansmq_proto::{Endpoint, Event, Message, RecvError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

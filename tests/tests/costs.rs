@@ -5,6 +5,7 @@ use ::smol::{Executor, block_on};
 use ::tokio::runtime;
 use allocation_counter::measure;
 use sansmq::kind::Any;
+use sansmq::runtime::launch;
 use sansmq::{Context, Handle, Message, Options, SlowSubscriber, SocketType, mio, smol, tokio};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ const BURSTS: usize = 40;
 trait Stage {
     fn run<F: Future>(&mut self, future: F) -> F::Output;
 
-    fn socket(&self, options: Options<Any>) -> Handle<Any>;
+    fn socket_in(&self, context: &Context, options: Options<Any>) -> Handle<Any>;
 }
 
 struct Tokio(runtime::Runtime);
@@ -27,9 +28,9 @@ impl Stage for Tokio {
         self.0.block_on(future)
     }
 
-    fn socket(&self, options: Options<Any>) -> Handle<Any> {
+    fn socket_in(&self, context: &Context, options: Options<Any>) -> Handle<Any> {
         let _inside = self.0.enter();
-        tokio::Socket::with(options).into_handle()
+        tokio::Socket::in_context(context, options).into_handle()
     }
 }
 
@@ -40,10 +41,10 @@ impl Stage for Smol {
         block_on(self.0.run(future))
     }
 
-    fn socket(&self, options: Options<Any>) -> Handle<Any> {
+    fn socket_in(&self, context: &Context, options: Options<Any>) -> Handle<Any> {
         let executor = Arc::clone(&self.0);
         let here = smol::Smol::new(move |task| executor.spawn(task).detach());
-        smol::Socket::on(&here, options).into_handle()
+        launch(options, context, &here)
     }
 }
 
@@ -54,8 +55,8 @@ impl Stage for Mio {
         self.0.block_on(future)
     }
 
-    fn socket(&self, options: Options<Any>) -> Handle<Any> {
-        self.0.socket(options)
+    fn socket_in(&self, context: &Context, options: Options<Any>) -> Handle<Any> {
+        self.0.remote().socket_in(context, options)
     }
 }
 
@@ -98,7 +99,7 @@ fn allocations(stage: &mut impl Stage, (from, to): (SocketType, SocketType), end
     let context = Context::new();
     let options = Options::of(from);
     let patient = if from == SocketType::Pub { options.slow_subscriber(SlowSubscriber::Block) } else { options };
-    let [sender, receiver] = [patient, Options::of(to)].map(|options| stage.socket(options.context(&context)));
+    let [sender, receiver] = [patient, Options::of(to)].map(|options| stage.socket_in(&context, options));
     stage.run(meet(&sender, &receiver, from, endpoint));
     let message = Message::from(vec![7; size]);
     stage.run(bursts(&sender, &receiver, &message));

@@ -3,12 +3,14 @@
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
+use sansmq_proto::connection::Outbox;
 use sansmq_proto::kind::{Dealer, Pull, Push, Router};
+use sansmq_proto::socket::BindError;
 use sansmq_proto::{
-    BindError, ConnectionError, Context as Names, Dialling, Driver, Endpoint, Event, Handle, Instant, NetworkError,
-    Options, Order, PipeId, Scratch, Session, Step, Stream, share,
+    ConnectionError, Endpoint, Event, Instant, NetworkError, Options, PipeId, Scratch, Session, Stream, StreamError,
 };
-use std::io::{self, ErrorKind, IoSlice};
+use sansmq_runtime::{Context as Names, Dialling, Driver, Handle, Order, Step, share};
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,15 +29,15 @@ impl std::task::Wake for Bell {
 struct Silence;
 
 impl Stream for Silence {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, StreamError> {
+        Err(StreamError::WouldBlock)
     }
 
-    fn write_vectored(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
-        Err(ErrorKind::WouldBlock.into())
+    fn write(&mut self, _: &Outbox) -> Result<usize, StreamError> {
+        Err(StreamError::WouldBlock)
     }
 
-    fn close_write(&mut self) -> io::Result<()> {
+    fn close_write(&mut self) -> Result<(), StreamError> {
         Ok(())
     }
 }
@@ -43,7 +45,7 @@ impl Stream for Silence {
 const PLACE: &str = "tcp://1.1.1.1:1";
 
 fn push() -> (Handle<Push>, Driver) {
-    share(Options::<Push>::new(), || Instant::ORIGIN)
+    share(Options::<Push>::new(), &Names::global(), || Instant::ORIGIN)
 }
 
 /// The next dial the supervisor is asked for.
@@ -83,7 +85,8 @@ fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
 fn a_second_dial_of_a_pipe_stops_the_first() {
     let clock = Arc::new(AtomicU64::new(0));
     let time = Arc::clone(&clock);
-    let (handle, driver) = share(Options::<Push>::new(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
+    let (handle, driver) =
+        share(Options::<Push>::new(), &Names::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
     handle.connect(PLACE).unwrap();
     let (pipe, first) = next_dial(&driver);
     assert!(first.poll_stopped(Waker::noop()).is_pending());
@@ -111,7 +114,7 @@ fn the_waker_of_a_link_that_ended_is_dropped() {
 
 #[test]
 fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() {
-    let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
+    let (pull, driver) = share(Options::<Pull>::new(), &Names::new(), || Instant::ORIGIN);
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let Poll::Ready(Step::Listen(id, at, listening)) = driver.poll_step(Waker::noop(), None) else {
         panic!("it is to listen");
@@ -153,7 +156,7 @@ fn a_monitor_is_told_when_a_runtime_ends_that_still_had_a_connection() {
 
 #[test]
 fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
-    let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
+    let (pull, driver) = share(Options::<Pull>::new(), &Names::new(), || Instant::ORIGIN);
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let Poll::Ready(Step::Listen(id, at, mut listening)) = driver.poll_step(Waker::noop(), None) else {
         panic!("it is to listen");
@@ -170,7 +173,7 @@ fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
 #[test]
 fn who_waits_for_anothers_listener_to_close_is_told_when_his_own_runtime_ends() {
     let names = Names::new();
-    let socket = || share(Options::<Pull>::new().context(&names), || Instant::ORIGIN);
+    let socket = || share(Options::<Pull>::new(), &names, || Instant::ORIGIN);
     let ((host, host_driver), (guest, driver)) = (socket(), socket());
     let (bell, mut silent) = (Arc::new(Bell::default()), Context::from_waker(Waker::noop()));
     assert!(pin!(host.bind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_pending());
@@ -197,7 +200,7 @@ fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
     }
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (handle, _driver) = share(Options::<Router>::new(), || Instant::ORIGIN);
+        let (handle, _driver) = share(Options::<Router>::new(), &Names::global(), || Instant::ORIGIN);
         let mut monitor = handle.monitor();
         let waker = Waker::from(Arc::new(Owner(handle)));
         assert!(pin!(monitor.next()).poll(&mut Context::from_waker(&waker)).is_pending());
@@ -221,7 +224,7 @@ fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
     }
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (handle, _driver) = share(Options::<Router>::new(), || Instant::ORIGIN);
+        let (handle, _driver) = share(Options::<Router>::new(), &Names::global(), || Instant::ORIGIN);
         let mut receiving = pin!(handle.recv());
         let mut monitor = handle.monitor();
         let mut event = pin!(monitor.next());
@@ -243,12 +246,12 @@ fn nothing() -> String {
 #[test]
 fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
     let names = Names::new();
-    let (pull, _driver) = share(Options::<Pull>::new().recv_hwm(1).context(&names), || Instant::ORIGIN);
+    let (pull, _driver) = share(Options::<Pull>::new().recv_hwm(1), &names, || Instant::ORIGIN);
     let mut story = pull.monitor();
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
 
-    let (push, driver) = share(Options::<Push>::new().context(&names), || Instant::ORIGIN);
+    let (push, driver) = share(Options::<Push>::new(), &names, || Instant::ORIGIN);
     push.connect("inproc://place").unwrap();
     push.connect("inproc://nowhere").unwrap();
     for number in 0..1000 {
@@ -271,7 +274,7 @@ fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
 
 #[test]
 fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
-    let (pull, driver) = share(Options::<Pull>::new().context(&Names::new()), || Instant::ORIGIN);
+    let (pull, driver) = share(Options::<Pull>::new(), &Names::new(), || Instant::ORIGIN);
     let place: Endpoint = "tcp://1.1.1.1:1/pull".parse().unwrap();
     let mut binding = pin!(pull.bind(&place));
     assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -289,7 +292,7 @@ fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
 #[test]
 fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
     let names = Names::new();
-    let socket = || share(Options::<Pull>::new().context(&names), || Instant::ORIGIN);
+    let socket = || share(Options::<Pull>::new(), &names, || Instant::ORIGIN);
     let ((first, driver), (second, other_driver)) = (socket(), socket());
     let mut cx = Context::from_waker(Waker::noop());
     let mut binding = pin!(first.bind("tcp://1.1.1.1:1/first"));
@@ -311,7 +314,7 @@ fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
 fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
     type Deed = Box<dyn FnOnce() + Send>;
     let names = Names::new();
-    let (push, _driver) = share(Options::<Push>::new().context(&names), || Instant::ORIGIN);
+    let (push, _driver) = share(Options::<Push>::new(), &names, || Instant::ORIGIN);
     // What another thread may do between two looks at the sockets, the clock does here.
     let deed: Arc<Mutex<Option<Deed>>> = Arc::default();
     let clock = {
@@ -324,7 +327,7 @@ fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
             Instant::ORIGIN
         }
     };
-    let (pull, _other_driver) = share(Options::<Pull>::new().context(&names), clock);
+    let (pull, _other_driver) = share(Options::<Pull>::new(), &names, clock);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
     *deed.lock().unwrap() = Some(Box::new({
@@ -344,7 +347,7 @@ fn two_full_inproc_sockets_do_not_call_each_other_for_ever() {
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let names = Names::new();
-        let socket = || share(Options::<Dealer>::new().send_hwm(2).recv_hwm(2).context(&names), || Instant::ORIGIN);
+        let socket = || share(Options::<Dealer>::new().send_hwm(2).recv_hwm(2), &names, || Instant::ORIGIN);
         let ((one, _driver), (other, _other_driver)) = (socket(), socket());
         assert!(pin!(one.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         other.connect("inproc://place").unwrap();

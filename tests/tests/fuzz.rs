@@ -7,7 +7,7 @@
 mod fuzz;
 
 use fuzz::{TARGETS, seeds};
-use sansmq_proto::SeededEntropy;
+use sansmq_proto::entropy::SeededEntropy;
 use std::fs;
 use std::path::Path;
 

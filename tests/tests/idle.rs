@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use sansmq::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub};
-use sansmq::proto::Ambient;
+use sansmq::runtime::Ambient;
 use sansmq::{Endpoint, Options};
 use sansmq_tests::for_seeds;
 use sansmq_tests::sim::{Sim, Socket, run, spawn, turns};

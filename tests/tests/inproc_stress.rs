@@ -5,7 +5,7 @@
 use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::mio::Socket;
 use sansmq::{Context, Options};
-use sansmq_proto::SeededEntropy;
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_tests::for_seeds;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -27,7 +27,7 @@ fn two_that_flood_each_other_get_everything_in_order() {
         let context = Context::new();
         let ends = [(); 2].map(|()| {
             let (send, recv) = (mark(&mut dice), mark(&mut dice));
-            Socket::with(Options::<Dealer>::new().send_hwm(send).recv_hwm(recv).context(&context))
+            Socket::in_context(&context, Options::<Dealer>::new().send_hwm(send).recv_hwm(recv))
         });
         ends[0].bind("inproc://flood").unwrap();
         ends[1].connect("inproc://flood").unwrap();
@@ -59,9 +59,10 @@ fn tokens_never_stop_going_round_a_ring() {
         let size = usize::try_from(1 + dice.below(3)).unwrap();
         let seats: Vec<_> = (0..size)
             .map(|seat| {
-                let pull = Socket::with(Options::<Pull>::new().recv_hwm(mark(&mut dice)).context(&context));
-                let push = Socket::with(
-                    Options::<Push>::new().send_hwm(mark(&mut dice)).linger(Duration::ZERO).context(&context),
+                let pull = Socket::in_context(&context, Options::<Pull>::new().recv_hwm(mark(&mut dice)));
+                let push = Socket::in_context(
+                    &context,
+                    Options::<Push>::new().send_hwm(mark(&mut dice)).linger(Duration::ZERO),
                 );
                 pull.bind(format!("inproc://{seat}")).unwrap();
                 push.connect(format!("inproc://{}", (seat + 1) % size)).unwrap();

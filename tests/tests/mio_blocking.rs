@@ -8,10 +8,9 @@ mod system;
 /// sends and receives is a blocking call with a short time-out, made again until it is ready.
 mod bed {
     use futures_util::future::{Either, select};
-    use sansmq::mio;
     use sansmq::mio::StdListener;
-    use sansmq::proto::ParseEndpointError;
-    use sansmq::{BindError, Closed, Endpoint, Handle, Message, Options, RecvError, SendError, UnbindError, kind};
+    use sansmq::proto::address::ParseEndpointError;
+    use sansmq::{BindError, Closed, Endpoint, Handle, Message, Options, RecvError, SendError, UnbindError, kind, mio};
     pub(crate) use sansmq_tests::{dial, is_free};
     use std::future::poll_fn;
     use std::ops::Deref;
@@ -48,6 +47,10 @@ mod bed {
     impl<T: kind::Kind> Socket<T> {
         pub(crate) fn with(options: Options<T>) -> Self {
             Self(mio::Socket::with(options))
+        }
+
+        pub(crate) fn in_context(context: &sansmq::Context, options: Options<T>) -> Self {
+            Self(mio::Socket::in_context(context, options))
         }
 
         pub(crate) fn erase(&self) -> Socket {

@@ -7,7 +7,7 @@ mod system;
 /// What the suite needs of a runtime.
 mod bed {
     use sansmq::mio::{EventLoop, Remote};
-    use sansmq::{Handle, Options, kind};
+    use sansmq::{Context, Handle, Options, kind};
     pub(crate) use sansmq_tests::{dial, is_free};
     use smol::LocalExecutor;
     use std::cell::RefCell;
@@ -56,6 +56,10 @@ mod bed {
     impl<T: kind::Kind> Socket<T> {
         pub(crate) fn with(options: Options<T>) -> Self {
             HERE.with_borrow(|here| Self(here.as_ref().unwrap().0.socket(options)))
+        }
+
+        pub(crate) fn in_context(context: &Context, options: Options<T>) -> Self {
+            HERE.with_borrow(|here| Self(here.as_ref().unwrap().0.socket_in(context, options)))
         }
 
         pub(crate) fn erase(&self) -> Socket {

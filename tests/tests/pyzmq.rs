@@ -7,9 +7,10 @@
 //!
 //! The Python programs are in `tests/python`. They bind to ports the system chooses and print their address first.
 
+use sansmq::proto::ConnectionError;
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pull, Push, Rep, Req, Router};
+use sansmq::proto::connection::Timer;
 use sansmq::proto::kind::Any;
-use sansmq::proto::{ConnectionError, Timer};
 use sansmq::tokio::{DealerSocket, PairSocket, RouterSocket, Socket};
 use sansmq::{Event, Frame, Message, Options, SendError};
 use std::collections::BTreeMap;
@@ -730,13 +731,13 @@ impl Drop for Echo {
     }
 }
 
-async fn ready(monitor: &mut sansmq::proto::Monitor) -> Outcome {
+async fn ready(monitor: &mut sansmq::Monitor) -> Outcome {
     let ready = monitor.find(|event| matches!(event, Event::Ready { .. }).then_some(()));
     timeout(10 * SECOND, ready).await?.ok_or("the socket is closed")?;
     Ok(())
 }
 
-async fn disconnection(monitor: &mut sansmq::proto::Monitor) -> Result<ConnectionError, Box<dyn Error>> {
+async fn disconnection(monitor: &mut sansmq::Monitor) -> Result<ConnectionError, Box<dyn Error>> {
     let disconnected = monitor.find(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
         _ => None,

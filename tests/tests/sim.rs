@@ -25,7 +25,7 @@ mod bed {
 
 use bed::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, spawn};
 use sansmq::kind::Push;
-use sansmq::proto::{Ambient, Runtime};
+use sansmq::runtime::{Ambient, Runtime};
 use sansmq::{ConnectionError, Endpoint, Event, Message, Options};
 use sansmq_tests::sim::{Sim, run};
 use smol::io::AsyncReadExt;

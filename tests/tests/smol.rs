@@ -29,7 +29,9 @@ mod bed {
 }
 
 use futures_util::future::join;
-use sansmq::proto::{Ambient, Instant, Opened, Runtime, Scratch, TransportConfig, launch};
+use sansmq::proto::address::TransportConfig;
+use sansmq::proto::{Instant, Scratch};
+use sansmq::runtime::{Ambient, Opened, Runtime, launch};
 use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use std::sync::{Arc, Mutex};
@@ -151,7 +153,7 @@ impl Runtime for Slow {
 #[test]
 fn closing_and_unbinding_do_not_wait_for_a_name_that_is_being_looked_up() {
     bed::run(|| async {
-        let pull = launch(Options::<kind::Pull>::new(), &Slow(Smol::current()));
+        let pull = launch(Options::<kind::Pull>::new(), &sansmq::Context::global(), &Slow(Smol::current()));
         let (bound, unbound) = join(pull.bind("tcp://slow:1"), pull.unbind("tcp://slow:1")).await;
         assert_eq!((bound.is_err(), unbound), (true, Ok(())));
         let (bound, closed) = join(pull.bind("tcp://slow:1"), pull.close()).await;

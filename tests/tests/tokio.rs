@@ -32,7 +32,7 @@ mod bed {
 use bed::DealerSocket;
 use sansmq::kind::{Pull, Push};
 use sansmq::{Options, RecvError};
-use sansmq_proto::SeededEntropy;
+use sansmq_proto::entropy::SeededEntropy;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

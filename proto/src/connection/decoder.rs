@@ -1,8 +1,8 @@
 //! From octets to messages and commands, in pieces of any size. Checks every limit before it believes a size.
 
 use super::blocks::Blocks;
-use crate::config::ConnectionConfig;
-use crate::error::ConnectionError;
+use crate::connection::config::ConnectionConfig;
+use crate::connection::error::ConnectionError;
 use crate::message::{Frame, Message};
 use crate::wire::{DecodeError, FrameHead, LONG, MAX_HEAD_1_0, MORE};
 use alloc::vec::Vec;

@@ -1,9 +1,9 @@
 //! Peers of before ZMTP 3: those of 2.0 (RFC 15, libzmq 3) and of 1.0 (RFC 13, libzmq 2). They say who they are by an octet
 //! or not at all, and by a frame with their routing id; then messages flow. What they are told is what libzmq tells them.
 
-use super::handshake::Stranger;
+use super::link::PeerInfo;
 use super::{Connection, Phase, Wish};
-use crate::error::ConnectionError;
+use crate::connection::error::ConnectionError;
 use crate::security::{Established, Guest};
 use crate::socket_type::SocketType;
 use crate::time::Instant;
@@ -78,7 +78,7 @@ impl Connection {
             #[cfg(feature = "curve")]
             cipher: None,
         };
-        self.establish(Stranger { socket_type, routing_id, metadata: Metadata::new() }, nothing, now);
+        self.establish(PeerInfo { socket_type, routing_id, metadata: Metadata::new() }, nothing, now);
         // In libzmq 2 subscribers kept what they subscribe to for themselves, and publishers sent them everything.
         if elder == Elder::Unsigned && ours.takes_subscriptions() {
             self.hear(Wish::Subscribe(Bytes::new()));

@@ -6,8 +6,8 @@
 
 use super::decoder::{Decoder, Item, MAX_COMMAND};
 use super::outbox::Outbox;
-use crate::config::ConnectionConfig;
-use crate::error::ConnectionError;
+use crate::connection::config::ConnectionConfig;
+use crate::connection::error::ConnectionError;
 use crate::message::Frame;
 use crate::security::curve::{CurveError, OVERHEAD, Opener};
 use crate::wire::FrameHead;
@@ -107,13 +107,13 @@ fn open_copy(sealed: &[u8], opener: &mut Opener) -> Result<(FrameHead, Frame), C
         return open_shared(BytesMut::from(sealed), opener);
     };
     room.copy_from_slice(sealed);
-    let (flags, body) = opener.open_in_place(room)?;
+    let (flags, body) = opener.open_in_place(room).map_err(CurveError::from)?;
     Ok((head_of(flags, body.len())?, Frame::copy_from_slice(body)))
 }
 
 /// Opens a frame where it stands, and leaves it there.
 fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
-    let (flags, body) = opener.open_in_place(&mut sealed)?;
+    let (flags, body) = opener.open_in_place(&mut sealed).map_err(CurveError::from)?;
     let head = head_of(flags, body.len())?;
     sealed.advance(OVERHEAD);
     Ok((head, Frame::from(sealed.freeze())))

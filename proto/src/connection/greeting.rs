@@ -3,8 +3,8 @@
 use super::Connection;
 use super::elder::{self, Elder};
 use super::phase::Phase;
-use crate::config::ConnectionConfig;
-use crate::error::ConnectionError;
+use crate::connection::config::ConnectionConfig;
+use crate::connection::error::ConnectionError;
 use crate::time::Instant;
 use crate::wire::{Greeting, Opening, Version};
 

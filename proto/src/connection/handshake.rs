@@ -1,10 +1,11 @@
 //! From the greetings to traffic: the steps of the mechanism, and whether we speak with such a peer at all.
 
+use super::link::PeerInfo;
 use super::phase::{Phase, Side};
 use super::{Connection, Peer};
-use crate::error::ConnectionError;
+use crate::connection::error::ConnectionError;
 use crate::message::Frame;
-use crate::security::{Established, Guest, Introduction, Mechanism, Progress};
+use crate::security::{Established, Guest, Introduction, Mechanism, MechanismError, Progress};
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Command, DecodeError, IDENTITY, Metadata, SOCKET_TYPE, Version};
@@ -14,26 +15,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// What a peer says of itself, read, and found to be somebody we speak with.
-pub(super) struct Stranger {
-    pub(super) socket_type: SocketType,
-    pub(super) routing_id: Frame,
-    pub(super) metadata: Metadata,
-}
-
 impl Connection {
     /// Both have greeted: the mechanism begins.
     pub(super) fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
         let ours = (side == Side::Socket).then(|| self.config.metadata());
         let fresh = core::mem::take(&mut self.fresh);
-        let progress = Mechanism::start(&self.config, ours, fresh, self.outbox.ahead())?;
+        let progress = Mechanism::start(&self.config.security, self.config.asks(), ours, fresh, self.outbox.ahead())?;
         self.proceed(progress, deadline, side, self.now)
     }
 
     /// Moves the handshake on by one step.
     pub(super) fn handshake(
         &mut self,
-        step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, ConnectionError>,
+        step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, MechanismError>,
         now: Instant,
     ) -> Result<(), ConnectionError> {
         if !matches!(self.phase, Phase::Handshake { .. }) {
@@ -68,8 +62,8 @@ impl Connection {
                 Side::Reception => self.wait_for_socket(theirs, introduction, deadline)?,
             },
             Progress::Done(theirs, established) => {
-                let stranger = self.examine(theirs)?;
-                self.establish(stranger, established, now);
+                let info = self.examine(theirs)?;
+                self.establish(info, established, now);
             }
         }
         Ok(())
@@ -82,14 +76,14 @@ impl Connection {
         introduction: Introduction,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        let stranger = self.examine(theirs)?;
+        let info = self.examine(theirs)?;
         let established = introduction.introduce(&self.config.metadata(), self.outbox.ahead());
-        self.establish(stranger, established, now);
+        self.establish(info, established, now);
         Ok(())
     }
 
     /// Whether we speak with a peer that says this of itself.
-    fn examine(&mut self, metadata: Metadata) -> Result<Stranger, ConnectionError> {
+    fn examine(&mut self, metadata: Metadata) -> Result<PeerInfo, ConnectionError> {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
         self.compare(socket_type).inspect_err(|_| {
@@ -100,7 +94,7 @@ impl Connection {
         if routing_id.len() > 255 {
             return Err(DecodeError::RoutingId.into());
         }
-        Ok(Stranger { socket_type, routing_id, metadata })
+        Ok(PeerInfo { socket_type, routing_id, metadata })
     }
 
     /// Whether we speak with sockets of such a type.
@@ -109,8 +103,8 @@ impl Connection {
         if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
     }
 
-    pub(super) fn establish(&mut self, stranger: Stranger, established: Established, now: Instant) {
-        let Stranger { socket_type, routing_id, metadata } = stranger;
+    pub(super) fn establish(&mut self, info: PeerInfo, established: Established, now: Instant) {
+        let PeerInfo { socket_type, routing_id, metadata } = info;
         let Guest { user_id, properties } = established.guest;
         let (version, credentials) = (self.version, self.credentials);
         let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };

@@ -1,8 +1,7 @@
 //! PINGs, how long their PONGs take, the silence after them, and the silence the peer allows us (RFC 37, "Heartbeating").
 
-use crate::config::HeartbeatConfig;
-use crate::error::Timer;
-use crate::stats::RoundTrip;
+use crate::connection::config::HeartbeatConfig;
+use crate::connection::error::Timer;
 use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -10,6 +9,17 @@ use core::time::Duration;
 /// A peer that owes more PONGs than this may have forgotten some, as this crate does: who goes on counting them would take each
 /// for an earlier one ever after.
 const MAX_UNANSWERED: u32 = 16;
+
+/// How long a PING and its PONG take: the way there and back, and the time until the other side and this one read them. Known
+/// where [`Options::heartbeat`](crate::Options::heartbeat) is on; never over `inproc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoundTrip {
+    /// Last time.
+    pub last: Duration,
+    /// On the whole: the last one counts for an eighth, as TCP has it (RFC 6298, section 2).
+    pub smoothed: Duration,
+}
 
 /// What a connection knows of heartbeats: nothing, if neither side sends any, as most do not.
 #[derive(Debug)]
@@ -175,6 +185,13 @@ impl Beat {
         self.ping = Some(now + config.interval);
         self.silence.get_or_insert(now + config.timeout);
         Ok(Some(config.ttl))
+    }
+}
+
+impl RoundTrip {
+    /// Goes on from `before`.
+    pub(crate) fn measured(before: Option<Self>, last: Duration) -> Self {
+        Self { last, smoothed: before.map_or(last, |before| (before.smoothed * 7 + last) / 8) }
     }
 }
 

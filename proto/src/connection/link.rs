@@ -1,8 +1,8 @@
 //! What a socket and its links have in common: messages and wishes, the [`Link`] they meet through, and the [`Peer`] behind it.
 
+use crate::connection::heartbeat::RoundTrip;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
-use crate::stats::RoundTrip;
 use crate::wire::{Metadata, Version};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -28,6 +28,13 @@ pub struct Peer {
     pub credentials: Option<Credentials>,
 }
 
+/// Properties that a peer sent in its handshake, after their check.
+pub(super) struct PeerInfo {
+    pub(super) socket_type: SocketType,
+    pub(super) routing_id: Frame,
+    pub(super) metadata: Metadata,
+}
+
 /// Whose process is at the other end of a Unix domain socket, by the word of the operating system (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
@@ -39,9 +46,8 @@ pub struct Credentials {
     pub gid: u32,
 }
 
-/// What a socket gives to a link.
+/// Item that a socket gives to a link. Each link must handle every variant, so a new one is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Outbound {
     /// A message.
     Message(Message),
@@ -49,9 +55,8 @@ pub enum Outbound {
     Wish(Wish),
 }
 
-/// What a socket takes from a link.
+/// Item that a socket takes from a link. Each link must handle every variant, so a new one is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Inbound {
     /// A message.
     Message(Message),
@@ -105,7 +110,7 @@ impl From<Message> for Inbound {
 
 /// What a socket's pipe exchanges messages with: a [`Connection`](crate::Connection), or a socket of the
 /// same process.
-pub trait Link: sealed::Sealed {
+pub trait Link {
     /// The other side; `Some` once messages may flow.
     fn peer(&self) -> Option<&Arc<Peer>>;
     /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB, or of 256 KiB if bodies are large.
@@ -134,8 +139,32 @@ pub trait Link: sealed::Sealed {
     }
 }
 
-pub(crate) mod sealed {
-    #[expect(unnameable_types, reason = "that is what seals the trait")]
-    pub trait Sealed {}
-    impl Sealed for super::super::Connection {}
+impl<L: Link> Link for &mut L {
+    fn peer(&self) -> Option<&Arc<Peer>> {
+        (**self).peer()
+    }
+    fn has_room(&self) -> bool {
+        (**self).has_room()
+    }
+    fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
+        (**self).copy(messages)
+    }
+    fn give(&mut self, item: Outbound) {
+        (**self).give(item);
+    }
+    fn take(&mut self) -> Option<Inbound> {
+        (**self).take()
+    }
+    fn finish(&mut self) {
+        (**self).finish();
+    }
+    fn unsent(&self) -> usize {
+        (**self).unsent()
+    }
+    fn reclaim(&mut self) -> Vec<Message> {
+        (**self).reclaim()
+    }
+    fn round_trip(&self) -> Option<RoundTrip> {
+        (**self).round_trip()
+    }
 }

@@ -1,10 +1,12 @@
 //! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
 
 mod blocks;
+mod config;
 mod decoder;
 mod elder;
 #[cfg(feature = "curve")]
 mod encrypted;
+mod error;
 mod greeting;
 mod handshake;
 mod heartbeat;
@@ -15,34 +17,29 @@ mod question;
 mod raw;
 mod reception;
 mod socks;
-#[cfg(feature = "std")]
 mod spare;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "std")]
-pub(crate) use link::sealed;
+pub use config::{ConnectionConfig, HeartbeatConfig};
+pub use error::{ConnectionError, Fault, Timer};
+pub use heartbeat::RoundTrip;
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Wish};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
 pub use reception::Caller;
 pub use socks::SocksError;
 pub(crate) use socks::User;
-#[cfg(feature = "std")]
 pub(crate) use spare::Spare;
 
-use crate::config::ConnectionConfig;
-use crate::endpoint::Endpoint;
+use crate::address::Endpoint;
 use crate::entropy::Entropy;
-use crate::error::ConnectionError;
 use crate::message::Message;
 #[cfg(feature = "curve")]
 use crate::security::curve::CurveError;
 use crate::security::{AuthReply, Denial, Fresh};
-use crate::stats::RoundTrip;
 use crate::time::{Instant, earliest};
-use crate::wire::DecodeError;
-use crate::wire::{COMMAND, Command, Greeting, Version};
+use crate::wire::{COMMAND, Command, DecodeError, Greeting, Version};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -72,7 +69,8 @@ use question::Question;
 /// over any non-blocking stream.
 ///
 /// ```
-/// use sansmq_proto::{Connection, ConnectionConfig, Instant, Link, Message, SocketType, SystemEntropy};
+/// use sansmq_proto::{Connection, Instant, Message, SocketType, SystemEntropy};
+/// use sansmq_proto::connection::{ConnectionConfig, Link};
 /// use bytes::Buf;
 ///
 /// let now = Instant::ORIGIN;
@@ -450,7 +448,6 @@ impl Connection {
     }
 
     /// How many commands there were in what came last.
-    #[cfg(feature = "std")]
     pub(crate) const fn commands(&self) -> usize {
         self.commands
     }

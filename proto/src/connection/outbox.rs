@@ -23,7 +23,7 @@ use {crate::security::curve::Sealer, alloc::boxed::Box};
 
 /// The octets a connection wants written, as a [`Buf`] of one or more chunks.
 ///
-/// Write from [`chunk`](Buf::chunk) or, better, [`slices`](Self::slices), and [`advance`](Buf::advance) by what was
+/// Write from [`chunk`](Buf::chunk) or, better, [`chunks`](Self::chunks), and [`advance`](Buf::advance) by what was
 /// written.
 #[derive(Debug)]
 pub struct Outbox {
@@ -429,29 +429,32 @@ impl Outbox {
         }
     }
 
-    /// Whether [`chunk`](Buf::chunk) is all there is.
-    #[cfg(feature = "std")]
-    pub(crate) fn is_one_slice(&self) -> bool {
+    /// True if [`chunk`](Buf::chunk) returns everything that is left to write.
+    pub fn is_one_chunk(&self) -> bool {
         self.bodies.is_empty()
     }
 
-    /// Fills `slices` with chunks to write, in order; returns how many it filled.
-    #[cfg(feature = "std")]
-    pub fn slices<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+    /// Fills `chunks` with the next chunks to write, in order, and returns the number of chunks filled.
+    pub fn chunks<'a>(&'a self, chunks: &mut [&'a [u8]]) -> usize {
+        self.fill_chunks(chunks, |chunk| chunk)
+    }
+
+    /// Fills `slots` with the next chunks to write, in the form that `wrap` gives them.
+    pub(crate) fn fill_chunks<'a, T>(&'a self, slots: &mut [T], wrap: impl Fn(&'a [u8]) -> T) -> usize {
         let mut at = self.at;
         let mut count = 0;
         let mut bodies = self.bodies.iter();
-        while count < slices.len() {
+        while count < slots.len() {
             let body = bodies.next();
             let end = body.map_or(self.arena.len(), |body| body.0);
             if at < end {
-                slices[count] = std::io::IoSlice::new(&self.arena[at..end]);
+                slots[count] = wrap(&self.arena[at..end]);
                 at = end;
                 count += 1;
             }
             let Some((_, octets)) = body else { break };
-            if let Some(slot) = slices.get_mut(count) {
-                *slot = std::io::IoSlice::new(octets);
+            if let Some(slot) = slots.get_mut(count) {
+                *slot = wrap(octets);
                 count += 1;
             }
         }
@@ -531,11 +534,6 @@ impl Buf for Outbox {
             Some((place, _)) => &self.arena[self.at..*place],
             None => &self.arena[self.at..],
         }
-    }
-
-    #[cfg(feature = "std")]
-    fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
-        self.slices(slices)
     }
 
     fn advance(&mut self, mut count: usize) {

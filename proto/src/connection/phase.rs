@@ -3,7 +3,7 @@
 use super::Peer;
 use super::elder::Elder;
 use super::socks::Socks;
-use crate::config::ConnectionConfig;
+use crate::connection::config::ConnectionConfig;
 #[cfg(feature = "curve")]
 use crate::security::curve::Opener;
 use crate::security::{Introduction, Mechanism};

@@ -1,9 +1,9 @@
 //! The question whether a peer may come in, on its way: to whom it goes, and until when the answer has to be here.
 
 use super::Connection;
-use crate::endpoint::{Endpoint, Host};
-use crate::error::ConnectionError;
-use crate::security::{AuthCredentials, AuthReply, AuthRequest, Authority, Denial, Verdict};
+use crate::address::{Endpoint, Host};
+use crate::connection::error::ConnectionError;
+use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, Authority, Denial};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::format;
@@ -34,7 +34,7 @@ impl Connection {
         self.origin = Some(Box::new(place));
     }
 
-    /// Who is woken when an [`Authenticator`](crate::Authenticator) that takes its time has decided: [`Session::turn`] is to
+    /// Who is woken when an [`Authenticator`](crate::security::Authenticator) that takes its time has decided: [`Session::turn`] is to
     /// be called then. Without it such a one is asked again in each turn, and no turn comes on its account.
     ///
     /// [`Session::turn`]: crate::Session::turn
@@ -99,8 +99,8 @@ impl Connection {
         match verdict {
             None if is_promised => Some(AuthReply::Refuse(Denial::Failure)),
             None => Some(AuthReply::accept()),
-            Some(Verdict::Now(reply)) => Some(reply),
-            Some(Verdict::Later(reply)) => {
+            Some(AuthOutcome::Now(reply)) => Some(reply),
+            Some(AuthOutcome::Later(reply)) => {
                 self.wait_for(Asked::Pending(reply), now);
                 self.pending_reply()
             }
@@ -137,7 +137,6 @@ impl Connection {
     }
 
     /// Asks nothing any more: the connection is over. Whoever took its time over an answer is let go, which may run anything.
-    #[cfg(feature = "std")]
     pub(crate) fn withdraw(&mut self) {
         self.question = None;
     }

@@ -1,7 +1,7 @@
 //! Conversations in octets that are no ZMTP: no greeting, no handshake, no heartbeats, no frames (`ZMQ_STREAM`).
 
 use super::{Connection, Inbound, Outbox, Peer, Phase};
-use crate::config::ConnectionConfig;
+use crate::connection::config::ConnectionConfig;
 use crate::message::{Frame, Message};
 use crate::security::Fresh;
 use crate::socket_type::SocketType;

@@ -2,10 +2,10 @@
 //! ours is held back, for it says what the socket is (RFC 37, "The Resource Property").
 
 use super::{Connection, Heartbeat, Phase, READ_AHEAD, Side};
-use crate::config::ConnectionConfig;
+use crate::address::Resource;
+use crate::connection::config::ConnectionConfig;
+use crate::connection::error::{ConnectionError, Timer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, Timer};
-use crate::resource::Resource;
 use crate::security::{Fresh, Introduction};
 use crate::time::Instant;
 use crate::wire::{DecodeError, Metadata, RESOURCE};

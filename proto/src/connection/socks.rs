@@ -1,10 +1,10 @@
 //! Asking a SOCKS5 proxy to be put through to a peer (RFC 1928, RFC 1929), before the conversation with the peer begins.
 
 use super::{Connection, Outbox, Phase};
-use crate::config::ConnectionConfig;
-use crate::endpoint::{Endpoint, Host};
+use crate::address::{Endpoint, Host};
+use crate::connection::config::ConnectionConfig;
+use crate::connection::error::ConnectionError;
 use crate::entropy::Entropy;
-use crate::error::ConnectionError;
 use crate::security::Fresh;
 use crate::time::Instant;
 use alloc::string::String;

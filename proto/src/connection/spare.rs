@@ -3,7 +3,7 @@
 use super::blocks::Blocks;
 use super::decoder::SHARE_FROM;
 use super::{Connection, Inbound, Outbound};
-use crate::error::ConnectionError;
+use crate::connection::error::ConnectionError;
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

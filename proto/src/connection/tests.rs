@@ -21,8 +21,9 @@ mod socks;
 mod timers;
 
 use super::*;
-use crate::entropy::{SeededEntropy, SystemEntropy};
-use crate::error::Timer;
+use crate::SystemEntropy;
+use crate::connection::error::Timer;
+use crate::entropy::SeededEntropy;
 use crate::message::Frame;
 use crate::socket_type::SocketType;
 use bytes::Buf;

@@ -52,9 +52,9 @@ pub enum AuthCredentials {
 pub enum AuthReply {
     /// The peer may come in.
     Accept {
-        /// Who it is, if that is known. Ends up in [`Peer::user_id`](crate::Peer::user_id), which no peer can choose itself.
+        /// Who it is, if that is known. Ends up in [`Peer::user_id`](crate::connection::Peer::user_id), which no peer can choose itself.
         user_id: Option<Bytes>,
-        /// What else is known of it. Ends up in [`Peer::properties`](crate::Peer::properties).
+        /// What else is known of it. Ends up in [`Peer::properties`](crate::connection::Peer::properties).
         properties: Metadata,
     },
     /// The peer may not come in.
@@ -74,32 +74,45 @@ pub enum Denial {
 
 /// Decides who may come in, now or later. Cheap to clone; connections of all tasks ask the same one.
 #[derive(Clone)]
-pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> Verdict + Send + Sync>);
+pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> AuthOutcome + Send + Sync>);
 
-/// What an [`Authenticator`] says.
-pub(crate) enum Verdict {
+/// Outcome of a request for authentication: [`AuthReply`], now or later.
+pub enum AuthOutcome {
+    /// The decision.
     Now(AuthReply),
+    /// The decision is pending. Dropping the future cancels the request.
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// Who is asked about the peers of a socket that has nobody of its own: a ZAP handler beside it, which may come and go.
-pub(crate) trait Handler: fmt::Debug + Send + Sync {
-    /// Whether there is one now.
-    fn is_there(&self) -> bool;
+/// ZAP handler (RFC 27) outside the socket, asked about its peers when the socket has no authenticator. The handler may
+/// be bound and unbound at any time. See [`Options::zap_handler`](crate::Options::zap_handler).
+pub trait ZapHandler: fmt::Debug + Send + Sync {
+    /// Returns true if a handler is bound now.
+    fn is_bound(&self) -> bool;
 
-    /// What it says. `None`: there is none now.
-    fn ask(&self, request: AuthRequest) -> Option<Verdict>;
+    /// Asks the handler; `None` if no handler is bound.
+    fn ask(&self, request: AuthRequest) -> Option<AuthOutcome>;
+}
+
+impl fmt::Debug for AuthOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(reply) => f.debug_tuple("Now").field(reply).finish(),
+            Self::Later(_) => f.write_str("Later"),
+        }
+    }
 }
 
 /// Who decides whether a peer may come in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Authority {
-    /// Nobody of the socket's own. A [`Handle`](crate::Handle)'s socket asks the handler of its context, if there is one at that
-    /// moment (see [`zap`](crate::zap)); other sockets know none. If there is none, everybody comes in by NULL, and by CURVE
-    /// whoever has any key; nobody comes in by PLAIN, nor where there is a domain, for these promise that somebody looks.
+    /// No authority of the socket itself. A [ZAP handler](crate::Options::zap_handler) is asked if one is bound when the
+    /// peer connects; runtimes set the handler of the socket's context (see [`zap`](crate::security::zap)). Without one, every
+    /// peer is admitted by NULL, and every peer that has any key by CURVE; no peer is admitted by PLAIN, nor where there is a
+    /// domain, because these promise that credentials are checked.
     ///
-    /// A socket of NULL without a domain asks nobody at all, even if there is a handler, as in libzmq.
+    /// A socket of NULL without a domain asks no handler, as in libzmq.
     #[default]
     Nobody,
     /// Who drives the connection: asked by [`poll_auth_request`](crate::Connection::poll_auth_request).
@@ -185,7 +198,7 @@ impl Authenticator {
     /// One that decides at once. It is called between two reads of a connection, outside every lock, and must not block.
     ///
     /// ```
-    /// use sansmq_proto::{AuthReply, Authenticator};
+    /// use sansmq_proto::security::{AuthReply, Authenticator};
     ///
     /// let local = Authenticator::new(|request| {
     ///     if request.address == "127.0.0.1" { AuthReply::accept() } else { AuthReply::refuse() }
@@ -193,7 +206,7 @@ impl Authenticator {
     /// # let _ = local;
     /// ```
     pub fn new(decide: impl Fn(&AuthRequest) -> AuthReply + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |request| Verdict::Now(decide(&request))))
+        Self(Arc::new(move |request| AuthOutcome::Now(decide(&request))))
     }
 
     /// One that may take its time, within [`auth_timeout`](crate::Options::auth_timeout). The future is polled by the
@@ -201,10 +214,10 @@ impl Authenticator {
     pub fn later<F: Future<Output = AuthReply> + Send + 'static>(
         decide: impl Fn(AuthRequest) -> F + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(move |request| Verdict::Later(Box::pin(decide(request)))))
+        Self(Arc::new(move |request| AuthOutcome::Later(Box::pin(decide(request)))))
     }
 
-    pub(crate) fn ask(&self, request: AuthRequest) -> Verdict {
+    pub(crate) fn ask(&self, request: AuthRequest) -> AuthOutcome {
         (self.0)(request)
     }
 }

@@ -6,31 +6,35 @@
 mod auth;
 #[cfg(feature = "curve")]
 pub mod curve;
+mod error;
 mod null;
 #[cfg(feature = "plain")]
 mod plain;
 mod rules;
+mod settings;
 pub mod zap;
 
-use crate::config::ConnectionConfig;
 use crate::entropy::Entropy;
-use crate::error::ConnectionError;
-use crate::options::Security;
 use crate::time::Instant;
-use crate::wire::{Command, MechanismName, Metadata};
+#[cfg(feature = "curve")]
+use crate::wire::MechanismName;
+use crate::wire::{Command, Metadata};
 #[cfg(feature = "curve")]
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-pub use auth::{AuthCredentials, AuthReply, AuthRequest, Authenticator, Authority, Denial};
-pub(crate) use auth::{Handler, Verdict};
+pub use auth::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, Authenticator, Authority, Denial, ZapHandler};
 #[cfg(feature = "curve")]
 use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
+pub use error::MechanismError;
 use null::Null;
 #[cfg(feature = "plain")]
 use plain::{PlainClient, PlainServer};
 pub use rules::Rules;
+#[cfg(feature = "plain")]
+pub use settings::Login;
+pub use settings::{Security, SecurityError};
 
 /// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
 /// comes so far, but who has randomness is at hand.
@@ -112,47 +116,6 @@ impl Fresh {
     }
 }
 
-impl Security {
-    /// What a greeting calls the mechanism.
-    pub(crate) const fn mechanism(&self) -> MechanismName {
-        match self {
-            Self::Null => MechanismName::NULL,
-            #[cfg(feature = "plain")]
-            Self::PlainClient(_) | Self::PlainServer => MechanismName::PLAIN,
-            #[cfg(feature = "curve")]
-            Self::CurveClient(_) | Self::CurveServer(_) => MechanismName::CURVE,
-        }
-    }
-
-    /// Whether whoever speaks first can have this side compute for him.
-    pub(crate) const fn is_costly(&self) -> bool {
-        match self {
-            Self::Null => false,
-            #[cfg(feature = "plain")]
-            Self::PlainClient(_) | Self::PlainServer => false,
-            #[cfg(feature = "curve")]
-            Self::CurveClient(_) => false,
-            #[cfg(feature = "curve")]
-            Self::CurveServer(_) => true,
-        }
-    }
-
-    /// Whether this side is the server of the mechanism.
-    pub(crate) const fn is_server(&self) -> bool {
-        match self {
-            Self::Null => false,
-            #[cfg(feature = "plain")]
-            Self::PlainClient(_) => false,
-            #[cfg(feature = "plain")]
-            Self::PlainServer => true,
-            #[cfg(feature = "curve")]
-            Self::CurveClient(_) => false,
-            #[cfg(feature = "curve")]
-            Self::CurveServer(_) => true,
-        }
-    }
-}
-
 #[cfg_attr(
     not(feature = "curve"),
     allow(
@@ -164,17 +127,19 @@ impl Security {
     )
 )]
 impl Mechanism {
-    /// Begins the handshake this side is configured for; what it has to say goes to `out`.
+    /// Begins the handshake of `security` and appends the first command to `out`, if this side sends it. With `asks`, a
+    /// peer of NULL is admitted only after authentication.
     ///
-    /// Without `ours` it is one in which the peer has to say first who it is. A client cannot wait for that.
+    /// Without `ours` the peer must send its metadata first. A client cannot wait for that.
     pub(crate) fn start(
-        config: &ConnectionConfig,
+        security: &Security,
+        asks: bool,
         ours: Option<Metadata>,
         fresh: Fresh,
         out: &mut Vec<u8>,
-    ) -> Result<Progress, ConnectionError> {
-        Ok(match &config.security {
-            Security::Null => Null::start(config.asks(), ours, out),
+    ) -> Result<Progress, MechanismError> {
+        Ok(match security {
+            Security::Null => Null::start(asks, ours, out),
             #[cfg(feature = "plain")]
             Security::PlainClient(login) => {
                 Progress::More(PlainClient::start(login, ours.unwrap_or_default(), out).into())
@@ -189,7 +154,7 @@ impl Mechanism {
     }
 
     /// The peer spoke: the body of a command.
-    pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<Progress, ConnectionError> {
+    pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.step(body),
             #[cfg(feature = "plain")]
@@ -204,7 +169,7 @@ impl Mechanism {
     }
 
     /// The outside answered.
-    pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.answer(reply, out),
             #[cfg(feature = "plain")]
@@ -249,7 +214,7 @@ impl Established {
 }
 
 /// Tells the peer that it may not come in (RFC 37, "ERROR"). libzmq says nothing for 300, and leaves the peer waiting.
-fn refuse(denial: Denial, out: &mut Vec<u8>) -> ConnectionError {
+fn refuse(denial: Denial, out: &mut Vec<u8>) -> MechanismError {
     Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
-    ConnectionError::Denied(denial)
+    MechanismError::Denied(denial)
 }

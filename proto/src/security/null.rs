@@ -1,7 +1,7 @@
 //! NULL: no security; each side says READY (RFC 37, "The NULL Security Mechanism").
 
 use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
-use crate::error::ConnectionError;
+use crate::security::error::MechanismError;
 use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
 
@@ -45,11 +45,11 @@ impl Null {
         }
     }
 
-    pub(super) fn step(self, body: &[u8]) -> Result<Progress, ConnectionError> {
+    pub(super) fn step(self, body: &[u8]) -> Result<Progress, MechanismError> {
         let theirs = match handshake::split(body)? {
             (b"READY", properties) => Metadata::decode(properties)?,
-            (b"ERROR", rest) => return Err(ConnectionError::Refused(handshake::reason(rest)?)),
-            _ => return Err(ConnectionError::Unexpected("a command other than READY came before READY")),
+            (b"ERROR", rest) => return Err(MechanismError::Refused(handshake::reason(rest)?)),
+            _ => return Err(MechanismError::Unexpected("a command other than READY came before READY")),
         };
         match self {
             Self::Greeted(guest) => Ok(Progress::Done(theirs, Established::new(guest))),
@@ -57,11 +57,11 @@ impl Null {
             Self::Asking { ours, theirs: None } => {
                 Ok(Progress::More(Self::Asking { ours, theirs: Some(theirs) }.into()))
             }
-            Self::Asking { theirs: Some(_), .. } => Err(ConnectionError::Unexpected("READY came twice")),
+            Self::Asking { theirs: Some(_), .. } => Err(MechanismError::Unexpected("READY came twice")),
         }
     }
 
-    pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
             (Self::Asking { ours, theirs }, AuthReply::Accept { user_id, properties }) => {
                 Ok(Self::admitted(Guest { user_id, properties }, ours, theirs, out))

@@ -1,8 +1,8 @@
 //! PLAIN: the client shows a user and a password, in clear; the server lets it in or not (RFC 24).
 
 use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
-use crate::error::ConnectionError;
-use crate::options::Login;
+use crate::security::error::MechanismError;
+use crate::security::settings::Login;
 use crate::wire::{DecodeError, Metadata, handshake};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -39,13 +39,13 @@ impl PlainClient {
         Self::Hello { ours }
     }
 
-    pub(super) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    pub(super) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         if let Some(reason) = body.strip_prefix(GARBLED_ERROR) {
-            return Err(ConnectionError::Refused(Bytes::copy_from_slice(reason)));
+            return Err(MechanismError::Refused(Bytes::copy_from_slice(reason)));
         }
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
-            (_, (b"HELLO", _)) => Err(ConnectionError::SameRole { server: false }),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (_, (b"HELLO", _)) => Err(MechanismError::SameRole { server: false }),
             (Self::Hello { ours }, (b"WELCOME", b"")) => {
                 let mut properties = Vec::new();
                 ours.encode(&mut properties);
@@ -53,33 +53,33 @@ impl PlainClient {
                 Ok(Progress::More(Self::Initiate.into()))
             }
             (Self::Hello { .. }, (b"WELCOME", _)) => Err(DecodeError::CommandBody("WELCOME").into()),
-            (Self::Hello { .. }, _) => Err(ConnectionError::Unexpected("a command other than WELCOME answered HELLO")),
+            (Self::Hello { .. }, _) => Err(MechanismError::Unexpected("a command other than WELCOME answered HELLO")),
             (Self::Initiate, (b"READY", properties)) => {
                 Ok(Progress::Done(Metadata::decode(properties)?, Established::new(Guest::default())))
             }
-            (Self::Initiate, _) => Err(ConnectionError::Unexpected("a command other than READY answered INITIATE")),
+            (Self::Initiate, _) => Err(MechanismError::Unexpected("a command other than READY answered INITIATE")),
         }
     }
 }
 
 impl PlainServer {
-    pub(super) fn step(self, body: &[u8]) -> Result<Progress, ConnectionError> {
+    pub(super) fn step(self, body: &[u8]) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
             (Self::Waiting, (b"HELLO", login)) => {
                 let (username, password) = read_login(login).ok_or(DecodeError::CommandBody("HELLO"))?;
                 Ok(Progress::Ask(AuthCredentials::Plain { username, password }, Self::Asking.into()))
             }
-            (Self::Waiting, _) => Err(ConnectionError::Unexpected("a command other than HELLO came first")),
-            (Self::Asking, _) => Err(ConnectionError::Unexpected("a command came before WELCOME")),
+            (Self::Waiting, _) => Err(MechanismError::Unexpected("a command other than HELLO came first")),
+            (Self::Asking, _) => Err(MechanismError::Unexpected("a command came before WELCOME")),
             (Self::Welcome(guest), (b"INITIATE", properties)) => {
                 Ok(Progress::Introduced(Metadata::decode(properties)?, Introduction::Ready(guest)))
             }
-            (Self::Welcome(_), _) => Err(ConnectionError::Unexpected("a command other than INITIATE answered WELCOME")),
+            (Self::Welcome(_), _) => Err(MechanismError::Unexpected("a command other than INITIATE answered WELCOME")),
         }
     }
 
-    pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
             (Self::Asking, AuthReply::Accept { user_id, properties }) => {
                 handshake::encode(b"WELCOME", &[], out);

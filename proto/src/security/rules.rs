@@ -17,12 +17,14 @@ use {alloc::string::ToString, alloc::sync::Arc};
 /// become an [`Authenticator`].
 ///
 /// A peer has to come from the right address first, whatever the mechanism; that is all that NULL has. By PLAIN and CURVE
-/// nobody comes in whose user or key was not named. A user becomes the [user id](crate::Peer::user_id) of the peer; so does a
+/// nobody comes in whose user or key was not named. A user becomes the [user id](crate::connection::Peer::user_id) of the peer; so does a
 /// key, as Z85.
 ///
 /// ```
 /// # #[cfg(feature = "plain")] {
-/// use sansmq_proto::{Options, Rules, Security, kind::Rep};
+/// use sansmq_proto::Options;
+/// use sansmq_proto::security::{Rules, Security};
+/// use sansmq_proto::kind::Rep;
 ///
 /// let rules = Rules::new().allow("127.0.0.1".parse()?).user("ann", "secret");
 /// let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(rules);
@@ -175,8 +177,8 @@ impl fmt::Debug for Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curve::KeyPair;
     use crate::entropy::SeededEntropy;
+    use crate::security::curve::KeyPair;
     use alloc::borrow::ToOwned;
     use alloc::format;
 

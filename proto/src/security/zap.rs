@@ -1,28 +1,23 @@
 //! ZAP (RFC 27): the question whether a peer may come in, and its answer, as messages between two sockets of one process.
 //! Knows no socket.
 //!
-//! A *handler* is a REP or ROUTER socket that an application binds to [`ENDPOINT`]. Every socket of its
-//! [`Context`](crate::Context) that has a [domain](crate::Options::zap_domain), or is the server of PLAIN or CURVE, and has no
-//! [authenticator](crate::Options::authenticator) of its own, asks it about each of its peers. A function given to the
-//! socket needs no messages, and is the shorter way; handlers that were written for libzmq go on working.
+//! A *handler* is a REP or ROUTER socket that an application binds to [`ENDPOINT`]. The runtimes' sockets of the same context
+//! that have a [domain](crate::Options::zap_domain), or are the server of PLAIN or CURVE, and have no
+//! [authenticator](crate::Options::authenticator), ask it about each of their peers. A function given to the socket needs no
+//! messages, and is the shorter way; handlers that were written for libzmq go on working.
+//!
+//! A REP receives a request, and sends the reply that this function returns:
 //!
 //! ```
-//! use sansmq_proto::{AuthCredentials, AuthReply, Handle, Message, kind::Rep, zap};
+//! use sansmq_proto::Message;
+//! use sansmq_proto::security::{AuthReply, zap};
 //!
 //! fn answer(message: &Message) -> Message {
 //!     match zap::Request::read(message) {
 //!         Ok(request) if request.auth.address == "127.0.0.1" => request.reply(&AuthReply::accept_as("this machine")),
 //!         Ok(request) => request.reply(&AuthReply::refuse()),
-//!         // A REP has to say something. Whatever is no reply lets nobody in.
+//!         // A REP must reply; any message that is no ZAP reply rejects the peer.
 //!         Err(error) => error.to_string().into(),
-//!     }
-//! }
-//!
-//! async fn handler(rep: Handle<Rep>) -> Result<(), Box<dyn std::error::Error>> {
-//!     rep.bind(zap::ENDPOINT).await?;
-//!     loop {
-//!         let message = rep.recv().await?;
-//!         rep.send(answer(&message)).await?;
 //!     }
 //! }
 //!
@@ -33,7 +28,9 @@
 //! What a ROUTER receives begins with an envelope, which has to be taken off, and put before the reply:
 //!
 //! ```
-//! use sansmq_proto::{AuthReply, Envelope, Message, zap};
+//! use sansmq_proto::security::{AuthReply, zap};
+//! use sansmq_proto::message::Envelope;
+//! use sansmq_proto::Message;
 //!
 //! let message = Message::from(["the way back", "", "1.0", "17", "global", "127.0.0.1", "", "NULL"]);
 //! let (envelope, question) = Envelope::parse(message).expect("there is a delimiter");

@@ -1,10 +1,10 @@
 //! Who may come: how many peers, how many handshakes under way, and how many in a second.
 
 use super::{ListenerId, Socket};
-use crate::endpoint::{Endpoint, Host};
-use crate::error::ConnectionError;
-use crate::event::Refusal;
-use crate::pipe::PipeId;
+use crate::address::{Endpoint, Host};
+use crate::connection::ConnectionError;
+use crate::socket::event::Refusal;
+use crate::socket::id::PipeId;
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;

@@ -1,8 +1,8 @@
 //! The ends that nobody outside brings about: of a pipe without a connection, and of the socket as a whole.
 
 use super::{Action, Socket};
-use crate::event::Event;
-use crate::pipe::PipeId;
+use crate::socket::event::Event;
+use crate::socket::id::PipeId;
 
 impl Socket {
     /// Ends a pipe that has no connection.

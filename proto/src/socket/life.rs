@@ -11,42 +11,18 @@
 //! ```
 
 use super::notices::Ended;
+use super::pipe::life::{Dial, Life};
 use super::{Action, ListenerId, Socket};
-#[cfg(feature = "std")]
-use crate::connection::Peer;
-use crate::connection::{Connection, Inbound, Link};
-use crate::endpoint::Endpoint;
+use crate::address::{Endpoint, NetworkError};
+use crate::connection::{Connection, ConnectionError, Inbound, Link, Peer};
 use crate::entropy::between;
-use crate::error::{ConnectionError, NetworkError};
-use crate::event::{DropReason, Event};
-use crate::pipe::PipeId;
-use crate::stats::Tally;
+use crate::socket::event::{DropReason, Event};
+use crate::socket::id::PipeId;
+use crate::socket::stats::Tally;
 use crate::time::Instant;
-#[cfg(feature = "std")]
 use crate::wire::{Metadata, Version};
 use alloc::vec::Vec;
 use core::time::Duration;
-
-/// Where a pipe comes from and how its connection fares.
-#[derive(Debug)]
-pub(crate) enum Life {
-    /// The peer came to us.
-    Accepted { listener: ListenerId, from: Endpoint },
-    /// We go to the peer, again and again.
-    Dialled { endpoint: Endpoint, dial: Dial, failures: u32, last_delay: Duration },
-    /// Nothing is connected any more; messages wait to be received.
-    Gone,
-}
-
-#[derive(Debug)]
-pub(crate) enum Dial {
-    /// Until the back-off is over.
-    Waiting,
-    /// The world has been asked for a connection.
-    Dialling,
-    /// The world holds a connection.
-    Connected { since: Instant },
-}
 
 /// A socket's timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,40 +35,6 @@ pub(super) enum Timer {
     Part(PipeId),
     /// A listener may accept again.
     Accept(ListenerId),
-}
-
-impl Life {
-    pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
-        Self::Dialled { endpoint, dial: Dial::Waiting, failures: 0, last_delay: Duration::ZERO }
-    }
-
-    pub(crate) const fn is_gone(&self) -> bool {
-        matches!(self, Self::Gone)
-    }
-
-    pub(super) fn is_accepted_by(&self, id: ListenerId) -> bool {
-        matches!(self, Self::Accepted { listener, .. } if *listener == id)
-    }
-
-    pub(crate) fn is_dialled_to(&self, to: &Endpoint) -> bool {
-        matches!(self, Self::Dialled { endpoint, .. } if endpoint == to)
-    }
-
-    /// The peer's side of the connection.
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        match self {
-            Self::Accepted { from: endpoint, .. } | Self::Dialled { endpoint, .. } => endpoint,
-            Self::Gone => unreachable!("nobody asks where a pipe leads that leads nowhere"),
-        }
-    }
-
-    pub(crate) const fn is_connected(&self) -> bool {
-        matches!(self, Self::Accepted { .. } | Self::Dialled { dial: Dial::Connected { .. }, .. })
-    }
-
-    pub(super) const fn is_dialling(&self) -> bool {
-        matches!(self, Self::Dialled { dial: Dial::Dialling, .. })
-    }
 }
 
 /// Dials and connections.
@@ -119,7 +61,7 @@ impl Socket {
 
     /// A dial succeeded. `None`: it is not wanted any more, so close the connection.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
-        if !self.reached(id, now) {
+        if !self.connected_link(id, now) {
             return None;
         }
         let config = self.config_for(id);
@@ -132,8 +74,9 @@ impl Socket {
         })
     }
 
-    /// A dial succeeded, whatever kind of link it led to. False: it is not wanted any more.
-    pub(crate) fn reached(&mut self, id: PipeId, now: Instant) -> bool {
+    /// Reports that a dial succeeded with a link that is no [`Connection`], such as one within the process. Returns false if
+    /// the dial was given up.
+    pub fn connected_link(&mut self, id: PipeId, now: Instant) -> bool {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id) else {
             return false;
@@ -149,15 +92,13 @@ impl Socket {
         true
     }
 
-    /// Whether this pipe wants to be connected.
-    #[cfg(feature = "std")]
-    pub(crate) fn is_dialling(&self, id: PipeId) -> bool {
+    /// Returns true while the pipe waits for the outcome of [`Action::Dial`].
+    pub fn is_dialling(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some_and(|pipe| pipe.life.is_dialling())
     }
 
-    /// What a peer that meets us directly is to know of us: what a handshake would tell.
-    #[cfg(feature = "std")]
-    pub(crate) fn as_peer(&self) -> Peer {
+    /// Returns the [`Peer`] that this socket is for a peer in the same process: the contents of a handshake.
+    pub fn as_peer(&self) -> Peer {
         Peer {
             socket_type: self.config.socket_type,
             routing_id: self.config.routing_id.clone(),
@@ -185,13 +126,9 @@ impl Socket {
         }
     }
 
-    /// A connection ended. It is taken back, so that messages it had not begun to send can go out on the next one.
-    pub fn disconnected(&mut self, id: PipeId, mut connection: Connection, reason: &ConnectionError, now: Instant) {
-        self.ended(id, &mut connection, reason, now);
-    }
-
-    /// A link ended, of whichever kind.
-    pub(crate) fn ended(&mut self, id: PipeId, link: &mut impl Link, reason: &ConnectionError, now: Instant) {
+    /// Reports the end of a pipe's [`Connection`] or other link, and takes it back: messages that it had not begun to send
+    /// go out on the next one.
+    pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.life.is_connected()) else {
             return;
@@ -374,9 +311,8 @@ impl Socket {
         self.pipes.news = true;
     }
 
-    /// Ends the socket without lingering: there is nobody left to carry anything, nor to tell the time.
-    #[cfg(feature = "std")]
-    pub(crate) fn abandon(&mut self, now: Instant) {
+    /// Ends the socket without linger: [`close`](Self::close), and the end of each pipe at once. Queued messages are lost.
+    pub fn abort(&mut self, now: Instant) {
         self.close(now);
         for id in self.pipes.ids() {
             self.cut(id);

@@ -1,12 +1,12 @@
 //! Listeners: how they are opened and closed, and who comes in.
 
-use super::life::{Life, Timer};
+use super::life::Timer;
+use super::pipe::life::Life;
 use super::{Action, ListenerId, Socket};
+use crate::address::{Endpoint, NetworkError};
 use crate::connection::Connection;
-use crate::endpoint::Endpoint;
-use crate::error::NetworkError;
-use crate::event::{Event, Refusal};
-use crate::pipe::PipeId;
+use crate::socket::event::{Event, Refusal};
+use crate::socket::id::PipeId;
 use crate::time::Instant;
 use core::time::Duration;
 
@@ -71,15 +71,16 @@ impl Socket {
     /// A connection came in. `None`: the listener is closed, or there are too many peers, so close the connection.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
         self.keep_pace(id, &from, now)?;
-        let pipe = self.admit(id, from.clone(), now)?;
+        let pipe = self.accepted_link(id, from.clone(), now)?;
         self.count_another(&from);
         let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
         connection.came_from(from);
         Some((pipe, connection))
     }
 
-    /// A link came in, of whichever kind.
-    pub(crate) fn admit(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
+    /// Reports an incoming link that is no [`Connection`], such as one within the process. `None`: the listener is closed, or
+    /// there are too many peers.
+    pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
         self.observe(now);
         let listener = self.listeners.get_mut(&id)?;
         listener.failures = 0;
@@ -117,9 +118,8 @@ impl Socket {
         self.pipes.tell(|| Event::AcceptFailed { endpoint, error, pause });
     }
 
-    /// Whether a listener is to wait before it accepts again.
-    #[cfg(feature = "std")]
-    pub(crate) fn is_paused(&self, id: ListenerId) -> bool {
+    /// Returns true during the pause that [`accept_failed`](Self::accept_failed) began.
+    pub fn is_accept_paused(&self, id: ListenerId) -> bool {
         self.deadlines.contains(Timer::Accept(id))
     }
 

@@ -1,52 +1,53 @@
 //! [`Socket`]: messages and their peers, of which there may be many. Knows no octets.
 
 mod admission;
-mod distributor;
 mod ending;
-mod fair_queue;
-mod in_order;
-mod key;
-pub(crate) mod life;
+mod error;
+mod event;
+mod id;
+mod life;
 mod listening;
-mod load_balancer;
-mod names;
 mod notices;
 mod numbers;
+mod options;
 mod parting;
 mod pattern;
-mod piece;
+mod pipe;
 mod reception;
-mod subscriptions;
+mod routing;
+mod stats;
 mod topics;
-mod trie;
 
-use crate::config::ConnectionConfig;
+pub use error::{
+    BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError, Unsent,
+};
+pub use event::{DropReason, Event, EventQueue, Refusal};
+pub use id::{ListenerId, PipeId};
+pub use options::{Options, ReconnectStop, SlowSubscriber};
+pub use pipe::{Need, Reader};
+pub use stats::{Drops, PeerStats, SocketStats, Tally};
+
+use crate::address::{Endpoint, NetworkError, TransportConfig};
 #[cfg(doc)]
 use crate::connection::Connection;
-use crate::connection::{Inbound, Link};
-use crate::endpoint::Endpoint;
+use crate::connection::{ConnectionConfig, ConnectionError, Inbound, Link, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, NetworkError, RecvError, SendError, UnbindError, Unsent};
-use crate::event::Event;
 use crate::kind::Kind;
 use crate::message::{Frame, Message};
-use crate::options::{Options, Settings};
-#[cfg(feature = "std")]
-use crate::pipe::{Need, Reader};
-use crate::pipe::{PipeId, Pipes};
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
 use crate::socket_type::SocketType;
-use crate::stats::Tally;
 use crate::time::{Deadlines, Instant};
-use crate::transport::TransportConfig;
 use admission::Handshakes;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use life::{Life, Timer};
+use life::Timer;
 use listening::Listener;
 use pattern::Pattern;
+use pipe::life::Life;
 
 /// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of its type, listeners and dials.
 ///
@@ -63,7 +64,8 @@ use pattern::Pattern;
 /// Two sockets in one thread, without any IO:
 ///
 /// ```
-/// use sansmq_proto::{Action, Buf, Instant, Link, Options, Socket, SystemEntropy, kind};
+/// use sansmq_proto::{Action, Buf, Instant, Options, Socket, SystemEntropy, kind};
+/// use sansmq_proto::connection::Link;
 ///
 /// let now = Instant::ORIGIN;
 /// let mut router = Socket::new(Options::<kind::Router>::new(), SystemEntropy);
@@ -108,10 +110,6 @@ pub struct Socket {
     /// The latest `now` we were given; an earlier one is taken for this one.
     now: Instant,
 }
-
-/// Names a listener of a socket, from `bind` to `unbind`. Ids are not reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListenerId(u64);
 
 /// What a socket wants done by whoever drives it, who has to know every action: a new one is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,14 +160,15 @@ impl Socket {
         self.settings.connection.socket_type
     }
 
-    /// Whether peers of this type can meet over this endpoint's transport.
-    pub(crate) const fn speaks_over(&self, endpoint: &Endpoint) -> bool {
+    /// Returns true if sockets of this type can use the transport of `endpoint`. A STREAM socket has no `inproc` and no
+    /// resource.
+    pub const fn supports(&self, endpoint: &Endpoint) -> bool {
         // Over `inproc` there are messages and no octets; and a resource is asked for in ZMTP.
         !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
     }
 
     /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
-    /// answered; an endpoint with a [`Source`](crate::Source) fails at once with [`NetworkError::HasSource`].
+    /// answered; an endpoint with a [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
@@ -279,7 +278,7 @@ impl Socket {
         if endpoint.is_wildcard() {
             return Err(ConnectError::Wildcard(endpoint));
         }
-        if !self.speaks_over(&endpoint) {
+        if !self.supports(&endpoint) {
             return Err(ConnectError::Transport(self.socket_type(), endpoint));
         }
         if self.socket_type().connects_once()
@@ -336,12 +335,16 @@ impl Socket {
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
-        self.offer(&mut message).map_err(|why| why.of(message))
+        self.offer(&mut message).map_err(|why| why.into_error(message))
     }
 
-    /// Sends this message, of which nothing is left then. One that is not sent stays as it is.
+    /// Sends `message` as [`send`](Self::send) does, and leaves an empty message in its place. A message that is not sent
+    /// stays where it is.
+    ///
+    /// # Errors
+    /// [`Unsent`], the reasons of [`SendError`].
     #[inline]
-    pub(crate) fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
+    pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
         if self.closing {
             return Err(Unsent::Closed);
         }
@@ -373,7 +376,7 @@ impl Socket {
     ///
     /// # Errors
     /// [`RecvError`].
-    pub fn recv_from(&mut self) -> Result<(Message, Arc<crate::Peer>), RecvError> {
+    pub fn recv_from(&mut self) -> Result<(Message, Arc<Peer>), RecvError> {
         self.pipes.asks_sender = true;
         let received = self.recv();
         self.pipes.asks_sender = false;
@@ -471,15 +474,15 @@ impl Socket {
         Ok(())
     }
 
-    /// What this pipe needs of a link in the same process; it asks for an exchange when it is hungry again.
-    #[cfg(feature = "std")]
-    pub(crate) fn need(&mut self, id: PipeId) -> Need {
+    /// Returns the demand of this pipe for a link in the same process. When the demand becomes [`Need::Hungry`] again,
+    /// the pipe requests [`Action::Service`].
+    pub fn need(&mut self, id: PipeId) -> Need {
         self.pipes.need(id)
     }
 
-    /// What this pipe's peer in the same process has to say of its needs; see [`Reader`].
-    #[cfg(feature = "std")]
-    pub(crate) fn heed(&mut self, id: PipeId, reader: Arc<Reader>) {
+    /// Sets the demand of the peer at the other end of a link in the same process. While it is not [`Need::Hungry`],
+    /// messages for the peer wait without a request for [`Action::Service`].
+    pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.reader = Some(reader);
         }
@@ -511,21 +514,20 @@ impl Socket {
     /// The next event, if [`monitor`](Self::monitor) is on.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.pipes.events.as_mut()?.pop_front()
+        self.pipes.events.as_mut()?.pop()
     }
 
     /// Turns events on or off. At most 1000 wait to be polled; after that the oldest are dropped and counted.
     pub fn monitor(&mut self, on: bool) {
         match (on, &self.pipes.events) {
-            (true, None) => self.pipes.events = Some(VecDeque::new()),
+            (true, None) => self.pipes.events = Some(EventQueue::new()),
             (false, Some(_)) => self.pipes.events = None,
             (true, Some(_)) | (false, None) => {}
         }
     }
 
-    /// Whether this pipe is there still.
-    #[cfg(feature = "std")]
-    pub(crate) fn has(&self, id: PipeId) -> bool {
+    /// Returns true until the pipe is removed.
+    pub fn contains(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some()
     }
 

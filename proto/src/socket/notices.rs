@@ -2,7 +2,7 @@
 
 use super::Socket;
 use crate::message::{Frame, Message};
-use crate::pipe::PipeId;
+use crate::socket::id::PipeId;
 
 /// How a connection ended, for those who are to hear of it.
 pub(super) enum Ended {

@@ -1,7 +1,7 @@
 //! What a socket tells of itself in numbers.
 
 use super::Socket;
-use crate::stats::{PeerStats, SocketStats};
+use crate::socket::stats::{PeerStats, SocketStats};
 
 impl Socket {
     /// What the socket has done so far and what waits in it, in numbers. The work grows with the number of peers; counting

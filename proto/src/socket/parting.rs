@@ -2,7 +2,7 @@
 
 use super::Socket;
 use super::life::Timer;
-use crate::pipe::PipeId;
+use crate::socket::id::PipeId;
 use core::time::Duration;
 
 impl Socket {

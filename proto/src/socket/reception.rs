@@ -1,14 +1,12 @@
 //! Sockets that share a port: which connections are theirs, and which they ask for (RFC 37, "The Resource Property").
 
+#[cfg(doc)]
+use super::Action;
 use super::{ListenerId, Socket};
-use crate::config::ConnectionConfig;
-use crate::connection::Connection;
-use crate::endpoint::Endpoint;
-#[cfg(feature = "std")]
-use crate::error::ConnectionError;
-#[cfg(feature = "std")]
-use crate::event::Event;
-use crate::pipe::PipeId;
+use crate::address::Endpoint;
+use crate::connection::{Connection, ConnectionConfig, ConnectionError};
+use crate::socket::event::Event;
+use crate::socket::id::PipeId;
 use crate::time::Instant;
 use alloc::sync::Arc;
 
@@ -27,14 +25,15 @@ impl Socket {
         now: Instant,
     ) -> Option<PipeId> {
         connection.caller()?;
-        let pipe = self.admit(id, from, now)?;
+        let pipe = self.accepted_link(id, from, now)?;
         connection.join(&self.config);
         Some(pipe)
     }
 
-    /// A conversation with somebody who may want another socket at that port. `None`: another one may not begin so soon.
-    #[cfg(feature = "std")]
-    pub(crate) fn receive(
+    /// Begins a connection at a port that several sockets share. It belongs to no socket until its peer has named a
+    /// resource ([`Connection::caller`]); then [`received`](Self::received) assigns it. `limits` is the
+    /// [`config`](Self::config) of the socket that opened the port. `None`: `max_handshake_rate` rejects it.
+    pub fn receive(
         &mut self,
         id: ListenerId,
         from: &Endpoint,
@@ -46,24 +45,21 @@ impl Socket {
         Some(Connection::receive(limits, &mut *self.entropy, now))
     }
 
-    /// A connection to one of this socket's listeners, which others share, ended before it was known whom it was for.
-    #[cfg(feature = "std")]
-    pub(crate) fn turned_away(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
+    /// Reports the end of a connection at a shared port that was assigned to no socket.
+    pub fn turned_away(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());
             self.pipes.tell(|| Event::Unclaimed { endpoint, from, reason });
         }
     }
 
-    /// A listener is closed that nobody told to: who had opened it is gone with its runtime.
-    #[cfg(feature = "std")]
-    pub(crate) fn listener_lost(&mut self, id: ListenerId) {
+    /// Reports that a listener was closed without [`Action::Unlisten`], as when the runtime that had opened it ends.
+    pub fn listener_lost(&mut self, id: ListenerId) {
         self.unlisten(id);
     }
 
-    /// The settings of its connections.
-    #[cfg(feature = "std")]
-    pub(crate) const fn config(&self) -> &Arc<ConnectionConfig> {
+    /// Returns the settings of this socket's connections.
+    pub const fn config(&self) -> &Arc<ConnectionConfig> {
         &self.config
     }
 

@@ -2,7 +2,7 @@
 
 use super::Socket;
 use crate::connection::Wish;
-use crate::error::{JoinError, SubscribeError};
+use crate::socket::error::{JoinError, SubscribeError};
 use bytes::Bytes;
 
 impl Socket {
@@ -72,9 +72,8 @@ impl Socket {
         self.pipes.ready
     }
 
-    /// Whether peers or their subscriptions have changed, or the socket was closed, since this was asked last.
-    #[cfg(feature = "std")]
-    pub(crate) const fn take_news(&mut self) -> bool {
+    /// Returns true if peers or their subscriptions changed, or the socket was closed, since the last call.
+    pub const fn take_peers_changed(&mut self) -> bool {
         core::mem::replace(&mut self.pipes.news, false)
     }
 }

@@ -1,8 +1,8 @@
 //! [`Direction`]: half a simulated byte stream, for networks that are simulated.
 
 use crate::time::Instant;
-use std::collections::VecDeque;
-use std::io::{IoSlice, Read};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 /// One direction of a simulated byte stream: what one side has written and the other not yet read.
 ///
@@ -10,11 +10,10 @@ use std::io::{IoSlice, Read};
 ///
 /// ```
 /// use sansmq_proto::{Instant, testing::Direction};
-/// use std::io::IoSlice;
 ///
 /// let (now, later) = (Instant::ORIGIN, Instant::from_nanos(7));
 /// let mut direction = Direction::default();
-/// assert_eq!(direction.send(&[IoSlice::new(b"he"), IoSlice::new(b"llo")], 4, later), 4);
+/// assert_eq!(direction.send([&b"he"[..], b"llo"], 4, later), 4);
 /// let mut room = [0; 3];
 /// direction.land(now);
 /// assert_eq!(direction.take(&mut room), 0);
@@ -39,7 +38,7 @@ impl Direction {
     }
 
     /// Sends octets of these slices, `most` at most, to arrive then, but not before those sent earlier. Returns how many.
-    pub fn send(&mut self, slices: &[IoSlice<'_>], most: usize, arrival: Instant) -> usize {
+    pub fn send<'a>(&mut self, slices: impl IntoIterator<Item = &'a [u8]>, most: usize, arrival: Instant) -> usize {
         let mut octets = Vec::new();
         for slice in slices {
             let count = slice.len().min(most - octets.len());
@@ -77,11 +76,13 @@ impl Direction {
 
     /// Takes octets that have arrived, as many as there are and there is room for.
     pub fn take(&mut self, room: &mut [u8]) -> usize {
-        let mut count = 0;
-        // The octets may lie in two places.
-        for _ in 0..2 {
-            count += self.arrived.read(&mut room[count..]).expect("memory can be read");
-        }
+        let count = room.len().min(self.arrived.len());
+        // The bytes may be stored in two pieces.
+        let (front, back) = self.arrived.as_slices();
+        let in_front = front.len().min(count);
+        room[..in_front].copy_from_slice(&front[..in_front]);
+        room[in_front..count].copy_from_slice(&back[..count - in_front]);
+        self.arrived.drain(..count);
         self.size -= count;
         count
     }

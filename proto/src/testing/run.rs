@@ -2,14 +2,12 @@
 
 use super::wire::{Seat, Wire, WireId};
 use super::{End, Net, Node, NodeId};
-use crate::connection::Link;
-use crate::endpoint::{Endpoint, Host};
-use crate::error::{ConnectionError, NetworkError};
-use crate::pipe::PipeId;
+use crate::address::{Endpoint, Host, NetworkError};
+use crate::connection::{ConnectionError, Link};
 use crate::session::{Session, Turn};
-use crate::socket::Action;
-use std::format;
-use std::vec::Vec;
+use crate::socket::{Action, PipeId};
+use alloc::format;
+use alloc::vec::Vec;
 
 impl Net {
     /// Runs until nobody has anything to do at this instant.

@@ -1,10 +1,10 @@
 //! [`Trace`]: what happened on a network, for whoever has to find out why a test failed.
 
 use crate::time::Instant;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
-use std::collections::VecDeque;
-use std::format;
-use std::string::String;
 
 /// As many lines as one may care to read.
 const KEPT: usize = 300;

@@ -1,13 +1,14 @@
 //! [`Wire`]: one simulated TCP connection, and how it looks from either side.
 
 use super::{Direction, NodeId};
+use crate::address::NetworkError;
+use crate::connection::Outbox;
 use crate::entropy::SeededEntropy;
-use crate::pipe::PipeId;
-use crate::session::Stream;
+use crate::session::{Stream, StreamError};
+use crate::socket::PipeId;
 use crate::time::Instant;
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use std::io::{self, ErrorKind, IoSlice};
 
 /// Names a wire for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,14 +98,14 @@ impl Manner {
 impl Seat<'_> {
     /// # Errors
     /// It is reset, and this side can see it.
-    fn look(&self) -> io::Result<()> {
+    fn look(&self) -> Result<(), StreamError> {
         let [here, there] = [self.side, 1 - self.side].map(|side| self.wire.cut[side]);
-        if here || (there && !self.held) { Err(ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if here || (there && !self.held) { Err(NetworkError::Reset.into()) } else { Ok(()) }
     }
 }
 
 impl Stream for Seat<'_> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
         self.look()?;
         let count = self.manner.chunk(self.dice, room.len());
         let direction = &mut self.wire.sent[1 - self.side];
@@ -114,23 +115,26 @@ impl Stream for Seat<'_> {
             return Ok(count);
         }
         let ended = !self.held && direction.is_over(self.now);
-        if ended { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) }
+        if ended { Ok(0) } else { Err(StreamError::WouldBlock) }
     }
 
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
         self.look()?;
         let room = self.manner.capacity - self.wire.sent[self.side].size();
         if room == 0 || self.frozen {
             self.wire.blocked[self.side] = true;
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(StreamError::WouldBlock);
         }
-        let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
+        let mut chunks = [&[][..]; 64];
+        let filled = data.chunks(&mut chunks);
+        let chunks = &chunks[..filled];
+        let wanted: usize = chunks.iter().map(|chunk| chunk.len()).sum();
         let count = self.manner.chunk(self.dice, wanted.min(room));
         let at = self.now + self.manner.delay(self.dice);
-        Ok(self.wire.sent[self.side].send(slices, count, at))
+        Ok(self.wire.sent[self.side].send(chunks.iter().copied(), count, at))
     }
 
-    fn close_write(&mut self) -> io::Result<()> {
+    fn close_write(&mut self) -> Result<(), StreamError> {
         let at = self.now + self.manner.delay(self.dice);
         self.wire.sent[self.side].end(at);
         self.wake = true;

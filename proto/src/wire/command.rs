@@ -1,6 +1,7 @@
 //! Commands: frames that speak to the peer's engine and not to its application (RFC 37, "Commands").
 
-use super::{DecodeError, Metadata, handshake};
+use super::error::DecodeError;
+use super::{Metadata, handshake};
 use crate::message::Frame;
 use alloc::vec::Vec;
 use bytes::Bytes;

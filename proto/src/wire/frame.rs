@@ -1,6 +1,6 @@
 //! A frame's head: flags and size (RFC 37, "Framing").
 
-use super::DecodeError;
+use super::error::DecodeError;
 use alloc::vec::Vec;
 
 pub(crate) const MORE: u8 = 0b001;

@@ -1,6 +1,7 @@
 //! The commands of a mechanism, whose bodies only that mechanism can read: a name, and octets.
 
-use super::{DecodeError, FrameHead};
+use super::FrameHead;
+use super::error::DecodeError;
 use alloc::vec::Vec;
 use bytes::Bytes;
 

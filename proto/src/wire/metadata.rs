@@ -1,7 +1,7 @@
 //! The dictionary in READY and INITIATE (RFC 37, "Metadata").
 
-use super::{DecodeError, take};
-use crate::error::PropertyError;
+use super::error::{DecodeError, PropertyError};
+use super::take;
 use crate::socket_type::SocketType;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
@@ -31,7 +31,7 @@ impl Metadata {
     }
 
     /// These properties and one more, or with another value for one that is there; for an
-    /// [`AuthReply`](crate::AuthReply) that tells what is known of a peer.
+    /// [`AuthReply`](crate::security::AuthReply) that tells what is known of a peer.
     ///
     /// # Errors
     /// [`PropertyError`]: the name or the value cannot be one, or there are 128 properties already.

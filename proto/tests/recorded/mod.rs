@@ -1,6 +1,7 @@
 //! What was recorded of peers, and what a connection makes of it.
 
-use sansmq_proto::{Buf, Connection, ConnectionConfig, ConnectionError, Inbound, Instant, Link, SystemEntropy};
+use sansmq_proto::connection::{ConnectionConfig, Inbound, Link};
+use sansmq_proto::{Buf, Connection, ConnectionError, Instant, SystemEntropy};
 use std::sync::Arc;
 
 /// What came of one connection.

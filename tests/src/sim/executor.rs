@@ -2,7 +2,8 @@
 
 use super::HERE;
 use super::world::Sim;
-use sansmq_proto::{Ambient, Instant};
+use sansmq_proto::Instant;
+use sansmq_runtime::Ambient;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};

@@ -26,10 +26,10 @@ pub use network::{Listener, dial, is_free};
 pub use stream::Stream;
 pub use world::{Bell, Sim};
 
-use sansmq_proto::{
-    Ambient, Endpoint, Entropy, Instant, NetworkError, Opened, Runtime, Scratch, SeededEntropy, Served,
-    TransportConfig, kind,
-};
+use sansmq_proto::address::TransportConfig;
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Scratch, kind};
+use sansmq_runtime::{Ambient, Opened, Runtime, Served};
 use std::cell::RefCell;
 
 /// A socket in the simulation that [`run`] is running.

@@ -4,7 +4,10 @@
 
 use super::stream::Stream;
 use super::world::{Sim, World};
-use sansmq_proto::{Ambient, Endpoint, IpcName, NetworkError, SeededEntropy};
+use sansmq_proto::address::IpcName;
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::{Endpoint, NetworkError};
+use sansmq_runtime::Ambient;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

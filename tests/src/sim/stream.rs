@@ -1,8 +1,9 @@
 //! [`Stream`]: a simulated TCP connection, whose octets come in pieces, late, and no more of them than fit.
 
 use super::world::{Sim, World};
+use sansmq_proto::Instant;
 use sansmq_proto::testing::Direction;
-use sansmq_proto::{Instant, PollStream};
+use sansmq_runtime::PollStream;
 use smol::io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
@@ -116,7 +117,7 @@ impl PollStream for Stream {
                 wire.writers[own] = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            let count = wire.sent[own].send(slices, piece.min(room), arrival);
+            let count = wire.sent[own].send(slices.iter().map(|slice| &slice[..]), piece.min(room), arrival);
             wakes.extend(wire.readers[other].take());
             Poll::Ready(Ok(count))
         })

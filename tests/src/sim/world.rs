@@ -2,7 +2,9 @@
 
 use super::executor::Tasks;
 use super::network::{Network, Weather};
-use sansmq_proto::{Alarm, Instant, SeededEntropy};
+use sansmq_proto::Instant;
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_runtime::Alarm;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};

@@ -3,13 +3,12 @@
 use futures_util::future::LocalBoxFuture;
 use sansmq::kind::Kind;
 use sansmq::mio::{EventLoop, Remote};
-use sansmq::proto::{Ambient, launch};
+use sansmq::runtime::{Ambient, launch};
 use sansmq::smol::Smol;
 use sansmq::tokio::Tokio;
-use sansmq::{Handle, Options};
-use std::sync::Arc;
+use sansmq::{Context, Handle, Options};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -54,10 +53,16 @@ pub(crate) enum Place {
 impl Place {
     pub(crate) fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         match self {
-            Self::Tokio(runtime) => launch(options, runtime),
-            Self::Smol(runtime) => launch(options, runtime),
-            Self::Mio(remote) => remote.socket(options),
             Self::Blocking(remote) => sansmq::mio::Socket::on(remote, options).handle().clone(),
+            Self::Tokio(_) | Self::Smol(_) | Self::Mio(_) => self.socket_in(&Context::global(), options),
+        }
+    }
+
+    pub(crate) fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
+        match self {
+            Self::Tokio(runtime) => launch(options, context, runtime),
+            Self::Smol(runtime) => launch(options, context, runtime),
+            Self::Mio(remote) | Self::Blocking(remote) => remote.socket_in(context, options),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::memory::Memory;
 use crate::siege::{Heard, Siege, besiege, crowd};
+use sansmq::proto::connection::{Fault, Timer};
+use sansmq::proto::socket::Refusal;
 use sansmq::proto::wire::DecodeError;
-use sansmq::proto::{Fault, Refusal, Timer};
 use sansmq::{ConnectionError, Options};
 use sansmq_tests::stranger::{
     COMMAND, LONG, come, command, frame, greeting, head, opening, property, ready, say, vanish,

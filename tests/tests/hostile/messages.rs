@@ -3,7 +3,7 @@
 use crate::memory::Memory;
 use crate::siege::{Siege, besiege, crowd, gate};
 use sansmq::kind::Pull;
-use sansmq::proto::Fault;
+use sansmq::proto::connection::Fault;
 use sansmq::{ConnectionError, Options};
 use sansmq_tests::stranger::{COMMAND, MORE, command, frame, head, opening, say};
 use std::io::{Read, Write};

@@ -3,7 +3,7 @@
 use crate::siege::{Siege, besiege};
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::kind::{Dealer, Router};
-use sansmq::proto::Refusal;
+use sansmq::proto::socket::Refusal;
 use sansmq::{AuthCredentials, AuthReply, ConnectionError, Denial, Options, Security};
 use sansmq_tests::Place as Directory;
 use sansmq_tests::stranger::{command, greeting};

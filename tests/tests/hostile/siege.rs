@@ -5,7 +5,7 @@ use crate::left::{on_each, settle};
 use crate::memory::Memory;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Any, Dealer, Kind, Router};
-use sansmq::proto::Refusal;
+use sansmq::proto::socket::Refusal;
 use sansmq::{ConnectionError, Endpoint, Event, Handle, Monitor, Options};
 use sansmq_tests::stranger::say;
 use std::cell::Cell;

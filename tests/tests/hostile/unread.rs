@@ -4,7 +4,7 @@ use crate::ground::Place;
 use crate::memory::Memory;
 use crate::siege::{ANY, ask, besiege, crowd, echo, gate, while_doing};
 use sansmq::kind::{Any, Pub, Pull, Push, Rep, Router, Sub};
-use sansmq::proto::DropReason;
+use sansmq::proto::socket::DropReason;
 use sansmq::{Handle, Options, SocketType};
 use sansmq_tests::stranger::{MORE, command, frame, opening};
 use std::io::Write;

@@ -206,8 +206,8 @@ pub(crate) const MIDDLES: [(&str, Middle); 30] = [
     ("inproc, with messages for somebody who does not receive", |_, place| {
         bare(async {
             let context = Context::new();
-            let router = place.socket(Options::<Router>::new().context(&context));
-            let dealer = place.socket(Options::<Dealer>::new().context(&context).linger(SHORT));
+            let router = place.socket_in(&context, Options::<Router>::new());
+            let dealer = place.socket_in(&context, Options::<Dealer>::new().linger(SHORT));
             dealer.connect("inproc://here").unwrap();
             router.bind("inproc://here").await.unwrap();
             while dealer.try_send("more").is_ok() {}

@@ -2,13 +2,13 @@
 
 use super::{bound, close, connected, ms, pull, push, s};
 use core::time::Duration;
-use sansmq_proto::curve::KeyPair;
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::Pull;
+use sansmq_proto::security::Security;
+use sansmq_proto::security::curve::KeyPair;
+use sansmq_proto::socket::{OptionsError, Refusal};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{
-    Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, OptionsError, PipeId, Refusal,
-    Security, SeededEntropy, Socket,
-};
+use sansmq_proto::{Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, PipeId, Socket};
 use sansmq_tests::{bodies, events, recv_all};
 
 /// A PULL that strangers come to, who say nothing unless the test has them speak.

@@ -2,9 +2,10 @@
 
 use super::s;
 use super::weather::{Got, Weather};
+use sansmq_proto::Options;
 use sansmq_proto::kind::{Dealer, Pull, Push, Router};
+use sansmq_proto::socket::DropReason;
 use sansmq_proto::testing::Net;
-use sansmq_proto::{DropReason, Options};
 use sansmq_tests::{dropped, events, for_seeds};
 
 #[test]

@@ -2,8 +2,9 @@
 
 use super::{PLACE, bound, connected, ms, pull, push, s, waits};
 use sansmq_proto::kind::{Dealer, Pub, Req, Router, Sub};
+use sansmq_proto::socket::{OptionsError, ReconnectStop};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Event, NetworkError, Options, OptionsError, ReconnectStop, SendError};
+use sansmq_proto::{Event, NetworkError, Options, SendError};
 use sansmq_tests::{bodies, events, recv_all};
 
 #[test]

@@ -2,8 +2,9 @@
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s};
 use sansmq_proto::kind::Dealer;
+use sansmq_proto::socket::{ConnectError, DropReason, UnbindError};
 use sansmq_proto::testing::Net;
-use sansmq_proto::{ConnectError, DropReason, Endpoint, Options, RecvError, SendError, UnbindError};
+use sansmq_proto::{Endpoint, Options, RecvError, SendError};
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 
 fn place(port: u16) -> Endpoint {

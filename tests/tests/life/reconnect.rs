@@ -2,9 +2,10 @@
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s, waits};
 use core::time::Duration;
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Dealer, Rep, Router};
 use sansmq_proto::testing::Net;
-use sansmq_proto::{Event, Instant, NetworkError, Options, SeededEntropy, Socket};
+use sansmq_proto::{Event, Instant, NetworkError, Options, Socket};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 
 #[test]
@@ -97,7 +98,7 @@ fn there_is_no_way_back_after_a_fault_of_protocol() {
     assert_eq!((failed, endings(&events).len()), (1, 1));
     let refused = "the peer refused the connection: incompatible socket type";
     assert!([reason, refused].contains(&endings(&events)[0].as_str()));
-    assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::DropReason::NotSent), 1);
+    assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::socket::DropReason::NotSent), 1);
     assert_eq!((net[other].peers(), net[bound].peers()), (0, 0));
 }
 
@@ -222,7 +223,7 @@ fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
     }
     net.cut(push);
     net.settle();
-    let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::DropReason::NotSent);
+    let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::socket::DropReason::NotSent);
     assert!(lost <= 8, "no more than the batch under way: {lost}");
     net.thaw(pull);
     net.pass(s(1));

@@ -1,14 +1,14 @@
 //! Peers that say nothing: in the handshake, and later.
 
 use super::{bound, close, connected, ms, pull, push, s};
+use sansmq_proto::connection::{ConnectionConfig, Link, Outbox};
 use sansmq_proto::kind::Dealer;
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
-    Connection, ConnectionConfig, Event, Instant, Interest, Link, Message, NetworkError, Options, Scratch, Session,
-    SocketType, Stream, SystemEntropy, Turn,
+    Connection, Event, Instant, Interest, Message, NetworkError, Options, Scratch, Session, SocketType, Stream,
+    StreamError, SystemEntropy, Turn,
 };
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
-use std::io;
 
 #[test]
 fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
@@ -119,15 +119,15 @@ fn a_reader_that_is_slow_is_not_taken_for_dead() {
 struct Void;
 
 impl Stream for Void {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, StreamError> {
+        Err(StreamError::WouldBlock)
     }
 
-    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        Ok(slices.iter().map(|slice| slice.len()).sum())
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
+        Ok(data.with_io_slices(|slices| slices.iter().map(|slice| slice.len()).sum()))
     }
 
-    fn close_write(&mut self) -> io::Result<()> {
+    fn close_write(&mut self) -> Result<(), StreamError> {
         Ok(())
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{connected, push};
 use sansmq_proto::kind::Stream;
+use sansmq_proto::socket::OptionsError;
 use sansmq_proto::testing::Net;
-use sansmq_proto::{Action, Endpoint, Instant, Message, Options, OptionsError};
+use sansmq_proto::{Action, Endpoint, Instant, Message, Options};
 use sansmq_tests::recv_all;
 
 #[test]
@@ -31,7 +32,7 @@ fn who_dials_through_a_proxy_is_put_through_by_it() {
 fn only_tcp_goes_through_a_proxy() {
     let (tcp, ipc) = ("tcp://place:1".parse::<Endpoint>().unwrap(), "ipc:///place".parse::<Endpoint>().unwrap());
     let options = push().socks_proxy_as("proxy:1080", "user", "password").unwrap();
-    let mut socket = sansmq_proto::Socket::new(options, sansmq_proto::SeededEntropy::new(1));
+    let mut socket = sansmq_proto::Socket::new(options, sansmq_proto::entropy::SeededEntropy::new(1));
     let from: Endpoint = "tcp://127.0.0.1:7;place:1".parse().unwrap();
     for (endpoint, dialled) in [
         (tcp, "tcp://proxy:1080".parse().unwrap()),

@@ -1,9 +1,10 @@
 //! What happens to a network by chance, and what may come of it.
 
 use super::{ms, s};
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Entropy, Message, Options, SeededEntropy};
+use sansmq_proto::{Entropy, Message, Options};
 use sansmq_tests::Told;
 use std::collections::{BTreeMap, BTreeSet};
 

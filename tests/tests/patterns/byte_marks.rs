@@ -4,8 +4,9 @@ use super::marks::ByHand;
 use super::{PLACE, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Pub, Pull, Push, Sub};
+use sansmq_proto::socket::{DropReason, SlowSubscriber};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Options, SendError, SlowSubscriber, SocketType};
+use sansmq_proto::{Options, SendError, SocketType};
 use sansmq_tests::{dropped, events, recv_all};
 
 /// How many messages of so many octets a socket takes.

@@ -3,11 +3,14 @@
 use super::pipeline::{receives_in_turn, sends_in_turn};
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
+use sansmq_proto::connection::{ConnectionConfig, Link};
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Any, Channel, Client, Dealer, Gather, Peer, Router, Scatter, Server};
+use sansmq_proto::socket::{ConnectError, DropReason, UnbindError};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{
-    Action, Buf, ConnectError, Connection, ConnectionConfig, DropReason, Endpoint, Event, Frame, Instant, Link,
-    Message, Options, RecvError, SeededEntropy, SendError, Socket, SocketType, SystemEntropy, UnbindError,
+    Action, Buf, Connection, Endpoint, Event, Frame, Instant, Message, Options, RecvError, SendError, Socket,
+    SocketType, SystemEntropy,
 };
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 use std::collections::BTreeSet;

@@ -2,11 +2,12 @@
 
 use super::{PLACE, net, star};
 use core::time::Duration;
+use sansmq_proto::connection::ConnectionConfig;
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Dealer, Pair, Pull, Push, Router};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
-    Action, Buf, Connection, ConnectionConfig, Instant, Options, PipeId, RecvError, SeededEntropy, SendError, Socket,
-    SocketType, SystemEntropy,
+    Action, Buf, Connection, Instant, Options, PipeId, RecvError, SendError, Socket, SocketType, SystemEntropy,
 };
 use sansmq_tests::recv_all;
 use std::sync::Arc;

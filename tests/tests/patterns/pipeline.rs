@@ -3,8 +3,9 @@
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Pair, Pull, Push};
+use sansmq_proto::socket::ConnectError;
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{ConnectError, Options, RecvError, SendError, SocketType};
+use sansmq_proto::{Options, RecvError, SendError, SocketType};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 
 fn push() -> Options<Push> {

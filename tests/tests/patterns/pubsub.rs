@@ -4,8 +4,9 @@
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Pub, Sub, XSub};
+use sansmq_proto::socket::{DropReason, SlowSubscriber, SubscribeError};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Event, Message, Options, SendError, SlowSubscriber, SubscribeError};
+use sansmq_proto::{Event, Message, Options, SendError};
 use sansmq_tests::{bodies, dropped, endings, events, recv_all};
 
 fn publisher() -> Options<Pub> {

@@ -3,8 +3,9 @@
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dish, Radio};
+use sansmq_proto::socket::{DropReason, JoinError, SlowSubscriber};
 use sansmq_proto::testing::Net;
-use sansmq_proto::{DropReason, JoinError, Options, RecvError, SendError, SlowSubscriber, SocketType};
+use sansmq_proto::{Options, RecvError, SendError, SocketType};
 use sansmq_tests::{bodies, dropped, endings, events, recv_all};
 
 fn radio() -> Options<Radio> {

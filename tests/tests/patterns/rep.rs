@@ -2,7 +2,8 @@
 
 use super::{PLACE, message, net, star};
 use sansmq_proto::kind::{Dealer, Rep, Req, Router};
-use sansmq_proto::{Action, DropReason, Message, Options, RecvError, SendError, Socket};
+use sansmq_proto::socket::DropReason;
+use sansmq_proto::{Action, Message, Options, RecvError, SendError, Socket};
 use sansmq_tests::{bodies, dropped, events, recv_all};
 
 fn dealer() -> Options<Dealer> {

@@ -2,8 +2,9 @@
 
 use super::{PLACE, fan, message, net, star};
 use sansmq_proto::kind::{Rep, Req, Router};
+use sansmq_proto::socket::DropReason;
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Action, DropReason, Message, Options, RecvError, SendError};
+use sansmq_proto::{Action, Message, Options, RecvError, SendError};
 use sansmq_tests::{dropped, endings, events, recv_all};
 
 fn req() -> Options<Req> {

@@ -4,8 +4,9 @@ use super::pipeline::receives_in_turn;
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Req, Router};
+use sansmq_proto::socket::{ConnectError, DropReason};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{ConnectError, DropReason, Event, Frame, Message, Options, RecvError, SendError};
+use sansmq_proto::{Event, Frame, Message, Options, RecvError, SendError};
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 use std::collections::BTreeSet;
 

@@ -3,8 +3,9 @@
 use super::{PLACE, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub};
+use sansmq_proto::socket::{DropReason, PeerStats, Tally};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Event, Options, PeerStats, SendError, Tally};
+use sansmq_proto::{Event, Options, SendError};
 use sansmq_tests::{dropped, events, for_seeds, recv_all};
 
 const fn ms(millis: u64) -> Duration {

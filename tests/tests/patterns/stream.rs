@@ -3,8 +3,9 @@
 use super::{PLACE, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Stream};
+use sansmq_proto::socket::{ConnectError, DropReason};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{ConnectError, DropReason, Frame, Message, Options, RecvError, SendError, SocketType};
+use sansmq_proto::{Frame, Message, Options, RecvError, SendError, SocketType};
 use sansmq_tests::stranger::{MORE, frame, greeting, property, ready};
 use sansmq_tests::{dropped, events, for_seeds, recv_all};
 

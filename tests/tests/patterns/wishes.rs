@@ -1,10 +1,11 @@
 //! What publishers and subscribers say to each other in octets, with a peer whose part is written by hand.
 
 use core::time::Duration;
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Dish, Kind, Pub, Radio, Sub, XPub, XSub};
+use sansmq_proto::socket::{DropReason, SlowSubscriber};
 use sansmq_proto::{
-    Action, Buf, Connection, ConnectionError, DropReason, Event, Instant, Message, Options, PipeId, SeededEntropy,
-    SendError, SlowSubscriber, Socket,
+    Action, Buf, Connection, ConnectionError, Event, Instant, Message, Options, PipeId, SendError, Socket,
 };
 use sansmq_tests::stranger::{MORE, command, frame, greeting, ready};
 

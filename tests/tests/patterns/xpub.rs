@@ -3,8 +3,9 @@
 use super::{fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Pub, Sub, XPub, XSub};
+use sansmq_proto::socket::{DropReason, SubscribeError};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{DropReason, Message, Options, RecvError, SubscribeError};
+use sansmq_proto::{Message, Options, RecvError};
 use sansmq_tests::{bodies, dropped, endings, events, recv_all};
 
 fn xpub() -> Options<XPub> {

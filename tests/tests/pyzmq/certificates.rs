@@ -2,7 +2,7 @@
 
 use super::{Outcome, Python, within};
 use sansmq_os::keys::{read_certificate, read_public_keys, write_certificates};
-use sansmq_proto::curve::{Certificate, KeyPair};
+use sansmq_proto::security::curve::{Certificate, KeyPair};
 use sansmq_tests::Place;
 
 #[tokio::test]

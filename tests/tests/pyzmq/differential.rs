@@ -1,5 +1,5 @@
 //! Random programs of socket operations, run by our sockets, by libzmq's, and by both in company: what is answered and
-//! what arrives must agree, or the difference is one of the table in `proto/src/from_libzmq.md`.
+//! what arrives must agree, or the difference is one of the table in `src/guide/migrating_from_libzmq.md`.
 //!
 //! Ours run on a simulated network first, which tells when nothing is under way any more. So it is known what to wait for
 //! where that cannot be seen; and what is not to come, would come before what comes later, and be seen there.
@@ -25,7 +25,7 @@ use cast::Dice;
 use program::{Op, Program, Switch, Target, sender, tag};
 use real::{Libzmq, Real};
 use sansmq::proto::SocketType::Router;
-use sansmq::proto::{SubscribeError, UnbindError};
+use sansmq::proto::socket::{SubscribeError, UnbindError};
 use sansmq::{Frame, Message, RecvError, SendError};
 use sansmq_tests::Place;
 use simulated::Simulated;

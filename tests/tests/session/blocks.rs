@@ -1,8 +1,9 @@
 //! Large bodies stay in the blocks they are read into, and those are read into again.
 
 use crate::{Seat, Tape, filled, pull_session};
+use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::kind::Pull;
-use sansmq_proto::{Connection, Inbound, Instant, Link, Options, Scratch};
+use sansmq_proto::{Connection, Instant, Options, Scratch};
 use sansmq_tests::stranger::opening;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;

@@ -1,8 +1,9 @@
 //! Calls of the system are what small messages cost most, and copies what large ones do; and commands cost others' turns.
 
 use crate::{Seat, Tape, pull_session};
+use sansmq_proto::connection::Link;
 use sansmq_proto::kind::Push;
-use sansmq_proto::{Instant, Link, Message, Options, Scratch, Turn};
+use sansmq_proto::{Instant, Message, Options, Scratch, Turn};
 use sansmq_tests::stranger::{command, frame, greeting, opening, property, ready};
 
 #[test]

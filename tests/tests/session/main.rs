@@ -6,14 +6,15 @@ mod costs;
 mod sockets;
 mod turns;
 
+use sansmq_proto::connection::{Link, Outbox};
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Kind, Pull};
 use sansmq_proto::{
-    Connection, ConnectionError, Instant, Link, Options, PipeId, Scratch, SeededEntropy, Session, Socket, Stream,
+    Connection, ConnectionError, Instant, NetworkError, Options, PipeId, Scratch, Session, Socket, Stream, StreamError,
     SystemEntropy, Turn,
 };
 use sansmq_tests::stranger::{frame, opening};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,9 +38,9 @@ struct Tape {
 }
 
 impl Stream for Tape {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
         if self.input.is_empty() && !self.ended {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(StreamError::WouldBlock);
         }
         let count = room.len().min(self.input.len()).min(self.piece.unwrap_or(usize::MAX));
         for (slot, octet) in room.iter_mut().zip(self.input.drain(..count)) {
@@ -50,20 +51,22 @@ impl Stream for Tape {
         Ok(count)
     }
 
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
         if self.broken {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(NetworkError::Reset.into());
         }
         let before = self.output.len();
-        for slice in slices {
-            self.output.extend_from_slice(slice);
-        }
+        data.with_io_slices(|slices| {
+            for slice in slices {
+                self.output.extend_from_slice(slice);
+            }
+            self.written_from.extend(slices.iter().map(|slice| slice.as_ptr().addr()));
+        });
         self.writes += 1;
-        self.written_from.extend(slices.iter().map(|slice| slice.as_ptr().addr()));
         Ok(self.output.len() - before)
     }
 
-    fn close_write(&mut self) -> io::Result<()> {
+    fn close_write(&mut self) -> Result<(), StreamError> {
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 //! A socket by itself: which listener an unbind ends, and options and times at their ends.
 
+use sansmq_proto::connection::{Inbound, Link};
+use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Dealer, Pull, Router};
 use sansmq_proto::{
-    Action, Buf, Connection, ConnectionError, Endpoint, Inbound, Instant, Link, Message, NetworkError, Options,
-    SeededEntropy, Socket, SystemEntropy,
+    Action, Buf, Connection, ConnectionError, Endpoint, Instant, Message, NetworkError, Options, Socket, SystemEntropy,
 };
 use std::sync::Arc;
 use std::time::Duration;

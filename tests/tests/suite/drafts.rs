@@ -109,7 +109,7 @@ fn a_peer_is_spoken_to_before_it_is_there() {
 fn over_inproc_they_speak_the_same() {
     run(|| async {
         let context = sansmq::Context::new();
-        let [here, there] = [(); 2].map(|()| Socket::with(Options::<Peer>::new().context(&context)));
+        let [here, there] = [(); 2].map(|()| Socket::in_context(&context, Options::<Peer>::new()));
         let id = here.connect_peer("inproc://peer").unwrap();
         here.send((&id, "early")).await.unwrap();
         there.bind("inproc://peer").await.unwrap();

@@ -83,13 +83,13 @@ fn a_name_belongs_to_one_socket_of_its_context_until_it_is_unbound() {
         let place = place();
         let other = Context::new();
         let (first, second) = (PullSocket::new(), PullSocket::new());
-        let elsewhere = Socket::with(Options::<Pull>::new().context(&other));
+        let elsewhere = Socket::in_context(&other, Options::<Pull>::new());
         first.bind(&place).await.unwrap();
         let taken = second.bind(&place).await.unwrap_err();
         assert_eq!(taken, BindError::Network { endpoint: place.clone(), error: NetworkError::AddressInUse });
         elsewhere.bind(&place).await.unwrap();
 
-        let (here, there) = (PushSocket::new(), Socket::with(Options::<Push>::new().context(&other)));
+        let (here, there) = (PushSocket::new(), Socket::in_context(&other, Options::<Push>::new()));
         here.connect(&place).unwrap();
         there.connect(&place).unwrap();
         here.send("here").await.unwrap();

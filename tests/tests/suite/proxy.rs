@@ -1,7 +1,8 @@
 //! Proxies between sockets of this runtime, with peers on both sides.
 
-use super::super::bed::{DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket};
-use super::super::bed::{run, spawn};
+use super::super::bed::{
+    DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
+};
 use super::{ANY, yield_now};
 use futures_util::future::{Either, join_all, select};
 use sansmq::kind::{Dealer, Kind, Pub, Pull, Push, Router, Sub, XPub, XSub};

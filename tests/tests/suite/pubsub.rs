@@ -5,7 +5,7 @@ use super::{ANY, yield_now};
 use core::pin::pin;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Dish, Pub, Radio, Sub, Typed, XPub, XSub};
-use sansmq::proto::SlowSubscriber;
+use sansmq::proto::socket::SlowSubscriber;
 use sansmq::{Message, Options};
 use sansmq_tests::Place;
 

@@ -248,8 +248,8 @@ fn a_decision_that_nobody_waits_for_any_more_is_dropped_with_no_lock_held() {
 fn with_nobody_to_ask_plain_and_a_domain_let_nobody_in_and_null_alone_everybody() {
     run(|| async {
         let context = Context::new();
-        let options = || Options::<Rep>::new().context(&context);
-        let plain = Socket::with(options().security(Security::PlainServer));
+        let options = || Options::<Rep>::new();
+        let plain = Socket::in_context(&context, options().security(Security::PlainServer));
         let endpoint = plain.bind(ANY).await.unwrap();
         let ann = user("ann", "secret");
         let (mut story, mut doors) = (ann.monitor(), plain.monitor());
@@ -257,13 +257,13 @@ fn with_nobody_to_ask_plain_and_a_domain_let_nobody_in_and_null_alone_everybody(
         assert_eq!(failure(&mut story).await, (refused("500"), true));
         assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::Failure)));
 
-        let domain = Socket::with(options().zap_domain("global").unwrap());
+        let domain = Socket::in_context(&context, options().zap_domain("global").unwrap());
         let mut doors = domain.monitor();
         let req = ReqSocket::new();
         req.connect(domain.bind(ANY).await.unwrap()).unwrap();
         assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::Failure)));
 
-        let open = Socket::with(options());
+        let open = Socket::in_context(&context, options());
         let req = ReqSocket::new();
         req.connect(open.bind(ANY).await.unwrap()).unwrap();
         speak(&req, &open).await;
@@ -276,7 +276,7 @@ fn who_dials_asks_too_if_it_has_a_domain() {
         let router = RouterSocket::new();
         let endpoint: Endpoint = router.bind(ANY).await.unwrap();
         let options = Options::<Dealer>::new().zap_domain("global").unwrap();
-        let dealer: DealerSocket = Socket::with(options.context(&Context::new()));
+        let dealer: DealerSocket = Socket::in_context(&Context::new(), options);
         let mut story = dealer.monitor();
         dealer.connect(endpoint).unwrap();
         assert_eq!(failure(&mut story).await, (ConnectionError::Denied(Denial::Failure), false));

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 /// A server of PLAIN that has nobody of its own to ask.
 fn server(context: &Context) -> RepSocket {
-    Socket::with(Options::<Rep>::new().context(context).security(Security::PlainServer))
+    Socket::in_context(context, Options::<Rep>::new().security(Security::PlainServer))
 }
 
 /// A socket for a handler, bound.
 async fn handler<T: kind::Kind>(context: &Context, options: Options<T>) -> Socket<T> {
-    let handler = Socket::with(options.context(context));
+    let handler = Socket::in_context(context, options);
     handler.bind(zap::ENDPOINT).await.unwrap();
     handler
 }
@@ -108,13 +108,13 @@ fn by_null_a_handler_is_asked_for_a_domain_alone() {
     run(|| async {
         let context = Context::new();
         let handler = handler(&context, Options::<Rep>::new()).await;
-        let open = Socket::with(Options::<Rep>::new().context(&context));
+        let open = Socket::in_context(&context, Options::<Rep>::new());
         let req = ReqSocket::new();
         req.connect(open.bind(ANY).await.unwrap()).unwrap();
         speak(&req, &open).await;
         assert!(handler.try_recv().is_err());
 
-        let guarded = Socket::with(Options::<Rep>::new().context(&context).zap_domain("global").unwrap());
+        let guarded = Socket::in_context(&context, Options::<Rep>::new().zap_domain("global").unwrap());
         let mut doors = guarded.monitor();
         let req = ReqSocket::new();
         req.connect(guarded.bind(ANY).await.unwrap()).unwrap();
@@ -243,8 +243,8 @@ fn a_handler_that_does_not_answer_means_try_again_later() {
     run(|| async {
         let context = Context::new();
         let _silent = handler(&context, Options::<Rep>::new()).await;
-        let options = Options::<Rep>::new().context(&context).security(Security::PlainServer);
-        let server = Socket::with(options.auth_timeout(Duration::from_millis(20)).unwrap());
+        let options = Options::<Rep>::new().security(Security::PlainServer);
+        let server = Socket::in_context(&context, options.auth_timeout(Duration::from_millis(20)).unwrap());
         let ann = user("ann", "secret");
         let mut story = ann.monitor();
         ann.connect(server.bind(ANY).await.unwrap()).unwrap();
@@ -291,7 +291,7 @@ fn of_many_at_once_each_has_its_own_answer_in_whatever_order_they_come() {
     run(|| async {
         let context = Context::new();
         let handler = handler(&context, Options::<Router>::new()).await;
-        let server = Socket::with(Options::<Router>::new().context(&context).security(Security::PlainServer));
+        let server = Socket::in_context(&context, Options::<Router>::new().security(Security::PlainServer));
         let mut doors = server.monitor();
         let endpoint = server.bind(ANY).await.unwrap();
         let mut users = Vec::new();

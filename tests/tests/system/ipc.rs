@@ -4,7 +4,9 @@ use crate::bed::{DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, Re
 use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::Push;
-use sansmq::proto::{ConnectionError, Credentials, IpcName, NetworkError, ParseEndpointError};
+use sansmq::proto::address::{IpcName, ParseEndpointError};
+use sansmq::proto::connection::Credentials;
+use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Options, UnbindError};
 use sansmq_tests::Place;
 use sansmq_tests::stranger::{frame, opening};

@@ -4,8 +4,11 @@ use crate::bed::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, Rou
 use crate::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Rep, Router, Stream};
-use sansmq::proto::{ConnectionError, Context, NetworkError, Refusal, Resource, Timer};
-use sansmq::{BindError, ConnectError, Endpoint, Event, Monitor, Options, UnbindError};
+use sansmq::proto::address::Resource;
+use sansmq::proto::connection::Timer;
+use sansmq::proto::socket::Refusal;
+use sansmq::proto::{ConnectionError, NetworkError};
+use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
 use sansmq_tests::stranger::{frame, greeting, opening, property, ready};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -367,7 +370,7 @@ fn a_name_that_is_taken_and_a_port_that_cannot_be_shared_are_in_use() {
         assert_eq!(PullSocket::new().bind(&port).await, Err(in_use(port.clone())));
 
         // Sockets of another context are strangers.
-        let foreign = Socket::with(Options::<Pull>::new().context(&Context::new()));
+        let foreign = Socket::in_context(&Context::new(), Options::<Pull>::new());
         assert_eq!(foreign.bind(at(&port, "foreign")).await, Err(in_use(at(&port, "foreign"))));
 
         // A STREAM's peers speak no ZMTP, so they cannot say whom they want.

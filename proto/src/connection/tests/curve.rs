@@ -1,9 +1,8 @@
 //! CURVE between two connections, and what a third party can do to it.
 
 use super::*;
-use crate::options::Security;
 use crate::security::curve::{CurveError, KeyPair, PublicKey};
-use crate::security::{AuthCredentials, Authenticator, Authority};
+use crate::security::{AuthCredentials, Authenticator, Authority, Security};
 use core::time::Duration;
 
 fn keys(seed: u64) -> KeyPair {
@@ -119,8 +118,7 @@ fn subscriptions_and_heartbeats_travel_inside_too() {
     say(&mut ends[1], &octets);
     assert_eq!(ends[1].take(), Some(Inbound::Wish(Wish::Subscribe(Bytes::from_static(b"weather")))));
 
-    let heartbeat =
-        crate::HeartbeatConfig { interval: Duration::from_secs(1), timeout: Duration::from_secs(1), ttl: 0 };
+    let heartbeat = HeartbeatConfig { interval: Duration::from_secs(1), timeout: Duration::from_secs(1), ttl: 0 };
     let client = ConnectionConfig { heartbeat: Some(heartbeat), ..client_config(SocketType::Dealer) };
     let mut ends = couple(&client, &server_config(SocketType::Router));
     shake_hands(&mut ends);
@@ -338,7 +336,10 @@ fn a_key_with_which_everybody_arrives_at_the_same_secret_is_refused() {
         one[0] = 1;
         one
     }] {
-        assert_eq!(Security::curve_client(keys(2), PublicKey::from_octets(weak)), Err(crate::OptionsError::ServerKey));
+        assert_eq!(
+            Security::curve_client(keys(2), PublicKey::from_octets(weak)),
+            Err(crate::security::SecurityError::ServerKey)
+        );
         let error = tampered(2, |octets| octets[2 + 6 + 2 + 72..][..32].copy_from_slice(&weak));
         assert_eq!(error, Some(CurveError::WeakKey.into()));
     }

@@ -2,11 +2,10 @@
 //! keys, and wrong all the same.
 
 use super::*;
-use crate::options::Security;
-use crate::security::Authority;
 use crate::security::curve::{
     BoxKey, CurveError, KeyPair, PublicKey, Role, Sealer, SecretKey, long_nonce, short_nonce,
 };
+use crate::security::{Authority, Security};
 
 /// What a client says in its INITIATE.
 struct Initiate {

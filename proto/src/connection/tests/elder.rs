@@ -170,5 +170,5 @@ fn nobody_evades_security_by_being_old() {
     assert!(refuses(&ConnectionConfig { resource: "names".parse().ok(), ..pull.clone() }));
     assert!(refuses(&config(SocketType::Gather)));
     #[cfg(feature = "plain")]
-    assert!(refuses(&ConnectionConfig { security: crate::options::Security::PlainServer, ..pull }));
+    assert!(refuses(&ConnectionConfig { security: crate::security::Security::PlainServer, ..pull }));
 }

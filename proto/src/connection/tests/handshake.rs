@@ -1,7 +1,7 @@
 //! Greeting, READY, and what can go wrong before messages flow.
 
 use super::*;
-use crate::error::Fault;
+use crate::connection::error::Fault;
 use crate::security::{AuthCredentials, Authority};
 use crate::wire::DecodeError;
 

@@ -1,7 +1,6 @@
 //! What is written, in partial writes of every size; what is left when a connection ends.
 
 use super::*;
-use std::io::IoSlice;
 
 /// Messages of small and large frames, and what they are on the wire.
 fn traffic() -> (Vec<Message>, Vec<u8>) {
@@ -32,8 +31,8 @@ fn partial_writes_of_every_size_add_up_to_the_same_octets() {
             let mut connection = loaded(&messages);
             let mut written = Vec::new();
             while let Some(out) = connection.poll_transmit() {
-                let mut slices = vec![IoSlice::new(&[]); slots];
-                let count = out.slices(&mut slices);
+                let mut slices = vec![&[][..]; slots];
+                let count = out.chunks(&mut slices);
                 assert!(count > 0);
                 assert!(slices[..count].iter().all(|slice| !slice.is_empty()), "no slice is wasted");
                 let lent: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();

@@ -1,8 +1,7 @@
 //! PLAIN as the peer sees it, in both roles.
 
 use super::*;
-use crate::options::Security;
-use crate::security::{AuthCredentials, Authenticator, Authority};
+use crate::security::{AuthCredentials, Authenticator, Authority, Security};
 
 fn client() -> ConnectionConfig {
     let security = Security::plain_client("user", "pass").unwrap();

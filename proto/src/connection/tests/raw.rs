@@ -1,7 +1,7 @@
 //! Connections of STREAM sockets: octets as they are.
 
 use super::*;
-use crate::config::HeartbeatConfig;
+use crate::connection::config::HeartbeatConfig;
 use core::time::Duration;
 
 fn stream() -> ConnectionConfig {

@@ -1,7 +1,7 @@
 //! Peers of whom it is not known yet whom they want, and what becomes of them.
 
 use super::*;
-use crate::resource::Resource;
+use crate::address::Resource;
 use crate::security::Authority;
 use crate::wire::DecodeError;
 use core::time::Duration;

@@ -1,7 +1,7 @@
 //! Handshake timeout and heartbeats, on a clock that only the test moves.
 
 use super::*;
-use crate::config::HeartbeatConfig;
+use crate::connection::config::HeartbeatConfig;
 use crate::security::Authority;
 use core::time::Duration;
 

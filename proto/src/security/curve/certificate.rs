@@ -62,13 +62,13 @@ pub enum CertificateError {
 /// A public key, the secret one if it is known, and metadata that tells whose they are.
 ///
 /// ```
-/// use sansmq_proto::curve::{Certificate, KeyPair};
+/// use sansmq_proto::security::curve::{Certificate, KeyPair};
 ///
 /// let certificate = Certificate::from(KeyPair::random()).with_metadata("name", "Frontend")?;
 /// let told: Certificate = certificate.public_text().parse()?;
 /// assert_eq!(told.public(), certificate.public());
 /// assert_eq!(told.metadata().collect::<Vec<_>>(), [("name", "Frontend")]);
-/// # Ok::<(), sansmq_proto::curve::CertificateError>(())
+/// # Ok::<(), sansmq_proto::security::curve::CertificateError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {

@@ -1,7 +1,6 @@
 //! What can be wrong with a CURVE connection.
 
 use super::cipher::OpenError;
-use crate::error::ConnectionError;
 use thiserror::Error;
 
 /// Why a connection of the CURVE mechanism ended. Nothing of it is told to the peer.
@@ -57,12 +56,12 @@ pub enum CurveError {
     NoncesSpent,
 }
 
-impl From<OpenError> for ConnectionError {
+impl From<OpenError> for CurveError {
     fn from(error: OpenError) -> Self {
-        Self::Curve(match error {
-            OpenError::Short | OpenError::Name => CurveError::Clear,
-            OpenError::Sequence => CurveError::Sequence,
-            OpenError::Tag => CurveError::Message,
-        })
+        match error {
+            OpenError::Short | OpenError::Name => Self::Clear,
+            OpenError::Sequence => Self::Sequence,
+            OpenError::Tag => Self::Message,
+        }
     }
 }

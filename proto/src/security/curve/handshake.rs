@@ -15,8 +15,9 @@ use super::boxes::{BoxKey, TAG, long_nonce, short_nonce};
 use super::cipher::{Opener, Role, Sealer};
 use super::{ClientKeys, CurveError, KeyPair, PublicKey, SecretKey};
 use crate::entropy::Entropy;
-use crate::error::ConnectionError;
-use crate::security::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
+use crate::security::auth::{AuthCredentials, AuthReply};
+use crate::security::error::MechanismError;
+use crate::security::{Established, Guest, Introduction, Mechanism, Progress, refuse};
 use crate::time::Instant;
 use crate::wire::{Metadata, handshake};
 use alloc::boxed::Box;
@@ -133,7 +134,7 @@ impl CurveClient {
         luck: Luck,
         ours: Metadata,
         out: &mut Vec<u8>,
-    ) -> Result<Progress, ConnectionError> {
+    ) -> Result<Progress, MechanismError> {
         let transient = KeyPair::from(luck.secret);
         let key = BoxKey::agreed(&keys.server, transient.secret()).ok_or(CurveError::WeakKey)?;
         let signature = key.seal(&short_nonce(HELLO, 1), &ZEROS);
@@ -143,15 +144,15 @@ impl CurveClient {
         Ok(Progress::More(Self::Hello(Box::new(hello)).into()))
     }
 
-    pub(in crate::security) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    pub(in crate::security) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
-            (_, (b"HELLO", _)) => Err(ConnectionError::SameRole { server: false }),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (_, (b"HELLO", _)) => Err(MechanismError::SameRole { server: false }),
             (Self::Hello(hello), (b"WELCOME", rest)) => {
                 let key = hello.initiate(rest, out)?;
                 Ok(Progress::More(Self::Initiate(key).into()))
             }
-            (Self::Hello(_), _) => Err(ConnectionError::Unexpected("a command other than WELCOME answered HELLO")),
+            (Self::Hello(_), _) => Err(MechanismError::Unexpected("a command other than WELCOME answered HELLO")),
             (Self::Initiate(key), (b"READY", rest)) => {
                 let (count, boxed) = rest.split_first_chunk().ok_or(CurveError::Length("READY"))?;
                 let count = u64::from_be_bytes(*count);
@@ -162,14 +163,14 @@ impl CurveClient {
                 let cipher = (Sealer::new(&key, Role::Client, 3), Opener::new(&key, Role::Client, count));
                 Ok(Progress::Done(Metadata::decode(&metadata)?, Established::sealed(Guest::default(), cipher)))
             }
-            (Self::Initiate(_), _) => Err(ConnectionError::Unexpected("a command other than READY answered INITIATE")),
+            (Self::Initiate(_), _) => Err(MechanismError::Unexpected("a command other than READY answered INITIATE")),
         }
     }
 }
 
 impl Hello {
     /// Reads the WELCOME, and says who we are. Gives the key of the connection.
-    fn initiate(self, welcome: &[u8], out: &mut Vec<u8>) -> Result<BoxKey, ConnectionError> {
+    fn initiate(self, welcome: &[u8], out: &mut Vec<u8>) -> Result<BoxKey, MechanismError> {
         let (nonce, boxed) = welcome.split_first_chunk().ok_or(CurveError::Length("WELCOME"))?;
         if boxed.len() != 32 + COOKIE + TAG {
             return Err(CurveError::Length("WELCOME").into());
@@ -204,24 +205,24 @@ impl CurveServer {
         body: &[u8],
         out: &mut Vec<u8>,
         now: Instant,
-    ) -> Result<Progress, ConnectionError> {
+    ) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(ConnectionError::Refused(handshake::reason(rest)?)),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
             (Self::Waiting(waiting), (b"HELLO", rest)) => Ok(Progress::More(waiting.welcome(rest, out, now)?.into())),
-            (Self::Waiting(_), _) => Err(ConnectionError::Unexpected("a command other than HELLO came first")),
+            (Self::Waiting(_), _) => Err(MechanismError::Unexpected("a command other than HELLO came first")),
             (Self::Welcome { until, .. }, _) if until <= now => Err(CurveError::StaleCookie.into()),
             (Self::Welcome { keys, cookie_key, .. }, (b"INITIATE", rest)) => {
                 let (client, asking) = read_initiate(&keys, &cookie_key, rest)?;
                 Ok(Progress::Ask(AuthCredentials::Curve(client), Self::Asking(Box::new(asking)).into()))
             }
             (Self::Welcome { .. }, _) => {
-                Err(ConnectionError::Unexpected("a command other than INITIATE answered WELCOME"))
+                Err(MechanismError::Unexpected("a command other than INITIATE answered WELCOME"))
             }
-            (Self::Asking(_), _) => Err(ConnectionError::Unexpected("a command came before READY")),
+            (Self::Asking(_), _) => Err(MechanismError::Unexpected("a command came before READY")),
         }
     }
 
-    pub(in crate::security) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, ConnectionError> {
+    pub(in crate::security) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
             (Self::Asking(asking), AuthReply::Accept { user_id, properties }) => {
                 let introduction = Introduction::Curve(asking.traffic, Guest { user_id, properties });
@@ -235,7 +236,7 @@ impl CurveServer {
 
 impl Waiting {
     /// Reads the HELLO, and tells our transient key.
-    fn welcome(self, hello: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<CurveServer, ConnectionError> {
+    fn welcome(self, hello: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<CurveServer, MechanismError> {
         const LEN: usize = VERSION.len() + PADDING + 32 + 8 + ZEROS.len() + TAG;
         let hello: &[u8; LEN] = hello.try_into().map_err(|_| CurveError::Length("HELLO"))?;
         if hello[..2] != VERSION {
@@ -261,8 +262,8 @@ impl Waiting {
 }
 
 /// Reads the INITIATE: who the client is, and what it says of itself.
-fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(PublicKey, Asking), ConnectionError> {
-    const SHORT: ConnectionError = ConnectionError::Curve(CurveError::Length("INITIATE"));
+fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(PublicKey, Asking), MechanismError> {
+    const SHORT: MechanismError = MechanismError::Curve(CurveError::Length("INITIATE"));
     let (cookie, rest) = body.split_first_chunk::<COOKIE>().ok_or(SHORT)?;
     let (count, boxed) = rest.split_first_chunk().ok_or(SHORT)?;
     if boxed.len() < 32 + VOUCH + TAG {

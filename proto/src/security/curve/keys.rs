@@ -162,12 +162,6 @@ impl KeyPair {
         Self::from(SecretKey(octets))
     }
 
-    /// A new pair from the operating system's generator.
-    #[cfg(feature = "std")]
-    pub fn random() -> Self {
-        Self::generate(&mut crate::entropy::SystemEntropy)
-    }
-
     /// What others may know.
     pub const fn public(&self) -> &PublicKey {
         &self.public

@@ -2,13 +2,13 @@
 //! what two peers say.
 //!
 //! ```
-//! use sansmq_proto::curve::{KeyPair, PublicKey};
+//! use sansmq_proto::security::curve::{KeyPair, PublicKey};
 //!
 //! let server = KeyPair::random();
 //! // The public key is what clients are told; it travels as 40 characters.
 //! let told: PublicKey = server.public().to_string().parse()?;
 //! assert_eq!(told, *server.public());
-//! # Ok::<(), sansmq_proto::curve::KeyError>(())
+//! # Ok::<(), sansmq_proto::security::curve::KeyError>(())
 //! ```
 //!
 //! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s. For

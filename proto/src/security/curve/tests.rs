@@ -7,7 +7,7 @@ mod keys;
 mod recorded;
 
 use super::{PublicKey, SecretKey};
-use crate::SeededEntropy;
+use crate::entropy::SeededEntropy;
 use alloc::vec::Vec;
 
 fn octets(hex: &str) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //! and in files.
 //!
 //! ```
-//! use sansmq_proto::curve::z85;
+//! use sansmq_proto::security::curve::z85;
 //!
 //! let octets = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
 //! assert_eq!(z85::encode(&octets)?, "HelloWorld");

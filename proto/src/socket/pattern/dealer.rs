@@ -2,14 +2,15 @@
 //! frame.
 
 use super::{Pattern, probe};
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::message::Message;
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
-use crate::socket::load_balancer::LoadBalancer;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
+use crate::socket::routing::load_balancer::LoadBalancer;
 
 #[derive(Debug)]
 pub(super) struct Dealer {

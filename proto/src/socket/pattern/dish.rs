@@ -1,13 +1,14 @@
 //! DISH (RFC 48, "The DISH Socket Type"): receives the messages of the groups it joined.
 
 use super::{MAX_GROUP, Pattern};
-use crate::connection::{Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, JoinError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::Message;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
+use crate::socket::error::{JoinError, RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
 use bytes::Bytes;

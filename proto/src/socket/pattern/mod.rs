@@ -15,12 +15,13 @@ mod single_frame;
 mod stream;
 mod subscribe;
 
-use crate::connection::{Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, JoinError, RecvError, SubscribeError, Unsent};
 use crate::message::{Frame, Message};
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
+use crate::socket::error::{ConnectError, JoinError, RecvError, SubscribeError, Unsent};
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
 use crate::socket_type::SocketType;
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -2,12 +2,13 @@
 //! left deaf.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::message::Message;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::id::PipeId;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
 
 #[derive(Debug, Default)]
 pub(super) struct Pair {

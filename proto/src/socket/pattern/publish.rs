@@ -1,16 +1,17 @@
 //! PUB and XPUB (RFC 29, "The PUB Socket Type", "The XPUB Socket Type"): what is sent goes to all who subscribed to it.
 
 use super::Pattern;
-use crate::connection::{Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, SubscribeError, Unsent};
-use crate::event::DropReason;
 use crate::message::{Frame, Message};
-use crate::options::{Manual, Publishing, Settings, SlowSubscriber, Verbosity};
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::distributor::Distributor;
-use crate::socket::in_order::InOrder;
-use crate::socket::subscriptions::{Cancelled, Subscribed, Subscriptions};
+use crate::socket::error::{RecvError, SubscribeError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::options::{Manual, Publishing, Settings, SlowSubscriber, Verbosity};
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::distributor::Distributor;
+use crate::socket::routing::in_order::InOrder;
+use crate::socket::routing::subscriptions::{Cancelled, Subscribed, Subscriptions};
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;

@@ -1,13 +1,14 @@
 //! PULL (RFC 30, "The PULL Socket Type") and GATHER (RFC 49): receive from all peers in turn, send nothing.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, Unsent};
 use crate::message::Message;
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
+use crate::socket::error::{RecvError, Unsent};
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket_type::SocketType;
 
 #[derive(Debug)]

@@ -1,14 +1,15 @@
 //! PUSH (RFC 30, "The PUSH Socket Type") and SCATTER (RFC 49): send in turn, receive nothing.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::Message;
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::load_balancer::LoadBalancer;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::load_balancer::LoadBalancer;
 use crate::socket_type::SocketType;
 
 #[derive(Debug)]

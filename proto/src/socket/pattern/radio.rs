@@ -1,14 +1,15 @@
 //! RADIO (RFC 48, "The RADIO Socket Type"): what is sent goes to all who joined its group.
 
 use super::{MAX_GROUP, Pattern};
-use crate::connection::{Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::Message;
-use crate::options::{Publishing, Settings, SlowSubscriber};
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::distributor::Distributor;
+use crate::socket::error::{RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::options::{Publishing, Settings, SlowSubscriber};
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::distributor::Distributor;
 use crate::socket_type::SocketType;
 use alloc::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;

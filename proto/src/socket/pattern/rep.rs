@@ -1,14 +1,14 @@
 //! REP (RFC 28, "The REP Socket Type"): takes one request at a time and sends the reply back along its envelope.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::envelope::Envelope;
-use crate::error::{ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
-use crate::message::Message;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
+use crate::message::{Envelope, Message};
+use crate::socket::error::{RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
 
 #[derive(Debug, Default)]
 pub(super) struct Rep {

@@ -1,14 +1,15 @@
 //! REQ (RFC 28, "The REQ Socket Type"): one request, its reply, and so on in turn.
 
 use super::{Pattern, probe};
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::{Frame, Message};
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::load_balancer::LoadBalancer;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
 /// ```text

@@ -1,15 +1,16 @@
 //! ROUTER (RFC 28, "The ROUTER Socket Type"): every message begins with the routing id of its peer.
 
 use super::{Pattern, probe};
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::{Frame, Message};
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
-use crate::socket::names::Names;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
+use crate::socket::routing::names::Names;
 
 #[derive(Debug)]
 pub(super) struct Router {

@@ -2,13 +2,14 @@
 //! a number that this side gave the peer; it never travels.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::{Frame, Message};
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
 use alloc::collections::BTreeMap;
 
 #[derive(Debug)]
@@ -130,7 +131,7 @@ impl Pattern for Server {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
-    use crate::socket::life::Life;
+    use crate::socket::pipe::life::Life;
 
     #[test]
     fn a_number_is_never_zero_nor_that_of_a_living_peer() {

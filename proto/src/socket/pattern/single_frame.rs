@@ -1,12 +1,13 @@
 //! Messages of one frame only (RFC 41, 49, 52), in front of the rules that a draft type shares with an older one.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
-use crate::event::DropReason;
 use crate::message::Message;
-use crate::pipe::{PipeId, Pipes};
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::pipe::Pipes;
 
 /// The rules of a type whose peers have no names.
 #[derive(Debug, Default)]

@@ -2,14 +2,15 @@
 //! and `[id, ""]` is a notice that the peer is there, that it is gone, or that it shall go.
 
 use super::Pattern;
-use crate::connection::Peer;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::error::{ConnectError, ConnectionError, RecvError, Unsent};
 use crate::message::{Frame, Message};
-use crate::options::Settings;
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::fair_queue::FairQueue;
-use crate::socket::names::Names;
+use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
+use crate::socket::routing::names::Names;
 use alloc::collections::BTreeSet;
 
 #[derive(Debug)]

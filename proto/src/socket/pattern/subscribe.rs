@@ -4,15 +4,16 @@
 //! there, outside the high-water mark. None can be lost.
 
 use super::Pattern;
-use crate::connection::{Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
-use crate::error::{ConnectionError, RecvError, SubscribeError, Unsent};
 use crate::message::Message;
-use crate::options::{Settings, SlowSubscriber, Subscribing};
-use crate::pipe::{PipeId, Pipes};
-use crate::socket::distributor::Distributor;
-use crate::socket::fair_queue::FairQueue;
-use crate::socket::subscriptions::{Cancelled, Interests};
+use crate::socket::error::{RecvError, SubscribeError, Unsent};
+use crate::socket::id::PipeId;
+use crate::socket::options::{Settings, SlowSubscriber, Subscribing};
+use crate::socket::pipe::Pipes;
+use crate::socket::routing::distributor::Distributor;
+use crate::socket::routing::fair_queue::FairQueue;
+use crate::socket::routing::subscriptions::{Cancelled, Interests};
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
 

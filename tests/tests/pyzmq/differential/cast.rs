@@ -1,8 +1,8 @@
 //! Chooses the sockets of a random program: those of one pattern, each with the others of the other side.
 
 use super::program::{Spec, Switch};
-use sansmq::proto::SeededEntropy;
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
+use sansmq::proto::entropy::SeededEntropy;
 use std::collections::BTreeSet;
 
 /// Who takes part.

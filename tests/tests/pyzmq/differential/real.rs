@@ -3,10 +3,10 @@
 use super::program::{Op, Program, Spec, Spot, Switch};
 use super::simulated::options;
 use super::{Answer, LIMIT, Rest, World, is_probe, probe, recv_answer, send_answer, subscribe_answer, unbind_answer};
+use sansmq::proto::SocketType;
 use sansmq::proto::kind::Any;
-use sansmq::proto::{Context, Monitor, SocketType};
 use sansmq::tokio::Socket;
-use sansmq::{Event, Message};
+use sansmq::{Context, Event, Message, Monitor};
 use sansmq_tests::Place;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl<'a> Real<'a> {
         let mut ours = BTreeMap::new();
         for (number, spec) in program.sockets.iter().enumerate() {
             if is_ours(number) {
-                let socket = Socket::with(options(spec).context(&context));
+                let socket = Socket::in_context(&context, options(spec));
                 ours.insert(number, Ours { monitor: socket.monitor(), socket, ready: 0, ended: 0 });
             } else {
                 let answer = libzmq.ask(&json!(["open", number, spec.kind.to_string(), described(spec)]));

@@ -1,4 +1,4 @@
-//! The differences that are meant to be, by the words of their rows in `proto/src/from_libzmq.md`. A program ends with
+//! The differences that are meant to be, by the words of their rows in `src/guide/migrating_from_libzmq.md`. A program ends with
 //! one, for what comes after follows from it.
 
 use super::program::{Op, Program, Switch, Target};
@@ -148,7 +148,7 @@ fn is_away(program: &Program, step: usize, world: &impl World, expected: &[News]
 
 #[test]
 fn the_table_has_every_row_that_the_comparison_knows() {
-    let table = include_str!("../../../../proto/src/from_libzmq.md");
+    let table = include_str!("../../../../src/guide/migrating_from_libzmq.md");
     for row in [REQUEST_LOST, PEER_WENT, NO_REPLY, UNBOUND, PROBED_AGAIN, UNHEARD, FORGOTTEN, AWAY, ENDS_LATE] {
         assert!(table.contains(&format!("\n| {row} |")), "{row}");
     }

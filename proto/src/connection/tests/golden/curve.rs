@@ -2,7 +2,7 @@
 //! depends on them; in the place of its client to the end. `tests/data/curve/README.md` says which test is for what.
 
 use super::*;
-use crate::options::Security;
+use crate::security::Security;
 use crate::security::curve::{CurveError, KeyPair, SecretKey};
 use crate::wire::{IDENTITY, MechanismName};
 

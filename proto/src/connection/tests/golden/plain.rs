@@ -1,8 +1,7 @@
 //! PLAIN.
 
 use super::*;
-use crate::options::Security;
-use crate::security::{AuthCredentials, Authenticator, Authority};
+use crate::security::{AuthCredentials, Authenticator, Authority, Security};
 use crate::wire::MechanismName;
 
 macro_rules! sessions {

@@ -1,0 +1,156 @@
+//! Options that TCP sockets do not have on every system. Where there is none, asking for it is an error.
+
+use sansmq_proto::address::Keepalive;
+use socket2::{Socket, TcpKeepalive};
+use std::io;
+#[allow(unused_imports, reason = "there are systems that have all of them")]
+use std::io::ErrorKind::Unsupported;
+use std::time::Duration;
+
+pub(super) fn keepalive(socket: &Socket, keepalive: &Keepalive) -> io::Result<()> {
+    let mut asked = TcpKeepalive::new();
+    if let Some(idle) = keepalive.idle_time() {
+        asked = asked.with_time(idle);
+    }
+    if let Some(interval) = keepalive.interval_time() {
+        asked = with_interval(asked, interval)?;
+    }
+    if let Some(count) = keepalive.probes() {
+        asked = with_count(asked, count)?;
+    }
+    socket.set_tcp_keepalive(&asked)
+}
+
+/// For IPv6 the traffic class; and over a socket of both the other too, for what comes over IPv4.
+pub(super) fn type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
+    let is_ipv6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());
+    let four = set_type_of_service(socket, octet);
+    if is_ipv6 { set_traffic_class(socket, octet) } else { four }
+}
+
+#[cfg(not(any(target_os = "solaris", target_os = "haiku")))]
+fn set_type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
+    socket.set_tos_v4(octet.into())
+}
+
+#[cfg(any(target_os = "solaris", target_os = "haiku"))]
+fn set_type_of_service(_: &Socket, _: u8) -> io::Result<()> {
+    Err(Unsupported.into())
+}
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_os = "illumos",
+))]
+fn set_traffic_class(socket: &Socket, octet: u8) -> io::Result<()> {
+    socket.set_tclass_v6(octet.into())
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_os = "illumos",
+)))]
+fn set_traffic_class(_: &Socket, _: u8) -> io::Result<()> {
+    Err(Unsupported.into())
+}
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "dragonfly",
+    target_os = "illumos",
+    windows,
+))]
+mod probes {
+    use socket2::TcpKeepalive;
+    use std::io;
+    use std::time::Duration;
+
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
+    pub(super) fn with_interval(asked: TcpKeepalive, interval: Duration) -> io::Result<TcpKeepalive> {
+        Ok(asked.with_interval(interval))
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
+    pub(super) fn with_count(asked: TcpKeepalive, count: u32) -> io::Result<TcpKeepalive> {
+        Ok(asked.with_retries(count))
+    }
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "dragonfly",
+    target_os = "illumos",
+    windows,
+)))]
+mod probes {
+    use super::Unsupported;
+    use socket2::TcpKeepalive;
+    use std::io;
+    use std::time::Duration;
+
+    pub(super) fn with_interval(_: TcpKeepalive, _: Duration) -> io::Result<TcpKeepalive> {
+        Err(Unsupported.into())
+    }
+
+    pub(super) fn with_count(_: TcpKeepalive, _: u32) -> io::Result<TcpKeepalive> {
+        Err(Unsupported.into())
+    }
+}
+
+use probes::{with_count, with_interval};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod own {
+    use super::{Duration, Socket, io};
+
+    pub(in crate::tcp) fn unacknowledged(socket: &Socket, timeout: Duration) -> io::Result<()> {
+        socket.set_tcp_user_timeout(Some(timeout))
+    }
+
+    pub(in crate::tcp) fn priority(socket: &Socket, priority: u32) -> io::Result<()> {
+        socket.set_priority(priority)
+    }
+
+    pub(in crate::tcp) fn device(socket: &Socket, name: &str) -> io::Result<()> {
+        socket.bind_device(Some(name.as_bytes()))
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod own {
+    use super::{Duration, Socket, Unsupported, io};
+
+    pub(in crate::tcp) fn unacknowledged(_: &Socket, _: Duration) -> io::Result<()> {
+        Err(Unsupported.into())
+    }
+
+    pub(in crate::tcp) fn priority(_: &Socket, _: u32) -> io::Result<()> {
+        Err(Unsupported.into())
+    }
+
+    pub(in crate::tcp) fn device(_: &Socket, _: &str) -> io::Result<()> {
+        Err(Unsupported.into())
+    }
+}
+
+pub(super) use own::{device, priority, unacknowledged};

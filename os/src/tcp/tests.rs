@@ -1,0 +1,180 @@
+//! What was asked for is what the system says of the sockets; what it refuses is an error.
+
+use super::*;
+use sansmq_proto::address::Keepalive;
+use std::net::IpAddr;
+use std::time::Duration;
+
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Everything that can be asked for without rights.
+fn everything() -> TransportConfig {
+    let second = Duration::from_secs(1);
+    let keepalive = Keepalive::new().idle(50 * second).unwrap();
+    let keepalive = keepalive.interval(7 * second).unwrap().count(3).unwrap();
+    let mut transport = TransportConfig::new();
+    transport.keepalive = KeepaliveConfig::On(keepalive);
+    transport.unacknowledged = Some(Duration::from_millis(12_345));
+    transport.send_buffer = Some(30_000);
+    transport.recv_buffer = Some(20_000);
+    transport.type_of_service = Some(0xb8);
+    transport.priority = Some(5);
+    transport
+}
+
+/// Both ends of a connection, the dialled one first.
+fn pair(listener: &TcpListener, transport: &TransportConfig) -> [TcpStream; 2] {
+    let stream = dial(listener.local_addr().unwrap(), transport);
+    listener.set_nonblocking(false).unwrap();
+    let (other, _) = listener.accept().unwrap();
+    accepted(&other, transport);
+    [stream, other]
+}
+
+fn dial(to: SocketAddr, transport: &TransportConfig) -> TcpStream {
+    connect(Route { from: None, to }, transport).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+fn assert_has_everything(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+    let times = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+    assert_eq!(times, (Duration::from_secs(50), Duration::from_secs(7)));
+    assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(12_345)));
+    // Linux doubles them.
+    assert_eq!((socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap()), (60_000, 40_000));
+    assert_eq!(socket.priority().unwrap(), 5);
+    let six = stream.local_addr().unwrap().is_ipv6();
+    assert_eq!(if six { socket.tclass_v6() } else { socket.tos_v4() }.unwrap(), 0xb8);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn dialled_and_accepted_sockets_have_what_was_asked_for() {
+    for at in [LOCAL, "[::1]:0".parse().unwrap()] {
+        let listener = listen(at, &everything()).unwrap();
+        pair(&listener, &everything()).iter().for_each(assert_has_everything);
+        let adopted = adopt(TcpListener::bind(at).unwrap(), &everything()).unwrap();
+        pair(&adopted, &everything()).iter().for_each(assert_has_everything);
+    }
+}
+
+#[test]
+fn without_options_sockets_are_as_the_runtimes_make_them() {
+    let transport = TransportConfig::new();
+    let listener = listen(LOCAL, &transport).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    #[cfg(not(windows))]
+    assert!(SockRef::from(&listener).reuse_address().unwrap());
+    for stream in pair(&listener, &transport) {
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!((socket.tcp_user_timeout().unwrap(), socket.priority().unwrap()), (None, 0));
+    }
+    let stream = dial(listener.local_addr().unwrap(), &transport);
+    assert!(
+        io::Read::read(&mut &stream, &mut [0])
+            .is_err_and(|error| { error.kind() == ErrorKind::WouldBlock || error.kind() == ErrorKind::NotConnected })
+    );
+}
+
+#[test]
+fn keepalive_that_is_off_is_off_though_the_listener_was_made_with_it() {
+    let listener = TcpListener::bind(LOCAL).unwrap();
+    SockRef::from(&listener).set_keepalive(true).unwrap();
+    let mut transport = TransportConfig::new();
+    transport.keepalive = KeepaliveConfig::Off;
+    let listener = adopt(listener, &transport).unwrap();
+    for stream in pair(&listener, &transport) {
+        assert!(!SockRef::from(&stream).keepalive().unwrap());
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_backlog_is_what_was_asked_for_and_large_unasked() {
+    use std::io::ErrorKind::{NotConnected, WouldBlock};
+    let is_connected = |stream: &TcpStream| !matches!(stream.peer_addr(), Err(error) if error.kind() == NotConnected);
+    for (backlog, expected) in [(Some(3), 4), (None, 200)] {
+        let mut transport = TransportConfig::new();
+        transport.backlog = backlog;
+        let listener = listen(LOCAL, &transport).unwrap();
+        let to = listener.local_addr().unwrap();
+        // Over the loopback a connection is made at once, or waits for room.
+        let waiting: Vec<_> = (0..200).map(|_| dial(to, &TransportConfig::new())).take_while(is_connected).collect();
+        assert_eq!(waiting.len(), expected, "Linux allows one more than asked for");
+        let accepted = core::iter::from_fn(|| listener.accept().ok()).count();
+        assert_eq!(accepted, expected);
+        assert_eq!(listener.accept().unwrap_err().kind(), WouldBlock);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_system_refuses_is_an_error_that_says_so() {
+    let to = listen(LOCAL, &TransportConfig::new()).unwrap().local_addr().unwrap();
+    let refused = |transport: &TransportConfig| {
+        let failure = listen(LOCAL, transport).unwrap_err();
+        assert_eq!(connect(Route { from: None, to }, transport).unwrap_err(), failure);
+        failure
+    };
+    let mut transport = TransportConfig::new();
+    transport.device = Some("no-such-device".into());
+    assert_eq!(refused(&transport), NetworkError::NoSuchDevice);
+    let mut transport = TransportConfig::new();
+    transport.unacknowledged = Some(Duration::from_millis(u32::MAX.into()));
+    assert_eq!(refused(&transport), NetworkError::OptionRefused);
+    let datagrams = std::net::UdpSocket::bind(LOCAL).unwrap();
+    let deaf = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));
+    assert_eq!(adopt(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn sockets_are_bound_to_the_device() {
+    let mut transport = TransportConfig::new();
+    transport.device = Some("lo".into());
+    let listener = listen(LOCAL, &transport).unwrap();
+    let [dialled, _] = pair(&listener, &transport);
+    for socket in [SockRef::from(&listener), SockRef::from(&dialled)] {
+        assert_eq!(socket.device().unwrap().as_deref(), Some(b"lo".as_slice()));
+    }
+}
+
+#[test]
+fn a_connection_comes_from_its_source_and_the_port_is_free_for_the_next() {
+    let transport = TransportConfig::new();
+    let listener = listen(LOCAL, &transport).unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let to = listener.local_addr().unwrap();
+    let spare = TcpListener::bind(LOCAL).unwrap().local_addr().unwrap();
+    for _ in 0..3 {
+        let stream = connect(Route { from: Some(spare), to }, &transport).unwrap();
+        let (other, from) = listener.accept().unwrap();
+        assert_eq!(from, spare);
+        // Who ends it first has the port for another while, so that is to be the other one.
+        drop(other);
+        stream.set_nonblocking(false).unwrap();
+        assert_eq!(io::Read::read(&mut &stream, &mut [0]).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_dual_stack_listener_takes_ipv4_too() {
+    let mut transport = everything();
+    transport.dual_stack = true;
+    let listener = listen("[::]:0".parse().unwrap(), &transport).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    assert!(!SockRef::from(&listener).only_v6().unwrap());
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let (other, from) = listener.accept().unwrap();
+    accepted(&other, &transport);
+    assert_eq!(from.ip().to_canonical(), Ipv4Addr::LOCALHOST);
+    #[cfg(target_os = "linux")]
+    assert_eq!(SockRef::from(&other).tos_v4().unwrap(), 0xb8, "its packets are of IPv4");
+    drop(stream);
+}

@@ -1,0 +1,311 @@
+//! [`Endpoint`]: where to bind or connect, parsed once. Never resolves a name.
+
+use crate::address::error::{NetworkError, ParseEndpointError};
+use crate::address::resource::Resource;
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::str::FromStr;
+
+/// Where to bind or connect.
+///
+/// ```
+/// use sansmq_proto::Endpoint;
+/// use sansmq_proto::address::Host;
+///
+/// let any: Endpoint = "tcp://*:5555".parse()?;
+/// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555, source: None, resource: None });
+/// assert_eq!("tcp://[::1]:*".parse::<Endpoint>()?.to_string(), "tcp://[::1]:0");
+///
+/// let error = "localhost:5555".parse::<Endpoint>().unwrap_err();
+/// assert!(error.to_string().contains("write it like tcp://"));
+/// # Ok::<(), sansmq_proto::address::ParseEndpointError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `tcp://host:port`, `tcp://source;host:port`, or either with `/resource` behind it.
+    Tcp {
+        /// The host, or `*`.
+        host: Host,
+        /// The port; 0, also written `*`, lets the system choose one when binding.
+        port: u16,
+        /// Where connections are to come from. An endpoint that has one cannot be bound.
+        source: Option<Source>,
+        /// Which of several sockets at that port, if they share it.
+        resource: Option<Resource>,
+    },
+    /// `ipc://…`: a Unix domain socket of this machine.
+    Ipc(IpcName),
+    /// `inproc://name`: sockets of the same `Context`, whatever runtimes they live on. The name is any text.
+    Inproc(String),
+}
+
+/// The name of a Unix domain socket in an [`Endpoint`].
+///
+/// ```
+/// use sansmq_proto::Endpoint;
+/// use sansmq_proto::address::IpcName;
+///
+/// let of = |text: &str| text.parse::<Endpoint>().unwrap();
+/// assert_eq!(of("ipc:///run/service"), Endpoint::Ipc(IpcName::Path("/run/service".into())));
+/// assert_eq!(of("ipc://@service"), Endpoint::Ipc(IpcName::Abstract("service".into())));
+/// assert_eq!(of("ipc://*"), Endpoint::Ipc(IpcName::Any));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IpcName {
+    /// `*`: a new file in a directory of its own, when binding.
+    Any,
+    /// The path of a file; relative to the working directory if it does not begin with `/`. At most 107 octets.
+    Path(String),
+    /// `@name`: Linux's abstract names, which are no files. At most 106 octets behind the `@`.
+    Abstract(String),
+}
+
+/// The host of an [`Endpoint`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// `*`: all IPv4 interfaces, as in libzmq. Bind `[::]` for IPv6, which on most systems takes IPv4 too.
+    Any,
+    /// An address. IPv6 stands in brackets.
+    Ip(IpAddr),
+    /// A name to be resolved each time it is bound or dialled; also an IPv6 address with a zone, such as `fe80::1%eth0`.
+    Name(String),
+}
+
+/// Where a connection to a `tcp` [`Endpoint`] is to come from: what stands before the `;` in `tcp://source;host:port`.
+///
+/// libzmq takes the name of a network interface there too; see [`Options::bind_to_device`](crate::Options::bind_to_device)
+/// for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// The address; `None`, written `*`, lets the system choose one that suits the way.
+    pub ip: Option<IpAddr>,
+    /// The port; 0, also written `*`, lets the system choose one for each connection. With another there can be but one
+    /// connection to a peer at a time, and the system may refuse a next one for a minute or more.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// True if it can be bound but not connected to: the host or the whole name is `*`, or the port 0.
+    pub const fn is_wildcard(&self) -> bool {
+        match self {
+            Self::Tcp { host, port, .. } => matches!(host, Host::Any) || *port == 0,
+            Self::Ipc(name) => matches!(name, IpcName::Any),
+            Self::Inproc(_) => false,
+        }
+    }
+
+    /// Host and port as the system's resolver takes them: in `std`, a `ToSocketAddrs`.
+    ///
+    /// ```
+    /// # use sansmq_proto::Endpoint;
+    /// use std::net::ToSocketAddrs;
+    ///
+    /// let endpoint: Endpoint = "tcp://*:5555".parse()?;
+    /// let mut addresses = endpoint.host_and_port()?.to_socket_addrs()?;
+    /// assert_eq!(addresses.next(), Some(([0, 0, 0, 0], 5555).into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NetworkError::Unsupported`]: it is not one of TCP.
+    pub fn host_and_port(&self) -> Result<(String, u16), NetworkError> {
+        match (self, self.socket_addr()) {
+            (_, Some(address)) => Ok((address.ip().to_string(), address.port())),
+            (Self::Tcp { host: Host::Name(name), port, .. }, None) => Ok((name.clone(), *port)),
+            (Self::Tcp { .. } | Self::Ipc(_) | Self::Inproc(_), None) => Err(NetworkError::Unsupported),
+        }
+    }
+
+    /// The address that a TCP endpoint says outright; `None` if its host has to be looked up, or it is not one of TCP.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { host: Host::Any, port, .. } => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)),
+            Self::Tcp { host: Host::Ip(address), port, .. } => Some(SocketAddr::new(*address, *port)),
+            Self::Tcp { host: Host::Name(_), .. } | Self::Ipc(_) | Self::Inproc(_) => None,
+        }
+    }
+
+    /// Which of several sockets at that port; `None` too where there can be but one.
+    pub const fn resource(&self) -> Option<&Resource> {
+        match self {
+            Self::Tcp { resource, .. } => resource.as_ref(),
+            Self::Ipc(_) | Self::Inproc(_) => None,
+        }
+    }
+
+    /// The same place for this resource, or for those who name none. Only an endpoint of TCP has any.
+    #[must_use]
+    pub fn with_resource(mut self, wanted: Option<Resource>) -> Self {
+        match &mut self {
+            Self::Tcp { resource, .. } => *resource = wanted,
+            Self::Ipc(_) | Self::Inproc(_) => {}
+        }
+        self
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = ParseEndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (transport, address) =
+            text.split_once("://").ok_or_else(|| ParseEndpointError::NoTransport(text.to_owned()))?;
+        match transport {
+            "tcp" => {}
+            "ipc" => return parse_ipc(address).map(Self::Ipc),
+            "inproc" if address.is_empty() => return Err(ParseEndpointError::NoName(text.to_owned())),
+            "inproc" => return Ok(Self::Inproc(address.to_owned())),
+            _ => return Err(ParseEndpointError::UnknownTransport(transport.to_owned())),
+        }
+        let (address, resource) = match address.split_once('/') {
+            None => (address, None),
+            Some((address, resource)) => match Resource::read(resource.as_bytes()) {
+                None => return Err(ParseEndpointError::Resource(text.to_owned())),
+                resource => (address, resource),
+            },
+        };
+        let (source, address) = match address.split_once(';') {
+            Some((source, address)) => (Some(source), address),
+            None => (None, address),
+        };
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
+        let port = parse_port(port).ok_or_else(|| ParseEndpointError::Port(text.to_owned()))?;
+        let host = parse_host(host).ok_or_else(|| ParseEndpointError::Host(text.to_owned()))?;
+        let source = source.map(|source| parse_source(source, &host).ok_or(())).transpose();
+        let source = source.map_err(|()| ParseEndpointError::Source(text.to_owned()))?;
+        Ok(Self::Tcp { host, port, source, resource })
+    }
+}
+
+fn parse_port(port: &str) -> Option<u16> {
+    match port {
+        "*" => Some(0),
+        digits if digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A source from which there is a way to that host, as far as can be told.
+fn parse_source(source: &str, to: &Host) -> Option<Source> {
+    let (ip, port) = source.rsplit_once(':')?;
+    let ip = match parse_host(ip)? {
+        Host::Any => None,
+        Host::Ip(ip) => Some(ip),
+        Host::Name(_) => return None,
+    };
+    let crosses = matches!((ip, to), (Some(from), Host::Ip(to)) if from.is_ipv4() != to.is_ipv4());
+    if crosses { None } else { Some(Source { ip, port: parse_port(port)? }) }
+}
+
+/// `sun_path` of Linux has 108 octets, and a path ends with a zero.
+const LONGEST_PATH: usize = 107;
+
+fn parse_ipc(name: &str) -> Result<IpcName, ParseEndpointError> {
+    if name.len() > LONGEST_PATH {
+        return Err(ParseEndpointError::TooLong(name.to_owned()));
+    }
+    match (name, name.strip_prefix('@')) {
+        ("*", _) => Ok(IpcName::Any),
+        ("" | "@", _) => Err(ParseEndpointError::NoName(alloc::format!("ipc://{name}"))),
+        (_, Some(name)) => Ok(IpcName::Abstract(name.to_owned())),
+        (path, None) => Ok(IpcName::Path(path.to_owned())),
+    }
+}
+
+fn parse_host(host: &str) -> Option<Host> {
+    if host == "*" {
+        return Some(Host::Any);
+    }
+    if let Some(inner) = host.strip_prefix('[') {
+        let inner = inner.strip_suffix(']')?;
+        if let Ok(address) = inner.parse::<Ipv6Addr>() {
+            return Some(Host::Ip(address.into()));
+        }
+        let (address, zone) = inner.split_once('%')?;
+        return (address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()).then(|| Host::Name(inner.to_owned()));
+    }
+    let legible = |octet: u8| octet.is_ascii_graphic() && !b"[]:*/;@%".contains(&octet) || !octet.is_ascii();
+    if host.is_empty() || !host.bytes().all(legible) {
+        return None;
+    }
+    Some(host.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Ip))
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, source, resource } => {
+                f.write_str("tcp://")?;
+                if let Some(source) = source {
+                    write!(f, "{source};")?;
+                }
+                write!(f, "{host}:{port}")?;
+                resource.as_ref().map_or(Ok(()), |resource| write!(f, "/{resource}"))
+            }
+            Self::Ipc(IpcName::Any) => f.write_str("ipc://*"),
+            Self::Ipc(IpcName::Path(path)) => write!(f, "ipc://{path}"),
+            Self::Ipc(IpcName::Abstract(name)) => write!(f, "ipc://@{name}"),
+            Self::Inproc(name) => write!(f, "inproc://{name}"),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Name(name) if name.contains(':') => write!(f, "[{name}]"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.ip.map_or(Host::Any, Host::Ip), self.port)
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = ParseEndpointError;
+
+    fn try_from(text: &String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<&Self> for Endpoint {
+    fn from(endpoint: &Self) -> Self {
+        endpoint.clone()
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp { host: Host::Ip(address.ip()), port: address.port(), source: None, resource: None }
+    }
+}
+
+#[cfg(test)]
+mod tests;

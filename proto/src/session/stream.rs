@@ -1,0 +1,61 @@
+//! [`Stream`]: the byte stream below a [`Session`](super::Session).
+
+use crate::address::NetworkError;
+use crate::connection::Outbox;
+use thiserror::Error;
+
+/// A byte stream that never blocks.
+///
+/// The trait is our own and not that of `embedded-io`: there a call without data blocks by contract, and a stream has no
+/// vectored write, no half-close, and no outcome of a connect. With the feature `std`, `IoStream` adapts any
+/// `std::io::Read + Write`.
+pub trait Stream {
+    /// Reads bytes into `buffer` and returns their number; 0 means the end of the stream.
+    ///
+    /// # Errors
+    /// [`StreamError::WouldBlock`] if no bytes are available now. Any other error but [`StreamError::Interrupted`] ends the
+    /// connection.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError>;
+
+    /// Writes bytes from the front of `data` and returns their number. The caller removes them from `data`.
+    ///
+    /// A stream that writes one slice writes `data.chunk()` ([`Buf::chunk`](bytes::Buf::chunk)). A stream with a vectored
+    /// write takes several slices from [`Outbox::chunks`], or from `Outbox::with_io_slices` with the feature `std`.
+    ///
+    /// # Errors
+    /// [`StreamError::WouldBlock`] if no bytes can be written now. Any other error but [`StreamError::Interrupted`] ends the
+    /// connection.
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError>;
+
+    /// Ends the sending direction (FIN of TCP).
+    ///
+    /// # Errors
+    /// [`StreamError::WouldBlock`] to be called again. Any other error ends the connection.
+    fn close_write(&mut self) -> Result<(), StreamError>;
+
+    /// Returns the outcome of a connect that was only begun; called once, when the stream becomes writable for the first
+    /// time. [`Links`](super::Links) calls it for a stream that it dials, [`Session`](super::Session) does not.
+    ///
+    /// # Errors
+    /// The reason why connecting failed.
+    fn established(&mut self) -> Result<(), NetworkError> {
+        Ok(())
+    }
+}
+
+/// Reason why a [`Stream`] read or wrote nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StreamError {
+    /// Nothing can be read or written now.
+    #[error("the stream is not ready")]
+    WouldBlock,
+    /// A signal interrupted the call, which may be repeated at once.
+    #[error("the call was interrupted")]
+    Interrupted,
+    /// The peer closed the stream.
+    #[error("the peer closed the stream")]
+    Eof,
+    /// The network failed.
+    #[error(transparent)]
+    Failed(#[from] NetworkError),
+}

@@ -1,0 +1,49 @@
+//! [`Reader`]: the demand of a socket that receives from another socket of the same process.
+
+use core::sync::atomic::Ordering;
+
+#[cfg(not(sansmq_loom))]
+use core::sync::atomic::AtomicU8;
+#[cfg(sansmq_loom)]
+use loom::sync::atomic::AtomicU8;
+
+/// Demand of a receiving socket as its sender in the same process sees it; see [`Socket::set_reader`].
+///
+/// While the demand is not [`Need::Hungry`], messages stay in the sender's pipe, and the reader fetches them in batches after
+/// it has received what it holds. The reader stores its new demand before it locks the sender to fetch, so a sender that still
+/// reads the old value has locked first, and its message is found.
+///
+/// [`Socket::set_reader`]: crate::Socket::set_reader
+#[derive(Debug, Default)]
+pub struct Reader {
+    need: AtomicU8,
+}
+
+/// Demand of a [`Reader`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Each message at once.
+    Hungry,
+    /// Nothing now; further messages are accepted.
+    Sated,
+    /// Nothing, and there is no room for more.
+    Full,
+}
+
+impl Reader {
+    /// Returns the present demand.
+    #[inline]
+    pub fn need(&self) -> Need {
+        match self.need.load(Ordering::Relaxed) {
+            0 => Need::Hungry,
+            1 => Need::Sated,
+            _ => Need::Full,
+        }
+    }
+
+    /// Stores the demand.
+    #[inline]
+    pub fn set_need(&self, need: Need) {
+        self.need.store(need as u8, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,84 @@
+//! Sending one message to many peers (RFC 29: "fan-out"). One that has no room is dealt with as its socket's policy says.
+
+use crate::connection::{ConnectionError, encode_once};
+use crate::message::Message;
+use crate::socket::error::Unsent;
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::options::SlowSubscriber;
+use crate::socket::pipe::Pipes;
+use alloc::vec::Vec;
+
+/// Who is to have the message that is being sent. Between sends it is nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Distributor {
+    chosen: Vec<PipeId>,
+}
+
+impl Distributor {
+    /// Chooses a peer, which may have been chosen before.
+    #[inline]
+    pub(crate) fn choose(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if let Some(pipe) = pipes.get_mut(id)
+            && !core::mem::replace(&mut pipe.chosen, true)
+        {
+            self.chosen.push(id);
+        }
+    }
+
+    /// Chooses those of `all` that were not chosen, instead of those that were.
+    pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
+        let known = self.chosen.len();
+        for &id in all {
+            self.choose(pipes, id);
+        }
+        for id in self.chosen.drain(..known) {
+            unmark(pipes, id);
+        }
+    }
+
+    /// Sends to all that were chosen.
+    pub(crate) fn send(
+        &mut self,
+        pipes: &mut Pipes,
+        message: &mut Message,
+        policy: SlowSubscriber,
+    ) -> Result<(), Unsent> {
+        for &id in &self.chosen {
+            unmark(pipes, id);
+        }
+        if policy == SlowSubscriber::Block && self.chosen.iter().any(|&id| !pipes.has_room(id)) {
+            self.chosen.clear();
+            return Err(Unsent::Full);
+        }
+        let message = message.take();
+        let Some(last) = self.chosen.pop() else { return Ok(()) };
+        let message = if self.chosen.is_empty() { message } else { encode_once(message) };
+        for id in self.chosen.drain(..) {
+            deliver(pipes, id, message.clone(), policy);
+        }
+        deliver(pipes, last, message, policy);
+        Ok(())
+    }
+}
+
+fn unmark(pipes: &mut Pipes, id: PipeId) {
+    if let Some(pipe) = pipes.get_mut(id) {
+        pipe.chosen = false;
+    }
+}
+
+#[inline]
+fn deliver(pipes: &mut Pipes, id: PipeId, message: Message, policy: SlowSubscriber) {
+    if pipes.has_room(id) {
+        pipes.push(id, message);
+        return;
+    }
+    let mut lost = 1;
+    match policy {
+        SlowSubscriber::DropNewest | SlowSubscriber::Block => {}
+        SlowSubscriber::DropOldest => lost = pipes.push_out(id, message),
+        SlowSubscriber::Disconnect => pipes.doom(id, ConnectionError::TooSlow),
+    }
+    pipes.dropped(DropReason::PeerFull, lost);
+}

@@ -1,0 +1,39 @@
+//! Receiving from many peers in the order in which they spoke, where what they say makes sense only together.
+
+use crate::message::Message;
+use crate::socket::id::PipeId;
+use crate::socket::pipe::Pipes;
+use alloc::collections::VecDeque;
+
+/// Whose message comes next.
+#[derive(Debug, Default)]
+pub(crate) struct InOrder {
+    /// One for each message; their pipes hold them, so that each peer has its mark.
+    arrived: VecDeque<PipeId>,
+}
+
+impl InOrder {
+    /// Queues a message that arrived.
+    pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) {
+        if pipes.get(id).is_some() {
+            self.arrived.push_back(id);
+            pipes.deliver(id, message);
+        }
+    }
+
+    /// Takes the next message, and says whose it is.
+    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
+        loop {
+            let id = self.arrived.pop_front()?;
+            if let Ok(message) = pipes.pop_incoming(id) {
+                return Some((id, message));
+            }
+        }
+    }
+
+    /// Whether there is a message to take.
+    pub(crate) fn has_message(&mut self, pipes: &Pipes) -> bool {
+        while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {}
+        !self.arrived.is_empty()
+    }
+}

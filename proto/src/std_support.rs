@@ -1,0 +1,137 @@
+//! Everything that the feature `std` adds: [`SystemEntropy`], [`IoStream`] over `std::io::{Read, Write}`, and conversions
+//! from `std::io::Error`.
+
+use crate::address::NetworkError;
+use crate::connection::Outbox;
+use crate::entropy::Entropy;
+#[cfg(feature = "curve")]
+use crate::security::curve::KeyPair;
+use crate::session::{Stream, StreamError};
+use bytes::Buf;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+/// The operating system's random generator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&mut self, out: &mut [u8]) {
+        getrandom::fill(out).expect("the operating system has a working random generator");
+    }
+}
+
+#[cfg(feature = "curve")]
+impl KeyPair {
+    /// Generates a key pair with the operating system's random generator.
+    pub fn random() -> Self {
+        Self::generate(&mut SystemEntropy)
+    }
+}
+
+/// A [`Stream`] over a non-blocking `std::io::{Read, Write}`, with the calls for which `std` has no trait.
+///
+/// ```
+/// use sansmq_proto::IoStream;
+/// use std::net::{Shutdown, TcpStream};
+///
+/// fn stream(tcp: TcpStream) -> IoStream<TcpStream> {
+///     IoStream::new(tcp, |tcp| tcp.shutdown(Shutdown::Write)).dialled(|tcp| tcp.take_error())
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct IoStream<T> {
+    io: T,
+    close_write: fn(&mut T) -> io::Result<()>,
+    take_error: fn(&mut T) -> io::Result<Option<io::Error>>,
+}
+
+impl<T> IoStream<T> {
+    /// Creates a stream over `io`, which must be non-blocking. `close_write` implements [`Stream::close_write`].
+    pub const fn new(io: T, close_write: fn(&mut T) -> io::Result<()>) -> Self {
+        Self { io, close_write, take_error: |_| Ok(None) }
+    }
+
+    /// Adds a call that returns why connecting failed, if it did; see [`Stream::established`].
+    #[must_use]
+    pub const fn dialled(mut self, take_error: fn(&mut T) -> io::Result<Option<io::Error>>) -> Self {
+        self.take_error = take_error;
+        self
+    }
+
+    /// Returns the stream below.
+    pub const fn get_ref(&self) -> &T {
+        &self.io
+    }
+}
+
+impl<T: Read + Write> Stream for IoStream<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+        Ok(self.io.read(buffer)?)
+    }
+
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
+        Ok(data.with_io_slices(|slices| self.io.write_vectored(slices))?)
+    }
+
+    fn close_write(&mut self) -> Result<(), StreamError> {
+        Ok((self.close_write)(&mut self.io)?)
+    }
+
+    fn established(&mut self) -> Result<(), NetworkError> {
+        (self.take_error)(&mut self.io)?.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// Maximum slices of one vectored write; more gain nothing.
+const SLICES: usize = 64;
+
+impl Outbox {
+    /// Calls `write` with the next chunks to write, at most 64.
+    #[inline]
+    pub fn with_io_slices<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        // A single slice is the most frequent case, and an array for 64 of them costs more than the rest of this call.
+        if self.is_one_chunk() {
+            return write(&[IoSlice::new(self.chunk())]);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.fill_chunks(&mut slices, IoSlice::new);
+        write(&slices[..count])
+    }
+}
+
+impl From<io::Error> for StreamError {
+    fn from(error: io::Error) -> Self {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds end the connection")]
+        match error.kind() {
+            ErrorKind::WouldBlock => Self::WouldBlock,
+            ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::UnexpectedEof => Self::Eof,
+            kind => Self::Failed(kind.into()),
+        }
+    }
+}
+
+impl From<ErrorKind> for NetworkError {
+    fn from(kind: ErrorKind) -> Self {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "there are dozens of kinds, and more to come")]
+        match kind {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => Self::Unreachable,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Self::Reset,
+            ErrorKind::NotFound => Self::NoSuchName,
+            ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::BadName,
+            ErrorKind::Unsupported => Self::Unsupported,
+            ErrorKind::AddrInUse => Self::AddressInUse,
+            ErrorKind::AddrNotAvailable => Self::AddressUnavailable,
+            ErrorKind::PermissionDenied => Self::PermissionDenied,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<io::Error> for NetworkError {
+    fn from(error: io::Error) -> Self {
+        error.kind().into()
+    }
+}

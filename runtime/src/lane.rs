@@ -1,0 +1,164 @@
+//! [`Lane`]: one direction of a proxy.
+
+use crate::handle::Handle;
+use crate::proxy::ProxyError;
+use crate::state::{Shared, State};
+use crate::steer::{Passed, ProxyStatistics};
+use crate::waiters::Key;
+use core::task::{Context, Poll, ready};
+use sansmq_proto::socket::Unsent;
+use sansmq_proto::{Message, RecvError};
+use std::sync::Arc;
+
+/// Where messages come from, where they go, and the one that is between.
+pub(crate) struct Lane {
+    end: End,
+    from: Handle,
+    to: Handle,
+    /// A message that has been received and finds no room.
+    pub(crate) held: Option<Message>,
+}
+
+/// Where a lane begins.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Frontend,
+    Backend,
+}
+
+impl Lane {
+    /// The lane that begins at this end, if the one socket receives and the other sends.
+    pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
+        let receives = from.shared().with(|state| state.socket.socket_type().receives());
+        let sends = to.shared().with(|state| state.socket.socket_type().sends());
+        (receives && sends).then(|| Self { end, from: from.clone(), to: to.clone(), held: None })
+    }
+}
+
+/// A lane of a proxy that runs, with its places among those who wait.
+pub(crate) struct Moving<'a> {
+    end: End,
+    from: &'a Arc<Shared>,
+    to: &'a Arc<Shared>,
+    arrival: Key<'a>,
+    room: Key<'a>,
+    held: &'a mut Option<Message>,
+}
+
+impl<'a> Moving<'a> {
+    pub(crate) fn new(lane: &'a mut Lane) -> Self {
+        let (from, to) = (lane.from.shared(), lane.to.shared());
+        Self {
+            end: lane.end,
+            from,
+            to,
+            arrival: Key::new(from, |state| &mut state.receivers),
+            room: Key::new(to, |state| &mut state.senders),
+            held: &mut lane.held,
+        }
+    }
+
+    /// Moves messages until there are no more or no room, which is pending, or there have been enough for one turn.
+    pub(crate) fn burst(
+        &mut self,
+        cx: &Context<'_>,
+        capture: Option<&Handle>,
+        statistics: &mut ProxyStatistics,
+    ) -> Poll<Result<(), ProxyError>> {
+        for _ in 0..BURST {
+            ready!(self.receive(cx, capture, statistics))?;
+            ready!(self.send(cx, statistics));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Has a message in hand.
+    fn receive(
+        &mut self,
+        cx: &Context<'_>,
+        capture: Option<&Handle>,
+        statistics: &mut ProxyStatistics,
+    ) -> Poll<Result<(), ProxyError>> {
+        if self.held.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        // What would only wait here waits where the marks count it. But a socket that is both ends may have to receive
+        // before it can send, as a REP does.
+        if !Arc::ptr_eq(self.from, self.to) {
+            ready!(self.room.wait(cx, |state| if state.socket.can_send() { Poll::Ready(()) } else { Poll::Pending }));
+        }
+        let message = ready!(self.arrival.wait(cx, take))?;
+        self.received(statistics).add(&message);
+        if let Some(capture) = capture {
+            match capture.try_send(message.clone()) {
+                Ok(()) => statistics.captured += 1,
+                Err(_) => statistics.missed += 1,
+            }
+        }
+        *self.held = Some(message);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends what is in hand.
+    fn send(&mut self, cx: &Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
+        let mut size = Passed::default();
+        self.held.iter().for_each(|message| size.add(message));
+        match ready!(self.room.wait(cx, |state| give(state, self.held))) {
+            Given::Sent => *self.sent(statistics) += size,
+            Given::Refused => statistics.dropped += 1,
+        }
+        Poll::Ready(())
+    }
+
+    const fn received<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut Passed {
+        match self.end {
+            End::Frontend => &mut statistics.frontend.received,
+            End::Backend => &mut statistics.backend.received,
+        }
+    }
+
+    const fn sent<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut Passed {
+        match self.end {
+            End::Frontend => &mut statistics.backend.sent,
+            End::Backend => &mut statistics.frontend.sent,
+        }
+    }
+}
+
+/// What became of a message.
+enum Given {
+    Sent,
+    /// The socket will never take it.
+    Refused,
+}
+
+/// Whose turn it is may change, and that a socket is closed is noticed elsewhere.
+fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
+    match state.socket.recv() {
+        Ok(message) => Poll::Ready(Ok(message)),
+        Err(RecvError::PeerLost) => Poll::Ready(Err(ProxyError::PeerLost)),
+        Err(_) => Poll::Pending,
+    }
+}
+
+/// Leaves the message in place while waiting may help.
+fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
+    let Some(message) = held else { return Poll::Pending };
+    let given = match state.socket.offer(message) {
+        Ok(()) => Given::Sent,
+        Err(Unsent::Full | Unsent::OutOfTurn | Unsent::Closed) => return Poll::Pending,
+        Err(
+            Unsent::Unroutable
+            | Unsent::Unaddressed
+            | Unsent::NotGrouped
+            | Unsent::SingleFrame
+            | Unsent::FrameCount
+            | Unsent::Unsupported(_),
+        ) => Given::Refused,
+    };
+    *held = None;
+    Poll::Ready(given)
+}
+
+/// How many messages each direction moves before it is the turn of others (libzmq: 1000).
+pub(crate) const BURST: usize = 100;

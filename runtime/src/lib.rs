@@ -1,0 +1,60 @@
+//! Shared parts of sansmq's runtime adapters: socket handles, wakers, tasks, `inproc`, proxies, ZAP over `inproc`, tracing.
+//!
+//! `sansmq-proto` decides, an adapter crate waits, and this crate is what all adapters have in common: it needs `std`, but
+//! calls no operating system and names no runtime.
+//!
+//! # Where to begin
+//!
+//! - Writing a program? Use the `sansmq` crate and one of its runtimes.
+//! - Another async runtime? Implement [`Runtime`], [`Alarm`] and [`PollStream`]; [`launch`] returns a [`Handle`] whose tasks
+//!   run on it.
+//! - Another event loop with handles? Call the methods of [`Driver`] from its tasks.
+//!
+//! # What this crate uses of `sansmq-proto`
+//!
+//! Besides what any embedder uses, these twenty names, for three purposes:
+//!
+//! | purpose | names |
+//! |---|---|
+//! | links within the process | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`need`](Socket::need), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Need`](proto::socket::Need) |
+//! | shared ports | [`Socket::config`], [`receive`](Socket::receive), [`turned_away`](Socket::turned_away), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
+//! | tasks that wait | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
+
+mod adapters;
+mod adopt;
+mod context;
+mod control;
+mod driver;
+mod handle;
+mod inproc;
+mod lane;
+mod numbers;
+mod passage;
+mod port;
+mod proxy;
+mod runtime;
+mod served;
+mod state;
+mod steer;
+mod sync;
+mod topics;
+#[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
+mod trace;
+mod waiters;
+mod wakes;
+mod zap;
+
+pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
+pub use adopt::Opened;
+pub use context::Context;
+pub use driver::{Dialling, Driver, Listening, Order, Step};
+pub use handle::{Closed, Handle, share};
+pub use passage::Passage;
+pub use proxy::{Proxy, ProxyError};
+pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
+pub use sansmq_proto as proto;
+pub use served::{Ambient, Served};
+pub use steer::{Passed, ProxyStatistics, Side, Steer};
+
+#[cfg(doc)]
+use proto::Socket;

@@ -1,0 +1,7 @@
+//! Locks shared by threads: those of the standard library, or those of `loom`, which runs a test once for each order in which
+//! its threads can take them.
+
+#[cfg(sansmq_loom)]
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+#[cfg(not(sansmq_loom))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
