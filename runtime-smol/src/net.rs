@@ -7,7 +7,6 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
-#[cfg(unix)]
 use sansmq_os::StdListener;
 use sansmq_os::{credentials, error, ipc, tcp};
 use sansmq_proto::address::{Route, TransportConfig};
@@ -109,6 +108,7 @@ impl Runtime for Smol {
     }
 
     fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+        #[cfg_attr(not(unix), expect(unused_variables, reason = "a TCP listener has its own endpoint"))]
         let (listener, endpoint) = StdListener::arrived(listener)?;
         let adopted = match listener {
             StdListener::Tcp(listener) => Listener::tcp(tcp::adopt(listener, transport)?),

@@ -4,7 +4,6 @@ use core::cell::RefCell;
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
-#[cfg(unix)]
 use sansmq_os::StdListener;
 use sansmq_os::{credentials, error, ipc, tcp};
 use sansmq_proto::address::{Route, TransportConfig};
@@ -85,6 +84,7 @@ impl Runtime for Tokio {
     }
 
     fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+        #[cfg_attr(not(unix), expect(unused_variables, reason = "a TCP listener has its own endpoint"))]
         let (listener, endpoint) = StdListener::arrived(listener)?;
         let adopted = match listener {
             StdListener::Tcp(listener) => Listener::tcp(tcp::adopt(listener, transport)?),
