@@ -63,13 +63,20 @@ fn backlog(transport: &TransportConfig) -> i32 {
     transport.backlog.and_then(|backlog| i32::try_from(backlog).ok()).unwrap_or(i32::MAX)
 }
 
-/// An error where the system tells that the socket does not listen.
+/// Returns an error if the socket does not listen.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn check_listens(socket: &Socket) -> Result<(), NetworkError> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    if !socket.is_listener().map_err(|failure| error(&failure))? {
-        return Err(NetworkError::NotListening);
+    match socket.is_listener() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NetworkError::NotListening),
+        Err(failure) => Err(error(&failure)),
     }
-    let _ = socket;
+}
+
+/// Accepts any socket: this system does not report whether a socket listens.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+#[expect(clippy::unnecessary_wraps, reason = "other systems report it")]
+fn check_listens(_: &Socket) -> Result<(), NetworkError> {
     Ok(())
 }
 

@@ -61,6 +61,7 @@ impl Link {
 
     /// Whether it is connected by now.
     pub(crate) fn is_connected(&self) -> Result<bool, NetworkError> {
+        #[cfg_attr(not(unix), expect(clippy::infallible_destructuring_match, reason = "Unix has a second variant"))]
         let stream = match &self.wire {
             Wire::Tcp(stream) => stream,
             #[cfg(unix)]
@@ -245,6 +246,7 @@ impl Listener {
     }
 
     /// Closes it. An error tells that its name was no longer its own.
+    #[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "a Unix domain socket may have lost its name"))]
     pub(crate) fn close(mut self, registry: &Registry) -> Result<(), NetworkError> {
         let _ = self.source().deregister(registry);
         match self {
