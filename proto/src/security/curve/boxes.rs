@@ -3,13 +3,12 @@
 //! Both are the same cipher and differ in where the key comes from: [`BoxKey::agreed`] for a box, [`BoxKey::random`] for
 //! a secretbox such as the server's cookie.
 
+use super::primitives::{self, hsalsa20};
 use super::{PublicKey, SecretKey};
 use crate::entropy::Entropy;
 use alloc::vec::Vec;
 use core::fmt;
 use curve25519_dalek::MontgomeryPoint;
-use dryoc::classic::crypto_box::{crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm_inplace};
-use dryoc::classic::crypto_core::crypto_core_hsalsa20;
 use zeroize::Zeroizing;
 
 /// The octets of a tag; a box is so much longer than what is in it.
@@ -82,14 +81,12 @@ impl BoxKey {
 
     /// Encrypts in place; the result is the tag.
     pub(super) fn encrypt(&self, nonce: &Nonce, data: &mut [u8]) -> [u8; TAG] {
-        let mut tag = [0; TAG];
-        crypto_box_detached_afternm_inplace(data, &mut tag, nonce, &self.0);
-        tag
+        primitives::encrypt(&self.0, nonce, data)
     }
 
     /// Decrypts in place if the tag is right, which is found out in constant time, and else leaves `data` alone.
     pub(super) fn decrypt(&self, nonce: &Nonce, data: &mut [u8], tag: &[u8; TAG]) -> bool {
-        crypto_box_open_detached_afternm_inplace(data, tag, nonce, &self.0).is_ok()
+        primitives::decrypt(&self.0, nonce, data, tag)
     }
 }
 
@@ -97,10 +94,4 @@ impl fmt::Debug for BoxKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BoxKey { .. }")
     }
-}
-
-fn hsalsa20(key: &[u8; 32], input: &[u8; 16]) -> Zeroizing<[u8; 32]> {
-    let mut derived = Zeroizing::new([0; 32]);
-    crypto_core_hsalsa20(&mut derived, input, key, None);
-    derived
 }

@@ -23,10 +23,13 @@ mod cipher;
 mod error;
 mod handshake;
 mod keys;
+mod lanes;
 #[cfg(test)]
 mod tests;
 mod traffic;
 pub mod z85;
+
+use lanes as primitives;
 
 #[cfg(test)]
 pub(crate) use boxes::{BoxKey, long_nonce, short_nonce};

@@ -6,8 +6,8 @@
 //! not count, but that Salsa20 is done in many lanes; no library does both.
 
 use super::boxes::{BoxKey, TAG, short_nonce};
+use super::primitives;
 use core::fmt;
-use dryoc::classic::crypto_onetimeauth::{crypto_onetimeauth, crypto_onetimeauth_verify};
 use salsa20::Salsa20;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 use zeroize::{Zeroize, Zeroizing};
@@ -40,8 +40,7 @@ impl TrafficKey {
         let mut stream = [0; MAC_KEY + SHORT_SEALED];
         let (mac_key, encrypted) = self.apply(count, data, &mut stream);
         data.copy_from_slice(encrypted);
-        let mut tag = [0; TAG];
-        crypto_onetimeauth(&mut tag, data, mac_key);
+        let tag = primitives::authenticate(mac_key, data);
         mac_key.zeroize();
         tag
     }
@@ -53,7 +52,7 @@ impl TrafficKey {
         }
         let mut stream = [0; MAC_KEY + SHORT_OPENED];
         let (mac_key, plain) = self.apply(count, data, &mut stream);
-        let right = crypto_onetimeauth_verify(tag, data, mac_key).is_ok();
+        let right = primitives::verify(mac_key, data, tag);
         mac_key.zeroize();
         if right {
             data.copy_from_slice(plain);
