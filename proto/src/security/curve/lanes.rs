@@ -1,4 +1,6 @@
 //! XSalsa20 and Poly1305 of `dryoc`, which computes several blocks at once with the vector instructions of the processor.
+//!
+//! Offers the same functions as `portable`.
 
 use super::boxes::{Nonce, TAG};
 use dryoc::classic::crypto_box::{crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm_inplace};

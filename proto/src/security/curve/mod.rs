@@ -11,11 +11,12 @@
 //! # Ok::<(), sansmq_proto::security::curve::KeyError>(())
 //! ```
 //!
-//! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s; XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s. For
-//! short messages Salsa20 is `salsa20`'s.
+//! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s. XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s on
+//! `x86_64` and `aarch64` with Unix or Windows, and `salsa20`'s and `poly1305`'s on every other target. For short messages
+//! Salsa20 is `salsa20`'s.
 //!
-//! Without an operating system `dryoc` still asks `getrandom` to be there, though nothing here draws from it: on such a
-//! target, build with `--cfg getrandom_backend="unsupported"` or a backend of your own.
+//! Random numbers come from an [`Entropy`](crate::Entropy) alone. `dryoc` links `getrandom` and does not call it; on the other
+//! targets only the feature `std` links it.
 
 mod boxes;
 mod certificate;
@@ -23,13 +24,21 @@ mod cipher;
 mod error;
 mod handshake;
 mod keys;
+// Both offer the same functions. Without vector instructions `dryoc` has no advantage, and without an operating system its
+// dependency `getrandom` does not compile. Tests compile both. The same condition is in `Cargo.toml`.
+#[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod lanes;
+#[cfg(any(test, not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))))]
+mod portable;
 #[cfg(test)]
 mod tests;
 mod traffic;
 pub mod z85;
 
+#[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
 use lanes as primitives;
+#[cfg(not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64"))))]
+use portable as primitives;
 
 #[cfg(test)]
 pub(crate) use boxes::{BoxKey, long_nonce, short_nonce};

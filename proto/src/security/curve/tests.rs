@@ -4,6 +4,7 @@ mod boxes;
 mod certificate;
 mod cipher;
 mod keys;
+mod primitives;
 mod recorded;
 
 use super::{PublicKey, SecretKey};
