@@ -8,7 +8,9 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use sansmq_os::StdListener;
-use sansmq_os::{credentials, error, ipc, tcp};
+#[cfg(unix)]
+use sansmq_os::{credentials, ipc};
+use sansmq_os::{error, tcp};
 use sansmq_proto::address::{Route, TransportConfig};
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
