@@ -5,7 +5,7 @@ use core::time::Duration;
 /// A source of random octets.
 ///
 /// A socket draws from it for automatic routing ids, request ids and the jitter of reconnect delays. Use
-/// `SystemEntropy` unless you have a reason not to: automatic routing ids must not be guessable by peers.
+/// `SystemEntropy` (feature `std`) unless you have a reason not to: automatic routing ids must not be guessable by peers.
 pub trait Entropy: Send {
     /// Fills `out` with random octets.
     fn fill(&mut self, out: &mut [u8]);

@@ -39,7 +39,7 @@
 //!
 //! # Features
 //!
-//! The crate is `no_std` and needs `alloc`. The feature `std` (default) adds `SystemEntropy`, `IoStream` over
+//! The crate is `no_std` and needs `alloc`, and a target with atomic compare-and-swap (not `thumbv6m`). The feature `std` (default) adds `SystemEntropy`, `IoStream` over
 //! `std::io::{Read, Write}` and conversions from `std::io::Error`.
 
 // Unit tests use `std`; everything else does without.
@@ -74,7 +74,7 @@ pub mod wire;
 
 pub use address::{Endpoint, NetworkError};
 pub use bytes::Buf;
-pub use connection::{Connection, ConnectionError};
+pub use connection::{Connection, ConnectionError, Outbox};
 pub use entropy::Entropy;
 pub use message::{Frame, Message};
 pub use session::{Interest, Links, Scratch, Session, Stream, StreamError, Turn};

@@ -5,12 +5,12 @@ use crate::sync::{self, AtomicBool};
 use core::fmt;
 use core::pin::pin;
 use core::sync::atomic::Ordering;
-use core::task::{Context, Poll, Waker};
+use core::task::{self, Poll, Waker};
 use core::time::Duration;
 use mio::{Events, Token};
 use sansmq_proto::Options;
 use sansmq_proto::kind::Kind;
-use sansmq_runtime::Handle;
+use sansmq_runtime::{Context, Handle};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::task::Wake;
@@ -69,6 +69,11 @@ impl EventLoop {
         self.reactor.socket(options)
     }
 
+    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
+        self.remote().socket_in(context, options)
+    }
+
     /// For making sockets on other threads.
     pub fn remote(&self) -> Remote {
         self.reactor.remote()
@@ -122,7 +127,7 @@ impl EventLoop {
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let bell = Arc::new(Bell { rung: AtomicBool::new(true), remote: self.reactor.remote() });
         let waker = Waker::from(Arc::clone(&bell));
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = task::Context::from_waker(&waker);
         let mut future = pin!(future);
         loop {
             if bell.rung.swap(false, Ordering::AcqRel)

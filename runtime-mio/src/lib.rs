@@ -48,6 +48,7 @@ use sansmq_proto::kind::{
 
 pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
+pub use sansmq_runtime as runtime;
 
 pub use event_loop::EventLoop;
 #[cfg(unix)]

@@ -9,7 +9,7 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// The proxy's [`Steer`](sansmq_runtime::Steer) or its control socket ends it from another thread.
 ///
 /// ```
-/// use sansmq_runtime::Proxy;
+/// use sansmq_mio::runtime::Proxy;
 /// use sansmq_mio::{PullSocket, PushSocket, proxy};
 /// use std::thread;
 ///

@@ -127,6 +127,11 @@ impl Reactor {
         self.remote().socket(options)
     }
 
+    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
+        self.remote().socket_in(context, options)
+    }
+
     /// For making sockets on other threads.
     pub fn remote(&self) -> Remote {
         Remote { inbox: Arc::clone(&self.inbox), origin: self.origin }

@@ -36,6 +36,7 @@ use sansmq_runtime::Served;
 
 pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
+pub use sansmq_runtime as runtime;
 
 pub use net::{Listener, Smol, Stream, Task, Timer};
 

@@ -5,7 +5,6 @@ use core::any::Any;
 use sansmq_proto::Endpoint;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
-use std::boxed::Box;
 
 /// A listener that is open already, of a kind that the runtime knows and this crate does not: for
 /// [`Handle::bind_opened`].

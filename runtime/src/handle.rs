@@ -57,7 +57,7 @@ pub(crate) fn share_with<T: Kind>(
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
     entropy: impl Entropy + 'static,
 ) -> (Handle<T>, Driver) {
-    let options = options.zap_handler(|| Arc::new(HandlerOf::new(context)));
+    let options = options.zap_handler(Arc::new(HandlerOf::new(context)));
     let trace = Trace::new(options.socket_type());
     let socket = Socket::new(options, entropy);
     let shared = Shared::new(socket, context.clone(), trace, Box::new(clock));

@@ -137,6 +137,7 @@ fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     match state.socket.recv() {
         Ok(message) => Poll::Ready(Ok(message)),
         Err(RecvError::PeerLost) => Poll::Ready(Err(ProxyError::PeerLost)),
+        // Empty, out of turn, only sends, closed; and what a later version adds, which is no reason to end a proxy.
         Err(_) => Poll::Pending,
     }
 }

@@ -56,7 +56,8 @@ impl<R: Ambient, T: Kind> Served<R, T> {
 }
 
 impl<R: Runtime, T: Kind> Served<R, T> {
-    /// A socket with these options that is served by this runtime.
+    /// A socket with these options that is served by this runtime. In another context than the global one it is
+    /// `launch(options, &context, runtime).into()`; see [`launch`].
     pub fn on(runtime: &R, options: Options<T>) -> Self {
         launch(options, &Context::global(), runtime).into()
     }

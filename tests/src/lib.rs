@@ -14,6 +14,7 @@
 //! - `hostile`: peers that mean no good, on every runtime: what becomes of them, and of everybody else meanwhile; and the
 //!   benchmark of that name, what it costs;
 //! - `fuzz`: what the fuzz targets check, with recorded, remembered and random inputs; see `fuzz/README.md`;
+//! - `layers`: imports of the core, and words that are forbidden in a crate, read from the source;
 //! - `costs`: what messages ask of the allocator;
 //! - `idle`: who is woken while nobody has anything to do;
 //! - `table`: libzmq's own tests and their counterparts here, a table in this package's `README.md`, names what exists.

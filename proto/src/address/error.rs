@@ -3,45 +3,62 @@
 use alloc::string::String;
 use thiserror::Error;
 
-/// What the network can answer, without the types of an operating system.
+/// Error of the network, without the types of an operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum NetworkError {
+    /// Connection refused: no listener at the address.
     #[error("nobody listens at that address")]
     Refused,
+    /// Host or network unreachable.
     #[error("the address cannot be reached")]
     Unreachable,
+    /// No answer in time.
     #[error("no answer in time")]
     TimedOut,
+    /// Connection reset, aborted, or broken pipe.
     #[error("the peer reset the connection")]
     Reset,
+    /// Host name without addresses.
     #[error("the host name is not known")]
     UnknownHost,
+    /// Address already in use.
     #[error("the address is in use already")]
     AddressInUse,
+    /// Address that this machine does not have.
     #[error("this machine does not have that address")]
     AddressUnavailable,
+    /// Permission denied.
     #[error("permission denied")]
     PermissionDenied,
+    /// No Unix domain socket of that name.
     #[error("no socket has that name")]
     NoSuchName,
+    /// Name of a Unix domain socket that is too long or invalid.
     #[error("the name is too long, or is not one for a socket")]
     BadName,
+    /// Name of a bound Unix domain socket that was removed or replaced.
     #[error("the name was removed, or taken by another, while it was bound")]
     NameLost,
+    /// Limit of open files reached.
     #[error("too many files are open")]
     TooManyFiles,
+    /// Transport that this runtime or system does not support.
     #[error("this side does not carry that transport")]
     Unsupported,
+    /// Network interface that this machine does not have.
     #[error("this machine does not have that network interface")]
     NoSuchDevice,
+    /// Option that the operating system rejects or does not know.
     #[error("the operating system refuses an option that was asked for, or does not know it")]
     OptionRefused,
+    /// Given socket that is not in the listening state.
     #[error("that socket does not listen")]
     NotListening,
+    /// Endpoint with a source address, which only `connect` accepts.
     #[error("what stands before the `;` says where to connect from, and means nothing to a listener")]
     HasSource,
+    /// Any other error.
     #[error("an error of the operating system")]
     Other,
 }

@@ -103,10 +103,15 @@ impl ConnectionConfig {
         self.asks() || self.security.is_server()
     }
 
+    /// Returns the ZAP handler, if this side has questions for it.
+    pub(crate) fn handler(&self) -> Option<&Arc<dyn ZapHandler>> {
+        self.handler.as_ref().filter(|_| self.has_questions())
+    }
+
     /// Whether a peer comes in by CURVE whatever its key, because nobody would be asked about it now.
     pub(crate) fn admits_any_key(&self) -> bool {
         let is_curve_server = self.security.is_server() && self.security.mechanism() == MechanismName::CURVE;
-        is_curve_server && !self.asks() && !self.handler.as_ref().is_some_and(|handler| handler.is_bound())
+        is_curve_server && !self.asks() && !self.handler().is_some_and(|handler| handler.is_bound())
     }
 
     /// Whether a peer with such credentials has reason to believe that somebody looks at them.

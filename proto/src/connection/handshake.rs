@@ -5,7 +5,7 @@ use super::phase::{Phase, Side};
 use super::{Connection, Peer};
 use crate::connection::error::ConnectionError;
 use crate::message::Frame;
-use crate::security::{Established, Guest, Introduction, Mechanism, MechanismError, Progress};
+use crate::security::{Established, Guest, Introduction, Mechanism, MechanismConfig, MechanismError, Progress};
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Command, DecodeError, IDENTITY, Metadata, SOCKET_TYPE, Version};
@@ -20,7 +20,8 @@ impl Connection {
     pub(super) fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
         let ours = (side == Side::Socket).then(|| self.config.metadata());
         let fresh = core::mem::take(&mut self.fresh);
-        let progress = Mechanism::start(&self.config.security, self.config.asks(), ours, fresh, self.outbox.ahead())?;
+        let config = MechanismConfig { security: &self.config.security, authenticates_null: self.config.asks() };
+        let progress = Mechanism::start(config, ours, fresh, self.outbox.ahead())?;
         self.proceed(progress, deadline, side, self.now)
     }
 

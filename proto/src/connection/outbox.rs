@@ -536,6 +536,11 @@ impl Buf for Outbox {
         }
     }
 
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+        self.fill_chunks(slices, std::io::IoSlice::new)
+    }
+
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining(), "cannot advance past what was lent");
         self.written += count;

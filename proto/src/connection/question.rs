@@ -47,7 +47,7 @@ impl Connection {
     /// Whether it is not known yet if the peer may come in, so that [`wake_with`](Self::wake_with) is of use.
     pub fn may_ask(&self) -> bool {
         let may_take_time = match self.config.authority {
-            Authority::Nobody => self.config.handler.is_some(),
+            Authority::Nobody => self.config.handler().is_some(),
             Authority::Driver => false,
             Authority::Authenticator(_) => true,
         };
@@ -89,7 +89,7 @@ impl Connection {
         };
         let is_promised = config.promises(&request.credentials);
         let verdict = match &config.authority {
-            Authority::Nobody => config.handler.as_ref().and_then(|handler| handler.ask(request)),
+            Authority::Nobody => config.handler().and_then(|handler| handler.ask(request)),
             Authority::Authenticator(authenticator) => Some(authenticator.ask(request)),
             Authority::Driver => {
                 self.wait_for(Asked::Driver(Some(request)), now);

@@ -90,7 +90,7 @@ pub trait ZapHandler: fmt::Debug + Send + Sync {
     /// Returns true if a handler is bound now.
     fn is_bound(&self) -> bool;
 
-    /// Asks the handler; `None` if no handler is bound.
+    /// Sends the request to the handler; `None` if no handler is bound.
     fn ask(&self, request: AuthRequest) -> Option<AuthOutcome>;
 }
 
@@ -112,7 +112,7 @@ pub enum Authority {
     /// peer is admitted by NULL, and every peer that has any key by CURVE; no peer is admitted by PLAIN, nor where there is a
     /// domain, because these promise that credentials are checked.
     ///
-    /// A socket of NULL without a domain asks no handler, as in libzmq.
+    /// A socket of NULL without a domain uses no handler, as in libzmq.
     #[default]
     Nobody,
     /// Who drives the connection: asked by [`poll_auth_request`](crate::Connection::poll_auth_request).

@@ -9,8 +9,7 @@ use thiserror::Error;
 
 /// Reason for which the handshake of a security mechanism failed. A connection reports it as its `ConnectionError`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum MechanismError {
+pub(crate) enum MechanismError {
     /// A command does not have the form that its RFC requires.
     #[error("the peer broke the protocol: {0}")]
     Malformed(#[from] DecodeError),

@@ -27,7 +27,7 @@ use bytes::Bytes;
 pub use auth::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, Authenticator, Authority, Denial, ZapHandler};
 #[cfg(feature = "curve")]
 use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
-pub use error::MechanismError;
+pub(crate) use error::MechanismError;
 use null::Null;
 #[cfg(feature = "plain")]
 use plain::{PlainClient, PlainServer};
@@ -42,6 +42,14 @@ pub use settings::{Security, SecurityError};
 pub(crate) struct Fresh {
     #[cfg(feature = "curve")]
     luck: Option<Box<Luck>>,
+}
+
+/// The part of a connection's settings that its mechanism needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MechanismConfig<'a> {
+    pub(crate) security: &'a Security,
+    /// A peer of NULL is admitted only after authentication.
+    pub(crate) authenticates_null: bool,
 }
 
 /// A handshake on its way.
@@ -127,19 +135,17 @@ impl Fresh {
     )
 )]
 impl Mechanism {
-    /// Begins the handshake of `security` and appends the first command to `out`, if this side sends it. With `asks`, a
-    /// peer of NULL is admitted only after authentication.
+    /// Begins the handshake of `config` and appends the first command to `out`, if this side sends it.
     ///
     /// Without `ours` the peer must send its metadata first. A client cannot wait for that.
     pub(crate) fn start(
-        security: &Security,
-        asks: bool,
+        config: MechanismConfig<'_>,
         ours: Option<Metadata>,
         fresh: Fresh,
         out: &mut Vec<u8>,
     ) -> Result<Progress, MechanismError> {
-        Ok(match security {
-            Security::Null => Null::start(asks, ours, out),
+        Ok(match config.security {
+            Security::Null => Null::start(config.authenticates_null, ours, out),
             #[cfg(feature = "plain")]
             Security::PlainClient(login) => {
                 Progress::More(PlainClient::start(login, ours.unwrap_or_default(), out).into())

@@ -56,6 +56,9 @@ impl<S: Stream> Links<S> {
 
     /// The answer to [`Action::Dial`](crate::Action::Dial): one attempt for each address, which begins to connect when the
     /// iterator is asked for it. [`Stream::established`] tells how it went. When none is left, the dial has failed.
+    ///
+    /// The attempts are `Send`, so that `Links` is. A stream that is not `Send` needs a [`Session`] of its own, and
+    /// [`Socket::connected`].
     pub fn dial<E: Into<NetworkError>>(
         &mut self,
         pipe: PipeId,
@@ -71,7 +74,8 @@ impl<S: Stream> Links<S> {
         self.links.remove(&pipe);
     }
 
-    /// This link has something to do: its stream is ready, or it is named by [`Action::Service`](crate::Action::Service).
+    /// Marks a link as due: its stream is ready, or [`Action::Service`](crate::Action::Service) names it. A link that is
+    /// dialled must be called only when its stream is writable, because [`Stream::established`] is asked then.
     pub fn call(&mut self, pipe: PipeId) {
         if let Some(link) = self.links.get_mut(&pipe) {
             link.turn = Turn::Again;
@@ -101,7 +105,8 @@ impl<S: Stream> Links<S> {
         })
     }
 
-    /// When [`turn`](Self::turn) wants to be called at the latest: at once if somebody has something to do.
+    /// Returns the time at which [`turn`](Self::turn) must be called at the latest. If a link is due, it is
+    /// [`Instant::ORIGIN`]: a clock that is driven by deadlines must not go back to it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.links.values().map(Link::poll_timeout))

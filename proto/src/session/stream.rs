@@ -9,6 +9,52 @@ use thiserror::Error;
 /// The trait is our own and not that of `embedded-io`: there a call without data blocks by contract, and a stream has no
 /// vectored write, no half-close, and no outcome of a connect. With the feature `std`, `IoStream` adapts any
 /// `std::io::Read + Write`.
+///
+/// An implementation maps its errors to the nearest [`NetworkError`], or to [`NetworkError::Other`]. One end of a pipe in
+/// memory:
+///
+/// ```
+/// use sansmq_proto::{Buf, NetworkError, Outbox, Stream, StreamError};
+/// use std::collections::VecDeque;
+/// use std::sync::{Arc, Mutex};
+///
+/// /// Bytes on their way in one direction, and whether the sender has closed it.
+/// type Lane = Arc<Mutex<(VecDeque<u8>, bool)>>;
+///
+/// struct End {
+///     incoming: Lane,
+///     outgoing: Lane,
+/// }
+///
+/// impl Stream for End {
+///     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+///         let (bytes, closed) = &mut *self.incoming.lock().map_err(|_| NetworkError::Other)?;
+///         if bytes.is_empty() && !*closed {
+///             return Err(StreamError::WouldBlock);
+///         }
+///         let count = bytes.len().min(buffer.len());
+///         buffer.iter_mut().zip(bytes.drain(..count)).for_each(|(to, byte)| *to = byte);
+///         Ok(count)
+///     }
+///
+///     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
+///         let (bytes, _) = &mut *self.outgoing.lock().map_err(|_| NetworkError::Other)?;
+///         let room = 4096 - bytes.len();
+///         if room == 0 {
+///             return Err(StreamError::WouldBlock);
+///         }
+///         let chunk = data.chunk();
+///         let count = chunk.len().min(room);
+///         bytes.extend(&chunk[..count]);
+///         Ok(count)
+///     }
+///
+///     fn close_write(&mut self) -> Result<(), StreamError> {
+///         self.outgoing.lock().map_err(|_| NetworkError::Other)?.1 = true;
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Stream {
     /// Reads bytes into `buffer` and returns their number; 0 means the end of the stream.
     ///
@@ -23,8 +69,9 @@ pub trait Stream {
     /// write takes several slices from [`Outbox::chunks`], or from `Outbox::with_io_slices` with the feature `std`.
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if no bytes can be written now. Any other error but [`StreamError::Interrupted`] ends the
-    /// connection.
+    /// [`StreamError::WouldBlock`] if no bytes can be written now. After any other error but [`StreamError::Interrupted`],
+    /// and after `Ok(0)`, nothing more is written. The connection ends when [`read`](Self::read) fails or returns 0, so that
+    /// the last messages of the peer are still received: a stream whose `write` has failed must also let `read` end.
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError>;
 
     /// Ends the sending direction (FIN of TCP).

@@ -13,6 +13,7 @@ pub struct PipeId {
 
 impl PipeId {
     /// A small number that no other pipe *living at the same time* has: an index for tables of one's own.
+    #[inline]
     pub const fn index(self) -> usize {
         self.index as usize
     }

@@ -127,7 +127,7 @@ impl Socket {
     }
 
     /// Reports the end of a pipe's [`Connection`] or other link, and takes it back: messages that it had not begun to send
-    /// go out on the next one.
+    /// go out on the next one. A link that is passed by reference must not be used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.life.is_connected()) else {
@@ -325,6 +325,7 @@ impl Socket {
     }
 
     /// True once [`close`](Self::close) has been called and nothing is left to do.
+    #[inline]
     pub fn is_closed(&self) -> bool {
         self.closing && self.pipes.len() == 0
     }

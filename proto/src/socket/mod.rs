@@ -476,6 +476,7 @@ impl Socket {
 
     /// Returns the demand of this pipe for a link in the same process. When the demand becomes [`Need::Hungry`] again,
     /// the pipe requests [`Action::Service`].
+    #[inline]
     pub fn need(&mut self, id: PipeId) -> Need {
         self.pipes.need(id)
     }
@@ -527,6 +528,7 @@ impl Socket {
     }
 
     /// Returns true until the pipe is removed.
+    #[inline]
     pub fn contains(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some()
     }

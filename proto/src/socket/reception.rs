@@ -32,7 +32,8 @@ impl Socket {
 
     /// Begins a connection at a port that several sockets share. It belongs to no socket until its peer has named a
     /// resource ([`Connection::caller`]); then [`received`](Self::received) assigns it. `limits` is the
-    /// [`config`](Self::config) of the socket that opened the port. `None`: `max_handshake_rate` rejects it.
+    /// [`config`](Self::config) of the socket that opened the port. `None`: `max_handshake_rate` rejects
+    /// the connection.
     pub fn receive(
         &mut self,
         id: ListenerId,

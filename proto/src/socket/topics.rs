@@ -73,6 +73,7 @@ impl Socket {
     }
 
     /// Returns true if peers or their subscriptions changed, or the socket was closed, since the last call.
+    #[inline]
     pub const fn take_peers_changed(&mut self) -> bool {
         core::mem::replace(&mut self.pipes.news, false)
     }

@@ -33,6 +33,7 @@ fn partial_writes_of_every_size_add_up_to_the_same_octets() {
             while let Some(out) = connection.poll_transmit() {
                 let mut slices = vec![&[][..]; slots];
                 let count = out.chunks(&mut slices);
+                assert_eq!(out.chunks_vectored(&mut vec![std::io::IoSlice::new(&[]); slots]), count);
                 assert!(count > 0);
                 assert!(slices[..count].iter().all(|slice| !slice.is_empty()), "no slice is wasted");
                 let lent: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();

@@ -82,15 +82,44 @@ impl<T: Speaks> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the ZAP handler (RFC 27) that is asked about peers when the socket has no
-    /// [authenticator](Options::authenticator). Runtimes set the handler of their context. `handler` is called only for a
-    /// socket that has questions: a server of PLAIN or CURVE, or a socket with a [domain](Options::zap_domain).
+    /// Sets the ZAP handler (RFC 27) that authenticates peers when the socket has no
+    /// [authenticator](Options::authenticator). A socket uses it if it is a server of PLAIN or CURVE, or has a
+    /// [domain](Options::zap_domain).
+    ///
+    /// Runtimes replace it by the handler of the socket's context.
     #[must_use]
-    pub fn zap_handler(mut self, handler: impl FnOnce() -> Arc<dyn ZapHandler>) -> Self {
-        let config = &mut self.settings.connection;
-        if config.has_questions() {
-            config.handler = Some(handler());
-        }
+    pub fn zap_handler(mut self, handler: Arc<dyn ZapHandler>) -> Self {
+        self.settings.connection.handler = Some(handler);
         self
+    }
+}
+
+#[cfg(all(test, feature = "plain"))]
+mod tests {
+    use super::*;
+    use crate::kind::Rep;
+    use crate::security::{AuthOutcome, Security};
+
+    #[derive(Debug)]
+    struct Unbound;
+
+    impl ZapHandler for Unbound {
+        fn is_bound(&self) -> bool {
+            false
+        }
+
+        fn ask(&self, _: AuthRequest) -> Option<AuthOutcome> {
+            None
+        }
+    }
+
+    #[test]
+    fn zap_handler_is_used_whether_set_before_or_after_security() {
+        let is_used = |options: Options<Rep>| options.settings.connection.handler().is_some();
+        let options = Options::<Rep>::new;
+        assert!(is_used(options().zap_handler(Arc::new(Unbound)).security(Security::PlainServer)));
+        assert!(is_used(options().security(Security::PlainServer).zap_handler(Arc::new(Unbound))));
+        assert!(is_used(options().zap_handler(Arc::new(Unbound)).zap_domain("global").unwrap()));
+        assert!(!is_used(options().zap_handler(Arc::new(Unbound))), "NULL without a domain has no questions");
     }
 }

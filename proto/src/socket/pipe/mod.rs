@@ -225,6 +225,7 @@ impl Pipes {
         !matches!(place, Endpoint::Inproc(_)) && self.get(id).is_some_and(same)
     }
 
+    #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.count
     }
@@ -360,6 +361,7 @@ impl Pipes {
     }
 
     /// What this pipe needs of its link, which is called when it is hungry again.
+    #[inline]
     pub(crate) fn need(&mut self, id: PipeId) -> Need {
         /// Fewer are received before it would pay.
         const SOME: usize = 8;
