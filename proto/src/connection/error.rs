@@ -213,6 +213,7 @@ impl From<MechanismError> for ConnectionError {
         match error {
             MechanismError::Malformed(error) => Self::Malformed(error),
             MechanismError::Unexpected(what) => Self::Unexpected(what),
+            #[cfg(any(feature = "plain", feature = "curve"))]
             MechanismError::SameRole { server } => Self::SameRole { server },
             MechanismError::Refused(reason) => Self::Refused(reason),
             MechanismError::Denied(denial) => Self::Denied(denial),

@@ -17,6 +17,7 @@ pub(crate) enum MechanismError {
     #[error("the peer broke the protocol: {0}")]
     Unexpected(&'static str),
     /// Both sides are servers of the mechanism, or both are clients.
+    #[cfg(any(feature = "plain", feature = "curve"))]
     #[error("both sides are {} of the security mechanism; one has to be its {}", if *.server { "servers" } else { "clients" }, if *.server { "client" } else { "server" })]
     SameRole {
         /// True if this side is the server.
