@@ -15,7 +15,7 @@ mod std_listener;
 pub mod tcp;
 
 #[cfg(feature = "runtime")]
-pub use opened::BindListener;
+pub use opened::{BindListener, OpenListener, StdStream, dial, listen};
 pub use std_listener::StdListener;
 
 use sansmq_proto::NetworkError;

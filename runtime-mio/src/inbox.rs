@@ -1,9 +1,10 @@
 //! [`Inbox`]: how other threads, and the sockets themselves, call upon a reactor.
 
-use crate::sync::{self, Mutex, MutexGuard};
-use core::net::SocketAddr;
+use crate::mio_runtime::Mio;
+use crate::sync::{self, AtomicBool, Mutex, MutexGuard};
+use core::sync::atomic::Ordering;
 use core::task::Waker;
-use sansmq_runtime::Driver;
+use sansmq_runtime::Task;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 
@@ -17,17 +18,17 @@ pub(crate) struct Key {
 /// What is asked of a reactor.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// Serve this socket.
-    Serve(Driver),
-    /// A task has something to do.
-    Call(Key),
-    /// A host name has these addresses; none if it is not known.
-    Resolved(Key, Vec<SocketAddr>),
+    /// Run this task.
+    Spawn(Box<Task<Mio>>),
+    /// Poll a task.
+    Wake(Key),
 }
 
 #[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
+    /// There are tasks among the requests.
+    new_tasks: AtomicBool,
     waker: Arc<sync::Waker>,
 }
 
@@ -45,7 +46,7 @@ struct State {
 impl Inbox {
     pub(crate) fn new(waker: Arc<sync::Waker>) -> Self {
         let state = State { requests: Vec::new(), roused: false, asleep: false, closed: false };
-        Self { state: Mutex::new(state), waker }
+        Self { state: Mutex::new(state), new_tasks: AtomicBool::new(false), waker }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -53,6 +54,7 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, request: Request) {
+        let is_task = matches!(request, Request::Spawn(_));
         let mut state = self.state();
         if state.closed {
             drop(state); // what is dropped may come back here
@@ -60,6 +62,9 @@ impl Inbox {
             return;
         }
         state.requests.push(request);
+        if is_task {
+            self.new_tasks.store(true, Ordering::Release);
+        }
         self.rouse(state);
     }
 
@@ -84,7 +89,13 @@ impl Inbox {
         let mut state = self.state();
         state.asleep = false;
         state.roused = false;
+        self.new_tasks.store(false, Ordering::Release);
         core::mem::swap(&mut state.requests, requests);
+    }
+
+    /// Returns true if there are tasks among the requests.
+    pub(crate) fn has_new_tasks(&self) -> bool {
+        self.new_tasks.load(Ordering::Acquire)
     }
 
     /// The thread goes to sleep, unless something has been asked: then false.
@@ -104,25 +115,25 @@ impl Inbox {
     }
 }
 
-/// Calls a task.
-struct Bell {
+/// Has a task polled.
+struct TaskWaker {
     inbox: Arc<Inbox>,
     key: Key,
 }
 
-impl Wake for Bell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.inbox.push(Request::Call(self.key));
+        self.inbox.push(Request::Wake(self.key));
     }
 }
 
-/// A waker that calls a task.
-pub(crate) fn bell(inbox: &Arc<Inbox>, key: Key) -> Waker {
-    Waker::from(Arc::new(Bell { inbox: Arc::clone(inbox), key }))
+/// Returns the waker of a task.
+pub(crate) fn task_waker(inbox: &Arc<Inbox>, key: Key) -> Waker {
+    Waker::from(Arc::new(TaskWaker { inbox: Arc::clone(inbox), key }))
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! sansmq on mio: [`sansmq_proto`]'s sockets with their octets carried by a hand-written event loop, without futures and
-//! executors.
+//! sansmq on mio: [`sansmq_proto`]'s sockets with their octets carried by an event loop written by hand.
 //!
 //! | you have | use |
 //! |---|---|
@@ -28,6 +27,7 @@
 
 mod event_loop;
 mod inbox;
+mod mio_runtime;
 mod net;
 mod numbers;
 mod park;
@@ -36,8 +36,8 @@ mod poller;
 mod proxy;
 mod reactor;
 mod socket;
+mod sources;
 mod sync;
-mod task;
 mod timers;
 mod topics;
 

@@ -1,286 +1,209 @@
-//! Streams and listeners as the operating system has them, with what is known of their readiness.
+//! Streams and listeners of the reactor.
 
-use mio::event::Source;
+use crate::sources::{Registered, Sources};
+use core::future::poll_fn;
+use core::task::{Context, Poll, ready};
+use mio::Interest;
 use mio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use mio::net::{UnixListener, UnixStream};
-use mio::{Interest, Registry, Token};
-use sansmq_os::StdListener;
+use sansmq_os::{OpenListener, StdListener, StdStream};
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
-use sansmq_proto::address::{IpcName, Route, TransportConfig};
-use sansmq_proto::connection::{Credentials, Outbox};
-use sansmq_proto::{Endpoint, NetworkError, Stream, StreamError};
-use sansmq_runtime::Opened;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use sansmq_proto::address::TransportConfig;
+use sansmq_proto::connection::Credentials;
+use sansmq_proto::{Endpoint, NetworkError};
+use sansmq_runtime::{PollListener, PollStream};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
 
-/// A connected stream, or one that is being connected.
+/// A connected stream.
 #[derive(Debug)]
-pub(crate) struct Link {
-    wire: Wire,
-    /// A read, or a write, may find something. mio tells of each change once, so it is remembered; and while it is false, no
-    /// system call is wasted.
-    readable: bool,
-    writable: bool,
-    /// The peer's end has been announced, perhaps before its last octets were read; no other event will come.
-    ended: bool,
+pub(crate) enum Stream {
+    Tcp(Registered<TcpStream>),
+    #[cfg(unix)]
+    Ipc(Registered<UnixStream>),
+}
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+impl Stream {
+    /// Waits until a stream is connected.
+    pub(crate) async fn established(sources: Arc<Sources>, stream: StdStream) -> Result<Self, NetworkError> {
+        match stream {
+            StdStream::Tcp(stream) => {
+                let stream = Registered::new(&sources, TcpStream::from_std(stream), BOTH)?;
+                let outcome = poll_fn(|cx| stream.poll_attempt(cx, Interest::WRITABLE, connected)).await;
+                outcome.map_err(|failure| error(&failure))?;
+                Ok(Self::Tcp(stream))
+            }
+            #[cfg(unix)]
+            StdStream::Unix(stream) => Registered::new(&sources, UnixStream::from_std(stream), BOTH).map(Self::Ipc),
+        }
+    }
+}
+
+/// `WouldBlock` while the stream is connecting.
+fn connected(stream: &TcpStream) -> io::Result<()> {
+    if let Some(failure) = stream.take_error()? {
+        return Err(failure);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.kind() == ErrorKind::NotConnected => Err(ErrorKind::WouldBlock.into()),
+        Err(failure) => Err(failure),
+    }
+}
+
+impl PollStream for Stream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let len = buffer.len();
+        match self {
+            Self::Tcp(stream) => stream.poll_read(cx, len, |stream| stream.read(buffer)),
+            #[cfg(unix)]
+            Self::Ipc(stream) => stream.poll_read(cx, len, |stream| stream.read(buffer)),
+        }
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match (self, slices) {
+            (Self::Tcp(stream), [one]) => stream.poll_write(cx, |stream| stream.write(one)),
+            (Self::Tcp(stream), several) => stream.poll_write(cx, |stream| stream.write_vectored(several)),
+            #[cfg(unix)]
+            (Self::Ipc(stream), slices) => stream.poll_write(cx, |stream| stream.write_vectored(slices)),
+        }
+    }
+
+    fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self {
+            Self::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Self::Ipc(stream) => stream.get_ref().shutdown(Shutdown::Write),
+        })
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        match self {
+            Self::Tcp(_) => None,
+            #[cfg(unix)]
+            Self::Ipc(stream) => credentials(stream.get_ref()),
+        }
+    }
+}
+
+/// A listener.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// The right to the name of a Unix domain socket. Stands before the listener, because it must be dropped first.
+    #[cfg(unix)]
+    claim: Option<ipc::Claim>,
+    inner: Inner,
+    /// Where; peers of a Unix domain socket have no names of their own.
+    #[cfg(unix)]
+    bound: Endpoint,
+    sources: Arc<Sources>,
 }
 
 #[derive(Debug)]
-enum Wire {
-    Tcp(TcpStream),
+enum Inner {
+    Tcp(Registered<TcpListener>),
     #[cfg(unix)]
-    Ipc(UnixStream),
-}
-
-impl Link {
-    const fn new(wire: Wire) -> Self {
-        Self { wire, readable: true, writable: true, ended: false }
-    }
-
-    /// Begins to connect.
-    pub(crate) fn dial(route: Route, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let stream = tcp::connect(route, transport)?;
-        Ok(Self::new(Wire::Tcp(TcpStream::from_std(stream))))
-    }
-
-    /// Connects to a socket of this machine.
-    #[cfg(unix)]
-    pub(crate) fn ipc(name: &IpcName, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let stream = ipc::connect(name, transport).map_err(|failure| error(&failure))?;
-        Ok(Self::new(Wire::Ipc(UnixStream::from_std(stream))))
-    }
-
-    /// There are none.
-    #[cfg(not(unix))]
-    pub(crate) fn ipc(_: &IpcName, _: &TransportConfig) -> Result<Self, NetworkError> {
-        Err(NetworkError::Unsupported)
-    }
-
-    /// Whether it is connected by now.
-    pub(crate) fn is_connected(&self) -> Result<bool, NetworkError> {
-        #[cfg_attr(not(unix), expect(clippy::infallible_destructuring_match, reason = "Unix has a second variant"))]
-        let stream = match &self.wire {
-            Wire::Tcp(stream) => stream,
-            #[cfg(unix)]
-            Wire::Ipc(_) => return Ok(true),
-        };
-        if let Some(failure) = stream.take_error().map_err(|failure| error(&failure))? {
-            return Err(error(&failure));
-        }
-        match stream.peer_addr() {
-            Ok(_) => Ok(true),
-            Err(failure) if failure.kind() == ErrorKind::NotConnected => Ok(false),
-            Err(failure) => Err(error(&failure)),
-        }
-    }
-
-    /// Whose process is at the other end, if the operating system says so.
-    pub(crate) fn credentials(&self) -> Option<Credentials> {
-        match &self.wire {
-            Wire::Tcp(_) => None,
-            #[cfg(unix)]
-            Wire::Ipc(stream) => credentials(stream),
-        }
-    }
-
-    pub(crate) fn heard_of(&mut self, event: &mio::event::Event) {
-        self.ended |= event.is_read_closed() || event.is_error();
-        self.readable |= event.is_readable() || self.ended;
-        self.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
-    }
-
-    fn source(&mut self) -> &mut dyn Source {
-        match &mut self.wire {
-            Wire::Tcp(stream) => stream,
-            #[cfg(unix)]
-            Wire::Ipc(stream) => stream,
-        }
-    }
-
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.source().register(registry, token, Interest::READABLE | Interest::WRITABLE)
-    }
-
-    pub(crate) fn deregister(&mut self, registry: &Registry) {
-        // It closes in a moment; a failure changes nothing.
-        let _ = self.source().deregister(registry);
-    }
-}
-
-impl Stream for Link {
-    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
-        if !self.readable {
-            return Err(StreamError::WouldBlock);
-        }
-        let result = match &mut self.wire {
-            Wire::Tcp(stream) => stream.read(room),
-            #[cfg(unix)]
-            Wire::Ipc(stream) => stream.read(room),
-        };
-        self.readable = match &result {
-            // Less than there was room for is all there was, and the next will be told.
-            Ok(count) => *count == room.len() || self.ended,
-            Err(error) => error.kind() != ErrorKind::WouldBlock,
-        };
-        Ok(result?)
-    }
-
-    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
-        if !self.writable {
-            return Err(StreamError::WouldBlock);
-        }
-        let result = data.with_io_slices(|slices| match (&mut self.wire, slices) {
-            (Wire::Tcp(stream), [one]) => stream.write(one),
-            (Wire::Tcp(stream), several) => stream.write_vectored(several),
-            #[cfg(unix)]
-            (Wire::Ipc(stream), slices) => stream.write_vectored(slices),
-        });
-        self.writable = !matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        Ok(result?)
-    }
-
-    fn close_write(&mut self) -> Result<(), StreamError> {
-        Ok(match &self.wire {
-            Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            #[cfg(unix)]
-            Wire::Ipc(stream) => stream.shutdown(Shutdown::Write),
-        }?)
-    }
-}
-
-/// Something that accepts connections.
-#[derive(Debug)]
-pub(crate) enum Listener {
-    Tcp(TcpListener),
-    #[cfg(unix)]
-    Ipc {
-        /// It stands before the listener, because it must be dropped before it.
-        claim: ipc::Claim,
-        listener: UnixListener,
-        /// Where; peers have no names of their own.
-        bound: Endpoint,
-    },
+    Ipc(Registered<UnixListener>),
 }
 
 impl Listener {
-    /// Listens at the first of these addresses that can be listened at.
-    pub(crate) fn tcp(
-        addresses: Vec<SocketAddr>,
-        transport: &TransportConfig,
-    ) -> Result<(Self, Endpoint), NetworkError> {
-        let mut failure = NetworkError::UnknownHost;
-        for address in addresses {
-            let listener = tcp::listen(address, transport).and_then(|listener| Ok((listener.local_addr()?, listener)));
-            match listener {
-                Ok((bound, listener)) => return Ok((Self::Tcp(TcpListener::from_std(listener)), bound.into())),
-                Err(refusal) => failure = refusal,
+    pub(crate) fn new(sources: &Arc<Sources>, open: OpenListener) -> Result<Self, NetworkError> {
+        let inner = match open.listener {
+            StdListener::Tcp(listener) => {
+                Registered::new(sources, TcpListener::from_std(listener), Interest::READABLE).map(Inner::Tcp)
             }
-        }
-        Err(failure)
-    }
-
-    /// Takes a listener that somebody else opened there.
-    pub(crate) fn adopt(listener: Opened, transport: &TransportConfig) -> Result<(Self, Endpoint), NetworkError> {
-        let (listener, bound) = StdListener::arrived(listener)?;
-        let adopted = match listener {
-            StdListener::Tcp(listener) => Self::Tcp(TcpListener::from_std(tcp::adopt(listener, transport)?)),
             #[cfg(unix)]
             StdListener::Unix(listener) => {
-                let (listener, claim) = ipc::adopt(listener, transport)?;
-                Self::Ipc { claim, listener: UnixListener::from_std(listener), bound: bound.clone() }
+                Registered::new(sources, UnixListener::from_std(listener), Interest::READABLE).map(Inner::Ipc)
             }
         };
-        Ok((adopted, bound))
+        Ok(Self {
+            #[cfg(unix)]
+            claim: open.claim,
+            inner: inner?,
+            #[cfg(unix)]
+            bound: open.bound,
+            sources: Arc::clone(sources),
+        })
     }
+}
 
-    /// Listens at a name of this machine.
-    #[cfg(unix)]
-    pub(crate) fn ipc(name: &IpcName, transport: &TransportConfig) -> Result<(Self, Endpoint), NetworkError> {
-        let (listener, bound, claim) = ipc::bind(name, transport).map_err(|failure| error(&failure))?;
-        let (listener, bound) = (UnixListener::from_std(listener), Endpoint::Ipc(bound));
-        Ok((Self::Ipc { claim, listener, bound: bound.clone() }, bound))
-    }
+impl PollListener for Listener {
+    type Stream = Stream;
 
-    /// There are none.
-    #[cfg(not(unix))]
-    pub(crate) fn ipc(_: &IpcName, _: &TransportConfig) -> Result<(Self, Endpoint), NetworkError> {
-        Err(NetworkError::Unsupported)
-    }
-
-    /// The next connection; `None`: none is waiting.
-    pub(crate) fn accept(&self, transport: &TransportConfig) -> Result<Option<(Link, Endpoint)>, NetworkError> {
-        loop {
-            let accepted = match self {
-                Self::Tcp(listener) => listener.accept().map(|(stream, from)| {
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        transport: &TransportConfig,
+    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+        let failed = |failure| error(&failure);
+        Poll::Ready(match &self.inner {
+            Inner::Tcp(listener) => {
+                let accepted = ready!(listener.poll_attempt(cx, Interest::READABLE, TcpListener::accept));
+                accepted.map_err(failed).and_then(|(stream, from)| {
                     tcp::accepted(&stream, transport);
-                    (Link::new(Wire::Tcp(stream)), from.into())
-                }),
-                #[cfg(unix)]
-                Self::Ipc { listener, bound, .. } => listener.accept().map(|(stream, _)| {
-                    ipc::accepted(&stream, transport);
-                    (Link::new(Wire::Ipc(stream)), bound.clone())
-                }),
-            };
-            match accepted {
-                Ok(accepted) => return Ok(Some(accepted)),
-                Err(failure) if failure.kind() == ErrorKind::WouldBlock => return Ok(None),
-                Err(failure) if failure.kind() == ErrorKind::Interrupted => {}
-                Err(failure) => return Err(error(&failure)),
+                    Ok((Stream::Tcp(Registered::new(&self.sources, stream, BOTH)?), from.into()))
+                })
             }
-        }
-    }
-
-    fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Self::Tcp(listener) => listener,
             #[cfg(unix)]
-            Self::Ipc { listener, .. } => listener,
-        }
+            Inner::Ipc(listener) => {
+                let accepted = ready!(listener.poll_attempt(cx, Interest::READABLE, UnixListener::accept));
+                accepted.map_err(failed).and_then(|(stream, _)| {
+                    ipc::accepted(&stream, transport);
+                    Ok((Stream::Ipc(Registered::new(&self.sources, stream, BOTH)?), self.bound.clone()))
+                })
+            }
+        })
     }
 
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.source().register(registry, token, Interest::READABLE)
-    }
-
-    /// Closes it. An error tells that its name was no longer its own.
-    #[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "a Unix domain socket may have lost its name"))]
-    pub(crate) fn close(mut self, registry: &Registry) -> Result<(), NetworkError> {
-        let _ = self.source().deregister(registry);
-        match self {
-            Self::Tcp(_) => Ok(()),
-            #[cfg(unix)]
-            Self::Ipc { claim, .. } => claim.release(),
+    fn close(self) -> Result<(), NetworkError> {
+        #[cfg(unix)]
+        if let Some(claim) = self.claim {
+            // The name is released before the listener is closed.
+            return claim.release();
         }
+        Ok(())
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use crate::reactor::Reactor;
+    use core::task::Waker;
+    use sansmq_runtime::Runtime;
     use socket2::SockRef;
 
-    /// Of what a connection that came in does not inherit.
+    /// Options that an accepted connection does not inherit.
     #[test]
     fn both_ends_of_a_connection_have_their_options() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(usize::MAX)).unwrap());
+        let here = Reactor::new(poll.registry(), 0..9, waker).unwrap().remote().runtime;
         let mut transport = TransportConfig::new();
         (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
-        let (listener, bound) = Listener::tcp(vec!["127.0.0.1:0".parse().unwrap()], &transport).unwrap();
-        let route = Route { from: None, to: bound.socket_addr().unwrap() };
-        let dialled = Link::dial(route, &transport).unwrap();
-        let (accepted, _) = listener.accept(&transport).unwrap().expect("over the loopback it is there at once");
-        let (listener, bound) = Listener::ipc(&IpcName::Any, &transport).unwrap();
-        let Endpoint::Ipc(name) = bound else { panic!("it is ipc") };
-        let other = Link::ipc(&name, &transport).unwrap();
-        let (another, _) = listener.accept(&transport).unwrap().expect("it is there at once");
-        for link in [dialled, accepted, other, another] {
-            let taken = match &link.wire {
-                Wire::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
-                Wire::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
-            };
-            assert!(taken, "{link:?}");
+        let cx = &mut Context::from_waker(Waker::noop());
+        for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
+            let mut listening = Box::pin(here.clone().listen(endpoint.parse().unwrap(), transport.clone()));
+            let Poll::Ready(Ok((mut listener, bound))) = listening.as_mut().poll(cx) else { panic!("it listens") };
+            let mut dialling = Box::pin(here.clone().dial(bound, transport.clone()));
+            // Over the loopback a connection is there at once.
+            let Poll::Ready(Ok(dialled)) = dialling.as_mut().poll(cx) else { panic!("it is connected") };
+            let Poll::Ready(Ok((accepted, _))) = listener.poll_accept(cx, &transport) else { panic!("it is accepted") };
+            for stream in [dialled, accepted] {
+                let taken = match &stream {
+                    Stream::Tcp(stream) => SockRef::from(stream.get_ref()).priority().unwrap() == 5,
+                    Stream::Ipc(stream) => SockRef::from(stream.get_ref()).send_buffer_size().unwrap() == 60_000,
+                };
+                assert!(taken, "{stream:?}");
+            }
         }
     }
 }

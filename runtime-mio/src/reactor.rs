@@ -1,21 +1,22 @@
 //! [`Reactor`]: sockets as guests in a `mio::Poll`, whoever owns that.
 
-use crate::inbox::{Inbox, Key, Request, bell};
+use crate::inbox::{Inbox, Key, Request, task_waker};
+use crate::mio_runtime::Mio;
+use crate::sources::Sources;
 use crate::sync;
-use crate::task::{Shift, Work};
 use crate::timers::Timers;
 use core::fmt;
 use core::ops::Range;
 use core::pin::pin;
 use core::task::{self, Poll, Waker};
 use core::time::Duration;
-use mio::{Registry, Token};
+use mio::Registry;
 use sansmq_os::{BindListener, StdListener};
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
-use sansmq_proto::{Endpoint, Instant, NetworkError, Options, Scratch};
-use sansmq_runtime::{Context, Driver, Handle, share};
+use sansmq_proto::{Endpoint, Instant, Options};
+use sansmq_runtime::{Context, Handle, Runtime, Task, TaskState, launch};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -65,31 +66,23 @@ use std::sync::Arc;
 /// # }
 /// ```
 pub struct Reactor {
-    registry: Registry,
-    tokens: Range<usize>,
-    inbox: Arc<Inbox>,
-    tasks: Slab<Task>,
-    serials: u64,
+    runtime: Mio,
+    slots: Slab<Slot>,
+    generations: u64,
     timers: Timers,
-    /// Tasks that have something to do, each at most once and in turn.
-    due: VecDeque<Key>,
+    /// Tasks that are to be polled, each at most once and in turn.
+    ready: VecDeque<Key>,
     /// Requests that are being read; kept for its memory.
     requests: Vec<Request>,
-    offspring: Vec<Work>,
-    scratch: Scratch,
-    /// The zero of time.
-    origin: std::time::Instant,
 }
 
-struct Task {
+struct Slot {
     key: Key,
-    driver: Driver,
+    task: Task<Mio>,
     waker: Waker,
-    /// It stands among those that are due.
-    due: bool,
+    /// The task stands in `ready`.
+    is_ready: bool,
     deadline: Option<Instant>,
-    /// `None` when it is over, and for moments while it is being done.
-    work: Option<Work>,
 }
 
 /// The system counts milliseconds in 32 bits, and what does not fit is cut off.
@@ -99,27 +92,21 @@ const LONGEST: Duration = Duration::from_hours(24);
 const TURNS: usize = 256;
 
 impl Reactor {
-    /// A reactor whose sources are registered there, with tokens of this range: one for each listener and connection at a
-    /// time, and one for each socket.
+    /// Creates a reactor whose sources are registered in `registry`, with tokens of this range: one for each listener and
+    /// connection at a time.
     ///
-    /// `waker` is that of the poll, which has only one; its token is for the caller to choose and to ignore.
+    /// `waker` is the waker of the poll, which has only one; its token is for the caller to choose and to ignore.
     ///
     /// # Errors
-    /// The system has no more descriptors.
+    /// The operating system has no descriptors left.
     pub fn new(registry: &Registry, tokens: Range<usize>, waker: Arc<sync::Waker>) -> io::Result<Self> {
-        Ok(Self {
-            registry: registry.try_clone()?,
-            tokens,
+        let runtime = Mio {
             inbox: Arc::new(Inbox::new(waker)),
-            tasks: Slab::new(),
-            serials: 0,
-            timers: Timers::default(),
-            due: VecDeque::new(),
-            requests: Vec::new(),
-            offspring: Vec::new(),
-            scratch: Scratch::new(),
+            sources: Arc::new(Sources::new(registry.try_clone()?, tokens)),
             origin: std::time::Instant::now(),
-        })
+        };
+        let timers = Timers::default();
+        Ok(Self { runtime, slots: Slab::new(), generations: 0, timers, ready: VecDeque::new(), requests: Vec::new() })
     }
 
     /// A socket with these options that is served here.
@@ -134,56 +121,38 @@ impl Reactor {
 
     /// For making sockets on other threads.
     pub fn remote(&self) -> Remote {
-        Remote { inbox: Arc::clone(&self.inbox), origin: self.origin }
+        Remote { runtime: self.runtime.clone() }
     }
 
-    /// Takes an event of the poll. False: it is not of this reactor's range.
+    /// Takes an event of the poll. Returns false if its token is not in the range of this reactor.
     pub fn handle_event(&mut self, event: &mio::event::Event) -> bool {
-        let Token(token) = event.token();
-        if !self.tokens.contains(&token) {
-            return false;
-        }
-        if let Some(task) = self.tasks.get_mut(token - self.tokens.start) {
-            if let Some(work) = &mut task.work {
-                work.heard_of(event);
-            }
-            let key = task.key;
-            self.call(key);
-        }
-        true
+        self.runtime.sources.handle_event(event)
     }
 
     /// How long the poll may wait; `None`: until something happens. Ask anew before each wait.
     pub fn next_timeout(&self) -> Option<Duration> {
-        if !self.due.is_empty() || !self.inbox.may_sleep() {
+        if !self.ready.is_empty() || !self.runtime.inbox.may_sleep() {
             return Some(Duration::ZERO);
         }
         Some(self.timers.next()?.since(self.now()).min(LONGEST))
     }
 
-    /// Does what there is to do: what was asked, what is due, what events have told. The work is bounded; if some is left,
-    /// [`next_timeout`](Self::next_timeout) is zero.
+    /// Does what there is to do: requests, due deadlines, and what events have made ready. The work is bounded; if some is
+    /// left, [`next_timeout`](Self::next_timeout) is zero.
     pub fn handle_timeout(&mut self) {
         self.read_requests();
-        if self.timers.next().is_some() {
-            self.call_late();
-        }
-        // What is called meanwhile waits for the next time, so that everybody has a turn before anybody has two.
-        for _ in 0..self.due.len().min(TURNS) {
-            if let Some(key) = self.due.pop_front() {
-                self.run(key);
-            }
-        }
-    }
-
-    /// Calls the tasks whose deadlines have come.
-    fn call_late(&mut self) {
         let now = self.now();
         while let Some(key) = self.timers.pop_due(now) {
-            if let Some(task) = self.tasks.get_mut(key.index) {
-                task.deadline = None;
+            if let Some(slot) = self.slots.get_mut(key.index) {
+                slot.deadline = None;
             }
-            self.call(key);
+            self.set_ready(key);
+        }
+        // A task that becomes ready meanwhile waits for the next time, so that every task has a turn before any has two.
+        for _ in 0..self.ready.len().min(TURNS) {
+            if let Some(key) = self.ready.pop_front() {
+                self.run_task(key);
+            }
         }
     }
 
@@ -225,102 +194,78 @@ impl Reactor {
         }
     }
 
-    /// How many sockets, listeners, dials and connections are looked after: each holds a token.
+    /// Returns the number of tasks: one for each socket, listener, dial and connection.
     pub fn tasks(&self) -> usize {
-        self.tasks.len()
+        self.slots.len()
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::from_elapsed(self.origin.elapsed())
+        self.runtime.now()
     }
 
     fn read_requests(&mut self) {
         let mut requests = core::mem::take(&mut self.requests);
-        self.inbox.take(&mut requests);
+        self.runtime.inbox.take(&mut requests);
         for request in requests.drain(..) {
             match request {
-                Request::Serve(driver) => self.begin(driver, Work::Supervise(None)),
-                Request::Call(key) => self.call(key),
-                Request::Resolved(key, addresses) => {
-                    self.take_up(key, |mut shift, place| shift.answer(place, addresses));
-                }
+                Request::Spawn(task) => self.add_task(*task),
+                Request::Wake(key) => self.set_ready(key),
             }
         }
         self.requests = requests;
     }
 
+    fn add_task(&mut self, task: Task<Mio>) {
+        let entry = self.slots.vacant_entry();
+        self.generations += 1;
+        let key = Key { index: entry.key(), serial: self.generations };
+        let waker = task_waker(&self.runtime.inbox, key);
+        entry.insert(Slot { key, task, waker, is_ready: false, deadline: None });
+        self.set_ready(key);
+    }
+
     /// Puts a task in line.
-    fn call(&mut self, key: Key) {
-        if let Some(task) = self.tasks.get_mut(key.index).filter(|task| task.key == key)
-            && !core::mem::replace(&mut task.due, true)
+    fn set_ready(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key)
+            && !core::mem::replace(&mut slot.is_ready, true)
         {
-            self.due.push_back(key);
+            self.ready.push_back(key);
         }
     }
 
-    fn run(&mut self, key: Key) {
-        if let Some(task) = self.tasks.get_mut(key.index).filter(|task| task.key == key) {
-            task.due = false;
-        }
-        self.take_up(key, |mut shift, place| shift.run(place));
-    }
-
-    /// Does some work of a task, and what follows from it.
-    fn take_up(&mut self, key: Key, job: impl FnOnce(Shift<'_>, &mut Option<Work>) -> Option<Instant>) {
-        let Some(task) = self.tasks.get_mut(key.index).filter(|task| task.key == key) else { return };
-        let shift = Shift {
-            driver: &task.driver,
-            key,
-            token: Token(self.tokens.start + key.index),
-            waker: &task.waker,
-            inbox: &self.inbox,
-            registry: &self.registry,
-            scratch: &mut self.scratch,
-            offspring: &mut self.offspring,
+    fn run_task(&mut self, key: Key) {
+        let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key) else { return };
+        slot.is_ready = false;
+        let state = slot.task.poll(&mut task::Context::from_waker(&slot.waker));
+        let deadline = match state {
+            TaskState::Finished => None,
+            TaskState::Waiting | TaskState::Runnable => slot.task.poll_timeout(),
         };
-        let deadline = job(shift, &mut task.work);
-        self.timers.set(key, core::mem::replace(&mut task.deadline, deadline), deadline);
-        let driver = if self.offspring.is_empty() { None } else { Some(task.driver.clone()) };
-        if task.work.is_none() {
-            drop(self.tasks.remove(key.index));
+        self.timers.set(key, core::mem::replace(&mut slot.deadline, deadline), deadline);
+        match state {
+            TaskState::Waiting => {}
+            TaskState::Runnable => self.set_ready(key),
+            TaskState::Finished => drop(self.slots.remove(key.index)),
         }
-        if let Some(driver) = driver {
-            for work in core::mem::take(&mut self.offspring) {
-                self.begin(driver.clone(), work);
-            }
+        // Tasks that this one has spawned count at once.
+        if self.runtime.inbox.has_new_tasks() {
+            self.read_requests();
         }
-    }
-
-    /// Makes a task of some work, if there is a token left, and gives it a turn.
-    fn begin(&mut self, driver: Driver, mut work: Work) {
-        let entry = self.tasks.vacant_entry();
-        let index = entry.key();
-        if index >= self.tokens.len() {
-            return work.refuse(&driver, NetworkError::TooManyFiles);
-        }
-        if let Err(error) = work.register(&self.registry, Token(self.tokens.start + index)) {
-            return work.refuse(&driver, error.kind().into());
-        }
-        self.serials += 1;
-        let key = Key { index, serial: self.serials };
-        let waker = bell(&self.inbox, key);
-        entry.insert(Task { key, driver, waker, due: false, deadline: None, work: Some(work) });
-        self.call(key);
     }
 }
 
 impl Drop for Reactor {
     fn drop(&mut self) {
-        self.inbox.close();
+        self.runtime.inbox.close();
     }
 }
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor")
-            .field("tokens", &self.tokens)
-            .field("tasks", &self.tasks.len())
-            .field("due", &self.due.len())
+            .field("tokens", self.runtime.sources.tokens())
+            .field("tasks", &self.slots.len())
+            .field("ready", &self.ready.len())
             .finish_non_exhaustive()
     }
 }
@@ -328,8 +273,7 @@ impl fmt::Debug for Reactor {
 /// Makes sockets that are served by a reactor or an event loop, from any thread: cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    inbox: Arc<Inbox>,
-    origin: std::time::Instant,
+    pub(crate) runtime: Mio,
 }
 
 impl Remote {
@@ -341,92 +285,40 @@ impl Remote {
     /// Creates a socket whose `inproc` names and shared ports are those of `context`. If the reactor is gone, the socket is
     /// closed: every call returns `Closed`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
-        let origin = self.origin;
-        let (handle, driver) = share(options, context, move || Instant::from_elapsed(origin.elapsed()));
-        self.inbox.push(Request::Serve(driver));
-        handle
+        launch(options, context, &self.runtime)
     }
 
     /// Has the poll return.
     pub(crate) fn wake(&self) {
-        self.inbox.wake();
+        self.runtime.inbox.wake();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::Purpose;
-    use core::sync::atomic::{AtomicU64, Ordering};
-    use sansmq_proto::PipeId;
     use sansmq_proto::kind::Push;
-    use sansmq_runtime::{Dialling, Step};
 
     const PLACE: &str = "tcp://nobody.invalid:1";
 
-    fn reactor() -> Reactor {
-        let poll = mio::Poll::new().unwrap();
-        let waker = Arc::new(mio::Waker::new(poll.registry(), Token(usize::MAX)).unwrap());
-        Reactor::new(poll.registry(), 0..9, waker).unwrap()
-    }
-
-    /// The next dial that a socket asks for.
-    fn next_dial(driver: &Driver) -> (PipeId, Dialling) {
-        let mut armed = None;
-        loop {
-            match driver.poll_step(Waker::noop(), armed) {
-                Poll::Ready(Step::Dial(pipe, _, dialling)) => return (pipe, dialling),
-                Poll::Ready(Step::Rearm(deadline)) => armed = deadline,
-                other => panic!("no dial but {other:?}"),
-            }
-        }
-    }
-
-    /// A socket that has begun to dial, and what moves its clock.
-    fn dialler() -> (Handle<Push>, Driver, Arc<AtomicU64>) {
-        let clock = Arc::new(AtomicU64::new(0));
-        let time = Arc::clone(&clock);
-        let (handle, driver) =
-            share(Options::new(), &Context::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
-        handle.connect(PLACE).unwrap();
-        (handle, driver, clock)
-    }
-
-    #[test]
-    fn the_late_answer_to_a_dial_that_took_too_long_does_not_end_the_one_after_it() {
-        let mut reactor = reactor();
-        let (_handle, driver, clock) = dialler();
-        let (pipe, first) = next_dial(&driver);
-        reactor.begin(driver.clone(), Work::Lookup(PLACE.parse().unwrap(), Purpose::Dial(pipe, first)));
-        let (_, task) = reactor.tasks.iter().next().unwrap();
-        let key = task.key;
-        driver.dial_failed(pipe, NetworkError::TimedOut);
-        clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
-        let (_, _second) = next_dial(&driver);
-
-        reactor.inbox.push(Request::Resolved(key, Vec::new()));
-        reactor.handle_timeout();
-        assert_eq!(reactor.tasks(), 0);
-        assert!(driver.connected(pipe).is_some(), "the second dial goes on");
-    }
-
     #[test]
     fn a_dial_or_a_listener_given_up_while_its_name_is_looked_up_does_not_wait_for_the_answer() {
-        let mut reactor = reactor();
-        let (handle, driver, _) = dialler();
-        let (pipe, dialling) = next_dial(&driver);
-        reactor.begin(driver.clone(), Work::Begin(PLACE.parse().unwrap(), Purpose::Dial(pipe, dialling)));
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(usize::MAX)).unwrap());
+        let mut reactor = Reactor::new(poll.registry(), 0..9, waker).unwrap();
+        let handle = reactor.socket(Options::<Push>::new());
+        handle.connect(PLACE).unwrap();
+        let mut cx = task::Context::from_waker(Waker::noop());
         let mut binding = pin!(handle.bind(PLACE));
-        assert!(binding.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
-        let Poll::Ready(Step::Listen(id, endpoint, listening)) = driver.poll_step(Waker::noop(), None) else {
-            panic!("it is to listen")
-        };
-        reactor.begin(driver.clone(), Work::Begin(endpoint, Purpose::Listen(id, listening)));
+        assert!(binding.as_mut().poll(&mut cx).is_pending());
         reactor.handle_timeout();
-        assert_eq!(reactor.tasks(), 2);
+        assert_eq!(reactor.tasks(), 3, "the socket's, the dial's and the listener's");
+        reactor.handle_timeout();
         handle.disconnect(PLACE).unwrap();
-        assert!(pin!(handle.close()).poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
-        reactor.handle_timeout();
+        assert!(pin!(handle.close()).poll(&mut cx).is_pending());
+        for _ in 0..3 {
+            reactor.handle_timeout();
+        }
         assert_eq!(reactor.tasks(), 0);
     }
 }

@@ -7,15 +7,15 @@ use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
-use sansmq_os::StdListener;
+use sansmq_os::{OpenListener, StdListener, StdStream};
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
-use sansmq_proto::address::{Route, TransportConfig};
+use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
-use sansmq_runtime::{Alarm, Ambient, Opened, PollStream, Runtime, first, resolve};
-use std::io::{self, IoSlice};
+use sansmq_runtime::{Alarm, Ambient, Opened, PollListener, PollStream, Runtime, TaskFuture};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -49,6 +49,11 @@ pub struct Smol {
 }
 
 impl Smol {
+    /// Returns a timer, not set, for a task that is spawned elsewhere.
+    pub fn timer(&self) -> Timer {
+        Timer { timer: async_io::Timer::never(), origin: self.origin }
+    }
+
     /// Tasks are given to `spawn`, which has some executor run them.
     pub fn new(spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         Self { spawn: Arc::new(spawn), origin: std::time::Instant::now() }
@@ -71,7 +76,6 @@ impl fmt::Debug for Smol {
 impl Runtime for Smol {
     type Stream = Stream;
     type Listener = Listener;
-    type Alarm = Timer;
 
     fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         thread_local! {
@@ -80,92 +84,40 @@ impl Runtime for Smol {
         SCRATCH.with_borrow_mut(|scratch| work(scratch))
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        (self.spawn)(Box::pin(task));
+    fn spawn(&self, task: sansmq_runtime::Task<Self>) {
+        (self.spawn)(Box::pin(TaskFuture::new(task, self.timer())));
     }
 
     fn now(&self) -> Instant {
         Instant::from_elapsed(self.origin.elapsed())
     }
 
-    fn alarm(&self) -> Timer {
-        Timer { timer: async_io::Timer::never(), origin: self.origin }
-    }
-
     async fn listen(
-        &self,
-        endpoint: &Endpoint,
-        transport: &TransportConfig,
+        self,
+        endpoint: Endpoint,
+        transport: TransportConfig,
     ) -> Result<(Listener, Endpoint), NetworkError> {
-        #[cfg(unix)]
-        if let Endpoint::Ipc(name) = endpoint {
-            return listen_ipc(name, transport).map_err(|failure| error(&failure));
-        }
-        first(addresses(endpoint).await?, |address| async move {
-            let listener = tcp::listen(address, transport)?;
-            let bound = listener.local_addr()?;
-            Ok((Listener::tcp(listener).map_err(|failure| error(&failure))?, bound.into()))
-        })
-        .await
+        let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
+        let bound = open.bound.clone();
+        Ok((Listener::new(open)?, bound))
     }
 
     fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        #[cfg_attr(not(unix), expect(unused_variables, reason = "a TCP listener has its own endpoint"))]
-        let (listener, endpoint) = StdListener::arrived(listener)?;
-        let adopted = match listener {
-            StdListener::Tcp(listener) => Listener::tcp(tcp::adopt(listener, transport)?),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => {
-                let (listener, claim) = ipc::adopt(listener, transport)?;
-                Listener::ipc(listener, claim, endpoint)
-            }
-        };
-        adopted.map_err(|failure| error(&failure))
+        Listener::new(OpenListener::adopt(listener, transport)?)
     }
 
-    async fn accept(
-        &self,
-        listener: &mut Listener,
-        transport: &TransportConfig,
-    ) -> Result<(Stream, Endpoint), NetworkError> {
-        listener.accept(transport).await.map_err(|failure| error(&failure))
-    }
-
-    fn close(&self, listener: Listener) -> Result<(), NetworkError> {
-        match listener {
-            Listener::Tcp(_) => Ok(()),
-            #[cfg(unix)]
-            Listener::Ipc { claim, .. } => claim.release(),
-        }
-    }
-
-    async fn dial(&self, endpoint: &Endpoint, transport: &TransportConfig) -> Result<Stream, NetworkError> {
-        #[cfg(unix)]
-        if let Endpoint::Ipc(name) = endpoint {
-            let stream = ipc::connect(name, transport).and_then(Async::new_nonblocking);
-            return stream.map(|stream| Io::Ipc(stream).into()).map_err(|failure| error(&failure));
-        }
-        first(endpoint.routes(addresses(endpoint).await?), |route| Stream::connect(route, transport)).await
+    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {
+        sansmq_os::dial(&endpoint, &transport, lookup, Stream::established).await
     }
 }
 
-/// Names are looked up on the threads of `blocking`, never on the loop.
-async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
-    resolve(endpoint, async |name, port| {
-        let name = name.to_owned();
-        blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
-    })
-    .await
+/// Looks a host name up on the threads of `blocking`, never on the loop.
+async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
+    let name = name.to_owned();
+    blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
 }
 
-#[cfg(unix)]
-fn listen_ipc(name: &sansmq_proto::address::IpcName, transport: &TransportConfig) -> io::Result<(Listener, Endpoint)> {
-    let (listener, bound, claim) = ipc::bind(name, transport)?;
-    let bound = Endpoint::Ipc(bound);
-    Ok((Listener::ipc(listener, claim, bound.clone())?, bound))
-}
-
-/// Something that listens.
+/// A listener.
 #[derive(Debug)]
 pub enum Listener {
     /// At a TCP port.
@@ -173,38 +125,77 @@ pub enum Listener {
     /// At a Unix domain socket.
     #[cfg(unix)]
     Ipc {
-        /// The right to the name. It stands before the listener, because it must be dropped before it.
-        claim: ipc::Claim,
-        /// What listens.
+        /// The right to the name. Stands before the listener, because it must be dropped first.
+        claim: Option<ipc::Claim>,
+        /// The listener.
         listener: Async<UnixListener>,
-        /// Where; peers have no names of their own.
+        /// Its endpoint; peers have no names of their own.
         bound: Endpoint,
     },
 }
 
 impl Listener {
-    fn tcp(listener: TcpListener) -> io::Result<Self> {
-        Async::new_nonblocking(listener).map(Self::Tcp)
+    fn new(open: OpenListener) -> Result<Self, NetworkError> {
+        let listener = match open.listener {
+            StdListener::Tcp(listener) => Async::new_nonblocking(listener).map(Self::Tcp),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => Async::new_nonblocking(listener).map(|listener| Self::Ipc {
+                claim: open.claim,
+                listener,
+                bound: open.bound,
+            }),
+        };
+        listener.map_err(|failure| error(&failure))
     }
 
-    #[cfg(unix)]
-    fn ipc(listener: UnixListener, claim: ipc::Claim, bound: Endpoint) -> io::Result<Self> {
-        Ok(Self::Ipc { claim, listener: Async::new_nonblocking(listener)?, bound })
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(listener) => listener.poll_readable(cx),
+            #[cfg(unix)]
+            Self::Ipc { listener, .. } => listener.poll_readable(cx),
+        }
     }
 
-    async fn accept(&self, transport: &TransportConfig) -> io::Result<(Stream, Endpoint)> {
+    fn accept(&self, transport: &TransportConfig) -> io::Result<(Stream, Endpoint)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, from) = listener.accept().await?;
+                let (stream, from) = listener.get_ref().accept()?;
                 tcp::accepted(&stream, transport);
-                Ok((Io::Tcp(stream).into(), from.into()))
+                Ok((Io::Tcp(Async::new(stream)?).into(), from.into()))
             }
             #[cfg(unix)]
             Self::Ipc { listener, bound, .. } => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, _) = listener.get_ref().accept()?;
                 ipc::accepted(&stream, transport);
-                Ok((Io::Ipc(stream).into(), bound.clone()))
+                Ok((Io::Ipc(Async::new(stream)?).into(), bound.clone()))
             }
+        }
+    }
+}
+
+impl PollListener for Listener {
+    type Stream = Stream;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        transport: &TransportConfig,
+    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+        loop {
+            match self.accept(transport) {
+                Err(failure) if failure.kind() == ErrorKind::WouldBlock => {}
+                Err(failure) if failure.kind() == ErrorKind::Interrupted => continue,
+                accepted => return Poll::Ready(accepted.map_err(|failure| error(&failure))),
+            }
+            ready!(self.poll_readable(cx)).map_err(|failure| error(&failure))?;
+        }
+    }
+
+    fn close(self) -> Result<(), NetworkError> {
+        match self {
+            Self::Tcp(_) => Ok(()),
+            #[cfg(unix)]
+            Self::Ipc { claim, .. } => claim.map_or(Ok(()), ipc::Claim::release),
         }
     }
 }
@@ -244,14 +235,17 @@ impl From<Io> for Stream {
 }
 
 impl Stream {
-    async fn connect(route: Route, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let stream = tcp::connect(route, transport)?;
+    /// Waits until a stream is connected.
+    async fn established(stream: StdStream) -> Result<Self, NetworkError> {
         let connected = async {
-            let stream = Async::new_nonblocking(stream)?;
-            stream.writable().await?;
-            match stream.get_ref().take_error()? {
-                None => Ok(Io::Tcp(stream).into()),
-                Some(failure) => Err(failure),
+            match stream {
+                StdStream::Tcp(stream) => {
+                    let stream = Async::new_nonblocking(stream)?;
+                    stream.writable().await?;
+                    stream.get_ref().take_error()?.map_or(Ok(Io::Tcp(stream).into()), Err)
+                }
+                #[cfg(unix)]
+                StdStream::Unix(stream) => Ok(Io::Ipc(Async::new_nonblocking(stream)?).into()),
             }
         };
         connected.await.map_err(|failure| error(&failure))
@@ -349,6 +343,7 @@ impl Alarm for Timer {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use core::future::poll_fn;
     use socket2::SockRef;
 
     /// Of what a connection that came in does not inherit.
@@ -359,9 +354,10 @@ mod tests {
             let mut transport = TransportConfig::new();
             (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
             for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
-                let (mut listener, bound) = here.listen(&endpoint.parse().unwrap(), &transport).await.unwrap();
-                let dialled = here.dial(&bound, &transport).await.unwrap();
-                let (accepted, _) = here.accept(&mut listener, &transport).await.unwrap();
+                let (mut listener, bound) =
+                    here.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
+                let dialled = here.clone().dial(bound, transport.clone()).await.unwrap();
+                let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
                 for stream in [dialled, accepted] {
                     let taken = match &stream.io {
                         Io::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,

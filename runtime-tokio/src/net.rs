@@ -3,15 +3,15 @@
 use core::cell::RefCell;
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
-use sansmq_os::StdListener;
+use core::task::{Context, Poll, ready};
+use sansmq_os::{OpenListener, StdListener, StdStream};
 #[cfg(unix)]
 use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
-use sansmq_proto::address::{Route, TransportConfig};
+use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
-use sansmq_runtime::{Alarm, Ambient, Opened, PollStream, Runtime, first, resolve};
+use sansmq_runtime::{Alarm, Ambient, Opened, PollListener, PollStream, Runtime, Task, TaskFuture};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -41,7 +41,6 @@ impl Ambient for Tokio {
 impl Runtime for Tokio {
     type Stream = Stream;
     type Listener = Listener;
-    type Alarm = Timer;
 
     fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         thread_local! {
@@ -50,8 +49,10 @@ impl Runtime for Tokio {
         SCRATCH.with_borrow_mut(|scratch| work(scratch))
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
+    fn spawn(&self, task: Task<Self>) {
+        let _inside = self.runtime.enter();
+        let timer = Timer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin };
+        self.runtime.spawn(TaskFuture::new(task, timer));
     }
 
     /// A task that wakes itself is polled some sixty times before the future of `block_on` has its turn, and that may be
@@ -64,80 +65,32 @@ impl Runtime for Tokio {
         Instant::from_elapsed(self.origin.elapsed())
     }
 
-    fn alarm(&self) -> Timer {
-        Timer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin }
-    }
-
     async fn listen(
-        &self,
-        endpoint: &Endpoint,
-        transport: &TransportConfig,
+        self,
+        endpoint: Endpoint,
+        transport: TransportConfig,
     ) -> Result<(Listener, Endpoint), NetworkError> {
-        #[cfg(unix)]
-        if let Endpoint::Ipc(name) = endpoint {
-            return listen_ipc(name, transport).map_err(|failure| error(&failure));
-        }
-        first(addresses(endpoint).await?, |address| async move {
-            let listener = tcp::listen(address, transport)?;
-            let bound = listener.local_addr()?;
-            Ok((Listener::tcp(listener).map_err(|failure| error(&failure))?, bound.into()))
-        })
-        .await
+        let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
+        let bound = open.bound.clone();
+        Ok((Listener::new(open)?, bound))
     }
 
     fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        #[cfg_attr(not(unix), expect(unused_variables, reason = "a TCP listener has its own endpoint"))]
-        let (listener, endpoint) = StdListener::arrived(listener)?;
-        let adopted = match listener {
-            StdListener::Tcp(listener) => Listener::tcp(tcp::adopt(listener, transport)?),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => {
-                let (listener, claim) = ipc::adopt(listener, transport)?;
-                Listener::ipc(listener, claim, endpoint)
-            }
-        };
-        adopted.map_err(|failure| error(&failure))
+        let _inside = self.runtime.enter();
+        Listener::new(OpenListener::adopt(listener, transport)?)
     }
 
-    async fn accept(
-        &self,
-        listener: &mut Listener,
-        transport: &TransportConfig,
-    ) -> Result<(Stream, Endpoint), NetworkError> {
-        listener.accept(transport).await.map_err(|failure| error(&failure))
-    }
-
-    fn close(&self, listener: Listener) -> Result<(), NetworkError> {
-        match listener {
-            Listener::Tcp(_) => Ok(()),
-            #[cfg(unix)]
-            Listener::Ipc { claim, .. } => claim.release(),
-        }
-    }
-
-    async fn dial(&self, endpoint: &Endpoint, transport: &TransportConfig) -> Result<Stream, NetworkError> {
-        #[cfg(unix)]
-        if let Endpoint::Ipc(name) = endpoint {
-            let stream = ipc::connect(name, transport).and_then(UnixStream::from_std);
-            return stream.map(Stream::Ipc).map_err(|failure| error(&failure));
-        }
-        first(endpoint.routes(addresses(endpoint).await?), |route| Stream::connect(route, transport)).await
+    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {
+        sansmq_os::dial(&endpoint, &transport, lookup, Stream::established).await
     }
 }
 
-/// Names are looked up on tokio's blocking threads, never on the loop.
-async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetworkError> {
-    resolve(endpoint, async |name, port| lookup_host((name, port)).await.map(Vec::from_iter)).await
+/// Looks a host name up on tokio's blocking threads, never on the loop.
+async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    lookup_host((name, port)).await.map(Vec::from_iter)
 }
 
-#[cfg(unix)]
-fn listen_ipc(name: &sansmq_proto::address::IpcName, transport: &TransportConfig) -> io::Result<(Listener, Endpoint)> {
-    let (listener, bound, claim) = ipc::bind(name, transport)?;
-    let bound = Endpoint::Ipc(bound);
-    Ok((Listener::ipc(listener, claim, bound.clone())?, bound))
-}
-
-/// Something that listens.
+/// A listener.
 #[derive(Debug)]
 pub enum Listener {
     /// At a TCP port.
@@ -145,38 +98,57 @@ pub enum Listener {
     /// At a Unix domain socket.
     #[cfg(unix)]
     Ipc {
-        /// The right to the name. It stands before the listener, because it must be dropped before it.
-        claim: ipc::Claim,
-        /// What listens.
+        /// The right to the name. Stands before the listener, because it must be dropped first.
+        claim: Option<ipc::Claim>,
+        /// The listener.
         listener: UnixListener,
-        /// Where; peers have no names of their own.
+        /// Its endpoint; peers have no names of their own.
         bound: Endpoint,
     },
 }
 
 impl Listener {
-    fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
-        TcpListener::from_std(listener).map(Self::Tcp)
-    }
-
-    #[cfg(unix)]
-    fn ipc(listener: std::os::unix::net::UnixListener, claim: ipc::Claim, bound: Endpoint) -> io::Result<Self> {
-        Ok(Self::Ipc { claim, listener: UnixListener::from_std(listener)?, bound })
-    }
-
-    async fn accept(&self, transport: &TransportConfig) -> io::Result<(Stream, Endpoint)> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, from) = listener.accept().await?;
-                tcp::accepted(&stream, transport);
-                Ok((Stream::Tcp(stream), from.into()))
-            }
+    fn new(open: OpenListener) -> Result<Self, NetworkError> {
+        let listener = match open.listener {
+            StdListener::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
             #[cfg(unix)]
-            Self::Ipc { listener, bound, .. } => {
-                let (stream, _) = listener.accept().await?;
+            StdListener::Unix(listener) => UnixListener::from_std(listener).map(|listener| Self::Ipc {
+                claim: open.claim,
+                listener,
+                bound: open.bound,
+            }),
+        };
+        listener.map_err(|failure| error(&failure))
+    }
+}
+
+impl PollListener for Listener {
+    type Stream = Stream;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        transport: &TransportConfig,
+    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+        let accepted = match self {
+            Self::Tcp(listener) => ready!(listener.poll_accept(cx)).map(|(stream, from)| {
+                tcp::accepted(&stream, transport);
+                (Stream::Tcp(stream), from.into())
+            }),
+            #[cfg(unix)]
+            Self::Ipc { listener, bound, .. } => ready!(listener.poll_accept(cx)).map(|(stream, _)| {
                 ipc::accepted(&stream, transport);
-                Ok((Stream::Ipc(stream), bound.clone()))
-            }
+                (Stream::Ipc(stream), bound.clone())
+            }),
+        };
+        Poll::Ready(accepted.map_err(|failure| error(&failure)))
+    }
+
+    fn close(self) -> Result<(), NetworkError> {
+        match self {
+            Self::Tcp(_) => Ok(()),
+            #[cfg(unix)]
+            Self::Ipc { claim, .. } => claim.map_or(Ok(()), ipc::Claim::release),
         }
     }
 }
@@ -192,14 +164,17 @@ pub enum Stream {
 }
 
 impl Stream {
-    async fn connect(route: Route, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let stream = tcp::connect(route, transport)?;
+    /// Waits until a stream is connected.
+    async fn established(stream: StdStream) -> Result<Self, NetworkError> {
         let connected = async {
-            let stream = TcpStream::from_std(stream)?;
-            stream.writable().await?;
-            match stream.take_error()? {
-                None => Ok(Self::Tcp(stream)),
-                Some(failure) => Err(failure),
+            match stream {
+                StdStream::Tcp(stream) => {
+                    let stream = TcpStream::from_std(stream)?;
+                    stream.writable().await?;
+                    stream.take_error()?.map_or(Ok(Self::Tcp(stream)), Err)
+                }
+                #[cfg(unix)]
+                StdStream::Unix(stream) => UnixStream::from_std(stream).map(Self::Ipc),
             }
         };
         connected.await.map_err(|failure| error(&failure))
@@ -267,6 +242,7 @@ impl Alarm for Timer {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use core::future::poll_fn;
     use socket2::SockRef;
 
     /// Of what a connection that came in does not inherit.
@@ -276,9 +252,10 @@ mod tests {
         let mut transport = TransportConfig::new();
         (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
-            let (mut listener, bound) = here.listen(&endpoint.parse().unwrap(), &transport).await.unwrap();
-            let dialled = here.dial(&bound, &transport).await.unwrap();
-            let (accepted, _) = here.accept(&mut listener, &transport).await.unwrap();
+            let (mut listener, bound) =
+                here.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
+            let dialled = here.clone().dial(bound, transport.clone()).await.unwrap();
+            let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
             for stream in [dialled, accepted] {
                 let taken = match &stream {
                     Stream::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,

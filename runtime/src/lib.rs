@@ -6,9 +6,9 @@
 //! # Where to begin
 //!
 //! - Writing a program? Use the `sansmq` crate and one of its runtimes.
-//! - Another async runtime? Implement [`Runtime`], [`Alarm`] and [`PollStream`]; [`launch`] returns a [`Handle`] whose tasks
-//!   run on it.
-//! - Another event loop with handles? Call the methods of [`Driver`] from its tasks.
+//! - Another async runtime? Implement [`Runtime`], [`PollStream`], [`PollListener`] and [`Alarm`], and spawn each [`Task`] as a
+//!   [`TaskFuture`]; [`launch`] returns a [`Handle`].
+//! - Another event loop with handles? Implement the same but [`Alarm`], and poll each [`Task`] yourself.
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
@@ -29,21 +29,27 @@
 
 mod adapters;
 mod adopt;
+mod connection_task;
 mod context;
 mod control;
+mod dial_task;
 mod driver;
 mod handle;
 mod inproc;
 mod lane;
+mod listener_task;
 mod numbers;
-mod passage;
 mod port;
 mod proxy;
 mod runtime;
 mod served;
 mod state;
 mod steer;
+mod supervisor;
 mod sync;
+mod task;
+#[cfg(all(test, not(sansmq_loom)))]
+mod tests;
 mod topics;
 #[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
 mod trace;
@@ -54,14 +60,14 @@ mod zap;
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use adopt::Opened;
 pub use context::Context;
-pub use driver::{Dialling, Driver, Listening, Order, Step};
+pub use driver::Driver;
 pub use handle::{Closed, Handle, share};
-pub use passage::Passage;
 pub use proxy::{Proxy, ProxyError};
-pub use runtime::{Alarm, PollStream, Runtime, first, launch, resolve};
+pub use runtime::{Alarm, PollListener, PollStream, Runtime, launch, resolve};
 pub use sansmq_proto as proto;
 pub use served::{Ambient, Served};
 pub use steer::{Passed, ProxyStatistics, Side, Steer};
+pub use task::{Task, TaskFuture, TaskState};
 
 #[cfg(doc)]
 use proto::Socket;

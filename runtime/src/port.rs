@@ -8,14 +8,14 @@
 //! A port's lock is taken under a socket's, and no other is taken under it.
 
 use crate::context::Bound;
-use crate::driver::Listening;
-use crate::state::{Shared, State, Todo, remember};
+use crate::listener_task::ListenGuard;
+use crate::state::{Shared, State, remember};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::Wakes;
 use core::task::Waker;
 use sansmq_proto::address::Resource;
 use sansmq_proto::connection::{Caller, ConnectionConfig};
-use sansmq_proto::{ConnectionError, Endpoint, ListenerId, NetworkError};
+use sansmq_proto::{Action, ConnectionError, Endpoint, ListenerId, NetworkError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
@@ -249,20 +249,16 @@ impl State {
 
     /// Listens, at a port of its own or at one that is there.
     pub(crate) fn open(&mut self, id: ListenerId, mut place: Endpoint, shared: &Shared, wakes: &mut Wakes) {
-        let opened = self.adopted.remove(&id);
         let resource = place.resource().cloned();
         place = place.with_resource(None);
         match shared.context.enter(&place, resource.clone(), self.member(id), self.socket.config()) {
             Entry::New(port) => {
                 self.listeners.insert(id, Arc::clone(&port));
                 self.hosted.insert(id, port);
-                let todo = match opened {
-                    Some(listener) => Todo::Adopt(id, listener),
-                    None => Todo::Listen(id, place),
-                };
-                self.charge(todo, wakes);
+                self.add_action((Action::Listen(id, place), 0), wakes);
             }
             Entry::Joined(port, bound, waiting) => {
+                drop(self.adopted.remove(&id));
                 self.listeners.insert(id, port);
                 if let Some(bound) = bound {
                     self.socket.listening(id, bound.with_resource(resource));
@@ -271,7 +267,10 @@ impl State {
                     wakes.add(Some(waker));
                 }
             }
-            Entry::Refused => self.socket.listen_failed(id, NetworkError::AddressInUse),
+            Entry::Refused => {
+                drop(self.adopted.remove(&id));
+                self.socket.listen_failed(id, NetworkError::AddressInUse);
+            }
         }
     }
 
@@ -296,7 +295,7 @@ impl State {
     }
 }
 
-impl Listening {
+impl ListenGuard {
     /// Those who have not left are told that it is over.
     pub(crate) fn end(&self) {
         let forsaken = self.shared.context.close(&self.port);

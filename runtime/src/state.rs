@@ -43,8 +43,8 @@ pub(crate) struct State {
     pub(crate) listeners: BTreeMap<ListenerId, Arc<Port>>,
     /// The ports that are opened by tasks of this socket's runtime, be it bound to them still or not.
     pub(crate) hosted: BTreeMap<ListenerId, Arc<Port>>,
-    /// What the supervisor is to do.
-    pub(crate) todo: VecDeque<Todo>,
+    /// Actions that need a task, with the number of their dial if they are one, for the supervisor.
+    pub(crate) actions: VecDeque<(Action, u64)>,
     /// Numbers dials, so that a task whose dial was given up can tell.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
@@ -68,15 +68,6 @@ pub(crate) struct State {
 
 /// A listener that is to end, and its port, which tells what was wrong.
 pub(crate) type Ending = (ListenerId, Arc<Port>);
-
-/// Something for the supervisor.
-pub(crate) enum Todo {
-    Listen(ListenerId, Endpoint),
-    /// Where it listens already.
-    Adopt(ListenerId, Opened),
-    /// With the number of the dial.
-    Dial(PipeId, Endpoint, u64),
-}
 
 /// The task that drives one pipe.
 struct Task {
@@ -113,7 +104,7 @@ impl Shared {
             listeners: BTreeMap::new(),
             adopted: BTreeMap::new(),
             hosted: BTreeMap::new(),
-            todo: VecDeque::new(),
+            actions: VecDeque::new(),
             dials: 0,
             supervisor: None,
             armed: None,
@@ -157,7 +148,7 @@ impl Shared {
         self.with(|state| work(&mut state.socket, now))
     }
 
-    /// See [`Driver::disconnected`](super::Driver::disconnected).
+    /// See [`Socket::disconnected`].
     pub(crate) fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
         let (connection, now) = (session.into_connection(), self.now());
         drop(self.with(|state| {
@@ -166,7 +157,7 @@ impl Shared {
         }));
     }
 
-    /// See [`Driver::exchange`](super::Driver::exchange). A call after it wakes the task whose waker is given.
+    /// See [`Socket::exchange`]. A later request for service wakes the task whose waker is given.
     pub(crate) fn exchange(
         &self,
         pipe: PipeId,
@@ -294,7 +285,7 @@ impl State {
                 let task = self.task(pipe);
                 task.dial = dial;
                 task.call(wakes);
-                self.charge(Todo::Dial(pipe, endpoint, dial), wakes);
+                self.add_action((Action::Dial(pipe, endpoint), dial), wakes);
             }
         }
     }
@@ -304,9 +295,9 @@ impl State {
         self.news = true;
     }
 
-    /// Gives the supervisor something to do.
-    pub(crate) fn charge(&mut self, todo: Todo, wakes: &mut Wakes) {
-        self.todo.push_back(todo);
+    /// Queues an action for the supervisor.
+    pub(crate) fn add_action(&mut self, action: (Action, u64), wakes: &mut Wakes) {
+        self.actions.push_back(action);
         wakes.add(self.supervisor.take());
     }
 

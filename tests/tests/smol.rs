@@ -31,7 +31,7 @@ mod bed {
 use futures_util::future::join;
 use sansmq::proto::address::TransportConfig;
 use sansmq::proto::{Instant, Scratch};
-use sansmq::runtime::{Ambient, Opened, Runtime, launch};
+use sansmq::runtime::{Ambient, Opened, Runtime, Task, TaskFuture, launch};
 use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use std::sync::{Arc, Mutex};
@@ -111,25 +111,20 @@ struct Slow(Smol);
 impl Runtime for Slow {
     type Stream = <Smol as Runtime>::Stream;
     type Listener = <Smol as Runtime>::Listener;
-    type Alarm = <Smol as Runtime>::Alarm;
 
     fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         Smol::with_scratch(work)
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(task);
+    fn spawn(&self, task: Task<Self>) {
+        ::smol::spawn(TaskFuture::new(task, self.0.timer())).detach();
     }
 
     fn now(&self) -> Instant {
         self.0.now()
     }
 
-    fn alarm(&self) -> Self::Alarm {
-        self.0.alarm()
-    }
-
-    async fn listen(&self, _: &Endpoint, _: &TransportConfig) -> Result<(Self::Listener, Endpoint), NetworkError> {
+    async fn listen(self, _: Endpoint, _: TransportConfig) -> Result<(Self::Listener, Endpoint), NetworkError> {
         core::future::pending().await
     }
 
@@ -137,15 +132,7 @@ impl Runtime for Slow {
         self.0.adopt(listener, transport)
     }
 
-    async fn accept(
-        &self,
-        listener: &mut Self::Listener,
-        transport: &TransportConfig,
-    ) -> Result<(Self::Stream, Endpoint), NetworkError> {
-        self.0.accept(listener, transport).await
-    }
-
-    async fn dial(&self, _: &Endpoint, _: &TransportConfig) -> Result<Self::Stream, NetworkError> {
+    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Self::Stream, NetworkError> {
         core::future::pending().await
     }
 }

@@ -1,42 +1,133 @@
 //! The tasks of a runtime beside the application.
 
 use super::{in_every_order, now, socket};
-use core::future::poll_fn;
-use core::task::{Poll, Waker};
+use core::future::pending;
+use core::task::{Context, Poll, Waker};
 use loom::future::block_on;
 use loom::sync::Mutex;
 use loom::thread;
-use sansmq_proto::connection::Outbox;
-use sansmq_proto::kind::{Dealer, Pull, Push};
-use sansmq_proto::{ConnectionError, Instant, Options, Scratch, Stream, StreamError};
-use sansmq_runtime::{Context as Names, Driver, Handle, Listening, Order, Passage, Step};
+use sansmq_proto::address::TransportConfig;
+use sansmq_proto::kind::{Dealer, Pull, Push, Typed};
+use sansmq_proto::{Endpoint, Instant, NetworkError, Options, Scratch};
+use sansmq_runtime::{
+    Alarm, Context as Names, Handle, Opened, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
+};
 use std::collections::VecDeque;
-use std::io::Read;
-use std::sync::Arc;
+use std::io::{self, IoSlice, Read};
+use std::sync::{Arc, Mutex as StdMutex};
 
 const PLACE: &str = "tcp://1.1.1.1:1";
 
-/// Waits for what the supervisor is to do.
-async fn step(driver: &Driver) -> Step {
-    let mut armed: Option<Instant> = None;
-    loop {
-        match poll_fn(|cx| driver.poll_step(cx.waker(), armed)).await {
-            Step::Rearm(deadline) => armed = deadline,
-            step => return step,
+/// A runtime that keeps what it is to run. One thread at a time has it, so its own locks are in no order.
+#[derive(Clone, Default)]
+struct Kept(Arc<StdMutex<State>>);
+
+#[derive(Default)]
+struct State {
+    spawned: VecDeque<Task<Kept>>,
+    /// The streams of its dials and of those whom it accepts.
+    streams: VecDeque<Side>,
+}
+
+impl Kept {
+    fn with_stream(stream: Side) -> Self {
+        let state = State { spawned: VecDeque::new(), streams: VecDeque::from([stream]) };
+        Self(Arc::new(StdMutex::new(state)))
+    }
+
+    fn next_stream(&self) -> Option<Side> {
+        self.0.lock().unwrap().streams.pop_front()
+    }
+
+    /// Polls a task, which must wait and have spawned another.
+    fn spawned_by(&self, task: &mut Task<Self>) -> Task<Self> {
+        assert_eq!(task.poll(&mut Context::from_waker(Waker::noop())), TaskState::Waiting);
+        self.0.lock().unwrap().spawned.pop_front().expect("it spawns a task")
+    }
+}
+
+impl Runtime for Kept {
+    type Stream = Side;
+    type Listener = Door;
+
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+        work(&mut Scratch::with_room(1024))
+    }
+
+    fn spawn(&self, task: Task<Self>) {
+        self.0.lock().unwrap().spawned.push_back(task);
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ORIGIN
+    }
+
+    async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(Door, Endpoint), NetworkError> {
+        Ok((Door(self), endpoint))
+    }
+
+    fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<Door, NetworkError> {
+        Err(NetworkError::Unsupported)
+    }
+
+    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Side, NetworkError> {
+        match self.next_stream() {
+            Some(stream) => Ok(stream),
+            None => pending().await,
         }
     }
+}
+
+/// A listener to whom those come whose streams its runtime has.
+struct Door(Kept);
+
+impl PollListener for Door {
+    type Stream = Side;
+
+    fn poll_accept(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &TransportConfig,
+    ) -> Poll<Result<(Side, Endpoint), NetworkError>> {
+        match self.0.next_stream() {
+            Some(stream) => Poll::Ready(Ok((stream, "tcp://2.2.2.2:2".parse().unwrap()))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// A timer that never fires.
+struct Never;
+
+impl Alarm for Never {
+    fn set(&mut self, _: Option<Instant>) {}
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+/// Drives a task to its end.
+fn run(task: Task<Kept>) {
+    block_on(TaskFuture::new(task, Never));
+}
+
+/// A socket, and its first task.
+fn launch<T: Typed>(names: &Names, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
+    let (handle, driver) = socket(Options::<T>::new(), names);
+    (handle, Task::new(driver, runtime.clone()))
 }
 
 #[test]
 fn the_supervisor_hears_of_a_dial_and_of_the_end() {
     in_every_order(3, || {
-        let (push, driver) = socket(Options::<Push>::new(), &Names::new());
+        let (push, supervisor) = launch::<Push>(&Names::new(), &Kept::default());
         let application = thread::spawn(move || {
             push.connect(PLACE).unwrap();
             push.disconnect(PLACE).unwrap();
             block_on(push.close());
         });
-        while !matches!(block_on(step(&driver)), Step::Finished) {}
+        run(supervisor);
         application.join().unwrap();
     });
 }
@@ -44,36 +135,33 @@ fn the_supervisor_hears_of_a_dial_and_of_the_end() {
 #[test]
 fn a_dial_that_is_given_up_stops_its_task() {
     in_every_order(3, || {
-        let (push, driver) = socket(Options::<Push>::new(), &Names::new());
+        let runtime = Kept::default();
+        let (push, mut supervisor) = launch::<Push>(&Names::new(), &runtime);
         push.connect(PLACE).unwrap();
-        let Step::Dial(_, _, dialling) = block_on(step(&driver)) else { panic!("it is to dial") };
+        let dial = runtime.spawned_by(&mut supervisor);
         let application = thread::spawn(move || push.disconnect(PLACE).unwrap());
-        block_on(poll_fn(|cx| dialling.poll_stopped(cx.waker())));
+        run(dial);
         application.join().unwrap();
     });
-}
-
-/// The task of a listener to whom nobody comes.
-async fn listen(mut listening: Listening) {
-    poll_fn(|cx| match listening.poll_next(cx.waker()) {
-        Poll::Ready(Order::Stop) => Poll::Ready(()),
-        Poll::Ready(Order::Accept) | Poll::Pending => Poll::Pending,
-    })
-    .await;
 }
 
 #[test]
 fn a_listener_stops_and_who_waits_for_that_is_told() {
     in_every_order(3, || {
-        let (pull, driver) = socket(Options::<Pull>::new(), &Names::new());
+        let runtime = Kept::default();
+        let (pull, mut supervisor) = launch::<Pull>(&Names::new(), &runtime);
+        let mut binding = Box::pin({
+            let pull = pull.clone();
+            async move { pull.bind(PLACE).await }
+        });
+        assert!(now(binding.as_mut()).is_pending());
+        let listener = runtime.spawned_by(&mut supervisor);
         let application = thread::spawn(move || {
-            block_on(pull.bind(PLACE)).unwrap();
+            block_on(binding).unwrap();
             block_on(pull.unbind(PLACE)).unwrap();
             pull
         });
-        let Step::Listen(id, endpoint, listening) = block_on(step(&driver)) else { panic!("it is to listen") };
-        driver.listening(id, endpoint);
-        block_on(listen(listening));
+        run(listener);
         drop(application.join().unwrap());
     });
 }
@@ -82,14 +170,16 @@ fn a_listener_stops_and_who_waits_for_that_is_told() {
 fn who_joins_a_port_while_it_is_opened_learns_where_it_is() {
     in_every_order(3, || {
         let names = Names::new();
-        let [(first, driver), (second, _other_driver)] = [(); 2].map(|()| socket(Options::<Pull>::new(), &names));
+        let runtime = Kept::default();
+        let (first, mut supervisor) = launch::<Pull>(&names, &runtime);
+        let (second, _other_supervisor) = launch::<Pull>(&names, &runtime);
         let host = first.clone();
         let mut binding = Box::pin(async move { host.bind("tcp://1.1.1.1:1/first").await });
         assert!(now(binding.as_mut()).is_pending());
-        let Step::Listen(id, endpoint, _listening) = block_on(step(&driver)) else { panic!("it is to listen") };
+        let mut listener = runtime.spawned_by(&mut supervisor);
         let guest = thread::spawn(move || block_on(second.bind("tcp://1.1.1.1:1/second")).unwrap().to_string());
         let binder = thread::spawn(move || block_on(binding).unwrap().to_string());
-        driver.listening(id, endpoint);
+        assert_eq!(listener.poll(&mut Context::from_waker(Waker::noop())), TaskState::Waiting);
         assert_eq!(guest.join().unwrap(), "tcp://1.1.1.1:1/second");
         assert_eq!(binder.join().unwrap(), "tcp://1.1.1.1:1/first");
     });
@@ -107,18 +197,12 @@ struct Tube {
 struct Side {
     read: Arc<Mutex<Tube>>,
     write: Arc<Mutex<Tube>>,
-    /// Of the task that has it.
-    waker: Waker,
 }
 
 impl Side {
     fn pair() -> [Self; 2] {
         let [one, other] = [(); 2].map(|()| Arc::new(Mutex::new(Tube::default())));
-        let side = |read: &Arc<_>, write: &Arc<_>| Self {
-            read: Arc::clone(read),
-            write: Arc::clone(write),
-            waker: Waker::noop().clone(),
-        };
+        let side = |read: &Arc<_>, write: &Arc<_>| Self { read: Arc::clone(read), write: Arc::clone(write) };
         [side(&one, &other), side(&other, &one)]
     }
 
@@ -131,32 +215,24 @@ impl Side {
     }
 }
 
-impl Stream for Side {
-    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
+impl PollStream for Side {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut tube = self.read.lock().unwrap();
         if tube.octets.is_empty() && !tube.ended {
-            tube.reader = Some(self.waker.clone());
-            return Err(StreamError::WouldBlock);
+            tube.reader = Some(cx.waker().clone());
+            return Poll::Pending;
         }
-        Ok(tube.octets.read(room)?)
+        Poll::Ready(tube.octets.read(buffer))
     }
 
-    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
-        let mut count = 0;
-        data.with_io_slices(|slices| {
-            self.put(|tube| {
-                for slice in slices {
-                    tube.octets.extend(slice.iter());
-                    count += slice.len();
-                }
-            });
-        });
-        Ok(count)
+    fn poll_write_vectored(&mut self, _: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.put(|tube| slices.iter().for_each(|slice| tube.octets.extend(slice.iter())));
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
-    fn close_write(&mut self) -> Result<(), StreamError> {
+    fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.put(|tube| tube.ended = true);
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -166,57 +242,28 @@ impl Drop for Side {
     }
 }
 
-/// The task of a connection.
-struct Link {
-    passage: Passage,
-    side: Side,
-    scratch: Scratch,
-}
-
-impl Link {
-    fn poll(&mut self, waker: &Waker) -> Poll<ConnectionError> {
-        self.side.waker.clone_from(waker);
-        while let Poll::Ready(outcome) = self.passage.poll(&mut self.side, &mut self.scratch, waker) {
-            if let Some(reason) = outcome {
-                return Poll::Ready(reason);
-            }
-        }
-        Poll::Pending
-    }
-
-    /// Drives the connection to its end.
-    fn run(mut self) {
-        let reason = block_on(poll_fn(|cx| self.poll(cx.waker())));
-        self.passage.disconnected(&reason);
-    }
-}
-
-/// Has the first dial the other, and gives the tasks of both.
-fn connect((one, driver): (&Handle<Dealer>, &Driver), (other, other_driver): (&Handle<Dealer>, &Driver)) -> [Link; 2] {
-    let _ = now(other.bind(PLACE));
-    let Step::Listen(id, place, _listening) = block_on(step(other_driver)) else { panic!("it is to listen") };
-    other_driver.listening(id, place);
-    one.connect(PLACE).unwrap();
-    let Step::Dial(pipe, ..) = block_on(step(driver)) else { panic!("it is to dial") };
-    let accepted = other_driver.accepted(id, "tcp://2.2.2.2:2".parse().unwrap()).unwrap();
-    let dialled = Passage::new(driver.clone(), pipe, driver.connected(pipe).unwrap());
-    let [ours, theirs] = Side::pair();
-    let link = |passage, side| Link { passage, side, scratch: Scratch::with_room(1024) };
-    [link(dialled, ours), link(accepted, theirs)]
-}
-
 #[test]
 fn messages_go_both_ways_through_the_tasks_of_a_connection_until_it_is_closed() {
     in_every_order(1, || {
         let names = Names::new();
-        let (one, driver) = socket(Options::<Dealer>::new(), &names);
-        let (other, other_driver) = socket(Options::<Dealer>::new(), &names);
-        let mut links = connect((&one, &driver), (&other, &other_driver));
-        // The handshake is done in one order alone.
+        let [(one, mut dialler, dials), (other, mut binder, accepts)] = Side::pair().map(|side| {
+            let runtime = Kept::with_stream(side);
+            let (handle, supervisor) = launch::<Dealer>(&names, &runtime);
+            (handle, supervisor, runtime)
+        });
+        // The connection is made, and its handshake done, in one order alone.
+        let _ = now(Box::pin(other.bind(PLACE)).as_mut());
+        let mut listener = accepts.spawned_by(&mut binder);
+        let accepted = accepts.spawned_by(&mut listener);
+        one.connect(PLACE).unwrap();
+        let dialled = dials.spawned_by(&mut dialler);
+        let mut connections = [dialled, accepted];
         for _ in 0..4 {
-            assert!(links.iter_mut().all(|link| link.poll(Waker::noop()).is_pending()));
+            for connection in &mut connections {
+                assert_eq!(connection.poll(&mut Context::from_waker(Waker::noop())), TaskState::Waiting);
+            }
         }
-        let tasks = links.map(|link| thread::spawn(move || link.run()));
+        let tasks = connections.map(|connection| thread::spawn(move || run(connection)));
         one.try_send("there").unwrap();
         assert_eq!(block_on(other.recv()).unwrap().body(), "there");
         other.try_send("and back").unwrap();

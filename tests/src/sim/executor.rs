@@ -113,10 +113,14 @@ impl Sim {
         let task = self.with(|world, _| world.tasks.by_number.get_mut(&number).and_then(|(_, task)| task.take()));
         let Some(mut task) = task else { return };
         let done = task.as_mut().poll(&mut Context::from_waker(&self.waker(number))).is_ready();
+        if done {
+            // Dropped while the world is not locked, because a task owns timers of this world.
+            drop(task);
+            self.with(|world, _| drop(world.tasks.by_number.remove(&number)));
+            return;
+        }
         self.with(|world, _| {
-            if done {
-                world.tasks.by_number.remove(&number);
-            } else if let Some((_, place)) = world.tasks.by_number.get_mut(&number) {
+            if let Some((_, place)) = world.tasks.by_number.get_mut(&number) {
                 *place = Some(task);
             }
         });

@@ -29,7 +29,7 @@ pub use world::{Bell, Sim};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Scratch, kind};
-use sansmq_runtime::{Ambient, Opened, Runtime, Served};
+use sansmq_runtime::{Ambient, Opened, Runtime, Served, Task, TaskFuture};
 use std::cell::RefCell;
 
 /// A socket in the simulation that [`run`] is running.
@@ -53,13 +53,13 @@ impl Ambient for Sim {
 impl Runtime for Sim {
     type Stream = Stream;
     type Listener = Listener;
-    type Alarm = Bell;
 
     fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
         work(&mut Scratch::with_room(4096))
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    fn spawn(&self, task: Task<Self>) {
+        let task = TaskFuture::new(task, Bell::new(self.clone()));
         self.add(Box::pin(task), executor::Whose::Sockets);
     }
 
@@ -71,23 +71,15 @@ impl Runtime for Sim {
         self.with(|world, _| SeededEntropy::new(world.dice.next_u64()))
     }
 
-    fn alarm(&self) -> Bell {
-        Bell::new(self.clone())
-    }
-
-    async fn listen(&self, endpoint: &Endpoint, _: &TransportConfig) -> Result<(Listener, Endpoint), NetworkError> {
-        network::listen(self, endpoint).await
+    async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(Listener, Endpoint), NetworkError> {
+        network::listen(&self, &endpoint).await
     }
 
     fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<Listener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
-    async fn accept(&self, listener: &mut Listener, _: &TransportConfig) -> Result<(Stream, Endpoint), NetworkError> {
-        Ok(listener.accept().await)
-    }
-
-    async fn dial(&self, endpoint: &Endpoint, _: &TransportConfig) -> Result<Stream, NetworkError> {
-        network::connect(self, endpoint).await
+    async fn dial(self, endpoint: Endpoint, _: TransportConfig) -> Result<Stream, NetworkError> {
+        network::connect(&self, &endpoint).await
     }
 }

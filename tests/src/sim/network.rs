@@ -4,14 +4,13 @@
 
 use super::stream::Stream;
 use super::world::{Sim, World};
-use sansmq_proto::address::IpcName;
+use sansmq_proto::address::{IpcName, TransportConfig};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, NetworkError};
-use sansmq_runtime::Ambient;
+use sansmq_runtime::{Ambient, PollListener};
 use std::collections::{BTreeMap, VecDeque};
-use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// How the network treats octets; drawn once for each simulation.
@@ -219,17 +218,20 @@ pub struct Listener {
     at: Endpoint,
 }
 
-impl Listener {
-    pub(super) async fn accept(&self) -> (Stream, Endpoint) {
-        poll_fn(|cx| {
-            self.sim.with(|world, _| {
-                let backlog = world.network.listeners.get_mut(&self.at).expect("it listens");
-                let next = backlog.waiting.pop_front();
-                backlog.acceptor = Some(cx.waker().clone());
-                next.map_or(Poll::Pending, Poll::Ready)
-            })
+impl PollListener for Listener {
+    type Stream = Stream;
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: &TransportConfig,
+    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+        self.sim.with(|world, _| {
+            let backlog = world.network.listeners.get_mut(&self.at).expect("it listens");
+            let next = backlog.waiting.pop_front();
+            backlog.acceptor = Some(cx.waker().clone());
+            next.map_or(Poll::Pending, |accepted| Poll::Ready(Ok(accepted)))
         })
-        .await
     }
 }
 

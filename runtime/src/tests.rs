@@ -1,17 +1,22 @@
-//! A shared socket without any runtime: who is woken, by whom, and who no longer.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Sockets and their tasks, step by step in one thread.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a surprise is a test that fails")]
+
+use crate::connection_task::ConnectionTask;
+use crate::dial_task::{ConnectGuard, DialTask};
+use crate::listener_task::{AcceptState, ListenGuard};
+use crate::supervisor::Supervisor;
+use crate::task::{Task, TaskState};
+use crate::{Context as Names, Driver, Handle, Opened, PollListener, PollStream, Runtime, share};
+use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use sansmq_proto::connection::Outbox;
-use sansmq_proto::kind::{Dealer, Pull, Push, Router};
+use sansmq_proto::address::TransportConfig;
+use sansmq_proto::kind::{Dealer, Kind, Pull, Push, Router};
 use sansmq_proto::socket::BindError;
-use sansmq_proto::{
-    ConnectionError, Endpoint, Event, Instant, NetworkError, Options, PipeId, Scratch, Session, Stream, StreamError,
-};
-use sansmq_runtime::{Context as Names, Dialling, Driver, Handle, Order, Step, share};
-
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use sansmq_proto::{Action, Endpoint, Event, Instant, ListenerId, NetworkError, Options, PipeId, Scratch};
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,56 +30,144 @@ impl std::task::Wake for Bell {
     }
 }
 
-/// A stream on which nothing moves.
-struct Silence;
+/// A stream that transfers nothing, until it ends.
+#[derive(Clone, Default)]
+struct Silence {
+    ended: Arc<AtomicBool>,
+}
 
-impl Stream for Silence {
-    fn read(&mut self, _: &mut [u8]) -> Result<usize, StreamError> {
-        Err(StreamError::WouldBlock)
+impl PollStream for Silence {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.ended.load(Ordering::SeqCst) { Poll::Ready(Ok(0)) } else { Poll::Pending }
     }
 
-    fn write(&mut self, _: &Outbox) -> Result<usize, StreamError> {
-        Err(StreamError::WouldBlock)
+    fn poll_write_vectored(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Poll::Pending
     }
 
-    fn close_write(&mut self) -> Result<(), StreamError> {
-        Ok(())
+    fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A runtime that is never asked for anything.
+#[derive(Clone)]
+struct Idle;
+
+impl Runtime for Idle {
+    type Stream = Silence;
+    type Listener = NoListener;
+
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+        work(&mut Scratch::with_room(99))
+    }
+
+    fn spawn(&self, _: Task<Self>) {}
+
+    fn now(&self) -> Instant {
+        Instant::ORIGIN
+    }
+
+    async fn listen(self, _: Endpoint, _: TransportConfig) -> Result<(NoListener, Endpoint), NetworkError> {
+        pending().await
+    }
+
+    fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<NoListener, NetworkError> {
+        Err(NetworkError::Unsupported)
+    }
+
+    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Silence, NetworkError> {
+        pending().await
+    }
+}
+
+enum NoListener {}
+
+impl PollListener for NoListener {
+    type Stream = Silence;
+
+    fn poll_accept(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &TransportConfig,
+    ) -> Poll<Result<(Silence, Endpoint), NetworkError>> {
+        match *self {}
     }
 }
 
 const PLACE: &str = "tcp://1.1.1.1:1";
 
-fn push() -> (Handle<Push>, Driver) {
-    share(Options::<Push>::new(), &Names::global(), || Instant::ORIGIN)
+/// The runtime's side of a socket.
+struct Tasks {
+    driver: Driver,
+    supervisor: Supervisor,
 }
 
-/// The next dial the supervisor is asked for.
-fn next_dial(driver: &Driver) -> (PipeId, Dialling) {
-    let mut armed = None;
-    loop {
-        match driver.poll_step(Waker::noop(), armed) {
-            Poll::Ready(Step::Dial(pipe, _, dialling)) => return (pipe, dialling),
-            Poll::Ready(Step::Rearm(deadline)) => armed = deadline,
-            other => panic!("no dial but {other:?}"),
+fn socket<T: Kind>(options: Options<T>, names: &Names) -> (Handle<T>, Tasks) {
+    with_clock(options, names, || Instant::ORIGIN)
+}
+
+fn with_clock<T: Kind>(
+    options: Options<T>,
+    names: &Names,
+    clock: impl Fn() -> Instant + Send + Sync + 'static,
+) -> (Handle<T>, Tasks) {
+    let (handle, driver) = share(options, names, clock);
+    let supervisor = Supervisor::new(driver.clone());
+    (handle, Tasks { driver, supervisor })
+}
+
+fn push() -> (Handle<Push>, Tasks) {
+    socket(Options::new(), &Names::global())
+}
+
+impl Tasks {
+    /// The next dial that the socket wants.
+    fn next_dial(&mut self) -> (PipeId, ConnectGuard) {
+        match self.supervisor.poll_action(Waker::noop()) {
+            Poll::Ready(Some((Action::Dial(pipe, _), dial))) => {
+                (pipe, ConnectGuard::new(self.driver.shared(), pipe, dial))
+            }
+            other @ (Poll::Ready(_) | Poll::Pending) => panic!("no dial but {other:?}"),
         }
     }
+
+    /// The next listener that the socket wants, which is open where it wants it.
+    fn next_listener(&mut self) -> (ListenerId, ListenGuard) {
+        let Poll::Ready(Some((Action::Listen(id, at), _))) = self.supervisor.poll_action(Waker::noop()) else {
+            panic!("it is to listen");
+        };
+        let shared = self.driver.shared();
+        let port = shared.with(|state| Arc::clone(&state.hosted[&id]));
+        self.driver.listening(id, at);
+        (id, ListenGuard::new(shared, id, port))
+    }
+
+    /// The task of a connection that was dialled.
+    fn connected(&self, pipe: PipeId, stream: Silence) -> ConnectionTask<Silence> {
+        self.driver.connected(pipe, stream).unwrap()
+    }
+}
+
+fn poll(connection: &mut ConnectionTask<Silence>, waker: &Waker) -> TaskState {
+    connection.poll(&mut Context::from_waker(waker), &mut Scratch::with_room(99))
 }
 
 #[test]
 fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
-    let (handle, driver) = push();
+    let (handle, mut tasks) = push();
     handle.connect(PLACE).unwrap();
-    let (_, late) = next_dial(&driver);
+    let (_, late) = tasks.next_dial();
     assert!(late.poll_stopped(Waker::noop()).is_pending());
     handle.disconnect(PLACE).unwrap();
 
     // Another pipe, in the place of the first.
     handle.connect("tcp://2.2.2.2:2").unwrap();
-    let (pipe, _dialling) = next_dial(&driver);
-    let mut session = Session::new(driver.connected(pipe).unwrap());
+    let (pipe, _guard) = tasks.next_dial();
+    let mut connection = tasks.connected(pipe, Silence::default());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
-    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut Scratch::with_room(99), &waker).is_pending());
+    assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
 
     assert!(late.poll_stopped(Waker::noop()).is_ready(), "nobody wants it");
     handle.try_send("x").unwrap();
@@ -85,41 +178,67 @@ fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
 fn a_second_dial_of_a_pipe_stops_the_first() {
     let clock = Arc::new(AtomicU64::new(0));
     let time = Arc::clone(&clock);
-    let (handle, driver) =
-        share(Options::<Push>::new(), &Names::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
+    let (handle, mut tasks) =
+        with_clock(Options::<Push>::new(), &Names::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
     handle.connect(PLACE).unwrap();
-    let (pipe, first) = next_dial(&driver);
+    let (pipe, first) = tasks.next_dial();
     assert!(first.poll_stopped(Waker::noop()).is_pending());
-    driver.dial_failed(pipe, NetworkError::TimedOut);
+    tasks.driver.dial_failed(pipe, NetworkError::TimedOut);
     clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
-    let (again, second) = next_dial(&driver);
+    let (again, second) = tasks.next_dial();
     assert_eq!(pipe, again);
     assert!(first.poll_stopped(Waker::noop()).is_ready(), "there is a newer one");
     assert!(second.poll_stopped(Waker::noop()).is_pending());
 }
 
 #[test]
-fn the_waker_of_a_link_that_ended_is_dropped() {
-    let (handle, driver) = push();
+fn the_late_answer_to_a_dial_that_took_too_long_does_not_end_the_one_after_it() {
+    let clock = Arc::new(AtomicU64::new(0));
+    let time = Arc::clone(&clock);
+    let (handle, mut tasks) =
+        with_clock(Options::<Push>::new(), &Names::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
     handle.connect(PLACE).unwrap();
-    let (pipe, _dialling) = next_dial(&driver);
-    let mut session = Session::new(driver.connected(pipe).unwrap());
+    let (pipe, first) = tasks.next_dial();
+    let answered = Arc::new(AtomicBool::new(false));
+    let answer = {
+        let answered = Arc::clone(&answered);
+        poll_fn(move |_| {
+            if answered.load(Ordering::SeqCst) { Poll::Ready(Err(NetworkError::UnknownHost)) } else { Poll::Pending }
+        })
+    };
+    let mut dial = DialTask::<Idle>::new(tasks.driver.clone(), first, Box::pin(answer));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(dial.poll(&mut cx).is_pending());
+    tasks.driver.dial_failed(pipe, NetworkError::TimedOut);
+    clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
+    let (_, _second) = tasks.next_dial();
+
+    answered.store(true, Ordering::SeqCst);
+    assert!(matches!(dial.poll(&mut cx), Poll::Ready(None)));
+    let _goes_on = tasks.connected(pipe, Silence::default());
+}
+
+#[test]
+fn the_waker_of_a_link_that_ended_is_dropped() {
+    let (handle, mut tasks) = push();
+    handle.connect(PLACE).unwrap();
+    let (pipe, _guard) = tasks.next_dial();
+    let stream = Silence::default();
+    let mut connection = tasks.connected(pipe, stream.clone());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
-    assert!(driver.poll_session(pipe, &mut session, &mut Silence, &mut Scratch::with_room(99), &waker).is_pending());
-    driver.disconnected(pipe, session, &ConnectionError::Eof);
+    assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
+    stream.ended.store(true, Ordering::SeqCst);
+    assert_eq!(poll(&mut connection, &waker), TaskState::Finished);
     drop(waker);
     assert_eq!(Arc::strong_count(&bell), 1, "a runtime keeps the memory of a task as long as its waker");
 }
 
 #[test]
 fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() {
-    let (pull, driver) = share(Options::<Pull>::new(), &Names::new(), || Instant::ORIGIN);
+    let (pull, mut tasks) = socket(Options::<Pull>::new(), &Names::new());
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let Poll::Ready(Step::Listen(id, at, listening)) = driver.poll_step(Waker::noop(), None) else {
-        panic!("it is to listen");
-    };
-    driver.listening(id, at);
+    let (_, listening) = tasks.next_listener();
     let bells = [(); 2].map(|()| Arc::new(Bell::default()));
     let [application, supervisor] = bells.each_ref().map(|bell| Waker::from(Arc::clone(bell)));
     let mut cx = Context::from_waker(&application);
@@ -127,21 +246,21 @@ fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() 
     let rung = || bells.each_ref().map(|bell| bell.0.load(Ordering::SeqCst));
 
     assert!(closing.as_mut().poll(&mut cx).is_pending());
-    assert!(driver.poll_step(&supervisor, None).is_pending());
+    assert!(tasks.supervisor.poll_action(&supervisor).is_pending());
     assert_eq!(rung(), [0, 0], "the address is not free yet");
     drop(listening);
     assert_eq!(rung(), [1, 1]);
     assert!(closing.as_mut().poll(&mut cx).is_ready());
-    assert!(matches!(driver.poll_step(&supervisor, None), Poll::Ready(Step::Finished)));
+    assert_eq!(tasks.supervisor.poll_action(&supervisor), Poll::Ready(None));
 }
 
 #[test]
 fn a_monitor_is_told_when_a_runtime_ends_that_still_had_a_connection() {
-    let (push, driver) = push();
+    let (push, mut tasks) = push();
     let mut monitor = push.monitor();
     push.connect(PLACE).unwrap();
-    let (pipe, _dialling) = next_dial(&driver);
-    let _never_given_back = driver.connected(pipe).unwrap();
+    let (pipe, _guard) = tasks.next_dial();
+    let connection = tasks.connected(pipe, Silence::default());
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
     let mut cx = Context::from_waker(&waker);
@@ -149,23 +268,21 @@ fn a_monitor_is_told_when_a_runtime_ends_that_still_had_a_connection() {
         assert!(event.is_some(), "it is not over");
     }
     let before = bell.0.load(Ordering::SeqCst);
-    drop(driver);
+    // As when a runtime drops its tasks: none gives a connection back.
+    drop((connection, tasks));
     assert_eq!(bell.0.load(Ordering::SeqCst), before + 1);
     assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(None));
 }
 
 #[test]
 fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
-    let (pull, driver) = share(Options::<Pull>::new(), &Names::new(), || Instant::ORIGIN);
+    let (pull, mut tasks) = socket(Options::<Pull>::new(), &Names::new());
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let Poll::Ready(Step::Listen(id, at, mut listening)) = driver.poll_step(Waker::noop(), None) else {
-        panic!("it is to listen");
-    };
-    driver.listening(id, at);
+    let (_, mut listening) = tasks.next_listener();
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
     for turns in 1..=3 {
-        let accepted = (0..1000).take_while(|_| listening.poll_next(&waker) == Poll::Ready(Order::Accept)).count();
+        let accepted = (0..1000).take_while(|_| listening.poll_next(&waker) == Poll::Ready(AcceptState::Open)).count();
         assert_eq!((accepted, bell.0.load(Ordering::SeqCst)), (16, turns), "then it is called again");
     }
 }
@@ -173,21 +290,18 @@ fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
 #[test]
 fn who_waits_for_anothers_listener_to_close_is_told_when_his_own_runtime_ends() {
     let names = Names::new();
-    let socket = || share(Options::<Pull>::new(), &names, || Instant::ORIGIN);
-    let ((host, host_driver), (guest, driver)) = (socket(), socket());
+    let pull = || socket(Options::<Pull>::new(), &names);
+    let ((host, mut host_tasks), (guest, tasks)) = (pull(), pull());
     let (bell, mut silent) = (Arc::new(Bell::default()), Context::from_waker(Waker::noop()));
     assert!(pin!(host.bind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_pending());
-    let Poll::Ready(Step::Listen(id, at, _listening)) = host_driver.poll_step(Waker::noop(), None) else {
-        panic!("it is to listen");
-    };
-    host_driver.listening(id, at);
+    let _listening = host_tasks.next_listener();
     assert!(pin!(guest.bind("tcp://1.1.1.1:1/guest")).poll(&mut silent).is_ready());
     assert!(pin!(host.unbind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_ready());
 
     let waker = Waker::from(Arc::clone(&bell));
     let mut closing = pin!(guest.close());
     assert!(closing.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    drop(driver);
+    drop(tasks);
     assert_eq!(bell.0.load(Ordering::SeqCst), 1);
     assert!(closing.as_mut().poll(&mut silent).is_ready());
 }
@@ -200,7 +314,7 @@ fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
     }
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (handle, _driver) = share(Options::<Router>::new(), &Names::global(), || Instant::ORIGIN);
+        let (handle, _tasks) = socket(Options::<Router>::new(), &Names::global());
         let mut monitor = handle.monitor();
         let waker = Waker::from(Arc::new(Owner(handle)));
         assert!(pin!(monitor.next()).poll(&mut Context::from_waker(&waker)).is_pending());
@@ -224,7 +338,7 @@ fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
     }
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (handle, _driver) = share(Options::<Router>::new(), &Names::global(), || Instant::ORIGIN);
+        let (handle, _tasks) = socket(Options::<Router>::new(), &Names::global());
         let mut receiving = pin!(handle.recv());
         let mut monitor = handle.monitor();
         let mut event = pin!(monitor.next());
@@ -246,18 +360,18 @@ fn nothing() -> String {
 #[test]
 fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
     let names = Names::new();
-    let (pull, _driver) = share(Options::<Pull>::new().recv_hwm(1), &names, || Instant::ORIGIN);
+    let (pull, _driver) = socket(Options::<Pull>::new().recv_hwm(1), &names);
     let mut story = pull.monitor();
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
 
-    let (push, driver) = share(Options::<Push>::new(), &names, || Instant::ORIGIN);
+    let (push, tasks) = socket(Options::<Push>::new(), &names);
     push.connect("inproc://place").unwrap();
     push.connect("inproc://nowhere").unwrap();
     for number in 0..1000 {
         push.try_send(number.to_string()).unwrap();
     }
-    drop(driver);
+    drop(tasks);
     assert_eq!(format!("{names:?}"), "Context { bound: [\"place\"], sought: [] }");
     drop(push);
     let over = core::iter::from_fn(|| {
@@ -274,15 +388,12 @@ fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
 
 #[test]
 fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
-    let (pull, driver) = share(Options::<Pull>::new(), &Names::new(), || Instant::ORIGIN);
+    let (pull, mut tasks) = socket(Options::<Pull>::new(), &Names::new());
     let place: Endpoint = "tcp://1.1.1.1:1/pull".parse().unwrap();
     let mut binding = pin!(pull.bind(&place));
     assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let Poll::Ready(Step::Listen(id, at, _listening)) = driver.poll_step(Waker::noop(), None) else {
-        panic!("it is to listen");
-    };
-    driver.listening(id, at);
-    let knock = || driver.accepted(id, "tcp://2.2.2.2:2".parse().unwrap());
+    let (id, _listening) = tasks.next_listener();
+    let knock = || tasks.driver.accepted(id, "tcp://2.2.2.2:2".parse().unwrap(), Silence::default());
     let mut crowd: Vec<_> = core::iter::from_fn(knock).take(2000).collect();
     assert_eq!(crowd.len(), 1024);
     crowd.pop();
@@ -292,29 +403,29 @@ fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
 #[test]
 fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
     let names = Names::new();
-    let socket = || share(Options::<Pull>::new(), &names, || Instant::ORIGIN);
-    let ((first, driver), (second, other_driver)) = (socket(), socket());
+    let pull = || socket(Options::<Pull>::new(), &names);
+    let ((first, tasks), (second, mut other_tasks)) = (pull(), pull());
     let mut cx = Context::from_waker(Waker::noop());
     let mut binding = pin!(first.bind("tcp://1.1.1.1:1/first"));
     assert!(binding.as_mut().poll(&mut cx).is_pending());
     let place: Endpoint = "tcp://1.1.1.1:1/second".parse().unwrap();
     let mut joining = pin!(second.bind(&place));
     assert!(joining.as_mut().poll(&mut cx).is_pending());
-    drop(driver);
+    drop(tasks);
     assert_eq!(binding.poll(&mut cx), Poll::Ready(Err(BindError::Closed)));
     let error = BindError::Network { endpoint: place.clone(), error: NetworkError::Other };
     assert_eq!(joining.poll(&mut cx), Poll::Ready(Err(error)));
 
     // And it can be opened anew.
     assert!(pin!(second.bind(&place)).poll(&mut cx).is_pending());
-    assert!(matches!(other_driver.poll_step(Waker::noop(), None), Poll::Ready(Step::Listen(..))));
+    let _opened = other_tasks.next_listener();
 }
 
 #[test]
 fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
     type Deed = Box<dyn FnOnce() + Send>;
     let names = Names::new();
-    let (push, _driver) = share(Options::<Push>::new(), &names, || Instant::ORIGIN);
+    let (push, _tasks) = socket(Options::<Push>::new(), &names);
     // What another thread may do between two looks at the sockets, the clock does here.
     let deed: Arc<Mutex<Option<Deed>>> = Arc::default();
     let clock = {
@@ -327,7 +438,7 @@ fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
             Instant::ORIGIN
         }
     };
-    let (pull, _other_driver) = share(Options::<Pull>::new(), &names, clock);
+    let (pull, _other_tasks) = with_clock(Options::<Pull>::new(), &names, clock);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
     *deed.lock().unwrap() = Some(Box::new({
@@ -347,8 +458,8 @@ fn two_full_inproc_sockets_do_not_call_each_other_for_ever() {
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let names = Names::new();
-        let socket = || share(Options::<Dealer>::new().send_hwm(2).recv_hwm(2), &names, || Instant::ORIGIN);
-        let ((one, _driver), (other, _other_driver)) = (socket(), socket());
+        let dealer = || socket(Options::<Dealer>::new().send_hwm(2).recv_hwm(2), &names);
+        let ((one, _tasks), (other, _other_tasks)) = (dealer(), dealer());
         assert!(pin!(one.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         other.connect("inproc://place").unwrap();
         for sender in [&one, &other] {

@@ -1,0 +1,75 @@
+//! [`Mio`]: the reactor as a [`Runtime`], which its tasks and other threads share.
+
+use crate::inbox::{Inbox, Request};
+use crate::net::{Listener, Stream};
+use crate::sources::Sources;
+use core::cell::RefCell;
+use core::fmt;
+use core::net::SocketAddr;
+use sansmq_os::OpenListener;
+use sansmq_proto::address::TransportConfig;
+use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
+use sansmq_runtime::{Opened, Runtime, Task};
+use std::io;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Mio {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) sources: Arc<Sources>,
+    /// The zero of time.
+    pub(crate) origin: std::time::Instant,
+}
+
+impl Runtime for Mio {
+    type Stream = Stream;
+    type Listener = Listener;
+
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+        thread_local! {
+            static SCRATCH: RefCell<Scratch> = RefCell::default();
+        }
+        SCRATCH.with_borrow_mut(|scratch| work(scratch))
+    }
+
+    fn spawn(&self, task: Task<Self>) {
+        self.inbox.push(Request::Spawn(Box::new(task)));
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_elapsed(self.origin.elapsed())
+    }
+
+    async fn listen(
+        self,
+        endpoint: Endpoint,
+        transport: TransportConfig,
+    ) -> Result<(Listener, Endpoint), NetworkError> {
+        let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
+        let bound = open.bound.clone();
+        Ok((Listener::new(&self.sources, open)?, bound))
+    }
+
+    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+        Listener::new(&self.sources, OpenListener::adopt(listener, transport)?)
+    }
+
+    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {
+        let establish = |stream| Stream::established(Arc::clone(&self.sources), stream);
+        sansmq_os::dial(&endpoint, &transport, lookup, establish).await
+    }
+}
+
+/// Looks a host name up on the threads of `blocking`, never on the loop.
+async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
+    let name = name.to_owned();
+    blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
+}
+
+impl fmt::Debug for Mio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mio")
+    }
+}

@@ -1,0 +1,214 @@
+//! [`Sources`]: what a reactor has registered with its poll, and [`Registered`], a source with its readiness.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
+use core::task::{Context, Poll, Waker};
+use mio::event::{Event, Source};
+use mio::{Interest, Registry, Token};
+use sansmq_proto::NetworkError;
+use slab::Slab;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(crate) struct Sources {
+    registry: Registry,
+    tokens: Range<usize>,
+    slots: Mutex<Slab<Arc<Readiness>>>,
+}
+
+/// Readiness of a source. mio reports each change once, so it is kept; and while a source is not ready, no system call is
+/// wasted on it.
+#[derive(Debug)]
+struct Readiness {
+    flags: AtomicU8,
+    /// Of the task that waits for the source.
+    waker: Mutex<Option<Waker>>,
+}
+
+const READABLE: u8 = 1;
+const WRITABLE: u8 = 2;
+/// The end of the peer was reported, perhaps before its last bytes were read; no other event follows.
+const ENDED: u8 = 4;
+
+impl Sources {
+    pub(crate) fn new(registry: Registry, tokens: Range<usize>) -> Self {
+        Self { registry, tokens, slots: Mutex::default() }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slab<Arc<Readiness>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) const fn tokens(&self) -> &Range<usize> {
+        &self.tokens
+    }
+
+    /// Takes an event. Returns false if its token is not in the range of this reactor.
+    pub(crate) fn handle_event(&self, event: &Event) -> bool {
+        let Token(token) = event.token();
+        if !self.tokens.contains(&token) {
+            return false;
+        }
+        // An event of a source that is gone, or whose token another source has by now, only causes a needless poll.
+        let readiness = self.slots().get(token - self.tokens.start).cloned();
+        if let Some(readiness) = readiness {
+            readiness.handle_event(event);
+        }
+        true
+    }
+}
+
+impl Readiness {
+    fn handle_event(&self, event: &Event) {
+        let ended = event.is_read_closed() || event.is_error();
+        let mut flags = 0;
+        if event.is_readable() || ended {
+            flags |= READABLE;
+        }
+        if event.is_writable() || event.is_write_closed() || event.is_error() {
+            flags |= WRITABLE;
+        }
+        if ended {
+            flags |= ENDED;
+        }
+        self.flags.fetch_or(flags, Ordering::AcqRel);
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Pending until the flag is set; the task is woken then.
+    fn poll(&self, flag: u8, cx: &Context<'_>) -> Poll<()> {
+        if self.flags.load(Ordering::Acquire) & flag != 0 {
+            return Poll::Ready(());
+        }
+        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        drop(waker);
+        if self.flags.load(Ordering::Acquire) & flag != 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn clear(&self, flag: u8) {
+        self.flags.fetch_and(!flag, Ordering::AcqRel);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & ENDED != 0
+    }
+}
+
+/// A source that is registered until it is dropped.
+pub(crate) struct Registered<S: Source> {
+    source: S,
+    token: usize,
+    readiness: Arc<Readiness>,
+    sources: Arc<Sources>,
+}
+
+impl<S: Source> Registered<S> {
+    /// Registers a source, which counts as ready until a call tells otherwise.
+    ///
+    /// # Errors
+    /// [`NetworkError::TooManyFiles`] if there is no token left; or the error of the operating system.
+    pub(crate) fn new(sources: &Arc<Sources>, mut source: S, interest: Interest) -> Result<Self, NetworkError> {
+        let readiness = Arc::new(Readiness { flags: AtomicU8::new(READABLE | WRITABLE), waker: Mutex::default() });
+        let mut slots = sources.slots();
+        let token = slots.vacant_key();
+        if token >= sources.tokens.len() {
+            return Err(NetworkError::TooManyFiles);
+        }
+        let registered = sources.registry.register(&mut source, Token(sources.tokens.start + token), interest);
+        registered.map_err(|failure| sansmq_os::error(&failure))?;
+        slots.insert(Arc::clone(&readiness));
+        drop(slots);
+        Ok(Self { source, token, readiness, sources: Arc::clone(sources) })
+    }
+
+    pub(crate) const fn get_ref(&self) -> &S {
+        &self.source
+    }
+
+    /// Reads into a buffer of `len` bytes, if the source is readable.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &Context<'_>,
+        len: usize,
+        read: impl FnOnce(&mut S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if self.readiness.poll(READABLE, cx).is_pending() {
+            return Poll::Pending;
+        }
+        match read(&mut self.source) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readiness.clear(READABLE);
+                self.readiness.poll(READABLE, cx).map(|()| Err(error))
+            }
+            Ok(count) => {
+                // Fewer bytes than there was room for are all there were, and more of them cause an event; but on Windows only
+                // after `WouldBlock`.
+                if cfg!(unix) && count < len && !self.readiness.has_ended() {
+                    self.readiness.clear(READABLE);
+                }
+                Poll::Ready(Ok(count))
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Writes, if the source is writable.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &Context<'_>,
+        write: impl FnOnce(&mut S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if self.readiness.poll(WRITABLE, cx).is_pending() {
+            return Poll::Pending;
+        }
+        match write(&mut self.source) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readiness.clear(WRITABLE);
+                self.readiness.poll(WRITABLE, cx).map(|()| Err(error))
+            }
+            result => Poll::Ready(result),
+        }
+    }
+
+    /// Calls `attempt` when the source is ready, until it does not answer `WouldBlock`.
+    pub(crate) fn poll_attempt<R>(
+        &self,
+        cx: &Context<'_>,
+        interest: Interest,
+        mut attempt: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let flag = if interest.is_writable() { WRITABLE } else { READABLE };
+        loop {
+            if self.readiness.poll(flag, cx).is_pending() {
+                return Poll::Pending;
+            }
+            match attempt(&self.source) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readiness.clear(flag),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+impl<S: Source> Drop for Registered<S> {
+    fn drop(&mut self) {
+        // The source is closed next; a failure changes nothing.
+        let _ = self.sources.registry.deregister(&mut self.source);
+        drop(self.sources.slots().try_remove(self.token));
+    }
+}
+
+impl<S: Source + fmt::Debug> fmt::Debug for Registered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}

@@ -1,0 +1,97 @@
+//! [`Supervisor`]: the task that executes the actions of a socket and keeps its deadline.
+
+use crate::dial_task::{ConnectGuard, DialTask};
+use crate::driver::Driver;
+use crate::listener_task::{ListenGuard, ListenerTask};
+use crate::runtime::Runtime;
+use crate::state::remember;
+use crate::task::{Kind, Task, TaskState};
+use core::task::{Context, Poll, Waker};
+use sansmq_proto::{Action, Instant};
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    driver: Driver,
+    /// The socket's deadline at the last poll.
+    deadline: Option<Instant>,
+}
+
+impl Supervisor {
+    pub(crate) const fn new(driver: Driver) -> Self {
+        Self { driver, deadline: None }
+    }
+
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn poll<R: Runtime>(&mut self, cx: &mut Context<'_>, runtime: &R) -> TaskState {
+        loop {
+            match self.poll_action(cx.waker()) {
+                Poll::Pending => return TaskState::Waiting,
+                Poll::Ready(None) => return TaskState::Finished,
+                Poll::Ready(Some((action, dial))) => {
+                    if let Some(kind) = self.task_for(action, dial, runtime) {
+                        runtime.spawn(Task::with_kind(runtime.clone(), kind));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns the next action that needs a task, with the number of its dial; `None` when the socket is closed and all of
+    /// its listeners are.
+    pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
+        let shared = self.driver.shared();
+        let now = self.driver.now();
+        // Apart from the rest: the actions of a timeout are queued when the lock is released.
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if shared.with(|state| is_due(state.socket.poll_timeout())) {
+            shared.with(|state| {
+                state.socket.handle_timeout(now);
+                state.armed = state.socket.poll_timeout();
+            });
+        }
+        let deadline = &mut self.deadline;
+        shared.with(|state| {
+            *deadline = state.socket.poll_timeout();
+            state.armed = *deadline;
+            if let Some(action) = state.actions.pop_front() {
+                return Poll::Ready(Some(action));
+            }
+            if state.is_over() && state.listeners.is_empty() {
+                return Poll::Ready(None);
+            }
+            state.spent.extend(remember(&mut state.supervisor, waker));
+            Poll::Pending
+        })
+    }
+
+    /// Returns the task that executes `action`; `None` if the action needs no task any more.
+    fn task_for<R: Runtime>(&self, action: Action, dial: u64, runtime: &R) -> Option<Kind<R>> {
+        let driver = &self.driver;
+        match action {
+            Action::Listen(id, endpoint) => {
+                let shared = driver.shared();
+                // Without a port, it was closed before its turn came.
+                let (port, given) =
+                    shared.with(|state| Some((Arc::clone(state.hosted.get(&id)?), state.adopted.remove(&id))))?;
+                let guard = ListenGuard::new(shared, id, port);
+                ListenerTask::new(driver.clone(), guard, endpoint, given, runtime).map(Kind::Listener)
+            }
+            Action::Dial(pipe, endpoint) => {
+                let guard = ConnectGuard::new(driver.shared(), pipe, dial);
+                let dialled = runtime.clone().dial(endpoint, driver.transport().clone());
+                Some(Kind::Dial(DialTask::new(driver.clone(), guard, Box::pin(dialled))))
+            }
+            // The state executes these itself.
+            Action::Accept(_)
+            | Action::Unlisten(_)
+            | Action::StopDialling(_)
+            | Action::Service(_)
+            | Action::Readable
+            | Action::Writable => None,
+        }
+    }
+}

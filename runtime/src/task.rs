@@ -1,0 +1,147 @@
+//! [`Task`]: everything that a runtime does for a socket, as one state machine polled with a waker.
+//!
+//! ```text
+//! Supervisor ──spawns──► Listener ──spawns──► Connection
+//!          └───spawns──► Dial ─────becomes─────────┘
+//! ```
+
+use crate::connection_task::ConnectionTask;
+use crate::dial_task::DialTask;
+use crate::driver::Driver;
+use crate::listener_task::ListenerTask;
+use crate::runtime::{Alarm, Runtime};
+use crate::supervisor::Supervisor;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use sansmq_proto::Instant;
+
+/// One task of a socket: its supervisor, a listener, a dial, or a connection.
+///
+/// A runtime begins with the task of [`new`](Self::new), and runs all that the tasks [spawn](Runtime::spawn). An async
+/// runtime wraps each in a [`TaskFuture`]; an event loop polls a task when its waker is woken and when
+/// [`poll_timeout`](Self::poll_timeout) is due.
+pub struct Task<R: Runtime> {
+    runtime: R,
+    kind: Kind<R>,
+}
+
+pub(crate) enum Kind<R: Runtime> {
+    Supervisor(Supervisor),
+    Listener(ListenerTask<R>),
+    Dial(DialTask<R>),
+    /// Boxed: the largest state, and the one that most tasks are in for most of their time.
+    Connection(Box<ConnectionTask<R::Stream>>),
+    Finished,
+}
+
+/// Outcome of [`Task::poll`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum TaskState {
+    /// Poll again when the waker is woken, or at [`Task::poll_timeout`].
+    Waiting,
+    /// The budget of one poll is spent and there is more to do: poll again after all other tasks that are ready.
+    Runnable,
+    /// The task has ended; drop it.
+    Finished,
+}
+
+impl<R: Runtime> Task<R> {
+    /// Creates the first task of a socket.
+    pub const fn new(driver: Driver, runtime: R) -> Self {
+        Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
+    }
+
+    pub(crate) const fn with_kind(runtime: R, kind: Kind<R>) -> Self {
+        Self { runtime, kind }
+    }
+
+    /// Does what there is to do now, within a budget. The waker of `cx` is woken when there is more. A task that has finished
+    /// holds nothing of its socket any more.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> TaskState {
+        let state = match &mut self.kind {
+            Kind::Connection(connection) => R::with_scratch(|scratch| connection.poll(cx, scratch)),
+            Kind::Supervisor(supervisor) => supervisor.poll(cx, &self.runtime),
+            Kind::Listener(listener) => listener.poll(cx, &self.runtime),
+            Kind::Dial(dial) => match dial.poll(cx) {
+                Poll::Pending => TaskState::Waiting,
+                Poll::Ready(None) => TaskState::Finished,
+                Poll::Ready(Some(connection)) => {
+                    self.kind = Kind::Connection(Box::new(connection));
+                    return self.poll(cx);
+                }
+            },
+            Kind::Finished => TaskState::Finished,
+        };
+        if state == TaskState::Finished {
+            self.kind = Kind::Finished;
+        }
+        state
+    }
+
+    /// Returns the time at which [`poll`](Self::poll) must be called at the latest. It may have changed after each poll.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.kind {
+            Kind::Connection(connection) => connection.poll_timeout(),
+            Kind::Supervisor(supervisor) => supervisor.poll_timeout(),
+            Kind::Listener(_) | Kind::Dial(_) | Kind::Finished => None,
+        }
+    }
+}
+
+impl<R: Runtime> fmt::Debug for Task<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Supervisor(supervisor) => supervisor.fmt(f),
+            Kind::Listener(listener) => listener.fmt(f),
+            Kind::Dial(dial) => dial.fmt(f),
+            Kind::Connection(connection) => connection.fmt(f),
+            Kind::Finished => f.write_str("Finished"),
+        }
+    }
+}
+
+/// A [`Task`] with a timer, as a future for an async runtime.
+#[derive(Debug)]
+pub struct TaskFuture<R: Runtime, T> {
+    task: Task<R>,
+    timer: T,
+    /// The deadline to which the timer is set.
+    armed: Option<Instant>,
+}
+
+impl<R: Runtime, T: Alarm> TaskFuture<R, T> {
+    /// Wraps a task. `timer` must not be set.
+    pub const fn new(task: Task<R>, timer: T) -> Self {
+        Self { task, timer, armed: None }
+    }
+}
+
+// Nothing in it is pinned in place.
+impl<R: Runtime, T> Unpin for TaskFuture<R, T> {}
+
+impl<R: Runtime, T: Alarm> Future for TaskFuture<R, T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        loop {
+            match this.task.poll(cx) {
+                TaskState::Finished => return Poll::Ready(()),
+                TaskState::Runnable => this.task.runtime.again(cx),
+                TaskState::Waiting => {}
+            }
+            let deadline = this.task.poll_timeout();
+            if core::mem::replace(&mut this.armed, deadline) != deadline {
+                this.timer.set(deadline);
+            }
+            if deadline.is_none() || this.timer.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            this.armed = None;
+        }
+    }
+}
