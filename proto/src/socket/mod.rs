@@ -1,20 +1,20 @@
 //! [`Socket`]: messages and their peers, of which there may be many. Knows no octets.
 
 mod admission;
-mod ending;
+mod close;
+mod dialer;
 mod error;
 mod event;
 mod id;
-mod life;
-mod listening;
+mod listener;
 mod notices;
 mod numbers;
 mod options;
 mod parting;
 mod pattern;
 mod pipe;
-mod reception;
 mod routing;
+mod shared_listener;
 mod stats;
 mod topics;
 
@@ -44,10 +44,10 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use life::Timer;
-use listening::Listener;
+use dialer::Timer;
+use listener::Listener;
 use pattern::Pattern;
-use pipe::life::Life;
+use pipe::state::Life;
 
 /// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of its type, listeners and dials.
 ///

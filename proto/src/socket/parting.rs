@@ -1,7 +1,7 @@
 //! How one peer of a socket that goes on is ended because a message asks for it.
 
 use super::Socket;
-use super::life::Timer;
+use super::dialer::Timer;
 use crate::socket::id::PipeId;
 use core::time::Duration;
 

@@ -10,12 +10,12 @@ use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
-use crate::socket::routing::names::Names;
+use crate::socket::routing::routing_table::RoutingTable;
 
 #[derive(Debug)]
 pub(super) struct Router {
     arrived: FairQueue,
-    peers: Names,
+    peers: RoutingTable,
     mandatory: bool,
     handover: bool,
     probe: bool,
@@ -25,7 +25,7 @@ impl Router {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
             arrived: FairQueue::default(),
-            peers: Names::new(entropy),
+            peers: RoutingTable::new(entropy),
             mandatory: settings.mandatory,
             handover: settings.handover,
             probe: settings.probe,

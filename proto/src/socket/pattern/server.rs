@@ -131,7 +131,7 @@ impl Pattern for Server {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
-    use crate::socket::pipe::life::Life;
+    use crate::socket::pipe::state::Life;
 
     #[test]
     fn a_number_is_never_zero_nor_that_of_a_living_peer() {

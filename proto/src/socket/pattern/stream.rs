@@ -10,13 +10,13 @@ use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
-use crate::socket::routing::names::Names;
+use crate::socket::routing::routing_table::RoutingTable;
 use alloc::collections::BTreeSet;
 
 #[derive(Debug)]
 pub(super) struct Stream {
     arrived: FairQueue,
-    peers: Names,
+    peers: RoutingTable,
     notify: bool,
     /// Those whose coming was told, and whose going is to be.
     told: BTreeSet<PipeId>,
@@ -26,7 +26,7 @@ impl Stream {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
             arrived: FairQueue::default(),
-            peers: Names::new(entropy),
+            peers: RoutingTable::new(entropy),
             notify: settings.notify,
             told: BTreeSet::new(),
         }

@@ -1,10 +1,10 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
-pub(crate) mod life;
-mod numbers;
 pub(crate) mod queue;
 mod reader;
 mod senders;
+pub(crate) mod state;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +25,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use life::Life;
+use state::Life;
 
 /// One peer's queues.
 #[derive(Debug)]

@@ -79,7 +79,7 @@ impl LoadBalancer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::pipe::life::Life;
+    use crate::socket::pipe::state::Life;
 
     #[test]
     fn peers_that_came_and_went_leave_no_place_behind() {

@@ -5,7 +5,7 @@ pub(super) mod fair_queue;
 pub(super) mod in_order;
 mod key;
 pub(super) mod load_balancer;
-pub(super) mod names;
 mod piece;
+pub(super) mod routing_table;
 pub(super) mod subscriptions;
 pub(super) mod trie;

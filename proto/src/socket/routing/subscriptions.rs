@@ -226,7 +226,7 @@ mod tests {
     use crate::entropy::SeededEntropy;
     use crate::properties::config;
     use crate::socket::pipe::Pipes;
-    use crate::socket::pipe::life::Life;
+    use crate::socket::pipe::state::Life;
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;

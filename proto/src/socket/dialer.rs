@@ -11,7 +11,7 @@
 //! ```
 
 use super::notices::Ended;
-use super::pipe::life::{Dial, Life};
+use super::pipe::state::{Dial, Life};
 use super::{Action, ListenerId, Socket};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::{Connection, ConnectionError, Inbound, Link, Peer};

@@ -1,4 +1,4 @@
-//! [`Names`]: peers by routing id, for the socket types whose messages begin with it.
+//! [`RoutingTable`]: peers by routing id, for the socket types whose messages begin with it.
 
 use super::key::Key;
 use crate::entropy::Entropy;
@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 /// Which peer has which routing id. The pipes have the ids, and the table agrees with them always.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct RoutingTable {
     key: Key,
     peers: HashTable<PipeId>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Names {
 /// Octets of an automatic routing id: a zero, as RFC 28 reserves it for, and 64 random bits that no peer can guess.
 const AUTOMATIC: usize = 9;
 
-impl Names {
+impl RoutingTable {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
         Self { key: Key::new(entropy), peers: HashTable::new() }
     }
@@ -80,14 +80,14 @@ fn rehash(key: Key, pipes: &Pipes) -> impl Fn(&PipeId) -> u64 {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
-    use crate::socket::pipe::life::Life;
+    use crate::socket::pipe::state::Life;
     use alloc::string::ToString;
     use alloc::vec::Vec;
 
     #[test]
     fn names_are_found_by_whoever_has_them_and_leave_nothing_behind() {
         let mut pipes = Pipes::with_marks(10, 10);
-        let mut names = Names::new(&mut SeededEntropy::new(1));
+        let mut names = RoutingTable::new(&mut SeededEntropy::new(1));
         let peers: Vec<_> = (0..1000_u32)
             .map(|number| (Frame::from(number.to_string()), pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()))))
             .collect();

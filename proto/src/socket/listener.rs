@@ -1,7 +1,7 @@
 //! Listeners: how they are opened and closed, and who comes in.
 
-use super::life::Timer;
-use super::pipe::life::Life;
+use super::dialer::Timer;
+use super::pipe::state::Life;
 use super::{Action, ListenerId, Socket};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::Connection;
