@@ -1,5 +1,7 @@
 //! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
 
+mod incoming;
+mod outgoing;
 pub(crate) mod queue;
 mod reader;
 mod senders;
@@ -12,9 +14,8 @@ pub use reader::{Need, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, Link, Outbound, Peer, RoundTrip, Wish};
-use crate::message::{Frame, Message};
-use crate::socket::error::RecvError;
+use crate::connection::{ConnectionError, Peer, RoundTrip, Wish};
+use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
@@ -230,241 +231,9 @@ impl Pipes {
         self.count
     }
 
-    /// Whether a message may be queued for this peer.
-    #[inline]
-    pub(crate) fn has_room(&self, id: PipeId) -> bool {
-        self.get(id).is_some_and(|pipe| {
-            pipe.accepts() && !pipe.outgoing.is_full(self.send_hwm) && (pipe.peer.is_some() || !self.immediate)
-        })
-    }
-
-    /// Queues a message for this peer; the caller has seen that there is room.
-    #[inline]
-    pub(crate) fn push(&mut self, id: PipeId, message: Message) {
-        let (hwm, conflate) = (self.send_hwm, self.conflate);
-        let Some((pipe, room)) = self.get_with_room(id) else { return };
-        if conflate {
-            pipe.outgoing.clear();
-            pipe.opening = 0;
-        }
-        pipe.outgoing.push_back(message, room);
-        pipe.close_if_full(hwm);
-        if pipe.full || !pipe.is_collected() {
-            self.call(id);
-        }
-    }
-
-    /// Queues a message for a peer without room, which loses its oldest ones instead; says how many.
-    pub(crate) fn push_out(&mut self, id: PipeId, message: Message) -> usize {
-        let hwm = self.send_hwm;
-        let Some((pipe, room)) = self.get_with_room(id) else { return 0 };
-        let mut lost = 0;
-        // One that is closed to messages has room, and yet must not grow.
-        while (lost == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
-            pipe.opening -= u64::from(pipe.is_opening());
-            lost += 1;
-        }
-        pipe.outgoing.push_back(message, room);
-        self.call(id);
-        lost
-    }
-
-    /// Says something on this connection before all else, whatever the mark: a probe, a welcome.
-    pub(crate) fn open_with(&mut self, id: PipeId, message: Message) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.opening = pipe.opening.max(pipe.counts.sent.messages) + 1;
-            self.push_front(id, core::iter::once(message));
-        }
-    }
-
-    /// What was to be said on a connection that is gone, and was not, is of no use to the next one.
-    pub(crate) fn drop_opening(&mut self, id: PipeId) {
-        let Some(pipe) = self.get_mut(id) else { return };
-        while pipe.is_opening() && pipe.outgoing.pop_front().is_some() {
-            pipe.opening -= 1;
-        }
-    }
-
-    /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send.
-    pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
-        let hwm = self.send_hwm;
-        let Some(pipe) = self.get_mut(id) else { return };
-        for message in messages.rev() {
-            pipe.outgoing.push_front(message);
-        }
-        pipe.close_if_full(hwm);
-    }
-
-    /// Tells the peer of a wish. Any number may be told: there is one word for each subject at most.
-    pub(crate) fn wish(&mut self, id: PipeId, wish: Wish) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.wishes.insert(wish.subject().clone(), wish);
-            self.call(id);
-        }
-    }
-
-    /// The connection that should have heard them is gone.
-    pub(crate) fn forget_wishes(&mut self, id: PipeId) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.wishes.clear();
-        }
-    }
-
-    /// Gives the link messages while it has room. True when the pipe, having been full, has room again.
-    #[inline]
-    pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
-        let hwm = self.send_hwm;
-        let Some((pipe, room)) = self.get_with_room(id) else { return false };
-        pipe.round_trip = link.round_trip();
-        let before = pipe.outgoing.tally();
-        if pipe.wishes.is_empty() && !pipe.outgoing.is_empty() {
-            let copied = link.copy(pipe.outgoing.iter());
-            pipe.outgoing.drop_front(copied);
-        }
-        while link.has_room() {
-            let item = match pipe.wishes.pop_first() {
-                Some((_, wish)) => Outbound::Wish(wish),
-                None => match pipe.outgoing.pop_front() {
-                    Some(message) => Outbound::Message(message),
-                    None => break,
-                },
-            };
-            link.give(item);
-        }
-        pipe.counts.sent += before - pipe.outgoing.tally();
-        pipe.outgoing.leave(room);
-        let reopened = pipe.full && pipe.outgoing.is_low(hwm);
-        pipe.full &= !reopened;
-        reopened
-    }
-
     /// Has the pipe end once what is queued is out.
     pub(crate) const fn part(&mut self, id: PipeId) {
         self.parting = Some(id);
-    }
-
-    /// Drops what is queued for this peer; says how many messages.
-    pub(crate) fn forget_outgoing(&mut self, id: PipeId) -> usize {
-        let Some(pipe) = self.get_mut(id) else { return 0 };
-        (pipe.full, pipe.opening) = (false, 0);
-        let count = core::mem::replace(&mut pipe.outgoing, Queue::new()).len();
-        self.writable = true;
-        count
-    }
-
-    pub(crate) fn outgoing_len(&self, id: PipeId) -> usize {
-        self.get(id).map_or(0, |pipe| pipe.outgoing.len())
-    }
-
-    pub(crate) fn incoming_len(&self, id: PipeId) -> usize {
-        self.get(id).map_or(0, |pipe| pipe.incoming.len())
-    }
-
-    /// What this pipe needs of its link, which is called when it is hungry again.
-    #[inline]
-    pub(crate) fn need(&mut self, id: PipeId) -> Need {
-        /// Fewer are received before it would pay.
-        const SOME: usize = 8;
-        let Some(pipe) = self.get_mut(id) else { return Need::Hungry };
-        // A link that holds what there is no room for must not be called for more, however few they are.
-        let need = match pipe.incoming.len() {
-            _ if pipe.stalled => Need::Full,
-            SOME.. => Need::Sated,
-            _ => Need::Hungry,
-        };
-        pipe.lazy = need != Need::Hungry;
-        need
-    }
-
-    /// From now on what arrives is of this peer.
-    pub(crate) fn follow(&mut self, id: PipeId, peer: &Arc<Peer>) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.senders.follow(peer, pipe.incoming.len());
-        }
-    }
-
-    /// Whom what arrives now is of.
-    pub(crate) fn sender(&self, id: PipeId) -> Option<Arc<Peer>> {
-        self.get(id)?.senders.latest().cloned()
-    }
-
-    /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
-    #[inline]
-    pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
-        let hwm = self.recv_hwm;
-        let Some(pipe) = self.get_mut(id) else {
-            return false;
-        };
-        if !pipe.incoming.is_full(hwm) {
-            pipe.stalled = false;
-        } else if !core::mem::replace(&mut pipe.stalled, true) {
-            pipe.counts.recv_hwm_hits += 1;
-        }
-        !pipe.stalled
-    }
-
-    /// A message from this peer for the application.
-    #[inline]
-    pub(crate) fn deliver(&mut self, id: PipeId, message: Message) {
-        let conflate = self.conflate;
-        if let Some((pipe, room)) = self.get_with_room(id) {
-            if conflate {
-                pipe.incoming.clear();
-                pipe.senders.took_all();
-            }
-            pipe.incoming.push_back(message, room);
-            self.readable = true;
-        }
-    }
-
-    /// Drops the messages for the application that it does not want any more.
-    pub(crate) fn retain_incoming(&mut self, id: PipeId, wanted: impl FnMut(&Message) -> bool) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.senders.retain(&mut pipe.incoming, wanted);
-            self.taken(id);
-        }
-    }
-
-    /// Fewer messages wait for the application: the link may deliver more, or a pipe that is gone is done with.
-    #[inline]
-    fn taken(&mut self, id: PipeId) {
-        let hwm = self.recv_hwm;
-        let Some(pipe) = self.get_mut(id) else { return };
-        let none = pipe.incoming.is_empty();
-        if pipe.stalled && pipe.incoming.is_low(hwm) || pipe.lazy && none {
-            pipe.stalled = false;
-            pipe.lazy = false;
-            self.call(id);
-        } else if none && pipe.life.is_gone() {
-            self.remove(id);
-        }
-    }
-
-    /// Takes a message for the application; the error is that there is none.
-    #[inline]
-    pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
-        let asks_sender = self.asks_sender;
-        let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
-        if pipe.incoming.len() > 1 && !pipe.stalled && !asks_sender && pipe.senders.are_one() {
-            return pipe.incoming.pop_front().ok_or(RecvError::Empty);
-        }
-        self.pop_with_care(id).ok_or(RecvError::Empty)
-    }
-
-    /// When more follows from it than that there is one less.
-    #[inline(never)]
-    fn pop_with_care(&mut self, id: PipeId) -> Option<Message> {
-        let asks_sender = self.asks_sender;
-        let (pipe, room) = self.get_with_room(id)?;
-        let message = pipe.incoming.pop_front()?;
-        pipe.incoming.leave(room);
-        let sender = if asks_sender { pipe.senders.first().cloned() } else { None };
-        pipe.senders.took_first();
-        if asks_sender {
-            self.sender = sender;
-        }
-        self.taken(id);
-        Some(message)
     }
 
     /// Ends a pipe; one with messages for the application stays until they are received.
@@ -477,13 +246,6 @@ impl Pipes {
             pipe.stalled = false;
             pipe.lazy = false;
             pipe.outgoing = Queue::new();
-        }
-    }
-
-    pub(crate) fn forget_incoming(&mut self, id: PipeId) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.incoming = Queue::new();
-            pipe.senders.took_all();
         }
     }
 
@@ -538,32 +300,12 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Whether the next message to be sent belongs to this connection alone.
-    const fn is_opening(&self) -> bool {
-        self.opening > self.counts.sent.messages
-    }
-
-    /// Notices that what is queued has reached the mark.
-    #[inline]
-    fn close_if_full(&mut self, hwm: Mark) {
-        if !self.full && self.outgoing.is_full(hwm) {
-            self.full = true;
-            self.counts.send_hwm_hits += 1;
-        }
-    }
-
     /// The link has come, or is gone: for what happens from now on it is called again.
     #[inline]
     pub(crate) fn came(&mut self) {
         if self.call == Call::Made {
             self.call = Call::Not;
         }
-    }
-
-    /// Whether somebody will come for what is queued without being called.
-    #[inline]
-    fn is_collected(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.need() != Need::Hungry)
     }
 
     /// Whether the application may send to it.

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::SystemEntropy;
-use crate::connection::{Connection, ConnectionConfig};
+use crate::connection::{Connection, ConnectionConfig, Link};
+use crate::message::Message;
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 
