@@ -105,7 +105,7 @@ impl Socket {
         };
         let (_, slow) = oldest.filter(|(since, _)| self.now.since(*since) > GRACE).ok_or(refusal)?;
         self.handshakes.end(slow);
-        self.pipes.doom(slow, ConnectionError::Displaced);
+        self.pipes.fail(slow, ConnectionError::Displaced);
         Ok(())
     }
 

@@ -1,27 +1,233 @@
-//! The ends that nobody outside brings about: of a pipe without a connection, and of the socket as a whole.
+//! The end of pipes and of the socket: draining, linger, close and abort.
+//!
+//! | verb | effect on a pipe |
+//! |---|---|
+//! | `drain` | accepts no further messages, sends what is queued while `linger` allows, then ends |
+//! | `fail` | the connection must be closed for a reason; it ends with `disconnected` |
+//! | `reconnect` | a connection or a dial ended, and the pipe dials again after a back-off |
+//! | `remove` | ends for good; the last incoming messages can still be received |
+//! | `close` | drains all pipes of the socket |
+//! | `abort` | ends whatever is queued |
 
-use super::{Action, Socket};
-use crate::socket::event::Event;
+use super::{Action, Socket, Timer};
+use crate::address::Endpoint;
+use crate::connection::ConnectionError;
+use crate::message::Frame;
+use crate::socket::error::UnbindError;
+use crate::socket::event::{DropReason, Event};
 use crate::socket::id::PipeId;
+use crate::time::Instant;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Beginning of the linger period of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LingerFrom {
+    Now,
+    /// The next call of [`Socket::handle_timeout`], which is due at once.
+    NextTimeout,
+}
 
 impl Socket {
-    /// Ends a pipe that has no connection.
-    pub(super) fn give_up(&mut self, id: PipeId) {
-        let Some(pipe) = self.pipes.get(id) else { return };
-        if pipe.life.is_dialling() {
-            self.actions.push_back(Action::StopDialling(id));
+    /// Ends the socket: no more sending and receiving; listeners close; each peer still gets what is queued for it, for
+    /// as long as `linger` allows. Go on driving it until [`is_closed`](Self::is_closed).
+    pub fn close(&mut self, now: Instant) {
+        self.observe(now);
+        if self.closing {
+            return;
         }
-        if !pipe.life.is_gone() {
-            let endpoint = pipe.life.endpoint().clone();
-            self.pipes.tell(|| Event::DialStopped { pipe: id, endpoint });
+        self.closing = true;
+        for id in self.listeners.keys().copied().collect::<Vec<_>>() {
+            self.unlisten(id);
         }
-        self.lose(id);
+        self.emit_closed();
+        for id in self.pipes.ids() {
+            self.drain(id, LingerFrom::Now);
+        }
+        self.pipes.readable = true;
+        self.pipes.writable = true;
+        self.pipes.news = true;
     }
 
-    /// To be asked when a pipe has ended: it may have been the last one of a socket that closes.
-    pub(super) fn tell_if_closed(&mut self) {
-        if self.is_closed() {
-            self.pipes.tell(|| Event::Closed);
+    /// Ends the socket without linger: [`close`](Self::close), and the end of each pipe at once. Queued messages are lost.
+    pub fn abort(&mut self, now: Instant) {
+        self.close(now);
+        for id in self.pipes.ids() {
+            self.abort_pipe(id);
         }
+    }
+
+    /// True from [`close`](Self::close) on.
+    pub const fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// True once [`close`](Self::close) has been called and nothing is left to do.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.closing && self.pipes.len() == 0
+    }
+
+    /// How many messages could not be sent since `close`; final once [`is_closed`](Self::is_closed).
+    pub const fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// Ends every `connect` to that endpoint. What is queued may still go out, for as long as `linger` allows.
+    ///
+    /// # Errors
+    /// [`UnbindError::Unknown`].
+    pub fn disconnect(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
+        self.observe(now);
+        let dialled = |pipe: &PipeId| self.pipes.get(*pipe).is_some_and(|pipe| pipe.state.is_dialled_to(endpoint));
+        let pipes: Vec<_> = self.pipes.ids().into_iter().filter(dialled).collect();
+        if pipes.is_empty() {
+            return Err(UnbindError::Unknown(endpoint.clone()));
+        }
+        for pipe in pipes {
+            self.drain(pipe, LingerFrom::Now);
+        }
+        Ok(())
+    }
+
+    /// Ends the connection to the peer of this routing id, at a SERVER or PEER, and dials it no more
+    /// (`zmq_disconnect_peer`). What is queued for it may still go out, for as long as `linger` allows; what it sent and
+    /// nobody has received is dropped. A peer that dialled us may come again, and has another routing id then.
+    ///
+    /// # Errors
+    /// [`UnbindError::UnknownPeer`]: nobody has that routing id, or the socket is of another type.
+    pub fn disconnect_peer(&mut self, routing_id: impl Into<Frame>, now: Instant) -> Result<(), UnbindError> {
+        self.observe(now);
+        let id = routing_id.into();
+        let Some(pipe) = self.pattern.numbered(&id) else {
+            return Err(UnbindError::UnknownPeer(id));
+        };
+        self.drain(pipe, LingerFrom::Now);
+        Ok(())
+    }
+
+    /// Drains a pipe: accepts no further messages, sends what is queued for as long as `linger` allows, then removes the pipe.
+    pub(super) fn drain(&mut self, id: PipeId, from: LingerFrom) {
+        let Some(pipe) = self.pipes.get_mut(id) else { return };
+        let is_gone = pipe.state.is_gone();
+        if pipe.state.drain() || is_gone {
+            let is_connected = pipe.state.is_connected();
+            self.pattern.closed(&mut self.pipes, id);
+            self.pipes.writable = true;
+            if self.closing || !self.pattern.reports() {
+                self.pipes.forget_incoming(id);
+            }
+            let is_idle = self.pipes.outgoing_len(id) == 0 || self.settings.reconnect_stop.disconnected;
+            if is_gone || !is_connected && is_idle {
+                self.abort_pipe(id);
+                return;
+            }
+            self.pipes.request_service(id);
+        }
+        match from {
+            LingerFrom::NextTimeout => self.deadlines.set(Timer::StartLinger(id), self.now),
+            LingerFrom::Now if !self.deadlines.contains(Timer::Linger(id)) => self.start_linger(id),
+            LingerFrom::Now => {}
+        }
+    }
+
+    /// Starts the linger period of a pipe that a message asked to end. A connected peer still receives the messages before
+    /// that one, even with a linger of zero, because the socket itself stays open.
+    pub(super) fn start_requested_linger(&mut self, id: PipeId) {
+        let is_connected = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connected());
+        if !is_connected || self.settings.linger != Some(Duration::ZERO) {
+            self.start_linger(id);
+        }
+    }
+
+    fn start_linger(&mut self, id: PipeId) {
+        match self.settings.linger.filter(|_| self.pipes.get(id).is_some()) {
+            Some(Duration::ZERO) => self.abort_pipe(id),
+            Some(linger) => self.deadlines.set(Timer::Linger(id), self.now + linger),
+            None => {}
+        }
+    }
+
+    /// Aborts a pipe, whatever is queued: fails its connection, or removes a pipe that has none.
+    pub(super) fn abort_pipe(&mut self, id: PipeId) {
+        let Some(pipe) = self.pipes.get(id) else { return };
+        if pipe.state.is_connected() {
+            self.pipes.fail(id, ConnectionError::HungUp);
+            return;
+        }
+        if pipe.state.is_connecting() {
+            self.actions.push_back(Action::StopDialling(id));
+        }
+        if let Some(endpoint) = pipe.state.endpoint().cloned() {
+            self.pipes.emit(|| Event::DialStopped { pipe: id, endpoint });
+        }
+        self.remove(id);
+    }
+
+    /// Removes a pipe for good. Its incoming messages stay to be received; its outgoing messages are dropped and reported.
+    pub(super) fn remove(&mut self, id: PipeId) {
+        self.deadlines.clear(Timer::Dial(id));
+        self.deadlines.clear(Timer::Linger(id));
+        self.count_unsent(self.pipes.outgoing_len(id));
+        self.pattern.closed(&mut self.pipes, id);
+        // A sender that waits for room in this pipe must learn that there will be none.
+        self.pipes.writable = true;
+        self.pipes.remove(id);
+        self.emit_closed();
+    }
+
+    /// Counts messages that were queued and can no longer be sent.
+    pub(super) fn count_unsent(&mut self, messages: usize) {
+        if self.closing {
+            self.unsent += messages;
+        }
+        self.pipes.dropped(DropReason::NotSent, messages);
+    }
+
+    /// Emits [`Event::Closed`] if nothing is left of a socket that closes.
+    fn emit_closed(&mut self) {
+        if self.is_closed() {
+            self.pipes.emit(|| Event::Closed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Buf;
+    use crate::entropy::SeededEntropy;
+    use crate::kind::{Sub, XPub};
+    use crate::socket::Options;
+
+    /// Subscriptions whose end an XPUB has not received yet outlast a `disconnect`, and must not outlast the socket.
+    #[test]
+    fn closed_xpub_drops_reports_of_a_disconnected_peer() {
+        let now = Instant::ORIGIN;
+        let endpoint: Endpoint = "tcp://example:1".parse().unwrap();
+        let mut xpub = Socket::new(Options::<XPub>::new(), SeededEntropy::new(1));
+        let mut sub = Socket::new(Options::<Sub>::new(), SeededEntropy::new(2));
+        sub.subscribe("topic").unwrap();
+        let listener = sub.bind("tcp://*:1".parse().unwrap());
+        let pipe = xpub.connect(endpoint.clone(), now).unwrap();
+        let mut near = xpub.connected(pipe, now).unwrap();
+        let (accepted, mut far) = sub.accepted(listener, "tcp://client:1".parse().unwrap(), now).unwrap();
+        for _ in 0..4 {
+            xpub.exchange(pipe, &mut near).unwrap();
+            sub.exchange(accepted, &mut far).unwrap();
+            if let Some(out) = near.poll_transmit() {
+                far.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
+            }
+            if let Some(out) = far.poll_transmit() {
+                near.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
+            }
+        }
+        xpub.exchange(pipe, &mut near).unwrap();
+        assert_eq!(xpub.audience("topic"), 1);
+        xpub.disconnect(&endpoint, now).unwrap();
+        xpub.disconnected(pipe, near, &ConnectionError::HungUp, now);
+        assert_eq!(xpub.peers(), 1, "its subscription and the end of it wait to be received");
+        xpub.close(now);
+        assert!(xpub.is_closed());
     }
 }

@@ -1,13 +1,15 @@
 //! Listeners: how they are opened and closed, and who comes in.
 
-use super::dialer::Timer;
-use super::pipe::state::Life;
-use super::{Action, ListenerId, Socket};
+use super::close::LingerFrom;
+use super::pipe::state::PipeState;
+use super::{Action, ListenerId, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::Connection;
+use crate::socket::error::UnbindError;
 use crate::socket::event::{Event, Refusal};
 use crate::socket::id::PipeId;
 use crate::time::Instant;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// One `bind`.
@@ -42,14 +44,64 @@ impl Listener {
 }
 
 impl Socket {
+    /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
+    /// answered; an endpoint with a [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
+    pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
+        let id = ListenerId(self.next_listener);
+        self.next_listener += 1;
+        if self.closing {
+            return id;
+        }
+        let place = self.settings.transport.place(&endpoint);
+        let nonsense = endpoint.source().is_some();
+        self.listeners.insert(id, Listener::new(endpoint));
+        if nonsense {
+            self.listen_failed(id, NetworkError::HasSource);
+        } else {
+            self.actions.push_back(Action::Listen(id, place));
+        }
+        id
+    }
+
+    /// What has become of a listener: `None` while it is being opened, then its bound address or why it failed.
+    ///
+    /// # Errors
+    /// Why it failed; [`NetworkError::Other`] if it is closed.
+    pub fn listener(&self, id: ListenerId) -> Option<Result<Endpoint, NetworkError>> {
+        self.listeners.get(&id).map_or(Some(Err(NetworkError::Other)), |listener| listener.outcome.clone())
+    }
+
+    /// Stops listening, and ends the connections that came in there: each may still send what is queued, for as long as
+    /// `linger` allows. `endpoint` is what was given to `bind`, or what `bind` returned.
+    ///
+    /// # Errors
+    /// [`UnbindError::Unknown`].
+    pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
+        self.observe(now);
+        let there = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
+        let ids: Vec<_> = there.map(|(&id, _)| id).collect();
+        if ids.is_empty() {
+            return Err(UnbindError::Unknown(endpoint.clone()));
+        }
+        for id in ids {
+            self.unlisten(id);
+            for pipe in self.pipes.ids() {
+                if self.pipes.get(pipe).is_some_and(|pipe| pipe.state.is_accepted_by(id)) {
+                    self.drain(pipe, LingerFrom::Now);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The world listens, at this address.
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
             let admits_any_key = !matches!(endpoint, Endpoint::Inproc(_)) && self.config.admits_any_key();
-            self.pipes.tell(|| Event::Listening { endpoint: endpoint.clone() });
+            self.pipes.emit(|| Event::Listening { endpoint: endpoint.clone() });
             if admits_any_key {
-                self.pipes.tell(|| Event::AdmitsAnyKey { endpoint });
+                self.pipes.emit(|| Event::AdmitsAnyKey { endpoint });
             }
         }
     }
@@ -59,7 +111,7 @@ impl Socket {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Err(error));
             let endpoint = listener.asked.clone();
-            self.pipes.tell(|| Event::ListenFailed { endpoint, error });
+            self.pipes.emit(|| Event::ListenFailed { endpoint, error });
         }
     }
 
@@ -89,10 +141,10 @@ impl Socket {
             self.turn_away(id, from, reason);
             return None;
         }
-        let pipe = self.pipes.insert(Life::Accepted { listener: id, from: from.clone() });
+        let pipe = self.pipes.insert(PipeState::accepted(id, from.clone()));
         self.expect_handshake(pipe, &from);
         self.pipes.stats.accepted += 1;
-        self.pipes.tell(|| Event::Accepted { pipe, endpoint, from });
+        self.pipes.emit(|| Event::Accepted { pipe, endpoint, from });
         Some(pipe)
     }
 
@@ -101,7 +153,7 @@ impl Socket {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         listener.failures = 0;
         let endpoint = listener.endpoint();
-        self.pipes.tell(|| Event::TurnedAway { endpoint, from, reason });
+        self.pipes.emit(|| Event::TurnedAway { endpoint, from, reason });
     }
 
     /// Accepting failed, for want of descriptors perhaps. Do not try again until [`Action::Accept`]: the pause grows from
@@ -115,7 +167,7 @@ impl Socket {
         listener.failures += 1;
         let endpoint = listener.endpoint();
         self.deadlines.set(Timer::Accept(id), now + pause);
-        self.pipes.tell(|| Event::AcceptFailed { endpoint, error, pause });
+        self.pipes.emit(|| Event::AcceptFailed { endpoint, error, pause });
     }
 
     /// Returns true during the pause that [`accept_failed`](Self::accept_failed) began.
@@ -126,14 +178,14 @@ impl Socket {
     /// A listener that was told to [stop](Action::Unlisten) could not be closed as it should: its name was no longer its
     /// own, say.
     pub fn unlisten_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
-        self.pipes.tell(|| Event::UnlistenFailed { endpoint, error });
+        self.pipes.emit(|| Event::UnlistenFailed { endpoint, error });
     }
 
     pub(super) fn unlisten(&mut self, id: ListenerId) {
         if let Some(listener) = self.listeners.remove(&id) {
             self.actions.push_back(Action::Unlisten(id));
             self.deadlines.clear(Timer::Accept(id));
-            self.pipes.tell(|| Event::Unlistened { endpoint: listener.endpoint() });
+            self.pipes.emit(|| Event::Unlistened { endpoint: listener.endpoint() });
         }
     }
 }

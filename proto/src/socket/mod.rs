@@ -6,11 +6,9 @@ mod dialer;
 mod error;
 mod event;
 mod id;
+mod link;
 mod listener;
-mod notices;
-mod numbers;
 mod options;
-mod parting;
 mod pattern;
 mod pipe;
 mod routing;
@@ -30,10 +28,10 @@ pub use stats::{Drops, PeerStats, SocketStats, Tally};
 use crate::address::{Endpoint, NetworkError, TransportConfig};
 #[cfg(doc)]
 use crate::connection::Connection;
-use crate::connection::{ConnectionConfig, ConnectionError, Inbound, Link, Peer};
+use crate::connection::{ConnectionConfig, Peer};
 use crate::entropy::Entropy;
 use crate::kind::Kind;
-use crate::message::{Frame, Message};
+use crate::message::Message;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket_type::SocketType;
@@ -43,11 +41,10 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use close::LingerFrom;
 use core::fmt;
-use dialer::Timer;
 use listener::Listener;
 use pattern::Pattern;
-use pipe::state::Life;
 
 /// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of its type, listeners and dials.
 ///
@@ -133,6 +130,19 @@ pub enum Action {
     Writable,
 }
 
+/// Timers of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A back-off ends, or a dial has taken too long.
+    Dial(PipeId),
+    /// The linger period of a pipe ends.
+    Linger(PipeId),
+    /// The linger period of a pipe begins.
+    StartLinger(PipeId),
+    /// The pause of a listener ends.
+    Accept(ListenerId),
+}
+
 impl Socket {
     /// A socket with these options and no peers.
     pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
@@ -167,165 +177,10 @@ impl Socket {
         !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
     }
 
-    /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
-    /// answered; an endpoint with a [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
-    pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
-        let id = ListenerId(self.next_listener);
-        self.next_listener += 1;
-        if self.closing {
-            return id;
-        }
-        let place = self.settings.transport.place(&endpoint);
-        let nonsense = endpoint.source().is_some();
-        self.listeners.insert(id, Listener::new(endpoint));
-        if nonsense {
-            self.listen_failed(id, NetworkError::HasSource);
-        } else {
-            self.actions.push_back(Action::Listen(id, place));
-        }
-        id
-    }
-
     /// What its streams and listeners are to ask of the operating system, for the world to apply to each before it listens or
     /// dials, and to each that comes in.
     pub const fn transport(&self) -> &TransportConfig {
         &self.settings.transport
-    }
-
-    /// What has become of a listener: `None` while it is being opened, then its bound address or why it failed.
-    ///
-    /// # Errors
-    /// Why it failed; [`NetworkError::Other`] if it is closed.
-    pub fn listener(&self, id: ListenerId) -> Option<Result<Endpoint, NetworkError>> {
-        self.listeners.get(&id).map_or(Some(Err(NetworkError::Other)), |listener| listener.outcome.clone())
-    }
-
-    /// Stops listening, and ends the connections that came in there: each may still send what is queued, for as long as
-    /// `linger` allows. `endpoint` is what was given to `bind`, or what `bind` returned.
-    ///
-    /// # Errors
-    /// [`UnbindError::Unknown`].
-    pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
-        self.observe(now);
-        let there = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
-        let ids: Vec<_> = there.map(|(&id, _)| id).collect();
-        if ids.is_empty() {
-            return Err(UnbindError::Unknown(endpoint.clone()));
-        }
-        for id in ids {
-            self.unlisten(id);
-            for pipe in self.pipes.ids() {
-                if self.pipes.get(pipe).is_some_and(|pipe| pipe.life.is_accepted_by(id)) {
-                    self.drain(pipe);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins to dial, and dials again whenever the connection is lost. The pipe exists at once and takes messages.
-    ///
-    /// # Errors
-    /// [`ConnectError`].
-    pub fn connect(&mut self, endpoint: Endpoint, now: Instant) -> Result<PipeId, ConnectError> {
-        self.open(endpoint, now, |pattern, pipes, pipe| pattern.opened(pipes, pipe))
-    }
-
-    /// As [`connect`](Self::connect), naming the peer (`CONNECT_ROUTING_ID`): messages to this routing id go there, and may
-    /// be sent at once. Means something to a ROUTER and a STREAM only; others take it for a `connect`.
-    ///
-    /// # Errors
-    /// [`ConnectError`].
-    pub fn connect_as(
-        &mut self,
-        endpoint: Endpoint,
-        routing_id: impl Into<Frame>,
-        now: Instant,
-    ) -> Result<PipeId, ConnectError> {
-        let id = routing_id.into();
-        if id.is_empty() || id.len() > 255 {
-            return Err(ConnectError::RoutingId(id.len()));
-        }
-        self.open(endpoint, now, |pattern, pipes, pipe| {
-            pattern.opened(pipes, pipe)?;
-            pattern.named(pipes, pipe, id)
-        })
-    }
-
-    /// As [`connect`](Self::connect), and tells the routing id of the new peer, so that messages may be sent to it at once
-    /// (`zmq_connect_peer`). Means something to a PEER or SERVER only; others take it for a `connect`, and the id is empty.
-    ///
-    /// The id stays the same through all reconnections.
-    ///
-    /// # Errors
-    /// [`ConnectError`].
-    pub fn connect_peer(&mut self, endpoint: Endpoint, now: Instant) -> Result<(PipeId, Frame), ConnectError> {
-        let pipe = self.connect(endpoint, now)?;
-        let id = self.pipes.get(pipe).map(|pipe| pipe.routing_id.clone());
-        Ok((pipe, id.unwrap_or_default()))
-    }
-
-    fn open(
-        &mut self,
-        endpoint: Endpoint,
-        now: Instant,
-        admit: impl FnOnce(&mut dyn Pattern, &mut Pipes, PipeId) -> Result<(), ConnectError>,
-    ) -> Result<PipeId, ConnectError> {
-        self.observe(now);
-        if self.closing {
-            return Err(ConnectError::Closed);
-        }
-        if endpoint.is_wildcard() {
-            return Err(ConnectError::Wildcard(endpoint));
-        }
-        if !self.supports(&endpoint) {
-            return Err(ConnectError::Transport(self.socket_type(), endpoint));
-        }
-        if self.socket_type().connects_once()
-            && let Some(known) = self.pipes.ids().into_iter().find(|&id| self.pipes.leads_to(id, &endpoint))
-        {
-            return Ok(known);
-        }
-        let pipe = self.pipes.insert(Life::dialled(endpoint));
-        if let Err(error) = admit(&mut *self.pattern, &mut self.pipes, pipe) {
-            self.pipes.remove(pipe);
-            return Err(error);
-        }
-        self.dial(pipe);
-        Ok(pipe)
-    }
-
-    /// Ends every `connect` to that endpoint. What is queued may still go out, for as long as `linger` allows.
-    ///
-    /// # Errors
-    /// [`UnbindError::Unknown`].
-    pub fn disconnect(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
-        self.observe(now);
-        let dialled = |pipe: &PipeId| self.pipes.get(*pipe).is_some_and(|pipe| pipe.life.is_dialled_to(endpoint));
-        let pipes: Vec<_> = self.pipes.ids().into_iter().filter(dialled).collect();
-        if pipes.is_empty() {
-            return Err(UnbindError::Unknown(endpoint.clone()));
-        }
-        for pipe in pipes {
-            self.drain(pipe);
-        }
-        Ok(())
-    }
-
-    /// Ends the connection to the peer of this routing id, at a SERVER or PEER, and dials it no more
-    /// (`zmq_disconnect_peer`). What is queued for it may still go out, for as long as `linger` allows; what it sent and
-    /// nobody has received is dropped. A peer that dialled us may come again, and has another routing id then.
-    ///
-    /// # Errors
-    /// [`UnbindError::UnknownPeer`]: nobody has that routing id, or the socket is of another type.
-    pub fn disconnect_peer(&mut self, routing_id: impl Into<Frame>, now: Instant) -> Result<(), UnbindError> {
-        self.observe(now);
-        let id = routing_id.into();
-        let Some(pipe) = self.pattern.numbered(&id) else {
-            return Err(UnbindError::UnknownPeer(id));
-        };
-        self.drain(pipe);
-        Ok(())
     }
 
     /// Queues a message for the peer the socket type's rules choose.
@@ -353,7 +208,7 @@ impl Socket {
             self.pipes.stats.full_sends += 1;
         }
         if let Some(id) = self.pipes.parting.take() {
-            self.part(id);
+            self.drain(id, LingerFrom::NextTimeout);
         }
         sent
     }
@@ -398,97 +253,6 @@ impl Socket {
         self.closing || self.pattern.can_recv(&mut self.pipes)
     }
 
-    /// Moves messages both ways as far as both sides have room: the only place where a socket and a link meet.
-    ///
-    /// The work is bounded by what the link holds and has room for.
-    ///
-    /// # Errors
-    /// The connection is to be closed for this reason, and given back with [`disconnected`](Self::disconnected).
-    pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| !pipe.life.is_gone()) else {
-            return Err(ConnectionError::HungUp);
-        };
-        if let Some(reason) = &pipe.doomed {
-            return Err((**reason).clone());
-        }
-        pipe.came();
-        let draining = pipe.draining;
-        if pipe.peer.is_none()
-            && let Some(peer) = link.peer()
-        {
-            let peer = Arc::clone(peer);
-            let endpoint = pipe.life.endpoint().clone();
-            if !draining {
-                self.pipes.follow(id, &peer);
-                self.pattern.attach(&mut self.pipes, id, &peer, &mut *self.entropy)?;
-            }
-            if let Some(pipe) = self.pipes.get_mut(id) {
-                pipe.peer = Some(Arc::clone(&peer));
-                let routing_id = pipe.routing_id.clone();
-                self.pipes.ready += 1;
-                self.pipes.news = true;
-                self.handshakes.end(id);
-                self.pipes.tell(|| Event::Ready { pipe: id, endpoint, peer, routing_id });
-                if !draining {
-                    self.greet(id);
-                }
-            }
-        }
-        // What was decoded of a connection that failed before it was attached is nobody's.
-        let attached = self.pipes.get(id).is_some_and(|pipe| pipe.peer.is_some());
-        if attached {
-            let mut received = Tally::default();
-            let outcome = self.hear(id, link, &mut received);
-            self.pipes.received(id, received);
-            outcome?;
-        }
-        // Before the handshake is done a link could only hoard them.
-        if link.peer().is_some() && self.pipes.pour(id, link) && !draining {
-            self.pattern.reopened(&mut self.pipes, id);
-        }
-        if draining && self.pipes.outgoing_len(id) == 0 {
-            link.finish();
-        }
-        Ok(())
-    }
-
-    /// Takes what the link holds, while there is room, and counts it.
-    #[inline]
-    fn hear(&mut self, id: PipeId, link: &mut impl Link, received: &mut Tally) -> Result<(), ConnectionError> {
-        let draining = self.pipes.get(id).is_some_and(|pipe| pipe.draining);
-        while self.pipes.may_deliver(id) {
-            match link.take() {
-                None => break,
-                Some(Inbound::Message(message)) if !draining => {
-                    *received += Tally::of(&message);
-                    self.pattern.inbound(&mut self.pipes, id, message)?;
-                }
-                Some(Inbound::Wish(wish)) if !draining => {
-                    self.pattern.wished(&mut self.pipes, id, wish)?;
-                    self.pipes.news = true;
-                }
-                // What reaches a draining pipe nobody will read.
-                Some(Inbound::Message(_) | Inbound::Wish(_)) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the demand of this pipe for a link in the same process. When the demand becomes [`Need::Hungry`] again,
-    /// the pipe requests [`Action::Service`].
-    #[inline]
-    pub fn need(&mut self, id: PipeId) -> Need {
-        self.pipes.need(id)
-    }
-
-    /// Sets the demand of the peer at the other end of a link in the same process. While it is not [`Need::Hungry`],
-    /// messages for the peer wait without a request for [`Action::Service`].
-    pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
-        if let Some(pipe) = self.pipes.get_mut(id) {
-            pipe.reader = Some(reader);
-        }
-    }
-
     /// The next thing to do, or `None` if there is nothing now.
     #[must_use]
     #[inline]
@@ -510,6 +274,30 @@ impl Socket {
     #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
+    }
+
+    /// Fires the timers that are due: back-offs, slow dials, pauses of listeners, linger. Harmless when none is.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.observe(now);
+        // Each once: what is armed anew has to wait for the next call, be it due at once.
+        let due: Vec<_> = core::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
+        for timer in due {
+            match timer {
+                Timer::Linger(id) => self.abort_pipe(id),
+                Timer::StartLinger(id) => self.start_requested_linger(id),
+                Timer::Accept(id) => self.actions.push_back(Action::Accept(id)),
+                Timer::Dial(id) if self.is_dialling(id) => {
+                    self.actions.push_back(Action::StopDialling(id));
+                    self.dial_failed(id, NetworkError::TimedOut, now);
+                }
+                Timer::Dial(id) => self.dial(id),
+            }
+        }
+    }
+
+    fn observe(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
     }
 
     /// The next event, if [`monitor`](Self::monitor) is on.
@@ -536,6 +324,20 @@ impl Socket {
     /// How many peers there are, including those being dialled and those whose last messages wait to be received.
     pub const fn peers(&self) -> usize {
         self.pipes.len()
+    }
+}
+
+/// Statistics.
+impl Socket {
+    /// What the socket has done so far and what waits in it, in numbers. The work grows with the number of peers; counting
+    /// itself goes on whether or not anybody asks, and costs next to nothing.
+    pub fn stats(&self) -> SocketStats {
+        self.pipes.stats()
+    }
+
+    /// The same for each of its peers.
+    pub fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
+        self.pipes.peer_stats()
     }
 }
 

@@ -50,7 +50,7 @@ impl Socket {
     pub fn turned_away(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());
-            self.pipes.tell(|| Event::Unclaimed { endpoint, from, reason });
+            self.pipes.emit(|| Event::Unclaimed { endpoint, from, reason });
         }
     }
 
@@ -62,15 +62,5 @@ impl Socket {
     /// Returns the settings of this socket's connections.
     pub const fn config(&self) -> &Arc<ConnectionConfig> {
         &self.config
-    }
-
-    /// The settings of a connection that this pipe has dialled: the socket's, with the resource that is asked for.
-    pub(super) fn config_for(&self, id: PipeId) -> Arc<ConnectionConfig> {
-        match self.pipes.get(id).and_then(|pipe| pipe.life.endpoint().resource()) {
-            None => Arc::clone(&self.config),
-            resource => {
-                Arc::new(ConnectionConfig { resource: resource.cloned(), ..ConnectionConfig::clone(&self.config) })
-            }
-        }
     }
 }

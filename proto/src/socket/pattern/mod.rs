@@ -168,5 +168,5 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
 /// Sends the empty message of `PROBE_ROUTER`, ahead of what has queued up; see [`Options::probe_router`](crate::Options).
 fn probe(pipes: &mut Pipes, pipe: PipeId) {
     pipes.open_with(pipe, Frame::EMPTY.into());
-    pipes.call(pipe);
+    pipes.request_service(pipe);
 }

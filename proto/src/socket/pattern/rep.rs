@@ -46,7 +46,7 @@ impl Pattern for Rep {
         // stop the service for everybody else, so its reply is dropped too, as libzmq does.
         if pipes.has_room(pipe) {
             pipes.push(pipe, envelope.seal(message.take()));
-        } else if pipes.get(pipe).is_some_and(|pipe| !pipe.life.is_gone()) {
+        } else if pipes.get(pipe).is_some_and(|pipe| !pipe.state.is_gone()) {
             pipes.dropped(DropReason::PeerFull, 1);
         } else {
             pipes.dropped(DropReason::PeerGone, 1);

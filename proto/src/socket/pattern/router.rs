@@ -57,7 +57,7 @@ impl Pattern for Router {
             match self.peers.find(pipes, &id) {
                 Some(owner) if self.handover => {
                     self.peers.forget(pipes, owner);
-                    pipes.doom(owner, ConnectionError::HandedOver);
+                    pipes.fail(owner, ConnectionError::HandedOver);
                 }
                 Some(_) => return Err(ConnectionError::RoutingIdTaken),
                 None => {}

@@ -131,14 +131,14 @@ impl Pattern for Server {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
-    use crate::socket::pipe::state::Life;
+    use crate::socket::pipe::state::PipeState;
 
     #[test]
     fn a_number_is_never_zero_nor_that_of_a_living_peer() {
         let mut pipes = Pipes::with_marks(10, 10);
         let mut server = Server::new(&mut SeededEntropy::new(1));
         let mut number_after = |latest| {
-            let pipe = pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()));
+            let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
             server.latest = latest;
             server.opened(&mut pipes, pipe).unwrap();
             pipes.get(pipe).unwrap().routing_id.clone()

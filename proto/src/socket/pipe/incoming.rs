@@ -88,9 +88,9 @@ impl Pipes {
         if pipe.stalled && pipe.incoming.is_low(hwm) || pipe.lazy && none {
             pipe.stalled = false;
             pipe.lazy = false;
-            self.call(id);
-        } else if none && pipe.life.is_gone() {
-            self.remove(id);
+            self.request_service(id);
+        } else if none && pipe.state.is_gone() {
+            self.free(id);
         }
     }
 

@@ -14,19 +14,18 @@ pub use reader::{Need, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, Peer, RoundTrip, Wish};
+use crate::connection::{ConnectionError, Peer, Wish};
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::queue::{Mark, Queue, Room};
 use crate::socket::stats::{Counts, SocketStats};
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use state::Life;
+use state::PipeState;
 
 /// One peer's queues.
 #[derive(Debug)]
@@ -35,8 +34,6 @@ pub(crate) struct Pipe {
     incoming: Queue,
     /// What the peer is to hear of our wishes, the last word on each subject. It goes out before messages, outside the mark.
     wishes: BTreeMap<Bytes, Wish>,
-    /// The other side, while a connection is past its handshake.
-    pub(crate) peer: Option<Arc<Peer>>,
     /// Whose the incoming messages are.
     senders: Senders,
     /// The name a ROUTER, STREAM, SERVER or PEER knows the peer by; empty elsewhere.
@@ -47,35 +44,29 @@ pub(crate) struct Pipe {
     stalled: bool,
     /// The link is to be called when all messages are received.
     lazy: bool,
-    call: Call,
+    service: Service,
     /// It stands in the load balancer's rotation.
     pub(crate) balanced: bool,
     /// It stands in the fair queue's rotation.
     pub(crate) queued: bool,
     /// The distributor has chosen it for the message that is being sent.
     pub(crate) chosen: bool,
-    /// The connection is to be closed for this reason.
-    pub(crate) doomed: Option<Box<ConnectionError>>,
-    /// Nothing more may be sent; what is queued goes out, then the connection ends.
-    pub(crate) draining: bool,
     /// What the socket at the other end of an `inproc` link has to say of its needs.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
     /// Messages up to this one of those sent are said on this connection, and on no other: a probe, a welcome.
     opening: u64,
-    /// How far away the peer is, while it is connected.
-    pub(crate) round_trip: Option<RoundTrip>,
-    pub(crate) life: Life,
+    pub(crate) state: PipeState,
 }
 
-/// Whether a pipe's link is to come and exchange.
+/// Request for an exchange with the link of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Not,
-    /// It stands on the service list.
-    Due,
-    /// The link has been called and has not come yet: whatever else there is will be done then.
-    Made,
+enum Service {
+    Idle,
+    /// The pipe is on the service list.
+    Queued,
+    /// The request was polled and the link has not exchanged since. The next exchange does all further work too.
+    Notified,
 }
 
 /// All pipes of a socket, and what happened to them that somebody should hear of.
@@ -152,28 +143,24 @@ impl Pipes {
         Self::new(&crate::socket::options::Options::<crate::kind::Dealer>::new().send_hwm(send).recv_hwm(recv).settings)
     }
 
-    pub(crate) fn insert(&mut self, life: Life) -> PipeId {
+    pub(crate) fn insert(&mut self, state: PipeState) -> PipeId {
         let pipe = Pipe {
             outgoing: Queue::new(),
             incoming: Queue::new(),
             wishes: BTreeMap::new(),
-            peer: None,
             senders: Senders::default(),
             routing_id: Frame::EMPTY,
             full: false,
             stalled: false,
             lazy: false,
-            call: Call::Not,
+            service: Service::Idle,
             balanced: false,
             queued: false,
             chosen: false,
-            doomed: None,
-            draining: false,
             reader: None,
             counts: Counts::default(),
             opening: 0,
-            round_trip: None,
-            life,
+            state,
         };
         self.count += 1;
         let index = self.free.pop().unwrap_or_else(|| {
@@ -185,7 +172,8 @@ impl Pipes {
         PipeId { index, generation: slot.generation }
     }
 
-    pub(crate) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
+    /// Frees the slot of a pipe. The id becomes stale.
+    fn free(&mut self, id: PipeId) -> Option<Pipe> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
         let pipe = slot.pipe.take()?;
         slot.generation = slot.generation.wrapping_add(1);
@@ -220,10 +208,10 @@ impl Pipes {
             .collect()
     }
 
-    /// Whether this pipe is a `connect` to that place which goes on. In one process each `connect` counts.
-    pub(crate) fn leads_to(&self, id: PipeId, place: &Endpoint) -> bool {
-        let same = |pipe: &Pipe| !pipe.draining && pipe.life.is_dialled_to(place);
-        !matches!(place, Endpoint::Inproc(_)) && self.get(id).is_some_and(same)
+    /// Returns true if this pipe is a lasting `connect` to `endpoint`. Each `connect` within the process is one of its own.
+    pub(crate) fn leads_to(&self, id: PipeId, endpoint: &Endpoint) -> bool {
+        let same = |pipe: &Pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint);
+        !matches!(endpoint, Endpoint::Inproc(_)) && self.get(id).is_some_and(same)
     }
 
     #[inline]
@@ -236,55 +224,55 @@ impl Pipes {
         self.parting = Some(id);
     }
 
-    /// Ends a pipe; one with messages for the application stays until they are received.
-    pub(crate) fn retire(&mut self, id: PipeId) {
+    /// Removes a pipe. A pipe with incoming messages stays until they are received.
+    pub(crate) fn remove(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         if pipe.incoming.is_empty() {
-            self.remove(id);
+            self.free(id);
         } else {
-            pipe.life = Life::Gone;
+            pipe.state = PipeState::Gone;
             pipe.stalled = false;
             pipe.lazy = false;
             pipe.outgoing = Queue::new();
         }
     }
 
-    /// Asks for an exchange with this pipe's link.
+    /// Requests an exchange with the link of this pipe.
     #[inline]
-    pub(crate) fn call(&mut self, id: PipeId) {
+    pub(crate) fn request_service(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id)
-            && pipe.call == Call::Not
+            && pipe.service == Service::Idle
         {
-            pipe.call = Call::Due;
+            pipe.service = Service::Queued;
             self.service.push_back(id);
         }
     }
 
-    /// The next pipe that asked for an exchange.
+    /// Removes the next pipe from the service list.
     #[inline]
     pub(crate) fn pop_due(&mut self) -> Option<PipeId> {
         loop {
             let id = self.service.pop_front()?;
             if let Some(pipe) = self.get_mut(id) {
-                pipe.call = Call::Made;
-                // A pipe without a connection has nobody to exchange with; the next connection begins with an exchange.
-                if pipe.life.is_connected() {
+                pipe.service = Service::Notified;
+                // Without a connection there is no exchange; the next connection begins with one.
+                if pipe.state.is_connected() {
                     return Some(id);
                 }
             }
         }
     }
 
-    /// Has the connection closed for this reason.
-    pub(crate) fn doom(&mut self, id: PipeId, reason: ConnectionError) {
+    /// Has the connection of a pipe closed for this reason. The next exchange returns it.
+    pub(crate) fn fail(&mut self, id: PipeId, reason: ConnectionError) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.doomed.get_or_insert_with(|| Box::new(reason));
-            self.call(id);
+            pipe.state.fail(reason);
+            self.request_service(id);
         }
     }
 
-    /// Tells the monitor, if there is one.
-    pub(crate) fn tell(&mut self, event: impl FnOnce() -> Event) {
+    /// Emits an event, if there is a monitor.
+    pub(crate) fn emit(&mut self, event: impl FnOnce() -> Event) {
         if let Some(events) = &mut self.events {
             events.push(event());
         }
@@ -294,22 +282,17 @@ impl Pipes {
     pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
         if messages > 0 {
             self.stats.dropped.add(reason, messages);
-            self.tell(|| Event::Dropped { reason, messages });
+            self.emit(|| Event::Dropped { reason, messages });
         }
     }
 }
 
 impl Pipe {
-    /// The link has come, or is gone: for what happens from now on it is called again.
+    /// Marks a request for service as done: the link exchanges now, or has ended.
     #[inline]
-    pub(crate) fn came(&mut self) {
-        if self.call == Call::Made {
-            self.call = Call::Not;
+    pub(crate) fn serviced(&mut self) {
+        if self.service == Service::Notified {
+            self.service = Service::Idle;
         }
-    }
-
-    /// Whether the application may send to it.
-    fn accepts(&self) -> bool {
-        !self.draining && self.doomed.is_none() && !self.life.is_gone()
     }
 }

@@ -12,7 +12,9 @@ impl Pipes {
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
         self.get(id).is_some_and(|pipe| {
-            pipe.accepts() && !pipe.outgoing.is_full(self.send_hwm) && (pipe.peer.is_some() || !self.immediate)
+            pipe.state.accepts_messages()
+                && !pipe.outgoing.is_full(self.send_hwm)
+                && (!self.immediate || pipe.state.is_ready())
         })
     }
 
@@ -28,7 +30,7 @@ impl Pipes {
         pipe.outgoing.push_back(message, room);
         pipe.close_if_full(hwm);
         if pipe.full || !pipe.is_collected() {
-            self.call(id);
+            self.request_service(id);
         }
     }
 
@@ -43,7 +45,7 @@ impl Pipes {
             lost += 1;
         }
         pipe.outgoing.push_back(message, room);
-        self.call(id);
+        self.request_service(id);
         lost
     }
 
@@ -77,7 +79,7 @@ impl Pipes {
     pub(crate) fn wish(&mut self, id: PipeId, wish: Wish) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.wishes.insert(wish.subject().clone(), wish);
-            self.call(id);
+            self.request_service(id);
         }
     }
 
@@ -93,7 +95,7 @@ impl Pipes {
     pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let hwm = self.send_hwm;
         let Some((pipe, room)) = self.get_with_room(id) else { return false };
-        pipe.round_trip = link.round_trip();
+        pipe.state.set_round_trip(link.round_trip());
         let before = pipe.outgoing.tally();
         if pipe.wishes.is_empty() && !pipe.outgoing.is_empty() {
             let copied = link.copy(pipe.outgoing.iter());

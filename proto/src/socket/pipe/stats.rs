@@ -47,10 +47,10 @@ impl Pipe {
         let Counts { sent, received, send_hwm_hits, recv_hwm_hits, .. } = self.counts;
         PeerStats {
             pipe: id,
-            endpoint: (!self.life.is_gone()).then(|| self.life.endpoint().clone()),
+            endpoint: self.state.endpoint().cloned(),
             routing_id: self.routing_id.clone(),
-            connected: self.life.is_connected(),
-            ready: self.peer.is_some(),
+            connected: self.state.is_connected(),
+            ready: self.state.is_ready(),
             outgoing: self.outgoing.tally(),
             incoming: self.incoming.tally(),
             sent,
@@ -58,7 +58,7 @@ impl Pipe {
             send_hwm_hits,
             recv_hwm_hits,
             reconnects: self.counts.reconnects(),
-            round_trip: self.round_trip,
+            round_trip: self.state.round_trip(),
         }
     }
 }

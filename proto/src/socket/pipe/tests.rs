@@ -4,18 +4,20 @@ use super::*;
 use crate::SystemEntropy;
 use crate::connection::{Connection, ConnectionConfig, Link};
 use crate::message::Message;
+use crate::socket::id::ListenerId;
 use crate::socket_type::SocketType;
 use crate::time::Instant;
+use core::time::Duration;
 
 #[test]
 fn a_stale_id_names_nothing() {
     let mut pipes = Pipes::with_marks(1, 1);
-    let old = pipes.insert(Life::Gone);
+    let old = pipes.insert(PipeState::Gone);
     pipes.remove(old);
-    let new = pipes.insert(Life::Gone);
+    let new = pipes.insert(PipeState::Gone);
     assert_eq!(old.index(), new.index());
     assert!(pipes.get(old).is_none());
-    assert!(pipes.remove(old).is_none());
+    pipes.remove(old);
     assert!(pipes.get(new).is_some());
 }
 
@@ -24,7 +26,7 @@ fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
     let config = Arc::new(ConnectionConfig::new(SocketType::Push));
     let mut link = Connection::new(&config, &mut SystemEntropy, Instant::ORIGIN);
     let mut pipes = Pipes::with_marks(1000, 1000);
-    let id = pipes.insert(Life::dialled("tcp://example:1".parse().unwrap()));
+    let id = pipes.insert(PipeState::dialled("tcp://example:1".parse().unwrap()));
     for _ in 0..1000 {
         pipes.push(id, Message::from(""));
         pipes.deliver(id, Message::from(""));
@@ -53,4 +55,108 @@ fn a_monitor_that_does_not_read_is_told_what_it_missed() {
         others += 1;
     }
     assert_eq!(others, 999);
+}
+
+fn dialled() -> PipeState {
+    PipeState::dialled("tcp://example:1".parse().unwrap())
+}
+
+fn accepted() -> PipeState {
+    PipeState::accepted(ListenerId(0), "tcp://example:1".parse().unwrap())
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn dialled_pipe_alternates_between_dials_and_connections() {
+    let mut state = dialled();
+    assert!(state.is_connecting() && state.accepts_messages() && !state.is_connected());
+    assert!(state.connect(Instant::ORIGIN));
+    assert!(state.is_connected() && !state.is_ready() && !state.is_heard());
+    assert!(!state.connect(Instant::ORIGIN), "it has a connection");
+    state.make_ready();
+    assert!(state.is_ready() && state.is_heard());
+    assert_eq!(state.back_off(Instant::ORIGIN, |_| SECOND), Some(SECOND));
+    assert!(!state.is_connected() && !state.is_ready() && !state.is_connecting());
+    assert!(!state.connect(Instant::ORIGIN), "its dial was not begun");
+    state.dial();
+    assert!(state.is_connecting());
+}
+
+#[test]
+fn back_off_counts_failures_until_a_connection_lasts() {
+    let mut state = dialled();
+    let failures = |state: &mut PipeState, now| {
+        let mut seen = None;
+        state.back_off(now, |failures| {
+            seen = Some(failures);
+            SECOND
+        });
+        state.dial();
+        seen
+    };
+    let now = Instant::ORIGIN;
+    assert_eq!([failures(&mut state, now), failures(&mut state, now)], [Some(0), Some(1)]);
+    // Shorter than the back-off before it.
+    state.connect(now);
+    state.make_ready();
+    assert_eq!(failures(&mut state, now + SECOND), Some(2));
+    // Longer, but its handshake was never finished.
+    state.connect(now);
+    assert_eq!(failures(&mut state, now + SECOND * 2), Some(3));
+    state.connect(now);
+    state.make_ready();
+    assert_eq!(failures(&mut state, now + SECOND * 2), Some(0));
+    assert_eq!(failures(&mut accepted(), now), None, "no dial leads to the peer");
+}
+
+#[test]
+fn failed_connection_keeps_its_first_reason() {
+    let mut state = accepted();
+    state.make_ready();
+    state.fail(ConnectionError::TooSlow);
+    state.fail(ConnectionError::HungUp);
+    assert_eq!(state.failure(), Some(&ConnectionError::TooSlow));
+    assert!(state.is_connected() && state.is_ready(), "until the connection has ended");
+    assert!(!state.accepts_messages() && !state.is_heard());
+}
+
+#[test]
+fn pipe_failed_without_a_connection_rejects_the_next_one() {
+    let mut state = dialled();
+    state.fail(ConnectionError::HandedOver);
+    assert_eq!(state.failure(), None);
+    assert!(state.connect(Instant::ORIGIN));
+    assert_eq!(state.failure(), Some(&ConnectionError::HandedOver));
+    state.back_off(Instant::ORIGIN, |_| SECOND);
+    state.dial();
+    state.connect(Instant::ORIGIN);
+    assert_eq!(state.failure(), None, "it rejects one connection");
+}
+
+#[test]
+fn draining_pipe_keeps_its_connection_and_accepts_nothing() {
+    let mut state = dialled();
+    assert!(state.drain());
+    assert!(!state.drain(), "it drains already");
+    assert!(state.is_draining() && state.is_connecting() && !state.accepts_messages());
+    state.connect(Instant::ORIGIN);
+    state.make_ready();
+    assert!(state.is_draining() && state.is_ready() && !state.is_heard());
+    state.fail(ConnectionError::HungUp);
+    assert!(state.is_draining() && state.failure().is_some());
+    assert!(!PipeState::Gone.drain());
+}
+
+#[test]
+fn removed_pipe_stays_until_its_messages_are_received() {
+    let mut pipes = Pipes::with_marks(10, 10);
+    let [empty, full] = [(); 2].map(|()| pipes.insert(accepted()));
+    pipes.deliver(full, Message::from("last words"));
+    pipes.remove(empty);
+    pipes.remove(full);
+    assert!(pipes.get(empty).is_none());
+    assert!(pipes.get(full).is_some_and(|pipe| pipe.state.is_gone()));
+    assert_eq!(pipes.pop_incoming(full).unwrap(), "last words".into());
+    assert!(pipes.get(full).is_none());
 }

@@ -78,7 +78,7 @@ fn deliver(pipes: &mut Pipes, id: PipeId, message: Message, policy: SlowSubscrib
     match policy {
         SlowSubscriber::DropNewest | SlowSubscriber::Block => {}
         SlowSubscriber::DropOldest => lost = pipes.push_out(id, message),
-        SlowSubscriber::Disconnect => pipes.doom(id, ConnectionError::TooSlow),
+        SlowSubscriber::Disconnect => pipes.fail(id, ConnectionError::TooSlow),
     }
     pipes.dropped(DropReason::PeerFull, lost);
 }

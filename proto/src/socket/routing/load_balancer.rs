@@ -79,16 +79,16 @@ impl LoadBalancer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::pipe::state::Life;
+    use crate::socket::pipe::state::PipeState;
 
     #[test]
     fn peers_that_came_and_went_leave_no_place_behind() {
         let mut pipes = Pipes::with_marks(10, 10);
         let mut peers = LoadBalancer::default();
-        let stays = pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()));
+        let stays = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
         peers.add(&mut pipes, stays);
         for _ in 0..10_000 {
-            let visitor = pipes.insert(Life::dialled("tcp://b:1".parse().unwrap()));
+            let visitor = pipes.insert(PipeState::dialled("tcp://b:1".parse().unwrap()));
             peers.add(&mut pipes, visitor);
             peers.remove(&mut pipes, visitor);
             pipes.remove(visitor);

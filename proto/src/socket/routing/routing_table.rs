@@ -80,7 +80,7 @@ fn rehash(key: Key, pipes: &Pipes) -> impl Fn(&PipeId) -> u64 {
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
-    use crate::socket::pipe::state::Life;
+    use crate::socket::pipe::state::PipeState;
     use alloc::string::ToString;
     use alloc::vec::Vec;
 
@@ -89,7 +89,9 @@ mod tests {
         let mut pipes = Pipes::with_marks(10, 10);
         let mut names = RoutingTable::new(&mut SeededEntropy::new(1));
         let peers: Vec<_> = (0..1000_u32)
-            .map(|number| (Frame::from(number.to_string()), pipes.insert(Life::dialled("tcp://a:1".parse().unwrap()))))
+            .map(|number| {
+                (Frame::from(number.to_string()), pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap())))
+            })
             .collect();
         for (id, pipe) in &peers {
             assert_eq!(names.find(&pipes, id), None);

@@ -226,14 +226,14 @@ mod tests {
     use crate::entropy::SeededEntropy;
     use crate::properties::config;
     use crate::socket::pipe::Pipes;
-    use crate::socket::pipe::state::Life;
+    use crate::socket::pipe::state::PipeState;
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
 
     fn pipes<const N: usize>() -> [PipeId; N] {
         let mut pipes = Pipes::with_marks(1, 1);
-        [(); N].map(|()| pipes.insert(Life::Gone))
+        [(); N].map(|()| pipes.insert(PipeState::Gone))
     }
 
     /// Up to five octets, each one of two.
