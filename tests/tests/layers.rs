@@ -23,7 +23,7 @@ const ABOVE: [&str; 2] = ["lib", "std_support"];
 /// Parts of `socket`, lowest first: its file or folder names. A part imports from its own and from those before it; the other
 /// files of the folder, which implement `Socket`, import from all.
 const SOCKET_PARTS: [&[&str]; 7] =
-    [&["id"], &["error", "event", "stats"], &["options"], &["pipe"], &["routing"], &["pattern"], &["mod"]];
+    [&["effects", "id"], &["error", "event", "stats"], &["options"], &["pipe"], &["routing"], &["pattern"], &["mod"]];
 
 #[test]
 fn imports_of_the_core_run_to_lower_layers_only() {

@@ -13,6 +13,7 @@ use super::{Action, Socket, Timer};
 use crate::address::Endpoint;
 use crate::connection::ConnectionError;
 use crate::message::Frame;
+use crate::socket::effects::Effects;
 use crate::socket::error::UnbindError;
 use crate::socket::event::{DropReason, Event};
 use crate::socket::id::PipeId;
@@ -44,9 +45,7 @@ impl Socket {
         for id in self.pipes.ids() {
             self.drain(id, LingerFrom::Now);
         }
-        self.pipes.readable = true;
-        self.pipes.writable = true;
-        self.pipes.news = true;
+        self.effects |= Effects::READABLE | Effects::WRITABLE | Effects::PEERS_CHANGED;
     }
 
     /// Ends the socket without linger: [`close`](Self::close), and the end of each pipe at once. Queued messages are lost.
@@ -112,8 +111,7 @@ impl Socket {
         let is_gone = pipe.state.is_gone();
         if pipe.state.drain() || is_gone {
             let is_connected = pipe.state.is_connected();
-            self.pattern.closed(&mut self.pipes, id);
-            self.pipes.writable = true;
+            self.effects |= self.pattern.on_end(&mut self.pipes, id) | Effects::WRITABLE;
             if self.closing || !self.pattern.reports() {
                 self.pipes.forget_incoming(id);
             }
@@ -169,9 +167,8 @@ impl Socket {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
         self.count_unsent(self.pipes.outgoing_len(id));
-        self.pattern.closed(&mut self.pipes, id);
-        // A sender that waits for room in this pipe must learn that there will be none.
-        self.pipes.writable = true;
+        // A sender that waits for room in this pipe must be woken: there will be none.
+        self.effects |= self.pattern.on_end(&mut self.pipes, id) | Effects::WRITABLE;
         self.pipes.remove(id);
         self.emit_closed();
     }

@@ -8,6 +8,7 @@ use crate::address::{Endpoint, NetworkError};
 use crate::connection::{Connection, ConnectionConfig, Peer};
 use crate::entropy::between;
 use crate::message::Frame;
+use crate::socket::effects::Effects;
 use crate::socket::error::ConnectError;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
@@ -22,7 +23,7 @@ impl Socket {
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(&mut self, endpoint: Endpoint, now: Instant) -> Result<PipeId, ConnectError> {
-        self.open(endpoint, now, |pattern, pipes, pipe| pattern.opened(pipes, pipe))
+        self.open(endpoint, now, |pattern, pipes, pipe| pattern.on_connect(pipes, pipe))
     }
 
     /// As [`connect`](Self::connect), naming the peer (`CONNECT_ROUTING_ID`): messages to this routing id go there, and may
@@ -41,8 +42,7 @@ impl Socket {
             return Err(ConnectError::RoutingId(id.len()));
         }
         self.open(endpoint, now, |pattern, pipes, pipe| {
-            pattern.opened(pipes, pipe)?;
-            pattern.named(pipes, pipe, id)
+            Ok(pattern.on_connect(pipes, pipe)? | pattern.on_connect_as(pipes, pipe, id)?)
         })
     }
 
@@ -63,7 +63,7 @@ impl Socket {
         &mut self,
         endpoint: Endpoint,
         now: Instant,
-        admit: impl FnOnce(&mut dyn Pattern, &mut Pipes, PipeId) -> Result<(), ConnectError>,
+        admit: impl FnOnce(&mut dyn Pattern, &mut Pipes, PipeId) -> Result<Effects, ConnectError>,
     ) -> Result<PipeId, ConnectError> {
         self.observe(now);
         if self.closing {
@@ -81,9 +81,12 @@ impl Socket {
             return Ok(known);
         }
         let pipe = self.pipes.insert(PipeState::dialled(endpoint));
-        if let Err(error) = admit(&mut *self.pattern, &mut self.pipes, pipe) {
-            self.pipes.remove(pipe);
-            return Err(error);
+        match admit(&mut *self.pattern, &mut self.pipes, pipe) {
+            Ok(effects) => self.effects |= effects,
+            Err(error) => {
+                self.pipes.remove(pipe);
+                return Err(error);
+            }
         }
         self.dial(pipe);
         Ok(pipe)

@@ -3,6 +3,7 @@
 use super::Socket;
 use crate::connection::{ConnectionError, Inbound, Link, Peer};
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::{Need, Reader};
@@ -48,7 +49,7 @@ impl Socket {
         if is_ready {
             self.receive_batch(id, link)?;
             if self.pipes.pour(id, link) && !is_draining {
-                self.pattern.reopened(&mut self.pipes, id);
+                self.effects |= self.pattern.on_room(&mut self.pipes, id);
             }
         }
         if is_draining && self.pipes.outgoing_len(id) == 0 {
@@ -62,13 +63,13 @@ impl Socket {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {
             self.pipes.follow(id, peer);
-            self.pattern.attach(&mut self.pipes, id, peer, &mut *self.entropy)?;
+            self.effects |= self.pattern.on_ready(&mut self.pipes, id, peer, &mut *self.entropy)?;
         }
         let Some(pipe) = self.pipes.get_mut(id) else { return Ok(()) };
         pipe.state.make_ready();
         let (endpoint, routing_id) = (pipe.state.endpoint().cloned(), pipe.routing_id.clone());
         self.pipes.ready += 1;
-        self.pipes.news = true;
+        self.effects |= Effects::PEERS_CHANGED;
         self.handshakes.end(id);
         if let Some(endpoint) = endpoint {
             self.pipes.emit(|| Event::Ready { pipe: id, endpoint, peer: Arc::clone(peer), routing_id });
@@ -90,11 +91,13 @@ impl Socket {
                 None => break,
                 Some(Inbound::Message(message)) if !is_draining => {
                     received += Tally::of(&message);
-                    outcome = self.pattern.inbound(&mut self.pipes, id, message);
+                    outcome = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
                 }
                 Some(Inbound::Wish(wish)) if !is_draining => {
-                    outcome = self.pattern.wished(&mut self.pipes, id, wish);
-                    self.pipes.news |= outcome.is_ok();
+                    match self.pattern.on_subscription(&mut self.pipes, id, wish) {
+                        Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
+                        Err(error) => outcome = Err(error),
+                    }
                 }
                 // The application receives nothing more from a pipe that drains.
                 Some(Inbound::Message(_) | Inbound::Wish(_)) => {}
@@ -135,7 +138,7 @@ impl Socket {
         let reason = pipe.state.failure().unwrap_or(reason).clone();
         if was_ready {
             self.pipes.ready -= 1;
-            self.pipes.news = true;
+            self.effects |= Effects::PEERS_CHANGED;
         }
         self.receive_rest(id, &mut link);
         let next = self.next_after(id, &reason);
@@ -144,7 +147,7 @@ impl Socket {
         if is_heard {
             self.notify_disconnected(id, next);
         }
-        self.pattern.detach(&mut self.pipes, id);
+        self.effects |= self.pattern.on_disconnect(&mut self.pipes, id);
         self.pipes.forget_wishes(id);
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         let is_drained = is_draining && self.pipes.outgoing_len(id) == 0;
@@ -168,7 +171,7 @@ impl Socket {
         while let Some(item) = link.take() {
             if let (Inbound::Message(message), true) = (item, is_heard) {
                 self.pipes.received(id, Tally::of(&message));
-                if self.pattern.inbound(&mut self.pipes, id, message).is_err() {
+                if self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects).is_err() {
                     break;
                 }
             }
@@ -192,6 +195,7 @@ impl Socket {
         self.pipes.unsent(id, unbegun.iter().sum());
         if !self.pattern.carries_over() && was_ready {
             lost += self.pipes.forget_outgoing(id);
+            self.effects |= Effects::WRITABLE;
         } else if next == Next::Reconnect {
             lost -= unbegun.len();
             self.pipes.push_front(id, unbegun.into_iter());
@@ -232,6 +236,6 @@ impl Socket {
     /// Delivers a message as if the peer had sent it, beyond the high-water mark if need be: there is one for each connection.
     fn deliver_notice(&mut self, id: PipeId, message: Message) {
         // A message that the rules of the socket type reject was meant for no application of that type.
-        let _ = self.pattern.inbound(&mut self.pipes, id, message);
+        let _ = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
     }
 }

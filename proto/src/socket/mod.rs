@@ -3,6 +3,7 @@
 mod admission;
 mod close;
 mod dialer;
+mod effects;
 mod error;
 mod event;
 mod id;
@@ -43,6 +44,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use close::LingerFrom;
 use core::fmt;
+use effects::Effects;
 use listener::Listener;
 use pattern::Pattern;
 
@@ -99,6 +101,8 @@ pub struct Socket {
     config: Arc<ConnectionConfig>,
     entropy: Box<dyn Entropy>,
     actions: VecDeque<Action>,
+    /// Effects that were not polled yet.
+    effects: Effects,
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
     closing: bool,
@@ -157,6 +161,7 @@ impl Socket {
             settings,
             entropy,
             actions: VecDeque::new(),
+            effects: Effects::NONE,
             deadlines: Deadlines::new(),
             handshakes: Handshakes::default(),
             closing: false,
@@ -203,14 +208,28 @@ impl Socket {
         if self.closing {
             return Err(Unsent::Closed);
         }
-        let sent = self.pattern.send(&mut self.pipes, message);
-        if sent == Err(Unsent::Full) {
-            self.pipes.stats.full_sends += 1;
+        match self.pattern.send(&mut self.pipes, message) {
+            Ok(effects) if effects.is_empty() => Ok(()),
+            Ok(effects) => {
+                self.handle_sent(message, effects);
+                Ok(())
+            }
+            Err(why) => {
+                self.pipes.stats.full_sends += u64::from(why == Unsent::Full);
+                Err(why)
+            }
         }
-        if let Some(id) = self.pipes.parting.take() {
-            self.drain(id, LingerFrom::NextTimeout);
+    }
+
+    /// Handles the effects of a message that was sent.
+    fn handle_sent(&mut self, message: &mut Message, mut effects: Effects) {
+        if effects.take(Effects::DRAIN_PEER)
+            && let Some(pipe) = self.pattern.addressee(&self.pipes, message)
+        {
+            message.take();
+            self.drain(pipe, LingerFrom::NextTimeout);
         }
-        sent
+        self.effects |= effects;
     }
 
     /// Takes the next message, from each peer in turn.
@@ -222,7 +241,7 @@ impl Socket {
         if self.closing {
             return Err(RecvError::Closed);
         }
-        self.pattern.recv(&mut self.pipes)
+        self.pattern.recv(&mut self.pipes, &mut self.effects)
     }
 
     /// Takes the next message, as [`recv`](Self::recv) does, and tells who sent it: what the peer said of itself, and who it is
@@ -232,11 +251,9 @@ impl Socket {
     /// # Errors
     /// [`RecvError`].
     pub fn recv_from(&mut self) -> Result<(Message, Arc<Peer>), RecvError> {
-        self.pipes.asks_sender = true;
-        let received = self.recv();
-        self.pipes.asks_sender = false;
-        let sender = self.pipes.sender.take();
-        received.map(|message| (message, sender.expect("only who has been attached has sent something")))
+        let sender = self.pattern.next_sender(&mut self.pipes);
+        let message = self.recv()?;
+        Ok((message, sender.expect("each message was sent by a peer that was ready")))
     }
 
     /// Whether [`send`](Self::send) has something to say now: it would not be [`SendError::Full`], nor out of turn. True of
@@ -260,10 +277,10 @@ impl Socket {
         if let Some(pipe) = self.pipes.pop_due() {
             return Some(Action::Service(pipe));
         }
-        if core::mem::take(&mut self.pipes.readable) {
+        if self.effects.take(Effects::READABLE) {
             return Some(Action::Readable);
         }
-        if core::mem::take(&mut self.pipes.writable) {
+        if self.effects.take(Effects::WRITABLE) {
             return Some(Action::Writable);
         }
         self.actions.pop_front()

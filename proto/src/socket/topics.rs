@@ -2,6 +2,7 @@
 
 use super::Socket;
 use crate::connection::Wish;
+use crate::socket::effects::Effects;
 use crate::socket::error::{JoinError, SubscribeError};
 use bytes::Bytes;
 
@@ -30,7 +31,8 @@ impl Socket {
             return Err(SubscribeError::Closed);
         }
         let outcome = self.pattern.ask(&mut self.pipes, wish);
-        outcome.unwrap_or_else(|| Err(SubscribeError::Unsupported(self.socket_type())))
+        self.effects |= outcome.unwrap_or_else(|| Err(SubscribeError::Unsupported(self.socket_type())))?;
+        Ok(())
     }
 
     /// Asks for the messages of a group (`zmq_join`).
@@ -75,6 +77,6 @@ impl Socket {
     /// Returns true if peers or their subscriptions changed, or the socket was closed, since the last call.
     #[inline]
     pub const fn take_peers_changed(&mut self) -> bool {
-        core::mem::replace(&mut self.pipes.news, false)
+        self.effects.take(Effects::PEERS_CHANGED)
     }
 }

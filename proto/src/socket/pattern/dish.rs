@@ -4,6 +4,7 @@ use super::{MAX_GROUP, Pattern};
 use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::{JoinError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
@@ -11,6 +12,7 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use bytes::Bytes;
 
 #[derive(Debug, Default)]
@@ -30,44 +32,50 @@ impl Dish {
 }
 
 impl Pattern for Dish {
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for group in &self.groups {
             pipes.wish(pipe, Wish::Join(group.clone()));
         }
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn detach(&mut self, _: &mut Pipes, pipe: PipeId) {
+    fn on_disconnect(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
         self.peers.remove(&pipe);
+        Effects::NONE
     }
 
-    fn closed(&mut self, _: &mut Pipes, pipe: PipeId) {
+    fn on_end(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
         self.peers.remove(&pipe);
+        Effects::NONE
     }
 
-    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
-
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         if message.len() != 2 {
             pipes.dropped(DropReason::Unexpected, 1);
         } else if self.groups.contains(&message.head()[..]) {
-            self.arrived.deliver(pipes, pipe, message);
+            *effects |= self.arrived.deliver(pipes, pipe, message);
         }
         Ok(())
     }
 
-    fn send(&mut self, _: &mut Pipes, _: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, _: &mut Pipes, _: &mut Message) -> Result<Effects, Unsent> {
         Err(Unsent::Unsupported(SocketType::Dish))
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
     }
 
@@ -92,6 +100,10 @@ impl Pattern for Dish {
         }
         self.say(pipes, &Wish::Leave(group));
         Some(Ok(()))
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.arrived.sender_of_next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

@@ -1,7 +1,9 @@
 //! The rules of each socket type, one file each: the RFC's SHALLs and nothing else. Types with the same rules share one.
 
+mod addressed;
 mod dealer;
 mod dish;
+mod halves;
 mod pair;
 mod publish;
 mod pull;
@@ -18,73 +20,101 @@ mod subscribe;
 use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, JoinError, RecvError, SubscribeError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket_type::SocketType;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt::Debug;
 use single_frame::SingleFrame;
 
-/// One socket type's rules.
+/// Rules of a socket type.
 ///
-/// A pipe's story as a pattern sees it: a dialled pipe is `opened` at once, so that messages can queue before there is
-/// a connection; each connection is `attach`ed after its handshake and `detach`ed when it ends; a pipe that is gone for
-/// good is `closed`. Messages that arrived before stay readable.
+/// The hooks of a pipe: `on_connect` at once when the application connects, so that messages can be queued before there is
+/// a connection; `on_ready` and `on_disconnect` for each connection that finishes its handshake; `on_end` when the pipe
+/// accepts no more messages. Messages that arrived before stay readable.
+///
+/// A method returns the effects of what it did. The two that are called for each message add theirs to `effects`: those of
+/// [`on_message`](Self::on_message) count even if it fails, and a message beside them would be copied once more.
 pub(super) trait Pattern: Debug + Send {
-    /// The application connected; there is no connection yet.
-    fn opened(&mut self, _: &mut Pipes, _: PipeId) -> Result<(), ConnectError> {
-        Ok(())
+    /// Adds a pipe that the application connected and that has no connection yet.
+    fn on_connect(&mut self, _: &mut Pipes, _: PipeId) -> Result<Effects, ConnectError> {
+        Ok(Effects::NONE)
     }
 
-    /// The application connected and gave the peer a name of its own choice.
-    fn named(&mut self, _: &mut Pipes, _: PipeId, _: Frame) -> Result<(), ConnectError> {
-        Ok(())
+    /// Gives a new pipe the routing id that the application chose.
+    fn on_connect_as(&mut self, _: &mut Pipes, _: PipeId, _: Frame) -> Result<Effects, ConnectError> {
+        Ok(Effects::NONE)
     }
 
-    /// A connection finished its handshake. An error closes it.
-    fn attach(
+    /// Begins the traffic of a connection that finished its handshake. An error closes the connection.
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         peer: &Peer,
         entropy: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError>;
+    ) -> Result<Effects, ConnectionError>;
 
-    /// The connection ended; messages it had not begun to send are back in the pipe.
-    fn detach(&mut self, _: &mut Pipes, _: PipeId) {}
+    /// Ends the traffic of a connection. The messages that it had not begun to send are back in the pipe.
+    fn on_disconnect(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::NONE
+    }
 
-    /// Whether what was sent to a connection that ended may go out on the next one.
+    /// Returns true if messages of a connection that ended may be sent on the next one.
     fn carries_over(&self) -> bool {
         true
     }
 
-    /// Whether what was heard of a peer is to be received even if the application itself ends its pipe.
+    /// Returns true if queued incoming messages survive a local disconnect.
     fn reports(&self) -> bool {
         false
     }
 
-    /// The pipe takes no more messages, ever.
-    fn closed(&mut self, _: &mut Pipes, _: PipeId) {}
-
-    /// The pipe was full and has room again.
-    fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId);
-
-    /// A message arrived. An error closes the connection.
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError>;
-
-    /// The peer said what it wishes to receive, which concerns publishers. An error closes the connection.
-    fn wished(&mut self, _: &mut Pipes, _: PipeId, _: Wish) -> Result<(), ConnectionError> {
-        Ok(())
+    /// Removes a pipe that accepts no further messages. May be called again for the same pipe.
+    fn on_end(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::NONE
     }
 
-    /// Sends this message, of which nothing is left then. One that is not sent stays as it is.
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent>;
+    /// Reopens a pipe that was full and has room again.
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::NONE
+    }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError>;
+    /// Handles a message of a peer. An error closes the connection.
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError>;
+
+    /// Handles a subscription of a peer, which concerns publishers. An error closes the connection.
+    fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Wish) -> Result<Effects, ConnectionError> {
+        Ok(Effects::NONE)
+    }
+
+    /// Sends this message and leaves nothing of it. A message that is not sent stays as it is, and so does one whose effect
+    /// is [`Effects::DRAIN_PEER`].
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
+
+    /// Returns the peer of a message whose effect is [`Effects::DRAIN_PEER`].
+    fn addressee(&self, _: &Pipes, _: &Message) -> Option<PipeId> {
+        None
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError>;
+
+    /// Returns the sender of the message that `recv` returns next.
+    fn next_sender(&mut self, _: &mut Pipes) -> Option<Arc<Peer>> {
+        None
+    }
 
     /// Whether `send` would do something else than to say `Full` or that it is not its turn.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
@@ -93,7 +123,7 @@ pub(super) trait Pattern: Debug + Send {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 
     /// The application subscribes, or ends a subscription. `None`: this type cannot.
-    fn ask(&mut self, _: &mut Pipes, _: Wish) -> Option<Result<(), SubscribeError>> {
+    fn ask(&mut self, _: &mut Pipes, _: Wish) -> Option<Result<Effects, SubscribeError>> {
         None
     }
 
@@ -147,19 +177,19 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
     match settings.connection.socket_type {
         SocketType::Req => Box::new(req::Req::new(settings, entropy)),
         SocketType::Rep => Box::<rep::Rep>::default(),
-        SocketType::Dealer => Box::new(dealer::Dealer::new(settings)),
+        SocketType::Dealer => Box::new(dealer::new(settings)),
         SocketType::Router => Box::new(router::Router::new(settings, entropy)),
         SocketType::Pair => Box::<pair::Pair>::default(),
         SocketType::Pub | SocketType::XPub => Box::new(publish::Publish::new(settings, entropy)),
         SocketType::Sub | SocketType::XSub => Box::new(subscribe::Subscribe::new(settings, entropy)),
         SocketType::Radio => Box::new(radio::Radio::new(settings)),
         SocketType::Dish => Box::<dish::Dish>::default(),
-        SocketType::Push => Box::new(push::Push::new(settings)),
-        SocketType::Pull => Box::new(pull::Pull::new(settings)),
+        SocketType::Push => Box::new(push::new(settings)),
+        SocketType::Pull => Box::new(pull::new(settings)),
         SocketType::Server | SocketType::Peer => Box::new(server::Server::new(entropy)),
-        SocketType::Client => Box::new(SingleFrame(dealer::Dealer::new(settings))),
-        SocketType::Gather => Box::new(SingleFrame(pull::Pull::new(settings))),
-        SocketType::Scatter => Box::new(SingleFrame(push::Push::new(settings))),
+        SocketType::Client => Box::new(SingleFrame(dealer::new(settings))),
+        SocketType::Gather => Box::new(SingleFrame(pull::new(settings))),
+        SocketType::Scatter => Box::new(SingleFrame(push::new(settings))),
         SocketType::Channel => Box::<SingleFrame<pair::Pair>>::default(),
         SocketType::Stream => Box::new(stream::Stream::new(settings, entropy)),
     }

@@ -4,6 +4,7 @@ use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, SubscribeError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
@@ -14,6 +15,7 @@ use crate::socket::routing::in_order::InOrder;
 use crate::socket::routing::subscriptions::{Cancelled, Subscribed, Subscriptions};
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 #[derive(Debug)]
@@ -58,17 +60,16 @@ impl Publish {
         if self.is_manual() { &mut self.asked } else { &mut self.granted }
     }
 
-    /// Tells an XPUB's application of a subscription or its end, in the words of ZMTP 3.0.
-    fn tell(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) {
-        if let Some(upstream) = &mut self.upstream {
-            let mut octets = Vec::with_capacity(1 + prefix.len());
-            octets.push(flag);
-            octets.extend_from_slice(prefix);
-            upstream.deliver(pipes, pipe, Frame::from(octets).into());
-        }
+    /// Delivers a subscription or the end of one to the application of an XPUB, in the form of ZMTP 3.0.
+    fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) -> Effects {
+        let Some(upstream) = &mut self.upstream else { return Effects::NONE };
+        let mut octets = Vec::with_capacity(1 + prefix.len());
+        octets.push(flag);
+        octets.extend_from_slice(prefix);
+        upstream.deliver(pipes, pipe, Frame::from(octets).into())
     }
 
-    fn subscribed(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<(), ConnectionError> {
+    fn subscribed(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
         let requests = self.requests();
         let outcome = requests.subscribe(pipe, prefix);
@@ -78,19 +79,21 @@ impl Publish {
             return Err(ConnectionError::TooManySubscriptions { limit });
         }
         if manual || outcome == Subscribed::First || verbosity != Verbosity::Changes {
-            self.tell(pipes, pipe, 1, prefix);
+            return Ok(self.report(pipes, pipe, 1, prefix));
         }
-        Ok(())
+        Ok(Effects::NONE)
     }
 
     /// A prefix that the peer does not hold changes nothing. Whoever wants to hear of everything hears of that too, for an
     /// XSUB with `verbose_unsubscribe` says as many cancels as subscriptions, and the first of them ends it.
-    fn cancelled(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) {
+    fn cancelled(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Effects {
         let outcome = self.requests().cancel(pipe, prefix);
-        pipes.writable = true; // somebody may have waited for room where it is not needed any more
+        // A sender may have waited for room in a pipe that the message no longer concerns.
+        let mut effects = Effects::WRITABLE;
         if outcome.map_or(self.options.verbosity == Verbosity::All, |outcome| self.is_news(outcome)) {
-            self.tell(pipes, pipe, 0, prefix);
+            effects |= self.report(pipes, pipe, 0, prefix);
         }
+        effects
     }
 
     fn is_news(&self, outcome: Cancelled) -> bool {
@@ -98,22 +101,24 @@ impl Publish {
     }
 
     /// The peer is gone, and its subscriptions with it.
-    fn forget(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+    fn forget(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if !self.peers.remove(&pipe) {
-            return;
+            return Effects::NONE;
         }
+        // A sender may have waited for room in this pipe.
+        let mut effects = Effects::WRITABLE;
         let mut ended = Vec::new();
         self.requests().forget(pipe, |prefix, outcome| ended.push((prefix, outcome)));
         for (prefix, outcome) in ended {
             if self.is_news(outcome) {
-                self.tell(pipes, pipe, 0, &prefix);
+                effects |= self.report(pipes, pipe, 0, &prefix);
             }
         }
         self.granted.forget(pipe, |_, _| {});
         if self.asker == Some(pipe) {
             self.asker = None;
         }
-        pipes.writable = true; // somebody may have waited for its room
+        effects
     }
 }
 
@@ -121,22 +126,22 @@ impl Publish {
 const OCTETS_EACH: usize = 256;
 
 impl Pattern for Publish {
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         if let Some(welcome) = &self.options.welcome {
             pipes.open_with(pipe, welcome.clone().into());
         }
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.forget(pipes, pipe);
+    fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.forget(pipes, pipe)
     }
 
     /// A subscription that nobody heard of would be one that nobody passes on, though others may hold it too.
@@ -144,39 +149,43 @@ impl Pattern for Publish {
         self.upstream.is_some()
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.forget(pipes, pipe);
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.forget(pipes, pipe)
     }
 
-    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
-        pipes.writable = true;
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::WRITABLE
     }
 
-    fn wished(&mut self, pipes: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<(), ConnectionError> {
+    fn on_subscription(&mut self, pipes: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<Effects, ConnectionError> {
         match wish {
-            Wish::Subscribe(prefix) => self.subscribed(pipes, pipe, &prefix)?,
-            Wish::Cancel(prefix) => self.cancelled(pipes, pipe, &prefix),
-            Wish::Join(_) | Wish::Leave(_) => {}
+            Wish::Subscribe(prefix) => self.subscribed(pipes, pipe, &prefix),
+            Wish::Cancel(prefix) => Ok(self.cancelled(pipes, pipe, &prefix)),
+            Wish::Join(_) | Wish::Leave(_) => Ok(Effects::NONE),
         }
-        Ok(())
     }
 
     /// What an XSUB's application says upstream. A PUB has nobody to hear it.
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         let (wishes, rest) = super::sort(message, self.options.only_first);
         for wish in wishes {
-            self.wished(pipes, pipe, wish)?;
-            pipes.news = true;
+            *effects |= self.on_subscription(pipes, pipe, wish)? | Effects::PEERS_CHANGED;
         }
         match (rest, &mut self.upstream) {
-            (Some(message), Some(upstream)) => upstream.deliver(pipes, pipe, message),
+            (Some(message), Some(upstream)) => *effects |= upstream.deliver(pipes, pipe, message),
             (Some(_), None) => pipes.dropped(DropReason::Unexpected, 1),
             (None, _) => {}
         }
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         for pipe in self.granted.matching(message.head()) {
             if self.answering.is_none_or(|asker| asker == pipe) {
                 self.distributor.choose(pipes, pipe);
@@ -187,10 +196,10 @@ impl Pattern for Publish {
         }
         self.distributor.send(pipes, message, self.options.slow)?;
         self.answering = None;
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         let Some(upstream) = &mut self.upstream else {
             return Err(RecvError::Unsupported(SocketType::Pub));
         };
@@ -202,9 +211,10 @@ impl Pattern for Publish {
     }
 
     /// The application's answer to the request that it received last.
-    fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
+    fn ask(&mut self, _: &mut Pipes, wish: Wish) -> Option<Result<Effects, SubscribeError>> {
         self.is_manual().then(|| {
             let pipe = self.asker.ok_or(SubscribeError::NoRequest)?;
+            let mut effects = Effects::PEERS_CHANGED;
             match wish {
                 Wish::Subscribe(prefix) => {
                     self.granted.subscribe(pipe, &prefix);
@@ -212,13 +222,16 @@ impl Pattern for Publish {
                 }
                 Wish::Cancel(prefix) => {
                     self.granted.cancel(pipe, &prefix).ok_or(SubscribeError::NotSubscribed)?;
-                    pipes.writable = true;
+                    effects |= Effects::WRITABLE;
                 }
                 Wish::Join(_) | Wish::Leave(_) => {}
             }
-            pipes.news = true;
-            Ok(())
+            Ok(effects)
         })
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.upstream.as_mut()?.sender_of_next(pipes)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

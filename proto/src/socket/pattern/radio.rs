@@ -4,6 +4,7 @@ use super::{MAX_GROUP, Pattern};
 use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
@@ -45,28 +46,35 @@ impl Radio {
 }
 
 impl Pattern for Radio {
-    fn attach(&mut self, _: &mut Pipes, pipe: PipeId, _: &Peer, _: &mut dyn Entropy) -> Result<(), ConnectionError> {
+    fn on_ready(
+        &mut self,
+        _: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe, BTreeSet::new());
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+    fn on_disconnect(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
         for group in self.peers.remove(&pipe).unwrap_or_default() {
             self.leave(pipe, &group);
         }
-        pipes.writable = true; // somebody may have waited for its room
+        // A sender may have waited for room in this pipe.
+        Effects::WRITABLE
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.detach(pipes, pipe);
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.on_disconnect(pipes, pipe)
     }
 
-    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
-        pipes.writable = true;
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::WRITABLE
     }
 
-    fn wished(&mut self, pipes: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<(), ConnectionError> {
-        let Some(joined) = self.peers.get_mut(&pipe) else { return Ok(()) };
+    fn on_subscription(&mut self, _: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<Effects, ConnectionError> {
+        let Some(joined) = self.peers.get_mut(&pipe) else { return Ok(Effects::NONE) };
         match wish {
             Wish::Join(group) if group.len() > MAX_GROUP => return Err(ConnectionError::GroupTooLong(group.len())),
             Wish::Join(group) => {
@@ -79,20 +87,21 @@ impl Pattern for Radio {
             }
             Wish::Leave(group) if joined.remove(&group) => {
                 self.leave(pipe, &group);
-                pipes.writable = true; // somebody may have waited for room where it is not needed any more
+                // A sender may have waited for room in a pipe that the message no longer concerns.
+                return Ok(Effects::WRITABLE);
             }
             Wish::Leave(_) | Wish::Subscribe(_) | Wish::Cancel(_) => {}
         }
-        Ok(())
+        Ok(Effects::NONE)
     }
 
     /// A DISH has nothing to say.
-    fn inbound(&mut self, pipes: &mut Pipes, _: PipeId, _: Message) -> Result<(), ConnectionError> {
+    fn on_message(&mut self, pipes: &mut Pipes, _: PipeId, _: Message, _: &mut Effects) -> Result<(), ConnectionError> {
         pipes.dropped(DropReason::Unexpected, 1);
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if message.len() != 2 || message.head().len() > MAX_GROUP {
             return Err(Unsent::NotGrouped);
         }
@@ -101,10 +110,10 @@ impl Pattern for Radio {
                 self.distributor.choose(pipes, member);
             }
         }
-        self.distributor.send(pipes, message, self.options.slow)
+        self.distributor.send(pipes, message, self.options.slow).map(|()| Effects::NONE)
     }
 
-    fn recv(&mut self, _: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, _: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         Err(RecvError::Unsupported(SocketType::Radio))
     }
 

@@ -4,11 +4,13 @@ use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Envelope, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
+use alloc::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(super) struct Rep {
@@ -18,30 +20,39 @@ pub(super) struct Rep {
 }
 
 impl Pattern for Rep {
-    fn attach(&mut self, _: &mut Pipes, _: PipeId, _: &Peer, _: &mut dyn Entropy) -> Result<(), ConnectionError> {
-        Ok(())
+    fn on_ready(
+        &mut self,
+        _: &mut Pipes,
+        _: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<Effects, ConnectionError> {
+        Ok(Effects::NONE)
     }
 
-    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
-
     /// A request without delimiter is dropped and the connection kept, as libzmq does: a DEALER may be learning.
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         let frames = message.frames();
         if frames.iter().position(|frame| frame.is_empty()).is_some_and(|delimiter| delimiter + 1 < frames.len()) {
-            self.requests.deliver(pipes, pipe, message);
+            *effects |= self.requests.deliver(pipes, pipe, message);
         } else {
             pipes.dropped(DropReason::NoEnvelope, 1);
         }
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         let Some((pipe, envelope)) = self.owed.take() else {
             return Err(Unsent::OutOfTurn);
         };
-        if self.requests.has_message(pipes) {
-            pipes.readable = true; // it is the turn of those who wait in `readable`
-        }
+        // A receiver that waited for this reply may take the next request.
+        let effects = if self.requests.has_message(pipes) { Effects::READABLE } else { Effects::NONE };
         // RFC 28: "SHALL silently discard the reply if the original requester is gone". One that does not read must not
         // stop the service for everybody else, so its reply is dropped too, as libzmq does.
         if pipes.has_room(pipe) {
@@ -51,10 +62,10 @@ impl Pattern for Rep {
         } else {
             pipes.dropped(DropReason::PeerGone, 1);
         }
-        Ok(())
+        Ok(effects)
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError> {
         if self.owed.is_some() {
             return Err(RecvError::OutOfTurn);
         }
@@ -62,8 +73,12 @@ impl Pattern for Rep {
         let message = self.requests.take(pipes)?;
         let (envelope, body) = Envelope::parse(message).expect("what has no delimiter is never delivered");
         self.owed = Some((pipe, envelope));
-        pipes.writable = true;
+        *effects |= Effects::WRITABLE;
         Ok(body)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.requests.sender_of_next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

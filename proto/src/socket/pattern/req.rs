@@ -1,15 +1,16 @@
 //! REQ (RFC 28, "The REQ Socket Type"): one request, its reply, and so on in turn.
 
-use super::{Pattern, probe};
+use super::Pattern;
+use super::halves::{LoadBalanced, Outgoing};
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
-use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
 /// ```text
@@ -28,12 +29,11 @@ enum Turn {
 
 #[derive(Debug)]
 pub(super) struct Req {
-    peers: LoadBalancer,
+    outgoing: LoadBalanced,
     turn: Turn,
     relaxed: bool,
     /// The id of the latest request (`REQ_CORRELATE`).
     request: Option<u32>,
-    probe: bool,
 }
 
 impl Req {
@@ -43,13 +43,7 @@ impl Req {
             entropy.fill(&mut octets);
             u32::from_ne_bytes(octets)
         });
-        Self {
-            peers: LoadBalancer::default(),
-            turn: Turn::Idle,
-            relaxed: settings.relaxed,
-            request,
-            probe: settings.probe,
-        }
+        Self { outgoing: LoadBalanced::new(settings), turn: Turn::Idle, relaxed: settings.relaxed, request }
     }
 
     /// What precedes the body: the request id if there is one, and the delimiter. libzmq writes the id in the byte order
@@ -59,6 +53,15 @@ impl Req {
             Some(id) => ([Frame::from(&id.to_ne_bytes()), Frame::EMPTY], 0),
             None => ([Frame::EMPTY, Frame::EMPTY], 1),
         }
+    }
+
+    /// Ends the wait for a reply that this pipe can no longer deliver.
+    fn lose_reply_of(&mut self, pipe: PipeId) -> Effects {
+        if !matches!(self.turn, Turn::Waiting(asked) if asked == pipe) {
+            return Effects::NONE;
+        }
+        self.turn = Turn::Lost;
+        Effects::READABLE | Effects::WRITABLE
     }
 
     /// Takes the envelope off a reply. `Ok(None)`: well-formed, but the reply to something else.
@@ -80,65 +83,61 @@ impl Req {
 }
 
 impl Pattern for Req {
-    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
-        self.peers.add(pipes, pipe);
-        Ok(())
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
+        self.outgoing.on_connect(pipes, pipe)
     }
 
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
-        self.peers.add(pipes, pipe);
-        if self.probe {
-            probe(pipes, pipe);
-        }
-        Ok(())
+    ) -> Result<Effects, ConnectionError> {
+        self.outgoing.on_ready(pipes, pipe)
     }
 
     /// If the request had left, no reply can come any more. libzmq waits for ever here.
-    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        if matches!(self.turn, Turn::Waiting(asked) if asked == pipe) && pipes.outgoing_len(pipe) == 0 {
-            self.turn = Turn::Lost;
-            pipes.readable = true;
-            pipes.writable = true;
+    fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        if pipes.outgoing_len(pipe) > 0 {
+            return Effects::NONE;
         }
+        self.lose_reply_of(pipe)
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.peers.remove(pipes, pipe);
-        if matches!(self.turn, Turn::Waiting(asked) if asked == pipe) {
-            self.turn = Turn::Lost;
-            pipes.readable = true;
-            pipes.writable = true;
-        }
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.outgoing.on_end(pipes, pipe);
+        self.lose_reply_of(pipe)
     }
 
-    fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.peers.add(pipes, pipe);
+    fn on_room(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.outgoing.on_room(pipes, pipe)
     }
 
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         let reply = self.open(message)?;
         match (&self.turn, reply) {
             (Turn::Waiting(asked), Some(reply)) if *asked == pipe => {
-                self.turn = Turn::Answered(reply, pipes.sender(pipe));
-                pipes.readable = true;
+                self.turn = Turn::Answered(reply, pipes.latest_sender(pipe));
+                *effects |= Effects::READABLE;
             }
             _ => pipes.dropped(DropReason::Unasked, 1),
         }
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         let free = matches!(self.turn, Turn::Idle | Turn::Lost);
         if !free && !self.relaxed {
             return Err(Unsent::OutOfTurn);
         }
-        let Some(pipe) = self.peers.pick(pipes) else {
+        let Some(pipe) = self.outgoing.peers.pick(pipes) else {
             return Err(Unsent::Full);
         };
         self.request = self.request.map(|id| id.wrapping_add(1));
@@ -146,14 +145,13 @@ impl Pattern for Req {
         message.prepend(&envelope[from..]);
         pipes.push(pipe, message.take());
         self.turn = Turn::Waiting(pipe);
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, _: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError> {
         match core::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply, sender) => {
-                pipes.writable = true;
-                pipes.sender = sender.filter(|_| pipes.asks_sender);
+            Turn::Answered(reply, _) => {
+                *effects |= Effects::WRITABLE;
                 Ok(reply)
             }
             Turn::Lost => Err(RecvError::PeerLost),
@@ -165,8 +163,15 @@ impl Pattern for Req {
         }
     }
 
+    fn next_sender(&mut self, _: &mut Pipes) -> Option<Arc<Peer>> {
+        match &self.turn {
+            Turn::Answered(_, sender) => sender.clone(),
+            Turn::Idle | Turn::Waiting(_) | Turn::Lost => None,
+        }
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
-        (self.relaxed || matches!(self.turn, Turn::Idle | Turn::Lost)) && self.peers.has_room(pipes)
+        (self.relaxed || matches!(self.turn, Turn::Idle | Turn::Lost)) && self.outgoing.can_send(pipes)
     }
 
     fn can_recv(&mut self, _: &mut Pipes) -> bool {

@@ -1,21 +1,21 @@
 //! ROUTER (RFC 28, "The ROUTER Socket Type"): every message begins with the routing id of its peer.
 
+use super::addressed::{Addressed, has_routing_id, send_addressed};
 use super::{Pattern, probe};
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
-use crate::socket::routing::fair_queue::FairQueue;
-use crate::socket::routing::routing_table::RoutingTable;
+use alloc::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Router {
-    arrived: FairQueue,
-    peers: RoutingTable,
+    addressed: Addressed,
     mandatory: bool,
     handover: bool,
     probe: bool,
@@ -24,8 +24,7 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
-            arrived: FairQueue::default(),
-            peers: RoutingTable::new(entropy),
+            addressed: Addressed::new(entropy),
             mandatory: settings.mandatory,
             handover: settings.handover,
             probe: settings.probe,
@@ -34,85 +33,87 @@ impl Router {
 }
 
 impl Pattern for Router {
-    fn named(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<(), ConnectError> {
-        if self.peers.find(pipes, &id).is_some() {
-            return Err(ConnectError::RoutingIdTaken);
-        }
-        self.peers.name(pipes, pipe, id);
-        Ok(())
+    fn on_connect_as(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<Effects, ConnectError> {
+        self.addressed.connect_as(pipes, pipe, id)
     }
 
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         peer: &Peer,
         entropy: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
-        let known = pipes.get(pipe).map(|pipe| pipe.routing_id.clone()).unwrap_or_default();
-        // A name stays with its pipe: what `connect_as` gave, and what a peer had before it was reconnected.
-        if known.is_empty() {
-            let id =
-                if peer.routing_id.is_empty() { self.peers.automatic(pipes, entropy) } else { peer.routing_id.clone() };
-            match self.peers.find(pipes, &id) {
+    ) -> Result<Effects, ConnectionError> {
+        let mut effects = Effects::NONE;
+        if !has_routing_id(pipes, pipe) {
+            let peers = &mut self.addressed.peers;
+            let id = if peer.routing_id.is_empty() { peers.automatic(pipes, entropy) } else { peer.routing_id.clone() };
+            match peers.find(pipes, &id) {
                 Some(owner) if self.handover => {
-                    self.peers.forget(pipes, owner);
+                    peers.forget(pipes, owner);
                     pipes.fail(owner, ConnectionError::HandedOver);
                 }
                 Some(_) => return Err(ConnectionError::RoutingIdTaken),
                 None => {}
             }
-            self.peers.name(pipes, pipe, id);
+            effects = peers.name(pipes, pipe, id);
         }
         if self.probe {
             probe(pipes, pipe);
         }
+        Ok(effects)
+    }
+
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.addressed.peers.forget(pipes, pipe);
+        Effects::NONE
+    }
+
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::WRITABLE
+    }
+
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
+        *effects |= self.addressed.deliver(pipes, pipe, message);
         Ok(())
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.peers.forget(pipes, pipe);
-    }
-
-    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
-        pipes.writable = true;
-    }
-
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, mut message: Message) -> Result<(), ConnectionError> {
-        if let Some(known) = pipes.get(pipe) {
-            message.push_front(known.routing_id.clone());
-            self.arrived.deliver(pipes, pipe, message);
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if message.len() < 2 {
             return Err(Unsent::Unaddressed);
         }
-        let to = self.peers.find(pipes, message.head());
+        let to = self.addressed.peers.find(pipes, message.head());
         match to {
             Some(pipe) if pipes.has_room(pipe) => {
-                message.pop_front();
-                pipes.push(pipe, message.take());
-                Ok(())
+                send_addressed(pipes, pipe, message);
+                Ok(Effects::NONE)
             }
             Some(_) if self.mandatory => Err(Unsent::Full),
             None if self.mandatory => Err(Unsent::Unroutable),
             // RFC 28: "SHALL either drop the message or return an error"; libzmq drops unless told otherwise.
             Some(_) => {
                 pipes.dropped(DropReason::PeerFull, 1);
-                Ok(())
+                Ok(Effects::NONE)
             }
             None => {
                 pipes.dropped(DropReason::Unroutable, 1);
-                Ok(())
+                Ok(Effects::NONE)
             }
         }
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes)
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
+        self.addressed.recv(pipes)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.addressed.next_sender(pipes)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.
@@ -121,6 +122,6 @@ impl Pattern for Router {
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        self.arrived.has_message(pipes)
+        self.addressed.can_recv(pipes)
     }
 }

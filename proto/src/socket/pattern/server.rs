@@ -2,15 +2,18 @@
 //! a number that this side gave the peer; it never travels.
 
 use super::Pattern;
+use super::addressed::{deliver_addressed, send_addressed};
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -52,47 +55,53 @@ fn number_in(id: &[u8]) -> Option<u32> {
 }
 
 impl Pattern for Server {
-    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
         self.number(pipes, pipe);
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<Effects, ConnectionError> {
         self.number(pipes, pipe);
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if let Some(number) = pipes.get(pipe).and_then(|known| number_in(&known.routing_id))
             && self.peers.get(&number) == Some(&pipe)
         {
             self.peers.remove(&number);
         }
+        Effects::NONE
     }
 
-    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
-        pipes.writable = true;
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::WRITABLE
     }
 
     // RFC 51: "MUST discard any part of a multipart message". The connection is kept, as libzmq does.
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, mut message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         if message.len() > 1 {
             pipes.dropped(DropReason::Multipart, 1);
-        } else if let Some(known) = pipes.get(pipe) {
-            message.push_front(known.routing_id.clone());
-            self.arrived.deliver(pipes, pipe, message);
+        } else {
+            *effects |= deliver_addressed(&mut self.arrived, pipes, pipe, message);
         }
         Ok(())
     }
 
     // RFC 41: "SHALL return an error if the queue does not exist"; "SHALL block on sending, if the queue is full".
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         match message.len() {
             1 => return Err(Unsent::Unaddressed),
             2 => {}
@@ -100,17 +109,20 @@ impl Pattern for Server {
         }
         match self.numbered(message.head()) {
             Some(pipe) if pipes.has_room(pipe) => {
-                message.pop_front();
-                pipes.push(pipe, message.take());
-                Ok(())
+                send_addressed(pipes, pipe, message);
+                Ok(Effects::NONE)
             }
             Some(_) => Err(Unsent::Full),
             None => Err(Unsent::Unroutable),
         }
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.arrived.sender_of_next(pipes)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.
@@ -140,7 +152,7 @@ mod tests {
         let mut number_after = |latest| {
             let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
             server.latest = latest;
-            server.opened(&mut pipes, pipe).unwrap();
+            server.number(&mut pipes, pipe);
             pipes.get(pipe).unwrap().routing_id.clone()
         };
         let max = u32::MAX;

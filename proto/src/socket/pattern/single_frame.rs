@@ -4,60 +4,72 @@ use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
+use alloc::sync::Arc;
 
 /// The rules of a type whose peers have no names.
 #[derive(Debug, Default)]
 pub(super) struct SingleFrame<P>(pub(super) P);
 
 impl<P: Pattern> Pattern for SingleFrame<P> {
-    fn opened(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<(), ConnectError> {
-        self.0.opened(pipes, pipe)
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
+        self.0.on_connect(pipes, pipe)
     }
 
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         peer: &Peer,
         entropy: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
-        self.0.attach(pipes, pipe, peer, entropy)
+    ) -> Result<Effects, ConnectionError> {
+        self.0.on_ready(pipes, pipe, peer, entropy)
     }
 
-    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.0.detach(pipes, pipe);
+    fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.0.on_disconnect(pipes, pipe)
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.0.closed(pipes, pipe);
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.0.on_end(pipes, pipe)
     }
 
-    fn reopened(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.0.reopened(pipes, pipe);
+    fn on_room(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.0.on_room(pipes, pipe)
     }
 
     // RFC 49 and 52: "MUST discard any part of a multipart message". The connection is kept, as libzmq does.
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         if message.len() > 1 {
             pipes.dropped(DropReason::Multipart, 1);
             return Ok(());
         }
-        self.0.inbound(pipes, pipe, message)
+        self.0.on_message(pipes, pipe, message, effects)
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if message.len() > 1 {
             return Err(Unsent::SingleFrame);
         }
         self.0.send(pipes, message)
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.0.recv(pipes)
+    fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError> {
+        self.0.recv(pipes, effects)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.0.next_sender(pipes)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

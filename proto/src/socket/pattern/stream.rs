@@ -2,81 +2,68 @@
 //! and `[id, ""]` is a notice that the peer is there, that it is gone, or that it shall go.
 
 use super::Pattern;
+use super::addressed::{Addressed, has_routing_id, send_addressed};
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
+use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
-use crate::socket::routing::fair_queue::FairQueue;
-use crate::socket::routing::routing_table::RoutingTable;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Stream {
-    arrived: FairQueue,
-    peers: RoutingTable,
+    addressed: Addressed,
     notify: bool,
-    /// Those whose coming was told, and whose going is to be.
-    told: BTreeSet<PipeId>,
+    /// Peers whose connection the application was notified of. It is notified of their end too.
+    notified: BTreeSet<PipeId>,
 }
 
 impl Stream {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
-        Self {
-            arrived: FairQueue::default(),
-            peers: RoutingTable::new(entropy),
-            notify: settings.notify,
-            told: BTreeSet::new(),
-        }
+        Self { addressed: Addressed::new(entropy), notify: settings.notify, notified: BTreeSet::new() }
     }
 
-    /// Tells the application that this peer has come or gone, beyond the high-water mark if need be.
-    fn tell(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        if let Some(known) = pipes.get(pipe) {
-            let notice = Message::from([known.routing_id.clone(), Frame::EMPTY]);
-            self.arrived.deliver(pipes, pipe, notice);
-        }
+    /// Notifies the application that this peer is connected or disconnected, beyond the high-water mark if need be.
+    fn deliver_notice(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.addressed.deliver(pipes, pipe, Message::from(Frame::EMPTY))
     }
 }
 
 impl Pattern for Stream {
-    fn named(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<(), ConnectError> {
-        if self.peers.find(pipes, &id).is_some() {
-            return Err(ConnectError::RoutingIdTaken);
-        }
-        self.peers.name(pipes, pipe, id);
-        Ok(())
+    fn on_connect_as(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<Effects, ConnectError> {
+        self.addressed.connect_as(pipes, pipe, id)
     }
 
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         entropy: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
-        // A name stays with its pipe: what `connect_as` gave, and what a peer had before it was reconnected.
-        if pipes.get(pipe).is_some_and(|known| known.routing_id.is_empty()) {
-            let id = self.peers.automatic(pipes, entropy);
-            self.peers.name(pipes, pipe, id);
+    ) -> Result<Effects, ConnectionError> {
+        let mut effects = Effects::NONE;
+        if !has_routing_id(pipes, pipe) {
+            let id = self.addressed.peers.automatic(pipes, entropy);
+            effects |= self.addressed.peers.name(pipes, pipe, id);
         }
-        if self.notify && self.told.insert(pipe) {
-            self.tell(pipes, pipe);
+        if self.notify && self.notified.insert(pipe) {
+            effects |= self.deliver_notice(pipes, pipe);
         }
-        Ok(())
+        Ok(effects)
     }
 
-    fn detach(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        if self.told.remove(&pipe) {
-            self.tell(pipes, pipe);
-        }
+    fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        if self.notified.remove(&pipe) { self.deliver_notice(pipes, pipe) } else { Effects::NONE }
     }
 
-    fn closed(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        self.told.remove(&pipe);
-        self.peers.forget(pipes, pipe);
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.notified.remove(&pipe);
+        self.addressed.peers.forget(pipes, pipe);
+        Effects::NONE
     }
 
     /// The octets of one stream are no use to the next one: they are the rest of something that its peer has not seen begin.
@@ -84,39 +71,42 @@ impl Pattern for Stream {
         false
     }
 
-    fn reopened(&mut self, pipes: &mut Pipes, _: PipeId) {
-        pipes.writable = true;
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::WRITABLE
     }
 
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, mut message: Message) -> Result<(), ConnectionError> {
-        if let Some(known) = pipes.get(pipe) {
-            message.push_front(known.routing_id.clone());
-            self.arrived.deliver(pipes, pipe, message);
-        }
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
+        *effects |= self.addressed.deliver(pipes, pipe, message);
         Ok(())
     }
 
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if message.len() != 2 {
             return Err(Unsent::FrameCount);
         }
-        match self.peers.find(pipes, message.head()) {
+        match self.addressed.peers.find(pipes, message.head()) {
             None => Err(Unsent::Unroutable),
-            Some(pipe) if message.body().is_empty() => {
-                pipes.part(pipe);
-                Ok(())
-            }
+            Some(_) if message.body().is_empty() => Ok(Effects::DRAIN_PEER),
             Some(pipe) if pipes.has_room(pipe) => {
-                message.pop_front();
-                pipes.push(pipe, message.take());
-                Ok(())
+                send_addressed(pipes, pipe, message);
+                Ok(Effects::NONE)
             }
             Some(_) => Err(Unsent::Full),
         }
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes)
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
+        self.addressed.recv(pipes)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.addressed.next_sender(pipes)
     }
 
     /// Whether a certain peer has room only `send` can tell, which knows which one.
@@ -125,6 +115,10 @@ impl Pattern for Stream {
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        self.arrived.has_message(pipes)
+        self.addressed.can_recv(pipes)
+    }
+
+    fn addressee(&self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
+        self.addressed.peers.find(pipes, message.head())
     }
 }

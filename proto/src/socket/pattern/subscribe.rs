@@ -7,6 +7,7 @@ use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, SubscribeError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::options::{Settings, SlowSubscriber, Subscribing};
@@ -16,6 +17,7 @@ use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::subscriptions::{Cancelled, Interests};
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Subscribe {
@@ -85,39 +87,45 @@ impl Subscribe {
 }
 
 impl Pattern for Subscribe {
-    fn attach(
+    fn on_ready(
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for prefix in self.interests.iter() {
             pipes.wish(pipe, Wish::Subscribe(prefix.into()));
         }
-        Ok(())
+        Ok(Effects::NONE)
     }
 
-    fn detach(&mut self, _: &mut Pipes, pipe: PipeId) {
+    fn on_disconnect(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
         self.peers.remove(&pipe);
+        Effects::NONE
     }
 
-    fn closed(&mut self, _: &mut Pipes, pipe: PipeId) {
+    fn on_end(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
         self.peers.remove(&pipe);
+        Effects::NONE
     }
 
-    fn reopened(&mut self, _: &mut Pipes, _: PipeId) {}
-
-    fn inbound(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Result<(), ConnectionError> {
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
         if self.wants(&message) {
-            self.arrived.deliver(pipes, pipe, message);
+            *effects |= self.arrived.deliver(pipes, pipe, message);
         }
         Ok(())
     }
 
     /// An XSUB subscribes by what it sends; the rest is for all publishers, of whom a full one misses it.
-    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Unsent> {
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if self.socket_type == SocketType::Sub {
             return Err(Unsent::Unsupported(SocketType::Sub));
         }
@@ -126,17 +134,21 @@ impl Pattern for Subscribe {
             // The end of what was never subscribed to is no news for anybody.
             let _ = self.change(pipes, &wish);
         }
-        let Some(mut rest) = rest else { return Ok(()) };
+        let Some(mut rest) = rest else { return Ok(Effects::NONE) };
         self.distributor.invert(pipes, &self.peers);
-        self.distributor.send(pipes, &mut rest, SlowSubscriber::DropNewest)
+        self.distributor.send(pipes, &mut rest, SlowSubscriber::DropNewest).map(|()| Effects::NONE)
     }
 
-    fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
     }
 
-    fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<(), SubscribeError>> {
-        Some(self.change(pipes, &wish))
+    fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<Effects, SubscribeError>> {
+        Some(self.change(pipes, &wish).map(|()| Effects::NONE))
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.arrived.sender_of_next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

@@ -3,6 +3,7 @@
 use super::Pipes;
 use crate::connection::Peer;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::RecvError;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::Queue;
@@ -37,8 +38,13 @@ impl Pipes {
         }
     }
 
-    /// Whom what arrives now is of.
-    pub(crate) fn sender(&self, id: PipeId) -> Option<Arc<Peer>> {
+    /// Sender of the first message that waits.
+    pub(crate) fn first_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
+        self.get(id)?.senders.first().cloned()
+    }
+
+    /// Sender of messages that arrive now.
+    pub(crate) fn latest_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
         self.get(id)?.senders.latest().cloned()
     }
 
@@ -59,16 +65,15 @@ impl Pipes {
 
     /// A message from this peer for the application.
     #[inline]
-    pub(crate) fn deliver(&mut self, id: PipeId, message: Message) {
+    pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
         let conflate = self.conflate;
-        if let Some((pipe, room)) = self.get_with_room(id) {
-            if conflate {
-                pipe.incoming.clear();
-                pipe.senders.took_all();
-            }
-            pipe.incoming.push_back(message, room);
-            self.readable = true;
+        let Some((pipe, room)) = self.get_with_room(id) else { return Effects::NONE };
+        if conflate {
+            pipe.incoming.clear();
+            pipe.senders.took_all();
         }
+        pipe.incoming.push_back(message, room);
+        Effects::READABLE
     }
 
     /// Drops the messages for the application that it does not want any more.
@@ -97,9 +102,8 @@ impl Pipes {
     /// Takes a message for the application; the error is that there is none.
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
-        let asks_sender = self.asks_sender;
         let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
-        if pipe.incoming.len() > 1 && !pipe.stalled && !asks_sender && pipe.senders.are_one() {
+        if pipe.incoming.len() > 1 && !pipe.stalled && pipe.senders.are_one() {
             return pipe.incoming.pop_front().ok_or(RecvError::Empty);
         }
         self.pop_with_care(id).ok_or(RecvError::Empty)
@@ -108,15 +112,10 @@ impl Pipes {
     /// When more follows from it than that there is one less.
     #[inline(never)]
     fn pop_with_care(&mut self, id: PipeId) -> Option<Message> {
-        let asks_sender = self.asks_sender;
         let (pipe, room) = self.get_with_room(id)?;
         let message = pipe.incoming.pop_front()?;
         pipe.incoming.leave(room);
-        let sender = if asks_sender { pipe.senders.first().cloned() } else { None };
         pipe.senders.took_first();
-        if asks_sender {
-            self.sender = sender;
-        }
         self.taken(id);
         Some(message)
     }

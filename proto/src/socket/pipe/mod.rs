@@ -14,7 +14,7 @@ pub use reader::{Need, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, Peer, Wish};
+use crate::connection::{ConnectionError, Wish};
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
@@ -86,18 +86,6 @@ pub(crate) struct Pipes {
     service: VecDeque<PipeId>,
     /// Those past their handshake.
     pub(crate) ready: usize,
-    /// Peers have come, gone, or changed their wishes, or the socket is closed.
-    pub(crate) news: bool,
-    /// Whether who sent a message is to be told when the message is taken.
-    pub(crate) asks_sender: bool,
-    /// Who sent the message that was taken, if that was to be told.
-    pub(crate) sender: Option<Arc<Peer>>,
-    /// The pipe that a message has just asked to end.
-    pub(crate) parting: Option<PipeId>,
-    /// `recv` may have something to say again.
-    pub(crate) readable: bool,
-    /// `send` may have room again.
-    pub(crate) writable: bool,
     /// What a monitor has not read yet; `None`: nobody monitors.
     pub(crate) events: Option<EventQueue>,
     /// What was counted for the socket as a whole, and by pipes that are gone.
@@ -127,12 +115,6 @@ impl Pipes {
             immediate: settings.immediate,
             service: VecDeque::new(),
             ready: 0,
-            news: false,
-            asks_sender: false,
-            sender: None,
-            parting: None,
-            readable: false,
-            writable: false,
             events: None,
             stats: SocketStats::default(),
         }
@@ -217,11 +199,6 @@ impl Pipes {
     #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.count
-    }
-
-    /// Has the pipe end once what is queued is out.
-    pub(crate) const fn part(&mut self, id: PipeId) {
-        self.parting = Some(id);
     }
 
     /// Removes a pipe. A pipe with incoming messages stays until they are received.

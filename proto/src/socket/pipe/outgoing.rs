@@ -122,9 +122,7 @@ impl Pipes {
     pub(crate) fn forget_outgoing(&mut self, id: PipeId) -> usize {
         let Some(pipe) = self.get_mut(id) else { return 0 };
         (pipe.full, pipe.opening) = (false, 0);
-        let count = core::mem::replace(&mut pipe.outgoing, Queue::new()).len();
-        self.writable = true;
-        count
+        core::mem::replace(&mut pipe.outgoing, Queue::new()).len()
     }
 
     pub(crate) fn outgoing_len(&self, id: PipeId) -> usize {

@@ -4,6 +4,7 @@ use super::*;
 use crate::SystemEntropy;
 use crate::connection::{Connection, ConnectionConfig, Link};
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::id::ListenerId;
 use crate::socket_type::SocketType;
 use crate::time::Instant;
@@ -29,7 +30,7 @@ fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
     let id = pipes.insert(PipeState::dialled("tcp://example:1".parse().unwrap()));
     for _ in 0..1000 {
         pipes.push(id, Message::from(""));
-        pipes.deliver(id, Message::from(""));
+        assert_eq!(pipes.deliver(id, Message::from("")), Effects::READABLE);
     }
     while pipes.outgoing_len(id) > 0 {
         pipes.pour(id, &mut link);
@@ -152,7 +153,7 @@ fn draining_pipe_keeps_its_connection_and_accepts_nothing() {
 fn removed_pipe_stays_until_its_messages_are_received() {
     let mut pipes = Pipes::with_marks(10, 10);
     let [empty, full] = [(); 2].map(|()| pipes.insert(accepted()));
-    pipes.deliver(full, Message::from("last words"));
+    let _ = pipes.deliver(full, Message::from("last words"));
     pipes.remove(empty);
     pipes.remove(full);
     assert!(pipes.get(empty).is_none());

@@ -1,10 +1,13 @@
 //! Receiving from many peers in turn, one message each (RFC 28: "fair-queuing"). Touches only pipes that hold messages.
 
+use crate::connection::Peer;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::RecvError;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 /// The rotation of pipes that hold messages.
 #[derive(Debug, Default)]
@@ -15,14 +18,12 @@ pub(crate) struct FairQueue {
 impl FairQueue {
     /// Queues a message that arrived.
     #[inline]
-    pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) {
-        let Some(pipe) = pipes.get_mut(id) else {
-            return;
-        };
+    pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
+        let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };
         if !core::mem::replace(&mut pipe.queued, true) {
             self.active.push_back(id);
         }
-        pipes.deliver(id, message);
+        pipes.deliver(id, message)
     }
 
     /// Takes the next message; the error is that there is none.
@@ -34,7 +35,13 @@ impl FairQueue {
         self.take(pipes)
     }
 
-    /// Whose the next message is.
+    /// Sender of the next message.
+    pub(crate) fn sender_of_next(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        let pipe = self.next_pipe(pipes)?;
+        pipes.first_sender(pipe)
+    }
+
+    /// Pipe of the next message.
     #[inline]
     pub(crate) fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         // A pipe whose messages are all taken leaves the rotation here, and so does one that was closed by us.

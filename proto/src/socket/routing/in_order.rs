@@ -1,9 +1,12 @@
 //! Receiving from many peers in the order in which they spoke, where what they say makes sense only together.
 
+use crate::connection::Peer;
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 /// Whose message comes next.
 #[derive(Debug, Default)]
@@ -14,11 +17,20 @@ pub(crate) struct InOrder {
 
 impl InOrder {
     /// Queues a message that arrived.
-    pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) {
-        if pipes.get(id).is_some() {
-            self.arrived.push_back(id);
-            pipes.deliver(id, message);
+    pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
+        if pipes.get(id).is_none() {
+            return Effects::NONE;
         }
+        self.arrived.push_back(id);
+        pipes.deliver(id, message)
+    }
+
+    /// Sender of the next message.
+    pub(crate) fn sender_of_next(&mut self, pipes: &Pipes) -> Option<Arc<Peer>> {
+        if !self.has_message(pipes) {
+            return None;
+        }
+        pipes.first_sender(*self.arrived.front()?)
     }
 
     /// Takes the next message, and says whose it is.

@@ -1,6 +1,7 @@
 //! Sending to many peers in turn, one message each (RFC 28: "round-robin"). Touches only pipes that have room.
 
 use crate::message::Message;
+use crate::socket::effects::Effects;
 use crate::socket::error::Unsent;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
@@ -16,14 +17,13 @@ pub(crate) struct LoadBalancer {
 
 impl LoadBalancer {
     /// A pipe may be sent to, from now on or again.
-    pub(crate) fn add(&mut self, pipes: &mut Pipes, id: PipeId) {
-        let Some(pipe) = pipes.get_mut(id) else {
-            return;
-        };
-        if !core::mem::replace(&mut pipe.balanced, true) {
-            self.open.push_back(id);
-            pipes.writable = true;
+    pub(crate) fn add(&mut self, pipes: &mut Pipes, id: PipeId) -> Effects {
+        let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };
+        if core::mem::replace(&mut pipe.balanced, true) {
+            return Effects::NONE;
         }
+        self.open.push_back(id);
+        Effects::WRITABLE
     }
 
     /// A pipe is gone for good. Places are cleared away when half of them are vacant, so that peers who come and go cost
@@ -86,10 +86,11 @@ mod tests {
         let mut pipes = Pipes::with_marks(10, 10);
         let mut peers = LoadBalancer::default();
         let stays = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
-        peers.add(&mut pipes, stays);
+        assert_eq!(peers.add(&mut pipes, stays), Effects::WRITABLE);
+        assert_eq!(peers.add(&mut pipes, stays), Effects::NONE, "it is there already");
         for _ in 0..10_000 {
             let visitor = pipes.insert(PipeState::dialled("tcp://b:1".parse().unwrap()));
-            peers.add(&mut pipes, visitor);
+            let _ = peers.add(&mut pipes, visitor);
             peers.remove(&mut pipes, visitor);
             pipes.remove(visitor);
         }

@@ -3,6 +3,7 @@
 use super::key::Key;
 use crate::entropy::Entropy;
 use crate::message::Frame;
+use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use core::hash::Hasher;
@@ -43,13 +44,13 @@ impl RoutingTable {
     }
 
     /// Gives the pipe this name.
-    pub(crate) fn name(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) {
+    pub(crate) fn name(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Effects {
         self.forget(pipes, pipe);
-        let Some(known) = pipes.get_mut(pipe) else { return };
+        let Some(known) = pipes.get_mut(pipe) else { return Effects::NONE };
         let hashed = hash(self.key, &id);
         known.routing_id = id;
-        pipes.writable = true;
         self.peers.insert_unique(hashed, pipe, rehash(self.key, pipes));
+        Effects::WRITABLE
     }
 
     /// Takes the pipe's name away.
@@ -95,12 +96,12 @@ mod tests {
             .collect();
         for (id, pipe) in &peers {
             assert_eq!(names.find(&pipes, id), None);
-            names.name(&mut pipes, *pipe, id.clone());
+            assert_eq!(names.name(&mut pipes, *pipe, id.clone()), Effects::WRITABLE);
         }
         for (id, pipe) in &peers {
             assert_eq!(names.find(&pipes, id), Some(*pipe));
         }
-        names.name(&mut pipes, peers[0].1, "other".into());
+        let _ = names.name(&mut pipes, peers[0].1, "other".into());
         assert_eq!(names.find(&pipes, &peers[0].0), None);
         assert_eq!(names.find(&pipes, &"other".into()), Some(peers[0].1));
         for (id, pipe) in &peers[1..] {

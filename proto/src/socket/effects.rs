@@ -1,0 +1,74 @@
+//! [`Effects`]: consequences of a call, which the caller passes on.
+
+use core::ops::{BitOr, BitOrAssign};
+
+/// Set of the consequences of a call for the application and for a peer.
+///
+/// A socket type returns the effects of what it did. [`Socket`](crate::Socket) collects them until
+/// [`poll_action`](crate::Socket::poll_action) and [`take_peers_changed`](crate::Socket::take_peers_changed) take them.
+#[must_use]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Effects(u8);
+
+impl Effects {
+    pub(crate) const NONE: Self = Self(0);
+    /// `recv` may return something else than before.
+    pub(crate) const READABLE: Self = Self(1);
+    /// `send` may return something else than before.
+    pub(crate) const WRITABLE: Self = Self(1 << 1);
+    /// A peer became ready or disconnected, a subscription changed, or the socket was closed.
+    pub(crate) const PEERS_CHANGED: Self = Self(1 << 2);
+    /// The message that was sent asks for the end of its peer.
+    pub(crate) const DRAIN_PEER: Self = Self(1 << 3);
+
+    #[inline]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns true if all of `effects` are among these.
+    #[inline]
+    pub(crate) const fn contains(self, effects: Self) -> bool {
+        self.0 & effects.0 == effects.0
+    }
+
+    /// Removes `effects`. Returns true if all of them were among these.
+    #[inline]
+    pub(crate) const fn take(&mut self, effects: Self) -> bool {
+        let contained = self.contains(effects);
+        self.0 &= !effects.0;
+        contained
+    }
+}
+
+impl BitOr for Effects {
+    type Output = Self;
+
+    #[inline]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Effects {
+    #[inline]
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn effects_are_merged_and_taken_one_by_one() {
+        let mut effects = Effects::READABLE;
+        effects |= Effects::PEERS_CHANGED | Effects::NONE;
+        assert!(effects.contains(Effects::READABLE) && !effects.contains(Effects::WRITABLE));
+        assert!(!effects.take(Effects::WRITABLE));
+        assert!(effects.take(Effects::READABLE));
+        assert!(!effects.take(Effects::READABLE));
+        assert_eq!(effects, Effects::PEERS_CHANGED);
+    }
+}
