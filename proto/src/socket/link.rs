@@ -6,6 +6,7 @@ use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
+use crate::socket::pipe::state::LinkState;
 use crate::socket::pipe::{Need, Reader};
 use crate::socket::stats::Tally;
 use crate::time::Instant;
@@ -28,26 +29,26 @@ impl Socket {
     /// # Errors
     /// The connection is to be closed for this reason, and given back with [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else {
-            return Err(ConnectionError::HungUp);
-        };
-        if let Some(reason) = pipe.state.failure() {
-            return Err(reason.clone());
-        }
-        pipe.serviced();
+        let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::HungUp) };
         let is_draining = pipe.state.is_draining();
-        let is_ready = match link.peer() {
-            _ if pipe.state.is_ready() => true,
-            Some(peer) => {
-                let peer = Arc::clone(peer);
-                self.handle_ready(id, &peer)?;
-                true
-            }
-            None => false,
+        let mut is_ready = match pipe.state.link() {
+            Some(LinkState::Connected(established)) => established.is_ready(),
+            Some(LinkState::Failed(_, reason)) => return Err(ConnectionError::clone(reason)),
+            Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => return Err(ConnectionError::HungUp),
         };
+        pipe.serviced();
+        if !is_ready && let Some(peer) = link.peer() {
+            let peer = Arc::clone(peer);
+            self.handle_ready(id, &peer)?;
+            is_ready = true;
+        }
         // Before its handshake is finished, a link could only hoard messages.
         if is_ready {
-            self.receive_batch(id, link)?;
+            if is_draining {
+                self.discard(id, link);
+            } else {
+                self.receive_batch(id, link)?;
+            }
             if self.pipes.pour(id, link) && !is_draining {
                 self.effects |= self.pattern.on_room(&mut self.pipes, id);
             }
@@ -80,31 +81,32 @@ impl Socket {
         Ok(())
     }
 
-    /// Takes what the link holds, while there is room, and counts it.
+    /// Takes what the link holds while there is room, delivers it to the application, and counts it.
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         let mut received = Tally::default();
         let mut outcome = Ok(());
         while outcome.is_ok() && self.pipes.may_deliver(id) {
             match link.take() {
                 None => break,
-                Some(Inbound::Message(message)) if !is_draining => {
+                Some(Inbound::Message(message)) => {
                     received += Tally::of(&message);
                     outcome = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
                 }
-                Some(Inbound::Wish(wish)) if !is_draining => {
-                    match self.pattern.on_subscription(&mut self.pipes, id, wish) {
-                        Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
-                        Err(error) => outcome = Err(error),
-                    }
-                }
-                // The application receives nothing more from a pipe that drains.
-                Some(Inbound::Message(_) | Inbound::Wish(_)) => {}
+                Some(Inbound::Wish(wish)) => match self.pattern.on_subscription(&mut self.pipes, id, wish) {
+                    Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
+                    Err(error) => outcome = Err(error),
+                },
             }
         }
         self.pipes.received(id, received);
         outcome
+    }
+
+    /// Takes what the link holds while there is room, and drops it: the application receives nothing more from a pipe that
+    /// drains.
+    fn discard(&mut self, id: PipeId, link: &mut impl Link) {
+        while self.pipes.may_deliver(id) && link.take().is_some() {}
     }
 
     /// Returns the demand of this pipe for a link in the same process. When the demand becomes [`Need::Hungry`] again,

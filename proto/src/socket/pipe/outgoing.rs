@@ -95,7 +95,9 @@ impl Pipes {
     pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let hwm = self.send_hwm;
         let Some((pipe, room)) = self.get_with_room(id) else { return false };
-        pipe.state.set_round_trip(link.round_trip());
+        if let Some(round_trip) = link.round_trip() {
+            pipe.state.set_round_trip(round_trip);
+        }
         let before = pipe.outgoing.tally();
         if pipe.wishes.is_empty() && !pipe.outgoing.is_empty() {
             let copied = link.copy(pipe.outgoing.iter());

@@ -35,7 +35,9 @@ use core::time::Duration;
 ///
 /// A pipe that is aborted while it has a connection becomes `Failed` first. A pipe that drains leaves `Draining` by `remove`
 /// only.
+// `repr(u8)` here and below: `send` and `exchange` read the discriminants, which would otherwise hide in niches of an endpoint.
 #[derive(Debug)]
+#[repr(u8)]
 pub(crate) enum PipeState {
     /// Accepts messages in both directions.
     Open(LinkState),
@@ -47,6 +49,7 @@ pub(crate) enum PipeState {
 
 /// State of the connection of a pipe.
 #[derive(Debug)]
+#[repr(u8)]
 pub(crate) enum LinkState {
     /// Waits for the outcome of [`Action::Dial`](crate::Action::Dial).
     Connecting(Dialer),
@@ -88,6 +91,7 @@ enum Origin {
 
 /// Progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum Phase {
     /// The handshake is not finished; no messages are exchanged.
     Handshake,
@@ -142,8 +146,11 @@ impl PipeState {
 
     /// Returns true if the connection has finished its handshake.
     #[inline]
-    pub(crate) fn is_ready(&self) -> bool {
-        self.established().is_some_and(|established| established.phase != Phase::Handshake)
+    pub(crate) const fn is_ready(&self) -> bool {
+        match self.established() {
+            Some(established) => established.is_ready(),
+            None => false,
+        }
     }
 
     pub(crate) const fn is_connecting(&self) -> bool {
@@ -192,10 +199,9 @@ impl PipeState {
         }
     }
 
-    #[inline]
-    pub(crate) const fn set_round_trip(&mut self, latest: Option<RoundTrip>) {
+    pub(crate) const fn set_round_trip(&mut self, latest: RoundTrip) {
         if let Some(Established { phase: Phase::Ready { round_trip }, .. }) = self.established_mut() {
-            *round_trip = latest;
+            *round_trip = Some(latest);
         }
     }
 
@@ -207,8 +213,9 @@ impl PipeState {
         }
     }
 
+    /// State of the connection; `None` if there will be no connection.
     #[inline]
-    const fn link(&self) -> Option<&LinkState> {
+    pub(crate) const fn link(&self) -> Option<&LinkState> {
         match self {
             Self::Open(link) | Self::Draining(link) => Some(link),
             Self::Gone => None,
@@ -332,6 +339,13 @@ impl PipeState {
             Self::Draining(link) => Self::Draining(next(link)),
             Self::Gone => Self::Gone,
         };
+    }
+}
+
+impl Established {
+    #[inline]
+    pub(crate) const fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready { .. })
     }
 }
 
