@@ -1,6 +1,6 @@
 //! What can be wrong with a CURVE connection.
 
-use super::cipher::OpenError;
+use super::message::OpenError;
 use thiserror::Error;
 
 /// Why a connection of the CURVE mechanism ended. Nothing of it is told to the peer.

@@ -12,7 +12,7 @@
 //! computed.
 
 use super::boxes::{BoxKey, TAG, long_nonce, short_nonce};
-use super::cipher::{Opener, Role, Sealer};
+use super::message::{Opener, Role, Sealer};
 use super::{ClientKeys, CurveError, KeyPair, PublicKey, SecretKey};
 use crate::entropy::Entropy;
 use crate::security::auth::{AuthCredentials, AuthReply};

@@ -20,19 +20,19 @@
 
 mod boxes;
 mod certificate;
-mod cipher;
 mod error;
 mod handshake;
 mod keys;
+mod message;
 // Both offer the same functions. Without vector instructions `dryoc` has no advantage, and without an operating system its
 // dependency `getrandom` does not compile. Tests compile both. The same condition is in `Cargo.toml`.
 #[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod lanes;
+mod message_key;
 #[cfg(any(test, not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))))]
 mod portable;
 #[cfg(test)]
 mod tests;
-mod traffic;
 pub mod z85;
 
 #[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -43,12 +43,12 @@ use portable as primitives;
 #[cfg(test)]
 pub(crate) use boxes::{BoxKey, long_nonce, short_nonce};
 pub use certificate::{Certificate, CertificateError};
-#[cfg(test)]
-pub(crate) use cipher::Role;
-pub(crate) use cipher::{OVERHEAD, Opener, Sealer};
 pub use error::CurveError;
 pub(in crate::security) use handshake::{CurveClient, CurveServer, Luck, Traffic};
 pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};
+#[cfg(test)]
+pub(crate) use message::Role;
+pub(crate) use message::{OVERHEAD, Opener, Sealer};
 
 /// Who a client is, and whom it means.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 mod boxes;
 mod certificate;
-mod cipher;
 mod keys;
+mod message;
 mod primitives;
 mod recorded;
 

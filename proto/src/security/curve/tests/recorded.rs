@@ -2,7 +2,7 @@
 
 use super::{octets, secret};
 use crate::security::curve::boxes::{BoxKey, long_nonce, short_nonce};
-use crate::security::curve::cipher::{Opener, Role, Sealer};
+use crate::security::curve::message::{Opener, Role, Sealer};
 use crate::security::curve::{PublicKey, SecretKey};
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -16,7 +16,7 @@
 //! ```
 
 use super::boxes::{BoxKey, TAG};
-use super::traffic::TrafficKey;
+use super::message_key::MessageKey;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -74,7 +74,7 @@ pub(crate) enum OpenError {
 /// Encrypts what this side says. Its nonces rise by one.
 #[derive(Debug)]
 pub(crate) struct Sealer {
-    key: TrafficKey,
+    key: MessageKey,
     /// `None` once the last one was used.
     next: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Sealer {
 impl Sealer {
     /// `first` is the nonce of the first message: 3 for a client, 2 for a server.
     pub(crate) fn new(key: &BoxKey, role: Role, first: u64) -> Self {
-        Self { key: TrafficKey::new(key, role.purpose()), next: Some(first) }
+        Self { key: MessageKey::new(key, role.purpose()), next: Some(first) }
     }
 
     /// Whether every nonce was used.
@@ -125,7 +125,7 @@ impl Sealer {
 /// Decrypts what the peer says.
 #[derive(Debug)]
 pub(crate) struct Opener {
-    key: TrafficKey,
+    key: MessageKey,
     /// The highest nonce the peer has used.
     last: u64,
 }
@@ -134,7 +134,7 @@ impl Opener {
     /// `role` is this side's; `last` the nonce of the last command of the peer's handshake: of a server's READY, or of a
     /// client's INITIATE.
     pub(crate) fn new(key: &BoxKey, role: Role, last: u64) -> Self {
-        Self { key: TrafficKey::new(key, role.other().purpose()), last }
+        Self { key: MessageKey::new(key, role.other().purpose()), last }
     }
 
     /// Opens a MESSAGE where it stands: its flags and its body, which are the octets from [`OVERHEAD`] on.

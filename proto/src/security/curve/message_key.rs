@@ -21,13 +21,13 @@ const SHORT_SEALED: usize = 2 * 64 - MAC_KEY;
 const SHORT_OPENED: usize = 3 * 64 - MAC_KEY;
 
 /// A key and what its nonces begin with. Wiped when dropped.
-pub(super) struct TrafficKey {
+pub(super) struct MessageKey {
     key: BoxKey,
     purpose: [u8; 16],
     subkey: Zeroizing<[u8; 32]>,
 }
 
-impl TrafficKey {
+impl MessageKey {
     pub(super) fn new(key: &BoxKey, purpose: [u8; 16]) -> Self {
         Self { key: key.clone(), purpose, subkey: key.subkey(purpose) }
     }
@@ -70,8 +70,8 @@ impl TrafficKey {
     }
 }
 
-impl fmt::Debug for TrafficKey {
+impl fmt::Debug for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TrafficKey { .. }")
+        f.write_str("MessageKey { .. }")
     }
 }

@@ -1,6 +1,6 @@
 use super::entropy;
 use crate::security::curve::boxes::{BoxKey, short_nonce};
-use crate::security::curve::cipher::{NoncesSpent, OVERHEAD, OpenError, Opener, Role, Sealer};
+use crate::security::curve::message::{NoncesSpent, OVERHEAD, OpenError, Opener, Role, Sealer};
 use alloc::vec;
 use alloc::vec::Vec;
 
