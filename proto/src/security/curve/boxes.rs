@@ -3,6 +3,7 @@
 //! Both are the same cipher and differ in where the key comes from: [`BoxKey::agreed`] for a box, [`BoxKey::random`] for
 //! a secretbox such as the server's cookie.
 
+use super::nonce::Nonce;
 use super::primitives::{self, hsalsa20};
 use super::{PublicKey, SecretKey};
 use crate::entropy::Entropy;
@@ -13,25 +14,6 @@ use zeroize::Zeroizing;
 
 /// The octets of a tag; a box is so much longer than what is in it.
 pub(crate) const TAG: usize = 16;
-
-/// What makes each use of a key another one: a prefix that says what for, and a counter or random octets.
-pub(crate) type Nonce = [u8; 24];
-
-/// A nonce that counts, such as `CurveZMQREADY---` and 1.
-pub(crate) fn short_nonce(purpose: [u8; 16], count: u64) -> Nonce {
-    let mut nonce = [0; 24];
-    nonce[..16].copy_from_slice(&purpose);
-    nonce[16..].copy_from_slice(&count.to_be_bytes());
-    nonce
-}
-
-/// A nonce that was drawn, such as `COOKIE--` and 16 random octets.
-pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
-    let mut nonce = [0; 24];
-    nonce[..8].copy_from_slice(&purpose);
-    nonce[8..].copy_from_slice(&drawn);
-    nonce
-}
 
 /// A key that both ends of a box have. Wiped when dropped.
 #[derive(Clone)]

@@ -11,8 +11,9 @@
 //! `C` and `S` are long-term keys, `C'` and `S'` those of one connection. Every length is checked before anything is
 //! computed.
 
-use super::boxes::{BoxKey, TAG, long_nonce, short_nonce};
+use super::boxes::{BoxKey, TAG};
 use super::message::{Opener, Role, Sealer};
+use super::nonce::{long_nonce, short_nonce};
 use super::{ClientKeys, CurveError, KeyPair, PublicKey, SecretKey};
 use crate::entropy::Entropy;
 use crate::security::auth::{AuthCredentials, AuthReply};

@@ -2,7 +2,8 @@
 //!
 //! Offers the same functions as `portable`.
 
-use super::boxes::{Nonce, TAG};
+use super::boxes::TAG;
+use super::nonce::Nonce;
 use dryoc::classic::crypto_box::{crypto_box_detached_afternm_inplace, crypto_box_open_detached_afternm_inplace};
 use dryoc::classic::crypto_core::crypto_core_hsalsa20;
 use dryoc::classic::crypto_onetimeauth::{crypto_onetimeauth, crypto_onetimeauth_verify};

@@ -17,6 +17,7 @@
 
 use super::boxes::{BoxKey, TAG};
 use super::message_key::MessageKey;
+use super::nonce::{NonceCheck, NonceCounter, NoncesSpent};
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -53,11 +54,6 @@ impl Role {
     }
 }
 
-/// Every nonce of a connection was used; only a new handshake gives a new key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("every nonce of the connection was used; it must be made anew")]
-pub(crate) struct NoncesSpent;
-
 /// Why a MESSAGE was not opened. None of them is an accident of the network: the connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OpenError {
@@ -75,27 +71,25 @@ pub(crate) enum OpenError {
 #[derive(Debug)]
 pub(crate) struct Sealer {
     key: MessageKey,
-    /// `None` once the last one was used.
-    next: Option<u64>,
+    nonces: NonceCounter,
 }
 
 impl Sealer {
     /// `first` is the nonce of the first message: 3 for a client, 2 for a server.
     pub(crate) fn new(key: &BoxKey, role: Role, first: u64) -> Self {
-        Self { key: MessageKey::new(key, role.purpose()), next: Some(first) }
+        Self { key: MessageKey::new(key, role.purpose()), nonces: NonceCounter::starting_at(first) }
     }
 
     /// Whether every nonce was used.
     pub(crate) const fn is_spent(&self) -> bool {
-        self.next.is_none()
+        self.nonces.is_spent()
     }
 
     /// Appends `body`, encrypted, to `out`; nothing if the nonces are spent.
     ///
     /// `flags` is encrypted too: bit 0 says that more frames follow, bit 1 that it is a command.
     pub(crate) fn seal(&mut self, out: &mut Vec<u8>, flags: u8, body: &[u8]) -> Result<(), NoncesSpent> {
-        let count = self.next.ok_or(NoncesSpent)?;
-        self.next = count.checked_add(1);
+        let count = self.nonces.take()?;
         let mut head = [0; OVERHEAD];
         head[..NAME.len()].copy_from_slice(NAME);
         head[NAME.len()..HEAD].copy_from_slice(&count.to_be_bytes());
@@ -126,15 +120,14 @@ impl Sealer {
 #[derive(Debug)]
 pub(crate) struct Opener {
     key: MessageKey,
-    /// The highest nonce the peer has used.
-    last: u64,
+    nonces: NonceCheck,
 }
 
 impl Opener {
     /// `role` is this side's; `last` the nonce of the last command of the peer's handshake: of a server's READY, or of a
     /// client's INITIATE.
     pub(crate) fn new(key: &BoxKey, role: Role, last: u64) -> Self {
-        Self { key: MessageKey::new(key, role.other().purpose()), last }
+        Self { key: MessageKey::new(key, role.other().purpose()), nonces: NonceCheck::after(last) }
     }
 
     /// Opens a MESSAGE where it stands: its flags and its body, which are the octets from [`OVERHEAD`] on.
@@ -143,13 +136,13 @@ impl Opener {
     /// error `message` is as it was, and so is the `Opener`.
     pub(crate) fn open_in_place<'a>(&mut self, message: &'a mut [u8]) -> Result<(u8, &'a mut [u8]), OpenError> {
         let (count, tag, encrypted) = parts(message)?;
-        if count <= self.last {
+        if !self.nonces.is_new(count) {
             return Err(OpenError::Sequence);
         }
         if !self.key.decrypt(count, encrypted, tag) {
             return Err(OpenError::Tag);
         }
-        self.last = count;
+        self.nonces.accept(count);
         let (flags, body) = encrypted.split_first_mut().expect("`parts` refuses what has no flags");
         Ok((*flags, body))
     }

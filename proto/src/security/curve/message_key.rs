@@ -5,7 +5,8 @@
 //! done once, and short messages are put together from Salsa20 and Poly1305 as NaCl puts them. For longer ones it does
 //! not count, but that Salsa20 is done in many lanes; no library does both.
 
-use super::boxes::{BoxKey, TAG, short_nonce};
+use super::boxes::{BoxKey, TAG};
+use super::nonce::short_nonce;
 use super::primitives;
 use core::fmt;
 use salsa20::Salsa20;

@@ -29,6 +29,7 @@ mod message;
 #[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod lanes;
 mod message_key;
+mod nonce;
 #[cfg(any(test, not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))))]
 mod portable;
 #[cfg(test)]
@@ -41,7 +42,7 @@ use lanes as primitives;
 use portable as primitives;
 
 #[cfg(test)]
-pub(crate) use boxes::{BoxKey, long_nonce, short_nonce};
+pub(crate) use boxes::BoxKey;
 pub use certificate::{Certificate, CertificateError};
 pub use error::CurveError;
 pub(in crate::security) use handshake::{CurveClient, CurveServer, Luck, Traffic};
@@ -49,6 +50,8 @@ pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};
 #[cfg(test)]
 pub(crate) use message::Role;
 pub(crate) use message::{OVERHEAD, Opener, Sealer};
+#[cfg(test)]
+pub(crate) use nonce::{long_nonce, short_nonce};
 
 /// Who a client is, and whom it means.
 #[derive(Clone, Debug, PartialEq, Eq)]

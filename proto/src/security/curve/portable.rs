@@ -2,7 +2,8 @@
 //!
 //! Offers the same functions as `lanes`.
 
-use super::boxes::{Nonce, TAG};
+use super::boxes::TAG;
+use super::nonce::Nonce;
 use poly1305::Poly1305;
 use poly1305::universal_hash::KeyInit;
 use salsa20::cipher::consts::U10;

@@ -1,7 +1,8 @@
 //! The numbers are those of NaCl's own tests (`tests/box.c`, `tests/core1.c`).
 
 use super::{array, entropy, octets, public, secret};
-use crate::security::curve::boxes::{BoxKey, long_nonce, short_nonce};
+use crate::security::curve::boxes::BoxKey;
+use crate::security::curve::nonce::{long_nonce, short_nonce};
 use crate::security::curve::{KeyPair, PublicKey};
 use alloc::format;
 

@@ -1,6 +1,7 @@
 use super::entropy;
-use crate::security::curve::boxes::{BoxKey, short_nonce};
-use crate::security::curve::message::{NoncesSpent, OVERHEAD, OpenError, Opener, Role, Sealer};
+use crate::security::curve::boxes::BoxKey;
+use crate::security::curve::message::{OVERHEAD, OpenError, Opener, Role, Sealer};
+use crate::security::curve::nonce::{NoncesSpent, short_nonce};
 use alloc::vec;
 use alloc::vec::Vec;
 

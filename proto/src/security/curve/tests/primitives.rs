@@ -3,9 +3,10 @@
 
 use super::{array, entropy, octets};
 use crate::entropy::Entropy;
-use crate::security::curve::boxes::{Nonce, TAG};
+use crate::security::curve::boxes::TAG;
 #[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
 use crate::security::curve::lanes;
+use crate::security::curve::nonce::Nonce;
 use crate::security::curve::portable;
 use alloc::vec;
 use alloc::vec::Vec;

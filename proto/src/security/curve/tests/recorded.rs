@@ -1,8 +1,9 @@
 //! Sessions recorded from libzmq, opened from the first box to the last. `tests/data/curve/README.md` describes them.
 
 use super::{octets, secret};
-use crate::security::curve::boxes::{BoxKey, long_nonce, short_nonce};
+use crate::security::curve::boxes::BoxKey;
 use crate::security::curve::message::{Opener, Role, Sealer};
+use crate::security::curve::nonce::{long_nonce, short_nonce};
 use crate::security::curve::{PublicKey, SecretKey};
 use alloc::string::String;
 use alloc::vec::Vec;

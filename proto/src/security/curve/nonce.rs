@@ -1,0 +1,104 @@
+//! Nonces of CURVE (RFC 26): their layout, and the counters that keep each from being used twice with a key.
+//!
+//! ```text
+//!   short   prefix of 16 octets, such as "CurveZMQMESSAGEC"   counter, big-endian, 8 octets; only the counter travels
+//!   long    prefix of 8 octets, such as "COOKIE--"            16 random octets, which travel
+//! ```
+
+use thiserror::Error;
+
+/// Number that XSalsa20 uses once with a key.
+pub(crate) type Nonce = [u8; 24];
+
+/// Returns a nonce that counts, such as `CurveZMQREADY---` and 1.
+pub(crate) fn short_nonce(purpose: [u8; 16], count: u64) -> Nonce {
+    let mut nonce = [0; 24];
+    nonce[..16].copy_from_slice(&purpose);
+    nonce[16..].copy_from_slice(&count.to_be_bytes());
+    nonce
+}
+
+/// Returns a random nonce, such as `COOKIE--` and 16 random octets.
+pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
+    let mut nonce = [0; 24];
+    nonce[..8].copy_from_slice(&purpose);
+    nonce[8..].copy_from_slice(&drawn);
+    nonce
+}
+
+/// Error of a connection that has used every nonce; only a new handshake gives a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("every nonce of the connection was used; it must be made anew")]
+pub(crate) struct NoncesSpent;
+
+/// Counter of the nonces of one direction, on the sending side. Each is one higher than the nonce before.
+#[derive(Debug)]
+pub(super) struct NonceCounter {
+    /// `None` once the last nonce was used.
+    next: Option<u64>,
+}
+
+impl NonceCounter {
+    pub(super) const fn starting_at(first: u64) -> Self {
+        Self { next: Some(first) }
+    }
+
+    pub(super) const fn is_spent(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Returns the next nonce and counts it as used.
+    #[inline]
+    pub(super) fn take(&mut self) -> Result<u64, NoncesSpent> {
+        let count = self.next.ok_or(NoncesSpent)?;
+        self.next = count.checked_add(1);
+        Ok(count)
+    }
+}
+
+/// Check of the nonces of one direction, on the receiving side: each must be higher than all before. Gaps are allowed, because
+/// libzmq allows them.
+#[derive(Debug)]
+pub(super) struct NonceCheck {
+    /// Highest nonce that was accepted.
+    last: u64,
+}
+
+impl NonceCheck {
+    pub(super) const fn after(last: u64) -> Self {
+        Self { last }
+    }
+
+    /// Returns true if the nonce was not used before.
+    #[inline]
+    pub(super) const fn is_new(&self, count: u64) -> bool {
+        count > self.last
+    }
+
+    /// Counts the nonce of an authenticated message as used, and with it all lower ones.
+    #[inline]
+    pub(super) const fn accept(&mut self, count: u64) {
+        self.last = count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counter_ends_after_the_highest_nonce() {
+        let mut counter = NonceCounter::starting_at(u64::MAX - 1);
+        assert_eq!([counter.take(), counter.take()], [Ok(u64::MAX - 1), Ok(u64::MAX)]);
+        assert!(counter.is_spent());
+        assert_eq!(counter.take(), Err(NoncesSpent));
+    }
+
+    #[test]
+    fn check_accepts_rising_nonces_only() {
+        let mut check = NonceCheck::after(1);
+        assert!(!check.is_new(1));
+        check.accept(5);
+        assert!(!check.is_new(2) && !check.is_new(5) && check.is_new(6));
+    }
+}
