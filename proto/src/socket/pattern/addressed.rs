@@ -1,34 +1,63 @@
-//! [`Addressed`]: peers of a socket type whose messages begin with the routing id of their peer.
+//! [`Addressed`]: a socket type whose messages begin with the routing id of their peer; and [`AddressedPeers`], its peers.
 
-use crate::connection::Peer;
+use super::Pattern;
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
-use crate::socket::error::{ConnectError, RecvError};
+use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::routing_table::RoutingTable;
 use alloc::sync::Arc;
+use core::fmt::Debug;
 
-/// Peers by routing id, and their messages. A routing id stays with its pipe through all connections.
+/// Rules of a socket type that addresses its peers by routing id. A routing id stays with its pipe through all connections.
 #[derive(Debug)]
-pub(super) struct Addressed {
-    pub(super) arrived: FairQueue,
-    pub(super) peers: RoutingTable,
+pub(super) struct Addressed<R>(pub(super) R);
+
+/// Peers by routing id, and their messages.
+#[derive(Debug)]
+pub(super) struct AddressedPeers {
+    pub(super) table: RoutingTable,
+    arrived: FairQueue,
 }
 
-impl Addressed {
-    pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { arrived: FairQueue::default(), peers: RoutingTable::new(entropy) }
+/// Rules that differ between socket types; see the methods of [`Pattern`].
+pub(super) trait Addressing: Debug + Send {
+    fn peers(&mut self) -> &mut AddressedPeers;
+
+    fn on_ready(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        peer: &Peer,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Effects, ConnectionError>;
+
+    fn on_disconnect(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::NONE
     }
 
-    /// Gives a peer the routing id that the application chose for it.
-    pub(super) fn connect_as(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<Effects, ConnectError> {
-        if self.peers.find(pipes, &id).is_some() {
-            return Err(ConnectError::RoutingIdTaken);
-        }
-        Ok(self.peers.name(pipes, pipe, id))
+    fn on_end(&mut self, _: PipeId) {}
+
+    fn carries_over(&self) -> bool {
+        true
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
+}
+
+impl AddressedPeers {
+    pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
+        Self { table: RoutingTable::new(entropy), arrived: FairQueue::default() }
+    }
+
+    /// Returns the peer that a message is for.
+    #[inline]
+    pub(super) fn addressee(&self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
+        self.table.find(pipes, message.head())
     }
 
     /// Queues a message of this peer, behind its routing id.
@@ -36,18 +65,79 @@ impl Addressed {
     pub(super) fn deliver(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Effects {
         deliver_addressed(&mut self.arrived, pipes, pipe, message)
     }
+}
 
-    #[inline]
-    pub(super) fn recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        self.arrived.next(pipes)
+impl<R: Addressing> Pattern for Addressed<R> {
+    fn on_connect_as(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<Effects, ConnectError> {
+        let table = &mut self.0.peers().table;
+        if table.find(pipes, &id).is_some() {
+            return Err(ConnectError::RoutingIdTaken);
+        }
+        Ok(table.name(pipes, pipe, id))
     }
 
-    pub(super) fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.arrived.sender_of_next(pipes)
+    fn on_ready(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        peer: &Peer,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Effects, ConnectionError> {
+        self.0.on_ready(pipes, pipe, peer, entropy)
     }
 
-    pub(super) fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        self.arrived.has_message(pipes)
+    fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.0.on_disconnect(pipes, pipe)
+    }
+
+    fn carries_over(&self) -> bool {
+        self.0.carries_over()
+    }
+
+    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.0.on_end(pipe);
+        self.0.peers().table.forget(pipes, pipe);
+        Effects::NONE
+    }
+
+    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
+        Effects::WRITABLE
+    }
+
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
+        *effects |= self.0.peers().deliver(pipes, pipe, message);
+        Ok(())
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
+        self.0.send(pipes, message)
+    }
+
+    fn addressee(&mut self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
+        self.0.peers().addressee(pipes, message)
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
+        self.0.peers().arrived.next(pipes)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.0.peers().arrived.sender_of_next(pipes)
+    }
+
+    /// Only `send` knows the peer of a message, and so if it has room.
+    fn can_send(&mut self, _: &mut Pipes) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.0.peers().arrived.has_message(pipes)
     }
 }
 

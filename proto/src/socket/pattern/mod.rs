@@ -26,6 +26,7 @@ use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket_type::SocketType;
+use addressed::Addressed;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -105,7 +106,7 @@ pub(super) trait Pattern: Debug + Send {
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
     /// Returns the peer of a message whose effect is [`Effects::DRAIN_PEER`].
-    fn addressee(&self, _: &Pipes, _: &Message) -> Option<PipeId> {
+    fn addressee(&mut self, _: &Pipes, _: &Message) -> Option<PipeId> {
         None
     }
 
@@ -178,7 +179,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Req => Box::new(req::Req::new(settings, entropy)),
         SocketType::Rep => Box::<rep::Rep>::default(),
         SocketType::Dealer => Box::new(dealer::new(settings)),
-        SocketType::Router => Box::new(router::Router::new(settings, entropy)),
+        SocketType::Router => Box::new(Addressed(router::Router::new(settings, entropy))),
         SocketType::Pair => Box::<pair::Pair>::default(),
         SocketType::Pub | SocketType::XPub => Box::new(publish::Publish::new(settings, entropy)),
         SocketType::Sub | SocketType::XSub => Box::new(subscribe::Subscribe::new(settings, entropy)),
@@ -191,7 +192,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Gather => Box::new(SingleFrame(pull::new(settings))),
         SocketType::Scatter => Box::new(SingleFrame(push::new(settings))),
         SocketType::Channel => Box::<SingleFrame<pair::Pair>>::default(),
-        SocketType::Stream => Box::new(stream::Stream::new(settings, entropy)),
+        SocketType::Stream => Box::new(Addressed(stream::Stream::new(settings, entropy))),
     }
 }
 

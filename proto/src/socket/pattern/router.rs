@@ -1,21 +1,20 @@
 //! ROUTER (RFC 28, "The ROUTER Socket Type"): every message begins with the routing id of its peer.
 
-use super::addressed::{Addressed, has_routing_id, send_addressed};
-use super::{Pattern, probe};
+use super::addressed::{AddressedPeers, Addressing, has_routing_id, send_addressed};
+use super::probe;
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::message::{Frame, Message};
+use crate::message::Message;
 use crate::socket::effects::Effects;
-use crate::socket::error::{ConnectError, RecvError, Unsent};
+use crate::socket::error::Unsent;
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
-use alloc::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Router {
-    addressed: Addressed,
+    peers: AddressedPeers,
     mandatory: bool,
     handover: bool,
     probe: bool,
@@ -24,7 +23,7 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self {
-            addressed: Addressed::new(entropy),
+            peers: AddressedPeers::new(entropy),
             mandatory: settings.mandatory,
             handover: settings.handover,
             probe: settings.probe,
@@ -32,9 +31,9 @@ impl Router {
     }
 }
 
-impl Pattern for Router {
-    fn on_connect_as(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<Effects, ConnectError> {
-        self.addressed.connect_as(pipes, pipe, id)
+impl Addressing for Router {
+    fn peers(&mut self) -> &mut AddressedPeers {
+        &mut self.peers
     }
 
     fn on_ready(
@@ -46,17 +45,17 @@ impl Pattern for Router {
     ) -> Result<Effects, ConnectionError> {
         let mut effects = Effects::NONE;
         if !has_routing_id(pipes, pipe) {
-            let peers = &mut self.addressed.peers;
-            let id = if peer.routing_id.is_empty() { peers.automatic(pipes, entropy) } else { peer.routing_id.clone() };
-            match peers.find(pipes, &id) {
+            let table = &mut self.peers.table;
+            let id = if peer.routing_id.is_empty() { table.automatic(pipes, entropy) } else { peer.routing_id.clone() };
+            match table.find(pipes, &id) {
                 Some(owner) if self.handover => {
-                    peers.forget(pipes, owner);
+                    table.forget(pipes, owner);
                     pipes.fail(owner, ConnectionError::HandedOver);
                 }
                 Some(_) => return Err(ConnectionError::RoutingIdTaken),
                 None => {}
             }
-            effects = peers.name(pipes, pipe, id);
+            effects = table.name(pipes, pipe, id);
         }
         if self.probe {
             probe(pipes, pipe);
@@ -64,32 +63,11 @@ impl Pattern for Router {
         Ok(effects)
     }
 
-    fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.addressed.peers.forget(pipes, pipe);
-        Effects::NONE
-    }
-
-    fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
-        Effects::WRITABLE
-    }
-
-    fn on_message(
-        &mut self,
-        pipes: &mut Pipes,
-        pipe: PipeId,
-        message: Message,
-        effects: &mut Effects,
-    ) -> Result<(), ConnectionError> {
-        *effects |= self.addressed.deliver(pipes, pipe, message);
-        Ok(())
-    }
-
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if message.len() < 2 {
             return Err(Unsent::Unaddressed);
         }
-        let to = self.addressed.peers.find(pipes, message.head());
-        match to {
+        match self.peers.addressee(pipes, message) {
             Some(pipe) if pipes.has_room(pipe) => {
                 send_addressed(pipes, pipe, message);
                 Ok(Effects::NONE)
@@ -106,22 +84,5 @@ impl Pattern for Router {
                 Ok(Effects::NONE)
             }
         }
-    }
-
-    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
-        self.addressed.recv(pipes)
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.addressed.next_sender(pipes)
-    }
-
-    /// Whether a certain peer has room only `send` can tell, which knows which one.
-    fn can_send(&mut self, _: &mut Pipes) -> bool {
-        true
-    }
-
-    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        self.addressed.can_recv(pipes)
     }
 }
