@@ -85,20 +85,25 @@ impl Socket {
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = Tally::default();
-        let mut outcome = Ok(());
-        while outcome.is_ok() && self.pipes.may_deliver(id) {
+        let outcome = loop {
+            if !self.pipes.may_deliver(id) {
+                break Ok(());
+            }
             match link.take() {
-                None => break,
+                None => break Ok(()),
                 Some(Inbound::Message(message)) => {
                     received += Tally::of(&message);
-                    outcome = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
+                    let taken = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
+                    if taken.is_err() {
+                        break taken;
+                    }
                 }
                 Some(Inbound::Wish(wish)) => match self.pattern.on_subscription(&mut self.pipes, id, wish) {
                     Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
-                    Err(error) => outcome = Err(error),
+                    Err(error) => break Err(error),
                 },
             }
-        }
+        };
         self.pipes.received(id, received);
         outcome
     }
