@@ -104,7 +104,9 @@ impl Socket {
                 },
             }
         };
-        self.pipes.received(id, received);
+        if received.messages > 0 {
+            self.pipes.received(id, received);
+        }
         outcome
     }
 

@@ -10,31 +10,26 @@ use core::time::Duration;
 /// State of a pipe.
 ///
 /// ```text
-///         connect                                                accepted
-///            │                                                      │
-/// Open ══════╪══════════════════════════════════════════════════════╪══════════════════════
-///            ▼  connected                                           ▼
-///        Connecting ──────► Connected { Handshake } ◄───────────────┘
-///          ▲    │                │  │ ready
-///          │    │ dial_failed    │  ▼
-///    dial  │    │                │ Connected { Ready }
-///          │    ▼                │  │ disconnected: reconnect
-///        Backoff ◄───────────────┴──┤
-///          ▲                        ▼ fail
-///          └───────────────────── Failed          waits for `disconnected`, as Connected does
-///
-///            │ drain: in each of these states
+///         connect                  accepted
+/// ┌─ Open ───┼─────────────────────────┼──────────────────────────────────────┐
+/// │          ▼         connect         ▼           make_ready                 │
+/// │      Connecting ────────► Connected: Handshake ────────► Connected: Ready │
+/// │       │      ▲                │        │ fail             │        │ fail │
+/// │       │      │ dial           │        └─────► Failed ◄───┼────────┘      │
+/// │       ▼      │                ▼                  ▼        ▼               │
+/// │      Backoff ┘ ◄──────────────┴──────────────────┴────────┘ back_off      │
+/// └──────────┬────────────────────────────────────────────────────────────────┘
+///            │ drain: from each state to the same one in Draining
+/// ┌─ Draining ▼───────────────────────────────────────────────────────────────┐
+/// │      the same states and transitions, while the queue is sent             │
+/// └──────────┬────────────────────────────────────────────────────────────────┘
+///            │ remove: from each state of Open and Draining
 ///            ▼
-/// Draining ════════════════════════════════════════════════════════════════════════════════
-///        Connecting, Backoff, Connected, Failed: the same transitions, until the queue is sent
-///
-///            │ remove: no further dial, or `disconnected` of an accepted connection, or abort
-///            ▼
-/// Gone ─────► the pipe is freed once its last incoming message is received
+///          Gone ───► freed once the last incoming message is received
 /// ```
 ///
-/// A pipe that is aborted while it has a connection becomes `Failed` first. A pipe that drains leaves `Draining` by `remove`
-/// only.
+/// Connected and Failed last until [`Socket::disconnected`](crate::Socket::disconnected): a pipe that is aborted while it has a
+/// connection becomes Failed, and is removed then. A pipe that is failed without a connection fails its next one.
 // `repr(u8)` here and below: `send` and `exchange` read the discriminants, which would otherwise hide in niches of an endpoint.
 #[derive(Debug)]
 #[repr(u8)]
