@@ -16,6 +16,8 @@ mod server;
 mod single_frame;
 mod stream;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 
 use crate::connection::{ConnectionError, Peer, Wish};
 use crate::entropy::Entropy;

@@ -1,0 +1,102 @@
+//! Effects that socket types return, without a socket around them.
+
+use super::*;
+use crate::entropy::SeededEntropy;
+use crate::kind::{Pair, Radio, Req, Typed, XPub};
+use crate::socket::id::ListenerId;
+use crate::socket::options::Options;
+use crate::socket::pipe::state::PipeState;
+use crate::socket::{Socket, SubscribeError};
+
+/// Rules of a socket type, and a pipe whose peer is ready.
+struct Fixture {
+    pattern: Box<dyn Pattern>,
+    pipes: Pipes,
+    pipe: PipeId,
+}
+
+impl Fixture {
+    fn new<T: Typed>(options: &Options<T>) -> Self {
+        let entropy = &mut SeededEntropy::new(1);
+        let peer = Socket::new(Options::<T>::new(), SeededEntropy::new(2)).as_peer();
+        let mut pattern = of(&options.settings, entropy);
+        let mut pipes = Pipes::with_marks(10, 10);
+        let pipe = pipes.insert(PipeState::accepted(ListenerId(0), "tcp://example:1".parse().unwrap()));
+        let _ = pattern.on_ready(&mut pipes, pipe, &peer, entropy).unwrap();
+        Self { pattern, pipes, pipe }
+    }
+
+    fn subscription(&mut self, wish: Wish) -> Effects {
+        self.pattern.on_subscription(&mut self.pipes, self.pipe, wish).unwrap()
+    }
+
+    fn message(&mut self, message: Message) -> (Effects, Result<(), ConnectionError>) {
+        let mut effects = Effects::NONE;
+        let outcome = self.pattern.on_message(&mut self.pipes, self.pipe, message, &mut effects);
+        (effects, outcome)
+    }
+
+    fn send(&mut self, message: &'static str) -> Result<Effects, Unsent> {
+        self.pattern.send(&mut self.pipes, &mut message.into())
+    }
+
+    fn recv(&mut self) -> (Effects, Result<Message, RecvError>) {
+        let mut effects = Effects::NONE;
+        let message = self.pattern.recv(&mut self.pipes, &mut effects);
+        (effects, message)
+    }
+
+    fn ask(&mut self, wish: Wish) -> Result<Effects, SubscribeError> {
+        self.pattern.ask(&mut self.pipes, wish).unwrap()
+    }
+}
+
+#[test]
+fn pair_with_room_again_is_writable() {
+    let mut fixture = Fixture::new(&Options::<Pair>::new());
+    assert_eq!(fixture.pattern.on_room(&mut fixture.pipes, fixture.pipe), Effects::WRITABLE);
+}
+
+#[test]
+fn req_with_a_reply_is_readable_and_writable_once_it_is_taken() {
+    let mut fixture = Fixture::new(&Options::<Req>::new());
+    assert_eq!(fixture.send("request"), Ok(Effects::NONE));
+    assert_eq!(fixture.message(Message::from(["", "reply"])), (Effects::READABLE, Ok(())));
+    assert_eq!(fixture.recv(), (Effects::WRITABLE, Ok("reply".into())));
+}
+
+#[test]
+fn req_without_its_peer_is_readable_and_writable() {
+    let mut fixture = Fixture::new(&Options::<Req>::new());
+    assert_eq!(fixture.send("request"), Ok(Effects::NONE));
+    let effects = fixture.pattern.on_disconnect(&mut fixture.pipes, fixture.pipe);
+    assert_eq!(effects, Effects::NONE, "the request can still be sent on the next connection");
+    let effects = fixture.pattern.on_end(&mut fixture.pipes, fixture.pipe);
+    assert_eq!(effects, Effects::READABLE | Effects::WRITABLE);
+    assert_eq!(fixture.recv(), (Effects::NONE, Err(RecvError::PeerLost)));
+}
+
+#[test]
+fn radio_is_writable_when_a_peer_leaves_a_group() {
+    let mut fixture = Fixture::new(&Options::<Radio>::new());
+    assert_eq!(fixture.subscription(Wish::Join("group".into())), Effects::NONE);
+    assert_eq!(fixture.subscription(Wish::Leave("group".into())), Effects::WRITABLE);
+    assert_eq!(fixture.pattern.on_disconnect(&mut fixture.pipes, fixture.pipe), Effects::WRITABLE);
+}
+
+#[test]
+fn manual_xpub_returns_the_effects_of_its_decisions() {
+    let mut fixture = Fixture::new(&Options::<XPub>::new().manual(true));
+    assert_eq!(fixture.subscription(Wish::Subscribe("topic".into())), Effects::READABLE);
+    assert!(fixture.recv().1.is_ok());
+    assert_eq!(fixture.ask(Wish::Subscribe("topic".into())), Ok(Effects::PEERS_CHANGED));
+    assert_eq!(fixture.ask(Wish::Cancel("topic".into())), Ok(Effects::PEERS_CHANGED | Effects::WRITABLE));
+}
+
+#[test]
+fn effects_before_an_error_are_kept() {
+    let mut fixture = Fixture::new(&Options::<XPub>::new().max_subscriptions(1).unwrap());
+    let (effects, outcome) = fixture.message(Message::from(["\x01a", "\x01b"]));
+    assert_eq!(outcome, Err(ConnectionError::TooManySubscriptions { limit: 1 }));
+    assert_eq!(effects, Effects::READABLE | Effects::PEERS_CHANGED);
+}
