@@ -32,7 +32,7 @@ api:
 
 # Runs the benchmarks by time
 bench:
-    cargo bench --bench codec --bench curve --bench inproc --bench topics
+    cargo bench -p sansmq-benches --bench codec --bench curve --bench inproc --bench topics
 
 # Compares instruction counts with those of the commit in .ci/base
 instructions:

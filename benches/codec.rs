@@ -1,7 +1,7 @@
 //! What the core costs without any IO: encoding, decoding, and messages from socket to socket.
 //!
 //! ```text
-//! cargo bench --bench codec
+//! cargo bench -p sansmq-benches --bench codec
 //! ```
 
 mod bare;

@@ -1,7 +1,7 @@
 //! What CURVE costs without any IO: its handshake, a HELLO that nobody meant, and its traffic beside that of NULL.
 //!
 //! ```text
-//! cargo bench --bench curve
+//! cargo bench -p sansmq-benches --bench curve
 //! ```
 
 use divan::counter::{BytesCount, ItemsCount};

@@ -2,8 +2,8 @@
 //! `accept` and `write`.
 //!
 //! ```text
-//! cargo bench --bench idle               # every runtime, 10000 peers
-//! cargo bench --bench idle -- mio 2000   # of these, and so many
+//! cargo bench -p sansmq-benches --bench idle               # every runtime, 10000 peers
+//! cargo bench -p sansmq-benches --bench idle -- mio 2000   # of these, and so many
 //! ```
 //!
 //! Each runtime is measured in a process of its own, for memory that one has freed would be had by the next for nothing. The

@@ -1,7 +1,7 @@
 //! What a message costs between two sockets of one process, beside what it costs through channels of the ecosystem.
 //!
 //! ```text
-//! cargo bench --bench inproc
+//! cargo bench -p sansmq-benches --bench inproc
 //! ```
 
 use divan::Bencher;

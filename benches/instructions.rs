@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .ci/instructions                 # compares with the commit that `.ci/base` names; installs what it needs
-//! cargo bench --bench instructions # the counts alone; needs valgrind and gungraun-runner
+//! cargo bench -p sansmq-benches --bench instructions # the counts alone; needs valgrind and gungraun-runner
 //! ```
 //!
 //! Each count is for a hundred messages of 64 bytes, unless its name states something else. Setup is not counted; every

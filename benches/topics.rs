@@ -2,7 +2,7 @@
 //! which costs a part of each figure.
 //!
 //! ```text
-//! cargo bench --bench topics
+//! cargo bench -p sansmq-benches --bench topics
 //! ```
 
 #[path = "bare/topic.rs"]

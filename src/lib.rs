@@ -1,5 +1,9 @@
-#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "tokio"), doc = "ZeroMQ for Rust, without IO at its heart. See the README.")]
+// The examples of the README need these two runtimes.
+#![cfg_attr(all(feature = "tokio", feature = "mio"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "mio")),
+    doc = "ZeroMQ for Rust, without IO at its heart. See the README."
+)]
 
 pub mod guide;
 

@@ -37,7 +37,7 @@ pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress
     let broker = DealerSocket::with(Options::new().routing_id(name)?);
     broker.connect(front)?;
 
-    let mut report = Report::new()?;
+    let mut report = Report::default();
     let mut pending = BTreeMap::new();
     let mut numbers = 1..=load.requests;
     while report.answers < load.requests {

@@ -34,11 +34,11 @@ pub(crate) async fn run(clients: u64, load: Load, workers: &[(&'static str, Dura
         let (front, progress) = (front.clone(), Arc::clone(&progress));
         customers.spawn(async move { client::run(&format!("client-{number}"), &front, load, &progress).await });
     }
-    let mut total = Report::new()?;
+    let mut total = Report::default();
     loop {
         tokio::select! {
             done = customers.join_next() => match done {
-                Some(report) => total.merge(report??)?,
+                Some(report) => total.merge(report??),
                 None => return Ok(total),
             },
             Some(ended) = servers.join_next() => ended??,

@@ -1,13 +1,11 @@
 //! What came of it, as a table.
 
-use super::Failure;
-use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 /// What one client, or all together, have seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     /// Requests sent.
     pub(crate) requests: u64,
@@ -17,32 +15,26 @@ pub(crate) struct Report {
     pub(crate) out_of_order: u64,
     /// Answers by worker.
     pub(crate) workers: BTreeMap<String, u64>,
-    /// Microseconds from request to answer.
-    latency: Histogram<u64>,
+    /// Time from request to answer, for each answer.
+    latencies: Vec<Duration>,
     /// The numbers of the first answers, in the order they came.
     pub(crate) first: Vec<u64>,
 }
 
 impl Report {
-    /// Nothing yet.
-    pub(crate) fn new() -> Result<Self, Failure> {
-        let latency = Histogram::new_with_max(60_000_000, 3)?;
-        Ok(Self { requests: 0, answers: 0, out_of_order: 0, workers: BTreeMap::new(), latency, first: Vec::new() })
-    }
-
     /// A request was answered.
     pub(crate) fn answered(&mut self, number: u64, worker: &str, latency: Duration, overtook: bool) {
         self.answers += 1;
         self.out_of_order += u64::from(overtook);
         *self.workers.entry(worker.to_owned()).or_default() += 1;
-        self.latency.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        self.latencies.push(latency);
         if self.first.len() < 16 {
             self.first.push(number);
         }
     }
 
     /// Adds what another client has seen.
-    pub(crate) fn merge(&mut self, other: Self) -> Result<(), Failure> {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.answers += other.answers;
         self.out_of_order += other.out_of_order;
@@ -50,22 +42,28 @@ impl Report {
             *self.workers.entry(worker).or_default() += answers;
         }
         self.first = other.first;
-        Ok(self.latency.add(other.latency)?)
+        self.latencies.extend(other.latencies);
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = |microseconds: u64| Duration::from_micros(microseconds).as_secs_f64() * 1000.0;
         writeln!(f, "requests      {:>8}", self.requests)?;
         writeln!(f, "answers       {:>8}   lost: {}", self.answers, self.requests - self.answers)?;
         writeln!(f, "out of order  {:>8}   one client's first answers: {:?}", self.out_of_order, self.first)?;
         for (worker, answers) in &self.workers {
             writeln!(f, "  by {worker:<10}{answers:>7}")?;
         }
-        for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
-            writeln!(f, "latency {name}   {:>8.1} ms", milliseconds(self.latency.value_at_quantile(quantile)))?;
+        let mut latencies = self.latencies.clone();
+        latencies.sort_unstable();
+        // Nearest rank: the smallest latency that this share of all latencies does not exceed.
+        let milliseconds = |percent: usize| {
+            let rank = (latencies.len() * percent).div_ceil(100);
+            latencies.get(rank.saturating_sub(1)).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+        };
+        for percent in [50, 90, 99] {
+            writeln!(f, "latency p{percent}   {:>8.1} ms", milliseconds(percent))?;
         }
-        write!(f, "latency max   {:>8.1} ms", milliseconds(self.latency.max()))
+        write!(f, "latency max   {:>8.1} ms", milliseconds(100))
     }
 }

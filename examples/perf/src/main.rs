@@ -1,23 +1,25 @@
 //! Throughput and round trips between two processes.
 //!
 //! ```text
-//! cargo run --release --example perf                      # both ends, a table
-//! cargo run --release --example perf -- --size 64 --runtime mio --transport ipc
-//! cargo run --release --example perf -- --pair pub-sub,dealer-router --peers 16
-//! cargo run --release --example perf -- --runtime ct,smol,mio --plot perf.svg
-//! cargo run --release --example perf -- pull tcp://*:5555 64 1000000
-//! cargo run --release --example perf -- push tcp://localhost:5555 64 1000000
+//! cargo run --profile bench -p sansmq-perf                      # both ends, a table
+//! cargo run --profile bench -p sansmq-perf -- --size 64 --runtime mio --transport ipc
+//! cargo run --profile bench -p sansmq-perf -- --pair pub-sub,dealer-router --peers 16
+//! cargo run --profile bench -p sansmq-perf -- --runtime ct,smol,mio --plot perf.svg
+//! cargo run --profile bench -p sansmq-perf -- pull tcp://*:5555 64 1000000
+//! cargo run --profile bench -p sansmq-perf -- push tcp://localhost:5555 64 1000000
 //! ```
 //!
 //! One end alone can face another implementation: libzmq's `remote_thr` faces `pull`, `local_thr` faces `push`, `remote_lat`
 //! faces `rep` and `local_lat` faces `req`, with the same three arguments.
 
-pub(crate) mod args;
+mod args;
 mod both;
-pub(crate) mod ends;
-pub(crate) mod home;
+mod ends;
+mod home;
 mod plot;
-pub(crate) mod report;
+mod report;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use args::{Command, End, Output};
