@@ -1,11 +1,9 @@
 //! What a subscriber of the crate `tracing` sees of sockets, on every runtime.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod ground;
-
-use ground::{Ground, limited};
 use sansmq::kind::{Dealer, Router};
 use sansmq::{Event, Handle, NetworkError, Options};
+use sansmq_tests::runtimes::{ALL, TestRuntime, limited};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,9 +107,9 @@ impl Ear {
         COLLECTOR.seen.lock().unwrap().spans.range(self.first..).all(|(_, span)| is_so(span))
     }
 
-    /// Has the ground go on until there are so many records of that text.
-    fn wait_for(self, ground: &mut dyn Ground, count: usize, message: &str) {
-        until(ground, message, || self.told(message).len() >= count);
+    /// Runs the runtime until there are so many records of that text.
+    fn wait_for(self, runtime: &mut dyn TestRuntime, count: usize, message: &str) {
+        until(runtime, message, || self.told(message).len() >= count);
     }
 }
 
@@ -125,11 +123,11 @@ struct Whole {
     fields: Fields,
 }
 
-fn until(ground: &mut dyn Ground, what: &str, is_so: impl Fn() -> bool) {
+fn until(runtime: &mut dyn TestRuntime, what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < LIMIT / 2, "never so: {what}");
-        ground.step();
+        runtime.step();
     }
 }
 
@@ -191,20 +189,20 @@ impl Subscriber for &'static Collector {
 }
 
 /// Gives each runtime in turn, with what the subscriber hears of two sockets there.
-fn on_each(level: Option<Level>, test: fn(&mut dyn Ground, Ear, Handle<Router>, Handle<Dealer>)) {
+fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, Ear, Handle<Router>, Handle<Dealer>)) {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = tracing::subscriber::set_global_default(&COLLECTOR);
     limited(LIMIT, move || {
-        for (name, ground) in ground::ALL {
+        for (name, make) in ALL {
             eprintln!("on {name}");
-            let mut ground = ground();
-            let (place, ear) = (ground.place(), Ear::new(level));
-            test(&mut *ground, ear, place.socket(Options::new()), place.socket(Options::new()));
+            let mut runtime = make();
+            let (handle, ear) = (runtime.handle(), Ear::new(level));
+            test(&mut *runtime, ear, handle.socket(Options::new()), handle.socket(Options::new()));
             let start = Instant::now();
-            while ground.tasks() > 0 {
+            while runtime.tasks() > 0 {
                 assert!(start.elapsed() < LIMIT / 2, "a subscriber keeps no socket");
-                ground.step();
+                runtime.step();
             }
         }
     });
@@ -222,14 +220,14 @@ async fn converse(router: &Handle<Router>, dealer: &Handle<Dealer>) {
 
 #[test]
 fn a_conversation_is_told_within_the_spans_of_its_sockets_and_links() {
-    on_each(Some(Level::DEBUG), |ground, ear, router, dealer| {
-        ground.run(Box::pin(async {
+    on_each(Some(Level::DEBUG), |runtime, ear, router, dealer| {
+        runtime.run(Box::pin(async {
             let endpoint = router.bind(ANY).await.unwrap();
             dealer.connect(&endpoint).unwrap();
             converse(&router, &dealer).await;
             router.send(("nobody", "lost")).await.unwrap();
         }));
-        ear.wait_for(ground, 2, "ready");
+        ear.wait_for(runtime, 2, "ready");
         let listening = ear.told("listening").remove(0);
         assert_eq!((listening.level, listening.chain.as_str()), (Level::INFO, "socket"));
         assert_eq!(listening.of.get("type"), "ROUTER");
@@ -256,39 +254,39 @@ fn a_conversation_is_told_within_the_spans_of_its_sockets_and_links() {
             // An automatic routing id begins with a zero, which has to be escaped.
             assert_eq!(ready.fields.get("routing_id").starts_with("\"\\x00"), is_router);
         }
-        ear.wait_for(ground, 1, "messages dropped");
+        ear.wait_for(runtime, 1, "messages dropped");
         let dropped = ear.told("messages dropped").remove(0);
         assert_eq!((dropped.level, dropped.chain.as_str()), (Level::DEBUG, "socket"));
         assert_eq!((dropped.fields.get("reason"), dropped.fields.get("messages")), ("Unroutable", "1"));
         assert!(ear.all(|span| span.name != "link" || span.entered > 0), "a link runs within its span");
 
         drop((router, dealer));
-        ear.wait_for(ground, 2, "disconnected");
-        ear.wait_for(ground, 1, "no longer listening");
-        ear.wait_for(ground, 2, "closed");
+        ear.wait_for(runtime, 2, "disconnected");
+        ear.wait_for(runtime, 1, "no longer listening");
+        ear.wait_for(runtime, 2, "closed");
         assert!(
             ear.told("closed").iter().all(|closed| (closed.level, closed.chain.as_str()) == (Level::INFO, "socket"))
         );
         assert!(ear.told("disconnected").iter().all(|disconnected| disconnected.chain == "socket/link"));
-        until(ground, "all spans are closed", || ear.all(|span| span.holders == 0));
+        until(runtime, "all spans are closed", || ear.all(|span| span.holders == 0));
     });
 }
 
 #[test]
 fn failures_are_told_with_their_reasons() {
-    on_each(Some(Level::DEBUG), |ground, ear, router, dealer| {
+    on_each(Some(Level::DEBUG), |runtime, ear, router, dealer| {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
-        ground.run(Box::pin(async {
+        runtime.run(Box::pin(async {
             router.bind(endpoint.as_str()).await.unwrap_err();
             drop(taken);
             dealer.connect(endpoint.as_str()).unwrap();
         }));
-        ear.wait_for(ground, 1, "could not listen");
+        ear.wait_for(runtime, 1, "could not listen");
         let failed = ear.told("could not listen").remove(0);
         assert_eq!((failed.level, failed.fields.get("endpoint")), (Level::WARN, endpoint.as_str()));
         assert_eq!(failed.fields.get("error"), NetworkError::AddressInUse.to_string());
-        ear.wait_for(ground, 1, "could not connect");
+        ear.wait_for(runtime, 1, "could not connect");
         let failed = ear.told("could not connect").remove(0);
         assert_eq!((failed.level, failed.of.get("type")), (Level::DEBUG, "DEALER"));
         assert!(failed.fields.get("retry_ms").parse::<u64>().is_ok());
@@ -296,9 +294,9 @@ fn failures_are_told_with_their_reasons() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("tcp://{}", silent.local_addr().unwrap());
         dealer.connect(endpoint.as_str()).unwrap();
-        ear.wait_for(ground, 1, "connected");
+        ear.wait_for(runtime, 1, "connected");
         drop(silent.accept().unwrap());
-        ear.wait_for(ground, 1, "handshake failed");
+        ear.wait_for(runtime, 1, "handshake failed");
         let failed = ear.told("handshake failed").remove(0);
         assert_eq!((failed.level, failed.chain.as_str()), (Level::INFO, "socket/link"));
         assert_eq!(failed.of.get("endpoint"), endpoint);
@@ -308,14 +306,14 @@ fn failures_are_told_with_their_reasons() {
 
 #[test]
 fn a_filter_for_warnings_shows_them_in_their_spans_and_nothing_else() {
-    on_each(Some(Level::WARN), |ground, ear, router, dealer| {
-        ground.run(Box::pin(async {
+    on_each(Some(Level::WARN), |runtime, ear, router, dealer| {
+        runtime.run(Box::pin(async {
             let endpoint = router.bind(ANY).await.unwrap();
             dealer.connect(&endpoint).unwrap();
             converse(&router, &dealer).await;
             router.bind(&endpoint).await.unwrap_err();
         }));
-        ear.wait_for(ground, 1, "could not listen");
+        ear.wait_for(runtime, 1, "could not listen");
         assert_eq!(ear.told("could not listen").remove(0).chain, "socket");
         assert_eq!(ear.told("").len(), 1);
     });
@@ -323,8 +321,8 @@ fn a_filter_for_warnings_shows_them_in_their_spans_and_nothing_else() {
 
 #[test]
 fn monitors_hear_what_they_would_hear_without_it_and_may_come_and_go() {
-    on_each(Some(Level::INFO), |ground, ear, router, dealer| {
-        ground.run(Box::pin(async {
+    on_each(Some(Level::INFO), |runtime, ear, router, dealer| {
+        runtime.run(Box::pin(async {
             let endpoint = router.bind(ANY).await.unwrap();
             let mut monitor = router.monitor();
             dealer.connect(&endpoint).unwrap();
@@ -334,14 +332,14 @@ fn monitors_hear_what_they_would_hear_without_it_and_may_come_and_go() {
             drop(monitor);
             router.unbind(&endpoint).await.unwrap();
         }));
-        ear.wait_for(ground, 1, "no longer listening");
+        ear.wait_for(runtime, 1, "no longer listening");
     });
 }
 
 #[test]
 fn where_nobody_subscribes_sockets_and_their_monitors_work_in_silence() {
-    on_each(None, |ground, ear, router, dealer| {
-        ground.run(Box::pin(async {
+    on_each(None, |runtime, ear, router, dealer| {
+        runtime.run(Box::pin(async {
             let mut monitor = router.monitor();
             dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
             converse(&router, &dealer).await;
@@ -354,7 +352,7 @@ fn where_nobody_subscribes_sockets_and_their_monitors_work_in_silence() {
 
 #[test]
 fn a_subscriber_may_use_the_socket_it_hears_of() {
-    on_each(Some(Level::DEBUG), |ground, ear, router, dealer| {
+    on_each(Some(Level::DEBUG), |runtime, ear, router, dealer| {
         let hook: Hook = Arc::new({
             let router = router.clone();
             move |message| {
@@ -366,11 +364,11 @@ fn a_subscriber_may_use_the_socket_it_hears_of() {
             }
         });
         *COLLECTOR.at_record.lock().unwrap() = Some(hook);
-        ground.run(Box::pin(async {
+        runtime.run(Box::pin(async {
             dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
             converse(&router, &dealer).await;
         }));
-        ear.wait_for(ground, 2, "messages dropped");
+        ear.wait_for(runtime, 2, "messages dropped");
         let hook = COLLECTOR.at_record.lock().unwrap().take();
         drop(hook);
     });

@@ -1,7 +1,7 @@
 //! What strangers do, without end.
 
 use sansmq::SocketType;
-use sansmq_tests::stranger::{
+use sansmq_tests::raw_peer::{
     COMMAND, MORE, come, command, frame, greeting, head, opening, property, ready, say, vanish,
 };
 use std::collections::VecDeque;

@@ -8,17 +8,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a surprise is a test that fails")]
 
-#[path = "differential/cast.rs"]
 mod cast;
-#[path = "differential/program.rs"]
 mod program;
-#[path = "differential/real.rs"]
 mod real;
-#[path = "differential/simulated.rs"]
 mod simulated;
-#[path = "differential/table.rs"]
 mod table;
-#[path = "differential/writer.rs"]
 mod writer;
 
 use cast::Dice;

@@ -1,0 +1,25 @@
+//! Growth of the memory that the process holds. Counts nothing unless `PeakAlloc` is the global allocator of the test binary.
+
+use peak_alloc::PeakAlloc;
+
+/// Memory in use at one instant.
+#[derive(Debug)]
+pub struct Memory(usize);
+
+impl Memory {
+    /// Returns the memory in use, and resets the peak to it.
+    pub fn now() -> Self {
+        PeakAlloc.reset_peak_usage();
+        Self(PeakAlloc.current_usage())
+    }
+
+    /// Asserts that the peak since then is less than `bytes` above the memory in use then.
+    ///
+    /// # Panics
+    /// If more memory was in use.
+    pub fn grew_less_than(&self, bytes: usize) {
+        let grown = PeakAlloc.peak_usage().saturating_sub(self.0);
+        eprintln!("memory grew by {grown} bytes, limit {bytes}");
+        assert!(grown < bytes, "memory grew by {grown} bytes, limit {bytes}");
+    }
+}

@@ -1,0 +1,235 @@
+//! All runtimes of sansmq behind one trait, which counts the tasks that serve sockets.
+
+use futures_util::future::LocalBoxFuture;
+use sansmq::kind::Kind;
+use sansmq::mio::{EventLoop, Remote};
+use sansmq::runtime::{Ambient, launch};
+use sansmq::smol::Smol;
+use sansmq::tokio::Tokio;
+use sansmq::{Context, Handle, Options};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// A runtime that serves sockets.
+pub trait TestRuntime {
+    /// Returns a handle that creates sockets on this runtime.
+    fn handle(&self) -> RuntimeHandle;
+
+    /// Runs a scenario to its end.
+    fn run(&mut self, scenario: LocalBoxFuture<'_, ()>);
+
+    /// Runs the tasks of the sockets for a millisecond.
+    fn step(&mut self);
+
+    /// Returns the number of tasks that serve sockets.
+    fn tasks(&self) -> usize;
+}
+
+type Make = fn() -> Box<dyn TestRuntime>;
+
+/// Name and constructor of each runtime.
+pub const ALL: [(&str, Make); 5] = [
+    ("tokio, one thread", || Box::new(OnTokio(Builder::new_current_thread().enable_all().build().unwrap()))),
+    ("tokio, several threads", || {
+        Box::new(OnTokio(Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()))
+    }),
+    ("smol", || Box::new(OnSmol::default())),
+    ("mio", || Box::new(OnMio(EventLoop::new().unwrap()))),
+    ("mio, blocking sockets", || Box::new(OnThread::new())),
+];
+
+/// Creates sockets on a runtime.
+#[derive(Clone, Debug)]
+pub enum RuntimeHandle {
+    /// Sockets on tokio.
+    Tokio(Tokio),
+    /// Sockets on smol.
+    Smol(Smol),
+    /// Sockets on a mio event loop.
+    Mio(Remote),
+    /// Blocking sockets, on the event loop of another thread.
+    Blocking(Remote),
+}
+
+impl RuntimeHandle {
+    /// Creates a socket in the global context.
+    pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
+        match self {
+            Self::Blocking(remote) => sansmq::mio::Socket::on(remote, options).handle().clone(),
+            Self::Tokio(_) | Self::Smol(_) | Self::Mio(_) => self.socket_in(&Context::global(), options),
+        }
+    }
+
+    /// Creates a socket in `context`.
+    pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
+        match self {
+            Self::Tokio(runtime) => launch(options, context, runtime),
+            Self::Smol(runtime) => launch(options, context, runtime),
+            Self::Mio(remote) | Self::Blocking(remote) => remote.socket_in(context, options),
+        }
+    }
+}
+
+/// Duration of one step.
+const STEP: Duration = Duration::from_millis(1);
+
+struct OnTokio(Runtime);
+
+impl TestRuntime for OnTokio {
+    fn handle(&self) -> RuntimeHandle {
+        let _inside = self.0.enter();
+        RuntimeHandle::Tokio(Tokio::current())
+    }
+
+    fn run(&mut self, scenario: LocalBoxFuture<'_, ()>) {
+        self.0.block_on(scenario);
+    }
+
+    fn step(&mut self) {
+        self.0.block_on(async { tokio::time::sleep(STEP).await });
+    }
+
+    fn tasks(&self) -> usize {
+        self.0.metrics().num_alive_tasks()
+    }
+}
+
+#[derive(Default)]
+struct OnSmol {
+    executor: Arc<smol::Executor<'static>>,
+    tasks: Arc<AtomicUsize>,
+}
+
+impl TestRuntime for OnSmol {
+    fn handle(&self) -> RuntimeHandle {
+        let (executor, tasks) = (Arc::clone(&self.executor), Arc::clone(&self.tasks));
+        RuntimeHandle::Smol(Smol::new(move |task| {
+            let counted = Counted::new(&tasks);
+            let task = async move {
+                task.await;
+                drop(counted);
+            };
+            executor.spawn(task).detach();
+        }))
+    }
+
+    fn run(&mut self, scenario: LocalBoxFuture<'_, ()>) {
+        smol::block_on(self.executor.run(scenario));
+    }
+
+    fn step(&mut self) {
+        smol::block_on(self.executor.run(smol::Timer::after(STEP)));
+    }
+
+    fn tasks(&self) -> usize {
+        self.tasks.load(Ordering::SeqCst)
+    }
+}
+
+/// A running task; its drop decrements the count.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct OnMio(EventLoop);
+
+impl TestRuntime for OnMio {
+    fn handle(&self) -> RuntimeHandle {
+        RuntimeHandle::Mio(self.0.remote())
+    }
+
+    fn run(&mut self, scenario: LocalBoxFuture<'_, ()>) {
+        self.0.block_on(scenario);
+    }
+
+    fn step(&mut self) {
+        self.0.turn(Some(STEP)).unwrap();
+    }
+
+    fn tasks(&self) -> usize {
+        self.0.tasks()
+    }
+}
+
+/// Blocking sockets, served by an event loop on another thread.
+struct OnThread {
+    remote: Remote,
+    tasks: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OnThread {
+    fn new() -> Self {
+        let mut events = EventLoop::new().unwrap();
+        let remote = events.remote();
+        let (tasks, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let thread = thread::spawn({
+            let (tasks, stop) = (Arc::clone(&tasks), Arc::clone(&stop));
+            move || {
+                while !stop.load(Ordering::SeqCst) {
+                    events.turn(Some(STEP * 10)).unwrap();
+                    tasks.store(events.tasks(), Ordering::SeqCst);
+                }
+            }
+        });
+        Self { remote, tasks, stop, thread: Some(thread) }
+    }
+}
+
+impl TestRuntime for OnThread {
+    fn handle(&self) -> RuntimeHandle {
+        RuntimeHandle::Blocking(self.remote.clone())
+    }
+
+    fn run(&mut self, scenario: LocalBoxFuture<'_, ()>) {
+        smol::block_on(scenario);
+    }
+
+    fn step(&mut self) {
+        thread::sleep(STEP);
+    }
+
+    fn tasks(&self) -> usize {
+        self.tasks.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for OnThread {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// Runs a test on a thread of its own, and fails if it does not end within `limit`.
+///
+/// # Panics
+/// If the test panics or takes longer.
+pub fn limited(limit: Duration, test: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        test();
+        done.send(()).unwrap();
+    });
+    match is_done.recv_timeout(limit) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
+    }
+}

@@ -1,0 +1,335 @@
+//! The layers of the crates, read from their source: which module may import which, and which crate may use what.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Layers of `proto/src`, lowest first. A module imports from its own layer and from those before it.
+const LAYERS: [&[&str]; 8] = [
+    &["message", "time", "entropy", "kind", "socket_type"],
+    &["wire"],
+    &["address"],
+    &["security"],
+    &["connection"],
+    &["socket"],
+    &["session"],
+    &["testing"],
+];
+
+/// Modules above all layers: the crate's root, and what the feature `std` adds to several of them.
+const ABOVE: [&str; 2] = ["lib", "std_support"];
+
+/// Parts of `socket`, lowest first: its file or folder names. A part imports from its own and from those before it; the other
+/// files of the folder, which implement `Socket`, import from all.
+const SOCKET_PARTS: [&[&str]; 7] =
+    [&["effects", "id"], &["error", "event", "stats"], &["options"], &["pipe"], &["routing"], &["pattern"], &["mod"]];
+
+#[test]
+fn imports_of_the_core_run_to_lower_layers_only() {
+    let mut upward = Vec::new();
+    for (path, text) in sources("proto/src") {
+        upward.extend(upward_imports(&path, &text));
+    }
+    assert_eq!(upward, Vec::<String>::new());
+}
+
+#[test]
+fn upward_imports_are_found_in_each_form() {
+    let planted = |path: &str, text: &str| upward_imports(path, text).len();
+    let tree = "use crate::{\n    message::Frame as F, // as wire sees it\n    socket::{Options, Socket},\n};";
+    assert_eq!(planted("security/curve/keys.rs", tree), 2);
+    for (path, text) in [
+        ("security/mod.rs", "use crate::connection::ConnectionConfig;"),
+        ("security/mod.rs", "pub use crate::connection::ConnectionConfig as Config;"),
+        ("wire/metadata.rs", "fn f() -> crate::address::Endpoint { todo!() }"),
+        ("wire/metadata.rs", "use super::super::session::Session;"),
+        ("wire/metadata.rs", "use self::super::super::session::Session;"),
+        ("wire/metadata.rs", "use crate /* here */ :: session::Session;"),
+        ("wire/metadata.rs", "macro_rules! m { () => { crate::session::Session } }"),
+        // Names of the root hide their layer.
+        ("wire/metadata.rs", "use crate::Options;"),
+        ("wire/metadata.rs", "use crate::*;"),
+        ("wire/metadata.rs", "use super::super::{*};"),
+        ("wire/metadata.rs", "use crate as root;"),
+        ("wire/metadata.rs", "#[path = \"../socket/mod.rs\"]\nmod sockets;"),
+        ("socket/pipe/queue.rs", "use crate::socket::pattern::Pattern;"),
+        ("socket/event.rs", "use super::options::Options;"),
+        ("socket/options/mod.rs", "use crate::socket::Socket;"),
+    ] {
+        assert_eq!(planted(path, text), 1, "{path}: {text}");
+    }
+    for (path, text) in [
+        ("security/mod.rs", "use crate::wire::Command;\nuse super::message::Frame;"),
+        ("security/mod.rs", "use crate::{message::Frame as F, wire::{self, Command}};"),
+        (
+            "security/mod.rs",
+            "/// See [`Socket`](crate::Socket).\n// crate::session\nconst TEXT: &str = \"crate::session\";",
+        ),
+        ("security/mod.rs", "#[cfg(doc)]\nuse crate::socket::Socket;"),
+        ("security/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::connection::Connection;\n}"),
+        ("socket/close.rs", "use super::pattern::Pattern;\nuse crate::socket::pipe::Pipes;"),
+    ] {
+        assert_eq!(planted(path, text), 0, "{path}: {text}");
+    }
+}
+
+#[test]
+fn core_is_without_io_clock_threads_and_locks() {
+    // In the outbox for the one method of `bytes::Buf` that exists only with `std`.
+    let files = ["std_support.rs", "connection/outbox.rs"];
+    let allowed = |path: &str, used: &str| files.contains(&path) && used == "std::io";
+    assert_eq!(uses_of_std("proto/src", allowed), Vec::<String>::new());
+    assert_eq!(lines_with("proto/src", &["unsafe", "RefCell", "Rc"]), Vec::<String>::new());
+    let gates = lines_with("proto/src", &["feature = \"std\""]);
+    assert!(gates.len() <= 4, "all that the feature `std` adds is in std_support.rs: {gates:?}");
+}
+
+#[test]
+fn runtime_calls_no_operating_system() {
+    let allowed = |_: &str, used: &str| ["std::sync", "std::collections", "std::io", "std::marker"].contains(&used);
+    assert_eq!(uses_of_std("runtime/src", allowed), Vec::<String>::new());
+    assert_eq!(lines_with("runtime/src", &["unsafe"]), Vec::<String>::new());
+}
+
+#[test]
+fn rules_of_socket_types_are_in_the_core_only() {
+    for folder in ["os/src", "runtime-tokio/src", "runtime-smol/src", "runtime-mio/src"] {
+        assert_eq!(lines_with(folder, &["SocketType"]), Vec::<String>::new(), "{folder}");
+    }
+    // Handles print the type of a socket; its rules are questions to the core.
+    assert_eq!(lines_with("runtime/src", &["SocketType::", "SocketType as"]), Vec::<String>::new());
+}
+
+/// Imports of `text`, the source of `path` below `proto/src`, that run to a higher layer, or to a higher part of `socket`.
+fn upward_imports(path: &str, text: &str) -> Vec<String> {
+    let modules: Vec<_> = path.trim_end_matches(".rs").split('/').filter(|name| *name != "mod").collect();
+    if ABOVE.contains(&modules[0]) {
+        return Vec::new();
+    }
+    let code = code(text);
+    let mut upward = Vec::new();
+    for disguise in ["#[path", "extern crate self"] {
+        if code.contains(disguise) {
+            upward.push(format!("{path} has {disguise}"));
+        }
+    }
+    for import in paths(&code, &["crate", "super", "self"]) {
+        let target = resolve(&modules, &import);
+        let is_upward = match target.first().and_then(|name| rank(&LAYERS, name)) {
+            None => true,
+            Some(layer) if Some(layer) == rank(&LAYERS, modules[0]) => part_is_higher(path, &target),
+            layer => layer > rank(&LAYERS, modules[0]),
+        };
+        if is_upward {
+            upward.push(format!("{path} imports {}", import.join("::")));
+        }
+    }
+    upward
+}
+
+/// True if `target` is in a higher part of `socket` than `path`.
+fn part_is_higher(path: &str, target: &[String]) -> bool {
+    let Some(part) = path.strip_prefix("socket/").and_then(|rest| rest.trim_end_matches(".rs").split('/').next())
+    else {
+        return false;
+    };
+    let Some(own) = rank(&SOCKET_PARTS, part) else { return false };
+    let part_of_target = match target.get(1) {
+        Some(name) if rank(&SOCKET_PARTS, name).is_some() => name,
+        // A name of the layer's root: `Socket` itself, or what the root re-exports.
+        _ => "mod",
+    };
+    rank(&SOCKET_PARTS, part_of_target) > Some(own)
+}
+
+fn rank(groups: &[&[&str]], name: &str) -> Option<usize> {
+    groups.iter().position(|group| group.contains(&name))
+}
+
+/// Absolute module path of an import in module `modules`. Empty for the root itself.
+fn resolve(modules: &[&str], import: &[String]) -> Vec<String> {
+    let mut base: Vec<String> = modules.iter().map(ToString::to_string).collect();
+    for (at, name) in import.iter().enumerate() {
+        match name.as_str() {
+            "crate" => base.clear(),
+            "super" => drop(base.pop()),
+            "self" => {}
+            _ => {
+                base.extend_from_slice(&import[at..]);
+                break;
+            }
+        }
+    }
+    base
+}
+
+/// Uses of `std` below `folder`, as `std::module`, that are not allowed in their file.
+fn uses_of_std(folder: &str, allowed: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for (path, text) in sources(folder) {
+        for used in paths(&code(&text), &["std"]) {
+            // `extern crate std` has no path below it.
+            if used.len() > 1 && !allowed(&path, &used[..2].join("::")) {
+                found.insert(format!("{path}: {}", used.join("::")));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Paths in `code` that begin with one of `heads`, `use` trees flattened. A glob is a segment `*`.
+fn paths(code: &str, heads: &[&str]) -> Vec<Vec<String>> {
+    let tokens = tokens(code);
+    let mut found = Vec::new();
+    for at in 0..tokens.len() {
+        let is_head = heads.contains(&tokens[at].as_str());
+        let is_first = at == 0 || tokens[at - 1] != "::";
+        // `self` and `super` are also a receiver and a visibility; `use crate as c` would hide everything behind it.
+        let is_path = tokens.get(at + 1).is_some_and(|next| next == "::" || next == "as");
+        if is_head && is_first && is_path {
+            flatten(&tokens, at, &mut Vec::new(), &mut found);
+        }
+    }
+    found
+}
+
+/// Appends every path of the tree that begins at `at` to `found`. Returns the index of the token behind the tree.
+fn flatten(tokens: &[String], mut at: usize, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
+    let depth = prefix.len();
+    while let Some(token) = tokens.get(at) {
+        if token == "{" {
+            at += 1;
+            while tokens.get(at).is_some_and(|token| token != "}") {
+                at = flatten(tokens, at, prefix, found);
+                if tokens.get(at).is_some_and(|token| token == ",") {
+                    at += 1;
+                }
+            }
+            prefix.truncate(depth);
+            return at + 1;
+        }
+        prefix.push(token.clone());
+        at += 1;
+        if tokens.get(at).is_none_or(|next| next != "::") {
+            break;
+        }
+        at += 1;
+    }
+    found.push(prefix.clone());
+    prefix.truncate(depth);
+    if tokens.get(at).is_some_and(|next| next == "as") { at + 2 } else { at }
+}
+
+/// Names, `::`, and single characters.
+fn tokens(code: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let mut rest = code;
+    while let Some(first) = rest.chars().next() {
+        let name = rest.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(rest.len());
+        let length = if name > 0 { name } else { first.len_utf8().max(2 * usize::from(rest.starts_with("::"))) };
+        if !first.is_whitespace() {
+            tokens.push(rest[..length].to_owned());
+        }
+        rest = &rest[length..];
+    }
+    tokens
+}
+
+/// Code of `text`: without comments, strings, imports for documentation, and test modules.
+fn code(text: &str) -> String {
+    let mut lines = Vec::new();
+    let plain = without_comments(text);
+    let mut source = plain.lines().peekable();
+    while let Some(line) = source.next() {
+        match line.trim() {
+            "#[cfg(doc)]" => drop(source.next()),
+            "#[cfg(test)]" => {
+                if source.peek().is_some_and(|next| next.starts_with("mod ") && next.trim_end().ends_with('{')) {
+                    break;
+                }
+                source.next();
+            }
+            _ => lines.push(line),
+        }
+    }
+    lines.join("\n")
+}
+
+/// `text` without comments, and with empty strings. Keeps `feature = "…"`, which is a string to the compiler alone.
+fn without_comments(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = |mark: &str, from: usize| rest[from..].find(mark).map_or(rest.len(), |at| from + at);
+        if rest.starts_with("//") {
+            rest = &rest[end("\n", 2)..];
+        } else if rest.starts_with("/*") {
+            rest = &rest[(end("*/", 2) + 2).min(rest.len())..];
+        } else if first == '"' {
+            let mut length = 1;
+            while let Some(next) = rest[length..].chars().next() {
+                length += next.len_utf8();
+                match next {
+                    '"' => break,
+                    '\\' => length += rest[length..].chars().next().map_or(0, char::len_utf8),
+                    _ => {}
+                }
+            }
+            let keep = plain.ends_with("feature = ");
+            plain.push_str(if keep { &rest[..length] } else { "\"\"" });
+            rest = &rest[length..];
+        } else if rest.starts_with("'\"'") {
+            rest = &rest[3..];
+        } else {
+            plain.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    plain
+}
+
+/// Lines of code below `folder` that contain one of `words`.
+fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources(folder) {
+        for line in code(&text).lines() {
+            if words.iter().any(|word| contains_word(line, word)) {
+                found.push(format!("{path}: {}", line.trim()));
+            }
+        }
+    }
+    found
+}
+
+fn contains_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        let joins = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+        !joins(before) && (word.ends_with(':') || !joins(after))
+    })
+}
+
+/// Paths below `folder`, relative to it, with their text; without test files.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let mut paths = BTreeSet::new();
+    collect(&root, &mut paths);
+    let is_test = |path: &str| path.ends_with("tests.rs") || path.contains("tests/") || path == "properties.rs";
+    let relative = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+    let files = paths.iter().filter(|path| !is_test(&relative(path)));
+    let files: Vec<_> = files.map(|path| (relative(path), fs::read_to_string(path).unwrap())).collect();
+    assert!(!files.is_empty(), "there is source in {folder}");
+    files
+}
+
+fn collect(folder: &Path, paths: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.insert(path);
+        }
+    }
+}

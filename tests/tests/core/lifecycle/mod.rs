@@ -1,0 +1,23 @@
+//! How connections, listeners and sockets come, go and come again, over years of a clock that only the test moves.
+
+#![expect(clippy::similar_names, reason = "`pull` and `push`")]
+
+mod admission;
+mod brokers;
+mod ending;
+mod faults;
+mod handover;
+mod heartbeats;
+mod mass_reconnect;
+mod model_check;
+mod network;
+mod notices;
+mod options;
+mod random_faults;
+mod reconnect;
+mod slow_sinks;
+mod socks;
+mod subscribers;
+mod worker_loss;
+
+use sansmq_tests::net::{PLACE, bound, close, connected, ms, pull, push, s, waits};

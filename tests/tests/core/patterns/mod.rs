@@ -1,0 +1,18 @@
+//! The rules of each socket type, between sockets of a simulated network.
+
+mod drafts;
+mod hwm;
+mod hwm_bytes;
+mod pipeline;
+mod pubsub;
+mod radio;
+mod rep;
+mod req;
+mod router;
+mod senders;
+mod stats;
+mod stream;
+mod subscriptions_wire;
+mod xpub;
+
+use sansmq_tests::net::{PLACE, chopped as net, fan, message, star};

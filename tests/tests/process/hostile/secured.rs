@@ -1,0 +1,75 @@
+//! Those who stand at a door with a lock, and those within this machine.
+
+use sansmq::curve::{CurveError, KeyPair};
+use sansmq::kind::{Dealer, Router};
+use sansmq::proto::socket::Refusal;
+use sansmq::{AuthCredentials, AuthReply, ConnectionError, Denial, Options, Security};
+use sansmq_tests::Place as Directory;
+use sansmq_tests::harness::{Target, on_each_runtime};
+use sansmq_tests::raw_peer::{command, greeting};
+use std::os::unix::net::UnixStream;
+
+#[test]
+fn bogus_hellos_are_looked_at_so_often_and_no_more_and_who_has_the_key_comes_in() {
+    const FLOOD: usize = 500;
+    const RATE: usize = 100;
+    on_each_runtime(async |handle| {
+        let (server, client) = (KeyPair::random(), KeyPair::random());
+        let security = Security::curve_client(client, *server.public()).unwrap();
+        let honest = || Options::<Dealer>::new().security(security.clone());
+        let options = Options::<Router>::new().max_handshake_rate(RATE).unwrap();
+        let options = options.security(Security::curve_server(server));
+        let mut target = Target::with_client(handle, options, honest()).await;
+        // All in order but the box: the most that it can cost without the key.
+        let body = [&[1, 0][..], &[0; 72], &[9; 32], &[0, 0, 0, 0, 0, 0, 0, 1], &[7; 80]].concat();
+        let hello = [greeting("CURVE"), command("HELLO", &body)].concat();
+        target.hold_open(FLOOD, hello).await;
+        target.serve_new_client(handle, honest()).await;
+        let observed = target.serve_until(|observed| observed.ends.len() + observed.refusals.len() >= FLOOD).await;
+        let bogus = ConnectionError::Curve(CurveError::Box("HELLO"));
+        assert!(observed.ends.iter().filter(|end| **end == bogus).count() >= RATE);
+        assert!(observed.refusals.iter().all(|refusal| *refusal == Refusal::HandshakeRate), "{:?}", observed.refusals);
+        target.baseline.grew_less_than(2 << 20);
+        target.finish().await;
+    });
+}
+
+#[test]
+fn wrong_passwords_are_denied_and_the_right_one_comes_in() {
+    const FLOOD: usize = 300;
+    on_each_runtime(async |handle| {
+        let options = Options::<Router>::new().security(Security::PlainServer).authenticate(|request| {
+            match &request.credentials {
+                AuthCredentials::Plain { password, .. } if &password[..] == b"right" => AuthReply::accept(),
+                _ => AuthReply::refuse(),
+            }
+        });
+        let honest = || Options::<Dealer>::new().security(Security::plain_client("me", "right").unwrap());
+        let mut target = Target::with_client(handle, options, honest()).await;
+        let hello = [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat();
+        target.expect_rejected(FLOOD, hello, |end| *end == ConnectionError::Denied(Denial::NotAllowed)).await;
+        target.serve_new_client(handle, honest()).await;
+        target.baseline.grew_less_than(2 << 20);
+        target.finish().await;
+    });
+}
+
+#[test]
+fn who_has_no_address_and_says_nothing_makes_room_for_honest_peers_after_a_while() {
+    const ALLOWED: usize = 50;
+    on_each_runtime(async |handle| {
+        let directory = Directory::new();
+        let path = directory.socket();
+        let mut target = Target::new(handle, Options::<Router>::new().max_handshakes(ALLOWED, 1).unwrap()).await;
+        let endpoint = target.router.bind(directory.endpoint().as_str()).await.unwrap();
+        let streams =
+            target.serve_during(move |_| [(); 4 * ALLOWED].map(|()| UnixStream::connect(&path).unwrap())).await;
+        assert!(target.hostile_peers() <= ALLOWED as u64);
+        target.serve_new_client_at(handle, &endpoint, Options::new()).await;
+        let observed = target.serve_until(|observed| observed.ends.contains(&ConnectionError::Displaced)).await;
+        assert!(observed.refusals.contains(&Refusal::Handshakes));
+        target.baseline.grew_less_than(2 << 20);
+        drop(streams);
+        target.finish().await;
+    });
+}

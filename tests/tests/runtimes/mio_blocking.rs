@@ -1,0 +1,149 @@
+//! The suite on blocking sockets, and what concerns blocking alone.
+
+#[path = "suite/mod.rs"]
+mod suite;
+#[path = "system/mod.rs"]
+mod system;
+
+use sansmq::mio::{DealerSocket, PollItem, PullSocket, PushSocket, RouterSocket, Socket, poll};
+use sansmq::{Event, Message, Options, RecvError, SendError, SocketType, kind};
+use sansmq_tests::fixture::mio_blocking as fixture;
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SHORT: Duration = Duration::from_millis(30);
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_call_ends_when_its_time_is_over_and_not_before() {
+    let (pull, push) = (PullSocket::new(), Socket::with(Options::<kind::Push>::new().send_hwm(1)));
+    let before = Instant::now();
+    assert_eq!(pull.recv_timeout(SHORT), Err(RecvError::Empty));
+    assert!(before.elapsed() >= SHORT);
+    let before = Instant::now();
+    let unsent = push.send_timeout("to nobody", SHORT).unwrap_err();
+    assert!(matches!(unsent, SendError::Full(message) if message == Message::from("to nobody")));
+    assert!(before.elapsed() >= SHORT);
+    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    push.send_timeout("to somebody", LONG).unwrap();
+    let (message, peer) = pull.recv_from().unwrap();
+    assert_eq!((message.body(), peer.socket_type), (&"to somebody".into(), SocketType::Push));
+    assert_eq!(pull.try_recv_from().unwrap_err(), RecvError::Empty);
+    assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(RecvError::Empty));
+}
+
+#[test]
+fn several_threads_share_a_socket_and_each_message_goes_to_one() {
+    let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
+    dealer.connect(router.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    let servers: Vec<_> = (0..4)
+        .map(|_| {
+            let router = router.clone();
+            thread::spawn(move || {
+                for request in router.iter() {
+                    router.send(request.unwrap()).unwrap();
+                }
+            })
+        })
+        .collect();
+    let senders: Vec<_> = (0..4)
+        .map(|sender| {
+            let dealer = dealer.clone();
+            thread::spawn(move || (0..250).for_each(|number| dealer.send(format!("{sender} {number}")).unwrap()))
+        })
+        .collect();
+    let answers: BTreeSet<_> =
+        (0..1000).map(|_| dealer.recv_timeout(LONG).unwrap().body().to_text().into_owned()).collect();
+    assert_eq!(answers.len(), 1000);
+    router.close();
+    for thread in servers.into_iter().chain(senders) {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_monitor_is_an_iterator_that_ends_with_its_socket() {
+    let (pull, push) = (PullSocket::new(), PushSocket::new());
+    let story = pull.monitor();
+    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    push.send("x").unwrap();
+    pull.recv().unwrap();
+    assert_eq!((pull.stats().received.messages, push.peer_stats()[0].sent.octets), (1, 1));
+    pull.close();
+    let story: Vec<_> = story.collect();
+    assert!(story.iter().any(|event| matches!(event, Event::Ready { .. })), "{story:?}");
+}
+
+#[test]
+fn poll_waits_for_sockets_and_descriptors_alike() {
+    let (pulls, pushes) = ([PullSocket::new(), PullSocket::new()], [PushSocket::new(), PushSocket::new()]);
+    for (pull, push) in pulls.iter().zip(&pushes) {
+        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    }
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let ready = |timeout| {
+        let mut items =
+            [PollItem::readable(pulls[0].handle()), PollItem::readable(pulls[1].handle()), PollItem::input(&reader)];
+        let count = poll(&mut items, timeout).unwrap();
+        let ready = items.each_ref().map(PollItem::is_ready);
+        assert_eq!(ready.iter().filter(|ready| **ready).count(), count);
+        ready
+    };
+    assert_eq!(ready(Some(Duration::ZERO)), [false; 3]);
+    assert_eq!(ready(Some(SHORT)), [false; 3]);
+
+    pushes[1].send("one").unwrap();
+    assert_eq!(ready(None), [false, true, false]);
+    assert_eq!(ready(Some(SHORT)), [false, true, false], "it is a level, not an edge");
+    writer.write_all(b"x").unwrap();
+    assert_eq!(ready(None), [false, true, true]);
+    pulls[1].try_recv().unwrap();
+    assert_eq!(ready(None), [false, false, true]);
+    (&reader).read_exact(&mut [0]).unwrap();
+    assert_eq!(ready(Some(SHORT)), [false; 3]);
+
+    let late = thread::spawn({
+        let push = pushes[0].clone();
+        move || push.send("from another thread").unwrap()
+    });
+    assert_eq!(ready(None), [true, false, false]);
+    late.join().unwrap();
+    drop(writer);
+    assert!(ready(None)[2], "a pipe at its end is readable");
+    reader.read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn poll_tells_when_there_is_room_and_when_a_socket_is_closed() {
+    let pull = Socket::with(Options::<kind::Pull>::new().recv_hwm(1));
+    let push = Socket::with(Options::<kind::Push>::new().send_hwm(1));
+    push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    let body = vec![0; 1_000_000];
+    let room = |timeout| poll(&mut [PollItem::writable(push.handle())], timeout).unwrap();
+    let mut sent = 0;
+    while room(Some(SHORT)) == 1 {
+        push.try_send(body.clone()).unwrap();
+        sent += 1;
+        assert!(sent < 1000, "there is always room");
+    }
+    let reader = thread::spawn(move || pull.iter().count());
+    assert_eq!(room(None), 1);
+    push.close();
+    assert_eq!(room(None), 1, "it has something to say: that it is closed");
+    drop(reader);
+}
+
+#[test]
+fn who_waits_for_room_at_a_mandatory_router_sleeps() {
+    use rustix::time::{ClockId, clock_gettime};
+    let router = Socket::with(Options::<kind::Router>::new().mandatory(true).send_hwm(1));
+    router.handle().connect_as("inproc://who waits for room, and nobody binds", "peer").unwrap();
+    router.send(("peer", "fills the queue")).unwrap();
+    let work = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let before = work();
+    let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
+    assert!(matches!(full, SendError::Full(message) if message == Message::from(("peer", "does not fit"))));
+    assert!(work() < before + 5 * SHORT, "it turned round and round");
+}

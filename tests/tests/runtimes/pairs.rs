@@ -1,0 +1,92 @@
+//! Sockets on every runtime, speaking with sockets on every other over every transport.
+
+use futures_util::future::{Either, select};
+use sansmq::{Endpoint, Handle, Options, kind};
+use std::fmt::Debug;
+use std::pin::pin;
+use std::thread;
+use std::time::Duration;
+
+/// A runtime that serves sockets in the background of this process, until it is dropped.
+trait Home: Debug {
+    fn dealer(&self) -> Handle<kind::Dealer>;
+    fn router(&self) -> Handle<kind::Router>;
+}
+
+#[derive(Debug)]
+struct Tokio(tokio::runtime::Runtime);
+
+#[derive(Debug)]
+struct Smol;
+
+#[derive(Debug)]
+struct Mio(sansmq::mio::Remote);
+
+impl Home for Tokio {
+    fn dealer(&self) -> Handle<kind::Dealer> {
+        let _here = self.0.enter();
+        sansmq::tokio::DealerSocket::new().into_handle()
+    }
+    fn router(&self) -> Handle<kind::Router> {
+        let _here = self.0.enter();
+        sansmq::tokio::RouterSocket::new().into_handle()
+    }
+}
+
+impl Home for Smol {
+    fn dealer(&self) -> Handle<kind::Dealer> {
+        sansmq::smol::DealerSocket::new().into_handle()
+    }
+    fn router(&self) -> Handle<kind::Router> {
+        sansmq::smol::RouterSocket::new().into_handle()
+    }
+}
+
+impl Home for Mio {
+    fn dealer(&self) -> Handle<kind::Dealer> {
+        self.0.socket(Options::new())
+    }
+    fn router(&self) -> Handle<kind::Router> {
+        self.0.socket(Options::new())
+    }
+}
+
+fn homes() -> [Box<dyn Home>; 3] {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut events = sansmq::mio::EventLoop::new().unwrap();
+    let remote = events.remote();
+    thread::spawn(move || while events.turn(None).is_ok() {});
+    [Box::new(Tokio(tokio)), Box::new(Smol), Box::new(Mio(remote))]
+}
+
+#[test]
+fn every_runtime_speaks_with_every_other_over_every_transport() {
+    let homes = homes();
+    for (number, (server, client)) in homes.iter().flat_map(|a| homes.iter().map(move |b| (a, b))).enumerate() {
+        for place in ["tcp://127.0.0.1:*".to_owned(), "ipc://*".to_owned(), format!("inproc://pair {number}")] {
+            let conversation = pin!(converse(server.router(), client.dealer(), place.parse().unwrap()));
+            let limit = smol::Timer::after(Duration::from_secs(20));
+            if let Either::Right(_) = smol::block_on(select(conversation, limit)) {
+                panic!("{server:?} and {client:?} do not get on over {place}");
+            }
+        }
+    }
+}
+
+async fn converse(router: Handle<kind::Router>, dealer: Handle<kind::Dealer>, place: Endpoint) {
+    dealer.connect(router.bind(place).await.unwrap()).unwrap();
+    for size in [0, 64, 65, 5000, 100_000] {
+        for _ in 0..20 {
+            dealer.send(vec![b'x'; size]).await.unwrap();
+        }
+        for _ in 0..20 {
+            let request = router.recv().await.unwrap();
+            router.send(request).await.unwrap();
+        }
+        for _ in 0..20 {
+            assert_eq!(dealer.recv().await.unwrap().size(), size);
+        }
+    }
+    assert_eq!(dealer.close().await.unsent, 0);
+    router.close().await;
+}

@@ -1,0 +1,490 @@
+//! What sockets promise to an application, on each runtime. Each file beside this folder includes the suite and provides its
+//! `fixture` (socket types, `run`, `spawn`, `dial`, `is_free`), so a runtime that needs an exception does not compile, or fails.
+//!
+//! One of these runtimes is simulated. Scenarios that need an operating system are in the folder `system`.
+
+mod drafts;
+pub(crate) mod hostile_peers;
+mod inproc;
+mod proxy;
+mod pubsub;
+mod security;
+mod stats;
+pub(crate) mod stream;
+mod zap;
+
+use super::fixture::{
+    DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, is_free, run, spawn,
+};
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+use futures_util::future::{Either, join, select};
+use futures_util::{SinkExt, StreamExt};
+use sansmq::kind::{Dealer, Pull, Push};
+use sansmq::proto::{ConnectionError, NetworkError};
+use sansmq::{BindError, ConnectError, Endpoint, Event, Message, Monitor, Options, RecvError, SendError, UnbindError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
+
+#[test]
+fn a_bound_wildcard_tells_its_port_and_carries_messages_both_ways() {
+    run(|| async {
+        let rep = RepSocket::new();
+        let endpoint = rep.bind(ANY).await.unwrap();
+        assert!(!endpoint.is_wildcard());
+        let req = ReqSocket::new();
+        req.connect(&endpoint).unwrap();
+        for round in 0..100 {
+            req.send(format!("request {round}")).await.unwrap();
+            assert_eq!(rep.recv().await.unwrap().body().to_text(), format!("request {round}"));
+            rep.send(format!("reply {round}")).await.unwrap();
+            assert_eq!(req.recv().await.unwrap().body().to_text(), format!("reply {round}"));
+        }
+    });
+}
+
+#[test]
+fn ipv6_and_host_names_work_and_every_address_of_a_name_is_tried() {
+    run(|| async {
+        let six = PullSocket::new();
+        let endpoint = six.bind("tcp://[::1]:*").await.unwrap();
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        push.send("over IPv6").await.unwrap();
+        assert_eq!(six.recv().await.unwrap().body(), "over IPv6");
+
+        // `localhost` may be ::1 first and 127.0.0.1 second; only the latter is bound.
+        let four = PullSocket::new();
+        let Endpoint::Tcp { port, .. } = four.bind(ANY).await.unwrap() else { panic!("it is tcp") };
+        let push = PushSocket::new();
+        push.connect(format!("tcp://localhost:{port}")).unwrap();
+        push.send("by name").await.unwrap();
+        assert_eq!(four.recv().await.unwrap().body(), "by name");
+    });
+}
+
+#[test]
+fn a_socket_serves_all_its_endpoints() {
+    run(|| async {
+        let rep = RepSocket::new();
+        let req = ReqSocket::new();
+        for place in [ANY, ANY, "tcp://[::1]:*"] {
+            let endpoint = rep.bind(place).await.unwrap();
+            req.connect(&endpoint).unwrap();
+            let alone = ReqSocket::new();
+            alone.connect(&endpoint).unwrap();
+            for asker in [&req, &alone] {
+                asker.send("who is there?").await.unwrap();
+                let question = rep.recv().await.unwrap();
+                rep.send(question).await.unwrap();
+                assert_eq!(asker.recv().await.unwrap().body(), "who is there?");
+            }
+        }
+    });
+}
+
+#[test]
+fn wrong_endpoints_are_errors_that_say_what_would_be_right() {
+    run(|| async {
+        let router = RouterSocket::new();
+        let error = router.bind("127.0.0.1:5555").await.unwrap_err();
+        assert!(matches!(error, BindError::Endpoint(_)));
+        assert!(error.to_string().contains("write it like tcp://127.0.0.1:5555"), "{error}");
+        let error = router.connect("tcp://*:5555").unwrap_err();
+        assert!(matches!(error, ConnectError::Wildcard(_)), "{error}");
+        let error = router.bind("tcp://192.0.2.1:*").await.unwrap_err();
+        let endpoint = "tcp://192.0.2.1:0".parse().unwrap();
+        assert_eq!(error, BindError::Network { endpoint, error: NetworkError::AddressUnavailable });
+
+        let first = router.bind(ANY).await.unwrap();
+        let error = RouterSocket::new().bind(&first).await.unwrap_err();
+        assert_eq!(error, BindError::Network { endpoint: first, error: NetworkError::AddressInUse });
+        assert!(matches!(router.disconnect("tcp://127.0.0.1:1"), Err(UnbindError::Unknown(_))));
+    });
+}
+
+#[test]
+fn an_unbound_address_is_free_when_unbind_returns() {
+    run(|| async {
+        let pull = PullSocket::new();
+        let endpoint = pull.bind(ANY).await.unwrap();
+        for _ in 0..20 {
+            pull.unbind(&endpoint).await.unwrap();
+            assert_eq!(pull.bind(&endpoint).await.unwrap(), endpoint);
+        }
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        push.send("still bound").await.unwrap();
+        assert_eq!(pull.recv().await.unwrap().body(), "still bound");
+    });
+}
+
+#[test]
+fn a_wildcard_is_unbound_by_the_name_that_was_given_and_by_the_one_that_came_of_it() {
+    run(|| async {
+        let pull = PullSocket::new();
+        for by_what_came in [false, true] {
+            let endpoint = pull.bind(ANY).await.unwrap();
+            let name = if by_what_came { endpoint.clone() } else { ANY.parse().unwrap() };
+            pull.unbind(&name).await.unwrap();
+            assert!(is_free(&endpoint));
+            assert!(matches!(pull.unbind(&name).await, Err(UnbindError::Unknown(_))));
+        }
+    });
+}
+
+#[test]
+fn connecting_before_anybody_binds_loses_nothing() {
+    run(|| async {
+        let endpoint = free_place().await;
+        let push = Socket::with(
+            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
+        );
+        let mut monitor = push.monitor();
+        push.connect(&endpoint).unwrap();
+        for number in 0..10 {
+            push.send(number.to_string()).await.unwrap();
+        }
+        let refused = monitor.find(|event| match event {
+            Event::DialFailed { error, retry, .. } => Some((error, retry.is_some())),
+            _ => None,
+        });
+        assert_eq!(refused.await, Some((NetworkError::Refused, true)));
+        let pull = PullSocket::new();
+        pull.bind(&endpoint).await.unwrap();
+        for number in 0..10 {
+            assert_eq!(pull.recv().await.unwrap().body().to_text(), number.to_string());
+        }
+    });
+}
+
+#[test]
+fn a_dropped_recv_loses_no_message_and_a_dropped_send_sends_none() {
+    run(|| async {
+        let pull = Socket::with(Options::<Pull>::new().recv_hwm(2));
+        let endpoint = pull.bind(ANY).await.unwrap();
+        let push = Socket::with(Options::<Push>::new().send_hwm(2));
+        push.connect(&endpoint).unwrap();
+        let sender = spawn(async move {
+            let mut number = 0;
+            while number < 2000 {
+                // A send that is not done at its first poll is dropped and made again.
+                if let Either::Left((sent, _)) = select(push.send(format!("{number}")), pin!(yield_now())).await {
+                    sent.unwrap();
+                    number += 1;
+                }
+            }
+            push.close().await
+        });
+        let mut expected = 0;
+        while expected < 2000 {
+            if let Either::Left((message, _)) = select(pull.recv(), pin!(yield_now())).await {
+                assert_eq!(message.unwrap().body().to_text(), expected.to_string());
+                expected += 1;
+            }
+        }
+        assert_eq!(sender.await.unsent, 0);
+    });
+}
+
+#[test]
+fn a_full_pull_socket_makes_the_sender_wait_and_then_lets_it_go_on() {
+    run(|| async {
+        let pull = Socket::with(Options::<Pull>::new().recv_hwm(10));
+        let endpoint = pull.bind(ANY).await.unwrap();
+        let push = Socket::with(Options::<Push>::new().send_hwm(10));
+        push.connect(&endpoint).unwrap();
+        // Far more than both marks and the network's own buffers hold together.
+        let (count, body) = (600_usize, vec![b'x'; 100_000]);
+        let sent = Arc::new(AtomicUsize::new(0));
+        let sender = spawn({
+            let (sent, body) = (Arc::clone(&sent), body.clone());
+            async move {
+                for _ in 0..count {
+                    push.send(body.clone()).await.unwrap();
+                    sent.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        for received in 0..count {
+            assert_eq!(pull.recv().await.unwrap().size(), body.len());
+            let ahead = sent.load(Ordering::SeqCst) - received;
+            assert!(ahead < 300, "the sender is {ahead} messages ahead, and nothing held it");
+        }
+        sender.await;
+        assert_eq!(pull.try_recv(), Err(RecvError::Empty));
+    });
+}
+
+#[test]
+fn close_delivers_what_is_queued_and_reports_what_cannot_be() {
+    run(|| async {
+        let pull = PullSocket::new();
+        let endpoint = pull.bind(ANY).await.unwrap();
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        for number in 0..500 {
+            push.send(format!("{number}")).await.unwrap();
+        }
+        let (closed, ()) = join(push.close(), async {
+            for number in 0..500 {
+                assert_eq!(pull.recv().await.unwrap().body().to_text(), format!("{number}"));
+            }
+        })
+        .await;
+        assert_eq!(closed.unsent, 0);
+        assert!(matches!(push.send("late").await, Err(SendError::Closed(message)) if message == Message::from("late")));
+
+        let nowhere = Socket::with(Options::<Push>::new().linger(Duration::from_millis(50)));
+        nowhere.connect("tcp://127.0.0.1:1").unwrap();
+        for _ in 0..3 {
+            nowhere.send("to nobody").await.unwrap();
+        }
+        assert_eq!(nowhere.close().await.unsent, 3);
+    });
+}
+
+#[test]
+fn a_closed_sockets_address_is_free_when_close_returns() {
+    run(|| async {
+        let endpoint = RouterSocket::new().bind(ANY).await.unwrap();
+        for _ in 0..50 {
+            let router = RouterSocket::new();
+            // The very first of these still has the address; it was dropped and not closed.
+            while router.bind(&endpoint).await.is_err() {
+                yield_now().await;
+            }
+            router.close().await;
+            assert!(is_free(&endpoint));
+        }
+    });
+}
+
+#[test]
+fn close_ends_the_waiting_of_every_clone() {
+    run(|| async {
+        let dealer = DealerSocket::new();
+        let receiver = spawn({
+            let dealer = dealer.clone();
+            async move { dealer.recv().await }
+        });
+        let sender = spawn({
+            let dealer = dealer.clone();
+            async move { dealer.send("to nobody").await }
+        });
+        yield_now().await;
+        dealer.close().await;
+        assert_eq!(receiver.await, Err(RecvError::Closed));
+        assert!(matches!(sender.await, Err(SendError::Closed(_))));
+        assert!(matches!(dealer.bind(ANY).await, Err(BindError::Closed)));
+    });
+}
+
+#[test]
+fn dropping_the_last_handle_still_delivers() {
+    run(|| async {
+        let pull = PullSocket::new();
+        let endpoint = pull.bind(ANY).await.unwrap();
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        push.send("parting words").await.unwrap();
+        drop(push);
+        assert_eq!(pull.recv().await.unwrap().body(), "parting words");
+    });
+}
+
+#[test]
+fn several_tasks_share_a_socket_and_each_message_goes_to_one() {
+    run(|| async {
+        let router = RouterSocket::new();
+        let endpoint = router.bind(ANY).await.unwrap();
+        let servers: Vec<_> = (0..4)
+            .map(|_| {
+                let router = router.clone();
+                spawn(async move {
+                    while let Ok(message) = router.recv().await {
+                        let [client, number] = message.into_array().unwrap();
+                        router.send((client, number)).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        let clients: Vec<_> = (0..8)
+            .map(|client| {
+                let dealer = DealerSocket::new();
+                dealer.connect(&endpoint).unwrap();
+                spawn(async move {
+                    for number in 0..50 {
+                        dealer.send(format!("{client}:{number}")).await.unwrap();
+                    }
+                    let mut answers = Vec::new();
+                    for _ in 0..50 {
+                        answers.push(dealer.recv().await.unwrap().body().to_text().into_owned());
+                    }
+                    answers.sort();
+                    answers.dedup();
+                    assert_eq!(answers.len(), 50);
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await;
+        }
+        router.close().await;
+        for server in servers {
+            server.await;
+        }
+    });
+}
+
+#[test]
+fn a_socket_is_a_stream_and_a_sink() {
+    run(|| async {
+        let pull = Socket::with(Options::<Pull>::new().recv_hwm(1));
+        let endpoint = pull.bind(ANY).await.unwrap();
+        let push = Socket::with(Options::<Push>::new().send_hwm(1));
+        push.connect(&endpoint).unwrap();
+        let mut sink = push.sink();
+        let sending = async {
+            for number in 0..100 {
+                sink.feed(Message::from(format!("{number}"))).await.unwrap();
+            }
+            sink.flush().await.unwrap();
+        };
+        let receiving = pull.stream().take(100).map(|message| message.unwrap().body().to_text().into_owned());
+        let (received, ()) = join(receiving.collect::<Vec<_>>(), sending).await;
+        assert_eq!(received, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
+        let mut stream = pull.stream();
+        pull.close().await;
+        assert!(stream.next().await.is_none());
+    });
+}
+
+#[test]
+fn an_erased_socket_refuses_what_its_type_cannot_do() {
+    run(|| async {
+        let pull = PullSocket::new();
+        let endpoint = pull.bind(ANY).await.unwrap();
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        let sockets: [Socket; 2] = [push.erase(), pull.erase()];
+        assert!(matches!(sockets[0].recv().await, Err(RecvError::Unsupported(_))));
+        assert!(matches!(sockets[1].send("x").await, Err(SendError::Unsupported(..))));
+        sockets[0].send("x").await.unwrap();
+        assert_eq!(sockets[1].recv().await.unwrap().body(), "x");
+    });
+}
+
+#[test]
+fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
+    run(|| async {
+        let dealer = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
+        let mut story = dealer.monitor();
+        let router = RouterSocket::new();
+        let mut other = router.monitor();
+        let endpoint = router.bind(ANY).await.unwrap();
+        assert!(matches!(other.next().await, Some(Event::Listening { .. })));
+        dealer.connect(&endpoint).unwrap();
+        assert!(matches!(story.next().await, Some(Event::Connecting { .. })));
+        assert!(matches!(story.next().await, Some(Event::Connected { .. })));
+        assert!(matches!(story.next().await, Some(Event::Ready { .. })));
+        assert!(matches!(other.next().await, Some(Event::Accepted { .. })));
+        let Some(Event::Ready { peer, routing_id, .. }) = other.next().await else { panic!("the handshake is done") };
+        assert_eq!((peer.socket_type.name(), &routing_id), ("DEALER", &"me".into()));
+        router.close().await;
+        let Some(Event::Disconnected { reason, retry, .. }) = story.next().await else { panic!("the router left") };
+        assert_eq!(reason, ConnectionError::Eof);
+        assert!(retry.is_some());
+        dealer.close().await;
+        let mut last = None;
+        while let Some(event) = story.next().await {
+            last = Some(event);
+        }
+        assert_eq!(last, Some(Event::Closed));
+    });
+}
+
+/// An address where nobody listens.
+async fn free_place() -> Endpoint {
+    let probe = PullSocket::new();
+    let endpoint = probe.bind(ANY).await.unwrap();
+    probe.close().await;
+    endpoint
+}
+
+/// Why the next connection that ends did; `None` if the socket is closed first.
+pub(crate) async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
+    let reason = monitor.find(|event| match event {
+        Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
+        _ => None,
+    });
+    reason.await
+}
+
+/// Lets the other tasks have a turn.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if core::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_second_pair_is_refused_and_told() {
+    run(|| async {
+        let server = PairSocket::new();
+        let endpoint = server.bind(ANY).await.unwrap();
+        let first = PairSocket::new();
+        first.connect(&endpoint).unwrap();
+        first.send("first").await.unwrap();
+        assert_eq!(server.recv().await.unwrap().body(), "first");
+        let mut monitor = server.monitor();
+        let second = PairSocket::new();
+        second.connect(&endpoint).unwrap();
+        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Exclusive));
+        server.send("still the first").await.unwrap();
+        assert_eq!(first.recv().await.unwrap().body(), "still the first");
+    });
+}
+
+#[test]
+fn large_messages_arrive_whole_in_both_directions_at_once() {
+    run(|| async {
+        let a = PairSocket::new();
+        let endpoint = a.bind(ANY).await.unwrap();
+        let b = PairSocket::new();
+        b.connect(&endpoint).unwrap();
+        let body = |seed: usize| -> Vec<u8> {
+            (0..5_000_000).map(|i: usize| u8::try_from(i.wrapping_mul(31).wrapping_add(seed) % 251).unwrap()).collect()
+        };
+        let exchange = async |socket: &PairSocket, own: usize, other: usize| {
+            socket.send([body(own), vec![], body(own + 1)]).await.unwrap();
+            let frames = socket.recv().await.unwrap().into_array::<3>().unwrap();
+            assert!(*frames[0] == body(other) && frames[1].is_empty() && *frames[2] == body(other + 1));
+        };
+        join(exchange(&a, 1, 5), exchange(&b, 5, 1)).await;
+    });
+}
+
+#[test]
+fn sockets_are_send_sync_and_their_futures_are_send() {
+    fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    fn sent<T: Send>(_: T) {}
+    run(|| async {
+        let dealer = DealerSocket::new();
+        shared(&dealer);
+        sent(dealer.recv());
+        sent(dealer.send("x"));
+        sent(dealer.bind(ANY));
+        sent(dealer.close());
+    });
+}
