@@ -14,12 +14,14 @@
 //! assert_eq!(net[pull].recv().unwrap().body(), "hello");
 //! ```
 
-mod direction;
+mod conditions;
 mod run;
+mod tcp;
 mod trace;
 mod wire;
 
-pub use direction::Direction;
+pub use conditions::{Chunks, Conditions};
+pub use tcp::{Shipment, Side, Tcp};
 
 use crate::address::Endpoint;
 use crate::entropy::SeededEntropy;
@@ -33,7 +35,7 @@ use core::fmt;
 use core::ops::{Index, IndexMut, RangeInclusive};
 use core::time::Duration;
 use trace::Trace;
-use wire::{Manner, Wire, WireId};
+use wire::{Wire, WireId};
 
 /// The simulated network.
 ///
@@ -57,8 +59,8 @@ pub struct Net {
     /// When sockets, and the sessions of their pipes, want to be called.
     timers: Deadlines<(NodeId, Option<PipeId>)>,
     /// When something arrives that this side of a wire has sent.
-    arrivals: Deadlines<(WireId, usize)>,
-    manner: Manner,
+    arrivals: Deadlines<(WireId, Side)>,
+    conditions: Conditions,
     scratch: Scratch,
     trace: Trace,
 }
@@ -85,7 +87,7 @@ struct Node {
 struct End {
     session: Session,
     wire: WireId,
-    side: usize,
+    side: Side,
     /// Its handshake is done.
     ready: bool,
 }
@@ -106,7 +108,7 @@ impl Net {
             due: BTreeSet::new(),
             timers: Deadlines::new(),
             arrivals: Deadlines::new(),
-            manner: Manner::default(),
+            conditions: Conditions::default(),
             scratch: Scratch::with_room(4096),
             trace: Trace::default(),
         }
@@ -114,22 +116,22 @@ impl Net {
 
     /// Every read and write takes a random number of octets from this range at most.
     #[must_use]
-    pub const fn chunks(mut self, octets: RangeInclusive<u64>) -> Self {
-        self.manner.chunks = octets;
+    pub fn chunks(mut self, octets: RangeInclusive<u64>) -> Self {
+        self.conditions.chunks = Chunks::Uniform(octets);
         self
     }
 
     /// Octets take a random time from this range to arrive; their order is kept.
     #[must_use]
     pub const fn latency(mut self, latency: RangeInclusive<Duration>) -> Self {
-        self.manner.latency = latency;
+        self.conditions.latency = latency;
         self
     }
 
     /// Each direction of a connection holds so many octets before the sender has to wait. Default 64 KiB.
     #[must_use]
     pub const fn capacity(mut self, octets: usize) -> Self {
-        self.manner.capacity = octets;
+        self.conditions.capacity = octets;
         self
     }
 
@@ -216,7 +218,7 @@ impl Net {
     pub fn cut(&mut self, node: NodeId) {
         self.note(node, format_args!("is cut"));
         for wire in self.wires.values_mut().filter(|wire| wire.leads_to(node)) {
-            wire.cut = [true; 2];
+            Side::BOTH.map(|side| wire.tcp.cut(side));
         }
         self.wake_wires(|wire| wire.leads_to(node));
     }
@@ -264,7 +266,7 @@ impl Net {
         let gone = core::mem::replace(&mut self.nodes[node.0], fresh);
         self.listeners.retain(|(listening, _), _| *listening != node);
         for (pipe, end) in gone.ends {
-            self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").cut[end.side] = true;
+            self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").tcp.cut(end.side);
             self.leave(node, pipe, &end);
         }
         self.wake_wires(|wire| wire.leads_to(node));

@@ -1,7 +1,7 @@
 //! What a [`Net`] does: everything there is to do at an instant, for those only who have something to do.
 
 use super::wire::{Seat, Wire, WireId};
-use super::{End, Net, Node, NodeId};
+use super::{End, Net, Node, NodeId, Side};
 use crate::address::{Endpoint, Host, NetworkError};
 use crate::connection::{ConnectionError, Link};
 use crate::session::{Session, Turn};
@@ -33,8 +33,8 @@ impl Net {
         }
         while let Some((wire, side)) = self.arrivals.pop_due(self.now) {
             let Some(wire) = self.wires.get_mut(&wire) else { continue };
-            wire.sent[side].land(self.now);
-            self.due.insert(wire.ends[1 - side]);
+            wire.tcp.land(side, self.now);
+            self.due.insert(wire.end(side.other()));
         }
         for (node, pipe) in core::mem::take(&mut self.due) {
             self.turn(node, pipe);
@@ -102,7 +102,7 @@ impl Net {
         let ends = [(from, pipe), (server, accepted)];
         let wire = self.next_wire.next();
         self.wires.insert(wire, Wire::between(ends));
-        for ((node, pipe), (side, connection)) in ends.into_iter().zip([(0, dialled), (1, connection)]) {
+        for ((node, pipe), (side, connection)) in ends.into_iter().zip([(Side::Client, dialled), (Side::Server, connection)]) {
             let end = End { session: Session::new(connection), wire, side, ready: false };
             self.nodes[node.0].ends.insert(pipe, end);
             self.due.insert((node, pipe));
@@ -119,15 +119,14 @@ impl Net {
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
-        let other = self.wires[&id].ends[1 - side];
-        let held = !self.reach_each_other(node, other.0);
+        let other = self.wires[&id].end(side.other());
         let Node { socket, ends, frozen } = &mut self.nodes[node.0];
         let end = ends.get_mut(&pipe).expect("it has just been seen");
         let wire = self.wires.get_mut(&id).expect("a wire lasts as long as its ends");
-        let frozen = *frozen;
-        let Self { dice, manner, now, .. } = self;
+        let is_frozen = *frozen;
+        let Self { dice, conditions, now, .. } = self;
         let now = *now;
-        let mut seat = Seat { wire, side, now, dice, manner, frozen, held, wake: false };
+        let mut seat = Seat { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
         let outcome = end.session.turn(&mut seat, &mut self.scratch, now, |link| socket.exchange(pipe, link));
         if seat.wake {
             self.due.insert(other);
@@ -155,8 +154,8 @@ impl Net {
         self.note(node, format_args!("ends {pipe:?}: {reason}"));
         let end = self.nodes[node.0].ends.remove(&pipe).expect("it has just had its turn");
         // Whoever closes with input unread or output unsent, resets; a FIN is all the same to ZMTP.
-        let at = self.now + self.manner.delay(&mut self.dice);
-        self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").sent[end.side].end(at);
+        let at = self.now + self.conditions.delay(&mut self.dice);
+        self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").tcp.close_write(end.side, at);
         self.leave(node, pipe, &end);
         self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
     }
@@ -165,9 +164,9 @@ impl Net {
     pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
         self.timers.clear((node, Some(pipe)));
         let wire = self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends");
-        wire.taken[end.side] = false;
-        self.due.insert(wire.ends[1 - end.side]);
-        if wire.taken == [false; 2] {
+        wire.in_use[end.side as usize] = false;
+        self.due.insert(wire.end(end.side.other()));
+        if wire.in_use == [false; 2] {
             self.wires.remove(&end.wire);
         }
         self.arm(end.wire);
@@ -177,7 +176,10 @@ impl Net {
     pub(super) fn wake_wires(&mut self, which: impl Fn(&Wire) -> bool) {
         let which: Vec<_> = self.wires.iter().filter(|(_, wire)| which(wire)).map(|(&id, _)| id).collect();
         for id in which {
-            self.due.extend(self.wires[&id].ends);
+            let ends = self.wires[&id].ends();
+            let is_parted = !self.reach_each_other(ends[0].0, ends[1].0);
+            self.wires.get_mut(&id).expect("the wire has just been found").tcp.set_parted(is_parted);
+            self.due.extend(ends);
             self.arm(id);
         }
     }
@@ -185,10 +187,9 @@ impl Net {
     /// Notes when something arrives next on this wire, in either direction.
     fn arm(&mut self, id: WireId) {
         let wire = self.wires.get(&id);
-        let moving = wire.filter(|wire| self.reach_each_other(wire.ends[0].0, wire.ends[1].0));
-        for side in 0..2 {
-            let read = moving.filter(|wire| wire.taken[1 - side]);
-            let at = read.and_then(|wire| wire.sent[side].next_arrival(self.now));
+        for side in Side::BOTH {
+            let read = wire.filter(|wire| wire.in_use[side.other() as usize]);
+            let at = read.and_then(|wire| wire.tcp.next_arrival(side, self.now));
             self.arrivals.set_or_clear((id, side), at);
         }
     }

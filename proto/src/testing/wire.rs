@@ -1,71 +1,58 @@
-//! [`Wire`]: one simulated TCP connection, and how it looks from either side.
+//! [`Wire`]: the connection of two sessions of a [`Net`](super::Net), and the stream that each of them sees.
 
-use super::{Direction, NodeId};
-use crate::address::NetworkError;
+use super::{Conditions, NodeId, Shipment, Side, Tcp};
 use crate::connection::Outbox;
 use crate::entropy::SeededEntropy;
 use crate::session::{Stream, StreamError};
 use crate::socket::PipeId;
 use crate::time::Instant;
-use core::ops::RangeInclusive;
-use core::time::Duration;
 
-/// Names a wire for ever.
+/// Names a wire. No name is used twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WireId(u64);
 
 impl WireId {
-    /// A new one each time.
+    /// Returns another name each time.
     pub(super) const fn next(&mut self) -> Self {
         self.0 += 1;
         *self
     }
 }
 
-/// One simulated TCP connection. Its arrays have a place for each side.
+/// The connection of two sessions. Its arrays have an entry for each [`Side`].
 #[derive(Debug)]
 pub(super) struct Wire {
-    /// Who is there, or was.
-    pub(super) ends: [(NodeId, PipeId); 2],
-    /// Whether somebody is there still.
-    pub(super) taken: [bool; 2],
-    /// What it has sent.
-    pub(super) sent: [Direction; 2],
-    /// Whether it found what it sends into full.
-    pub(super) blocked: [bool; 2],
-    /// Whether the connection has been reset there. The other side sees that when it can be reached.
-    pub(super) cut: [bool; 2],
-}
-
-/// How octets travel.
-#[derive(Debug)]
-pub(super) struct Manner {
-    /// How many go at once.
-    pub(super) chunks: RangeInclusive<u64>,
-    /// How long they take.
-    pub(super) latency: RangeInclusive<Duration>,
-    /// How many a direction holds.
-    pub(super) capacity: usize,
+    pub(super) tcp: Tcp,
+    /// Pipe at each side, which may be gone.
+    ends: [(NodeId, PipeId); 2],
+    /// True while the session at that side exists.
+    pub(super) in_use: [bool; 2],
 }
 
 /// One side of a wire during one turn.
 pub(super) struct Seat<'a> {
     pub(super) wire: &'a mut Wire,
-    pub(super) side: usize,
+    pub(super) side: Side,
     pub(super) now: Instant,
-    pub(super) dice: &'a mut SeededEntropy,
-    pub(super) manner: &'a Manner,
-    /// Whoever sits here cannot send.
-    pub(super) frozen: bool,
-    /// The sides cannot reach each other.
-    pub(super) held: bool,
+    pub(super) entropy: &'a mut SeededEntropy,
+    pub(super) conditions: &'a mut Conditions,
+    /// The node of this side cannot send.
+    pub(super) is_frozen: bool,
     /// The other side has something to do.
     pub(super) wake: bool,
 }
 
 impl Wire {
     pub(super) fn between(ends: [(NodeId, PipeId); 2]) -> Self {
-        Self { ends, taken: [true; 2], sent: Default::default(), blocked: [false; 2], cut: [false; 2] }
+        Self { tcp: Tcp::default(), ends, in_use: [true; 2] }
+    }
+
+    pub(super) const fn ends(&self) -> [(NodeId, PipeId); 2] {
+        self.ends
+    }
+
+    pub(super) const fn end(&self, side: Side) -> (NodeId, PipeId) {
+        self.ends[side as usize]
     }
 
     pub(super) fn leads_to(&self, node: NodeId) -> bool {
@@ -73,70 +60,32 @@ impl Wire {
     }
 }
 
-impl Default for Manner {
-    fn default() -> Self {
-        Self { chunks: 1..=u64::MAX, latency: Duration::ZERO..=Duration::ZERO, capacity: 64 << 10 }
-    }
-}
-
-impl Manner {
-    /// How many of `wanted` octets the network moves at once.
-    fn chunk(&self, dice: &mut SeededEntropy, wanted: usize) -> usize {
-        let (low, high) = (*self.chunks.start(), *self.chunks.end());
-        let size = if high == u64::MAX { high } else { low + dice.below(high - low + 1) };
-        usize::try_from(size).unwrap_or(usize::MAX).min(wanted)
-    }
-
-    /// How long octets take.
-    pub(super) fn delay(&self, dice: &mut SeededEntropy) -> Duration {
-        let (low, high) = (*self.latency.start(), *self.latency.end());
-        let span = u64::try_from(high.saturating_sub(low).as_nanos()).unwrap_or(u64::MAX);
-        low + Duration::from_nanos(if span == 0 { 0 } else { dice.below(span) })
-    }
-}
-
-impl Seat<'_> {
-    /// # Errors
-    /// It is reset, and this side can see it.
-    fn look(&self) -> Result<(), StreamError> {
-        let [here, there] = [self.side, 1 - self.side].map(|side| self.wire.cut[side]);
-        if here || (there && !self.held) { Err(NetworkError::Reset.into()) } else { Ok(()) }
-    }
-}
-
 impl Stream for Seat<'_> {
-    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
-        self.look()?;
-        let count = self.manner.chunk(self.dice, room.len());
-        let direction = &mut self.wire.sent[1 - self.side];
-        let count = direction.take(&mut room[..count]);
-        if count > 0 {
-            self.wake |= core::mem::take(&mut self.wire.blocked[1 - self.side]);
-            return Ok(count);
-        }
-        let ended = !self.held && direction.is_over(self.now);
-        if ended { Ok(0) } else { Err(StreamError::WouldBlock) }
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+        let limit = self.conditions.chunk(self.entropy).min(buffer.len());
+        let count = self.wire.tcp.read(self.side, &mut buffer[..limit], self.now)?;
+        self.wake |= self.wire.tcp.take_unblocked(self.side.other(), self.conditions.capacity);
+        Ok(count)
     }
 
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
-        self.look()?;
-        let room = self.manner.capacity - self.wire.sent[self.side].size();
-        if room == 0 || self.frozen {
-            self.wire.blocked[self.side] = true;
+        if self.is_frozen {
+            // The node gets a turn when it thaws.
             return Err(StreamError::WouldBlock);
         }
         let mut chunks = [&[][..]; 64];
         let filled = data.chunks(&mut chunks);
-        let chunks = &chunks[..filled];
-        let wanted: usize = chunks.iter().map(|chunk| chunk.len()).sum();
-        let count = self.manner.chunk(self.dice, wanted.min(room));
-        let at = self.now + self.manner.delay(self.dice);
-        Ok(self.wire.sent[self.side].send(chunks.iter().copied(), count, at))
+        let shipment = Shipment {
+            limit: self.conditions.chunk(self.entropy),
+            capacity: self.conditions.capacity,
+            arrival: self.now + self.conditions.delay(self.entropy),
+        };
+        self.wire.tcp.write(self.side, chunks[..filled].iter().copied(), shipment)
     }
 
     fn close_write(&mut self) -> Result<(), StreamError> {
-        let at = self.now + self.manner.delay(self.dice);
-        self.wire.sent[self.side].end(at);
+        let arrival = self.now + self.conditions.delay(self.entropy);
+        self.wire.tcp.close_write(self.side, arrival);
         self.wake = true;
         Ok(())
     }

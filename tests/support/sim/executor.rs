@@ -1,6 +1,6 @@
 //! The tasks of a simulation, and [`run`], which gives them their turns in an order that the seed decides.
 
-use super::HERE;
+use super::{HERE, network};
 use super::world::Sim;
 use sansmq_proto::Instant;
 use sansmq_runtime::Ambient;
@@ -86,7 +86,7 @@ impl Sim {
             ready.remove(&number);
             world.tasks.turns += 1;
             assert!(world.tasks.turns < TURNS, "nobody comes to rest");
-            Some((number, world.now + world.weather.turn(&mut world.dice)))
+            Some((number, world.now + network::turn(&world.conditions, &mut world.dice)))
         })?;
         self.travel(then);
         Some(number)

@@ -6,6 +6,7 @@ use super::stream::Stream;
 use super::world::{Sim, World};
 use sansmq_proto::address::{IpcName, TransportConfig};
 use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::testing::{Chunks, Conditions};
 use sansmq_proto::{Endpoint, NetworkError};
 use sansmq_runtime::{Ambient, PollListener};
 use std::collections::{BTreeMap, VecDeque};
@@ -13,56 +14,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// How the network treats octets; drawn once for each simulation.
-pub(super) struct Weather {
-    /// The longest that anything flies.
-    latency: Duration,
-    /// How many octets each direction of a stream holds.
-    pub(super) capacity: usize,
-    /// How many of the next pieces are crumbs.
-    shower: u64,
-    /// Nothing is cut.
-    calm: bool,
+/// Draws the conditions of a simulation.
+pub(super) fn conditions(dice: &mut SeededEntropy) -> Conditions {
+    let latency = Duration::ZERO..=Duration::from_micros(dice.below(5) * dice.below(1000));
+    Conditions { latency, capacity: 1 << (12 + dice.below(7)), chunks: Chunks::Bursts { tiny: dice.below(500) } }
 }
 
-impl Weather {
-    pub(super) fn drawn(dice: &mut SeededEntropy) -> Self {
-        let latency = Duration::from_micros(dice.below(5) * dice.below(1000));
-        Self { latency, capacity: 1 << (12 + dice.below(7)), shower: dice.below(500), calm: false }
-    }
-
-    /// Neither cuts nor delays anything.
-    pub(super) fn calm_down(&mut self) {
-        (self.latency, self.calm) = (Duration::ZERO, true);
-    }
-
-    /// How long a task's turn takes.
-    pub(super) fn turn(&self, dice: &mut SeededEntropy) -> Duration {
-        below(dice, self.latency / 20) + Duration::from_micros(1)
-    }
-
-    /// How long octets fly.
-    pub(super) fn flight(&self, dice: &mut SeededEntropy) -> Duration {
-        below(dice, self.latency)
-    }
-
-    /// How many octets go at once: mostly few, sometimes many, and none once in a while. Crumbs come in showers that last
-    /// longer than a session has patience for in one turn.
-    pub(super) fn piece(&mut self, dice: &mut SeededEntropy) -> usize {
-        if self.calm {
-            return usize::MAX;
-        }
-        if self.shower == 0 && dice.below(100) == 0 {
-            self.shower = 100;
-        }
-        let most = if self.shower > 0 { 4 } else { 1 << dice.below(18) };
-        self.shower = self.shower.saturating_sub(1);
-        usize::try_from(dice.below(most)).unwrap_or(usize::MAX)
-    }
-}
-
-fn below(dice: &mut SeededEntropy, limit: Duration) -> Duration {
-    Duration::from_nanos(dice.below(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).max(1)))
+/// Draws the duration of a task's turn.
+pub(super) fn turn(conditions: &Conditions, dice: &mut SeededEntropy) -> Duration {
+    let latency = *conditions.latency.end();
+    let longest = u64::try_from(latency.as_nanos() / 20).unwrap_or(u64::MAX);
+    Duration::from_nanos(dice.below(longest.max(1))) + Duration::from_micros(1)
 }
 
 /// Who listens. Names of Unix domain sockets are no files here.
@@ -131,7 +93,7 @@ async fn first<R>(
 ) -> Result<R, NetworkError> {
     let mut failure = NetworkError::UnknownHost;
     for place in places(endpoint)? {
-        let flight = sim.with(|world, _| world.weather.flight(&mut world.dice));
+        let flight = sim.with(|world, _| world.conditions.delay(&mut world.dice));
         sim.sleep(flight * 2).await;
         match work(&place) {
             Ok(result) => return Ok(result),

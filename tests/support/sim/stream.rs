@@ -1,8 +1,8 @@
-//! [`Stream`]: a simulated TCP connection, whose octets come in pieces, late, and no more of them than fit.
+//! [`Stream`]: one side of a simulated TCP connection.
 
 use super::world::{Sim, World};
-use sansmq_proto::Instant;
-use sansmq_proto::testing::Direction;
+use sansmq_proto::testing::{Shipment, Side, Tcp};
+use sansmq_proto::{Instant, StreamError};
 use sansmq_runtime::PollStream;
 use smol::io::{AsyncRead, AsyncWrite};
 use std::fmt;
@@ -11,84 +11,69 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-/// A simulated TCP connection, seen from both sides.
+/// A simulated TCP connection, and the tasks that wait for it. Its arrays have an entry for each [`Side`].
 #[derive(Default)]
 struct Wire {
-    /// What each side has sent.
-    sent: [Direction; 2],
-    /// Who waits for octets, and who for room.
+    tcp: Tcp,
+    /// Tasks that wait for bytes.
     readers: [Option<Waker>; 2],
+    /// Tasks that wait for room.
     writers: [Option<Waker>; 2],
-    /// Which side has hung up.
-    gone: [bool; 2],
-    /// Somebody hung up on what he had not read.
-    reset: bool,
 }
 
 /// One side of a simulated TCP connection.
 pub struct Stream {
     sim: Sim,
     wire: Arc<Mutex<Wire>>,
-    side: usize,
-}
-
-/// What the dice say of one read or write.
-struct Fate {
-    now: Instant,
-    piece: usize,
-    arrival: Instant,
-    capacity: usize,
+    side: Side,
 }
 
 impl Stream {
-    /// Both sides of a new connection.
+    /// Creates both sides of a connection.
     pub(super) fn pair(sim: &Sim) -> [Self; 2] {
         let wire = Arc::default();
-        [0, 1].map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
+        Side::BOTH.map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
     }
 
-    fn fate(&self) -> Fate {
+    /// Draws how the bytes of one read or write travel. Returns the time too.
+    fn draw(&self) -> (Instant, Shipment) {
         self.sim.with(|world, _| {
-            let World { now, weather, dice, .. } = world;
-            let arrival = *now + weather.flight(dice);
-            Fate { now: *now, piece: weather.piece(dice), arrival, capacity: weather.capacity }
+            let World { now, conditions, dice, .. } = world;
+            let arrival = *now + conditions.delay(dice);
+            (*now, Shipment { limit: conditions.chunk(dice), capacity: conditions.capacity, arrival })
         })
     }
 
-    /// Looks at or changes the wire; who is to be woken for it is woken afterwards.
+    /// Reads or changes the connection. Wakes the collected wakers after the lock is released.
     fn with<R>(&self, work: impl FnOnce(&mut Wire, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
-        let result = work(&mut self.wire.lock().expect("nobody panics in here"), &mut wakes);
+        let result = work(&mut self.wire.lock().expect("no task panics while it holds the lock"), &mut wakes);
         wakes.into_iter().for_each(Waker::wake);
         result
     }
 }
 
 impl PollStream for Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Fate { now, piece, .. } = self.fate();
-        if piece == 0 {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let (now, Shipment { limit, capacity, .. }) = self.draw();
+        if limit == 0 {
             return again(cx);
         }
-        let (own, other) = (self.side, 1 - self.side);
+        let (side, other) = (self.side, self.side.other());
+        let limit = limit.min(buffer.len());
         let (poll, next) = self.with(|wire, wakes| {
-            let incoming = &mut wire.sent[other];
-            incoming.land(now);
-            let most = piece.min(room.len());
-            let count = incoming.take(&mut room[..most]);
-            let (over, next) = (incoming.is_over(now), incoming.next_arrival(now));
-            if count > 0 {
-                wakes.extend(wire.writers[other].take());
-                return (Poll::Ready(Ok(count)), None);
+            let result = wire.tcp.read(side, &mut buffer[..limit], now);
+            if wire.tcp.take_unblocked(other, capacity) {
+                wakes.extend(wire.writers[other as usize].take());
             }
-            if wire.reset {
-                return (Poll::Ready(Err(ErrorKind::ConnectionReset.into())), None);
+            match result {
+                Ok(count) => (Poll::Ready(Ok(count)), None),
+                Err(StreamError::WouldBlock) => {
+                    wire.readers[side as usize] = Some(cx.waker().clone());
+                    (Poll::Pending, wire.tcp.next_arrival(other, now))
+                }
+                Err(_) => (Poll::Ready(Err(ErrorKind::ConnectionReset.into())), None),
             }
-            if over {
-                return (Poll::Ready(Ok(0)), None);
-            }
-            wire.readers[own] = Some(cx.waker().clone());
-            (Poll::Pending, next)
         });
         if let Some(at) = next {
             self.sim.with(|world, _| world.wake_at(at, cx.waker().clone()));
@@ -97,37 +82,33 @@ impl PollStream for Stream {
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let Fate { piece, arrival, capacity, .. } = self.fate();
-        if piece == 0 {
+        let (_, shipment) = self.draw();
+        if shipment.limit == 0 {
             return again(cx);
         }
-        let (own, other) = (self.side, 1 - self.side);
+        let side = self.side;
         self.with(|wire, wakes| {
-            if wire.reset {
-                return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+            let result = wire.tcp.write(side, slices.iter().map(|slice| &slice[..]), shipment);
+            let side_to_wake = if wire.tcp.is_reset() { side } else { side.other() };
+            if result.is_ok() {
+                wakes.extend(wire.readers[side_to_wake as usize].take());
             }
-            if wire.gone[other] {
-                // It leaves, and the answer to it is a reset.
-                wire.reset = true;
-                wakes.extend(wire.readers[own].take());
-                return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+            match result {
+                Ok(count) => Poll::Ready(Ok(count)),
+                Err(StreamError::WouldBlock) => {
+                    wire.writers[side as usize] = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+                Err(_) => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
             }
-            let room = capacity - wire.sent[own].size();
-            if room == 0 {
-                wire.writers[own] = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            let count = wire.sent[own].send(slices.iter().map(|slice| &slice[..]), piece.min(room), arrival);
-            wakes.extend(wire.readers[other].take());
-            Poll::Ready(Ok(count))
         })
     }
 
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Fate { arrival, .. } = self.fate();
+        let (_, Shipment { arrival, .. }) = self.draw();
         self.with(|wire, wakes| {
-            wire.sent[self.side].end(arrival);
-            wakes.extend(wire.readers[1 - self.side].take());
+            wire.tcp.close_write(self.side, arrival);
+            wakes.extend(wire.readers[self.side.other() as usize].take());
         });
         Poll::Ready(Ok(()))
     }
@@ -153,7 +134,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A stream that said it was ready may turn out not to be.
+/// Reports a stream that is not ready although it was reported to be.
 fn again<R>(cx: &Context<'_>) -> Poll<R> {
     cx.waker().wake_by_ref();
     Poll::Pending
@@ -161,15 +142,10 @@ fn again<R>(cx: &Context<'_>) -> Poll<R> {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let Fate { arrival, .. } = self.fate();
-        let (own, other) = (self.side, 1 - self.side);
+        let (_, Shipment { arrival, .. }) = self.draw();
+        let other = self.side.other() as usize;
         self.with(|wire, wakes| {
-            wire.gone[own] = true;
-            if wire.sent[other].size() > 0 {
-                wire.reset = true;
-                wire.sent[own].lose();
-            }
-            wire.sent[own].end(arrival);
+            wire.tcp.close(self.side, arrival);
             wakes.extend(wire.readers[other].take().into_iter().chain(wire.writers[other].take()));
         });
     }

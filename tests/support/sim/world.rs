@@ -1,9 +1,10 @@
 //! [`Sim`]: the one thing that all tasks of a simulation share, and its clock.
 
 use super::executor::Tasks;
-use super::network::{Network, Weather};
+use super::network::{self, Network};
 use sansmq_proto::Instant;
 use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::testing::Conditions;
 use sansmq_runtime::Alarm;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +21,7 @@ pub(super) struct World {
     pub(super) dice: SeededEntropy,
     pub(super) now: Instant,
     pub(super) tasks: Tasks,
-    pub(super) weather: Weather,
+    pub(super) conditions: Conditions,
     pub(super) network: Network,
     /// Who is to be woken when. The number tells apart those who wait for the same instant.
     deadlines: BTreeMap<(Instant, u64), Waker>,
@@ -30,12 +31,12 @@ pub(super) struct World {
 impl Sim {
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = SeededEntropy::new(seed);
-        let weather = Weather::drawn(&mut dice);
+        let conditions = network::conditions(&mut dice);
         Self(Arc::new(Mutex::new(World {
             dice,
             now: Instant::ORIGIN,
             tasks: Tasks::default(),
-            weather,
+            conditions,
             network: Network::default(),
             deadlines: BTreeMap::new(),
             last: 0,
@@ -63,9 +64,9 @@ impl Sim {
         std::future::poll_fn(|cx| bell.poll(cx)).await;
     }
 
-    /// From now on the network neither cuts nor delays what is sent.
+    /// From now on the network neither splits nor delays what is sent.
     pub fn calm_down(&self) {
-        self.with(|world, _| world.weather.calm_down());
+        self.with(|world, _| world.conditions = Conditions { capacity: world.conditions.capacity, ..Conditions::default() });
     }
 
     /// Lets time pass until then, and wakes whoever waited for an instant in it.
