@@ -102,7 +102,9 @@ impl Net {
         let ends = [(from, pipe), (server, accepted)];
         let wire = self.next_wire.next();
         self.wires.insert(wire, Wire::between(ends));
-        for ((node, pipe), (side, connection)) in ends.into_iter().zip([(Side::Client, dialled), (Side::Server, connection)]) {
+        for ((node, pipe), (side, connection)) in
+            ends.into_iter().zip([(Side::Client, dialled), (Side::Server, connection)])
+        {
             let end = End { session: Session::new(connection), wire, side, ready: false };
             self.nodes[node.0].ends.insert(pipe, end);
             self.due.insert((node, pipe));

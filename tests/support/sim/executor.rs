@@ -1,7 +1,7 @@
 //! The tasks of a simulation, and [`run`], which gives them their turns in an order that the seed decides.
 
-use super::{HERE, network};
 use super::world::Sim;
+use super::{HERE, network};
 use sansmq_proto::Instant;
 use sansmq_runtime::Ambient;
 use std::collections::{BTreeMap, BTreeSet};

@@ -66,7 +66,9 @@ impl Sim {
 
     /// From now on the network neither splits nor delays what is sent.
     pub fn calm_down(&self) {
-        self.with(|world, _| world.conditions = Conditions { capacity: world.conditions.capacity, ..Conditions::default() });
+        self.with(|world, _| {
+            world.conditions = Conditions { capacity: world.conditions.capacity, ..Conditions::default() }
+        });
     }
 
     /// Lets time pass until then, and wakes whoever waited for an instant in it.
