@@ -116,7 +116,7 @@ impl Net {
 
     /// Every read and write takes a random number of octets from this range at most.
     #[must_use]
-    pub fn chunks(mut self, octets: RangeInclusive<u64>) -> Self {
+    pub const fn chunks(mut self, octets: RangeInclusive<u64>) -> Self {
         self.conditions.chunks = Chunks::Uniform(octets);
         self
     }

@@ -179,8 +179,13 @@ impl Net {
         let which: Vec<_> = self.wires.iter().filter(|(_, wire)| which(wire)).map(|(&id, _)| id).collect();
         for id in which {
             let ends = self.wires[&id].ends();
-            let is_parted = !self.reach_each_other(ends[0].0, ends[1].0);
-            self.wires.get_mut(&id).expect("the wire has just been found").tcp.set_parted(is_parted);
+            let is_healed = self.reach_each_other(ends[0].0, ends[1].0);
+            let tcp = &mut self.wires.get_mut(&id).expect("the wire has just been found").tcp;
+            if is_healed {
+                tcp.heal();
+            } else {
+                tcp.part();
+            }
             self.due.extend(ends);
             self.arm(id);
         }

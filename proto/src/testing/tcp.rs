@@ -150,10 +150,14 @@ impl Tcp {
         self.end_mut(side).is_cut = true;
     }
 
-    /// Parts the sides, or joins them again. While they are parted no bytes arrive, and neither side sees what happened at the
-    /// other.
-    pub fn set_parted(&mut self, is_parted: bool) {
-        self.is_parted = is_parted;
+    /// Parts the sides. Until they [`heal`](Self::heal) no bytes arrive, and neither side sees what happened at the other.
+    pub const fn part(&mut self) {
+        self.is_parted = true;
+    }
+
+    /// Ends a partition. Bytes that are due arrive at once.
+    pub const fn heal(&mut self) {
+        self.is_parted = false;
     }
 
     /// Delivers the bytes from `from` that are due, unless the sides are parted.
