@@ -218,7 +218,9 @@ impl Net {
     pub fn cut(&mut self, node: NodeId) {
         self.note(node, format_args!("is cut"));
         for wire in self.wires.values_mut().filter(|wire| wire.leads_to(node)) {
-            Side::BOTH.into_iter().for_each(|side| wire.tcp.cut(side));
+            for side in Side::BOTH {
+                wire.tcp.cut(side);
+            }
         }
         self.wake_wires(|wire| wire.leads_to(node));
     }

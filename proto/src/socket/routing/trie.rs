@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[derive(Clone, Debug)]
-    enum Step {
+    enum Change {
         Insert(Vec<u8>),
         /// One of those that are there.
         Remove(Index),
@@ -307,36 +307,36 @@ mod tests {
         vec(select(pieces), 0..5).prop_map(|pieces| pieces.concat())
     }
 
-    /// Steps, each with a topic to look for after it. Growing and shrinking take turns, so that the trie is often large and
+    /// Changes, each with a topic to look for after it. Growing and shrinking take turns, so that the trie is often large and
     /// often empty.
-    fn walk(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<(Step, Vec<u8>)>> {
-        let steps = move |inserts: u32| {
-            let insert = prefix(pieces).prop_map(Step::Insert);
-            let step = prop_oneof![inserts => insert, 4 - inserts => any::<Index>().prop_map(Step::Remove)];
-            vec((step, prefix(pieces)), 0..100)
+    fn walk(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<(Change, Vec<u8>)>> {
+        let changes = move |inserts: u32| {
+            let insert = prefix(pieces).prop_map(Change::Insert);
+            let change = prop_oneof![inserts => insert, 4 - inserts => any::<Index>().prop_map(Change::Remove)];
+            vec((change, prefix(pieces)), 0..100)
         };
-        vec((steps(3), steps(1)), 0..3)
+        vec((changes(3), changes(1)), 0..3)
             .prop_map(|phases| phases.into_iter().flat_map(|(up, down)| [up, down]).flatten().collect())
     }
 
-    /// Takes these steps, and compares all answers after each.
-    fn stress(steps: Vec<(Step, Vec<u8>)>) {
+    /// Takes these changes, and compares all answers after each.
+    fn stress(changes: Vec<(Change, Vec<u8>)>) {
         let (mut trie, mut model) = (empty(), Model::new());
-        for ((step, topic), number) in steps.into_iter().zip(0..) {
-            match step {
-                Step::Insert(prefix) => {
+        for ((change, topic), number) in changes.into_iter().zip(0..) {
+            match change {
+                Change::Insert(prefix) => {
                     let before = model.get(&prefix).copied();
                     let (id, &mut value) = trie.insert_with(&prefix, || number);
                     assert_eq!((id, value), before.unwrap_or((id, number)), "what is there stays there");
                     model.insert(prefix, (id, value));
                 }
-                Step::Remove(place) if !model.is_empty() => {
+                Change::Remove(place) if !model.is_empty() => {
                     let prefix = model.keys().nth(place.index(model.len())).unwrap().clone();
                     let (id, mut value) = model.remove(&prefix).unwrap();
                     assert_eq!(trie.get_mut(&prefix), Some((id, &mut value)));
                     assert_eq!(trie.remove(id), value);
                 }
-                Step::Remove(_) => {}
+                Change::Remove(_) => {}
             }
             compare(&trie, &model, &topic);
             let octets: usize = model.keys().map(Vec::len).sum();
