@@ -1,9 +1,9 @@
 //! What adapters of `sansmq-runtime` do alike with the operating system's sockets: opening listeners, dialling, and
 //! [`BindListener`].
 
+use crate::{StdListener, tcp};
 #[cfg(unix)]
-use crate::ipc;
-use crate::{StdListener, error, tcp};
+use crate::{error, ipc};
 use core::future::Future;
 use core::net::SocketAddr;
 use sansmq_proto::address::TransportConfig;
