@@ -84,6 +84,11 @@ impl Inbox {
         }
     }
 
+    /// The thread has come back from `poll`: what it asks of itself from now on needs no wake-up.
+    pub(crate) fn returned(&self) {
+        self.state().asleep = false;
+    }
+
     /// Takes what was asked, in exchange for an empty list. The thread is awake.
     pub(crate) fn take(&self, requests: &mut Vec<Request>) {
         let mut state = self.state();

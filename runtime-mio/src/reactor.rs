@@ -126,6 +126,7 @@ impl Reactor {
 
     /// Takes an event of the poll. Returns false if its token is not in the range of this reactor.
     pub fn handle_event(&mut self, event: &mio::event::Event) -> bool {
+        self.runtime.inbox.returned();
         self.runtime.sources.handle_event(event)
     }
 
@@ -300,6 +301,32 @@ mod tests {
     use sansmq_proto::kind::Push;
 
     const PLACE: &str = "tcp://nobody.invalid:1";
+
+    #[test]
+    fn an_event_of_the_poll_does_not_wake_the_poll() {
+        const WAKER: mio::Token = mio::Token(usize::MAX);
+        let mut poll = mio::Poll::new().unwrap();
+        let mut events = mio::Events::with_capacity(9);
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER).unwrap());
+        let mut reactor = Reactor::new(poll.registry(), 0..9, waker).unwrap();
+        let handle = reactor.socket(Options::<Push>::new());
+        let bound = reactor.bind(&handle, "tcp://127.0.0.1:*").unwrap();
+        while reactor.next_timeout() == Some(Duration::ZERO) {
+            reactor.handle_timeout();
+        }
+        let _peer = std::net::TcpStream::connect(bound.socket_addr().unwrap()).unwrap();
+
+        while reactor.tasks() < 3 {
+            poll.poll(&mut events, reactor.next_timeout()).unwrap();
+            for event in &events {
+                assert_ne!(event.token(), WAKER, "no other thread has asked for anything");
+                reactor.handle_event(event);
+            }
+            reactor.handle_timeout();
+        }
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(events.iter().all(|event| event.token() != WAKER));
+    }
 
     #[test]
     fn a_dial_or_a_listener_given_up_while_its_name_is_looked_up_does_not_wait_for_the_answer() {
