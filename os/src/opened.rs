@@ -62,7 +62,8 @@ impl OpenListener {
     /// [`NetworkError::Unsupported`] if it is of another kind; [`NetworkError::NotListening`] where the operating system
     /// tells; or an option of `transport` that it rejects.
     pub fn adopt(listener: Opened, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let (listener, bound) = StdListener::arrived(listener)?;
+        let bound = listener.endpoint().clone();
+        let listener: StdListener = listener.into_listener().ok_or(NetworkError::Unsupported)?;
         Ok(match listener {
             StdListener::Tcp(listener) => Self {
                 listener: StdListener::Tcp(tcp::adopt(listener, transport)?),
@@ -131,26 +132,6 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
     Err(failure)
 }
 
-impl StdListener {
-    /// In the form in which it goes to a runtime.
-    ///
-    /// # Errors
-    /// [`BindError::Listener`]: it does not say where it listens.
-    pub fn opened(self) -> Result<Opened, BindError> {
-        let endpoint = self.endpoint().map_err(BindError::Listener)?;
-        Ok(Opened::new(endpoint, self))
-    }
-
-    /// What a runtime has been given, and where it listens.
-    ///
-    /// # Errors
-    /// [`NetworkError::Unsupported`]: it is of another kind.
-    pub fn arrived(opened: Opened) -> Result<(Self, Endpoint), NetworkError> {
-        let endpoint = opened.endpoint().clone();
-        opened.into_listener().map(|listener| (listener, endpoint)).ok_or(NetworkError::Unsupported)
-    }
-}
-
 /// Sockets that listen where somebody else has begun to.
 pub trait BindListener {
     /// As `bind`, at a listener that is open already (`USE_FD`): one that a service manager hands over, so that nobody is
@@ -167,6 +148,8 @@ pub trait BindListener {
 
 impl<T: Kind> BindListener for Handle<T> {
     async fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
-        self.bind_opened(listener.into().opened()?).await
+        let listener = listener.into();
+        let endpoint = listener.endpoint().map_err(BindError::Listener)?;
+        self.bind_opened(Opened::new(endpoint, listener)).await
     }
 }

@@ -3,12 +3,11 @@
 use crate::inbox::{Inbox, Request};
 use crate::net::{Listener, Stream};
 use crate::sources::Sources;
-use core::cell::RefCell;
 use core::fmt;
 use core::net::SocketAddr;
 use sansmq_os::OpenListener;
 use sansmq_proto::address::TransportConfig;
-use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
+use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{Opened, Runtime, Task};
 use std::io;
 use std::net::ToSocketAddrs;
@@ -26,13 +25,6 @@ pub(crate) struct Mio {
 impl Runtime for Mio {
     type Stream = Stream;
     type Listener = Listener;
-
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        thread_local! {
-            static SCRATCH: RefCell<Scratch> = RefCell::default();
-        }
-        SCRATCH.with_borrow_mut(|scratch| work(scratch))
-    }
 
     fn spawn(&self, task: Task<Self>) {
         self.inbox.push(Request::Spawn(Box::new(task)));

@@ -1,7 +1,6 @@
 //! smol as `sansmq_proto` wants to see it: tasks, the time, TCP and Unix domain sockets. It waits, and decides nothing.
 
 use async_io::Async;
-use core::cell::RefCell;
 use core::fmt;
 use core::net::SocketAddr;
 use core::pin::Pin;
@@ -13,7 +12,7 @@ use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
-use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
+use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{Alarm, Ambient, Opened, PollListener, PollStream, Runtime, TaskFuture};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
@@ -76,13 +75,6 @@ impl fmt::Debug for Smol {
 impl Runtime for Smol {
     type Stream = Stream;
     type Listener = Listener;
-
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        thread_local! {
-            static SCRATCH: RefCell<Scratch> = RefCell::default();
-        }
-        SCRATCH.with_borrow_mut(|scratch| work(scratch))
-    }
 
     fn spawn(&self, task: sansmq_runtime::Task<Self>) {
         (self.spawn)(Box::pin(TaskFuture::new(task, self.timer())));

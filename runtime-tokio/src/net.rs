@@ -1,6 +1,5 @@
 //! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP and Unix domain sockets. It waits, and decides nothing.
 
-use core::cell::RefCell;
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
@@ -10,7 +9,7 @@ use sansmq_os::{credentials, ipc};
 use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
-use sansmq_proto::{Endpoint, Instant, NetworkError, Scratch};
+use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{Alarm, Ambient, Opened, PollListener, PollStream, Runtime, Task, TaskFuture};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -41,13 +40,6 @@ impl Ambient for Tokio {
 impl Runtime for Tokio {
     type Stream = Stream;
     type Listener = Listener;
-
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        thread_local! {
-            static SCRATCH: RefCell<Scratch> = RefCell::default();
-        }
-        SCRATCH.with_borrow_mut(|scratch| work(scratch))
-    }
 
     fn spawn(&self, task: Task<Self>) {
         let _inside = self.runtime.enter();

@@ -94,8 +94,7 @@ impl<R: Runtime> ListenerTask<R> {
                         Poll::Ready(Err(error)) => driver.accept_failed(guard.id, error),
                         Poll::Ready(Ok((stream, from))) => {
                             if let Some(connection) = driver.accepted(guard.id, from, stream) {
-                                let kind = Kind::Connection(Box::new(connection));
-                                runtime.spawn(Task::with_kind(runtime.clone(), kind));
+                                Task::spawn(runtime, Kind::Connection(Box::new(connection)));
                             }
                         }
                     },

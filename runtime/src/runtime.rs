@@ -4,6 +4,7 @@ use crate::adopt::Opened;
 use crate::context::Context as Names;
 use crate::handle::{Handle, share_with};
 use crate::task::Task;
+use core::cell::RefCell;
 use core::future::Future;
 use core::net::SocketAddr;
 use core::task::{Context, Poll};
@@ -22,8 +23,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A listener.
     type Listener: PollListener<Stream = Self::Stream> + 'static;
 
-    /// Lends the memory that sessions need while they are polled, usually the thread's own.
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T;
+    /// Lends the memory that sessions need while they are polled: the thread's own, unless a runtime has another.
+    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+        thread_local! {
+            static SCRATCH: RefCell<Scratch> = RefCell::default();
+        }
+        SCRATCH.with_borrow_mut(|scratch| work(scratch))
+    }
 
     /// Runs a task in the background. Must not poll it before it returns.
     fn spawn(&self, task: Task<Self>);

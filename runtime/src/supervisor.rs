@@ -33,7 +33,7 @@ impl Supervisor {
                 Poll::Ready(None) => return TaskState::Finished,
                 Poll::Ready(Some((action, dial))) => {
                     if let Some(kind) = self.task_for(action, dial, runtime) {
-                        runtime.spawn(Task::with_kind(runtime.clone(), kind));
+                        Task::spawn(runtime, kind);
                     }
                 }
             }
@@ -46,13 +46,12 @@ impl Supervisor {
         let shared = self.driver.shared();
         let now = self.driver.now();
         // Apart from the rest: the actions of a timeout are queued when the lock is released.
-        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        if shared.with(|state| is_due(state.socket.poll_timeout())) {
-            shared.with(|state| {
+        shared.with(|state| {
+            if state.socket.poll_timeout().is_some_and(|deadline| deadline <= now) {
                 state.socket.handle_timeout(now);
                 state.armed = state.socket.poll_timeout();
-            });
-        }
+            }
+        });
         let deadline = &mut self.deadline;
         shared.with(|state| {
             *deadline = state.socket.poll_timeout();

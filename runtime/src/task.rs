@@ -54,8 +54,8 @@ impl<R: Runtime> Task<R> {
         Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
     }
 
-    pub(crate) const fn with_kind(runtime: R, kind: Kind<R>) -> Self {
-        Self { runtime, kind }
+    pub(crate) fn spawn(runtime: &R, kind: Kind<R>) {
+        runtime.spawn(Self { runtime: runtime.clone(), kind });
     }
 
     /// Does what there is to do now, within a budget. The waker of `cx` is woken when there is more. A task that has finished

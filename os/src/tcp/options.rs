@@ -28,129 +28,99 @@ pub(super) fn type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
     if is_ipv6 { set_traffic_class(socket, octet) } else { four }
 }
 
-#[cfg(not(any(target_os = "solaris", target_os = "haiku")))]
-fn set_type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
-    socket.set_tos_v4(octet.into())
-}
-
-#[cfg(any(target_os = "solaris", target_os = "haiku"))]
-fn set_type_of_service(_: &Socket, _: u8) -> io::Result<()> {
-    Err(Unsupported.into())
-}
-
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-    target_os = "illumos",
-))]
-fn set_traffic_class(socket: &Socket, octet: u8) -> io::Result<()> {
-    socket.set_tclass_v6(octet.into())
-}
-
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-    target_os = "illumos",
-)))]
-fn set_traffic_class(_: &Socket, _: u8) -> io::Result<()> {
-    Err(Unsupported.into())
-}
-
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "dragonfly",
-    target_os = "illumos",
-    windows,
-))]
-mod probes {
-    use socket2::TcpKeepalive;
-    use std::io;
-    use std::time::Duration;
-
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
-    pub(super) fn with_interval(asked: TcpKeepalive, interval: Duration) -> io::Result<TcpKeepalive> {
-        Ok(asked.with_interval(interval))
+// A function for systems that have the option, and one for those that do not.
+cfg_select! {
+    any(target_os = "solaris", target_os = "haiku") => {
+        fn set_type_of_service(_: &Socket, _: u8) -> io::Result<()> {
+            Err(Unsupported.into())
+        }
     }
-
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
-    pub(super) fn with_count(asked: TcpKeepalive, count: u32) -> io::Result<TcpKeepalive> {
-        Ok(asked.with_retries(count))
+    _ => {
+        fn set_type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
+            socket.set_tos_v4(octet.into())
+        }
     }
 }
 
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "dragonfly",
-    target_os = "illumos",
-    windows,
-)))]
-mod probes {
-    use super::Unsupported;
-    use socket2::TcpKeepalive;
-    use std::io;
-    use std::time::Duration;
-
-    pub(super) fn with_interval(_: TcpKeepalive, _: Duration) -> io::Result<TcpKeepalive> {
-        Err(Unsupported.into())
+cfg_select! {
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "macos",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+        target_os = "illumos",
+    ) => {
+        fn set_traffic_class(socket: &Socket, octet: u8) -> io::Result<()> {
+            socket.set_tclass_v6(octet.into())
+        }
     }
-
-    pub(super) fn with_count(_: TcpKeepalive, _: u32) -> io::Result<TcpKeepalive> {
-        Err(Unsupported.into())
+    _ => {
+        fn set_traffic_class(_: &Socket, _: u8) -> io::Result<()> {
+            Err(Unsupported.into())
+        }
     }
 }
 
-use probes::{with_count, with_interval};
+cfg_select! {
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "dragonfly",
+        target_os = "illumos",
+        windows,
+    ) => {
+        #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
+        fn with_interval(asked: TcpKeepalive, interval: Duration) -> io::Result<TcpKeepalive> {
+            Ok(asked.with_interval(interval))
+        }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod own {
-    use super::{Duration, Socket, io};
-
-    pub(in crate::tcp) fn unacknowledged(socket: &Socket, timeout: Duration) -> io::Result<()> {
-        socket.set_tcp_user_timeout(Some(timeout))
+        #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
+        fn with_count(asked: TcpKeepalive, count: u32) -> io::Result<TcpKeepalive> {
+            Ok(asked.with_retries(count))
+        }
     }
+    _ => {
+        fn with_interval(_: TcpKeepalive, _: Duration) -> io::Result<TcpKeepalive> {
+            Err(Unsupported.into())
+        }
 
-    pub(in crate::tcp) fn priority(socket: &Socket, priority: u32) -> io::Result<()> {
-        socket.set_priority(priority)
-    }
-
-    pub(in crate::tcp) fn device(socket: &Socket, name: &str) -> io::Result<()> {
-        socket.bind_device(Some(name.as_bytes()))
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod own {
-    use super::{Duration, Socket, Unsupported, io};
-
-    pub(in crate::tcp) fn unacknowledged(_: &Socket, _: Duration) -> io::Result<()> {
-        Err(Unsupported.into())
-    }
-
-    pub(in crate::tcp) fn priority(_: &Socket, _: u32) -> io::Result<()> {
-        Err(Unsupported.into())
-    }
-
-    pub(in crate::tcp) fn device(_: &Socket, _: &str) -> io::Result<()> {
-        Err(Unsupported.into())
+        fn with_count(_: TcpKeepalive, _: u32) -> io::Result<TcpKeepalive> {
+            Err(Unsupported.into())
+        }
     }
 }
 
-pub(super) use own::{device, priority, unacknowledged};
+cfg_select! {
+    any(target_os = "linux", target_os = "android") => {
+        pub(super) fn unacknowledged(socket: &Socket, timeout: Duration) -> io::Result<()> {
+            socket.set_tcp_user_timeout(Some(timeout))
+        }
+
+        pub(super) fn priority(socket: &Socket, priority: u32) -> io::Result<()> {
+            socket.set_priority(priority)
+        }
+
+        pub(super) fn device(socket: &Socket, name: &str) -> io::Result<()> {
+            socket.bind_device(Some(name.as_bytes()))
+        }
+    }
+    _ => {
+        pub(super) fn unacknowledged(_: &Socket, _: Duration) -> io::Result<()> {
+            Err(Unsupported.into())
+        }
+
+        pub(super) fn priority(_: &Socket, _: u32) -> io::Result<()> {
+            Err(Unsupported.into())
+        }
+
+        pub(super) fn device(_: &Socket, _: &str) -> io::Result<()> {
+            Err(Unsupported.into())
+        }
+    }
+}

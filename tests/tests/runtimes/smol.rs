@@ -6,8 +6,8 @@ mod suite;
 mod system;
 
 use futures_util::future::join;
+use sansmq::proto::Instant;
 use sansmq::proto::address::TransportConfig;
-use sansmq::proto::{Instant, Scratch};
 use sansmq::runtime::{Ambient, Opened, Runtime, Task, TaskFuture, launch};
 use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
@@ -89,10 +89,6 @@ struct Slow(Smol);
 impl Runtime for Slow {
     type Stream = <Smol as Runtime>::Stream;
     type Listener = <Smol as Runtime>::Listener;
-
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        Smol::with_scratch(work)
-    }
 
     fn spawn(&self, task: Task<Self>) {
         ::smol::spawn(TaskFuture::new(task, self.0.timer())).detach();
