@@ -1,10 +1,12 @@
-//! Counts the tasks and descriptors that a test leaves behind. Only for a test binary in which every test uses it: descriptors
-//! are counted for the whole process.
+//! Counts the tasks and descriptors that a test leaves behind. Each test runs in a process of its
+//! own, for which descriptors are counted.
 
 use crate::runtimes::{ALL, RuntimeHandle, TestRuntime, limited};
 use sansmq::Options;
 use sansmq::kind::Pair;
-use std::sync::{Mutex, PoisonError};
+use std::env;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Maximum time for a closed socket to release everything, failing name lookups and slow machines included.
@@ -45,28 +47,50 @@ pub fn settle(runtime: &mut dyn TestRuntime, before: Counts, what: &str) {
     }
 }
 
-/// Runs a test on each runtime, with the counts before the test. No two of these tests run at once: they count descriptors, and
-/// some count memory.
+/// Environment variable that names the one runtime on which a child process runs its test.
+const RUNTIME: &str = "SANSMQ_TEST_RUNTIME";
+
+/// Runs a test on each runtime, with the counts before the test. Each run has a process of its own, because descriptors and memory
+/// are counted for the whole process; the processes of one test run at the same time.
 ///
 /// # Panics
-/// If the test panics, or does not end within five times [`PATIENCE`].
+/// If a run panics, or does not end within five times [`PATIENCE`].
 pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'static) {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    limited(PATIENCE * 5, move || {
-        for (name, make) in ALL {
-            eprintln!("on {name}");
-            let mut runtime = make();
-            let handle = runtime.handle();
-            // The first use creates reactors, threads and their descriptors, which are not closed.
-            runtime.run(Box::pin(exchange(&handle)));
-            let bare = Counts { tasks: 0, descriptors: usize::MAX };
-            settle(&mut *runtime, bare, "the first use");
-            let before = counts(&*runtime);
-            test(&mut *runtime, before);
-        }
+    let (chosen, thread) = (env::var(RUNTIME).ok(), thread::current());
+    // With `--test-threads=1` tests run one after another on the main thread, and can share a process.
+    let test_name = thread.name().filter(|name| chosen.is_none() && *name != "main");
+    let Some(test_name) = test_name else {
+        return limited(PATIENCE * 5, move || {
+            for (_, make) in ALL.iter().filter(|(name, _)| chosen.as_ref().is_none_or(|chosen| chosen == name)) {
+                run_on(&mut *make(), &test);
+            }
+        });
+    };
+    let children = ALL.map(|(name, _)| {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args([test_name, "--exact", "--nocapture"]).env(RUNTIME, name);
+        (name, command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     });
-    drop(turn);
+    let failed = children.map(|(name, child)| {
+        let output = child.wait_with_output().unwrap();
+        let passed = output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed");
+        if !passed {
+            let [stdout, stderr] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+            eprintln!("on {name}: {}\n{stdout}{stderr}", output.status);
+        }
+        (!passed).then_some(name)
+    });
+    assert_eq!(failed.iter().flatten().count(), 0, "failed on {failed:?}");
+}
+
+/// Runs a test on a runtime that has been used before.
+fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Counts)) {
+    let handle = runtime.handle();
+    // The first use creates reactors, threads and their descriptors, which are not closed.
+    runtime.run(Box::pin(exchange(&handle)));
+    settle(runtime, Counts { tasks: 0, descriptors: usize::MAX }, "the first use");
+    let before = counts(runtime);
+    test(runtime, before);
 }
 
 /// Sends a message between two sockets.

@@ -54,6 +54,11 @@ pub fn for_seeds(count: u64, mut test: impl FnMut(u64)) {
     }
 }
 
+/// Returns whether the environment asks for more than a quick run: whether `NET_SEEDS` is set.
+pub fn is_soak() -> bool {
+    env::var_os("NET_SEEDS").is_some()
+}
+
 fn number(variable: &str) -> Option<u64> {
     let value = env::var(variable).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} is a number")))

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Messages on their way at a time.
 const BURST: usize = 500;
 
-const BURSTS: usize = 40;
+const BURSTS: usize = 10;
 
 /// A runtime that does all of its work on this thread, whose allocations are counted.
 trait Stage {

@@ -1,4 +1,4 @@
-//! Tests that count what the whole process holds, memory and descriptors. They run one at a time, in a process without others.
+//! Tests that count memory and descriptors of the whole process. Each runs in a process of its own.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

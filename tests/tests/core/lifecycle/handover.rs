@@ -135,7 +135,7 @@ impl Scene {
 
 #[test]
 fn what_is_sent_to_an_id_that_is_handed_over_goes_to_its_newest_owner_and_the_loser_is_told() {
-    for_seeds(300, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let mut scene = Scene::new(&mut net, &weather);

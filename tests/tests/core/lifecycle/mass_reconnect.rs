@@ -121,7 +121,7 @@ fn a_thousand_peers_come_back_one_after_another_after_any_disaster_with_all_that
 
 #[test]
 fn crowds_in_all_weathers_find_their_server_again_and_hear_and_are_heard() {
-    for_seeds(200, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let count = 5 + weather.pick(20);

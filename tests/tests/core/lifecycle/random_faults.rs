@@ -10,7 +10,7 @@ use sansmq_tests::{dropped, events, for_seeds};
 
 #[test]
 fn a_pipeline_in_all_weathers_keeps_order_and_duplicates_nothing_and_loses_nothing_while_connected() {
-    for_seeds(300, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let marks: Vec<_> = (0..4).map(|_| 1 + weather.pick(12)).collect();
@@ -65,7 +65,7 @@ fn a_pipeline_in_all_weathers_keeps_order_and_duplicates_nothing_and_loses_nothi
 
 #[test]
 fn a_router_and_its_dealers_in_all_weathers_echo_in_order_and_account_for_every_message() {
-    for_seeds(300, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let router = Options::<Router>::new().send_hwm(1 + weather.pick(9)).recv_hwm(1 + weather.pick(9));

@@ -76,7 +76,7 @@ impl Scene {
 
 #[test]
 fn sinks_of_different_speeds_lose_nothing_and_hear_nothing_twice_and_queues_keep_their_marks_in_all_weathers() {
-    for_seeds(300, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let mut scene = Scene::new(&mut net, &mut weather);
@@ -119,7 +119,7 @@ fn sinks_of_different_speeds_lose_nothing_and_hear_nothing_twice_and_queues_keep
 
 #[test]
 fn who_has_room_gets_a_fair_share_whatever_another_does() {
-    for_seeds(200, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(3 * seed);
         let mut net = weather.net(seed);
         let mut scene = Scene::new(&mut net, &mut weather);

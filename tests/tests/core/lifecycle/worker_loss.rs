@@ -106,7 +106,7 @@ impl Worker {
 
 #[test]
 fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
-    for_seeds(300, |seed| {
+    for_seeds(100, |seed| {
         let mut weather = Weather::of(seed);
         let mut net = weather.net(seed);
         let router = Options::<Router>::new().mandatory(true).notify_disconnect(true);

@@ -210,7 +210,7 @@ fn a_proxy_whose_backend_has_no_peer_is_terminated_all_the_same() {
 
 #[test]
 fn a_slow_subscriber_holds_its_publisher_back_through_a_forwarder_and_misses_nothing() {
-    const COUNT: usize = 600;
+    const COUNT: usize = 400;
     run(|| async {
         let blocking = SlowSubscriber::Block;
         let front = Socket::with(Options::<XSub>::new().recv_hwm(10));
@@ -238,7 +238,7 @@ fn a_slow_subscriber_holds_its_publisher_back_through_a_forwarder_and_misses_not
         for number in 0..COUNT {
             assert_eq!(sub.recv().await.unwrap().head().to_text(), format!("{number}"));
             let ahead = sent.load(Ordering::SeqCst) - number;
-            assert!(ahead < 500, "the publisher is {ahead} messages ahead, and nothing held it");
+            assert!(ahead < 350, "the publisher is {ahead} messages ahead, and nothing held it");
         }
         publishing.await;
         front.close().await;
