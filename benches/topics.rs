@@ -11,7 +11,7 @@ mod topic;
 use bytes::Buf;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use sansmq::proto::connection::{ConnectionConfig, Link, Wish};
+use sansmq::proto::connection::{ConnectionConfig, Link, Subscription};
 use sansmq::proto::{Connection, Instant, Options, PipeId, Socket, SocketType, SystemEntropy, kind};
 use std::time::Duration;
 use topic::topic;
@@ -96,7 +96,7 @@ impl Stage {
             carry(&mut stage.connection, &mut peer);
         }
         for number in 0..subscriptions {
-            peer.give(sansmq::proto::connection::Outbound::Wish(Wish::Subscribe(topic(number).into())));
+            peer.give(sansmq::proto::connection::Outbound::Subscription(Subscription::Subscribe(topic(number).into())));
             if number % 500 == 0 || number + 1 == subscriptions {
                 carry(&mut peer, &mut stage.connection);
                 stage.listen();

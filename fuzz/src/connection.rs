@@ -82,7 +82,7 @@ fn hear(config: &Arc<ConnectionConfig>, octets: &[u8], step: usize) -> (Vec<Inbo
 fn octets_of(item: &Inbound) -> Vec<u8> {
     match item {
         Inbound::Message(message) => message.body().to_vec(),
-        wish @ Inbound::Wish(_) => panic!("{wish:?} was heard in what means nothing"),
+        wish @ Inbound::Subscription(_) => panic!("{wish:?} was heard in what means nothing"),
     }
 }
 

@@ -7,7 +7,7 @@ mod recorded;
 
 use core::time::Duration;
 use recorded::{drain, hear, octets};
-use sansmq_proto::connection::{ConnectionConfig, Inbound, Wish};
+use sansmq_proto::connection::{ConnectionConfig, Inbound, Subscription};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{
     Connection, ConnectionError, Endpoint, Frame, Instant, ListenerId, Message, Options, PipeId, RecvError, Socket,
@@ -35,7 +35,7 @@ fn what_libzmq_sent_is_understood_wherever_it_is_cut() {
             for item in whole.got {
                 match item {
                     Inbound::Message(message) => got.push(message),
-                    Inbound::Wish(wish) => wishes.push(wish),
+                    Inbound::Subscription(wish) => wishes.push(wish),
                 }
             }
         }
@@ -147,20 +147,20 @@ impl Session {
     }
 
     /// What the peer should hear of subscriptions and groups: each subscription, and the end of the last one.
-    fn wishes(&self) -> Vec<Wish> {
+    fn wishes(&self) -> Vec<Subscription> {
         let mut counts = BTreeMap::<_, u32>::new();
         let mut wishes = Vec::new();
         for step in &self.steps {
             let wish = match step.verb.as_str() {
-                "subscribe" => Wish::Subscribe,
-                "unsubscribe" => Wish::Cancel,
-                "join" => Wish::Join,
-                "leave" => Wish::Leave,
+                "subscribe" => Subscription::Subscribe,
+                "unsubscribe" => Subscription::Cancel,
+                "join" => Subscription::Join,
+                "leave" => Subscription::Leave,
                 _ => continue,
             };
             let wish = wish(octets(&step.words[0]).into());
             let count = counts.entry(wish.subject().clone()).or_default();
-            if matches!(wish, Wish::Subscribe(_) | Wish::Join(_)) {
+            if matches!(wish, Subscription::Subscribe(_) | Subscription::Join(_)) {
                 *count += 1;
                 wishes.push(wish);
             } else if *count > 0 {

@@ -131,9 +131,9 @@ impl Link for Locked<'_> {
     fn give(&mut self, item: Outbound) {
         let item = match item {
             Outbound::Message(message) => Inbound::Message(message),
-            Outbound::Wish(wish) => {
+            Outbound::Subscription(wish) => {
                 self.wished = true;
-                Inbound::Wish(wish)
+                Inbound::Subscription(wish)
             }
         };
         self.ours().queue.push_back(item);
@@ -155,7 +155,7 @@ impl Link for Locked<'_> {
     fn reclaim(&mut self) -> Vec<Message> {
         let messages = self.ours().queue.drain(..).filter_map(|item| match item {
             Inbound::Message(message) => Some(message),
-            Inbound::Wish(_) => None,
+            Inbound::Subscription(_) => None,
         });
         messages.collect()
     }

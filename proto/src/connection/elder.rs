@@ -2,7 +2,7 @@
 //! or not at all, and by a frame with their routing id; then messages flow. What they are told is what libzmq tells them.
 
 use super::link::PeerInfo;
-use super::{Connection, Phase, Wish};
+use super::{Connection, Phase, Subscription};
 use crate::connection::error::ConnectionError;
 use crate::security::{Established, Guest};
 use crate::socket_type::SocketType;
@@ -81,7 +81,7 @@ impl Connection {
         self.establish(PeerInfo { socket_type, routing_id, metadata: Metadata::new() }, nothing, now);
         // In libzmq 2 subscribers kept what they subscribe to for themselves, and publishers sent them everything.
         if elder == Elder::Unsigned && ours.takes_subscriptions() {
-            self.hear(Wish::Subscribe(Bytes::new()));
+            self.hear(Subscription::Subscribe(Bytes::new()));
         }
         Ok(true)
     }

@@ -52,7 +52,7 @@ pub enum Outbound {
     /// A message.
     Message(Message),
     /// What this side wishes to receive.
-    Wish(Wish),
+    Subscription(Subscription),
 }
 
 /// Item that a socket takes from a link. Each link must handle every variant, so a new one is a breaking change.
@@ -61,12 +61,12 @@ pub enum Inbound {
     /// A message.
     Message(Message),
     /// What the peer wishes to receive.
-    Wish(Wish),
+    Subscription(Subscription),
 }
 
 /// What one side asks of a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Subscription {
     /// Messages that begin with this prefix (RFC 37, "SUBSCRIBE"): a command for 3.1 peers, a `01` message for 3.0 ones.
     /// Both are understood from everybody.
     Subscribe(Bytes),
@@ -78,9 +78,9 @@ pub enum Wish {
     Leave(Bytes),
 }
 
-impl Wish {
+impl Subscription {
     /// The subscription, or the end of one, that ZMTP 3.0 says by a message of these octets.
-    pub(crate) fn said_by(octets: &[u8]) -> Option<Self> {
+    pub(crate) fn from_message(octets: &[u8]) -> Option<Self> {
         match octets.split_first() {
             Some((1, prefix)) => Some(Self::Subscribe(Bytes::copy_from_slice(prefix))),
             Some((0, prefix)) => Some(Self::Cancel(Bytes::copy_from_slice(prefix))),

@@ -24,7 +24,7 @@ mod tests;
 pub use config::{ConnectionConfig, HeartbeatConfig};
 pub use error::{ConnectionError, Fault, Timer};
 pub use heartbeat::RoundTrip;
-pub use link::{Credentials, Inbound, Link, Outbound, Peer, Wish};
+pub use link::{Credentials, Inbound, Link, Outbound, Peer, Subscription};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
 pub use reception::Caller;
@@ -304,10 +304,10 @@ impl Connection {
                 self.heartbeat.pinged(ttl, now);
                 self.outbox.push_pong(context);
             }
-            Command::Subscribe(prefix) if ours.takes_subscriptions() => self.hear(Wish::Subscribe(prefix)),
-            Command::Cancel(prefix) if ours.takes_subscriptions() => self.hear(Wish::Cancel(prefix)),
-            Command::Join(group) if ours.takes_groups() => self.hear(Wish::Join(group)),
-            Command::Leave(group) if ours.takes_groups() => self.hear(Wish::Leave(group)),
+            Command::Subscribe(prefix) if ours.takes_subscriptions() => self.hear(Subscription::Subscribe(prefix)),
+            Command::Cancel(prefix) if ours.takes_subscriptions() => self.hear(Subscription::Cancel(prefix)),
+            Command::Join(group) if ours.takes_groups() => self.hear(Subscription::Join(group)),
+            Command::Leave(group) if ours.takes_groups() => self.hear(Subscription::Leave(group)),
             Command::Pong(_) => self.heartbeat.ponged(now),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
             Command::Ready(_) => return Err(ConnectionError::Unexpected("READY came twice")),
@@ -321,7 +321,7 @@ impl Connection {
     fn hear_message(&mut self, message: Message) {
         if self.config.socket_type.takes_subscriptions()
             && message.len() == 1
-            && let Some(wish) = Wish::said_by(message.head())
+            && let Some(wish) = Subscription::from_message(message.head())
         {
             self.commands += 1;
             self.hear(wish);
@@ -330,8 +330,8 @@ impl Connection {
         }
     }
 
-    fn hear(&mut self, wish: Wish) {
-        self.inbox.push_back(Inbound::Wish(wish));
+    fn hear(&mut self, wish: Subscription) {
+        self.inbox.push_back(Inbound::Subscription(wish));
     }
 
     /// Fires the timers that are due; harmless when none is.

@@ -12,7 +12,7 @@
 //! Heads and small bodies are encoded back to back into one arena; large bodies stay where they are and are referred to.
 //! A batch is whole frames, so a command can never land inside one.
 
-use super::{Outbound, Wish};
+use super::{Outbound, Subscription};
 use crate::message::{Frame, Message};
 use crate::wire::{Command, FrameHead, Version};
 use alloc::collections::VecDeque;
@@ -249,7 +249,7 @@ impl Outbox {
         let encoded = self.decode_batch();
         let queued = self.queue.drain(..).filter_map(|item| match item {
             Outbound::Message(message) => Some(message),
-            Outbound::Wish(_) => None,
+            Outbound::Subscription(_) => None,
         });
         encoded.into_iter().chain(queued)
     }
@@ -351,7 +351,7 @@ impl Outbox {
             encode(self, item);
             match item {
                 Outbound::Message(_) => self.ends.push(self.remaining()),
-                Outbound::Wish(_) => self.mixed = true,
+                Outbound::Subscription(_) => self.mixed = true,
             }
         }
         queue.drain(..count);
@@ -362,7 +362,7 @@ impl Outbox {
     fn encode(&mut self, item: &Outbound, version: Version) {
         match item {
             Outbound::Message(message) => self.encode_message(message),
-            Outbound::Wish(wish) => encode_wish(wish, version, &mut self.arena),
+            Outbound::Subscription(wish) => encode_subscription(wish, version, &mut self.arena),
         }
     }
 
@@ -374,9 +374,9 @@ impl Outbox {
                     self.seal_frame(head, frame);
                 }
             }
-            Outbound::Wish(wish) => {
+            Outbound::Subscription(wish) => {
                 let mut clear = Vec::new();
-                encode_wish(wish, version, &mut clear);
+                encode_subscription(wish, version, &mut clear);
                 self.seal_encoded(&clear);
             }
         }
@@ -402,9 +402,9 @@ impl Outbox {
                     self.encode_body(frame);
                 }
             }
-            Outbound::Wish(wish) => {
+            Outbound::Subscription(wish) => {
                 let Some(flag) = flag_for(wish) else { return };
-                head_of_wish(wish).encode_1_0(&mut self.arena);
+                subscription_head(wish).encode_1_0(&mut self.arena);
                 self.arena.push(flag);
                 self.arena.extend_from_slice(wish.subject());
             }
@@ -414,7 +414,7 @@ impl Outbox {
     fn encode_raw(&mut self, item: &Outbound) {
         match item {
             Outbound::Message(message) => message.frames().iter().for_each(|frame| self.encode_body(frame)),
-            Outbound::Wish(_) => {}
+            Outbound::Subscription(_) => {}
         }
     }
 
@@ -476,31 +476,31 @@ pub(crate) fn encode_once(message: Message) -> Message {
     })
 }
 
-fn encode_wish(wish: &Wish, version: Version, out: &mut Vec<u8>) {
+fn encode_subscription(wish: &Subscription, version: Version, out: &mut Vec<u8>) {
     if let Some(flag) = flag_for(wish).filter(|_| version < Version::V3_1) {
-        head_of_wish(wish).encode(out);
+        subscription_head(wish).encode(out);
         out.push(flag);
         return out.extend_from_slice(wish.subject());
     }
     match wish.clone() {
-        Wish::Subscribe(prefix) => Command::Subscribe(prefix).encode(out),
-        Wish::Cancel(prefix) => Command::Cancel(prefix).encode(out),
-        Wish::Join(group) => Command::Join(group).encode(out),
-        Wish::Leave(group) => Command::Leave(group).encode(out),
+        Subscription::Subscribe(prefix) => Command::Subscribe(prefix).encode(out),
+        Subscription::Cancel(prefix) => Command::Cancel(prefix).encode(out),
+        Subscription::Join(group) => Command::Join(group).encode(out),
+        Subscription::Leave(group) => Command::Leave(group).encode(out),
     }
 }
 
 /// By which octet a message says this wish, as before ZMTP 3.1. Groups came later.
-const fn flag_for(wish: &Wish) -> Option<u8> {
+const fn flag_for(wish: &Subscription) -> Option<u8> {
     match wish {
-        Wish::Subscribe(_) => Some(1),
-        Wish::Cancel(_) => Some(0),
-        Wish::Join(_) | Wish::Leave(_) => None,
+        Subscription::Subscribe(_) => Some(1),
+        Subscription::Cancel(_) => Some(0),
+        Subscription::Join(_) | Subscription::Leave(_) => None,
     }
 }
 
 /// The head of that message.
-fn head_of_wish(wish: &Wish) -> FrameHead {
+fn subscription_head(wish: &Subscription) -> FrameHead {
     FrameHead { command: false, more: false, size: wish.subject().len() as u64 + 1 }
 }
 
@@ -518,7 +518,7 @@ fn weight(item: &Outbound) -> usize {
     OVERHEAD
         + match item {
             Outbound::Message(message) => message.size(),
-            Outbound::Wish(wish) => wish.subject().len(),
+            Outbound::Subscription(wish) => wish.subject().len(),
         }
 }
 

@@ -46,7 +46,7 @@ impl Outcome {
         assert_eq!(self.error, None);
         let message = |item| match item {
             Inbound::Message(message) => message,
-            Inbound::Wish(_) => panic!("{item:?} is no message"),
+            Inbound::Subscription(_) => panic!("{item:?} is no message"),
         };
         self.got.into_iter().map(message).collect()
     }

@@ -98,7 +98,7 @@ impl Socket {
                         break taken;
                     }
                 }
-                Some(Inbound::Wish(wish)) => match self.pattern.on_subscription(&mut self.pipes, id, wish) {
+                Some(Inbound::Subscription(wish)) => match self.pattern.on_subscription(&mut self.pipes, id, wish) {
                     Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
                     Err(error) => break Err(error),
                 },
@@ -157,7 +157,7 @@ impl Socket {
             self.notify_disconnected(id, next);
         }
         self.effects |= self.pattern.on_disconnect(&mut self.pipes, id);
-        self.pipes.forget_wishes(id);
+        self.pipes.clear_subscriptions(id);
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         let is_drained = is_draining && self.pipes.outgoing_len(id) == 0;
         let retry = if next == Next::Reconnect && !is_drained { self.reconnect(id) } else { None };

@@ -1,7 +1,7 @@
 //! What an application asks for by topic, and what it may know of those who ask.
 
 use super::Socket;
-use crate::connection::Wish;
+use crate::connection::Subscription;
 use crate::socket::effects::Effects;
 use crate::socket::error::{JoinError, SubscribeError};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ impl Socket {
     /// # Errors
     /// [`SubscribeError`].
     pub fn subscribe(&mut self, prefix: impl Into<Bytes>) -> Result<(), SubscribeError> {
-        self.ask(Wish::Subscribe(prefix.into()))
+        self.ask(Subscription::Subscribe(prefix.into()))
     }
 
     /// Takes one subscription back (`UNSUBSCRIBE`). Messages that have arrived and are not wanted any more are dropped.
@@ -23,10 +23,10 @@ impl Socket {
     /// # Errors
     /// [`SubscribeError`].
     pub fn unsubscribe(&mut self, prefix: impl Into<Bytes>) -> Result<(), SubscribeError> {
-        self.ask(Wish::Cancel(prefix.into()))
+        self.ask(Subscription::Cancel(prefix.into()))
     }
 
-    fn ask(&mut self, wish: Wish) -> Result<(), SubscribeError> {
+    fn ask(&mut self, wish: Subscription) -> Result<(), SubscribeError> {
         if self.closing {
             return Err(SubscribeError::Closed);
         }

@@ -4,11 +4,11 @@ use super::*;
 use crate::wire::DecodeError;
 
 fn subscribe(prefix: &'static str) -> Inbound {
-    Inbound::Wish(Wish::Subscribe(prefix.into()))
+    Inbound::Subscription(Subscription::Subscribe(prefix.into()))
 }
 
 fn cancel(prefix: &'static str) -> Inbound {
-    Inbound::Wish(Wish::Cancel(prefix.into()))
+    Inbound::Subscription(Subscription::Cancel(prefix.into()))
 }
 
 #[test]
@@ -54,9 +54,9 @@ fn subscriptions_leave_as_commands_or_as_messages_by_version() {
         (0, [frame(0, b"\x01a"), frame(0, b"m"), frame(0, b"\0a")]),
     ] {
         let mut connection = ready_with_version(&config(SocketType::XSub), "XPUB", minor);
-        connection.give(Outbound::Wish(Wish::Subscribe("a".into())));
+        connection.give(Outbound::Subscription(Subscription::Subscribe("a".into())));
         connection.give(Message::from("m").into());
-        connection.give(Outbound::Wish(Wish::Cancel("a".into())));
+        connection.give(Outbound::Subscription(Subscription::Cancel("a".into())));
         assert_eq!(connection.unsent(), 1, "only the message is one");
         assert_eq!(drain(&mut connection), expected.concat());
     }
@@ -66,7 +66,7 @@ fn subscriptions_leave_as_commands_or_as_messages_by_version() {
 fn a_subscription_of_255_octets_is_framed_rightly_for_3_0() {
     for len in [253, 254, 255, 256] {
         let mut connection = ready_with_version(&config(SocketType::XSub), "XPUB", 0);
-        connection.give(Outbound::Wish(Wish::Subscribe(body(len).into())));
+        connection.give(Outbound::Subscription(Subscription::Subscribe(body(len).into())));
         assert_eq!(drain(&mut connection), frame(0, &[&[1], &body(len)[..]].concat()));
     }
 }

@@ -60,7 +60,7 @@ fn pull(connection: &mut Connection) -> Vec<Message> {
     core::iter::from_fn(|| connection.take())
         .map(|item| match item {
             Inbound::Message(message) => message,
-            Inbound::Wish(wish) => panic!("{wish:?}"),
+            Inbound::Subscription(wish) => panic!("{wish:?}"),
         })
         .collect()
 }
@@ -112,11 +112,11 @@ fn large_bodies_are_read_into_place_and_decrypted_there() {
 #[test]
 fn subscriptions_and_heartbeats_travel_inside_too() {
     let mut ends = ready_couple(SocketType::Sub, SocketType::XPub);
-    ends[0].give(Outbound::Wish(Wish::Subscribe(Bytes::from_static(b"weather"))));
+    ends[0].give(Outbound::Subscription(Subscription::Subscribe(Bytes::from_static(b"weather"))));
     let octets = drain(&mut ends[0]);
     assert!(!octets.windows(7).any(|octets| octets == b"weather"));
     say(&mut ends[1], &octets);
-    assert_eq!(ends[1].take(), Some(Inbound::Wish(Wish::Subscribe(Bytes::from_static(b"weather")))));
+    assert_eq!(ends[1].take(), Some(Inbound::Subscription(Subscription::Subscribe(Bytes::from_static(b"weather")))));
 
     let heartbeat = HeartbeatConfig { interval: Duration::from_secs(1), timeout: Duration::from_secs(1), ttl: 0 };
     let client = ConnectionConfig { heartbeat: Some(heartbeat), ..client_config(SocketType::Dealer) };

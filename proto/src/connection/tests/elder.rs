@@ -93,19 +93,22 @@ fn subscriptions_are_messages_to_them() {
         let mut connection = Connection::new(&Arc::new(config(SocketType::Sub)), &mut SystemEntropy, NOW);
         say(&mut connection, &first);
         drain(&mut connection);
-        connection.give(Outbound::Wish(Wish::Subscribe("abc".into())));
-        connection.give(Outbound::Wish(Wish::Cancel("abc".into())));
+        connection.give(Outbound::Subscription(Subscription::Subscribe("abc".into())));
+        connection.give(Outbound::Subscription(Subscription::Cancel("abc".into())));
         assert_eq!(drain(&mut connection), expected);
     }
 }
 
 #[test]
 fn a_subscriber_of_1_0_wants_everything_for_it_cannot_say_what() {
-    let everything = Inbound::Wish(Wish::Subscribe("".into()));
+    let everything = Inbound::Subscription(Subscription::Subscribe("".into()));
     assert_eq!(hear(&config(SocketType::Pub), &frame_1_0(0, b"")).got, [everything]);
     assert_eq!(hear(&config(SocketType::Pub), &greeting_2_0(2, b"")).got, []);
     let subscribed = [greeting_2_0(2, b""), frame(0, b"\x01abc")].concat();
-    assert_eq!(hear(&config(SocketType::Pub), &subscribed).got, [Inbound::Wish(Wish::Subscribe("abc".into()))]);
+    assert_eq!(
+        hear(&config(SocketType::Pub), &subscribed).got,
+        [Inbound::Subscription(Subscription::Subscribe("abc".into()))]
+    );
 }
 
 #[test]

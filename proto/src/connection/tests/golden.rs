@@ -114,7 +114,7 @@ impl Session {
         played.got = core::iter::from_fn(|| connection.take())
             .map(|item| match item {
                 Inbound::Message(message) => message,
-                Inbound::Wish(wish) => panic!("{wish:?}"),
+                Inbound::Subscription(wish) => panic!("{wish:?}"),
             })
             .collect();
         played

@@ -77,7 +77,7 @@ fn what_no_batch_has_taken_up_is_given_back_in_order() {
 
     let big = Message::from(body(300_000));
     let mut connection = loaded(&[big, "second".into(), "third".into()]);
-    connection.give(Outbound::Wish(Wish::Subscribe("x".into())));
+    connection.give(Outbound::Subscription(Subscription::Subscribe("x".into())));
     connection.poll_transmit().expect("there is a batch").advance(1);
     assert_eq!(connection.unsent(), 3);
     assert_eq!(connection.reclaim(), ["second".into(), "third".into()]);

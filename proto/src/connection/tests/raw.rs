@@ -16,7 +16,7 @@ fn taken(connection: &mut Connection) -> Vec<Message> {
     let items = core::iter::from_fn(|| connection.take());
     let messages = items.map(|item| match item {
         Inbound::Message(message) => message,
-        Inbound::Wish(_) => panic!("{item:?} is no message"),
+        Inbound::Subscription(_) => panic!("{item:?} is no message"),
     });
     messages.collect()
 }

@@ -1,7 +1,7 @@
 //! DISH (RFC 48, "The DISH Socket Type"): receives the messages of the groups it joined.
 
 use super::{MAX_GROUP, Pattern};
-use crate::connection::{ConnectionError, Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -24,7 +24,7 @@ pub(super) struct Dish {
 }
 
 impl Dish {
-    fn say(&self, pipes: &mut Pipes, wish: &Wish) {
+    fn say(&self, pipes: &mut Pipes, wish: &Subscription) {
         for &peer in &self.peers {
             pipes.wish(peer, wish.clone());
         }
@@ -41,7 +41,7 @@ impl Pattern for Dish {
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for group in &self.groups {
-            pipes.wish(pipe, Wish::Join(group.clone()));
+            pipes.wish(pipe, Subscription::Join(group.clone()));
         }
         Ok(Effects::NONE)
     }
@@ -83,7 +83,7 @@ impl Pattern for Dish {
         let outcome = if group.len() > MAX_GROUP {
             Err(JoinError::TooLong(group.len()))
         } else if self.groups.insert(group.clone()) {
-            self.say(pipes, &Wish::Join(group));
+            self.say(pipes, &Subscription::Join(group));
             Ok(())
         } else {
             Err(JoinError::Joined)
@@ -98,7 +98,7 @@ impl Pattern for Dish {
         for pipe in pipes.ids() {
             pipes.retain_incoming(pipe, |message| message.head() != &group[..]);
         }
-        self.say(pipes, &Wish::Leave(group));
+        self.say(pipes, &Subscription::Leave(group));
         Some(Ok(()))
     }
 

@@ -19,7 +19,7 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 
-use crate::connection::{ConnectionError, Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -99,7 +99,7 @@ pub(super) trait Pattern: Debug + Send {
     ) -> Result<(), ConnectionError>;
 
     /// Handles a subscription of a peer, which concerns publishers. An error closes the connection.
-    fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Wish) -> Result<Effects, ConnectionError> {
+    fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Subscription) -> Result<Effects, ConnectionError> {
         Ok(Effects::NONE)
     }
 
@@ -126,7 +126,7 @@ pub(super) trait Pattern: Debug + Send {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 
     /// The application subscribes, or ends a subscription. `None`: this type cannot.
-    fn ask(&mut self, _: &mut Pipes, _: Wish) -> Option<Result<Effects, SubscribeError>> {
+    fn ask(&mut self, _: &mut Pipes, _: Subscription) -> Option<Result<Effects, SubscribeError>> {
         None
     }
 
@@ -160,14 +160,14 @@ pub(super) trait Pattern: Debug + Send {
 const MAX_GROUP: usize = 255;
 
 /// Parts what a message says of subscriptions, as ZMTP 3.0 has it, from what it says besides.
-fn sort(message: Message, only_first: bool) -> (Vec<Wish>, Option<Message>) {
-    if Wish::said_by(message.head()).is_none() && (only_first || message.len() == 1) {
+fn sort(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
+    if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {
         return (Vec::new(), Some(message));
     }
     let mut wishes = Vec::new();
     let mut rest = message.into_frames();
     rest.retain(|frame| {
-        let wish = Wish::said_by(frame);
+        let wish = Subscription::from_message(frame);
         let is_none = wish.is_none();
         wishes.extend(wish);
         is_none

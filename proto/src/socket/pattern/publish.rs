@@ -1,7 +1,7 @@
 //! PUB and XPUB (RFC 29, "The PUB Socket Type", "The XPUB Socket Type"): what is sent goes to all who subscribed to it.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -157,11 +157,16 @@ impl Pattern for Publish {
         Effects::WRITABLE
     }
 
-    fn on_subscription(&mut self, pipes: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<Effects, ConnectionError> {
+    fn on_subscription(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        wish: Subscription,
+    ) -> Result<Effects, ConnectionError> {
         match wish {
-            Wish::Subscribe(prefix) => self.subscribed(pipes, pipe, &prefix),
-            Wish::Cancel(prefix) => Ok(self.cancelled(pipes, pipe, &prefix)),
-            Wish::Join(_) | Wish::Leave(_) => Ok(Effects::NONE),
+            Subscription::Subscribe(prefix) => self.subscribed(pipes, pipe, &prefix),
+            Subscription::Cancel(prefix) => Ok(self.cancelled(pipes, pipe, &prefix)),
+            Subscription::Join(_) | Subscription::Leave(_) => Ok(Effects::NONE),
         }
     }
 
@@ -211,20 +216,20 @@ impl Pattern for Publish {
     }
 
     /// The application's answer to the request that it received last.
-    fn ask(&mut self, _: &mut Pipes, wish: Wish) -> Option<Result<Effects, SubscribeError>> {
+    fn ask(&mut self, _: &mut Pipes, wish: Subscription) -> Option<Result<Effects, SubscribeError>> {
         self.is_manual().then(|| {
             let pipe = self.asker.ok_or(SubscribeError::NoRequest)?;
             let mut effects = Effects::PEERS_CHANGED;
             match wish {
-                Wish::Subscribe(prefix) => {
+                Subscription::Subscribe(prefix) => {
                     self.granted.subscribe(pipe, &prefix);
                     self.answering = (self.options.manual == Manual::LastValue).then_some(pipe);
                 }
-                Wish::Cancel(prefix) => {
+                Subscription::Cancel(prefix) => {
                     self.granted.cancel(pipe, &prefix).ok_or(SubscribeError::NotSubscribed)?;
                     effects |= Effects::WRITABLE;
                 }
-                Wish::Join(_) | Wish::Leave(_) => {}
+                Subscription::Join(_) | Subscription::Leave(_) => {}
             }
             Ok(effects)
         })

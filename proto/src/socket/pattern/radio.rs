@@ -1,7 +1,7 @@
 //! RADIO (RFC 48, "The RADIO Socket Type"): what is sent goes to all who joined its group.
 
 use super::{MAX_GROUP, Pattern};
-use crate::connection::{ConnectionError, Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -73,11 +73,13 @@ impl Pattern for Radio {
         Effects::WRITABLE
     }
 
-    fn on_subscription(&mut self, _: &mut Pipes, pipe: PipeId, wish: Wish) -> Result<Effects, ConnectionError> {
+    fn on_subscription(&mut self, _: &mut Pipes, pipe: PipeId, wish: Subscription) -> Result<Effects, ConnectionError> {
         let Some(joined) = self.peers.get_mut(&pipe) else { return Ok(Effects::NONE) };
         match wish {
-            Wish::Join(group) if group.len() > MAX_GROUP => return Err(ConnectionError::GroupTooLong(group.len())),
-            Wish::Join(group) => {
+            Subscription::Join(group) if group.len() > MAX_GROUP => {
+                return Err(ConnectionError::GroupTooLong(group.len()));
+            }
+            Subscription::Join(group) => {
                 joined.insert(group.clone());
                 let limit = self.options.max_subscriptions;
                 if joined.len() > limit {
@@ -85,12 +87,12 @@ impl Pattern for Radio {
                 }
                 self.groups.entry(group).or_default().insert(pipe);
             }
-            Wish::Leave(group) if joined.remove(&group) => {
+            Subscription::Leave(group) if joined.remove(&group) => {
                 self.leave(pipe, &group);
                 // A sender may have waited for room in a pipe that the message no longer concerns.
                 return Ok(Effects::WRITABLE);
             }
-            Wish::Leave(_) | Wish::Subscribe(_) | Wish::Cancel(_) => {}
+            Subscription::Leave(_) | Subscription::Subscribe(_) | Subscription::Cancel(_) => {}
         }
         Ok(Effects::NONE)
     }

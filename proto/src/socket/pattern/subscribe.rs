@@ -4,7 +4,7 @@
 //! there, outside the high-water mark. None can be lost.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Peer, Wish};
+use crate::connection::{ConnectionError, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -49,7 +49,7 @@ impl Subscribe {
     }
 
     /// Every subscription is said, also one that is held already: an XPUB with `verbose` tells its application.
-    fn say(&self, pipes: &mut Pipes, wish: &Wish) {
+    fn say(&self, pipes: &mut Pipes, wish: &Subscription) {
         for &peer in &self.peers {
             pipes.wish(peer, wish.clone());
         }
@@ -62,16 +62,16 @@ impl Subscribe {
         }
     }
 
-    fn change(&mut self, pipes: &mut Pipes, wish: &Wish) -> Result<(), SubscribeError> {
+    fn change(&mut self, pipes: &mut Pipes, wish: &Subscription) -> Result<(), SubscribeError> {
         match wish {
-            Wish::Subscribe(prefix) => {
+            Subscription::Subscribe(prefix) => {
                 let first = self.interests.add(prefix);
                 self.say(pipes, wish);
                 if first && self.options.invert {
                     self.sift(pipes);
                 }
             }
-            Wish::Cancel(prefix) => {
+            Subscription::Cancel(prefix) => {
                 let outcome = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;
                 if outcome == Cancelled::Gone || self.options.verbose_unsubscribe {
                     self.say(pipes, wish);
@@ -80,7 +80,7 @@ impl Subscribe {
                     self.sift(pipes);
                 }
             }
-            Wish::Join(_) | Wish::Leave(_) => {}
+            Subscription::Join(_) | Subscription::Leave(_) => {}
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Pattern for Subscribe {
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for prefix in self.interests.iter() {
-            pipes.wish(pipe, Wish::Subscribe(prefix.into()));
+            pipes.wish(pipe, Subscription::Subscribe(prefix.into()));
         }
         Ok(Effects::NONE)
     }
@@ -143,7 +143,7 @@ impl Pattern for Subscribe {
         self.arrived.next(pipes)
     }
 
-    fn ask(&mut self, pipes: &mut Pipes, wish: Wish) -> Option<Result<Effects, SubscribeError>> {
+    fn ask(&mut self, pipes: &mut Pipes, wish: Subscription) -> Option<Result<Effects, SubscribeError>> {
         Some(self.change(pipes, &wish).map(|()| Effects::NONE))
     }
 

@@ -26,7 +26,7 @@ impl Fixture {
         Self { pattern, pipes, pipe }
     }
 
-    fn subscription(&mut self, wish: Wish) -> Effects {
+    fn subscription(&mut self, wish: Subscription) -> Effects {
         self.pattern.on_subscription(&mut self.pipes, self.pipe, wish).unwrap()
     }
 
@@ -46,7 +46,7 @@ impl Fixture {
         (effects, message)
     }
 
-    fn ask(&mut self, wish: Wish) -> Result<Effects, SubscribeError> {
+    fn ask(&mut self, wish: Subscription) -> Result<Effects, SubscribeError> {
         self.pattern.ask(&mut self.pipes, wish).unwrap()
     }
 }
@@ -79,18 +79,18 @@ fn req_without_its_peer_is_readable_and_writable() {
 #[test]
 fn radio_is_writable_when_a_peer_leaves_a_group() {
     let mut fixture = Fixture::new(&Options::<Radio>::new());
-    assert_eq!(fixture.subscription(Wish::Join("group".into())), Effects::NONE);
-    assert_eq!(fixture.subscription(Wish::Leave("group".into())), Effects::WRITABLE);
+    assert_eq!(fixture.subscription(Subscription::Join("group".into())), Effects::NONE);
+    assert_eq!(fixture.subscription(Subscription::Leave("group".into())), Effects::WRITABLE);
     assert_eq!(fixture.pattern.on_disconnect(&mut fixture.pipes, fixture.pipe), Effects::WRITABLE);
 }
 
 #[test]
 fn manual_xpub_returns_the_effects_of_its_decisions() {
     let mut fixture = Fixture::new(&Options::<XPub>::new().manual(true));
-    assert_eq!(fixture.subscription(Wish::Subscribe("topic".into())), Effects::READABLE);
+    assert_eq!(fixture.subscription(Subscription::Subscribe("topic".into())), Effects::READABLE);
     assert!(fixture.recv().1.is_ok());
-    assert_eq!(fixture.ask(Wish::Subscribe("topic".into())), Ok(Effects::PEERS_CHANGED));
-    assert_eq!(fixture.ask(Wish::Cancel("topic".into())), Ok(Effects::PEERS_CHANGED | Effects::WRITABLE));
+    assert_eq!(fixture.ask(Subscription::Subscribe("topic".into())), Ok(Effects::PEERS_CHANGED));
+    assert_eq!(fixture.ask(Subscription::Cancel("topic".into())), Ok(Effects::PEERS_CHANGED | Effects::WRITABLE));
 }
 
 #[test]

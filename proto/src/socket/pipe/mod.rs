@@ -14,7 +14,7 @@ pub use reader::{Need, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, Wish};
+use crate::connection::{ConnectionError, Subscription};
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
@@ -33,7 +33,7 @@ pub(crate) struct Pipe {
     outgoing: Queue,
     incoming: Queue,
     /// What the peer is to hear of our wishes, the last word on each subject. It goes out before messages, outside the mark.
-    wishes: BTreeMap<Bytes, Wish>,
+    wishes: BTreeMap<Bytes, Subscription>,
     /// Whose the incoming messages are.
     senders: Senders,
     /// The name a ROUTER, STREAM, SERVER or PEER knows the peer by; empty elsewhere.

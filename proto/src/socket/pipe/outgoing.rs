@@ -1,7 +1,7 @@
 //! Outgoing half of a pipe: messages and subscriptions on their way to the peer, and the send high-water mark.
 
 use super::{Pipe, Pipes};
-use crate::connection::{Link, Outbound, Wish};
+use crate::connection::{Link, Outbound, Subscription};
 use crate::message::Message;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::{Mark, Queue};
@@ -76,7 +76,7 @@ impl Pipes {
     }
 
     /// Tells the peer of a wish. Any number may be told: there is one word for each subject at most.
-    pub(crate) fn wish(&mut self, id: PipeId, wish: Wish) {
+    pub(crate) fn wish(&mut self, id: PipeId, wish: Subscription) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.wishes.insert(wish.subject().clone(), wish);
             self.request_service(id);
@@ -84,7 +84,7 @@ impl Pipes {
     }
 
     /// The connection that should have heard them is gone.
-    pub(crate) fn forget_wishes(&mut self, id: PipeId) {
+    pub(crate) fn clear_subscriptions(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.wishes.clear();
         }
@@ -105,7 +105,7 @@ impl Pipes {
         }
         while link.has_room() {
             let item = match pipe.wishes.pop_first() {
-                Some((_, wish)) => Outbound::Wish(wish),
+                Some((_, wish)) => Outbound::Subscription(wish),
                 None => match pipe.outgoing.pop_front() {
                     Some(message) => Outbound::Message(message),
                     None => break,

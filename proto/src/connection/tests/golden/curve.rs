@@ -162,7 +162,7 @@ fn tell(client: &mut Connection, inside: &[u8]) {
         (0, body) => client.give(Message::from(body).into()),
         (2, command) => {
             let prefix = command.strip_prefix(b"\x09SUBSCRIBE").unwrap();
-            client.give(Outbound::Wish(Wish::Subscribe(Bytes::copy_from_slice(prefix))));
+            client.give(Outbound::Subscription(Subscription::Subscribe(Bytes::copy_from_slice(prefix))));
         }
         _ => panic!("{inside:?}"),
     }
