@@ -10,7 +10,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, NetworkError};
-use sansmq_runtime::{Handle, Opened, resolve};
+use sansmq_runtime::{Handle, Opened, lookup_addresses};
 use std::io;
 use std::net::TcpStream;
 #[cfg(unix)]
@@ -94,7 +94,7 @@ pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
         return OpenListener::ipc(name, transport);
     }
     let mut failure = NetworkError::UnknownHost;
-    for address in resolve(endpoint, lookup).await? {
+    for address in lookup_addresses(endpoint, lookup).await? {
         match OpenListener::tcp(address, transport) {
             Ok(open) => return Ok(open),
             Err(error) => failure = error,
@@ -120,7 +120,7 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
         return establish(StdStream::Unix(stream)).await;
     }
     let mut failure = NetworkError::UnknownHost;
-    for route in endpoint.routes(resolve(endpoint, lookup).await?) {
+    for route in endpoint.routes(lookup_addresses(endpoint, lookup).await?) {
         match tcp::connect(route, transport) {
             Ok(stream) => match establish(StdStream::Tcp(stream)).await {
                 Ok(stream) => return Ok(stream),

@@ -16,7 +16,7 @@ use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, Instant, Options};
-use sansmq_runtime::{Context, Handle, Runtime, Task, TaskState, launch};
+use sansmq_runtime::{Context, Handle, Runtime, Task, TaskState, spawn_socket};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -286,7 +286,7 @@ impl Remote {
     /// Creates a socket whose `inproc` names and shared ports are those of `context`. If the reactor is gone, the socket is
     /// closed: every call returns `Closed`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
-        launch(options, context, &self.runtime)
+        spawn_socket(options, context, &self.runtime)
     }
 
     /// Has the poll return.

@@ -13,7 +13,7 @@ use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{Alarm, Ambient, Opened, PollListener, PollStream, Runtime, TaskFuture};
+use sansmq_runtime::{AsyncTimer, CurrentRuntime, Opened, PollListener, PollStream, Runtime, TaskFuture};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -59,7 +59,7 @@ impl Smol {
     }
 }
 
-impl Ambient for Smol {
+impl CurrentRuntime for Smol {
     /// smol's global executor.
     fn current() -> Self {
         Self::new(|task| smol::spawn(task).detach())
@@ -319,7 +319,7 @@ pub struct Timer {
     origin: std::time::Instant,
 }
 
-impl Alarm for Timer {
+impl AsyncTimer for Timer {
     fn set(&mut self, deadline: Option<Instant>) {
         match deadline.and_then(|deadline| self.origin.checked_add(deadline.since(Instant::ORIGIN))) {
             Some(deadline) => self.timer.set_at(deadline),

@@ -10,7 +10,7 @@ use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{Alarm, Ambient, Opened, PollListener, PollStream, Runtime, Task, TaskFuture};
+use sansmq_runtime::{AsyncTimer, CurrentRuntime, Opened, PollListener, PollStream, Runtime, Task, TaskFuture};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -27,7 +27,7 @@ pub struct Tokio {
     origin: time::Instant,
 }
 
-impl Ambient for Tokio {
+impl CurrentRuntime for Tokio {
     /// The runtime this is called in.
     ///
     /// # Panics
@@ -217,7 +217,7 @@ pub struct Timer {
     origin: time::Instant,
 }
 
-impl Alarm for Timer {
+impl AsyncTimer for Timer {
     fn set(&mut self, deadline: Option<Instant>) {
         match deadline {
             Some(deadline) => self.sleep.as_mut().reset(self.origin + deadline.since(Instant::ORIGIN)),

@@ -43,7 +43,7 @@ impl Driver {
         &self.0.0
     }
 
-    /// Returns the time of the clock that was given to [`share`](crate::share).
+    /// Returns the time of the clock that was given to [`new_socket`](crate::new_socket).
     pub(crate) fn now(&self) -> Instant {
         self.shared().now()
     }

@@ -42,16 +42,16 @@ impl Drop for Application {
 
 /// Splits a socket in two: the handle for the application, and the driver for the tasks that do its IO. The socket's `inproc`
 /// names and shared ports are those of `context`. `clock` returns the time, and must never go backwards.
-pub fn share<T: Kind>(
+pub fn new_socket<T: Kind>(
     options: Options<T>,
     context: &Context,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
 ) -> (Handle<T>, Driver) {
-    share_with(options, context, clock, SystemEntropy)
+    new_socket_with_entropy(options, context, clock, SystemEntropy)
 }
 
-/// As [`share`], with a random source.
-pub(crate) fn share_with<T: Kind>(
+/// As [`new_socket`], with a random source.
+pub(crate) fn new_socket_with_entropy<T: Kind>(
     options: Options<T>,
     context: &Context,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,

@@ -6,9 +6,9 @@
 //! # Where to begin
 //!
 //! - Writing a program? Use the `sansmq` crate and one of its runtimes.
-//! - Another async runtime? Implement [`Runtime`], [`PollStream`], [`PollListener`] and [`Alarm`], and spawn each [`Task`] as a
-//!   [`TaskFuture`]; [`launch`] returns a [`Handle`].
-//! - Another event loop with handles? Implement the same but [`Alarm`], and poll each [`Task`] yourself.
+//! - Another async runtime? Implement [`Runtime`], [`PollStream`], [`PollListener`] and [`AsyncTimer`], and spawn each [`Task`] as a
+//!   [`TaskFuture`]; [`spawn_socket`] returns a [`Handle`].
+//! - Another event loop with handles? Implement the same but [`AsyncTimer`], and poll each [`Task`] yourself.
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
@@ -61,11 +61,11 @@ pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use adopt::Opened;
 pub use context::Context;
 pub use driver::Driver;
-pub use handle::{Closed, Handle, share};
+pub use handle::{Closed, Handle, new_socket};
 pub use proxy::{Proxy, ProxyError};
-pub use runtime::{Alarm, PollListener, PollStream, Runtime, launch, resolve};
+pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, lookup_addresses, spawn_socket};
 pub use sansmq_proto as proto;
-pub use served::{Ambient, Served};
+pub use served::{CurrentRuntime, Served};
 pub use steer::{Passed, ProxyStatistics, Side, Steer};
 pub use task::{Task, TaskFuture, TaskState};
 

@@ -2,7 +2,7 @@
 
 use crate::adopt::Opened;
 use crate::context::Context as Names;
-use crate::handle::{Handle, share_with};
+use crate::handle::{Handle, new_socket_with_entropy};
 use crate::task::Task;
 use core::cell::RefCell;
 use core::future::Future;
@@ -72,7 +72,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 }
 
 /// A timer for a [`TaskFuture`](crate::TaskFuture).
-pub trait Alarm: Send {
+pub trait AsyncTimer: Send {
     /// Sets the timer, or clears it. A cleared timer must cost nothing.
     fn set(&mut self, deadline: Option<Instant>);
 
@@ -136,9 +136,9 @@ pub trait PollListener: Send {
 }
 
 /// Spawns the first task of a socket on `runtime`. The socket's `inproc` names and shared ports are those of `context`.
-pub fn launch<T: Kind, R: Runtime>(options: Options<T>, context: &Names, runtime: &R) -> Handle<T> {
+pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &Names, runtime: &R) -> Handle<T> {
     let clock = runtime.clone();
-    let (handle, driver) = share_with(options, context, move || clock.now(), runtime.entropy());
+    let (handle, driver) = new_socket_with_entropy(options, context, move || clock.now(), runtime.entropy());
     runtime.spawn(Task::new(driver, runtime.clone()));
     handle
 }
@@ -147,7 +147,7 @@ pub fn launch<T: Kind, R: Runtime>(options: Options<T>, context: &Names, runtime
 ///
 /// # Errors
 /// [`NetworkError::UnknownHost`] if the name has none; [`NetworkError::Unsupported`] if the endpoint is not one of TCP.
-pub async fn resolve<A: IntoIterator<Item = SocketAddr>>(
+pub async fn lookup_addresses<A: IntoIterator<Item = SocketAddr>>(
     endpoint: &Endpoint,
     lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
 ) -> Result<Vec<SocketAddr>, NetworkError> {

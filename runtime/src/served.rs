@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::handle::Handle;
-use crate::runtime::{Runtime, launch};
+use crate::runtime::{Runtime, spawn_socket};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
@@ -10,7 +10,7 @@ use sansmq_proto::Options;
 use sansmq_proto::kind::{Any, Kind, Typed};
 
 /// A [`Runtime`] that can be found from where one stands, so that sockets can be made without naming it.
-pub trait Ambient: Runtime {
+pub trait CurrentRuntime: Runtime {
     /// The runtime of this place.
     fn current() -> Self;
 }
@@ -21,7 +21,7 @@ pub struct Served<R, T: Kind = Any> {
     runtime: PhantomData<fn() -> R>,
 }
 
-impl<R: Ambient, T: Typed> Served<R, T> {
+impl<R: CurrentRuntime, T: Typed> Served<R, T> {
     /// A socket with the default [`Options`].
     ///
     /// # Panics
@@ -31,13 +31,13 @@ impl<R: Ambient, T: Typed> Served<R, T> {
     }
 }
 
-impl<R: Ambient, T: Typed> Default for Served<R, T> {
+impl<R: CurrentRuntime, T: Typed> Default for Served<R, T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<R: Ambient, T: Kind> Served<R, T> {
+impl<R: CurrentRuntime, T: Kind> Served<R, T> {
     /// A socket with these options.
     ///
     /// # Panics
@@ -51,15 +51,15 @@ impl<R: Ambient, T: Kind> Served<R, T> {
     /// # Panics
     /// Outside of such a runtime.
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
-        launch(options, context, &R::current()).into()
+        spawn_socket(options, context, &R::current()).into()
     }
 }
 
 impl<R: Runtime, T: Kind> Served<R, T> {
     /// A socket with these options that is served by this runtime. In another context than the global one it is
-    /// `launch(options, &context, runtime).into()`; see [`launch`].
+    /// `spawn_socket(options, &context, runtime).into()`; see [`spawn_socket`].
     pub fn on(runtime: &R, options: Options<T>) -> Self {
-        launch(options, &Context::global(), runtime).into()
+        spawn_socket(options, &Context::global(), runtime).into()
     }
 }
 

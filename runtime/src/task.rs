@@ -9,7 +9,7 @@ use crate::connection_task::ConnectionTask;
 use crate::dial_task::DialTask;
 use crate::driver::Driver;
 use crate::listener_task::ListenerTask;
-use crate::runtime::{Alarm, Runtime};
+use crate::runtime::{AsyncTimer, Runtime};
 use crate::supervisor::Supervisor;
 use core::fmt;
 use core::future::Future;
@@ -113,7 +113,7 @@ pub struct TaskFuture<R: Runtime, T> {
     armed: Option<Instant>,
 }
 
-impl<R: Runtime, T: Alarm> TaskFuture<R, T> {
+impl<R: Runtime, T: AsyncTimer> TaskFuture<R, T> {
     /// Wraps a task. `timer` must not be set.
     pub const fn new(task: Task<R>, timer: T) -> Self {
         Self { task, timer, armed: None }
@@ -123,7 +123,7 @@ impl<R: Runtime, T: Alarm> TaskFuture<R, T> {
 // Nothing in it is pinned in place.
 impl<R: Runtime, T> Unpin for TaskFuture<R, T> {}
 
-impl<R: Runtime, T: Alarm> Future for TaskFuture<R, T> {
+impl<R: Runtime, T: AsyncTimer> Future for TaskFuture<R, T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -7,7 +7,7 @@ use crate::dial_task::{ConnectGuard, DialTask};
 use crate::listener_task::{AcceptState, ListenGuard};
 use crate::supervisor::Supervisor;
 use crate::task::{Task, TaskState};
-use crate::{Context as Names, Driver, Handle, Opened, PollListener, PollStream, Runtime, share};
+use crate::{Context as Names, Driver, Handle, Opened, PollListener, PollStream, Runtime, new_socket};
 use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -112,7 +112,7 @@ fn with_clock<T: Kind>(
     names: &Names,
     clock: impl Fn() -> Instant + Send + Sync + 'static,
 ) -> (Handle<T>, Tasks) {
-    let (handle, driver) = share(options, names, clock);
+    let (handle, driver) = new_socket(options, names, clock);
     let supervisor = Supervisor::new(driver.clone());
     (handle, Tasks { driver, supervisor })
 }

@@ -3,7 +3,7 @@
 use futures_util::future::LocalBoxFuture;
 use sansmq::kind::Kind;
 use sansmq::mio::{EventLoop, Remote};
-use sansmq::runtime::{Ambient, launch};
+use sansmq::runtime::{CurrentRuntime, spawn_socket};
 use sansmq::smol::Smol;
 use sansmq::tokio::Tokio;
 use sansmq::{Context, Handle, Options};
@@ -66,8 +66,8 @@ impl RuntimeHandle {
     /// Creates a socket in `context`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         match self {
-            Self::Tokio(runtime) => launch(options, context, runtime),
-            Self::Smol(runtime) => launch(options, context, runtime),
+            Self::Tokio(runtime) => spawn_socket(options, context, runtime),
+            Self::Smol(runtime) => spawn_socket(options, context, runtime),
             Self::Mio(remote) | Self::Blocking(remote) => remote.socket_in(context, options),
         }
     }

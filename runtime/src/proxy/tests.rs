@@ -20,7 +20,7 @@ struct World {
 
 impl World {
     fn socket<T: Typed>(&self, options: Options<T>) -> Handle<T> {
-        let (handle, driver) = crate::share(options, &self.names, || Instant::ORIGIN);
+        let (handle, driver) = crate::new_socket(options, &self.names, || Instant::ORIGIN);
         self.drivers.borrow_mut().push(driver);
         handle
     }

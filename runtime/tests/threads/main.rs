@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use sansmq_proto::kind::{Kind, Pull, Push};
 use sansmq_proto::{Instant, Options};
-use sansmq_runtime::{Context as Names, Driver, Handle, share};
+use sansmq_runtime::{Context as Names, Driver, Handle, new_socket};
 use std::sync::Arc;
 
 const PLACE: &str = "inproc://place";
@@ -35,7 +35,7 @@ fn in_every_order(interruptions: usize, test: impl Fn() + Sync + Send + 'static)
 
 /// A socket whose clock stands still, and what keeps it from being orphaned.
 fn socket<T: Kind>(options: Options<T>, names: &Names) -> (Handle<T>, Driver) {
-    share(options, names, || Instant::ORIGIN)
+    new_socket(options, names, || Instant::ORIGIN)
 }
 
 /// A pair of sockets with room for one message in each queue, so that three of them are on the way at most.

@@ -10,7 +10,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Pull, Push, Typed};
 use sansmq_proto::{Endpoint, Instant, NetworkError, Options, Scratch};
 use sansmq_runtime::{
-    Alarm, Context as Names, Handle, Opened, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
+    AsyncTimer, Context as Names, Handle, Opened, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
 };
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
@@ -99,7 +99,7 @@ impl PollListener for Door {
 /// A timer that never fires.
 struct Never;
 
-impl Alarm for Never {
+impl AsyncTimer for Never {
     fn set(&mut self, _: Option<Instant>) {}
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<()> {
@@ -113,7 +113,7 @@ fn run(task: Task<Kept>) {
 }
 
 /// A socket, and its first task.
-fn launch<T: Typed>(names: &Names, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
+fn spawn_socket<T: Typed>(names: &Names, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
     let (handle, driver) = socket(Options::<T>::new(), names);
     (handle, Task::new(driver, runtime.clone()))
 }
@@ -121,7 +121,7 @@ fn launch<T: Typed>(names: &Names, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
 #[test]
 fn the_supervisor_hears_of_a_dial_and_of_the_end() {
     in_every_order(3, || {
-        let (push, supervisor) = launch::<Push>(&Names::new(), &Kept::default());
+        let (push, supervisor) = spawn_socket::<Push>(&Names::new(), &Kept::default());
         let application = thread::spawn(move || {
             push.connect(PLACE).unwrap();
             push.disconnect(PLACE).unwrap();
@@ -136,7 +136,7 @@ fn the_supervisor_hears_of_a_dial_and_of_the_end() {
 fn a_dial_that_is_given_up_stops_its_task() {
     in_every_order(3, || {
         let runtime = Kept::default();
-        let (push, mut supervisor) = launch::<Push>(&Names::new(), &runtime);
+        let (push, mut supervisor) = spawn_socket::<Push>(&Names::new(), &runtime);
         push.connect(PLACE).unwrap();
         let dial = runtime.spawned_by(&mut supervisor);
         let application = thread::spawn(move || push.disconnect(PLACE).unwrap());
@@ -149,7 +149,7 @@ fn a_dial_that_is_given_up_stops_its_task() {
 fn a_listener_stops_and_who_waits_for_that_is_told() {
     in_every_order(3, || {
         let runtime = Kept::default();
-        let (pull, mut supervisor) = launch::<Pull>(&Names::new(), &runtime);
+        let (pull, mut supervisor) = spawn_socket::<Pull>(&Names::new(), &runtime);
         let mut binding = Box::pin({
             let pull = pull.clone();
             async move { pull.bind(PLACE).await }
@@ -171,8 +171,8 @@ fn who_joins_a_port_while_it_is_opened_learns_where_it_is() {
     in_every_order(3, || {
         let names = Names::new();
         let runtime = Kept::default();
-        let (first, mut supervisor) = launch::<Pull>(&names, &runtime);
-        let (second, _other_supervisor) = launch::<Pull>(&names, &runtime);
+        let (first, mut supervisor) = spawn_socket::<Pull>(&names, &runtime);
+        let (second, _other_supervisor) = spawn_socket::<Pull>(&names, &runtime);
         let host = first.clone();
         let mut binding = Box::pin(async move { host.bind("tcp://1.1.1.1:1/first").await });
         assert!(now(binding.as_mut()).is_pending());
@@ -248,7 +248,7 @@ fn messages_go_both_ways_through_the_tasks_of_a_connection_until_it_is_closed() 
         let names = Names::new();
         let [(one, mut dialler, dials), (other, mut binder, accepts)] = Side::pair().map(|side| {
             let runtime = Kept::with_stream(side);
-            let (handle, supervisor) = launch::<Dealer>(&names, &runtime);
+            let (handle, supervisor) = spawn_socket::<Dealer>(&names, &runtime);
             (handle, supervisor, runtime)
         });
         // The connection is made, and its handshake done, in one order alone.

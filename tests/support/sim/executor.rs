@@ -3,7 +3,7 @@
 use super::world::Sim;
 use super::{HERE, network};
 use sansmq_proto::Instant;
-use sansmq_runtime::Ambient;
+use sansmq_runtime::CurrentRuntime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};

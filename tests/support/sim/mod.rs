@@ -29,7 +29,7 @@ pub use world::{Bell, Sim};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Scratch, kind};
-use sansmq_runtime::{Ambient, Opened, Runtime, Served, Task, TaskFuture};
+use sansmq_runtime::{CurrentRuntime, Opened, Runtime, Served, Task, TaskFuture};
 use std::cell::RefCell;
 
 /// A socket in the simulation that [`run`] is running.
@@ -40,7 +40,7 @@ thread_local! {
     static HERE: RefCell<Option<Sim>> = const { RefCell::new(None) };
 }
 
-impl Ambient for Sim {
+impl CurrentRuntime for Sim {
     /// The simulation that this thread is running.
     ///
     /// # Panics

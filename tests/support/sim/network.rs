@@ -8,7 +8,7 @@ use sansmq_proto::address::{IpcName, TransportConfig};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::testing::{Chunks, Conditions};
 use sansmq_proto::{Endpoint, NetworkError};
-use sansmq_runtime::{Ambient, PollListener};
+use sansmq_runtime::{CurrentRuntime, PollListener};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, Waker};

@@ -5,7 +5,7 @@ use super::network::{self, Network};
 use sansmq_proto::Instant;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::testing::Conditions;
-use sansmq_runtime::Alarm;
+use sansmq_runtime::AsyncTimer;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -129,7 +129,7 @@ impl Bell {
     }
 }
 
-impl Alarm for Bell {
+impl AsyncTimer for Bell {
     fn set(&mut self, deadline: Option<Instant>) {
         self.disarm();
         self.deadline = deadline;

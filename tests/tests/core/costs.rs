@@ -4,7 +4,7 @@ use ::smol::{Executor, block_on};
 use ::tokio::runtime;
 use allocation_counter::measure;
 use sansmq::kind::Any;
-use sansmq::runtime::launch;
+use sansmq::runtime::spawn_socket;
 use sansmq::{Context, Handle, Message, Options, SlowSubscriber, SocketType, mio, smol, tokio};
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Stage for Smol {
     fn socket_in(&self, context: &Context, options: Options<Any>) -> Handle<Any> {
         let executor = Arc::clone(&self.0);
         let here = smol::Smol::new(move |task| executor.spawn(task).detach());
-        launch(options, context, &here)
+        spawn_socket(options, context, &here)
     }
 }
 

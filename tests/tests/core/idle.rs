@@ -3,7 +3,7 @@
 //! `an_idle_reactor_lets_its_thread_sleep`.
 
 use sansmq::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub};
-use sansmq::runtime::Ambient;
+use sansmq::runtime::CurrentRuntime;
 use sansmq::{Endpoint, Options};
 use sansmq_tests::for_seeds;
 use sansmq_tests::sim::{Sim, Socket, run, spawn, turns};

@@ -2,7 +2,7 @@
 
 use futures_util::future::{Either, select};
 use sansmq::kind::{Dealer, Router};
-use sansmq::runtime::{Ambient, launch};
+use sansmq::runtime::{CurrentRuntime, spawn_socket};
 use sansmq::smol::Smol;
 use sansmq::tokio::Tokio;
 use sansmq::{BindError, Context, Endpoint, Event, Handle, Options};
@@ -36,7 +36,7 @@ fn router_on_mio() -> Handle<Router> {
 }
 
 fn router_on_smol() -> Handle<Router> {
-    launch(Options::new(), &Context::global(), &Smol::current())
+    spawn_socket(Options::new(), &Context::global(), &Smol::current())
 }
 
 fn at(endpoint: &Endpoint, resource: &str) -> Endpoint {
@@ -45,7 +45,7 @@ fn at(endpoint: &Endpoint, resource: &str) -> Endpoint {
 
 /// A client that has had an answer from this socket by that name.
 async fn client_of(router: &Handle<Router>, endpoint: Endpoint) -> Handle<Dealer> {
-    let dealer = launch(Options::<Dealer>::new(), &Context::global(), &Smol::current());
+    let dealer = spawn_socket(Options::<Dealer>::new(), &Context::global(), &Smol::current());
     dealer.connect(endpoint).unwrap();
     converse(router, &dealer).await;
     dealer
@@ -65,7 +65,7 @@ fn sockets_of_every_runtime_share_a_port_that_any_of_them_opened() {
     let (runtime, tokio) = tokio();
     for first in 0..3 {
         let mut routers =
-            [launch(Options::<Router>::new(), &Context::global(), &tokio), router_on_smol(), router_on_mio()];
+            [spawn_socket(Options::<Router>::new(), &Context::global(), &tokio), router_on_smol(), router_on_mio()];
         routers.rotate_left(first);
         run(async {
             let bound = routers[0].bind("tcp://127.0.0.1:*/0").await.unwrap();
@@ -91,7 +91,7 @@ fn sockets_of_every_runtime_share_a_port_that_any_of_them_opened() {
 #[test]
 fn when_the_runtime_that_listens_goes_the_others_hear_of_it_and_wait_for_nobody() {
     let (runtime, tokio) = tokio();
-    let (host, guest) = (launch(Options::<Router>::new(), &Context::global(), &tokio), router_on_smol());
+    let (host, guest) = (spawn_socket(Options::<Router>::new(), &Context::global(), &tokio), router_on_smol());
     let mut story = guest.monitor();
     run(async {
         let bound = host.bind("tcp://127.0.0.1:*/host").await.unwrap();
@@ -121,7 +121,7 @@ fn when_the_runtime_that_listens_goes_the_others_hear_of_it_and_wait_for_nobody(
 #[test]
 fn when_the_runtime_of_one_that_joined_goes_the_others_go_on() {
     let (runtime, tokio) = tokio();
-    let (host, guest) = (router_on_mio(), launch(Options::<Router>::new(), &Context::global(), &tokio));
+    let (host, guest) = (router_on_mio(), spawn_socket(Options::<Router>::new(), &Context::global(), &tokio));
     run(async {
         let bound = host.bind("tcp://127.0.0.1:*/host").await.unwrap();
         guest.bind(at(&bound, "guest")).await.unwrap();

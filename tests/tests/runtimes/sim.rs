@@ -5,7 +5,7 @@ mod suite;
 
 use fixture::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, spawn};
 use sansmq::kind::Push;
-use sansmq::runtime::{Ambient, Runtime};
+use sansmq::runtime::{CurrentRuntime, Runtime};
 use sansmq::{ConnectionError, Endpoint, Event, Message, Options};
 use sansmq_tests::fixture::sim as fixture;
 use sansmq_tests::sim::{Sim, run};

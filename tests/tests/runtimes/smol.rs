@@ -8,7 +8,7 @@ mod system;
 use futures_util::future::join;
 use sansmq::proto::Instant;
 use sansmq::proto::address::TransportConfig;
-use sansmq::runtime::{Ambient, Opened, Runtime, Task, TaskFuture, launch};
+use sansmq::runtime::{CurrentRuntime, Opened, Runtime, Task, TaskFuture, spawn_socket};
 use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use sansmq_tests::fixture::smol as fixture;
@@ -114,7 +114,7 @@ impl Runtime for Slow {
 #[test]
 fn closing_and_unbinding_do_not_wait_for_a_name_that_is_being_looked_up() {
     fixture::run(|| async {
-        let pull = launch(Options::<kind::Pull>::new(), &sansmq::Context::global(), &Slow(Smol::current()));
+        let pull = spawn_socket(Options::<kind::Pull>::new(), &sansmq::Context::global(), &Slow(Smol::current()));
         let (bound, unbound) = join(pull.bind("tcp://slow:1"), pull.unbind("tcp://slow:1")).await;
         assert_eq!((bound.is_err(), unbound), (true, Ok(())));
         let (bound, closed) = join(pull.bind("tcp://slow:1"), pull.close()).await;
