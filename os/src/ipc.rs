@@ -124,7 +124,10 @@ pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixSt
 ///
 /// # Errors
 /// What the system answers; [`NetworkError::NotListening`] where it tells.
-pub fn adopt(listener: UnixListener, transport: &TransportConfig) -> Result<(UnixListener, Claim), NetworkError> {
+pub fn from_listener(
+    listener: UnixListener,
+    transport: &TransportConfig,
+) -> Result<(UnixListener, Claim), NetworkError> {
     let socket = Socket::from(listener);
     check_listens(&socket)?;
     let prepared = socket.set_nonblocking(true).and_then(|()| size_buffers(&socket, transport));

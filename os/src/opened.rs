@@ -10,7 +10,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, NetworkError};
-use sansmq_runtime::{Handle, Opened, lookup_addresses};
+use sansmq_runtime::{BoundListener, Handle, lookup_addresses};
 use std::io;
 use std::net::TcpStream;
 #[cfg(unix)]
@@ -61,19 +61,19 @@ impl OpenListener {
     /// # Errors
     /// [`NetworkError::Unsupported`] if it is of another kind; [`NetworkError::NotListening`] where the operating system
     /// tells; or an option of `transport` that it rejects.
-    pub fn adopt(listener: Opened, transport: &TransportConfig) -> Result<Self, NetworkError> {
+    pub fn from_listener(listener: BoundListener, transport: &TransportConfig) -> Result<Self, NetworkError> {
         let bound = listener.endpoint().clone();
         let listener: StdListener = listener.into_listener().ok_or(NetworkError::Unsupported)?;
         Ok(match listener {
             StdListener::Tcp(listener) => Self {
-                listener: StdListener::Tcp(tcp::adopt(listener, transport)?),
+                listener: StdListener::Tcp(tcp::from_listener(listener, transport)?),
                 bound,
                 #[cfg(unix)]
                 claim: None,
             },
             #[cfg(unix)]
             StdListener::Unix(listener) => {
-                let (listener, claim) = ipc::adopt(listener, transport)?;
+                let (listener, claim) = ipc::from_listener(listener, transport)?;
                 Self { listener: StdListener::Unix(listener), bound, claim: Some(claim) }
             }
         })
@@ -136,7 +136,7 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
 pub trait BindListener {
     /// As `bind`, at a listener that is open already (`USE_FD`): one that a service manager hands over, so that nobody is
     /// refused while the program starts, or one whose making was special. Gives back where it listens, for `unbind`. What
-    /// else is to know stands at [`Handle::bind_opened`].
+    /// else is to know stands at [`Handle::bind_existing`].
     ///
     /// # Errors
     /// [`BindError`]: it does not say where it listens, or does not listen at all.
@@ -150,6 +150,6 @@ impl<T: Kind> BindListener for Handle<T> {
     async fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
         let listener = listener.into();
         let endpoint = listener.endpoint().map_err(BindError::Listener)?;
-        self.bind_opened(Opened::new(endpoint, listener)).await
+        self.bind_existing(BoundListener::new(endpoint, listener)).await
     }
 }

@@ -63,7 +63,7 @@ pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, N
 ///
 /// # Errors
 /// As [`listen`]; [`NetworkError::NotListening`] where the system tells.
-pub fn adopt(listener: TcpListener, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
+pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     let socket = Socket::from(listener);
     check_listens(&socket)?;
     socket.set_nonblocking(true).map_err(|failure| error(&failure))?;

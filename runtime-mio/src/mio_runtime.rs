@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use sansmq_os::OpenListener;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{Opened, Runtime, Task};
+use sansmq_runtime::{BoundListener, Runtime, Task};
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -44,8 +44,8 @@ impl Runtime for Mio {
         Ok((Listener::new(&self.sources, open)?, bound))
     }
 
-    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        Listener::new(&self.sources, OpenListener::adopt(listener, transport)?)
+    fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+        Listener::new(&self.sources, OpenListener::from_listener(listener, transport)?)
     }
 
     async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {

@@ -13,7 +13,7 @@ use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{AsyncTimer, CurrentRuntime, Opened, PollListener, PollStream, Runtime, TaskFuture};
+use sansmq_runtime::{AsyncTimer, BoundListener, CurrentRuntime, PollListener, PollStream, Runtime, TaskFuture};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -94,8 +94,8 @@ impl Runtime for Smol {
         Ok((Listener::new(open)?, bound))
     }
 
-    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        Listener::new(OpenListener::adopt(listener, transport)?)
+    fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+        Listener::new(OpenListener::from_listener(listener, transport)?)
     }
 
     async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {

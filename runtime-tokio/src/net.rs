@@ -10,7 +10,7 @@ use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{AsyncTimer, CurrentRuntime, Opened, PollListener, PollStream, Runtime, Task, TaskFuture};
+use sansmq_runtime::{AsyncTimer, BoundListener, CurrentRuntime, PollListener, PollStream, Runtime, Task, TaskFuture};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
@@ -67,9 +67,9 @@ impl Runtime for Tokio {
         Ok((Listener::new(open)?, bound))
     }
 
-    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+    fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
         let _inside = self.runtime.enter();
-        Listener::new(OpenListener::adopt(listener, transport)?)
+        Listener::new(OpenListener::from_listener(listener, transport)?)
     }
 
     async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {

@@ -28,7 +28,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod adapters;
-mod adopt;
+mod bound_listener;
 mod connection_task;
 mod context;
 mod control;
@@ -58,7 +58,7 @@ mod wakes;
 mod zap;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
-pub use adopt::Opened;
+pub use bound_listener::BoundListener;
 pub use context::Context;
 pub use driver::Driver;
 pub use handle::{Closed, Handle, new_socket};

@@ -1,6 +1,6 @@
 //! [`ListenerTask`]: opens a listener and accepts connections until the socket unbinds.
 
-use crate::adopt::Opened;
+use crate::bound_listener::BoundListener;
 use crate::driver::Driver;
 use crate::port::Port;
 use crate::runtime::{PollListener, Runtime};
@@ -39,14 +39,14 @@ impl<R: Runtime> ListenerTask<R> {
         driver: Driver,
         guard: ListenGuard,
         endpoint: Endpoint,
-        given: Option<Opened>,
+        given: Option<BoundListener>,
         runtime: &R,
     ) -> Option<Self> {
         let phase = match given {
             None => Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.transport().clone()))),
             Some(given) => {
                 let bound = given.endpoint().clone();
-                match runtime.adopt(given, driver.transport()) {
+                match runtime.from_listener(given, driver.transport()) {
                     Ok(listener) => {
                         driver.listening(guard.id, bound.clone());
                         Phase::Accepting { listener, bound }

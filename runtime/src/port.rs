@@ -258,7 +258,7 @@ impl State {
                 self.add_action((Action::Listen(id, place), 0), wakes);
             }
             Entry::Joined(port, bound, waiting) => {
-                drop(self.adopted.remove(&id));
+                drop(self.bound_listeners.remove(&id));
                 self.listeners.insert(id, port);
                 if let Some(bound) = bound {
                     self.socket.listening(id, bound.with_resource(resource));
@@ -268,7 +268,7 @@ impl State {
                 }
             }
             Entry::Refused => {
-                drop(self.adopted.remove(&id));
+                drop(self.bound_listeners.remove(&id));
                 self.socket.listen_failed(id, NetworkError::AddressInUse);
             }
         }

@@ -1,6 +1,6 @@
 //! [`Runtime`]: what a runtime provides so that sockets can live on it.
 
-use crate::adopt::Opened;
+use crate::bound_listener::BoundListener;
 use crate::context::Context as Names;
 use crate::handle::{Handle, new_socket_with_entropy};
 use crate::task::Task;
@@ -60,7 +60,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// # Errors
     /// The listener is of a kind that this runtime does not know, or does not listen, or the operating system rejects an
     /// option of `transport`.
-    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Self::Listener, NetworkError>;
+    fn from_listener(
+        &self,
+        listener: BoundListener,
+        transport: &TransportConfig,
+    ) -> Result<Self::Listener, NetworkError>;
 
     /// Connects. Host names are looked up anew each time, without blocking, and every [route](Endpoint::routes) to their
     /// addresses is tried. An option of `transport` that the operating system rejects is an error.

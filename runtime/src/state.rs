@@ -1,6 +1,6 @@
 //! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
 
-use crate::adopt::Opened;
+use crate::bound_listener::BoundListener;
 use crate::context::Context;
 use crate::inproc::End;
 use crate::port::Port;
@@ -38,7 +38,7 @@ pub(crate) struct State {
     /// Tasks that drive pipes, by the pipe's index.
     tasks: Vec<Task>,
     /// Listeners that are open already, until the socket asks for them to be opened.
-    pub(crate) adopted: BTreeMap<ListenerId, Opened>,
+    pub(crate) bound_listeners: BTreeMap<ListenerId, BoundListener>,
     /// The ports that this socket is bound to, or waits for to be closed.
     pub(crate) listeners: BTreeMap<ListenerId, Arc<Port>>,
     /// The ports that are opened by tasks of this socket's runtime, be it bound to them still or not.
@@ -102,7 +102,7 @@ impl Shared {
             sought: BTreeMap::new(),
             tasks: Vec::new(),
             listeners: BTreeMap::new(),
-            adopted: BTreeMap::new(),
+            bound_listeners: BTreeMap::new(),
             hosted: BTreeMap::new(),
             actions: VecDeque::new(),
             dials: 0,
@@ -196,9 +196,9 @@ impl State {
     }
 
     /// Binds at a listener that is open already.
-    pub(crate) fn adopt(&mut self, listener: Opened) -> Result<ListenerId, BindError> {
+    pub(crate) fn bind_existing(&mut self, listener: BoundListener) -> Result<ListenerId, BindError> {
         let id = self.bind(listener.endpoint().clone())?;
-        self.adopted.insert(id, listener);
+        self.bound_listeners.insert(id, listener);
         Ok(id)
     }
 

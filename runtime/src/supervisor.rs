@@ -74,8 +74,8 @@ impl Supervisor {
             Action::Listen(id, endpoint) => {
                 let shared = driver.shared();
                 // Without a port, it was closed before its turn came.
-                let (port, given) =
-                    shared.with(|state| Some((Arc::clone(state.hosted.get(&id)?), state.adopted.remove(&id))))?;
+                let (port, given) = shared
+                    .with(|state| Some((Arc::clone(state.hosted.get(&id)?), state.bound_listeners.remove(&id))))?;
                 let guard = ListenGuard::new(shared, id, port);
                 ListenerTask::new(driver.clone(), guard, endpoint, given, runtime).map(Kind::Listener)
             }

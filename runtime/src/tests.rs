@@ -7,7 +7,7 @@ use crate::dial_task::{ConnectGuard, DialTask};
 use crate::listener_task::{AcceptState, ListenGuard};
 use crate::supervisor::Supervisor;
 use crate::task::{Task, TaskState};
-use crate::{Context as Names, Driver, Handle, Opened, PollListener, PollStream, Runtime, new_socket};
+use crate::{BoundListener, Context as Names, Driver, Handle, PollListener, PollStream, Runtime, new_socket};
 use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -72,7 +72,7 @@ impl Runtime for Idle {
         pending().await
     }
 
-    fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<NoListener, NetworkError> {
+    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<NoListener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 

@@ -233,13 +233,13 @@ fn options_reach_listeners_and_both_ends() {
 #[cfg(target_os = "linux")]
 fn an_adopted_listener_accepts_and_keeps_its_makers_file() {
     let place = Place::new();
-    let (listener, claim) = adopt(UnixListener::bind(&place.path).unwrap(), &TransportConfig::new()).unwrap();
+    let (listener, claim) = from_listener(UnixListener::bind(&place.path).unwrap(), &TransportConfig::new()).unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_reaches(&place.name, &listener);
     claim.release().unwrap();
     assert!(place.path.exists());
     let deaf = UnixListener::from(socket().unwrap());
-    assert_eq!(adopt(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+    assert_eq!(from_listener(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
 }
 
 fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {

@@ -56,7 +56,7 @@ fn dialled_and_accepted_sockets_have_what_was_asked_for() {
     for at in [LOCAL, "[::1]:0".parse().unwrap()] {
         let listener = listen(at, &everything()).unwrap();
         pair(&listener, &everything()).iter().for_each(assert_has_everything);
-        let adopted = adopt(TcpListener::bind(at).unwrap(), &everything()).unwrap();
+        let adopted = from_listener(TcpListener::bind(at).unwrap(), &everything()).unwrap();
         pair(&adopted, &everything()).iter().for_each(assert_has_everything);
     }
 }
@@ -87,7 +87,7 @@ fn keepalive_that_is_off_is_off_though_the_listener_was_made_with_it() {
     SockRef::from(&listener).set_keepalive(true).unwrap();
     let mut transport = TransportConfig::new();
     transport.keepalive = KeepaliveConfig::Off;
-    let listener = adopt(listener, &transport).unwrap();
+    let listener = from_listener(listener, &transport).unwrap();
     for stream in pair(&listener, &transport) {
         assert!(!SockRef::from(&stream).keepalive().unwrap());
     }
@@ -129,7 +129,7 @@ fn what_the_system_refuses_is_an_error_that_says_so() {
     assert_eq!(refused(&transport), NetworkError::OptionRefused);
     let datagrams = std::net::UdpSocket::bind(LOCAL).unwrap();
     let deaf = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));
-    assert_eq!(adopt(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+    assert_eq!(from_listener(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Pull, Push, Typed};
 use sansmq_proto::{Endpoint, Instant, NetworkError, Options, Scratch};
 use sansmq_runtime::{
-    AsyncTimer, Context as Names, Handle, Opened, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
+    AsyncTimer, BoundListener, Context as Names, Handle, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
 };
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
@@ -66,7 +66,7 @@ impl Runtime for Kept {
         Ok((Door(self), endpoint))
     }
 
-    fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<Door, NetworkError> {
+    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<Door, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 

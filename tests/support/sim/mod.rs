@@ -29,7 +29,7 @@ pub use world::{Bell, Sim};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Scratch, kind};
-use sansmq_runtime::{CurrentRuntime, Opened, Runtime, Served, Task, TaskFuture};
+use sansmq_runtime::{BoundListener, CurrentRuntime, Runtime, Served, Task, TaskFuture};
 use std::cell::RefCell;
 
 /// A socket in the simulation that [`run`] is running.
@@ -75,7 +75,7 @@ impl Runtime for Sim {
         network::listen(&self, &endpoint).await
     }
 
-    fn adopt(&self, _: Opened, _: &TransportConfig) -> Result<Listener, NetworkError> {
+    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<Listener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 

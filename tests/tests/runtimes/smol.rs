@@ -8,7 +8,7 @@ mod system;
 use futures_util::future::join;
 use sansmq::proto::Instant;
 use sansmq::proto::address::TransportConfig;
-use sansmq::runtime::{CurrentRuntime, Opened, Runtime, Task, TaskFuture, spawn_socket};
+use sansmq::runtime::{BoundListener, CurrentRuntime, Runtime, Task, TaskFuture, spawn_socket};
 use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use sansmq_tests::fixture::smol as fixture;
@@ -102,8 +102,12 @@ impl Runtime for Slow {
         core::future::pending().await
     }
 
-    fn adopt(&self, listener: Opened, transport: &TransportConfig) -> Result<Self::Listener, NetworkError> {
-        self.0.adopt(listener, transport)
+    fn from_listener(
+        &self,
+        listener: BoundListener,
+        transport: &TransportConfig,
+    ) -> Result<Self::Listener, NetworkError> {
+        self.0.from_listener(listener, transport)
     }
 
     async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Self::Stream, NetworkError> {

@@ -1,4 +1,4 @@
-//! [`Opened`]: a listener that somebody else opened, on its way to the runtime that is to serve it.
+//! [`BoundListener`]: a listener that somebody else opened, on its way to the runtime that is to serve it.
 
 use crate::handle::Handle;
 use core::any::Any;
@@ -7,14 +7,14 @@ use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 
 /// A listener that is open already, of a kind that the runtime knows and this crate does not: for
-/// [`Handle::bind_opened`].
+/// [`Handle::bind_existing`].
 #[derive(Debug)]
-pub struct Opened {
+pub struct BoundListener {
     endpoint: Endpoint,
     listener: Box<dyn Any + Send>,
 }
 
-impl Opened {
+impl BoundListener {
     /// A listener that is open at this endpoint.
     pub fn new(endpoint: Endpoint, listener: impl Any + Send) -> Self {
         Self { endpoint, listener: Box::new(listener) }
@@ -40,9 +40,9 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`BindError`]: the runtime does not know such listeners, or it does not listen at all.
-    pub async fn bind_opened(&self, listener: Opened) -> Result<Endpoint, BindError> {
+    pub async fn bind_existing(&self, listener: BoundListener) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint.clone();
-        let adopted = self.shared().with(|state| state.adopt(listener));
-        self.bound(adopted?, endpoint).await
+        let bound_listeners = self.shared().with(|state| state.bind_existing(listener));
+        self.bound(bound_listeners?, endpoint).await
     }
 }
