@@ -42,8 +42,8 @@ async fn main() -> Outcome<()> {
 }
 
 async fn until_interrupted(mut proxy: Proxy) -> Outcome<ProxyStatistics> {
-    let steer = proxy.steer();
-    tokio::spawn(async move { tokio::signal::ctrl_c().await.map(|()| steer.terminate()) });
+    let control = proxy.control_handle();
+    tokio::spawn(async move { tokio::signal::ctrl_c().await.map(|()| control.terminate()) });
     Ok(proxy.run().await?)
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn queue_with_peers(clients: usize, workers: usize, requests: u
     let (front, back) = (RouterSocket::new(), DealerSocket::new());
     let (for_clients, for_workers) = (front.bind("tcp://127.0.0.1:*").await?, back.bind("tcp://127.0.0.1:*").await?);
     let mut proxy = Proxy::new(&front, &back);
-    let steer = proxy.steer();
+    let control = proxy.control_handle();
     let proxy = tokio::spawn(async move { proxy.run().await });
 
     let mut working = JoinSet::new();
@@ -66,7 +66,7 @@ pub(crate) async fn queue_with_peers(clients: usize, workers: usize, requests: u
     while let Some(client) = asking.join_next().await {
         client??;
     }
-    steer.terminate();
+    control.terminate();
     Ok(proxy.await??)
 }
 

@@ -27,7 +27,7 @@ pub use sansmq_proto::security::{
 };
 pub use sansmq_proto::socket::{
     BindError, ConnectError, DropReason, Drops, JoinError, OptionsError, PeerStats, ReconnectStop, Refusal,
-    SlowSubscriber, SocketStats, SubscribeError, Tally, UnbindError,
+    SlowSubscriber, SocketStats, SubscribeError, TrafficCount, UnbindError,
 };
 pub use sansmq_proto::wire::PropertyError;
 pub use sansmq_proto::{
@@ -36,7 +36,8 @@ pub use sansmq_proto::{
 #[doc(inline)]
 pub use sansmq_runtime as runtime;
 pub use sansmq_runtime::{
-    Closed, Context, Handle, Incoming, Monitor, Outgoing, Passed, Proxy, ProxyError, ProxyStatistics, Side, Steer,
+    Closed, Context, Handle, Incoming, Monitor, Outgoing, Passed, Proxy, ProxyControl, ProxyError, ProxyStatistics,
+    SocketTraffic,
 };
 
 /// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.

@@ -6,7 +6,7 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// Runs a proxy in this thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
 /// [`Proxy::run`].
 ///
-/// The proxy's [`Steer`](sansmq_runtime::Steer) or its control socket ends it from another thread.
+/// The proxy's [`ProxyControl`](sansmq_runtime::ProxyControl) or its control socket ends it from another thread.
 ///
 /// ```
 /// use sansmq_mio::runtime::Proxy;
@@ -17,7 +17,7 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// let (front, back) = (PullSocket::new(), PushSocket::new());
 /// let (sources, sinks) = (front.bind("tcp://127.0.0.1:*")?, back.bind("tcp://127.0.0.1:*")?);
 /// let mut streamer = Proxy::new(front.handle(), back.handle());
-/// let steer = streamer.steer();
+/// let control = streamer.control_handle();
 /// let thread = thread::spawn(move || proxy(&mut streamer));
 ///
 /// let (push, pull) = (PushSocket::new(), PullSocket::new());
@@ -25,7 +25,7 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// pull.connect(&sinks)?;
 /// push.send("work")?;
 /// assert_eq!(pull.recv()?.body(), "work");
-/// steer.terminate();
+/// control.terminate();
 /// let statistics = thread.join().expect("it does not panic")?;
 /// assert_eq!(statistics.frontend.received.messages, 1);
 /// # Ok(())

@@ -1,8 +1,8 @@
-//! [`Control`]: a socket whose messages steer a proxy.
+//! [`Control`]: a socket whose messages control a proxy.
 
 use crate::handle::Handle;
+use crate::proxy_control::ProxyControl;
 use crate::state::State;
-use crate::steer::Steer;
 use crate::waiters::Key;
 use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
@@ -19,13 +19,13 @@ impl<'a> Control<'a> {
     }
 
     /// Does what it is told until there is nothing more, which is pending, or it was enough for one turn.
-    pub(crate) fn obey(&mut self, cx: &Context<'_>, steer: &Steer) -> Poll<()> {
+    pub(crate) fn obey(&mut self, cx: &Context<'_>, control: &ProxyControl) -> Poll<()> {
         for _ in 0..BURST {
             let Poll::Ready((command, socket_type)) = self.commands.wait(cx, take) else {
                 return Poll::Pending;
             };
             let must_answer = socket_type.must_reply();
-            let answer = steer.command(&command).or_else(|| must_answer.then(|| Frame::EMPTY.into()));
+            let answer = control.command(&command).or_else(|| must_answer.then(|| Frame::EMPTY.into()));
             if let Some(answer) = answer {
                 // Whoever asks and does not listen holds nobody up.
                 let _ = self.socket.try_send(answer);

@@ -2,8 +2,8 @@
 
 use crate::handle::Handle;
 use crate::proxy::ProxyError;
+use crate::proxy_control::{Passed, ProxyStatistics};
 use crate::state::{Shared, State};
-use crate::steer::{Passed, ProxyStatistics};
 use crate::waiters::Key;
 use core::task::{Context, Poll, ready};
 use sansmq_proto::socket::Unsent;

@@ -41,10 +41,10 @@ mod listener_task;
 mod numbers;
 mod port;
 mod proxy;
+mod proxy_control;
 mod runtime;
 mod served;
 mod state;
-mod steer;
 mod supervisor;
 mod sync;
 mod task;
@@ -63,10 +63,10 @@ pub use context::Context;
 pub use driver::Driver;
 pub use handle::{Closed, Handle, new_socket};
 pub use proxy::{Proxy, ProxyError};
+pub use proxy_control::{Passed, ProxyControl, ProxyStatistics, SocketTraffic};
 pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, lookup_addresses, spawn_socket};
 pub use sansmq_proto as proto;
 pub use served::{CurrentRuntime, Served};
-pub use steer::{Passed, ProxyStatistics, Side, Steer};
 pub use task::{Task, TaskFuture, TaskState};
 
 #[cfg(doc)]

@@ -3,8 +3,8 @@
 use crate::control::Control;
 use crate::handle::Handle;
 use crate::lane::{End, Lane, Moving};
+use crate::proxy_control::{ProxyControl, ProxyState, ProxyStatistics};
 use crate::state::State;
-use crate::steer::{Mode, ProxyStatistics, Steer};
 use crate::waiters::Key;
 use core::fmt;
 use core::future::poll_fn;
@@ -44,7 +44,7 @@ pub struct Proxy {
     backend: Handle,
     capture: Option<Handle>,
     control: Option<Handle>,
-    steer: Steer,
+    proxy_control: ProxyControl,
     lanes: Vec<Lane>,
 }
 
@@ -74,7 +74,7 @@ impl Proxy {
         if !Arc::ptr_eq(frontend.shared(), backend.shared()) {
             lanes.extend(Lane::between(&backend, &frontend, End::Backend));
         }
-        Self { frontend, backend, capture: None, control: None, steer: Steer::new(), lanes }
+        Self { frontend, backend, capture: None, control: None, proxy_control: ProxyControl::new(), lanes }
     }
 
     /// Sends a copy of every message of both directions to this socket too: a PUB, PUSH, PAIR or DEALER.
@@ -91,7 +91,7 @@ impl Proxy {
     /// Does what this socket is told: a REP or PAIR as a rule, or a PULL or SUB, which cannot answer.
     ///
     /// Messages of one frame are commands (`zmq_proxy_steerable`): `PAUSE`, `RESUME` and `TERMINATE` do what the
-    /// methods of [`Steer`] do. `STATISTICS` is answered with eight frames, each a 64-bit number in this machine's byte
+    /// methods of [`ProxyControl`] do. `STATISTICS` is answered with eight frames, each a 64-bit number in this machine's byte
     /// order: how many frames and then octets the frontend received, sent, and likewise the backend. Everything else
     /// changes nothing. A REP answers that, and all but `STATISTICS`, with an empty message; others do not answer it.
     /// An answer for which there is no room is dropped.
@@ -104,11 +104,11 @@ impl Proxy {
     }
 
     /// What steers this proxy, from any task or thread.
-    pub fn steer(&self) -> Steer {
-        self.steer.clone()
+    pub fn control_handle(&self) -> ProxyControl {
+        self.proxy_control.clone()
     }
 
-    /// Runs until it is [terminated](Steer::terminate) or one of the two sockets is closed; then gives the statistics
+    /// Runs until it is [terminated](ProxyControl::terminate) or one of the two sockets is closed; then gives the statistics
     /// of all runs.
     ///
     /// Cancel-safe: when the future is dropped no message is lost. One that was received and found no room, as may
@@ -127,7 +127,7 @@ impl Proxy {
             ends: [&self.frontend, &self.backend].map(|end| Key::new(end.shared(), |state| &mut state.watchers)),
             control: self.control.as_ref().map(Control::new),
             capture: self.capture.as_ref(),
-            steer: &self.steer,
+            proxy_control: &self.proxy_control,
             lanes: self.lanes.iter_mut().map(Moving::new).collect(),
         };
         poll_fn(|cx| run.turn(cx)).await
@@ -146,24 +146,24 @@ struct Run<'a> {
     ends: [Key<'a>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
-    steer: &'a Steer,
+    proxy_control: &'a ProxyControl,
     lanes: Vec<Moving<'a>>,
 }
 
 impl Run<'_> {
     /// Does everything there is to do now, but no more than a burst of each kind.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
-        let steer = self.steer;
-        let mut again = self.control.as_mut().is_some_and(|control| control.obey(cx, steer).is_ready());
-        let (mode, mut statistics) = steer.look(cx.waker());
+        let proxy_control = self.proxy_control;
+        let mut again = self.control.as_mut().is_some_and(|control| control.obey(cx, proxy_control).is_ready());
+        let (mode, mut statistics) = proxy_control.look(cx.waker());
         let is_closing = |state: &mut State| if state.socket.is_closing() { Poll::Ready(()) } else { Poll::Pending };
         let closed = self.ends.iter_mut().any(|end| end.wait(cx, is_closing).is_ready());
         let mut outcome = Ok(());
         match mode {
-            Mode::Terminated => return Poll::Ready(Ok(statistics)),
-            Mode::Running | Mode::Paused if closed => return Poll::Ready(Ok(statistics)),
-            Mode::Paused => {}
-            Mode::Running => {
+            ProxyState::Terminated => return Poll::Ready(Ok(statistics)),
+            ProxyState::Running | ProxyState::Paused if closed => return Poll::Ready(Ok(statistics)),
+            ProxyState::Paused => {}
+            ProxyState::Running => {
                 for lane in &mut self.lanes {
                     match lane.burst(cx, self.capture, &mut statistics) {
                         Poll::Ready(Ok(())) => again = true,
@@ -171,7 +171,7 @@ impl Run<'_> {
                         Poll::Pending => {}
                     }
                 }
-                steer.record(statistics);
+                proxy_control.record(statistics);
             }
         }
         if let Err(error) = outcome {

@@ -8,7 +8,7 @@ use crate::socket::event::Event;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::state::LinkState;
 use crate::socket::pipe::{Need, Reader};
-use crate::socket::stats::Tally;
+use crate::socket::stats::TrafficCount;
 use crate::time::Instant;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -84,7 +84,7 @@ impl Socket {
     /// Takes what the link holds while there is room, delivers it to the application, and counts it.
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        let mut received = Tally::default();
+        let mut received = TrafficCount::default();
         let outcome = loop {
             if !self.pipes.may_deliver(id) {
                 break Ok(());
@@ -92,7 +92,7 @@ impl Socket {
             match link.take() {
                 None => break Ok(()),
                 Some(Inbound::Message(message)) => {
-                    received += Tally::of(&message);
+                    received += TrafficCount::of(&message);
                     let taken = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
                     if taken.is_err() {
                         break taken;
@@ -179,7 +179,7 @@ impl Socket {
         let is_heard = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_heard());
         while let Some(item) = link.take() {
             if let (Inbound::Message(message), true) = (item, is_heard) {
-                self.pipes.received(id, Tally::of(&message));
+                self.pipes.received(id, TrafficCount::of(&message));
                 if self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects).is_err() {
                     break;
                 }

@@ -24,7 +24,7 @@ pub use event::{DropReason, Event, EventQueue, Refusal};
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::{Need, Reader};
-pub use stats::{Drops, PeerStats, SocketStats, Tally};
+pub use stats::{Drops, PeerStats, SocketStats, TrafficCount};
 
 use crate::address::{Endpoint, NetworkError, TransportConfig};
 #[cfg(doc)]

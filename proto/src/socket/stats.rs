@@ -11,7 +11,7 @@ use core::ops::{AddAssign, Sub};
 
 /// Messages, and the octets in all their frames: without what the protocol adds to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct TrafficCount {
     /// How many messages.
     pub messages: u64,
     /// How many octets in them.
@@ -28,14 +28,14 @@ pub struct SocketStats {
     pub ready_peers: usize,
     /// Messages that wait to be sent, of all peers. Beside them each connection may hold a batch on its way: about 64 KiB,
     /// or 256 KiB of bodies of 2 KiB and more.
-    pub outgoing: Tally,
+    pub outgoing: TrafficCount,
     /// Messages that wait to be received, of all peers. A REQ holds the reply it waits for apart from these.
-    pub incoming: Tally,
+    pub incoming: TrafficCount,
     /// Messages that were handed to connections; a copy for each peer counts. What a lost connection had not begun to send
     /// is taken off again.
-    pub sent: Tally,
+    pub sent: TrafficCount,
     /// Messages that came from connections, be they received by the application, waiting, or dropped.
-    pub received: Tally,
+    pub received: TrafficCount,
     /// Messages that were dropped.
     pub dropped: Drops,
     /// Attempts to send that found no room: [`SendError::Full`](crate::SendError::Full), however long somebody waited then.
@@ -74,13 +74,13 @@ pub struct PeerStats {
     /// Its handshake is done.
     pub ready: bool,
     /// Messages that wait to be sent to it.
-    pub outgoing: Tally,
+    pub outgoing: TrafficCount,
     /// Messages of it that wait to be received.
-    pub incoming: Tally,
+    pub incoming: TrafficCount,
     /// Messages that were sent to it; see [`SocketStats::sent`].
-    pub sent: Tally,
+    pub sent: TrafficCount,
     /// Messages that came from it.
-    pub received: Tally,
+    pub received: TrafficCount,
     /// How often its queue of messages to be sent has reached `send_hwm` or `send_hwm_bytes`.
     pub send_hwm_hits: u64,
     /// How often its queue of messages to be received has reached `recv_hwm` or `recv_hwm_bytes`.
@@ -98,22 +98,22 @@ pub struct Drops(BTreeMap<DropReason, u64>);
 /// What a pipe counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    pub(crate) sent: Tally,
-    pub(crate) received: Tally,
+    pub(crate) sent: TrafficCount,
+    pub(crate) received: TrafficCount,
     pub(crate) send_hwm_hits: u64,
     pub(crate) recv_hwm_hits: u64,
     /// Dials that succeeded. All but the first have brought the peer back.
     pub(crate) dialled: u64,
 }
 
-impl Tally {
+impl TrafficCount {
     #[inline]
     pub(crate) fn of(message: &Message) -> Self {
         Self { messages: 1, octets: message.size() as u64 }
     }
 }
 
-impl AddAssign for Tally {
+impl AddAssign for TrafficCount {
     #[inline]
     fn add_assign(&mut self, other: Self) {
         self.messages += other.messages;
@@ -121,7 +121,7 @@ impl AddAssign for Tally {
     }
 }
 
-impl Sub for Tally {
+impl Sub for TrafficCount {
     type Output = Self;
 
     /// What is left; a connection may give back what was not counted, for it was put there by hand.
@@ -132,7 +132,7 @@ impl Sub for Tally {
     }
 }
 
-impl<'a> Sum<&'a Message> for Tally {
+impl<'a> Sum<&'a Message> for TrafficCount {
     fn sum<I: Iterator<Item = &'a Message>>(messages: I) -> Self {
         let mut sum = Self::default();
         messages.for_each(|message| sum += Self::of(message));

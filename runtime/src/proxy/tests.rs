@@ -93,11 +93,11 @@ fn from_a_side_whose_sink_has_no_room_nothing_is_received() {
     let world = World::default();
     let (push, front, back) = world.streamer();
     let mut proxy = Proxy::new(&front, &back);
-    let steer = proxy.steer();
+    let control = proxy.control_handle();
     push.try_send("0").unwrap();
     let mut run = pin!(proxy.run());
     assert!(turn(run.as_mut()).is_pending());
-    assert_eq!(steer.statistics(), ProxyStatistics::default());
+    assert_eq!(control.statistics(), ProxyStatistics::default());
     let late = world.connected(Options::<Pull>::new(), "back");
     assert!(turn(run.as_mut()).is_pending());
     assert_eq!(bodies(&late), ["0"]);
@@ -149,9 +149,9 @@ fn a_message_without_room_stays_in_the_proxy_when_its_run_is_dropped() {
         push.try_send(("peer", number.to_string())).unwrap();
     }
     assert!(turn(pin!(proxy.run())).is_pending());
-    let sent = usize::try_from(proxy.steer().statistics().backend.sent.messages).unwrap();
+    let sent = usize::try_from(proxy.control_handle().statistics().backend.sent.messages).unwrap();
     assert_eq!(proxy.take_held(), [Message::from(("peer", sent.to_string()))]);
-    assert_eq!(proxy.steer().statistics().frontend.received.messages, sent as u64 + 1);
+    assert_eq!(proxy.control_handle().statistics().frontend.received.messages, sent as u64 + 1);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn what_the_sink_will_never_take_is_dropped_and_counted() {
     let mut proxy = Proxy::new(&front, &back);
     assert!(turn(pin!(proxy.run())).is_pending());
     assert_eq!(bodies(&peer), ["found"]);
-    let statistics = proxy.steer().statistics();
+    let statistics = proxy.control_handle().statistics();
     assert_eq!((statistics.frontend.received.messages, statistics.dropped), (3, 2));
     assert_eq!(statistics.backend.sent, Passed { messages: 1, frames: 2, octets: 9 });
 }
@@ -207,7 +207,7 @@ fn frames_pass_whole_or_not_at_all() {
     let mut proxy = Proxy::new(&front, &back);
     assert!(turn(pin!(proxy.run())).is_pending());
     assert_eq!(bodies(&server), ["one"]);
-    assert_eq!(proxy.steer().statistics().dropped, 1);
+    assert_eq!(proxy.control_handle().statistics().dropped, 1);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn one_socket_as_both_ends_sends_everything_back() {
         assert_eq!(bodies(&req), [number.to_string()]);
         assert_eq!(bodies(&other), [number.to_string()]);
     }
-    let statistics = turns.steer().statistics();
+    let statistics = turns.control_handle().statistics();
     assert_eq!((statistics.frontend.received.messages, statistics.backend.sent.messages), (3, 3));
     assert_eq!((statistics.frontend.sent, statistics.backend.received), Default::default());
 }
@@ -248,7 +248,7 @@ fn a_capture_gets_a_copy_of_both_directions_and_holds_nobody_up() {
     assert_eq!((bodies(&far), bodies(&near)), (vec!["2".to_owned()], vec!["3".to_owned()]));
     assert_eq!(tap.try_recv().unwrap(), Message::from(["down", "2"]));
     assert_eq!(tap.try_recv().unwrap(), Message::from(["up", "3"]));
-    let statistics = proxy.steer().statistics();
+    let statistics = proxy.control_handle().statistics();
     assert_eq!((statistics.captured, statistics.missed, statistics.dropped), (2, 1, 0));
 }
 
@@ -277,31 +277,31 @@ fn a_paused_proxy_passes_nothing_on_until_it_is_resumed_and_a_terminated_one_not
     let world = World::default();
     let [near, front, back, far] = world.pairs();
     let mut proxy = Proxy::new(&front, &back);
-    let steer = proxy.steer();
+    let control = proxy.control_handle();
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
     let mut run = pin!(proxy.run());
     let mut poll = || run.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(poll().is_pending());
-    steer.pause();
+    control.pause();
     assert!(bell.rang());
     near.try_send("waits").unwrap();
     assert!(poll().is_pending());
-    assert_eq!((bodies(&far), steer.statistics()), (vec![], ProxyStatistics::default()));
+    assert_eq!((bodies(&far), control.statistics()), (vec![], ProxyStatistics::default()));
     bell.rang();
-    steer.resume();
+    control.resume();
     assert!(bell.rang());
     assert!(poll().is_pending());
     assert_eq!(bodies(&far), ["waits"]);
 
     near.try_send("too late").unwrap();
     bell.rang();
-    steer.terminate();
+    control.terminate();
     assert!(bell.rang());
-    steer.resume();
+    control.resume();
     let Poll::Ready(Ok(statistics)) = poll() else { panic!("it is terminated") };
     assert_eq!(statistics.backend.sent, Passed { messages: 1, frames: 1, octets: 5 });
-    assert_eq!(statistics, steer.statistics());
+    assert_eq!(statistics, control.statistics());
     assert_eq!(bodies(&front), ["too late"]);
 }
 
@@ -352,7 +352,7 @@ fn a_pair_as_control_answers_statistics_only_and_a_sub_nothing() {
     let answer = asker.try_recv().unwrap();
     assert_eq!((answer.len(), answer.size()), (8, 64));
     assert_eq!(bodies(&asker), [""; 0]);
-    assert_eq!(proxy.steer().statistics().frontend.received.messages, 1);
+    assert_eq!(proxy.control_handle().statistics().frontend.received.messages, 1);
 
     let control = world.bound(Options::<Sub>::new(), "all proxies");
     control.subscribe("").unwrap();

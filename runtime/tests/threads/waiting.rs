@@ -120,13 +120,13 @@ fn a_proxy_passes_on_what_comes_unless_it_pauses_until_it_is_told_to_end() {
     in_every_order(2, || {
         let (before, after) = (pipeline(), pipeline());
         let mut proxy = Proxy::new(&before.pull, &after.push);
-        let steer = proxy.steer();
-        steer.pause();
+        let control = proxy.control_handle();
+        control.pause();
         let runner = thread::spawn(move || block_on(proxy.run()).unwrap());
         before.push.try_send("x").unwrap();
-        steer.resume();
+        control.resume();
         assert_eq!(block_on(after.pull.recv()).unwrap().body(), "x");
-        steer.terminate();
+        control.terminate();
         assert_eq!(runner.join().unwrap().frontend.received.messages, 1);
     });
 }

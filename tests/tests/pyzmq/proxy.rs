@@ -17,12 +17,12 @@ async fn python_asks_python_through_a_queue() -> Outcome {
         let (front, clients) = bound(Options::<Router>::new()).await?;
         let (back, workers) = bound(Options::<Dealer>::new()).await?;
         let mut proxy = Proxy::new(&front, &back);
-        let steer = proxy.steer();
+        let control = proxy.control_handle();
         let proxy = tokio::spawn(async move { proxy.run().await });
         let _echo = Python::start("echo.py", &["REP", "connect", &workers]);
         Python::start("ask.py", &["REQ", "connect", &clients]).says("all came back").await;
         Python::start("ask.py", &["DEALER", "connect", &clients]).says("all came back").await;
-        steer.terminate();
+        control.terminate();
         let statistics = proxy.await??;
         assert_eq!(statistics.frontend.received, statistics.backend.sent);
         assert_eq!(statistics.backend.received, statistics.frontend.sent);

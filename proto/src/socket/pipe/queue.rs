@@ -1,7 +1,7 @@
 //! [`Queue`]: messages in line with their octets counted, and the [`Mark`] at which there are enough of either.
 
 use crate::message::Message;
-use crate::socket::stats::Tally;
+use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -63,8 +63,8 @@ impl Queue {
         self.messages.is_empty()
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        Tally { messages: self.messages.len() as u64, octets: self.octets }
+    pub(crate) fn tally(&self) -> TrafficCount {
+        TrafficCount { messages: self.messages.len() as u64, octets: self.octets }
     }
 
     /// Whether it has reached this mark.

@@ -2,19 +2,19 @@
 
 use super::{Pipe, Pipes};
 use crate::socket::id::PipeId;
-use crate::socket::stats::{Counts, PeerStats, SocketStats, Tally};
+use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
 
 impl Pipes {
     /// So much came from this peer.
     #[inline]
-    pub(crate) fn received(&mut self, id: PipeId, messages: Tally) {
+    pub(crate) fn received(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.received += messages;
         }
     }
 
     /// So much was not sent after all.
-    pub(crate) fn unsent(&mut self, id: PipeId, messages: Tally) {
+    pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;
         }

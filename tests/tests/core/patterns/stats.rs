@@ -3,7 +3,7 @@
 use super::{PLACE, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub};
-use sansmq_proto::socket::{DropReason, PeerStats, Tally};
+use sansmq_proto::socket::{DropReason, PeerStats, TrafficCount};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Event, Options, SendError};
 use sansmq_tests::{dropped, events, for_seeds, recv_all};
@@ -12,8 +12,8 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-const fn tally(messages: u64, octets: u64) -> Tally {
-    Tally { messages, octets }
+const fn tally(messages: u64, octets: u64) -> TrafficCount {
+    TrafficCount { messages, octets }
 }
 
 /// Of a socket with one peer.

@@ -6,17 +6,17 @@ use super::super::fixture::{
 use super::{ANY, yield_now};
 use futures_util::future::{Either, join_all, select};
 use sansmq::kind::{Dealer, Kind, Pub, Pull, Push, Router, Sub, XPub, XSub};
-use sansmq::{Endpoint, Frame, Handle, Message, Options, Proxy, ProxyStatistics, SlowSubscriber, Steer};
+use sansmq::{Endpoint, Frame, Handle, Message, Options, Proxy, ProxyControl, ProxyStatistics, SlowSubscriber};
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Runs a proxy beside the scenario.
-fn start(mut proxy: Proxy) -> (Steer, impl Future<Output = ProxyStatistics>) {
-    let steer = proxy.steer();
+fn start(mut proxy: Proxy) -> (ProxyControl, impl Future<Output = ProxyStatistics>) {
+    let control = proxy.control_handle();
     let ended = spawn(async move { proxy.run().await });
-    (steer, async { ended.await.unwrap() })
+    (control, async { ended.await.unwrap() })
 }
 
 /// Two sockets to put a proxy between, and where they listen.
@@ -30,7 +30,7 @@ fn clients_and_workers_on_both_sides_of_a_queue_lose_nothing() {
     run(|| async {
         let (front, back) = (RouterSocket::new(), DealerSocket::new());
         let [clients, workers] = ends(&front, &back).await;
-        let (steer, ended) = start(Proxy::new(&front, &back));
+        let (control, ended) = start(Proxy::new(&front, &back));
         let reps: Vec<_> = (0..5).map(|_| RepSocket::new()).collect();
         let working = reps.iter().enumerate().map(|(number, worker)| {
             worker.connect(&workers).unwrap();
@@ -47,7 +47,7 @@ fn clients_and_workers_on_both_sides_of_a_queue_lose_nothing() {
         }
         // The requests are dealt out in turn.
         assert_eq!(shares.into_values().collect::<Vec<_>>(), [REQUESTS; 5]);
-        steer.terminate();
+        control.terminate();
         let statistics = ended.await;
         for rep in reps {
             rep.close().await;
@@ -107,7 +107,7 @@ fn subscriptions_go_up_through_a_forwarder_and_publications_come_down() {
     run(|| async {
         let (front, back) = (Socket::with(Options::<XSub>::new()), Socket::with(Options::<XPub>::new()));
         let [publishers, subscribers] = ends(&front, &back).await;
-        let (steer, ended) = start(Proxy::new(&front, &back));
+        let (control, ended) = start(Proxy::new(&front, &back));
         let publisher = Socket::with(Options::<XPub>::new());
         publisher.connect(&publishers).unwrap();
         let subs = [Socket::with(Options::<Sub>::new()), Socket::with(Options::<Sub>::new())];
@@ -130,7 +130,7 @@ fn subscriptions_go_up_through_a_forwarder_and_publications_come_down() {
         assert_eq!(subs[1].recv().await.unwrap().body(), "for the other");
         subs[1].close().await;
         assert_eq!(publisher.recv().await.unwrap().body(), b"\x00a");
-        steer.terminate();
+        control.terminate();
         let statistics = ended.await;
         assert_eq!((statistics.frontend.received.messages, statistics.backend.received.messages), (2, 3));
     });
@@ -173,7 +173,7 @@ fn a_control_socket_pauses_resumes_tells_and_terminates() {
             asker.send(command).await.unwrap();
             asker.recv().await.unwrap()
         };
-        let (steer, ended) = start(Proxy::new(&front, &back).control(&control));
+        let (control, ended) = start(Proxy::new(&front, &back).control(&control));
         assert_eq!(ask("PAUSE").await, Message::from(""));
         let (push, pull) = (PushSocket::new(), PullSocket::new());
         push.connect(&sources).unwrap();
@@ -183,7 +183,7 @@ fn a_control_socket_pauses_resumes_tells_and_terminates() {
         front.readable().await;
         let paused = ask("STATISTICS").await;
         assert_eq!(paused, Message::from_frames([[0; 8]; 8].iter().map(Frame::from)).unwrap());
-        assert_eq!(steer.statistics(), ProxyStatistics::default());
+        assert_eq!(control.statistics(), ProxyStatistics::default());
         assert_eq!(ask("RESUME").await, Message::from(""));
         assert_eq!(pull.recv().await.unwrap().body(), "waits");
         assert_eq!(ask("TERMINATE").await, Message::from(""));
@@ -199,9 +199,9 @@ fn a_proxy_whose_backend_has_no_peer_is_terminated_all_the_same() {
         let client = DealerSocket::new();
         client.connect(&clients).unwrap();
         client.send("anybody?").await.unwrap();
-        let (steer, ended) = start(Proxy::new(&front, &back));
+        let (control, ended) = start(Proxy::new(&front, &back));
         front.readable().await;
-        steer.terminate();
+        control.terminate();
         assert_eq!(ended.await, ProxyStatistics::default());
         // What was not passed on is still there.
         assert_eq!(front.recv().await.unwrap().body(), "anybody?");

@@ -1,4 +1,4 @@
-//! [`Steer`]: what a proxy is to do, and what it has done.
+//! [`ProxyControl`]: what a proxy is to do, and what it has done.
 
 use crate::state::remember;
 use crate::sync::{Mutex, MutexGuard};
@@ -12,11 +12,11 @@ use std::sync::{Arc, PoisonError};
 /// What it says holds from the proxy's next turn on; one that is under way ends first, which takes a burst of messages
 /// at most.
 #[derive(Clone, Debug)]
-pub struct Steer(Arc<Mutex<Helm>>);
+pub struct ProxyControl(Arc<Mutex<ControlState>>);
 
 #[derive(Debug)]
-struct Helm {
-    mode: Mode,
+struct ControlState {
+    mode: ProxyState,
     statistics: ProxyStatistics,
     /// Wakes the proxy while it runs.
     proxy: Option<Waker>,
@@ -24,69 +24,69 @@ struct Helm {
 
 /// What the proxy is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum ProxyState {
     Running,
     Paused,
     Terminated,
 }
 
-impl Steer {
+impl ProxyControl {
     pub(crate) fn new() -> Self {
-        let helm = Helm { mode: Mode::Running, statistics: ProxyStatistics::default(), proxy: None };
-        Self(Arc::new(Mutex::new(helm)))
+        let state = ControlState { mode: ProxyState::Running, statistics: ProxyStatistics::default(), proxy: None };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Has the proxy pass nothing on until it is resumed: messages wait in its sockets, and their marks hold senders
     /// back.
     pub fn pause(&self) {
-        self.set(Mode::Paused);
+        self.set(ProxyState::Paused);
     }
 
     /// Has the proxy go on.
     pub fn resume(&self) {
-        self.set(Mode::Running);
+        self.set(ProxyState::Running);
     }
 
     /// Ends the run of the proxy, and every later one, whatever is said afterwards. What its sockets have received
     /// stays in them.
     pub fn terminate(&self) {
-        self.set(Mode::Terminated);
+        self.set(ProxyState::Terminated);
     }
 
     /// What the proxy has done so far, in all its runs. They do not change while it is paused.
     pub fn statistics(&self) -> ProxyStatistics {
-        self.helm().statistics
+        self.state().statistics
     }
 
-    fn helm(&self) -> MutexGuard<'_, Helm> {
+    fn state(&self) -> MutexGuard<'_, ControlState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, mode: Mode) {
-        let mut helm = self.helm();
-        if helm.mode != Mode::Terminated {
-            helm.mode = mode;
+    fn set(&self, mode: ProxyState) {
+        let mut state = self.state();
+        if state.mode != ProxyState::Terminated {
+            state.mode = mode;
         }
-        let proxy = helm.proxy.take();
+        let proxy = state.proxy.take();
         // A waker may run anything, and is woken with no lock held.
-        drop(helm);
+        drop(state);
         if let Some(proxy) = proxy {
             proxy.wake();
         }
     }
 
     /// What the proxy is to do, and the statistics for it to go on with. It will be woken when that changes.
-    pub(crate) fn look(&self, waker: &Waker) -> (Mode, ProxyStatistics) {
-        let mut helm = self.helm();
-        let spent = remember(&mut helm.proxy, waker);
-        let result = (helm.mode, helm.statistics);
-        drop(helm);
+    pub(crate) fn look(&self, waker: &Waker) -> (ProxyState, ProxyStatistics) {
+        let mut state = self.state();
+        let spent = remember(&mut state.proxy, waker);
+        let result = (state.mode, state.statistics);
+        drop(state);
         drop(spent);
         result
     }
 
     pub(crate) fn record(&self, statistics: ProxyStatistics) {
-        self.helm().statistics = statistics;
+        self.state().statistics = statistics;
     }
 
     /// Does what a control socket was told, and gives the answer if there is more to it than that it was heard.
@@ -102,14 +102,14 @@ impl Steer {
     }
 }
 
-/// What a proxy has done; see [`Steer::statistics`].
+/// What a proxy has done; see [`ProxyControl::statistics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyStatistics {
     /// The first socket of [`Proxy::new`](super::Proxy::new). One that is both ends receives as this one.
-    pub frontend: Side,
+    pub frontend: SocketTraffic,
     /// The second. One that is both ends sends as this one.
-    pub backend: Side,
+    pub backend: SocketTraffic,
     /// Messages that were received and that the other socket would never take.
     pub dropped: u64,
     /// Copies that the capture socket has taken.
@@ -120,7 +120,7 @@ pub struct ProxyStatistics {
 
 /// What went in and out of one socket of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Side {
+pub struct SocketTraffic {
     /// What the proxy received from it.
     pub received: Passed,
     /// What the proxy sent to it, and what it may have dropped by its own rules.
