@@ -3,7 +3,7 @@
 
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic};
-use sansmq::proto::{Action, Instant, IoStream, Links, ListenerId, PipeId, Socket, SystemEntropy, time::earliest};
+use sansmq::proto::{Action, Instant, IoStream, ListenerId, PipeId, SessionSet, Socket, SystemEntropy, time::earliest};
 use sansmq::{Endpoint, NetworkError, Options, kind::Router};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::{collections::BTreeMap, error::Error, io, time};
@@ -30,7 +30,7 @@ pub(crate) struct Guest {
     pub(crate) socket: Socket,
     events: LoopHandle<'static, Self>,
     listeners: BTreeMap<ListenerId, RegistrationToken>,
-    links: Links<IoStream<TcpStream>>,
+    links: SessionSet<IoStream<TcpStream>>,
     watched: BTreeMap<PipeId, RegistrationToken>,
     alarm: Option<RegistrationToken>,
     start: time::Instant,
@@ -38,7 +38,7 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(options: Options<Router>, events: LoopHandle<'static, Self>) -> Self {
-        let (socket, links, start) = (Socket::new(options, SystemEntropy), Links::new(), time::Instant::now());
+        let (socket, links, start) = (Socket::new(options, SystemEntropy), SessionSet::new(), time::Instant::now());
         Self { socket, events, listeners: BTreeMap::new(), links, watched: BTreeMap::new(), alarm: None, start }
     }
 

@@ -3,7 +3,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::{io::Errno, net};
-use sansmq::proto::{Action, Instant, IoStream, Links, Socket, SystemEntropy, time::earliest};
+use sansmq::proto::{Action, Instant, IoStream, SessionSet, Socket, SystemEntropy, time::earliest};
 use sansmq::{Endpoint, NetworkError, Options, kind::Router};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::{collections::BTreeMap, error::Error, io, time, vec};
@@ -35,7 +35,7 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
     let start = time::Instant::now();
     let now = || Instant::from_elapsed(start.elapsed());
     let mut listeners = BTreeMap::new(); // each with what to poll it for: nothing while accepting pauses
-    let mut links = Links::new();
+    let mut links = SessionSet::new();
     while !socket.is_closed() {
         application(socket, now())?;
 

@@ -14,7 +14,7 @@
 //! # Where to begin
 //!
 //! - Writing a program? Use the `sansmq` crate and one of its runtimes.
-//! - Embedding a socket in an event loop? [`Socket`] decides, [`Session`] drives one connection over a [`Stream`], [`Links`]
+//! - Embedding a socket in an event loop? [`Socket`] decides, [`Session`] drives one connection over a [`Stream`], [`SessionSet`]
 //!   keeps the sessions of a socket, and the loop executes each [`Action`]. The guide is [`embedding`].
 //! - Another async runtime? See `sansmq-runtime`.
 //! - Only the protocol? [`Connection`], and [`wire`] below it.
@@ -32,7 +32,7 @@
 //! 1. Execute the actions of [`Socket::poll_action`] until it returns `None`.
 //! 2. Wait until a stream is ready, or for the earliest of [`Socket::poll_timeout`] and each [`Session::poll_timeout`].
 //! 3. Give each session that is ready, due or to be serviced a [`Session::turn`]; when it fails, return its connection with
-//!    [`Socket::disconnected`]. [`Links`] does that.
+//!    [`Socket::disconnected`]. [`SessionSet`] does that.
 //! 4. Call [`Socket::handle_timeout`], and begin again.
 //!
 //! Any other order delays work, but corrupts nothing.
@@ -77,7 +77,7 @@ pub use bytes::Buf;
 pub use connection::{Connection, ConnectionError, Outbox};
 pub use entropy::Entropy;
 pub use message::{Frame, Message};
-pub use session::{Interest, Links, Scratch, Session, Stream, StreamError, Turn};
+pub use session::{Interest, Session, SessionBuffers, SessionSet, Stream, StreamError, Turn};
 pub use socket::{Action, Event, ListenerId, Options, PipeId, RecvError, SendError, Socket};
 pub use socket_type::SocketType;
 #[cfg(feature = "std")]

@@ -9,7 +9,8 @@ use core::fmt;
 use core::task::{Context, Poll, Waker};
 use sansmq_proto::connection::Outbox;
 use sansmq_proto::{
-    Connection, ConnectionError, Endpoint, Instant, ListenerId, PipeId, Scratch, Session, Stream, StreamError, Turn,
+    Connection, ConnectionError, Endpoint, Instant, ListenerId, PipeId, Session, SessionBuffers, Stream, StreamError,
+    Turn,
 };
 use std::io;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ impl<S: PollStream> ConnectionTask<S> {
         Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> TaskState {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, buffers: &mut SessionBuffers) -> TaskState {
         let Self { stream: Some(stream), session: Some(session), owner, driver } = self else {
             return TaskState::Finished;
         };
@@ -76,13 +77,13 @@ impl<S: PollStream> ConnectionTask<S> {
             Owner::Local(pipe) => {
                 let (pipe, shared) = (*pipe, driver.shared());
                 let exchange = |connection: &mut Connection| shared.exchange(pipe, connection, first.take());
-                shared.trace.within(pipe, || session.turn(&mut polled, scratch, driver.now(), exchange))
+                shared.trace.within(pipe, || session.turn(&mut polled, buffers, driver.now(), exchange))
             }
             Owner::Remote(shared, pipe) => {
                 let exchange = |connection: &mut Connection| shared.exchange(*pipe, connection, first.take());
-                shared.trace.within(*pipe, || session.turn(&mut polled, scratch, driver.now(), exchange))
+                shared.trace.within(*pipe, || session.turn(&mut polled, buffers, driver.now(), exchange))
             }
-            Owner::Unassigned { .. } => session.turn(&mut polled, scratch, driver.now(), |connection| {
+            Owner::Unassigned { .. } => session.turn(&mut polled, buffers, driver.now(), |connection| {
                 owner.assign(connection, waker)?;
                 match owner {
                     Owner::Remote(shared, pipe) => shared.exchange(*pipe, connection, first.take()),

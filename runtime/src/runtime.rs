@@ -11,7 +11,7 @@ use core::task::{Context, Poll};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::kind::Kind;
-use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Options, Scratch, SystemEntropy};
+use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Options, SessionBuffers, SystemEntropy};
 use std::io::{self, IoSlice};
 
 /// What a runtime provides so that sockets can live on it: spawning, the time, and a network.
@@ -24,11 +24,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Listener: PollListener<Stream = Self::Stream> + 'static;
 
     /// Lends the memory that sessions need while they are polled: the thread's own, unless a runtime has another.
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+    fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
         thread_local! {
-            static SCRATCH: RefCell<Scratch> = RefCell::default();
+            static BUFFERS: RefCell<SessionBuffers> = RefCell::default();
         }
-        SCRATCH.with_borrow_mut(|scratch| work(scratch))
+        BUFFERS.with_borrow_mut(|buffers| work(buffers))
     }
 
     /// Runs a task in the background. Must not poll it before it returns.

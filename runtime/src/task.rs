@@ -62,7 +62,7 @@ impl<R: Runtime> Task<R> {
     /// holds nothing of its socket any more.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> TaskState {
         let state = match &mut self.kind {
-            Kind::Connection(connection) => R::with_scratch(|scratch| connection.poll(cx, scratch)),
+            Kind::Connection(connection) => R::with_buffers(|buffers| connection.poll(cx, buffers)),
             Kind::Supervisor(supervisor) => supervisor.poll(cx, &self.runtime),
             Kind::Listener(listener) => listener.poll(cx, &self.runtime),
             Kind::Dial(dial) => match dial.poll(cx) {

@@ -14,7 +14,7 @@ use core::task::{Context, Poll, Waker};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Kind, Pull, Push, Router};
 use sansmq_proto::socket::BindError;
-use sansmq_proto::{Action, Endpoint, Event, Instant, ListenerId, NetworkError, Options, PipeId, Scratch};
+use sansmq_proto::{Action, Endpoint, Event, Instant, ListenerId, NetworkError, Options, PipeId, SessionBuffers};
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,8 +58,8 @@ impl Runtime for Idle {
     type Stream = Silence;
     type Listener = NoListener;
 
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        work(&mut Scratch::with_room(99))
+    fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
+        work(&mut SessionBuffers::with_read_size(99))
     }
 
     fn spawn(&self, _: Task<Self>) {}
@@ -150,7 +150,7 @@ impl Tasks {
 }
 
 fn poll(connection: &mut ConnectionTask<Silence>, waker: &Waker) -> TaskState {
-    connection.poll(&mut Context::from_waker(waker), &mut Scratch::with_room(99))
+    connection.poll(&mut Context::from_waker(waker), &mut SessionBuffers::with_read_size(99))
 }
 
 #[test]

@@ -5,8 +5,8 @@ use sansmq_proto::connection::{Link, Outbox};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Kind, Pull};
 use sansmq_proto::{
-    Connection, ConnectionError, Instant, NetworkError, Options, PipeId, Scratch, Session, Socket, Stream, StreamError,
-    SystemEntropy, Turn,
+    Connection, ConnectionError, Instant, NetworkError, Options, PipeId, Session, SessionBuffers, Socket, Stream,
+    StreamError, SystemEntropy, Turn,
 };
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -91,7 +91,7 @@ pub struct Seat {
     /// The session.
     pub session: Session,
     /// Buffers for every turn.
-    pub scratch: Scratch,
+    pub buffers: SessionBuffers,
 }
 
 impl Seat {
@@ -101,7 +101,7 @@ impl Seat {
     /// If the handshake fails.
     pub fn new<T: Kind>(options: Options<T>, peer: &str, tape: &mut Tape) -> Self {
         let (socket, pipe, connection) = accepted(options);
-        let mut seat = Self { socket, pipe, session: Session::new(connection), scratch: Scratch::new() };
+        let mut seat = Self { socket, pipe, session: Session::new(connection), buffers: SessionBuffers::new() };
         tape.input.extend(opening(peer));
         seat.settle(tape);
         assert!(seat.session.connection().peer().is_some());
@@ -114,8 +114,8 @@ impl Seat {
     /// # Errors
     /// The reason for which the connection has ended.
     pub fn turn(&mut self, tape: &mut Tape) -> Result<Turn, ConnectionError> {
-        let Self { socket, pipe, session, scratch } = self;
-        session.turn(tape, scratch, Instant::ORIGIN, |link| socket.exchange(*pipe, link))
+        let Self { socket, pipe, session, buffers } = self;
+        session.turn(tape, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))
     }
 
     /// Runs turns until the session waits.

@@ -1,6 +1,6 @@
 //! From octets to messages and commands, in pieces of any size. Checks every limit before it believes a size.
 
-use super::blocks::Blocks;
+use super::read_buffers::ReadBuffers;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
 use crate::message::{Frame, Message};
@@ -22,7 +22,7 @@ pub(super) struct Decoder {
     /// Octets in `frames`.
     size: usize,
     /// Where large bodies find room.
-    pub(super) blocks: Blocks,
+    pub(super) blocks: ReadBuffers,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Decoder {
             body: None,
             frames: Vec::new(),
             size: 0,
-            blocks: Blocks::new(),
+            blocks: ReadBuffers::new(),
         }
     }
 
@@ -295,16 +295,16 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
 
 impl Body {
     /// Makes room for at least one more octet.
-    fn grow(&mut self, blocks: &mut Blocks) {
+    fn grow(&mut self, blocks: &mut ReadBuffers) {
         if self.filled == self.octets.len() {
             blocks.grow(&mut self.octets, self.size);
         }
     }
 
     /// What came, when all of it is here.
-    fn into_frame(self, blocks: &mut Blocks) -> Frame {
+    fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
         let block = self.octets.freeze();
-        if !Blocks::takes(block.len()) {
+        if !ReadBuffers::takes(block.len()) {
             return block.into();
         }
         let frame = block.slice(..self.size).into();

@@ -1,6 +1,5 @@
 //! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
 
-mod blocks;
 mod config;
 mod decoder;
 mod elder;
@@ -12,12 +11,13 @@ mod handshake;
 mod heartbeat;
 mod link;
 mod outbox;
+mod output_buffers;
 mod phase;
 mod question;
 mod raw;
+mod read_buffers;
 mod reception;
 mod socks;
-mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -27,10 +27,10 @@ pub use heartbeat::RoundTrip;
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Subscription};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
+pub(crate) use output_buffers::OutputBuffers;
 pub use reception::Caller;
 pub use socks::SocksError;
 pub(crate) use socks::User;
-pub(crate) use spare::Spare;
 
 use crate::address::Endpoint;
 use crate::entropy::Entropy;
@@ -44,7 +44,6 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use blocks::Blocks;
 use bytes::Bytes;
 use core::task::Waker;
 use decoder::{Decoder, Item};
@@ -52,6 +51,7 @@ use greeting::our_greeting;
 use heartbeat::Heartbeat;
 use phase::{Phase, Side};
 use question::Question;
+use read_buffers::ReadBuffers;
 
 /// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
 ///
@@ -437,13 +437,13 @@ impl Connection {
 
     /// Gives memory back that a burst has needed: 64 KiB of empty messages cost megabytes. Call it when nothing happens for a
     /// while; a busy connection would only ask for the memory again. [`Session`](crate::Session)s have it from a
-    /// [`Scratch`](crate::Scratch), and give all of it back after each turn.
+    /// [`SessionBuffers`](crate::SessionBuffers), and give all of it back after each turn.
     pub fn shrink(&mut self) {
         const IDLE: usize = 64;
         if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {
             self.inbox.shrink_to(IDLE);
         }
-        self.decoder.blocks = Blocks::new();
+        self.decoder.blocks = ReadBuffers::new();
         self.outbox.shrink();
     }
 

@@ -53,7 +53,7 @@ impl Connection {
     /// A loop of one's own drives it with a [`Session`](crate::Session), and looks at the caller in each exchange:
     ///
     /// ```
-    /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, Scratch, Session, Socket, Stream, Turn};
+    /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, SessionBuffers, Session, Socket, Stream, Turn};
     /// # use std::collections::BTreeMap;
     /// /// Sockets by the resource they are bound to, all at one port.
     /// type Services = BTreeMap<Option<String>, (Socket, ListenerId)>;
@@ -64,11 +64,11 @@ impl Connection {
     ///     seat: &mut Option<(Option<String>, PipeId)>,
     ///     session: &mut Session,
     ///     stream: &mut impl Stream,
-    ///     scratch: &mut Scratch,
+    ///     buffers: &mut SessionBuffers,
     ///     from: &Endpoint,
     ///     now: Instant,
     /// ) -> Result<Turn, ConnectionError> {
-    ///     session.turn(stream, scratch, now, |connection| {
+    ///     session.turn(stream, buffers, now, |connection| {
     ///         if let Some(caller) = connection.caller() {
     ///             let wanted = caller.resource().map(ToString::to_string);
     ///             if let Some((socket, listener)) = services.get_mut(&wanted) {

@@ -1,12 +1,12 @@
-//! [`Session`] drives a connection over a non-blocking byte stream, and [`Links`] keeps the sessions of a socket. Waits for
+//! [`Session`] drives a connection over a non-blocking byte stream, and [`SessionSet`] keeps the sessions of a socket. Waits for
 //! nothing.
 
-mod links;
-mod scratch;
+mod buffers;
+mod session_set;
 mod stream;
 
-pub use links::Links;
-pub use scratch::Scratch;
+pub use buffers::SessionBuffers;
+pub use session_set::SessionSet;
 pub use stream::{Stream, StreamError};
 
 use crate::connection::{Connection, ConnectionError, Fault, Link};
@@ -142,7 +142,7 @@ impl Session {
 
     /// Fires timers, writes, reads and exchanges, within a budget.
     ///
-    /// All sessions of a thread may share one `scratch`. `exchange` is most often
+    /// All sessions of a thread may share one `buffers`. `exchange` is most often
     /// [`Socket::exchange`](crate::Socket::exchange) for this pipe.
     ///
     /// # Errors
@@ -150,11 +150,11 @@ impl Session {
     pub fn turn(
         &mut self,
         stream: &mut impl Stream,
-        scratch: &mut Scratch,
+        buffers: &mut SessionBuffers,
         now: Instant,
         exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
-        let Scratch { room, spare } = scratch;
+        let SessionBuffers { room, spare } = buffers;
         self.connection.borrow_from(spare);
         let turn = self.turn_in(stream, room, now, exchange);
         self.connection.return_to(spare);

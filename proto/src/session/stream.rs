@@ -81,7 +81,7 @@ pub trait Stream {
     fn close_write(&mut self) -> Result<(), StreamError>;
 
     /// Returns the outcome of a connect that was only begun; called once, when the stream becomes writable for the first
-    /// time. [`Links`](super::Links) calls it for a stream that it dials, [`Session`](super::Session) does not.
+    /// time. [`SessionSet`](super::SessionSet) calls it for a stream that it dials, [`Session`](super::Session) does not.
     ///
     /// # Errors
     /// The reason why connecting failed.

@@ -26,7 +26,7 @@ pub use tcp::{Shipment, Side, Tcp};
 use crate::address::Endpoint;
 use crate::entropy::SeededEntropy;
 use crate::kind::Kind;
-use crate::session::{Scratch, Session};
+use crate::session::{Session, SessionBuffers};
 use crate::socket::{ListenerId, Options, PipeId, Socket};
 use crate::time::{Deadlines, Instant, earliest};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -61,7 +61,7 @@ pub struct Net {
     /// When something arrives that this side of a wire has sent.
     arrivals: Deadlines<(WireId, Side)>,
     conditions: Conditions,
-    scratch: Scratch,
+    buffers: SessionBuffers,
     trace: Trace,
 }
 
@@ -109,7 +109,7 @@ impl Net {
             timers: Deadlines::new(),
             arrivals: Deadlines::new(),
             conditions: Conditions::default(),
-            scratch: Scratch::with_room(4096),
+            buffers: SessionBuffers::with_read_size(4096),
             trace: Trace::default(),
         }
     }

@@ -129,7 +129,7 @@ impl Net {
         let Self { dice, conditions, now, .. } = self;
         let now = *now;
         let mut seat = Seat { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
-        let outcome = end.session.turn(&mut seat, &mut self.scratch, now, |link| socket.exchange(pipe, link));
+        let outcome = end.session.turn(&mut seat, &mut self.buffers, now, |link| socket.exchange(pipe, link));
         if seat.wake {
             self.due.insert(other);
         }

@@ -8,7 +8,7 @@ use loom::sync::Mutex;
 use loom::thread;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Pull, Push, Typed};
-use sansmq_proto::{Endpoint, Instant, NetworkError, Options, Scratch};
+use sansmq_proto::{Endpoint, Instant, NetworkError, Options, SessionBuffers};
 use sansmq_runtime::{
     AsyncTimer, BoundListener, Context as Names, Handle, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
 };
@@ -50,8 +50,8 @@ impl Runtime for Kept {
     type Stream = Side;
     type Listener = Door;
 
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        work(&mut Scratch::with_room(1024))
+    fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
+        work(&mut SessionBuffers::with_read_size(1024))
     }
 
     fn spawn(&self, task: Task<Self>) {

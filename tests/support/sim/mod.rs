@@ -28,7 +28,7 @@ pub use world::{Bell, Sim};
 
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Scratch, kind};
+use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, SessionBuffers, kind};
 use sansmq_runtime::{BoundListener, CurrentRuntime, Runtime, Served, Task, TaskFuture};
 use std::cell::RefCell;
 
@@ -54,8 +54,8 @@ impl Runtime for Sim {
     type Stream = Stream;
     type Listener = Listener;
 
-    fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
-        work(&mut Scratch::with_room(4096))
+    fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
+        work(&mut SessionBuffers::with_read_size(4096))
     }
 
     fn spawn(&self, task: Task<Self>) {

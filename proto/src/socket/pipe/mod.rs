@@ -19,7 +19,7 @@ use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
-use crate::socket::pipe::queue::{Mark, Queue, Room};
+use crate::socket::pipe::queue::{Mark, Queue, QueueCapacity};
 use crate::socket::stats::{Counts, SocketStats};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -73,7 +73,7 @@ enum Service {
 #[derive(Debug)]
 pub(crate) struct Pipes {
     slots: Vec<Slot>,
-    room: Room,
+    room: QueueCapacity,
     free: Vec<u32>,
     count: usize,
     send_hwm: Mark,
@@ -106,7 +106,7 @@ impl Pipes {
         };
         Self {
             slots: Vec::new(),
-            room: Room::default(),
+            room: QueueCapacity::default(),
             free: Vec::new(),
             count: 0,
             send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
@@ -177,7 +177,7 @@ impl Pipes {
 
     /// A pipe, and memory for its bursts.
     #[inline]
-    fn get_with_room(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut Room)> {
+    fn get_with_room(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut QueueCapacity)> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
         Some((slot.pipe.as_mut()?, &mut self.room))
     }

@@ -20,9 +20,9 @@ const IDLE: usize = 64;
 
 /// Memory for bursts, which the queues of a socket have in turn.
 #[derive(Debug, Default)]
-pub(crate) struct Room(Vec<VecDeque<Message>>);
+pub(crate) struct QueueCapacity(Vec<VecDeque<Message>>);
 
-impl Room {
+impl QueueCapacity {
     /// For so many queues at a time: what comes in, and what goes out.
     const QUEUES: usize = 2;
     /// For bursts of so many.
@@ -81,7 +81,7 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn push_back(&mut self, message: Message, room: &mut Room) {
+    pub(crate) fn push_back(&mut self, message: Message, room: &mut QueueCapacity) {
         if self.messages.len() == self.messages.capacity() {
             self.move_to(room);
         }
@@ -126,7 +126,7 @@ impl Queue {
     }
 
     /// Moves to where there is more room, if there is.
-    fn move_to(&mut self, room: &mut Room) {
+    fn move_to(&mut self, room: &mut QueueCapacity) {
         if let Some(mut room) = room.0.pop_if(|room| room.capacity() > self.messages.capacity()) {
             room.append(&mut self.messages);
             self.messages = room;
@@ -136,15 +136,15 @@ impl Queue {
     /// Leaves the memory that a burst has needed, once it is over, to whichever queue has the next one: at the marks of
     /// 1000 messages that is 72 KiB, too much for each peer and direction.
     #[inline]
-    pub(crate) fn leave(&mut self, room: &mut Room) {
+    pub(crate) fn leave(&mut self, room: &mut QueueCapacity) {
         if self.messages.is_empty() && self.messages.capacity() > IDLE {
             self.leave_now(room);
         }
     }
 
-    fn leave_now(&mut self, room: &mut Room) {
+    fn leave_now(&mut self, room: &mut QueueCapacity) {
         let mine = core::mem::take(&mut self.messages);
-        if room.0.len() < Room::QUEUES && mine.capacity() <= Room::MESSAGES {
+        if room.0.len() < QueueCapacity::QUEUES && mine.capacity() <= QueueCapacity::MESSAGES {
             room.0.push(mine);
         }
     }
@@ -165,8 +165,8 @@ mod tests {
     fn octets_are_counted_whichever_way_messages_come_and_go() {
         let mut queue = Queue::new();
         let octets = |queue: &Queue| queue.tally().octets;
-        queue.push_back(Message::from(["four", "more"]), &mut Room::default());
-        queue.push_back(vec![7; 1000].into(), &mut Room::default());
+        queue.push_back(Message::from(["four", "more"]), &mut QueueCapacity::default());
+        queue.push_back(vec![7; 1000].into(), &mut QueueCapacity::default());
         queue.push_front("first".into());
         assert_eq!((queue.len(), octets(&queue)), (3, 1013));
         queue.retain(|message| message.len() == 1);
@@ -182,13 +182,13 @@ mod tests {
         let mut queue = Queue::new();
         let mark = Mark::new(4, 100);
         for _ in 0..3 {
-            queue.push_back(vec![7; 33].into(), &mut Room::default());
+            queue.push_back(vec![7; 33].into(), &mut QueueCapacity::default());
         }
         assert!(!queue.is_full(mark), "three messages and 99 octets");
-        queue.push_back(Message::from(""), &mut Room::default());
+        queue.push_back(Message::from(""), &mut QueueCapacity::default());
         assert!(queue.is_full(mark), "four messages");
         queue.pop_front();
-        queue.push_back(vec![7; 34].into(), &mut Room::default());
+        queue.push_back(vec![7; 34].into(), &mut QueueCapacity::default());
         queue.retain(|message| message.size() > 0);
         assert!(queue.is_full(mark), "100 octets");
         queue.pop_front();

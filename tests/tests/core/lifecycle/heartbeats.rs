@@ -5,7 +5,7 @@ use sansmq_proto::connection::{ConnectionConfig, Link, Outbox};
 use sansmq_proto::kind::Dealer;
 use sansmq_proto::testing::Net;
 use sansmq_proto::{
-    Connection, Event, Instant, Interest, Message, NetworkError, Options, Scratch, Session, SocketType, Stream,
+    Connection, Event, Instant, Interest, Message, NetworkError, Options, Session, SessionBuffers, SocketType, Stream,
     StreamError, SystemEntropy, Turn,
 };
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
@@ -139,6 +139,6 @@ fn a_session_full_of_messages_rests_while_it_waits_for_the_handshake() {
     while session.connection().has_room() {
         session.connection().give(Message::from("x").into());
     }
-    let waits_for = session.turn(&mut Void, &mut Scratch::with_room(64), Instant::ORIGIN, |_| Ok(()));
+    let waits_for = session.turn(&mut Void, &mut SessionBuffers::with_read_size(64), Instant::ORIGIN, |_| Ok(()));
     assert_eq!(waits_for, Ok(Turn::Wait(Interest { readable: true, writable: false })));
 }

@@ -3,7 +3,7 @@
 use super::{Seat, Tape, filled, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::kind::Pull;
-use sansmq_proto::{Connection, Instant, Options, Scratch};
+use sansmq_proto::{Connection, Instant, Options, SessionBuffers};
 use sansmq_tests::raw_peer::opening;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -54,7 +54,7 @@ fn small_messages_do_not_keep_large_blocks() {
     for (limit, together, shares) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
         let mut session = pull_session(&Options::new().max_message_size(limit));
         let mut tape = Tape::default();
-        let mut scratch = Scratch::new();
+        let mut buffers = SessionBuffers::new();
         let mut received = Vec::new();
         for octets in [opening("PUSH"), filled(7, 1500).repeat(together)] {
             tape.input.extend(octets);
@@ -64,7 +64,7 @@ fn small_messages_do_not_keep_large_blocks() {
                 }
                 Ok(())
             };
-            let _ = session.turn(&mut tape, &mut scratch, Instant::ORIGIN, exchange).unwrap();
+            let _ = session.turn(&mut tape, &mut buffers, Instant::ORIGIN, exchange).unwrap();
         }
         let places = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
         assert_eq!(places[1].wrapping_sub(places[0]) == 1500 + 9, shares, "{together} of up to {limit} octets");

@@ -3,7 +3,7 @@
 use super::{Seat, Tape, pull_session};
 use sansmq_proto::connection::Link;
 use sansmq_proto::kind::Push;
-use sansmq_proto::{Instant, Message, Options, Scratch, Turn};
+use sansmq_proto::{Instant, Message, Options, SessionBuffers, Turn};
 use sansmq_tests::raw_peer::{command, frame, greeting, opening, property, ready};
 
 #[test]
@@ -27,11 +27,11 @@ fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_cop
 /// Commands wait for no application, so nothing else keeps a flood of them from taking the others' turns.
 #[test]
 fn a_flood_of_commands_is_read_in_small_bites_until_there_are_fewer_of_them() {
-    let (mut session, mut scratch) = (pull_session(&Options::new()), Scratch::new());
+    let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());
     let mut tape = Tape::default();
     let mut eaten = |tape: &mut Tape| {
         let before = tape.input.len();
-        let again = session.turn(tape, &mut scratch, Instant::ORIGIN, |link| {
+        let again = session.turn(tape, &mut buffers, Instant::ORIGIN, |link| {
             while link.take().is_some() {}
             Ok(())
         });
@@ -54,11 +54,11 @@ fn a_flood_of_commands_is_read_in_small_bites_until_there_are_fewer_of_them() {
 /// However much it has to say of itself: others are waited for, and most who come say little.
 #[test]
 fn who_has_not_said_yet_who_it_is_is_read_in_small_bites() {
-    let (mut session, mut scratch) = (pull_session(&Options::new()), Scratch::new());
+    let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());
     let mut tape = Tape::default();
     tape.input.extend(greeting("NULL"));
     tape.input.extend(ready("PUSH", &property("X-Long", &vec![b'x'; 100_000])));
-    let mut turn = |tape: &mut Tape| session.turn(tape, &mut scratch, Instant::ORIGIN, |_| Ok(()));
+    let mut turn = |tape: &mut Tape| session.turn(tape, &mut buffers, Instant::ORIGIN, |_| Ok(()));
     while tape.input.len() > 2 << 10 {
         let before = tape.input.len();
         assert_eq!(turn(&mut tape), Ok(Turn::Again));

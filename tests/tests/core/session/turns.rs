@@ -4,8 +4,8 @@ use super::{Seat, Tape, accepted, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::kind::{Pair, Pull, Router};
 use sansmq_proto::{
-    Buf, Connection, ConnectionError, Instant, IoStream, Message, NetworkError, Options, RecvError, Scratch, Session,
-    Stream, SystemEntropy,
+    Buf, Connection, ConnectionError, Instant, IoStream, Message, NetworkError, Options, RecvError, Session,
+    SessionBuffers, Stream, SystemEntropy,
 };
 use sansmq_tests::raw_peer::{MORE, command, frame, opening};
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ fn ready_session(heartbeat: Duration) -> (Session, Tape) {
 }
 
 fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), ConnectionError> {
-    session.turn(tape, &mut Scratch::with_room(4096), at, |_| Ok(())).map(drop)
+    session.turn(tape, &mut SessionBuffers::with_read_size(4096), at, |_| Ok(())).map(drop)
 }
 
 /// As after a suspended machine or a long computation: the PONG is here, unread.
@@ -46,7 +46,7 @@ fn a_heartbeat_does_not_end_the_farewell() {
             link.finish();
             Ok(())
         };
-        session.turn(&mut tape, &mut Scratch::with_room(4096), at, finish).map(drop)
+        session.turn(&mut tape, &mut SessionBuffers::with_read_size(4096), at, finish).map(drop)
     };
     assert_eq!(finish(Instant::ORIGIN), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
@@ -63,11 +63,11 @@ fn a_failed_write_loses_nothing_that_arrived() {
         tape.input.extend(frame(0, &[&number.to_be_bytes()[..], &[7; 200]].concat()));
     }
     (tape.ended, tape.broken) = (true, true);
-    let (mut session, mut scratch) = (Some(session), Scratch::with_room(4096));
+    let (mut session, mut buffers) = (Some(session), SessionBuffers::with_read_size(4096));
     let mut next = 0;
     loop {
         if let Some(mut running) = session.take() {
-            match running.turn(&mut tape, &mut scratch, now, |link| socket.exchange(pipe, link)) {
+            match running.turn(&mut tape, &mut buffers, now, |link| socket.exchange(pipe, link)) {
                 Ok(_) => session = Some(running),
                 Err(reason) => socket.disconnected(pipe, running.into_connection(), &reason, now),
             }
@@ -89,7 +89,7 @@ fn what_came_with_a_fault_before_its_sender_was_let_in_is_nobodys() {
         let octets = [opening(peer), frame(0, b"hello"), vec![0xff]].concat();
         let mut tape = Tape { input: octets.into(), ..Tape::default() };
         let reason = session
-            .turn(&mut tape, &mut Scratch::with_room(4096), now, |link| socket.exchange(pipe, link))
+            .turn(&mut tape, &mut SessionBuffers::with_read_size(4096), now, |link| socket.exchange(pipe, link))
             .unwrap_err();
         assert!(matches!(reason, ConnectionError::Malformed(_)), "{reason}");
         socket.disconnected(pipe, session.into_connection(), &reason, now);

@@ -1,7 +1,7 @@
-//! [`Spare`] memory, which the connections of a thread have in turn.
+//! [`OutputBuffers`] memory, which the connections of a thread have in turn.
 
-use super::blocks::Blocks;
 use super::decoder::SHARE_FROM;
+use super::read_buffers::ReadBuffers;
 use super::{Connection, Inbound, Outbound};
 use crate::connection::error::ConnectionError;
 use crate::time::Instant;
@@ -13,13 +13,13 @@ use core::mem::{swap, take};
 /// What connections hold while they are at work and have empty in between. Lent to one after the other it stays in the caches,
 /// and need not be asked of the system each time.
 #[derive(Debug, Default)]
-pub(crate) struct Spare {
+pub(crate) struct OutputBuffers {
     inbox: VecDeque<Inbound>,
     queue: VecDeque<Outbound>,
     arena: Vec<u8>,
     bodies: VecDeque<(usize, Bytes)>,
     ends: Vec<usize>,
-    blocks: Blocks,
+    blocks: ReadBuffers,
 }
 
 /// Room for more octets than this is not kept; few connections need it.
@@ -27,7 +27,7 @@ const MOST: usize = 512 << 10;
 
 impl Connection {
     /// Takes what this connection may need.
-    pub(crate) fn borrow_from(&mut self, spare: &mut Spare) {
+    pub(crate) fn borrow_from(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
             swap(&mut self.inbox, &mut spare.inbox);
@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// Gives back what is empty, and makes do with less of what is not.
-    pub(crate) fn return_to(&mut self, spare: &mut Spare) {
+    pub(crate) fn return_to(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.outbox.queue.is_empty() {
             give(&mut self.outbox.queue, &mut spare.queue, |queue| queue.capacity() * size_of::<Outbound>());
@@ -80,7 +80,7 @@ impl Connection {
         *room = block.try_into_mut().unwrap_or_else(|block| {
             let len = block.len();
             let blocks = &mut self.decoder.blocks;
-            if Blocks::takes(len) {
+            if ReadBuffers::takes(len) {
                 blocks.lend(block);
             }
             blocks.find(len).unwrap_or_else(|| BytesMut::zeroed(len))

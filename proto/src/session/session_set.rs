@@ -1,7 +1,7 @@
-//! [`Links`]: every stream of a socket and who of them is due, for loops that are not asynchronous. Waits for nothing.
+//! [`SessionSet`]: every stream of a socket and who of them is due, for loops that are not asynchronous. Waits for nothing.
 
 use crate::address::{Endpoint, NetworkError};
-use crate::session::scratch::Scratch;
+use crate::session::buffers::SessionBuffers;
 use crate::session::stream::Stream;
 use crate::session::{Interest, Session, Turn};
 use crate::socket::{ListenerId, PipeId, Socket};
@@ -17,10 +17,10 @@ use core::ops::BitOr;
 /// In each round a loop waits for what [`waiting`](Self::waiting) names, or until [`poll_timeout`](Self::poll_timeout);
 /// [calls](Self::call) the links that are ready; and has those that are due take their [`turn`](Self::turn). It closes no
 /// stream but by dropping it, and opens none.
-pub struct Links<S> {
+pub struct SessionSet<S> {
     links: BTreeMap<PipeId, Link<S>>,
     /// For one link after the other.
-    scratch: Scratch,
+    buffers: SessionBuffers,
 }
 
 struct Link<S> {
@@ -34,10 +34,10 @@ enum Stage<S> {
     Talking(S, Box<Session>),
 }
 
-impl<S: Stream> Links<S> {
+impl<S: Stream> SessionSet<S> {
     /// No links.
     pub fn new() -> Self {
-        Self { links: BTreeMap::new(), scratch: Scratch::new() }
+        Self { links: BTreeMap::new(), buffers: SessionBuffers::new() }
     }
 
     /// A listener has accepted a connection. `None`: the socket does not want it any more, and the stream is dropped.
@@ -57,7 +57,7 @@ impl<S: Stream> Links<S> {
     /// The answer to [`Action::Dial`](crate::Action::Dial): one attempt for each address, which begins to connect when the
     /// iterator is asked for it. [`Stream::established`] tells how it went. When none is left, the dial has failed.
     ///
-    /// The attempts are `Send`, so that `Links` is. A stream that is not `Send` needs a [`Session`] of its own, and
+    /// The attempts are `Send`, so that `SessionSet` is. A stream that is not `Send` needs a [`Session`] of its own, and
     /// [`Socket::connected`].
     pub fn dial<E: Into<NetworkError>>(
         &mut self,
@@ -118,7 +118,7 @@ impl<S: Stream> Links<S> {
         let due: Vec<_> = self.links.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
         for pipe in due {
             let link = self.links.remove(&pipe);
-            if let Some(link) = link.and_then(|link| link.turn(pipe, socket, &mut self.scratch, now)) {
+            if let Some(link) = link.and_then(|link| link.turn(pipe, socket, &mut self.buffers, now)) {
                 self.links.insert(pipe, link);
             }
         }
@@ -141,7 +141,7 @@ impl<S: Stream> Link<S> {
     }
 
     /// `None`: it is over.
-    fn turn(self, pipe: PipeId, socket: &mut Socket, scratch: &mut Scratch, now: Instant) -> Option<Self> {
+    fn turn(self, pipe: PipeId, socket: &mut Socket, buffers: &mut SessionBuffers, now: Instant) -> Option<Self> {
         let (mut stream, mut session) = match self.stage {
             Stage::Talking(stream, session) => (stream, session),
             Stage::Dialling(attempt, failure, rest) => {
@@ -153,7 +153,7 @@ impl<S: Stream> Link<S> {
                 (stream, Box::new(Session::new(socket.connected(pipe, now)?)))
             }
         };
-        match session.turn(&mut stream, scratch, now, |link| socket.exchange(pipe, link)) {
+        match session.turn(&mut stream, buffers, now, |link| socket.exchange(pipe, link)) {
             Ok(turn) => Some(Self { stage: Stage::Talking(stream, session), turn }),
             Err(reason) => {
                 socket.disconnected(pipe, session.into_connection(), &reason, now);
@@ -184,13 +184,13 @@ impl<S: Stream> Link<S> {
     }
 }
 
-impl<S: Stream> Default for Links<S> {
+impl<S: Stream> Default for SessionSet<S> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S> fmt::Debug for Links<S> {
+impl<S> fmt::Debug for SessionSet<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Links").field("links", &self.links.len()).finish_non_exhaustive()
     }
@@ -227,20 +227,20 @@ mod tests {
     const BOTH: Interest = Interest { readable: true, writable: true };
 
     /// A socket that dials, making these attempts.
-    fn dialling(attempts: Vec<Result<Mute, NetworkError>>) -> (Socket, Links<Mute>, PipeId) {
+    fn dialling(attempts: Vec<Result<Mute, NetworkError>>) -> (Socket, SessionSet<Mute>, PipeId) {
         let mut socket = Socket::new(Options::<Dealer>::new(), crate::entropy::SeededEntropy::new(1));
         socket.monitor(true);
         let pipe = socket.connect("tcp://host:1".parse().unwrap(), NOW).unwrap();
         assert!(core::iter::from_fn(|| socket.poll_action()).any(|action| matches!(action, Action::Dial(..))));
         assert!(matches!(socket.poll_event(), Some(Event::Connecting { .. })));
-        let mut links = Links::new();
+        let mut links = SessionSet::new();
         links.dial(pipe, attempts.into_iter());
         assert_eq!(links.poll_timeout(), Some(NOW), "a dial begins at once");
         links.turn(&mut socket, NOW);
         (socket, links, pipe)
     }
 
-    fn waits(links: &Links<Mute>) -> Vec<Interest> {
+    fn waits(links: &SessionSet<Mute>) -> Vec<Interest> {
         links.waiting(Interest::READ, Interest::WRITE).map(|(_, _, interest)| interest).collect()
     }
 

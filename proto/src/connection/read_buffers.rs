@@ -1,4 +1,4 @@
-//! [`Blocks`]: memory of large bodies, which is used again once nobody holds it.
+//! [`ReadBuffers`]: memory of large bodies, which is used again once nobody holds it.
 
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 /// Large blocks, most of them in the hands of whoever received what is in them. To give such a block back to the system each
 /// time, and to have it cleared and mapped anew, costs more than all else that is done with a large message.
 #[derive(Debug, Default)]
-pub(crate) struct Blocks {
+pub(crate) struct ReadBuffers {
     /// Each as it was made, in whole.
     lent: Vec<Bytes>,
     octets: usize,
@@ -24,7 +24,7 @@ const FIRST_GRANT: usize = 16 << 10;
 /// Who has sent something gets so many times as much, for what is still to come.
 const TRUST: usize = 4;
 
-impl Blocks {
+impl ReadBuffers {
     pub(crate) const fn new() -> Self {
         Self { lent: Vec::new(), octets: 0 }
     }
