@@ -141,7 +141,7 @@ impl Owner {
     /// The port is closed.
     fn assign(&mut self, connection: &mut Connection, waker: &Waker) -> Result<(), ConnectionError> {
         let Self::Unassigned { port, from, ticket, .. } = self else { return Ok(()) };
-        let Some(bound) = port.find(connection.caller(), *ticket, waker)? else { return Ok(()) };
+        let Some(bound) = port.find(connection.pending_peer(), *ticket, waker)? else { return Ok(()) };
         let Some(socket) = bound.socket.upgrade() else { return Ok(()) };
         let from = from.clone();
         let pipe = socket.with_time(|socket, now| socket.received(bound.listener, from, connection, now));

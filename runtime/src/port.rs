@@ -14,7 +14,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::Wakes;
 use core::task::Waker;
 use sansmq_proto::address::Resource;
-use sansmq_proto::connection::{Caller, ConnectionConfig};
+use sansmq_proto::connection::{ConnectionConfig, PendingPeer};
 use sansmq_proto::{Action, ConnectionError, Endpoint, ListenerId, NetworkError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
@@ -210,7 +210,7 @@ impl Port {
     /// Nobody is bound here any more, and nobody will be.
     pub(crate) fn find(
         &self,
-        caller: Option<&Caller>,
+        caller: Option<&PendingPeer>,
         ticket: u64,
         waker: &Waker,
     ) -> Result<Option<Bound>, ConnectionError> {

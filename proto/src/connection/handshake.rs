@@ -60,7 +60,7 @@ impl Connection {
             }
             Progress::Introduced(theirs, introduction) => match side {
                 Side::Socket => self.introduce(theirs, introduction, now)?,
-                Side::Reception => self.wait_for_socket(theirs, introduction, deadline)?,
+                Side::AwaitingSocket => self.wait_for_socket(theirs, introduction, deadline)?,
             },
             Progress::Done(theirs, established) => {
                 let info = self.examine(theirs)?;

@@ -16,7 +16,7 @@ mod phase;
 mod question;
 mod raw;
 mod read_buffers;
-mod reception;
+mod shared_listener;
 mod socks;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub use link::{Credentials, Inbound, Link, Outbound, Peer, Subscription};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
 pub(crate) use output_buffers::OutputBuffers;
-pub use reception::Caller;
+pub use shared_listener::PendingPeer;
 pub use socks::SocksError;
 pub(crate) use socks::User;
 
@@ -111,7 +111,7 @@ pub struct Connection {
     /// Who is woken when somebody has decided about the peer.
     waker: Option<Waker>,
     /// In reception: who waits for a socket. In the handshake: what it said before a socket was there, to be looked at.
-    caller: Option<Box<Caller>>,
+    pending_peer: Option<Box<PendingPeer>>,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,
     /// The latest `now` we were given; an earlier one is taken for this one.
@@ -157,7 +157,7 @@ impl Connection {
             question: None,
             origin: None,
             waker: None,
-            caller: None,
+            pending_peer: None,
             heartbeat: Heartbeat::new(config.heartbeat.as_ref()),
             credentials: None,
             now,
@@ -204,7 +204,7 @@ impl Connection {
         if !input.is_empty() {
             self.heard(input.len(), now);
         }
-        let result = self.catch_up(now).and_then(|()| self.consume(&mut input, block, now));
+        let result = self.resume(now).and_then(|()| self.consume(&mut input, block, now));
         self.close_on_error(result)
     }
 
@@ -240,8 +240,8 @@ impl Connection {
                     }
                     continue;
                 }
-                Phase::Reception { .. } => {
-                    self.hear_caller(core::mem::take(input));
+                Phase::AwaitingSocket { .. } => {
+                    self.handle_before_join(core::mem::take(input));
                     return Ok(());
                 }
                 Phase::Handshake { .. } => match self.decoder.next(input, None, &self.config)? {
@@ -341,7 +341,7 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
-            return self.close_on_error(Err(self.lateness()));
+            return self.close_on_error(Err(self.handshake_timeout_error()));
         }
         if self.question.as_ref().is_some_and(|question| question.until <= now) {
             return self.handle_auth_reply(AuthReply::Refuse(Denial::TryLater), now);
@@ -394,7 +394,7 @@ impl Connection {
             Phase::Proxy(_)
             | Phase::Greeting { .. }
             | Phase::Elder { .. }
-            | Phase::Reception { .. }
+            | Phase::AwaitingSocket { .. }
             | Phase::Handshake { .. } => {
                 earliest([self.phase.deadline(), self.question.as_ref().map(|question| question.until)])
             }
@@ -408,7 +408,7 @@ impl Connection {
     #[inline]
     pub fn wants_input(&self) -> bool {
         let room = self.inbox.is_empty() || self.ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
-        room && self.caller.as_ref().is_none_or(|caller| caller.has_room())
+        room && self.pending_peer.as_ref().is_none_or(|pending_peer| pending_peer.has_room())
     }
 
     /// Where the rest of a large body under way belongs: up to that many octets may be read straight into it and then
@@ -476,7 +476,7 @@ impl Link for Connection {
             Phase::Proxy(_)
             | Phase::Greeting { .. }
             | Phase::Elder { .. }
-            | Phase::Reception { .. }
+            | Phase::AwaitingSocket { .. }
             | Phase::Handshake { .. }
             | Phase::Closed => None,
         }

@@ -44,7 +44,7 @@ pub(super) enum Phase {
         side: Side,
     },
     /// The peer has said which socket it wants; that one is to take the conversation over.
-    Reception {
+    AwaitingSocket {
         introduction: Introduction,
         deadline: Option<Instant>,
     },
@@ -61,7 +61,7 @@ pub(super) enum Phase {
 pub(super) enum Side {
     Socket,
     /// Nobody's yet.
-    Reception,
+    AwaitingSocket,
 }
 
 impl Side {
@@ -94,7 +94,7 @@ impl Phase {
             Self::Proxy(socks) => socks.deadline,
             Self::Greeting { deadline, .. }
             | Self::Elder { deadline, .. }
-            | Self::Reception { deadline, .. }
+            | Self::AwaitingSocket { deadline, .. }
             | Self::Handshake { deadline, .. } => *deadline,
             Self::Traffic(_) | Self::Raw(_) | Self::Closed => None,
             #[cfg(feature = "curve")]

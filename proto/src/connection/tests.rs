@@ -16,7 +16,7 @@ mod output;
 #[cfg(feature = "plain")]
 mod plain;
 mod raw;
-mod reception;
+mod shared_listener;
 mod socks;
 mod timers;
 

@@ -24,7 +24,7 @@ impl Socket {
         connection: &mut Connection,
         now: Instant,
     ) -> Option<PipeId> {
-        connection.caller()?;
+        connection.pending_peer()?;
         let pipe = self.accepted_link(id, from, now)?;
         connection.join(&self.config);
         Some(pipe)

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 /// A peer that has said what it is and which resource it wants, and waits for a socket to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub struct PendingPeer {
     metadata: Metadata,
     resource: Option<Resource>,
     /// What it said after that, not looked at: what is allowed depends on the socket.
@@ -24,7 +24,7 @@ pub struct Caller {
     joined: bool,
 }
 
-impl Caller {
+impl PendingPeer {
     /// The resource it asks for; `None` if it asks for none, as libzmq's sockets do.
     pub const fn resource(&self) -> Option<&Resource> {
         self.resource.as_ref()
@@ -47,7 +47,7 @@ impl Connection {
     /// `handshake_timeout` above all, which goes on until a socket has taken the conversation over.
     ///
     /// It greets at once, and says READY when [`Socket::received`](crate::Socket::received) has made it the conversation of
-    /// the socket that is bound to what [`caller`](Self::caller) asks for. Two sides that both wait for the other's READY
+    /// the socket that is bound to what [`pending_peer`](Self::pending_peer) asks for. Two sides that both wait for the other's READY
     /// would wait for ever; but who dials never waits.
     ///
     /// A loop of one's own drives it with a [`Session`](crate::Session), and looks at the caller in each exchange:
@@ -69,8 +69,8 @@ impl Connection {
     ///     now: Instant,
     /// ) -> Result<Turn, ConnectionError> {
     ///     session.turn(stream, buffers, now, |connection| {
-    ///         if let Some(caller) = connection.caller() {
-    ///             let wanted = caller.resource().map(ToString::to_string);
+    ///         if let Some(pending_peer) = connection.pending_peer() {
+    ///             let wanted = pending_peer.resource().map(ToString::to_string);
     ///             if let Some((socket, listener)) = services.get_mut(&wanted) {
     ///                 *seat = socket.received(*listener, from.clone(), connection, now).map(|pipe| (wanted, pipe));
     ///             } // else it waits, and is turned away when its time for the handshake is over
@@ -82,12 +82,12 @@ impl Connection {
     /// }
     /// ```
     pub fn receive(limits: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::greeting(Side::Reception, limits, Fresh::draw(&limits.security, entropy), now)
+        Self::greeting(Side::AwaitingSocket, limits, Fresh::draw(&limits.security, entropy), now)
     }
 
     /// Who waits for a socket, and for which; `None` before that is known, and when a socket has taken it over.
-    pub fn caller(&self) -> Option<&Caller> {
-        self.caller.as_deref().filter(|caller| !caller.joined)
+    pub fn pending_peer(&self) -> Option<&PendingPeer> {
+        self.pending_peer.as_deref().filter(|pending_peer| !pending_peer.joined)
     }
 
     /// The peer has said who it is, and with that, whom it wants.
@@ -99,15 +99,15 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let named = metadata.get(RESOURCE).map(|value| Resource::read(value).ok_or(DecodeError::Resource));
         let resource = named.transpose()?;
-        self.caller = Some(Box::new(Caller { metadata, resource, rest: Vec::new(), joined: false }));
-        self.phase = Phase::Reception { introduction, deadline };
+        self.pending_peer = Some(Box::new(PendingPeer { metadata, resource, rest: Vec::new(), joined: false }));
+        self.phase = Phase::AwaitingSocket { introduction, deadline };
         Ok(())
     }
 
     /// Octets in reception, after all that the handshake needs of the peer.
-    pub(super) fn hear_caller(&mut self, input: &[u8]) {
-        if let Some(caller) = &mut self.caller {
-            caller.rest.extend_from_slice(input);
+    pub(super) fn handle_before_join(&mut self, input: &[u8]) {
+        if let Some(pending_peer) = &mut self.pending_peer {
+            pending_peer.rest.extend_from_slice(input);
         }
     }
 
@@ -115,8 +115,10 @@ impl Connection {
     /// [`handle_input`](Self::handle_input), which also says who we are.
     /// False: nobody waits here.
     pub(crate) fn join(&mut self, config: &Arc<ConnectionConfig>) -> bool {
-        let Some(caller) = self.caller.as_mut().filter(|caller| !caller.joined) else { return false };
-        caller.joined = true;
+        let Some(pending_peer) = self.pending_peer.as_mut().filter(|pending_peer| !pending_peer.joined) else {
+            return false;
+        };
+        pending_peer.joined = true;
         self.config = Arc::clone(config);
         self.heartbeat = Heartbeat::new(config.heartbeat.as_ref());
         true
@@ -124,25 +126,26 @@ impl Connection {
 
     /// Whether a socket has taken it over and what the peer said before was not looked at yet.
     pub(crate) fn is_behind(&self) -> bool {
-        self.caller.as_ref().is_some_and(|caller| caller.joined) && !matches!(self.phase, Phase::Closed)
+        self.pending_peer.as_ref().is_some_and(|pending_peer| pending_peer.joined)
+            && !matches!(self.phase, Phase::Closed)
     }
 
     /// Looks at what the peer has said before a socket took it over.
-    pub(super) fn catch_up(&mut self, now: Instant) -> Result<(), ConnectionError> {
+    pub(super) fn resume(&mut self, now: Instant) -> Result<(), ConnectionError> {
         if !self.is_behind() {
             return Ok(());
         }
-        let Some(caller) = self.caller.take() else { return Ok(()) };
-        if let Phase::Reception { introduction, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
-            self.introduce(caller.metadata, introduction, now)?;
+        let Some(pending_peer) = self.pending_peer.take() else { return Ok(()) };
+        if let Phase::AwaitingSocket { introduction, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
+            self.introduce(pending_peer.metadata, introduction, now)?;
         }
-        self.consume(&mut &caller.rest[..], None, now)
+        self.consume(&mut &pending_peer.rest[..], None, now)
     }
 
     /// Why it ends when the time for its handshake is over.
-    pub(super) fn lateness(&self) -> ConnectionError {
-        match self.caller() {
-            Some(caller) => ConnectionError::NoSuchResource(caller.resource.clone()),
+    pub(super) fn handshake_timeout_error(&self) -> ConnectionError {
+        match self.pending_peer() {
+            Some(pending_peer) => ConnectionError::NoSuchResource(pending_peer.resource.clone()),
             None => ConnectionError::TimedOut(Timer::Handshake),
         }
     }

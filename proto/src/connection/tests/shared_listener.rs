@@ -20,12 +20,12 @@ fn push_for(resource: &[u8]) -> Vec<u8> {
 /// Has a socket of this type take it over, and look at what was said.
 fn take_over(connection: &mut Connection, config: ConnectionConfig) -> Result<(), ConnectionError> {
     assert!(connection.join(&Arc::new(config)));
-    assert_eq!(connection.caller(), None, "nobody else can have it");
+    assert_eq!(connection.pending_peer(), None, "nobody else can have it");
     connection.handle_input(&[], NOW)
 }
 
 fn resource_of(connection: &Connection) -> Option<&str> {
-    connection.caller().expect("READY has come").resource().map(Resource::as_str)
+    connection.pending_peer().expect("READY has come").resource().map(Resource::as_str)
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_peer_says_whom_it_wants_and_hears_from_that_socket_alone_in_pieces_of_any_s
             say(&mut connection, part);
         }
         assert_eq!(resource_of(&connection), Some("system/names"));
-        assert_eq!(connection.caller().unwrap().metadata().get("socket-type").unwrap(), "PUSH");
+        assert_eq!(connection.pending_peer().unwrap().metadata().get("socket-type").unwrap(), "PUSH");
         assert_eq!(drain(&mut connection), greeting(3, 1), "who we are is not known");
         assert_eq!(connection.peer(), None);
         assert_eq!(connection.take(), None);
@@ -56,7 +56,7 @@ fn before_a_peer_has_said_whom_it_wants_no_socket_gets_it() {
     let octets = [greeting(3, 0), ready("PUSH")].concat();
     let mut connection = receive();
     for octet in &octets {
-        assert_eq!(connection.caller(), None);
+        assert_eq!(connection.pending_peer(), None);
         assert!(!connection.join(&Arc::new(config(SocketType::Pull))));
         say(&mut connection, &[*octet]);
     }
@@ -91,7 +91,7 @@ fn peers_that_break_the_protocol_are_refused_without_a_socket() {
             let error = octets.chunks(piece).find_map(|part| connection.handle_input(part, NOW).err());
             assert_eq!(error.as_ref(), Some(&expected));
             assert_eq!(drain(&mut connection), greeting(3, 1));
-            assert_eq!(connection.caller(), None);
+            assert_eq!(connection.pending_peer(), None);
         }
     }
 }
@@ -159,7 +159,7 @@ fn who_comes_in_is_asked_before_it_is_known_whom_they_want() {
         let (front, rest) = octets.split_at(if ready_first { octets.len() - HELLO.len() } else { 64 });
         say(&mut connection, front);
         assert!(connection.poll_auth_request().is_some());
-        assert_eq!(connection.caller(), None);
+        assert_eq!(connection.pending_peer(), None);
         connection.handle_auth_reply(AuthReply::accept_as("ann"), NOW).unwrap();
         say(&mut connection, rest);
         assert_eq!(drain(&mut connection), greeting(3, 1));
