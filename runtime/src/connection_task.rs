@@ -50,14 +50,14 @@ impl<S: PollStream> ConnectionTask<S> {
     ) -> Option<Self> {
         let received = driver.shared().with_time(|socket, now| socket.receive(id, &from, &port.limits, now));
         let mut connection = received?;
-        connection.came_from(from.clone());
+        connection.set_peer_address(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unclaimed));
         let owner = Owner::Unassigned { port, from, ticket, _counted: counted };
         Some(Self::with_owner(driver, owner, connection, stream))
     }
 
     fn with_owner(driver: Driver, owner: Owner, mut connection: Connection, stream: S) -> Self {
-        connection.identify(stream.credentials());
+        connection.set_peer_credentials(stream.credentials());
         Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
     }
 

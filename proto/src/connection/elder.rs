@@ -50,7 +50,7 @@ impl Connection {
     }
 
     /// What such a peer says of itself. False: there is more to come.
-    pub(super) fn hear_elder(&mut self, input: &mut &[u8], now: Instant) -> Result<bool, ConnectionError> {
+    pub(super) fn handle_legacy(&mut self, input: &mut &[u8], now: Instant) -> Result<bool, ConnectionError> {
         let Phase::Elder { elder, .. } = &mut self.phase else { return Ok(true) };
         if *elder == Elder::Signed {
             let Some((&code, rest)) = input.split_first() else { return Ok(false) };
@@ -81,7 +81,7 @@ impl Connection {
         self.establish(PeerInfo { socket_type, routing_id, metadata: Metadata::new() }, nothing, now);
         // In libzmq 2 subscribers kept what they subscribe to for themselves, and publishers sent them everything.
         if elder == Elder::Unsigned && ours.takes_subscriptions() {
-            self.hear(Subscription::Subscribe(Bytes::new()));
+            self.handle_subscription(Subscription::Subscribe(Bytes::new()));
         }
         Ok(true)
     }

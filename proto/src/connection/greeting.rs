@@ -10,7 +10,7 @@ use crate::wire::{Greeting, Opening, Version};
 
 impl Connection {
     /// One step of the peer's greeting, and ours in answer.
-    pub(super) fn hear_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
+    pub(super) fn handle_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
         let Phase::Greeting { octets, len, deadline, side } = &mut self.phase else { return Ok(()) };
         let (deadline, side) = (*deadline, *side);
         let steps = [Greeting::SIGNATURE, Greeting::SIGNATURE_AND_MAJOR, Greeting::LEN];

@@ -38,9 +38,9 @@ impl Heartbeat {
 
     /// Something arrived.
     #[inline]
-    pub(super) fn heard(&mut self, now: Instant) {
+    pub(super) fn input_received(&mut self, now: Instant) {
         if let Some(beat) = &mut self.0 {
-            beat.heard(now);
+            beat.input_received(now);
         }
     }
 
@@ -115,7 +115,7 @@ impl Beat {
 
     /// Something arrived.
     #[inline]
-    fn heard(&mut self, now: Instant) {
+    fn input_received(&mut self, now: Instant) {
         self.silence = None;
         if let Some((at, allowed)) = &mut self.ttl {
             *at = now + *allowed;
@@ -160,7 +160,7 @@ impl Beat {
     /// We are not reading, so nothing can be heard: both clocks start anew.
     fn excuse(&mut self, now: Instant) {
         let silence = self.silence;
-        self.heard(now);
+        self.input_received(now);
         if let (Some(_), Some(config)) = (silence, &self.config) {
             self.silence = Some(now + config.timeout);
         }

@@ -167,7 +167,7 @@ impl Connection {
 
     /// What the operating system says of the peer, to be found in its [`Peer`]. Only what is said before the handshake
     /// is done counts.
-    pub fn identify(&mut self, credentials: Option<Credentials>) {
+    pub fn set_peer_credentials(&mut self, credentials: Option<Credentials>) {
         self.credentials = credentials;
         if let Phase::Raw(peer) = &mut self.phase {
             Arc::make_mut(peer).credentials = credentials;
@@ -182,7 +182,7 @@ impl Connection {
     /// # Errors
     /// The connection is over. A farewell to the peer may be left in [`poll_transmit`](Self::poll_transmit).
     pub fn handle_input(&mut self, input: &[u8], now: Instant) -> Result<(), ConnectionError> {
-        self.take_in(input, None, now)
+        self.consume_input(input, None, now)
     }
 
     /// As [`handle_input`](Self::handle_input), for octets in shared memory: large bodies stay where they are, and are not
@@ -191,10 +191,10 @@ impl Connection {
     /// # Errors
     /// As [`handle_input`](Self::handle_input).
     pub fn handle_shared_input(&mut self, input: &Bytes, now: Instant) -> Result<(), ConnectionError> {
-        self.take_in(input, Some(input), now)
+        self.consume_input(input, Some(input), now)
     }
 
-    pub(crate) fn take_in(
+    pub(crate) fn consume_input(
         &mut self,
         mut input: &[u8],
         block: Option<&Bytes>,
@@ -202,7 +202,7 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if !input.is_empty() {
-            self.heard(input.len(), now);
+            self.input_received(input.len(), now);
         }
         let result = self.resume(now).and_then(|()| self.consume(&mut input, block, now));
         self.close_on_error(result)
@@ -231,11 +231,11 @@ impl Connection {
                 }
                 Phase::Greeting { .. } if input.is_empty() => return Ok(()),
                 Phase::Greeting { .. } => {
-                    self.hear_greeting(input, now)?;
+                    self.handle_greeting(input, now)?;
                     continue;
                 }
                 Phase::Elder { .. } => {
-                    if !self.hear_elder(input, now)? {
+                    if !self.handle_legacy(input, now)? {
                         return Ok(());
                     }
                     continue;
@@ -255,19 +255,19 @@ impl Connection {
                     }
                 },
                 Phase::Traffic(_) => {
-                    self.hear_whole_messages(input, block);
+                    self.handle_whole_messages(input, block);
                     self.decoder.next(input, block, &self.config)?
                 }
                 #[cfg(feature = "curve")]
                 Phase::Sealed(_, opener) => self.decoder.next_sealed(input, &self.config, opener)?,
                 Phase::Raw(_) => {
-                    self.hear_raw(core::mem::take(input));
+                    self.handle_raw(core::mem::take(input));
                     return Ok(());
                 }
             };
             match item {
                 None => return Ok(()),
-                Some(Item::Message(message)) => self.hear_message(message),
+                Some(Item::Message(message)) => self.handle_message(message),
                 Some(Item::Command(_)) if self.version < Version::V3_0 => {
                     return Err(DecodeError::Flags(COMMAND).into());
                 }
@@ -281,13 +281,13 @@ impl Connection {
 
     /// The usual case of traffic in clear. On its own, so that nothing else has a part in what it costs.
     #[inline(never)]
-    fn hear_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
+    fn handle_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
         if self.decoder.is_1_0 {
             return;
         }
         if self.config.socket_type.takes_subscriptions() {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
-                self.hear_message(message);
+                self.handle_message(message);
             }
         } else {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
@@ -304,10 +304,14 @@ impl Connection {
                 self.heartbeat.pinged(ttl, now);
                 self.outbox.push_pong(context);
             }
-            Command::Subscribe(prefix) if ours.takes_subscriptions() => self.hear(Subscription::Subscribe(prefix)),
-            Command::Cancel(prefix) if ours.takes_subscriptions() => self.hear(Subscription::Cancel(prefix)),
-            Command::Join(group) if ours.takes_groups() => self.hear(Subscription::Join(group)),
-            Command::Leave(group) if ours.takes_groups() => self.hear(Subscription::Leave(group)),
+            Command::Subscribe(prefix) if ours.takes_subscriptions() => {
+                self.handle_subscription(Subscription::Subscribe(prefix))
+            }
+            Command::Cancel(prefix) if ours.takes_subscriptions() => {
+                self.handle_subscription(Subscription::Cancel(prefix))
+            }
+            Command::Join(group) if ours.takes_groups() => self.handle_subscription(Subscription::Join(group)),
+            Command::Leave(group) if ours.takes_groups() => self.handle_subscription(Subscription::Leave(group)),
             Command::Pong(_) => self.heartbeat.ponged(now),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
             Command::Ready(_) => return Err(ConnectionError::Unexpected("READY came twice")),
@@ -318,19 +322,19 @@ impl Connection {
 
     /// A message, or the subscription that ZMTP 3.0 would have said by it: accepted from every version, as libzmq does.
     #[inline]
-    fn hear_message(&mut self, message: Message) {
+    fn handle_message(&mut self, message: Message) {
         if self.config.socket_type.takes_subscriptions()
             && message.len() == 1
             && let Some(wish) = Subscription::from_message(message.head())
         {
             self.commands += 1;
-            self.hear(wish);
+            self.handle_subscription(wish);
         } else {
             self.inbox.push_back(Inbound::Message(message));
         }
     }
 
-    fn hear(&mut self, wish: Subscription) {
+    fn handle_subscription(&mut self, wish: Subscription) {
         self.inbox.push_back(Inbound::Subscription(wish));
     }
 
@@ -424,7 +428,7 @@ impl Connection {
     pub fn handle_filled(&mut self, count: usize, now: Instant) -> Result<(), ConnectionError> {
         if count > 0 {
             let now = self.observe(now);
-            self.heard(count, now);
+            self.input_received(count, now);
             self.decoder.filled(count);
         }
         self.handle_input(&[], now)
@@ -453,11 +457,11 @@ impl Connection {
     }
 
     /// So many octets have come.
-    fn heard(&mut self, octets: usize, now: Instant) {
+    fn input_received(&mut self, octets: usize, now: Instant) {
         // With nothing waiting, what came before was no reading ahead: heartbeats perhaps, for hours.
         self.ahead = if self.inbox.is_empty() { octets } else { self.ahead + octets };
         self.commands = 0;
-        self.heartbeat.heard(now);
+        self.heartbeat.input_received(now);
     }
 
     fn observe(&mut self, now: Instant) -> Instant {

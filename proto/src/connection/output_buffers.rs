@@ -64,7 +64,7 @@ impl Connection {
 impl Connection {
     /// Takes the first `count` octets of `room`, and leaves there room for the next ones: another, if large bodies stay in
     /// this one.
-    pub(crate) fn handle_room(
+    pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,
         count: usize,
@@ -76,7 +76,7 @@ impl Connection {
             return self.handle_input(&room[..count], now);
         }
         let block = take(room).freeze();
-        let heard = self.take_in(&block[..count], Some(&block), now);
+        let heard = self.consume_input(&block[..count], Some(&block), now);
         *room = block.try_into_mut().unwrap_or_else(|block| {
             let len = block.len();
             let blocks = &mut self.decoder.blocks;

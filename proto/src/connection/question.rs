@@ -30,7 +30,7 @@ enum Asked {
 impl Connection {
     /// Where the peer comes from, for whoever decides whether it may come in. To be said before anything is heard from it;
     /// [`Socket::accepted`](crate::Socket::accepted) says it.
-    pub fn came_from(&mut self, place: Endpoint) {
+    pub fn set_peer_address(&mut self, place: Endpoint) {
         self.origin = Some(Box::new(place));
     }
 
@@ -129,7 +129,7 @@ impl Connection {
     /// As [`handle_auth_reply`](Self::handle_auth_reply).
     ///
     /// [`Session::turn`]: crate::Session::turn
-    pub fn look_for_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
+    pub fn poll_auth_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
         match self.pending_reply() {
             Some(reply) => self.handle_auth_reply(reply, now),
             None => Ok(()),

@@ -27,7 +27,7 @@ impl Connection {
     }
 
     /// Octets came in: a message, as they were read. No octets say nothing, and would be taken for a notice.
-    pub(super) fn hear_raw(&mut self, octets: &[u8]) {
+    pub(super) fn handle_raw(&mut self, octets: &[u8]) {
         if !octets.is_empty() {
             self.inbox.push_back(Inbound::Message(Message::from(octets)));
         }

@@ -91,7 +91,7 @@ const LOGIN: u8 = 2;
 
 impl Connection {
     /// A conversation through a proxy with the peer at this endpoint.
-    pub(crate) fn through(
+    pub(crate) fn via_socks(
         config: &Arc<ConnectionConfig>,
         user: Option<User>,
         to: &Endpoint,

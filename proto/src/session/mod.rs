@@ -181,7 +181,7 @@ impl Session {
             }
         }
         for _ in 0..ROUNDS {
-            if let Err(error) = self.connection.look_for_reply(now) {
+            if let Err(error) = self.connection.poll_auth_reply(now) {
                 return self.end(stream, room, error, now, exchange);
             }
             exchange(&mut self.connection)?;
@@ -310,7 +310,7 @@ impl Session {
                 if in_place {
                     self.connection.handle_filled(count, now)?;
                 } else {
-                    self.connection.handle_room(room, count, now)?;
+                    self.connection.handle_read_buffer(room, count, now)?;
                 }
                 Ok(self.digest(is_stranger, count == most))
             }

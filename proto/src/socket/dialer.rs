@@ -117,7 +117,7 @@ impl Socket {
         let endpoint = self.pipes.get(id)?.state.endpoint()?;
         Some(match &self.settings.proxy {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
-                Connection::through(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
+                Connection::via_socks(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
             }
             Some(_) | None => Connection::new(&config, &mut *self.entropy, self.now),
         })

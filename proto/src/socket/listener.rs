@@ -126,7 +126,7 @@ impl Socket {
         let pipe = self.accepted_link(id, from.clone(), now)?;
         self.count_another(&from);
         let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
-        connection.came_from(from);
+        connection.set_peer_address(from);
         Some((pipe, connection))
     }
 

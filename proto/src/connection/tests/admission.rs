@@ -27,7 +27,7 @@ fn an_authenticator_is_told_what_rfc_27_asks_for() {
         *asked.lock().unwrap() = Some(request.clone());
         AuthReply::accept_as("ann")
     }));
-    connection.came_from("tcp://[::ffff:192.0.2.1]:5555".parse().unwrap());
+    connection.set_peer_address("tcp://[::ffff:192.0.2.1]:5555".parse().unwrap());
     say(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
     let expected = AuthRequest {
         domain: "global".into(),
@@ -56,7 +56,7 @@ fn over_ipc_the_peer_is_told_by_its_process() {
         assert_eq!(request.address, ":1000:100:42");
         AuthReply::accept()
     }));
-    connection.identify(Some(Credentials { pid: Some(42), uid: 1000, gid: 100 }));
+    connection.set_peer_credentials(Some(Credentials { pid: Some(42), uid: 1000, gid: 100 }));
     say(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
     assert!(connection.peer().is_some());
 }
@@ -101,11 +101,11 @@ fn one_that_decides_later_wakes_who_drives_the_connection() {
     assert!(connection.may_ask());
     connection.wake_with(&Waker::from(Arc::clone(&later)));
     say(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
-    connection.look_for_reply(NOW).unwrap();
+    connection.poll_auth_reply(NOW).unwrap();
     assert_eq!((connection.peer(), *later.woken.lock().unwrap()), (None, 0));
     later.decide(AuthReply::accept());
     assert_eq!(*later.woken.lock().unwrap(), 1);
-    connection.look_for_reply(NOW).unwrap();
+    connection.poll_auth_reply(NOW).unwrap();
     assert!(connection.peer().is_some());
     assert!(!connection.may_ask());
 }
@@ -135,6 +135,6 @@ fn a_peer_that_goes_takes_its_question_with_it() {
     connection.handle_input(&frame(0, b"early"), NOW).unwrap_err();
     assert_eq!(connection.poll_timeout(), None);
     later.decide(AuthReply::accept());
-    connection.look_for_reply(NOW).unwrap();
+    connection.poll_auth_reply(NOW).unwrap();
     assert_eq!(connection.peer(), None);
 }

@@ -130,6 +130,6 @@ fn what_waits_is_written_before_the_end() {
 fn the_peer_is_told_apart_by_what_the_operating_system_says() {
     let mut connection = raw(&stream());
     let credentials = Some(Credentials { pid: Some(1), uid: 2, gid: 3 });
-    connection.identify(credentials);
+    connection.set_peer_credentials(credentials);
     assert_eq!(connection.peer().and_then(|peer| peer.credentials), credentials);
 }

@@ -12,7 +12,7 @@ impl Proxy {
     fn new(user: Option<(&str, &str)>, to: &str) -> Self {
         let user = user.map(|(name, password)| User { name: name.into(), password: password.into() });
         let config = ConnectionConfig::new(SocketType::Push).into();
-        let connection = Connection::through(&config, user, &to.parse().unwrap(), &mut SystemEntropy, NOW);
+        let connection = Connection::via_socks(&config, user, &to.parse().unwrap(), &mut SystemEntropy, NOW);
         Self { connection, heard: Vec::new() }
     }
 
