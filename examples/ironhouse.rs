@@ -9,7 +9,7 @@
 use sansmq::curve::{Certificate, KeyPair, PublicKey};
 use sansmq::keys::{KeyFolder, write_certificates};
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{ConnectionError, Event, Options, Rules, Security};
+use sansmq::{AllowList, ConnectionError, Event, Options, Security};
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(crate) async fn visit(folder: &Path) -> Result<(String, ConnectionError), Bo
     let keys = KeyPair::random();
     let public = *keys.public();
     let known = KeyFolder::open(folder, Duration::ZERO)?;
-    let rules = Rules::new().keys_known_by(move |key| known.contains(key));
+    let rules = AllowList::new().curve_keys_known_by(move |key| known.contains(key));
     let server = PushSocket::with(Options::new().security(Security::curve_server(keys)).authenticator(rules));
     let bound = server.bind("tcp://127.0.0.1:*").await?;
 

@@ -7,7 +7,7 @@
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{ConnectionError, Event, Options, Rules};
+use sansmq::{AllowList, ConnectionError, Event, Options};
 use std::error::Error;
 use std::net::IpAddr;
 
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// A server that knows one address only. By NULL somebody is asked if there is a domain.
 fn server(known: IpAddr) -> Result<PushSocket, Box<dyn Error>> {
-    Ok(PushSocket::with(Options::new().zap_domain("global")?.authenticator(Rules::new().allow(known))))
+    Ok(PushSocket::with(Options::new().zap_domain("global")?.authenticator(AllowList::new().allow(known))))
 }
 
 /// What the client hears if it comes from there.

@@ -7,7 +7,7 @@
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{ConnectionError, Event, Options, Rules, Security};
+use sansmq::{AllowList, ConnectionError, Event, Options, Security};
 use std::error::Error;
 
 #[tokio::main]
@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// A server that knows one user.
 fn server() -> PushSocket {
-    let rules = Rules::new().user("admin", "secret");
+    let rules = AllowList::new().plain_user("admin", "secret");
     PushSocket::with(Options::new().security(Security::PlainServer).authenticator(rules))
 }
 

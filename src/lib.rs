@@ -16,14 +16,14 @@ pub use sansmq_proto::address::{Host, IpcName, Keepalive, OutOfRange, ParseEndpo
 pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timer};
 pub use sansmq_proto::message::Envelope;
 #[cfg(feature = "plain")]
-pub use sansmq_proto::security::Login;
+pub use sansmq_proto::security::PlainCredentials;
 #[cfg(feature = "curve")]
 #[doc(inline)]
 pub use sansmq_proto::security::curve;
 #[doc(inline)]
 pub use sansmq_proto::security::zap;
 pub use sansmq_proto::security::{
-    AuthCredentials, AuthReply, AuthRequest, Authenticator, Denial, Rules, Security, SecurityError,
+    AllowList, AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, Security, SecurityError,
 };
 pub use sansmq_proto::socket::{
     BindError, ConnectError, DropReason, Drops, JoinError, OptionsError, PeerStats, ReconnectStop, Refusal,

@@ -13,7 +13,7 @@ use core::time::Duration;
 use sansmq_proto::kind::Dealer;
 use sansmq_proto::message::Envelope;
 use sansmq_proto::security::zap::Request;
-use sansmq_proto::security::{AuthOutcome, AuthReply, AuthRequest, Denial, ZapHandler};
+use sansmq_proto::security::{AuthOutcome, AuthReply, AuthRequest, AuthStatus, ZapHandler};
 use sansmq_proto::{Endpoint, Instant, Message, Options, Socket, SystemEntropy};
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl ZapHandler for HandlerOf {
     fn ask(&self, auth: AuthRequest) -> Option<AuthOutcome> {
         let context = self.0.upgrade()?;
         let handler = context.bound(NAME)?;
-        let failure = AuthReply::Refuse(Denial::Failure);
+        let failure = AuthReply::Refuse(AuthStatus::InternalError);
         let answers = |state: &mut State| state.socket.socket_type().can_handle_zap();
         if handler.with(answers) != Some(true) {
             return Some(AuthOutcome::Now(failure));

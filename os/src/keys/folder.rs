@@ -14,11 +14,11 @@ use std::time::{Duration, Instant, SystemTime};
 ///
 /// ```no_run
 /// use sansmq_os::keys::KeyFolder;
-/// use sansmq_proto::security::Rules;
+/// use sansmq_proto::security::AllowList;
 /// use std::time::Duration;
 ///
 /// let folder = KeyFolder::open("clients", Duration::from_secs(1))?;
-/// let rules = Rules::new().keys_known_by(move |key| folder.contains(key));
+/// let rules = AllowList::new().curve_keys_known_by(move |key| folder.contains(key));
 /// # let _ = rules;
 /// # Ok::<(), sansmq_os::keys::ReadError>(())
 /// ```

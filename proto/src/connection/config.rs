@@ -2,7 +2,7 @@
 
 use crate::address::Resource;
 use crate::message::Frame;
-use crate::security::{AuthCredentials, Authority, Security, ZapHandler};
+use crate::security::{AuthCredentials, AuthSource, Security, ZapHandler};
 use crate::socket_type::SocketType;
 use crate::wire::{IDENTITY, MechanismName, Metadata, RESOURCE, SOCKET_TYPE};
 use alloc::string::String;
@@ -36,12 +36,12 @@ pub struct ConnectionConfig {
     /// The mechanism, this side's role in it, and what it needs.
     pub security: Security,
     /// Who decides whether a peer may come in. A client of PLAIN or CURVE asks nobody.
-    pub authority: Authority,
+    pub auth_source: AuthSource,
     /// The name under which that one is asked; with a name it is asked for every peer. Empty for none.
     pub domain: String,
     /// How long the answer may take.
     pub auth_timeout: Duration,
-    /// Who is asked where [`authority`](Self::authority) is nobody.
+    /// Who is asked where [`auth_source`](Self::auth_source) is nobody.
     pub(crate) handler: Option<Arc<dyn ZapHandler>>,
 }
 
@@ -71,7 +71,7 @@ impl ConnectionConfig {
             old_peers: true,
             heartbeat: None,
             security: Security::Null,
-            authority: Authority::Nobody,
+            auth_source: AuthSource::Default,
             domain: String::new(),
             auth_timeout: Duration::from_secs(10),
             handler: None,
@@ -82,13 +82,14 @@ impl ConnectionConfig {
     /// before the peer names a resource.
     pub fn may_share_with(&self, other: &Self) -> bool {
         // RFC 37: all services that use the same endpoint use the same security.
-        let same = self.security == other.security && self.authority == other.authority && self.domain == other.domain;
+        let same =
+            self.security == other.security && self.auth_source == other.auth_source && self.domain == other.domain;
         !self.socket_type.is_raw() && !other.socket_type.is_raw() && same
     }
 
     /// Whether a peer that shows nothing needs to be asked about.
     pub(crate) fn asks(&self) -> bool {
-        self.authority != Authority::Nobody || !self.domain.is_empty()
+        self.auth_source != AuthSource::Default || !self.domain.is_empty()
     }
 
     /// Whether a peer of before ZMTP 3 may come: only where there is no mechanism that it could evade, nobody to be asked

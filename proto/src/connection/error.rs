@@ -4,7 +4,7 @@ use super::SocksError;
 use crate::address::{NetworkError, Resource};
 #[cfg(feature = "curve")]
 use crate::security::curve::CurveError;
-use crate::security::{Denial, MechanismError};
+use crate::security::{AuthStatus, MechanismError};
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use bytes::Bytes;
@@ -96,7 +96,7 @@ pub enum ConnectionError {
     Refused(Bytes),
     /// This side's authentication refused the peer.
     #[error("the peer was not admitted: {0}")]
-    Denied(Denial),
+    Denied(AuthStatus),
     /// A ROUTER already has a peer of this routing id, and `handover` is off.
     #[error("another peer already has this routing id; see `Options::handover`")]
     RoutingIdTaken,
@@ -188,7 +188,7 @@ impl ConnectionError {
         if matches!(self, Self::Curve(_)) {
             return true;
         }
-        let temporary = matches!(self, Self::Refused(reason) if Denial::said_by(reason).is_some_and(|why| why != Denial::NotAllowed));
+        let temporary = matches!(self, Self::Refused(reason) if AuthStatus::said_by(reason).is_some_and(|why| why != AuthStatus::Denied));
         temporary || matches!(self, Self::RoutingIdTaken | Self::TooSlow) || self.fault() == Fault::Network
     }
 }

@@ -54,7 +54,7 @@ impl Connection {
             Progress::Ask(credentials, mechanism) => {
                 self.phase = Phase::Handshake { mechanism, deadline, side };
                 if let Some(reply) = self.ask(credentials, now) {
-                    self.question = None;
+                    self.pending_auth = None;
                     return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
                 }
             }

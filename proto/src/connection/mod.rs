@@ -12,8 +12,8 @@ mod heartbeat;
 mod link;
 mod outbox;
 mod output_buffers;
+mod pending_auth;
 mod phase;
-mod question;
 mod raw;
 mod read_buffers;
 mod shared_listener;
@@ -37,7 +37,7 @@ use crate::entropy::Entropy;
 use crate::message::Message;
 #[cfg(feature = "curve")]
 use crate::security::curve::CurveError;
-use crate::security::{AuthReply, Denial, Fresh};
+use crate::security::{AuthReply, AuthStatus, Fresh};
 use crate::time::{Instant, earliest};
 use crate::wire::{COMMAND, Command, DecodeError, Greeting, Version};
 use alloc::boxed::Box;
@@ -49,8 +49,8 @@ use core::task::Waker;
 use decoder::{Decoder, Item};
 use greeting::our_greeting;
 use heartbeat::Heartbeat;
+use pending_auth::PendingAuth;
 use phase::{Phase, Side};
-use question::Question;
 use read_buffers::ReadBuffers;
 
 /// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
@@ -105,7 +105,7 @@ pub struct Connection {
     outbox: Outbox,
     /// What the handshake needs of randomness.
     fresh: Fresh,
-    question: Option<Box<Question>>,
+    pending_auth: Option<Box<PendingAuth>>,
     /// Where the peer comes from, until the handshake is done.
     origin: Option<Box<Endpoint>>,
     /// Who is woken when somebody has decided about the peer.
@@ -154,7 +154,7 @@ impl Connection {
             commands: 0,
             outbox,
             fresh,
-            question: None,
+            pending_auth: None,
             origin: None,
             waker: None,
             pending_peer: None,
@@ -211,7 +211,7 @@ impl Connection {
     fn close_on_error(&mut self, result: Result<(), ConnectionError>) -> Result<(), ConnectionError> {
         if result.is_err() {
             self.phase = Phase::Closed;
-            self.question = None;
+            self.pending_auth = None;
         }
         result
     }
@@ -347,8 +347,8 @@ impl Connection {
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
             return self.close_on_error(Err(self.handshake_timeout_error()));
         }
-        if self.question.as_ref().is_some_and(|question| question.until <= now) {
-            return self.handle_auth_reply(AuthReply::Refuse(Denial::TryLater), now);
+        if self.pending_auth.as_ref().is_some_and(|pending_auth| pending_auth.until <= now) {
+            return self.handle_auth_reply(AuthReply::Refuse(AuthStatus::TemporaryError), now);
         }
         #[cfg(feature = "curve")]
         if self.outbox.is_spent() {
@@ -400,7 +400,7 @@ impl Connection {
             | Phase::Elder { .. }
             | Phase::AwaitingSocket { .. }
             | Phase::Handshake { .. } => {
-                earliest([self.phase.deadline(), self.question.as_ref().map(|question| question.until)])
+                earliest([self.phase.deadline(), self.pending_auth.as_ref().map(|pending_auth| pending_auth.until)])
             }
         }
     }

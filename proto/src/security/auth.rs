@@ -58,18 +58,18 @@ pub enum AuthReply {
         properties: Metadata,
     },
     /// The peer may not come in.
-    Refuse(Denial),
+    Refuse(AuthStatus),
 }
 
 /// Why a peer may not come in: the statuses of RFC 27.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Denial {
+pub enum AuthStatus {
     /// 300: not now. The peer may come again with the same credentials.
-    TryLater,
+    TemporaryError,
     /// 400: not with these credentials. The peer does not come again by itself.
-    NotAllowed,
+    Denied,
     /// 500: who should decide cannot.
-    Failure,
+    InternalError,
 }
 
 /// Decides who may come in, now or later. Cheap to clone; connections of all tasks ask the same one.
@@ -106,7 +106,7 @@ impl fmt::Debug for AuthOutcome {
 /// Who decides whether a peer may come in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Authority {
+pub enum AuthSource {
     /// No authority of the socket itself. A [ZAP handler](crate::Options::zap_handler) is asked if one is bound when the
     /// peer connects; runtimes set the handler of the socket's context (see [`zap`](crate::security::zap)). Without one, every
     /// peer is admitted by NULL, and every peer that has any key by CURVE; no peer is admitted by PLAIN, nor where there is a
@@ -114,7 +114,7 @@ pub enum Authority {
     ///
     /// A socket of NULL without a domain uses no handler, as in libzmq.
     #[default]
-    Nobody,
+    Default,
     /// Who drives the connection: asked by [`poll_auth_request`](crate::Connection::poll_auth_request).
     Driver,
     /// This one.
@@ -154,41 +154,41 @@ impl AuthReply {
 
     /// The peer may not come in, with these credentials.
     pub const fn refuse() -> Self {
-        Self::Refuse(Denial::NotAllowed)
+        Self::Refuse(AuthStatus::Denied)
     }
 }
 
-impl Denial {
+impl AuthStatus {
     /// The status code of RFC 27.
     pub const fn status(self) -> u16 {
         match self {
-            Self::TryLater => 300,
-            Self::NotAllowed => 400,
-            Self::Failure => 500,
+            Self::TemporaryError => 300,
+            Self::Denied => 400,
+            Self::InternalError => 500,
         }
     }
 
     /// The status in words.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
-            Self::TryLater => "try again later",
-            Self::NotAllowed => "not with these credentials",
-            Self::Failure => "whoever should decide could not",
+            Self::TemporaryError => "try again later",
+            Self::Denied => "not with these credentials",
+            Self::InternalError => "whoever should decide could not",
         }
     }
 
     /// What an ERROR's reason says, if it is one of RFC 27's codes.
     pub(crate) fn said_by(reason: &[u8]) -> Option<Self> {
         match reason {
-            b"300" => Some(Self::TryLater),
-            b"400" => Some(Self::NotAllowed),
-            b"500" => Some(Self::Failure),
+            b"300" => Some(Self::TemporaryError),
+            b"400" => Some(Self::Denied),
+            b"500" => Some(Self::InternalError),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for Denial {
+impl fmt::Display for AuthStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.status(), self.meaning())
     }

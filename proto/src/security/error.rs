@@ -1,6 +1,6 @@
 //! [`MechanismError`]: why a security handshake failed.
 
-use super::Denial;
+use super::AuthStatus;
 #[cfg(feature = "curve")]
 use super::curve::CurveError;
 use crate::wire::DecodeError;
@@ -28,7 +28,7 @@ pub(crate) enum MechanismError {
     Refused(Bytes),
     /// The authentication of this side refused the peer.
     #[error("the peer was not admitted: {0}")]
-    Denied(Denial),
+    Denied(AuthStatus),
     /// The CURVE mechanism failed: a key is wrong, or a command was modified in transit.
     #[cfg(feature = "curve")]
     #[error("CURVE: {0}")]

@@ -3,6 +3,7 @@
 //! A step takes the state and gives the next one, so a stale state cannot be used. A mechanism may stop to ask the
 //! outside a question (who is this, may it come in?); the answer arrives whenever it arrives.
 
+mod allow_list;
 mod auth;
 #[cfg(feature = "curve")]
 pub mod curve;
@@ -10,7 +11,6 @@ mod error;
 mod null;
 #[cfg(feature = "plain")]
 mod plain;
-mod rules;
 mod settings;
 pub mod zap;
 
@@ -24,16 +24,18 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-pub use auth::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, Authenticator, Authority, Denial, ZapHandler};
+pub use allow_list::AllowList;
+pub use auth::{
+    AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource, AuthStatus, Authenticator, ZapHandler,
+};
 #[cfg(feature = "curve")]
 use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
 pub(crate) use error::MechanismError;
 use null::Null;
 #[cfg(feature = "plain")]
 use plain::{PlainClient, PlainServer};
-pub use rules::Rules;
 #[cfg(feature = "plain")]
-pub use settings::Login;
+pub use settings::PlainCredentials;
 pub use settings::{Security, SecurityError};
 
 /// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
@@ -220,7 +222,7 @@ impl Established {
 }
 
 /// Tells the peer that it may not come in (RFC 37, "ERROR"). libzmq says nothing for 300, and leaves the peer waiting.
-fn refuse(denial: Denial, out: &mut Vec<u8>) -> MechanismError {
+fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
     Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
     MechanismError::Denied(denial)
 }

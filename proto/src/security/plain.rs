@@ -2,7 +2,7 @@
 
 use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
 use crate::security::error::MechanismError;
-use crate::security::settings::Login;
+use crate::security::settings::PlainCredentials;
 use crate::wire::{DecodeError, Metadata, handshake};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -32,7 +32,7 @@ pub(crate) enum PlainServer {
 }
 
 impl PlainClient {
-    pub(super) fn start(login: &Login, ours: Metadata, out: &mut Vec<u8>) -> Self {
+    pub(super) fn start(login: &PlainCredentials, ours: Metadata, out: &mut Vec<u8>) -> Self {
         let octet = |text: &Bytes| [u8::try_from(text.len()).expect("a login's parts are checked when it is made")];
         let (username, password) = (&login.username, &login.password);
         handshake::encode(b"HELLO", &[&octet(username), username, &octet(password), password], out);

@@ -24,7 +24,7 @@ pub enum Security {
     Null,
     /// Shows a user and a password, in clear (RFC 24; `PLAIN_USERNAME`, `PLAIN_PASSWORD`).
     #[cfg(feature = "plain")]
-    PlainClient(Login),
+    PlainClient(PlainCredentials),
     /// Asks for a user and a password (RFC 24; `PLAIN_SERVER`). Nobody comes in unless an
     /// [authenticator](crate::Options::authenticator) or a ZAP handler says so.
     #[cfg(feature = "plain")]
@@ -43,7 +43,7 @@ pub enum Security {
 /// A user and a password for the PLAIN mechanism.
 #[cfg(feature = "plain")]
 #[derive(Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct PlainCredentials {
     pub(crate) username: Bytes,
     pub(crate) password: Bytes,
 }
@@ -53,13 +53,13 @@ impl Security {
     /// The client side of PLAIN (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). Whoever listens on the way reads both.
     ///
     /// # Errors
-    /// [`SecurityError::Login`] if either has more than 255 octets.
+    /// [`SecurityError::PlainCredentials`] if either has more than 255 octets.
     pub fn plain_client(username: impl Into<Bytes>, password: impl Into<Bytes>) -> Result<Self, SecurityError> {
-        let login = Login { username: username.into(), password: password.into() };
-        if login.username.len().max(login.password.len()) > 255 {
-            return Err(SecurityError::Login);
+        let credentials = PlainCredentials { username: username.into(), password: password.into() };
+        if credentials.username.len().max(credentials.password.len()) > 255 {
+            return Err(SecurityError::PlainCredentials);
         }
-        Ok(Self::PlainClient(login))
+        Ok(Self::PlainClient(credentials))
     }
 }
 
@@ -85,7 +85,7 @@ impl Security {
 
 /// Shows no password.
 #[cfg(feature = "plain")]
-impl fmt::Debug for Login {
+impl fmt::Debug for PlainCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
     }
@@ -138,7 +138,7 @@ impl Security {
 pub enum SecurityError {
     /// The user or the password of PLAIN has more than 255 octets (RFC 24).
     #[error("the user and the password of PLAIN have at most 255 octets each")]
-    Login,
+    PlainCredentials,
     /// The server key of a CURVE client is one of the few that lead to a known secret.
     #[error("that is no public key of a server, for it could keep no secret; all zeros is such a one")]
     ServerKey,

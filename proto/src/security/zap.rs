@@ -41,7 +41,7 @@
 
 #[cfg(feature = "curve")]
 use super::curve::PublicKey;
-use super::{AuthCredentials, AuthReply, AuthRequest, Denial};
+use super::{AuthCredentials, AuthReply, AuthRequest, AuthStatus};
 use crate::message::{Frame, Message};
 use crate::wire::{DecodeError, Metadata};
 use alloc::string::{String, ToString};
@@ -155,7 +155,7 @@ impl Request {
             let user_id = (!user_id.is_empty()).then(|| user_id.clone().into_bytes());
             return Ok(AuthReply::Accept { user_id, properties: Metadata::decode(metadata)? });
         }
-        Denial::said_by(status).map(AuthReply::Refuse).ok_or(ZapError::Status)
+        AuthStatus::said_by(status).map(AuthReply::Refuse).ok_or(ZapError::Status)
     }
 }
 
@@ -270,7 +270,8 @@ mod tests {
         let accepted = AuthReply::Accept { user_id: Some(Bytes::from_static(b"joe")), properties };
         let frames = message(&[b"1.0", b"0001", b"200", b"OK", b"joe", b"\x05Group\0\0\0\x05wheel"]);
         assert_eq!(plain().reply(&accepted), frames);
-        let denials = [Denial::TryLater, Denial::NotAllowed, Denial::Failure].map(AuthReply::Refuse);
+        let denials =
+            [AuthStatus::TemporaryError, AuthStatus::Denied, AuthStatus::InternalError].map(AuthReply::Refuse);
         for reply in denials.into_iter().chain([AuthReply::accept(), accepted]) {
             assert_eq!(plain().read_reply(&plain().reply(&reply)), Ok(reply));
         }

@@ -7,7 +7,7 @@ use sansmq::keys::write_certificates;
 use sansmq::proto::SocketType::{Dealer, XPub};
 use sansmq::proto::kind;
 use sansmq::tokio::{DealerSocket, RepSocket, RouterSocket, SubSocket, XPubSocket};
-use sansmq::{AuthCredentials, AuthReply, ConnectionError, Denial, Event, Monitor, Options, Security};
+use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Event, Monitor, Options, Security};
 use sansmq_tests::Place;
 use std::error::Error;
 
@@ -25,7 +25,7 @@ mod plain {
 
             let mut monitor = router.monitor();
             let _bad = Python::start("ask.py", &[&good[..4], &["PLAIN_PASSWORD=guess"]].concat());
-            assert_eq!(failure(&mut monitor).await?, ConnectionError::Denied(Denial::NotAllowed));
+            assert_eq!(failure(&mut monitor).await?, ConnectionError::Denied(AuthStatus::Denied));
             Ok(())
         })
         .await
@@ -102,7 +102,7 @@ mod curve {
             let mut monitor = router.monitor();
             let stranger = client_options(&KeyPair::random(), server.public());
             let stranger = Python::start("talk.py", &with(&["DEALER", "connect", &bound], &stranger));
-            assert_eq!(failure(&mut monitor).await?, ConnectionError::Denied(Denial::NotAllowed));
+            assert_eq!(failure(&mut monitor).await?, ConnectionError::Denied(AuthStatus::Denied));
             stranger.kill().await;
 
             let mut monitor = router.monitor();
@@ -262,7 +262,7 @@ mod null {
             let bound = router.bind(ANY).await?.to_string();
             let mut monitor = router.monitor();
             let _python = Python::start("talk.py", &["DEALER", "connect", &bound]);
-            assert_eq!(failure(&mut monitor).await?, ConnectionError::Denied(Denial::NotAllowed));
+            assert_eq!(failure(&mut monitor).await?, ConnectionError::Denied(AuthStatus::Denied));
             Ok(())
         })
         .await

@@ -1,16 +1,16 @@
 //! Who decides about a peer, and when.
 
 use super::*;
-use crate::security::{AuthCredentials, AuthRequest, Authenticator, Authority};
+use crate::security::{AuthCredentials, AuthRequest, AuthSource, Authenticator};
 use alloc::sync::Arc;
 use core::time::Duration;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Wake, Waker};
 
 fn asking(authenticator: Authenticator) -> Connection {
-    let authority = Authority::Authenticator(authenticator);
+    let auth_source = AuthSource::Authenticator(authenticator);
     let config = ConnectionConfig {
-        authority,
+        auth_source,
         domain: "global".into(),
         routing_id: "me".into(),
         auth_timeout: Duration::from_secs(3),
@@ -122,7 +122,7 @@ fn one_that_does_not_decide_in_time_means_try_again_later() {
         let due = NOW + Duration::from_secs(3);
         assert_eq!(connection.poll_timeout(), Some(due));
         connection.handle_timeout(NOW + Duration::from_millis(2999)).unwrap();
-        assert_eq!(connection.handle_timeout(due), Err(ConnectionError::Denied(Denial::TryLater)));
+        assert_eq!(connection.handle_timeout(due), Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
         assert!(drain(&mut connection).ends_with(&command("ERROR", b"\x03300")));
     }
 }

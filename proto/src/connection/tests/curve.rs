@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::security::curve::{CurveError, KeyPair, PublicKey};
-use crate::security::{AuthCredentials, Authenticator, Authority, Security};
+use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};
 use core::time::Duration;
 
 fn keys(seed: u64) -> KeyPair {
@@ -140,8 +140,8 @@ fn who_comes_in_is_asked_with_the_key_that_was_proved() {
             AuthReply::refuse()
         }
     });
-    let authority = Authority::Authenticator(authenticator);
-    let server = ConnectionConfig { authority, ..server_config(SocketType::Rep) };
+    let auth_source = AuthSource::Authenticator(authenticator);
+    let server = ConnectionConfig { auth_source, ..server_config(SocketType::Rep) };
     let mut ends = couple(&client_config(SocketType::Req), &server);
     shake_hands(&mut ends);
     assert_eq!(ends[1].peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
@@ -154,7 +154,7 @@ fn who_comes_in_is_asked_with_the_key_that_was_proved() {
         carry(&mut server, &mut client, |_| {}).unwrap();
     }
     let error = carry(&mut client, &mut server, |_| {}).unwrap_err();
-    assert_eq!(error, ConnectionError::Denied(Denial::NotAllowed));
+    assert_eq!(error, ConnectionError::Denied(AuthStatus::Denied));
     let error = carry(&mut server, &mut client, |_| {}).unwrap_err();
     assert_eq!(error, ConnectionError::Refused(Bytes::from_static(b"400")));
     assert!(!error.may_reconnect());
@@ -169,7 +169,7 @@ fn a_server_that_asks_nobody_admits_any_key_unless_there_is_a_domain() {
         carry(&mut server, &mut client, |_| {}).unwrap();
     }
     let error = carry(&mut client, &mut server, |_| {}).unwrap_err();
-    assert_eq!(error, ConnectionError::Denied(Denial::Failure));
+    assert_eq!(error, ConnectionError::Denied(AuthStatus::InternalError));
 }
 
 /// The error of whoever hears what was changed on its way: `step` counts the flights, the client's and the server's in turn,

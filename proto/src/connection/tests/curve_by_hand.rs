@@ -5,7 +5,7 @@ use super::*;
 use crate::security::curve::{
     BoxKey, CurveError, KeyPair, PublicKey, Role, Sealer, SecretKey, long_nonce, short_nonce,
 };
-use crate::security::{Authority, Security};
+use crate::security::{AuthSource, Security};
 
 /// What a client says in its INITIATE.
 struct Initiate {
@@ -57,9 +57,9 @@ impl Initiate {
 }
 
 impl Client {
-    fn welcome(server: SocketType, authority: Authority) -> Self {
+    fn welcome(server: SocketType, auth_source: AuthSource) -> Self {
         let security = Security::curve_server(KeyPair::from(secret(1)));
-        let config = ConnectionConfig { security, authority, ..config(server) };
+        let config = ConnectionConfig { security, auth_source, ..config(server) };
         let mut server = Connection::new(&config.into(), &mut SystemEntropy, NOW);
         let to_server = BoxKey::agreed(&server_key(), &transient()).unwrap();
         let signature = to_server.seal(&short_nonce(*b"CurveZMQHELLO---", 1), &[0; 64]);
@@ -88,7 +88,7 @@ impl Client {
 
     /// A client that was let in.
     fn ready(initiate: &Initiate, server: SocketType) -> Self {
-        let mut client = Self::welcome(server, Authority::Nobody);
+        let mut client = Self::welcome(server, AuthSource::Default);
         client.initiate(initiate).unwrap();
         assert!(client.server.peer().is_some());
         client
@@ -105,7 +105,7 @@ impl Client {
 #[test]
 fn a_vouch_has_to_be_of_the_key_that_is_shown_for_this_connection_and_this_server() {
     let outcome = |initiate: &Initiate| {
-        let mut client = Client::welcome(SocketType::Rep, Authority::Nobody);
+        let mut client = Client::welcome(SocketType::Rep, AuthSource::Default);
         let outcome = client.initiate(initiate);
         assert_eq!(drain(&mut client.server).is_empty(), outcome.is_err(), "nothing is said to a forger");
         outcome
@@ -137,7 +137,7 @@ fn the_nonce_of_an_initiate_may_jump_and_messages_go_on_from_there() {
 
 #[test]
 fn a_client_of_a_type_that_does_not_fit_hears_an_error_in_place_of_ready() {
-    let mut client = Client::welcome(SocketType::Rep, Authority::Nobody);
+    let mut client = Client::welcome(SocketType::Rep, AuthSource::Default);
     let error = client.initiate(&Initiate::good("PUB"));
     assert_eq!(error, Err(ConnectionError::Incompatible { ours: SocketType::Rep, theirs: SocketType::Pub }));
     assert_eq!(drain(&mut client.server), command("ERROR", b"\x18incompatible socket type"));
@@ -145,8 +145,10 @@ fn a_client_of_a_type_that_does_not_fit_hears_an_error_in_place_of_ready() {
 
 #[test]
 fn every_refusal_is_told() {
-    for (denial, status) in [(Denial::TryLater, "300"), (Denial::NotAllowed, "400"), (Denial::Failure, "500")] {
-        let mut client = Client::welcome(SocketType::Rep, Authority::Driver);
+    for (denial, status) in
+        [(AuthStatus::TemporaryError, "300"), (AuthStatus::Denied, "400"), (AuthStatus::InternalError, "500")]
+    {
+        let mut client = Client::welcome(SocketType::Rep, AuthSource::Driver);
         client.initiate(&Initiate::good("REQ")).unwrap();
         client.server.poll_auth_request().expect("somebody wants to come in");
         let refused = client.server.handle_auth_reply(AuthReply::Refuse(denial), NOW);
@@ -154,7 +156,7 @@ fn every_refusal_is_told() {
         assert_eq!(drain(&mut client.server), command("ERROR", &[b"\x03", status.as_bytes()].concat()));
         // RFC 27: 300 is for now only; and whoever could not decide may be able to another time. libzmq gives up.
         let heard = ConnectionError::Refused(status.into());
-        assert_eq!(heard.may_reconnect(), denial != Denial::NotAllowed);
+        assert_eq!(heard.may_reconnect(), denial != AuthStatus::Denied);
     }
 }
 

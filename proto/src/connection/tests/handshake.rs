@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::connection::error::Fault;
-use crate::security::{AuthCredentials, Authority};
+use crate::security::{AuthCredentials, AuthSource};
 use crate::wire::DecodeError;
 
 /// What libzmq 4.3.5 sends in READY, from recorded sessions.
@@ -225,7 +225,7 @@ fn messages_wait_for_the_peers_ready() {
 
 fn asking() -> (ConnectionConfig, Connection) {
     let mut config = config(SocketType::Pull);
-    config.authority = Authority::Driver;
+    config.auth_source = AuthSource::Driver;
     let connection = Connection::new(&Arc::new(config.clone()), &mut SystemEntropy, NOW);
     (config, connection)
 }
@@ -270,7 +270,7 @@ fn a_refusal_is_said_and_ends_the_connection() {
         let (_, mut connection) = asking();
         say(&mut connection, &if ready_first { after_ready("PUSH", b"") } else { greeting(3, 1) });
         let error = connection.handle_auth_reply(AuthReply::refuse(), NOW).unwrap_err();
-        assert_eq!(error, ConnectionError::Denied(Denial::NotAllowed));
+        assert_eq!(error, ConnectionError::Denied(AuthStatus::Denied));
         assert_eq!(drain(&mut connection), [greeting(3, 1), command("ERROR", b"\x03400")].concat());
         assert_eq!(connection.handle_input(&ready("PUSH"), NOW), Ok(()));
         assert_eq!(connection.peer(), None);

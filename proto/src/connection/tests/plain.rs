@@ -1,7 +1,7 @@
 //! PLAIN as the peer sees it, in both roles.
 
 use super::*;
-use crate::security::{AuthCredentials, Authenticator, Authority, Security};
+use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};
 
 fn client() -> ConnectionConfig {
     let security = Security::plain_client("user", "pass").unwrap();
@@ -13,8 +13,8 @@ fn server(decide: impl Fn(&[u8], &[u8]) -> AuthReply + Send + Sync + 'static) ->
         let AuthCredentials::Plain { username, password } = &request.credentials else { panic!("PLAIN was agreed on") };
         decide(username, password)
     });
-    let authority = Authority::Authenticator(authenticator);
-    ConnectionConfig { security: Security::PlainServer, authority, ..config(SocketType::Rep) }
+    let auth_source = AuthSource::Authenticator(authenticator);
+    ConnectionConfig { security: Security::PlainServer, auth_source, ..config(SocketType::Rep) }
 }
 
 fn server_for_pass() -> ConnectionConfig {
@@ -67,22 +67,22 @@ fn a_server_lets_in_whom_it_is_told_to_and_knows_the_user() {
 fn a_wrong_password_is_refused_with_an_error_that_libzmq_understands() {
     let outcome = hear(&server_for_pass(), &[&plain(), &b"\x04\x10\x05HELLO\x04user\x04pasS"[..]].concat());
     assert_eq!(outcome.sent, [plain_from_server(), command("ERROR", b"\x03400")].concat());
-    assert_eq!(outcome.error(), ConnectionError::Denied(Denial::NotAllowed));
+    assert_eq!(outcome.error(), ConnectionError::Denied(AuthStatus::Denied));
 }
 
 #[test]
 fn a_server_with_nobody_to_ask_lets_nobody_in() {
-    let config = ConnectionConfig { authority: Authority::Nobody, ..server_for_pass() };
+    let config = ConnectionConfig { auth_source: AuthSource::Default, ..server_for_pass() };
     let outcome = hear(&config, &[&plain(), HELLO].concat());
     assert_eq!(outcome.sent, [plain_from_server(), command("ERROR", b"\x03500")].concat());
-    assert_eq!(outcome.error(), ConnectionError::Denied(Denial::Failure));
+    assert_eq!(outcome.error(), ConnectionError::Denied(AuthStatus::InternalError));
 }
 
 #[test]
 fn a_domain_without_anybody_to_ask_lets_nobody_in_by_null_either() {
     let config = ConnectionConfig { domain: "global".into(), ..config(SocketType::Pull) };
     let outcome = hear(&config, &greeting(3, 1));
-    assert_eq!(outcome.error(), ConnectionError::Denied(Denial::Failure));
+    assert_eq!(outcome.error(), ConnectionError::Denied(AuthStatus::InternalError));
 }
 
 #[test]

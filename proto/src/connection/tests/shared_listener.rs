@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::address::Resource;
-use crate::security::Authority;
+use crate::security::AuthSource;
 use crate::wire::DecodeError;
 use core::time::Duration;
 
@@ -152,7 +152,7 @@ fn what_was_said_early_is_judged_by_the_socket_that_is_there_in_the_end() {
 #[test]
 fn who_comes_in_is_asked_before_it_is_known_whom_they_want() {
     let mut asking = config(SocketType::Pull);
-    asking.authority = Authority::Driver;
+    asking.auth_source = AuthSource::Driver;
     for ready_first in [false, true] {
         let mut connection = Connection::receive(&Arc::new(asking.clone()), &mut SystemEntropy, NOW);
         let octets = push_for(b"names");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::connection::config::HeartbeatConfig;
-use crate::security::Authority;
+use crate::security::AuthSource;
 use core::time::Duration;
 
 const fn ms(millis: u64) -> Instant {
@@ -38,7 +38,7 @@ fn greeting_and_ready_have_one_time_together() {
 
 #[test]
 fn an_answer_of_the_outside_is_waited_for_no_longer() {
-    let config = ConnectionConfig { authority: Authority::Driver, ..config(SocketType::Pull) };
+    let config = ConnectionConfig { auth_source: AuthSource::Driver, ..config(SocketType::Pull) };
     let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
     say(&mut connection, &after_ready("PUSH", b""));
     assert_eq!(timed_out(&mut connection, 30_000), Some(Timer::Handshake));

@@ -2,7 +2,7 @@
 
 use super::Options;
 use crate::kind::{Kind, Speaks};
-use crate::security::{AuthReply, AuthRequest, Authenticator, Authority, Security, ZapHandler};
+use crate::security::{AuthReply, AuthRequest, AuthSource, Authenticator, Security, ZapHandler};
 use crate::socket::error::OptionsError;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -63,7 +63,7 @@ impl<T: Speaks> Options<T> {
     /// Has this one decide about every peer, whatever the mechanism. No ZAP handler is asked then.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Into<Authenticator>) -> Self {
-        self.settings.connection.authority = Authority::Authenticator(authenticator.into());
+        self.settings.connection.auth_source = AuthSource::Authenticator(authenticator.into());
         self
     }
 

@@ -3,7 +3,7 @@
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::kind::{Dealer, Router};
 use sansmq::proto::socket::Refusal;
-use sansmq::{AuthCredentials, AuthReply, ConnectionError, Denial, Options, Security};
+use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Options, Security};
 use sansmq_tests::Place as Directory;
 use sansmq_tests::harness::{Target, on_each_runtime};
 use sansmq_tests::raw_peer::{command, greeting};
@@ -47,7 +47,7 @@ fn wrong_passwords_are_denied_and_the_right_one_comes_in() {
         let honest = || Options::<Dealer>::new().security(Security::plain_client("me", "right").unwrap());
         let mut target = Target::with_client(handle, options, honest()).await;
         let hello = [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat();
-        target.expect_rejected(FLOOD, hello, |end| *end == ConnectionError::Denied(Denial::NotAllowed)).await;
+        target.expect_rejected(FLOOD, hello, |end| *end == ConnectionError::Denied(AuthStatus::Denied)).await;
         target.serve_new_client(handle, honest()).await;
         target.baseline.grew_less_than(2 << 20);
         target.finish().await;

@@ -7,8 +7,8 @@ use core::future::pending;
 use sansmq::kind::{Dealer, Rep, Req, Router};
 use sansmq::proto::wire::Metadata;
 use sansmq::{
-    AuthCredentials, AuthReply, AuthRequest, Authenticator, ConnectionError, Context, Denial, Endpoint, Event, Monitor,
-    Options, Peer, RecvError, Security,
+    AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, ConnectionError, Context, Endpoint, Event,
+    Monitor, Options, Peer, RecvError, Security,
 };
 use sansmq_tests::raw_peer::{command, greeting, opening};
 use smol::io::AsyncReadExt;
@@ -123,7 +123,7 @@ fn a_function_and_an_async_one_decide_by_user_and_password() {
             let bob = user("bob", "guess");
             let mut story = bob.monitor();
             bob.connect(&endpoint).unwrap();
-            assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::NotAllowed)));
+            assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
             assert_eq!(failure(&mut story).await, (refused("400"), false), "the same password will not do later");
             speak(&ann, &rep).await;
         }
@@ -151,9 +151,11 @@ fn whoever_decides_is_told_where_a_peer_comes_from_and_what_it_asks_to_join() {
 #[test]
 fn a_temporary_refusal_is_tried_again_and_a_final_one_is_not() {
     run(|| async {
-        for (denial, status, again) in
-            [(Denial::TryLater, "300", true), (Denial::Failure, "500", true), (Denial::NotAllowed, "400", false)]
-        {
+        for (denial, status, again) in [
+            (AuthStatus::TemporaryError, "300", true),
+            (AuthStatus::InternalError, "500", true),
+            (AuthStatus::Denied, "400", false),
+        ] {
             let asked = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&asked);
             let options =
@@ -187,7 +189,7 @@ fn a_refused_peer_is_hung_up_on_at_once_whatever_it_does() {
         let mut doors = router.monitor();
         for said in [greeting("NULL"), opening("DEALER")] {
             let mut peer = stranger(&endpoint, &said).await;
-            assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::NotAllowed)));
+            assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
             let mut heard = [0; 64 + 12];
             peer.read_exact(&mut heard).await.unwrap();
             assert_eq!(heard[64..], command("ERROR", b"\x03400"));
@@ -207,7 +209,7 @@ fn a_decision_that_does_not_come_means_try_again_later() {
         let (mut story, mut doors) = (ann.monitor(), rep.monitor());
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
         assert_eq!(failure(&mut story).await, (refused("300"), true));
-        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::TryLater)));
+        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
     });
 }
 
@@ -255,13 +257,13 @@ fn with_nobody_to_ask_plain_and_a_domain_let_nobody_in_and_null_alone_everybody(
         let (mut story, mut doors) = (ann.monitor(), plain.monitor());
         ann.connect(&endpoint).unwrap();
         assert_eq!(failure(&mut story).await, (refused("500"), true));
-        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::Failure)));
+        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::InternalError)));
 
         let domain = Socket::in_context(&context, options().zap_domain("global").unwrap());
         let mut doors = domain.monitor();
         let req = ReqSocket::new();
         req.connect(domain.bind(ANY).await.unwrap()).unwrap();
-        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::Failure)));
+        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::InternalError)));
 
         let open = Socket::in_context(&context, options());
         let req = ReqSocket::new();
@@ -279,6 +281,6 @@ fn who_dials_asks_too_if_it_has_a_domain() {
         let dealer: DealerSocket = Socket::in_context(&Context::new(), options);
         let mut story = dealer.monitor();
         dealer.connect(endpoint).unwrap();
-        assert_eq!(failure(&mut story).await, (ConnectionError::Denied(Denial::Failure), false));
+        assert_eq!(failure(&mut story).await, (ConnectionError::Denied(AuthStatus::InternalError), false));
     });
 }

@@ -6,8 +6,8 @@ use super::{ANY, ending};
 use sansmq::kind::{Dealer, Pair, Pull, Rep, Req, Router};
 use sansmq::proto::wire::Metadata;
 use sansmq::{
-    AuthCredentials, AuthReply, ConnectionError, Context, Denial, Envelope, Event, Frame, Message, Monitor, Options,
-    Peer, Security, kind, zap,
+    AuthCredentials, AuthReply, AuthStatus, ConnectionError, Context, Envelope, Event, Frame, Message, Monitor,
+    Options, Peer, Security, kind, zap,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ async fn check(server: &RepSocket) {
     let bob = user("bob", "guess");
     let mut story = bob.monitor();
     bob.connect(&endpoint).unwrap();
-    assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::NotAllowed)));
+    assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
     assert_eq!(failure(&mut story).await, (refused("400"), false));
     speak(&ann, server).await;
 }
@@ -176,7 +176,7 @@ fn a_reply_that_makes_no_sense_lets_nobody_in() {
     }
     run(|| async {
         assert!(verdict_on(with(3, b"another text")).await.is_ok());
-        let failed = Err(ConnectionError::Denied(Denial::Failure));
+        let failed = Err(ConnectionError::Denied(AuthStatus::InternalError));
         assert_eq!(verdict_on(with(0, b"2.0")).await, failed);
         assert_eq!(verdict_on(with(1, b"another request")).await, failed);
         assert_eq!(verdict_on(with(2, b"250")).await, failed);
@@ -186,7 +186,7 @@ fn a_reply_that_makes_no_sense_lets_nobody_in() {
             verdict_on(|request| [Message::from(""), request.reply(&AuthReply::accept())].concatenated()).await,
             failed
         );
-        for denial in [Denial::TryLater, Denial::NotAllowed, Denial::Failure] {
+        for denial in [AuthStatus::TemporaryError, AuthStatus::Denied, AuthStatus::InternalError] {
             let said = verdict_on(|request| request.reply(&AuthReply::Refuse(denial))).await;
             assert_eq!(said, Err(ConnectionError::Denied(denial)));
         }
@@ -217,7 +217,7 @@ async fn verdict_with<T: kind::Kind>(options: Options<T>) -> Result<Arc<Peer>, C
 #[test]
 fn a_socket_that_cannot_be_a_handler_lets_nobody_in() {
     run(|| async {
-        let failed = Err(ConnectionError::Denied(Denial::Failure));
+        let failed = Err(ConnectionError::Denied(AuthStatus::InternalError));
         assert_eq!(verdict_with(Options::<Pull>::new()).await, failed);
         assert_eq!(verdict_with(Options::<Pair>::new()).await, failed);
         assert_eq!(verdict_with(Options::<Dealer>::new()).await, failed);
@@ -234,7 +234,7 @@ fn a_handler_that_goes_without_an_answer_lets_nobody_in() {
         ann.connect(server.bind(ANY).await.unwrap()).unwrap();
         question(&handler).await;
         handler.close().await;
-        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(Denial::Failure)));
+        assert_eq!(outcome(&mut doors).await, Err(ConnectionError::Denied(AuthStatus::InternalError)));
     });
 }
 

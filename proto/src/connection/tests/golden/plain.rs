@@ -1,7 +1,7 @@
 //! PLAIN.
 
 use super::*;
-use crate::security::{AuthCredentials, Authenticator, Authority, Security};
+use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};
 use crate::wire::MechanismName;
 
 macro_rules! sessions {
@@ -57,10 +57,12 @@ fn ours(name: &str) -> (Option<ConnectionError>, Said) {
             let error = ConnectionError::Incompatible { ours: SocketType::Rep, theirs: SocketType::Pub };
             (error, Said::TheSameAnd(command("ERROR", b"\x18incompatible socket type")))
         }
-        "server-no-zap" => (ConnectionError::Denied(Denial::Failure), Said::TheSameAnd(command("ERROR", b"\x03500"))),
+        "server-no-zap" => {
+            (ConnectionError::Denied(AuthStatus::InternalError), Said::TheSameAnd(command("ERROR", b"\x03500")))
+        }
 
         // Its ERROR is garbled, and it leaves the connection open.
-        "server-400" => (ConnectionError::Denied(Denial::NotAllowed), Said::Instead(command("ERROR", b"\x03400"))),
+        "server-400" => (ConnectionError::Denied(AuthStatus::Denied), Said::Instead(command("ERROR", b"\x03400"))),
 
         // It lets the peer in, whom we refuse.
         "server-as-server" => (ConnectionError::SameRole { server: true }, nothing()),
@@ -110,7 +112,7 @@ fn peers() -> [(&'static str, Option<ConnectionError>); 9] {
     [
         ("client-ok", None),
         ("client-ok-255", None),
-        ("client-error", Some(ConnectionError::Denied(Denial::NotAllowed))),
+        ("client-error", Some(ConnectionError::Denied(AuthStatus::Denied))),
         ("proxy-rep", None),
         ("server-ok", None),
         ("server-hello-empty", None),
@@ -147,9 +149,9 @@ const ALIVE: &[u8] = b"\x04\x0d\x04PING\0\0alive?";
 fn in_libzmqs_place(session: &Session) -> ConnectionConfig {
     let config = ConnectionConfig { domain: session.domain(), ..config(session.socket_type()) };
     let asked = session.lines.iter().any(|(verb, _)| *verb == "zap");
-    let authority = if asked { Authority::Driver } else { Authority::Nobody };
+    let auth_source = if asked { AuthSource::Driver } else { AuthSource::Default };
     match (session.option("PLAIN_SERVER"), session.option("PLAIN_USERNAME")) {
-        (Some(_), _) => ConnectionConfig { security: Security::PlainServer, authority, ..config },
+        (Some(_), _) => ConnectionConfig { security: Security::PlainServer, auth_source, ..config },
         (None, Some(username)) => {
             let password = octets(session.option("PLAIN_PASSWORD").unwrap());
             let security = Security::plain_client(octets(username), password).unwrap();
@@ -163,8 +165,8 @@ fn in_the_peers_place(session: &Session, refuses: bool) -> ConnectionConfig {
     let socket_type = if session.socket_type() == SocketType::Req { SocketType::Rep } else { SocketType::Req };
     if session.option("PLAIN_SERVER").is_none() {
         let decide = move |_: &AuthRequest| if refuses { AuthReply::refuse() } else { AuthReply::accept() };
-        let authority = Authority::Authenticator(Authenticator::new(decide));
-        return ConnectionConfig { security: Security::PlainServer, authority, ..config(socket_type) };
+        let auth_source = AuthSource::Authenticator(Authenticator::new(decide));
+        return ConnectionConfig { security: Security::PlainServer, auth_source, ..config(socket_type) };
     }
     let (username, password) = if session.name == "server-hello-empty" { ("", "") } else { ("admin", "secret") };
     let security = Security::plain_client(username, password).unwrap();

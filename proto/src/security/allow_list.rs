@@ -1,4 +1,4 @@
-//! [`Rules`]: the usual rules of who may come in, ready made.
+//! [`AllowList`]: the usual rules of who may come in, ready made.
 
 #[cfg(feature = "curve")]
 use super::curve::PublicKey;
@@ -23,17 +23,17 @@ use {alloc::string::ToString, alloc::sync::Arc};
 /// ```
 /// # #[cfg(feature = "plain")] {
 /// use sansmq_proto::Options;
-/// use sansmq_proto::security::{Rules, Security};
+/// use sansmq_proto::security::{AllowList, Security};
 /// use sansmq_proto::kind::Rep;
 ///
-/// let rules = Rules::new().allow("127.0.0.1".parse()?).user("ann", "secret");
+/// let rules = AllowList::new().allow("127.0.0.1".parse()?).plain_user("ann", "secret");
 /// let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(rules);
 /// # let _ = options;
 /// # }
 /// # Ok::<(), core::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Rules {
+pub struct AllowList {
     /// Nobody else, unless it is empty.
     allowed: BTreeSet<IpAddr>,
     denied: BTreeSet<IpAddr>,
@@ -58,7 +58,7 @@ impl Default for Keys {
     }
 }
 
-impl Rules {
+impl AllowList {
     /// Every address, no user and no key.
     #[must_use]
     pub fn new() -> Self {
@@ -84,7 +84,7 @@ impl Rules {
     /// where it is shown, so a longer one lets nobody in.
     #[cfg(feature = "plain")]
     #[must_use]
-    pub fn user(mut self, name: impl Into<Bytes>, password: impl Into<Bytes>) -> Self {
+    pub fn plain_user(mut self, name: impl Into<Bytes>, password: impl Into<Bytes>) -> Self {
         self.users.insert(name.into(), password.into());
         self
     }
@@ -92,7 +92,7 @@ impl Rules {
     /// Lets the owners of these keys come in by CURVE, and no others.
     #[cfg(feature = "curve")]
     #[must_use]
-    pub fn keys(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
+    pub fn curve_keys(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
         self.keys = Keys::These(keys.into_iter().collect());
         self
     }
@@ -101,7 +101,7 @@ impl Rules {
     /// certificates, with changes to it, see `KeyFolder` of sansmq-os.
     #[cfg(feature = "curve")]
     #[must_use]
-    pub fn keys_known_by(mut self, known: impl Fn(&PublicKey) -> bool + Send + Sync + 'static) -> Self {
+    pub fn curve_keys_known_by(mut self, known: impl Fn(&PublicKey) -> bool + Send + Sync + 'static) -> Self {
         self.keys = Keys::KnownBy(Arc::new(known));
         self
     }
@@ -109,7 +109,7 @@ impl Rules {
     /// Lets the owner of any key come in by CURVE: `CURVE_ALLOW_ANY`. So it only tells who is the same as before.
     #[cfg(feature = "curve")]
     #[must_use]
-    pub fn any_key(mut self) -> Self {
+    pub fn any_curve_key(mut self) -> Self {
         self.keys = Keys::Any;
         self
     }
@@ -161,14 +161,14 @@ fn admit(known: bool, user_id: impl Into<Bytes>) -> AuthReply {
     if known { AuthReply::accept_as(user_id) } else { AuthReply::refuse() }
 }
 
-impl From<Rules> for Authenticator {
-    fn from(rules: Rules) -> Self {
+impl From<AllowList> for Authenticator {
+    fn from(rules: AllowList) -> Self {
         Self::new(move |request| rules.decide(request))
     }
 }
 
 /// Shows no password.
-impl fmt::Debug for Rules {
+impl fmt::Debug for AllowList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rules").field("allowed", &self.allowed).field("denied", &self.denied).finish_non_exhaustive()
     }
@@ -195,13 +195,13 @@ mod tests {
         let (home, guest) = ("10.0.0.1", "10.0.0.2");
         let [home_ip, guest_ip] = [home, guest].map(|address| address.parse::<IpAddr>().unwrap());
         let table = [
-            (Rules::new(), [true, true, true]),
-            (Rules::new().allow(home_ip), [true, false, false]),
-            (Rules::new().deny(home_ip), [false, true, true]),
-            (Rules::new().allow(home_ip).allow(guest_ip).deny(guest_ip), [true, false, false]),
+            (AllowList::new(), [true, true, true]),
+            (AllowList::new().allow(home_ip), [true, false, false]),
+            (AllowList::new().deny(home_ip), [false, true, true]),
+            (AllowList::new().allow(home_ip).allow(guest_ip).deny(guest_ip), [true, false, false]),
         ];
         for (rules, expected) in table {
-            let rules = rules.user("ann", "secret");
+            let rules = rules.plain_user("ann", "secret");
             for (address, comes_in) in [home, guest, ":1000:1000:42"].into_iter().zip(expected) {
                 let reply = if comes_in { AuthReply::accept() } else { AuthReply::refuse() };
                 assert_eq!(rules.decide(&from(address, AuthCredentials::Null)), reply, "{address}");
@@ -209,13 +209,13 @@ mod tests {
                 assert_eq!(rules.decide(&from(address, plain("ann", "secret"))), reply, "{address}");
             }
         }
-        let rules = Rules::new().deny("::ffff:10.0.0.1".parse().unwrap());
+        let rules = AllowList::new().deny("::ffff:10.0.0.1".parse().unwrap());
         assert_eq!(rules.decide(&from(home, AuthCredentials::Null)), AuthReply::refuse());
     }
 
     #[test]
     fn users_come_in_by_their_password_and_nobody_else() {
-        let rules = Rules::new().user("ann", "old").user("ann", "secret").user("bob", "");
+        let rules = AllowList::new().plain_user("ann", "old").plain_user("ann", "secret").plain_user("bob", "");
         for (name, password, comes_in) in [
             ("ann", "secret", true),
             ("bob", "", true),
@@ -229,7 +229,7 @@ mod tests {
             let reply = if comes_in { AuthReply::accept_as(name) } else { AuthReply::refuse() };
             assert_eq!(rules.decide(&AuthRequest::new(plain(name, password))), reply, "{name}:{password}");
         }
-        assert_eq!(Rules::new().decide(&AuthRequest::new(plain("ann", "secret"))), AuthReply::refuse());
+        assert_eq!(AllowList::new().decide(&AuthRequest::new(plain("ann", "secret"))), AuthReply::refuse());
         assert!(!format!("{rules:?}").contains("secret"));
     }
 
@@ -237,19 +237,19 @@ mod tests {
     fn keys_come_in_that_are_named_or_known_or_all() {
         let mut entropy = SeededEntropy::new(1);
         let [ann, bob] = [(); 2].map(|()| *KeyPair::generate(&mut entropy).public());
-        let decide = |rules: &Rules, key| rules.decide(&AuthRequest::new(AuthCredentials::Curve(key)));
+        let decide = |rules: &AllowList, key| rules.decide(&AuthRequest::new(AuthCredentials::Curve(key)));
         for (rules, expected) in [
-            (Rules::new(), [false, false]),
-            (Rules::new().keys([ann]), [true, false]),
-            (Rules::new().keys_known_by(move |key| *key == bob), [false, true]),
-            (Rules::new().any_key(), [true, true]),
+            (AllowList::new(), [false, false]),
+            (AllowList::new().curve_keys([ann]), [true, false]),
+            (AllowList::new().curve_keys_known_by(move |key| *key == bob), [false, true]),
+            (AllowList::new().any_curve_key(), [true, true]),
         ] {
             for (key, comes_in) in [ann, bob].into_iter().zip(expected) {
                 let reply = if comes_in { AuthReply::accept_as(key.to_string()) } else { AuthReply::refuse() };
                 assert_eq!(decide(&rules, key), reply);
             }
         }
-        let rules = Rules::new().any_key().deny("10.0.0.1".parse().unwrap());
+        let rules = AllowList::new().any_curve_key().deny("10.0.0.1".parse().unwrap());
         assert_eq!(rules.decide(&from("10.0.0.1", AuthCredentials::Curve(ann))), AuthReply::refuse());
     }
 }

@@ -3,7 +3,7 @@
 use super::Connection;
 use crate::address::{Endpoint, Host};
 use crate::connection::error::ConnectionError;
-use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, Authority, Denial};
+use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource, AuthStatus};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,12 +14,12 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 /// A question that has no answer yet.
-pub(super) struct Question {
+pub(super) struct PendingAuth {
     pub(super) until: Instant,
-    asked: Asked,
+    task: AuthTask,
 }
 
-enum Asked {
+enum AuthTask {
     /// Who drives the connection; `None` once it has been told.
     Driver(Option<AuthRequest>),
     /// An authenticator that takes its time.
@@ -46,21 +46,21 @@ impl Connection {
 
     /// Whether it is not known yet if the peer may come in, so that [`wake_with`](Self::wake_with) is of use.
     pub fn may_ask(&self) -> bool {
-        let may_take_time = match self.config.authority {
-            Authority::Nobody => self.config.handler().is_some(),
-            Authority::Driver => false,
-            Authority::Authenticator(_) => true,
+        let may_take_time = match self.config.auth_source {
+            AuthSource::Default => self.config.handler().is_some(),
+            AuthSource::Driver => false,
+            AuthSource::Authenticator(_) => true,
         };
         may_take_time && self.phase.is_before_traffic()
     }
 
     /// A question to the outside, which the handshake waits for; at most one per connection. Only where the
-    /// [`Authority`] is who drives the connection.
+    /// [`AuthSource`] is who drives the connection.
     #[must_use]
     pub fn poll_auth_request(&mut self) -> Option<AuthRequest> {
-        match &mut self.question.as_mut()?.asked {
-            Asked::Driver(request) => request.take(),
-            Asked::Pending(_) => None,
+        match &mut self.pending_auth.as_mut()?.task {
+            AuthTask::Driver(request) => request.take(),
+            AuthTask::Pending(_) => None,
         }
     }
 
@@ -71,7 +71,7 @@ impl Connection {
     /// [`poll_transmit`](Self::poll_transmit). Or what the peer's waiting READY brought to light.
     pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
-        if self.question.take().is_none() {
+        if self.pending_auth.take().is_none() {
             return Ok(());
         }
         let result = self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
@@ -88,33 +88,33 @@ impl Connection {
             credentials,
         };
         let is_promised = config.promises(&request.credentials);
-        let verdict = match &config.authority {
-            Authority::Nobody => config.handler().and_then(|handler| handler.ask(request)),
-            Authority::Authenticator(authenticator) => Some(authenticator.ask(request)),
-            Authority::Driver => {
-                self.wait_for(Asked::Driver(Some(request)), now);
+        let verdict = match &config.auth_source {
+            AuthSource::Default => config.handler().and_then(|handler| handler.ask(request)),
+            AuthSource::Authenticator(authenticator) => Some(authenticator.ask(request)),
+            AuthSource::Driver => {
+                self.wait_for(AuthTask::Driver(Some(request)), now);
                 return None;
             }
         };
         match verdict {
-            None if is_promised => Some(AuthReply::Refuse(Denial::Failure)),
+            None if is_promised => Some(AuthReply::Refuse(AuthStatus::InternalError)),
             None => Some(AuthReply::accept()),
             Some(AuthOutcome::Now(reply)) => Some(reply),
             Some(AuthOutcome::Later(reply)) => {
-                self.wait_for(Asked::Pending(reply), now);
+                self.wait_for(AuthTask::Pending(reply), now);
                 self.pending_reply()
             }
         }
     }
 
-    fn wait_for(&mut self, asked: Asked, now: Instant) {
+    fn wait_for(&mut self, task: AuthTask, now: Instant) {
         let until = now + self.config.auth_timeout;
-        self.question = Some(Box::new(Question { until, asked }));
+        self.pending_auth = Some(Box::new(PendingAuth { until, task }));
     }
 
     /// Looks whether an authenticator that takes its time has decided.
     pub(super) fn pending_reply(&mut self) -> Option<AuthReply> {
-        let Asked::Pending(reply) = &mut self.question.as_mut()?.asked else { return None };
+        let AuthTask::Pending(reply) = &mut self.pending_auth.as_mut()?.task else { return None };
         let waker = self.waker.as_ref().unwrap_or(Waker::noop());
         match reply.as_mut().poll(&mut Context::from_waker(waker)) {
             Poll::Ready(reply) => Some(reply),
@@ -138,7 +138,7 @@ impl Connection {
 
     /// Asks nothing any more: the connection is over. Whoever took its time over an answer is let go, which may run anything.
     pub(crate) fn withdraw(&mut self) {
-        self.question = None;
+        self.pending_auth = None;
     }
 
     /// The peer's address as RFC 27 has it.
@@ -155,7 +155,7 @@ impl Connection {
     }
 }
 
-impl fmt::Debug for Question {
+impl fmt::Debug for PendingAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Question").field("until", &self.until).finish_non_exhaustive()
     }
