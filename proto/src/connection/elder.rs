@@ -4,7 +4,7 @@
 use super::link::PeerInfo;
 use super::{Connection, Phase, Subscription};
 use crate::connection::error::ConnectionError;
-use crate::security::{Established, Guest};
+use crate::security::{AuthIdentity, HandshakeOutcome};
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{FrameHead, Metadata, Version};
@@ -73,8 +73,8 @@ impl Connection {
             Elder::Typed(socket_type) => socket_type,
             Elder::Signed | Elder::Unsigned => supposed,
         };
-        let nothing = Established {
-            guest: Guest::default(),
+        let nothing = HandshakeOutcome {
+            identity: AuthIdentity::default(),
             #[cfg(feature = "curve")]
             cipher: None,
         };

@@ -5,7 +5,9 @@ use super::phase::{Phase, Side};
 use super::{Connection, Peer};
 use crate::connection::error::ConnectionError;
 use crate::message::Frame;
-use crate::security::{Established, Guest, Introduction, Mechanism, MechanismConfig, MechanismError, Progress};
+use crate::security::{
+    AuthIdentity, HandshakeOutcome, Mechanism, MechanismConfig, MechanismError, Progress, ReadyPending,
+};
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Command, DecodeError, IDENTITY, Metadata, SOCKET_TYPE, Version};
@@ -58,9 +60,9 @@ impl Connection {
                     return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
                 }
             }
-            Progress::Introduced(theirs, introduction) => match side {
-                Side::Socket => self.introduce(theirs, introduction, now)?,
-                Side::AwaitingSocket => self.wait_for_socket(theirs, introduction, deadline)?,
+            Progress::MetadataReceived(theirs, ready_pending) => match side {
+                Side::Socket => self.send_ready(theirs, ready_pending, now)?,
+                Side::AwaitingSocket => self.wait_for_socket(theirs, ready_pending, deadline)?,
             },
             Progress::Done(theirs, established) => {
                 let info = self.examine(theirs)?;
@@ -71,14 +73,14 @@ impl Connection {
     }
 
     /// The peer has said who it is: so do we, if we speak with such a one.
-    pub(super) fn introduce(
+    pub(super) fn send_ready(
         &mut self,
         theirs: Metadata,
-        introduction: Introduction,
+        ready_pending: ReadyPending,
         now: Instant,
     ) -> Result<(), ConnectionError> {
         let info = self.examine(theirs)?;
-        let established = introduction.introduce(&self.config.metadata(), self.outbox.ahead());
+        let established = ready_pending.send_ready(&self.config.metadata(), self.outbox.ahead());
         self.establish(info, established, now);
         Ok(())
     }
@@ -104,9 +106,9 @@ impl Connection {
         if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
     }
 
-    pub(super) fn establish(&mut self, info: PeerInfo, established: Established, now: Instant) {
+    pub(super) fn establish(&mut self, info: PeerInfo, established: HandshakeOutcome, now: Instant) {
         let PeerInfo { socket_type, routing_id, metadata } = info;
-        let Guest { user_id, properties } = established.guest;
+        let AuthIdentity { user_id, properties } = established.identity;
         let (version, credentials) = (self.version, self.credentials);
         let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
         // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and to a DISH only groups and bodies are

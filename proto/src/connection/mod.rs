@@ -37,7 +37,7 @@ use crate::entropy::Entropy;
 use crate::message::Message;
 #[cfg(feature = "curve")]
 use crate::security::curve::CurveError;
-use crate::security::{AuthReply, AuthStatus, Fresh};
+use crate::security::{AuthReply, AuthStatus, HandshakeEntropy};
 use crate::time::{Instant, earliest};
 use crate::wire::{COMMAND, Command, DecodeError, Greeting, Version};
 use alloc::boxed::Box;
@@ -104,7 +104,7 @@ pub struct Connection {
     commands: usize,
     outbox: Outbox,
     /// What the handshake needs of randomness.
-    fresh: Fresh,
+    fresh: HandshakeEntropy,
     pending_auth: Option<Box<PendingAuth>>,
     /// Where the peer comes from, until the handshake is done.
     origin: Option<Box<Endpoint>>,
@@ -125,17 +125,17 @@ impl Connection {
     /// A new conversation, which begins by greeting; a STREAM socket's has begun. The keys of a CURVE handshake come from
     /// `entropy`.
     pub fn new(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::with_fresh(config, Fresh::draw(&config.security, entropy), now)
+        Self::with_fresh(config, HandshakeEntropy::draw(&config.security, entropy), now)
     }
 
-    fn with_fresh(config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
+    fn with_fresh(config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         if config.socket_type.is_raw() {
             return Self::raw(config, fresh, now);
         }
         Self::greeting(Side::Socket, config, fresh, now)
     }
 
-    fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
+    fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let mut outbox = Outbox::new();
         let at_once = if side.greets_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
         outbox.push_octets(&our_greeting(config)[..at_once]);
@@ -144,7 +144,13 @@ impl Connection {
         Self::in_phase(phase, outbox, config, fresh, now)
     }
 
-    fn in_phase(phase: Phase, outbox: Outbox, config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
+    fn in_phase(
+        phase: Phase,
+        outbox: Outbox,
+        config: &Arc<ConnectionConfig>,
+        fresh: HandshakeEntropy,
+        now: Instant,
+    ) -> Self {
         Self {
             phase,
             version: Version::V3_1,

@@ -6,7 +6,7 @@ use super::socks::Socks;
 use crate::connection::config::ConnectionConfig;
 #[cfg(feature = "curve")]
 use crate::security::curve::Opener;
-use crate::security::{Introduction, Mechanism};
+use crate::security::{Mechanism, ReadyPending};
 use crate::time::Instant;
 use crate::wire::Greeting;
 use alloc::boxed::Box;
@@ -45,7 +45,7 @@ pub(super) enum Phase {
     },
     /// The peer has said which socket it wants; that one is to take the conversation over.
     AwaitingSocket {
-        introduction: Introduction,
+        ready_pending: ReadyPending,
         deadline: Option<Instant>,
     },
     Traffic(Arc<Peer>),

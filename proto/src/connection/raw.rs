@@ -3,7 +3,7 @@
 use super::{Connection, Inbound, Outbox, Peer, Phase};
 use crate::connection::config::ConnectionConfig;
 use crate::message::{Frame, Message};
-use crate::security::Fresh;
+use crate::security::HandshakeEntropy;
 use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Metadata, Version};
@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 
 impl Connection {
     /// A conversation in which messages flow at once.
-    pub(super) fn raw(config: &Arc<ConnectionConfig>, fresh: Fresh, now: Instant) -> Self {
+    pub(super) fn raw(config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let peer = Peer {
             socket_type: SocketType::Stream,
             routing_id: Frame::EMPTY,

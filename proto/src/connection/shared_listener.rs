@@ -6,7 +6,7 @@ use crate::address::Resource;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::{ConnectionError, Timer};
 use crate::entropy::Entropy;
-use crate::security::{Fresh, Introduction};
+use crate::security::{HandshakeEntropy, ReadyPending};
 use crate::time::Instant;
 use crate::wire::{DecodeError, Metadata, RESOURCE};
 use alloc::boxed::Box;
@@ -82,7 +82,7 @@ impl Connection {
     /// }
     /// ```
     pub fn receive(limits: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::greeting(Side::AwaitingSocket, limits, Fresh::draw(&limits.security, entropy), now)
+        Self::greeting(Side::AwaitingSocket, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
     }
 
     /// Who waits for a socket, and for which; `None` before that is known, and when a socket has taken it over.
@@ -94,13 +94,13 @@ impl Connection {
     pub(super) fn wait_for_socket(
         &mut self,
         metadata: Metadata,
-        introduction: Introduction,
+        ready_pending: ReadyPending,
         deadline: Option<Instant>,
     ) -> Result<(), ConnectionError> {
         let named = metadata.get(RESOURCE).map(|value| Resource::read(value).ok_or(DecodeError::Resource));
         let resource = named.transpose()?;
         self.pending_peer = Some(Box::new(PendingPeer { metadata, resource, rest: Vec::new(), joined: false }));
-        self.phase = Phase::AwaitingSocket { introduction, deadline };
+        self.phase = Phase::AwaitingSocket { ready_pending, deadline };
         Ok(())
     }
 
@@ -136,8 +136,8 @@ impl Connection {
             return Ok(());
         }
         let Some(pending_peer) = self.pending_peer.take() else { return Ok(()) };
-        if let Phase::AwaitingSocket { introduction, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
-            self.introduce(pending_peer.metadata, introduction, now)?;
+        if let Phase::AwaitingSocket { ready_pending, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
+            self.send_ready(pending_peer.metadata, ready_pending, now)?;
         }
         self.consume(&mut &pending_peer.rest[..], None, now)
     }

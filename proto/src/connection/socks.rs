@@ -5,7 +5,7 @@ use crate::address::{Endpoint, Host};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
 use crate::entropy::Entropy;
-use crate::security::Fresh;
+use crate::security::HandshakeEntropy;
 use crate::time::Instant;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -104,7 +104,7 @@ impl Connection {
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let request = request(to).unwrap_or_default();
         let socks = Socks { stage: Stage::Method, answer: Vec::new(), user, request, deadline };
-        let fresh = Fresh::draw(&config.security, entropy);
+        let fresh = HandshakeEntropy::draw(&config.security, entropy);
         Self::in_phase(Phase::Proxy(socks), outbox, config, fresh, now)
     }
 }

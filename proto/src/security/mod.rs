@@ -29,7 +29,7 @@ pub use auth::{
     AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource, AuthStatus, Authenticator, ZapHandler,
 };
 #[cfg(feature = "curve")]
-use curve::{CurveClient, CurveServer, Luck, Opener, Sealer, Traffic};
+use curve::{CurveClient, CurveServer, EphemeralKeys, Opener, Sealer, Traffic};
 pub(crate) use error::MechanismError;
 use null::Null;
 #[cfg(feature = "plain")]
@@ -41,9 +41,9 @@ pub use settings::{Security, SecurityError};
 /// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
 /// comes so far, but who has randomness is at hand.
 #[derive(Debug, Default)]
-pub(crate) struct Fresh {
+pub(crate) struct HandshakeEntropy {
     #[cfg(feature = "curve")]
-    luck: Option<Box<Luck>>,
+    ephemeral_keys: Option<Box<EphemeralKeys>>,
 }
 
 /// The part of a connection's settings that its mechanism needs.
@@ -76,25 +76,25 @@ pub(crate) enum Progress {
     /// The outside is to decide.
     Ask(AuthCredentials, Mechanism),
     /// The peer has said who it is, and we are to say who we are.
-    Introduced(Metadata, Introduction),
+    MetadataReceived(Metadata, ReadyPending),
     /// Both sides have said who they are: so did the peer.
-    Done(Metadata, Established),
+    Done(Metadata, HandshakeOutcome),
 }
 
 /// A handshake that ends with our READY.
 #[derive(Debug)]
-pub(crate) enum Introduction {
+pub(crate) enum ReadyPending {
     /// In clear.
-    Ready(Guest),
+    Ready(AuthIdentity),
     /// Encrypted.
     #[cfg(feature = "curve")]
-    Curve(Traffic, Guest),
+    Curve(Traffic, AuthIdentity),
 }
 
 /// What a finished handshake leaves behind.
 #[derive(Debug)]
-pub(crate) struct Established {
-    pub(crate) guest: Guest,
+pub(crate) struct HandshakeOutcome {
+    pub(crate) identity: AuthIdentity,
     /// What encrypts and decrypts the traffic, if it is to be.
     #[cfg(feature = "curve")]
     pub(crate) cipher: Option<(Sealer, Opener)>,
@@ -102,27 +102,28 @@ pub(crate) struct Established {
 
 /// What is known of a peer from others than itself.
 #[derive(Debug, Default)]
-pub(crate) struct Guest {
+pub(crate) struct AuthIdentity {
     pub(crate) user_id: Option<Bytes>,
     pub(crate) properties: Metadata,
 }
 
-impl Fresh {
+impl HandshakeEntropy {
     /// As much as the mechanism needs.
     #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE needs randomness"))]
     pub(crate) fn draw(security: &Security, entropy: &mut dyn Entropy) -> Self {
         Self {
             #[cfg(feature = "curve")]
-            luck: (security.mechanism() == MechanismName::CURVE).then(|| Box::new(Luck::draw(entropy))),
+            ephemeral_keys: (security.mechanism() == MechanismName::CURVE)
+                .then(|| Box::new(EphemeralKeys::draw(entropy))),
         }
     }
 }
 
 #[cfg(feature = "curve")]
-impl Fresh {
+impl HandshakeEntropy {
     /// What CURVE needs, which is there if [`draw`](Self::draw) knew that it would be CURVE.
-    fn luck(self) -> Luck {
-        *self.luck.expect("it was drawn for the mechanism that is used")
+    fn ephemeral_keys(self) -> EphemeralKeys {
+        *self.ephemeral_keys.expect("it was drawn for the mechanism that is used")
     }
 }
 
@@ -143,7 +144,7 @@ impl Mechanism {
     pub(crate) fn start(
         config: MechanismConfig<'_>,
         ours: Option<Metadata>,
-        fresh: Fresh,
+        entropy: HandshakeEntropy,
         out: &mut Vec<u8>,
     ) -> Result<Progress, MechanismError> {
         Ok(match config.security {
@@ -155,9 +156,11 @@ impl Mechanism {
             #[cfg(feature = "plain")]
             Security::PlainServer => Progress::More(PlainServer::Waiting.into()),
             #[cfg(feature = "curve")]
-            Security::CurveClient(keys) => CurveClient::start(keys, fresh.luck(), ours.unwrap_or_default(), out)?,
+            Security::CurveClient(keys) => {
+                CurveClient::start(keys, entropy.ephemeral_keys(), ours.unwrap_or_default(), out)?
+            }
             #[cfg(feature = "curve")]
-            Security::CurveServer(keys) => CurveServer::start(keys, fresh.luck()),
+            Security::CurveServer(keys) => CurveServer::start(keys, entropy.ephemeral_keys()),
         })
     }
 
@@ -192,32 +195,32 @@ impl Mechanism {
     }
 }
 
-impl Introduction {
+impl ReadyPending {
     /// Says who we are.
-    pub(crate) fn introduce(self, ours: &Metadata, out: &mut Vec<u8>) -> Established {
+    pub(crate) fn send_ready(self, ours: &Metadata, out: &mut Vec<u8>) -> HandshakeOutcome {
         match self {
-            Self::Ready(guest) => {
+            Self::Ready(identity) => {
                 Command::Ready(ours.clone()).encode(out);
-                Established::new(guest)
+                HandshakeOutcome::new(identity)
             }
             #[cfg(feature = "curve")]
-            Self::Curve(traffic, guest) => traffic.ready(ours, guest, out),
+            Self::Curve(traffic, identity) => traffic.ready(ours, identity, out),
         }
     }
 }
 
-impl Established {
-    const fn new(guest: Guest) -> Self {
+impl HandshakeOutcome {
+    const fn new(identity: AuthIdentity) -> Self {
         Self {
-            guest,
+            identity,
             #[cfg(feature = "curve")]
             cipher: None,
         }
     }
 
     #[cfg(feature = "curve")]
-    const fn sealed(guest: Guest, cipher: (Sealer, Opener)) -> Self {
-        Self { guest, cipher: Some(cipher) }
+    const fn sealed(identity: AuthIdentity, cipher: (Sealer, Opener)) -> Self {
+        Self { identity, cipher: Some(cipher) }
     }
 }
 

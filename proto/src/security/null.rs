@@ -1,6 +1,6 @@
 //! NULL: no security; each side says READY (RFC 37, "The NULL Security Mechanism").
 
-use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
+use super::{AuthCredentials, AuthIdentity, AuthReply, HandshakeOutcome, Mechanism, Progress, ReadyPending, refuse};
 use crate::security::error::MechanismError;
 use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
@@ -18,9 +18,9 @@ pub(crate) enum Null {
     /// It waits for the answer to a question. `ours`, if known, is said after it; `theirs` may be here already.
     Asking { ours: Option<Metadata>, theirs: Option<Metadata> },
     /// Our READY is out.
-    Greeted(Guest),
+    Greeted(AuthIdentity),
     /// Ours waits for theirs.
-    Listening(Guest),
+    Listening(AuthIdentity),
 }
 
 impl Null {
@@ -28,20 +28,25 @@ impl Null {
         if ask {
             return Progress::Ask(AuthCredentials::Null, Self::Asking { ours, theirs: None }.into());
         }
-        Self::admitted(Guest::default(), ours, None, out)
+        Self::admitted(AuthIdentity::default(), ours, None, out)
     }
 
     /// The peer may come in.
-    fn admitted(guest: Guest, ours: Option<Metadata>, theirs: Option<Metadata>, out: &mut Vec<u8>) -> Progress {
+    fn admitted(
+        identity: AuthIdentity,
+        ours: Option<Metadata>,
+        theirs: Option<Metadata>,
+        out: &mut Vec<u8>,
+    ) -> Progress {
         let is_said = ours.is_some();
         if let Some(ours) = ours {
             Command::Ready(ours).encode(out);
         }
         match theirs {
-            Some(theirs) if is_said => Progress::Done(theirs, Established::new(guest)),
-            Some(theirs) => Progress::Introduced(theirs, Introduction::Ready(guest)),
-            None if is_said => Progress::More(Self::Greeted(guest).into()),
-            None => Progress::More(Self::Listening(guest).into()),
+            Some(theirs) if is_said => Progress::Done(theirs, HandshakeOutcome::new(identity)),
+            Some(theirs) => Progress::MetadataReceived(theirs, ReadyPending::Ready(identity)),
+            None if is_said => Progress::More(Self::Greeted(identity).into()),
+            None => Progress::More(Self::Listening(identity).into()),
         }
     }
 
@@ -52,8 +57,8 @@ impl Null {
             _ => return Err(MechanismError::Unexpected("a command other than READY came before READY")),
         };
         match self {
-            Self::Greeted(guest) => Ok(Progress::Done(theirs, Established::new(guest))),
-            Self::Listening(guest) => Ok(Progress::Introduced(theirs, Introduction::Ready(guest))),
+            Self::Greeted(identity) => Ok(Progress::Done(theirs, HandshakeOutcome::new(identity))),
+            Self::Listening(identity) => Ok(Progress::MetadataReceived(theirs, ReadyPending::Ready(identity))),
             Self::Asking { ours, theirs: None } => {
                 Ok(Progress::More(Self::Asking { ours, theirs: Some(theirs) }.into()))
             }
@@ -64,7 +69,7 @@ impl Null {
     pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
             (Self::Asking { ours, theirs }, AuthReply::Accept { user_id, properties }) => {
-                Ok(Self::admitted(Guest { user_id, properties }, ours, theirs, out))
+                Ok(Self::admitted(AuthIdentity { user_id, properties }, ours, theirs, out))
             }
             (Self::Asking { .. }, AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
             (other, _) => Ok(Progress::More(other.into())),

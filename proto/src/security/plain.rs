@@ -1,6 +1,6 @@
 //! PLAIN: the client shows a user and a password, in clear; the server lets it in or not (RFC 24).
 
-use super::{AuthCredentials, AuthReply, Established, Guest, Introduction, Mechanism, Progress, refuse};
+use super::{AuthCredentials, AuthIdentity, AuthReply, HandshakeOutcome, Mechanism, Progress, ReadyPending, refuse};
 use crate::security::error::MechanismError;
 use crate::security::settings::PlainCredentials;
 use crate::wire::{DecodeError, Metadata, handshake};
@@ -28,7 +28,7 @@ pub(crate) enum PlainServer {
     /// The outside is to decide; the client has nothing to say meanwhile.
     Asking,
     /// The client may come in.
-    Welcome(Guest),
+    Welcome(AuthIdentity),
 }
 
 impl PlainClient {
@@ -55,7 +55,7 @@ impl PlainClient {
             (Self::Hello { .. }, (b"WELCOME", _)) => Err(DecodeError::CommandBody("WELCOME").into()),
             (Self::Hello { .. }, _) => Err(MechanismError::Unexpected("a command other than WELCOME answered HELLO")),
             (Self::Initiate, (b"READY", properties)) => {
-                Ok(Progress::Done(Metadata::decode(properties)?, Established::new(Guest::default())))
+                Ok(Progress::Done(Metadata::decode(properties)?, HandshakeOutcome::new(AuthIdentity::default())))
             }
             (Self::Initiate, _) => Err(MechanismError::Unexpected("a command other than READY answered INITIATE")),
         }
@@ -72,8 +72,8 @@ impl PlainServer {
             }
             (Self::Waiting, _) => Err(MechanismError::Unexpected("a command other than HELLO came first")),
             (Self::Asking, _) => Err(MechanismError::Unexpected("a command came before WELCOME")),
-            (Self::Welcome(guest), (b"INITIATE", properties)) => {
-                Ok(Progress::Introduced(Metadata::decode(properties)?, Introduction::Ready(guest)))
+            (Self::Welcome(identity), (b"INITIATE", properties)) => {
+                Ok(Progress::MetadataReceived(Metadata::decode(properties)?, ReadyPending::Ready(identity)))
             }
             (Self::Welcome(_), _) => Err(MechanismError::Unexpected("a command other than INITIATE answered WELCOME")),
         }
@@ -83,7 +83,7 @@ impl PlainServer {
         match (self, reply) {
             (Self::Asking, AuthReply::Accept { user_id, properties }) => {
                 handshake::encode(b"WELCOME", &[], out);
-                Ok(Progress::More(Self::Welcome(Guest { user_id, properties }).into()))
+                Ok(Progress::More(Self::Welcome(AuthIdentity { user_id, properties }).into()))
             }
             (Self::Asking, AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
             (other, _) => Ok(Progress::More(other.into())),

@@ -18,7 +18,7 @@ use super::{ClientKeys, CurveError, KeyPair, PublicKey, SecretKey};
 use crate::entropy::Entropy;
 use crate::security::auth::{AuthCredentials, AuthReply};
 use crate::security::error::MechanismError;
-use crate::security::{Established, Guest, Introduction, Mechanism, Progress, refuse};
+use crate::security::{AuthIdentity, HandshakeOutcome, Mechanism, Progress, ReadyPending, refuse};
 use crate::time::Instant;
 use crate::wire::{Metadata, handshake};
 use alloc::boxed::Box;
@@ -47,13 +47,13 @@ const VOUCH_BOX: [u8; 8] = *b"VOUCH---";
 const COOKIE_LIFE: Duration = Duration::from_mins(1);
 
 /// All that a handshake needs of randomness.
-pub(in crate::security) struct Luck {
+pub(in crate::security) struct EphemeralKeys {
     secret: SecretKey,
     cookie_key: BoxKey,
     nonces: [[u8; 16]; 2],
 }
 
-impl Luck {
+impl EphemeralKeys {
     pub(in crate::security) fn draw(entropy: &mut dyn Entropy) -> Self {
         let mut octets = Zeroizing::new([0; 32]);
         entropy.fill(&mut *octets);
@@ -65,7 +65,7 @@ impl Luck {
     }
 }
 
-impl fmt::Debug for Luck {
+impl fmt::Debug for EphemeralKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Luck { .. }")
     }
@@ -112,7 +112,7 @@ pub(crate) enum CurveServer {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     keys: Arc<KeyPair>,
-    luck: Luck,
+    ephemeral_keys: EphemeralKeys,
 }
 
 #[derive(Debug)]
@@ -132,16 +132,16 @@ pub(crate) struct Traffic {
 impl CurveClient {
     pub(in crate::security) fn start(
         keys: &Arc<ClientKeys>,
-        luck: Luck,
+        ephemeral_keys: EphemeralKeys,
         ours: Metadata,
         out: &mut Vec<u8>,
     ) -> Result<Progress, MechanismError> {
-        let transient = KeyPair::from(luck.secret);
+        let transient = KeyPair::from(ephemeral_keys.secret);
         let key = BoxKey::agreed(&keys.server, transient.secret()).ok_or(CurveError::WeakKey)?;
         let signature = key.seal(&short_nonce(HELLO, 1), &ZEROS);
         let public = transient.public().as_octets();
         handshake::encode(b"HELLO", &[&VERSION, &[0; PADDING], public, &1_u64.to_be_bytes(), &signature], out);
-        let hello = Hello { keys: Arc::clone(keys), transient, vouch_nonce: luck.nonces[0], key, ours };
+        let hello = Hello { keys: Arc::clone(keys), transient, vouch_nonce: ephemeral_keys.nonces[0], key, ours };
         Ok(Progress::More(Self::Hello(Box::new(hello)).into()))
     }
 
@@ -162,7 +162,10 @@ impl CurveClient {
                 }
                 let metadata = key.open(&short_nonce(READY, count), boxed).ok_or(CurveError::Box("READY"))?;
                 let cipher = (Sealer::new(&key, Role::Client, 3), Opener::new(&key, Role::Client, count));
-                Ok(Progress::Done(Metadata::decode(&metadata)?, Established::sealed(Guest::default(), cipher)))
+                Ok(Progress::Done(
+                    Metadata::decode(&metadata)?,
+                    HandshakeOutcome::sealed(AuthIdentity::default(), cipher),
+                ))
             }
             (Self::Initiate(_), _) => Err(MechanismError::Unexpected("a command other than READY answered INITIATE")),
         }
@@ -197,8 +200,8 @@ impl Hello {
 }
 
 impl CurveServer {
-    pub(in crate::security) fn start(keys: &Arc<KeyPair>, luck: Luck) -> Progress {
-        Progress::More(Self::Waiting(Box::new(Waiting { keys: Arc::clone(keys), luck })).into())
+    pub(in crate::security) fn start(keys: &Arc<KeyPair>, ephemeral_keys: EphemeralKeys) -> Progress {
+        Progress::More(Self::Waiting(Box::new(Waiting { keys: Arc::clone(keys), ephemeral_keys })).into())
     }
 
     pub(in crate::security) fn step(
@@ -226,8 +229,8 @@ impl CurveServer {
     pub(in crate::security) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
             (Self::Asking(asking), AuthReply::Accept { user_id, properties }) => {
-                let introduction = Introduction::Curve(asking.traffic, Guest { user_id, properties });
-                Ok(Progress::Introduced(asking.theirs, introduction))
+                let ready_pending = ReadyPending::Curve(asking.traffic, AuthIdentity { user_id, properties });
+                Ok(Progress::MetadataReceived(asking.theirs, ready_pending))
             }
             (Self::Asking(_), AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
             (other, _) => Ok(Progress::More(other.into())),
@@ -252,7 +255,8 @@ impl Waiting {
             return Err(CurveError::Box("HELLO").into());
         }
 
-        let Self { keys, luck: Luck { secret, cookie_key, nonces: [cookie_nonce, welcome_nonce] } } = self;
+        let Self { keys, ephemeral_keys: EphemeralKeys { secret, cookie_key, nonces: [cookie_nonce, welcome_nonce] } } =
+            self;
         let secrets = Zeroizing::new([&client[..], secret.as_octets()].concat());
         let cookie = cookie_key.seal(&long_nonce(COOKIE_BOX, cookie_nonce), &secrets);
         let plain = [&secret.public_key().as_octets()[..], &cookie_nonce, &cookie].concat();
@@ -295,13 +299,18 @@ fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(Pu
 
 impl Traffic {
     /// Says who we are.
-    pub(in crate::security) fn ready(self, ours: &Metadata, guest: Guest, out: &mut Vec<u8>) -> Established {
+    pub(in crate::security) fn ready(
+        self,
+        ours: &Metadata,
+        identity: AuthIdentity,
+        out: &mut Vec<u8>,
+    ) -> HandshakeOutcome {
         let Self { key, last } = self;
         let mut plain = Vec::new();
         ours.encode(&mut plain);
         let boxed = key.seal(&short_nonce(READY, 1), &plain);
         handshake::encode(b"READY", &[&1_u64.to_be_bytes(), &boxed], out);
-        Established::sealed(guest, (Sealer::new(&key, Role::Server, 2), Opener::new(&key, Role::Server, last)))
+        HandshakeOutcome::sealed(identity, (Sealer::new(&key, Role::Server, 2), Opener::new(&key, Role::Server, last)))
     }
 }
 

@@ -45,7 +45,7 @@ use portable as primitives;
 pub(crate) use boxes::BoxKey;
 pub use certificate::{Certificate, CertificateError};
 pub use error::CurveError;
-pub(in crate::security) use handshake::{CurveClient, CurveServer, Luck, Traffic};
+pub(in crate::security) use handshake::{CurveClient, CurveServer, EphemeralKeys, Traffic};
 pub use keys::{KeyError, KeyPair, PublicKey, SecretKey};
 #[cfg(test)]
 pub(crate) use message::Role;
