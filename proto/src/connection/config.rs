@@ -30,7 +30,7 @@ pub struct ConnectionConfig {
     /// How long greeting and handshake may take together; `None`: for ever.
     pub handshake_timeout: Option<Duration>,
     /// Whether to speak with peers of ZMTP 2.0 and 1.0, where that can be done.
-    pub old_peers: bool,
+    pub allow_legacy_zmtp: bool,
     /// When to send PINGs; `None`: never.
     pub heartbeat: Option<HeartbeatConfig>,
     /// The mechanism, this side's role in it, and what it needs.
@@ -68,7 +68,7 @@ impl ConnectionConfig {
             max_message_size: 64 << 20,
             max_frames: 4096,
             handshake_timeout: Some(Duration::from_secs(30)),
-            old_peers: true,
+            allow_legacy_zmtp: true,
             heartbeat: None,
             security: Security::Null,
             auth_source: AuthSource::Default,
@@ -94,9 +94,9 @@ impl ConnectionConfig {
 
     /// Whether a peer of before ZMTP 3 may come: only where there is no mechanism that it could evade, nobody to be asked
     /// about it and nothing to be asked of it, and where this side is something that it has heard of.
-    pub(crate) fn welcomes_old_peers(&self) -> bool {
+    pub(crate) fn allows_legacy_peers(&self) -> bool {
         let in_clear = self.security.mechanism() == MechanismName::NULL && !self.asks();
-        self.old_peers && in_clear && self.resource.is_none() && self.socket_type.code().is_some()
+        self.allow_legacy_zmtp && in_clear && self.resource.is_none() && self.socket_type.code().is_some()
     }
 
     /// Whether there are questions to be asked about peers, by this mechanism and in this role.

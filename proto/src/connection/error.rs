@@ -30,10 +30,10 @@ pub enum ConnectionError {
     #[error("the peer does not speak ZMTP; is this the port of another service?")]
     NotZmtp,
     /// The peer speaks 2.0 (`1`) or another ZMTP older than 3.0, and this side does not
-    /// ([`Options::old_peers`](crate::Options::old_peers)). The octet after its signature is kept.
+    /// ([`Options::allow_legacy_zmtp`](crate::Options::allow_legacy_zmtp)). The octet after its signature is kept.
     #[error(
         "the peer speaks a ZMTP older than 3.0 (revision octet {0}); it needs libzmq 4 or newer, or this side the option \
-         `old_peers`, no security, and a port of its own"
+         `allow_legacy_zmtp`, no security, and a port of its own"
     )]
     Version(u8),
     /// The two sides want different security.

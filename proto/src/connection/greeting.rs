@@ -1,7 +1,7 @@
 //! The first 64 octets each way (RFC 37, "Greeting"), said and heard in steps while the peer may be of before ZMTP 3.
 
 use super::Connection;
-use super::elder::{self, Elder};
+use super::legacy::{self, LegacyPhase};
 use super::phase::Phase;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
@@ -19,7 +19,7 @@ impl Connection {
         octets[*len..*len + front.len()].copy_from_slice(front);
         *len += front.len();
         *input = rest;
-        let in_steps = side.greets_in_steps(&self.config);
+        let in_steps = side.sends_greeting_in_steps(&self.config);
         match Greeting::look(&octets[..*len]) {
             Opening::Zmtp3 if *len == Greeting::LEN => {
                 let greeting = Greeting::decode(octets);
@@ -34,14 +34,14 @@ impl Connection {
                 Ok(())
             }
             Opening::Old(revision) => {
-                let version = elder::version(revision).filter(|_| in_steps);
+                let version = legacy::version(revision).filter(|_| in_steps);
                 let version = version.ok_or(ConnectionError::Version(revision))?;
-                self.meet_elder(Elder::Signed, version, deadline);
+                self.begin_legacy(LegacyPhase::Signed, version, deadline);
                 Ok(())
             }
             Opening::Unsigned if in_steps => {
                 let said = octets[..*len].to_vec();
-                self.meet_elder(Elder::Unsigned, Version::V1_0, deadline);
+                self.begin_legacy(LegacyPhase::Unsigned, Version::V1_0, deadline);
                 self.consume(&mut &said[..], None, now)
             }
             Opening::Unsigned => Err(ConnectionError::NotZmtp),

@@ -2,13 +2,13 @@
 
 mod config;
 mod decoder;
-mod elder;
 #[cfg(feature = "curve")]
 mod encrypted;
 mod error;
 mod greeting;
 mod handshake;
 mod heartbeat;
+mod legacy;
 mod link;
 mod outbox;
 mod output_buffers;
@@ -137,7 +137,7 @@ impl Connection {
 
     fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let mut outbox = Outbox::new();
-        let at_once = if side.greets_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
+        let at_once = if side.sends_greeting_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
         outbox.push_octets(&our_greeting(config)[..at_once]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let phase = Phase::Greeting { octets: Box::new([0; Greeting::LEN]), len: 0, deadline, side };
@@ -240,7 +240,7 @@ impl Connection {
                     self.handle_greeting(input, now)?;
                     continue;
                 }
-                Phase::Elder { .. } => {
+                Phase::Legacy { .. } => {
                     if !self.handle_legacy(input, now)? {
                         return Ok(());
                     }
@@ -403,7 +403,7 @@ impl Connection {
             Phase::Raw(_) | Phase::Closed => None,
             Phase::Proxy(_)
             | Phase::Greeting { .. }
-            | Phase::Elder { .. }
+            | Phase::Legacy { .. }
             | Phase::AwaitingSocket { .. }
             | Phase::Handshake { .. } => {
                 earliest([self.phase.deadline(), self.pending_auth.as_ref().map(|pending_auth| pending_auth.until)])
@@ -485,7 +485,7 @@ impl Link for Connection {
             Phase::Sealed(peer, _) => Some(peer),
             Phase::Proxy(_)
             | Phase::Greeting { .. }
-            | Phase::Elder { .. }
+            | Phase::Legacy { .. }
             | Phase::AwaitingSocket { .. }
             | Phase::Handshake { .. }
             | Phase::Closed => None,

@@ -1,7 +1,7 @@
 //! How far a conversation has come.
 
 use super::Peer;
-use super::elder::Elder;
+use super::legacy::LegacyPhase;
 use super::socks::Socks;
 use crate::connection::config::ConnectionConfig;
 #[cfg(feature = "curve")]
@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 ///                             │                                         ▲
 ///                             └──► Reception ──a socket takes it over───┘      any of them ──error──► Closed
 ///
-/// Greeting ──it is of before ZMTP 3──► Elder ──► Traffic
+/// Greeting ──it is of before ZMTP 3──► LegacyPhase ──► Traffic
 ///
 /// Raw, for ever: a STREAM socket's connection
 ///
@@ -34,8 +34,8 @@ pub(super) enum Phase {
         side: Side,
     },
     /// A peer of before ZMTP 3 is to say who it is.
-    Elder {
-        elder: Elder,
+    Legacy {
+        legacy: LegacyPhase,
         deadline: Option<Instant>,
     },
     Handshake {
@@ -67,8 +67,8 @@ pub(super) enum Side {
 impl Side {
     /// Whether this side says no more of its greeting than a peer of before ZMTP 3 would understand, until it knows better:
     /// nobody's conversation does not, for it cannot say what this side is.
-    pub(super) fn greets_in_steps(self, config: &ConnectionConfig) -> bool {
-        self == Self::Socket && config.welcomes_old_peers()
+    pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
+        self == Self::Socket && config.allows_legacy_peers()
     }
 }
 
@@ -93,7 +93,7 @@ impl Phase {
         match self {
             Self::Proxy(socks) => socks.deadline,
             Self::Greeting { deadline, .. }
-            | Self::Elder { deadline, .. }
+            | Self::Legacy { deadline, .. }
             | Self::AwaitingSocket { deadline, .. }
             | Self::Handshake { deadline, .. } => *deadline,
             Self::Traffic(_) | Self::Raw(_) | Self::Closed => None,

@@ -7,10 +7,10 @@ mod commands;
 mod curve;
 #[cfg(feature = "curve")]
 mod curve_by_hand;
-mod elder;
 #[cfg(any(feature = "curve", feature = "plain"))]
 mod golden;
 mod handshake;
+mod legacy;
 mod messages;
 mod output;
 #[cfg(feature = "plain")]

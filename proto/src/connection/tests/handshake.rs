@@ -75,7 +75,7 @@ fn padding_filler_and_the_as_server_bit_change_nothing() {
 fn an_old_peer_is_known_by_its_eleventh_octet() {
     for revision in [0, 1, 2] {
         let octets = greeting(revision, 0);
-        let modern = ConnectionConfig { old_peers: false, ..config(SocketType::Pull) };
+        let modern = ConnectionConfig { allow_legacy_zmtp: false, ..config(SocketType::Pull) };
         assert_eq!(hear(&modern, &octets[..11]).error(), ConnectionError::Version(revision));
         assert_eq!(hear(&modern, &octets[..10]).error, None);
     }
@@ -83,7 +83,7 @@ fn an_old_peer_is_known_by_its_eleventh_octet() {
 
 #[test]
 fn a_stranger_is_refused_by_the_first_octet_that_tells() {
-    let modern = ConnectionConfig { old_peers: false, ..config(SocketType::Pull) };
+    let modern = ConnectionConfig { allow_legacy_zmtp: false, ..config(SocketType::Pull) };
     for stranger in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01\x02\0\x01", b"\0", b"\xff\0\0\0\0\0\0\0\x01\0"] {
         let outcome = hear(&modern, stranger);
         assert_eq!(outcome.sent, greeting(3, 1), "we speak first, and say nothing more");

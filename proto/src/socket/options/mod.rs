@@ -195,8 +195,8 @@ impl<T: Kind> Options<T> {
     /// To learn how old a peer is the two sides greet each other in steps, as libzmq does (RFC 37, "Backwards
     /// Interoperability"). With `false` all of the greeting is sent at once, and a connection is ready one round trip earlier.
     #[must_use]
-    pub const fn old_peers(mut self, welcome: bool) -> Self {
-        self.settings.connection.old_peers = welcome;
+    pub const fn allow_legacy_zmtp(mut self, welcome: bool) -> Self {
+        self.settings.connection.allow_legacy_zmtp = welcome;
         self
     }
 

@@ -168,7 +168,7 @@ fn refuses(config: &ConnectionConfig) -> bool {
 fn nobody_evades_security_by_being_old() {
     let pull = config(SocketType::Pull);
     assert!(!refuses(&pull));
-    assert!(refuses(&ConnectionConfig { old_peers: false, ..pull.clone() }));
+    assert!(refuses(&ConnectionConfig { allow_legacy_zmtp: false, ..pull.clone() }));
     assert!(refuses(&ConnectionConfig { domain: "global".into(), ..pull.clone() }));
     assert!(refuses(&ConnectionConfig { resource: "names".parse().ok(), ..pull.clone() }));
     assert!(refuses(&config(SocketType::Gather)));
