@@ -1,6 +1,6 @@
 //! Stonehouse: what travels is encrypted, and clients know that they speak with the right server, by the CURVE mechanism.
 //!
-//! The server admits any key, and says so by [`Event::AdmitsAnyKey`].
+//! The server admits any key, and says so by [`Event::NoAuthenticator`].
 //!
 //! ```text
 //! cargo run --example stonehouse --features curve

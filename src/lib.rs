@@ -13,7 +13,7 @@ pub use sansmq_os::keys;
 #[doc(inline)]
 pub use sansmq_proto as proto;
 pub use sansmq_proto::address::{Host, IpcName, Keepalive, OutOfRange, ParseEndpointError, Resource, Source};
-pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timer};
+pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timeout};
 pub use sansmq_proto::message::Envelope;
 #[cfg(feature = "plain")]
 pub use sansmq_proto::security::PlainCredentials;

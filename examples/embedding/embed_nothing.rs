@@ -101,7 +101,7 @@ fn carry(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result<bo
         receiver.handle_input(&mem::take(&mut to.arriving), now)?;
         return Ok(true);
     } else if sender.is_finished() {
-        return Err(ConnectionError::HungUp); // the sender was closed, and everything is across
+        return Err(ConnectionError::PeerClosed); // the sender was closed, and everything is across
     }
     Ok(false)
 }

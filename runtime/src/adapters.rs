@@ -190,7 +190,7 @@ const fn senders(state: &mut State) -> &mut Waiters {
 
 /// A socket's events; see [`Handle::monitor`]. It does not keep the socket open, and ends when the socket is closed.
 ///
-/// At most 1000 events wait to be read; after that the oldest are dropped and counted in [`Event::Missed`].
+/// At most 1000 events wait to be read; after that the oldest are dropped and counted in [`Event::Lagged`].
 pub struct Monitor {
     shared: Arc<Shared>,
     id: u64,

@@ -116,7 +116,7 @@ impl<S> ConnectionTask<S> {
             Owner::Remote(socket, pipe) => socket.disconnected(*pipe, session, reason),
             Owner::Unassigned { port, from, .. } => {
                 for member in port.members() {
-                    member.with(|state| state.socket.turned_away(member.listener, from, reason));
+                    member.with(|state| state.socket.rejected(member.listener, from, reason));
                 }
             }
         }
@@ -128,7 +128,7 @@ impl<S> Drop for ConnectionTask<S> {
     fn drop(&mut self) {
         match &self.owner {
             Owner::Local(_) => {}
-            Owner::Remote(..) => self.give_back(&ConnectionError::HungUp),
+            Owner::Remote(..) => self.give_back(&ConnectionError::PeerClosed),
             Owner::Unassigned { port, ticket, .. } => port.forget(*ticket),
         }
     }

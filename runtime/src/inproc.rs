@@ -87,7 +87,7 @@ impl Locked<'_> {
     /// Whether the wire has come to its end for this side.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
-            return Err(ConnectionError::HungUp);
+            return Err(ConnectionError::PeerClosed);
         }
         if self.theirs().finished { Err(ConnectionError::Eof) } else { Ok(()) }
     }

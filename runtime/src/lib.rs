@@ -17,7 +17,7 @@
 //! | purpose | names |
 //! |---|---|
 //! | links within the process | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`need`](Socket::need), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Need`](proto::socket::Need) |
-//! | shared ports | [`Socket::config`], [`receive`](Socket::receive), [`turned_away`](Socket::turned_away), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
+//! | shared ports | [`Socket::config`], [`receive`](Socket::receive), [`rejected`](Socket::rejected), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
 //! | tasks that wait | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! Beyond these twenty it asks questions about one socket, its type or its events that are of use to any embedder:

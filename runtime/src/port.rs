@@ -216,7 +216,7 @@ impl Port {
     ) -> Result<Option<Bound>, ConnectionError> {
         let mut desk = self.desk();
         if desk.members.is_empty() {
-            return Err(ConnectionError::HungUp);
+            return Err(ConnectionError::PeerClosed);
         }
         let found = caller.and_then(|caller| desk.members.get(&caller.resource().cloned()).cloned());
         let spent = match found {

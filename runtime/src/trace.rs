@@ -121,7 +121,7 @@ impl Trace {
         let socket = &self.socket;
         match event {
             Event::Listening { endpoint } => record!(Level::INFO, socket, %endpoint, "listening"),
-            Event::AdmitsAnyKey { endpoint } => {
+            Event::NoAuthenticator { endpoint } => {
                 record!(Level::WARN, socket, %endpoint, "nobody looks at the keys of those who come in here");
             }
             Event::ListenFailed { endpoint, error } => {
@@ -131,18 +131,18 @@ impl Trace {
                 let pause_ms = millis(pause);
                 record!(Level::WARN, socket, %endpoint, %error, pause_ms, "could not accept, pausing");
             }
-            Event::Unlistened { endpoint } => record!(Level::INFO, socket, %endpoint, "no longer listening"),
-            Event::UnlistenFailed { endpoint, error } => {
+            Event::ListenerClosed { endpoint } => record!(Level::INFO, socket, %endpoint, "no longer listening"),
+            Event::ListenerCloseFailed { endpoint, error } => {
                 record!(Level::WARN, socket, %endpoint, %error, "could not close the listener as it should be");
             }
             Event::Accepted { pipe, endpoint, from } => {
                 let link = self.begin(pipe, &from);
                 record!(Level::DEBUG, link, listener = %endpoint, "accepted");
             }
-            Event::TurnedAway { endpoint, from, reason } => {
+            Event::Rejected { endpoint, from, reason } => {
                 record!(Level::WARN, socket, listener = %endpoint, %from, ?reason, "turned a peer away");
             }
-            Event::Unclaimed { endpoint, from, reason } => {
+            Event::UnknownResource { endpoint, from, reason } => {
                 record!(Level::WARN, socket, listener = %endpoint, endpoint = %from, %reason, "nobody claimed a connection");
             }
             Event::Connecting { pipe, endpoint } => record!(Level::DEBUG, socket, ?pipe, %endpoint, "connecting"),
@@ -150,7 +150,7 @@ impl Trace {
                 let link = self.begin(pipe, &endpoint);
                 record!(Level::DEBUG, link, "connected");
             }
-            Event::DialFailed { pipe, endpoint, error, retry } => {
+            Event::ConnectFailed { pipe, endpoint, error, retry } => {
                 let retry_ms = retry.map(millis);
                 if retry.is_some() {
                     record!(Level::DEBUG, socket, ?pipe, %endpoint, %error, retry_ms, "could not connect");
@@ -158,7 +158,7 @@ impl Trace {
                     record!(Level::WARN, socket, ?pipe, %endpoint, %error, "could not connect, giving up");
                 }
             }
-            Event::DialStopped { pipe, endpoint } => {
+            Event::ConnectCancelled { pipe, endpoint } => {
                 record!(Level::DEBUG, socket, ?pipe, %endpoint, "no longer connecting");
             }
             Event::Ready { pipe, endpoint, peer, routing_id } => {
@@ -188,7 +188,7 @@ impl Trace {
             }
             Event::Dropped { reason, messages } => record!(Level::DEBUG, socket, ?reason, messages, "messages dropped"),
             Event::Closed => record!(Level::INFO, socket, "closed"),
-            Event::Missed(events) => {
+            Event::Lagged(events) => {
                 record!(Level::WARN, socket, events, "the subscriber is too slow and missed events");
                 // The ends of links may be among them, whose spans would stay for ever. Those in use come again.
                 let links = core::mem::take(&mut self.records().links);

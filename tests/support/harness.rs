@@ -64,8 +64,8 @@ impl Observed {
     pub fn note(&mut self, event: Event) {
         match event {
             Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => self.ends.push(reason),
-            Event::TurnedAway { reason, .. } => self.refusals.push(reason),
-            Event::Missed(count) => self.missed += usize::try_from(count).unwrap(),
+            Event::Rejected { reason, .. } => self.refusals.push(reason),
+            Event::Lagged(count) => self.missed += usize::try_from(count).unwrap(),
             _ => {}
         }
     }

@@ -100,9 +100,9 @@ pub fn close(net: &mut Net, node: NodeId) {
 /// Returns the wait before the next dial from each event that reports one; `None` if the socket does not dial again.
 pub fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
     let waits = events(net, node).into_iter().filter_map(|event| match event {
-        Event::DialFailed { retry, .. } | Event::HandshakeFailed { retry, .. } | Event::Disconnected { retry, .. } => {
-            Some(retry)
-        }
+        Event::ConnectFailed { retry, .. }
+        | Event::HandshakeFailed { retry, .. }
+        | Event::Disconnected { retry, .. } => Some(retry),
         _ => None,
     });
     waits.collect()

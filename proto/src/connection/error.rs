@@ -22,7 +22,7 @@ pub enum ConnectionError {
     Network(#[from] NetworkError),
     /// A timer ran out.
     #[error("{0}")]
-    TimedOut(Timer),
+    TimedOut(Timeout),
     /// The proxy that was to lead to the peer did not.
     #[error("the SOCKS proxy does not put us through: {0}")]
     Proxy(#[from] SocksError),
@@ -90,7 +90,7 @@ pub enum ConnectionError {
     },
     /// A REQ socket received a reply that is not an empty delimiter followed by a body.
     #[error("the peer's reply has no empty delimiter before its body")]
-    Envelope,
+    MissingDelimiter,
     /// The peer sent ERROR with this reason; ZAP uses `300`, `400` and `500`.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
@@ -114,13 +114,13 @@ pub enum ConnectionError {
     GroupTooLong(usize),
     /// A newcomer took the place of this handshake, which had lasted long; see `Options::max_handshakes`.
     #[error("the peer's handshake took so long that it had to make room for another's; see `Options::max_handshakes`")]
-    Displaced,
+    HandshakeEvicted,
     /// A subscriber did not read, and `Options::slow_subscriber` asks to disconnect it then.
     #[error("the subscriber does not read, and `slow_subscriber` asks to disconnect it")]
     TooSlow,
     /// A PAIR or CHANNEL socket already has its one peer.
     #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already")]
-    Exclusive,
+    PairInUse,
     /// A peer asked for a resource, or for none, and for as long as a handshake may take no socket at that port was bound
     /// to it.
     #[error(
@@ -130,7 +130,7 @@ pub enum ConnectionError {
     NoSuchResource(Option<Resource>),
     /// This side hung up: the socket, its listener or its connection was closed.
     #[error("this side closed the connection")]
-    HungUp,
+    PeerClosed,
 }
 
 /// Who caused a connection to end.
@@ -149,12 +149,12 @@ impl ConnectionError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Eof | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
-            Self::HungUp
+            Self::PeerClosed
             | Self::Denied(_)
             | Self::RoutingIdTaken
             | Self::HandedOver
-            | Self::Exclusive
-            | Self::Displaced
+            | Self::PairInUse
+            | Self::HandshakeEvicted
             | Self::TooSlow => Fault::Local,
             #[cfg(feature = "curve")]
             Self::Curve(CurveError::NoncesSpent) => Fault::Local,
@@ -174,7 +174,7 @@ impl ConnectionError {
             | Self::TooManySubscriptions { .. }
             | Self::GroupTooLong(_)
             | Self::NoSuchResource(_)
-            | Self::Envelope
+            | Self::MissingDelimiter
             | Self::Refused(_) => Fault::Peer,
         }
     }
@@ -196,7 +196,7 @@ impl ConnectionError {
 /// A clock that can end a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Timer {
+pub enum Timeout {
     /// The handshake took longer than `Options::handshake_timeout`.
     #[error("the peer did not finish its handshake in time")]
     Handshake,

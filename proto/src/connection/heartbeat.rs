@@ -1,7 +1,7 @@
 //! PINGs, how long their PONGs take, the silence after them, and the silence the peer allows us (RFC 37, "Heartbeating").
 
 use crate::connection::config::HeartbeatConfig;
-use crate::connection::error::Timer;
+use crate::connection::error::Timeout;
 use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -82,7 +82,7 @@ impl Heartbeat {
     }
 
     /// Fires what is due. `Some(ttl)`: send a PING with that time to live.
-    pub(super) fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timer> {
+    pub(super) fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
         self.0.as_mut().map_or(Ok(None), |beat| beat.fire(now))
     }
 }
@@ -171,13 +171,13 @@ impl Beat {
     }
 
     /// Fires what is due. `Some(ttl)`: send a PING with that time to live.
-    fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timer> {
+    fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if due(self.silence) {
-            return Err(Timer::Heartbeat);
+            return Err(Timeout::Heartbeat);
         }
         if due(self.ttl.map(|(at, _)| at)) {
-            return Err(Timer::TimeToLive);
+            return Err(Timeout::TimeToLive);
         }
         let (true, Some(config)) = (due(self.ping), &self.config) else {
             return Ok(None);

@@ -22,7 +22,7 @@ mod socks;
 mod tests;
 
 pub use config::{ConnectionConfig, HeartbeatConfig};
-pub use error::{ConnectionError, Fault, Timer};
+pub use error::{ConnectionError, Fault, Timeout};
 pub use heartbeat::RoundTrip;
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Subscription};
 pub use outbox::Outbox;

@@ -4,7 +4,7 @@
 use super::{Connection, Heartbeat, Phase, READ_AHEAD, Side};
 use crate::address::Resource;
 use crate::connection::config::ConnectionConfig;
-use crate::connection::error::{ConnectionError, Timer};
+use crate::connection::error::{ConnectionError, Timeout};
 use crate::entropy::Entropy;
 use crate::security::{HandshakeEntropy, ReadyPending};
 use crate::time::Instant;
@@ -76,7 +76,7 @@ impl Connection {
     ///             } // else it waits, and is turned away when its time for the handshake is over
     ///         }
     ///         let Some((name, pipe)) = seat else { return Ok(()) };
-    ///         let Some((socket, _)) = services.get_mut(name) else { return Err(ConnectionError::HungUp) };
+    ///         let Some((socket, _)) = services.get_mut(name) else { return Err(ConnectionError::PeerClosed) };
     ///         socket.exchange(*pipe, connection)
     ///     })
     /// }
@@ -146,7 +146,7 @@ impl Connection {
     pub(super) fn handshake_timeout_error(&self) -> ConnectionError {
         match self.pending_peer() {
             Some(pending_peer) => ConnectionError::NoSuchResource(pending_peer.resource.clone()),
-            None => ConnectionError::TimedOut(Timer::Handshake),
+            None => ConnectionError::TimedOut(Timeout::Handshake),
         }
     }
 }

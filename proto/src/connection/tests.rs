@@ -22,7 +22,7 @@ mod timers;
 
 use super::*;
 use crate::SystemEntropy;
-use crate::connection::error::Timer;
+use crate::connection::error::Timeout;
 use crate::entropy::SeededEntropy;
 use crate::message::Frame;
 use crate::socket_type::SocketType;

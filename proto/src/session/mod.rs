@@ -195,7 +195,7 @@ impl Session {
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
-                self.phase = Phase::Parting(Parting::new(ConnectionError::HungUp, now));
+                self.phase = Phase::Parting(Parting::new(ConnectionError::PeerClosed, now));
                 return self.part(stream, room);
             }
             let heard = match self.fill(stream, room, now) {
@@ -329,7 +329,7 @@ impl Session {
 
     /// Writes what is left, and waits for the peer to hang up; nothing it says is of interest any more.
     fn part(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
-        let Phase::Parting(Parting { reason, .. }) = &self.phase else { return Err(ConnectionError::HungUp) };
+        let Phase::Parting(Parting { reason, .. }) = &self.phase else { return Err(ConnectionError::PeerClosed) };
         let reason = reason.clone();
         let is_out = self.flush(stream);
         let Phase::Parting(parting) = &mut self.phase else { return Err(reason) };

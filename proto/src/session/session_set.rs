@@ -263,13 +263,13 @@ mod tests {
     #[test]
     fn a_dial_without_addresses_left_fails_for_the_last_reason() {
         let (mut socket, ..) = dialling(vec![]);
-        let failed = |event| matches!(event, Some(Event::DialFailed { error: NetworkError::UnknownHost, .. }));
+        let failed = |event| matches!(event, Some(Event::ConnectFailed { error: NetworkError::UnknownHost, .. }));
         assert!(failed(socket.poll_event()));
 
         let (mut socket, mut links, pipe) = dialling(vec![Ok(Mute(Some(NetworkError::Refused)))]);
         links.call(pipe);
         links.turn(&mut socket, NOW);
-        let failed = |event| matches!(event, Some(Event::DialFailed { error: NetworkError::Refused, .. }));
+        let failed = |event| matches!(event, Some(Event::ConnectFailed { error: NetworkError::Refused, .. }));
         assert!(failed(socket.poll_event()));
         assert_eq!((waits(&links), links.poll_timeout()), (vec![], None));
     }

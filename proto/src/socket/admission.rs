@@ -105,7 +105,7 @@ impl Socket {
         };
         let (_, slow) = oldest.filter(|(since, _)| self.now.since(*since) > GRACE).ok_or(refusal)?;
         self.handshakes.end(slow);
-        self.pipes.fail(slow, ConnectionError::Displaced);
+        self.pipes.fail(slow, ConnectionError::HandshakeEvicted);
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Socket {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
             && !self.handshakes.pace.allows(address, rate, now)
         {
-            self.turn_away(id, from.clone(), Refusal::HandshakeRate);
+            self.reject_connection(id, from.clone(), Refusal::HandshakeRate);
             return None;
         }
         Some(())

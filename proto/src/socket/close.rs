@@ -150,14 +150,14 @@ impl Socket {
     pub(super) fn abort_pipe(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get(id) else { return };
         if pipe.state.is_connected() {
-            self.pipes.fail(id, ConnectionError::HungUp);
+            self.pipes.fail(id, ConnectionError::PeerClosed);
             return;
         }
         if pipe.state.is_connecting() {
             self.actions.push_back(Action::StopDialling(id));
         }
         if let Some(endpoint) = pipe.state.endpoint().cloned() {
-            self.pipes.emit(|| Event::DialStopped { pipe: id, endpoint });
+            self.pipes.emit(|| Event::ConnectCancelled { pipe: id, endpoint });
         }
         self.remove(id);
     }
@@ -178,7 +178,7 @@ impl Socket {
         if self.closing {
             self.unsent += messages;
         }
-        self.pipes.dropped(DropReason::NotSent, messages);
+        self.pipes.dropped(DropReason::Undelivered, messages);
     }
 
     /// Emits [`Event::Closed`] if nothing is left of a socket that closes.
@@ -222,7 +222,7 @@ mod tests {
         xpub.exchange(pipe, &mut near).unwrap();
         assert_eq!(xpub.audience("topic"), 1);
         xpub.disconnect(&endpoint, now).unwrap();
-        xpub.disconnected(pipe, near, &ConnectionError::HungUp, now);
+        xpub.disconnected(pipe, near, &ConnectionError::PeerClosed, now);
         assert_eq!(xpub.peers(), 1, "its subscription and the end of it wait to be received");
         xpub.close(now);
         assert!(xpub.is_closed());

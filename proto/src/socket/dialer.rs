@@ -166,7 +166,7 @@ impl Socket {
         let stop = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
         let retry = if stop { None } else { self.reconnect(id) };
         self.pipes.stats.failed_dials += 1;
-        self.pipes.emit(|| Event::DialFailed { pipe: id, endpoint, error, retry });
+        self.pipes.emit(|| Event::ConnectFailed { pipe: id, endpoint, error, retry });
         if retry.is_none() {
             self.remove(id);
         }

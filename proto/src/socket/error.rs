@@ -216,7 +216,7 @@ pub enum ConnectError {
     Wildcard(Endpoint),
     /// A PAIR or CHANNEL has its one peer already.
     #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already; disconnect that one first")]
-    Exclusive,
+    PairInUse,
     /// `connect_as` was given a routing id that a peer has.
     #[error("another peer of this socket already has that routing id")]
     RoutingIdTaken,

@@ -13,8 +13,8 @@ use core::time::Duration;
 
 /// Something happened to a socket's listeners, dials, connections or messages.
 ///
-/// A connection's story has a fixed form. A dial is [`Connecting`](Self::Connecting), and then `Connected`, `DialFailed` or
-/// `DialStopped`. What is `Connected` or `Accepted` becomes `Ready`, or else its `HandshakeFailed`; and what was `Ready` ends
+/// A connection's story has a fixed form. A dial is [`Connecting`](Self::Connecting), and then `Connected`, `ConnectFailed` or
+/// `ConnectCancelled`. What is `Connected` or `Accepted` becomes `Ready`, or else its `HandshakeFailed`; and what was `Ready` ends
 /// with `Disconnected`. Where `retry` says when, it is `Connecting` again then.
 ///
 /// A monitor of libzmq would hear (`zmq_socket_monitor`):
@@ -27,17 +27,17 @@ use core::time::Duration;
 /// | `ACCEPT_FAILED` | [`AcceptFailed`](Self::AcceptFailed) |
 /// | `CONNECT_DELAYED` | [`Connecting`](Self::Connecting) |
 /// | `CONNECTED` | [`Connected`](Self::Connected) |
-/// | `CONNECT_RETRIED` | the `retry` of [`DialFailed`](Self::DialFailed), `HandshakeFailed` and `Disconnected` |
+/// | `CONNECT_RETRIED` | the `retry` of [`ConnectFailed`](Self::ConnectFailed), `HandshakeFailed` and `Disconnected` |
 /// | `HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready) |
 /// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed), where it is the [network's](Fault::Network) fault |
 /// | `HANDSHAKE_FAILED_PROTOCOL` | the same, where it is the [peer's](Fault::Peer) |
 /// | `HANDSHAKE_FAILED_AUTH` | the same for [`Denied`](ConnectionError::Denied) and [`Refused`](ConnectionError::Refused) |
 /// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected); of this side's own doing too, which libzmq does not tell |
-/// | `CLOSED` | [`Unlistened`](Self::Unlistened), [`DialFailed`](Self::DialFailed), [`DialStopped`](Self::DialStopped) |
-/// | `CLOSE_FAILED` | [`UnlistenFailed`](Self::UnlistenFailed) |
+/// | `CLOSED` | [`ListenerClosed`](Self::ListenerClosed), [`ConnectFailed`](Self::ConnectFailed), [`ConnectCancelled`](Self::ConnectCancelled) |
+/// | `CLOSE_FAILED` | [`ListenerCloseFailed`](Self::ListenerCloseFailed) |
 /// | `MONITOR_STOPPED` | [`Closed`](Self::Closed) |
 /// | `PIPES_STATS` | none; ask [`Socket::stats`](crate::Socket::stats) |
-/// | none | [`AdmitsAnyKey`](Self::AdmitsAnyKey), [`Dropped`](Self::Dropped), [`Missed`](Self::Missed) |
+/// | none | [`NoAuthenticator`](Self::NoAuthenticator), [`Dropped`](Self::Dropped), [`Lagged`](Self::Lagged) |
 ///
 /// libzmq tells nothing of `inproc`; here its links are like any others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Event {
     /// [authenticator](crate::Options::authenticator) nor a [domain](crate::Options::zap_domain), and there is no
     /// [ZAP handler](crate::security::zap) that it could ask. What travels is encrypted all the same. Told once, when the listener is
     /// open; a handler may come later, and is asked then.
-    AdmitsAnyKey {
+    NoAuthenticator {
         /// Where.
         endpoint: Endpoint,
     },
@@ -73,13 +73,13 @@ pub enum Event {
         pause: Duration,
     },
     /// A listener is closed (`CLOSED`).
-    Unlistened {
+    ListenerClosed {
         /// Where it was.
         endpoint: Endpoint,
     },
     /// A listener could not be closed as it should: the file of its name was removed, or is another's by now
     /// (`CLOSE_FAILED`).
-    UnlistenFailed {
+    ListenerCloseFailed {
         /// Where it was.
         endpoint: Endpoint,
         /// What was wrong.
@@ -95,7 +95,7 @@ pub enum Event {
         from: Endpoint,
     },
     /// A connection came in and was closed at once, for there are too many.
-    TurnedAway {
+    Rejected {
         /// The listener's address.
         endpoint: Endpoint,
         /// The peer's address.
@@ -104,7 +104,7 @@ pub enum Event {
         reason: Refusal,
     },
     /// A connection to a port that several sockets share ended before it belonged to any of them. Each of them is told.
-    Unclaimed {
+    UnknownResource {
         /// The listener's address.
         endpoint: Endpoint,
         /// The peer's address.
@@ -127,7 +127,7 @@ pub enum Event {
         endpoint: Endpoint,
     },
     /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if there is to be another).
-    DialFailed {
+    ConnectFailed {
         /// The pipe.
         pipe: PipeId,
         /// Where to.
@@ -138,7 +138,7 @@ pub enum Event {
         retry: Option<Duration>,
     },
     /// A dial was given up, or the wait for the next one: `disconnect` or `close` no longer want it (`CLOSED`).
-    DialStopped {
+    ConnectCancelled {
         /// The pipe.
         pipe: PipeId,
         /// Where to.
@@ -191,7 +191,7 @@ pub enum Event {
     /// The socket is closed for good: nothing is connected, and nothing will be (`MONITOR_STOPPED`).
     Closed,
     /// The monitor was too slow and missed this many events.
-    Missed(u64),
+    Lagged(u64),
 }
 
 /// Why a peer that came was turned away.
@@ -222,18 +222,18 @@ pub enum DropReason {
     /// A REP received a message without an envelope's delimiter.
     NoEnvelope,
     /// A REQ received a reply it had not asked for, or no longer waited for.
-    Unasked,
+    UnexpectedReply,
     /// A PUSH, SCATTER, PUB or RADIO received a message, which their peers do not send, or should not: an XSUB's own words
     /// are for XPUBs. Or a DISH received one that is no group and body.
     Unexpected,
     /// A message of several frames came to a CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER, which know only such of one.
     Multipart,
     /// The connection ended, or linger ran out, with messages not sent.
-    NotSent,
+    Undelivered,
 }
 
 /// Events that wait for one reader, at most 1000. A reader that falls behind loses the oldest events, and receives their
-/// number as [`Event::Missed`].
+/// number as [`Event::Lagged`].
 #[derive(Debug, Default)]
 pub struct EventQueue(VecDeque<Event>);
 
@@ -250,12 +250,12 @@ impl EventQueue {
         self.0.push_back(event);
         if self.0.len() > Self::CAPACITY {
             let mut missed = 1;
-            if let Some(Event::Missed(before)) = self.0.pop_front() {
+            if let Some(Event::Lagged(before)) = self.0.pop_front() {
                 missed = before;
             }
             // The event that counts the missed ones takes the place of one more.
             self.0.pop_front();
-            self.0.push_front(Event::Missed(missed + 1));
+            self.0.push_front(Event::Lagged(missed + 1));
         }
     }
 

@@ -29,12 +29,12 @@ impl Socket {
     /// # Errors
     /// The connection is to be closed for this reason, and given back with [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::HungUp) };
+        let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::PeerClosed) };
         let is_draining = pipe.state.is_draining();
         let mut is_ready = match pipe.state.link() {
             Some(LinkState::Connected(established)) => established.is_ready(),
             Some(LinkState::Failed(_, reason)) => return Err(ConnectionError::clone(reason)),
-            Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => return Err(ConnectionError::HungUp),
+            Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => return Err(ConnectionError::PeerClosed),
         };
         pipe.serviced();
         if !is_ready && let Some(peer) = link.peer() {

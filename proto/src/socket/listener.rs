@@ -101,7 +101,7 @@ impl Socket {
             let admits_any_key = !matches!(endpoint, Endpoint::Inproc(_)) && self.config.admits_any_key();
             self.pipes.emit(|| Event::Listening { endpoint: endpoint.clone() });
             if admits_any_key {
-                self.pipes.emit(|| Event::AdmitsAnyKey { endpoint });
+                self.pipes.emit(|| Event::NoAuthenticator { endpoint });
             }
         }
     }
@@ -138,7 +138,7 @@ impl Socket {
         listener.failures = 0;
         let endpoint = listener.endpoint();
         if let Err(reason) = self.make_room(&from) {
-            self.turn_away(id, from, reason);
+            self.reject_connection(id, from, reason);
             return None;
         }
         let pipe = self.pipes.insert(PipeState::accepted(id, from.clone()));
@@ -149,11 +149,11 @@ impl Socket {
     }
 
     /// Somebody came to this listener and may not stay. That accepting works is known all the same.
-    pub(super) fn turn_away(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
+    pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         listener.failures = 0;
         let endpoint = listener.endpoint();
-        self.pipes.emit(|| Event::TurnedAway { endpoint, from, reason });
+        self.pipes.emit(|| Event::Rejected { endpoint, from, reason });
     }
 
     /// Accepting failed, for want of descriptors perhaps. Do not try again until [`Action::Accept`]: the pause grows from
@@ -178,14 +178,14 @@ impl Socket {
     /// A listener that was told to [stop](Action::Unlisten) could not be closed as it should: its name was no longer its
     /// own, say.
     pub fn unlisten_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
-        self.pipes.emit(|| Event::UnlistenFailed { endpoint, error });
+        self.pipes.emit(|| Event::ListenerCloseFailed { endpoint, error });
     }
 
     pub(super) fn unlisten(&mut self, id: ListenerId) {
         if let Some(listener) = self.listeners.remove(&id) {
             self.actions.push_back(Action::Unlisten(id));
             self.deadlines.clear(Timer::Accept(id));
-            self.pipes.emit(|| Event::Unlistened { endpoint: listener.endpoint() });
+            self.pipes.emit(|| Event::ListenerClosed { endpoint: listener.endpoint() });
         }
     }
 }

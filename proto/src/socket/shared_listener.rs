@@ -47,10 +47,10 @@ impl Socket {
     }
 
     /// Reports the end of a connection at a shared port that was assigned to no socket.
-    pub fn turned_away(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
+    pub fn rejected(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());
-            self.pipes.emit(|| Event::Unclaimed { endpoint, from, reason });
+            self.pipes.emit(|| Event::UnknownResource { endpoint, from, reason });
         }
     }
 

@@ -110,7 +110,10 @@ fn a_monitor_is_woken_by_every_event_and_by_the_end() {
         while let Some(event) = block_on(monitor.next()) {
             story.push(event);
         }
-        assert!(matches!(story[..], [Event::Connecting { .. }, Event::DialStopped { .. }, Event::Closed]), "{story:?}");
+        assert!(
+            matches!(story[..], [Event::Connecting { .. }, Event::ConnectCancelled { .. }, Event::Closed]),
+            "{story:?}"
+        );
         application.join().unwrap();
     });
 }

@@ -157,8 +157,8 @@ async fn hear(mut monitor: Monitor, fates: &Fates) {
     while let Some(event) = monitor.next().await {
         let (what, times) = match event {
             Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => (format!("{reason:?}"), 1),
-            Event::TurnedAway { reason, .. } => (format!("turned away: {reason:?}"), 1),
-            Event::Missed(count) => ("not told".to_owned(), count),
+            Event::Rejected { reason, .. } => (format!("turned away: {reason:?}"), 1),
+            Event::Lagged(count) => ("not told".to_owned(), count),
             _ => continue,
         };
         let short = what.split(['{', '"']).next().unwrap_or_default().trim_end().to_owned();

@@ -110,7 +110,7 @@ async fn poll_dials_until_somebody_listens() -> Outcome {
             Ok(answers)
         });
         let event = told.await?;
-        assert!(matches!(event, Event::DialFailed { error: NetworkError::Refused, .. }), "{event:?}");
+        assert!(matches!(event, Event::ConnectFailed { error: NetworkError::Refused, .. }), "{event:?}");
 
         let router = RouterSocket::new();
         router.bind(endpoint).await?;

@@ -9,7 +9,7 @@
 
 use sansmq::proto::ConnectionError;
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pull, Push, Rep, Req, Router};
-use sansmq::proto::connection::Timer;
+use sansmq::proto::connection::Timeout;
 use sansmq::proto::kind::Any;
 use sansmq::tokio::{DealerSocket, PairSocket, RouterSocket, Socket};
 use sansmq::{Event, Frame, Message, Options, SendError};
@@ -361,7 +361,7 @@ mod heartbeats {
 
             // A process that stands still answers nothing, though its connection is whole.
             python.signal("STOP");
-            assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timer::Heartbeat));
+            assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timeout::Heartbeat));
             python.signal("CONT");
             ready(&mut monitor).await?;
             dealer.send(["", "there again?"]).await?;
@@ -389,7 +389,7 @@ mod heartbeats {
 
             // Its last word is a PING, which asks us to end the connection after a second of silence.
             python.signal("STOP");
-            assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timer::TimeToLive));
+            assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timeout::TimeToLive));
             python.signal("CONT");
             python.tell("there again?").await;
             router.send(router.recv().await?).await?;

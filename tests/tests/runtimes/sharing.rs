@@ -102,7 +102,7 @@ fn when_the_runtime_that_listens_goes_the_others_hear_of_it_and_wait_for_nobody(
         let mut left = 0;
         while left < 2 {
             left += match story.next().await.unwrap() {
-                Event::Unlistened { endpoint } => usize::from(endpoint == at(&bound, "guest")),
+                Event::ListenerClosed { endpoint } => usize::from(endpoint == at(&bound, "guest")),
                 Event::Disconnected { .. } => 1,
                 _ => 0,
             };

@@ -70,7 +70,7 @@ fn hours_pass_when_nobody_has_anything_to_do() {
         push.connect(&endpoint).unwrap();
         push.send("patience").await.unwrap();
         let mut story = push.monitor();
-        while !matches!(story.next().await, Some(Event::DialFailed { .. })) {}
+        while !matches!(story.next().await, Some(Event::ConnectFailed { .. })) {}
         let pull = PullSocket::new();
         pull.bind(&endpoint).await.unwrap();
         assert_eq!(pull.recv().await.unwrap().body(), "patience");

@@ -151,7 +151,7 @@ fn a_peer_of_2_0_that_does_not_finish_its_greeting_is_given_up() {
         let mut connection = Connection::new(&Arc::new(config(SocketType::Pull)), &mut SystemEntropy, NOW);
         say(&mut connection, said);
         let deadline = connection.poll_timeout().expect("it is waited for so long");
-        assert_eq!(connection.handle_timeout(deadline), Err(ConnectionError::TimedOut(Timer::Handshake)));
+        assert_eq!(connection.handle_timeout(deadline), Err(ConnectionError::TimedOut(Timeout::Handshake)));
     }
 }
 

@@ -108,8 +108,8 @@ fn the_time_for_the_handshake_goes_on_until_a_socket_is_there() {
         connection.handle_timeout(NOW + Duration::from_millis(999)).unwrap();
         connection.handle_timeout(later).unwrap_err()
     };
-    assert_eq!(late(b""), ConnectionError::TimedOut(Timer::Handshake));
-    assert_eq!(late(&greeting(3, 1)), ConnectionError::TimedOut(Timer::Handshake));
+    assert_eq!(late(b""), ConnectionError::TimedOut(Timeout::Handshake));
+    assert_eq!(late(&greeting(3, 1)), ConnectionError::TimedOut(Timeout::Handshake));
     let names: Resource = "names".parse().unwrap();
     assert_eq!(late(&push_for(b"names")), ConnectionError::NoSuchResource(Some(names)));
     assert_eq!(late(&after_ready("PUSH", b"")), ConnectionError::NoSuchResource(None));

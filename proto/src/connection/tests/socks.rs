@@ -98,7 +98,7 @@ fn a_proxy_that_does_not_put_us_through_says_why() {
 fn a_proxy_that_says_nothing_is_given_up_like_a_peer() {
     let mut proxy = Proxy::new(None, "tcp://192.0.2.1:1");
     let deadline = proxy.connection.poll_timeout().unwrap();
-    assert_eq!(proxy.connection.handle_timeout(deadline), Err(ConnectionError::TimedOut(Timer::Handshake)));
+    assert_eq!(proxy.connection.handle_timeout(deadline), Err(ConnectionError::TimedOut(Timeout::Handshake)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn beating() -> ConnectionConfig {
     ConnectionConfig { heartbeat: Some(heartbeat), ..config(SocketType::Pull) }
 }
 
-fn timed_out(connection: &mut Connection, at: u64) -> Option<Timer> {
+fn timed_out(connection: &mut Connection, at: u64) -> Option<Timeout> {
     match connection.handle_timeout(ms(at)) {
         Ok(()) => None,
         Err(ConnectionError::TimedOut(timer)) => Some(timer),
@@ -31,7 +31,7 @@ fn greeting_and_ready_have_one_time_together() {
         connection.handle_input(said, ms(29_000)).unwrap();
         assert_eq!(connection.poll_timeout(), Some(ms(30_005)));
         assert_eq!(timed_out(&mut connection, 30_004), None);
-        assert_eq!(timed_out(&mut connection, 30_005), Some(Timer::Handshake));
+        assert_eq!(timed_out(&mut connection, 30_005), Some(Timeout::Handshake));
         assert_eq!(connection.poll_timeout(), None);
     }
 }
@@ -41,7 +41,7 @@ fn an_answer_of_the_outside_is_waited_for_no_longer() {
     let config = ConnectionConfig { auth_source: AuthSource::Driver, ..config(SocketType::Pull) };
     let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
     say(&mut connection, &after_ready("PUSH", b""));
-    assert_eq!(timed_out(&mut connection, 30_000), Some(Timer::Handshake));
+    assert_eq!(timed_out(&mut connection, 30_000), Some(Timeout::Handshake));
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn silence_counts_from_the_first_ping_that_was_not_answered() {
     }
     assert_eq!(connection.poll_timeout(), Some(ms(350)));
     assert_eq!(timed_out(&mut connection, 349), None);
-    assert_eq!(timed_out(&mut connection, 350), Some(Timer::Heartbeat));
-    assert!(ConnectionError::TimedOut(Timer::Heartbeat).may_reconnect());
+    assert_eq!(timed_out(&mut connection, 350), Some(Timeout::Heartbeat));
+    assert!(ConnectionError::TimedOut(Timeout::Heartbeat).may_reconnect());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn any_octet_ends_the_silence() {
         connection.take();
         assert_eq!(timed_out(&mut connection, 350), None);
         assert_eq!(timed_out(&mut connection, 599), None);
-        assert_eq!(timed_out(&mut connection, 600), Some(Timer::Heartbeat), "the PING of 350 was not answered");
+        assert_eq!(timed_out(&mut connection, 600), Some(Timeout::Heartbeat), "the PING of 350 was not answered");
     }
     let mut connection = ready_connection(&beating(), "PUSH");
     say(&mut connection, &whole[..9]);
@@ -125,7 +125,7 @@ fn a_peer_is_held_to_its_own_time_to_live() {
     connection.handle_input(&command("PING", b"\0\x03"), ms(1000)).unwrap();
     assert_eq!(connection.poll_timeout(), Some(ms(1300)));
     assert_eq!(timed_out(&mut connection, 1299), None);
-    assert_eq!(timed_out(&mut connection, 1300), Some(Timer::TimeToLive));
+    assert_eq!(timed_out(&mut connection, 1300), Some(Timeout::TimeToLive));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_time_to_live_begins_anew_with_every_octet_and_zero_means_none() {
         connection.handle_input(heard, ms(1299)).unwrap();
         connection.take();
         assert_eq!(timed_out(&mut connection, 1598), None);
-        assert_eq!(timed_out(&mut connection, 1599), Some(Timer::TimeToLive));
+        assert_eq!(timed_out(&mut connection, 1599), Some(Timeout::TimeToLive));
     }
     let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
     connection.handle_input(&command("PING", b"\0\x03"), ms(1000)).unwrap();

@@ -56,7 +56,7 @@ impl ReconnectStop {
 
 impl<T: Kind> Options<T> {
     /// Peers at a time, those counted whose last messages wait to be received. Who comes when there are so many is turned
-    /// away, which [`Event::TurnedAway`](crate::Event::TurnedAway) tells; what this socket dials is not limited. Default
+    /// away, which [`Event::Rejected`](crate::Event::Rejected) tells; what this socket dials is not limited. Default
     /// 65 536; libzmq has no limit.
     ///
     /// # Errors

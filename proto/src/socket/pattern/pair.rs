@@ -22,7 +22,7 @@ pub(super) struct Exclusive {
 impl Outgoing for Exclusive {
     fn on_connect(&mut self, _: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
         if self.peer.is_some() {
-            return Err(ConnectError::Exclusive);
+            return Err(ConnectError::PairInUse);
         }
         self.peer = Some(pipe);
         Ok(Effects::WRITABLE)
@@ -30,7 +30,7 @@ impl Outgoing for Exclusive {
 
     fn on_ready(&mut self, _: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectionError> {
         if *self.peer.get_or_insert(pipe) != pipe {
-            return Err(ConnectionError::Exclusive);
+            return Err(ConnectionError::PairInUse);
         }
         Ok(Effects::WRITABLE)
     }

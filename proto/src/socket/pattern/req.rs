@@ -71,7 +71,7 @@ impl Req {
         let delimiter = usize::from(with_id);
         let has_delimiter = reply.get(delimiter).is_some_and(|frame| frame.is_empty());
         if !has_delimiter || reply.len() < delimiter + 2 {
-            return Err(ConnectionError::Envelope);
+            return Err(ConnectionError::MissingDelimiter);
         }
         let ours = match self.request {
             Some(id) => with_id && reply.head() == &id.to_ne_bytes(),
@@ -127,7 +127,7 @@ impl Pattern for Req {
                 self.turn = Turn::Answered(reply, pipes.latest_sender(pipe));
                 *effects |= Effects::READABLE;
             }
-            _ => pipes.dropped(DropReason::Unasked, 1),
+            _ => pipes.dropped(DropReason::UnexpectedReply, 1),
         }
         Ok(())
     }

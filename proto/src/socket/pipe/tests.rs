@@ -50,7 +50,7 @@ fn a_monitor_that_does_not_read_is_told_what_it_missed() {
         pipes.dropped(DropReason::Unroutable, 1);
     }
     let mut events = pipes.events.unwrap();
-    assert_eq!(events.pop(), Some(Event::Missed(501)));
+    assert_eq!(events.pop(), Some(Event::Lagged(501)));
     let mut others = 0;
     while events.pop().is_some() {
         others += 1;
@@ -116,7 +116,7 @@ fn failed_connection_keeps_its_first_reason() {
     let mut state = accepted();
     state.make_ready();
     state.fail(ConnectionError::TooSlow);
-    state.fail(ConnectionError::HungUp);
+    state.fail(ConnectionError::PeerClosed);
     assert_eq!(state.failure(), Some(&ConnectionError::TooSlow));
     assert!(state.is_connected() && state.is_ready(), "until the connection has ended");
     assert!(!state.accepts_messages() && !state.is_heard());
@@ -144,7 +144,7 @@ fn draining_pipe_keeps_its_connection_and_accepts_nothing() {
     state.connect(Instant::ORIGIN);
     state.make_ready();
     assert!(state.is_draining() && state.is_ready() && !state.is_heard());
-    state.fail(ConnectionError::HungUp);
+    state.fail(ConnectionError::PeerClosed);
     assert!(state.is_draining() && state.failure().is_some());
     assert!(!PipeState::Gone.drain());
 }

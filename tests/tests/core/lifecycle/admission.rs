@@ -44,7 +44,7 @@ impl Door {
             match self.socket.exchange(pipe, &mut connection) {
                 Ok(()) => rest.push((pipe, connection)),
                 Err(reason) => {
-                    assert_eq!(reason, ConnectionError::Displaced);
+                    assert_eq!(reason, ConnectionError::HandshakeEvicted);
                     self.socket.disconnected(pipe, connection, &reason, self.now);
                     ended += 1;
                 }
@@ -57,7 +57,7 @@ impl Door {
     fn refusals(&mut self) -> Vec<Refusal> {
         let events = core::iter::from_fn(|| self.socket.poll_event());
         events
-            .filter_map(|event| if let Event::TurnedAway { reason, .. } = event { Some(reason) } else { None })
+            .filter_map(|event| if let Event::Rejected { reason, .. } = event { Some(reason) } else { None })
             .collect()
     }
 }
@@ -154,7 +154,7 @@ fn peers_are_limited_and_one_that_goes_makes_room() {
         push
     });
     assert_eq!(net[pull].ready_peers(), 2);
-    let turned_away = |event: &Event| matches!(event, Event::TurnedAway { reason: Refusal::Peers, .. });
+    let turned_away = |event: &Event| matches!(event, Event::Rejected { reason: Refusal::Peers, .. });
     assert!(events(&mut net, pull).iter().any(turned_away));
     net[pushes[2]].send("at last").unwrap();
     net[pushes[0]].send("unread").unwrap();

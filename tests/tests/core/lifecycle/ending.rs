@@ -60,7 +60,7 @@ fn linger_ends_and_counts_what_did_not_go_out() {
         net.settle();
         assert!(net[push].is_closed());
         assert_eq!(net[push].unsent(), 10);
-        assert_eq!(dropped(&events(&mut net, push), DropReason::NotSent), 10);
+        assert_eq!(dropped(&events(&mut net, push), DropReason::Undelivered), 10);
     }
 }
 
@@ -122,11 +122,11 @@ fn what_was_dropped_before_is_not_counted_as_unsent_by_close() {
     net.settle();
     net.cut(client);
     net.settle();
-    assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 5);
+    assert_eq!(dropped(&events(&mut net, server), DropReason::Undelivered), 5);
     close(&mut net, server);
     assert!(net[server].is_closed());
     assert_eq!(net[server].unsent(), 0);
-    assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 0);
+    assert_eq!(dropped(&events(&mut net, server), DropReason::Undelivered), 0);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_dial_that_is_not_answered_is_given_up_in_time() {
     let story = events(&mut net, push);
     assert!(matches!(
         story[..],
-        [Event::Connecting { .. }, Event::DialFailed { error: NetworkError::TimedOut, retry: Some(_), .. }]
+        [Event::Connecting { .. }, Event::ConnectFailed { error: NetworkError::TimedOut, retry: Some(_), .. }]
     ));
 }
 

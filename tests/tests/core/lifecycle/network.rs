@@ -39,7 +39,7 @@ fn a_dial_across_a_parted_network_is_not_answered() {
     net.part(&[server], &[other]);
     net.connect(other, PLACE);
     net.pass(s(31));
-    let failed = |event| matches!(event, Event::DialFailed { error: NetworkError::TimedOut, .. });
+    let failed = |event| matches!(event, Event::ConnectFailed { error: NetworkError::TimedOut, .. });
     assert!(events(&mut net, other).into_iter().any(failed));
 }
 

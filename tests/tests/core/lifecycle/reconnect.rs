@@ -98,7 +98,7 @@ fn there_is_no_way_back_after_a_fault_of_protocol() {
     assert_eq!((failed, endings(&events).len()), (1, 1));
     let refused = "the peer refused the connection: incompatible socket type";
     assert!([reason, refused].contains(&endings(&events)[0].as_str()));
-    assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::socket::DropReason::NotSent), 1);
+    assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::socket::DropReason::Undelivered), 1);
     assert_eq!((net[other].peers(), net[bound].peers()), (0, 0));
 }
 
@@ -186,12 +186,12 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
         &story[..],
         [
             Event::Connecting { .. },
-            Event::DialFailed { error: NetworkError::Refused, retry: Some(_), .. },
+            Event::ConnectFailed { error: NetworkError::Refused, retry: Some(_), .. },
             Event::Connecting { .. },
             Event::Connected { .. },
             Event::Ready { .. },
             Event::Disconnected { retry: Some(_), .. },
-            Event::DialStopped { .. },
+            Event::ConnectCancelled { .. },
             Event::Closed,
         ]
     ));
@@ -204,7 +204,7 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
             Event::Accepted { .. },
             Event::Ready { .. },
             Event::Disconnected { retry: None, .. },
-            Event::Unlistened { .. },
+            Event::ListenerClosed { .. },
             Event::Closed,
         ]
     ));
@@ -223,7 +223,7 @@ fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
     }
     net.cut(push);
     net.settle();
-    let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::socket::DropReason::NotSent);
+    let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::socket::DropReason::Undelivered);
     assert!(lost <= 8, "no more than the batch under way: {lost}");
     net.thaw(pull);
     net.pass(s(1));

@@ -312,7 +312,7 @@ fn a_second_peer_of_a_channel_is_refused_unheard_and_comes_in_when_the_first_has
         assert_eq!(recv_all(&mut net, bound), [message(["there"])]);
         assert_eq!(recv_all(&mut net, first), [message(["and back"])]);
         let now = net.now();
-        assert_eq!(net[first].connect("tcp://else:1".parse().unwrap(), now), Err(ConnectError::Exclusive));
+        assert_eq!(net[first].connect("tcp://else:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
 
         net.cut(first);
         net.pass(Duration::from_secs(10));

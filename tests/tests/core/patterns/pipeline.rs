@@ -184,7 +184,7 @@ fn a_pair_connects_once() {
     let (bound, [other]) = star(&mut net, pair(), [pair()]);
     let now = net.now();
     for node in [bound, other] {
-        assert_eq!(net[node].connect("tcp://else:1".parse().unwrap(), now), Err(ConnectError::Exclusive));
+        assert_eq!(net[node].connect("tcp://else:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
     }
     net[other].disconnect(&PLACE.parse().unwrap(), now).unwrap();
     net.settle();

@@ -109,7 +109,7 @@ fn a_relaxed_req_that_correlates_ignores_late_replies() {
     reply(&mut net, router, &second, "twice");
     assert_eq!(net[req].recv().unwrap(), message(["a2"]));
     assert_eq!(net[req].recv(), Err(RecvError::OutOfTurn));
-    assert_eq!(dropped(&events(&mut net, req), DropReason::Unasked), 2);
+    assert_eq!(dropped(&events(&mut net, req), DropReason::UnexpectedReply), 2);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_reply_with_a_wrong_id_or_none_is_ignored_and_the_connection_kept() {
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
     reply(&mut net, router, &asked, "right");
     assert_eq!(net[req].recv().unwrap(), message(["right"]));
-    assert_eq!(dropped(&events(&mut net, req), DropReason::Unasked), 2);
+    assert_eq!(dropped(&events(&mut net, req), DropReason::UnexpectedReply), 2);
     assert_eq!(net.connections(req), 1);
 }
 

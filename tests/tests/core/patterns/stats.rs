@@ -105,7 +105,7 @@ fn drops_are_counted_by_reason_whether_or_not_anybody_monitors() {
     let drops = net[router].stats().dropped;
     assert_eq!(drops.of(DropReason::Unroutable), 3);
     assert_eq!(drops.of(DropReason::PeerFull), 3);
-    assert_eq!((drops.of(DropReason::NotSent), drops.total()), (0, 6));
+    assert_eq!((drops.of(DropReason::Undelivered), drops.total()), (0, 6));
     let all: Vec<_> = drops.iter().collect();
     assert_eq!(all, [(DropReason::Unroutable, 3), (DropReason::PeerFull, 3)]);
 
@@ -116,7 +116,7 @@ fn drops_are_counted_by_reason_whether_or_not_anybody_monitors() {
     net.settle();
     net[dealer].close(now);
     net.pass(Duration::from_mins(1));
-    assert_eq!(net[dealer].stats().dropped.of(DropReason::NotSent), 1);
+    assert_eq!(net[dealer].stats().dropped.of(DropReason::Undelivered), 1);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn what_a_lost_connection_had_not_begun_is_not_counted_as_sent() {
     net.settle();
     let begun = net[push].stats().sent.messages;
     assert_eq!(net[push].stats().outgoing, tally(20 - begun, 1000 * (20 - begun)));
-    assert_eq!(begun, dropped(&events(&mut net, push), DropReason::NotSent) as u64);
+    assert_eq!(begun, dropped(&events(&mut net, push), DropReason::Undelivered) as u64);
     net.thaw(pull);
     net.pass(ms(1000));
     assert_eq!(net[pull].stats().received, tally(20 - begun, 1000 * (20 - begun)));

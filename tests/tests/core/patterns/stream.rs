@@ -111,7 +111,7 @@ fn an_end_that_the_peer_does_not_take_comes_when_linger_is_over() {
     assert_eq!(net[server].peers(), 1, "linger begins with the wish, however long nothing has happened before");
     net.pass(2 * second);
     assert_eq!(net[server].peers(), 0);
-    assert_eq!(dropped(&events(&mut net, server), DropReason::NotSent), 1);
+    assert_eq!(dropped(&events(&mut net, server), DropReason::Undelivered), 1);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_dialled_peer_keeps_its_name_and_a_new_connection_begins_anew() {
     net[client].send((&server_id, "anew")).unwrap();
     net.pass(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, client), [notice(&server_id), notice(&server_id)]);
-    assert_eq!(dropped(&events(&mut net, client), DropReason::NotSent), 3);
+    assert_eq!(dropped(&events(&mut net, client), DropReason::Undelivered), 3);
     let got = recv_all(&mut net, server);
     let second = got.iter().rposition(|message| message.body().is_empty()).unwrap();
     assert_eq!(octets(&got[second + 1..], got[second].head()), b"anew");

@@ -50,7 +50,7 @@ fn a_heartbeat_does_not_end_the_farewell() {
     };
     assert_eq!(finish(Instant::ORIGIN), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
-    assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::HungUp));
+    assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::PeerClosed));
 }
 
 /// A peer that sent everything and left: our next write fails, while most of what it sent has not been read.

@@ -1,6 +1,6 @@
 //! Those who come and do not get as far as a message, or do not mean to.
 
-use sansmq::proto::connection::{Fault, Timer};
+use sansmq::proto::connection::{Fault, Timeout};
 use sansmq::proto::socket::Refusal;
 use sansmq::proto::wire::DecodeError;
 use sansmq::{ConnectionError, Options};
@@ -35,7 +35,7 @@ fn a_handshake_of_one_octet_at_a_time_ends_when_its_time_is_over() {
             streams
         });
         let streams = streams.await;
-        target.expect_ends(SLOW, |end| *end == ConnectionError::TimedOut(Timer::Handshake)).await;
+        target.expect_ends(SLOW, |end| *end == ConnectionError::TimedOut(Timeout::Handshake)).await;
         assert_eq!(target.hostile_peers(), 0);
         target.baseline.grew_less_than(SLOW * (16 << 10));
         drop(streams);
@@ -54,7 +54,9 @@ fn of_thousands_who_come_and_say_nothing_few_stay_and_honest_peers_come_in() {
         let (stats, observed) = (target.router.stats(), &target.observed);
         assert!(target.hostile_peers() <= ALLOWED as u64 + 1, "{stats:?}");
         assert!(observed.refusals.iter().all(|why| *why == Refusal::HandshakesOfAddress));
-        assert!(observed.ends.iter().all(|why| matches!(why, ConnectionError::Displaced | ConnectionError::Eof)));
+        assert!(
+            observed.ends.iter().all(|why| matches!(why, ConnectionError::HandshakeEvicted | ConnectionError::Eof))
+        );
         let told = |observed: &Observed| observed.refusals.len() + observed.ends.len() + observed.missed;
         let all = target.serve_until(|observed| told(observed) + ALLOWED >= SILENT).await;
         assert!(!all.refusals.is_empty());

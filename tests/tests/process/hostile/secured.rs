@@ -66,7 +66,7 @@ fn who_has_no_address_and_says_nothing_makes_room_for_honest_peers_after_a_while
             target.serve_during(move |_| [(); 4 * ALLOWED].map(|()| UnixStream::connect(&path).unwrap())).await;
         assert!(target.hostile_peers() <= ALLOWED as u64);
         target.serve_new_client_at(handle, &endpoint, Options::new()).await;
-        let observed = target.serve_until(|observed| observed.ends.contains(&ConnectionError::Displaced)).await;
+        let observed = target.serve_until(|observed| observed.ends.contains(&ConnectionError::HandshakeEvicted)).await;
         assert!(observed.refusals.contains(&Refusal::Handshakes));
         target.baseline.grew_less_than(2 << 20);
         drop(streams);

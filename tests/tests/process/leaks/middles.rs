@@ -76,7 +76,7 @@ pub(crate) const MIDDLES: [(&str, Middle); 30] = [
             let dealer = dealer(handle);
             let mut monitor = dealer.monitor();
             dealer.connect(nobody()).unwrap();
-            monitor.find(|event| matches!(event, Event::DialFailed { .. }).then_some(())).await.unwrap();
+            monitor.find(|event| matches!(event, Event::ConnectFailed { .. }).then_some(())).await.unwrap();
         })
     }),
     ("waiting to dial nobody again, with a message", |_, handle| {

@@ -106,7 +106,7 @@ impl World for Simulated {
                     Event::Ready { .. } => count.ready += 1,
                     Event::Disconnected { reason, .. } => {
                         count.ended += 1;
-                        count.lost += usize::from(reason != ConnectionError::HungUp);
+                        count.lost += usize::from(reason != ConnectionError::PeerClosed);
                     }
                     _ => {}
                 }

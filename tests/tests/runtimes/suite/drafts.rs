@@ -79,7 +79,7 @@ fn a_channel_carries_both_ways_and_refuses_a_second_peer() {
         first.send("there").await.unwrap();
         assert_eq!(bound.recv().await.unwrap().body(), "there");
         second.connect(&place).unwrap();
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::Exclusive));
+        assert_eq!(ending(&mut story).await, Some(ConnectionError::PairInUse));
         bound.send("and back").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "and back");
     });
@@ -93,7 +93,7 @@ fn a_peer_is_spoken_to_before_it_is_there() {
         let mut story = here.monitor();
         let id = here.connect_peer(&place).unwrap();
         here.send((&id, "early")).await.unwrap();
-        while !matches!(story.next().await, Some(Event::DialFailed { .. })) {}
+        while !matches!(story.next().await, Some(Event::ConnectFailed { .. })) {}
         let there = socket::<Peer>();
         there.bind(&place).await.unwrap();
         let [me, body] = there.recv().await.unwrap().into_array().unwrap();
@@ -101,7 +101,7 @@ fn a_peer_is_spoken_to_before_it_is_there() {
         there.send((me, "welcome")).await.unwrap();
         assert_eq!(here.recv().await.unwrap(), Message::from((&id, "welcome")));
         here.disconnect_peer(&id).unwrap();
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::HungUp));
+        assert_eq!(ending(&mut story).await, Some(ConnectionError::PeerClosed));
     });
 }
 

@@ -237,7 +237,7 @@ fn a_second_peer_of_a_pair_is_refused_and_the_first_stays() {
         let (first, second) = (PairSocket::new(), PairSocket::new());
         first.connect(&place).unwrap();
         second.connect(&place).unwrap();
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::Exclusive));
+        assert_eq!(ending(&mut story).await, Some(ConnectionError::PairInUse));
         server.send("still here").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "still here");
     });

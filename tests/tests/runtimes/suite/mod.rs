@@ -150,7 +150,7 @@ fn connecting_before_anybody_binds_loses_nothing() {
             push.send(number.to_string()).await.unwrap();
         }
         let refused = monitor.find(|event| match event {
-            Event::DialFailed { error, retry, .. } => Some((error, retry.is_some())),
+            Event::ConnectFailed { error, retry, .. } => Some((error, retry.is_some())),
             _ => None,
         });
         assert_eq!(refused.await, Some((NetworkError::Refused, true)));
@@ -450,7 +450,7 @@ fn a_second_pair_is_refused_and_told() {
         let mut monitor = server.monitor();
         let second = PairSocket::new();
         second.connect(&endpoint).unwrap();
-        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Exclusive));
+        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::PairInUse));
         server.send("still the first").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "still the first");
     });

@@ -132,7 +132,7 @@ fn connecting_before_anybody_binds_says_why_and_loses_nothing() {
         }
         for expected in [NetworkError::NoSuchName, NetworkError::Refused] {
             let failed = monitor.find(|event| match event {
-                Event::DialFailed { error, retry: Some(_), .. } if error == expected => Some(()),
+                Event::ConnectFailed { error, retry: Some(_), .. } if error == expected => Some(()),
                 _ => None,
             });
             failed.await.unwrap();
@@ -191,7 +191,7 @@ fn a_name_that_somebody_took_is_told_and_left_to_them() {
         assert_eq!(thief.recv().await.unwrap().body(), "to whoever has the name");
         let mut told = 0;
         while let Some(event) = monitor.next().await {
-            told += usize::from(event == Event::UnlistenFailed { endpoint: endpoint.clone(), error: lost });
+            told += usize::from(event == Event::ListenerCloseFailed { endpoint: endpoint.clone(), error: lost });
         }
         assert_eq!(told, 2);
     });

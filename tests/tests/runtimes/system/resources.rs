@@ -7,7 +7,7 @@ use super::super::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Rep, Router, Stream};
 use sansmq::proto::address::Resource;
-use sansmq::proto::connection::Timer;
+use sansmq::proto::connection::Timeout;
 use sansmq::proto::socket::Refusal;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
@@ -52,7 +52,7 @@ async fn arrives(push: &PushSocket, pull: &PullSocket, text: &str) {
 
 async fn turned_away(monitor: &mut Monitor) -> ConnectionError {
     let reason = monitor.find(|event| match event {
-        Event::Unclaimed { reason, .. } => Some(reason),
+        Event::UnknownResource { reason, .. } => Some(reason),
         _ => None,
     });
     reason.await.unwrap()
@@ -195,7 +195,7 @@ fn strangers_at_a_shared_port_are_turned_away_with_the_reason_and_do_not_stay() 
         let greeting = greeting("NULL");
         for octets in [&[][..], &greeting, &greeting[..20]] {
             let mut silent = stranger(&port, octets);
-            assert_eq!(turned_away(&mut desk).await, ConnectionError::TimedOut(Timer::Handshake));
+            assert_eq!(turned_away(&mut desk).await, ConnectionError::TimedOut(Timeout::Handshake));
             let mut said = Vec::new();
             silent.read_to_end(&mut said).unwrap();
             assert_eq!(said, greeting, "it greets and says no more");
@@ -226,7 +226,7 @@ fn the_rate_of_handshakes_holds_at_a_shared_port_whoever_they_are_for() {
         second.bind(at(&port, "second")).await.unwrap();
         let mut doors = first.monitor();
         let refused = doors.find(|event| match event {
-            Event::TurnedAway { reason, .. } => Some(reason),
+            Event::Rejected { reason, .. } => Some(reason),
             _ => None,
         });
         // On a machine that takes a second for each they would all be let in.

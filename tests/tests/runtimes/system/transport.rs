@@ -125,7 +125,7 @@ fn a_source_cannot_be_bound_and_one_that_is_not_here_is_told() {
 
 async fn dial_failure(story: &mut Monitor) -> NetworkError {
     let failure = story.find(|event| match event {
-        Event::DialFailed { error, .. } => Some(error),
+        Event::ConnectFailed { error, .. } => Some(error),
         _ => None,
     });
     failure.await.unwrap()
