@@ -22,40 +22,40 @@ pub trait Sends: Kind {}
 pub trait Receives: Kind {}
 
 /// Sockets that speak ZMTP, and so have a handshake and security: all but STREAM.
-pub trait Speaks: Kind {}
+pub trait Zmtp: Kind {}
 
 /// Sockets that announce a routing id to their peers (option `ROUTING_ID`).
-pub trait Announces: Kind {}
+pub trait HasRoutingId: Kind {}
 
 /// Sockets that send each message to every peer that wishes for it.
 pub trait Publishes: Kind {}
 
 /// Sockets that match messages with prefixes (option `INVERT_MATCHING`).
-pub trait Matches: Kind {}
+pub trait FiltersByPrefix: Kind {}
 
 /// Sockets that subscribe to prefixes.
 pub trait Subscribes: Kind {}
 
 /// Sockets that join groups.
-pub trait Joins: Kind {}
+pub trait JoinsGroups: Kind {}
 
 /// Sockets that give each peer a number, by which the application names it.
-pub trait Numbers: Kind {}
+pub trait AssignsRoutingId: Kind {}
 
 /// Sockets whose messages begin with the routing id of a peer, which may be given one (option `CONNECT_ROUTING_ID`).
-pub trait Addresses: Kind {}
+pub trait RoutesById: Kind {}
 
 /// Sockets that can keep only the latest message (option `CONFLATE`).
-pub trait Conflates: Kind {}
+pub trait Conflate: Kind {}
 
 /// Sockets that greet each new connection with a message (option `HELLO_MSG`).
-pub trait Hails: Kind {}
+pub trait HelloMessage: Kind {}
 
 /// Sockets that hear of peers that are gone by a message (option `DISCONNECT_MSG`).
-pub trait Misses: Kind {}
+pub trait DisconnectMessage: Kind {}
 
 /// Sockets that hear of peers that are lost for a while by a message (option `HICCUP_MSG`).
-pub trait Hiccups: Kind {}
+pub trait HiccupMessage: Kind {}
 
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
@@ -78,49 +78,49 @@ macro_rules! kinds {
 
 kinds! {
     /// Sends a request, receives the reply, and so on in turn (RFC 28, "The REQ Socket Type").
-    Req: Speaks Sends Receives Announces;
+    Req: Zmtp Sends Receives HasRoutingId;
     /// Receives a request, sends the reply, and so on in turn (RFC 28, "The REP Socket Type").
-    Rep: Speaks Sends Receives;
+    Rep: Zmtp Sends Receives;
     /// Sends to its peers in turn and receives from all, at any time (RFC 28, "The DEALER Socket Type").
-    Dealer: Speaks Sends Receives Announces Conflates Hails Hiccups;
+    Dealer: Zmtp Sends Receives HasRoutingId Conflate HelloMessage HiccupMessage;
     /// Knows its peers by routing id: the first frame of every message (RFC 28, "The ROUTER Socket Type").
-    Router: Speaks Sends Receives Announces Addresses Hails Misses;
+    Router: Zmtp Sends Receives HasRoutingId RoutesById HelloMessage DisconnectMessage;
     /// Speaks with one single peer (RFC 31).
-    Pair: Speaks Sends Receives;
+    Pair: Zmtp Sends Receives;
     /// Sends to its PULL peers in turn (RFC 30, "The PUSH Socket Type").
-    Push: Speaks Sends Conflates;
+    Push: Zmtp Sends Conflate;
     /// Receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
-    Pull: Speaks Receives Conflates;
+    Pull: Zmtp Receives Conflate;
     /// Sends each message to all peers that subscribed to a prefix of it (RFC 29, "The PUB Socket Type").
-    Pub: Speaks Sends Publishes Matches Conflates;
+    Pub: Zmtp Sends Publishes FiltersByPrefix Conflate;
     /// Receives what it subscribed to (RFC 29, "The SUB Socket Type").
-    Sub: Speaks Receives Subscribes Matches Conflates;
+    Sub: Zmtp Receives Subscribes FiltersByPrefix Conflate;
     /// As PUB, and receives its peers' subscriptions as messages: an octet 1 or 0 and the prefix (RFC 29, "The XPUB Socket
     /// Type"). So it has to be received from: a peer of which [`recv_hwm`](crate::Options::recv_hwm) of them wait is not
     /// listened to until they are received.
-    XPub: Speaks Sends Receives Publishes Matches Subscribes;
+    XPub: Zmtp Sends Receives Publishes FiltersByPrefix Subscribes;
     /// As SUB, and subscribes by sending messages (RFC 29, "The XSUB Socket Type").
-    XSub: Speaks Sends Receives Subscribes;
+    XSub: Zmtp Sends Receives Subscribes;
     /// Sends each message, `[group, body]`, to all peers that joined its group (RFC 48, "The RADIO Socket Type").
-    Radio: Speaks Sends Publishes;
+    Radio: Zmtp Sends Publishes;
     /// Receives the messages of the groups it joined (RFC 48, "The DISH Socket Type").
-    Dish: Speaks Receives Joins;
+    Dish: Zmtp Receives JoinsGroups;
     /// Sends to its SERVER peers in turn and receives from all, at any time; one frame each (RFC 41, "The CLIENT Socket
     /// Type").
-    Client: Speaks Sends Receives Hails Hiccups;
+    Client: Zmtp Sends Receives HelloMessage HiccupMessage;
     /// Knows its CLIENT peers by routing ids that it chooses: four octets, the number of the peer with the highest first.
     /// Messages are `[routing id, body]` both ways, and only the body travels (RFC 41, "The SERVER Socket Type"). One to
     /// an unknown routing id is an error, one to a peer without room waits.
-    Server: Speaks Sends Receives Numbers Hails Misses;
+    Server: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage;
     /// Sends to its GATHER peers in turn; one frame each (RFC 49, "The SCATTER Socket Type").
-    Scatter: Speaks Sends;
+    Scatter: Zmtp Sends;
     /// Receives from all its SCATTER peers; one frame each (RFC 49, "The GATHER Socket Type").
-    Gather: Speaks Receives;
+    Gather: Zmtp Receives;
     /// Speaks with one single peer; one frame each (RFC 52).
-    Channel: Speaks Sends Receives;
+    Channel: Zmtp Sends Receives;
     /// Speaks with other PEERs as a [`Server`] does with its clients, and can name one before it has spoken:
     /// `connect_peer` (RFC 51).
-    Peer: Speaks Sends Receives Numbers Hails Misses Hiccups;
+    Peer: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage;
     /// Speaks over tcp and ipc with peers that know no ZMTP (`ZMQ_STREAM`).
     ///
     /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 32 KiB as a rule, and has
@@ -131,7 +131,7 @@ kinds! {
     ///
     /// What was sent to a connection that is lost goes to no other one, for it was part of a whole that is lost. There is no
     /// handshake and there are no frames, so options about those, and heartbeats, mean nothing here.
-    Stream: Sends Receives Addresses;
+    Stream: Sends Receives RoutesById;
 }
 
 /// Any socket type: what a broker holds that treats several types alike. A `send` or `recv` that the type cannot do is
@@ -144,4 +144,4 @@ impl Sends for Any {}
 impl Receives for Any {}
 impl Publishes for Any {}
 impl Subscribes for Any {}
-impl Joins for Any {}
+impl JoinsGroups for Any {}

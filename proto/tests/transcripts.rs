@@ -176,7 +176,7 @@ impl Session {
     }
 
     fn options(&self) -> Options {
-        fn announce<T: kind::Announces>(session: &Session, options: Options<T>) -> Options {
+        fn announce<T: kind::HasRoutingId>(session: &Session, options: Options<T>) -> Options {
             match session.options.get("ROUTING_ID") {
                 Some(id) => options.routing_id(octets(id)).unwrap().erase(),
                 None => options.erase(),

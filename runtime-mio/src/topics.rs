@@ -3,7 +3,7 @@
 use crate::park::wait;
 use crate::socket::{Socket, deadline};
 use core::time::Duration;
-use sansmq_proto::kind::{Joins, Kind, Publishes, Subscribes};
+use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
 use sansmq_proto::socket::{JoinError, SubscribeError};
 
 impl<T: Subscribes> Socket<T> {
@@ -24,7 +24,7 @@ impl<T: Subscribes> Socket<T> {
     }
 }
 
-impl<T: Joins> Socket<T> {
+impl<T: JoinsGroups> Socket<T> {
     /// Asks for the messages of a group; see [`Handle::join`](sansmq_runtime::Handle::join).
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use core::marker::PhantomData;
 use core::task::Poll;
 use sansmq_proto as proto;
 use sansmq_proto::address::ParseEndpointError;
-use sansmq_proto::kind::{Addresses, Any, Kind, Numbers, Peer, Receives, Sends};
+use sansmq_proto::kind::{Any, AssignsRoutingId, Kind, Peer, Receives, RoutesById, Sends};
 use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
 use sansmq_proto::{
     Endpoint, Entropy, Frame, Instant, ListenerId, Message, Options, RecvError, SendError, Socket, SystemEntropy,
@@ -302,7 +302,7 @@ impl<T: Receives> Handle<T> {
     }
 }
 
-impl<T: Addresses> Handle<T> {
+impl<T: RoutesById> Handle<T> {
     /// As [`connect`](Self::connect), naming the peer: messages to this routing id go there, and may be sent at once
     /// (`CONNECT_ROUTING_ID`).
     ///
@@ -319,7 +319,7 @@ impl<T: Addresses> Handle<T> {
     }
 }
 
-impl<T: Numbers> Handle<T> {
+impl<T: AssignsRoutingId> Handle<T> {
     /// Ends the connection to the peer of this routing id, and dials it no more; see [`Socket::disconnect_peer`].
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::waiters::Key;
 use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::Poll;
-use sansmq_proto::kind::{Joins, Kind, Publishes, Subscribes};
+use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
 use sansmq_proto::socket::{JoinError, SubscribeError};
 
 impl<T: Subscribes> Handle<T> {
@@ -33,7 +33,7 @@ impl<T: Subscribes> Handle<T> {
     }
 }
 
-impl<T: Joins> Handle<T> {
+impl<T: JoinsGroups> Handle<T> {
     /// Asks for the messages of a group (`zmq_join`), of this very name. Connected peers are told at once, others when they
     /// are connected.
     ///

@@ -64,7 +64,7 @@ mod plain {
     }
 
     /// In which ann has a password.
-    fn guarded<T: kind::Speaks>(options: Options<T>) -> Options<T> {
+    fn guarded<T: kind::Zmtp>(options: Options<T>) -> Options<T> {
         options.security(Security::PlainServer).authenticate(|request| match &request.credentials {
             AuthCredentials::Plain { username, password } if username == "ann" && password == "secret" => {
                 AuthReply::accept_as(username.clone())
@@ -199,7 +199,7 @@ mod curve {
     }
 
     /// Lets one key in, or any.
-    fn guarded<T: kind::Speaks>(options: Options<T>, own: &KeyPair, known: Option<PublicKey>) -> Options<T> {
+    fn guarded<T: kind::Zmtp>(options: Options<T>, own: &KeyPair, known: Option<PublicKey>) -> Options<T> {
         let options = options.security(Security::curve_server(own.clone()));
         let Some(known) = known else { return options };
         options.authenticate(move |request| {

@@ -1,7 +1,7 @@
 //! The options of connections: who may come, when they are used, and what is said when they come and go.
 
 use super::Options;
-use crate::kind::{Conflates, Hails, Hiccups, Kind, Misses, Router};
+use crate::kind::{Conflate, DisconnectMessage, HelloMessage, HiccupMessage, Kind, Router};
 use crate::message::{Frame, Message};
 use crate::socket::error::OptionsError;
 use crate::wire::is_name_char;
@@ -131,7 +131,7 @@ fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError>
     if count == 0 { Err(OptionsError::Zero(name)) } else { Ok(count) }
 }
 
-impl<T: Conflates> Options<T> {
+impl<T: Conflate> Options<T> {
     /// Only the latest message waits, for each peer and direction; marks mean nothing then: `CONFLATE`. Messages of several
     /// frames are kept whole, of which libzmq keeps the last frame. What is on its way to the network is not called back.
     /// Default off.
@@ -142,7 +142,7 @@ impl<T: Conflates> Options<T> {
     }
 }
 
-impl<T: Hails> Options<T> {
+impl<T: HelloMessage> Options<T> {
     /// Sent on every new connection before anything else: `HELLO_MSG`. Default none.
     #[must_use]
     pub fn hello_message(mut self, message: impl Into<Frame>) -> Self {
@@ -151,7 +151,7 @@ impl<T: Hails> Options<T> {
     }
 }
 
-impl<T: Misses> Options<T> {
+impl<T: DisconnectMessage> Options<T> {
     /// Received, as if from the peer, when one that had come to us is gone: `DISCONNECT_MSG`. Default none.
     #[must_use]
     pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self {
@@ -160,7 +160,7 @@ impl<T: Misses> Options<T> {
     }
 }
 
-impl<T: Hiccups> Options<T> {
+impl<T: HiccupMessage> Options<T> {
     /// Received, as if from the peer, when the connection to it is lost and will be dialled again: `HICCUP_MSG`. Default
     /// none.
     #[must_use]

@@ -15,7 +15,7 @@ pub(crate) use socks::Proxy;
 
 use crate::address::TransportConfig;
 use crate::connection::{ConnectionConfig, HeartbeatConfig};
-use crate::kind::{Announces, Any, Kind, Receives, Req, Router, Sends, Stream, Typed};
+use crate::kind::{Any, HasRoutingId, Kind, Receives, Req, Router, Sends, Stream, Typed};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
 use crate::socket_type::SocketType;
@@ -300,7 +300,7 @@ impl<T: Receives> Options<T> {
     }
 }
 
-impl<T: Announces> Options<T> {
+impl<T: HasRoutingId> Options<T> {
     /// The routing id that ROUTER peers shall know this socket by: `ROUTING_ID`. Default: they choose one.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The options of publishers and subscribers.
 
 use super::Options;
-use crate::kind::{Matches, Publishes, XPub, XSub};
+use crate::kind::{FiltersByPrefix, Publishes, XPub, XSub};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
 
@@ -106,7 +106,7 @@ impl<T: Publishes> Options<T> {
     }
 }
 
-impl<T: Matches> Options<T> {
+impl<T: FiltersByPrefix> Options<T> {
     /// Messages go to, and are received by, those whose subscriptions they do *not* match: `INVERT_MATCHING`. Both sides
     /// must be told. Default off.
     #[must_use]

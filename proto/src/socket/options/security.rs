@@ -1,14 +1,14 @@
 //! The options of security: which mechanism, and who decides whom it lets in.
 
 use super::Options;
-use crate::kind::{Kind, Speaks};
+use crate::kind::{Kind, Zmtp};
 use crate::security::{AuthReply, AuthRequest, AuthSource, Authenticator, Security, ZapHandler};
 use crate::socket::error::OptionsError;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-impl<T: Speaks> Options<T> {
+impl<T: Zmtp> Options<T> {
     /// The security mechanism of all connections: `MECHANISM`, and what each mechanism needs. Default:
     /// [`Security::Null`].
     ///

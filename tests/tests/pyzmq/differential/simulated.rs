@@ -157,7 +157,7 @@ pub(crate) fn options(spec: &Spec) -> Options<kind::Any> {
     }
 }
 
-fn announced<T: kind::Announces>(options: Options<T>, routing_id: Option<&str>) -> Options<kind::Any> {
+fn announced<T: kind::HasRoutingId>(options: Options<T>, routing_id: Option<&str>) -> Options<kind::Any> {
     match routing_id {
         Some(id) => options.routing_id(id.to_owned()).unwrap().erase(),
         None => options.erase(),
