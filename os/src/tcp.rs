@@ -105,11 +105,11 @@ fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError
         KeepaliveConfig::Off => asked(socket.set_keepalive(false))?,
         KeepaliveConfig::On(keepalive) => asked(options::keepalive(socket, keepalive))?,
     }
-    if let Some(timeout) = transport.unacknowledged {
-        asked(options::unacknowledged(socket, timeout))?;
+    if let Some(timeout) = transport.max_retransmit_timeout {
+        asked(options::max_retransmit_timeout(socket, timeout))?;
     }
-    if let Some(octet) = transport.type_of_service {
-        asked(options::type_of_service(socket, octet))?;
+    if let Some(octet) = transport.tos {
+        asked(options::tos(socket, octet))?;
     }
     if let Some(priority) = transport.priority {
         asked(options::priority(socket, priority))?;

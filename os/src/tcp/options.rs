@@ -22,21 +22,21 @@ pub(super) fn keepalive(socket: &Socket, keepalive: &Keepalive) -> io::Result<()
 }
 
 /// For IPv6 the traffic class; and over a socket of both the other too, for what comes over IPv4.
-pub(super) fn type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
+pub(super) fn tos(socket: &Socket, octet: u8) -> io::Result<()> {
     let is_ipv6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());
-    let four = set_type_of_service(socket, octet);
+    let four = set_tos(socket, octet);
     if is_ipv6 { set_traffic_class(socket, octet) } else { four }
 }
 
 // A function for systems that have the option, and one for those that do not.
 cfg_select! {
     any(target_os = "solaris", target_os = "haiku") => {
-        fn set_type_of_service(_: &Socket, _: u8) -> io::Result<()> {
+        fn set_tos(_: &Socket, _: u8) -> io::Result<()> {
             Err(Unsupported.into())
         }
     }
     _ => {
-        fn set_type_of_service(socket: &Socket, octet: u8) -> io::Result<()> {
+        fn set_tos(socket: &Socket, octet: u8) -> io::Result<()> {
             socket.set_tos_v4(octet.into())
         }
     }
@@ -98,7 +98,7 @@ cfg_select! {
 
 cfg_select! {
     any(target_os = "linux", target_os = "android") => {
-        pub(super) fn unacknowledged(socket: &Socket, timeout: Duration) -> io::Result<()> {
+        pub(super) fn max_retransmit_timeout(socket: &Socket, timeout: Duration) -> io::Result<()> {
             socket.set_tcp_user_timeout(Some(timeout))
         }
 
@@ -111,7 +111,7 @@ cfg_select! {
         }
     }
     _ => {
-        pub(super) fn unacknowledged(_: &Socket, _: Duration) -> io::Result<()> {
+        pub(super) fn max_retransmit_timeout(_: &Socket, _: Duration) -> io::Result<()> {
             Err(Unsupported.into())
         }
 

@@ -14,10 +14,10 @@ fn everything() -> TransportConfig {
     let keepalive = keepalive.interval(7 * second).unwrap().count(3).unwrap();
     let mut transport = TransportConfig::new();
     transport.keepalive = KeepaliveConfig::On(keepalive);
-    transport.unacknowledged = Some(Duration::from_millis(12_345));
+    transport.max_retransmit_timeout = Some(Duration::from_millis(12_345));
     transport.send_buffer = Some(30_000);
     transport.recv_buffer = Some(20_000);
-    transport.type_of_service = Some(0xb8);
+    transport.tos = Some(0xb8);
     transport.priority = Some(5);
     transport
 }
@@ -125,7 +125,7 @@ fn what_the_system_refuses_is_an_error_that_says_so() {
     transport.device = Some("no-such-device".into());
     assert_eq!(refused(&transport), NetworkError::NoSuchDevice);
     let mut transport = TransportConfig::new();
-    transport.unacknowledged = Some(Duration::from_millis(u32::MAX.into()));
+    transport.max_retransmit_timeout = Some(Duration::from_millis(u32::MAX.into()));
     assert_eq!(refused(&transport), NetworkError::OptionRefused);
     let datagrams = std::net::UdpSocket::bind(LOCAL).unwrap();
     let deaf = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));

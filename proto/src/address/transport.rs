@@ -16,13 +16,13 @@ pub struct TransportConfig {
     /// Whether TCP asks a silent peer for a sign of life.
     pub keepalive: KeepaliveConfig,
     /// How long what TCP has sent may stay unacknowledged.
-    pub unacknowledged: Option<Duration>,
+    pub max_retransmit_timeout: Option<Duration>,
     /// Octets of the system's buffer for what is to be sent.
     pub send_buffer: Option<usize>,
     /// Octets of the system's buffer for what has arrived.
     pub recv_buffer: Option<usize>,
     /// The octet in IP's head that says what service the packets want.
-    pub type_of_service: Option<u8>,
+    pub tos: Option<u8>,
     /// The priority of packets in this machine's queues.
     pub priority: Option<u32>,
     /// The only network interface to be used.
@@ -135,10 +135,10 @@ impl TransportConfig {
         Self {
             backlog: None,
             keepalive: KeepaliveConfig::System,
-            unacknowledged: None,
+            max_retransmit_timeout: None,
             send_buffer: None,
             recv_buffer: None,
-            type_of_service: None,
+            tos: None,
             priority: None,
             device: None,
             dual_stack: false,

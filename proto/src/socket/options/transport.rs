@@ -40,12 +40,12 @@ impl<T: Kind> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] below a millisecond, and above 2³¹ - 1 of them.
-    pub fn unacknowledged_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError> {
+    pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError> {
         if timeout.as_millis() == 0 || timeout.as_millis() > LARGEST.into() {
             let range = "from 1 to 2147483647 milliseconds";
             return Err(OutOfRange::new("unacknowledged_timeout", range).into());
         }
-        self.settings.transport.unacknowledged = Some(timeout);
+        self.settings.transport.max_retransmit_timeout = Some(timeout);
         Ok(self)
     }
 
@@ -74,8 +74,8 @@ impl<T: Kind> Options<T> {
     /// The octet in the head of each IP packet that says what service it wants, DSCP in its upper six bits: `TOS`, or IPv6's
     /// traffic class. Over tcp. Default: the system's, 0.
     #[must_use]
-    pub const fn type_of_service(mut self, octet: u8) -> Self {
-        self.settings.transport.type_of_service = Some(octet);
+    pub const fn tos(mut self, octet: u8) -> Self {
+        self.settings.transport.tos = Some(octet);
         self
     }
 
@@ -149,13 +149,13 @@ mod tests {
         }
         for time in [Duration::ZERO, Duration::from_micros(999), Duration::from_millis(too_many.into()), Duration::MAX]
         {
-            assert_eq!(refused(dealer().unacknowledged_timeout(time)), "unacknowledged_timeout");
+            assert_eq!(refused(dealer().tcp_max_retransmit_timeout(time)), "unacknowledged_timeout");
         }
         for name in ["", "sixteen-octets-x", "a b", "a/b", "a\0b", "a\n"] {
             assert_eq!(refused(dealer().bind_to_device(name)), "bind_to_device");
         }
         let largest = dealer().send_buffer(too_many as usize - 1).unwrap().backlog(1).unwrap();
-        assert!(largest.unacknowledged_timeout(Duration::from_millis(1)).unwrap().bind_to_device("eth0.1").is_ok());
+        assert!(largest.tcp_max_retransmit_timeout(Duration::from_millis(1)).unwrap().bind_to_device("eth0.1").is_ok());
     }
 
     #[test]
