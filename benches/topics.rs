@@ -102,7 +102,7 @@ impl Stage {
                 stage.listen();
             }
         }
-        assert_eq!(stage.socket.topics(), subscriptions);
+        assert_eq!(stage.socket.subscription_count(), subscriptions);
         stage
     }
 

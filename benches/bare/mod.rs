@@ -77,7 +77,7 @@ impl Net {
             sub.subscribe(topic(number)).expect("a SUB subscribes");
         }
         let mut net = Self::new(Socket::new(Options::<kind::Pub>::new(), FixedEntropy(1)), [sub]);
-        while net.server.topics() < topics {
+        while net.server.subscription_count() < topics {
             net.exchange();
         }
         net

@@ -40,7 +40,7 @@ pub fn topics(data: &[u8]) {
                 let received = net[subscriber].recv();
                 assert_eq!(received.is_ok(), wanted, "{topic:?} of {prefixes:?}");
                 assert!(received.is_err() || net[subscriber].recv().is_err(), "it came twice");
-                assert_eq!(net[publisher].audience(topic), usize::from(wanted));
+                assert_eq!(net[publisher].subscriber_count(topic), usize::from(wanted));
             }
         }
         net.settle();
@@ -48,6 +48,6 @@ pub fn topics(data: &[u8]) {
     let mut distinct = prefixes;
     distinct.sort();
     distinct.dedup();
-    assert_eq!(net[publisher].topics(), distinct.len());
-    assert_eq!(net[subscriber].topics(), distinct.len());
+    assert_eq!(net[publisher].subscription_count(), distinct.len());
+    assert_eq!(net[subscriber].subscription_count(), distinct.len());
 }

@@ -44,8 +44,8 @@ impl<T: JoinsGroups> Socket<T> {
 
 impl<T: Publishes> Socket<T> {
     /// How many peers a message on this topic, or of this group, would be sent now.
-    pub fn audience(&self, topic: impl AsRef<[u8]>) -> usize {
-        self.handle().audience(topic)
+    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
+        self.handle().subscriber_count(topic)
     }
 
     /// Waits until a message on this topic, or of this group, would be sent to at least so many peers. False: the time is
@@ -57,8 +57,8 @@ impl<T: Publishes> Socket<T> {
 
 impl<T: Kind> Socket<T> {
     /// How many different prefixes, or groups, a subscriber asks for or a publisher's peers do (`TOPICS_COUNT`).
-    pub fn topics(&self) -> usize {
-        self.handle().topics()
+    pub fn subscription_count(&self) -> usize {
+        self.handle().subscription_count()
     }
 
     /// How many peers are connected and past their handshake.

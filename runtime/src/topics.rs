@@ -56,8 +56,8 @@ impl<T: JoinsGroups> Handle<T> {
 
 impl<T: Publishes> Handle<T> {
     /// How many peers a message on this topic, or of this group, would be sent now.
-    pub fn audience(&self, topic: impl AsRef<[u8]>) -> usize {
-        self.shared().with(|state| state.socket.audience(topic))
+    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
+        self.shared().with(|state| state.socket.subscriber_count(topic))
     }
 
     /// Waits until a message on this topic, or of this group, would be sent to at least so many peers, so that nobody has to
@@ -66,14 +66,14 @@ impl<T: Publishes> Handle<T> {
     /// Cancel-safe.
     pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize) {
         let topic = topic.as_ref();
-        self.watch(|state| state.socket.audience(topic) >= peers).await;
+        self.watch(|state| state.socket.subscriber_count(topic) >= peers).await;
     }
 }
 
 impl<T: Kind> Handle<T> {
     /// How many different prefixes, or groups, a subscriber asks for or a publisher's peers do (`TOPICS_COUNT`).
-    pub fn topics(&self) -> usize {
-        self.shared().with(|state| state.socket.topics())
+    pub fn subscription_count(&self) -> usize {
+        self.shared().with(|state| state.socket.subscription_count())
     }
 
     /// How many peers are connected and past their handshake.

@@ -220,7 +220,7 @@ mod tests {
             }
         }
         xpub.exchange(pipe, &mut near).unwrap();
-        assert_eq!(xpub.audience("topic"), 1);
+        assert_eq!(xpub.subscriber_count("topic"), 1);
         xpub.disconnect(&endpoint, now).unwrap();
         xpub.disconnected(pipe, near, &ConnectionError::PeerClosed, now);
         assert_eq!(xpub.peers(), 1, "its subscription and the end of it wait to be received");

@@ -60,13 +60,13 @@ impl Socket {
     }
 
     /// How many different prefixes, or groups, a subscriber asks for or a publisher's peers do (`TOPICS_COUNT`).
-    pub fn topics(&self) -> usize {
-        self.pattern.topics()
+    pub fn subscription_count(&self) -> usize {
+        self.pattern.subscription_count()
     }
 
     /// How many peers a publisher would send a message on this topic, or of this group, now. Zero for other types.
-    pub fn audience(&self, topic: impl AsRef<[u8]>) -> usize {
-        self.pattern.audience(topic.as_ref())
+    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
+        self.pattern.subscriber_count(topic.as_ref())
     }
 
     /// How many peers are connected and past their handshake.

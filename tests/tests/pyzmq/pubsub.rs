@@ -99,7 +99,7 @@ pub(super) async fn publish(ours: &Socket<Any>, kind: SocketType, mut python: Py
         }
         let expected = ["\x01news", "\x01news.sport", "\0news.sport", "\0news"];
         assert_eq!(told, expected.map(Message::from), "each once, the last cancel of each");
-        assert_eq!(ours.topics(), 0);
+        assert_eq!(ours.subscription_count(), 0);
     }
     python.ends_well().await;
     Ok(())

@@ -114,7 +114,7 @@ impl Pattern for Dish {
         self.arrived.has_message(pipes)
     }
 
-    fn topics(&self) -> usize {
+    fn subscription_count(&self) -> usize {
         self.groups.len()
     }
 }

@@ -141,12 +141,12 @@ pub(super) trait Pattern: Debug + Send {
     }
 
     /// How many different prefixes or groups are subscribed to.
-    fn topics(&self) -> usize {
+    fn subscription_count(&self) -> usize {
         0
     }
 
     /// How many peers a message on this topic, or of this group, would be for.
-    fn audience(&self, _: &[u8]) -> usize {
+    fn subscriber_count(&self, _: &[u8]) -> usize {
         0
     }
 

@@ -247,11 +247,11 @@ impl Pattern for Publish {
         self.upstream.as_mut().is_some_and(|upstream| upstream.has_message(pipes))
     }
 
-    fn topics(&self) -> usize {
+    fn subscription_count(&self) -> usize {
         self.granted.len()
     }
 
-    fn audience(&self, topic: &[u8]) -> usize {
+    fn subscriber_count(&self, topic: &[u8]) -> usize {
         let matching: BTreeSet<_> = self.granted.matching(topic).collect();
         if self.options.invert { self.peers.len() - matching.len() } else { matching.len() }
     }

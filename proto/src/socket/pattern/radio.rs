@@ -127,11 +127,11 @@ impl Pattern for Radio {
         false
     }
 
-    fn topics(&self) -> usize {
+    fn subscription_count(&self) -> usize {
         self.groups.len()
     }
 
-    fn audience(&self, group: &[u8]) -> usize {
+    fn subscriber_count(&self, group: &[u8]) -> usize {
         self.groups.get(group).map_or(0, BTreeSet::len)
     }
 }

@@ -159,7 +159,7 @@ impl Pattern for Subscribe {
         self.arrived.has_message(pipes)
     }
 
-    fn topics(&self) -> usize {
+    fn subscription_count(&self) -> usize {
         self.interests.len()
     }
 }

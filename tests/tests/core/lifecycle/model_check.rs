@@ -204,7 +204,7 @@ impl Readers {
             }
         }
         self.net.settle();
-        let audience = ["ab", "b"].map(|topic| self.net[self.publisher].audience(topic));
+        let audience = ["ab", "b"].map(|topic| self.net[self.publisher].subscriber_count(topic));
         let wished =
             |topic: &str| self.wishes.iter().filter(|wishes| wishes.iter().any(|wish| topic.starts_with(wish))).count();
         assert_eq!(audience, ["ab", "b"].map(wished));

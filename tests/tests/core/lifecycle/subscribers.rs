@@ -106,7 +106,7 @@ impl Scene {
             for topic in TOPICS.iter().chain(&["abcd", "bx", "x"]) {
                 let linked = (0..4).filter(|&sub| self.links.contains_key(&(sub, number)));
                 let audience = linked.filter(|&sub| self.wants(sub, topic)).count();
-                assert_eq!(net[publisher].audience(topic), audience, "{topic:?} of publisher {number}");
+                assert_eq!(net[publisher].subscriber_count(topic), audience, "{topic:?} of publisher {number}");
             }
         }
         let linked = (0..4).filter(|&sub| self.links.contains_key(&(sub, 1)));
@@ -115,7 +115,7 @@ impl Scene {
             .map(|(prefix, _)| prefix.as_bytes().to_vec())
             .collect();
         assert_eq!(self.told, wanted, "what the XPUB was told");
-        assert_eq!(net[self.publishers[1]].topics(), wanted.len());
+        assert_eq!(net[self.publishers[1]].subscription_count(), wanted.len());
     }
 
     /// Each message comes to those who want it, once from each publisher.

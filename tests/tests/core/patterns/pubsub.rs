@@ -56,7 +56,7 @@ fn overlapping_prefixes_deliver_once() {
     subscribe(&mut net, sub, &["", "a", "abc", "abcd"]);
     net[publisher].send("abc").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, sub)), ["abc"]);
-    assert_eq!((net[publisher].topics(), net[publisher].audience("abc")), (4, 1));
+    assert_eq!((net[publisher].subscription_count(), net[publisher].subscriber_count("abc")), (4, 1));
 }
 
 #[test]
@@ -76,14 +76,17 @@ fn subscriptions_are_counted_by_who_makes_them() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     subscribe(&mut net, sub, &["a", "a"]);
-    assert_eq!(net[sub].topics(), 1);
+    assert_eq!(net[sub].subscription_count(), 1);
     net[sub].unsubscribe("a").unwrap();
     net.settle();
     net[publisher].send("a1").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, sub)), ["a1"]);
     net[sub].unsubscribe("a").unwrap();
     net.settle();
-    assert_eq!((net[publisher].audience("a"), net[publisher].topics(), net[sub].topics()), (0, 0, 0));
+    assert_eq!(
+        (net[publisher].subscriber_count("a"), net[publisher].subscription_count(), net[sub].subscription_count()),
+        (0, 0, 0)
+    );
     assert_eq!(net[sub].unsubscribe("a"), Err(SubscribeError::NotSubscribed));
     assert_eq!(net[publisher].subscribe("a"), Err(SubscribeError::Unsupported(sansmq_proto::SocketType::Pub)));
 }
@@ -127,15 +130,15 @@ fn subscriptions_are_told_again_after_a_reconnect_and_those_that_ended_are_not()
     subscribe(&mut net, sub, &["a", "b", "b"]);
     net.cut(sub);
     net.settle();
-    assert_eq!(net[publisher].topics(), 0);
+    assert_eq!(net[publisher].subscription_count(), 0);
     net[sub].unsubscribe("a").unwrap();
     net[sub].subscribe("c").unwrap();
     net.pass(Duration::from_secs(1));
-    assert_eq!(["a", "b", "c"].map(|topic| net[publisher].audience(topic)), [0, 1, 1]);
+    assert_eq!(["a", "b", "c"].map(|topic| net[publisher].subscriber_count(topic)), [0, 1, 1]);
     net[sub].unsubscribe("b").unwrap();
     net[sub].unsubscribe("b").unwrap();
     net.settle();
-    assert_eq!(net[publisher].audience("b"), 0);
+    assert_eq!(net[publisher].subscriber_count("b"), 0);
 }
 
 #[test]
@@ -150,8 +153,8 @@ fn no_high_water_mark_bounds_subscriptions() {
     }
     net.connect(late, PLACE);
     net.settle();
-    assert_eq!(net[publisher].topics(), 10_000);
-    assert!((0..10_000).all(|number| net[publisher].audience(format!("{number};")) == 2));
+    assert_eq!(net[publisher].subscription_count(), 10_000);
+    assert!((0..10_000).all(|number| net[publisher].subscriber_count(format!("{number};")) == 2));
 }
 
 #[test]
@@ -160,7 +163,7 @@ fn a_bound_sub_subscribes_without_receiving() {
     let (publisher, [sub]) = fan(&mut net, publisher(), [sub()]);
     net[sub].subscribe("a").unwrap();
     net.settle();
-    assert_eq!((net[publisher].audience("abc"), net[publisher].audience("b")), (1, 0));
+    assert_eq!((net[publisher].subscriber_count("abc"), net[publisher].subscriber_count("b")), (1, 0));
 }
 
 #[test]
@@ -185,7 +188,7 @@ fn inverted_matching_delivers_what_does_not_match() {
     subscribe(&mut net, a, &["a", "abc"]);
     net[publisher].send("abcd").unwrap();
     net[publisher].send("b").unwrap();
-    assert_eq!((net[publisher].audience("a"), net[publisher].audience("b")), (1, 2));
+    assert_eq!((net[publisher].subscriber_count("a"), net[publisher].subscriber_count("b")), (1, 2));
     net.settle();
     subscribe(&mut net, b, &["b"]);
     assert_eq!(bodies(&recv_all(&mut net, a)), ["b"]);
@@ -257,7 +260,7 @@ fn a_slow_subscriber_is_disconnected_if_that_is_the_policy_and_comes_again() {
     net.thaw(slow);
     recv_all(&mut net, slow);
     net.pass(Duration::from_secs(5));
-    assert_eq!(net[publisher].audience(""), 2);
+    assert_eq!(net[publisher].subscriber_count(""), 2);
 }
 
 #[test]
@@ -273,7 +276,7 @@ fn a_publisher_that_dialled_a_slow_subscriber_dials_it_again() {
         net.pass(Duration::from_secs(10));
         recv_all(&mut net, slow);
     }
-    assert_eq!(net[publisher].audience(""), 1);
+    assert_eq!(net[publisher].subscriber_count(""), 1);
     assert_eq!(endings(&events(&mut net, publisher)).len(), 1);
     net[publisher].send("200").unwrap();
     assert_eq!(recv_all(&mut net, slow).iter().map(number).collect::<Vec<_>>(), [200]);

@@ -24,8 +24,8 @@ fn a_dish_receives_the_groups_it_joined() {
     net[other].join("tv").unwrap();
     net[other].join("").unwrap();
     net.settle();
-    assert_eq!((net[radio].topics(), net[dish].topics()), (2, 1));
-    assert_eq!(["tv", "", "t", "tv2"].map(|group| net[radio].audience(group)), [2, 1, 0, 0]);
+    assert_eq!((net[radio].subscription_count(), net[dish].subscription_count()), (2, 1));
+    assert_eq!(["tv", "", "t", "tv2"].map(|group| net[radio].subscriber_count(group)), [2, 1, 0, 0]);
     for group in ["tv", "tv2", "t", ""] {
         net[radio].send((group, "show")).unwrap();
     }
@@ -46,7 +46,7 @@ fn groups_are_joined_once_and_left_once() {
     net[dish].leave("tv").unwrap();
     assert_eq!(net[dish].leave("tv"), Err(JoinError::NotJoined));
     assert_eq!(recv_all(&mut net, dish), [], "what has arrived is dropped");
-    assert_eq!(net[radio].audience("tv"), 0);
+    assert_eq!(net[radio].subscriber_count("tv"), 0);
     assert_eq!(net[radio].join("tv"), Err(JoinError::Unsupported(SocketType::Radio)));
     let now = net.now();
     net[dish].close(now);
@@ -90,11 +90,11 @@ fn groups_are_joined_again_after_a_reconnect_and_those_left_are_not() {
     net.settle();
     net.cut(dish);
     net.settle();
-    assert_eq!((net[radio].topics(), net[radio].audience("a")), (0, 0));
+    assert_eq!((net[radio].subscription_count(), net[radio].subscriber_count("a")), (0, 0));
     net[dish].leave("a").unwrap();
     net[dish].join("c").unwrap();
     net.pass(Duration::from_secs(1));
-    assert_eq!(["a", "b", "c"].map(|group| net[radio].audience(group)), [0, 1, 1]);
+    assert_eq!(["a", "b", "c"].map(|group| net[radio].subscriber_count(group)), [0, 1, 1]);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_dish_with_too_many_groups_loses_its_connection_and_others_do_not() {
     }
     net.settle();
     assert!(endings(&events(&mut net, radio))[0].contains("more than 2 subscriptions"));
-    assert_eq!(["a", "b", "c"].map(|group| net[radio].audience(group)), [0, 1, 0]);
+    assert_eq!(["a", "b", "c"].map(|group| net[radio].subscriber_count(group)), [0, 1, 0]);
 }
 
 #[test]
@@ -159,11 +159,11 @@ fn a_bound_dish_joins_without_receiving() {
     let (radio, [dish]) = fan(&mut net, radio(), [dish()]);
     net[dish].join("g").unwrap();
     net.settle();
-    assert_eq!(net[radio].audience("g"), 1);
+    assert_eq!(net[radio].subscriber_count("g"), 1);
     let late = net.socket(Options::<Dish>::new());
     net[late].join("g").unwrap();
     net.bind(radio, PLACE.replace(":1", ":9").as_str());
     net.connect(late, PLACE.replace(":1", ":9").as_str());
     net.settle();
-    assert_eq!(net[radio].audience("g"), 2);
+    assert_eq!(net[radio].subscriber_count("g"), 2);
 }

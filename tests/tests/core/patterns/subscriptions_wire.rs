@@ -108,7 +108,7 @@ fn both_forms_are_understood_from_everybody_at_any_length() {
                 assert_eq!(seat.said(), frame(0, &topic));
                 seat.hear(&cancel).unwrap();
                 assert_eq!(seat.socket.recv().unwrap(), Message::from([&[0][..], &topic].concat()));
-                assert_eq!(seat.socket.topics(), 0);
+                assert_eq!(seat.socket.subscription_count(), 0);
             }
         }
     }
@@ -141,11 +141,11 @@ fn commands_of_another_pattern_change_nothing() {
     publisher.hear(&command("JOIN", b"a")).unwrap();
     publisher.hear(&command("LEAVE", b"a")).unwrap();
     publisher.hear(&command("CANCEL", b"a")).unwrap();
-    assert_eq!(publisher.socket.topics(), 0);
+    assert_eq!(publisher.socket.subscription_count(), 0);
     let mut radio = Seat::new(Options::<Radio>::new(), "DISH", 1);
     radio.hear(&command("SUBSCRIBE", b"a")).unwrap();
     radio.hear(&command("LEAVE", b"a")).unwrap();
-    assert_eq!(radio.socket.topics(), 0);
+    assert_eq!(radio.socket.subscription_count(), 0);
     let mut sub = Seat::new(Options::<Sub>::new(), "PUB", 1);
     sub.socket.subscribe("").unwrap();
     sub.hear(&command("SUBSCRIBE", b"a")).unwrap();
@@ -156,7 +156,7 @@ fn commands_of_another_pattern_change_nothing() {
 fn two_subscriptions_of_one_peer_are_one_and_one_cancel_ends_it() {
     let mut seat = Seat::new(Options::<Pub>::new(), "SUB", 1);
     seat.hear(&[command("SUBSCRIBE", b"a"), command("SUBSCRIBE", b"a"), command("CANCEL", b"a")].concat()).unwrap();
-    assert_eq!(seat.socket.audience("a"), 0);
+    assert_eq!(seat.socket.subscriber_count("a"), 0);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_peer_that_joins_an_impossible_group_is_not_listened_to_any_more() {
     assert_eq!(radio.hear(&command("JOIN", &[b'g'; 256])), Err(ConnectionError::GroupTooLong(256)));
     let reason = ConnectionError::GroupTooLong(256);
     radio.socket.disconnected(radio.pipe, radio.connection, &reason, Instant::ORIGIN);
-    assert_eq!((radio.socket.topics(), radio.socket.peers()), (0, 0));
+    assert_eq!((radio.socket.subscription_count(), radio.socket.peers()), (0, 0));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn what_is_no_group_and_body_is_dropped_by_a_dish_and_what_a_dish_says_by_a_radi
     assert!(!dish.socket.can_recv());
     let mut radio = Seat::new(Options::<Radio>::new(), "DISH", 1);
     radio.hear(&frame(0, b"\x01g")).unwrap();
-    assert_eq!(radio.socket.topics(), 0);
+    assert_eq!(radio.socket.subscription_count(), 0);
     for mut seat in [dish, radio] {
         let dropped = core::iter::from_fn(|| seat.socket.poll_event())
             .filter(|event| matches!(event, Event::Dropped { reason: DropReason::Unexpected, messages: 1 }));
@@ -282,7 +282,7 @@ fn all_subscribers_are_sent_the_same_octets_of_one_message() {
         seat.hear(&command("SUBSCRIBE", b"")).unwrap();
         let mut other = seat.another("SUB", 0);
         other.hear(&command("SUBSCRIBE", b"")).unwrap();
-        assert_eq!(other.socket.audience(""), 2);
+        assert_eq!(other.socket.subscriber_count(""), 2);
         let body = vec![7; size];
         other.socket.send(["topic".into(), body.clone(), vec![]]).unwrap();
         let expected = [frame(MORE, b"topic"), frame(MORE, &body), frame(0, b"")].concat();

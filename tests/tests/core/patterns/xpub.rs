@@ -117,7 +117,7 @@ fn what_a_peer_said_is_received_though_its_pipe_was_ended() {
     let now = net.now();
     net[publisher].disconnect(&"tcp://place:1".parse().unwrap(), now).unwrap();
     assert_eq!(told(&mut net, publisher), ["+both", "+a", "-a"]);
-    assert_eq!((net[publisher].audience("both"), net[publisher].peers()), (1, 1));
+    assert_eq!((net[publisher].subscriber_count("both"), net[publisher].peers()), (1, 1));
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn a_peer_whose_words_are_not_received_is_not_listened_to_and_none_is_lost() {
         net[a].subscribe(topic.to_string()).unwrap();
     }
     net.settle();
-    assert_eq!(net[publisher].topics(), 3);
+    assert_eq!(net[publisher].subscription_count(), 3);
     assert_eq!(told(&mut net, publisher).len(), 26);
-    assert_eq!(net[publisher].topics(), 26);
+    assert_eq!(net[publisher].subscription_count(), 26);
 }
 
 #[test]
@@ -168,10 +168,10 @@ fn the_application_decides_what_is_sent_if_it_is_asked_to() {
     net[publisher].unsubscribe("XA").unwrap();
     net[publisher].send("XA2").unwrap();
     assert_eq!(recv_all(&mut net, a), []);
-    assert_eq!(net[publisher].topics(), 1);
+    assert_eq!(net[publisher].subscription_count(), 1);
     net.cut(b);
     assert_eq!(told(&mut net, publisher), ["-b"], "what was asked for, not what was granted");
-    assert_eq!(net[publisher].topics(), 0);
+    assert_eq!(net[publisher].subscription_count(), 0);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_request_of_who_is_gone_can_be_received_and_not_granted() {
     assert_eq!(net[publisher].recv().unwrap(), message(["\x01b"]));
     net[publisher].subscribe("b").unwrap();
     assert_eq!(told(&mut net, publisher), ["-a"]);
-    assert_eq!((net[publisher].audience("a"), net[publisher].audience("b")), (0, 1));
+    assert_eq!((net[publisher].subscriber_count("a"), net[publisher].subscriber_count("b")), (0, 1));
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn what_an_xsub_says_besides_reaches_an_xpub_and_a_pub_drops_it() {
         net[a].send(word.clone()).unwrap();
     }
     assert_eq!(recv_all(&mut net, publisher), words);
-    assert_eq!((net[publisher].topics(), net[a].topics()), (0, 0));
+    assert_eq!((net[publisher].subscription_count(), net[a].subscription_count()), (0, 0));
 
     let mut net = super::net();
     let (publisher, [a]) = star(&mut net, Options::<Pub>::new(), [xsub()]);
@@ -253,7 +253,7 @@ fn what_an_xsub_says_besides_reaches_an_xpub_and_a_pub_drops_it() {
         net[a].send(word).unwrap();
     }
     net.settle();
-    assert_eq!(net[publisher].audience("a"), 1);
+    assert_eq!(net[publisher].subscriber_count("a"), 1);
     assert_eq!(dropped(&events(&mut net, publisher), DropReason::Unexpected), 3);
     assert_eq!(net[publisher].recv(), Err(RecvError::Unsupported(sansmq_proto::SocketType::Pub)));
 }
@@ -272,7 +272,10 @@ fn only_the_first_frame_subscribes_unless_all_are_to_be_looked_at() {
         assert_eq!(got, expected);
         net[a].send(["\x01b", "\x01c", "rest"]).unwrap();
         net.settle();
-        assert_eq!(["a", "b", "c"].map(|topic| net[publisher].audience(topic)), [usize::from(!only_first), 1, 1]);
+        assert_eq!(
+            ["a", "b", "c"].map(|topic| net[publisher].subscriber_count(topic)),
+            [usize::from(!only_first), 1, 1]
+        );
         assert_eq!(recv_all(&mut net, publisher).last(), Some(&message(["rest"])));
     }
 }
@@ -283,7 +286,7 @@ fn an_xpub_looks_into_messages_of_several_frames_itself() {
     let (publisher, [a]) = star(&mut net, xpub().only_first_subscribe(false), [xsub()]);
     net[a].send(["user", "\x01a"]).unwrap();
     net.settle();
-    assert_eq!((net[publisher].audience("a"), net[a].topics()), (1, 0));
+    assert_eq!((net[publisher].subscriber_count("a"), net[a].subscription_count()), (1, 0));
     assert_eq!(told(&mut net, publisher), ["+a", "[\"user\"]"]);
 }
 
@@ -293,8 +296,8 @@ fn a_verbose_unsubscriber_says_every_cancel() {
         let mut net = net();
         let (publisher, [a, _]) = star(&mut net, xpub().verboser(true), [xsub().verbose_unsubscribe(verbose), xsub()]);
         say(&mut net, &[(a, "+t"), (a, "+t"), (a, "-t")]);
-        assert_eq!(net[publisher].audience("t"), usize::from(!verbose));
-        assert_eq!(net[a].topics(), 1);
+        assert_eq!(net[publisher].subscriber_count("t"), usize::from(!verbose));
+        assert_eq!(net[a].subscription_count(), 1);
     }
 }
 
@@ -313,7 +316,7 @@ fn a_peer_with_too_many_subscriptions_loses_its_connection_and_others_do_not() {
             say(&mut net, &[(greedy, &format!("+{topic}"))]);
         }
         say(&mut net, &[(greedy, &format!("+{}", topics[0])), (modest, "+m")]);
-        assert_eq!(net[publisher].topics(), fits + 1);
+        assert_eq!(net[publisher].subscription_count(), fits + 1);
         assert_eq!(endings(&events(&mut net, publisher)), [""; 0]);
         told(&mut net, publisher);
         say(&mut net, &[(greedy, &format!("+{}", topics[4]))]);
@@ -352,7 +355,7 @@ fn xpub_and_xsub_by_hand_are_a_proxy() {
     net[subs[1]].subscribe("a").unwrap();
     net[subs[2]].subscribe("b").unwrap();
     carry(&mut net);
-    assert_eq!(["a", "b", "c"].map(|topic| net[source].audience(topic)), [1, 1, 0]);
+    assert_eq!(["a", "b", "c"].map(|topic| net[source].subscriber_count(topic)), [1, 1, 0]);
     for topic in ["a1", "b1", "c1"] {
         net[source].send((topic, "body")).unwrap();
     }
@@ -363,5 +366,5 @@ fn xpub_and_xsub_by_hand_are_a_proxy() {
     net[subs[0]].unsubscribe("a").unwrap();
     net[subs[2]].unsubscribe("b").unwrap();
     carry(&mut net);
-    assert_eq!(["a", "b"].map(|topic| net[source].audience(topic)), [1, 0]);
+    assert_eq!(["a", "b"].map(|topic| net[source].subscriber_count(topic)), [1, 0]);
 }

@@ -87,7 +87,7 @@ fn a_subscriber_to_too_much_loses_its_connection_and_the_publisher_forgets_all_o
         for flood in floods {
             let stream = scene.serve_during(flood, 1).await;
             assert_eq!(scene.observed.ends, [ConnectionError::TooManySubscriptions { limit: LIMIT }]);
-            assert_eq!(scene.publisher.topics(), 1);
+            assert_eq!(scene.publisher.subscription_count(), 1);
             scene.observed = Observed::default();
             drop(stream);
         }
@@ -105,10 +105,14 @@ fn the_same_subscription_again_and_again_is_one_and_what_is_taken_back_is_none()
         let baseline = Memory::now();
         for (flood, topics) in floods {
             let stream = scene.serve_during(flood, 0).await;
-            assert_eq!(scene.publisher.topics(), topics, "the honest one's and the sign of the end are there too");
+            assert_eq!(
+                scene.publisher.subscription_count(),
+                topics,
+                "the honest one's and the sign of the end are there too"
+            );
             drop(stream);
             scene.publisher.wait_connected(1).await;
-            while scene.publisher.topics() > 1 {
+            while scene.publisher.subscription_count() > 1 {
                 scene.publisher.send("honest").await.unwrap();
                 scene.subscriber.recv().await.unwrap();
             }
@@ -161,7 +165,7 @@ fn an_application_that_receives_hears_of_each_subscription_and_of_its_end() {
         while held.get() > 1 {
             receive().await;
         }
-        assert_eq!((held.get(), scene.publisher.topics()), (1, 1));
+        assert_eq!((held.get(), scene.publisher.subscription_count()), (1, 1));
         drop(stream);
     });
 }

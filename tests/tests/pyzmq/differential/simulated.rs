@@ -27,7 +27,7 @@ impl Simulated {
 
     /// Who hears whom of the publishers and subscribers: what is sent tells, for `audience` counts others too, who have asked
     /// for everything.
-    fn audience(&mut self, program: &Program, step: usize) {
+    fn subscriber_count(&mut self, program: &Program, step: usize) {
         self.rest.audience.clear();
         let ofs = |kinds: &[SocketType]| -> Vec<usize> {
             (0..program.sockets.len()).filter(|&socket| kinds.contains(&program.kind(socket))).collect()
@@ -112,7 +112,7 @@ impl World for Simulated {
                 }
             }
         }
-        self.audience(program, step);
+        self.subscriber_count(program, step);
         Ok(self.rest.clone())
     }
 }

@@ -46,10 +46,10 @@ fn subscribers_receive_what_they_asked_for_over_every_transport() {
             assert_eq!(subs[2].recv().await.unwrap(), Message::from(long));
             subs[0].unsubscribe("a").unwrap();
             subs[0].unsubscribe("ab").unwrap();
-            while publisher.audience("ab") > 1 {
+            while publisher.subscriber_count("ab") > 1 {
                 yield_now().await;
             }
-            assert_eq!((publisher.topics(), publisher.ready_peers()), (2, 3));
+            assert_eq!((publisher.subscription_count(), publisher.ready_peers()), (2, 3));
             publisher.close().await;
             assert!(subs.iter().all(|sub| sub.try_recv().is_err()), "nobody has more than that");
         }
@@ -110,7 +110,7 @@ fn whoever_waits_for_subscribers_is_woken_by_them_and_by_the_end() {
             async move {
                 publisher.wait_connected(1).await;
                 publisher.wait_subscribed("a", 1).await;
-                publisher.audience("a")
+                publisher.subscriber_count("a")
             }
         });
         sub.connect(&endpoint).unwrap();
@@ -184,7 +184,7 @@ fn an_xpub_and_an_xsub_are_a_forwarder() {
                 }
             }
             drop(subs);
-            while source.topics() > 0 {
+            while source.subscription_count() > 0 {
                 yield_now().await;
             }
             join(front.close(), back.close()).await;
