@@ -10,8 +10,8 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::{Manual, Publishing, Settings, SlowSubscriber, Verbosity};
 use crate::socket::pipe::Pipes;
+use crate::socket::routing::arrival_order::ArrivalOrder;
 use crate::socket::routing::distributor::Distributor;
-use crate::socket::routing::in_order::InOrder;
 use crate::socket::routing::subscriptions::{Cancelled, Subscribed, Subscriptions};
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
@@ -30,7 +30,7 @@ pub(super) struct Publish {
     distributor: Distributor,
     /// An XPUB's application hears of subscriptions, and of what its peers have to say besides. RFC 29 would have it
     /// fair-queued; but one peer's subscription and another's cancel mean something in their order only.
-    upstream: Option<InOrder>,
+    upstream: Option<ArrivalOrder>,
     /// The peer whose request was received last, where the application decides about it.
     asker: Option<PipeId>,
     /// Who alone is to have what is sent next.
@@ -45,7 +45,7 @@ impl Publish {
             granted: Subscriptions::new(entropy),
             asked: Subscriptions::new(entropy),
             distributor: Distributor::default(),
-            upstream: (settings.connection.socket_type == SocketType::XPub).then(InOrder::default),
+            upstream: (settings.connection.socket_type == SocketType::XPub).then(ArrivalOrder::default),
             asker: None,
             answering: None,
         }

@@ -1,11 +1,11 @@
 //! Structures that choose the peer of a message: rotations, routing tables and subscriptions.
 
+pub(super) mod arrival_order;
 pub(super) mod distributor;
 pub(super) mod fair_queue;
-pub(super) mod in_order;
 mod key;
 pub(super) mod load_balancer;
-mod piece;
+mod prefix_node;
 pub(super) mod routing_table;
 pub(super) mod subscriptions;
 pub(super) mod trie;

@@ -1,7 +1,7 @@
 //! [`Trie`]: values by prefix, and all that begin a topic at the price of reading the topic once. Knows no peers.
 
 use super::key::Key;
-use super::piece::{Lengths, Piece};
+use super::prefix_node::{Lengths, PrefixNode};
 use crate::entropy::Entropy;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(NonZeroU32);
 
-/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`Piece::MAX`] octets and a rest; for each there is a node
+/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`PrefixNode::MAX`] octets and a rest; for each there is a node
 /// in an arena, which one hash table finds by its parent and its piece. So there are no edges to search, and how much else there
 /// is makes no difference.
 ///
@@ -42,7 +42,7 @@ pub(crate) struct Trie<V> {
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
-    piece: Piece,
+    piece: PrefixNode,
     below: Lengths,
     value: Option<V>,
 }
@@ -55,7 +55,7 @@ impl<V> Trie<V> {
     }
 
     fn keyed(key: Key) -> Self {
-        let root = Node::new(ROOT, Piece::EMPTY);
+        let root = Node::new(ROOT, PrefixNode::EMPTY);
         Self { nodes: vec![root], free: Vec::new(), index: HashTable::new(), key, len: 0 }
     }
 
@@ -65,8 +65,8 @@ impl<V> Trie<V> {
     }
 
     pub(crate) fn get(&self, prefix: &[u8]) -> Option<(NodeId, &V)> {
-        let mut pieces = prefix.chunks(Piece::MAX);
-        let id = pieces.try_fold(ROOT, |id, piece| self.child(id, Piece::new(piece)))?;
+        let mut pieces = prefix.chunks(PrefixNode::MAX);
+        let id = pieces.try_fold(ROOT, |id, piece| self.child(id, PrefixNode::new(piece)))?;
         Some((id, self.node(id).value.as_ref()?))
     }
 
@@ -83,8 +83,8 @@ impl<V> Trie<V> {
     /// The prefix's value, made now if it had none.
     pub(crate) fn insert_with(&mut self, prefix: &[u8], make: impl FnOnce() -> V) -> (NodeId, &mut V) {
         let mut id = ROOT;
-        for piece in prefix.chunks(Piece::MAX) {
-            let piece = Piece::new(piece);
+        for piece in prefix.chunks(PrefixNode::MAX) {
+            let piece = PrefixNode::new(piece);
             id = self.child(id, piece).unwrap_or_else(|| self.adopt(id, piece));
         }
         self.len += usize::from(self.node(id).value.is_none());
@@ -136,21 +136,21 @@ impl<V> Trie<V> {
     /// The nodes along a topic that are whole pieces of it, each with the octets that are left of it there.
     fn descent<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
-            let (piece, rest) = rest.split_first_chunk::<{ Piece::MAX }>()?;
+            let (piece, rest) = rest.split_first_chunk::<{ PrefixNode::MAX }>()?;
             if !self.node(id).below.has_whole() {
                 return None;
             }
-            Some((self.child(id, Piece::new(piece))?, rest))
+            Some((self.child(id, PrefixNode::new(piece))?, rest))
         })
     }
 
     /// The nodes below this one that are shorter pieces of what is left of a topic.
     fn ends(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
-        let longest = Piece::new(&rest[..rest.len().min(Piece::MAX - 1)]);
+        let longest = PrefixNode::new(&rest[..rest.len().min(PrefixNode::MAX - 1)]);
         self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
     }
 
-    fn child(&self, parent: NodeId, piece: Piece) -> Option<NodeId> {
+    fn child(&self, parent: NodeId, piece: PrefixNode) -> Option<NodeId> {
         let is = |&id: &NodeId| {
             let node = self.node(id);
             node.parent == parent && node.piece == piece
@@ -159,7 +159,7 @@ impl<V> Trie<V> {
     }
 
     /// Makes a node's child, which is not there yet.
-    fn adopt(&mut self, parent: NodeId, piece: Piece) -> NodeId {
+    fn adopt(&mut self, parent: NodeId, piece: PrefixNode) -> NodeId {
         self.node_mut(parent).below.add(piece);
         let id = self.allocate(Node::new(parent, piece));
         let Self { nodes, index, key, .. } = self;
@@ -169,7 +169,7 @@ impl<V> Trie<V> {
 
     /// Does without a node; gives its parent.
     fn release(&mut self, id: NodeId) -> NodeId {
-        let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, Piece::EMPTY));
+        let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixNode::EMPTY));
         if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
             entry.remove();
         }
@@ -208,7 +208,7 @@ impl NodeId {
 }
 
 impl<V> Node<V> {
-    const fn new(parent: NodeId, piece: Piece) -> Self {
+    const fn new(parent: NodeId, piece: PrefixNode) -> Self {
         Self { parent, piece, below: Lengths::NONE, value: None }
     }
 
@@ -217,7 +217,7 @@ impl<V> Node<V> {
     }
 }
 
-fn hash(key: Key, parent: NodeId, piece: Piece) -> u64 {
+fn hash(key: Key, parent: NodeId, piece: PrefixNode) -> u64 {
     let mut hasher = key.hasher();
     hasher.write(piece.padded());
     hasher.write_u32(parent.0.get());
@@ -257,7 +257,7 @@ mod tests {
 
         /// Checks that each node is free, or is needed and can be found; and that a free one keeps no memory.
         fn audit(&self) {
-            let mut below: BTreeMap<NodeId, Vec<Piece>> = BTreeMap::new();
+            let mut below: BTreeMap<NodeId, Vec<PrefixNode>> = BTreeMap::new();
             for place in 0..self.nodes.len() {
                 let id = NodeId(NonZeroU32::new(u32::try_from(place).unwrap() + 1).unwrap());
                 let node = self.node(id);
@@ -340,7 +340,7 @@ mod tests {
             }
             compare(&trie, &model, &topic);
             let octets: usize = model.keys().map(Vec::len).sum();
-            assert!(trie.live() <= 1 + model.len() + octets / Piece::MAX, "{} nodes", trie.live());
+            assert!(trie.live() <= 1 + model.len() + octets / PrefixNode::MAX, "{} nodes", trie.live());
         }
     }
 
@@ -354,7 +354,7 @@ mod tests {
 
         #[test]
         fn prefixes_of_several_pieces_are_like_others_and_zeros_are_octets_too(
-            steps in walk(&[b"a", b"\0", &[b'a'; Piece::MAX - 1], &[b'a'; 2 * Piece::MAX + 3], &[0; Piece::MAX]])
+            steps in walk(&[b"a", b"\0", &[b'a'; PrefixNode::MAX - 1], &[b'a'; 2 * PrefixNode::MAX + 3], &[0; PrefixNode::MAX]])
         ) {
             stress(steps);
         }
@@ -371,9 +371,9 @@ mod tests {
         assert_eq!(trie.prefix_of(id), long);
         assert!(trie.iter().eq([(long[..1000].to_vec(), &0), (long.clone(), &1)]));
         assert!(size_of::<Node<Vec<u8>>>() <= 64, "{} octets", size_of::<Node<Vec<u8>>>());
-        assert!(trie.live() <= long.len() / Piece::MAX + 3, "{} nodes", trie.live());
+        assert!(trie.live() <= long.len() / PrefixNode::MAX + 3, "{} nodes", trie.live());
         assert_eq!(trie.remove(id), 1);
-        assert!(trie.live() <= 1000 / Piece::MAX + 2, "{} nodes", trie.live());
+        assert!(trie.live() <= 1000 / PrefixNode::MAX + 2, "{} nodes", trie.live());
         assert_eq!(trie.remove(short), 0);
     }
 
@@ -427,7 +427,7 @@ mod tests {
         assert!(one.iter().eq(other.iter()));
         assert!(one.walk(b"999").eq(&[9, 99, 999]));
         assert!(other.walk(b"999").eq(&[9, 99, 999]));
-        let [one, other] = [one, other].map(|trie| hash(trie.key, ROOT, Piece::new(b"9")));
+        let [one, other] = [one, other].map(|trie| hash(trie.key, ROOT, PrefixNode::new(b"9")));
         assert_ne!(one, other);
     }
 
@@ -436,7 +436,7 @@ mod tests {
         let key = Key::new(&mut SeededEntropy::new(1));
         let other = NodeId(NonZeroU32::new(2).unwrap());
         let hashes = [(ROOT, &b"a"[..]), (other, b"a"), (ROOT, b"b"), (ROOT, b"a\0")];
-        let hashes = hashes.map(|(parent, piece)| hash(key, parent, Piece::new(piece)));
+        let hashes = hashes.map(|(parent, piece)| hash(key, parent, PrefixNode::new(piece)));
         for (place, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..place].contains(hash));
         }

@@ -10,12 +10,12 @@ use alloc::sync::Arc;
 
 /// Whose message comes next.
 #[derive(Debug, Default)]
-pub(crate) struct InOrder {
+pub(crate) struct ArrivalOrder {
     /// One for each message; their pipes hold them, so that each peer has its mark.
     arrived: VecDeque<PipeId>,
 }
 
-impl InOrder {
+impl ArrivalOrder {
     /// Queues a message that arrived.
     pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
         if pipes.get(id).is_none() {

@@ -1,4 +1,4 @@
-//! [`Piece`] of a prefix, and [`Lengths`] of those that have something in common. Knows no trie.
+//! [`PrefixNode`] of a prefix, and [`Lengths`] of those that have something in common. Knows no trie.
 
 use alloc::boxed::Box;
 use core::iter::from_fn;
@@ -6,13 +6,13 @@ use core::num::NonZeroU16;
 
 /// Up to [`MAX`](Self::MAX) octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct PrefixNode {
     len: u8,
     /// Zero after the last one.
     octets: [u8; Self::MAX],
 }
 
-impl Piece {
+impl PrefixNode {
     /// Many prefixes are not longer, and a node of the trie that holds a `Vec` has 64 octets with it.
     pub(crate) const MAX: usize = 16;
 
@@ -63,7 +63,7 @@ pub(crate) enum Lengths {
 pub(crate) struct Counts {
     /// Which are not zero, by bit.
     present: u16,
-    counts: [u32; Piece::MAX],
+    counts: [u32; PrefixNode::MAX],
 }
 
 impl Lengths {
@@ -75,11 +75,11 @@ impl Lengths {
 
     /// Whether there is one that is as long as can be.
     pub(crate) const fn has_whole(&self) -> bool {
-        self.present() >> (Piece::MAX - 1) != 0
+        self.present() >> (PrefixNode::MAX - 1) != 0
     }
 
     /// What this one begins with, cut to each of the lengths that there are, from the shortest on.
-    pub(crate) fn up_to(&self, longest: Piece) -> impl Iterator<Item = Piece> {
+    pub(crate) fn up_to(&self, longest: PrefixNode) -> impl Iterator<Item = PrefixNode> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {
             let shortest = NonZeroU16::new(lengths)?;
@@ -88,7 +88,7 @@ impl Lengths {
         })
     }
 
-    pub(crate) fn add(&mut self, piece: Piece) {
+    pub(crate) fn add(&mut self, piece: PrefixNode) {
         match self {
             Self::One { len, count } if *len == piece.len || *count == 0 => {
                 *self = Self::One { len: piece.len, count: *count + 1 };
@@ -104,7 +104,7 @@ impl Lengths {
     }
 
     /// Strikes out one that was added.
-    pub(crate) fn remove(&mut self, piece: Piece) {
+    pub(crate) fn remove(&mut self, piece: PrefixNode) {
         match self {
             Self::One { count, .. } => *count -= 1,
             Self::Many(many) => {
