@@ -14,11 +14,11 @@ use loom::thread;
 use sansmq_mio::EventLoop;
 use sansmq_mio::proto::kind::{Pull, Push};
 use sansmq_mio::proto::{Options, RecvError};
-use sansmq_runtime::Context as Names;
+use sansmq_runtime::Context as SocketContext;
 use std::sync::Arc;
 
 /// Tries every order in which a thread that could go on loses its turn at most three times.
-fn in_every_order(test: impl Fn(EventLoop, Names) + Sync + Send + 'static) {
+fn in_every_order(test: impl Fn(EventLoop, SocketContext) + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.max_branches = 100_000;
@@ -26,7 +26,7 @@ fn in_every_order(test: impl Fn(EventLoop, Names) + Sync + Send + 'static) {
     let counted = Arc::clone(&orders);
     model.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
-        test(EventLoop::new().unwrap(), Names::new());
+        test(EventLoop::new().unwrap(), SocketContext::new());
     });
     println!("{orders:?} orders");
 }

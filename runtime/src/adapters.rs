@@ -2,7 +2,7 @@
 
 use crate::handle::Handle;
 use crate::state::{Shared, State};
-use crate::waiters::{Key, Waiters, leave, wait};
+use crate::waiters::{WaiterKey, Waiters, leave, wait};
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 /// The future of [`Handle::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a>(Key<'a>);
+pub struct Recv<'a>(WaiterKey<'a>);
 
 impl<'a> Recv<'a> {
     pub(crate) const fn new(shared: &'a Arc<Shared>) -> Self {
-        Self(Key::new(shared, receivers))
+        Self(WaiterKey::new(shared, receivers))
     }
 }
 
@@ -36,14 +36,14 @@ impl Future for Recv<'_> {
 /// The future of [`Handle::send`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
-    key: Key<'a>,
+    key: WaiterKey<'a>,
     /// `None` once the future is done.
     message: Option<Message>,
 }
 
 impl<'a> Send<'a> {
     pub(crate) const fn new(shared: &'a Arc<Shared>, message: Message) -> Self {
-        Self { key: Key::new(shared, senders), message: Some(message) }
+        Self { key: WaiterKey::new(shared, senders), message: Some(message) }
     }
 
     /// Gives up, and gives the message back; `None` if the future was ready, for then it is sent or was given back before.

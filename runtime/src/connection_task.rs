@@ -1,8 +1,8 @@
 //! [`ConnectionTask`]: drives one connection over its stream, and keeps the socket that it belongs to.
 
 use crate::driver::Driver;
-use crate::port::Port;
 use crate::runtime::PollStream;
+use crate::shared_listener::SharedListener;
 use crate::state::Shared;
 use crate::task::TaskState;
 use core::fmt;
@@ -31,7 +31,7 @@ enum Owner {
     /// The driver's own socket.
     Local(PipeId),
     /// No socket yet.
-    Unassigned { port: Arc<Port>, from: Endpoint, ticket: u64, _counted: Arc<()> },
+    Unassigned { port: Arc<SharedListener>, from: Endpoint, ticket: u64, _counted: Arc<()> },
     /// Another socket that shares the port, on any runtime.
     Remote(Arc<Shared>, PipeId),
 }
@@ -44,14 +44,14 @@ impl<S: PollStream> ConnectionTask<S> {
     /// A connection at a shared port; `None` if it is rejected.
     pub(crate) fn unassigned(
         driver: Driver,
-        port: Arc<Port>,
+        port: Arc<SharedListener>,
         (id, from): (ListenerId, Endpoint),
         stream: S,
     ) -> Option<Self> {
         let received = driver.shared().with_time(|socket, now| socket.receive(id, &from, &port.limits, now));
         let mut connection = received?;
         connection.set_peer_address(from.clone());
-        let (ticket, counted) = (port.ticket(), Arc::clone(&port.unclaimed));
+        let (ticket, counted) = (port.ticket(), Arc::clone(&port.unassigned));
         let owner = Owner::Unassigned { port, from, ticket, _counted: counted };
         Some(Self::with_owner(driver, owner, connection, stream))
     }

@@ -1,6 +1,6 @@
 //! [`Context`]: who is bound to which `inproc` name, and who waits for one; and the ports that sockets may share.
 
-use crate::port::{Entry, Forsaken, Port};
+use crate::shared_listener::{ClosedListener, JoinOutcome, SharedListener};
 use crate::state::{Shared, State};
 use crate::sync::{Mutex, MutexGuard};
 use core::fmt;
@@ -17,30 +17,30 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 /// Sockets are in the [global](Self::global) context of the process unless they are made in another one; so only libraries
 /// and tests that need names of their own create one (libzmq: `zmq_ctx_new`).
 #[derive(Clone, Default)]
-pub struct Context(Arc<Mutex<Names>>);
+pub struct Context(Arc<Mutex<Registry>>);
 
 /// A context that may be gone.
 #[derive(Clone)]
-pub(crate) struct WeakContext(Weak<Mutex<Names>>);
+pub(crate) struct WeakContext(Weak<Mutex<Registry>>);
 
 #[derive(Default)]
-pub(crate) struct Names {
-    bound: BTreeMap<String, Bound>,
+pub(crate) struct Registry {
+    bound: BTreeMap<String, InprocListener>,
     /// Those who connected before anybody bound.
-    seeking: BTreeMap<String, Vec<Seeker>>,
-    ports: Vec<Arc<Port>>,
+    connecting: BTreeMap<String, Vec<InprocConnector>>,
+    ports: Vec<Arc<SharedListener>>,
     /// How many questions were put to ZAP handlers.
     questions: u64,
 }
 
 /// A listener of a socket.
 #[derive(Clone)]
-pub(crate) struct Bound {
+pub(crate) struct InprocListener {
     pub(crate) socket: Weak<Shared>,
     pub(crate) listener: ListenerId,
 }
 
-impl Bound {
+impl InprocListener {
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
@@ -53,12 +53,12 @@ impl Bound {
 
 /// A dialling pipe of a socket.
 #[derive(Clone)]
-pub(crate) struct Seeker {
+pub(crate) struct InprocConnector {
     pub(crate) socket: Weak<Shared>,
     pub(crate) pipe: PipeId,
 }
 
-impl Seeker {
+impl InprocConnector {
     fn is(&self, other: &Self) -> bool {
         self.socket.ptr_eq(&other.socket) && self.pipe == other.pipe
     }
@@ -83,22 +83,22 @@ impl Context {
     }
 
     /// Never held while a socket is locked *after* it: sockets look names up under their own lock.
-    fn names(&self) -> MutexGuard<'_, Names> {
+    fn names(&self) -> MutexGuard<'_, Registry> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the name, and gives those who wait for it. `None`: it is taken.
-    pub(crate) fn bind(&self, name: &str, place: Bound) -> Option<Vec<Seeker>> {
+    pub(crate) fn bind(&self, name: &str, place: InprocListener) -> Option<Vec<InprocConnector>> {
         let mut names = self.names();
         if names.bound.contains_key(name) {
             return None;
         }
         names.bound.insert(name.to_owned(), place);
-        Some(names.seeking.remove(name).unwrap_or_default())
+        Some(names.connecting.remove(name).unwrap_or_default())
     }
 
     /// Who is bound to the name.
-    pub(crate) fn bound(&self, name: &str) -> Option<Bound> {
+    pub(crate) fn bound(&self, name: &str) -> Option<InprocListener> {
         self.names().bound.get(name).cloned()
     }
 
@@ -119,11 +119,11 @@ impl Context {
     }
 
     /// Who is bound to the name. If nobody is, the seeker will hear of the next who binds.
-    pub(crate) fn find(&self, name: &str, seeker: Seeker) -> Option<Bound> {
+    pub(crate) fn find(&self, name: &str, connector: InprocConnector) -> Option<InprocListener> {
         let mut names = self.names();
         let found = names.bound.get(name).cloned();
         if found.is_none() {
-            names.seeking.entry(name.to_owned()).or_default().push(seeker);
+            names.connecting.entry(name.to_owned()).or_default().push(connector);
         }
         found
     }
@@ -133,9 +133,9 @@ impl Context {
         &self,
         place: &Endpoint,
         resource: Option<Resource>,
-        member: Bound,
+        member: InprocListener,
         config: &Arc<ConnectionConfig>,
-    ) -> Entry {
+    ) -> JoinOutcome {
         let mut names = self.names();
         // Two that name nothing share nothing: whether there is room for both is the system's to say.
         if let Some(port) = names.ports.iter().find(|port| port.is_at(place))
@@ -143,13 +143,13 @@ impl Context {
         {
             return port.join(resource, member, config);
         }
-        let port = Port::new(place.clone(), resource, member, config);
+        let port = SharedListener::new(place.clone(), resource, member, config);
         names.ports.push(Arc::clone(&port));
-        Entry::New(port)
+        JoinOutcome::New(port)
     }
 
-    /// See [`Port::leave`]. A port that all have left can be joined no more.
-    pub(crate) fn leave(&self, port: &Arc<Port>, member: &Bound) -> (usize, Vec<Waker>) {
+    /// See [`SharedListener::leave`]. A port that all have left can be joined no more.
+    pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &InprocListener) -> (usize, Vec<Waker>) {
         let mut names = self.names();
         let (left, tasks) = port.leave(member);
         if left == 0 {
@@ -158,19 +158,19 @@ impl Context {
         (left, tasks)
     }
 
-    /// See [`Port::closed`]: it can be joined no more.
-    pub(crate) fn close(&self, port: &Arc<Port>) -> Forsaken {
+    /// See [`SharedListener::closed`]: it can be joined no more.
+    pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
         let mut names = self.names();
         names.ports.retain(|other| !Arc::ptr_eq(other, port));
         port.closed()
     }
 
-    pub(crate) fn forget(&self, name: &str, seeker: &Seeker) {
+    pub(crate) fn forget(&self, name: &str, connector: &InprocConnector) {
         let mut names = self.names();
-        if let Some(seekers) = names.seeking.get_mut(name) {
-            seekers.retain(|other| !other.is(seeker));
+        if let Some(seekers) = names.connecting.get_mut(name) {
+            seekers.retain(|other| !other.is(connector));
             if seekers.is_empty() {
-                names.seeking.remove(name);
+                names.connecting.remove(name);
             }
         }
     }
@@ -179,6 +179,6 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.names();
-        f.debug_struct("Context").field("bound", &names.bound.keys()).field("sought", &names.seeking.keys()).finish()
+        f.debug_struct("Context").field("bound", &names.bound.keys()).field("sought", &names.connecting.keys()).finish()
     }
 }

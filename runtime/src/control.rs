@@ -3,19 +3,19 @@
 use crate::handle::Handle;
 use crate::proxy_control::ProxyControl;
 use crate::state::State;
-use crate::waiters::Key;
+use crate::waiters::WaiterKey;
 use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
 
 /// The control socket of a proxy that runs.
 pub(crate) struct Control<'a> {
     socket: &'a Handle,
-    commands: Key<'a>,
+    commands: WaiterKey<'a>,
 }
 
 impl<'a> Control<'a> {
     pub(crate) fn new(socket: &'a Handle) -> Self {
-        Self { socket, commands: Key::new(socket.shared(), |state| &mut state.receivers) }
+        Self { socket, commands: WaiterKey::new(socket.shared(), |state| &mut state.receivers) }
     }
 
     /// Does what it is told until there is nothing more, which is pending, or it was enough for one turn.

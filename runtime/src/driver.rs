@@ -1,9 +1,9 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
 use crate::connection_task::ConnectionTask;
-use crate::context::Bound;
+use crate::context::InprocListener;
 use crate::listener_task::ListenGuard;
-use crate::port::Port;
+use crate::shared_listener::SharedListener;
 use crate::state::Shared;
 use core::fmt;
 use sansmq_proto::address::TransportConfig;
@@ -52,7 +52,7 @@ impl Driver {
         &self.shared().transport
     }
 
-    fn port(&self, id: ListenerId) -> Option<Arc<Port>> {
+    fn port(&self, id: ListenerId) -> Option<Arc<SharedListener>> {
         self.shared().with(|state| state.hosted.get(&id).cloned())
     }
 
@@ -62,7 +62,7 @@ impl Driver {
         for (endpoint, member) in members.into_iter().flatten() {
             member.with(|state| {
                 state.socket.listening(member.listener, endpoint);
-                state.tell_watchers();
+                state.notify_watchers();
             });
         }
     }
@@ -70,8 +70,8 @@ impl Driver {
     /// Reports that the listener could not be opened, to each socket that shares the port.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
-        let forsaken = self.shared().context.close(&port);
-        for member in forsaken.members.into_iter().chain(forsaken.last) {
+        let closed = self.shared().context.close(&port);
+        for member in closed.members.into_iter().chain(closed.last) {
             member.with(|state| {
                 state.socket.listen_failed(member.listener, error);
                 state.port_closed(member.listener);
@@ -88,7 +88,7 @@ impl Driver {
         stream: S,
     ) -> Option<ConnectionTask<S>> {
         let port = self.port(id)?;
-        if port.is_for(&Bound { socket: Arc::downgrade(self.shared()), listener: id }) {
+        if port.is_for(&InprocListener { socket: Arc::downgrade(self.shared()), listener: id }) {
             let accepted = self.shared().with_time(|socket, now| socket.accepted(id, from, now));
             return accepted.map(|(pipe, connection)| ConnectionTask::new(self.clone(), pipe, connection, stream));
         }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::driver::Driver;
 use crate::state::{Shared, State};
 use crate::trace::Trace;
-use crate::waiters::{Key, Waiters};
+use crate::waiters::{WaiterKey, Waiters};
 use crate::zap::HandlerOf;
 use core::fmt;
 use core::future::poll_fn;
@@ -80,7 +80,7 @@ impl<T: Kind> Handle<T> {
 
     /// Waits among those until that is so.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, is_so: fn(&mut Socket) -> bool) {
-        let mut key = Key::new(self.shared(), among);
+        let mut key = WaiterKey::new(self.shared(), among);
         let look = |state: &mut State| if is_so(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
         poll_fn(|cx| key.wait(cx, look)).await;
     }
@@ -117,7 +117,7 @@ impl<T: Kind> Handle<T> {
 
     /// Waits for the outcome of a bind.
     pub(crate) async fn bound(&self, listener: ListenerId, endpoint: Endpoint) -> Result<Endpoint, BindError> {
-        let mut key = Key::new(self.shared(), |state| &mut state.watchers);
+        let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| match state.socket.listener(listener) {
                 _ if state.is_over() => Poll::Ready(Err(BindError::Closed)),
@@ -160,7 +160,7 @@ impl<T: Kind> Handle<T> {
         let shared = self.shared();
         let now = shared.now();
         let stopped = shared.with(|state| state.unbind(&endpoint, now))?;
-        let mut key = Key::new(shared, |state| &mut state.watchers);
+        let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| {
                 let open = stopped.iter().any(|(id, _)| state.listeners.contains_key(id));
@@ -191,7 +191,7 @@ impl<T: Kind> Handle<T> {
     pub async fn close(&self) -> Closed {
         let shared = self.shared();
         shared.with_time(Socket::close);
-        let mut key = Key::new(shared, |state| &mut state.watchers);
+        let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| {
                 // An address is free only when its listener's task has ended.
@@ -267,7 +267,7 @@ impl<T: Receives> Handle<T> {
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
     pub async fn recv_from(&self) -> Result<(Message, Arc<proto::connection::Peer>), RecvError> {
-        let mut key = Key::new(self.shared(), |state| &mut state.receivers);
+        let mut key = WaiterKey::new(self.shared(), |state| &mut state.receivers);
         poll_fn(|cx| key.wait(cx, |state| arrived(state.socket.recv_from()))).await
     }
 

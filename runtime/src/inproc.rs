@@ -6,10 +6,10 @@
 //!                    ◄─exchange─── lane ◄─exchange───
 //! ```
 
-use crate::context::{Bound, Seeker};
+use crate::context::{InprocConnector, InprocListener};
 use crate::state::{Shared, State};
 use crate::sync::{Mutex, MutexGuard};
-use crate::wakes::{Call, Wakes};
+use crate::wakes::{DeferredCall, Wakes};
 use core::cell::Cell;
 use sansmq_proto::connection::{Inbound, Link, Outbound, Peer};
 use sansmq_proto::socket::{Need, Reader};
@@ -162,17 +162,17 @@ impl Link for Locked<'_> {
 }
 
 impl State {
-    pub(crate) fn seeker(&self, pipe: PipeId) -> Seeker {
-        Seeker { socket: Weak::clone(&self.me), pipe }
+    pub(crate) fn connector(&self, pipe: PipeId) -> InprocConnector {
+        InprocConnector { socket: Weak::clone(&self.me), pipe }
     }
 
     /// Takes an `inproc` name.
     pub(crate) fn listen(&mut self, id: ListenerId, name: String, shared: &Shared, wakes: &mut Wakes) {
-        let bound = Bound { socket: Weak::clone(&self.me), listener: id };
+        let bound = InprocListener { socket: Weak::clone(&self.me), listener: id };
         match shared.context.bind(&name, bound.clone()) {
             Some(seekers) => {
-                for seeker in seekers {
-                    wakes.call(Call::Meet(Box::new((seeker, bound.clone(), name.clone()))));
+                for connector in seekers {
+                    wakes.call(DeferredCall::ConnectInproc(Box::new((connector, bound.clone(), name.clone()))));
                 }
                 self.names.insert(id, name.clone());
                 self.socket.listening(id, Endpoint::Inproc(name));
@@ -183,9 +183,9 @@ impl State {
 
     /// Looks for an `inproc` name, now and when somebody takes it.
     pub(crate) fn seek(&mut self, pipe: PipeId, name: &str, shared: &Shared, wakes: &mut Wakes) {
-        let seeker = self.seeker(pipe);
-        match shared.context.find(name, seeker.clone()) {
-            Some(bound) => wakes.call(Call::Meet(Box::new((seeker, bound, name.to_owned())))),
+        let connector = self.connector(pipe);
+        match shared.context.find(name, connector.clone()) {
+            Some(bound) => wakes.call(DeferredCall::ConnectInproc(Box::new((connector, bound, name.to_owned())))),
             None => drop(self.sought.insert(pipe, name.to_owned())),
         }
     }
@@ -208,7 +208,7 @@ impl State {
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()
         {
-            wakes.call(Call::Visit(socket, *pipe));
+            wakes.call(DeferredCall::Visit(socket, *pipe));
         }
         drop(link);
         if !is_over && let Some(slot) = self.end(pipe) {
@@ -218,15 +218,16 @@ impl State {
 }
 
 /// Joins a dialling pipe to the listener of its name. Called while neither socket is locked.
-pub(crate) fn meet(seeker: &Seeker, bound: &Bound, name: &str, wakes: &mut Wakes) {
-    let Some(dialler) = seeker.socket.upgrade() else { return };
-    let wanted = |state: &mut State, _: &mut _| state.socket.is_dialling(seeker.pipe).then(|| state.socket.as_peer());
+pub(crate) fn connect(connector: &InprocConnector, bound: &InprocListener, name: &str, wakes: &mut Wakes) {
+    let Some(dialler) = connector.socket.upgrade() else { return };
+    let wanted =
+        |state: &mut State, _: &mut _| state.socket.is_dialling(connector.pipe).then(|| state.socket.as_peer());
     let Some(dialling) = dialler.locked(wakes, wanted) else { return };
     let dialling = Arc::new(dialling);
     let endpoint = || Endpoint::Inproc(name.to_owned());
 
     let wire = Arc::new(Wire::default());
-    let _ = wire.ends[1].set((Weak::clone(&seeker.socket), seeker.pipe));
+    let _ = wire.ends[1].set((Weak::clone(&connector.socket), connector.pipe));
     let binder = bound.socket.upgrade();
     let accepted = binder.as_ref().and_then(|binder| {
         let now = binder.now();
@@ -244,29 +245,29 @@ pub(crate) fn meet(seeker: &Seeker, bound: &Bound, name: &str, wakes: &mut Wakes
     let Some((peer, accepted)) = accepted else {
         // The listener has gone meanwhile: wait for the next one, unless the dial was given up meanwhile, too.
         dialler.locked(wakes, |state, wakes| {
-            if state.socket.is_dialling(seeker.pipe) {
-                state.seek(seeker.pipe, name, &dialler, wakes);
+            if state.socket.is_dialling(connector.pipe) {
+                state.seek(connector.pipe, name, &dialler, wakes);
             }
         });
         return;
     };
     let now = dialler.now();
     dialler.locked(wakes, |state, _| {
-        state.sought.remove(&seeker.pipe);
+        state.sought.remove(&connector.pipe);
         if accepted.is_none() {
             let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
-            if let Some(connection) = state.socket.connected(seeker.pipe, now) {
-                state.socket.disconnected(seeker.pipe, connection, &reason, now);
+            if let Some(connection) = state.socket.connected(connector.pipe, now) {
+                state.socket.disconnected(connector.pipe, connection, &reason, now);
             }
-        } else if state.socket.connected_link(seeker.pipe, now) {
-            state.place(seeker.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
+        } else if state.socket.connected_link(connector.pipe, now) {
+            state.place(connector.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
         } else {
             let mut lanes = wire.lock();
             lanes[1].finished = true;
         }
     });
     if let (Some(binder), Some(pipe)) = (binder, accepted) {
-        wakes.call(Call::Visit(binder, pipe));
-        wakes.call(Call::Visit(dialler, seeker.pipe));
+        wakes.call(DeferredCall::Visit(binder, pipe));
+        wakes.call(DeferredCall::Visit(dialler, connector.pipe));
     }
 }

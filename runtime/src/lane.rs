@@ -4,7 +4,7 @@ use crate::handle::Handle;
 use crate::proxy::ProxyError;
 use crate::proxy_control::{Passed, ProxyStatistics};
 use crate::state::{Shared, State};
-use crate::waiters::Key;
+use crate::waiters::WaiterKey;
 use core::task::{Context, Poll, ready};
 use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Message, RecvError};
@@ -40,8 +40,8 @@ pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
     to: &'a Arc<Shared>,
-    arrival: Key<'a>,
-    room: Key<'a>,
+    arrival: WaiterKey<'a>,
+    room: WaiterKey<'a>,
     held: &'a mut Option<Message>,
 }
 
@@ -52,8 +52,8 @@ impl<'a> Moving<'a> {
             end: lane.end,
             from,
             to,
-            arrival: Key::new(from, |state| &mut state.receivers),
-            room: Key::new(to, |state| &mut state.senders),
+            arrival: WaiterKey::new(from, |state| &mut state.receivers),
+            room: WaiterKey::new(to, |state| &mut state.senders),
             held: &mut lane.held,
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::bound_listener::BoundListener;
 use crate::driver::Driver;
-use crate::port::Port;
 use crate::runtime::{PollListener, Runtime};
+use crate::shared_listener::SharedListener;
 use crate::state::Shared;
 use crate::task::{Kind, Task, TaskState};
 use core::fmt;
@@ -122,7 +122,7 @@ impl<R: Runtime> fmt::Debug for ListenerTask<R> {
 pub(crate) struct ListenGuard {
     pub(crate) shared: Arc<Shared>,
     id: ListenerId,
-    pub(crate) port: Arc<Port>,
+    pub(crate) port: Arc<SharedListener>,
     /// Connections that may be accepted before other tasks have their turn.
     budget: u8,
 }
@@ -141,7 +141,7 @@ impl ListenGuard {
     /// from theirs.
     const BUDGET: u8 = 16;
 
-    pub(crate) fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<Port>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<SharedListener>) -> Self {
         Self { shared: Arc::clone(shared), id, port, budget: Self::BUDGET }
     }
 

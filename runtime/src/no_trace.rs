@@ -22,7 +22,7 @@ impl Trace {
         let Self = self;
     }
 
-    pub(crate) const fn tell(&self) {
+    pub(crate) const fn emit(&self) {
         let Self = self;
     }
 

@@ -5,7 +5,7 @@ use crate::handle::Handle;
 use crate::lane::{End, Lane, Moving};
 use crate::proxy_control::{ProxyControl, ProxyState, ProxyStatistics};
 use crate::state::State;
-use crate::waiters::Key;
+use crate::waiters::WaiterKey;
 use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
@@ -124,7 +124,7 @@ impl Proxy {
             return Err(ProxyError::NoDirection(front, back));
         }
         let mut run = Run {
-            ends: [&self.frontend, &self.backend].map(|end| Key::new(end.shared(), |state| &mut state.watchers)),
+            ends: [&self.frontend, &self.backend].map(|end| WaiterKey::new(end.shared(), |state| &mut state.watchers)),
             control: self.control.as_ref().map(Control::new),
             capture: self.capture.as_ref(),
             proxy_control: &self.proxy_control,
@@ -143,7 +143,7 @@ impl Proxy {
 /// A proxy while it runs, with its places among those who wait.
 struct Run<'a> {
     /// For news of the sockets' end.
-    ends: [Key<'a>; 2],
+    ends: [WaiterKey<'a>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
     proxy_control: &'a ProxyControl,

@@ -1,7 +1,7 @@
 //! [`Runtime`]: what a runtime provides so that sockets can live on it.
 
 use crate::bound_listener::BoundListener;
-use crate::context::Context as Names;
+use crate::context::Context as SocketContext;
 use crate::handle::{Handle, new_socket_with_entropy};
 use crate::task::Task;
 use core::cell::RefCell;
@@ -140,7 +140,7 @@ pub trait PollListener: Send {
 }
 
 /// Spawns the first task of a socket on `runtime`. The socket's `inproc` names and shared ports are those of `context`.
-pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &Names, runtime: &R) -> Handle<T> {
+pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketContext, runtime: &R) -> Handle<T> {
     let clock = runtime.clone();
     let (handle, driver) = new_socket_with_entropy(options, context, move || clock.now(), runtime.entropy());
     runtime.spawn(Task::new(driver, runtime.clone()));

@@ -3,11 +3,11 @@
 use crate::bound_listener::BoundListener;
 use crate::context::Context;
 use crate::inproc::End;
-use crate::port::Port;
+use crate::shared_listener::SharedListener;
 use crate::sync::Mutex;
 use crate::trace::Trace;
 use crate::waiters::Waiters;
-use crate::wakes::{Call, Wakes};
+use crate::wakes::{DeferredCall, Wakes};
 use core::fmt;
 use core::task::{self, Poll, Waker};
 use sansmq_proto::address::TransportConfig;
@@ -40,9 +40,9 @@ pub(crate) struct State {
     /// Listeners that are open already, until the socket asks for them to be opened.
     pub(crate) bound_listeners: BTreeMap<ListenerId, BoundListener>,
     /// The ports that this socket is bound to, or waits for to be closed.
-    pub(crate) listeners: BTreeMap<ListenerId, Arc<Port>>,
+    pub(crate) listeners: BTreeMap<ListenerId, Arc<SharedListener>>,
     /// The ports that are opened by tasks of this socket's runtime, be it bound to them still or not.
-    pub(crate) hosted: BTreeMap<ListenerId, Arc<Port>>,
+    pub(crate) hosted: BTreeMap<ListenerId, Arc<SharedListener>>,
     /// Actions that need a task, with the number of their dial if they are one, for the supervisor.
     pub(crate) actions: VecDeque<(Action, u64)>,
     /// Numbers dials, so that a task whose dial was given up can tell.
@@ -67,7 +67,7 @@ pub(crate) struct State {
 }
 
 /// A listener that is to end, and its port, which tells what was wrong.
-pub(crate) type Ending = (ListenerId, Arc<Port>);
+pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
 /// The task that drives one pipe.
 struct Task {
@@ -258,7 +258,7 @@ impl State {
             Action::Service(_) | Action::Readable | Action::Writable => {}
             Action::StopDialling(pipe) => {
                 if let Some(name) = self.sought.remove(&pipe) {
-                    shared.context.forget(&name, &self.seeker(pipe));
+                    shared.context.forget(&name, &self.connector(pipe));
                 }
                 if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
                     task.dial = 0;
@@ -291,7 +291,7 @@ impl State {
     }
 
     /// Has those who wait for a bind, an unbind or the end look again.
-    pub(crate) const fn tell_watchers(&mut self) {
+    pub(crate) const fn notify_watchers(&mut self) {
         self.news = true;
     }
 
@@ -304,7 +304,7 @@ impl State {
     /// Wakes everybody, for the last time.
     pub(crate) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
-        self.tell_watchers();
+        self.notify_watchers();
         // Peers over `inproc` need no runtime to hear of it, and must not wait for what nobody will send.
         self.socket.abort(now);
     }
@@ -410,7 +410,7 @@ impl State {
             wakes.add(watch.waker.take());
         }
         if news && let Some(me) = self.me.upgrade() {
-            wakes.call(Call::Tell(me));
+            wakes.call(DeferredCall::Trace(me));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::dial_task::{ConnectGuard, DialTask};
 use crate::listener_task::{AcceptState, ListenGuard};
 use crate::supervisor::Supervisor;
 use crate::task::{Task, TaskState};
-use crate::{BoundListener, Context as Names, Driver, Handle, PollListener, PollStream, Runtime, new_socket};
+use crate::{BoundListener, Context as SocketContext, Driver, Handle, PollListener, PollStream, Runtime, new_socket};
 use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -103,13 +103,13 @@ struct Tasks {
     supervisor: Supervisor,
 }
 
-fn socket<T: Kind>(options: Options<T>, names: &Names) -> (Handle<T>, Tasks) {
+fn socket<T: Kind>(options: Options<T>, names: &SocketContext) -> (Handle<T>, Tasks) {
     with_clock(options, names, || Instant::ORIGIN)
 }
 
 fn with_clock<T: Kind>(
     options: Options<T>,
-    names: &Names,
+    names: &SocketContext,
     clock: impl Fn() -> Instant + Send + Sync + 'static,
 ) -> (Handle<T>, Tasks) {
     let (handle, driver) = new_socket(options, names, clock);
@@ -118,7 +118,7 @@ fn with_clock<T: Kind>(
 }
 
 fn push() -> (Handle<Push>, Tasks) {
-    socket(Options::new(), &Names::global())
+    socket(Options::new(), &SocketContext::global())
 }
 
 impl Tasks {
@@ -178,8 +178,9 @@ fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
 fn a_second_dial_of_a_pipe_stops_the_first() {
     let clock = Arc::new(AtomicU64::new(0));
     let time = Arc::clone(&clock);
-    let (handle, mut tasks) =
-        with_clock(Options::<Push>::new(), &Names::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
+    let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
+        Instant::from_nanos(time.load(Ordering::SeqCst))
+    });
     handle.connect(PLACE).unwrap();
     let (pipe, first) = tasks.next_dial();
     assert!(first.poll_stopped(Waker::noop()).is_pending());
@@ -195,8 +196,9 @@ fn a_second_dial_of_a_pipe_stops_the_first() {
 fn the_late_answer_to_a_dial_that_took_too_long_does_not_end_the_one_after_it() {
     let clock = Arc::new(AtomicU64::new(0));
     let time = Arc::clone(&clock);
-    let (handle, mut tasks) =
-        with_clock(Options::<Push>::new(), &Names::global(), move || Instant::from_nanos(time.load(Ordering::SeqCst)));
+    let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
+        Instant::from_nanos(time.load(Ordering::SeqCst))
+    });
     handle.connect(PLACE).unwrap();
     let (pipe, first) = tasks.next_dial();
     let answered = Arc::new(AtomicBool::new(false));
@@ -236,7 +238,7 @@ fn the_waker_of_a_link_that_ended_is_dropped() {
 
 #[test]
 fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() {
-    let (pull, mut tasks) = socket(Options::<Pull>::new(), &Names::new());
+    let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, listening) = tasks.next_listener();
     let bells = [(); 2].map(|()| Arc::new(Bell::default()));
@@ -276,7 +278,7 @@ fn a_monitor_is_told_when_a_runtime_ends_that_still_had_a_connection() {
 
 #[test]
 fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
-    let (pull, mut tasks) = socket(Options::<Pull>::new(), &Names::new());
+    let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
     assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, mut listening) = tasks.next_listener();
     let bell = Arc::new(Bell::default());
@@ -289,7 +291,7 @@ fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
 
 #[test]
 fn who_waits_for_anothers_listener_to_close_is_told_when_his_own_runtime_ends() {
-    let names = Names::new();
+    let names = SocketContext::new();
     let pull = || socket(Options::<Pull>::new(), &names);
     let ((host, mut host_tasks), (guest, tasks)) = (pull(), pull());
     let (bell, mut silent) = (Arc::new(Bell::default()), Context::from_waker(Waker::noop()));
@@ -314,7 +316,7 @@ fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
     }
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (handle, _tasks) = socket(Options::<Router>::new(), &Names::global());
+        let (handle, _tasks) = socket(Options::<Router>::new(), &SocketContext::global());
         let mut monitor = handle.monitor();
         let waker = Waker::from(Arc::new(Owner(handle)));
         assert!(pin!(monitor.next()).poll(&mut Context::from_waker(&waker)).is_pending());
@@ -338,7 +340,7 @@ fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
     }
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let (handle, _tasks) = socket(Options::<Router>::new(), &Names::global());
+        let (handle, _tasks) = socket(Options::<Router>::new(), &SocketContext::global());
         let mut receiving = pin!(handle.recv());
         let mut monitor = handle.monitor();
         let mut event = pin!(monitor.next());
@@ -354,12 +356,12 @@ fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
 
 /// What a context without names says of itself.
 fn nothing() -> String {
-    format!("{:?}", Names::new())
+    format!("{:?}", SocketContext::new())
 }
 
 #[test]
 fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
-    let names = Names::new();
+    let names = SocketContext::new();
     let (pull, _driver) = socket(Options::<Pull>::new().recv_hwm(1), &names);
     let mut story = pull.monitor();
     let mut cx = Context::from_waker(Waker::noop());
@@ -388,7 +390,7 @@ fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
 
 #[test]
 fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
-    let (pull, mut tasks) = socket(Options::<Pull>::new(), &Names::new());
+    let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
     let place: Endpoint = "tcp://1.1.1.1:1/pull".parse().unwrap();
     let mut binding = pin!(pull.bind(&place));
     assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -402,7 +404,7 @@ fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
 
 #[test]
 fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
-    let names = Names::new();
+    let names = SocketContext::new();
     let pull = || socket(Options::<Pull>::new(), &names);
     let ((first, tasks), (second, mut other_tasks)) = (pull(), pull());
     let mut cx = Context::from_waker(Waker::noop());
@@ -424,7 +426,7 @@ fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
 #[test]
 fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
     type Deed = Box<dyn FnOnce() + Send>;
-    let names = Names::new();
+    let names = SocketContext::new();
     let (push, _tasks) = socket(Options::<Push>::new(), &names);
     // What another thread may do between two looks at the sockets, the clock does here.
     let deed: Arc<Mutex<Option<Deed>>> = Arc::default();
@@ -457,7 +459,7 @@ fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
 fn two_full_inproc_sockets_do_not_call_each_other_for_ever() {
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let dealer = || socket(Options::<Dealer>::new().send_hwm(2).recv_hwm(2), &names);
         let ((one, _tasks), (other, _other_tasks)) = (dealer(), dealer());
         assert!(pin!(one.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());

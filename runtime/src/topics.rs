@@ -2,7 +2,7 @@
 
 use crate::handle::Handle;
 use crate::state::State;
-use crate::waiters::Key;
+use crate::waiters::WaiterKey;
 use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::Poll;
@@ -90,7 +90,7 @@ impl<T: Kind> Handle<T> {
 
     /// Waits until that is so, looking whenever peers or their subscriptions change.
     async fn watch(&self, mut is_so: impl FnMut(&mut State) -> bool) {
-        let mut key = Key::new(self.shared(), |state| &mut state.watchers);
+        let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| if state.is_over() || is_so(state) { Poll::Ready(()) } else { Poll::Pending })
         })

@@ -73,7 +73,7 @@ impl Trace {
     }
 
     /// Tells what was noted, unless somebody is at it already, who will then tell this too. No lock may be held.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn emit(&self) {
         if core::mem::replace(&mut self.records().telling, true) {
             return;
         }

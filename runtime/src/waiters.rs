@@ -8,12 +8,12 @@ use std::sync::Arc;
 /// Futures that wait for one kind of news. All are woken by it, so that none can miss what another did not use.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    places: Vec<Place>,
+    places: Vec<WaiterSlot>,
     free: Vec<usize>,
     asleep: usize,
 }
 
-enum Place {
+enum WaiterSlot {
     Free,
     /// Woken and not yet back.
     Awake,
@@ -25,15 +25,15 @@ impl Waiters {
     fn sleep(&mut self, place: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
         let index = *place.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
-                self.places.push(Place::Free);
+                self.places.push(WaiterSlot::Free);
                 self.places.len() - 1
             })
         });
         match &mut self.places[index] {
-            Place::Asleep(known) if known.will_wake(cx.waker()) => None,
-            Place::Asleep(known) => Some(core::mem::replace(known, cx.waker().clone())),
-            other @ (Place::Free | Place::Awake) => {
-                *other = Place::Asleep(cx.waker().clone());
+            WaiterSlot::Asleep(known) if known.will_wake(cx.waker()) => None,
+            WaiterSlot::Asleep(known) => Some(core::mem::replace(known, cx.waker().clone())),
+            other @ (WaiterSlot::Free | WaiterSlot::Awake) => {
+                *other = WaiterSlot::Asleep(cx.waker().clone());
                 self.asleep += 1;
                 None
             }
@@ -44,12 +44,12 @@ impl Waiters {
     fn leave(&mut self, place: &mut Option<usize>) -> Option<Waker> {
         let index = place.take()?;
         self.free.push(index);
-        match core::mem::replace(&mut self.places[index], Place::Free) {
-            Place::Asleep(waker) => {
+        match core::mem::replace(&mut self.places[index], WaiterSlot::Free) {
+            WaiterSlot::Asleep(waker) => {
                 self.asleep -= 1;
                 Some(waker)
             }
-            Place::Free | Place::Awake => None,
+            WaiterSlot::Free | WaiterSlot::Awake => None,
         }
     }
 
@@ -60,8 +60,8 @@ impl Waiters {
         }
         self.asleep = 0;
         for place in &mut self.places {
-            if matches!(place, Place::Asleep(_))
-                && let Place::Asleep(waker) = core::mem::replace(place, Place::Awake)
+            if matches!(place, WaiterSlot::Asleep(_))
+                && let WaiterSlot::Asleep(waker) = core::mem::replace(place, WaiterSlot::Awake)
             {
                 wakes.add(Some(waker));
             }
@@ -70,13 +70,13 @@ impl Waiters {
 }
 
 /// One future's place among the [`Waiters`], which it leaves when it is done or dropped.
-pub(crate) struct Key<'a> {
+pub(crate) struct WaiterKey<'a> {
     shared: &'a Arc<Shared>,
     among: fn(&mut State) -> &mut Waiters,
     place: Option<usize>,
 }
 
-impl<'a> Key<'a> {
+impl<'a> WaiterKey<'a> {
     pub(crate) const fn new(shared: &'a Arc<Shared>, among: fn(&mut State) -> &mut Waiters) -> Self {
         Self { shared, among, place: None }
     }
@@ -88,13 +88,13 @@ impl<'a> Key<'a> {
     }
 }
 
-impl Drop for Key<'_> {
+impl Drop for WaiterKey<'_> {
     fn drop(&mut self) {
         leave(self.shared, self.among, &mut self.place);
     }
 }
 
-/// See [`Key::wait`].
+/// See [`WaiterKey::wait`].
 #[inline]
 pub(crate) fn wait<R>(
     state: &mut State,

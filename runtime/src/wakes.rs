@@ -1,6 +1,6 @@
 //! [`Wakes`]: what follows from a change, to be done once no lock is held.
 
-use crate::context::{Bound, Seeker};
+use crate::context::{InprocConnector, InprocListener};
 use crate::inproc;
 use crate::state::Shared;
 use core::task::Waker;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Wakes {
     waker: Option<Waker>,
-    call: Option<Call>,
+    call: Option<DeferredCall>,
     more: Option<Box<More>>,
 }
 
@@ -21,19 +21,19 @@ pub(crate) struct Wakes {
 #[derive(Default)]
 struct More {
     wakers: VecDeque<Waker>,
-    calls: VecDeque<Call>,
+    calls: VecDeque<DeferredCall>,
     /// Only to be dropped, in the end.
     spent: Vec<Waker>,
 }
 
 /// Something to do with another socket.
-pub(crate) enum Call {
+pub(crate) enum DeferredCall {
     /// Its pipe may have something to take, or room again.
     Visit(Arc<Shared>, PipeId),
     /// Somebody is bound to the name that somebody looks for.
-    Meet(Box<(Seeker, Bound, String)>),
+    ConnectInproc(Box<(InprocConnector, InprocListener, String)>),
     /// Something has happened to it that a subscriber of `tracing` is to hear.
-    Tell(Arc<Shared>),
+    Trace(Arc<Shared>),
 }
 
 impl Wakes {
@@ -54,7 +54,7 @@ impl Wakes {
     }
 
     #[inline]
-    pub(crate) fn call(&mut self, call: Call) {
+    pub(crate) fn call(&mut self, call: DeferredCall) {
         // In the order they were made: a later one must not overtake those that wait.
         if self.call.is_none() && self.more.as_ref().is_none_or(|more| more.calls.is_empty()) {
             self.call = Some(call);
@@ -85,14 +85,14 @@ impl Wakes {
             }
             match self.call.take().or_else(|| self.more.as_mut()?.calls.pop_front()) {
                 None => return,
-                Some(Call::Visit(socket, pipe)) => {
+                Some(DeferredCall::Visit(socket, pipe)) => {
                     socket.locked(&mut self, |state, wakes| state.visit(pipe, &socket, wakes));
                 }
-                Some(Call::Meet(those)) => {
-                    let (seeker, bound, name) = *those;
-                    inproc::meet(&seeker, &bound, &name, &mut self);
+                Some(DeferredCall::ConnectInproc(those)) => {
+                    let (connector, bound, name) = *those;
+                    inproc::connect(&connector, &bound, &name, &mut self);
                 }
-                Some(Call::Tell(socket)) => socket.trace.tell(),
+                Some(DeferredCall::Trace(socket)) => socket.trace.emit(),
             }
         }
     }

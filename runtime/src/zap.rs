@@ -4,7 +4,7 @@ use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};
 use crate::state::{Shared, State};
 use crate::trace::Trace;
-use crate::waiters::Key;
+use crate::waiters::WaiterKey;
 use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
@@ -71,8 +71,8 @@ async fn reply(asker: &Handle<Dealer>) -> Option<Message> {
         Err(_) if state.socket.ready_peers() == 0 => Poll::Ready(None),
         Err(_) => Poll::Pending,
     };
-    let mut arrival = Key::new(asker.shared(), |state| &mut state.receivers);
-    let mut departure = Key::new(asker.shared(), |state| &mut state.watchers);
+    let mut arrival = WaiterKey::new(asker.shared(), |state| &mut state.receivers);
+    let mut departure = WaiterKey::new(asker.shared(), |state| &mut state.watchers);
     poll_fn(|cx| match arrival.wait(cx, look) {
         Poll::Pending => departure.wait(cx, look),
         ready @ Poll::Ready(_) => ready,

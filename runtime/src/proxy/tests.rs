@@ -3,7 +3,7 @@
 
 use super::super::lane::BURST;
 use super::*;
-use crate::{Context as Names, Driver, Passed};
+use crate::{Context as SocketContext, Driver, Passed};
 use core::pin::{Pin, pin};
 use sansmq_proto::kind::{Client, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Typed};
 use sansmq_proto::{Event, Instant, Options};
@@ -14,7 +14,7 @@ use std::task::{Wake, Waker};
 /// Sockets that reach each other, and need no one to drive them.
 #[derive(Default)]
 struct World {
-    names: Names,
+    names: SocketContext,
     drivers: RefCell<Vec<Driver>>,
 }
 

@@ -6,7 +6,7 @@ use loom::future::block_on;
 use loom::thread;
 use sansmq_proto::Options;
 use sansmq_proto::kind::{Dealer, Pull, Push};
-use sansmq_runtime::{Context as Names, Handle};
+use sansmq_runtime::{Context as SocketContext, Handle};
 
 #[test]
 fn more_than_there_is_room_for_goes_over_in_order() {
@@ -37,7 +37,7 @@ fn two_that_send_to_each_other_do_not_wait_for_each_others_locks() {
         }
     }
     in_every_order(3, || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let options = || Options::<Dealer>::new().send_hwm(1).recv_hwm(1);
         let ((one, _driver), (other, _other_driver)) = (socket(options(), &names), socket(options(), &names));
         assert!(now(one.bind(PLACE)).is_ready());
@@ -81,7 +81,7 @@ fn a_close_does_not_wait_for_one_who_has_closed_too() {
 #[test]
 fn who_binds_while_the_other_connects_is_found() {
     in_every_order(3, || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let (push, _driver) = socket(Options::<Push>::new(), &names);
         let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
         let dialler = thread::spawn(move || {
@@ -98,7 +98,7 @@ fn who_binds_while_the_other_connects_is_found() {
 #[test]
 fn who_goes_while_the_other_connects_is_not_waited_for_and_leaves_no_name() {
     in_every_order(3, || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let (push, _driver) = socket(Options::<Push>::new().linger(Duration::ZERO), &names);
         let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
         let dialler = thread::spawn(move || {
@@ -110,14 +110,14 @@ fn who_goes_while_the_other_connects_is_not_waited_for_and_leaves_no_name() {
         block_on(pull.unbind(PLACE)).unwrap();
         block_on(pull.close());
         let _ = dialler.join().unwrap();
-        assert_eq!(format!("{names:?}"), format!("{:?}", Names::new()));
+        assert_eq!(format!("{names:?}"), format!("{:?}", SocketContext::new()));
     });
 }
 
 #[test]
 fn a_dial_that_is_given_up_while_it_is_met_leaves_no_peer_behind() {
     in_every_order(3, || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let (push, _driver) = socket(Options::<Push>::new(), &names);
         let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
         let dialler = thread::spawn(move || {

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use sansmq_proto::kind::{Kind, Pull, Push};
 use sansmq_proto::{Instant, Options};
-use sansmq_runtime::{Context as Names, Driver, Handle, new_socket};
+use sansmq_runtime::{Context as SocketContext, Driver, Handle, new_socket};
 use std::sync::Arc;
 
 const PLACE: &str = "inproc://place";
@@ -34,7 +34,7 @@ fn in_every_order(interruptions: usize, test: impl Fn() + Sync + Send + 'static)
 }
 
 /// A socket whose clock stands still, and what keeps it from being orphaned.
-fn socket<T: Kind>(options: Options<T>, names: &Names) -> (Handle<T>, Driver) {
+fn socket<T: Kind>(options: Options<T>, names: &SocketContext) -> (Handle<T>, Driver) {
     new_socket(options, names, || Instant::ORIGIN)
 }
 
@@ -49,7 +49,7 @@ struct Pipeline {
 const FILL: u8 = 4;
 
 fn pipeline() -> Pipeline {
-    let names = Names::new();
+    let names = SocketContext::new();
     let (push, driver) = socket(Options::<Push>::new().send_hwm(1), &names);
     let (pull, other) = socket(Options::<Pull>::new().recv_hwm(1), &names);
     assert!(now(pull.bind(PLACE)).is_ready());

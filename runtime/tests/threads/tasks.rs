@@ -10,7 +10,8 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Pull, Push, Typed};
 use sansmq_proto::{Endpoint, Instant, NetworkError, Options, SessionBuffers};
 use sansmq_runtime::{
-    AsyncTimer, BoundListener, Context as Names, Handle, PollListener, PollStream, Runtime, Task, TaskFuture, TaskState,
+    AsyncTimer, BoundListener, Context as SocketContext, Handle, PollListener, PollStream, Runtime, Task, TaskFuture,
+    TaskState,
 };
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
@@ -113,7 +114,7 @@ fn run(task: Task<Kept>) {
 }
 
 /// A socket, and its first task.
-fn spawn_socket<T: Typed>(names: &Names, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
+fn spawn_socket<T: Typed>(names: &SocketContext, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
     let (handle, driver) = socket(Options::<T>::new(), names);
     (handle, Task::new(driver, runtime.clone()))
 }
@@ -121,7 +122,7 @@ fn spawn_socket<T: Typed>(names: &Names, runtime: &Kept) -> (Handle<T>, Task<Kep
 #[test]
 fn the_supervisor_hears_of_a_dial_and_of_the_end() {
     in_every_order(3, || {
-        let (push, supervisor) = spawn_socket::<Push>(&Names::new(), &Kept::default());
+        let (push, supervisor) = spawn_socket::<Push>(&SocketContext::new(), &Kept::default());
         let application = thread::spawn(move || {
             push.connect(PLACE).unwrap();
             push.disconnect(PLACE).unwrap();
@@ -136,7 +137,7 @@ fn the_supervisor_hears_of_a_dial_and_of_the_end() {
 fn a_dial_that_is_given_up_stops_its_task() {
     in_every_order(3, || {
         let runtime = Kept::default();
-        let (push, mut supervisor) = spawn_socket::<Push>(&Names::new(), &runtime);
+        let (push, mut supervisor) = spawn_socket::<Push>(&SocketContext::new(), &runtime);
         push.connect(PLACE).unwrap();
         let dial = runtime.spawned_by(&mut supervisor);
         let application = thread::spawn(move || push.disconnect(PLACE).unwrap());
@@ -149,7 +150,7 @@ fn a_dial_that_is_given_up_stops_its_task() {
 fn a_listener_stops_and_who_waits_for_that_is_told() {
     in_every_order(3, || {
         let runtime = Kept::default();
-        let (pull, mut supervisor) = spawn_socket::<Pull>(&Names::new(), &runtime);
+        let (pull, mut supervisor) = spawn_socket::<Pull>(&SocketContext::new(), &runtime);
         let mut binding = Box::pin({
             let pull = pull.clone();
             async move { pull.bind(PLACE).await }
@@ -169,7 +170,7 @@ fn a_listener_stops_and_who_waits_for_that_is_told() {
 #[test]
 fn who_joins_a_port_while_it_is_opened_learns_where_it_is() {
     in_every_order(3, || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let runtime = Kept::default();
         let (first, mut supervisor) = spawn_socket::<Pull>(&names, &runtime);
         let (second, _other_supervisor) = spawn_socket::<Pull>(&names, &runtime);
@@ -245,7 +246,7 @@ impl Drop for Side {
 #[test]
 fn messages_go_both_ways_through_the_tasks_of_a_connection_until_it_is_closed() {
     in_every_order(1, || {
-        let names = Names::new();
+        let names = SocketContext::new();
         let [(one, mut dialler, dials), (other, mut binder, accepts)] = Side::pair().map(|side| {
             let runtime = Kept::with_stream(side);
             let (handle, supervisor) = spawn_socket::<Dealer>(&names, &runtime);

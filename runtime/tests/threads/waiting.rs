@@ -7,7 +7,7 @@ use loom::future::block_on;
 use loom::thread;
 use sansmq_proto::kind::{Dealer, Push};
 use sansmq_proto::{Event, Options, RecvError, SendError};
-use sansmq_runtime::{Context as Names, Proxy};
+use sansmq_runtime::{Context as SocketContext, Proxy};
 
 #[test]
 fn who_waits_for_a_message_is_woken_by_it() {
@@ -73,7 +73,7 @@ fn who_gives_up_waiting_takes_no_wake_away_from_others() {
 #[test]
 fn a_close_wakes_all_who_wait_and_gives_unsent_messages_back() {
     in_every_order(2, || {
-        let (socket, _driver) = socket(Options::<Dealer>::new().linger(Duration::ZERO), &Names::new());
+        let (socket, _driver) = socket(Options::<Dealer>::new().linger(Duration::ZERO), &SocketContext::new());
         let [receiver, sender] = [socket.clone(), socket.clone()];
         let receiver = thread::spawn(move || block_on(receiver.recv()));
         let sender = thread::spawn(move || block_on(sender.send("x")));
@@ -86,7 +86,7 @@ fn a_close_wakes_all_who_wait_and_gives_unsent_messages_back() {
 #[test]
 fn a_runtime_that_ends_wakes_all_who_wait() {
     in_every_order(2, || {
-        let (socket, driver) = socket(Options::<Dealer>::new(), &Names::new());
+        let (socket, driver) = socket(Options::<Dealer>::new(), &SocketContext::new());
         let [receiver, closer] = [socket.clone(), socket.clone()];
         let receiver = thread::spawn(move || block_on(receiver.recv()));
         let closer = thread::spawn(move || block_on(closer.close()));
@@ -100,7 +100,7 @@ fn a_runtime_that_ends_wakes_all_who_wait() {
 #[test]
 fn a_monitor_is_woken_by_every_event_and_by_the_end() {
     in_every_order(3, || {
-        let (socket, _driver) = socket(Options::<Push>::new(), &Names::new());
+        let (socket, _driver) = socket(Options::<Push>::new(), &SocketContext::new());
         let mut monitor = socket.monitor();
         let application = thread::spawn(move || {
             socket.connect("tcp://1.1.1.1:1").unwrap();

@@ -1,4 +1,4 @@
-//! [`Port`]: one listener and the sockets that share it, each by a resource of its own (RFC 37, "The Resource Property").
+//! [`SharedListener`]: one listener and the sockets that share it, each by a resource of its own (RFC 37, "The Resource Property").
 //!
 //! The first socket that binds has its runtime open the listener; those that bind after it join. The listener is open until
 //! the last of them has left, whichever that is. While a port belongs to one socket that names no resource, as most do, its
@@ -7,7 +7,7 @@
 //!
 //! A port's lock is taken under a socket's, and no other is taken under it.
 
-use crate::context::Bound;
+use crate::context::InprocListener;
 use crate::listener_task::ListenGuard;
 use crate::state::{Shared, State, remember};
 use crate::sync::{Mutex, MutexGuard};
@@ -19,7 +19,7 @@ use sansmq_proto::{Action, ConnectionError, Endpoint, ListenerId, NetworkError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-pub(crate) struct Port {
+pub(crate) struct SharedListener {
     /// Where it was asked for, by the first who did.
     asked: Endpoint,
     /// What holds for a connection before it is known whom it is for: the first socket's settings.
@@ -27,23 +27,23 @@ pub(crate) struct Port {
     /// What was wrong when it was closed.
     pub(crate) failure: OnceLock<NetworkError>,
     /// Held once more by each connection that is nobody's yet.
-    pub(crate) unclaimed: Arc<()>,
-    desk: Mutex<Desk>,
+    pub(crate) unassigned: Arc<()>,
+    state: Mutex<ListenerState>,
 }
 
 /// So many connections to a port may be nobody's yet; one more is closed at once.
-const MAX_UNCLAIMED: usize = 1024;
+const MAX_UNASSIGNED: usize = 1024;
 
 /// What changes.
 #[derive(Default)]
-struct Desk {
+struct ListenerState {
     /// Where it is, once it is open.
     bound: Option<Endpoint>,
-    members: BTreeMap<Option<Resource>, Bound>,
+    members: BTreeMap<Option<Resource>, InprocListener>,
     /// Who left last, and waits until the address is free.
-    last: Option<Bound>,
+    last: Option<InprocListener>,
     /// Who has the timer for a pause in accepting, while there is one and perhaps after.
-    pausing: Option<Bound>,
+    pausing: Option<InprocListener>,
     /// The listener's task.
     task: Option<Waker>,
     /// The tasks of connections that are nobody's yet.
@@ -52,43 +52,43 @@ struct Desk {
 }
 
 /// Who is concerned when a port is closed, or cannot be opened.
-pub(crate) struct Forsaken {
+pub(crate) struct ClosedListener {
     /// Those who had not left.
-    pub(crate) members: Vec<Bound>,
-    pub(crate) last: Option<Bound>,
+    pub(crate) members: Vec<InprocListener>,
+    pub(crate) last: Option<InprocListener>,
     /// The tasks of connections that were nobody's, to be woken once no lock is held.
     pub(crate) tasks: Vec<Waker>,
 }
 
 /// What has become of a wish to share.
-pub(crate) enum Entry {
+pub(crate) enum JoinOutcome {
     /// A port is to be opened there.
-    New(Arc<Port>),
+    New(Arc<SharedListener>),
     /// There is one. It is open already, if its place is told. These are to be woken.
-    Joined(Arc<Port>, Option<Endpoint>, Vec<Waker>),
+    Joined(Arc<SharedListener>, Option<Endpoint>, Vec<Waker>),
     /// Another socket has that resource, or its settings do not go with those of the port.
     Refused,
 }
 
-impl Port {
+impl SharedListener {
     pub(crate) fn new(
         asked: Endpoint,
         resource: Option<Resource>,
-        first: Bound,
+        first: InprocListener,
         limits: &Arc<ConnectionConfig>,
     ) -> Arc<Self> {
-        let desk = Desk { members: BTreeMap::from([(resource, first)]), ..Desk::default() };
+        let state = ListenerState { members: BTreeMap::from([(resource, first)]), ..ListenerState::default() };
         Arc::new(Self {
             asked,
             limits: Arc::clone(limits),
             failure: OnceLock::new(),
-            unclaimed: Arc::default(),
-            desk: Mutex::new(desk),
+            unassigned: Arc::default(),
+            state: Mutex::new(state),
         })
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ListenerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it may be found there. A wildcard is a new port for each who asks.
@@ -96,111 +96,111 @@ impl Port {
         let Endpoint::Tcp { port: 1.., .. } = place else { return false };
         let address = place.socket_addr();
         let is_there = |known: &Endpoint| known == place || (address.is_some() && known.socket_addr() == address);
-        is_there(&self.asked) || self.desk().bound.as_ref().is_some_and(is_there)
+        is_there(&self.asked) || self.state().bound.as_ref().is_some_and(is_there)
     }
 
     /// Whether one more connection may wait to be somebody's.
     pub(crate) fn has_room(&self) -> bool {
-        Arc::strong_count(&self.unclaimed) <= MAX_UNCLAIMED && !self.desk().members.is_empty()
+        Arc::strong_count(&self.unassigned) <= MAX_UNASSIGNED && !self.state().members.is_empty()
     }
 
     /// Whether nobody here is known by a resource.
     pub(crate) fn is_plain(&self) -> bool {
-        self.desk().members.keys().all(Option::is_none)
+        self.state().members.keys().all(Option::is_none)
     }
 
     /// One more socket is bound here.
     pub(crate) fn join(
         self: &Arc<Self>,
         resource: Option<Resource>,
-        member: Bound,
+        member: InprocListener,
         config: &ConnectionConfig,
-    ) -> Entry {
-        let mut desk = self.desk();
-        if desk.members.contains_key(&resource) || !self.limits.may_share_with(config) {
-            return Entry::Refused;
+    ) -> JoinOutcome {
+        let mut state = self.state();
+        if state.members.contains_key(&resource) || !self.limits.may_share_with(config) {
+            return JoinOutcome::Refused;
         }
-        desk.members.insert(resource, member);
-        let waiting = core::mem::take(&mut desk.waiting).into_values().collect();
-        Entry::Joined(Arc::clone(self), desk.bound.clone(), waiting)
+        state.members.insert(resource, member);
+        let waiting = core::mem::take(&mut state.waiting).into_values().collect();
+        JoinOutcome::Joined(Arc::clone(self), state.bound.clone(), waiting)
     }
 
     /// Takes a member off. Gives how many are left, and the tasks that are to look again.
-    pub(crate) fn leave(&self, member: &Bound) -> (usize, Vec<Waker>) {
-        let mut desk = self.desk();
-        let before = desk.members.len();
-        desk.members.retain(|_, other| !other.is(member));
-        if desk.members.is_empty() && before > 0 {
-            desk.last = Some(member.clone());
+    pub(crate) fn leave(&self, member: &InprocListener) -> (usize, Vec<Waker>) {
+        let mut state = self.state();
+        let before = state.members.len();
+        state.members.retain(|_, other| !other.is(member));
+        if state.members.is_empty() && before > 0 {
+            state.last = Some(member.clone());
         }
-        desk.pausing.take_if(|pausing| pausing.is(member));
-        (desk.members.len(), desk.tasks())
+        state.pausing.take_if(|pausing| pausing.is(member));
+        (state.members.len(), state.tasks())
     }
 
     /// It is open, at this address. Gives those who are to be told, and what.
-    pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, Bound)> {
-        let mut desk = self.desk();
-        let told = |(resource, member): (&Option<Resource>, &Bound)| {
+    pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, InprocListener)> {
+        let mut state = self.state();
+        let told = |(resource, member): (&Option<Resource>, &InprocListener)| {
             (bound.clone().with_resource(resource.clone()), member.clone())
         };
-        let told = desk.members.iter().map(told).collect();
-        desk.bound = Some(bound);
+        let told = state.members.iter().map(told).collect();
+        state.bound = Some(bound);
         told
     }
 
     /// It is closed, or was never opened: nobody is bound to it any more.
-    pub(crate) fn closed(&self) -> Forsaken {
-        let mut desk = self.desk();
-        let members = core::mem::take(&mut desk.members).into_values().collect();
-        Forsaken { members, last: desk.last.take(), tasks: desk.tasks() }
+    pub(crate) fn closed(&self) -> ClosedListener {
+        let mut state = self.state();
+        let members = core::mem::take(&mut state.members).into_values().collect();
+        ClosedListener { members, last: state.last.take(), tasks: state.tasks() }
     }
 
     /// Who left last.
-    pub(crate) fn last(&self) -> Option<Bound> {
-        self.desk().last.clone()
+    pub(crate) fn last(&self) -> Option<InprocListener> {
+        self.state().last.clone()
     }
 
-    pub(crate) fn members(&self) -> Vec<Bound> {
-        self.desk().members.values().cloned().collect()
+    pub(crate) fn members(&self) -> Vec<InprocListener> {
+        self.state().members.values().cloned().collect()
     }
 
     /// Whether the listener is to go on. Its task is woken when it is to look again.
     pub(crate) fn goes_on(&self, waker: &Waker) -> bool {
-        let mut desk = self.desk();
-        let spent = remember(&mut desk.task, waker);
-        let answer = !desk.members.is_empty();
-        drop(desk);
+        let mut state = self.state();
+        let spent = remember(&mut state.task, waker);
+        let answer = !state.members.is_empty();
+        drop(state);
         drop(spent);
         answer
     }
 
     /// Who may have the listener pause.
-    pub(crate) fn pausing(&self) -> Option<Bound> {
-        self.desk().pausing.clone()
+    pub(crate) fn pausing(&self) -> Option<InprocListener> {
+        self.state().pausing.clone()
     }
 
     /// Who is to time a pause: one of the members, for one timer is enough.
-    pub(crate) fn pause(&self) -> Option<Bound> {
-        let mut desk = self.desk();
-        desk.pausing = desk.members.values().next().cloned();
-        desk.pausing.clone()
+    pub(crate) fn pause(&self) -> Option<InprocListener> {
+        let mut state = self.state();
+        state.pausing = state.members.values().next().cloned();
+        state.pausing.clone()
     }
 
     pub(crate) fn take_task(&self) -> Option<Waker> {
-        self.desk().task.take()
+        self.state().task.take()
     }
 
     /// Whether all who come are this socket's: nobody shares the port with it, and it names no resource.
-    pub(crate) fn is_for(&self, member: &Bound) -> bool {
-        let desk = self.desk();
-        desk.members.len() == 1 && desk.members.get(&None).is_some_and(|only| only.is(member))
+    pub(crate) fn is_for(&self, member: &InprocListener) -> bool {
+        let state = self.state();
+        state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
     }
 
     /// A number for a connection that may have to wait.
     pub(crate) fn ticket(&self) -> u64 {
-        let mut desk = self.desk();
-        desk.tickets += 1;
-        desk.tickets
+        let mut state = self.state();
+        state.tickets += 1;
+        state.tickets
     }
 
     /// Who is bound to what the connection of this number asks for. If nobody is, or it has not asked yet, its task will be
@@ -213,29 +213,29 @@ impl Port {
         caller: Option<&PendingPeer>,
         ticket: u64,
         waker: &Waker,
-    ) -> Result<Option<Bound>, ConnectionError> {
-        let mut desk = self.desk();
-        if desk.members.is_empty() {
+    ) -> Result<Option<InprocListener>, ConnectionError> {
+        let mut state = self.state();
+        if state.members.is_empty() {
             return Err(ConnectionError::PeerClosed);
         }
-        let found = caller.and_then(|caller| desk.members.get(&caller.resource().cloned()).cloned());
+        let found = caller.and_then(|caller| state.members.get(&caller.resource().cloned()).cloned());
         let spent = match found {
-            Some(_) => desk.waiting.remove(&ticket),
-            None => desk.waiting.insert(ticket, waker.clone()),
+            Some(_) => state.waiting.remove(&ticket),
+            None => state.waiting.insert(ticket, waker.clone()),
         };
-        drop(desk);
+        drop(state);
         drop(spent);
         Ok(found)
     }
 
     /// The connection of this number waits no more.
     pub(crate) fn forget(&self, ticket: u64) {
-        let spent = self.desk().waiting.remove(&ticket);
+        let spent = self.state().waiting.remove(&ticket);
         drop(spent);
     }
 }
 
-impl Desk {
+impl ListenerState {
     /// Everybody who waits for news.
     fn tasks(&mut self) -> Vec<Waker> {
         core::mem::take(&mut self.waiting).into_values().chain(self.task.take()).collect()
@@ -243,8 +243,8 @@ impl Desk {
 }
 
 impl State {
-    fn member(&self, listener: ListenerId) -> Bound {
-        Bound { socket: Weak::clone(&self.me), listener }
+    fn member(&self, listener: ListenerId) -> InprocListener {
+        InprocListener { socket: Weak::clone(&self.me), listener }
     }
 
     /// Listens, at a port of its own or at one that is there.
@@ -252,12 +252,12 @@ impl State {
         let resource = place.resource().cloned();
         place = place.with_resource(None);
         match shared.context.enter(&place, resource.clone(), self.member(id), self.socket.config()) {
-            Entry::New(port) => {
+            JoinOutcome::New(port) => {
                 self.listeners.insert(id, Arc::clone(&port));
                 self.hosted.insert(id, port);
                 self.add_action((Action::Listen(id, place), 0), wakes);
             }
-            Entry::Joined(port, bound, waiting) => {
+            JoinOutcome::Joined(port, bound, waiting) => {
                 drop(self.bound_listeners.remove(&id));
                 self.listeners.insert(id, port);
                 if let Some(bound) = bound {
@@ -267,7 +267,7 @@ impl State {
                     wakes.add(Some(waker));
                 }
             }
-            Entry::Refused => {
+            JoinOutcome::Refused => {
                 drop(self.bound_listeners.remove(&id));
                 self.socket.listen_failed(id, NetworkError::AddressInUse);
             }
@@ -283,7 +283,7 @@ impl State {
             }
             if left > 0 {
                 self.listeners.remove(&id);
-                self.tell_watchers();
+                self.notify_watchers();
             }
         }
     }
@@ -291,15 +291,15 @@ impl State {
     /// A port is closed, or could not be opened.
     pub(crate) fn port_closed(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
-        self.tell_watchers();
+        self.notify_watchers();
     }
 }
 
 impl ListenGuard {
     /// Those who have not left are told that it is over.
     pub(crate) fn end(&self) {
-        let forsaken = self.shared.context.close(&self.port);
-        for member in forsaken.members {
+        let closed = self.shared.context.close(&self.port);
+        for member in closed.members {
             member.with(|state| {
                 let opened = state.socket.listener(member.listener).is_some();
                 if opened {
@@ -311,10 +311,10 @@ impl ListenGuard {
                 state.port_closed(member.listener);
             });
         }
-        if let Some(last) = forsaken.last {
+        if let Some(last) = closed.last {
             last.with(|state| state.port_closed(last.listener));
         }
-        for task in forsaken.tasks {
+        for task in closed.tasks {
             task.wake();
         }
     }
