@@ -125,37 +125,37 @@ impl EventLoop {
     /// # Panics
     /// If the system's poll fails, which then nothing can be awaited with.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
-        let bell = Arc::new(Bell { rung: AtomicBool::new(true), remote: self.reactor.remote() });
-        let waker = Waker::from(Arc::clone(&bell));
+        let run_waker = Arc::new(RunWaker { woken: AtomicBool::new(true), remote: self.reactor.remote() });
+        let waker = Waker::from(Arc::clone(&run_waker));
         let mut cx = task::Context::from_waker(&waker);
         let mut future = pin!(future);
         loop {
-            if bell.rung.swap(false, Ordering::AcqRel)
+            if run_waker.woken.swap(false, Ordering::AcqRel)
                 && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
             {
                 return output;
             }
             // What it has asked for is done before the system is asked: most often there is then nothing left but to wait.
             self.reactor.handle_timeout();
-            let patience = bell.rung.load(Ordering::Acquire).then_some(Duration::ZERO);
+            let patience = run_waker.woken.load(Ordering::Acquire).then_some(Duration::ZERO);
             self.turn(patience).expect("the system polls");
         }
     }
 }
 
 /// Has a future polled again.
-struct Bell {
-    rung: AtomicBool,
+struct RunWaker {
+    woken: AtomicBool,
     remote: Remote,
 }
 
-impl Wake for Bell {
+impl Wake for RunWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.woken.store(true, Ordering::Release);
         self.remote.wake();
     }
 }

@@ -65,17 +65,17 @@ impl Inbox {
         if is_task {
             self.new_tasks.store(true, Ordering::Release);
         }
-        self.rouse(state);
+        self.wake_poll(state);
     }
 
     /// Has the thread come back from `poll`, also from the next one if it is only on its way there.
     pub(crate) fn wake(&self) {
         let mut state = self.state();
         state.roused = true;
-        self.rouse(state);
+        self.wake_poll(state);
     }
 
-    fn rouse(&self, mut state: MutexGuard<'_, State>) {
+    fn wake_poll(&self, mut state: MutexGuard<'_, State>) {
         let asleep = core::mem::take(&mut state.asleep);
         drop(state);
         if asleep {

@@ -74,9 +74,9 @@ impl<'a> PollItem<'a> {
 /// let push = PushSocket::new();
 /// push.connect(&orders.bind("tcp://127.0.0.1:*")?)?;
 /// push.send("stop")?;
-/// let (bell, _ringer) = std::io::pipe()?; // any descriptor
+/// let (wake_pipe, _writer) = std::io::pipe()?; // any descriptor
 ///
-/// let mut items = [PollItem::readable(jobs.handle()), PollItem::readable(orders.handle()), PollItem::input(&bell)];
+/// let mut items = [PollItem::readable(jobs.handle()), PollItem::readable(orders.handle()), PollItem::input(&wake_pipe)];
 /// assert_eq!(poll(&mut items, None)?, 1);
 /// assert!(items[1].is_ready() && !items[2].is_ready());
 /// assert_eq!(orders.try_recv()?.body(), "stop");
@@ -88,7 +88,7 @@ impl<'a> PollItem<'a> {
 /// The system's `poll` failed, or it has no descriptors for this thread's first one.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    with_bell(|mut rings, waker| {
+    with_wake_pipe(|mut wakes, waker| {
         let mut looks: Vec<_> = items
             .iter()
             .map(|item| match &item.source {
@@ -98,14 +98,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
             .collect();
         loop {
             // What rang before this look is seen by it; what rings after it ends the wait.
-            while rings.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
+            while wakes.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
             let mut cx = Context::from_waker(waker);
             for (item, look) in items.iter_mut().zip(&mut looks) {
                 item.ready = look.as_mut().is_some_and(|look| look.as_mut().poll(&mut cx).is_ready());
             }
             let found = items.iter().any(|item| item.ready);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            wait(items, rings, if found { Some(Duration::ZERO) } else { left })?;
+            wait(items, wakes, if found { Some(Duration::ZERO) } else { left })?;
             let count = items.iter().filter(|item| item.ready).count();
             if count > 0 || left.is_some_and(|left| left.is_zero()) {
                 return Ok(count);
@@ -115,12 +115,12 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
 }
 
 /// Waits for the descriptors and for the bell.
-fn wait(items: &mut [PollItem<'_>], rings: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
+fn wait(items: &mut [PollItem<'_>], wakes: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
         Source::Socket(_) => None,
     });
-    let mut polled: Vec<_> = descriptors.chain([PollFd::new(rings, PollFlags::IN)]).collect();
+    let mut polled: Vec<_> = descriptors.chain([PollFd::new(wakes, PollFlags::IN)]).collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match rustix::event::poll(&mut polled, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
@@ -134,9 +134,9 @@ fn wait(items: &mut [PollItem<'_>], rings: &UnixStream, timeout: Option<Duration
 }
 
 /// Interrupts a thread's `poll`.
-struct Bell(UnixStream);
+struct PipeWaker(UnixStream);
 
-impl Wake for Bell {
+impl Wake for PipeWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -148,24 +148,24 @@ impl Wake for Bell {
 }
 
 /// Works with this thread's bell: where it is heard, and what rings it.
-fn with_bell<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
+fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
     thread_local! {
-        static BELL: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };
+        static WAKE_PIPE: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };
     }
-    BELL.with(|bell| {
-        if bell.get().is_none() {
-            let _ = bell.set(make_bell()?);
+    WAKE_PIPE.with(|wake_pipe| {
+        if wake_pipe.get().is_none() {
+            let _ = wake_pipe.set(make_wake_pipe()?);
         }
-        let (rings, waker) = bell.get().expect("it has just been made");
-        work(rings, waker)
+        let (wakes, waker) = wake_pipe.get().expect("it has just been made");
+        work(wakes, waker)
     })
 }
 
-fn make_bell() -> io::Result<(UnixStream, Waker)> {
-    let (rings, ringer) = UnixStream::pair()?;
-    rings.set_nonblocking(true)?;
-    ringer.set_nonblocking(true)?;
-    Ok((rings, Arc::new(Bell(ringer)).into()))
+fn make_wake_pipe() -> io::Result<(UnixStream, Waker)> {
+    let (wakes, wake_end) = UnixStream::pair()?;
+    wakes.set_nonblocking(true)?;
+    wake_end.set_nonblocking(true)?;
+    Ok((wakes, Arc::new(PipeWaker(wake_end)).into()))
 }
 
 impl fmt::Debug for PollItem<'_> {

@@ -24,7 +24,7 @@ mod model {
     use std::io;
 
     loom::lazy_static! {
-        static ref RUNG: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+        static ref WOKEN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
     }
 
     pub(crate) struct Poll(mio::Poll);
@@ -39,13 +39,13 @@ mod model {
         }
 
         pub(crate) fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-            let (rung, bell) = &*RUNG;
-            let mut rung = rung.lock().expect("nobody panics");
-            while !*rung && timeout.is_none() {
-                rung = bell.wait(rung).expect("nobody panics");
+            let (woken, condvar) = &*WOKEN;
+            let mut woken = woken.lock().expect("nobody panics");
+            while !*woken && timeout.is_none() {
+                woken = condvar.wait(woken).expect("nobody panics");
             }
-            *rung = false;
-            drop(rung);
+            *woken = false;
+            drop(woken);
             self.0.poll(events, Some(Duration::ZERO))
         }
     }
@@ -65,9 +65,9 @@ mod model {
         }
 
         pub(crate) fn wake(&self) -> io::Result<()> {
-            let (rung, bell) = &*RUNG;
-            *rung.lock().expect("nobody panics") = true;
-            bell.notify_all();
+            let (woken, condvar) = &*WOKEN;
+            *woken.lock().expect("nobody panics") = true;
+            condvar.notify_all();
             Ok(())
         }
     }

@@ -38,7 +38,7 @@ pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
 pub use sansmq_runtime as runtime;
 
-pub use net::{Listener, Smol, Stream, Task, Timer};
+pub use net::{Listener, Smol, SmolTimer, Stream, Task};
 
 /// A socket served by tasks on smol's global executor, or where `Socket::on` has them run. All that it can do is in
 /// [`Handle`](sansmq_runtime::Handle).

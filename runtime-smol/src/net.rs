@@ -49,8 +49,8 @@ pub struct Smol {
 
 impl Smol {
     /// Returns a timer, not set, for a task that is spawned elsewhere.
-    pub fn timer(&self) -> Timer {
-        Timer { timer: async_io::Timer::never(), origin: self.origin }
+    pub fn timer(&self) -> SmolTimer {
+        SmolTimer { timer: async_io::Timer::never(), origin: self.origin }
     }
 
     /// Tasks are given to `spawn`, which has some executor run them.
@@ -314,12 +314,12 @@ impl Io {
 
 /// A timer, with the zero of time.
 #[derive(Debug)]
-pub struct Timer {
+pub struct SmolTimer {
     timer: async_io::Timer,
     origin: std::time::Instant,
 }
 
-impl AsyncTimer for Timer {
+impl AsyncTimer for SmolTimer {
     fn set(&mut self, deadline: Option<Instant>) {
         match deadline.and_then(|deadline| self.origin.checked_add(deadline.since(Instant::ORIGIN))) {
             Some(deadline) => self.timer.set_at(deadline),

@@ -38,7 +38,7 @@ pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
 pub use sansmq_runtime as runtime;
 
-pub use net::{Listener, Stream, Timer, Tokio};
+pub use net::{Listener, Stream, Tokio, TokioTimer};
 
 /// A socket served by tasks of the tokio runtime it was made in. All that it can do is in
 /// [`Handle`](sansmq_runtime::Handle).

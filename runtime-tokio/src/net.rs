@@ -43,7 +43,7 @@ impl Runtime for Tokio {
 
     fn spawn(&self, task: Task<Self>) {
         let _inside = self.runtime.enter();
-        let timer = Timer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin };
+        let timer = TokioTimer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin };
         self.runtime.spawn(TaskFuture::new(task, timer));
     }
 
@@ -212,12 +212,12 @@ impl PollStream for Stream {
 
 /// A timer, with the zero of time.
 #[derive(Debug)]
-pub struct Timer {
+pub struct TokioTimer {
     sleep: Pin<Box<Sleep>>,
     origin: time::Instant,
 }
 
-impl AsyncTimer for Timer {
+impl AsyncTimer for TokioTimer {
     fn set(&mut self, deadline: Option<Instant>) {
         match deadline {
             Some(deadline) => self.sleep.as_mut().reset(self.origin + deadline.since(Instant::ORIGIN)),

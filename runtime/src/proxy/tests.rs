@@ -65,17 +65,17 @@ fn turn<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 
 /// Counts how often it is woken.
 #[derive(Default)]
-struct Bell(AtomicUsize);
+struct CountingWaker(AtomicUsize);
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-impl Bell {
+impl CountingWaker {
     /// Whether it was woken since this was asked last.
-    fn rang(&self) -> bool {
+    fn take_woken(&self) -> bool {
         self.0.swap(0, Ordering::SeqCst) > 0
     }
 }
@@ -112,17 +112,17 @@ fn a_flood_one_way_leaves_the_other_its_turns_and_ends_after_a_burst() {
     }
     far.try_send("against the stream").unwrap();
     let mut proxy = Proxy::new(&front, &back);
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let waker_count = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&waker_count));
     let mut run = pin!(proxy.run());
     for burst in 0..5 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(bell.rang(), "there may be more");
+        assert!(waker_count.take_woken(), "there may be more");
         assert_eq!(bodies(&far), numbers(burst * BURST..(burst + 1) * BURST));
         assert_eq!(bodies(&near).len(), usize::from(burst == 0));
     }
     assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    assert!(!bell.rang(), "there is no more");
+    assert!(!waker_count.take_woken(), "there is no more");
 }
 
 #[test]
@@ -165,15 +165,19 @@ fn a_held_message_goes_out_when_its_peer_has_room() {
         push.try_send(("peer", number.to_string())).unwrap();
     }
     let mut proxy = Proxy::new(&front, &back);
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let waker_count = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&waker_count));
     let mut run = pin!(proxy.run());
     let mut got = Vec::new();
     while got.len() < 1000 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        bell.rang();
+        waker_count.take_woken();
         got.extend(bodies(&peer));
-        assert!(bell.rang() || got.len() == 1000, "{} have come, and nobody is woken for the rest", got.len());
+        assert!(
+            waker_count.take_woken() || got.len() == 1000,
+            "{} have come, and nobody is woken for the rest",
+            got.len()
+        );
     }
     assert_eq!(got, numbers(0..1000));
 }
@@ -261,13 +265,13 @@ fn what_waits_is_woken_when_either_socket_is_closed() {
         back.connect("inproc://nobody").unwrap();
         back.try_send("lingers").unwrap();
         let mut proxy = Proxy::new(&front, &back);
-        let bell = Arc::new(Bell::default());
-        let waker = Waker::from(Arc::clone(&bell));
+        let waker_count = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&waker_count));
         let mut run = pin!(proxy.run());
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(!bell.rang());
+        assert!(!waker_count.take_woken());
         let _closed = if one == 0 { turn(pin!(front.close())) } else { turn(pin!(back.close())) };
-        assert!(bell.rang(), "socket {one} is closed");
+        assert!(waker_count.take_woken(), "socket {one} is closed");
         assert_eq!(ready(run), Ok(ProxyStatistics::default()));
     }
 }
@@ -278,26 +282,26 @@ fn a_paused_proxy_passes_nothing_on_until_it_is_resumed_and_a_terminated_one_not
     let [near, front, back, far] = world.pairs();
     let mut proxy = Proxy::new(&front, &back);
     let control = proxy.control_handle();
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let waker_count = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&waker_count));
     let mut run = pin!(proxy.run());
     let mut poll = || run.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(poll().is_pending());
     control.pause();
-    assert!(bell.rang());
+    assert!(waker_count.take_woken());
     near.try_send("waits").unwrap();
     assert!(poll().is_pending());
     assert_eq!((bodies(&far), control.statistics()), (vec![], ProxyStatistics::default()));
-    bell.rang();
+    waker_count.take_woken();
     control.resume();
-    assert!(bell.rang());
+    assert!(waker_count.take_woken());
     assert!(poll().is_pending());
     assert_eq!(bodies(&far), ["waits"]);
 
     near.try_send("too late").unwrap();
-    bell.rang();
+    waker_count.take_woken();
     control.terminate();
-    assert!(bell.rang());
+    assert!(waker_count.take_woken());
     control.resume();
     let Poll::Ready(Ok(statistics)) = poll() else { panic!("it is terminated") };
     assert_eq!(statistics.backend.sent, Passed { messages: 1, frames: 1, octets: 5 });

@@ -24,7 +24,7 @@ mod world;
 pub use executor::{run, spawn, turns};
 pub use network::{Listener, dial, is_free};
 pub use stream::Stream;
-pub use world::{Bell, Sim};
+pub use world::{Sim, SimTimer};
 
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
@@ -59,7 +59,7 @@ impl Runtime for Sim {
     }
 
     fn spawn(&self, task: Task<Self>) {
-        let task = TaskFuture::new(task, Bell::new(self.clone()));
+        let task = TaskFuture::new(task, SimTimer::new(self.clone()));
         self.add(Box::pin(task), executor::Whose::Sockets);
     }
 

@@ -59,7 +59,7 @@ impl Sim {
 
     /// Waits so long.
     pub async fn sleep(&self, duration: Duration) {
-        let mut bell = Bell::new(self.clone());
+        let mut bell = SimTimer::new(self.clone());
         bell.set(Some(self.time() + duration));
         std::future::poll_fn(|cx| bell.poll(cx)).await;
     }
@@ -110,13 +110,13 @@ impl fmt::Debug for Sim {
 
 /// A timer of a simulation.
 #[derive(Debug)]
-pub struct Bell {
+pub struct SimTimer {
     sim: Sim,
     deadline: Option<Instant>,
     entry: Option<(Instant, u64)>,
 }
 
-impl Bell {
+impl SimTimer {
     pub(super) const fn new(sim: Sim) -> Self {
         Self { sim, deadline: None, entry: None }
     }
@@ -129,7 +129,7 @@ impl Bell {
     }
 }
 
-impl AsyncTimer for Bell {
+impl AsyncTimer for SimTimer {
     fn set(&mut self, deadline: Option<Instant>) {
         self.disarm();
         self.deadline = deadline;
@@ -146,7 +146,7 @@ impl AsyncTimer for Bell {
     }
 }
 
-impl Drop for Bell {
+impl Drop for SimTimer {
     fn drop(&mut self) {
         self.disarm();
     }
