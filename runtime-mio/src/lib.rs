@@ -29,7 +29,6 @@ mod event_loop;
 mod inbox;
 mod mio_runtime;
 mod net;
-mod numbers;
 mod park;
 #[cfg(unix)]
 mod poller;
@@ -37,6 +36,7 @@ mod proxy;
 mod reactor;
 mod socket;
 mod sources;
+mod stats;
 mod sync;
 mod timers;
 mod topics;
