@@ -112,9 +112,9 @@ pub fn is_free(endpoint: &Endpoint) -> bool {
 
 /// A directory for one Unix domain socket. It goes with everything in it when this is dropped.
 #[derive(Debug)]
-pub struct Place(PathBuf);
+pub struct TempDir(PathBuf);
 
-impl Place {
+impl TempDir {
     /// A new directory, in the one for temporary files.
     ///
     /// # Panics
@@ -148,7 +148,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

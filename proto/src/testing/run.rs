@@ -1,6 +1,6 @@
 //! What a [`Net`] does: everything there is to do at an instant, for those only who have something to do.
 
-use super::wire::{Seat, Wire, WireId};
+use super::wire::{Wire, WireEnd, WireId};
 use super::{End, Net, Node, NodeId, Side};
 use crate::address::{Endpoint, Host, NetworkError};
 use crate::connection::{ConnectionError, Link};
@@ -128,7 +128,7 @@ impl Net {
         let is_frozen = *frozen;
         let Self { dice, conditions, now, .. } = self;
         let now = *now;
-        let mut seat = Seat { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
+        let mut seat = WireEnd { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
         let outcome = end.session.turn(&mut seat, &mut self.buffers, now, |link| socket.exchange(pipe, link));
         if seat.wake {
             self.due.insert(other);

@@ -30,7 +30,7 @@ pub(super) struct Wire {
 }
 
 /// One side of a wire during one turn.
-pub(super) struct Seat<'a> {
+pub(super) struct WireEnd<'a> {
     pub(super) wire: &'a mut Wire,
     pub(super) side: Side,
     pub(super) now: Instant,
@@ -60,7 +60,7 @@ impl Wire {
     }
 }
 
-impl Stream for Seat<'_> {
+impl Stream for WireEnd<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
         let limit = self.conditions.chunk(self.entropy).min(buffer.len());
         let count = self.wire.tcp.read(self.side, &mut buffer[..limit], self.now)?;

@@ -3,7 +3,7 @@
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
 use sansmq::{ConnectionError, Frame, Message, Options, RecvError, SendError};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::future::Future;
@@ -19,10 +19,10 @@ mod dealer_client;
 #[path = "../../../examples/delayed_answers.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod delayed_answers;
-#[path = "../../../examples/grasslands.rs"]
+#[path = "../../../examples/security_1_grasslands.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod grasslands;
-#[path = "../../../examples/ironhouse.rs"]
+#[path = "../../../examples/security_5_ironhouse.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod ironhouse;
 #[path = "../../../examples/load_balancer/main.rs"]
@@ -46,13 +46,13 @@ mod router_server;
 #[path = "../../../examples/routing_table.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod routing_table;
-#[path = "../../../examples/stonehouse.rs"]
+#[path = "../../../examples/security_4_stonehouse.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod stonehouse;
-#[path = "../../../examples/strawhouse.rs"]
+#[path = "../../../examples/security_2_strawhouse.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod strawhouse;
-#[path = "../../../examples/woodhouse.rs"]
+#[path = "../../../examples/security_3_woodhouse.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod woodhouse;
 
@@ -516,7 +516,7 @@ async fn houses_of_every_material_let_in_whom_they_should_and_nobody_else() -> O
         let lost = stonehouse::refusal(keys, *KeyPair::random().public()).await?;
         assert_eq!(lost, CurveError::Box("HELLO").into());
 
-        let place = Place::new();
+        let place = TempDir::new();
         assert_eq!(ironhouse::visit(place.directory()).await?, ("Hello".into(), refused));
         Ok(())
     })

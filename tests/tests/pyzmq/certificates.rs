@@ -3,11 +3,11 @@
 use super::{Outcome, Python, within};
 use sansmq_os::keys::{read_certificate, read_public_keys, write_certificates};
 use sansmq_proto::security::curve::{Certificate, KeyPair};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 
 #[tokio::test]
 async fn python_reads_our_certificates_and_we_read_pythons() -> Outcome {
-    let place = Place::new();
+    let place = TempDir::new();
     let directory = place.directory().to_str().expect("a path of UTF-8");
     let ours = Certificate::from(KeyPair::random()).with_metadata("name", "Ann O'Neil")?;
     write_certificates(directory, "ours", &ours)?;

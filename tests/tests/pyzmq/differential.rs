@@ -21,7 +21,7 @@ use real::{Libzmq, Real};
 use sansmq::proto::SocketType::Router;
 use sansmq::proto::socket::{SubscribeError, UnbindError};
 use sansmq::{Frame, Message, RecvError, SendError};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 use simulated::Simulated;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
 fn random_programs_come_out_as_with_libzmq_and_in_company_with_it() {
-    let (place, mut libzmq) = (Place::new(), Libzmq::start());
+    let (place, mut libzmq) = (TempDir::new(), Libzmq::start());
     let mut known = BTreeMap::<&str, usize>::new();
     let mut differences = Vec::new();
     for seed in seeds() {

@@ -2,11 +2,11 @@
 
 use super::{Echo, Outcome, Python, pairs, socket, within};
 use sansmq::proto::SocketType::{Dealer, Rep, Req, Router};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 
 #[tokio::test]
 async fn we_bind_and_python_connects() -> Outcome {
-    let place = Place::new();
+    let place = TempDir::new();
     within(async {
         for name in [place.endpoint(), place.abstract_endpoint(), "ipc://*".into()] {
             let ours = socket(Router);
@@ -22,7 +22,7 @@ async fn we_bind_and_python_connects() -> Outcome {
 
 #[tokio::test]
 async fn python_binds_and_we_connect() -> Outcome {
-    let place = Place::new();
+    let place = TempDir::new();
     within(async {
         for name in [place.endpoint(), place.abstract_endpoint()] {
             let mut python = Python::start("echo.py", &["REP", "bind", &name]);
@@ -40,7 +40,7 @@ async fn python_binds_and_we_connect() -> Outcome {
 
 #[tokio::test]
 async fn the_file_that_a_killed_python_leaves_is_replaced_and_the_name_of_a_living_one_is_not() -> Outcome {
-    let place = Place::new();
+    let place = TempDir::new();
     within(async {
         let mut python = Python::start("echo.py", &["REP", "bind", &place.endpoint()]);
         let bound = python.line().await;

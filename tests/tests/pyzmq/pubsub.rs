@@ -5,7 +5,7 @@ use sansmq::proto::SocketType::{self, Pub, Sub, XPub, XSub};
 use sansmq::proto::kind::Any;
 use sansmq::tokio::Socket;
 use sansmq::{Frame, Message};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 
 #[tokio::test]
 async fn pub_with_sub() -> Outcome {
@@ -45,7 +45,7 @@ async fn what_our_xsub_says_besides_reaches_pythons_xpub_and_back() -> Outcome {
 
 #[tokio::test]
 async fn over_unix_domain_sockets_too() -> Outcome {
-    let place = Place::new();
+    let place = TempDir::new();
     within(async {
         let publisher = socket(XPub);
         let bound = publisher.bind(place.endpoint()).await?.to_string();

@@ -8,7 +8,7 @@ use sansmq::proto::SocketType::{Dealer, XPub};
 use sansmq::proto::kind;
 use sansmq::tokio::{DealerSocket, RepSocket, RouterSocket, SubSocket, XPubSocket};
 use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Event, Monitor, Options, Security};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 use std::error::Error;
 
 mod plain {
@@ -135,7 +135,7 @@ mod curve {
 
     #[tokio::test]
     async fn pythons_authenticator_knows_our_key_or_refuses_it() -> Outcome {
-        let place = Place::new();
+        let place = TempDir::new();
         let directory = place.directory().to_str().expect("a path of UTF-8");
         within(async {
             let (server, ann) = (KeyPair::random(), KeyPair::random());

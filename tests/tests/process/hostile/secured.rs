@@ -4,7 +4,7 @@ use sansmq::curve::{CurveError, KeyPair};
 use sansmq::kind::{Dealer, Router};
 use sansmq::proto::socket::Refusal;
 use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Options, Security};
-use sansmq_tests::Place as Directory;
+use sansmq_tests::TempDir as Directory;
 use sansmq_tests::harness::{Target, on_each_runtime};
 use sansmq_tests::raw_peer::{command, greeting};
 use std::os::unix::net::UnixStream;

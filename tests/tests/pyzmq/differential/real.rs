@@ -7,7 +7,7 @@ use sansmq::proto::SocketType;
 use sansmq::proto::kind::Any;
 use sansmq::tokio::Socket;
 use sansmq::{Context, Event, Message, Monitor};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -26,7 +26,7 @@ const A_MOMENT: Duration = Duration::from_millis(5);
 
 pub(crate) struct Real<'a> {
     runtime: Option<Runtime>,
-    place: &'a Place,
+    place: &'a TempDir,
     /// Those of ours. The others that are open are libzmq's.
     ours: BTreeMap<usize, Ours>,
     open: Vec<bool>,
@@ -52,7 +52,7 @@ impl<'a> Real<'a> {
         program: &Program,
         name: String,
         is_ours: impl Fn(usize) -> bool,
-        (place, libzmq): (&'a Place, &'a mut Libzmq),
+        (place, libzmq): (&'a TempDir, &'a mut Libzmq),
     ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let context = Context::new();

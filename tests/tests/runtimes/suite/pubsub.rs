@@ -7,14 +7,14 @@ use futures_util::future::{Either, join, select};
 use sansmq::kind::{Dish, Pub, Radio, Sub, Typed, XPub, XSub};
 use sansmq::proto::socket::SlowSubscriber;
 use sansmq::{Message, Options};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 
 fn socket<T: Typed>() -> Socket<T> {
     Socket::with(Options::new())
 }
 
 /// An endpoint to bind for each transport.
-fn endpoints(place: &Place, name: &str) -> Vec<String> {
+fn endpoints(place: &TempDir, name: &str) -> Vec<String> {
     let mut endpoints = vec![ANY.to_owned(), format!("inproc://{name}")];
     if cfg!(unix) {
         endpoints.push(place.endpoint());
@@ -25,7 +25,7 @@ fn endpoints(place: &Place, name: &str) -> Vec<String> {
 #[test]
 fn subscribers_receive_what_they_asked_for_over_every_transport() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for endpoint in endpoints(&place, "news") {
             let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket(), socket()]);
             let endpoint = publisher.bind(endpoint.as_str()).await.unwrap();
@@ -59,7 +59,7 @@ fn subscribers_receive_what_they_asked_for_over_every_transport() {
 #[test]
 fn what_came_to_several_subscribers_belongs_to_each() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for endpoint in endpoints(&place, "shared") {
             let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket()]);
             for sub in &subs {
@@ -160,7 +160,7 @@ async fn forward(front: Socket<XSub>, back: Socket<XPub>) {
 #[test]
 fn an_xpub_and_an_xsub_are_a_forwarder() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for endpoint in endpoints(&place, "back") {
             let (source, front, back) = (socket::<Pub>(), socket::<XSub>(), socket::<XPub>());
             front.connect(source.bind(ANY).await.unwrap()).unwrap();
@@ -196,7 +196,7 @@ fn an_xpub_and_an_xsub_are_a_forwarder() {
 #[test]
 fn an_xpub_that_has_enough_to_receive_still_hears_subscriptions() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for endpoint in endpoints(&place, "busy") {
             let (publisher, sub) = (socket::<XPub>(), socket::<Sub>());
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
@@ -213,7 +213,7 @@ fn an_xpub_that_has_enough_to_receive_still_hears_subscriptions() {
 #[test]
 fn a_publisher_that_may_not_drop_waits_for_its_subscribers() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for endpoint in endpoints(&place, "patient") {
             let options = Options::<Pub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(2);
             let (publisher, sub) = (Socket::with(options), Socket::with(Options::<Sub>::new().recv_hwm(2)));
@@ -239,7 +239,7 @@ fn a_publisher_that_may_not_drop_waits_for_its_subscribers() {
 #[test]
 fn dishes_receive_their_groups_over_every_transport() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for endpoint in endpoints(&place, "radio") {
             let (radio, dishes) = (socket::<Radio>(), [socket::<Dish>(), socket()]);
             let endpoint = radio.bind(endpoint.as_str()).await.unwrap();

@@ -10,7 +10,7 @@ use sansmq::proto::address::{IpcName, ParseEndpointError};
 use sansmq::proto::connection::Credentials;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Options, UnbindError};
-use sansmq_tests::Place;
+use sansmq_tests::TempDir;
 use sansmq_tests::raw_peer::{frame, opening};
 use std::fs;
 use std::io::{self, Read, Write};
@@ -23,7 +23,7 @@ use std::time::Duration;
 #[test]
 fn every_kind_of_name_carries_messages_and_is_gone_after_close() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let mut names = vec![place.endpoint(), "ipc://*".into()];
         if cfg!(target_os = "linux") {
             names.push(place.abstract_endpoint());
@@ -57,7 +57,7 @@ fn every_kind_of_name_carries_messages_and_is_gone_after_close() {
 #[test]
 fn a_file_that_a_killed_process_left_is_replaced() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         drop(UnixListener::bind(place.socket()).unwrap());
         assert!(place.socket().exists(), "std does not remove it either");
         let pull = PullSocket::new();
@@ -72,7 +72,7 @@ fn a_file_that_a_killed_process_left_is_replaced() {
 #[test]
 fn a_name_in_use_is_refused_by_name_and_its_owner_goes_on() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let pull = PullSocket::new();
         let endpoint = pull.bind(place.endpoint()).await.unwrap();
         let mut monitor = pull.monitor();
@@ -96,7 +96,7 @@ fn a_name_in_use_is_refused_by_name_and_its_owner_goes_on() {
 #[test]
 fn names_that_cannot_be_had_are_errors_that_say_why() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let router = RouterSocket::new();
         let long = format!("ipc://{}", place.directory().join("x".repeat(108)).display());
         let error = router.bind(&long).await.unwrap_err();
@@ -121,7 +121,7 @@ fn names_that_cannot_be_had_are_errors_that_say_why() {
 #[test]
 fn connecting_before_anybody_binds_says_why_and_loses_nothing() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let push = Socket::with(
             Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
         );
@@ -151,7 +151,7 @@ fn connecting_before_anybody_binds_says_why_and_loses_nothing() {
 #[test]
 fn an_unbound_name_is_free_when_unbind_returns() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let pull = PullSocket::new();
         let endpoint = pull.bind(place.endpoint()).await.unwrap();
         for _ in 0..20 {
@@ -169,7 +169,7 @@ fn an_unbound_name_is_free_when_unbind_returns() {
 #[test]
 fn a_name_that_somebody_took_is_told_and_left_to_them() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let pull = PullSocket::new();
         let mut monitor = pull.monitor();
         let endpoint = pull.bind(place.endpoint()).await.unwrap();
@@ -201,7 +201,7 @@ fn a_name_that_somebody_took_is_told_and_left_to_them() {
 #[cfg(target_os = "linux")]
 fn both_ends_know_whose_process_the_other_is() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
         let mut stories = [router.monitor(), dealer.monitor()];
         let endpoint = router.bind(place.endpoint()).await.unwrap();
@@ -248,7 +248,7 @@ fn large_messages_arrive_whole_in_both_directions_at_once() {
 #[test]
 fn a_peer_that_closes_is_noticed_and_dialled_again() {
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         let dealer = DealerSocket::new();
         let mut story = dealer.monitor();
         let router = RouterSocket::new();
@@ -278,7 +278,7 @@ fn a_closing_socket_ends_its_own_side_first_and_still_hears_the_other() {
         stream.write_all(&frame(0, b"there"))
     }
     run(|| async {
-        let place = Place::new();
+        let place = TempDir::new();
         for name in [place.endpoint(), ANY.into()] {
             let router = RouterSocket::new();
             let endpoint = router.bind(name).await.unwrap();

@@ -36,7 +36,7 @@ fn a_listener_that_is_open_already_serves_also_those_who_came_before() {
 fn an_adopted_unix_listener_leaves_the_file_to_its_maker() {
     use std::os::unix::net::UnixListener;
     run(|| async {
-        let place = sansmq_tests::Place::new();
+        let place = sansmq_tests::TempDir::new();
         let pull = PullSocket::new();
         let bound = pull.bind_listener(UnixListener::bind(place.socket()).unwrap()).await.unwrap();
         assert_eq!(bound.to_string(), place.endpoint());

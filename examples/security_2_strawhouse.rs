@@ -3,7 +3,7 @@
 //! It keeps strangers out by mistake, not by intent: addresses can be forged, and what travels is in clear.
 //!
 //! ```text
-//! cargo run --example strawhouse
+//! cargo run --example security_2_strawhouse
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};

@@ -3,7 +3,7 @@
 //! Everybody comes in who reaches the port, and reads and changes what travels. For a trusted network.
 //!
 //! ```text
-//! cargo run --example grasslands
+//! cargo run --example security_1_grasslands
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};

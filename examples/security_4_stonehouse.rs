@@ -3,7 +3,7 @@
 //! The server admits any key, and says so by [`Event::NoAuthenticator`].
 //!
 //! ```text
-//! cargo run --example stonehouse --features curve
+//! cargo run --example security_4_stonehouse --features curve
 //! ```
 
 use sansmq::curve::{KeyPair, PublicKey};

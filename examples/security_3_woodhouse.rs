@@ -3,7 +3,7 @@
 //! Whoever listens on the way reads both, and all that follows. For a network that only friends can listen to.
 //!
 //! ```text
-//! cargo run --example woodhouse --features plain
+//! cargo run --example security_3_woodhouse --features plain
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};

@@ -3,7 +3,7 @@
 //! Whose certificate is put into the server's folder may come in from then on, and who is taken out may not come again.
 //!
 //! ```text
-//! cargo run --example ironhouse --features curve -- FOLDER     # which has to be there, and empty
+//! cargo run --example security_5_ironhouse --features curve -- FOLDER     # which has to be there, and empty
 //! ```
 
 use sansmq::curve::{Certificate, KeyPair, PublicKey};
