@@ -1,30 +1,30 @@
-//! Where random octets come from: asked for in one place, so a seed replays everything.
+//! [`Entropy`], the only source of randomness in this crate. A seeded source makes every run reproducible.
 
 use core::time::Duration;
 
-/// A source of random octets.
+/// A source of random bytes.
 ///
-/// A socket draws from it for automatic routing ids, request ids and the jitter of reconnect delays. Use
-/// `SystemEntropy` (feature `std`) unless you have a reason not to: automatic routing ids must not be guessable by peers.
+/// A socket uses the source for automatic routing ids, request ids and the jitter of reconnect delays, and CURVE for keys
+/// and nonces. Use `SystemEntropy` (feature `std`) in production: peers must not be able to predict these values.
 pub trait Entropy: Send {
-    /// Fills `out` with random octets.
+    /// Fills `out` with random bytes.
     fn fill(&mut self, out: &mut [u8]);
 }
 
-/// A reproducible generator for tests: the same seed gives the same octets. Not for production, where routing ids
-/// must not be guessable.
+/// A reproducible random generator for tests: the same seed gives the same bytes. Its output is predictable, so production
+/// code must not use it.
 #[derive(Clone, Debug)]
 #[cfg(any(test, feature = "testing"))]
 pub struct SeededEntropy(u64);
 
 #[cfg(any(test, feature = "testing"))]
 impl SeededEntropy {
-    /// A generator whose whole output is decided by `seed`.
+    /// Creates a generator. Its output depends only on `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next 64 random bits (splitmix64).
+    /// Returns the next 64 random bits (splitmix64).
     pub const fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -33,7 +33,10 @@ impl SeededEntropy {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound` (which must not be zero), close enough to uniform for a test.
+    /// Returns a number below `bound`, approximately uniform.
+    ///
+    /// # Panics
+    /// If `bound` is zero.
     pub const fn below(&mut self, bound: u64) -> u64 {
         self.next_u64() % bound
     }
@@ -48,10 +51,10 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// A duration drawn evenly from `low..=high`.
+/// Returns a duration that is uniformly distributed in `low..=high`.
 pub(crate) fn between(entropy: &mut dyn Entropy, low: Duration, high: Duration) -> Duration {
-    let mut octets = [0; 4];
-    entropy.fill(&mut octets);
-    let fraction = f64::from(u32::from_le_bytes(octets)) / f64::from(u32::MAX);
+    let mut bytes = [0; 4];
+    entropy.fill(&mut bytes);
+    let fraction = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
     low + high.saturating_sub(low).mul_f64(fraction)
 }

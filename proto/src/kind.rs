@@ -1,64 +1,147 @@
-//! Marker types for the implemented socket types, and what each of them may do.
+//! Marker types of the implemented socket types, and traits for the operations and options of each type.
 //!
-//! A wrong call does not compile: only what [`Sends`] has a `send`, only what [`Receives`] has a `recv`, only
-//! `Options<Router>` has `mandatory`. [`Any`] stands for a socket whose type is known at run time only.
+//! Misuse does not compile: `send` exists only for kinds that implement [`Sends`], `recv` only for kinds that implement
+//! [`Receives`], and `mandatory` only for `Options<Router>`. [`Any`] is the kind of a socket with a type that is known only
+//! at run time.
 
 use crate::socket_type::SocketType;
 use core::fmt::Debug;
 
 /// A marker of a socket type, or [`Any`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of socket",
+    label = "requires a marker of a socket type, or `Any`",
+    note = "use a marker of the module `kind`, such as `Router`, or `Any` for a type that is known only at run time"
+)]
 pub trait Kind: sealed::Sealed + Debug + Send + Sync + 'static {}
 
-/// A marker of one certain socket type.
+/// A marker of one socket type. [`Any`] does not implement this trait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not stand for one socket type",
+    label = "requires a marker of one socket type",
+    note = "use a marker of the module `kind`, such as `Router`; a socket or options of kind `Any` result from `erase()`"
+)]
 pub trait Typed: Kind {
-    /// The type it stands for.
+    /// The socket type of this marker.
     const TYPE: SocketType;
 }
 
-/// Sockets that send messages.
+/// Socket types that can send messages.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets cannot send",
+    label = "requires a socket type that sends",
+    note = "SUB, PULL, DISH and GATHER only receive; to send, use PUB or XPUB, PUSH, RADIO, or SCATTER"
+)]
 pub trait Sends: Kind {}
 
-/// Sockets that receive messages.
+/// Socket types that can receive messages.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets cannot receive",
+    label = "requires a socket type that receives",
+    note = "PUB, PUSH, RADIO and SCATTER only send; to receive, use SUB or XSUB, PULL, DISH, or GATHER; \
+            XPUB receives the subscriptions of its peers"
+)]
 pub trait Receives: Kind {}
 
-/// Sockets that speak ZMTP, and so have a handshake and security: all but STREAM.
+/// Socket types that use ZMTP, and therefore have a handshake and security: all types except STREAM.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not have the options of ZMTP connections",
+    label = "requires a socket type that uses ZMTP",
+    note = "STREAM does not use ZMTP, so it has no handshake and no security; for `Any`, set the option before `erase()`"
+)]
 pub trait Zmtp: Kind {}
 
-/// Sockets that announce a routing id to their peers (option `ROUTING_ID`).
+/// Socket types that send their own routing id to each peer (option `ROUTING_ID`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not send a routing id to their peers",
+    label = "requires a socket type with a routing id of its own",
+    note = "REQ, DEALER and ROUTER have a routing id; for `Any`, set the option before `erase()`"
+)]
 pub trait HasRoutingId: Kind {}
 
-/// Sockets that send each message to every peer that wishes for it.
+/// Socket types that send each message to all subscribed peers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not publish to subscribers",
+    label = "requires a socket type with subscribers",
+    note = "PUB and XPUB publish to subscribers, and RADIO to the members of a group"
+)]
 pub trait Publishes: Kind {}
 
-/// Sockets that match messages with prefixes (option `INVERT_MATCHING`).
+/// Socket types that compare messages with subscribed prefixes (option `INVERT_MATCHING`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not filter messages by prefix",
+    label = "requires a socket type that filters by prefix",
+    note = "PUB, XPUB and SUB filter messages by prefix; for `Any`, set the option before `erase()`"
+)]
 pub trait FiltersByPrefix: Kind {}
 
-/// Sockets that subscribe to prefixes.
+/// Socket types that subscribe to prefixes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets cannot subscribe",
+    label = "requires a socket type that subscribes",
+    note = "SUB and XSUB subscribe to prefixes, and XPUB with the option `manual` for its peers; DISH joins groups instead"
+)]
 pub trait Subscribes: Kind {}
 
-/// Sockets that join groups.
+/// Socket types that join groups.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets cannot join groups",
+    label = "requires a socket type that joins groups",
+    note = "DISH joins the groups of a RADIO; SUB and XSUB subscribe to prefixes instead"
+)]
 pub trait JoinsGroups: Kind {}
 
-/// Sockets that give each peer a number, by which the application names it.
+/// Socket types that assign a numeric routing id to each peer. The application addresses the peer by this id.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not assign routing ids to all their peers",
+    label = "requires a socket type that assigns routing ids",
+    note = "SERVER and PEER assign a numeric routing id to each peer"
+)]
 pub trait AssignsRoutingId: Kind {}
 
-/// Sockets whose messages begin with the routing id of a peer, which may be given one (option `CONNECT_ROUTING_ID`).
+/// Socket types with messages that begin with the routing id of a peer, and that accept an id chosen by the application
+/// when they connect (option `CONNECT_ROUTING_ID`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets cannot connect to a peer under a routing id chosen by the application",
+    label = "requires a socket type that accepts a routing id for the peer",
+    note = "ROUTER and STREAM accept a routing id for the peer when they connect"
+)]
 pub trait RoutesById: Kind {}
 
-/// Sockets that can keep only the latest message (option `CONFLATE`).
+/// Socket types that can keep only the latest message (option `CONFLATE`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets cannot conflate messages",
+    label = "requires a socket type with this option",
+    note = "DEALER, PUSH, PULL, PUB and SUB can keep only the latest message; for `Any`, set the option before `erase()`"
+)]
 pub trait Conflate: Kind {}
 
-/// Sockets that greet each new connection with a message (option `HELLO_MSG`).
+/// Socket types that can send a fixed message on each new connection (option `HELLO_MSG`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not have the option `hello_message`",
+    label = "requires a socket type with this option",
+    note = "DEALER, ROUTER, CLIENT, SERVER and PEER have this option; for `Any`, set the option before `erase()`"
+)]
 pub trait HelloMessage: Kind {}
 
-/// Sockets that hear of peers that are gone by a message (option `DISCONNECT_MSG`).
+/// Socket types that can receive a fixed message when an accepted connection ends (option `DISCONNECT_MSG`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not have the option `disconnect_message`",
+    label = "requires a socket type with this option",
+    note = "ROUTER, SERVER and PEER have this option; for `Any`, set the option before `erase()`"
+)]
 pub trait DisconnectMessage: Kind {}
 
-/// Sockets that hear of peers that are lost for a while by a message (option `HICCUP_MSG`).
+/// Socket types that can receive a fixed message when a connection is lost and will be dialled again (option `HICCUP_MSG`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not have the option `hiccup_message`",
+    label = "requires a socket type with this option",
+    note = "DEALER, CLIENT and PEER have this option; for `Any`, set the option before `erase()`"
+)]
 pub trait HiccupMessage: Kind {}
 
 mod sealed {
-    #[expect(unnameable_types, reason = "that is what seals the trait")]
+    #[expect(unnameable_types, reason = "an unnameable trait cannot be implemented in other crates")]
     pub trait Sealed {}
 }
 
@@ -77,65 +160,70 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Sends a request, receives the reply, and so on in turn (RFC 28, "The REQ Socket Type").
+    /// REQ: sends a request and receives its reply, alternately (RFC 28, "The REQ Socket Type").
     Req: Zmtp Sends Receives HasRoutingId;
-    /// Receives a request, sends the reply, and so on in turn (RFC 28, "The REP Socket Type").
+    /// REP: receives a request and sends its reply, alternately (RFC 28, "The REP Socket Type").
     Rep: Zmtp Sends Receives;
-    /// Sends to its peers in turn and receives from all, at any time (RFC 28, "The DEALER Socket Type").
+    /// DEALER: sends to its peers round-robin and receives from all peers, in any order (RFC 28, "The DEALER Socket Type").
     Dealer: Zmtp Sends Receives HasRoutingId Conflate HelloMessage HiccupMessage;
-    /// Knows its peers by routing id: the first frame of every message (RFC 28, "The ROUTER Socket Type").
+    /// ROUTER: addresses its peers by routing id, the first frame of each message (RFC 28, "The ROUTER Socket Type").
     Router: Zmtp Sends Receives HasRoutingId RoutesById HelloMessage DisconnectMessage;
-    /// Speaks with one single peer (RFC 31).
+    /// PAIR: exchanges messages with exactly one peer (RFC 31).
     Pair: Zmtp Sends Receives;
-    /// Sends to its PULL peers in turn (RFC 30, "The PUSH Socket Type").
+    /// PUSH: sends to its PULL peers round-robin (RFC 30, "The PUSH Socket Type").
     Push: Zmtp Sends Conflate;
-    /// Receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
+    /// PULL: receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
     Pull: Zmtp Receives Conflate;
-    /// Sends each message to all peers that subscribed to a prefix of it (RFC 29, "The PUB Socket Type").
+    /// PUB: sends each message to all peers that subscribe to a prefix of the message (RFC 29, "The PUB Socket Type").
     Pub: Zmtp Sends Publishes FiltersByPrefix Conflate;
-    /// Receives what it subscribed to (RFC 29, "The SUB Socket Type").
+    /// SUB: receives the messages that begin with a subscribed prefix (RFC 29, "The SUB Socket Type").
     Sub: Zmtp Receives Subscribes FiltersByPrefix Conflate;
-    /// As PUB, and receives its peers' subscriptions as messages: an octet 1 or 0 and the prefix (RFC 29, "The XPUB Socket
-    /// Type"). So it has to be received from: a peer of which [`recv_hwm`](crate::Options::recv_hwm) of them wait is not
-    /// listened to until they are received.
+    /// XPUB: a PUB that also receives the subscriptions of its peers as messages: a byte 1 (subscribe) or 0 (cancel), then
+    /// the prefix (RFC 29, "The XPUB Socket Type").
+    ///
+    /// The application must call `recv`: when [`recv_hwm`](crate::Options::recv_hwm) subscription messages of a peer are
+    /// queued, the socket processes no further input of this peer until the application receives them.
     XPub: Zmtp Sends Receives Publishes FiltersByPrefix Subscribes;
-    /// As SUB, and subscribes by sending messages (RFC 29, "The XSUB Socket Type").
+    /// XSUB: a SUB that can also subscribe by sending messages (RFC 29, "The XSUB Socket Type").
     XSub: Zmtp Sends Receives Subscribes;
-    /// Sends each message, `[group, body]`, to all peers that joined its group (RFC 48, "The RADIO Socket Type").
+    /// RADIO: sends each message, `[group, body]`, to all peers that joined the group (RFC 48, "The RADIO Socket Type").
     Radio: Zmtp Sends Publishes;
-    /// Receives the messages of the groups it joined (RFC 48, "The DISH Socket Type").
+    /// DISH: receives the messages of the groups that it joined (RFC 48, "The DISH Socket Type").
     Dish: Zmtp Receives JoinsGroups;
-    /// Sends to its SERVER peers in turn and receives from all, at any time; one frame each (RFC 41, "The CLIENT Socket
-    /// Type").
+    /// CLIENT: sends to its SERVER peers round-robin and receives from all of them, in any order. Each message has one
+    /// frame (RFC 41, "The CLIENT Socket Type").
     Client: Zmtp Sends Receives HelloMessage HiccupMessage;
-    /// Knows its CLIENT peers by routing ids that it chooses: four octets, the number of the peer with the highest first.
-    /// Messages are `[routing id, body]` both ways, and only the body travels (RFC 41, "The SERVER Socket Type"). One to
-    /// an unknown routing id is an error, one to a peer without room waits.
+    /// SERVER: addresses its CLIENT peers by routing ids that the socket assigns (RFC 41, "The SERVER Socket Type").
+    ///
+    /// A routing id is a number of four bytes, big-endian. Sent and received messages are `[routing id, body]`; only the
+    /// body is transmitted. A message to an unknown routing id is an error. A message to a peer with a full queue waits.
     Server: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage;
-    /// Sends to its GATHER peers in turn; one frame each (RFC 49, "The SCATTER Socket Type").
+    /// SCATTER: sends to its GATHER peers round-robin. Each message has one frame (RFC 49, "The SCATTER Socket Type").
     Scatter: Zmtp Sends;
-    /// Receives from all its SCATTER peers; one frame each (RFC 49, "The GATHER Socket Type").
+    /// GATHER: receives from all its SCATTER peers. Each message has one frame (RFC 49, "The GATHER Socket Type").
     Gather: Zmtp Receives;
-    /// Speaks with one single peer; one frame each (RFC 52).
+    /// CHANNEL: exchanges messages with exactly one peer. Each message has one frame (RFC 52).
     Channel: Zmtp Sends Receives;
-    /// Speaks with other PEERs as a [`Server`] does with its clients, and can name one before it has spoken:
-    /// `connect_peer` (RFC 51).
+    /// PEER: addresses other PEER sockets as [`Server`] addresses its clients (RFC 51). `connect_peer` returns the routing
+    /// id of a new peer, so that the first message can come from either side.
     Peer: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage;
-    /// Speaks over tcp and ipc with peers that know no ZMTP (`ZMQ_STREAM`).
+    /// STREAM: exchanges bytes over tcp and ipc with peers that do not use ZMTP (`ZMQ_STREAM`).
     ///
-    /// Every message is `[routing id, octets]`. What is received is what came in at once, at most 32 KiB as a rule, and has
-    /// nothing to do with what the peer sent at once; what is sent goes out as it is. With an empty second frame a message
-    /// received [tells](crate::Options::notify) that this peer has connected or is gone, and one sent ends the connection,
-    /// once everything sent before is out, or [`linger`](crate::Options::linger) is over. A linger of zero ends it at once
-    /// only when the socket is closed too.
+    /// Each message is `[routing id, bytes]`. A received message contains the bytes of one read, usually at most 32 KiB;
+    /// its boundaries do not correspond to writes of the peer. The bytes of a sent message are written unchanged.
     ///
-    /// What was sent to a connection that is lost goes to no other one, for it was part of a whole that is lost. There is no
-    /// handshake and there are no frames, so options about those, and heartbeats, mean nothing here.
+    /// An empty second frame has a special meaning. Such a message is received when a peer connects or disconnects (see
+    /// [`notify`](crate::Options::notify)). Sending such a message closes the connection after all bytes sent before are
+    /// written, or after [`linger`](crate::Options::linger). A linger of zero closes the connection at once only when the
+    /// socket itself is closed.
+    ///
+    /// Messages queued for a lost connection are dropped and not sent on another connection, because they are parts of one
+    /// byte stream. STREAM has no handshake and no frames, so options for handshakes, frames and heartbeats have no effect.
     Stream: Sends Receives RoutesById;
 }
 
-/// Any socket type: what a broker holds that treats several types alike. A `send` or `recv` that the type cannot do is
-/// an error at run time.
+/// Any socket type, for code that handles sockets of several types alike, such as a broker. An operation that the socket
+/// type does not support returns an error at run time.
 #[derive(Clone, Copy, Debug)]
 pub enum Any {}
 impl sealed::Sealed for Any {}

@@ -1,8 +1,9 @@
-//! ZeroMQ without IO: ZMTP 3.1 and the rules of ZeroMQ's socket types as pure state machines.
+//! ZeroMQ without IO: ZMTP 3.1 and the rules of the ZeroMQ socket types as pure state machines.
 //!
-//! Nothing in this crate opens, blocks, sleeps, spawns or reads a clock. Bytes and messages are values that go in and come
-//! out, the time is an argument, and randomness is a source that the caller passes in. So a socket fits into any event loop,
-//! every session can be replayed byte for byte, and a test covers years of reconnects in milliseconds.
+//! This crate opens no socket or file, does not block or sleep, spawns no task or thread, and reads no clock. Bytes and
+//! messages are input and output values, the time is an argument, and the caller provides the random source. A socket
+//! therefore fits into any event loop, every session can be replayed byte for byte, and a test covers years of reconnects
+//! in milliseconds.
 //!
 //! ```text
 //!             bytes                       messages                      application
@@ -11,40 +12,46 @@
 //!                      one per peer             one per socket; handles no bytes
 //! ```
 //!
-//! # Where to begin
+//! # Where to start
 //!
-//! - Writing a program? Use the `sansmq` crate and one of its runtimes.
-//! - Embedding a socket in an event loop? [`Socket`] decides, [`Session`] drives one connection over a [`Stream`], [`SessionSet`]
-//!   keeps the sessions of a socket, and the loop executes each [`Action`]. The guide is [`embedding`].
-//! - Another async runtime? See `sansmq-runtime`.
-//! - Only the protocol? [`Connection`], and [`wire`] below it.
+//! - To write a program, use the `sansmq` crate and one of its runtimes.
+//! - To embed a socket in an event loop, read the guide [`embedding`]. [`Socket`] implements the ZeroMQ rules, [`Session`]
+//!   drives one connection over a [`Stream`], [`SessionSet`] keeps the sessions of a socket, and the event loop executes each
+//!   [`Action`].
+//! - To support another async runtime, see `sansmq-runtime`.
+//! - To use only the protocol, see [`Connection`], and [`wire`] below it.
 //!
 //! # Layers
 //!
-//! Each module is a layer with its own errors, and imports only from layers to its right:
+//! Each module is a layer with its own errors. A layer imports only from the layers to its right:
 //!
 //! ```text
 //! testing ─► session ─► socket ─► connection ─► security ─► address ─► wire ─► message, time, entropy, kind
 //! ```
 //!
-//! # The loop
+//! # The event loop
 //!
 //! 1. Execute the actions of [`Socket::poll_action`] until it returns `None`.
 //! 2. Wait until a stream is ready, or for the earliest of [`Socket::poll_timeout`] and each [`Session::poll_timeout`].
-//! 3. Give each session that is ready, due or to be serviced a [`Session::turn`]; when it fails, return its connection with
-//!    [`Socket::disconnected`]. [`SessionSet`] does that.
-//! 4. Call [`Socket::handle_timeout`], and begin again.
+//! 3. Call [`Session::turn`] for each session with a ready stream or an expired timeout, and for each session that an
+//!    action names for service. If `turn` fails, return the connection with [`Socket::disconnected`]. [`SessionSet`] does all of
+//!    this step.
+//! 4. Call [`Socket::handle_timeout`], and continue with step 1.
 //!
-//! Any other order delays work, but corrupts nothing.
+//! Any other order delays work, but does not corrupt state.
 //!
 //! # Features
 //!
-//! The crate is `no_std` and needs `alloc`, and a target with atomic compare-and-swap (not `thumbv6m`). The feature `std` (default) adds `SystemEntropy`, `IoStream` over
-//! `std::io::{Read, Write}` and conversions from `std::io::Error`.
+//! The crate is `no_std`. It needs `alloc`, and a target with atomic compare-and-swap (not `thumbv6m`).
+//!
+//! - `std` (default): `SystemEntropy`, `IoStream` over `std::io::{Read, Write}`, and conversions from `std::io::Error`.
+//! - `plain`: the PLAIN mechanism (RFC 24).
+//! - `curve`: the CURVE mechanism (RFC 25 and 26).
+//! - `testing`: the simulated network `testing::Net`.
 
-// Unit tests use `std`; everything else does without.
+// Only unit tests use `std` unconditionally.
 #![cfg_attr(not(test), no_std)]
-// A new variant requires a decision at each match in this crate.
+// Each match in this crate must handle a new variant explicitly.
 #![warn(clippy::wildcard_enum_match_arm)]
 
 extern crate alloc;

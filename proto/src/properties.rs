@@ -1,5 +1,6 @@
-//! How tests of properties are run: with the same inputs each time, so that a change is what makes one fail. For a night,
-//! `PROPTEST_CASES` has more of them and `PROPTEST_RNG_SEED` others.
+//! Configuration of the property tests: the same inputs in each run, so that only a code change can make a test fail.
+//!
+//! `PROPTEST_CASES` sets the number of inputs and `PROPTEST_RNG_SEED` selects other inputs, for long test runs.
 
 use proptest::test_runner::{Config, RngSeed};
 

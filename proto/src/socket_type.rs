@@ -1,14 +1,13 @@
-//! The socket types by name, and which may speak with which.
+//! [`SocketType`]: the names of the socket types, and the types that each can connect to.
 
 use core::fmt;
 
-/// A socket type as READY names it (RFC 28, 29, 30, 31, and the drafts 41, 48, 49, 51, 52).
+/// A socket type, with the name that READY carries (RFC 28, 29, 30, 31, and the drafts 41, 48, 49, 51, 52).
 ///
-/// The names of all types are known here, so that an incompatible peer can be called by its name; which types
-/// [`Socket`](crate::Socket) implements is told by the markers in [`kind`](crate::kind).
+/// [`Socket`](crate::Socket) implements the types that have a marker in [`kind`](crate::kind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "the variants are the names the RFCs give")]
+#[expect(missing_docs, reason = "the variants have the names of the RFCs")]
 pub enum SocketType {
     Pair,
     Pub,
@@ -29,7 +28,7 @@ pub enum SocketType {
     Scatter,
     Peer,
     Channel,
-    /// Octets as they are: a socket for peers that do not speak ZMTP. No peer can call itself that.
+    /// A socket for peers that do not use ZMTP: plain bytes. READY never carries this type.
     Stream,
 }
 
@@ -38,7 +37,7 @@ use SocketType::{
     Stream, Sub, XPub, XSub,
 };
 
-/// Every type beside its name and the types it speaks with.
+/// Each type, its name, and the types that it can connect to.
 const TABLE: [(SocketType, &str, &[SocketType]); 20] = [
     (Pair, "PAIR", &[Pair]),
     (Pub, "PUB", &[Sub, XSub]),
@@ -67,54 +66,55 @@ impl SocketType {
         TABLE.iter().find(|row| row.0 == self).expect("the table has a row for every type")
     }
 
-    /// The name in READY, such as `DEALER`; `STREAM` stands in none.
+    /// Returns the name, such as `DEALER`. READY carries this name, except `STREAM`.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// The type that calls itself this in READY, spelt exactly.
+    /// Returns the type with exactly this name in READY. `STREAM` is not such a name.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         TABLE.iter().find(|row| row.1.as_bytes() == name && !row.0.is_raw()).map(|row| row.0)
     }
 
-    /// The octet that stands for the type in ZMTP 2.0 (RFC 15); the types that came later have none.
+    /// Returns the byte that represents the type in ZMTP 2.0 (RFC 15). Newer types have no such byte.
     pub(crate) fn code(self) -> Option<u8> {
         const CODES: [SocketType; 11] = [Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub];
         (0..).zip(CODES).find_map(|(code, socket_type)| (socket_type == self).then_some(code))
     }
 
-    /// The type that this octet stands for in ZMTP 2.0.
+    /// Returns the type that the byte `code` represents in ZMTP 2.0.
     pub(crate) fn from_code(code: u8) -> Option<Self> {
         TABLE.iter().map(|row| row.0).find(|socket_type| socket_type.code() == Some(code))
     }
 
-    /// The types this one speaks with.
+    /// Returns the socket types that this type can connect to.
     pub fn peers(self) -> &'static [Self] {
         self.row().2
     }
 
-    /// True of REQ, DEALER and ROUTER, which announce a routing id in READY.
+    /// Returns true for REQ, DEALER and ROUTER, which send a routing id in READY.
     pub const fn announces_routing_id(self) -> bool {
         matches!(self, Req | Dealer | Router)
     }
 
-    /// True of STREAM, which does not speak ZMTP.
+    /// Returns true for STREAM, which does not use ZMTP.
     pub(crate) const fn is_raw(self) -> bool {
         matches!(self, Stream)
     }
 
-    /// True of REQ, DEALER, SUB and PUB, to which a second connection to the same place means nothing: as in libzmq, it is
-    /// not made.
+    /// Returns true for REQ, DEALER, SUB and PUB. As in libzmq, these types make at most one connection to the same
+    /// endpoint.
     pub(crate) const fn connects_once(self) -> bool {
         matches!(self, Req | Dealer | Sub | Pub)
     }
 
-    /// True of PUB and XPUB, to whom subscriptions are meant.
+    /// Returns true for PUB and XPUB, which receive subscriptions from their peers.
     pub(crate) const fn takes_subscriptions(self) -> bool {
         matches!(self, Pub | XPub)
     }
 
-    /// True of SUB, XSUB and DISH, which have nothing to send but their wishes.
+    /// Returns true for SUB, XSUB and DISH. Their default linger is zero, because subscription changes of a closed socket
+    /// have no use.
     pub(crate) const fn only_subscribes(self) -> bool {
         matches!(self, Sub | XSub | Dish)
     }
@@ -124,22 +124,22 @@ impl SocketType {
         matches!(self, Rep)
     }
 
-    /// Returns true for REP and ROUTER, the types of a ZAP handler's socket (RFC 27).
+    /// Returns true for REP and ROUTER, the possible socket types of a ZAP handler (RFC 27).
     pub const fn can_handle_zap(self) -> bool {
         matches!(self, Rep | Router)
     }
 
-    /// Returns true if the application can send: all types but PULL, SUB, DISH and GATHER.
+    /// Returns true if the application can send: all types except PULL, SUB, DISH and GATHER.
     pub const fn sends(self) -> bool {
         !matches!(self, Pull | Sub | Dish | Gather)
     }
 
-    /// Returns true if the application can receive: all types but PUSH, PUB, RADIO and SCATTER.
+    /// Returns true if the application can receive: all types except PUSH, PUB, RADIO and SCATTER.
     pub const fn receives(self) -> bool {
         !matches!(self, Push | Pub | Radio | Scatter)
     }
 
-    /// True of RADIO, whom it is told who joins which group.
+    /// Returns true for RADIO, which receives JOIN and LEAVE from its peers.
     pub(crate) const fn takes_groups(self) -> bool {
         matches!(self, Radio)
     }
@@ -156,11 +156,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_complete_and_symmetric() {
+    fn peer_table_is_complete_and_symmetric() {
         for &(ours, name, peers) in &TABLE {
             assert_eq!(SocketType::from_name(name.as_bytes()), (ours != Stream).then_some(ours));
             for &theirs in peers {
-                assert!(theirs.peers().contains(&ours), "{ours} speaks with {theirs}, so {theirs} speaks with {ours}");
+                assert!(theirs.peers().contains(&ours), "{ours} lists {theirs} as peer, so {theirs} must list {ours}");
             }
         }
         assert_eq!(SocketType::from_name(b"router"), None);

@@ -1,4 +1,4 @@
-//! Everything that the feature `std` adds: [`SystemEntropy`], [`IoStream`] over `std::io::{Read, Write}`, and conversions
+//! All items that the feature `std` adds: [`SystemEntropy`], [`IoStream`] over `std::io::{Read, Write}`, and conversions
 //! from `std::io::Error`.
 
 use crate::address::NetworkError;
@@ -10,13 +10,15 @@ use crate::session::{Stream, StreamError};
 use bytes::Buf;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
-/// The operating system's random generator.
+/// The random generator of the operating system.
+///
+/// `fill` panics if the operating system has no working random generator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&mut self, out: &mut [u8]) {
-        getrandom::fill(out).expect("the operating system has a working random generator");
+        getrandom::fill(out).expect("the operating system must have a working random generator");
     }
 }
 
@@ -28,7 +30,7 @@ impl KeyPair {
     }
 }
 
-/// A [`Stream`] over a non-blocking `std::io::{Read, Write}`, with the calls for which `std` has no trait.
+/// A [`Stream`] over a non-blocking `std::io::{Read, Write}`. Functions supply the operations for which `std` has no trait.
 ///
 /// ```
 /// use sansmq_proto::IoStream;
@@ -51,14 +53,14 @@ impl<T> IoStream<T> {
         Self { io, close_write, take_error: |_| Ok(None) }
     }
 
-    /// Adds a call that returns why connecting failed, if it did; see [`Stream::established`].
+    /// Sets the function that returns the error of a failed connection attempt; see [`Stream::established`].
     #[must_use]
     pub const fn dialled(mut self, take_error: fn(&mut T) -> io::Result<Option<io::Error>>) -> Self {
         self.take_error = take_error;
         self
     }
 
-    /// Returns the stream below.
+    /// Returns the wrapped stream.
     pub const fn get_ref(&self) -> &T {
         &self.io
     }
@@ -82,14 +84,15 @@ impl<T: Read + Write> Stream for IoStream<T> {
     }
 }
 
-/// Maximum slices of one vectored write; more gain nothing.
+/// Maximum slices of one vectored write. More slices do not make it faster.
 const SLICES: usize = 64;
 
 impl Outbox {
-    /// Calls `write` with the next chunks to write, at most 64.
+    /// Calls `write` with the next chunks to write, at most 64, and returns its result.
     #[inline]
     pub fn with_io_slices<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
-        // A single slice is the most frequent case, and an array for 64 of them costs more than the rest of this call.
+        // One slice is the most frequent case. Initialising an array of 64 slices costs more than the rest of this
+        // function.
         if self.is_one_chunk() {
             return write(&[IoSlice::new(self.chunk())]);
         }
@@ -101,7 +104,7 @@ impl Outbox {
 
 impl From<io::Error> for StreamError {
     fn from(error: io::Error) -> Self {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds end the connection")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind ends the connection")]
         match error.kind() {
             ErrorKind::WouldBlock => Self::WouldBlock,
             ErrorKind::Interrupted => Self::Interrupted,
@@ -113,7 +116,7 @@ impl From<io::Error> for StreamError {
 
 impl From<ErrorKind> for NetworkError {
     fn from(kind: ErrorKind) -> Self {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "there are dozens of kinds, and more to come")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "ErrorKind has dozens of variants and is non-exhaustive")]
         match kind {
             ErrorKind::ConnectionRefused => Self::Refused,
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => Self::Unreachable,

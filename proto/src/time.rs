@@ -1,12 +1,12 @@
-//! Time as plain values: an instant the embedder counts, and sets of deadlines. Never reads a clock.
+//! Time as plain values: [`Instant`], and sets of deadlines. Reads no clock.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Add;
 use core::time::Duration;
 
-/// A point in time: nanoseconds since an origin the embedder chooses.
+/// A point in time: nanoseconds since an origin that the embedder chooses.
 ///
-/// Only differences matter. A program would count from its own start, a test from zero:
+/// Only differences between instants have a meaning. A program can use its start as the origin, a test can use zero:
 ///
 /// ```
 /// use core::time::Duration;
@@ -20,25 +20,25 @@ use core::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
-    /// The embedder's zero.
+    /// The origin: zero nanoseconds.
     pub const ORIGIN: Self = Self(0);
 
-    /// The instant `nanos` nanoseconds after the origin.
+    /// Returns the instant `nanos` nanoseconds after the origin.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// The instant `elapsed` after the origin; durations beyond 584 years saturate.
+    /// Returns the instant `elapsed` after the origin. Saturates after 584 years.
     pub fn from_elapsed(elapsed: Duration) -> Self {
         Self::ORIGIN + elapsed
     }
 
-    /// Nanoseconds since the origin.
+    /// Returns the nanoseconds since the origin.
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it lies ahead.
+    /// Returns the time from `earlier` to `self`, or zero if `earlier` is later than `self`.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -53,14 +53,15 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// The earliest of several deadlines, where `None` means "no deadline" (and so never hides one).
+/// Returns the earliest of several deadlines, or `None` if there is none. `None` among the arguments means "no deadline".
 pub fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
     deadlines.into_iter().flatten().min()
 }
 
-/// At most one deadline per key; setting, clearing and finding the earliest cost O(log n).
+/// A set of deadlines, at most one per key. `set`, `clear` and `next` take O(log n).
 #[derive(Debug)]
 pub(crate) struct Deadlines<K> {
+    // Both collections contain the same deadlines, ordered by key and by time.
     by_key: BTreeMap<K, Instant>,
     by_time: BTreeSet<(Instant, K)>,
 }
@@ -98,7 +99,7 @@ impl<K: Copy + Ord> Deadlines<K> {
         self.by_time.first().map(|&(at, _)| at)
     }
 
-    /// Takes the earliest key whose deadline is not after `now`.
+    /// Removes the key with the earliest deadline and returns it, if that deadline is not after `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let &(at, key) = self.by_time.first()?;
         (at <= now).then(|| {
@@ -113,14 +114,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_deadline_never_hides_one() {
+    fn earliest_ignores_missing_deadlines() {
         let at = Instant::from_nanos(5);
         assert_eq!(earliest([None, Some(at), None, Some(at + Duration::from_nanos(1))]), Some(at));
         assert_eq!(earliest([None, None]), None);
     }
 
     #[test]
-    fn a_deadline_set_again_replaces_the_old_one() {
+    fn deadline_set_again_replaces_old_deadline() {
         let mut deadlines = Deadlines::new();
         deadlines.set('a', Instant::from_nanos(10));
         deadlines.set('b', Instant::from_nanos(20));
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn time_saturates_instead_of_wrapping() {
+    fn time_arithmetic_saturates() {
         let late = Instant::from_nanos(u64::MAX);
         assert_eq!(late + Duration::from_secs(1), late);
         assert_eq!(Instant::ORIGIN.since(late), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! [`Endpoint`]: where to bind or connect, parsed once. Never resolves a name.
+//! [`Endpoint`]: a parsed address for `bind` and `connect`. Resolves no host name.
 
 use crate::address::error::{NetworkError, ParseEndpointError};
 use crate::address::resource::Resource;
@@ -8,7 +8,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::str::FromStr;
 
-/// Where to bind or connect.
+/// The address of a `bind` or `connect`.
 ///
 /// ```
 /// use sansmq_proto::Endpoint;
@@ -25,20 +25,20 @@ use core::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `tcp://host:port`, `tcp://source;host:port`, or either with `/resource` behind it.
+    /// `tcp://host:port` or `tcp://source;host:port`, both optionally followed by `/resource`.
     Tcp {
         /// The host, or `*`.
         host: Host,
-        /// The port; 0, also written `*`, lets the system choose one when binding.
+        /// The port. With 0, also written `*`, the operating system chooses a port on `bind`.
         port: u16,
-        /// Where connections are to come from. An endpoint that has one cannot be bound.
+        /// Local address of outgoing connections. An endpoint with a source is invalid for `bind`.
         source: Option<Source>,
-        /// Which of several sockets at that port, if they share it.
+        /// Resource that selects one of several sockets that share the port.
         resource: Option<Resource>,
     },
-    /// `ipc://…`: a Unix domain socket of this machine.
+    /// `ipc://…`: a Unix domain socket on this machine.
     Ipc(IpcName),
-    /// `inproc://name`: sockets of the same `Context`, whatever runtimes they live on. The name is any text.
+    /// `inproc://name`: sockets of the same `Context`, also on different runtimes. The name is any non-empty text.
     Inproc(String),
 }
 
@@ -48,47 +48,50 @@ pub enum Endpoint {
 /// use sansmq_proto::Endpoint;
 /// use sansmq_proto::address::IpcName;
 ///
-/// let of = |text: &str| text.parse::<Endpoint>().unwrap();
-/// assert_eq!(of("ipc:///run/service"), Endpoint::Ipc(IpcName::Path("/run/service".into())));
-/// assert_eq!(of("ipc://@service"), Endpoint::Ipc(IpcName::Abstract("service".into())));
-/// assert_eq!(of("ipc://*"), Endpoint::Ipc(IpcName::Any));
+/// let parse = |text: &str| text.parse::<Endpoint>().unwrap();
+/// assert_eq!(parse("ipc:///run/service"), Endpoint::Ipc(IpcName::Path("/run/service".into())));
+/// assert_eq!(parse("ipc://@service"), Endpoint::Ipc(IpcName::Abstract("service".into())));
+/// assert_eq!(parse("ipc://*"), Endpoint::Ipc(IpcName::Any));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IpcName {
-    /// `*`: a new file in a directory of its own, when binding.
+    /// `*`: on `bind`, a new file in a new directory.
     Any,
-    /// The path of a file; relative to the working directory if it does not begin with `/`. At most 107 octets.
+    /// A file path of at most 107 bytes. Relative to the working directory if it does not begin with `/`.
     Path(String),
-    /// `@name`: Linux's abstract names, which are no files. At most 106 octets behind the `@`.
+    /// `@name`: an abstract name of Linux, which does not exist in the file system. At most 106 bytes after the `@`.
     Abstract(String),
 }
 
 /// The host of an [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
-    /// `*`: all IPv4 interfaces, as in libzmq. Bind `[::]` for IPv6, which on most systems takes IPv4 too.
+    /// `*`: all IPv4 interfaces, as in libzmq. For IPv6 bind `[::]`, which on most systems accepts IPv4 connections too.
     Any,
-    /// An address. IPv6 stands in brackets.
+    /// An IP address. IPv6 addresses are written in brackets.
     Ip(IpAddr),
-    /// A name to be resolved each time it is bound or dialled; also an IPv6 address with a zone, such as `fe80::1%eth0`.
+    /// A host name, which is resolved on each bind and each connection attempt. Also an IPv6 address with a zone, such as
+    /// `fe80::1%eth0`.
     Name(String),
 }
 
-/// Where a connection to a `tcp` [`Endpoint`] is to come from: what stands before the `;` in `tcp://source;host:port`.
+/// The local address of connections to a `tcp` [`Endpoint`]: the part before the `;` in `tcp://source;host:port`.
 ///
-/// libzmq takes the name of a network interface there too; see [`Options::bind_to_device`](crate::Options::bind_to_device)
-/// for that.
+/// libzmq accepts the name of a network interface there too. This crate has the option
+/// [`Options::bind_to_device`](crate::Options::bind_to_device) instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
-    /// The address; `None`, written `*`, lets the system choose one that suits the way.
+    /// The local IP address. With `None`, written `*`, the operating system chooses an address that can reach the peer.
     pub ip: Option<IpAddr>,
-    /// The port; 0, also written `*`, lets the system choose one for each connection. With another there can be but one
-    /// connection to a peer at a time, and the system may refuse a next one for a minute or more.
+    /// The local port. With 0, also written `*`, the operating system chooses a port for each connection.
+    ///
+    /// A fixed port allows only one connection to each peer address at a time, and after it ends the operating system may
+    /// reject the next connection for a minute or more.
     pub port: u16,
 }
 
 impl Endpoint {
-    /// True if it can be bound but not connected to: the host or the whole name is `*`, or the port 0.
+    /// Returns true if the endpoint is valid for `bind` but not for `connect`: host `*`, port 0, or `ipc://*`.
     pub const fn is_wildcard(&self) -> bool {
         match self {
             Self::Tcp { host, port, .. } => matches!(host, Host::Any) || *port == 0,
@@ -97,7 +100,8 @@ impl Endpoint {
         }
     }
 
-    /// Host and port as the system's resolver takes them: in `std`, a `ToSocketAddrs`.
+    /// Returns host and port in the form that the resolver of the operating system accepts. In `std` the result is a
+    /// `ToSocketAddrs`.
     ///
     /// ```
     /// # use sansmq_proto::Endpoint;
@@ -110,7 +114,7 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// [`NetworkError::Unsupported`]: it is not one of TCP.
+    /// [`NetworkError::Unsupported`] if the transport is not TCP.
     pub fn host_and_port(&self) -> Result<(String, u16), NetworkError> {
         match (self, self.socket_addr()) {
             (_, Some(address)) => Ok((address.ip().to_string(), address.port())),
@@ -119,7 +123,7 @@ impl Endpoint {
         }
     }
 
-    /// The address that a TCP endpoint says outright; `None` if its host has to be looked up, or it is not one of TCP.
+    /// Returns the socket address of a TCP endpoint. Returns `None` if the host is a name, or the transport is not TCP.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp { host: Host::Any, port, .. } => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)),
@@ -128,7 +132,7 @@ impl Endpoint {
         }
     }
 
-    /// Which of several sockets at that port; `None` too where there can be but one.
+    /// Returns the resource. Only TCP endpoints can have one.
     pub const fn resource(&self) -> Option<&Resource> {
         match self {
             Self::Tcp { resource, .. } => resource.as_ref(),
@@ -136,7 +140,7 @@ impl Endpoint {
         }
     }
 
-    /// The same place for this resource, or for those who name none. Only an endpoint of TCP has any.
+    /// Replaces the resource; `None` removes it. Has no effect on endpoints of other transports than TCP.
     #[must_use]
     pub fn with_resource(mut self, wanted: Option<Resource>) -> Self {
         match &mut self {
@@ -183,12 +187,12 @@ impl FromStr for Endpoint {
 fn parse_port(port: &str) -> Option<u16> {
     match port {
         "*" => Some(0),
-        digits if digits.bytes().all(|octet| octet.is_ascii_digit()) => digits.parse().ok(),
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
         _ => None,
     }
 }
 
-/// A source from which there is a way to that host, as far as can be told.
+/// Parses a source. Returns `None` if it is invalid, or if source and host are IP addresses of different families.
 fn parse_source(source: &str, to: &Host) -> Option<Source> {
     let (ip, port) = source.rsplit_once(':')?;
     let ip = match parse_host(ip)? {
@@ -196,15 +200,15 @@ fn parse_source(source: &str, to: &Host) -> Option<Source> {
         Host::Ip(ip) => Some(ip),
         Host::Name(_) => return None,
     };
-    let crosses = matches!((ip, to), (Some(from), Host::Ip(to)) if from.is_ipv4() != to.is_ipv4());
-    if crosses { None } else { Some(Source { ip, port: parse_port(port)? }) }
+    let families_differ = matches!((ip, to), (Some(from), Host::Ip(to)) if from.is_ipv4() != to.is_ipv4());
+    if families_differ { None } else { Some(Source { ip, port: parse_port(port)? }) }
 }
 
-/// `sun_path` of Linux has 108 octets, and a path ends with a zero.
-const LONGEST_PATH: usize = 107;
+/// Maximum bytes of the path of a Unix domain socket: `sun_path` of Linux has 108 bytes, including the terminating zero.
+const MAX_PATH: usize = 107;
 
 fn parse_ipc(name: &str) -> Result<IpcName, ParseEndpointError> {
-    if name.len() > LONGEST_PATH {
+    if name.len() > MAX_PATH {
         return Err(ParseEndpointError::TooLong(name.to_owned()));
     }
     match (name, name.strip_prefix('@')) {
@@ -224,11 +228,12 @@ fn parse_host(host: &str) -> Option<Host> {
         if let Ok(address) = inner.parse::<Ipv6Addr>() {
             return Some(Host::Ip(address.into()));
         }
+        // `Ipv6Addr` has no zone, so such an address is kept as a name for the resolver.
         let (address, zone) = inner.split_once('%')?;
         return (address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()).then(|| Host::Name(inner.to_owned()));
     }
-    let legible = |octet: u8| octet.is_ascii_graphic() && !b"[]:*/;@%".contains(&octet) || !octet.is_ascii();
-    if host.is_empty() || !host.bytes().all(legible) {
+    let allowed = |byte: u8| byte.is_ascii_graphic() && !b"[]:*/;@%".contains(&byte) || !byte.is_ascii();
+    if host.is_empty() || !host.bytes().all(allowed) {
         return None;
     }
     Some(host.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Ip))

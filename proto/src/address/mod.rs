@@ -1,5 +1,5 @@
-//! Addresses as values: [`Endpoint`], [`Resource`], [`Route`], and the options of the operating system's sockets
-//! ([`TransportConfig`]). Resolves no name and opens no socket.
+//! Addresses and transport options as plain values: [`Endpoint`], [`Resource`], [`Route`], and [`TransportConfig`], the
+//! options for sockets of the operating system. Resolves no name and opens no socket.
 
 mod endpoint;
 mod error;

@@ -1,4 +1,4 @@
-//! [`Resource`]: the name of one service among several that share a port (RFC 37, "The Resource Property").
+//! [`Resource`]: selects one of several sockets that share a port (RFC 37, "The Resource Property").
 
 use crate::address::error::ParseEndpointError;
 use alloc::borrow::ToOwned;
@@ -7,9 +7,9 @@ use bytes::Bytes;
 use core::fmt;
 use core::str::FromStr;
 
-/// The name of one service among several at one port: what stands behind the port in `tcp://host:5555/system/names`.
+/// The name of one of several sockets that share a port: the part after the port in `tcp://host:5555/system/names`.
 ///
-/// Names that are joined by `/`, none of them empty, of letters, digits and `$-_@.&+`; at most 255 octets together.
+/// A resource consists of non-empty names, separated by `/`, of letters, digits and `$-_@.&+`. Maximum 255 bytes in total.
 ///
 /// ```
 /// use sansmq_proto::Endpoint;
@@ -23,30 +23,30 @@ use core::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Resource(String);
 
-/// RFC 37 sets no limit; this is its limit of other names.
-const LONGEST: usize = 255;
+/// Maximum bytes of a resource. RFC 37 sets no limit; 255 is its limit for other names.
+const MAX_LEN: usize = 255;
 
 impl Resource {
-    /// The name.
+    /// Returns the resource as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What a peer said, if it is one.
-    pub(crate) fn read(octets: &[u8]) -> Option<Self> {
-        let text = core::str::from_utf8(octets).ok()?;
-        is_one(text).then(|| Self(text.to_owned()))
+    /// Parses the value of a received property.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(bytes).ok()?;
+        is_valid(text).then(|| Self(text.to_owned()))
     }
 
-    /// As a property's value.
+    /// Returns the value of the property `Resource`.
     pub(crate) fn to_bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.0.as_bytes())
     }
 }
 
-fn is_one(text: &str) -> bool {
-    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"$-_@.&+".contains(&octet);
-    text.len() <= LONGEST && text.split('/').all(|name| !name.is_empty() && name.bytes().all(allowed))
+fn is_valid(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"$-_@.&+".contains(&byte);
+    text.len() <= MAX_LEN && text.split('/').all(|name| !name.is_empty() && name.bytes().all(allowed))
 }
 
 impl FromStr for Resource {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_grammar_allows_is_a_resource() {
+    fn parse_accepts_only_the_grammar() {
         for text in ["a", "system/name-service/test", "$-_@.&+", "..", &"x".repeat(255)] {
             assert_eq!(text.parse::<Resource>().unwrap().as_str(), text);
         }

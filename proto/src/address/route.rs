@@ -4,17 +4,17 @@ use super::endpoint::{Endpoint, Source};
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// One way to make a connection.
+/// Local and remote address of one connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Where it is to come from; `None`: wherever the system likes.
+    /// Local address; with `None` the operating system chooses.
     pub from: Option<SocketAddr>,
-    /// Where it is to go.
+    /// Remote address.
     pub to: SocketAddr,
 }
 
 impl Source {
-    /// Where a connection to that address comes from; `None` if there is no way, one being of IPv4 and the other of IPv6.
+    /// Returns the local address for a connection to `to`, or `None` if the two have different IP versions.
     fn towards(self, to: SocketAddr) -> Option<SocketAddr> {
         let ip = match (self.ip, to) {
             (Some(ip), to) => (ip.is_ipv4() == to.is_ipv4()).then_some(ip)?,
@@ -26,7 +26,7 @@ impl Source {
 }
 
 impl Endpoint {
-    /// Where connections to this endpoint are to come from, if it says so.
+    /// Returns the local address of connections to this endpoint, if the endpoint has one.
     pub const fn source(&self) -> Option<Source> {
         match self {
             Self::Tcp { source, .. } => *source,
@@ -34,7 +34,8 @@ impl Endpoint {
         }
     }
 
-    /// The ways to addresses that this endpoint's host has. Those that cannot be reached from its source are left out.
+    /// Returns a route to each of `addresses`, the resolved addresses of the host of this endpoint, in the same order.
+    /// Omits addresses of another IP version than the source.
     ///
     /// ```
     /// # use sansmq_proto::Endpoint;
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_without_an_address_is_of_the_family_of_each_peer() {
+    fn source_without_ip_takes_ip_version_of_each_peer() {
         let endpoint: Endpoint = "tcp://*:7;host:80".parse().unwrap();
         let [four, six]: [SocketAddr; 2] = ["1.2.3.4:80".parse().unwrap(), "[::1]:80".parse().unwrap()];
         let from = |text: &str| Some(text.parse().unwrap());
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_source_every_address_is_tried_in_its_order() {
+    fn routes_without_source_keep_all_addresses_in_order() {
         let endpoint: Endpoint = "tcp://host:80".parse().unwrap();
         let addresses: [SocketAddr; 2] = ["[::1]:80".parse().unwrap(), "1.2.3.4:80".parse().unwrap()];
         assert_eq!(endpoint.routes(addresses), addresses.map(|to| Route { from: None, to }));

@@ -1,4 +1,4 @@
-//! [`TransportConfig`]: what a socket asks of the system's own sockets below it, as plain values. Opens and sets nothing.
+//! [`TransportConfig`]: options for sockets of the operating system, as plain values. Opens no socket and sets no option.
 
 use super::endpoint::{Endpoint, Host};
 use alloc::string::String;
@@ -6,44 +6,47 @@ use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 use thiserror::Error;
 
-/// What a socket asks of the operating system's sockets that carry it. A [`Socket`](crate::Socket) has one from its
-/// [`Options`](crate::Options), which describe the fields at length; a runtime applies it. `None` is always what the system does unasked.
+/// Options for the sockets of the operating system below a ZeroMQ socket. `None` always selects the default of the system.
+///
+/// A [`Socket`](crate::Socket) takes these from its [`Options`](crate::Options), which describe each option in
+/// detail. The runtime applies them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportConfig {
-    /// Connections that may wait to be accepted; `None`: as many as the system allows.
+    /// Maximum connections that wait for `accept`. `None`: the maximum that the system allows.
     pub backlog: Option<u32>,
-    /// Whether TCP asks a silent peer for a sign of life.
+    /// TCP keepalive.
     pub keepalive: KeepaliveConfig,
-    /// How long what TCP has sent may stay unacknowledged.
+    /// Maximum time that sent TCP data may stay unacknowledged before the connection fails.
     pub max_retransmit_timeout: Option<Duration>,
-    /// Octets of the system's buffer for what is to be sent.
+    /// Bytes of the send buffer of the system.
     pub send_buffer: Option<usize>,
-    /// Octets of the system's buffer for what has arrived.
+    /// Bytes of the receive buffer of the system.
     pub recv_buffer: Option<usize>,
-    /// The octet in IP's head that says what service the packets want.
+    /// Type-of-service byte in the IP header.
     pub tos: Option<u8>,
-    /// The priority of packets in this machine's queues.
+    /// Priority of packets in the queues of this machine.
     pub priority: Option<u32>,
-    /// The only network interface to be used.
+    /// Name of the network interface that the socket is bound to.
     pub device: Option<String>,
-    /// Whether a `tcp` listener at `*` or `[::]` takes IPv6 and IPv4 alike.
+    /// True if a `tcp` listener at `*` or `[::]` accepts both IPv6 and IPv4 connections.
     pub dual_stack: bool,
 }
 
-/// Whether TCP asks a silent peer for a sign of life (`TCP_KEEPALIVE`).
+/// TCP keepalive: probes that detect a peer that is no longer reachable (`TCP_KEEPALIVE`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeepaliveConfig {
-    /// As the system does unasked (`-1`).
+    /// The default of the system (`-1`).
     #[default]
     System,
-    /// Never (`0`).
+    /// No probes (`0`).
     Off,
-    /// Like this (`1`).
+    /// Probes with these parameters (`1`).
     On(Keepalive),
 }
 
-/// How TCP asks a silent peer for a sign of life. What is not set is the system's: on Linux two hours, 75 seconds and 9.
+/// Parameters of TCP keepalive. A parameter that is not set has the default of the system: on Linux an idle time of two
+/// hours, an interval of 75 seconds, and 9 probes.
 ///
 /// ```
 /// use core::time::Duration;
@@ -64,73 +67,75 @@ pub struct Keepalive {
     count: Option<u32>,
 }
 
-/// Linux takes no longer times for `TCP_KEEPIDLE` and `TCP_KEEPINTVL`.
-const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
+/// Maximum time that Linux accepts for `TCP_KEEPIDLE` and `TCP_KEEPINTVL`.
+const MAX_TIME: Duration = Duration::from_secs(32_767);
 
-/// Nor more probes for `TCP_KEEPCNT`.
-const MOST_PROBES: u32 = 127;
+/// Maximum number of probes that Linux accepts for `TCP_KEEPCNT`.
+const MAX_PROBES: u32 = 127;
 
 impl Keepalive {
-    /// All as the system has it.
+    /// Creates parameters with the defaults of the system.
     pub const fn new() -> Self {
         Self { idle: None, interval: None, count: None }
     }
 
-    /// After so much silence the peer is first asked: `TCP_KEEPALIVE_IDLE`. Whole seconds count, from 1 to 32767.
+    /// Sets the idle time before the first probe: `TCP_KEEPALIVE_IDLE`. From 1 to 32767 seconds; fractions of a second are
+    /// dropped.
     ///
     /// # Errors
-    /// [`OutOfRange`].
+    /// [`OutOfRange`] if `idle` is outside this range.
     pub fn idle(mut self, idle: Duration) -> Result<Self, OutOfRange> {
         self.idle = Some(seconds("keepalive idle", idle)?);
         Ok(self)
     }
 
-    /// So often it is asked again while it does not answer: `TCP_KEEPALIVE_INTVL`. Whole seconds count, from 1 to 32767.
+    /// Sets the time between unanswered probes: `TCP_KEEPALIVE_INTVL`. From 1 to 32767 seconds; fractions of a second are
+    /// dropped.
     ///
     /// # Errors
-    /// [`OutOfRange`].
+    /// [`OutOfRange`] if `interval` is outside this range.
     pub fn interval(mut self, interval: Duration) -> Result<Self, OutOfRange> {
         self.interval = Some(seconds("keepalive interval", interval)?);
         Ok(self)
     }
 
-    /// So many questions may go unanswered before the connection ends: `TCP_KEEPALIVE_CNT`. From 1 to 127.
+    /// Sets the number of unanswered probes after which the connection ends: `TCP_KEEPALIVE_CNT`. From 1 to 127.
     ///
     /// # Errors
-    /// [`OutOfRange`].
+    /// [`OutOfRange`] if `count` is outside this range.
     pub fn count(mut self, count: u32) -> Result<Self, OutOfRange> {
-        if !(1..=MOST_PROBES).contains(&count) {
+        if !(1..=MAX_PROBES).contains(&count) {
             return Err(OutOfRange::new("keepalive count", "from 1 to 127"));
         }
         self.count = Some(count);
         Ok(self)
     }
 
-    /// What [`idle`](Self::idle) set.
+    /// Returns the time that [`idle`](Self::idle) set.
     pub const fn idle_time(&self) -> Option<Duration> {
         self.idle
     }
 
-    /// What [`interval`](Self::interval) set.
+    /// Returns the time that [`interval`](Self::interval) set.
     pub const fn interval_time(&self) -> Option<Duration> {
         self.interval
     }
 
-    /// What [`count`](Self::count) set.
+    /// Returns the number of probes that [`count`](Self::count) set.
     pub const fn probes(&self) -> Option<u32> {
         self.count
     }
 }
 
 fn seconds(option: &'static str, time: Duration) -> Result<Duration, OutOfRange> {
-    if time < Duration::from_secs(1) || time > LONGEST_KEEPALIVE {
+    if time < Duration::from_secs(1) || time > MAX_TIME {
         return Err(OutOfRange::new(option, "from 1 to 32767 seconds"));
     }
     Ok(Duration::from_secs(time.as_secs()))
 }
 
 impl TransportConfig {
-    /// The defaults, which are those of [`Options`](crate::Options).
+    /// Creates a configuration with the defaults of [`Options`](crate::Options).
     pub const fn new() -> Self {
         Self {
             backlog: None,
@@ -145,15 +150,15 @@ impl TransportConfig {
         }
     }
 
-    /// Where to listen if this was asked for: `*` is `[::]` if IPv6 and IPv4 are to be taken alike.
-    pub(crate) fn place(&self, asked: &Endpoint) -> Endpoint {
-        let mut place = asked.clone();
+    /// Returns the endpoint to listen on for a bind to `requested`: replaces `*` by `[::]` if `dual_stack` is set.
+    pub(crate) fn place(&self, requested: &Endpoint) -> Endpoint {
+        let mut endpoint = requested.clone();
         if self.dual_stack
-            && let Endpoint::Tcp { host: host @ Host::Any, .. } = &mut place
+            && let Endpoint::Tcp { host: host @ Host::Any, .. } = &mut endpoint
         {
             *host = Host::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         }
-        place
+        endpoint
     }
 }
 
@@ -180,7 +185,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn keepalive_counts_whole_seconds_that_linux_takes() {
+    fn keepalive_accepts_the_range_of_linux_in_whole_seconds() {
         for time in [Duration::ZERO, Duration::from_millis(999), Duration::from_secs(32_768)] {
             assert!(Keepalive::new().idle(time).is_err() && Keepalive::new().interval(time).is_err(), "{time:?}");
         }
@@ -191,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wildcard_changes_its_place_and_only_when_asked() {
-        let of = |config: &TransportConfig, text: &str| config.place(&text.parse().unwrap()).to_string();
+    fn dual_stack_replaces_only_the_wildcard_host() {
+        let listen_on = |config: &TransportConfig, text: &str| config.place(&text.parse().unwrap()).to_string();
         let mut config = TransportConfig::new();
-        assert_eq!(of(&config, "tcp://*:80"), "tcp://*:80");
+        assert_eq!(listen_on(&config, "tcp://*:80"), "tcp://*:80");
         config.dual_stack = true;
-        assert_eq!(of(&config, "tcp://*:80"), "tcp://[::]:80");
+        assert_eq!(listen_on(&config, "tcp://*:80"), "tcp://[::]:80");
         for text in ["tcp://0.0.0.0:80", "tcp://[::1]:80", "ipc://*", "inproc://*"] {
-            assert_eq!(of(&config, text), text);
+            assert_eq!(listen_on(&config, text), text);
         }
     }
 }

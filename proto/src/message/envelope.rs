@@ -1,9 +1,9 @@
-//! [`Envelope`]: the routing frames before a body, for those who write their own routers.
+//! [`Envelope`]: the routing ids in front of a message body, for applications that route messages themselves.
 
 use crate::message::{Frame, Message};
 use alloc::vec::Vec;
 
-/// The stack of routing ids that a request collects on its way through ROUTERs, without the delimiter that ends it
+/// The routing ids of a request, one added by each ROUTER on the path, without the delimiter frame that ends the envelope
 /// (RFC 28, "Request-Reply Envelopes").
 ///
 /// ```text
@@ -11,14 +11,14 @@ use alloc::vec::Vec;
 ///  └────────────── envelope ────────────────┘ └ delimiter
 /// ```
 ///
-/// A broker passes requests on and finds the way back from the envelope:
+/// A broker forwards requests and routes the replies by the envelope:
 ///
 /// ```
 /// use sansmq_proto::message::Envelope;
 /// use sansmq_proto::Message;
 ///
 /// let request = Message::from(["client-7", "", "work, please"]);
-/// let (envelope, body) = Envelope::parse(request).expect("it has a delimiter");
+/// let (envelope, body) = Envelope::parse(request).expect("a request has a delimiter");
 /// assert_eq!(envelope.ids(), ["client-7"]);
 ///
 /// let reply = envelope.reply_to("done");
@@ -29,18 +29,18 @@ use alloc::vec::Vec;
 pub struct Envelope(Vec<Frame>);
 
 impl Envelope {
-    /// An envelope of no routing ids: just the delimiter, as a REQ writes it.
+    /// Creates an envelope without routing ids, which consists of the delimiter alone, as REQ sends it.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Splits a message at its first empty frame: the envelope before it, the body after it.
+    /// Splits a message at the first empty frame into the envelope before this delimiter and the body after it.
     ///
     /// # Errors
-    /// Gives the message back if it has no empty frame, or nothing after it.
+    /// Returns the message unchanged if it has no empty frame, or no frame after the first empty frame.
     pub fn parse(mut message: Message) -> Result<(Self, Message), Message> {
         match message.frames().iter().position(|frame| frame.is_empty()) {
-            // As a REQ writes it.
+            // A REQ sends no routing ids. This frequent case needs no vector of ids.
             Some(0) if message.pop_front().is_some() => Ok((Self::new(), message)),
             Some(delimiter) if delimiter + 1 < message.len() => {
                 let mut ids = message.split_front(delimiter + 1);
@@ -51,24 +51,24 @@ impl Envelope {
         }
     }
 
-    /// The routing ids, the last hop first.
+    /// Returns the routing ids, that of the last hop first.
     pub fn ids(&self) -> &[Frame] {
         &self.0
     }
 
-    /// Adds a hop in front: the next ROUTER on the way back is to send to `id`.
+    /// Adds the routing id of one more hop at the front. The next ROUTER on the return path sends to `id`.
     #[must_use]
     pub fn push(mut self, id: impl Into<Frame>) -> Self {
         self.0.insert(0, id.into());
         self
     }
 
-    /// Takes the hop in front off.
+    /// Removes the first routing id and returns it.
     pub fn pop(&mut self) -> Option<Frame> {
         if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
     }
 
-    /// The message that carries `body` back along this envelope: routing ids, delimiter, body.
+    /// Returns the message that returns `body` along the path of this envelope: routing ids, delimiter, body.
     pub fn reply_to(&self, body: impl Into<Message>) -> Message {
         let mut message = body.into();
         message.push_front(Frame::EMPTY);
@@ -76,7 +76,7 @@ impl Envelope {
         message
     }
 
-    /// As [`reply_to`](Self::reply_to), using the envelope up.
+    /// Same as [`reply_to`](Self::reply_to), but consumes the envelope.
     pub fn seal(self, body: impl Into<Message>) -> Message {
         self.reply_to(body)
     }
@@ -95,7 +95,7 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// A frame that is empty often enough.
+    /// Generates frames of zero to two bytes, so that empty frames are frequent.
     fn frame() -> impl Strategy<Value = Frame> {
         vec(any::<u8>(), 0..3).prop_map(Frame::from)
     }
@@ -108,10 +108,10 @@ mod tests {
         #![proptest_config(config())]
 
         #[test]
-        fn a_message_comes_apart_at_its_first_empty_frame_and_together_again(frames in vec(frame(), 1..8)) {
+        fn envelope_splits_at_first_empty_frame_and_rejoins(frames in vec(frame(), 1..8)) {
             let message = Message::from_frames(&frames).unwrap();
-            let halves = frames.iter().position(|frame| frame.is_empty()).map(|delimiter| frames.split_at(delimiter));
-            match halves {
+            let split = frames.iter().position(|frame| frame.is_empty()).map(|delimiter| frames.split_at(delimiter));
+            match split {
                 Some((ids, [_, body @ ..])) if !body.is_empty() => {
                     let (envelope, rest) = Envelope::parse(message.clone()).unwrap();
                     prop_assert_eq!(envelope.ids(), ids);
@@ -124,7 +124,7 @@ mod tests {
         }
 
         #[test]
-        fn an_envelope_is_a_stack_of_ids(steps in vec(proptest::option::of(id()), 0..20), body in vec(frame(), 1..4)) {
+        fn envelope_is_a_stack_of_ids(steps in vec(proptest::option::of(id()), 0..20), body in vec(frame(), 1..4)) {
             let (mut envelope, mut model) = (Envelope::new(), Vec::new());
             for step in steps {
                 if let Some(id) = step {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_of_several_hops_comes_apart_and_together() {
+    fn envelope_of_several_hops_splits_and_rejoins() {
         let message = Message::from(["hop2", "hop1", "", "meta", "", "body"]);
         let (mut envelope, body) = Envelope::parse(message.clone()).unwrap();
         assert_eq!(body, Message::from(["meta", "", "body"]));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_delimiter_or_body_is_given_back() {
+    fn parse_returns_message_without_delimiter_or_body() {
         for frames in [vec!["a", "b"], vec!["a", ""], vec![""]] {
             let message = Message::from_frames(frames).unwrap();
             assert_eq!(Envelope::parse(message.clone()), Err(message));

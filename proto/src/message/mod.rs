@@ -1,4 +1,4 @@
-//! [`Message`] and [`Frame`]: what travels. Knows nothing of sockets or octets on a wire.
+//! [`Message`] and [`Frame`], the values that sockets send and receive. Independent of sockets and of the wire format.
 
 mod envelope;
 
@@ -17,12 +17,14 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-/// One frame of a message: a string of octets, cheap to clone and to move.
+/// One frame of a message: a byte string that is cheap to clone and to move.
 ///
-/// Up to [`Frame::INLINE`] octets live inside the value, so small frames cost no allocation; longer ones are a
-/// reference-counted [`Bytes`]. One of a kibibyte or more that was received may share the block it was read into with what came
-/// before and after it, which keeps the whole block, of 32 KiB most often, for as long as the frame lives. To keep few of many
-/// received frames for long, keep copies: [`copy_from_slice`](Self::copy_from_slice).
+/// Up to [`Frame::INLINE`] bytes are stored inside the value, so small frames need no allocation. Longer frames are
+/// reference-counted [`Bytes`].
+///
+/// A received frame of 1 KiB or more may share its read buffer, usually 32 KiB, with neighbouring frames. The whole buffer
+/// stays allocated as long as one of these frames exists. To keep a few of many received frames for a long time, keep
+/// copies: [`copy_from_slice`](Self::copy_from_slice).
 ///
 /// ```
 /// use sansmq_proto::Frame;
@@ -34,7 +36,7 @@ use core::ops::Deref;
 #[derive(Clone)]
 pub struct Frame(Repr);
 
-/// 64 octets inline make a frame 72 octets: a 64-octet body, the commonest of small sizes, stays inline.
+/// Capacity for inline bodies. A body of 64 bytes, a frequent size, is stored inline, and a frame has 72 bytes.
 const INLINE: usize = 64;
 
 #[derive(Clone)]
@@ -43,23 +45,26 @@ enum Repr {
     Shared(Bytes),
 }
 
-/// A small body. The octets come first, and the length takes a whole word: messages are moved in pieces of sixteen and a
-/// last one of eight, and a load that reaches over two stores of the last move waits for both, and for all before them.
+/// A body that is stored inside the frame.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Inline {
-    octets: [u8; INLINE],
+    // The bytes come first and the length has a whole word, because a message is moved in pieces of 16 bytes and a last
+    // piece of 8 bytes. With another layout a load could span two of these stores, and would stall until both have
+    // completed.
+    bytes: [u8; INLINE],
     len: Len,
 }
 
-/// Declares [`Len`], and all of them in order.
+/// Declares [`Len`] and the array of its variants in ascending order.
 macro_rules! lengths {
     ($($len:ident)*) => {
-        /// How many octets of a small body there are. By the numbers that are none of these the compiler tells the variants of
-        /// [`Repr`], `Option<Message>` and so on, so that none needs a tag.
+        /// Number of bytes of an inline body.
         #[derive(Clone, Copy)]
         #[repr(u64)]
         enum Len {
+            // The compiler encodes the variants of `Repr`, `Option<Message>` and so on in the values that are no `Len`, so
+            // that they need no tag.
             $($len),*
         }
 
@@ -76,64 +81,65 @@ lengths! {
 
 impl Inline {
     #[inline]
-    fn octets(&self) -> &[u8] {
-        &self.octets[..self.len as usize]
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len as usize]
     }
 }
 
 impl Frame {
-    /// The longest body that is kept inside the value, without an allocation.
+    /// Maximum bytes of a body that is stored inside the value, without an allocation.
     pub const INLINE: usize = INLINE;
 
-    /// The frame of no octets; as a delimiter it ends an [envelope](crate::message::Envelope).
-    pub const EMPTY: Self = Self(Repr::Inline(Inline { octets: [0; INLINE], len: Len::L0 }));
+    /// The empty frame. As a delimiter it ends an [envelope](crate::message::Envelope).
+    pub const EMPTY: Self = Self(Repr::Inline(Inline { bytes: [0; INLINE], len: Len::L0 }));
 
-    /// A frame holding a copy of `octets`.
+    /// Creates a frame with a copy of `bytes`.
     #[inline]
-    pub fn copy_from_slice(octets: &[u8]) -> Self {
-        if octets.len() <= INLINE { Self::inline(octets) } else { Self(Repr::Shared(Bytes::copy_from_slice(octets))) }
+    pub fn copy_from_slice(bytes: &[u8]) -> Self {
+        if bytes.len() <= INLINE { Self::inline(bytes) } else { Self(Repr::Shared(Bytes::copy_from_slice(bytes))) }
     }
 
-    /// A frame of so many octets that they fit.
+    /// Creates an inline frame. `bytes` must not be longer than [`INLINE`].
     #[inline]
-    fn inline(octets: &[u8]) -> Self {
-        let mut inline = Inline { octets: [0; INLINE], len: LENGTHS[octets.len()] };
-        inline.octets[..octets.len()].copy_from_slice(octets);
+    fn inline(bytes: &[u8]) -> Self {
+        let mut inline = Inline { bytes: [0; INLINE], len: LENGTHS[bytes.len()] };
+        inline.bytes[..bytes.len()].copy_from_slice(bytes);
         Self(Repr::Inline(inline))
     }
 
-    /// A frame holding a copy of the first `len` octets of `input`. Where more than [`INLINE`] lie there, a copy of that
-    /// many is a handful of instructions, while one of `len` is a call; what is too much is never looked at.
+    /// Creates a frame with a copy of the first `len` bytes of `input`.
     ///
     /// # Panics
     /// If `input` is shorter than `len`.
     #[inline]
     pub(crate) fn copy_of_front(input: &[u8], len: usize) -> Self {
+        // Copying a constant number of bytes takes a few instructions, copying `len` bytes a call of `memcpy`. Bytes behind
+        // `len` are never read.
         match input.first_chunk() {
-            Some(&octets) if len <= INLINE => Self(Repr::Inline(Inline { octets, len: LENGTHS[len] })),
+            Some(&bytes) if len <= INLINE => Self(Repr::Inline(Inline { bytes, len: LENGTHS[len] })),
             _ => Self::copy_from_slice(&input[..len]),
         }
     }
 
-    /// A frame of a constant; never copies or allocates.
-    pub fn from_static(octets: &'static [u8]) -> Self {
-        Self::from(Bytes::from_static(octets))
+    /// Creates a frame from a constant, without an allocation.
+    pub fn from_static(bytes: &'static [u8]) -> Self {
+        Self::from(Bytes::from_static(bytes))
     }
 
-    /// The octets as reference-counted [`Bytes`]; copies only if they were inline.
+    /// Returns the bytes as reference-counted [`Bytes`]. Copies them only if they are stored inline.
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
-            Repr::Inline(inline) => Bytes::copy_from_slice(inline.octets()),
+            Repr::Inline(inline) => Bytes::copy_from_slice(inline.bytes()),
             Repr::Shared(bytes) => bytes,
         }
     }
 
-    /// The octets as text for people: UTF-8 where it is, replacement characters where it is not.
+    /// Returns the bytes as text for display. Invalid UTF-8 becomes replacement characters.
     pub fn to_text(&self) -> alloc::borrow::Cow<'_, str> {
         String::from_utf8_lossy(self)
     }
 
-    /// How many octets there are, without a look at them.
+    /// Returns the number of bytes without reading them.
     #[inline]
     const fn size(&self) -> usize {
         match &self.0 {
@@ -142,21 +148,21 @@ impl Frame {
         }
     }
 
-    /// Appends the octets to `out`. A copy of all the room inside the value is a handful of instructions, while one of what is
-    /// used of it is a call; what is too much goes again.
+    /// Appends the bytes to `out`.
     #[inline]
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Repr::Inline(inline) => {
                 let end = out.len() + inline.len as usize;
-                out.extend_from_slice(&inline.octets);
+                // Copying the whole inline array takes a few instructions, copying a part of it a call of `memcpy`.
+                out.extend_from_slice(&inline.bytes);
                 out.truncate(end);
             }
             Repr::Shared(bytes) => out.extend_from_slice(bytes),
         }
     }
 
-    /// The shared buffer, if the octets are not inline.
+    /// Returns the shared buffer, or `None` if the bytes are stored inline.
     pub(crate) const fn as_shared(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Inline(_) => None,
@@ -171,7 +177,7 @@ impl Deref for Frame {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline(inline) => inline.octets(),
+            Repr::Inline(inline) => inline.bytes(),
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -202,8 +208,8 @@ impl From<Bytes> for Frame {
 }
 
 impl From<Vec<u8>> for Frame {
-    fn from(octets: Vec<u8>) -> Self {
-        if octets.len() <= INLINE { Self::inline(&octets) } else { Self(Repr::Shared(octets.into())) }
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE { Self::inline(&bytes) } else { Self(Repr::Shared(bytes.into())) }
     }
 }
 
@@ -214,14 +220,14 @@ impl From<String> for Frame {
 }
 
 impl From<&[u8]> for Frame {
-    fn from(octets: &[u8]) -> Self {
-        Self::copy_from_slice(octets)
+    fn from(bytes: &[u8]) -> Self {
+        Self::copy_from_slice(bytes)
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Frame {
-    fn from(octets: &[u8; N]) -> Self {
-        Self::copy_from_slice(octets)
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::copy_from_slice(bytes)
     }
 }
 
@@ -294,14 +300,14 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 48;
         write!(f, "\"{}\"", self[..self.len().min(SHOWN)].escape_ascii())?;
-        if self.len() > SHOWN { write!(f, "…({} octets)", self.len()) } else { Ok(()) }
+        if self.len() > SHOWN { write!(f, "…({} bytes)", self.len()) } else { Ok(()) }
     }
 }
 
-/// One or more frames, sent whole or not at all (RFC 37, "Framing").
+/// One or more frames, which are sent and received together or not at all (RFC 37, "Framing").
 ///
-/// Whatever looks like a frame is a message of one frame; arrays, vectors and iterators of frames are messages of
-/// several.
+/// A value that converts into a [`Frame`] converts into a message of one frame. Arrays and tuples convert into messages of
+/// several frames; for other collections see [`from_frames`](Self::from_frames).
 ///
 /// ```
 /// use sansmq_proto::Message;
@@ -310,7 +316,7 @@ impl fmt::Debug for Frame {
 /// assert_eq!(plain.body(), "Hello ROUTER");
 ///
 /// let meta_and_body = Message::from(["META:userid=1234", "Hello World"]);
-/// let [meta, body] = meta_and_body.into_array().expect("two frames were sent");
+/// let [meta, body] = meta_and_body.into_array().expect("the message has two frames");
 /// assert_eq!((meta.to_text(), body.to_text()), ("META:userid=1234".into(), "Hello World".into()));
 /// ```
 pub struct Message(Frames);
@@ -318,33 +324,33 @@ pub struct Message(Frames);
 #[derive(Clone)]
 enum Frames {
     One(Frame),
-    /// Never empty; may hold a single frame.
+    /// One or more frames; never empty.
     Many(Vec<Frame>),
-    /// Several, on their way to many peers.
+    /// Several frames that are sent to many peers.
     Shared(Arc<Shared>),
 }
 
-/// Frames that many peers are sent, encoded once for all of them.
+/// Frames that are sent to many peers and are encoded once for all of them.
 struct Shared {
     frames: Vec<Frame>,
-    /// All of it as it goes over the wire; empty if it is long, for then it is not copied.
+    /// The encoded message; empty if the message is long, because a long message is not copied.
     wire: Vec<u8>,
 }
 
 impl Message {
-    /// The message of these frames; `None` if there are none, since a message has at least one.
+    /// Creates a message from frames. Returns `None` without frames, because a message has at least one frame.
     pub fn from_frames(frames: impl IntoIterator<Item = impl Into<Frame>>) -> Option<Self> {
         let frames: Vec<Frame> = frames.into_iter().map(Into::into).collect();
         (!frames.is_empty()).then_some(Self(Frames::Many(frames)))
     }
 
-    /// The message of these frames, of which there must be one.
+    /// Creates a message from frames. `frames` must not be empty.
     pub(crate) fn from_vec(frames: Vec<Frame>) -> Self {
         debug_assert!(!frames.is_empty(), "a message has at least one frame");
         Self(Frames::Many(frames))
     }
 
-    /// The frames, of which there is at least one.
+    /// Returns the frames, at least one.
     #[inline]
     pub fn frames(&self) -> &[Frame] {
         match &self.0 {
@@ -354,7 +360,8 @@ impl Message {
         }
     }
 
-    /// The same message in a form that costs little to clone and to encode, for `encode` has written it once.
+    /// Converts the message into a form that is cheap to clone and to send to many peers. Calls `encode` once if the
+    /// message has several frames.
     pub(crate) fn into_shared(self, encode: impl FnOnce(&[Frame]) -> Vec<u8>) -> Self {
         match self.0 {
             Frames::Many(frames) => {
@@ -365,7 +372,7 @@ impl Message {
         }
     }
 
-    /// The octets of all frames on the wire, if they are there already.
+    /// Returns the encoded message, if [`into_shared`](Self::into_shared) has stored it.
     #[inline]
     pub(crate) fn wire(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -374,80 +381,81 @@ impl Message {
         }
     }
 
-    /// The frames in order.
+    /// Returns an iterator over the frames, in order.
     pub fn iter(&self) -> core::slice::Iter<'_, Frame> {
         self.frames().iter()
     }
 
-    /// How many frames there are; never zero.
+    /// Returns the number of frames, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
     #[inline]
     pub fn len(&self) -> usize {
         self.frames().len()
     }
 
-    /// Octets in all frames together.
+    /// Returns the sum of the bytes of all frames.
     #[inline]
     pub fn size(&self) -> usize {
         match &self.0 {
-            // The usual case, for which a sum would be a loop; sizes are asked for wherever messages are counted.
+            // The most frequent case avoids the loop of `sum`, because every count of messages needs the size.
             Frames::One(frame) => frame.size(),
             Frames::Many(frames) => frames.iter().map(Frame::size).sum(),
             Frames::Shared(shared) => shared.frames.iter().map(Frame::size).sum(),
         }
     }
 
-    /// The frame at `index`, counted from zero.
+    /// Returns the frame at `index`, counted from zero.
     pub fn get(&self, index: usize) -> Option<&Frame> {
         self.frames().get(index)
     }
 
-    /// The first frame: for a ROUTER the peer's routing id, for a SUB the topic.
+    /// Returns the first frame: for a ROUTER the routing id of the peer, for a SUB the topic.
     pub fn head(&self) -> &Frame {
         self.frames().first().expect("a message has at least one frame")
     }
 
-    /// The last frame, which by custom carries the content.
+    /// Returns the last frame, which by convention carries the content.
     pub fn body(&self) -> &Frame {
         self.frames().last().expect("a message has at least one frame")
     }
 
-    /// Takes the message apart into exactly `N` frames.
+    /// Converts the message into exactly `N` frames.
     ///
     /// # Errors
-    /// Gives the message back if it has another number of frames.
+    /// Returns the message unchanged if it has another number of frames.
     pub fn into_array<const N: usize>(self) -> Result<[Frame; N], Self> {
         <[Frame; N]>::try_from(self.into_frames()).map_err(|frames| Self(Frames::Many(frames)))
     }
 
-    /// The frames as a vector, which is never empty.
+    /// Returns the frames as a vector, which is never empty.
     pub fn into_frames(self) -> Vec<Frame> {
         match self.0 {
             Frames::One(frame) => vec![frame],
             Frames::Many(frames) => frames,
             Frames::Shared(shared) => {
-                Arc::try_unwrap(shared).map_or_else(|shared| shared.frames.clone(), |it| it.frames)
+                Arc::try_unwrap(shared).map_or_else(|shared| shared.frames.clone(), |shared| shared.frames)
             }
         }
     }
 
-    /// Puts a frame in front, as a ROUTER does with the routing id.
+    /// Inserts a frame at the front, as a ROUTER does with the routing id.
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         self.as_many(1).insert(0, frame.into());
     }
 
-    /// Takes the message out of its place, where an empty one is left.
+    /// Returns the message and leaves a message of one empty frame in its place.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
         core::mem::replace(self, Self(Frames::One(Frame::EMPTY)))
     }
 
-    /// Puts a frame at the end.
+    /// Appends a frame.
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         self.as_many(1).push(frame.into());
     }
 
-    /// Takes the first frame off; `None` if it is the only one, for a message has at least one frame.
+    /// Removes the first frame and returns it. Returns `None` and leaves the message unchanged if it has only one frame,
+    /// because a message has at least one.
     pub fn pop_front(&mut self) -> Option<Frame> {
         if self.len() == 1 {
             return None;
@@ -455,7 +463,7 @@ impl Message {
         Some(self.as_many(0).remove(0))
     }
 
-    /// Puts `front` before the frames of this message, in order.
+    /// Inserts the frames `front` before the frames of this message.
     pub(crate) fn prepend(&mut self, front: &[Frame]) {
         match front {
             [] => {}
@@ -464,13 +472,14 @@ impl Message {
         }
     }
 
-    /// Takes the first `count` frames off; there must be more than that.
+    /// Removes the first `count` frames and returns them. The message must have more than `count` frames.
     pub(crate) fn split_front(&mut self, count: usize) -> Vec<Frame> {
         let frames = self.as_many(0);
-        debug_assert!(count < frames.len(), "something must be left");
+        debug_assert!(count < frames.len(), "a message has at least one frame");
         frames.drain(..count).collect()
     }
 
+    /// Returns the frames as a vector, with room for `more` frames if it is allocated now.
     fn as_many(&mut self, more: usize) -> &mut Vec<Frame> {
         match &mut self.0 {
             Frames::One(frame) => {
@@ -483,12 +492,13 @@ impl Message {
         }
         match &mut self.0 {
             Frames::Many(frames) => frames,
-            Frames::One(_) | Frames::Shared(_) => unreachable!("it has just been made several"),
+            Frames::One(_) | Frames::Shared(_) => unreachable!("the match above replaces both variants by `Many`"),
         }
     }
 }
 
-/// The clone of a small message is a copy; to find that out in the same place as all else would take it apart.
+// Not derived: the clone of a small message is then an inlined copy, and all other cases are in a function that is not
+// inlined.
 impl Clone for Message {
     #[inline]
     fn clone(&self) -> Self {
@@ -526,7 +536,7 @@ impl<T: Into<Frame>> From<T> for Message {
     }
 }
 
-/// A message of several frames, all given as the same type. Arrays of no frames do not compile.
+/// Creates a message from values of one type. An empty array does not compile.
 impl<T: Into<Frame>, const N: usize> From<[T; N]> for Message {
     fn from(frames: [T; N]) -> Self {
         const { assert!(N > 0, "a message has at least one frame") };
@@ -534,21 +544,21 @@ impl<T: Into<Frame>, const N: usize> From<[T; N]> for Message {
     }
 }
 
-/// Two frames of different types: `("META:userid=1234", body)`.
+/// Creates a message from two values of different types, such as `("META:userid=1234", body)`.
 impl<A: Into<Frame>, B: Into<Frame>> From<(A, B)> for Message {
     fn from((a, b): (A, B)) -> Self {
         Self(Frames::Many(vec![a.into(), b.into()]))
     }
 }
 
-/// Three frames of different types: `(client_id, "", "ACK")`.
+/// Creates a message from three values of different types, such as `(client_id, "", "ACK")`.
 impl<A: Into<Frame>, B: Into<Frame>, C: Into<Frame>> From<(A, B, C)> for Message {
     fn from((a, b, c): (A, B, C)) -> Self {
         Self(Frames::Many(vec![a.into(), b.into(), c.into()]))
     }
 }
 
-/// Four frames of different types: `(client_id, "", request_id, answer)`.
+/// Creates a message from four values of different types, such as `(client_id, "", request_id, answer)`.
 impl<A: Into<Frame>, B: Into<Frame>, C: Into<Frame>, D: Into<Frame>> From<(A, B, C, D)> for Message {
     fn from((a, b, c, d): (A, B, C, D)) -> Self {
         Self(Frames::Many(vec![a.into(), b.into(), c.into(), d.into()]))
@@ -584,7 +594,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_message_fits_in_72_octets_and_needs_no_allocation() {
+    fn small_message_has_72_bytes_and_no_allocation() {
         assert_eq!(size_of::<Frame>(), 72);
         assert_eq!(size_of::<Message>(), 72);
         assert!(Frame::from(vec![1; Frame::INLINE]).as_shared().is_none());
@@ -592,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_compare_by_content_however_they_are_kept() {
+    fn frames_compare_by_content() {
         let long = vec![7; 100];
         assert_eq!(Frame::from(long.clone()), Frame::copy_from_slice(&long));
         assert_eq!(Frame::from(Bytes::from_static(b"id")), Frame::from("id"));
@@ -601,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_keeps_at_least_one_frame() {
+    fn message_keeps_at_least_one_frame() {
         let mut message = Message::from(["a", "b"]);
         assert_eq!(message.pop_front(), Some("a".into()));
         assert_eq!(message.pop_front(), None);
@@ -610,7 +620,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wrong_number_of_frames_gives_the_message_back() {
+    fn into_array_returns_message_of_other_length() {
         let message = Message::from(["a", "b"]).into_array::<3>().unwrap_err();
         assert_eq!(message, Message::from(["a", "b"]));
     }

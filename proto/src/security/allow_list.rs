@@ -1,4 +1,4 @@
-//! [`AllowList`]: the usual rules of who may come in, ready made.
+//! [`AllowList`]: an authenticator with lists of addresses, users and keys.
 
 #[cfg(feature = "curve")]
 use super::curve::PublicKey;
@@ -13,12 +13,12 @@ use {alloc::collections::BTreeMap, subtle::ConstantTimeEq};
 #[cfg(feature = "curve")]
 use {alloc::string::ToString, alloc::sync::Arc};
 
-/// The usual rules of who may come in, by address, user or key, as pyzmq's `zmq.auth` and czmq's `zauth` have them. They
-/// become an [`Authenticator`].
+/// Lists of accepted addresses, users and keys, as in `zmq.auth` of pyzmq and `zauth` of czmq. Converts into an
+/// [`Authenticator`].
 ///
-/// A peer has to come from the right address first, whatever the mechanism; that is all that NULL has. By PLAIN and CURVE
-/// nobody comes in whose user or key was not named. A user becomes the [user id](crate::connection::Peer::user_id) of the peer; so does a
-/// key, as Z85.
+/// The address is checked first, for every mechanism. NULL checks nothing else. PLAIN and CURVE then reject every user or
+/// key that is not in the list. The [user id](crate::connection::Peer::user_id) of an accepted peer is the user name, or
+/// the key as Z85.
 ///
 /// ```
 /// # #[cfg(feature = "plain")] {
@@ -34,7 +34,7 @@ use {alloc::string::ToString, alloc::sync::Arc};
 /// ```
 #[derive(Clone, Default)]
 pub struct AllowList {
-    /// Nobody else, unless it is empty.
+    /// Accepted addresses; empty accepts all addresses.
     allowed: BTreeSet<IpAddr>,
     denied: BTreeSet<IpAddr>,
     #[cfg(feature = "plain")]
@@ -46,42 +46,45 @@ pub struct AllowList {
 #[cfg(feature = "curve")]
 #[derive(Clone)]
 enum Keys {
-    These(BTreeSet<PublicKey>),
+    Set(BTreeSet<PublicKey>),
     Any,
-    KnownBy(Arc<dyn Fn(&PublicKey) -> bool + Send + Sync>),
+    Function(Arc<dyn Fn(&PublicKey) -> bool + Send + Sync>),
 }
 
 #[cfg(feature = "curve")]
 impl Default for Keys {
     fn default() -> Self {
-        Self::These(BTreeSet::new())
+        Self::Set(BTreeSet::new())
     }
 }
 
 impl AllowList {
-    /// Every address, no user and no key.
+    /// Creates rules that accept every address, no user and no key.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets peers of this address come in, and of others that are allowed, and of no other; nobody either whose address is
-    /// not known, as over ipc. An address of IPv4 is the same when it is written as one of IPv6.
+    /// Adds an accepted address. If at least one address was added, peers of all other addresses are rejected, and so are
+    /// peers without an IP address, such as those of ipc.
+    ///
+    /// An IPv4 address equals its IPv4-mapped IPv6 address.
     #[must_use]
     pub fn allow(mut self, address: IpAddr) -> Self {
         self.allowed.insert(address.to_canonical());
         self
     }
 
-    /// Keeps peers of this address out, be they allowed too.
+    /// Adds a rejected address. Takes precedence over [`allow`](Self::allow).
     #[must_use]
     pub fn deny(mut self, address: IpAddr) -> Self {
         self.denied.insert(address.to_canonical());
         self
     }
 
-    /// Lets this user come in by PLAIN. One that was named before has the new password. Neither has more than 255 octets
-    /// where it is shown, so a longer one lets nobody in.
+    /// Adds a PLAIN user, or replaces the password of an existing user.
+    ///
+    /// PLAIN transmits at most 255 bytes of each, so no peer can match a longer name or password.
     #[cfg(feature = "plain")]
     #[must_use]
     pub fn plain_user(mut self, name: impl Into<Bytes>, password: impl Into<Bytes>) -> Self {
@@ -89,24 +92,26 @@ impl AllowList {
         self
     }
 
-    /// Lets the owners of these keys come in by CURVE, and no others.
+    /// Accepts these CURVE keys and no others. Replaces the keys of earlier calls.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_keys(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        self.keys = Keys::These(keys.into_iter().collect());
+        self.keys = Keys::Set(keys.into_iter().collect());
         self
     }
 
-    /// Lets the owners of keys come in by CURVE that this function knows when they come. It must not block. For a folder of
-    /// certificates, with changes to it, see `KeyFolder` of sansmq-os.
+    /// Accepts the CURVE keys for which the function returns true. The function is called for each connecting peer and must
+    /// not block.
+    ///
+    /// For a folder of certificates, including later changes to it, see `KeyFolder` of sansmq-os.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_keys_known_by(mut self, known: impl Fn(&PublicKey) -> bool + Send + Sync + 'static) -> Self {
-        self.keys = Keys::KnownBy(Arc::new(known));
+        self.keys = Keys::Function(Arc::new(known));
         self
     }
 
-    /// Lets the owner of any key come in by CURVE: `CURVE_ALLOW_ANY`. So it only tells who is the same as before.
+    /// Accepts every CURVE key: `CURVE_ALLOW_ANY`. The user id then only shows which connections have the same key.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn any_curve_key(mut self) -> Self {
@@ -114,22 +119,24 @@ impl AllowList {
         self
     }
 
-    /// Whether this peer may come in, and as whom.
+    /// Returns the reply to `request`, with the user id if the peer is accepted.
     #[must_use]
     pub fn decide(&self, request: &AuthRequest) -> AuthReply {
-        if !self.admits_address(&request.address) {
+        if !self.accepts_address(&request.address) {
             return AuthReply::refuse();
         }
         match &request.credentials {
             AuthCredentials::Null => AuthReply::accept(),
             #[cfg(feature = "plain")]
-            AuthCredentials::Plain { username, password } => admit(self.knows(username, password), username.clone()),
+            AuthCredentials::Plain { username, password } => {
+                reply(self.accepts_login(username, password), username.clone())
+            }
             #[cfg(feature = "curve")]
-            AuthCredentials::Curve(key) => admit(self.keys.admit(key), key.to_string()),
+            AuthCredentials::Curve(key) => reply(self.keys.accept(key), key.to_string()),
         }
     }
 
-    fn admits_address(&self, address: &str) -> bool {
+    fn accepts_address(&self, address: &str) -> bool {
         match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(address) => {
                 !self.denied.contains(&address) && (self.allowed.is_empty() || self.allowed.contains(&address))
@@ -138,27 +145,27 @@ impl AllowList {
         }
     }
 
-    /// How long it takes says nothing of a password but its length.
+    // Compares in constant time, so that the duration depends only on the length of the password.
     #[cfg(feature = "plain")]
-    fn knows(&self, username: &Bytes, password: &Bytes) -> bool {
+    fn accepts_login(&self, username: &Bytes, password: &Bytes) -> bool {
         self.users.get(username).is_some_and(|known| known.ct_eq(password).into())
     }
 }
 
 #[cfg(feature = "curve")]
 impl Keys {
-    fn admit(&self, key: &PublicKey) -> bool {
+    fn accept(&self, key: &PublicKey) -> bool {
         match self {
-            Self::These(keys) => keys.contains(key),
+            Self::Set(keys) => keys.contains(key),
             Self::Any => true,
-            Self::KnownBy(known) => known(key),
+            Self::Function(accepts) => accepts(key),
         }
     }
 }
 
 #[cfg(any(feature = "plain", feature = "curve"))]
-fn admit(known: bool, user_id: impl Into<Bytes>) -> AuthReply {
-    if known { AuthReply::accept_as(user_id) } else { AuthReply::refuse() }
+fn reply(accepted: bool, user_id: impl Into<Bytes>) -> AuthReply {
+    if accepted { AuthReply::accept_as(user_id) } else { AuthReply::refuse() }
 }
 
 impl From<AllowList> for Authenticator {
@@ -167,7 +174,7 @@ impl From<AllowList> for Authenticator {
     }
 }
 
-/// Shows no password.
+/// Omits users and keys.
 impl fmt::Debug for AllowList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rules").field("allowed", &self.allowed).field("denied", &self.denied).finish_non_exhaustive()
@@ -191,32 +198,32 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_allowed_and_denied_whatever_the_mechanism() {
-        let (home, guest) = ("10.0.0.1", "10.0.0.2");
-        let [home_ip, guest_ip] = [home, guest].map(|address| address.parse::<IpAddr>().unwrap());
+    fn addresses_are_checked_for_every_mechanism() {
+        let (first, second) = ("10.0.0.1", "10.0.0.2");
+        let [first_ip, second_ip] = [first, second].map(|address| address.parse::<IpAddr>().unwrap());
         let table = [
             (AllowList::new(), [true, true, true]),
-            (AllowList::new().allow(home_ip), [true, false, false]),
-            (AllowList::new().deny(home_ip), [false, true, true]),
-            (AllowList::new().allow(home_ip).allow(guest_ip).deny(guest_ip), [true, false, false]),
+            (AllowList::new().allow(first_ip), [true, false, false]),
+            (AllowList::new().deny(first_ip), [false, true, true]),
+            (AllowList::new().allow(first_ip).allow(second_ip).deny(second_ip), [true, false, false]),
         ];
         for (rules, expected) in table {
             let rules = rules.plain_user("ann", "secret");
-            for (address, comes_in) in [home, guest, ":1000:1000:42"].into_iter().zip(expected) {
-                let reply = if comes_in { AuthReply::accept() } else { AuthReply::refuse() };
+            for (address, accepted) in [first, second, ":1000:1000:42"].into_iter().zip(expected) {
+                let reply = if accepted { AuthReply::accept() } else { AuthReply::refuse() };
                 assert_eq!(rules.decide(&from(address, AuthCredentials::Null)), reply, "{address}");
-                let reply = if comes_in { AuthReply::accept_as("ann") } else { AuthReply::refuse() };
+                let reply = if accepted { AuthReply::accept_as("ann") } else { AuthReply::refuse() };
                 assert_eq!(rules.decide(&from(address, plain("ann", "secret"))), reply, "{address}");
             }
         }
         let rules = AllowList::new().deny("::ffff:10.0.0.1".parse().unwrap());
-        assert_eq!(rules.decide(&from(home, AuthCredentials::Null)), AuthReply::refuse());
+        assert_eq!(rules.decide(&from(first, AuthCredentials::Null)), AuthReply::refuse());
     }
 
     #[test]
-    fn users_come_in_by_their_password_and_nobody_else() {
+    fn users_are_accepted_only_with_their_password() {
         let rules = AllowList::new().plain_user("ann", "old").plain_user("ann", "secret").plain_user("bob", "");
-        for (name, password, comes_in) in [
+        for (name, password, accepted) in [
             ("ann", "secret", true),
             ("bob", "", true),
             ("ann", "old", false),
@@ -226,7 +233,7 @@ mod tests {
             ("carl", "", false),
             ("", "", false),
         ] {
-            let reply = if comes_in { AuthReply::accept_as(name) } else { AuthReply::refuse() };
+            let reply = if accepted { AuthReply::accept_as(name) } else { AuthReply::refuse() };
             assert_eq!(rules.decide(&AuthRequest::new(plain(name, password))), reply, "{name}:{password}");
         }
         assert_eq!(AllowList::new().decide(&AuthRequest::new(plain("ann", "secret"))), AuthReply::refuse());
@@ -234,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_in_that_are_named_or_known_or_all() {
+    fn keys_are_accepted_by_set_function_or_any() {
         let mut entropy = SeededEntropy::new(1);
         let [ann, bob] = [(); 2].map(|()| *KeyPair::generate(&mut entropy).public());
         let decide = |rules: &AllowList, key| rules.decide(&AuthRequest::new(AuthCredentials::Curve(key)));
@@ -244,8 +251,8 @@ mod tests {
             (AllowList::new().curve_keys_known_by(move |key| *key == bob), [false, true]),
             (AllowList::new().any_curve_key(), [true, true]),
         ] {
-            for (key, comes_in) in [ann, bob].into_iter().zip(expected) {
-                let reply = if comes_in { AuthReply::accept_as(key.to_string()) } else { AuthReply::refuse() };
+            for (key, accepted) in [ann, bob].into_iter().zip(expected) {
+                let reply = if accepted { AuthReply::accept_as(key.to_string()) } else { AuthReply::refuse() };
                 assert_eq!(decide(&rules, key), reply);
             }
         }

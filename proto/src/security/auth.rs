@@ -1,4 +1,4 @@
-//! Who may come in: the question of RFC 27 (ZAP) as a value, its answer, and who is to give it.
+//! Authentication of peers: request and reply of RFC 27 (ZAP) as values, and the source of the decisions.
 
 #[cfg(feature = "curve")]
 use super::curve::PublicKey;
@@ -12,71 +12,72 @@ use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 
-/// A peer asks to come in: the request of RFC 27 (ZAP).
+/// A request to authenticate a peer, with the fields of RFC 27 (ZAP).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthRequest {
-    /// What the asking socket calls the group of peers it serves ([`Options::zap_domain`](crate::Options::zap_domain));
-    /// empty if it calls it nothing.
+    /// Domain of the authenticating socket ([`Options::zap_domain`](crate::Options::zap_domain)); empty if none is set.
     pub domain: String,
-    /// Where the peer comes from: its address without a port, as in `192.0.2.1`, or `:uid:gid:pid` over ipc, where the
-    /// system tells; empty if it is not known.
+    /// Address of the peer: the IP address without a port, such as `192.0.2.1`, or `:uid:gid:pid` over ipc where the
+    /// operating system reports these; empty if unknown.
     pub address: String,
-    /// The routing id of the asking socket, as libzmq has it; not the peer's, who has not said anything of itself yet.
+    /// Routing id of the authenticating socket, as in libzmq. The routing id of the peer is not known yet.
     pub routing_id: Frame,
-    /// What the peer shows.
+    /// Credentials of the peer.
     pub credentials: AuthCredentials,
 }
 
-/// What a peer shows to be let in.
+/// Credentials of a peer, by security mechanism.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthCredentials {
-    /// Nothing: the NULL mechanism.
+    /// No credentials: the NULL mechanism.
     Null,
-    /// A user and a password: the PLAIN mechanism. Whoever listens on the way reads them.
+    /// User name and password: the PLAIN mechanism. Both are transmitted in clear text.
     #[cfg(feature = "plain")]
     Plain {
-        /// At most 255 octets.
+        /// User name of at most 255 bytes.
         username: Bytes,
-        /// At most 255 octets.
+        /// Password of at most 255 bytes.
         password: Bytes,
     },
-    /// A long-term key, of which the peer has proved to have the secret half: the CURVE mechanism.
+    /// Long-term public key: the CURVE mechanism. The peer has proved that it has the matching secret key.
     #[cfg(feature = "curve")]
     Curve(PublicKey),
 }
 
-/// The answer to an [`AuthRequest`].
+/// The reply to an [`AuthRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthReply {
-    /// The peer may come in.
+    /// Accepts the peer.
     Accept {
-        /// Who it is, if that is known. Ends up in [`Peer::user_id`](crate::connection::Peer::user_id), which no peer can choose itself.
+        /// Authenticated user, if known. Appears as [`Peer::user_id`](crate::connection::Peer::user_id), which a peer
+        /// cannot set itself.
         user_id: Option<Bytes>,
-        /// What else is known of it. Ends up in [`Peer::properties`](crate::connection::Peer::properties).
+        /// Further properties of the peer. Appear in [`Peer::properties`](crate::connection::Peer::properties).
         properties: Metadata,
     },
-    /// The peer may not come in.
+    /// Rejects the peer.
     Refuse(AuthStatus),
 }
 
-/// Why a peer may not come in: the statuses of RFC 27.
+/// Reason for rejecting a peer: the status codes 300, 400 and 500 of RFC 27.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuthStatus {
-    /// 300: not now. The peer may come again with the same credentials.
+    /// 300: temporary error. The peer may connect again with the same credentials.
     TemporaryError,
-    /// 400: not with these credentials. The peer does not come again by itself.
+    /// 400: the credentials are rejected. The peer does not reconnect automatically.
     Denied,
-    /// 500: who should decide cannot.
+    /// 500: internal error. The authenticator failed, or none exists.
     InternalError,
 }
 
-/// Decides who may come in, now or later. Cheap to clone; connections of all tasks ask the same one.
+/// A function that accepts or rejects peers, immediately or by a future. Cheap to clone; all connections share the
+/// function.
 #[derive(Clone)]
 pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> AuthOutcome + Send + Sync>);
 
-/// Outcome of a request for authentication: [`AuthReply`], now or later.
+/// Outcome of an [`AuthRequest`]: an [`AuthReply`], available immediately or later.
 pub enum AuthOutcome {
     /// The decision.
     Now(AuthReply),
@@ -84,8 +85,9 @@ pub enum AuthOutcome {
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// ZAP handler (RFC 27) outside the socket, asked about its peers when the socket has no authenticator. The handler may
-/// be bound and unbound at any time. See [`Options::zap_handler`](crate::Options::zap_handler).
+/// A ZAP handler (RFC 27) outside the socket, which authenticates peers if the socket has no authenticator.
+///
+/// The handler may be bound and unbound at any time. See [`Options::zap_handler`](crate::Options::zap_handler).
 pub trait ZapHandler: fmt::Debug + Send + Sync {
     /// Returns true if a handler is bound now.
     fn is_bound(&self) -> bool;
@@ -103,33 +105,35 @@ impl fmt::Debug for AuthOutcome {
     }
 }
 
-/// Who decides whether a peer may come in.
+/// The source of authentication decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthSource {
-    /// No authority of the socket itself. A [ZAP handler](crate::Options::zap_handler) is asked if one is bound when the
-    /// peer connects; runtimes set the handler of the socket's context (see [`zap`](crate::security::zap)). Without one, every
-    /// peer is admitted by NULL, and every peer that has any key by CURVE; no peer is admitted by PLAIN, nor where there is a
-    /// domain, because these promise that credentials are checked.
+    /// The ZAP handler, if one is bound when the peer connects; otherwise a default that depends on the mechanism.
     ///
-    /// A socket of NULL without a domain uses no handler, as in libzmq.
+    /// Runtimes set the handler of the context of the socket (see [`Options::zap_handler`](crate::Options::zap_handler) and
+    /// [`zap`](crate::security::zap)). A NULL socket without a [domain](crate::Options::zap_domain) uses no handler, as in
+    /// libzmq.
+    ///
+    /// Without a handler, NULL accepts every peer, and CURVE accepts every peer with any key. PLAIN rejects every peer, and
+    /// so does any mechanism if a domain is set, because both require that credentials are checked.
     #[default]
     Default,
-    /// Who drives the connection: asked by [`poll_auth_request`](crate::Connection::poll_auth_request).
+    /// The code that drives the connection, by [`poll_auth_request`](crate::Connection::poll_auth_request).
     Driver,
-    /// This one.
+    /// The given authenticator.
     Authenticator(Authenticator),
 }
 
 impl AuthRequest {
-    /// A request with these credentials, from nowhere; for trying an [`Authenticator`].
+    /// Creates a request with these credentials and otherwise empty fields, for tests of an [`Authenticator`].
     pub const fn new(credentials: AuthCredentials) -> Self {
         Self { domain: String::new(), address: String::new(), routing_id: Frame::EMPTY, credentials }
     }
 }
 
 impl AuthCredentials {
-    /// The mechanism by which they are shown.
+    /// Returns the mechanism of the credentials.
     pub const fn mechanism(&self) -> MechanismName {
         match self {
             Self::Null => MechanismName::NULL,
@@ -142,24 +146,24 @@ impl AuthCredentials {
 }
 
 impl AuthReply {
-    /// The peer may come in; nothing is known of it.
+    /// Accepts the peer, without a user id and properties.
     pub const fn accept() -> Self {
         Self::Accept { user_id: None, properties: Metadata::new() }
     }
 
-    /// The peer may come in as this user.
+    /// Accepts the peer with this user id.
     pub fn accept_as(user_id: impl Into<Bytes>) -> Self {
         Self::Accept { user_id: Some(user_id.into()), properties: Metadata::new() }
     }
 
-    /// The peer may not come in, with these credentials.
+    /// Rejects the credentials of the peer (status 400).
     pub const fn refuse() -> Self {
         Self::Refuse(AuthStatus::Denied)
     }
 }
 
 impl AuthStatus {
-    /// The status code of RFC 27.
+    /// Returns the status code of RFC 27: 300, 400 or 500.
     pub const fn status(self) -> u16 {
         match self {
             Self::TemporaryError => 300,
@@ -168,16 +172,16 @@ impl AuthStatus {
         }
     }
 
-    /// The status in words.
+    /// Returns the status text.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
-            Self::TemporaryError => "try again later",
-            Self::Denied => "not with these credentials",
-            Self::InternalError => "whoever should decide could not",
+            Self::TemporaryError => "temporary error, try again later",
+            Self::Denied => "the credentials are rejected",
+            Self::InternalError => "the authenticator failed, or none exists",
         }
     }
 
-    /// What an ERROR's reason says, if it is one of RFC 27's codes.
+    /// Returns the status that the reason of an ERROR command carries, if the reason is a status code of RFC 27.
     pub(crate) fn said_by(reason: &[u8]) -> Option<Self> {
         match reason {
             b"300" => Some(Self::TemporaryError),
@@ -195,7 +199,8 @@ impl fmt::Display for AuthStatus {
 }
 
 impl Authenticator {
-    /// One that decides at once. It is called between two reads of a connection, outside every lock, and must not block.
+    /// Creates an authenticator from a function that decides immediately. The function is called while no lock is held, and
+    /// must not block.
     ///
     /// ```
     /// use sansmq_proto::security::{AuthReply, Authenticator};
@@ -209,8 +214,9 @@ impl Authenticator {
         Self(Arc::new(move |request| AuthOutcome::Now(decide(&request))))
     }
 
-    /// One that may take its time, within [`auth_timeout`](crate::Options::auth_timeout). The future is polled by the
-    /// connection's task, and dropped if the peer goes.
+    /// Creates an authenticator from an asynchronous function. The decision must be available within
+    /// [`auth_timeout`](crate::Options::auth_timeout). The task of the connection polls the future, and drops it if the
+    /// peer disconnects.
     pub fn later<F: Future<Output = AuthReply> + Send + 'static>(
         decide: impl Fn(AuthRequest) -> F + Send + Sync + 'static,
     ) -> Self {
@@ -222,7 +228,7 @@ impl Authenticator {
     }
 }
 
-/// The same one, not one that decides the same.
+/// Compares by identity: clones of one authenticator are equal.
 impl PartialEq for Authenticator {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -237,7 +243,7 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// Shows no password.
+/// Omits the password.
 impl fmt::Debug for AuthCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

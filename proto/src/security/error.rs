@@ -1,4 +1,4 @@
-//! [`MechanismError`]: why a security handshake failed.
+//! [`MechanismError`]: errors of security handshakes.
 
 use super::AuthStatus;
 #[cfg(feature = "curve")]
@@ -7,29 +7,29 @@ use crate::wire::DecodeError;
 use bytes::Bytes;
 use thiserror::Error;
 
-/// Reason for which the handshake of a security mechanism failed. A connection reports it as its `ConnectionError`.
+/// Error of a security handshake. A connection converts it into a `ConnectionError`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum MechanismError {
-    /// A command does not have the form that its RFC requires.
-    #[error("the peer broke the protocol: {0}")]
+    /// Command that violates the grammar of the RFC.
+    #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
-    /// A command arrived in a state of the handshake that does not allow it.
-    #[error("the peer broke the protocol: {0}")]
+    /// Command that the state of the handshake does not allow.
+    #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
-    /// Both sides are servers of the mechanism, or both are clients.
+    /// Both sides have the server role of the mechanism, or both the client role.
     #[cfg(any(feature = "plain", feature = "curve"))]
-    #[error("both sides are {} of the security mechanism; one has to be its {}", if *.server { "servers" } else { "clients" }, if *.server { "client" } else { "server" })]
+    #[error("both sides are {} of the security mechanism; one must be the {}", if *.server { "servers" } else { "clients" }, if *.server { "client" } else { "server" })]
     SameRole {
         /// True if this side is the server.
         server: bool,
     },
-    /// The peer sent ERROR with this reason.
+    /// ERROR from the peer. Carries the reason.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// The authentication of this side refused the peer.
-    #[error("the peer was not admitted: {0}")]
+    /// Rejection of the peer by the authentication of this side.
+    #[error("the authentication rejected the peer: {0}")]
     Denied(AuthStatus),
-    /// The CURVE mechanism failed: a key is wrong, or a command was modified in transit.
+    /// Failure of the CURVE mechanism: a wrong key, or a command that was modified in transit.
     #[cfg(feature = "curve")]
     #[error("CURVE: {0}")]
     Curve(#[from] CurveError),

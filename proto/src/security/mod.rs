@@ -1,7 +1,7 @@
-//! The handshake after the greeting: one consuming state machine per mechanism and role.
+//! Security handshakes, which follow the greeting: one state machine per mechanism and role.
 //!
-//! A step takes the state and gives the next one, so a stale state cannot be used. A mechanism may stop to ask the
-//! outside a question (who is this, may it come in?); the answer arrives whenever it arrives.
+//! A step consumes the state and returns the next state, so an outdated state cannot be used. A handshake may stop until
+//! the application has authenticated the peer; the reply may arrive at any later time.
 
 mod allow_list;
 mod auth;
@@ -38,23 +38,22 @@ use plain::{PlainClient, PlainServer};
 pub use settings::PlainCredentials;
 pub use settings::{Security, SecurityError};
 
-/// The randomness that a handshake will need, drawn when its connection is made: by then it is not known yet whether it
-/// comes so far, but who has randomness is at hand.
+/// Random values for a handshake. Drawn when the connection is created, because later no source of randomness is available.
 #[derive(Debug, Default)]
 pub(crate) struct HandshakeEntropy {
     #[cfg(feature = "curve")]
     ephemeral_keys: Option<Box<EphemeralKeys>>,
 }
 
-/// The part of a connection's settings that its mechanism needs.
+/// The settings of a connection that the security mechanism needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MechanismConfig<'a> {
     pub(crate) security: &'a Security,
-    /// A peer of NULL is admitted only after authentication.
+    /// True if a NULL peer must be authenticated.
     pub(crate) authenticates_null: bool,
 }
 
-/// A handshake on its way.
+/// State of a security handshake.
 #[derive(Debug)]
 pub(crate) enum Mechanism {
     Null(Null),
@@ -68,39 +67,39 @@ pub(crate) enum Mechanism {
     CurveServer(CurveServer),
 }
 
-/// Where a step has led.
+/// Result of a step of the handshake.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// The peer is to speak next.
+    /// The handshake waits for a command of the peer.
     More(Mechanism),
-    /// The outside is to decide.
+    /// The handshake waits for the authentication of these credentials.
     Ask(AuthCredentials, Mechanism),
-    /// The peer has said who it is, and we are to say who we are.
+    /// The metadata of the peer has arrived, and our READY must be sent.
     MetadataReceived(Metadata, ReadyPending),
-    /// Both sides have said who they are: so did the peer.
+    /// The handshake is complete. Carries the metadata of the peer.
     Done(Metadata, HandshakeOutcome),
 }
 
-/// A handshake that ends with our READY.
+/// A handshake in which only our READY is missing.
 #[derive(Debug)]
 pub(crate) enum ReadyPending {
-    /// In clear.
+    /// READY in clear text.
     Ready(AuthIdentity),
-    /// Encrypted.
+    /// Encrypted READY.
     #[cfg(feature = "curve")]
     Curve(Traffic, AuthIdentity),
 }
 
-/// What a finished handshake leaves behind.
+/// Result of a complete handshake.
 #[derive(Debug)]
 pub(crate) struct HandshakeOutcome {
     pub(crate) identity: AuthIdentity,
-    /// What encrypts and decrypts the traffic, if it is to be.
+    /// Encryption and decryption of the traffic; `None` without CURVE.
     #[cfg(feature = "curve")]
     pub(crate) cipher: Option<(Sealer, Opener)>,
 }
 
-/// What is known of a peer from others than itself.
+/// Identity of a peer according to the authentication, not to the peer itself.
 #[derive(Debug, Default)]
 pub(crate) struct AuthIdentity {
     pub(crate) user_id: Option<Bytes>,
@@ -108,7 +107,7 @@ pub(crate) struct AuthIdentity {
 }
 
 impl HandshakeEntropy {
-    /// As much as the mechanism needs.
+    /// Draws the values that the mechanism needs.
     #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE needs randomness"))]
     pub(crate) fn draw(security: &Security, entropy: &mut dyn Entropy) -> Self {
         Self {
@@ -121,9 +120,9 @@ impl HandshakeEntropy {
 
 #[cfg(feature = "curve")]
 impl HandshakeEntropy {
-    /// What CURVE needs, which is there if [`draw`](Self::draw) knew that it would be CURVE.
+    /// Returns the values for CURVE, which [`draw`](Self::draw) has drawn if the mechanism is CURVE.
     fn ephemeral_keys(self) -> EphemeralKeys {
-        *self.ephemeral_keys.expect("it was drawn for the mechanism that is used")
+        *self.ephemeral_keys.expect("random values were drawn for the CURVE mechanism")
     }
 }
 
@@ -134,13 +133,14 @@ impl HandshakeEntropy {
         clippy::needless_pass_by_value,
         clippy::unnecessary_wraps,
         clippy::ptr_arg,
-        reason = "only CURVE needs randomness and time, and can fail at its start; NULL has no second word"
+        reason = "only CURVE needs randomness and time, and can fail at its start; a step of NULL sends no command"
     )
 )]
 impl Mechanism {
-    /// Begins the handshake of `config` and appends the first command to `out`, if this side sends it.
+    /// Begins the handshake. Appends the first command to `out` if this side sends it.
     ///
-    /// Without `ours` the peer must send its metadata first. A client cannot wait for that.
+    /// `ours` is the metadata of this side. `None` makes a server wait for the metadata of the peer first; a client needs
+    /// `ours`.
     pub(crate) fn start(
         config: MechanismConfig<'_>,
         ours: Option<Metadata>,
@@ -164,7 +164,7 @@ impl Mechanism {
         })
     }
 
-    /// The peer spoke: the body of a command.
+    /// Processes a received command. `body` is the body of the command frame.
     pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.step(body),
@@ -179,7 +179,7 @@ impl Mechanism {
         }
     }
 
-    /// The outside answered.
+    /// Processes the reply of the authentication.
     pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.answer(reply, out),
@@ -196,7 +196,7 @@ impl Mechanism {
 }
 
 impl ReadyPending {
-    /// Says who we are.
+    /// Appends our READY to `out` and completes the handshake.
     pub(crate) fn send_ready(self, ours: &Metadata, out: &mut Vec<u8>) -> HandshakeOutcome {
         match self {
             Self::Ready(identity) => {
@@ -224,7 +224,8 @@ impl HandshakeOutcome {
     }
 }
 
-/// Tells the peer that it may not come in (RFC 37, "ERROR"). libzmq says nothing for 300, and leaves the peer waiting.
+/// Appends an ERROR with the status code to `out` (RFC 37, "ERROR"). libzmq sends nothing for 300, and leaves the peer
+/// waiting.
 fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
     Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
     MechanismError::Denied(denial)

@@ -1,25 +1,27 @@
-//! NULL: no security; each side says READY (RFC 37, "The NULL Security Mechanism").
+//! NULL: no security; each side sends READY (RFC 37, "The NULL Security Mechanism").
 
 use super::{AuthCredentials, AuthIdentity, AuthReply, HandshakeOutcome, Mechanism, Progress, ReadyPending, refuse};
 use crate::security::error::MechanismError;
 use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
 
+/// States of the NULL handshake. `start` leads to `Asking` if the peer must be authenticated.
+///
 /// ```text
 ///          Asking ◄──┐                peer's READY
 ///     ┌──►   │  └────┘                is kept
 ///     │      │ answer
 ///   start ───┴──► Greeted ── peer's READY ──► done
 ///     │
-///     └──(we have not said who we are)──► Listening ── peer's READY ──► introduced
+///     └──(our metadata is not known)────► Listening ── peer's READY ──► introduced
 /// ```
 #[derive(Debug)]
 pub(crate) enum Null {
-    /// It waits for the answer to a question. `ours`, if known, is said after it; `theirs` may be here already.
+    /// Waits for the authentication. If `ours` is known, READY is sent after it. `theirs` may have arrived already.
     Asking { ours: Option<Metadata>, theirs: Option<Metadata> },
-    /// Our READY is out.
+    /// Our READY is sent; waits for the READY of the peer.
     Greeted(AuthIdentity),
-    /// Ours waits for theirs.
+    /// Our READY is not sent; waits for the READY of the peer first.
     Listening(AuthIdentity),
 }
 
@@ -31,21 +33,21 @@ impl Null {
         Self::admitted(AuthIdentity::default(), ours, None, out)
     }
 
-    /// The peer may come in.
+    /// Continues after the peer was accepted.
     fn admitted(
         identity: AuthIdentity,
         ours: Option<Metadata>,
         theirs: Option<Metadata>,
         out: &mut Vec<u8>,
     ) -> Progress {
-        let is_said = ours.is_some();
+        let ready_sent = ours.is_some();
         if let Some(ours) = ours {
             Command::Ready(ours).encode(out);
         }
         match theirs {
-            Some(theirs) if is_said => Progress::Done(theirs, HandshakeOutcome::new(identity)),
+            Some(theirs) if ready_sent => Progress::Done(theirs, HandshakeOutcome::new(identity)),
             Some(theirs) => Progress::MetadataReceived(theirs, ReadyPending::Ready(identity)),
-            None if is_said => Progress::More(Self::Greeted(identity).into()),
+            None if ready_sent => Progress::More(Self::Greeted(identity).into()),
             None => Progress::More(Self::Listening(identity).into()),
         }
     }

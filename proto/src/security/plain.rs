@@ -1,4 +1,4 @@
-//! PLAIN: the client shows a user and a password, in clear; the server lets it in or not (RFC 24).
+//! PLAIN: the client sends a user name and a password in clear text; the server accepts or rejects them (RFC 24).
 
 use super::{AuthCredentials, AuthIdentity, AuthReply, HandshakeOutcome, Mechanism, Progress, ReadyPending, refuse};
 use crate::security::error::MechanismError;
@@ -7,35 +7,39 @@ use crate::wire::{DecodeError, Metadata, handshake};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
+/// States of the client.
+///
 /// ```text
 /// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainClient {
-    /// The user and the password are out.
+    /// HELLO with user name and password is sent; waits for WELCOME.
     Hello { ours: Metadata },
-    /// They are good, and the server has been told who we are.
+    /// INITIATE with our metadata is sent; waits for READY.
     Initiate,
 }
 
+/// States of the server.
+///
 /// ```text
 /// start ──► Waiting ── HELLO ──► Asking ── answer ──► Welcome (WELCOME out) ── INITIATE ──► introduced
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainServer {
-    /// The client is to say who it is.
+    /// Waits for HELLO.
     Waiting,
-    /// The outside is to decide; the client has nothing to say meanwhile.
+    /// Waits for the authentication. A command of the client is an error.
     Asking,
-    /// The client may come in.
+    /// WELCOME is sent; waits for INITIATE.
     Welcome(AuthIdentity),
 }
 
 impl PlainClient {
     pub(super) fn start(login: &PlainCredentials, ours: Metadata, out: &mut Vec<u8>) -> Self {
-        let octet = |text: &Bytes| [u8::try_from(text.len()).expect("a login's parts are checked when it is made")];
+        let length = |text: &Bytes| [u8::try_from(text.len()).expect("`plain_client` limits both to 255 bytes")];
         let (username, password) = (&login.username, &login.password);
-        handshake::encode(b"HELLO", &[&octet(username), username, &octet(password), password], out);
+        handshake::encode(b"HELLO", &[&length(username), username, &length(password), password], out);
         Self::Hello { ours }
     }
 
@@ -91,11 +95,11 @@ impl PlainServer {
     }
 }
 
-/// How libzmq's PLAIN server begins its ERROR, for `"\x5ERROR"` is an escape of two digits in C; and the length of the reason,
-/// which has three octets.
+/// The start of the malformed ERROR that the PLAIN server of libzmq sends: in its C source `"\x5ERROR"`, where `\x5E` is
+/// one escape. The last byte is the length of the reason, which always has three bytes.
 const GARBLED_ERROR: &[u8] = b"\x5eRROR\x03";
 
-/// The user and the password in the body of a HELLO, to its last octet.
+/// Decodes user name and password from the body of a HELLO. No bytes may follow them.
 fn read_login(mut body: &[u8]) -> Option<(Bytes, Bytes)> {
     let mut next = || {
         let (&len, rest) = body.split_first()?;

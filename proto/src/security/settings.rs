@@ -1,4 +1,4 @@
-//! [`Security`]: the choice of a mechanism, the role in it, and the credentials that it needs.
+//! [`Security`]: the security mechanism of a socket, its role, and its credentials.
 
 #[cfg(feature = "curve")]
 use super::curve::{ClientKeys, KeyPair, PublicKey};
@@ -11,36 +11,39 @@ use bytes::Bytes;
 use core::fmt;
 use thiserror::Error;
 
-/// Which security mechanism a socket uses on all its connections, and in which role. Who is the server of a mechanism and
-/// who the client has nothing to do with who binds and who connects.
+/// The security mechanism of all connections of a socket, its role, and its credentials.
 ///
-/// Both sides must use the same mechanism, in different roles. What is missing cannot be left out: every variant holds
-/// what it needs.
+/// Both sides must use the same mechanism, in different roles. The client and server roles of a mechanism are independent
+/// of which side binds and which side connects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Security {
-    /// None: everybody reads and changes what travels, and everybody comes in who reaches the port (RFC 37).
+    /// No security (RFC 37): no encryption, and by default every peer that reaches the port is accepted.
     #[default]
     Null,
-    /// Shows a user and a password, in clear (RFC 24; `PLAIN_USERNAME`, `PLAIN_PASSWORD`).
+    /// PLAIN client: sends a user name and a password in clear text (RFC 24; `PLAIN_USERNAME`, `PLAIN_PASSWORD`).
     #[cfg(feature = "plain")]
     PlainClient(PlainCredentials),
-    /// Asks for a user and a password (RFC 24; `PLAIN_SERVER`). Nobody comes in unless an
-    /// [authenticator](crate::Options::authenticator) or a ZAP handler says so.
+    /// PLAIN server: requires a user name and a password (RFC 24; `PLAIN_SERVER`).
+    ///
+    /// Rejects every peer unless an [authenticator](crate::Options::authenticator) or a ZAP handler accepts it.
     #[cfg(feature = "plain")]
     PlainServer,
-    /// Encrypts, and comes in as the owner of a key (RFC 26; `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`).
+    /// CURVE client: encrypts, and proves that it owns a key (RFC 26; `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`,
+    /// `CURVE_SERVERKEY`).
     #[cfg(feature = "curve")]
     CurveClient(Arc<ClientKeys>),
-    /// Encrypts, and lets in who has a key (RFC 26; `CURVE_SERVER`, `CURVE_SECRETKEY`).
+    /// CURVE server: encrypts, and requires that each client proves that it owns a key (RFC 26; `CURVE_SERVER`,
+    /// `CURVE_SECRETKEY`).
     ///
-    /// **Any key**, unless an [authenticator](crate::Options::authenticator), a [domain](crate::Options::zap_domain) or a ZAP handler is
-    /// there to look at it: then nobody reads along, but everybody comes in.
+    /// **Accepts any key**, unless the socket has an [authenticator](crate::Options::authenticator), a
+    /// [domain](crate::Options::zap_domain) or a ZAP handler. Without these the traffic is encrypted, but every client is
+    /// accepted.
     #[cfg(feature = "curve")]
     CurveServer(Arc<KeyPair>),
 }
 
-/// A user and a password for the PLAIN mechanism.
+/// User name and password for the PLAIN mechanism.
 #[cfg(feature = "plain")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainCredentials {
@@ -50,10 +53,10 @@ pub struct PlainCredentials {
 
 #[cfg(feature = "plain")]
 impl Security {
-    /// The client side of PLAIN (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). Whoever listens on the way reads both.
+    /// Creates the client side of PLAIN (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). Both are transmitted in clear text.
     ///
     /// # Errors
-    /// [`SecurityError::PlainCredentials`] if either has more than 255 octets.
+    /// [`SecurityError::PlainCredentials`] if the user name or the password has more than 255 bytes.
     pub fn plain_client(username: impl Into<Bytes>, password: impl Into<Bytes>) -> Result<Self, SecurityError> {
         let credentials = PlainCredentials { username: username.into(), password: password.into() };
         if credentials.username.len().max(credentials.password.len()) > 255 {
@@ -65,11 +68,14 @@ impl Security {
 
 #[cfg(feature = "curve")]
 impl Security {
-    /// The client side of CURVE (`CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`): `own` is what the server knows this
-    /// side by, and `server` the public key that only the right server has the secret of.
+    /// Creates the client side of CURVE (`CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`).
+    ///
+    /// `own` identifies this client to the server. `server` is the public key of the server; a server without the matching
+    /// secret key cannot complete the handshake.
     ///
     /// # Errors
-    /// [`SecurityError::ServerKey`] if `server` is one of the few keys that cannot keep a secret, all zeros for one.
+    /// [`SecurityError::ServerKey`] if `server` is a point of low order, such as all zeros, with which no secret can be
+    /// agreed.
     pub fn curve_client(own: KeyPair, server: PublicKey) -> Result<Self, SecurityError> {
         if !server.can_keep_a_secret() {
             return Err(SecurityError::ServerKey);
@@ -77,13 +83,14 @@ impl Security {
         Ok(Self::CurveClient(Arc::new(ClientKeys { own, server })))
     }
 
-    /// The server side of CURVE (`CURVE_SERVER`, `CURVE_SECRETKEY`). See [`CurveServer`](Self::CurveServer) for whom it lets in.
+    /// Creates the server side of CURVE (`CURVE_SERVER`, `CURVE_SECRETKEY`). For the accepted clients see
+    /// [`CurveServer`](Self::CurveServer).
     pub fn curve_server(own: KeyPair) -> Self {
         Self::CurveServer(Arc::new(own))
     }
 }
 
-/// Shows no password.
+/// Omits the password.
 #[cfg(feature = "plain")]
 impl fmt::Debug for PlainCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,7 +99,7 @@ impl fmt::Debug for PlainCredentials {
 }
 
 impl Security {
-    /// What a greeting calls the mechanism.
+    /// Returns the name of the mechanism in a greeting.
     pub(crate) const fn mechanism(&self) -> MechanismName {
         match self {
             Self::Null => MechanismName::NULL,
@@ -103,7 +110,7 @@ impl Security {
         }
     }
 
-    /// Whether whoever speaks first can have this side compute for him.
+    /// Returns true if an unauthenticated peer can make this side do expensive computations.
     pub(crate) const fn is_costly(&self) -> bool {
         match self {
             Self::Null => false,
@@ -116,7 +123,7 @@ impl Security {
         }
     }
 
-    /// Whether this side is the server of the mechanism.
+    /// Returns true if this side is the server of the mechanism.
     pub(crate) const fn is_server(&self) -> bool {
         match self {
             Self::Null => false,
@@ -132,14 +139,16 @@ impl Security {
     }
 }
 
-/// Credentials that a mechanism cannot use.
+/// Error of credentials that a mechanism cannot use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SecurityError {
-    /// The user or the password of PLAIN has more than 255 octets (RFC 24).
-    #[error("the user and the password of PLAIN have at most 255 octets each")]
+    /// User name or password of PLAIN with more than 255 bytes (RFC 24).
+    #[error("the user name and the password of PLAIN may have at most 255 bytes each")]
     PlainCredentials,
-    /// The server key of a CURVE client is one of the few that lead to a known secret.
-    #[error("that is no public key of a server, for it could keep no secret; all zeros is such a one")]
+    /// Server key of a CURVE client that is a point of low order, with which the shared secret is known to everyone.
+    #[error(
+        "the server key is not usable: it is a point of low order, such as all zeros; use the public key of the server"
+    )]
     ServerKey,
 }

@@ -1,12 +1,11 @@
-//! ZAP (RFC 27): the question whether a peer may come in, and its answer, as messages between two sockets of one process.
-//! Knows no socket.
+//! ZAP (RFC 27): encoding of authentication requests and replies as messages between two sockets of one process.
 //!
-//! A *handler* is a REP or ROUTER socket that an application binds to [`ENDPOINT`]. The runtimes' sockets of the same context
-//! that have a [domain](crate::Options::zap_domain), or are the server of PLAIN or CURVE, and have no
-//! [authenticator](crate::Options::authenticator), ask it about each of their peers. A function given to the socket needs no
-//! messages, and is the shorter way; handlers that were written for libzmq go on working.
+//! A ZAP *handler* is a REP or ROUTER socket that an application binds to [`ENDPOINT`]. The sockets of the same context
+//! send a request to the handler for each of their peers if they have no [authenticator](crate::Options::authenticator),
+//! and have a [domain](crate::Options::zap_domain) or are the server of PLAIN or CURVE. Handlers that were written for
+//! libzmq work unchanged. In new code an authenticator is simpler, because it needs no messages.
 //!
-//! A REP receives a request, and sends the reply that this function returns:
+//! A REP socket receives a request and sends the reply that this function returns:
 //!
 //! ```
 //! use sansmq_proto::Message;
@@ -16,26 +15,26 @@
 //!     match zap::Request::read(message) {
 //!         Ok(request) if request.auth.address == "127.0.0.1" => request.reply(&AuthReply::accept_as("this machine")),
 //!         Ok(request) => request.reply(&AuthReply::refuse()),
-//!         // A REP must reply; any message that is no ZAP reply rejects the peer.
+//!         // A REP must reply. A message that is not a ZAP reply rejects the peer.
 //!         Err(error) => error.to_string().into(),
 //!     }
 //! }
 //!
-//! let question = Message::from(["1.0", "17", "global", "127.0.0.1", "", "NULL"]);
-//! assert_eq!(answer(&question), Message::from(["1.0", "17", "200", "OK", "this machine", ""]));
+//! let request = Message::from(["1.0", "17", "global", "127.0.0.1", "", "NULL"]);
+//! assert_eq!(answer(&request), Message::from(["1.0", "17", "200", "OK", "this machine", ""]));
 //! ```
 //!
-//! What a ROUTER receives begins with an envelope, which has to be taken off, and put before the reply:
+//! A ROUTER socket receives requests with an envelope. Remove the envelope, and prepend it to the reply:
 //!
 //! ```
 //! use sansmq_proto::security::{AuthReply, zap};
 //! use sansmq_proto::message::Envelope;
 //! use sansmq_proto::Message;
 //!
-//! let message = Message::from(["the way back", "", "1.0", "17", "global", "127.0.0.1", "", "NULL"]);
-//! let (envelope, question) = Envelope::parse(message).expect("there is a delimiter");
-//! let reply = envelope.seal(zap::Request::read(&question)?.reply(&AuthReply::refuse()));
-//! assert_eq!(reply.frames()[..5], ["the way back", "", "1.0", "17", "400"]);
+//! let message = Message::from(["routing id", "", "1.0", "17", "global", "127.0.0.1", "", "NULL"]);
+//! let (envelope, request) = Envelope::parse(message).expect("the message has a delimiter");
+//! let reply = envelope.seal(zap::Request::read(&request)?.reply(&AuthReply::refuse()));
+//! assert_eq!(reply.frames()[..5], ["routing id", "", "1.0", "17", "400"]);
 //! # Ok::<(), zap::ZapError>(())
 //! ```
 
@@ -48,59 +47,59 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use thiserror::Error;
 
-/// Where a handler is bound.
+/// Endpoint of the ZAP handler.
 pub const ENDPOINT: &str = "inproc://zeromq.zap.01";
 
 const VERSION: &str = "1.0";
 
-/// A request of RFC 27. As a message:
+/// A request of RFC 27. Its message has these frames:
 ///
 /// ```text
 /// "1.0" | id | domain | address | routing id | mechanism | credentials…
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What its sender calls it. The reply says it again.
+    /// Request id, which the reply repeats.
     pub id: Frame,
-    /// What is asked.
+    /// Peer to authenticate.
     pub auth: AuthRequest,
 }
 
-/// Why a message is no request, or no reply to one.
+/// Error of a message that is not a valid ZAP request, or not a valid reply to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ZapError {
-    /// It has too few frames, or too many.
-    #[error("a ZAP request has 6 frames and its credentials, a reply has 6, and this message {0}")]
+    /// Wrong number of frames.
+    #[error("a ZAP request must have 6 frames and the credentials, a reply 6 frames; the message has {0}")]
     FrameCount(usize),
-    /// It is of another version, or no message of ZAP at all.
-    #[error("the first frame has to be 1.0, ZAP's version; an envelope has to be taken off before")]
+    /// Another version, or not a ZAP message.
+    #[error("the first frame must be the ZAP version 1.0; remove an envelope first")]
     Version,
-    /// It answers another request.
-    #[error("the reply is to another request: it has to repeat the request's id")]
+    /// Reply to another request.
+    #[error("the reply belongs to another request; it must repeat the id of the request")]
     RequestId,
-    /// The domain or the address is no text.
+    /// Domain or address that is not UTF-8.
     #[error("the {0} is not UTF-8")]
     Text(&'static str),
-    /// The mechanism is not known here, be it that this program was built without it.
-    #[error("the mechanism {0:?} is not known; NULL is, and PLAIN and CURVE with the features of those names")]
+    /// Unknown mechanism, or a mechanism with a disabled cargo feature.
+    #[error("unknown mechanism {0:?}; known are NULL, and PLAIN and CURVE with the features `plain` and `curve`")]
     Mechanism(Frame),
-    /// The credentials are not what this mechanism has.
-    #[error("the credentials of {0} are {1}")]
+    /// Credentials that are invalid for the mechanism.
+    #[error("invalid credentials: {0} has {1}")]
     Credentials(&'static str, &'static str),
-    /// The status is none of RFC 27's.
-    #[error("the status has to be 200, 300, 400 or 500")]
+    /// Unknown status code.
+    #[error("the status must be 200, 300, 400 or 500")]
     Status,
-    /// The properties of the peer cannot be read.
-    #[error("the reply's metadata cannot be read: {0}")]
+    /// Malformed metadata of the peer.
+    #[error("the metadata of the reply is malformed: {0}")]
     Metadata(#[from] DecodeError),
 }
 
 impl Request {
-    /// Reads a request, as a REP receives it.
+    /// Decodes a request, in the form that a REP socket receives.
     ///
     /// # Errors
-    /// [`ZapError`]: it is none.
+    /// [`ZapError`] if the message is not a valid request.
     pub fn read(message: &Message) -> Result<Self, ZapError> {
         let [version, id, domain, address, routing_id, mechanism, credentials @ ..] = message.frames() else {
             return Err(ZapError::FrameCount(message.len()));
@@ -115,7 +114,7 @@ impl Request {
         Ok(Self { id: id.clone(), auth })
     }
 
-    /// The request as a REQ sends it. A DEALER sends an empty frame before it.
+    /// Encodes the request, in the form that a REQ socket sends. A DEALER must prepend an empty frame.
     pub fn to_message(&self) -> Message {
         let AuthRequest { domain, address, routing_id, credentials } = &self.auth;
         let head =
@@ -123,7 +122,7 @@ impl Request {
         Message::from_vec(head.into_iter().chain(credentials.to_frames()).collect())
     }
 
-    /// The reply to this request, as a REP sends it.
+    /// Encodes the reply to this request, in the form that a REP socket sends.
     pub fn reply(&self, reply: &AuthReply) -> Message {
         let (status, status_text, user_id, metadata) = match reply {
             AuthReply::Accept { user_id, properties } => {
@@ -139,10 +138,11 @@ impl Request {
         Message::from([VERSION.into(), self.id.clone(), status, status_text, user_id, metadata])
     }
 
-    /// Reads the reply to this request, as a REQ receives it. What a reply that refuses says of the peer is left out.
+    /// Decodes a reply to this request, in the form that a REQ socket receives. Ignores user id and metadata of a rejecting
+    /// reply.
     ///
     /// # Errors
-    /// [`ZapError`]: it is none.
+    /// [`ZapError`] if the message is not a valid reply to this request.
     pub fn read_reply(&self, message: &Message) -> Result<AuthReply, ZapError> {
         let [version, id, status, _, user_id, metadata] = message.frames() else {
             return Err(ZapError::FrameCount(message.len()));
@@ -163,24 +163,26 @@ impl AuthCredentials {
     fn read(mechanism: &Frame, credentials: &[Frame]) -> Result<Self, ZapError> {
         match (&mechanism[..], credentials) {
             (b"NULL", []) => Ok(Self::Null),
-            (b"NULL", _) => Err(ZapError::Credentials("NULL", "none")),
+            (b"NULL", _) => Err(ZapError::Credentials("NULL", "no credentials")),
             #[cfg(feature = "plain")]
             (b"PLAIN", [username, password]) if username.len().max(password.len()) <= 255 => {
                 Ok(Self::Plain { username: username.clone().into_bytes(), password: password.clone().into_bytes() })
             }
             #[cfg(feature = "plain")]
-            (b"PLAIN", _) => Err(ZapError::Credentials("PLAIN", "a user and a password, of at most 255 octets each")),
+            (b"PLAIN", _) => {
+                Err(ZapError::Credentials("PLAIN", "a user name and a password of at most 255 bytes each"))
+            }
             #[cfg(feature = "curve")]
             (b"CURVE", credentials) => {
                 let key = if let [key] = credentials { key.first_chunk().filter(|_| key.len() == 32) } else { None };
-                let key = key.ok_or(ZapError::Credentials("CURVE", "a public key of 32 octets"))?;
+                let key = key.ok_or(ZapError::Credentials("CURVE", "a public key of 32 bytes"))?;
                 Ok(Self::Curve(PublicKey::from_octets(*key)))
             }
             _ => Err(ZapError::Mechanism(mechanism.clone())),
         }
     }
 
-    /// The mechanism and what it has to show.
+    /// Returns the frames of the mechanism and the credentials.
     fn to_frames(&self) -> Vec<Frame> {
         match self {
             Self::Null => ["NULL".into()].into(),
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_every_mechanism_are_as_rfc_27_has_them() {
+    fn requests_of_every_mechanism_have_the_form_of_rfc_27() {
         let key = [7; 32];
         let head: [&[u8]; 5] = [b"1.0", b"0001", b"global", b"192.0.2.1", b"me"];
         let cases: [(Request, &[&[u8]]); 3] = [
@@ -239,15 +241,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused_with_the_reason() {
-        let refused = |frames: &[&[u8]], error| assert_eq!(Request::read(&message(frames)), Err(error));
-        refused(&[b"1.0", b"1", b"", b"", b""], ZapError::FrameCount(5));
-        refused(&[b"", b"1.0", b"1", b"", b"", b"", b"NULL"], ZapError::Version);
-        refused(&[b"2.0", b"1", b"", b"", b"", b"NULL"], ZapError::Version);
-        refused(&[b"1.0", b"1", b"\xff", b"", b"", b"NULL"], ZapError::Text("domain"));
-        refused(&[b"1.0", b"1", b"", b"\xff", b"", b"NULL"], ZapError::Text("address"));
+    fn read_rejects_malformed_requests() {
+        let assert_rejected = |frames: &[&[u8]], error| assert_eq!(Request::read(&message(frames)), Err(error));
+        assert_rejected(&[b"1.0", b"1", b"", b"", b""], ZapError::FrameCount(5));
+        assert_rejected(&[b"", b"1.0", b"1", b"", b"", b"", b"NULL"], ZapError::Version);
+        assert_rejected(&[b"2.0", b"1", b"", b"", b"", b"NULL"], ZapError::Version);
+        assert_rejected(&[b"1.0", b"1", b"\xff", b"", b"", b"NULL"], ZapError::Text("domain"));
+        assert_rejected(&[b"1.0", b"1", b"", b"\xff", b"", b"NULL"], ZapError::Text("address"));
         for mechanism in ["GSSAPI", "null", ""] {
-            refused(&[b"1.0", b"1", b"", b"", b"", mechanism.as_bytes()], ZapError::Mechanism(mechanism.into()));
+            assert_rejected(
+                &[b"1.0", b"1", b"", b"", b"", mechanism.as_bytes()],
+                ZapError::Mechanism(mechanism.into()),
+            );
         }
         let long = vec![b'x'; 256];
         let wrong: [(&[u8], &[&[u8]]); 6] = [
@@ -265,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_come_back_as_they_were_given() {
+    fn replies_round_trip() {
         let properties = Metadata::new().with("Group", "wheel").unwrap();
         let accepted = AuthReply::Accept { user_id: Some(Bytes::from_static(b"joe")), properties };
         let frames = message(&[b"1.0", b"0001", b"200", b"OK", b"joe", b"\x05Group\0\0\0\x05wheel"]);
@@ -278,21 +283,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_to_the_request_is_refused_with_the_reason() {
-        let refused = |frames: &[&[u8]], error| assert_eq!(plain().read_reply(&message(frames)), Err(error));
-        refused(&[b"1.0", b"0001", b"200", b"OK", b"joe"], ZapError::FrameCount(5));
-        refused(&[b"1.0", b"0001", b"200", b"OK", b"joe", b"", b""], ZapError::FrameCount(7));
-        refused(&[b"2.0", b"0001", b"200", b"OK", b"joe", b""], ZapError::Version);
-        refused(&[b"1.0", b"1", b"200", b"OK", b"joe", b""], ZapError::RequestId);
+    fn read_reply_rejects_malformed_replies() {
+        let assert_rejected = |frames: &[&[u8]], error| assert_eq!(plain().read_reply(&message(frames)), Err(error));
+        assert_rejected(&[b"1.0", b"0001", b"200", b"OK", b"joe"], ZapError::FrameCount(5));
+        assert_rejected(&[b"1.0", b"0001", b"200", b"OK", b"joe", b"", b""], ZapError::FrameCount(7));
+        assert_rejected(&[b"2.0", b"0001", b"200", b"OK", b"joe", b""], ZapError::Version);
+        assert_rejected(&[b"1.0", b"1", b"200", b"OK", b"joe", b""], ZapError::RequestId);
         for status in ["", "100", "201", "600", "200 ", "2000"] {
-            refused(&[b"1.0", b"0001", status.as_bytes(), b"OK", b"joe", b""], ZapError::Status);
+            assert_rejected(&[b"1.0", b"0001", status.as_bytes(), b"OK", b"joe", b""], ZapError::Status);
         }
         let cut = b"\x05Group\0\0\0\x06wheel";
-        refused(&[b"1.0", b"0001", b"200", b"OK", b"joe", cut], ZapError::Metadata(DecodeError::Property));
+        assert_rejected(&[b"1.0", b"0001", b"200", b"OK", b"joe", cut], ZapError::Metadata(DecodeError::Property));
     }
 
     #[test]
-    fn a_reply_that_refuses_says_nothing_of_the_peer() {
+    fn rejecting_reply_drops_user_id_and_metadata() {
         let reply = message(&[b"1.0", b"0001", b"400", b"no", b"joe", b"\x05Group\0\0\0\x05wheel"]);
         assert_eq!(plain().read_reply(&reply), Ok(AuthReply::refuse()));
     }

@@ -1,4 +1,4 @@
-//! Commands: frames that speak to the peer's engine and not to its application (RFC 37, "Commands").
+//! [`Command`]: frames for the protocol implementation of the peer, not for its application (RFC 37, "Commands").
 
 use super::error::DecodeError;
 use super::{Metadata, handshake};
@@ -10,39 +10,40 @@ use bytes::Bytes;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Ends the handshake; carries what the peer says of itself.
+    /// READY: ends the handshake; carries the metadata of the sender.
     Ready(Metadata),
-    /// Ends the connection; carries a reason, of which ZAP's three-digit codes are the known ones.
+    /// ERROR: ends the connection; carries the reason, which may be a status code of ZAP such as `400`.
     Error(Bytes),
-    /// Asks for messages that begin with the prefix.
+    /// SUBSCRIBE: adds a subscription to messages that begin with the prefix.
     Subscribe(Bytes),
-    /// Takes one subscription back.
+    /// CANCEL: removes one subscription to the prefix.
     Cancel(Bytes),
-    /// Asks for the messages of a group (RFC 48).
+    /// JOIN: requests the messages of the group (RFC 48).
     Join(Bytes),
-    /// Takes that back.
+    /// LEAVE: ends the membership in the group (RFC 48).
     Leave(Bytes),
-    /// Asks for a PONG. `ttl`, in tenths of a second, is the peer's wish to be cut off after so much silence; 0: none.
+    /// PING: requests a PONG. A `ttl` other than 0 asks the receiver to close the connection if it receives no data for
+    /// this time.
     Ping {
-        /// Tenths of a second.
+        /// Tenths of a second; 0 sets no limit.
         ttl: u16,
-        /// Up to 16 octets to come back in the PONG; longer ones are cut, as libzmq does.
+        /// Up to 16 bytes, which the PONG returns. A longer context is truncated, as in libzmq.
         context: Frame,
     },
-    /// Answers a PING with its context.
+    /// PONG: reply to a PING; carries the context of the PING.
     Pong(Frame),
-    /// A command this crate does not know; by its name.
+    /// Name of a command that this crate does not know.
     Other(Bytes),
 }
 
-/// RFC 37: a PING's context has at most this many octets.
+/// Maximum bytes of the context of a PING (RFC 37).
 const MAX_CONTEXT: usize = 16;
 
 impl Command {
-    /// Reads a command from the body of a command frame.
+    /// Decodes a command from the body of a command frame.
     ///
     /// # Errors
-    /// [`DecodeError`], when the name cannot be read or a known command's body has the wrong form.
+    /// [`DecodeError`] if the name is invalid or the body of a known command violates the grammar.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let (name, rest) = handshake::split(body)?;
         Ok(match name {
@@ -62,7 +63,7 @@ impl Command {
         })
     }
 
-    /// Appends the command as a whole frame.
+    /// Appends the command to `out` as a complete frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Ready(metadata) => {
@@ -72,7 +73,7 @@ impl Command {
             }
             Self::Error(reason) => {
                 let reason = reason.get(..255).unwrap_or(reason);
-                let len = u8::try_from(reason.len()).expect("it has been cut to 255");
+                let len = u8::try_from(reason.len()).expect("the reason is truncated to 255 bytes");
                 handshake::encode(b"ERROR", &[&[len], reason], out);
             }
             Self::Subscribe(prefix) => handshake::encode(b"SUBSCRIBE", &[prefix], out),
@@ -93,13 +94,13 @@ mod tests {
     use alloc::vec;
 
     fn frame(command: &Command) -> Vec<u8> {
-        let mut octets = Vec::new();
-        command.encode(&mut octets);
-        octets
+        let mut bytes = Vec::new();
+        command.encode(&mut bytes);
+        bytes
     }
 
     #[test]
-    fn every_command_survives_the_wire() {
+    fn encoded_commands_decode_to_the_same() {
         let mut metadata = Metadata::new();
         metadata.push("Socket-Type", Bytes::from_static(b"REP"));
         for command in [
@@ -113,32 +114,32 @@ mod tests {
             Command::Leave(Bytes::from_static(b"group")),
             Command::Other(Bytes::from_static(b"SIGNAL")),
         ] {
-            let octets = frame(&command);
-            let (head, len) = FrameHead::decode(&octets).unwrap().unwrap();
+            let bytes = frame(&command);
+            let (head, len) = FrameHead::decode(&bytes).unwrap().unwrap();
             assert!(head.command);
-            assert_eq!(head.size, (octets.len() - len) as u64);
-            assert_eq!(Command::decode(&octets[len..]), Ok(command));
+            assert_eq!(head.size, (bytes.len() - len) as u64);
+            assert_eq!(Command::decode(&bytes[len..]), Ok(command));
         }
     }
 
     #[test]
-    fn commands_are_octet_for_octet_what_libzmq_sends() {
+    fn encoded_commands_equal_bytes_of_libzmq() {
         assert_eq!(frame(&Command::Ping { ttl: 25, context: Frame::EMPTY }), b"\x04\x07\x04PING\0\x19");
         assert_eq!(frame(&Command::Pong("alive?".into())), b"\x04\x0b\x04PONGalive?");
         assert_eq!(frame(&Command::Subscribe("abc".into())), b"\x04\x0d\x09SUBSCRIBEabc");
     }
 
     #[test]
-    fn a_ping_never_echoes_more_than_it_brought() {
+    fn ping_context_is_limited_to_16_bytes() {
         assert_eq!(Command::decode(b"\x04PING\x01"), Err(DecodeError::CommandBody("PING")));
         let Ok(Command::Ping { context, .. }) = Command::decode(&[&b"\x04PING\0\0"[..], &[b'c'; 300]].concat()) else {
-            panic!("a long context is cut, not refused");
+            panic!("a long context must be truncated, not rejected");
         };
         assert_eq!(*context, vec![b'c'; 16]);
     }
 
     #[test]
-    fn unreadable_commands_are_refused() {
+    fn decode_rejects_malformed_commands() {
         for (body, error) in [
             (&b""[..], DecodeError::CommandName),
             (b"\0", DecodeError::CommandName),

@@ -3,47 +3,50 @@
 use alloc::string::String;
 use thiserror::Error;
 
-/// Why some octets are not ZMTP. Needing more octets is not an error: decoders answer `Ok(None)` then.
+/// Error of decoding ZMTP. Incomplete input is not an error: decoders return `Ok(None)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// A frame's flags octet has bits set that RFC 37 reserves, or joins COMMAND with MORE.
+    /// Flags of a frame with reserved bits, or with both COMMAND and MORE (RFC 37).
     #[error("frame flags {0:#04x} are not allowed: only MORE, LONG, COMMAND and COMMAND with LONG are")]
     Flags(u8),
-    /// A frame's size has its most significant bit set, which RFC 37 forbids.
-    #[error("a frame announces a size of 2^63 octets or more")]
+    /// Frame size of 2^63 bytes or more, which RFC 37 forbids.
+    #[error("a frame announces a size of 2^63 bytes or more")]
     Size,
-    /// A command's name is empty or longer than its frame.
+    /// Command name that is empty or longer than the frame.
     #[error("a command has no readable name")]
     CommandName,
-    /// The body of a known command does not have the form its RFC gives it.
+    /// Body of a known command that violates the grammar of the RFC. Carries the name of the command.
     #[error("the body of a {0} command is malformed")]
     CommandBody(&'static str),
-    /// A metadata property is cut short, or its name is empty.
-    #[error("a metadata property is cut short or has no name")]
+    /// Metadata property that is incomplete or has an empty name, or more than 128 properties.
+    #[error("a metadata property is cut short or has no name, or there are more than 128 properties")]
     Property,
-    /// A metadata property comes twice.
-    #[error("a metadata property comes twice")]
+    /// Two metadata properties of the same name.
+    #[error("two metadata properties have the same name")]
     DuplicateProperty,
-    /// A routing id is longer than the 255 octets that RFC 37 allows.
-    #[error("a routing id is longer than 255 octets")]
+    /// Routing id of more than 255 bytes, the limit of RFC 37.
+    #[error("a routing id is longer than 255 bytes")]
     RoutingId,
-    /// The value of the Resource property is none of RFC 37's grammar, or longer than 255 octets.
-    #[error("the Resource property names no resource: names of letters, digits and $-_@.&+, joined by /")]
+    /// Value of the Resource property that violates the grammar of RFC 37, or has more than 255 bytes.
+    #[error(
+        "the Resource property is not a valid resource; write names of letters, digits and $-_@.&+, separated by /, 255 bytes at \
+         most"
+    )]
     Resource,
 }
 
-/// Why something is no property of a peer.
+/// Error of a metadata property that cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PropertyError {
-    /// Its name is not one that RFC 37 allows.
+    /// Name that RFC 37 does not allow.
     #[error("`{0}` cannot be a property's name; write 1 to 255 letters, digits and -_.+")]
     Name(String),
-    /// Its value is too long.
-    #[error("a property's value has less than 2 GiB, not {0} octets")]
+    /// Value of 2 GiB or more. Carries the number of bytes.
+    #[error("the value of a property must have less than 2 GiB, not {0} bytes")]
     TooLong(usize),
-    /// There are too many.
-    #[error("a peer has 128 properties at most")]
+    /// More than 128 properties.
+    #[error("a peer can have at most 128 properties")]
     TooMany,
 }

@@ -1,4 +1,4 @@
-//! A frame's head: flags and size (RFC 37, "Framing").
+//! [`FrameHead`]: the flags and the size of a frame (RFC 37, "Framing").
 
 use super::error::DecodeError;
 use alloc::vec::Vec;
@@ -7,37 +7,38 @@ pub(crate) const MORE: u8 = 0b001;
 pub(crate) const LONG: u8 = 0b010;
 pub(crate) const COMMAND: u8 = 0b100;
 
-/// The longest body that a one-octet size can announce.
+/// Maximum bytes of a body with a size of one byte on the wire.
 pub(crate) const SHORT_MAX: usize = 255;
 
-/// A head is never longer than this: flags and an eight-octet size.
+/// Maximum bytes of a head: flags and a size of eight bytes.
 pub(crate) const MAX_HEAD: usize = 9;
 
-/// One of ZMTP 1.0 has an octet more, which says that the size has eight.
+/// Maximum bytes of a head in ZMTP 1.0: a byte 0xff that marks a long size, the size, and the flags.
 pub(crate) const MAX_HEAD_1_0: usize = 10;
 
-/// What precedes a frame's body: whether it is a command, whether more frames follow, how long the body is.
+/// The head of a frame, which precedes the body: the flags COMMAND and MORE, and the size of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
-    /// The frame is a command, not part of a message.
+    /// True if the frame is a command, false if it is part of a message.
     pub command: bool,
-    /// More frames of the same message follow; never together with `command`.
+    /// True if more frames of the same message follow. Never true together with `command`.
     pub more: bool,
-    /// The octets in the body.
+    /// Number of bytes of the body.
     pub size: u64,
 }
 
 impl FrameHead {
-    /// Reads a head from the front of `octets`: the head and how many octets it took, or `None` if some are missing.
+    /// Decodes a head from the start of `bytes`. Returns the head and its number of bytes, or `None` if the head is
+    /// incomplete.
     ///
-    /// The long form is understood for short bodies too. Reserved bits are an error, so that a stream that lost its
-    /// step is noticed at once.
+    /// Accepts the long form for short bodies too. Rejects reserved bits, so that a stream that is out of step is detected
+    /// at once.
     ///
     /// # Errors
     /// [`DecodeError::Flags`] and [`DecodeError::Size`].
     #[inline]
-    pub fn decode(octets: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
-        let Some((&flags, rest)) = octets.split_first() else {
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
+        let Some((&flags, rest)) = bytes.split_first() else {
             return Ok(None);
         };
         if flags & !(MORE | LONG | COMMAND) != 0 || flags & (MORE | COMMAND) == MORE | COMMAND {
@@ -54,15 +55,16 @@ impl FrameHead {
             };
             (u64::from_be_bytes(*size), MAX_HEAD)
         };
+        // RFC 37: the most significant bit of a long size must be zero.
         if size > u64::MAX >> 1 {
             return Err(DecodeError::Size);
         }
         Ok(Some((Self { command: flags & COMMAND != 0, more: flags & MORE != 0, size }, len)))
     }
 
-    /// Writes the head: short form up to 255 octets, long form above (RFC 37 wants the shorter one that fits).
+    /// Appends the head to `out`: the short form for bodies of up to 255 bytes, else the long form, as RFC 37 requires.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the size has been compared with 255")]
+    #[expect(clippy::cast_possible_truncation, reason = "the size was compared with 255")]
     pub fn encode(&self, out: &mut Vec<u8>) {
         let flags = if self.command { COMMAND } else { u8::from(self.more) };
         if self.size <= SHORT_MAX as u64 {
@@ -75,13 +77,15 @@ impl FrameHead {
         }
     }
 
-    /// As [`decode`](Self::decode), for ZMTP 1.0 (RFC 13): first the size, which counts the flags too, then the flags. There
-    /// are no commands. The reserved bits are an error here too, for they are all that tells ZMTP 1.0 from noise.
+    /// Decodes a head of ZMTP 1.0 (RFC 13): first the size, which includes the flags byte, then the flags. There are no
+    /// commands.
+    ///
+    /// Rejects reserved bits, because only these distinguish ZMTP 1.0 from arbitrary bytes.
     ///
     /// # Errors
     /// [`DecodeError::Flags`] and [`DecodeError::Size`].
-    pub(crate) fn decode_1_0(octets: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
-        let Some((&first, rest)) = octets.split_first() else {
+    pub(crate) fn decode_1_0(bytes: &[u8]) -> Result<Option<(Self, usize)>, DecodeError> {
+        let Some((&first, rest)) = bytes.split_first() else {
             return Ok(None);
         };
         let (size, rest, len) = if first == u8::MAX {
@@ -92,6 +96,7 @@ impl FrameHead {
         } else {
             (u64::from(first), rest, 2)
         };
+        // The size includes the flags byte, so zero is invalid.
         if size == 0 || size > u64::MAX >> 1 {
             return Err(DecodeError::Size);
         }
@@ -104,9 +109,10 @@ impl FrameHead {
         Ok(Some((Self { command: false, more: flags == MORE, size: size - 1 }, len)))
     }
 
-    /// As [`encode`](Self::encode), for ZMTP 1.0.
+    /// Appends the head to `out` in the format of ZMTP 1.0 (RFC 13).
     pub(crate) fn encode_1_0(&self, out: &mut Vec<u8>) {
         let size = self.size + 1;
+        // 0xff is not a size, but marks a size of eight bytes.
         match u8::try_from(size) {
             Ok(size) if size < u8::MAX => out.push(size),
             _ => {
@@ -123,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_head_survives_the_wire_whole_cut_and_followed() {
+    fn head_decodes_complete_truncated_and_followed() {
         for command in [false, true] {
             for more in [false, true] {
                 for size in [0, 1, 127, 128, 255, 256, 65_536, 1 << 40, u64::MAX >> 1] {
@@ -131,35 +137,35 @@ mod tests {
                         continue;
                     }
                     let head = FrameHead { command, more, size };
-                    let mut octets = Vec::new();
-                    head.encode(&mut octets);
-                    assert_eq!(octets.len(), if size > 255 { 9 } else { 2 });
-                    assert_eq!(FrameHead::decode(&octets), Ok(Some((head, octets.len()))));
-                    for cut in 0..octets.len() {
-                        assert_eq!(FrameHead::decode(&octets[..cut]), Ok(None), "cut at {cut}");
+                    let mut bytes = Vec::new();
+                    head.encode(&mut bytes);
+                    assert_eq!(bytes.len(), if size > 255 { 9 } else { 2 });
+                    assert_eq!(FrameHead::decode(&bytes), Ok(Some((head, bytes.len()))));
+                    for cut in 0..bytes.len() {
+                        assert_eq!(FrameHead::decode(&bytes[..cut]), Ok(None), "cut at {cut}");
                     }
-                    let len = octets.len();
-                    octets.push(0xff);
-                    assert_eq!(FrameHead::decode(&octets), Ok(Some((head, len))));
+                    let len = bytes.len();
+                    bytes.push(0xff);
+                    assert_eq!(FrameHead::decode(&bytes), Ok(Some((head, len))));
                 }
             }
         }
     }
 
     #[test]
-    fn every_head_of_1_0_survives_the_wire_whole_cut_and_followed() {
+    fn head_1_0_decodes_complete_truncated_and_followed() {
         for more in [false, true] {
             for size in [0, 1, 252, 253, 254, 255, 256, 65_536, (u64::MAX >> 1) - 1] {
                 let head = FrameHead { command: false, more, size };
-                let mut octets = Vec::new();
-                head.encode_1_0(&mut octets);
-                let len = octets.len();
-                assert_eq!(len, if size > 253 { 10 } else { 2 }, "of {size}");
-                octets.push(0xff);
+                let mut bytes = Vec::new();
+                head.encode_1_0(&mut bytes);
+                let len = bytes.len();
+                assert_eq!(len, if size > 253 { 10 } else { 2 }, "size {size}");
+                bytes.push(0xff);
                 for cut in 0..len {
-                    assert_eq!(FrameHead::decode_1_0(&octets[..cut]), Ok(None), "cut at {cut}");
+                    assert_eq!(FrameHead::decode_1_0(&bytes[..cut]), Ok(None), "cut at {cut}");
                 }
-                assert_eq!(FrameHead::decode_1_0(&octets), Ok(Some((head, len))));
+                assert_eq!(FrameHead::decode_1_0(&bytes), Ok(Some((head, len))));
             }
         }
         assert_eq!(FrameHead::decode_1_0(&[0]), Err(DecodeError::Size));
@@ -170,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn the_long_form_of_a_short_body_is_understood() {
+    fn decode_accepts_long_form_of_short_body() {
         let head = FrameHead { command: false, more: false, size: 5 };
         assert_eq!(FrameHead::decode(&[LONG, 0, 0, 0, 0, 0, 0, 0, 5]), Ok(Some((head, 9))));
     }
 
     #[test]
-    fn flags_outside_the_grammar_are_refused() {
+    fn decode_rejects_flags_outside_the_grammar() {
         let allowed = [0, MORE, LONG, MORE | LONG, COMMAND, COMMAND | LONG];
         for flags in 0..=255_u8 {
             let decoded = FrameHead::decode(&[flags, 0, 0, 0, 0, 0, 0, 0, 0]);

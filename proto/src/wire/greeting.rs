@@ -1,8 +1,8 @@
-//! The greeting: the first 64 octets each way (RFC 37, "Greeting").
+//! [`Greeting`]: the first 64 bytes in each direction (RFC 37, "Greeting").
 
 use core::fmt;
 
-/// A ZMTP revision, such as 3.1.
+/// A version of ZMTP, such as 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// The major number.
@@ -12,15 +12,15 @@ pub struct Version {
 }
 
 impl Version {
-    /// ZMTP 1.0 (RFC 13), of libzmq 2: no socket types, subscriptions only for whoever receives.
+    /// ZMTP 1.0 (RFC 13), used by libzmq 2: no socket types on the wire; the receiver filters by its subscriptions.
     pub const V1_0: Self = Self { major: 1, minor: 0 };
-    /// ZMTP 2.0 (RFC 15), of libzmq 3: no mechanisms, no commands.
+    /// ZMTP 2.0 (RFC 15), used by libzmq 3: no mechanisms, no commands.
     pub const V2_0: Self = Self { major: 2, minor: 0 };
-    /// ZMTP 3.0 (RFC 23): subscriptions are messages; there is no PING.
+    /// ZMTP 3.0 (RFC 23): subscriptions are messages; no PING and PONG.
     pub const V3_0: Self = Self { major: 3, minor: 0 };
     /// ZMTP 3.1 (RFC 37): subscriptions are commands; PING and PONG exist.
     pub const V3_1: Self = Self { major: 3, minor: 1 };
-    /// No ZMTP at all: what a STREAM socket's peer speaks.
+    /// No ZMTP: the version of the peers of a STREAM socket.
     pub const NONE: Self = Self { major: 0, minor: 0 };
 }
 
@@ -30,19 +30,19 @@ impl fmt::Display for Version {
     }
 }
 
-/// The name of a security mechanism as the greeting carries it: up to 20 octets, padded with zeros.
+/// The name of a security mechanism in a greeting: up to 20 bytes, padded with zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MechanismName([u8; 20]);
 
 impl MechanismName {
     /// No security (RFC 37, "The NULL Security Mechanism").
     pub const NULL: Self = Self::new(b"NULL");
-    /// A user and a password in clear (RFC 24).
+    /// User name and password in clear text (RFC 24).
     pub const PLAIN: Self = Self::new(b"PLAIN");
-    /// Keys, and encryption (RFC 25 and 26).
+    /// Public-key authentication and encryption (RFC 25 and 26).
     pub const CURVE: Self = Self::new(b"CURVE");
 
-    /// The name in `text`, of which 20 octets count.
+    /// Creates a name from the first 20 bytes of `text`.
     const fn new(text: &[u8]) -> Self {
         let mut name = [0; 20];
         let mut at = 0;
@@ -56,7 +56,7 @@ impl MechanismName {
 
 impl fmt::Display for MechanismName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.iter().position(|&octet| octet == 0).unwrap_or(self.0.len());
+        let end = self.0.iter().position(|&byte| byte == 0).unwrap_or(self.0.len());
         write!(f, "{}", self.0.get(..end).unwrap_or_default().escape_ascii())
     }
 }
@@ -67,31 +67,32 @@ impl fmt::Debug for MechanismName {
     }
 }
 
-/// What a peer says first: its revision, its mechanism, and whether it is the mechanism's server.
+/// The first data that a peer sends: the ZMTP version, the security mechanism, and the role in this mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// The revision the peer speaks.
+    /// The ZMTP version of the sender.
     pub version: Version,
-    /// The security mechanism the peer will use.
+    /// The security mechanism of the sender.
     pub mechanism: MechanismName,
-    /// True on the server of a mechanism that has one. libzmq sends 0 always, so nothing may depend on a 0.
+    /// True if the sender is the server of the mechanism. libzmq always sends 0, so a value of false has no meaning.
     pub as_server: bool,
 }
 
 impl Greeting {
-    /// A greeting is always this many octets.
+    /// Bytes of a greeting.
     pub const LEN: usize = 64;
-    /// How many octets say whether a version follows.
+    /// Bytes of the signature, which shows whether a version follows.
     pub(crate) const SIGNATURE: usize = 10;
-    /// How many octets tell a peer's generation: the signature and the major version.
+    /// Bytes of the signature and the major version, which together determine the ZMTP generation of a peer.
     pub(crate) const SIGNATURE_AND_MAJOR: usize = 11;
 
-    /// The octets of this greeting.
+    /// Encodes the greeting.
     ///
-    /// The signature's padding is not significant. As libzmq does, it holds the length of our routing id plus one, so
-    /// that the first ten octets are also a valid ZMTP 1.0 frame head.
+    /// The padding of the signature is not significant. As in libzmq it contains `routing_id_len` plus one, so that the
+    /// first ten bytes are also a valid frame head of ZMTP 1.0.
     pub const fn encode(&self, routing_id_len: u8) -> [u8; Self::LEN] {
         let mut out = [0; Self::LEN];
+        // Signature: 0xff, eight bytes of padding, 0x7f.
         out[0] = 0xff;
         let [high, low] = (routing_id_len as u16 + 1).to_be_bytes();
         out[7] = high;
@@ -105,22 +106,25 @@ impl Greeting {
             at += 1;
         }
         out[32] = self.as_server as u8;
+        // The remaining 31 bytes are filler.
         out
     }
 
-    /// Reads a whole greeting. Padding and filler are not looked at, as RFC 37 asks.
-    pub fn decode(octets: &[u8; Self::LEN]) -> Self {
+    /// Decodes a complete greeting. Ignores padding and filler, as RFC 37 requires.
+    pub fn decode(bytes: &[u8; Self::LEN]) -> Self {
         let mut mechanism = [0; 20];
-        mechanism.copy_from_slice(&octets[12..32]);
+        mechanism.copy_from_slice(&bytes[12..32]);
         Self {
-            version: Version { major: octets[10], minor: octets[11] },
+            version: Version { major: bytes[10], minor: bytes[11] },
             mechanism: MechanismName(mechanism),
-            as_server: octets[32] & 1 == 1,
+            as_server: bytes[32] & 1 == 1,
         }
     }
 
-    /// What the first octets of a greeting, however few, already tell.
+    /// Classifies a peer by the first bytes of its greeting. Accepts any number of bytes, also zero.
     pub(crate) fn look(start: &[u8]) -> Opening {
+        // A missing byte counts as correct, because it may still arrive. A ZMTP 1.0 frame can also begin with 0xff; the
+        // lowest bit of the tenth byte distinguishes the two.
         let signed = start.first().is_none_or(|&first| first == 0xff) && start.get(9).is_none_or(|&last| last & 1 == 1);
         match start.get(Self::SIGNATURE_AND_MAJOR - 1) {
             _ if !signed => Opening::Unsigned,
@@ -130,14 +134,14 @@ impl Greeting {
     }
 }
 
-/// See [`Greeting::look`].
+/// The ZMTP generation of a peer, by the first bytes that it sent; see [`Greeting::look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// So far this may be ZMTP 3, and from eleven octets on it is.
+    /// Possibly ZMTP 3; certainly ZMTP 3 if at least 11 bytes were classified.
     Zmtp3,
-    /// The peer speaks an older generation: the octet after its signature, 1 for ZMTP 2.0.
+    /// An older ZMTP generation. Carries the byte after the signature, which is 1 for ZMTP 2.0.
     Old(u8),
-    /// No ZMTP 2 or later begins like this; 1.0 does, with a frame, and so does much else.
+    /// Not ZMTP 2.0 or later. ZMTP 1.0, which begins with a frame, or another protocol.
     Unsigned,
 }
 
@@ -145,12 +149,12 @@ pub(crate) enum Opening {
 mod tests {
     use super::*;
 
-    /// What libzmq 4.3.5 sends without a routing id.
+    /// Greeting of libzmq 4.3.5 without a routing id.
     const LIBZMQ: &[u8; 64] = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
         \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
     #[test]
-    fn a_greeting_is_octet_for_octet_what_libzmq_sends() {
+    fn encoded_greeting_equals_bytes_of_libzmq() {
         let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
         assert_eq!(&greeting.encode(0), LIBZMQ);
         assert_eq!(Greeting::decode(LIBZMQ), greeting);
@@ -158,16 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn padding_and_filler_are_not_significant() {
-        let mut octets = *LIBZMQ;
-        octets[1..9].fill(0x11);
-        octets[33..].fill(0xaa);
-        assert_eq!(Greeting::look(&octets), Opening::Zmtp3);
-        assert_eq!(Greeting::decode(&octets), Greeting::decode(LIBZMQ));
+    fn decode_ignores_padding_and_filler() {
+        let mut bytes = *LIBZMQ;
+        bytes[1..9].fill(0x11);
+        bytes[33..].fill(0xaa);
+        assert_eq!(Greeting::look(&bytes), Opening::Zmtp3);
+        assert_eq!(Greeting::decode(&bytes), Greeting::decode(LIBZMQ));
     }
 
     #[test]
-    fn a_stranger_is_known_by_the_first_octet_that_tells() {
+    fn look_classifies_at_first_decisive_byte() {
         assert_eq!(Greeting::look(b"G"), Opening::Unsigned);
         assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01"), Opening::Zmtp3);
         assert_eq!(Greeting::look(b"\xff\0\0\0\0\0\0\0\x01\x00"), Opening::Unsigned);
@@ -176,9 +180,9 @@ mod tests {
     }
 
     #[test]
-    fn mechanism_names_compare_whole() {
-        let mut octets = *LIBZMQ;
-        octets[16] = b'X';
-        assert_ne!(Greeting::decode(&octets).mechanism, MechanismName::NULL);
+    fn mechanism_names_compare_all_bytes() {
+        let mut bytes = *LIBZMQ;
+        bytes[16] = b'X';
+        assert_ne!(Greeting::decode(&bytes).mechanism, MechanismName::NULL);
     }
 }

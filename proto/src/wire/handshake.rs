@@ -1,11 +1,11 @@
-//! The commands of a mechanism, whose bodies only that mechanism can read: a name, and octets.
+//! Commands of the security mechanisms: a name, and a body that only the mechanism can decode.
 
 use super::FrameHead;
 use super::error::DecodeError;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// The name of a command, and what follows it.
+/// Splits the body of a command frame into the name of the command and the rest.
 pub(crate) fn split(body: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
     let (&len, rest) = body.split_first().ok_or(DecodeError::CommandName)?;
     match rest.split_at_checked(usize::from(len)) {
@@ -14,18 +14,18 @@ pub(crate) fn split(body: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
     }
 }
 
-/// Appends a command as a whole frame; its body is these parts.
+/// Appends a command frame to `out`: the name, then the concatenated `parts`.
 pub(crate) fn encode(name: &[u8], parts: &[&[u8]], out: &mut Vec<u8>) {
     let size = 1 + name.len() + parts.iter().map(|part| part.len()).sum::<usize>();
     FrameHead { command: true, more: false, size: size as u64 }.encode(out);
-    out.push(u8::try_from(name.len()).expect("the names of commands are short"));
+    out.push(u8::try_from(name.len()).expect("the name of a command has at most 255 bytes"));
     out.extend_from_slice(name);
     for part in parts {
         out.extend_from_slice(part);
     }
 }
 
-/// The reason in the body of an ERROR.
+/// Decodes the reason from the body of an ERROR command.
 pub(crate) fn reason(body: &[u8]) -> Result<Bytes, DecodeError> {
     let (&len, reason) = body.split_first().ok_or(DecodeError::CommandBody("ERROR"))?;
     let reason = reason.get(..usize::from(len)).ok_or(DecodeError::CommandBody("ERROR"))?;

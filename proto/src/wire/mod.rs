@@ -1,4 +1,5 @@
-//! Octets to values and back: greeting, frame heads, commands, metadata. No state, no policy, no limits of its own.
+//! Decoding and encoding of the wire format: greeting, frame heads, commands, metadata. Stateless; limits are checked by
+//! the caller.
 
 mod command;
 mod error;
@@ -17,9 +18,9 @@ pub use metadata::Metadata;
 pub(crate) use frame::{COMMAND, LONG, MAX_HEAD_1_0, MORE};
 pub(crate) use metadata::{IDENTITY, RESOURCE, SOCKET_TYPE, is_name_char};
 
-/// Splits `count` octets off the front of `octets`, if there are that many.
-fn take<'a>(octets: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
-    let (front, rest) = octets.split_at_checked(count)?;
-    *octets = rest;
+/// Removes the first `count` bytes of `bytes` and returns them, or returns `None` if `bytes` is shorter.
+fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (front, rest) = bytes.split_at_checked(count)?;
+    *bytes = rest;
     Some(front)
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 #[test]
-fn good_endpoints_survive_being_written_and_read_again() {
+fn valid_endpoints_round_trip() {
     for text in [
         "tcp://*:5555",
         "tcp://127.0.0.1:0",
@@ -33,42 +33,42 @@ fn good_endpoints_survive_being_written_and_read_again() {
 }
 
 #[test]
-fn host_and_port_are_what_a_resolver_takes() {
-    let of = |text: &str| text.parse::<Endpoint>().unwrap().host_and_port();
-    assert_eq!(of("tcp://*:*"), Ok(("0.0.0.0".into(), 0)));
-    assert_eq!(of("tcp://[::1]:80"), Ok(("::1".into(), 80)), "without brackets");
-    assert_eq!(of("tcp://[fe80::1%eth0]:80"), Ok(("fe80::1%eth0".into(), 80)));
-    assert_eq!(of("tcp://localhost:80"), Ok(("localhost".into(), 80)));
-    assert_eq!(of("ipc://name"), Err(NetworkError::Unsupported));
+fn host_and_port_have_the_form_of_resolvers() {
+    let parse = |text: &str| text.parse::<Endpoint>().unwrap().host_and_port();
+    assert_eq!(parse("tcp://*:*"), Ok(("0.0.0.0".into(), 0)));
+    assert_eq!(parse("tcp://[::1]:80"), Ok(("::1".into(), 80)), "without brackets");
+    assert_eq!(parse("tcp://[fe80::1%eth0]:80"), Ok(("fe80::1%eth0".into(), 80)));
+    assert_eq!(parse("tcp://localhost:80"), Ok(("localhost".into(), 80)));
+    assert_eq!(parse("ipc://name"), Err(NetworkError::Unsupported));
 }
 
 #[test]
-fn bad_endpoints_are_refused_with_the_reason() {
+fn invalid_endpoints_return_the_specific_error() {
     use ParseEndpointError as E;
-    let of = |text: &str| text.parse::<Endpoint>().unwrap_err();
-    assert_eq!(of("127.0.0.1:5555"), E::NoTransport("127.0.0.1:5555".into()));
-    assert_eq!(of(""), E::NoTransport(String::new()));
-    assert_eq!(of("pgm://x:1"), E::UnknownTransport("pgm".into()));
+    let parse = |text: &str| text.parse::<Endpoint>().unwrap_err();
+    assert_eq!(parse("127.0.0.1:5555"), E::NoTransport("127.0.0.1:5555".into()));
+    assert_eq!(parse(""), E::NoTransport(String::new()));
+    assert_eq!(parse("pgm://x:1"), E::UnknownTransport("pgm".into()));
     for text in ["ipc://", "ipc://@", "inproc://"] {
-        assert_eq!(of(text), E::NoName(text.into()));
+        assert_eq!(parse(text), E::NoName(text.into()));
     }
     let longest = "x".repeat(107);
     assert!(alloc::format!("ipc://{longest}").parse::<Endpoint>().is_ok());
-    assert_eq!(of(&alloc::format!("ipc://{longest}x")), E::TooLong(longest.clone() + "x"));
+    assert_eq!(parse(&alloc::format!("ipc://{longest}x")), E::TooLong(longest.clone() + "x"));
     for text in ["tcp://h:1/", "tcp://h:1//a", "tcp://h:1/a/", "tcp://h:1/a b", "tcp://h:1/a:2", "tcp://h/a:2*"] {
-        assert_eq!(of(text), E::Resource(text.into()));
+        assert_eq!(parse(text), E::Resource(text.into()));
     }
-    assert_eq!(of("tcp://h/a"), E::Port("tcp://h/a".into()));
+    assert_eq!(parse("tcp://h/a"), E::Port("tcp://h/a".into()));
     for text in ["tcp://host", "tcp://host:", "tcp://host:80x", "tcp://host:+80", "tcp://host:65536", "tcp://h:99999"] {
-        assert_eq!(of(text), E::Port(text.into()));
+        assert_eq!(parse(text), E::Port(text.into()));
     }
     for text in ["tcp://:80", "tcp://::1:80", "tcp://[::1:80", "tcp://[nonsense]:80", "tcp://a b:80", "tcp://*:0;:80"] {
-        assert_eq!(of(text), E::Host(text.into()));
+        assert_eq!(parse(text), E::Host(text.into()));
     }
     for source in ["a", ";", "", "1.2.3.4", "eth0:0", "1.2.3.4:x", "[::1]:0", "[fe80::1%eth0]:0", "1.2.3.4:0;*:0"] {
         let text = alloc::format!("tcp://{source};1.2.3.4:80");
-        let error = of(&text);
-        // Of two `;` the second one cannot be of a host.
+        let error = parse(&text);
+        // A second `;` is part of the host, where it is invalid.
         let expected = if source.contains(';') { E::Host(text) } else { E::Source(text) };
         assert_eq!(error, expected);
     }
@@ -86,13 +86,14 @@ fn host() -> impl Strategy<Value = Host> {
     ]
 }
 
-/// Where connections to a host could come from.
+/// Generates sources of the IP version of the host.
 fn source(to: &Host) -> impl Strategy<Value = Source> + use<> {
     let version = match to {
         Host::Ip(address) => Some(address.is_ipv4()),
         Host::Any | Host::Name(_) => None,
     };
-    let ip = any::<IpAddr>().prop_filter("no way there", move |ip| version.is_none_or(|four| ip.is_ipv4() == four));
+    let ip =
+        any::<IpAddr>().prop_filter("IP versions differ", move |ip| version.is_none_or(|four| ip.is_ipv4() == four));
     (option::of(ip), any::<u16>()).prop_map(|(ip, port)| Source { ip, port })
 }
 
@@ -116,8 +117,8 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     prop_oneof![4 => tcp(), 1 => ipc.prop_map(Endpoint::Ipc), 1 => ".{1,30}".prop_map(Endpoint::Inproc)]
 }
 
-/// Text that is nearly an endpoint.
-fn attempt() -> impl Strategy<Value = String> {
+/// Generates text that resembles endpoints.
+fn near_endpoint() -> impl Strategy<Value = String> {
     let pieces =
         ["*", ":", "0", "80", "65536", "[", "]", "::1", "fe80::1%eth0", "1.2.3.4", "/", ";", "a", "é", "@", " "];
     let transport = select(["tcp://", "tcp:/", "ipc://", "inproc://", "udp://", ""].as_slice());
@@ -129,19 +130,19 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn every_endpoint_is_written_so_that_it_is_read_as_the_same(endpoint in endpoint()) {
+    fn any_endpoint_round_trips(endpoint in endpoint()) {
         prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
     }
 
     #[test]
-    fn what_is_read_is_written_so_that_it_is_read_as_the_same(text in attempt()) {
+    fn parsed_text_round_trips(text in near_endpoint()) {
         if let Ok(endpoint) = text.parse::<Endpoint>() {
             prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
         }
     }
 
     #[test]
-    fn routes_lead_from_the_source_to_addresses_of_its_version_in_their_order(
+    fn routes_keep_order_and_ip_version_of_source(
         endpoint in tcp(), addresses in vec(any::<SocketAddr>(), 0..6),
     ) {
         let from = endpoint.source().and_then(|source| source.ip);

@@ -1,7 +1,7 @@
-//! NaCl's box and secretbox: XSalsa20 with Poly1305 under a key of 32 octets.
+//! Box and secretbox of NaCl: XSalsa20 with Poly1305 and a key of 32 bytes.
 //!
-//! Both are the same cipher and differ in where the key comes from: [`BoxKey::agreed`] for a box, [`BoxKey::random`] for
-//! a secretbox such as the server's cookie.
+//! Both use the same cipher but differ in the source of the key: [`BoxKey::agreed`] for a box, [`BoxKey::random`] for a
+//! secretbox such as the cookie of the server.
 
 use super::nonce::Nonce;
 use super::primitives::{self, hsalsa20};
@@ -12,18 +12,18 @@ use core::fmt;
 use curve25519_dalek::MontgomeryPoint;
 use zeroize::Zeroizing;
 
-/// The octets of a tag; a box is so much longer than what is in it.
+/// Bytes of a tag, by which a box is longer than its content.
 pub(crate) const TAG: usize = 16;
 
-/// A key that both ends of a box have. Wiped when dropped.
+/// Symmetric key of a box or secretbox. Wiped when dropped.
 #[derive(Clone)]
 pub(crate) struct BoxKey(Zeroizing<[u8; 32]>);
 
 impl BoxKey {
-    /// What the owners of `secret` and of `public` both arrive at: the key of a Box [..](C->S), in either direction.
+    /// Returns the key that the owners of `secret` and `public` agree on: the key of a Box [..](C->S), for both directions.
     ///
-    /// `None` if `public` is one of the few points with which every secret key arrives at zero: whoever sends it wants a
-    /// key that everybody knows. That is found out in constant time.
+    /// Returns `None` if `public` is a point of low order. Then the result is zero for every secret key, so the shared key
+    /// would not be secret. The check takes constant time.
     pub(crate) fn agreed(public: &PublicKey, secret: &SecretKey) -> Option<Self> {
         let shared = Zeroizing::new(MontgomeryPoint(*public.as_octets()).mul_clamped(*secret.as_octets()));
         if *shared == MontgomeryPoint([0; 32]) {
@@ -32,14 +32,15 @@ impl BoxKey {
         Some(Self(hsalsa20(&shared.0, &[0; 16])))
     }
 
-    /// A key that nobody else has.
+    /// Creates a random key.
     pub(crate) fn random(entropy: &mut dyn Entropy) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         entropy.fill(&mut *key);
         Self(key)
     }
 
-    /// A box of `plain`: its tag, then what was encrypted. A nonce must never be used twice with the same key.
+    /// Encrypts `plain` and returns the box: the tag, then the encrypted bytes. A nonce must never be used twice with the
+    /// same key.
     pub(crate) fn seal(&self, nonce: &Nonce, plain: &[u8]) -> Vec<u8> {
         let mut boxed = Vec::with_capacity(TAG + plain.len());
         boxed.extend_from_slice(&[0; TAG]);
@@ -49,24 +50,24 @@ impl BoxKey {
         boxed
     }
 
-    /// What is in the box, or `None` if it was not sealed with this key and nonce, or was changed since.
+    /// Decrypts a box. Returns `None` if the box was sealed with another key or nonce, or was modified.
     pub(crate) fn open(&self, nonce: &Nonce, boxed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (tag, encrypted) = boxed.split_first_chunk()?;
         let mut plain = Zeroizing::new(encrypted.to_vec());
         self.decrypt(nonce, &mut plain, tag).then_some(plain)
     }
 
-    /// What XSalsa20 makes of this key for all nonces that begin with `purpose`: the key of its Salsa20.
+    /// Returns the Salsa20 key that XSalsa20 derives from this key for all nonces that begin with `purpose`.
     pub(super) fn subkey(&self, purpose: [u8; 16]) -> Zeroizing<[u8; 32]> {
         hsalsa20(&self.0, &purpose)
     }
 
-    /// Encrypts in place; the result is the tag.
+    /// Encrypts `data` in place and returns the tag.
     pub(super) fn encrypt(&self, nonce: &Nonce, data: &mut [u8]) -> [u8; TAG] {
         primitives::encrypt(&self.0, nonce, data)
     }
 
-    /// Decrypts in place if the tag is right, which is found out in constant time, and else leaves `data` alone.
+    /// Decrypts `data` in place if the tag matches, and otherwise leaves `data` unchanged. Checks the tag in constant time.
     pub(super) fn decrypt(&self, nonce: &Nonce, data: &mut [u8], tag: &[u8; TAG]) -> bool {
         primitives::decrypt(&self.0, nonce, data, tag)
     }

@@ -1,6 +1,6 @@
-//! The text of the files that keys are kept in, as pyzmq (`zmq.auth`) and czmq (`zcert`) write and read it.
+//! [`Certificate`]: the text of key files, compatible with pyzmq (`zmq.auth`) and czmq (`zcert`).
 //!
-//! It is ZPL (RFC 4): sections, and indented properties in them.
+//! The format is ZPL (RFC 4): sections that contain indented properties.
 
 use super::{KeyError, KeyPair, PublicKey, SecretKey};
 use alloc::borrow::ToOwned;
@@ -13,61 +13,61 @@ use zeroize::Zeroizing;
 
 const PUBLIC_BANNER: &str = "\
 #   ZeroMQ CURVE Public Certificate, written by sansmq
-#   Give it to whom you talk to by a way on which nobody can change it.
+#   Transfer this file to your peers over a channel that prevents changes to it.
 
 ";
 
 const SECRET_BANNER: &str = "\
 #   ZeroMQ CURVE **Secret** Certificate, written by sansmq
-#   Give it to nobody, and leave its permissions as they are.
+#   Do not share this file, and do not change its permissions.
 
 ";
 
-/// The octets around a secret key in its line, and the key's own.
+/// Capacity for the line of the secret key.
 const SECRET_LINE: usize = 64;
 
-/// Why a text is no certificate, or something cannot be in one.
+/// Error of parsing a certificate, or of metadata that a certificate cannot contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// This line, from 1, is not as ZPL wants it.
+    /// Line that is not valid ZPL. Carries the line number, from 1.
     #[error("line {0} is neither a section nor an indented `name = value` with its quotes closed")]
     Line(usize),
-    /// The key in this line, from 1, is none.
+    /// Invalid key.
     #[error("line {line}: {reason}")]
     Key {
-        /// Which line.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong with the key.
+        /// Error of the key.
         #[source]
         reason: KeyError,
     },
-    /// There are two public or two secret keys; this line, from 1, has the second.
-    #[error("line {0} has a second key where one is allowed")]
+    /// Second public or second secret key. Carries the line number, from 1.
+    #[error("line {0} has a second key of the same kind; only one is allowed")]
     Twice(usize),
-    /// There is no public key.
-    #[error("there is no `public-key` in a section `curve`")]
+    /// Missing public key.
+    #[error("the certificate has no `public-key` in a section `curve`")]
     NoPublicKey,
-    /// Both keys are there, but are no pair.
+    /// Public key and secret key that do not belong together.
     #[error("the secret key does not belong to the public key")]
     Mismatch,
-    /// A name of metadata is empty, or has other characters than ZPL allows.
-    #[error("a name of metadata consists of ASCII letters, digits and `$-_@.&+`")]
+    /// Metadata name that is empty or contains characters that ZPL does not allow.
+    #[error("a metadata name must consist of ASCII letters, digits and `$-_@.&+`")]
     MetadataName,
-    /// A value of metadata cannot be written.
-    #[error("a value of metadata is one line, and has not both kinds of quotes")]
+    /// Metadata value with line breaks, or with both kinds of quotes.
+    #[error("a metadata value must be one line, and must not contain both kinds of quotes")]
     MetadataValue,
 }
 
-/// A public key, the secret one if it is known, and metadata that tells whose they are.
+/// A public key, optionally its secret key, and metadata about the owner.
 ///
 /// ```
 /// use sansmq_proto::security::curve::{Certificate, KeyPair};
 ///
 /// let certificate = Certificate::from(KeyPair::random()).with_metadata("name", "Frontend")?;
-/// let told: Certificate = certificate.public_text().parse()?;
-/// assert_eq!(told.public(), certificate.public());
-/// assert_eq!(told.metadata().collect::<Vec<_>>(), [("name", "Frontend")]);
+/// let parsed: Certificate = certificate.public_text().parse()?;
+/// assert_eq!(parsed.public(), certificate.public());
+/// assert_eq!(parsed.metadata().collect::<Vec<_>>(), [("name", "Frontend")]);
 /// # Ok::<(), sansmq_proto::security::curve::CertificateError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,30 +78,30 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The key that others may know.
+    /// Returns the public key.
     pub const fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// Both keys, if this is a secret certificate.
+    /// Returns both keys, or `None` if this is a public certificate.
     pub const fn key_pair(&self) -> Option<&KeyPair> {
         self.pair.as_ref()
     }
 
-    /// The names and values of section `metadata`, in their order. Nobody vouches for them.
+    /// Returns the names and values of the section `metadata`, in order. No signature protects them.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
         self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// With one more entry in section `metadata`, which the public text has as well as the secret one.
+    /// Adds an entry to the section `metadata`, which is part of both the public and the secret text.
     ///
     /// # Errors
     ///
-    /// [`MetadataName`](CertificateError::MetadataName) and [`MetadataValue`](CertificateError::MetadataValue) if it could
-    /// not be read again.
+    /// [`MetadataName`](CertificateError::MetadataName) and [`MetadataValue`](CertificateError::MetadataValue) if the entry
+    /// cannot be represented in ZPL.
     pub fn with_metadata(mut self, name: &str, value: &str) -> Result<Self, CertificateError> {
-        let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"$-_@.&+".contains(&octet);
-        if name.is_empty() || !name.bytes().all(fits) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"$-_@.&+".contains(&byte);
+        if name.is_empty() || !name.bytes().all(allowed) {
             return Err(CertificateError::MetadataName);
         }
         if value.contains(['\r', '\n']) || quote(value).is_none() {
@@ -111,17 +111,17 @@ impl Certificate {
         Ok(self)
     }
 
-    /// The file that others may have; pyzmq and czmq name it `*.key`.
+    /// Returns the text of the public file. pyzmq and czmq use the file name `*.key`.
     pub fn public_text(&self) -> String {
         self.text(PUBLIC_BANNER)
     }
 
-    /// The file that nobody else may have, wiped when dropped; pyzmq and czmq name it `*.key_secret`. `None` without a
-    /// secret key.
+    /// Returns the text of the secret file, which is wiped when dropped, or `None` without a secret key. pyzmq and czmq use
+    /// the file name `*.key_secret`.
     pub fn secret_text(&self) -> Option<Zeroizing<String>> {
         let secret = self.pair.as_ref()?.secret().to_z85();
         let mut text = Zeroizing::new(self.text(SECRET_BANNER));
-        // Once the secret is in it, it must not move: nobody would wipe where it was.
+        // The text must not be reallocated after the secret was added, because the old allocation would not be wiped.
         text.reserve(SECRET_LINE);
         for part in ["    secret-key = \"", &secret, "\"\n"] {
             text.push_str(part);
@@ -134,28 +134,28 @@ impl Certificate {
         text.push_str("metadata\n");
         for (name, value) in &self.metadata {
             let quote = quote(value).unwrap_or_default();
-            writeln!(text, "    {name} = {quote}{value}{quote}").expect("a String takes all");
+            writeln!(text, "    {name} = {quote}{value}{quote}").expect("writing to a String does not fail");
         }
-        write!(text, "curve\n    public-key = \"{}\"\n", self.public).expect("a String takes all");
+        write!(text, "curve\n    public-key = \"{}\"\n", self.public).expect("writing to a String does not fail");
         text
     }
 }
 
-/// A secret certificate without metadata.
+/// Creates a secret certificate without metadata.
 impl From<KeyPair> for Certificate {
     fn from(pair: KeyPair) -> Self {
         Self { public: *pair.public(), pair: Some(pair), metadata: Vec::new() }
     }
 }
 
-/// A public certificate without metadata.
+/// Creates a public certificate without metadata.
 impl From<PublicKey> for Certificate {
     fn from(public: PublicKey) -> Self {
         Self { public, pair: None, metadata: Vec::new() }
     }
 }
 
-/// From the text of a public or a secret certificate. What is in other sections, or under other names, is passed over.
+/// Parses the text of a public or a secret certificate. Ignores other sections and other names.
 impl FromStr for Certificate {
     type Err = CertificateError;
 
@@ -163,9 +163,9 @@ impl FromStr for Certificate {
         let (mut public, mut secret, mut metadata) = (None, None, Vec::new());
         let mut section = "";
         for (number, line) in (1..).zip(text.lines()) {
-            let wrong = CertificateError::Line(number);
-            match Line::parse(line).ok_or(wrong)? {
-                Line::Nothing => {}
+            let error = CertificateError::Line(number);
+            match Line::parse(line).ok_or(error)? {
+                Line::Blank => {}
                 Line::Section(name) => section = name,
                 Line::Property(name, value) => match (section, name) {
                     ("metadata", _) => metadata.push((name.to_owned(), value.to_owned())),
@@ -192,14 +192,15 @@ fn set<K: FromStr<Err = KeyError>>(key: &mut Option<K>, value: &str, line: usize
     }
 }
 
-/// What `value` can be put between, so that it is read again; `None` if there is nothing.
+/// Returns the quote that `value` does not contain, or `None` if it contains both.
 fn quote(value: &str) -> Option<&'static str> {
     ["\"", "'"].into_iter().find(|quote| !value.contains(*quote))
 }
 
 /// A line of ZPL.
 enum Line<'a> {
-    Nothing,
+    /// Empty line or comment.
+    Blank,
     Section(&'a str),
     Property(&'a str, &'a str),
 }
@@ -208,7 +209,7 @@ impl<'a> Line<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let content = line.trim();
         if content.is_empty() || content.starts_with('#') {
-            return Some(Self::Nothing);
+            return Some(Self::Blank);
         }
         let (name, rest) = content.split_at(content.find(['=', '#']).unwrap_or(content.len()));
         let name = name.trim_end();
@@ -220,13 +221,13 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What is between the quotes, or before a comment.
+/// Returns the text between the quotes, or the unquoted text before a comment. Returns `None` if a quote is not closed.
 fn unquoted(value: &str) -> Option<&str> {
     let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) else {
         return Some(without_comment(value));
     };
-    let (inside, behind) = value[1..].split_once(quote)?;
-    without_comment(behind).is_empty().then_some(inside)
+    let (content, rest) = value[1..].split_once(quote)?;
+    without_comment(rest).is_empty().then_some(content)
 }
 
 fn without_comment(text: &str) -> &str {

@@ -1,58 +1,59 @@
-//! What can be wrong with a CURVE connection.
+//! [`CurveError`]: errors of CURVE connections.
 
 use super::message::OpenError;
 use thiserror::Error;
 
-/// Why a connection of the CURVE mechanism ended. Nothing of it is told to the peer.
+/// Error that ends a connection of the CURVE mechanism. The peer does not receive the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CurveError {
-    /// A command of the handshake has not the length it must have.
-    #[error("a {0} command has not the length that RFC 26 gives it")]
+    /// Handshake command of invalid length.
+    #[error("a {0} command does not have the length that RFC 26 requires")]
     Length(&'static str),
-    /// The client speaks another version of `CurveZMQ`.
-    #[error("the client speaks CurveZMQ {major}.{minor}, this side 1.0")]
+    /// Client with another version of `CurveZMQ`.
+    #[error("the client uses CurveZMQ {major}.{minor}, this side supports only 1.0")]
     Version {
-        /// Its major number.
+        /// Major version of the client.
         major: u8,
-        /// Its minor number.
+        /// Minor version of the client.
         minor: u8,
     },
-    /// The box in a command of the handshake cannot be opened.
+    /// Handshake command that cannot be decrypted.
     #[error(
-        "the {0} command cannot be opened: the client has another public key of the server than the server's, or it was changed on its way"
+        "the {0} command cannot be decrypted: the client is configured with a wrong public key of the server, or the command was \
+         modified in transit"
     )]
     Box(&'static str),
-    /// A key of the peer is one of the few that lead to a secret which everybody knows.
-    #[error("a public key of the peer is none that could keep a secret")]
+    /// Public key of low order, with which the shared secret is known to everyone.
+    #[error("a public key of the peer is a point of low order, which allows no secret key agreement")]
     WeakKey,
-    /// The cookie that came back is not the one that was given.
-    #[error("the INITIATE command brings another cookie than the one this connection was given")]
+    /// INITIATE with another cookie than that of WELCOME.
+    #[error("the INITIATE command does not contain the cookie of the WELCOME command of this connection")]
     Cookie,
-    /// A minute has passed since the cookie was given (RFC 26).
-    #[error("the INITIATE command came later than a minute after WELCOME")]
+    /// INITIATE more than one minute after WELCOME, when the cookie has expired (RFC 26).
+    #[error("the INITIATE command arrived more than one minute after WELCOME")]
     StaleCookie,
-    /// The client does not prove that it has the secret half of its long-term key, or proves it for another connection or
+    /// Vouch that does not prove that the client has its secret long-term key, or proves it for another connection or
     /// server.
-    #[error("the client's vouch does not prove that it owns its key, and means this server and this connection")]
+    #[error("the vouch of the client does not prove ownership of its key for this server and this connection")]
     Vouch,
-    /// A frame in the traffic is shorter than an empty MESSAGE, or none.
-    #[error("a frame is no MESSAGE, as every frame is after a CURVE handshake: it may have been sent in clear")]
+    /// Frame after the handshake that is not a MESSAGE.
+    #[error("a frame after the CURVE handshake is not a MESSAGE; it may have been sent unencrypted")]
     Clear,
-    /// A MESSAGE has another flag outside of its encryption than COMMAND.
-    #[error("a MESSAGE has MORE set where it is not encrypted")]
+    /// MESSAGE with the flag MORE in its unencrypted frame head.
+    #[error("a MESSAGE has the flag MORE in its unencrypted frame head")]
     OuterMore,
-    /// A MESSAGE has flags inside that do not exist.
-    #[error("a MESSAGE has the flags {0:#04x} inside; only MORE or COMMAND are allowed")]
+    /// MESSAGE with invalid encrypted flags.
+    #[error("a MESSAGE has the encrypted flags {0:#04x}; only MORE or COMMAND are allowed")]
     Flags(u8),
-    /// A MESSAGE came again, or after a later one.
-    #[error("a MESSAGE came again, or after a later one: its nonce does not rise")]
+    /// MESSAGE that is repeated or out of order.
+    #[error("a MESSAGE is repeated or out of order: its nonce is not higher than the nonce before")]
     Sequence,
-    /// A MESSAGE was changed, or encrypted with another key.
-    #[error("a MESSAGE was changed on its way, or encrypted with another key")]
+    /// MESSAGE that was modified, or encrypted with another key.
+    #[error("a MESSAGE was modified in transit, or encrypted with another key")]
     Message,
-    /// This side has encrypted 2^64 frames with the key of the connection.
-    #[error("every nonce of the connection was used; it has to be made anew")]
+    /// No unused nonce: this side has encrypted 2^64 frames with the key of the connection.
+    #[error("all nonces of the connection are used; a new connection is required")]
     NoncesSpent,
 }
 

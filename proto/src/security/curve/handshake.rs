@@ -1,4 +1,4 @@
-//! The commands before the traffic, as consuming states (RFC 26; RFC 25 for ZMTP).
+//! The CURVE handshake as consuming states (RFC 26; RFC 25 for ZMTP).
 //!
 //! ```text
 //!   client                                            server
@@ -8,8 +8,8 @@
 //!               ◄──────  READY      Box[metadata](S'->C')
 //! ```
 //!
-//! `C` and `S` are long-term keys, `C'` and `S'` those of one connection. Every length is checked before anything is
-//! computed.
+//! `C` and `S` are long-term keys, `C'` and `S'` are the transient keys of one connection. Each length is checked before
+//! any computation.
 
 use super::boxes::{BoxKey, TAG};
 use super::message::{Opener, Role, Sealer};
@@ -30,9 +30,10 @@ use zeroize::Zeroizing;
 
 /// `CurveZMQ` 1.0.
 const VERSION: [u8; 2] = [1, 0];
-/// So that a HELLO is longer than the WELCOME it provokes.
+/// Bytes of padding in HELLO, which make HELLO longer than the WELCOME that answers it.
 const PADDING: usize = 72;
 const ZEROS: [u8; 64] = [0; 64];
+// Cookie and vouch each consist of a nonce and a box of two keys.
 const COOKIE: usize = 16 + 64 + TAG;
 const VOUCH: usize = 16 + 64 + TAG;
 
@@ -43,10 +44,10 @@ const READY: [u8; 16] = *b"CurveZMQREADY---";
 const COOKIE_BOX: [u8; 8] = *b"COOKIE--";
 const VOUCH_BOX: [u8; 8] = *b"VOUCH---";
 
-/// RFC 26: a server forgets the key of a cookie after a minute.
+/// Lifetime of the key of a cookie (RFC 26).
 const COOKIE_LIFE: Duration = Duration::from_mins(1);
 
-/// All that a handshake needs of randomness.
+/// Random values of one handshake: the transient secret key, the key of the cookie, and nonces.
 pub(in crate::security) struct EphemeralKeys {
     secret: SecretKey,
     cookie_key: BoxKey,
@@ -55,13 +56,13 @@ pub(in crate::security) struct EphemeralKeys {
 
 impl EphemeralKeys {
     pub(in crate::security) fn draw(entropy: &mut dyn Entropy) -> Self {
-        let mut octets = Zeroizing::new([0; 32]);
-        entropy.fill(&mut *octets);
+        let mut secret = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *secret);
         let mut nonces = [[0; 16]; 2];
         for nonce in &mut nonces {
             entropy.fill(nonce);
         }
-        Self { secret: SecretKey::from_octets(*octets), cookie_key: BoxKey::random(entropy), nonces }
+        Self { secret: SecretKey::from_octets(*secret), cookie_key: BoxKey::random(entropy), nonces }
     }
 }
 
@@ -71,14 +72,16 @@ impl fmt::Debug for EphemeralKeys {
     }
 }
 
+/// States of the client.
+///
 /// ```text
 /// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
 /// ```
 #[derive(Debug)]
 pub(crate) enum CurveClient {
-    /// The server has been told our transient key.
+    /// HELLO with our transient key is sent; waits for WELCOME.
     Hello(Box<Hello>),
-    /// It has been told who we are; this is the key of the connection.
+    /// INITIATE with our long-term key and metadata is sent; waits for READY. Carries the key of the connection.
     Initiate(BoxKey),
 }
 
@@ -87,25 +90,28 @@ pub(crate) struct Hello {
     keys: Arc<ClientKeys>,
     transient: KeyPair,
     vouch_nonce: [u8; 16],
-    /// Of our transient key and the server's long-term one.
+    /// Key agreed from our transient key and the long-term key of the server.
     key: BoxKey,
     ours: Metadata,
 }
 
+/// States of the server.
+///
 /// ```text
 /// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──► Asking ── answer ──► introduced
 /// ```
 ///
-/// In `Welcome` the server remembers nothing of the client, neither its key nor the transient one made for it: both are in
-/// the cookie. The key of the cookie is drawn for this connection alone. So a cookie is good once, and here; and when it has
-/// been used, or the connection ends, nobody can open it any more, which makes the traffic of the past as safe as it was.
+/// In `Welcome` the server stores neither the transient key of the client nor its own transient key: both are in the
+/// cookie. Each connection has its own random key for the cookie, so a cookie is valid once and only for this connection.
+/// After the cookie was used, or the connection has ended, this key no longer exists and the cookie cannot be decrypted.
+/// This preserves forward secrecy.
 #[derive(Debug)]
 pub(crate) enum CurveServer {
-    /// The client is to tell its transient key.
+    /// Waits for HELLO with the transient key of the client.
     Waiting(Box<Waiting>),
-    /// It has been told ours, and both are in the cookie; its key is worth nothing after `until`.
+    /// WELCOME with our transient key and the cookie is sent; waits for INITIATE. The key of the cookie expires at `until`.
     Welcome { keys: Arc<KeyPair>, cookie_key: BoxKey, until: Instant },
-    /// The outside is to decide; the client has nothing to say meanwhile.
+    /// Waits for the authentication. A command of the client is an error.
     Asking(Box<Asking>),
 }
 
@@ -121,11 +127,11 @@ pub(crate) struct Asking {
     theirs: Metadata,
 }
 
-/// What the end of a server's handshake needs.
+/// Key and nonce with which the server sends READY and then encrypts the traffic.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     key: BoxKey,
-    /// The nonce of the client's INITIATE.
+    /// Nonce of INITIATE from the client.
     last: u64,
 }
 
@@ -173,7 +179,7 @@ impl CurveClient {
 }
 
 impl Hello {
-    /// Reads the WELCOME, and says who we are. Gives the key of the connection.
+    /// Decodes WELCOME, appends INITIATE to `out`, and returns the key of the connection.
     fn initiate(self, welcome: &[u8], out: &mut Vec<u8>) -> Result<BoxKey, MechanismError> {
         let (nonce, boxed) = welcome.split_first_chunk().ok_or(CurveError::Length("WELCOME"))?;
         if boxed.len() != 32 + COOKIE + TAG {
@@ -239,7 +245,7 @@ impl CurveServer {
 }
 
 impl Waiting {
-    /// Reads the HELLO, and tells our transient key.
+    /// Decodes HELLO and appends WELCOME to `out`.
     fn welcome(self, hello: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<CurveServer, MechanismError> {
         const LEN: usize = VERSION.len() + PADDING + 32 + 8 + ZEROS.len() + TAG;
         let hello: &[u8; LEN] = hello.try_into().map_err(|_| CurveError::Length("HELLO"))?;
@@ -266,7 +272,7 @@ impl Waiting {
     }
 }
 
-/// Reads the INITIATE: who the client is, and what it says of itself.
+/// Decodes INITIATE and returns the long-term key of the client and the next state.
 fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(PublicKey, Asking), MechanismError> {
     const SHORT: MechanismError = MechanismError::Curve(CurveError::Length("INITIATE"));
     let (cookie, rest) = body.split_first_chunk::<COOKIE>().ok_or(SHORT)?;
@@ -289,7 +295,8 @@ fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(Pu
     let (nonce, vouch) = vouch.split_first_chunk().ok_or(SHORT)?;
     let vouch_key = BoxKey::agreed(&client, &secret).ok_or(CurveError::WeakKey)?;
     let vouched = vouch_key.open(&long_nonce(VOUCH_BOX, *nonce), vouch).ok_or(CurveError::Vouch)?;
-    // The client means this connection, and this server: not one to whom somebody else passes it on.
+    // The vouch must name this connection and this server. Otherwise another server could forward a vouch that it has
+    // received.
     if vouched[..] != [&transient[..], keys.public().as_octets()].concat() {
         return Err(CurveError::Vouch.into());
     }
@@ -298,7 +305,7 @@ fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(Pu
 }
 
 impl Traffic {
-    /// Says who we are.
+    /// Appends the encrypted READY to `out` and completes the handshake.
     pub(in crate::security) fn ready(
         self,
         ours: &Metadata,

@@ -1,4 +1,4 @@
-//! The keys of Curve25519 that peers know each other by.
+//! [`PublicKey`], [`SecretKey`] and [`KeyPair`]: the Curve25519 keys of peers.
 
 use super::boxes::BoxKey;
 use super::z85::{self, Z85Error};
@@ -11,65 +11,65 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// The characters of a key in Z85.
+/// Characters of a key in Z85.
 const TEXT: usize = 40;
 
-/// Why something is not a key.
+/// Error of parsing a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// It has another length.
-    #[error("a key has 32 octets, or 40 characters in Z85, not {0}")]
+    /// Invalid length.
+    #[error("a key must have 32 bytes, or 40 characters of Z85, not {0}")]
     Length(usize),
-    /// It has 40 characters, but they are not Z85.
-    #[error("a key of 40 characters is written in Z85, but {0}")]
+    /// Text of 40 characters that is not Z85.
+    #[error("a key of 40 characters must be Z85, but {0}")]
     Text(#[from] Z85Error),
 }
 
-/// A key that others may know. It is written in Z85, as 40 characters.
+/// A public key. Its text form is 40 characters of Z85.
 ///
-/// Any 32 octets are one: what cannot be used is refused when two keys meet, in a handshake.
+/// Any 32 bytes are accepted. A handshake with an unusable key, a point of low order, fails.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
-    /// The key that consists of these octets.
-    pub const fn from_octets(octets: [u8; 32]) -> Self {
-        Self(octets)
+    /// Creates a key from its bytes.
+    pub const fn from_octets(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
-    /// As octets.
+    /// Returns the bytes of the key.
     pub const fn as_octets(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
 impl PublicKey {
-    /// False for the few points with which every secret leads to the same result, zero.
+    /// Returns false for points of low order, with which the key agreement results in zero for every secret key.
     pub(crate) fn can_keep_a_secret(&self) -> bool {
         BoxKey::agreed(self, &SecretKey::from_octets([1; 32])).is_some()
     }
 }
 
-/// From 32 octets or 40 characters of Z85, which is what libzmq takes.
+/// Converts from 32 bytes or 40 characters of Z85, as libzmq does.
 impl TryFrom<&[u8]> for PublicKey {
     type Error = KeyError;
 
     fn try_from(key: &[u8]) -> Result<Self, KeyError> {
-        let mut octets = [0; 32];
-        read(key, &mut octets)?;
-        Ok(Self(octets))
+        let mut bytes = [0; 32];
+        read(key, &mut bytes)?;
+        Ok(Self(bytes))
     }
 }
 
-/// From 40 characters of Z85.
+/// Parses 40 characters of Z85.
 impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut octets = [0; 32];
-        read_text(text, &mut octets)?;
-        Ok(Self(octets))
+        let mut bytes = [0; 32];
+        read_text(text, &mut bytes)?;
+        Ok(Self(bytes))
     }
 }
 
@@ -85,51 +85,51 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// A key that its owner alone knows. Wiped from memory when dropped, compared in constant time, and not shown by `Debug`.
+/// A secret key. Wiped from memory when dropped, compared in constant time, and omitted by `Debug`.
 #[derive(Clone)]
 pub struct SecretKey(Zeroizing<[u8; 32]>);
 
 impl SecretKey {
-    /// The key that consists of these octets. Wiping the caller's copy of them is the caller's business.
-    pub fn from_octets(octets: [u8; 32]) -> Self {
-        Self(Zeroizing::new(octets))
+    /// Creates a key from its bytes. The caller must wipe its own copy of the bytes.
+    pub fn from_octets(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
-    /// As octets.
+    /// Returns the bytes of the key.
     pub fn as_octets(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The key that belongs to it.
+    /// Returns the public key of this secret key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(MontgomeryPoint::mul_base_clamped(*self.0).to_bytes())
     }
 
-    /// The secret itself, as 40 characters of Z85: for a file that nobody else can read. Wiped when dropped.
+    /// Returns the secret key as 40 characters of Z85, for a file that no other user can read. Wiped when dropped.
     pub fn to_z85(&self) -> Zeroizing<String> {
         Zeroizing::new(z85::encode(&*self.0).expect("32 is a multiple of 4"))
     }
 }
 
-/// From 32 octets or 40 characters of Z85, which is what libzmq takes.
+/// Converts from 32 bytes or 40 characters of Z85, as libzmq does.
 impl TryFrom<&[u8]> for SecretKey {
     type Error = KeyError;
 
     fn try_from(key: &[u8]) -> Result<Self, KeyError> {
-        let mut octets = Zeroizing::new([0; 32]);
-        read(key, &mut octets)?;
-        Ok(Self(octets))
+        let mut bytes = Zeroizing::new([0; 32]);
+        read(key, &mut bytes)?;
+        Ok(Self(bytes))
     }
 }
 
-/// From 40 characters of Z85.
+/// Parses 40 characters of Z85.
 impl FromStr for SecretKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut octets = Zeroizing::new([0; 32]);
-        read_text(text, &mut octets)?;
-        Ok(Self(octets))
+        let mut bytes = Zeroizing::new([0; 32]);
+        read_text(text, &mut bytes)?;
+        Ok(Self(bytes))
     }
 }
 
@@ -147,7 +147,7 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A secret key and the public one that belongs to it.
+/// A secret key and its public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPair {
     public: PublicKey,
@@ -155,43 +155,43 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// A new pair. It is as hard to guess as what `entropy` gives.
+    /// Generates a key pair. The keys are as unpredictable as the output of `entropy`.
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
-        let mut octets = Zeroizing::new([0; 32]);
-        entropy.fill(&mut *octets);
-        Self::from(SecretKey(octets))
+        let mut bytes = Zeroizing::new([0; 32]);
+        entropy.fill(&mut *bytes);
+        Self::from(SecretKey(bytes))
     }
 
-    /// What others may know.
+    /// Returns the public key.
     pub const fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// What nobody else may know.
+    /// Returns the secret key.
     pub const fn secret(&self) -> &SecretKey {
         &self.secret
     }
 }
 
-/// The public key is computed.
+/// Computes the public key.
 impl From<SecretKey> for KeyPair {
     fn from(secret: SecretKey) -> Self {
         Self { public: secret.public_key(), secret }
     }
 }
 
-fn read(key: &[u8], octets: &mut [u8; 32]) -> Result<(), KeyError> {
+fn read(key: &[u8], bytes: &mut [u8; 32]) -> Result<(), KeyError> {
     match key.len() {
-        32 => octets.copy_from_slice(key),
-        TEXT => z85::decode_into(key, octets)?,
+        32 => bytes.copy_from_slice(key),
+        TEXT => z85::decode_into(key, bytes)?,
         other => return Err(KeyError::Length(other)),
     }
     Ok(())
 }
 
-fn read_text(text: &str, octets: &mut [u8; 32]) -> Result<(), KeyError> {
+fn read_text(text: &str, bytes: &mut [u8; 32]) -> Result<(), KeyError> {
     if text.len() != TEXT {
         return Err(KeyError::Length(text.len()));
     }
-    Ok(z85::decode_into(text.as_bytes(), octets)?)
+    Ok(z85::decode_into(text.as_bytes(), bytes)?)
 }

@@ -1,18 +1,19 @@
-//! The traffic after a CURVE handshake: every frame is the body of a MESSAGE command (RFC 26, "The MESSAGE Command").
+//! Encryption of the traffic after a CURVE handshake: each frame is the body of a MESSAGE command (RFC 26, "The MESSAGE
+//! Command").
 //!
 //! ```text
 //!   07 "MESSAGE"   nonce, big-endian   tag   flags   body
-//!        8                 8            16     1            octets; the last two are encrypted
+//!        8                 8            16     1            bytes; flags and body are encrypted
 //! ```
 //!
-//! One [`Sealer`] and one [`Opener`] for each connection, both of the key that the transient keys agree on:
+//! Each connection has one [`Sealer`] and one [`Opener`]. Both use the key that the transient keys agree on:
 //!
 //! ```text
 //!   let key = BoxKey::agreed(&theirs, &ours)?;
-//!   let mut sealer = Sealer::new(&key, Role::Client, 3);            // 3: HELLO was 1 and INITIATE 2
-//!   let mut opener = Opener::new(&key, Role::Client, 1);           // 1: the nonce of the READY that came
+//!   let mut sealer = Sealer::new(&key, Role::Client, 3);            // 3, because HELLO used 1 and INITIATE 2
+//!   let mut opener = Opener::new(&key, Role::Client, 1);           // 1, the nonce of the received READY
 //!   sealer.seal(&mut out, flags, body)?;
-//!   let (flags, body) = opener.open_in_place(&mut received)?;      // the body begins at `OVERHEAD`
+//!   let (flags, body) = opener.open_in_place(&mut received)?;      // the body begins at offset `OVERHEAD`
 //! ```
 
 use super::boxes::{BoxKey, TAG};
@@ -23,14 +24,15 @@ use thiserror::Error;
 
 const NAME: &[u8; 8] = b"\x07MESSAGE";
 
-/// Where the tag begins, and where it ends.
+/// Offset of the tag.
 const HEAD: usize = NAME.len() + size_of::<u64>();
+/// Offset of the encrypted part, which follows the tag.
 const ENCRYPTED: usize = HEAD + TAG;
 
-/// So many octets longer than its body is a MESSAGE, all of them before it.
+/// Bytes of a MESSAGE that precede the body.
 pub(crate) const OVERHEAD: usize = ENCRYPTED + 1;
 
-/// Which side of a connection this is; each has its own nonces.
+/// Side of a connection. Each side has its own nonces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
@@ -38,7 +40,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// What the nonces of this side's messages begin with.
+    /// Returns the nonce prefix of the messages that this side sends.
     const fn purpose(self) -> [u8; 16] {
         match self {
             Self::Client => *b"CurveZMQMESSAGEC",
@@ -54,20 +56,20 @@ impl Role {
     }
 }
 
-/// Why a MESSAGE was not opened. None of them is an accident of the network: the connection must end.
+/// Error of opening a MESSAGE. TCP does not cause these errors, so the connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OpenError {
-    #[error("a frame is shorter than the {OVERHEAD} octets of an empty MESSAGE")]
+    #[error("a frame has less than the {OVERHEAD} bytes of an empty MESSAGE")]
     Short,
-    #[error("a frame is not a MESSAGE, as all are after a CURVE handshake")]
+    #[error("a frame after the CURVE handshake is not a MESSAGE")]
     Name,
-    #[error("a MESSAGE came again, or after a later one: its nonce does not rise")]
+    #[error("a MESSAGE is repeated or out of order: its nonce is not higher than the nonce before")]
     Sequence,
-    #[error("a MESSAGE was changed on its way, or encrypted with another key")]
+    #[error("a MESSAGE was modified in transit, or encrypted with another key")]
     Tag,
 }
 
-/// Encrypts what this side says. Its nonces rise by one.
+/// Encryption of the frames that this side sends. Each nonce is one higher than the nonce before.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     key: MessageKey,
@@ -75,19 +77,19 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// `first` is the nonce of the first message: 3 for a client, 2 for a server.
+    /// Creates a `Sealer`. `first` is the nonce of the first message: 3 for a client, 2 for a server.
     pub(crate) fn new(key: &BoxKey, role: Role, first: u64) -> Self {
         Self { key: MessageKey::new(key, role.purpose()), nonces: NonceCounter::starting_at(first) }
     }
 
-    /// Whether every nonce was used.
+    /// Returns true if all nonces are used.
     pub(crate) const fn is_spent(&self) -> bool {
         self.nonces.is_spent()
     }
 
-    /// Appends `body`, encrypted, to `out`; nothing if the nonces are spent.
+    /// Appends a MESSAGE with the encrypted `flags` and `body` to `out`. Appends nothing if all nonces are used.
     ///
-    /// `flags` is encrypted too: bit 0 says that more frames follow, bit 1 that it is a command.
+    /// Bit 0 of `flags` is MORE, bit 1 is COMMAND.
     pub(crate) fn seal(&mut self, out: &mut Vec<u8>, flags: u8, body: &[u8]) -> Result<(), NoncesSpent> {
         let count = self.nonces.take()?;
         let mut head = [0; OVERHEAD];
@@ -104,9 +106,10 @@ impl Sealer {
         Ok(())
     }
 
-    /// Opens what this side has sealed: its flags and its body. For messages that were never sent and are taken back.
+    /// Decrypts a MESSAGE that this `Sealer` has sealed, and returns flags and body. Used to recover messages that were not
+    /// sent.
     ///
-    /// `None` if it was not this `Sealer` that sealed it.
+    /// Returns `None` if another `Sealer` has sealed the message.
     pub(crate) fn reopen(&self, message: &[u8]) -> Option<(u8, Vec<u8>)> {
         let mut message = message.to_vec();
         let (count, tag, encrypted) = parts(&mut message).ok()?;
@@ -116,7 +119,7 @@ impl Sealer {
     }
 }
 
-/// Decrypts what the peer says.
+/// Decryption of the frames that the peer sends.
 #[derive(Debug)]
 pub(crate) struct Opener {
     key: MessageKey,
@@ -124,16 +127,16 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    /// `role` is this side's; `last` the nonce of the last command of the peer's handshake: of a server's READY, or of a
-    /// client's INITIATE.
+    /// Creates an `Opener`. `role` is the role of this side. `last` is the nonce of the last handshake command of the peer:
+    /// READY of a server, INITIATE of a client.
     pub(crate) fn new(key: &BoxKey, role: Role, last: u64) -> Self {
         Self { key: MessageKey::new(key, role.other().purpose()), nonces: NonceCheck::after(last) }
     }
 
-    /// Opens a MESSAGE where it stands: its flags and its body, which are the octets from [`OVERHEAD`] on.
+    /// Decrypts a MESSAGE in place. Returns the flags and the body, which begins at offset [`OVERHEAD`].
     ///
-    /// Its nonce must be higher than any before; that some were left out is allowed, since libzmq allows it. After an
-    /// error `message` is as it was, and so is the `Opener`.
+    /// The nonce must be higher than all nonces before. Gaps are allowed, because libzmq allows them. On an error,
+    /// `message` and the `Opener` are unchanged.
     pub(crate) fn open_in_place<'a>(&mut self, message: &'a mut [u8]) -> Result<(u8, &'a mut [u8]), OpenError> {
         let (count, tag, encrypted) = parts(message)?;
         if !self.nonces.is_new(count) {
@@ -143,12 +146,12 @@ impl Opener {
             return Err(OpenError::Tag);
         }
         self.nonces.accept(count);
-        let (flags, body) = encrypted.split_first_mut().expect("`parts` refuses what has no flags");
+        let (flags, body) = encrypted.split_first_mut().expect("`parts` returns at least the flags");
         Ok((*flags, body))
     }
 }
 
-/// The nonce's count, the tag, and what is encrypted, which is at least one octet.
+/// Splits a MESSAGE into the counter of the nonce, the tag, and the encrypted part of at least one byte.
 fn parts(message: &mut [u8]) -> Result<(u64, &[u8; TAG], &mut [u8]), OpenError> {
     if message.len() < OVERHEAD {
         return Err(OpenError::Short);

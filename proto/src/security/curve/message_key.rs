@@ -1,9 +1,12 @@
-//! The key of one direction of the traffic, made for many messages of which most are small.
+//! [`MessageKey`]: the key of one direction of the traffic, optimised for many short messages.
 //!
-//! The nonces of a direction differ in their last 8 octets only, so HSalsa20, XSalsa20's first step, gives the same subkey
-//! for all of them. A short message takes two or three blocks of Salsa20, and that step is as long as another one: it is
-//! done once, and short messages are put together from Salsa20 and Poly1305 as NaCl puts them. For longer ones it does
-//! not count, but that Salsa20 is done in many lanes; no library does both.
+//! The nonces of one direction differ only in their last 8 bytes, so HSalsa20, the first step of XSalsa20, returns the same
+//! subkey for all of them. For a short message, which has two or three blocks, this step takes as long as one more block.
+//! Therefore the subkey is computed once, and short messages are encrypted with Salsa20 and Poly1305 directly, combined as
+//! in NaCl.
+//!
+//! For longer messages the time of this step is small, and Salsa20 of several blocks in parallel is faster. No library
+//! offers both.
 
 use super::boxes::{BoxKey, TAG};
 use super::nonce::short_nonce;
@@ -13,15 +16,16 @@ use salsa20::Salsa20;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 use zeroize::{Zeroize, Zeroizing};
 
-/// The one-time key of Poly1305 is the start of the key stream.
+/// Bytes of the one-time key of Poly1305, which is the start of the key stream.
 const MAC_KEY: usize = 32;
 
-/// So much is sealed, and opened, the short way: what fits in two and in three blocks, as measured. Opening has more to
-/// gain, since in lanes the tag's key is not had before the rest.
+// Maximum bytes of a message that is sealed and opened with the precomputed subkey: two and three blocks, the measured
+// optimum. The limit for opening is higher, because the parallel implementation computes the key of the tag only together
+// with the other blocks.
 const SHORT_SEALED: usize = 2 * 64 - MAC_KEY;
 const SHORT_OPENED: usize = 3 * 64 - MAC_KEY;
 
-/// A key and what its nonces begin with. Wiped when dropped.
+/// The key and the nonce prefix of one direction. Wiped when dropped.
 pub(super) struct MessageKey {
     key: BoxKey,
     purpose: [u8; 16],
@@ -33,7 +37,7 @@ impl MessageKey {
         Self { key: key.clone(), purpose, subkey: key.subkey(purpose) }
     }
 
-    /// Encrypts in place; the result is the tag.
+    /// Encrypts `data` in place and returns the tag.
     pub(super) fn encrypt(&self, count: u64, data: &mut [u8]) -> [u8; TAG] {
         if data.len() > SHORT_SEALED {
             return self.key.encrypt(&short_nonce(self.purpose, count), data);
@@ -46,27 +50,27 @@ impl MessageKey {
         tag
     }
 
-    /// Decrypts in place if the tag is right, which is found out in constant time, and else leaves `data` alone.
+    /// Decrypts `data` in place if the tag matches, and otherwise leaves `data` unchanged. Checks the tag in constant time.
     pub(super) fn decrypt(&self, count: u64, data: &mut [u8], tag: &[u8; TAG]) -> bool {
         if data.len() > SHORT_OPENED {
             return self.key.decrypt(&short_nonce(self.purpose, count), data, tag);
         }
         let mut stream = [0; MAC_KEY + SHORT_OPENED];
         let (mac_key, plain) = self.apply(count, data, &mut stream);
-        let right = primitives::verify(mac_key, data, tag);
+        let matches = primitives::verify(mac_key, data, tag);
         mac_key.zeroize();
-        if right {
+        if matches {
             data.copy_from_slice(plain);
         }
-        right
+        matches
     }
 
-    /// In `stream`, which is zero before: the key of the tag, and `data` encrypted or decrypted.
+    /// Computes the key of the tag, and `data` encrypted or decrypted, in `stream`, which must be zero. Returns both parts.
     fn apply<'a>(&self, count: u64, data: &[u8], stream: &'a mut [u8]) -> (&'a mut [u8; MAC_KEY], &'a [u8]) {
         let stream = &mut stream[..MAC_KEY + data.len()];
         stream[MAC_KEY..].copy_from_slice(data);
         Salsa20::new((&*self.subkey).into(), &count.to_be_bytes().into()).apply_keystream(stream);
-        let (mac_key, applied) = stream.split_first_chunk_mut().expect("it is longer than the key");
+        let (mac_key, applied) = stream.split_first_chunk_mut().expect("`stream` begins with the key of the tag");
         (mac_key, applied)
     }
 }

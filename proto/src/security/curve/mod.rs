@@ -1,22 +1,25 @@
-//! The cryptographic ground of CURVE (RFC 25 and 26): keys, the certificates they are kept in, and the boxes that carry
-//! what two peers say.
+//! The CURVE mechanism (RFC 25 and 26): keys, certificates, the handshake, and the encryption of the traffic.
 //!
 //! ```
 //! use sansmq_proto::security::curve::{KeyPair, PublicKey};
 //!
 //! let server = KeyPair::random();
-//! // The public key is what clients are told; it travels as 40 characters.
-//! let told: PublicKey = server.public().to_string().parse()?;
-//! assert_eq!(told, *server.public());
+//! // Clients need the public key of the server, which is written as 40 characters of Z85.
+//! let parsed: PublicKey = server.public().to_string().parse()?;
+//! assert_eq!(parsed, *server.public());
 //! # Ok::<(), sansmq_proto::security::curve::KeyError>(())
 //! ```
 //!
-//! No algorithm is written in here. Curve25519 is `curve25519-dalek`'s. XSalsa20 with Poly1305, NaCl's box, is `dryoc`'s on
-//! `x86_64` and `aarch64` with Unix or Windows, and `salsa20`'s and `poly1305`'s on every other target. For short messages
-//! Salsa20 is `salsa20`'s.
+//! The cryptographic primitives are those of other crates:
 //!
-//! Random numbers come from an [`Entropy`](crate::Entropy) alone. `dryoc` links `getrandom` and does not call it; on the other
-//! targets only the feature `std` links it.
+//! | primitive | crate |
+//! |---|---|
+//! | Curve25519 | `curve25519-dalek` |
+//! | XSalsa20 with Poly1305 (box of NaCl) | `dryoc` on `x86_64` and `aarch64` with Unix or Windows, else `salsa20`, `poly1305` |
+//! | Salsa20 of short messages | `salsa20` |
+//!
+//! [`Entropy`](crate::Entropy) is the only source of random numbers. `dryoc` links `getrandom` but does not call it; on
+//! other targets only the feature `std` links `getrandom`.
 
 mod boxes;
 mod certificate;
@@ -24,8 +27,9 @@ mod error;
 mod handshake;
 mod keys;
 mod message;
-// Both offer the same functions. Without vector instructions `dryoc` has no advantage, and without an operating system its
-// dependency `getrandom` does not compile. Tests compile both. The same condition is in `Cargo.toml`.
+// `lanes` and `portable` have the same functions. Without vector instructions `dryoc` has no advantage, and without an
+// operating system its dependency `getrandom` does not compile. Tests compile both modules. `Cargo.toml` has the same
+// condition.
 #[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod lanes;
 mod message_key;
@@ -53,11 +57,11 @@ pub(crate) use message::{OVERHEAD, Opener, Sealer};
 #[cfg(test)]
 pub(crate) use nonce::{long_nonce, short_nonce};
 
-/// Who a client is, and whom it means.
+/// The keys of a CURVE client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientKeys {
-    /// Its own key pair.
+    /// Key pair of the client.
     pub(crate) own: KeyPair,
-    /// The long-term key of the server.
+    /// Long-term public key of the server.
     pub(crate) server: PublicKey,
 }

@@ -1,8 +1,8 @@
-//! Nonces of CURVE (RFC 26): their layout, and the counters that keep each from being used twice with a key.
+//! Nonces of CURVE (RFC 26): their layout, and the counters that prevent that a nonce is used twice with a key.
 //!
 //! ```text
-//!   short   prefix of 16 octets, such as "CurveZMQMESSAGEC"   counter, big-endian, 8 octets; only the counter travels
-//!   long    prefix of 8 octets, such as "COOKIE--"            16 random octets, which travel
+//!   short   prefix of 16 bytes, such as "CurveZMQMESSAGEC"   counter, big-endian, 8 bytes; only the counter is sent
+//!   long    prefix of 8 bytes, such as "COOKIE--"            16 random bytes, which are sent
 //! ```
 
 use thiserror::Error;
@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Number that XSalsa20 uses once with a key.
 pub(crate) type Nonce = [u8; 24];
 
-/// Returns a nonce that counts, such as `CurveZMQREADY---` and 1.
+/// Returns a nonce of a prefix and a counter, such as `CurveZMQREADY---` and 1.
 pub(crate) fn short_nonce(purpose: [u8; 16], count: u64) -> Nonce {
     let mut nonce = [0; 24];
     nonce[..16].copy_from_slice(&purpose);
@@ -18,7 +18,7 @@ pub(crate) fn short_nonce(purpose: [u8; 16], count: u64) -> Nonce {
     nonce
 }
 
-/// Returns a random nonce, such as `COOKIE--` and 16 random octets.
+/// Returns a nonce of a prefix and a random part, such as `COOKIE--` and 16 random bytes.
 pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
     let mut nonce = [0; 24];
     nonce[..8].copy_from_slice(&purpose);
@@ -26,9 +26,9 @@ pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
     nonce
 }
 
-/// Error of a connection that has used every nonce; only a new handshake gives a new key.
+/// Error of a connection that has used all nonces; only a new handshake creates a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("every nonce of the connection was used; it must be made anew")]
+#[error("all nonces of the connection are used; a new connection is required")]
 pub(crate) struct NoncesSpent;
 
 /// Counter of the nonces of one direction, on the sending side. Each is one higher than the nonce before.
@@ -56,8 +56,8 @@ impl NonceCounter {
     }
 }
 
-/// Check of the nonces of one direction, on the receiving side: each must be higher than all before. Gaps are allowed, because
-/// libzmq allows them.
+/// Check of the nonces of one direction, on the receiving side: each must be higher than all before. Gaps are allowed,
+/// because libzmq allows them.
 #[derive(Debug)]
 pub(super) struct NonceCheck {
     /// Highest nonce that was accepted.

@@ -48,7 +48,7 @@ pub(super) fn verify(key: &[u8; 32], data: &[u8], tag: &[u8; TAG]) -> bool {
     authenticate(key, data).ct_eq(tag).into()
 }
 
-/// Splits off the first 32 bytes of the key stream, which are the key of the tag. The cipher continues behind them.
+/// Splits off the first 32 bytes of the key stream, which are the key of the tag. The cipher continues after these bytes.
 fn start(key: &[u8; 32], nonce: &Nonce) -> (Salsa20, Zeroizing<[u8; 32]>) {
     let (prefix, rest) = nonce.split_first_chunk().expect("a nonce has 24 bytes");
     let rest: &[u8; 8] = rest.try_into().expect("a nonce has 24 bytes");

@@ -1,4 +1,4 @@
-//! The ground of CURVE against the numbers of NaCl, and against sessions recorded from libzmq.
+//! Tests of CURVE with the test vectors of NaCl, and with recorded sessions of libzmq.
 
 mod boxes;
 mod certificate;
@@ -11,13 +11,13 @@ use super::{PublicKey, SecretKey};
 use crate::entropy::SeededEntropy;
 use alloc::vec::Vec;
 
-fn octets(hex: &str) -> Vec<u8> {
+fn from_hex(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
     digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }
 
 fn array<const N: usize>(hex: &str) -> [u8; N] {
-    octets(hex).try_into().unwrap()
+    from_hex(hex).try_into().unwrap()
 }
 
 fn public(hex: &str) -> PublicKey {

@@ -1,18 +1,18 @@
-//! Z85, the text form of keys (RFC 32): four octets become five characters that are safe in source code, on command lines
-//! and in files.
+//! Z85 (RFC 32), the text form of keys: encodes four bytes as five characters that need no escapes in source code, on
+//! command lines and in files.
 //!
 //! ```
 //! use sansmq_proto::security::curve::z85;
 //!
-//! let octets = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
-//! assert_eq!(z85::encode(&octets)?, "HelloWorld");
-//! assert_eq!(z85::decode("HelloWorld")?, octets);
+//! let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
+//! assert_eq!(z85::encode(&bytes)?, "HelloWorld");
+//! assert_eq!(z85::decode("HelloWorld")?, bytes);
 //! # Ok::<(), z85::Z85Error>(())
 //! ```
 //!
-//! Secret keys are written like this too, so neither direction looks anything up at a place that depends on what is
-//! encoded: each character is found by going through the whole alphabet. That is slow for much data. What is *not* hidden
-//! is how long the data is and, of text that is refused, where it is wrong.
+//! Encoding and decoding protect secret keys against timing attacks: no memory address depends on the data, because each
+//! lookup reads the whole alphabet. This is slow for large data. The timing does reveal the length, and the position of the
+//! error in rejected text.
 
 use alloc::string::String;
 use alloc::vec;
@@ -22,55 +22,55 @@ use thiserror::Error;
 
 const ALPHABET: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
-/// Why something is not Z85, or cannot be.
+/// Error of encoding or decoding Z85.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Z85Error {
-    /// So many octets cannot be encoded; RFC 32 leaves padding to the application.
-    #[error("{0} octets cannot be written in Z85, only a multiple of 4")]
+    /// Number of bytes to encode that is not a multiple of 4. The application must add padding (RFC 32).
+    #[error("{0} bytes cannot be encoded in Z85; the number of bytes must be a multiple of 4")]
     OctetCount(usize),
-    /// So many characters (as octets of UTF-8) cannot be decoded.
-    #[error("{0} characters are not Z85, which has a multiple of 5")]
+    /// Number of characters (bytes of UTF-8) to decode that is not a multiple of 5.
+    #[error("{0} characters are not Z85; the number of characters must be a multiple of 5")]
     CharacterCount(usize),
-    /// The octet at this place of the text, from 0, is none of the 85 characters.
-    #[error("at offset {0} stands none of the 85 characters of Z85")]
+    /// Byte offset of a character that is not in the alphabet.
+    #[error("the character at offset {0} is not one of the 85 characters of Z85")]
     Character(usize),
-    /// The five characters at this place of the text, from 0, stand for more than four octets can hold.
-    #[error("the five characters at offset {0} stand for more than four octets can hold")]
+    /// Byte offset of five characters with a value that does not fit into four bytes.
+    #[error("the value of the five characters at offset {0} does not fit into four bytes")]
     Overflow(usize),
 }
 
-/// Octets as text, as libzmq's `zmq_z85_encode` writes them.
+/// Encodes bytes as text, like `zmq_z85_encode` of libzmq.
 ///
 /// # Errors
 ///
-/// [`Z85Error::OctetCount`] if their number is no multiple of 4.
-pub fn encode(octets: &[u8]) -> Result<String, Z85Error> {
-    let (quads, []) = octets.as_chunks() else {
-        return Err(Z85Error::OctetCount(octets.len()));
+/// [`Z85Error::OctetCount`] if the number of bytes is not a multiple of 4.
+pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
+    let (quads, []) = bytes.as_chunks() else {
+        return Err(Z85Error::OctetCount(bytes.len()));
     };
     let mut text = String::with_capacity(quads.len() * 5);
     quads.iter().flat_map(|quad| encode_group(*quad)).for_each(|character| text.push(character));
     Ok(text)
 }
 
-/// Text as octets, as libzmq's `zmq_z85_decode` reads them.
+/// Decodes text, like `zmq_z85_decode` of libzmq.
 ///
 /// # Errors
 ///
-/// If it is not Z85, or stands for more than fits; see [`Z85Error`].
+/// [`Z85Error`] if the text is not valid Z85.
 pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
-    let mut octets = vec![0; text.len() / 5 * 4];
-    decode_into(text.as_bytes(), &mut octets)?;
-    Ok(octets)
+    let mut bytes = vec![0; text.len() / 5 * 4];
+    decode_into(text.as_bytes(), &mut bytes)?;
+    Ok(bytes)
 }
 
-/// Decodes into `octets`, which has four fifths of the text's length.
-pub(super) fn decode_into(text: &[u8], octets: &mut [u8]) -> Result<(), Z85Error> {
+/// Decodes `text` into `bytes`. The length of `bytes` must be four fifths of the length of `text`.
+pub(super) fn decode_into(text: &[u8], bytes: &mut [u8]) -> Result<(), Z85Error> {
     let (groups, []) = text.as_chunks() else {
         return Err(Z85Error::CharacterCount(text.len()));
     };
-    let (quads, _) = octets.as_chunks_mut();
+    let (quads, _) = bytes.as_chunks_mut();
     for (number, (group, quad)) in groups.iter().zip(quads).enumerate() {
         *quad = decode_group(*group, number * 5)?;
     }
@@ -82,7 +82,7 @@ fn encode_group(quad: [u8; 4]) -> [char; 5] {
     [52_200_625, 614_125, 7_225, 85, 1].map(|power| character(value / power % 85))
 }
 
-/// The character that stands for `digit`.
+/// Returns the character of the digit `digit`.
 fn character(digit: u32) -> char {
     let mut found = 0;
     for (value, character) in (0_u32..).zip(ALPHABET) {
@@ -104,13 +104,13 @@ fn decode_group(group: [u8; 5], offset: usize) -> Result<[u8; 4], Z85Error> {
     Ok(value.to_be_bytes())
 }
 
-/// What `character` stands for, and whether it stands for anything.
+/// Returns the value of `character`, and true if it is in the alphabet.
 fn digit(character: u8) -> (u8, Choice) {
     let mut found = (0, Choice::from(0));
     for (value, candidate) in (0_u8..).zip(ALPHABET) {
-        let same = character.ct_eq(candidate);
-        found.0.conditional_assign(&value, same);
-        found.1 |= same;
+        let equal = character.ct_eq(candidate);
+        found.0.conditional_assign(&value, equal);
+        found.1 |= equal;
     }
     found
 }
@@ -123,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
-    /// RFC 32 in plain arithmetic: a number is divided by 85 again and again.
+    /// Encodes four bytes by repeated division by 85 (RFC 32).
     fn model(quad: [u8; 4]) -> [u8; 5] {
         let mut value = u32::from_be_bytes(quad);
         let mut text = [0; 5];
@@ -135,42 +135,42 @@ mod tests {
     }
 
     fn text() -> impl Strategy<Value = Vec<u8>> {
-        // Groups at the limit, too, beyond which a number does not fit: `%nSc0` is the largest that does.
+        // Includes groups close to `%nSc0`, the largest value that fits into four bytes.
         let large = vec(select(b"$%nSc0#1".as_slice()), 4).prop_map(|rest| [b"%".to_vec(), rest].concat());
         vec(prop_oneof![vec(select(ALPHABET.as_slice()), 5), large], 0..8).prop_map(|groups| groups.concat())
     }
 
-    /// A character that is none of them.
+    /// Generates ASCII characters that are not in the alphabet.
     fn wrong() -> impl Strategy<Value = u8> {
-        select((0..128).filter(|octet| !ALPHABET.contains(octet)).collect::<Vec<_>>())
+        select((0..128).filter(|byte| !ALPHABET.contains(byte)).collect::<Vec<_>>())
     }
 
     proptest! {
         #![proptest_config(config())]
 
         #[test]
-        fn octets_are_written_by_the_arithmetic_of_the_rfc_and_read_again(quads in vec(any::<[u8; 4]>(), 0..16)) {
+        fn encode_equals_rfc_arithmetic_and_decodes_again(quads in vec(any::<[u8; 4]>(), 0..16)) {
             let written = encode(quads.as_flattened()).unwrap();
             prop_assert_eq!(written.as_bytes(), quads.iter().flat_map(|&quad| model(quad)).collect::<Vec<_>>());
             prop_assert_eq!(decode(&written).unwrap(), quads.as_flattened());
         }
 
         #[test]
-        fn text_is_read_unless_a_group_is_more_than_four_octets_hold(text in text()) {
+        fn decode_rejects_only_groups_that_overflow(text in text()) {
             let value = |group: &[u8]| {
-                let digits = group.iter().map(|octet| ALPHABET.iter().position(|other| other == octet).unwrap());
+                let digits = group.iter().map(|byte| ALPHABET.iter().position(|other| other == byte).unwrap());
                 u32::try_from(digits.fold(0, |value, digit| value * 85 + digit as u64)).ok()
             };
-            let expected = text.chunks(5).enumerate().try_fold(Vec::new(), |mut octets, (number, group)| {
+            let expected = text.chunks(5).enumerate().try_fold(Vec::new(), |mut bytes, (number, group)| {
                 let value = value(group).ok_or(Z85Error::Overflow(number * 5))?;
-                octets.extend(value.to_be_bytes());
-                Ok(octets)
+                bytes.extend(value.to_be_bytes());
+                Ok(bytes)
             });
             prop_assert_eq!(decode(core::str::from_utf8(&text).unwrap()), expected);
         }
 
         #[test]
-        fn what_is_not_of_the_alphabet_is_pointed_at(
+        fn decode_returns_offset_of_invalid_character(
             quads in vec(any::<[u8; 4]>(), 1..8), place in any::<Index>(), wrong in wrong(),
         ) {
             let mut text = encode(quads.as_flattened()).unwrap();
@@ -180,9 +180,9 @@ mod tests {
         }
 
         #[test]
-        fn what_is_no_whole_number_of_groups_is_refused(octets in vec(any::<u8>(), 0..20), text in "[0-9a-zA-Z]{0,20}") {
-            if octets.len() % 4 != 0 {
-                prop_assert_eq!(encode(&octets), Err(Z85Error::OctetCount(octets.len())));
+        fn incomplete_groups_are_rejected(bytes in vec(any::<u8>(), 0..20), text in "[0-9a-zA-Z]{0,20}") {
+            if bytes.len() % 4 != 0 {
+                prop_assert_eq!(encode(&bytes), Err(Z85Error::OctetCount(bytes.len())));
             }
             if text.len() % 5 != 0 {
                 prop_assert_eq!(decode(&text), Err(Z85Error::CharacterCount(text.len())));

@@ -1,6 +1,6 @@
-//! The numbers are those of NaCl's own tests (`tests/box.c`, `tests/core1.c`).
+//! Tests with the vectors of NaCl (`tests/box.c`, `tests/core1.c`).
 
-use super::{array, entropy, octets, public, secret};
+use super::{array, entropy, from_hex, public, secret};
 use crate::security::curve::boxes::BoxKey;
 use crate::security::curve::nonce::{long_nonce, short_nonce};
 use crate::security::curve::{KeyPair, PublicKey};
@@ -21,17 +21,17 @@ const BOXED: &str = "
     99832b61ca01b6de56244a9e88d5f9b37973f622a43d14a6599b1f654cb45a74e355a5";
 
 #[test]
-fn nacls_box_is_made_and_opened() {
+fn box_equals_the_test_vector_of_nacl() {
     assert_eq!(secret(ALICE_SECRET).public_key(), public(ALICE_PUBLIC));
     assert_eq!(secret(BOB_SECRET).public_key(), public(BOB_PUBLIC));
-    let alices = BoxKey::agreed(&public(BOB_PUBLIC), &secret(ALICE_SECRET)).unwrap();
-    let bobs = BoxKey::agreed(&public(ALICE_PUBLIC), &secret(BOB_SECRET)).unwrap();
-    assert_eq!(alices.seal(&array(NONCE), &octets(PLAIN)), octets(BOXED));
-    assert_eq!(*bobs.open(&array(NONCE), &octets(BOXED)).unwrap(), octets(PLAIN));
+    let alice = BoxKey::agreed(&public(BOB_PUBLIC), &secret(ALICE_SECRET)).unwrap();
+    let bob = BoxKey::agreed(&public(ALICE_PUBLIC), &secret(BOB_SECRET)).unwrap();
+    assert_eq!(alice.seal(&array(NONCE), &from_hex(PLAIN)), from_hex(BOXED));
+    assert_eq!(*bob.open(&array(NONCE), &from_hex(BOXED)).unwrap(), from_hex(PLAIN));
 }
 
 #[test]
-fn a_box_of_another_key_or_nonce_and_one_that_is_too_short_stay_closed() {
+fn open_rejects_other_key_other_nonce_and_truncation() {
     let key = BoxKey::random(&mut entropy());
     let other = BoxKey::agreed(&public(BOB_PUBLIC), &secret(ALICE_SECRET)).unwrap();
     let nonce = short_nonce(*b"CurveZMQHELLO---", 1);
@@ -40,20 +40,20 @@ fn a_box_of_another_key_or_nonce_and_one_that_is_too_short_stay_closed() {
     assert_eq!(other.open(&nonce, &boxed), None);
     assert_eq!(key.open(&short_nonce(*b"CurveZMQHELLO---", 2), &boxed), None);
     for length in 0..boxed.len() {
-        assert_eq!(key.open(&nonce, &boxed[..length]), None, "{length} octets of it");
+        assert_eq!(key.open(&nonce, &boxed[..length]), None, "truncated to {length} bytes");
     }
     assert_eq!(key.open(&nonce, &key.seal(&nonce, b"")).as_deref(), Some(&alloc::vec![]));
 }
 
 #[test]
-fn nonces_are_a_purpose_and_a_count_or_what_was_drawn() {
+fn nonces_have_the_layout_of_rfc_26() {
     assert_eq!(&short_nonce(*b"CurveZMQREADY---", 0x0102), b"CurveZMQREADY---\0\0\0\0\0\0\x01\x02");
     assert_eq!(&long_nonce(*b"COOKIE--", *b"0123456789abcdef"), b"COOKIE--0123456789abcdef");
 }
 
 #[test]
-fn a_point_of_low_order_agrees_with_nobody() {
-    // The encodings that libsodium refuses too: of the points of order 1, 2, 4 and 8, and those beyond the prime.
+fn agreed_rejects_points_of_low_order() {
+    // The encodings that libsodium rejects too: points of order 1, 2, 4 and 8, and non-canonical encodings.
     let low = [
         "0000000000000000000000000000000000000000000000000000000000000000",
         "0100000000000000000000000000000000000000000000000000000000000000",
@@ -74,6 +74,6 @@ fn a_point_of_low_order_agrees_with_nobody() {
 }
 
 #[test]
-fn a_key_does_not_show_itself() {
+fn box_key_debug_omits_the_key() {
     assert_eq!(format!("{:?}", BoxKey::random(&mut entropy())), "BoxKey { .. }");
 }

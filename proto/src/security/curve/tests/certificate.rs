@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
-/// Written by pyzmq 27.3.
+/// Files of pyzmq 27.3.
 const PYZMQ_PUBLIC: &str = "\
 #   ****  Generated on 2026-11-25 06:34:18.544479 by pyzmq  ****
 #   ZeroMQ CURVE Public Certificate
@@ -30,7 +30,7 @@ curve
     secret-key = \"20GI{ez8*]E[e^:m8jswO=wgieQ-a.6S4(^l#3AG\"
 ";
 
-/// Written by czmq 4.2.1.
+/// Files of czmq 4.2.1.
 const CZMQ_PUBLIC: &str = "\
 #   ****  Generated on 2026-11-25 06:34:43 by CZMQ  ****
 #   ZeroMQ CURVE Public Certificate
@@ -58,7 +58,7 @@ curve
 ";
 
 #[test]
-fn what_pyzmq_and_czmq_write_is_read() {
+fn parse_accepts_files_of_pyzmq_and_czmq() {
     for (text, public, secret, metadata) in [
         (PYZMQ_PUBLIC, "&jb0vy7e#*HXs]#N^1wi+lZ-ISne3ySMy0wbYtnt", None, vec![]),
         (
@@ -90,7 +90,7 @@ fn what_pyzmq_and_czmq_write_is_read() {
 }
 
 #[test]
-fn what_is_written_is_what_czmq_writes_but_for_the_comments() {
+fn text_equals_that_of_czmq_except_comments() {
     let secret: Certificate = CZMQ_SECRET.parse().unwrap();
     let content = |text: &str| text.split_once("\n\n").unwrap().1.to_string();
     assert_eq!(content(&secret.public_text()), content(CZMQ_PUBLIC));
@@ -101,9 +101,9 @@ fn what_is_written_is_what_czmq_writes_but_for_the_comments() {
 }
 
 #[test]
-fn a_certificate_goes_there_and_back() {
+fn certificate_round_trips() {
     let pair = KeyPair::generate(&mut entropy());
-    let certificate = [("name", "Ann O'Neil"), ("said", "\"#1\" = mine "), ("empty", ""), ("a.b+c@$&-_", "=")]
+    let certificate = [("name", "Ann O'Neil"), ("motto", "\"#1\" = mine "), ("empty", ""), ("a.b+c@$&-_", "=")]
         .iter()
         .try_fold(Certificate::from(pair.clone()), |certificate, (name, value)| certificate.with_metadata(name, value));
     let certificate = certificate.unwrap();
@@ -111,15 +111,15 @@ fn a_certificate_goes_there_and_back() {
     let public: Certificate = certificate.public_text().parse().unwrap();
     assert_eq!((public.public(), public.key_pair()), (pair.public(), None));
     assert!(public.metadata().eq(certificate.metadata()));
-    // Nothing that `with_metadata` would take, but it was read, and is read again.
-    let odd: Certificate =
+    // `with_metadata` rejects this name, but a parsed certificate may contain it and must round-trip.
+    let parsed: Certificate =
         CZMQ_PUBLIC.replace("name = \"Ann O'Neil\"", "full name = Ann \"O'\" # really").parse().unwrap();
-    assert_eq!(odd.metadata().next(), Some(("full name", "Ann \"O'\"")));
-    assert_eq!(odd.public_text().parse(), Ok(odd));
+    assert_eq!(parsed.metadata().next(), Some(("full name", "Ann \"O'\"")));
+    assert_eq!(parsed.public_text().parse(), Ok(parsed));
 }
 
 #[test]
-fn zpl_has_comments_other_sections_and_two_kinds_of_quotes() {
+fn parse_accepts_all_syntax_of_zpl() {
     let key = "Y9I.9n@A]H0WHGQ4BcCL2o&0ejJk</Vt(]WISTtc";
     let text = format!(
         "   # indented comment\n\nserver # comment\n    public-key = 'not this one'\ncurve   # comment\n\n\tpublic-key='{key}'  # \
@@ -131,7 +131,7 @@ fn zpl_has_comments_other_sections_and_two_kinds_of_quotes() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_with_its_line() {
+fn parse_rejects_invalid_text_with_its_line() {
     let with = |old: &str, new: &str| CZMQ_SECRET.replace(old, new).parse::<Certificate>().unwrap_err();
     assert_eq!("".parse::<Certificate>(), Err(CertificateError::NoPublicKey));
     assert_eq!(with("public-key", "pubic-key"), CertificateError::NoPublicKey);
@@ -149,7 +149,7 @@ fn what_is_no_certificate_is_refused_with_its_line() {
 }
 
 #[test]
-fn metadata_that_could_not_be_read_again_is_refused() {
+fn with_metadata_rejects_invalid_names_and_values() {
     let certificate = || Certificate::from(*KeyPair::generate(&mut entropy()).public());
     for name in ["", " name", "na me", "name=", "#name", "name\n", "\"name\"", "größe", "a/b"] {
         assert_eq!(certificate().with_metadata(name, ""), Err(CertificateError::MetadataName), "{name:?}");
@@ -160,7 +160,7 @@ fn metadata_that_could_not_be_read_again_is_refused() {
 }
 
 #[test]
-fn a_certificate_does_not_show_its_secret() {
+fn certificate_debug_omits_the_secret() {
     let pair = KeyPair::generate(&mut entropy());
     let shown = format!("{:?}", Certificate::from(pair.clone()));
     assert!(shown.contains(&pair.public().to_string()) && !shown.contains(&**pair.secret().to_z85()), "{shown}");

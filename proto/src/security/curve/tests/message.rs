@@ -18,7 +18,7 @@ fn sealed(sealer: &mut Sealer, flags: u8, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_one_side_seals_the_other_opens() {
+fn sealed_message_opens_at_the_other_side() {
     for (ours, theirs) in BOTH {
         let mut sealer = Sealer::new(&key(), ours, 3);
         let mut opener = Opener::new(&key(), theirs, 2);
@@ -28,13 +28,13 @@ fn what_one_side_seals_the_other_opens() {
             let mut message = sealed(&mut sealer, flags, &body);
             assert_eq!(message.len(), OVERHEAD + body.len());
             assert_eq!(opener.open_in_place(&mut message), Ok((flags, &mut body.clone()[..])), "{length}");
-            assert_eq!(message[OVERHEAD..], body, "{length}: the body begins behind the overhead");
+            assert_eq!(message[OVERHEAD..], body, "{length}: the body begins after the overhead");
         }
     }
 }
 
 #[test]
-fn a_message_is_a_command_whose_box_has_its_sides_nonce() {
+fn sealed_message_has_the_layout_of_rfc_26() {
     for (role, purpose) in [(Role::Client, *b"CurveZMQMESSAGEC"), (Role::Server, *b"CurveZMQMESSAGES")] {
         let mut out = b"before".to_vec();
         Sealer::new(&key(), role, 0x0102).seal(&mut out, 1, b"hello").unwrap();
@@ -44,35 +44,35 @@ fn a_message_is_a_command_whose_box_has_its_sides_nonce() {
 }
 
 #[test]
-fn a_side_does_not_open_what_it_has_sealed_itself() {
+fn open_rejects_messages_of_the_same_side() {
     let mut message = sealed(&mut Sealer::new(&key(), Role::Client, 3), 0, b"hello");
     assert_eq!(Opener::new(&key(), Role::Client, 1).open_in_place(&mut message), Err(OpenError::Tag));
 }
 
 #[test]
-fn any_bit_that_was_changed_is_noticed_and_changes_nothing_here() {
+fn open_rejects_any_changed_bit_and_keeps_its_state() {
     for body in [&b"hello"[..], &[7; 150], &[7; 200]] {
         let mut opener = Opener::new(&key(), Role::Server, 2);
-        let mut right = sealed(&mut Sealer::new(&key(), Role::Client, 3), 1, body);
-        for bit in 0..right.len() * 8 {
-            let mut wrong = right.clone();
-            wrong[bit / 8] ^= 1 << (bit % 8);
-            let before = wrong.clone();
+        let mut valid = sealed(&mut Sealer::new(&key(), Role::Client, 3), 1, body);
+        for bit in 0..valid.len() * 8 {
+            let mut forged = valid.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            let before = forged.clone();
             let expected = match bit / 8 {
                 0..8 => OpenError::Name,
-                15 if bit % 8 < 2 => OpenError::Sequence, // 3 became 2 or 1
+                15 if bit % 8 < 2 => OpenError::Sequence, // nonce 3 became 2 or 1
                 _ => OpenError::Tag,
             };
-            assert_eq!(opener.open_in_place(&mut wrong), Err(expected), "bit {bit}");
-            assert_eq!(wrong, before, "bit {bit}");
+            assert_eq!(opener.open_in_place(&mut forged), Err(expected), "bit {bit}");
+            assert_eq!(forged, before, "bit {bit}");
         }
-        let flags = opener.open_in_place(&mut right).map(|(flags, _)| flags);
-        assert_eq!(flags, Ok(1), "no nonce of a forgery is remembered");
+        let flags = opener.open_in_place(&mut valid).map(|(flags, _)| flags);
+        assert_eq!(flags, Ok(1), "the nonce of a forged message must not be counted as used");
     }
 }
 
 #[test]
-fn what_is_too_short_or_no_message_is_told_apart() {
+fn open_rejects_truncated_and_other_frames() {
     let mut opener = Opener::new(&key(), Role::Server, 2);
     let message = sealed(&mut Sealer::new(&key(), Role::Client, 3), 0, b"");
     assert_eq!(message.len(), OVERHEAD);
@@ -83,7 +83,7 @@ fn what_is_too_short_or_no_message_is_told_apart() {
 }
 
 #[test]
-fn nonces_may_jump_but_not_stay_or_fall() {
+fn open_accepts_only_rising_nonces() {
     let from = |first| sealed(&mut Sealer::new(&key(), Role::Client, first), 0, b"");
     let mut opener = Opener::new(&key(), Role::Server, 2);
     for (nonce, expected) in [
@@ -103,7 +103,7 @@ fn nonces_may_jump_but_not_stay_or_fall() {
 }
 
 #[test]
-fn after_its_last_nonce_a_key_seals_nothing_for_ever() {
+fn seal_fails_after_the_last_nonce() {
     let mut sealer = Sealer::new(&key(), Role::Client, u64::MAX - 1);
     let mut opener = Opener::new(&key(), Role::Server, 0);
     for _ in 0..2 {
@@ -117,19 +117,19 @@ fn after_its_last_nonce_a_key_seals_nothing_for_ever() {
 }
 
 #[test]
-fn what_was_not_sent_can_be_taken_back() {
+fn reopen_returns_sealed_messages() {
     let mut sealer = Sealer::new(&key(), Role::Server, 2);
     let messages = [sealed(&mut sealer, 1, b"one"), sealed(&mut sealer, 0, b""), sealed(&mut sealer, 2, b"three")];
     assert_eq!(sealer.reopen(&messages[2]), Some((2, b"three".to_vec())));
     assert_eq!(sealer.reopen(&messages[0]), Some((1, b"one".to_vec())));
     assert_eq!(sealer.reopen(&messages[1]), Some((0, vec![])));
-    let peers = sealed(&mut Sealer::new(&key(), Role::Client, 2), 0, b"peer's");
-    assert_eq!(sealer.reopen(&peers), None);
+    let by_peer = sealed(&mut Sealer::new(&key(), Role::Client, 2), 0, b"other");
+    assert_eq!(sealer.reopen(&by_peer), None);
     assert_eq!(sealer.reopen(b"\x07MESSAGE"), None);
 }
 
 #[test]
-fn short_messages_and_long_ones_are_nacls_boxes_alike() {
+fn messages_of_all_lengths_are_boxes_of_nacl() {
     for (role, purpose) in [(Role::Client, *b"CurveZMQMESSAGEC"), (Role::Server, *b"CurveZMQMESSAGES")] {
         let mut sealer = Sealer::new(&key(), role, 0);
         for length in 0..400_u16 {

@@ -1,7 +1,7 @@
-//! Every implementation of XSalsa20 and Poly1305 against NaCl's own tests (`tests/core1.c`, `tests/onetimeauth.c`,
-//! `tests/secretbox.c`), and against each other.
+//! Compares each implementation of XSalsa20 and Poly1305 with the test vectors of NaCl (`tests/core1.c`,
+//! `tests/onetimeauth.c`, `tests/secretbox.c`), and with the other implementations.
 
-use super::{array, entropy, octets};
+use super::{array, entropy, from_hex};
 use crate::entropy::Entropy;
 use crate::security::curve::boxes::TAG;
 #[cfg(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -58,17 +58,17 @@ const ENCRYPTED: &str = "
     7973f622a43d14a6599b1f654cb45a74e355a5";
 
 #[test]
-fn primitives_give_the_results_of_nacl() {
+fn primitives_equal_the_test_vectors_of_nacl() {
     for primitives in ALL {
         let name = primitives.name;
-        let mut data = octets(PLAIN);
+        let mut data = from_hex(PLAIN);
         assert_eq!(*(primitives.hsalsa20)(&array(SHARED), &[0; 16]), array(KEY), "{name}");
         assert_eq!((primitives.encrypt)(&array(KEY), &array(NONCE), &mut data), array(TAGGED), "{name}");
-        assert_eq!(data, octets(ENCRYPTED), "{name}");
+        assert_eq!(data, from_hex(ENCRYPTED), "{name}");
         assert_eq!((primitives.authenticate)(&array(MAC_KEY), &data), array(TAGGED), "{name}");
         assert!((primitives.verify)(&array(MAC_KEY), &data, &array(TAGGED)), "{name}");
         assert!((primitives.decrypt)(&array(KEY), &array(NONCE), &mut data, &array(TAGGED)), "{name}");
-        assert_eq!(data, octets(PLAIN), "{name}");
+        assert_eq!(data, from_hex(PLAIN), "{name}");
     }
 }
 
@@ -99,7 +99,7 @@ fn primitives_agree_on_every_length() {
 }
 
 #[test]
-fn primitives_reject_a_changed_bit_and_leave_data_unchanged() {
+fn decrypt_rejects_any_changed_bit_and_keeps_data() {
     let (key, nonce) = (array(KEY), array(NONCE));
     for primitives in ALL {
         for length in [0, 5, 64, 200, 1100] {
@@ -107,8 +107,8 @@ fn primitives_reject_a_changed_bit_and_leave_data_unchanged() {
             let tag = (primitives.encrypt)(&key, &nonce, &mut data);
             for bit in 0..(TAG + length) * 8 {
                 let (mut wrong, mut tag) = (data.clone(), tag);
-                let octet = tag.iter_mut().chain(&mut wrong).nth(bit / 8).unwrap();
-                *octet ^= 1 << (bit % 8);
+                let byte = tag.iter_mut().chain(&mut wrong).nth(bit / 8).unwrap();
+                *byte ^= 1 << (bit % 8);
                 let before = wrong.clone();
                 let at = (primitives.name, length, bit);
                 assert!(!(primitives.decrypt)(&key, &nonce, &mut wrong, &tag), "{at:?}");

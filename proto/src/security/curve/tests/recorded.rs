@@ -1,6 +1,6 @@
-//! Sessions recorded from libzmq, opened from the first box to the last. `tests/data/curve/README.md` describes them.
+//! Decrypts all boxes of recorded sessions of libzmq. `tests/data/curve/README.md` describes the sessions.
 
-use super::{octets, secret};
+use super::{from_hex, secret};
 use crate::security::curve::boxes::BoxKey;
 use crate::security::curve::message::{Opener, Role, Sealer};
 use crate::security::curve::nonce::{long_nonce, short_nonce};
@@ -24,7 +24,7 @@ const SESSIONS: [(&str, &str); 10] = [
 ];
 
 #[test]
-fn every_box_of_a_recorded_session_opens() {
+fn all_boxes_of_recorded_sessions_open() {
     for (name, text) in SESSIONS {
         let mut session = Session::new(text);
         let mut lines = text.lines().skip_while(|line| !line.starts_with(['<', '>'])).peekable();
@@ -35,21 +35,21 @@ fn every_box_of_a_recorded_session_opens() {
             }
             let sender = if frame.starts_with('<') { session.peer } else { session.peer.other() };
             match frame[2..].split_once("..") {
-                Some((start, end)) => assert_eq!(session.sealed_again(sender), [start, end], "{name}"),
-                None => assert_eq!(session.open(sender, &octets(&frame[2..])), expected, "{name}: {frame}"),
+                Some((start, end)) => assert_eq!(session.seal_again(sender), [start, end], "{name}"),
+                None => assert_eq!(session.open(sender, &from_hex(&frame[2..])), expected, "{name}: {frame}"),
             }
         }
-        assert!(session.traffic.is_some(), "{name}: the handshake was there");
+        assert!(session.traffic.is_some(), "{name}: the recording has no handshake");
     }
 }
 
-/// What the two sides know by now.
+/// State of both sides of a session.
 struct Session {
     peer: Role,
     server: SecretKey,
     client: SecretKey,
     transient: SecretKey,
-    /// Of the client, then of the server.
+    /// Transient public keys: of the client, then of the server.
     transients: [Option<PublicKey>; 2],
     cookie: Vec<u8>,
     traffic: Option<Traffic>,
@@ -57,8 +57,8 @@ struct Session {
 
 struct Traffic {
     key: BoxKey,
-    of_client: Opener,
-    of_server: Opener,
+    from_client: Opener,
+    from_server: Opener,
 }
 
 impl Session {
@@ -75,7 +75,7 @@ impl Session {
         }
     }
 
-    /// What is in a frame's boxes, in hex, the first octet of a MESSAGE being its flags; or why it does not open.
+    /// Returns the content of the boxes of a frame in hex, with the flags as the first byte of a MESSAGE, or the error.
     fn open(&mut self, sender: Role, frame: &[u8]) -> Vec<String> {
         let mut body = frame[if frame[0] & 2 == 0 { 2 } else { 9 }..].to_vec();
         match body.get(1..).unwrap_or_default() {
@@ -84,13 +84,13 @@ impl Session {
             command if command.starts_with(b"INITIATE") => self.initiate(&body),
             command if command.starts_with(b"READY") => {
                 let nonce = short_nonce(*b"CurveZMQREADY---", count(&body[6..14]));
-                vec![hex(&self.traffic().key.open(&nonce, &body[14..]).unwrap())]
+                vec![to_hex(&self.traffic().key.open(&nonce, &body[14..]).unwrap())]
             }
             _ => {
                 let traffic = self.traffic();
-                let opener = if sender == Role::Client { &mut traffic.of_client } else { &mut traffic.of_server };
+                let opener = if sender == Role::Client { &mut traffic.from_client } else { &mut traffic.from_server };
                 vec![match opener.open_in_place(&mut body) {
-                    Ok((flags, body)) => format!("{flags:02x}{}", hex(body)),
+                    Ok((flags, body)) => format!("{flags:02x}{}", to_hex(body)),
                     Err(error) => format!("{error:?}"),
                 }]
             }
@@ -102,7 +102,7 @@ impl Session {
         self.transients[0] = Some(client);
         let key = BoxKey::agreed(&client, &self.server).unwrap();
         let nonce = short_nonce(*b"CurveZMQHELLO---", count(&body[112..120]));
-        vec![hex(&key.open(&nonce, &body[120..]).unwrap())]
+        vec![to_hex(&key.open(&nonce, &body[120..]).unwrap())]
     }
 
     fn welcome(&mut self, body: &[u8]) -> Vec<String> {
@@ -114,11 +114,11 @@ impl Session {
         let plain = key.unwrap().open(&nonce, &body[24..]).unwrap();
         self.transients[1] = Some(PublicKey::try_from(&plain[..32]).unwrap());
         self.cookie = plain[32..].to_vec();
-        vec![hex(&plain)]
+        vec![to_hex(&plain)]
     }
 
     fn initiate(&mut self, body: &[u8]) -> Vec<String> {
-        assert_eq!(body[9..105], self.cookie, "the cookie comes back");
+        assert_eq!(body[9..105], self.cookie, "INITIATE must return the cookie");
         let [client, server] = self.transients.map(Option::unwrap);
         let theirs = if self.peer == Role::Client { server } else { client };
         let key = BoxKey::agreed(&theirs, &self.transient).unwrap();
@@ -131,22 +131,23 @@ impl Session {
         let vouch_nonce = long_nonce(*b"VOUCH---", plain[32..48].try_into().unwrap());
         let vouch = vouch_key.unwrap().open(&vouch_nonce, &plain[48..128]).unwrap();
         assert_eq!(*vouch, [*client.as_octets(), *self.server.public_key().as_octets()].concat());
-        let of_client = Opener::new(&key, Role::Server, 2);
-        let of_server = Opener::new(&key, Role::Client, 1);
-        self.traffic = Some(Traffic { key, of_client, of_server });
-        vec![hex(&plain), hex(&vouch)]
+        let from_client = Opener::new(&key, Role::Server, 2);
+        let from_server = Opener::new(&key, Role::Client, 1);
+        self.traffic = Some(Traffic { key, from_client, from_server });
+        vec![to_hex(&plain), to_hex(&vouch)]
     }
 
-    /// The start and the end of the frame whose middle was not recorded, which the tag vouches for: 70,000 octets.
-    fn sealed_again(&mut self, sender: Role) -> [String; 2] {
+    /// Seals the frame of 70,000 bytes that was recorded without its middle, and returns its start and end. The tag covers
+    /// the middle.
+    fn seal_again(&mut self, sender: Role) -> [String; 2] {
         let plain: Vec<u8> = (0..70_000_u32).map(|i| (7 * i + i / 256).to_le_bytes()[0]).collect();
-        let mut frame = octets("020000000000011191");
+        let mut frame = from_hex("020000000000011191");
         Sealer::new(&self.traffic().key, sender, 4).seal(&mut frame, 0, &plain).unwrap();
-        [hex(&frame[..64]), hex(&frame[frame.len() - 32..])]
+        [to_hex(&frame[..64]), to_hex(&frame[frame.len() - 32..])]
     }
 
     fn traffic(&mut self) -> &mut Traffic {
-        self.traffic.as_mut().expect("INITIATE came before")
+        self.traffic.as_mut().expect("INITIATE must precede the traffic")
     }
 }
 
@@ -154,9 +155,9 @@ fn count(nonce: &[u8]) -> u64 {
     u64::from_be_bytes(nonce.try_into().unwrap())
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut hex, octet| {
-        write!(hex, "{octet:02x}").expect("a String takes all");
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a String does not fail");
         hex
     })
 }
