@@ -1,4 +1,4 @@
-//! Who may come: how many peers, how many handshakes under way, and how many in a second.
+//! Admission limits: number of peers, handshakes in progress, and handshakes per second and address.
 
 use super::{ListenerId, Socket};
 use crate::address::{Endpoint, Host};
@@ -10,27 +10,29 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// A handshake that has lasted so long may have to make room for another. An honest one takes a few round trips.
+/// Age from which a handshake may be evicted to admit a new connection. A normal handshake takes a few round trips.
 const GRACE: Duration = SECOND;
 
-/// Where a handshake costs cryptography: some tens of milliseconds of processor time in a second.
+/// Default handshakes per second and address for a mechanism that costs cryptography: some tens of milliseconds of
+/// processor time per second.
 const COSTLY_RATE: usize = 1000;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The handshakes under way with peers that came to us.
+/// Handshakes in progress on accepted connections.
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
     begun: BTreeMap<PipeId, (Instant, Option<IpAddr>)>,
     by_age: BTreeSet<(Instant, PipeId)>,
     by_address: BTreeMap<IpAddr, BTreeSet<(Instant, PipeId)>>,
-    pace: Pace,
+    rates: HandshakeRates,
 }
 
-/// How often those of an address have come. Each who comes pays with a share of a second, and an address may be in debt for
-/// a second in all (the generic cell rate algorithm). Without debts an address is forgotten.
+/// Recent handshakes per address, limited by the generic cell rate algorithm (GCRA). Each handshake advances the clear
+/// time of its address by a share of a second; the clear time may be at most one second ahead. An address is removed
+/// after its clear time has passed.
 #[derive(Debug, Default)]
-struct Pace {
+struct HandshakeRates {
     clear_at: BTreeMap<IpAddr, Instant>,
     by_time: BTreeSet<(Instant, IpAddr)>,
 }
@@ -44,28 +46,28 @@ impl Handshakes {
         }
     }
 
-    /// It is done, or its connection has ended.
+    /// Removes a handshake that is finished, or that ended with its connection.
     pub(super) fn end(&mut self, pipe: PipeId) {
         let Some((since, address)) = self.begun.remove(&pipe) else { return };
         self.by_age.remove(&(since, pipe));
         if let Some(address) = address
-            && let Some(those) = self.by_address.get_mut(&address)
+            && let Some(handshakes) = self.by_address.get_mut(&address)
         {
-            those.remove(&(since, pipe));
-            if those.is_empty() {
+            handshakes.remove(&(since, pipe));
+            if handshakes.is_empty() {
                 self.by_address.remove(&address);
             }
         }
     }
 }
 
-impl Pace {
-    /// Whether one more may come from there, in whose debt a second has room.
+impl HandshakeRates {
+    /// Returns true if this address may begin another handshake now.
     fn allows(&self, address: IpAddr, per_second: usize, now: Instant) -> bool {
         self.clear_at.get(&address).is_none_or(|clear_at| clear_at.since(now) + share(per_second) <= SECOND)
     }
 
-    fn pay(&mut self, address: IpAddr, per_second: usize, now: Instant) {
+    fn count(&mut self, address: IpAddr, per_second: usize, now: Instant) {
         while let Some(&(clear_at, address)) = self.by_time.first()
             && clear_at <= now
         {
@@ -82,23 +84,24 @@ impl Pace {
     }
 }
 
-/// What each pays of a second in which so many may come.
+/// Returns the share of a second that one handshake uses.
 fn share(per_second: usize) -> Duration {
     SECOND / u32::try_from(per_second).unwrap_or(u32::MAX)
 }
 
 impl Socket {
-    /// Whether one more peer may come, from there. A handshake that was slow may have to go.
-    pub(super) fn make_room(&mut self, from: &Endpoint) -> Result<(), Refusal> {
-        let crowd = self.settings.crowd;
-        if self.pipes.len() >= crowd.peers {
+    /// Checks the limits on peers and handshakes for a new connection. If a handshake limit is reached, evicts the
+    /// oldest handshake that is older than [`GRACE`].
+    pub(super) fn admit_peer(&mut self, from: &Endpoint) -> Result<(), Refusal> {
+        let limits = self.settings.admission;
+        if self.pipes.len() >= limits.peers {
             return Err(Refusal::Peers);
         }
-        let there = address(from).and_then(|address| self.handshakes.by_address.get(&address));
-        let full = there.filter(|those| those.len() >= crowd.handshakes_per_address);
+        let same_address = address(from).and_then(|address| self.handshakes.by_address.get(&address));
+        let full = same_address.filter(|handshakes| handshakes.len() >= limits.handshakes_per_address);
         let (oldest, refusal) = match full {
-            Some(those) => (those.first().copied(), Refusal::HandshakesOfAddress),
-            None if self.handshakes.by_age.len() >= crowd.handshakes => {
+            Some(handshakes) => (handshakes.first().copied(), Refusal::HandshakesOfAddress),
+            None if self.handshakes.by_age.len() >= limits.handshakes => {
                 (self.handshakes.by_age.first().copied(), Refusal::Handshakes)
             }
             None => return Ok(()),
@@ -109,18 +112,18 @@ impl Socket {
         Ok(())
     }
 
-    /// A peer has come, and its handshake begins. In one process there is none.
-    pub(super) fn expect_handshake(&mut self, pipe: PipeId, from: &Endpoint) {
+    /// Registers the handshake of an accepted connection. An `inproc` link has no handshake.
+    pub(super) fn begin_handshake(&mut self, pipe: PipeId, from: &Endpoint) {
         if !matches!(from, Endpoint::Inproc(_)) {
             self.handshakes.begin(pipe, address(from), self.now);
         }
     }
 
-    /// `None`: another handshake may not begin so soon, with somebody from there, and this is told.
-    pub(super) fn keep_pace(&mut self, id: ListenerId, from: &Endpoint, now: Instant) -> Option<()> {
+    /// Checks the handshake rate of the address of `from`. Returns `None`, and emits an event, if the rate is exceeded.
+    pub(super) fn check_handshake_rate(&mut self, id: ListenerId, from: &Endpoint, now: Instant) -> Option<()> {
         let now = self.observe(now);
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
-            && !self.handshakes.pace.allows(address, rate, now)
+            && !self.handshakes.rates.allows(address, rate, now)
         {
             self.reject_connection(id, from.clone(), Refusal::HandshakeRate);
             return None;
@@ -128,23 +131,24 @@ impl Socket {
         Some(())
     }
 
-    /// Another handshake begins.
-    pub(super) fn count_another(&mut self, from: &Endpoint) {
+    /// Counts a new handshake against the rate of its address.
+    pub(super) fn count_handshake(&mut self, from: &Endpoint) {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from)) {
-            self.handshakes.pace.pay(address, rate, self.now);
+            self.handshakes.rates.count(address, rate, self.now);
         }
     }
 
-    /// Handshakes in a second and from one address.
+    /// Returns the limit of handshakes per second from one address.
     fn handshake_rate(&self) -> Option<usize> {
-        let advisable = self.config.security.is_costly().then_some(COSTLY_RATE);
-        self.settings.crowd.handshake_rate.or(advisable)
+        let default = self.config.security.is_costly().then_some(COSTLY_RATE);
+        self.settings.admission.handshake_rate.or(default)
     }
 }
 
-/// What counts as one address: for IPv6 the first 64 bits, for whoever has one of those has them all.
+/// Returns the address that limits apply to. IPv6 addresses are cut to their first 64 bits.
 fn address(from: &Endpoint) -> Option<IpAddr> {
     match from {
+        // A single host usually controls a whole /64 of IPv6.
         Endpoint::Tcp { host: Host::Ip(address), .. } => Some(match address.to_canonical() {
             v4 @ IpAddr::V4(_) => v4,
             IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),

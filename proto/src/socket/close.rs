@@ -2,12 +2,12 @@
 //!
 //! | verb | effect on a pipe |
 //! |---|---|
-//! | `drain` | accepts no further messages, sends what is queued while `linger` allows, then ends |
+//! | `drain` | accepts no further messages, sends the queued ones while `linger` allows, then ends |
 //! | `fail` | the connection must be closed for a reason; it ends with `disconnected` |
 //! | `reconnect` | a connection or a dial ended, and the pipe dials again after a back-off |
 //! | `remove` | ends for good; the last incoming messages can still be received |
 //! | `close` | drains all pipes of the socket |
-//! | `abort` | ends whatever is queued |
+//! | `abort` | ends although messages are queued |
 
 use super::{Action, Socket, Timer};
 use crate::address::Endpoint;
@@ -30,8 +30,8 @@ pub(super) enum LingerFrom {
 }
 
 impl Socket {
-    /// Ends the socket: no more sending and receiving; listeners close; each peer still gets what is queued for it, for
-    /// as long as `linger` allows. Go on driving it until [`is_closed`](Self::is_closed).
+    /// Closes the socket: `send` and `recv` fail from now on, listeners close, and queued messages are still sent for
+    /// as long as `linger` allows. Continue to drive the socket until [`is_closed`](Self::is_closed).
     pub fn close(&mut self, now: Instant) {
         self.observe(now);
         if self.closing {
@@ -48,7 +48,8 @@ impl Socket {
         self.effects |= Effects::READABLE | Effects::WRITABLE | Effects::PEERS_CHANGED;
     }
 
-    /// Ends the socket without linger: [`close`](Self::close), and the end of each pipe at once. Queued messages are lost.
+    /// Closes the socket without linger: does what [`close`](Self::close) does, and ends each pipe at once. Queued
+    /// messages are lost.
     pub fn abort(&mut self, now: Instant) {
         self.close(now);
         for id in self.pipes.ids() {
@@ -56,23 +57,24 @@ impl Socket {
         }
     }
 
-    /// True from [`close`](Self::close) on.
+    /// Returns true after [`close`](Self::close) was called.
     pub const fn is_closing(&self) -> bool {
         self.closing
     }
 
-    /// True once [`close`](Self::close) has been called and nothing is left to do.
+    /// Returns true after [`close`](Self::close) was called and all pipes are removed.
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.closing && self.pipes.len() == 0
     }
 
-    /// How many messages could not be sent since `close`; final once [`is_closed`](Self::is_closed).
+    /// Returns the number of messages that could not be sent since `close`; final once [`is_closed`](Self::is_closed)
+    /// is true.
     pub const fn unsent(&self) -> usize {
         self.unsent
     }
 
-    /// Ends every `connect` to that endpoint. What is queued may still go out, for as long as `linger` allows.
+    /// Ends every `connect` to this endpoint. Queued messages are still sent for as long as `linger` allows.
     ///
     /// # Errors
     /// [`UnbindError::Unknown`].
@@ -89,31 +91,32 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends the connection to the peer of this routing id, at a SERVER or PEER, and dials it no more
-    /// (`zmq_disconnect_peer`). What is queued for it may still go out, for as long as `linger` allows; what it sent and
-    /// nobody has received is dropped. A peer that dialled us may come again, and has another routing id then.
+    /// Disconnects the peer that has this routing id at a SERVER or PEER, and stops dialling it
+    /// (`zmq_disconnect_peer`). Messages queued for the peer are still sent for as long as `linger` allows; messages of
+    /// the peer that were not received are dropped. An accepted peer may connect again and then gets another routing
+    /// id.
     ///
     /// # Errors
-    /// [`UnbindError::UnknownPeer`]: nobody has that routing id, or the socket is of another type.
+    /// [`UnbindError::UnknownPeer`]: no peer has that routing id, or the socket type is neither SERVER nor PEER.
     pub fn disconnect_peer(&mut self, routing_id: impl Into<Frame>, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
         let id = routing_id.into();
-        let Some(pipe) = self.pattern.numbered(&id) else {
+        let Some(pipe) = self.pattern.find_peer(&id) else {
             return Err(UnbindError::UnknownPeer(id));
         };
         self.drain(pipe, LingerFrom::Now);
         Ok(())
     }
 
-    /// Drains a pipe: accepts no further messages, sends what is queued for as long as `linger` allows, then removes the pipe.
+    /// Drains a pipe: accepts no further messages, sends the queued ones while `linger` allows, then ends.
     pub(super) fn drain(&mut self, id: PipeId, from: LingerFrom) {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         let is_gone = pipe.state.is_gone();
         if pipe.state.drain() || is_gone {
             let is_connected = pipe.state.is_connected();
             self.effects |= self.pattern.on_end(&mut self.pipes, id) | Effects::WRITABLE;
-            if self.closing || !self.pattern.reports() {
-                self.pipes.forget_incoming(id);
+            if self.closing || !self.pattern.keeps_incoming() {
+                self.pipes.clear_incoming(id);
             }
             let is_idle = self.pipes.outgoing_len(id) == 0 || self.settings.reconnect_stop.disconnected;
             if is_gone || !is_connected && is_idle {
@@ -129,8 +132,8 @@ impl Socket {
         }
     }
 
-    /// Starts the linger period of a pipe that a message asked to end. A connected peer still receives the messages before
-    /// that one, even with a linger of zero, because the socket itself stays open.
+    /// Starts the linger period of a pipe that a message requested to end (STREAM). A connected peer still receives the
+    /// earlier messages, even with a linger of zero, because the socket itself stays open.
     pub(super) fn start_requested_linger(&mut self, id: PipeId) {
         let is_connected = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connected());
         if !is_connected || self.settings.linger != Some(Duration::ZERO) {
@@ -146,7 +149,7 @@ impl Socket {
         }
     }
 
-    /// Aborts a pipe, whatever is queued: fails its connection, or removes a pipe that has none.
+    /// Aborts a pipe and drops its queued messages: fails its connection, or removes a pipe that has no connection.
     pub(super) fn abort_pipe(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get(id) else { return };
         if pipe.state.is_connected() {
@@ -162,12 +165,13 @@ impl Socket {
         self.remove(id);
     }
 
-    /// Removes a pipe for good. Its incoming messages stay to be received; its outgoing messages are dropped and reported.
+    /// Removes a pipe for good. Its incoming messages can still be received; its outgoing messages are dropped and
+    /// reported.
     pub(super) fn remove(&mut self, id: PipeId) {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
         self.count_unsent(self.pipes.outgoing_len(id));
-        // A sender that waits for room in this pipe must be woken: there will be none.
+        // A sender that waits for room in this pipe must be woken, because the pipe never has room again.
         self.effects |= self.pattern.on_end(&mut self.pipes, id) | Effects::WRITABLE;
         self.pipes.remove(id);
         self.emit_closed();
@@ -181,7 +185,7 @@ impl Socket {
         self.pipes.dropped(DropReason::Undelivered, messages);
     }
 
-    /// Emits [`Event::Closed`] if nothing is left of a socket that closes.
+    /// Emits [`Event::Closed`] if the socket is closed and all pipes are removed.
     fn emit_closed(&mut self) {
         if self.is_closed() {
             self.pipes.emit(|| Event::Closed);
@@ -197,7 +201,7 @@ mod tests {
     use crate::kind::{Sub, XPub};
     use crate::socket::Options;
 
-    /// Subscriptions whose end an XPUB has not received yet outlast a `disconnect`, and must not outlast the socket.
+    /// An XPUB keeps unreceived cancellations after `disconnect`, but not after `close`.
     #[test]
     fn closed_xpub_drops_reports_of_a_disconnected_peer() {
         let now = Instant::ORIGIN;
@@ -207,23 +211,23 @@ mod tests {
         sub.subscribe("topic").unwrap();
         let listener = sub.bind("tcp://*:1".parse().unwrap());
         let pipe = xpub.connect(endpoint.clone(), now).unwrap();
-        let mut near = xpub.connected(pipe, now).unwrap();
-        let (accepted, mut far) = sub.accepted(listener, "tcp://client:1".parse().unwrap(), now).unwrap();
+        let mut xpub_link = xpub.connected(pipe, now).unwrap();
+        let (accepted, mut sub_link) = sub.accepted(listener, "tcp://client:1".parse().unwrap(), now).unwrap();
         for _ in 0..4 {
-            xpub.exchange(pipe, &mut near).unwrap();
-            sub.exchange(accepted, &mut far).unwrap();
-            if let Some(out) = near.poll_transmit() {
-                far.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
+            xpub.exchange(pipe, &mut xpub_link).unwrap();
+            sub.exchange(accepted, &mut sub_link).unwrap();
+            if let Some(out) = xpub_link.poll_transmit() {
+                sub_link.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
             }
-            if let Some(out) = far.poll_transmit() {
-                near.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
+            if let Some(out) = sub_link.poll_transmit() {
+                xpub_link.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
             }
         }
-        xpub.exchange(pipe, &mut near).unwrap();
+        xpub.exchange(pipe, &mut xpub_link).unwrap();
         assert_eq!(xpub.subscriber_count("topic"), 1);
         xpub.disconnect(&endpoint, now).unwrap();
-        xpub.disconnected(pipe, near, &ConnectionError::PeerClosed, now);
-        assert_eq!(xpub.peers(), 1, "its subscription and the end of it wait to be received");
+        xpub.disconnected(pipe, xpub_link, &ConnectionError::PeerClosed, now);
+        assert_eq!(xpub.peers(), 1, "the subscription and its cancellation wait to be received");
         xpub.close(now);
         assert!(xpub.is_closed());
     }

@@ -18,7 +18,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 impl Socket {
-    /// Begins to dial, and dials again whenever the connection is lost. The pipe exists at once and takes messages.
+    /// Begins to dial, and dials again after each lost connection. The pipe exists at once and accepts messages.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -26,8 +26,9 @@ impl Socket {
         self.open(endpoint, now, |pattern, pipes, pipe| pattern.on_connect(pipes, pipe))
     }
 
-    /// As [`connect`](Self::connect), naming the peer (`CONNECT_ROUTING_ID`): messages to this routing id go there, and may
-    /// be sent at once. Means something to a ROUTER and a STREAM only; others take it for a `connect`.
+    /// Connects as [`connect`](Self::connect) does, and gives the peer a routing id (`CONNECT_ROUTING_ID`). Messages to
+    /// this routing id are sent to that peer, and can be queued at once. Applies to ROUTER and STREAM only; other types
+    /// ignore the routing id.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -46,10 +47,10 @@ impl Socket {
         })
     }
 
-    /// As [`connect`](Self::connect), and tells the routing id of the new peer, so that messages may be sent to it at once
-    /// (`zmq_connect_peer`). Means something to a PEER or SERVER only; others take it for a `connect`, and the id is empty.
+    /// Connects as [`connect`](Self::connect) does, and returns the routing id of the new peer, so that messages can be
+    /// sent to it at once (`zmq_connect_peer`). Applies to PEER and SERVER only; other types return an empty id.
     ///
-    /// The id stays the same through all reconnections.
+    /// The routing id stays the same through all reconnects.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -76,9 +77,9 @@ impl Socket {
             return Err(ConnectError::Transport(self.socket_type(), endpoint));
         }
         if self.socket_type().connects_once()
-            && let Some(known) = self.pipes.ids().into_iter().find(|&id| self.pipes.leads_to(id, &endpoint))
+            && let Some(existing) = self.pipes.ids().into_iter().find(|&id| self.pipes.is_connect_to(id, &endpoint))
         {
-            return Ok(known);
+            return Ok(existing);
         }
         let pipe = self.pipes.insert(PipeState::dialled(endpoint));
         match admit(&mut *self.pattern, &mut self.pipes, pipe) {
@@ -97,9 +98,9 @@ impl Socket {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         pipe.state.dial();
         let Some(endpoint) = pipe.state.endpoint().filter(|_| pipe.state.is_connecting()).cloned() else { return };
-        let to = self.settings.proxy.as_ref().map_or_else(|| endpoint.clone(), |proxy| proxy.on_the_way_to(&endpoint));
+        let to = self.settings.proxy.as_ref().map_or_else(|| endpoint.clone(), |proxy| proxy.dial_endpoint(&endpoint));
         self.actions.push_back(Action::Dial(id, to));
-        // A dial within the process waits until the endpoint is bound, however long that takes.
+        // A dial over `inproc` has no timeout: it waits until the endpoint is bound.
         let waits = matches!(endpoint, Endpoint::Inproc(_));
         self.pipes.emit(|| Event::Connecting { pipe: id, endpoint });
         match self.settings.connect_timeout.filter(|_| !waits) {
@@ -108,7 +109,8 @@ impl Socket {
         }
     }
 
-    /// A dial succeeded. `None`: it is not wanted any more, so close the connection.
+    /// Reports that a dial succeeded, and returns the new connection. Returns `None` if the dial was cancelled; the
+    /// caller must then close the stream.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
         if !self.connected_link(id, now) {
             return None;
@@ -123,8 +125,8 @@ impl Socket {
         })
     }
 
-    /// Reports that a dial succeeded with a link that is no [`Connection`], such as one within the process. Returns false if
-    /// the dial was given up.
+    /// Reports that a dial succeeded with a link that is not a [`Connection`], such as an `inproc` link. Returns false
+    /// if the dial was cancelled.
     pub fn connected_link(&mut self, id: PipeId, now: Instant) -> bool {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id) else { return false };
@@ -145,7 +147,7 @@ impl Socket {
         self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connecting())
     }
 
-    /// Returns the [`Peer`] that this socket is for a peer in the same process: the contents of a handshake.
+    /// Returns the [`Peer`] that describes this socket to a socket of the same process. It replaces a handshake.
     pub fn as_peer(&self) -> Peer {
         Peer {
             socket_type: self.config.socket_type,
@@ -158,13 +160,13 @@ impl Socket {
         }
     }
 
-    /// A dial failed.
+    /// Reports that a dial failed.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.state.is_connecting()) else { return };
         let Some(endpoint) = pipe.state.endpoint().cloned() else { return };
-        let stop = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
-        let retry = if stop { None } else { self.reconnect(id) };
+        let is_stopped = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
+        let retry = if is_stopped { None } else { self.reconnect(id) };
         self.pipes.stats.failed_dials += 1;
         self.pipes.emit(|| Event::ConnectFailed { pipe: id, endpoint, error, retry });
         if retry.is_none() {
@@ -172,22 +174,25 @@ impl Socket {
         }
     }
 
-    /// Starts the back-off before the next dial and returns its length; `None` if the pipe will not be dialled again.
+    /// Starts the back-off before the next dial and returns its length. Returns `None` if the pipe will not be dialled
+    /// again.
     ///
-    /// The back-off doubles with each failure in a row, up to `max`. A random half of it keeps peers that lost the same
-    /// server from dialling all at once.
+    /// The back-off doubles with each failure in a row, up to `max`, and is then shortened by a random part of up to
+    /// half.
     pub(super) fn reconnect(&mut self, id: PipeId) -> Option<Duration> {
         let backoff = self.settings.reconnect?;
         let (now, entropy) = (self.now, &mut *self.entropy);
         let delay = self.pipes.get_mut(id)?.state.back_off(now, |failures| {
             let ceiling = backoff.first.saturating_mul(1 << failures.min(30)).min(backoff.max);
+            // The random part keeps peers that lost the same server from dialling all at once.
             between(entropy, ceiling / 2, ceiling)
         })?;
         self.deadlines.set(Timer::Dial(id), now + delay);
         Some(delay)
     }
 
-    /// Returns the configuration of a connection that this pipe dialled: that of the socket, with the resource of the endpoint.
+    /// Returns the configuration of a connection that this pipe dialled: the socket's configuration with the resource
+    /// of the endpoint.
     fn config_for(&self, id: PipeId) -> Arc<ConnectionConfig> {
         match self.pipes.get(id).and_then(|pipe| pipe.state.endpoint()).and_then(Endpoint::resource) {
             None => Arc::clone(&self.config),

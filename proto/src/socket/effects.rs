@@ -12,13 +12,13 @@ pub(crate) struct Effects(u8);
 
 impl Effects {
     pub(crate) const NONE: Self = Self(0);
-    /// `recv` may return something else than before.
+    /// `recv` may return a different result than before.
     pub(crate) const READABLE: Self = Self(1);
-    /// `send` may return something else than before.
+    /// `send` may return a different result than before.
     pub(crate) const WRITABLE: Self = Self(1 << 1);
     /// A peer became ready or disconnected, a subscription changed, or the socket was closed.
     pub(crate) const PEERS_CHANGED: Self = Self(1 << 2);
-    /// The message that was sent asks for the end of its peer.
+    /// The message that was sent asks to disconnect its peer (STREAM).
     pub(crate) const DRAIN_PEER: Self = Self(1 << 3);
 
     #[inline]

@@ -1,4 +1,4 @@
-//! Errors of a socket's operations: one enum for each.
+//! Errors of the operations of a socket: one enum per operation.
 
 use crate::address::{Endpoint, NetworkError, OutOfRange, ParseEndpointError};
 use crate::message::{Frame, Message};
@@ -8,49 +8,51 @@ use alloc::string::String;
 use core::fmt;
 use thiserror::Error;
 
-/// Why a message was not sent. Every variant hands the message back.
+/// Error of `send`. Each variant returns the message.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No peer has room now: there is none yet, or the high-water mark is reached. An asynchronous `send` waits instead.
-    #[error("no peer has room: none is connected, or `send_hwm` is reached; wait, or raise the mark")]
+    /// No peer has room now: no peer is connected, or the high-water mark is reached. An asynchronous `send` waits
+    /// instead.
+    #[error("no peer has room: no peer is connected, or `send_hwm` is reached; wait, or raise `send_hwm`")]
     Full(Message),
-    /// A STREAM, a SERVER, a PEER, or a ROUTER with `mandatory` set knows no peer of the routing id in the first frame.
+    /// The routing id in the first frame belongs to no peer. Returned by a STREAM, SERVER, PEER, or a ROUTER with
+    /// `mandatory`.
     #[error("no connected peer has the routing id in the first frame")]
     Unroutable(Message),
-    /// A ROUTER, SERVER or PEER was given a message of one frame: there is a routing id, but nothing to send.
+    /// A message of a ROUTER, SERVER or PEER has only one frame: a routing id without a body.
     #[error(
         "a ROUTER sends [routing id, frames…], a SERVER or PEER [routing id, body]; this message has only one frame"
     )]
     Unaddressed(Message),
-    /// A RADIO was given something else than a group, of at most 255 octets, and a body.
-    #[error("a RADIO sends [group, body], the group in at most 255 octets")]
+    /// A message of a RADIO is not a group of at most 255 bytes and a body.
+    #[error("a RADIO sends [group, body], the group with at most 255 bytes")]
     NotGrouped(Message),
-    /// A CLIENT, SERVER, SCATTER, CHANNEL or PEER was given a message of several frames.
+    /// A message of a CLIENT, SERVER, SCATTER, CHANNEL or PEER has more than one body frame.
     #[error(
         "a CLIENT, SCATTER or CHANNEL sends one frame, a SERVER or PEER [routing id, body]; this message has {} frames (join \
          them, or use another socket type at both ends)", .0.len()
     )]
     SingleFrame(Message),
-    /// A STREAM was given a message that has not exactly two frames.
-    #[error("a STREAM sends [routing id, octets]; this message has {n} frames", n = .0.len())]
+    /// A message of a STREAM does not have exactly two frames.
+    #[error("a STREAM sends [routing id, bytes]; this message has {n} frames", n = .0.len())]
     FrameCount(Message),
-    /// A REQ owes a `recv` first, or a REP has no request to answer.
+    /// A REQ has an outstanding request, or a REP has no request to reply to.
     #[error(
         "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
          requests); a REP receives a request before it replies (use a ROUTER to answer in any order)"
     )]
     OutOfTurn(Message),
-    /// This socket type only receives.
+    /// The socket type only receives.
     #[error("a {1} socket only receives")]
     Unsupported(Message, SocketType),
-    /// The socket was closed.
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed(Message),
 }
 
 impl SendError {
-    /// The message that was not sent.
+    /// Returns the message that was not sent.
     pub fn into_message(self) -> Message {
         match self {
             Self::Full(message)
@@ -66,32 +68,32 @@ impl SendError {
     }
 }
 
-/// Reason why a message was not sent, without the message: the form of [`SendError`] that
-/// [`Socket::offer`](crate::Socket::offer) returns, because moving a message costs as much as sending it.
+/// Reason why a message was not sent, without the message. [`Socket::offer`](crate::Socket::offer) returns this form of
+/// [`SendError`], because moving a message costs as much as sending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
-    /// As [`SendError::Full`].
+    /// See [`SendError::Full`].
     Full,
-    /// As [`SendError::Unroutable`].
+    /// See [`SendError::Unroutable`].
     Unroutable,
-    /// As [`SendError::Unaddressed`].
+    /// See [`SendError::Unaddressed`].
     Unaddressed,
-    /// As [`SendError::NotGrouped`].
+    /// See [`SendError::NotGrouped`].
     NotGrouped,
-    /// As [`SendError::SingleFrame`].
+    /// See [`SendError::SingleFrame`].
     SingleFrame,
-    /// As [`SendError::FrameCount`].
+    /// See [`SendError::FrameCount`].
     FrameCount,
-    /// As [`SendError::OutOfTurn`].
+    /// See [`SendError::OutOfTurn`].
     OutOfTurn,
-    /// As [`SendError::Unsupported`].
+    /// See [`SendError::Unsupported`].
     Unsupported(SocketType),
-    /// As [`SendError::Closed`].
+    /// See [`SendError::Closed`].
     Closed,
 }
 
 impl Unsent {
-    /// Returns the error that hands `message` back.
+    /// Returns the error that contains `message`.
     #[cold]
     pub fn into_error(self, message: Message) -> SendError {
         match self {
@@ -108,8 +110,8 @@ impl Unsent {
     }
 }
 
-/// Shows the advice too, for that is what a `main` that returns the error prints; and not the message, whose content may be
-/// secret and long.
+// A `main` that returns the error prints the `Debug` text, so it includes the advice. It omits the message, because the
+// content may be secret and long.
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
@@ -127,31 +129,32 @@ impl fmt::Debug for SendError {
     }
 }
 
-/// Why no message was received.
+/// Error of `recv`.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// Nothing is here now. An asynchronous `recv` waits instead.
+    /// No message has arrived. An asynchronous `recv` waits instead.
     #[error("no message is waiting")]
     Empty,
-    /// A REQ has not asked yet, or a REP owes a reply.
+    /// A REQ has not sent a request, or a REP has not replied to the last request.
     #[error(
         "out of turn: a REQ sends a request before it receives (use a DEALER to receive at any time); a REP replies \
-         before it takes the next request (use a ROUTER to hold several)"
+         before it receives the next request (use a ROUTER to handle several requests)"
     )]
     OutOfTurn,
-    /// A REQ's request was on its way when the peer went; no reply can come. The next `send` may be made at once.
-    #[error("the peer that had the request is gone; send it again if it may be carried out twice")]
+    /// The peer of a REQ disconnected after the request was sent, so no reply can arrive. The next `send` is allowed at
+    /// once.
+    #[error("the peer that received the request disconnected; send the request again if it may be processed twice")]
     PeerLost,
-    /// This socket type only sends.
+    /// The socket type only sends.
     #[error("a {0} socket only sends")]
     Unsupported(SocketType),
-    /// The socket was closed.
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
 }
 
-/// Shows the advice too, for that is what a `main` that returns the error prints.
+// A `main` that returns the error prints the `Debug` text, so it includes the advice.
 impl fmt::Debug for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
@@ -165,156 +168,156 @@ impl fmt::Debug for RecvError {
     }
 }
 
-/// Why a subscription, or the end of one, was not taken.
+/// Error of `subscribe` and `unsubscribe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// This socket type has no subscriptions of its own: it is neither SUB nor XSUB, nor an XPUB with `manual`.
+    /// The socket type has no subscriptions of its own: it is neither SUB nor XSUB, nor an XPUB with `manual`.
     #[error("a {0} socket does not subscribe; a SUB or an XSUB does, and an XPUB for its peers with `manual`")]
     Unsupported(SocketType),
-    /// The socket does not hold this subscription.
-    #[error("there is no such subscription to end")]
+    /// The socket does not have this subscription.
+    #[error("the socket has no such subscription")]
     NotSubscribed,
-    /// An XPUB with `manual` has not received a request yet, or the peer that made it is gone.
-    #[error("there is no peer to subscribe: its request has to be received first, and it is gone perhaps")]
+    /// An XPUB with `manual` has not received a request, or the peer of the last received request has disconnected.
+    #[error("no peer to subscribe: receive the request of a peer first; the peer may also have disconnected")]
     NoRequest,
-    /// The socket was closed.
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
 }
 
-/// Why a group was not joined or left.
+/// Error of `join` and `leave`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// This socket type has no groups.
+    /// The socket type has no groups.
     #[error("a {0} socket does not join groups; a DISH does")]
     Unsupported(SocketType),
-    /// The socket is in this group already.
-    #[error("the group is joined already")]
+    /// The socket has already joined this group.
+    #[error("the group is already joined")]
     Joined,
-    /// The socket is not in this group.
+    /// The socket has not joined this group.
     #[error("the group is not joined")]
     NotJoined,
-    /// The name of a group has at most 255 octets (RFC 48).
-    #[error("the name of a group has at most 255 octets, not {0}")]
+    /// The name of the group has more than 255 bytes (RFC 48).
+    #[error("the name of a group has at most 255 bytes, not {0}")]
     TooLong(usize),
-    /// The socket was closed.
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
 }
 
-/// Why `connect` was refused.
+/// Error of `connect`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The text is no endpoint.
+    /// The text is not an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// `*` or port 0 stand for "any" and can only be bound.
+    /// The endpoint has `*` or port 0, which can only be bound.
     #[error("{0} is a wildcard, which can be bound but not connected to; name the host and the port")]
     Wildcard(Endpoint),
-    /// A PAIR or CHANNEL has its one peer already.
-    #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already; disconnect that one first")]
+    /// A PAIR or CHANNEL already has its only peer.
+    #[error("a PAIR or CHANNEL socket can have only one peer; disconnect the present peer first")]
     PairInUse,
-    /// `connect_as` was given a routing id that a peer has.
+    /// A peer already has the routing id that was given to `connect_as`.
     #[error("another peer of this socket already has that routing id")]
     RoutingIdTaken,
-    /// A routing id is 1 to 255 octets.
-    #[error("a routing id has 1 to 255 octets, not {0}")]
+    /// The routing id does not have 1 to 255 bytes.
+    #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// Sockets of this type do not speak over that transport.
-    #[error("a {0} socket cannot connect to {1}: it speaks over tcp and ipc only, and asks for no resource")]
+    /// The socket type does not support the transport.
+    #[error("a {0} socket cannot connect to {1}: it supports only tcp and ipc, and no resource")]
     Transport(SocketType, Endpoint),
-    /// The socket was closed.
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
 }
 
-/// Why `bind` failed.
+/// Error of `bind`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The text is no endpoint.
+    /// The text is not an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("cannot listen at {endpoint}: {error}")]
     Network {
-        /// Where.
+        /// Endpoint that was to be bound.
         endpoint: Endpoint,
-        /// Why not.
+        /// Reason of the failure.
         error: NetworkError,
     },
-    /// Sockets of this type do not speak over that transport.
-    #[error("a {0} socket cannot listen at {1}: it speaks over tcp and ipc only, and shares no port")]
+    /// The socket type does not support the transport.
+    #[error("a {0} socket cannot listen at {1}: it supports only tcp and ipc, and no shared port")]
     Transport(SocketType, Endpoint),
-    /// `bind_listener` was given something that does not say where it listens, or says so in no text.
-    #[error("cannot tell where that listener listens: {0}")]
+    /// The bound address of the listener given to `bind_listener` is unknown or cannot be written as an endpoint.
+    #[error("cannot determine the address of the listener: {0}")]
     Listener(NetworkError),
-    /// The socket was closed.
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
 }
 
-/// Neither `unbind` nor `disconnect` ends what was never begun.
+/// Error of `unbind` and `disconnect`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnbindError {
-    /// The text is no endpoint.
+    /// The text is not an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// It is unbound, but not all was well with it.
-    #[error("{endpoint} is not bound any more, but: {error}")]
+    /// The endpoint is unbound, but an error occurred while it was closed.
+    #[error("{endpoint} is unbound, but: {error}")]
     Network {
-        /// Where.
+        /// Endpoint that was unbound.
         endpoint: Endpoint,
-        /// What was wrong.
+        /// Error that occurred.
         error: NetworkError,
     },
-    /// The socket is not bound or connected to that endpoint.
-    #[error("the socket has no {0}; give the endpoint as it was given to bind or connect, or as bind returned it")]
+    /// The socket is neither bound nor connected to the endpoint.
+    #[error("the socket has no {0}; use the endpoint that was given to bind or connect, or that bind returned")]
     Unknown(Endpoint),
-    /// `disconnect_peer` was given a routing id that no peer has.
-    #[error("no peer has the routing id {0:?}; it may have left already")]
+    /// No peer has the routing id that was given to `disconnect_peer`.
+    #[error("no peer has the routing id {0:?}; the peer may have disconnected already")]
     UnknownPeer(Frame),
 }
 
-/// An option was given a value it cannot take.
+/// Error of an option with an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OptionsError {
-    /// Routing ids have 1 to 255 octets (RFC 37).
-    #[error("a routing id has 1 to 255 octets, not {0}")]
+    /// The routing id does not have 1 to 255 bytes (RFC 37).
+    #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// A duration that must not be zero is.
+    /// The duration is zero.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
-    /// The name of a property of one's own begins with `X-`.
-    #[error("`{0}` cannot be a property's name; write `X-` and then letters, digits and -_.+, 255 at most in all")]
+    /// The name of a property does not begin with `X-`, or contains other characters, or is too long.
+    #[error("`{0}` cannot be the name of a property; write `X-` and then letters, digits and -_.+, 255 at most in all")]
     PropertyName(String),
-    /// Properties of one's own are 32 at most, of 1024 octets at most.
-    #[error("a socket may have 32 properties of its own, each of at most 1024 octets")]
+    /// More than 32 properties, or a value of more than 1024 bytes.
+    #[error("a socket may have 32 properties of its own, each with at most 1024 bytes")]
     Properties,
-    /// A proxy is given by a host and a port.
-    #[error("`{0}` is no proxy; write host:port, as in localhost:1080")]
+    /// The proxy is not a host and a port.
+    #[error("`{0}` is not a proxy; write host:port, as in localhost:1080")]
     Proxy(String),
-    /// A proxy's user and password have 1 to 255 octets.
-    #[error("a proxy's user and password have 1 to 255 octets each")]
+    /// The user or the password of the proxy does not have 1 to 255 bytes.
+    #[error("the user and the password of a proxy have 1 to 255 bytes each")]
     ProxyUser,
-    /// A ZAP domain has 1 to 255 octets.
-    #[error("a ZAP domain has 1 to 255 octets, not {0}")]
+    /// The ZAP domain does not have 1 to 255 bytes.
+    #[error("a ZAP domain has 1 to 255 bytes, not {0}")]
     Domain(usize),
-    /// Credentials of a mechanism are not usable.
+    /// The credentials of a mechanism are not usable.
     #[error(transparent)]
     Security(#[from] SecurityError),
-    /// A count that must not be zero is.
+    /// The count is zero.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),
-    /// The time to live in a PING is a 16-bit count of tenths of a second.
-    #[error("a heartbeat's time to live is at most 6553.5 s")]
+    /// The time to live of a heartbeat exceeds 6553.5 s: a PING has a 16-bit count of tenths of a second.
+    #[error("the time to live of a heartbeat is at most 6553.5 s")]
     TimeToLive,
-    /// A value that no operating system takes.
+    /// The value is accepted by no operating system.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
 }

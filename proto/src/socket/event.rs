@@ -1,4 +1,4 @@
-//! What a monitor hears: the life of listeners, dials and connections, always with the reason.
+//! Events for monitors: changes of listeners, dials and connections, each with its reason.
 
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
@@ -11,13 +11,13 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-/// Something happened to a socket's listeners, dials, connections or messages.
+/// A change of a socket's listeners, dials, connections or messages.
 ///
-/// A connection's story has a fixed form. A dial is [`Connecting`](Self::Connecting), and then `Connected`, `ConnectFailed` or
-/// `ConnectCancelled`. What is `Connected` or `Accepted` becomes `Ready`, or else its `HandshakeFailed`; and what was `Ready` ends
-/// with `Disconnected`. Where `retry` says when, it is `Connecting` again then.
+/// The events of a connection have a fixed order. A dial emits [`Connecting`](Self::Connecting), and then `Connected`,
+/// `ConnectFailed` or `ConnectCancelled`. After `Connected` or `Accepted` follows `Ready` or `HandshakeFailed`. After
+/// `Ready` follows `Disconnected`. If the event has a `retry`, the next `Connecting` follows after that time.
 ///
-/// A monitor of libzmq would hear (`zmq_socket_monitor`):
+/// Corresponding events of libzmq (`zmq_socket_monitor`):
 ///
 /// | libzmq | here |
 /// |---|---|
@@ -29,211 +29,213 @@ use core::time::Duration;
 /// | `CONNECTED` | [`Connected`](Self::Connected) |
 /// | `CONNECT_RETRIED` | the `retry` of [`ConnectFailed`](Self::ConnectFailed), `HandshakeFailed` and `Disconnected` |
 /// | `HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready) |
-/// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed), where it is the [network's](Fault::Network) fault |
-/// | `HANDSHAKE_FAILED_PROTOCOL` | the same, where it is the [peer's](Fault::Peer) |
-/// | `HANDSHAKE_FAILED_AUTH` | the same for [`Denied`](ConnectionError::Denied) and [`Refused`](ConnectionError::Refused) |
-/// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected); of this side's own doing too, which libzmq does not tell |
+/// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed) with a [network fault](Fault::Network) |
+/// | `HANDSHAKE_FAILED_PROTOCOL` | `HandshakeFailed` with a [peer fault](Fault::Peer) |
+/// | `HANDSHAKE_FAILED_AUTH` | `HandshakeFailed` with [`Denied`](ConnectionError::Denied) or [`Refused`](ConnectionError::Refused) |
+/// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected); also after a local disconnect, which libzmq does not report |
 /// | `CLOSED` | [`ListenerClosed`](Self::ListenerClosed), [`ConnectFailed`](Self::ConnectFailed), [`ConnectCancelled`](Self::ConnectCancelled) |
 /// | `CLOSE_FAILED` | [`ListenerCloseFailed`](Self::ListenerCloseFailed) |
 /// | `MONITOR_STOPPED` | [`Closed`](Self::Closed) |
-/// | `PIPES_STATS` | none; ask [`Socket::stats`](crate::Socket::stats) |
+/// | `PIPES_STATS` | none; call [`Socket::stats`](crate::Socket::stats) |
 /// | none | [`NoAuthenticator`](Self::NoAuthenticator), [`Dropped`](Self::Dropped), [`Lagged`](Self::Lagged) |
 ///
-/// libzmq tells nothing of `inproc`; here its links are like any others.
+/// libzmq emits no events for `inproc`; this crate emits the same events for all transports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A listener is open, at the address the system gave it (`LISTENING`).
+    /// A listener is open (`LISTENING`).
     Listening {
-        /// Where.
+        /// Bound address.
         endpoint: Endpoint,
     },
-    /// Whoever comes to this listener is let in, with whatever key: the socket is a server of CURVE that has neither an
-    /// [authenticator](crate::Options::authenticator) nor a [domain](crate::Options::zap_domain), and there is no
-    /// [ZAP handler](crate::security::zap) that it could ask. What travels is encrypted all the same. Told once, when the listener is
-    /// open; a handler may come later, and is asked then.
+    /// A CURVE server admits any client key, because no authenticator is configured: the socket has neither an
+    /// [authenticator](crate::Options::authenticator) nor a [domain](crate::Options::zap_domain), and no [ZAP
+    /// handler](crate::security::zap) is bound. The connections are encrypted nevertheless. Emitted once, when the
+    /// listener is open; a ZAP handler that is bound later is used.
     NoAuthenticator {
-        /// Where.
+        /// Bound address.
         endpoint: Endpoint,
     },
     /// A listener could not be opened (`BIND_FAILED`).
     ListenFailed {
-        /// Where.
+        /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
-        /// Why.
+        /// Reason of the failure.
         error: NetworkError,
     },
     /// A listener failed to accept a connection and pauses (`ACCEPT_FAILED`).
     AcceptFailed {
-        /// Where.
+        /// Address of the listener.
         endpoint: Endpoint,
-        /// Why.
+        /// Reason of the failure.
         error: NetworkError,
-        /// For how long.
+        /// Time until the listener accepts again.
         pause: Duration,
     },
     /// A listener is closed (`CLOSED`).
     ListenerClosed {
-        /// Where it was.
+        /// Address of the listener.
         endpoint: Endpoint,
     },
-    /// A listener could not be closed as it should: the file of its name was removed, or is another's by now
+    /// A listener could not be closed cleanly: its socket file was removed, or replaced by that of another listener
     /// (`CLOSE_FAILED`).
     ListenerCloseFailed {
-        /// Where it was.
+        /// Address of the listener.
         endpoint: Endpoint,
-        /// What was wrong.
+        /// Error that occurred.
         error: NetworkError,
     },
-    /// A connection came in; its handshake begins (`ACCEPTED`).
+    /// A connection was accepted; its handshake begins (`ACCEPTED`).
     Accepted {
-        /// The new pipe.
+        /// New pipe.
         pipe: PipeId,
-        /// The listener's address.
+        /// Address of the listener.
         endpoint: Endpoint,
-        /// The peer's address.
+        /// Address of the peer.
         from: Endpoint,
     },
-    /// A connection came in and was closed at once, for there are too many.
+    /// A connection was accepted and closed at once, because a limit was reached.
     Rejected {
-        /// The listener's address.
+        /// Address of the listener.
         endpoint: Endpoint,
-        /// The peer's address.
+        /// Address of the peer.
         from: Endpoint,
-        /// Of what there are too many.
+        /// Limit that was reached.
         reason: Refusal,
     },
-    /// A connection to a port that several sockets share ended before it belonged to any of them. Each of them is told.
+    /// A connection to a port that several sockets share ended before it was assigned to a socket. Emitted by each of
+    /// these sockets.
     UnknownResource {
-        /// The listener's address.
+        /// Address of the listener.
         endpoint: Endpoint,
-        /// The peer's address.
+        /// Address of the peer.
         from: Endpoint,
-        /// Why.
+        /// Reason of the end.
         reason: ConnectionError,
     },
-    /// A dial begins (`CONNECT_DELAYED`). Over `inproc` it goes on until somebody binds.
+    /// A dial begins (`CONNECT_DELAYED`). Over `inproc`, the dial lasts until the endpoint is bound.
     Connecting {
-        /// The pipe.
+        /// Pipe of the dial.
         pipe: PipeId,
-        /// Where to.
+        /// Endpoint of the peer.
         endpoint: Endpoint,
     },
     /// A dial succeeded; its handshake begins (`CONNECTED`).
     Connected {
-        /// The pipe.
+        /// Pipe of the connection.
         pipe: PipeId,
-        /// Where to.
+        /// Endpoint of the peer.
         endpoint: Endpoint,
     },
-    /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if there is to be another).
+    /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if `retry` is set).
     ConnectFailed {
-        /// The pipe.
+        /// Pipe of the dial.
         pipe: PipeId,
-        /// Where to.
+        /// Endpoint of the peer.
         endpoint: Endpoint,
-        /// Why.
+        /// Reason of the failure.
         error: NetworkError,
-        /// When the next dial begins; `None`: never.
+        /// Time until the next dial; `None` if the pipe is not dialled again.
         retry: Option<Duration>,
     },
-    /// A dial was given up, or the wait for the next one: `disconnect` or `close` no longer want it (`CLOSED`).
+    /// A dial, or the wait for the next dial, was cancelled by `disconnect` or `close` (`CLOSED`).
     ConnectCancelled {
-        /// The pipe.
+        /// Pipe of the dial.
         pipe: PipeId,
-        /// Where to.
+        /// Endpoint of the peer.
         endpoint: Endpoint,
     },
-    /// A handshake is done; messages flow (`HANDSHAKE_SUCCEEDED`).
+    /// A handshake is finished and messages can be exchanged (`HANDSHAKE_SUCCEEDED`).
     Ready {
-        /// The pipe.
+        /// Pipe of the connection.
         pipe: PipeId,
-        /// Where to, or where from.
+        /// Endpoint or address of the peer.
         endpoint: Endpoint,
-        /// The other side.
+        /// Properties of the peer.
         peer: Arc<Peer>,
-        /// The name a ROUTER or a STREAM knows the peer by, be it chosen by the peer, by `connect_as` or automatic; the number
-        /// that a SERVER or PEER gave it; empty elsewhere.
+        /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER: sent by the peer, given to `connect_as`, or
+        /// generated. Empty for other types.
         routing_id: Frame,
     },
-    /// A connection ended before its handshake was done, so that no message went either way (`HANDSHAKE_FAILED_NO_DETAIL`,
+    /// A connection ended before its handshake was finished; no messages were exchanged (`HANDSHAKE_FAILED_NO_DETAIL`,
     /// `HANDSHAKE_FAILED_PROTOCOL`, `HANDSHAKE_FAILED_AUTH`).
     HandshakeFailed {
-        /// The pipe.
+        /// Pipe of the connection.
         pipe: PipeId,
-        /// Where to, or where from.
+        /// Endpoint or address of the peer.
         endpoint: Endpoint,
-        /// Why.
+        /// Reason of the end.
         reason: ConnectionError,
-        /// When it is dialled again; `None`: never, and what was queued for the peer is dropped.
+        /// Time until the next dial; `None` if the pipe is not dialled again, and its queued messages are dropped.
         retry: Option<Duration>,
     },
-    /// A connection ended on which messages could flow (`DISCONNECTED`).
+    /// A connection ended after its handshake was finished (`DISCONNECTED`).
     Disconnected {
-        /// The pipe.
+        /// Pipe of the connection.
         pipe: PipeId,
-        /// Where to, or where from.
+        /// Endpoint or address of the peer.
         endpoint: Endpoint,
-        /// The name a ROUTER, STREAM, SERVER or PEER knew the peer by; empty elsewhere.
+        /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
         routing_id: Frame,
-        /// Why.
+        /// Reason of the end.
         reason: ConnectionError,
-        /// When it is dialled again; `None`: never, and what was queued for the peer is dropped.
+        /// Time until the next dial; `None` if the pipe is not dialled again, and its queued messages are dropped.
         retry: Option<Duration>,
     },
-    /// Messages were dropped; [`SocketStats::dropped`](crate::socket::SocketStats::dropped) has the sums.
+    /// Messages were dropped. [`SocketStats::dropped`](crate::socket::SocketStats::dropped) has the totals.
     Dropped {
-        /// Why.
+        /// Reason of the drop.
         reason: DropReason,
-        /// How many.
+        /// Number of messages.
         messages: usize,
     },
-    /// The socket is closed for good: nothing is connected, and nothing will be (`MONITOR_STOPPED`).
+    /// The socket is closed and all its pipes are removed (`MONITOR_STOPPED`).
     Closed,
-    /// The monitor was too slow and missed this many events.
+    /// The monitor was too slow and missed this number of events.
     Lagged(u64),
 }
 
-/// Why a peer that came was turned away.
+/// Limit because of which a connection was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// There are as many peers as `Options::max_peers` allows.
+    /// `Options::max_peers` is reached.
     Peers,
-    /// There are as many handshakes under way as `Options::max_handshakes` allows.
+    /// `Options::max_handshakes` is reached in all.
     Handshakes,
-    /// There are as many with peers of this address.
+    /// `Options::max_handshakes` is reached for the address of the peer.
     HandshakesOfAddress,
-    /// As many have begun with this address lately as `Options::max_handshake_rate` allows.
+    /// `Options::max_handshake_rate` is reached for the address of the peer.
     HandshakeRate,
 }
 
-/// Why a message was dropped.
+/// Reason for dropping a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// A ROUTER without `mandatory` knows no peer of that routing id.
+    /// A ROUTER without `mandatory` has no peer with the routing id of the message.
     Unroutable,
-    /// A ROUTER without `mandatory`, a REP, or a publisher whose [`SlowSubscriber`](crate::socket::SlowSubscriber) does not block
-    /// has a peer that does not read: its high-water mark is reached.
+    /// The send high-water mark of a slow peer is reached, at a ROUTER without `mandatory`, a REP, or a publisher with
+    /// a [`SlowSubscriber`](crate::socket::SlowSubscriber) policy that does not block.
     PeerFull,
-    /// A REP's requester went before the reply.
+    /// The peer disconnected before a REP replied.
     PeerGone,
-    /// A REP received a message without an envelope's delimiter.
+    /// A REP received a message without the delimiter of an envelope.
     NoEnvelope,
-    /// A REQ received a reply it had not asked for, or no longer waited for.
+    /// A REQ received a reply without an outstanding request of that peer, or after it gave the request up.
     UnexpectedReply,
-    /// A PUSH, SCATTER, PUB or RADIO received a message, which their peers do not send, or should not: an XSUB's own words
-    /// are for XPUBs. Or a DISH received one that is no group and body.
+    /// A PUSH, SCATTER, PUB or RADIO received a message, which its peers should not send (an XSUB's own messages are
+    /// for an XPUB). Or a DISH received a message that is not a group and a body.
     Unexpected,
-    /// A message of several frames came to a CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER, which know only such of one.
+    /// A CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER received a message of several frames, but supports only one
+    /// frame.
     Multipart,
-    /// The connection ended, or linger ran out, with messages not sent.
+    /// The messages were queued when the connection ended for good, or when the linger period expired.
     Undelivered,
 }
 
-/// Events that wait for one reader, at most 1000. A reader that falls behind loses the oldest events, and receives their
-/// number as [`Event::Lagged`].
+/// A queue of at most 1000 events for one reader. A slow reader loses the oldest events and receives their number as
+/// [`Event::Lagged`].
 #[derive(Debug, Default)]
 pub struct EventQueue(VecDeque<Event>);
 
@@ -253,7 +255,7 @@ impl EventQueue {
             if let Some(Event::Lagged(before)) = self.0.pop_front() {
                 missed = before;
             }
-            // The event that counts the missed ones takes the place of one more.
+            // The event that counts the missed events takes the place of one more event.
             self.0.pop_front();
             self.0.push_front(Event::Lagged(missed + 1));
         }
@@ -264,7 +266,7 @@ impl EventQueue {
         self.0.pop_front()
     }
 
-    /// Returns true if no event waits.
+    /// Returns true if no event is queued.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,10 +1,10 @@
-//! Ids of what a socket holds: [`PipeId`] and [`ListenerId`].
+//! Ids within a socket: [`PipeId`] and [`ListenerId`].
 
 use core::fmt;
 
-/// Names a pipe of a socket: one accepted connection, or one `connect` through all its reconnections.
+/// Id of a pipe of a socket: of one accepted connection, or of one `connect` with all its reconnects.
 ///
-/// Ids are not reused: the id of a pipe that is gone names nothing.
+/// Ids are not reused: the id of a removed pipe never identifies another pipe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PipeId {
     pub(super) index: u32,
@@ -12,7 +12,8 @@ pub struct PipeId {
 }
 
 impl PipeId {
-    /// A small number that no other pipe *living at the same time* has: an index for tables of one's own.
+    /// Returns a small number that no other *existing* pipe of the socket has, suitable as an index into a table. The
+    /// number of a removed pipe is reused.
     #[inline]
     pub const fn index(self) -> usize {
         self.index as usize
@@ -25,6 +26,6 @@ impl fmt::Debug for PipeId {
     }
 }
 
-/// Names a listener of a socket, from `bind` to `unbind`. Ids are not reused.
+/// Id of a listener of a socket, from `bind` to `unbind`. Ids are not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub(super) u64);

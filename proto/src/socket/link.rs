@@ -1,4 +1,4 @@
-//! Links of pipes: exchanges with a connection, from the end of its handshake to its own end.
+//! Links of pipes: exchanges with a connection, from the end of its handshake to the end of the connection.
 
 use super::Socket;
 use crate::connection::{ConnectionError, Inbound, Link, Peer};
@@ -13,7 +13,7 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Future of a pipe whose connection has ended.
+/// Next step of a pipe after the end of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Reconnect,
@@ -22,17 +22,18 @@ enum Next {
 
 /// Exchanges.
 impl Socket {
-    /// Moves messages both ways as far as both sides have room: the only place where a socket and a link meet.
+    /// Moves messages in both directions while both sides have room.
     ///
-    /// The work is bounded by what the link holds and has room for.
+    /// The work is bounded by the messages that the link holds and by its room.
     ///
     /// # Errors
-    /// The connection is to be closed for this reason, and given back with [`disconnected`](Self::disconnected).
+    /// The reason to close the connection. The caller must then give the link back with
+    /// [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::PeerClosed) };
         let is_draining = pipe.state.is_draining();
         let mut is_ready = match pipe.state.link() {
-            Some(LinkState::Connected(established)) => established.is_ready(),
+            Some(LinkState::Connected(active)) => active.is_ready(),
             Some(LinkState::Failed(_, reason)) => return Err(ConnectionError::clone(reason)),
             Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => return Err(ConnectionError::PeerClosed),
         };
@@ -42,14 +43,14 @@ impl Socket {
             self.handle_ready(id, &peer)?;
             is_ready = true;
         }
-        // Before its handshake is finished, a link could only hoard messages.
+        // Before the handshake is finished, messages would only pile up in the link.
         if is_ready {
             if is_draining {
                 self.discard(id, link);
             } else {
                 self.receive_batch(id, link)?;
             }
-            if self.pipes.pour(id, link) && !is_draining {
+            if self.pipes.fill_link(id, link) && !is_draining {
                 self.effects |= self.pattern.on_room(&mut self.pipes, id);
             }
         }
@@ -63,7 +64,7 @@ impl Socket {
     fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {
-            self.pipes.follow(id, peer);
+            self.pipes.set_sender(id, peer);
             self.effects |= self.pattern.on_ready(&mut self.pipes, id, peer, &mut *self.entropy)?;
         }
         let Some(pipe) = self.pipes.get_mut(id) else { return Ok(()) };
@@ -81,7 +82,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Takes what the link holds while there is room, delivers it to the application, and counts it.
+    /// Moves messages from the link to the application while the pipe has room, and counts them.
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = TrafficCount::default();
@@ -98,10 +99,12 @@ impl Socket {
                         break taken;
                     }
                 }
-                Some(Inbound::Subscription(wish)) => match self.pattern.on_subscription(&mut self.pipes, id, wish) {
-                    Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
-                    Err(error) => break Err(error),
-                },
+                Some(Inbound::Subscription(change)) => {
+                    match self.pattern.on_subscription(&mut self.pipes, id, change) {
+                        Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
+                        Err(error) => break Err(error),
+                    }
+                }
             }
         };
         if received.messages > 0 {
@@ -110,21 +113,21 @@ impl Socket {
         outcome
     }
 
-    /// Takes what the link holds while there is room, and drops it: the application receives nothing more from a pipe that
-    /// drains.
+    /// Drops messages of the link while the pipe has room. The application receives no more messages from a draining
+    /// pipe.
     fn discard(&mut self, id: PipeId, link: &mut impl Link) {
         while self.pipes.may_deliver(id) && link.take().is_some() {}
     }
 
-    /// Returns the demand of this pipe for a link in the same process. When the demand becomes [`Need::Hungry`] again,
-    /// the pipe requests [`Action::Service`](crate::Action::Service).
+    /// Returns the demand of this pipe for messages of an `inproc` link. When the demand becomes [`Need::Hungry`]
+    /// again, the pipe requests [`Action::Service`](crate::Action::Service).
     #[inline]
     pub fn need(&mut self, id: PipeId) -> Need {
         self.pipes.need(id)
     }
 
-    /// Sets the demand of the peer at the other end of a link in the same process. While it is not [`Need::Hungry`],
-    /// messages for the peer wait without a request for [`Action::Service`](crate::Action::Service).
+    /// Sets the demand of the peer at the other end of an `inproc` link. While the demand is not [`Need::Hungry`],
+    /// messages for the peer are queued without a request for [`Action::Service`](crate::Action::Service).
     pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.reader = Some(reader);
@@ -134,8 +137,9 @@ impl Socket {
 
 /// Ends of connections.
 impl Socket {
-    /// Reports the end of a pipe's [`Connection`](crate::Connection) or other link, and takes it back: messages that it had
-    /// not begun to send go out on the next one. A link that is passed by reference must not be used afterwards.
+    /// Reports the end of a pipe's [`Connection`](crate::Connection) or other link, and takes the link back. Messages
+    /// that the link had not begun to send are sent on the next one. A link that is passed by reference must not be
+    /// used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else { return };
@@ -143,7 +147,7 @@ impl Socket {
         pipe.serviced();
         let routing_id = pipe.routing_id.clone();
         let was_ready = pipe.state.is_ready();
-        let is_heard = pipe.state.is_heard();
+        let delivers_messages = pipe.state.delivers_messages();
         let reason = pipe.state.failure().unwrap_or(reason).clone();
         if was_ready {
             self.pipes.ready -= 1;
@@ -153,7 +157,7 @@ impl Socket {
         let next = self.next_after(id, &reason);
         self.take_back(id, &mut link, next);
         self.handshakes.end(id);
-        if is_heard {
+        if delivers_messages {
             self.notify_disconnected(id, next);
         }
         self.effects |= self.pattern.on_disconnect(&mut self.pipes, id);
@@ -173,12 +177,12 @@ impl Socket {
         }
     }
 
-    /// Delivers what arrived whole before the end of a connection, beyond the high-water mark if need be: one batch at most.
-    /// The application receives nothing more from a pipe that drains or has failed.
+    /// Delivers the complete messages that arrived before the end of a connection, beyond the high-water mark if
+    /// necessary: one batch at most. The application receives no more messages from a pipe that drains or has failed.
     fn receive_rest(&mut self, id: PipeId, link: &mut impl Link) {
-        let is_heard = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_heard());
+        let delivers_messages = self.pipes.get(id).is_some_and(|pipe| pipe.state.delivers_messages());
         while let Some(item) = link.take() {
-            if let (Inbound::Message(message), true) = (item, is_heard) {
+            if let (Inbound::Message(message), true) = (item, delivers_messages) {
                 self.pipes.received(id, TrafficCount::of(&message));
                 if self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects).is_err() {
                     break;
@@ -187,7 +191,7 @@ impl Socket {
         }
     }
 
-    /// Returns the future of a pipe whose connection ended for this reason.
+    /// Returns the next step of a pipe after its connection ended for this reason.
     fn next_after(&self, id: PipeId, reason: &ConnectionError) -> Next {
         let Some(pipe) = self.pipes.get(id) else { return Next::Remove };
         let is_stopped = !pipe.state.is_ready() && self.settings.reconnect_stop.handshake_failed;
@@ -195,31 +199,31 @@ impl Socket {
         if is_possible && !is_stopped && reason.may_reconnect() { Next::Reconnect } else { Next::Remove }
     }
 
-    /// Takes messages back that a link had not begun to send, and counts those that are lost with it.
+    /// Returns the messages that a link had not begun to send to the pipe, and counts the messages that are lost.
     fn take_back(&mut self, id: PipeId, link: &mut impl Link, next: Next) {
         let was_ready = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_ready());
         let mut lost = link.unsent();
-        // Messages on their way to a socket of the same process that still exists cannot be taken back.
-        let unbegun = if lost > 0 { link.reclaim() } else { Vec::new() };
-        self.pipes.unsent(id, unbegun.iter().sum());
+        // An `inproc` link reports no unsent messages while its peer exists, because the peer still receives them.
+        let reclaimed = if lost > 0 { link.reclaim() } else { Vec::new() };
+        self.pipes.unsent(id, reclaimed.iter().sum());
         if !self.pattern.carries_over() && was_ready {
-            lost += self.pipes.forget_outgoing(id);
+            lost += self.pipes.clear_outgoing(id);
             self.effects |= Effects::WRITABLE;
         } else if next == Next::Reconnect {
-            lost -= unbegun.len();
-            self.pipes.push_front(id, unbegun.into_iter());
+            lost -= reclaimed.len();
+            self.pipes.push_front(id, reclaimed.into_iter());
             self.pipes.drop_opening(id);
         }
         self.count_unsent(lost);
     }
 }
 
-/// Notices: messages that stand for the beginning or the end of a connection.
+/// Notices: messages that notify of the beginning or the end of a connection.
 impl Socket {
     /// Sends and delivers the notices of a connection that has finished its handshake.
     fn notify_ready(&mut self, id: PipeId) {
         if let Some(hello) = &self.settings.notices.hello {
-            self.pipes.open_with(id, hello.clone());
+            self.pipes.push_opening(id, hello.clone());
         }
         if self.settings.notices.connects {
             self.deliver_notice(id, Message::from(Frame::EMPTY));
@@ -232,7 +236,7 @@ impl Socket {
         let message = match next {
             Next::Reconnect => self.settings.notices.hiccup.clone(),
             Next::Remove if is_dialled => None,
-            Next::Remove => self.settings.notices.missed.clone(),
+            Next::Remove => self.settings.notices.disconnect.clone(),
         };
         if let Some(message) = message {
             self.deliver_notice(id, message);
@@ -242,9 +246,9 @@ impl Socket {
         }
     }
 
-    /// Delivers a message as if the peer had sent it, beyond the high-water mark if need be: there is one for each connection.
+    /// Delivers a message as if the peer had sent it, beyond the high-water mark if necessary: one per connection.
     fn deliver_notice(&mut self, id: PipeId, message: Message) {
-        // A message that the rules of the socket type reject was meant for no application of that type.
+        // The error is ignored: a notice that does not fit the socket type is dropped.
         let _ = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
     }
 }

@@ -1,4 +1,4 @@
-//! Listeners: how they are opened and closed, and who comes in.
+//! Listeners: bind, unbind, and accepted connections.
 
 use super::close::LingerFrom;
 use super::pipe::state::PipeState;
@@ -12,25 +12,25 @@ use crate::time::Instant;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// One `bind`.
+/// State of one `bind`.
 #[derive(Debug)]
 pub(super) struct Listener {
-    asked: Endpoint,
-    /// `None` until the world has answered.
+    requested: Endpoint,
+    /// Bound endpoint or error; `None` while the listener is being opened.
     pub(super) outcome: Option<Result<Endpoint, NetworkError>>,
-    /// Accepts that failed in a row.
+    /// Number of accepts in a row that failed.
     failures: u32,
 }
 
 impl Listener {
-    pub(super) const fn new(asked: Endpoint) -> Self {
-        Self { asked, outcome: None, failures: 0 }
+    pub(super) const fn new(requested: Endpoint) -> Self {
+        Self { requested, outcome: None, failures: 0 }
     }
 
     pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
         match &self.outcome {
-            None => self.asked == *endpoint,
-            Some(Ok(bound)) => self.asked == *endpoint || bound == endpoint,
+            None => self.requested == *endpoint,
+            Some(Ok(bound)) => self.requested == *endpoint || bound == endpoint,
             Some(Err(_)) => false,
         }
     }
@@ -38,14 +38,15 @@ impl Listener {
     pub(super) fn endpoint(&self) -> Endpoint {
         match &self.outcome {
             Some(Ok(bound)) => bound.clone(),
-            Some(Err(_)) | None => self.asked.clone(),
+            Some(Err(_)) | None => self.requested.clone(),
         }
     }
 }
 
 impl Socket {
-    /// Begins to listen, unless the socket is closed. The outcome is in [`listener`](Self::listener) once the world has
-    /// answered; an endpoint with a [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
+    /// Begins to listen, unless the socket is closed. [`listener`](Self::listener) returns the outcome after the driver
+    /// has reported it. An endpoint with a [`Source`](crate::address::Source) fails at once with
+    /// [`NetworkError::HasSource`].
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
@@ -53,9 +54,9 @@ impl Socket {
             return id;
         }
         let place = self.settings.transport.place(&endpoint);
-        let nonsense = endpoint.source().is_some();
+        let has_source = endpoint.source().is_some();
         self.listeners.insert(id, Listener::new(endpoint));
-        if nonsense {
+        if has_source {
             self.listen_failed(id, NetworkError::HasSource);
         } else {
             self.actions.push_back(Action::Listen(id, place));
@@ -63,23 +64,23 @@ impl Socket {
         id
     }
 
-    /// What has become of a listener: `None` while it is being opened, then its bound address or why it failed.
+    /// Returns the outcome of a `bind`: `None` while the listener is being opened, then its bound address or the error.
     ///
     /// # Errors
-    /// Why it failed; [`NetworkError::Other`] if it is closed.
+    /// The error of the listener; [`NetworkError::Other`] if the listener is closed.
     pub fn listener(&self, id: ListenerId) -> Option<Result<Endpoint, NetworkError>> {
         self.listeners.get(&id).map_or(Some(Err(NetworkError::Other)), |listener| listener.outcome.clone())
     }
 
-    /// Stops listening, and ends the connections that came in there: each may still send what is queued, for as long as
-    /// `linger` allows. `endpoint` is what was given to `bind`, or what `bind` returned.
+    /// Stops listening, and ends the connections that the listener accepted. Each connection may still send its queued
+    /// messages for as long as `linger` allows. `endpoint` is the argument of `bind`, or the bound endpoint.
     ///
     /// # Errors
     /// [`UnbindError::Unknown`].
     pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
-        let there = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
-        let ids: Vec<_> = there.map(|(&id, _)| id).collect();
+        let matching = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
+        let ids: Vec<_> = matching.map(|(&id, _)| id).collect();
         if ids.is_empty() {
             return Err(UnbindError::Unknown(endpoint.clone()));
         }
@@ -94,7 +95,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The world listens, at this address.
+    /// Reports that a listener is open, and its bound endpoint.
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
@@ -106,58 +107,60 @@ impl Socket {
         }
     }
 
-    /// The world could not listen.
+    /// Reports that a listener could not be opened.
     pub fn listen_failed(&mut self, id: ListenerId, error: NetworkError) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Err(error));
-            let endpoint = listener.asked.clone();
+            let endpoint = listener.requested.clone();
             self.pipes.emit(|| Event::ListenFailed { endpoint, error });
         }
     }
 
-    /// Forgets a listener whose failure the application has been told.
+    /// Removes a listener that failed, after its error was returned to the application.
     pub fn forget_listener(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
     }
 
-    /// A connection came in. `None`: the listener is closed, or there are too many peers, so close the connection.
+    /// Reports an accepted stream and returns its new connection. Returns `None` if the listener is closed or a limit
+    /// on peers is reached; the caller must then close the stream.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
-        self.keep_pace(id, &from, now)?;
+        self.check_handshake_rate(id, &from, now)?;
         let pipe = self.accepted_link(id, from.clone(), now)?;
-        self.count_another(&from);
+        self.count_handshake(&from);
         let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
         connection.set_peer_address(from);
         Some((pipe, connection))
     }
 
-    /// Reports an incoming link that is no [`Connection`], such as one within the process. `None`: the listener is closed, or
-    /// there are too many peers.
+    /// Reports an accepted link that is not a [`Connection`], such as an `inproc` link. Returns `None` if the listener
+    /// is closed or a limit on peers is reached.
     pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
         self.observe(now);
         let listener = self.listeners.get_mut(&id)?;
         listener.failures = 0;
         let endpoint = listener.endpoint();
-        if let Err(reason) = self.make_room(&from) {
+        if let Err(reason) = self.admit_peer(&from) {
             self.reject_connection(id, from, reason);
             return None;
         }
         let pipe = self.pipes.insert(PipeState::accepted(id, from.clone()));
-        self.expect_handshake(pipe, &from);
+        self.begin_handshake(pipe, &from);
         self.pipes.stats.accepted += 1;
         self.pipes.emit(|| Event::Accepted { pipe, endpoint, from });
         Some(pipe)
     }
 
-    /// Somebody came to this listener and may not stay. That accepting works is known all the same.
+    /// Emits the event of a connection that was rejected.
     pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
+        // The accept itself succeeded, so failed accepts are no longer in a row.
         listener.failures = 0;
         let endpoint = listener.endpoint();
         self.pipes.emit(|| Event::Rejected { endpoint, from, reason });
     }
 
-    /// Accepting failed, for want of descriptors perhaps. Do not try again until [`Action::Accept`]: the pause grows from
-    /// 10 ms to 1 s.
+    /// Reports that accepting failed, for example because no file descriptors are left. The driver must not accept
+    /// again until [`Action::Accept`]. The pause grows from 10 ms to 1 s.
     pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError, now: Instant) {
         let now = self.observe(now);
         let Some(listener) = self.listeners.get_mut(&id) else {
@@ -175,8 +178,8 @@ impl Socket {
         self.deadlines.contains(Timer::Accept(id))
     }
 
-    /// A listener that was told to [stop](Action::Unlisten) could not be closed as it should: its name was no longer its
-    /// own, say.
+    /// Reports that a listener could not be closed cleanly after [`Action::Unlisten`], for example because another
+    /// process had replaced its socket file.
     pub fn unlisten_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
         self.pipes.emit(|| Event::ListenerCloseFailed { endpoint, error });
     }

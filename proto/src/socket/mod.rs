@@ -1,4 +1,4 @@
-//! [`Socket`]: messages and their peers, of which there may be many. Knows no octets.
+//! [`Socket`]: messages of all peers of a socket. Knows no wire format.
 
 mod admission;
 mod close;
@@ -48,17 +48,18 @@ use effects::Effects;
 use listener::Listener;
 use pattern::Pattern;
 
-/// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of its type, listeners and dials.
+/// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of the socket type, listeners and dials.
 ///
-/// - The application speaks: [`bind`](Self::bind), [`connect`](Self::connect), [`send`](Self::send),
+/// - Calls of the application: [`bind`](Self::bind), [`connect`](Self::connect), [`send`](Self::send),
 ///   [`recv`](Self::recv), [`close`](Self::close).
-/// - The world speaks: [`listening`](Self::listening), [`accepted`](Self::accepted), [`connected`](Self::connected),
-///   [`dial_failed`](Self::dial_failed), [`exchange`](Self::exchange), [`disconnected`](Self::disconnected),
-///   [`handle_timeout`](Self::handle_timeout).
-/// - We answer: [`poll_action`](Self::poll_action), [`poll_timeout`](Self::poll_timeout),
+/// - Reports of the driver, which does the IO: [`listening`](Self::listening), [`accepted`](Self::accepted),
+///   [`connected`](Self::connected), [`dial_failed`](Self::dial_failed), [`exchange`](Self::exchange),
+///   [`disconnected`](Self::disconnected), [`handle_timeout`](Self::handle_timeout).
+/// - Output of the socket: [`poll_action`](Self::poll_action), [`poll_timeout`](Self::poll_timeout),
 ///   [`poll_event`](Self::poll_event).
 ///
-/// Every [`Connection`] that a socket hands out comes back to it through [`disconnected`](Self::disconnected).
+/// The driver must give every [`Connection`] that a socket returned back to the socket, with
+/// [`disconnected`](Self::disconnected).
 ///
 /// Two sockets in one thread, without any IO:
 ///
@@ -73,9 +74,9 @@ use pattern::Pattern;
 /// let pipe = dealer.connect("tcp://example:5555".parse()?, now)?;
 /// dealer.send("Hello ROUTER")?; // queued: the pipe exists before its connection
 ///
-/// // "The network": give each side its connection, and carry octets between them.
-/// let mut client = dealer.connected(pipe, now).expect("it has just asked for a dial");
-/// let (accepted, mut server) = router.accepted(listener, "tcp://client:1".parse()?, now).expect("it listens");
+/// // "The network": give each side its connection, and carry bytes between them.
+/// let mut client = dealer.connected(pipe, now).expect("the pipe is being dialled");
+/// let (accepted, mut server) = router.accepted(listener, "tcp://client:1".parse()?, now).expect("the socket listens");
 /// for _ in 0..4 {
 ///     dealer.exchange(pipe, &mut client)?;
 ///     router.exchange(accepted, &mut server)?;
@@ -87,7 +88,7 @@ use pattern::Pattern;
 ///     }
 /// }
 /// router.exchange(accepted, &mut server)?;
-/// let [client_id, body] = router.recv()?.into_array().expect("a routing id and what the DEALER sent");
+/// let [client_id, body] = router.recv()?.into_array().expect("a routing id and the message of the DEALER");
 /// assert_eq!(body, "Hello ROUTER");
 /// router.send((client_id, "ACK"))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -106,29 +107,31 @@ pub struct Socket {
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
     closing: bool,
-    /// Messages that could not be sent since `close`.
+    /// Number of messages that could not be sent since `close`.
     unsent: usize,
-    /// The latest `now` we were given; an earlier one is taken for this one.
+    /// Latest `now` of any call. An earlier `now` is replaced by it.
     now: Instant,
 }
 
-/// What a socket wants done by whoever drives it, who has to know every action: a new one is a breaking change.
+/// A task of a socket for the driver that does its IO. A driver must handle every action, so a new variant is a
+/// breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Listen there; answer with [`Socket::listening`] or [`Socket::listen_failed`].
+    /// Listen at the endpoint. Answer with [`Socket::listening`] or [`Socket::listen_failed`].
     Listen(ListenerId, Endpoint),
-    /// The pause that [`Socket::accept_failed`] began is over: accept again.
+    /// Accept again: the pause that [`Socket::accept_failed`] began is over.
     Accept(ListenerId),
     /// Stop listening.
     Unlisten(ListenerId),
-    /// Connect there, trying every address of the host by its [route](Endpoint::routes); answer with [`Socket::connected`] or [`Socket::dial_failed`].
+    /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Answer with
+    /// [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
-    /// Give that dial up; no answer is needed.
+    /// Cancel the dial of this pipe. Needs no answer.
     StopDialling(PipeId),
-    /// This pipe's connection has work: call [`Socket::exchange`] and write what there is to write. Only said while the
-    /// pipe has a connection.
+    /// The connection of this pipe has work: call [`Socket::exchange`], then write the output of the connection.
+    /// Emitted only while the pipe has a connection.
     Service(PipeId),
-    /// [`Socket::recv`] may have something new to say.
+    /// [`Socket::recv`] may have a new result.
     Readable,
     /// [`Socket::send`] may have room again.
     Writable,
@@ -137,18 +140,18 @@ pub enum Action {
 /// Timers of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// A back-off ends, or a dial has taken too long.
+    /// End of a back-off, or of the time that a dial may take.
     Dial(PipeId),
-    /// The linger period of a pipe ends.
+    /// End of the linger period of a pipe.
     Linger(PipeId),
-    /// The linger period of a pipe begins.
+    /// Beginning of the linger period of a pipe.
     StartLinger(PipeId),
-    /// The pause of a listener ends.
+    /// End of the pause of a listener.
     Accept(ListenerId),
 }
 
 impl Socket {
-    /// A socket with these options and no peers.
+    /// Creates a socket with these options and no peers.
     pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
         let settings = options.settings;
         let mut entropy: Box<dyn Entropy> = Box::new(entropy);
@@ -170,39 +173,39 @@ impl Socket {
         }
     }
 
-    /// What it is.
+    /// Returns the socket type.
     pub const fn socket_type(&self) -> SocketType {
         self.settings.connection.socket_type
     }
 
-    /// Returns true if sockets of this type can use the transport of `endpoint`. A STREAM socket has no `inproc` and no
-    /// resource.
+    /// Returns true if sockets of this type can use the transport of `endpoint`. A STREAM socket supports neither
+    /// `inproc` nor a resource.
     pub const fn supports(&self, endpoint: &Endpoint) -> bool {
-        // Over `inproc` there are messages and no octets; and a resource is asked for in ZMTP.
+        // An `inproc` link carries messages, not bytes, and a resource is requested in the ZMTP handshake.
         !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
     }
 
-    /// What its streams and listeners are to ask of the operating system, for the world to apply to each before it listens or
-    /// dials, and to each that comes in.
+    /// Returns the settings of the operating system's sockets. The driver must apply them to each socket before it
+    /// listens or dials, and to each accepted socket.
     pub const fn transport(&self) -> &TransportConfig {
         &self.settings.transport
     }
 
-    /// Queues a message for the peer the socket type's rules choose.
+    /// Queues a message for the peer that the rules of the socket type choose.
     ///
     /// # Errors
-    /// [`SendError`], which hands the message back.
+    /// [`SendError`], which returns the message.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
         self.offer(&mut message).map_err(|why| why.into_error(message))
     }
 
-    /// Sends `message` as [`send`](Self::send) does, and leaves an empty message in its place. A message that is not sent
-    /// stays where it is.
+    /// Sends `message` as [`send`](Self::send) does, and leaves an empty message in its place. A message that is not
+    /// sent stays in place.
     ///
     /// # Errors
-    /// [`Unsent`], the reasons of [`SendError`].
+    /// [`Unsent`], with the reasons of [`SendError`].
     #[inline]
     pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
         if self.closing {
@@ -232,7 +235,7 @@ impl Socket {
         self.effects |= effects;
     }
 
-    /// Takes the next message, from each peer in turn.
+    /// Removes and returns the next message, from each peer in turn; at an XPUB, in the order of arrival.
     ///
     /// # Errors
     /// [`RecvError`].
@@ -244,9 +247,9 @@ impl Socket {
         self.pattern.recv(&mut self.pipes, &mut self.effects)
     }
 
-    /// Takes the next message, as [`recv`](Self::recv) does, and tells who sent it: what the peer said of itself, and who it is
-    /// if authentication found that out (libzmq: `zmq_msg_gets`). A message that stands for a peer's going, as
-    /// [`disconnect_message`](crate::Options::disconnect_message), is of that peer.
+    /// Removes and returns the next message, as [`recv`](Self::recv) does, with its sender: the properties that the peer
+    /// sent in the handshake, and the user id that authentication set (libzmq: `zmq_msg_gets`). The sender of a
+    /// [`disconnect_message`](crate::Options::disconnect_message) is the peer that disconnected.
     ///
     /// # Errors
     /// [`RecvError`].
@@ -256,21 +259,21 @@ impl Socket {
         Ok((message, sender.expect("each message was sent by a peer that was ready")))
     }
 
-    /// Whether [`send`](Self::send) has something to say now: it would not be [`SendError::Full`], nor out of turn. True of
-    /// a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
+    /// Returns true if [`send`](Self::send) has a result now: neither [`SendError::Full`] nor [`SendError::OutOfTurn`].
+    /// Returns true for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
     ///
-    /// Always true of a ROUTER, STREAM, SERVER or PEER: whether a peer has room depends on the peer.
+    /// Always true for a ROUTER, STREAM, SERVER or PEER, because only the message determines the peer that needs room.
     pub fn can_send(&mut self) -> bool {
         self.closing || self.pattern.can_send(&mut self.pipes)
     }
 
-    /// Whether [`recv`](Self::recv) has something to say now: it would not be [`RecvError::Empty`], nor out of turn. True
-    /// of a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLIN`).
+    /// Returns true if [`recv`](Self::recv) has a result now: neither [`RecvError::Empty`] nor
+    /// [`RecvError::OutOfTurn`]. Returns true for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLIN`).
     pub fn can_recv(&mut self) -> bool {
         self.closing || self.pattern.can_recv(&mut self.pipes)
     }
 
-    /// The next thing to do, or `None` if there is nothing now.
+    /// Returns the next action for the driver, or `None` if there is none now.
     #[must_use]
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
@@ -286,17 +289,18 @@ impl Socket {
         self.actions.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called.
     #[must_use]
     #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// Fires the timers that are due: back-offs, slow dials, pauses of listeners, linger. Harmless when none is.
+    /// Handles the timers that have expired: back-offs, slow dials, pauses of listeners, linger. Does nothing if no
+    /// timer has expired.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.observe(now);
-        // Each once: what is armed anew has to wait for the next call, be it due at once.
+        // Collect first: a timer that is set again below waits for the next call, even if it expires at once.
         let due: Vec<_> = core::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
         for timer in due {
             match timer {
@@ -317,13 +321,13 @@ impl Socket {
         self.now
     }
 
-    /// The next event, if [`monitor`](Self::monitor) is on.
+    /// Returns the next event, if [`monitor`](Self::monitor) is on.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.pipes.events.as_mut()?.pop()
     }
 
-    /// Turns events on or off. At most 1000 wait to be polled; after that the oldest are dropped and counted.
+    /// Turns events on or off. At most 1000 events wait to be polled; beyond that, the oldest are dropped and counted.
     pub fn monitor(&mut self, on: bool) {
         match (on, &self.pipes.events) {
             (true, None) => self.pipes.events = Some(EventQueue::new()),
@@ -338,7 +342,8 @@ impl Socket {
         self.pipes.get(id).is_some()
     }
 
-    /// How many peers there are, including those being dialled and those whose last messages wait to be received.
+    /// Returns the number of peers, including peers that are being dialled and disconnected peers with messages that
+    /// wait to be received.
     pub const fn peers(&self) -> usize {
         self.pipes.len()
     }
@@ -346,13 +351,13 @@ impl Socket {
 
 /// Statistics.
 impl Socket {
-    /// What the socket has done so far and what waits in it, in numbers. The work grows with the number of peers; counting
-    /// itself goes on whether or not anybody asks, and costs next to nothing.
+    /// Returns the counters of the socket and the size of its queues. The cost grows with the number of peers. The
+    /// counters are always updated, at negligible cost.
     pub fn stats(&self) -> SocketStats {
         self.pipes.stats()
     }
 
-    /// The same for each of its peers.
+    /// Returns the counters and the size of the queues of each peer.
     pub fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
         self.pipes.peer_stats()
     }

@@ -1,4 +1,5 @@
-//! Sockets that share a port: which connections are theirs, and which they ask for (RFC 37, "The Resource Property").
+//! Ports that several sockets share: connections are assigned by the resource that the peer requests (RFC 37, "The
+//! Resource Property").
 
 #[cfg(doc)]
 use super::Action;
@@ -11,12 +12,13 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 
 impl Socket {
-    /// A connection that came in to a listener of several sockets is for this one: for what its
-    /// [caller](Connection::caller) asks, this socket's listener `id` is bound to. READY is said now, and what the peer has
-    /// said already is looked at by the next [`Connection::handle_input`], be it of no octets; a
+    /// Assigns a connection at a shared port to this socket: listener `id` of this socket is bound to the resource that
+    /// the [pending peer](Connection::pending_peer) requests. The next [`Connection::handle_input`] queues READY and
+    /// processes the bytes that the peer has already sent, so call it even without new input; a
     /// [`Session`](crate::Session) does that after the exchange.
     ///
-    /// `None`: the listener is closed, or nobody waits; the connection is as it was.
+    /// Returns `None` and leaves the connection unchanged if the listener is closed, a limit on peers is reached, or no
+    /// peer is pending.
     pub fn received(
         &mut self,
         id: ListenerId,
@@ -30,10 +32,10 @@ impl Socket {
         Some(pipe)
     }
 
-    /// Begins a connection at a port that several sockets share. It belongs to no socket until its peer has named a
-    /// resource ([`Connection::caller`]); then [`received`](Self::received) assigns it. `limits` is the
-    /// [`config`](Self::config) of the socket that opened the port. `None`: `max_handshake_rate` rejects
-    /// the connection.
+    /// Begins a connection at a port that several sockets share. The connection belongs to no socket until its peer has
+    /// requested a resource ([`Connection::pending_peer`]); then [`received`](Self::received) assigns it. `limits` is
+    /// the [`config`](Self::config) of the socket that opened the port. Returns `None` if the connection exceeds
+    /// `max_handshake_rate`.
     pub fn receive(
         &mut self,
         id: ListenerId,
@@ -41,8 +43,8 @@ impl Socket {
         limits: &Arc<ConnectionConfig>,
         now: Instant,
     ) -> Option<Connection> {
-        self.keep_pace(id, from, now)?;
-        self.count_another(from);
+        self.check_handshake_rate(id, from, now)?;
+        self.count_handshake(from);
         Some(Connection::receive(limits, &mut *self.entropy, now))
     }
 
@@ -54,7 +56,8 @@ impl Socket {
         }
     }
 
-    /// Reports that a listener was closed without [`Action::Unlisten`], as when the runtime that had opened it ends.
+    /// Reports that a listener was closed without [`Action::Unlisten`], for example because its runtime has ended.
+
     pub fn listener_lost(&mut self, id: ListenerId) {
         self.unlisten(id);
     }

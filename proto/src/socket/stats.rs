@@ -1,4 +1,4 @@
-//! What sockets count: [`SocketStats`] and [`PeerStats`]. Counters begin at zero with the socket and only grow.
+//! Statistics of sockets: [`SocketStats`] and [`PeerStats`]. Counters begin at zero with the socket and only grow.
 
 use crate::address::Endpoint;
 use crate::connection::RoundTrip;
@@ -9,100 +9,103 @@ use alloc::collections::BTreeMap;
 use core::iter::Sum;
 use core::ops::{AddAssign, Sub};
 
-/// Messages, and the octets in all their frames: without what the protocol adds to them.
+/// Number of messages and of the bytes in their frames, without the overhead of the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficCount {
-    /// How many messages.
+    /// Number of messages.
     pub messages: u64,
-    /// How many octets in them.
+    /// Number of bytes in all frames of these messages.
     pub octets: u64,
 }
 
-/// A socket in numbers, taken at one instant: [`Socket::stats`](crate::Socket::stats).
+/// Statistics of a socket at one instant, returned by [`Socket::stats`](crate::Socket::stats).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStats {
-    /// Peers there are, including those being dialled and those whose last messages wait to be received.
+    /// Number of peers, including peers that are being dialled and disconnected peers with messages that wait to be
+    /// received.
     pub peers: usize,
-    /// Those of them that are connected and past their handshake.
+    /// Number of peers with a finished handshake.
     pub ready_peers: usize,
-    /// Messages that wait to be sent, of all peers. Beside them each connection may hold a batch on its way: about 64 KiB,
-    /// or 256 KiB of bodies of 2 KiB and more.
+    /// Messages of all peers that wait to be sent. Each connection may hold one more batch: about 64 KiB, or 256 KiB of
+    /// bodies of 2 KiB and more.
     pub outgoing: TrafficCount,
-    /// Messages that wait to be received, of all peers. A REQ holds the reply it waits for apart from these.
+    /// Messages of all peers that wait to be received, without the reply that a REQ holds.
     pub incoming: TrafficCount,
-    /// Messages that were handed to connections; a copy for each peer counts. What a lost connection had not begun to send
-    /// is taken off again.
+    /// Messages that were given to connections; one per peer for each message. Messages that a lost connection had not
+    /// begun to send are subtracted.
     pub sent: TrafficCount,
-    /// Messages that came from connections, be they received by the application, waiting, or dropped.
+    /// Messages that connections received: taken by the application, waiting, or dropped.
     pub received: TrafficCount,
-    /// Messages that were dropped.
+    /// Messages that were dropped, by reason.
     pub dropped: Drops,
-    /// Attempts to send that found no room: [`SendError::Full`](crate::SendError::Full), however long somebody waited then.
+    /// Number of attempts to send that returned [`SendError::Full`](crate::SendError::Full).
     pub full_sends: u64,
-    /// How often a peer's queue of messages to be sent has reached `send_hwm` or `send_hwm_bytes`.
+    /// Number of times that the outgoing queue of a peer reached `send_hwm` or `send_hwm_bytes`.
     pub send_hwm_hits: u64,
-    /// How often a peer's queue of messages to be received has reached `recv_hwm` or `recv_hwm_bytes`.
+    /// Number of times that the incoming queue of a peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// Connections that came in.
+    /// Number of connections that were accepted.
     pub accepted: u64,
-    /// Dials that succeeded.
+    /// Number of dials that succeeded.
     pub dialled: u64,
-    /// Those of them by which a peer came back.
+    /// Number of dials that succeeded after an earlier connection of the same pipe.
     pub reconnects: u64,
-    /// Dials that failed.
+    /// Number of dials that failed.
     pub failed_dials: u64,
-    /// Connections that ended before their handshake was done, for whatever reason.
+    /// Number of connections that ended before their handshake was finished, for any reason.
     pub failed_handshakes: u64,
-    /// Connections that ended, with or without a handshake. Those `accepted` and `dialled` that have not are there still.
+    /// Number of connections that ended, with or without a finished handshake. The present number of connections is
+    /// `accepted` plus `dialled` minus `ended`.
     pub ended: u64,
 }
 
-/// One peer of a socket in numbers, taken at one instant: [`Socket::peer_stats`](crate::Socket::peer_stats). All counters are of
-/// this pipe, through all its connections.
+/// Statistics of one peer at one instant, returned by [`Socket::peer_stats`](crate::Socket::peer_stats). Counters
+/// include all connections of the pipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerStats {
-    /// The pipe.
+    /// Pipe of the peer.
     pub pipe: PipeId,
-    /// Where to, or where from; `None` if it is gone and only its last messages wait to be received.
+    /// Endpoint or address of the peer; `None` if the peer disconnected for good and its last messages wait to be
+    /// received.
     pub endpoint: Option<Endpoint>,
-    /// The name a ROUTER, STREAM, SERVER or PEER knows the peer by; empty elsewhere.
+    /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
     pub routing_id: Frame,
-    /// There is a connection.
+    /// True if the pipe has a connection.
     pub connected: bool,
-    /// Its handshake is done.
+    /// True if the handshake of the connection is finished.
     pub ready: bool,
-    /// Messages that wait to be sent to it.
+    /// Messages that wait to be sent to the peer.
     pub outgoing: TrafficCount,
-    /// Messages of it that wait to be received.
+    /// Messages of the peer that wait to be received.
     pub incoming: TrafficCount,
-    /// Messages that were sent to it; see [`SocketStats::sent`].
+    /// Messages that were sent to the peer; see [`SocketStats::sent`].
     pub sent: TrafficCount,
-    /// Messages that came from it.
+    /// Messages that were received from the peer.
     pub received: TrafficCount,
-    /// How often its queue of messages to be sent has reached `send_hwm` or `send_hwm_bytes`.
+    /// Number of times that the outgoing queue of the peer reached `send_hwm` or `send_hwm_bytes`.
     pub send_hwm_hits: u64,
-    /// How often its queue of messages to be received has reached `recv_hwm` or `recv_hwm_bytes`.
+    /// Number of times that the incoming queue of the peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// How often it was connected again.
+    /// Number of reconnects.
     pub reconnects: u64,
-    /// How far away it is, by the heartbeats of the present connection. `None`: none was answered yet.
+    /// Round trip time, measured by the heartbeats of the present connection. `None` if no heartbeat was answered.
     pub round_trip: Option<RoundTrip>,
 }
 
-/// How many messages were dropped, by reason.
+/// Number of dropped messages, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops(BTreeMap<DropReason, u64>);
 
-/// What a pipe counts.
+/// Counters of a pipe.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) sent: TrafficCount,
     pub(crate) received: TrafficCount,
     pub(crate) send_hwm_hits: u64,
     pub(crate) recv_hwm_hits: u64,
-    /// Dials that succeeded. All but the first have brought the peer back.
+    /// Number of dials that succeeded. All but the first are reconnects.
     pub(crate) dialled: u64,
 }
 
@@ -124,7 +127,8 @@ impl AddAssign for TrafficCount {
 impl Sub for TrafficCount {
     type Output = Self;
 
-    /// What is left; a connection may give back what was not counted, for it was put there by hand.
+    /// Subtracts, and stops at zero.
+    // A connection may return messages that were not counted, because the caller put them there directly.
     #[inline]
     fn sub(self, part: Self) -> Self {
         let messages = self.messages.saturating_sub(part.messages);
@@ -141,7 +145,7 @@ impl<'a> Sum<&'a Message> for TrafficCount {
 }
 
 impl SocketStats {
-    /// Adds what a pipe has counted.
+    /// Adds the counters of a pipe.
     pub(crate) fn include(&mut self, counts: &Counts) {
         let Counts { sent, received, send_hwm_hits, recv_hwm_hits, dialled } = counts;
         self.sent += *sent;
@@ -160,17 +164,17 @@ impl Counts {
 }
 
 impl Drops {
-    /// How many were dropped for this reason.
+    /// Returns the number of messages dropped for this reason.
     pub fn of(&self, reason: DropReason) -> u64 {
         self.0.get(&reason).copied().unwrap_or(0)
     }
 
-    /// How many were dropped.
+    /// Returns the number of dropped messages.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The reasons that there were, each with how many messages it cost.
+    /// Returns each reason that occurred, with its number of messages.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
         self.0.iter().map(|(&reason, &messages)| (reason, messages))
     }

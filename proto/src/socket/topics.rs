@@ -1,4 +1,4 @@
-//! What an application asks for by topic, and what it may know of those who ask.
+//! Subscriptions and groups of a socket, and the subscriptions of its peers.
 
 use super::Socket;
 use crate::connection::Subscription;
@@ -7,35 +7,36 @@ use crate::socket::error::{JoinError, SubscribeError};
 use bytes::Bytes;
 
 impl Socket {
-    /// Asks for messages that begin with this prefix; the empty one asks for all (`SUBSCRIBE`). Subscriptions are counted:
-    /// who subscribes twice has to unsubscribe twice. Peers that are connected are told now, others when they are.
+    /// Subscribes to messages that begin with this prefix; the empty prefix subscribes to all (`SUBSCRIBE`).
+    /// Subscriptions are counted: two calls of `subscribe` need two calls of `unsubscribe`. The subscription is sent to
+    /// connected peers now, and to other peers when they connect.
     ///
-    /// On an XPUB with `manual`: gives the peer whose request was received last what begins with this prefix.
+    /// On an XPUB with `manual`: subscribes the peer of the request that was received last.
     ///
     /// # Errors
     /// [`SubscribeError`].
     pub fn subscribe(&mut self, prefix: impl Into<Bytes>) -> Result<(), SubscribeError> {
-        self.ask(Subscription::Subscribe(prefix.into()))
+        self.change_subscription(Subscription::Subscribe(prefix.into()))
     }
 
-    /// Takes one subscription back (`UNSUBSCRIBE`). Messages that have arrived and are not wanted any more are dropped.
+    /// Removes one subscription (`UNSUBSCRIBE`). Messages that have arrived and no longer match are dropped.
     ///
     /// # Errors
     /// [`SubscribeError`].
     pub fn unsubscribe(&mut self, prefix: impl Into<Bytes>) -> Result<(), SubscribeError> {
-        self.ask(Subscription::Cancel(prefix.into()))
+        self.change_subscription(Subscription::Cancel(prefix.into()))
     }
 
-    fn ask(&mut self, wish: Subscription) -> Result<(), SubscribeError> {
+    fn change_subscription(&mut self, change: Subscription) -> Result<(), SubscribeError> {
         if self.closing {
             return Err(SubscribeError::Closed);
         }
-        let outcome = self.pattern.ask(&mut self.pipes, wish);
+        let outcome = self.pattern.change_subscription(&mut self.pipes, change);
         self.effects |= outcome.unwrap_or_else(|| Err(SubscribeError::Unsupported(self.socket_type())))?;
         Ok(())
     }
 
-    /// Asks for the messages of a group (`zmq_join`).
+    /// Joins a group: receives its messages from now on (`zmq_join`).
     ///
     /// # Errors
     /// [`JoinError`].
@@ -47,7 +48,7 @@ impl Socket {
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
     }
 
-    /// Does without them (`zmq_leave`). Those that have arrived are dropped.
+    /// Leaves a group (`zmq_leave`). Messages of the group that have arrived are dropped.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -59,17 +60,19 @@ impl Socket {
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
     }
 
-    /// How many different prefixes, or groups, a subscriber asks for or a publisher's peers do (`TOPICS_COUNT`).
+    /// Returns the number of different prefixes or groups: those of this socket if it is a subscriber, those of its
+    /// peers if it is a publisher (`TOPICS_COUNT`).
     pub fn subscription_count(&self) -> usize {
         self.pattern.subscription_count()
     }
 
-    /// How many peers a publisher would send a message on this topic, or of this group, now. Zero for other types.
+    /// Returns the number of peers that would receive a message on this topic, or in this group, now. Zero unless the
+    /// socket is a publisher.
     pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
         self.pattern.subscriber_count(topic.as_ref())
     }
 
-    /// How many peers are connected and past their handshake.
+    /// Returns the number of peers with a finished handshake.
     pub const fn ready_peers(&self) -> usize {
         self.pipes.ready
     }

@@ -1,4 +1,4 @@
-//! The options of connections: who may come, when they are used, and what is said when they come and go.
+//! Options of connections: admission limits, reconnects, and messages about connects and disconnects.
 
 use super::Options;
 use crate::kind::{Conflate, DisconnectMessage, HelloMessage, HiccupMessage, Kind, Router};
@@ -8,46 +8,47 @@ use crate::wire::is_name_char;
 use alloc::borrow::ToOwned;
 use bytes::Bytes;
 
-/// When a lost or failed connection is not dialled again: `RECONNECT_STOP`. By default it always is, but for faults that
-/// dialling again cannot mend.
+/// Conditions under which a lost or failed connection is not dialled again: `RECONNECT_STOP`. By default, the socket
+/// dials again after all errors except those that another dial cannot fix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReconnectStop {
-    /// Nobody listens there: `ZMQ_RECONNECT_STOP_CONN_REFUSED`.
+    /// No listener at the endpoint: `ZMQ_RECONNECT_STOP_CONN_REFUSED`.
     pub refused: bool,
-    /// The connection ended before its handshake did: `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
+    /// Connection that ended before its handshake was finished: `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
     pub handshake_failed: bool,
-    /// `disconnect` was called while there was no connection, though messages wait that `linger` would have sent:
+    /// Call of `disconnect` while there is no connection, although queued messages could be sent during `linger`:
     /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
     pub disconnected: bool,
 }
 
-/// How many peers may come.
+/// Limits on peers and handshakes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct AdmissionLimits {
     pub(crate) peers: usize,
     pub(crate) handshakes: usize,
     pub(crate) handshakes_per_address: usize,
-    /// That may begin in a second, with each address. `None`: as many as the mechanism makes advisable.
+    /// Handshakes per second and address; `None` selects the default of the mechanism.
     pub(crate) handshake_rate: Option<usize>,
 }
 
-/// What is said when peers come and go.
+/// Messages that are sent or delivered when peers connect and disconnect.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
     pub(crate) hello: Option<Message>,
-    pub(crate) missed: Option<Message>,
+    pub(crate) disconnect: Option<Message>,
     pub(crate) hiccup: Option<Message>,
     pub(crate) connects: bool,
     pub(crate) disconnects: bool,
 }
 
-impl Crowd {
+impl AdmissionLimits {
     pub(super) const DEFAULT: Self =
         Self { peers: 65_536, handshakes: 4096, handshakes_per_address: 1024, handshake_rate: None };
 }
 
 impl Notices {
-    pub(super) const NONE: Self = Self { hello: None, missed: None, hiccup: None, connects: false, disconnects: false };
+    pub(super) const NONE: Self =
+        Self { hello: None, disconnect: None, hiccup: None, connects: false, disconnects: false };
 }
 
 impl ReconnectStop {
@@ -55,64 +56,65 @@ impl ReconnectStop {
 }
 
 impl<T: Kind> Options<T> {
-    /// Peers at a time, those counted whose last messages wait to be received. Who comes when there are so many is turned
-    /// away, which [`Event::Rejected`](crate::Event::Rejected) tells; what this socket dials is not limited. Default
-    /// 65 536; libzmq has no limit.
+    /// Sets the maximum number of peers, including disconnected peers with messages that wait to be received. Further
+    /// incoming connections are rejected with [`Event::Rejected`](crate::Event::Rejected); outgoing connections are
+    /// not limited. Default 65 536; libzmq has no limit.
     ///
     /// # Errors
     /// [`OptionsError::Zero`].
     pub fn max_peers(mut self, peers: usize) -> Result<Self, OptionsError> {
-        self.settings.crowd.peers = at_least_one(peers, "max_peers")?;
+        self.settings.admission.peers = at_least_one(peers, "max_peers")?;
         Ok(self)
     }
 
-    /// Handshakes under way at a time: in all, and with each address, which for IPv6 is its first 64 bits. When there are so
-    /// many, a newcomer takes the place of the one that has lasted longest, if that is over a second; else it is turned
-    /// away. Default 4096 and 1024; libzmq has no limit. At a port that several sockets share, 1024 connections may wait
-    /// beside them to be somebody's.
+    /// Sets the maximum number of handshakes in progress on accepted connections: in all, and per address, which for
+    /// IPv6 is its first 64 bits. When a limit is reached, a new connection evicts the oldest handshake if that is
+    /// older than a second; otherwise the new connection is rejected. Default 4096 and 1024; libzmq has no limit. At a
+    /// port that several sockets share, 1024 more connections may wait to be assigned to a socket.
     ///
     /// # Errors
     /// [`OptionsError::Zero`].
     pub fn max_handshakes(mut self, in_all: usize, per_address: usize) -> Result<Self, OptionsError> {
-        self.settings.crowd.handshakes = at_least_one(in_all, "max_handshakes")?;
-        self.settings.crowd.handshakes_per_address = at_least_one(per_address, "max_handshakes")?;
+        self.settings.admission.handshakes = at_least_one(in_all, "max_handshakes")?;
+        self.settings.admission.handshakes_per_address = at_least_one(per_address, "max_handshakes")?;
         Ok(self)
     }
 
-    /// Handshakes that may begin in a second with each address, which for IPv6 is its first 64 bits; after a second of rest
-    /// so many may begin at once. Who comes earlier is turned away. Default: 1000 for a server of CURVE, whose time every
-    /// HELLO costs, be it a bogus one, and no limit for others; libzmq has none. At a port that several sockets share, the
-    /// rate of the one that opened it holds.
+    /// Sets the maximum number of handshakes that may begin per second and address, which for IPv6 is its first 64
+    /// bits. After a second without a handshake, that number may begin at once. Further connections are rejected.
+    /// Default: 1000 for a CURVE server, because each HELLO, even an invalid one, costs computing time; no limit for
+    /// others. libzmq has no limit. At a port that several sockets share, the rate of the socket that opened the port
+    /// applies.
     ///
     /// # Errors
     /// [`OptionsError::Zero`].
     pub fn max_handshake_rate(mut self, per_second: usize) -> Result<Self, OptionsError> {
-        self.settings.crowd.handshake_rate = Some(at_least_one(per_second, "max_handshake_rate")?);
+        self.settings.admission.handshake_rate = Some(at_least_one(per_second, "max_handshake_rate")?);
         Ok(self)
     }
 
-    /// Messages are queued for peers only while these are connected: `IMMEDIATE`, which in libzmq says when a pipe is made.
-    /// Default off: a `connect` takes messages at once, and those stay with it while it is dialled again.
+    /// Queues messages only for connected peers: `IMMEDIATE`, with which libzmq delays the creation of a pipe. Default
+    /// off: messages can be queued as soon as `connect` is called, and stay queued across reconnects.
     #[must_use]
     pub const fn immediate(mut self, immediate: bool) -> Self {
         self.settings.immediate = immediate;
         self
     }
 
-    /// When not to dial again: `RECONNECT_STOP`. Default: never.
+    /// Sets the conditions under which a connection is not dialled again: `RECONNECT_STOP`. Default: none.
     #[must_use]
     pub const fn reconnect_stop(mut self, stop: ReconnectStop) -> Self {
         self.settings.reconnect_stop = stop;
         self
     }
 
-    /// A property of one's own that peers are told in the handshake: `METADATA`. They find it in
-    /// [`Peer::metadata`](crate::connection::Peer). Set again, it has the new value.
+    /// Adds a property that is sent to peers in the handshake: `METADATA`. Peers find the property in
+    /// [`Peer::metadata`](crate::connection::Peer). A second call with the same name replaces the value.
     ///
     /// # Errors
-    /// [`OptionsError::PropertyName`] unless the name begins with `X-` and has at most 255 octets, all of them letters,
-    /// digits or one of `-_.+` (RFC 37); [`OptionsError::Properties`] for more than 32 of them, or a value of more than 1024
-    /// octets, so that every peer's limits have room for all.
+    /// [`OptionsError::PropertyName`] unless the name begins with `X-` and has at most 255 bytes, all of them letters,
+    /// digits or one of `-_.+` (RFC 37). [`OptionsError::Properties`] for more than 32 properties, or a value of more
+    /// than 1024 bytes; within these limits, every peer accepts the properties.
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionsError> {
         if !name.starts_with("X-") || name.len() > 255 || !name.bytes().all(is_name_char) {
             return Err(OptionsError::PropertyName(name.to_owned()));
@@ -132,9 +134,9 @@ fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError>
 }
 
 impl<T: Conflate> Options<T> {
-    /// Only the latest message waits, for each peer and direction; marks mean nothing then: `CONFLATE`. Messages of several
-    /// frames are kept whole, of which libzmq keeps the last frame. What is on its way to the network is not called back.
-    /// Default off.
+    /// Keeps only the latest message per peer and direction, and ignores the high-water marks: `CONFLATE`. Messages of
+    /// several frames are kept whole; libzmq keeps only their last frame. Messages that were already given to the
+    /// connection are not replaced. Default off.
     #[must_use]
     pub const fn conflate(mut self, conflate: bool) -> Self {
         self.settings.conflate = conflate;
@@ -143,7 +145,7 @@ impl<T: Conflate> Options<T> {
 }
 
 impl<T: HelloMessage> Options<T> {
-    /// Sent on every new connection before anything else: `HELLO_MSG`. Default none.
+    /// Sends this message on each new connection before any other message: `HELLO_MSG`. Default none.
     #[must_use]
     pub fn hello_message(mut self, message: impl Into<Frame>) -> Self {
         self.settings.notices.hello = Some(message.into().into());
@@ -152,17 +154,18 @@ impl<T: HelloMessage> Options<T> {
 }
 
 impl<T: DisconnectMessage> Options<T> {
-    /// Received, as if from the peer, when one that had come to us is gone: `DISCONNECT_MSG`. Default none.
+    /// Delivers this message, as if the peer had sent it, when a peer that had connected to this socket disconnects:
+    /// `DISCONNECT_MSG`. Default none.
     #[must_use]
     pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self {
-        self.settings.notices.missed = Some(message.into().into());
+        self.settings.notices.disconnect = Some(message.into().into());
         self
     }
 }
 
 impl<T: HiccupMessage> Options<T> {
-    /// Received, as if from the peer, when the connection to it is lost and will be dialled again: `HICCUP_MSG`. Default
-    /// none.
+    /// Delivers this message, as if the peer had sent it, when a connection is lost and will be dialled again:
+    /// `HICCUP_MSG`. Default none.
     #[must_use]
     pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self {
         self.settings.notices.hiccup = Some(message.into().into());
@@ -171,14 +174,15 @@ impl<T: HiccupMessage> Options<T> {
 }
 
 impl Options<Router> {
-    /// Receives `[routing id, ""]` when a peer has connected: `ROUTER_NOTIFY` with `ZMQ_NOTIFY_CONNECT`. Default off.
+    /// Delivers `[routing id, ""]` when a peer has connected: `ROUTER_NOTIFY` with `ZMQ_NOTIFY_CONNECT`. Default off.
     #[must_use]
     pub const fn notify_connect(mut self, notify: bool) -> Self {
         self.settings.notices.connects = notify;
         self
     }
 
-    /// Receives `[routing id, ""]` when a peer is gone: `ROUTER_NOTIFY` with `ZMQ_NOTIFY_DISCONNECT`. Default off.
+    /// Delivers `[routing id, ""]` when a peer has disconnected: `ROUTER_NOTIFY` with `ZMQ_NOTIFY_DISCONNECT`. Default
+    /// off.
     #[must_use]
     pub const fn notify_disconnect(mut self, notify: bool) -> Self {
         self.settings.notices.disconnects = notify;

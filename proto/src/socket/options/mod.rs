@@ -1,4 +1,4 @@
-//! [`Options`]: everything about a socket that can be chosen, each with a default and checked when set.
+//! [`Options`]: settings of a socket, each with a default value and checked when it is set.
 
 mod links;
 mod marks;
@@ -8,7 +8,7 @@ mod socks;
 mod transport;
 
 pub use links::ReconnectStop;
-pub(crate) use links::{Crowd, Notices};
+pub(crate) use links::{AdmissionLimits, Notices};
 pub use pubsub::SlowSubscriber;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 pub(crate) use socks::Proxy;
@@ -22,8 +22,8 @@ use crate::socket_type::SocketType;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-/// The options of a socket of kind `T`, given when it is made. An option that means nothing to a type does not exist
-/// on it.
+/// Options of a socket of kind `T`, passed when the socket is created. An option that has no effect on a socket type
+/// does not exist for that type.
 ///
 /// ```
 /// use core::time::Duration;
@@ -43,7 +43,7 @@ pub struct Options<T: Kind = Any> {
     kind: PhantomData<fn() -> T>,
 }
 
-/// The same for every kind.
+/// Options of any kind, without the type parameter.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) connection: ConnectionConfig,
@@ -64,14 +64,14 @@ pub(crate) struct Settings {
     pub(crate) immediate: bool,
     pub(crate) conflate: bool,
     pub(crate) reconnect_stop: ReconnectStop,
-    pub(crate) crowd: Crowd,
+    pub(crate) admission: AdmissionLimits,
     pub(crate) notices: Notices,
     pub(crate) publishing: Publishing,
     pub(crate) subscribing: Subscribing,
     pub(crate) notify: bool,
 }
 
-/// How long to wait before dialling again.
+/// Delay before the next dial.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,
@@ -91,14 +91,14 @@ impl<T: Typed> Default for Options<T> {
 }
 
 impl<T: Typed> Options<T> {
-    /// The defaults.
+    /// Creates options with default values.
     pub const fn new() -> Self {
         Self::with_type(T::TYPE)
     }
 }
 
 impl Options<Any> {
-    /// The defaults for a type that is known at run time only.
+    /// Creates options with default values for a socket type that is known only at run time.
     pub const fn of(socket_type: SocketType) -> Self {
         Self::with_type(socket_type)
     }
@@ -113,7 +113,7 @@ impl<T: Kind> Options<T> {
             recv_hwm: 1000,
             send_hwm_bytes: 0,
             recv_hwm_bytes: 0,
-            // What a subscriber has to say is its state, which nobody misses when it is gone.
+            // A subscriber sends only its subscriptions, which have no effect after it is closed.
             linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
             reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),
             connect_timeout: Some(Duration::from_secs(30)),
@@ -126,7 +126,7 @@ impl<T: Kind> Options<T> {
             immediate: false,
             conflate: false,
             reconnect_stop: ReconnectStop::NEVER,
-            crowd: Crowd::DEFAULT,
+            admission: AdmissionLimits::DEFAULT,
             notices: Notices::NONE,
             publishing: Publishing::DEFAULT,
             subscribing: Subscribing::DEFAULT,
@@ -135,37 +135,38 @@ impl<T: Kind> Options<T> {
         Self { settings, kind: PhantomData }
     }
 
-    /// Forgets the type at compile time; it is still the same at run time.
+    /// Removes the socket type from the compile-time type. The socket type at run time stays the same.
     pub fn erase(self) -> Options<Any> {
         Options { settings: self.settings, kind: PhantomData }
     }
 
-    /// The socket type these options are for.
+    /// Returns the socket type of these options.
     pub const fn socket_type(&self) -> SocketType {
         self.settings.connection.socket_type
     }
 
-    /// How long messages may still go out after `close` or `disconnect`: LINGER. `None`: for ever; zero: not at all.
+    /// Sets the time during which queued messages are still sent after `close` or `disconnect`: LINGER. `None`: no
+    /// limit; zero: queued messages are dropped.
     ///
-    /// Default 30 s; libzmq waits for ever, which makes a program hang at its end when a peer is away. Default of SUB, XSUB
-    /// and DISH: zero, as in libzmq.
+    /// Default 30 s; libzmq has no limit, so that a program does not exit while a peer is unreachable. Default for SUB,
+    /// XSUB and DISH: zero, as in libzmq.
     #[must_use]
     pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
         self.settings.linger = linger.into();
         self
     }
 
-    /// Octets in all frames of one incoming message, at most: MAXMSGSIZE, which in libzmq counts per frame. A peer that
-    /// announces more loses its connection at once.
+    /// Sets the maximum number of bytes in all frames of an incoming message: MAXMSGSIZE, which in libzmq applies to
+    /// each frame. A peer that announces a larger message is disconnected at once.
     ///
-    /// Default 64 MiB; libzmq has no limit unless told.
+    /// Default 64 MiB; libzmq has no limit by default.
     #[must_use]
-    pub const fn max_message_size(mut self, octets: usize) -> Self {
-        self.settings.connection.max_message_size = octets;
+    pub const fn max_message_size(mut self, bytes: usize) -> Self {
+        self.settings.connection.max_message_size = bytes;
         self
     }
 
-    /// Frames of one incoming message, at most. A peer that sends more loses its connection.
+    /// Sets the maximum number of frames of an incoming message. A peer that sends more is disconnected.
     ///
     /// Default 4096; libzmq has no limit.
     ///
@@ -179,32 +180,35 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// How long a peer may take for its greeting and handshake: `HANDSHAKE_IVL`. `None`: for ever. Default 30 s.
+    /// Sets the time that the greeting and the handshake may take: `HANDSHAKE_IVL`. `None`: no limit. Default 30 s.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.connection.handshake_timeout = timeout.into();
         self
     }
 
-    /// Whether to speak with peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Default true.
+    /// Accepts peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Default true.
     ///
-    /// Such peers know no security, so that they are refused all the same where there is a mechanism or somebody to be asked
-    /// about peers; and so they are at a port that several sockets share, by sockets that ask for a resource, and by the draft
-    /// types. One of 1.0 does not even say what it is: it is believed to be what it should be.
+    /// These versions have no security. Such peers are rejected nevertheless by sockets with a mechanism, an
+    /// authenticator or a ZAP domain, at a port that several sockets share, by sockets that request a resource, and by
+    /// the draft socket types. A peer of ZMTP 1.0 does not send its socket type; a compatible type is assumed.
     ///
-    /// To learn how old a peer is the two sides greet each other in steps, as libzmq does (RFC 37, "Backwards
-    /// Interoperability"). With `false` all of the greeting is sent at once, and a connection is ready one round trip earlier.
+    /// To detect the version of the peer, both sides send the greeting in steps, as libzmq does (RFC 37, "Backwards
+    /// Interoperability"). With `false`, the whole greeting is sent at once, and a connection is ready one round trip
+    /// earlier.
     #[must_use]
-    pub const fn allow_legacy_zmtp(mut self, welcome: bool) -> Self {
-        self.settings.connection.allow_legacy_zmtp = welcome;
+    pub const fn allow_legacy_zmtp(mut self, accept: bool) -> Self {
+        self.settings.connection.allow_legacy_zmtp = accept;
         self
     }
 
-    /// Sends a PING so often, and ends a connection when one is followed by as long a silence: `HEARTBEAT_IVL` and
-    /// `HEARTBEAT_TIMEOUT`. Off by default. ZMTP 3.0 has no PING, so peers of that version are not asked.
+    /// Sends a PING at this interval, and closes a connection when nothing arrives during the same time after a PING:
+    /// `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Default off. No PING is sent to peers of ZMTP 3.0, which does not have
+    /// it.
     ///
-    /// A peer whose application does not receive hears PINGs as long as little stands before them: this crate reads about
-    /// 64 KiB ahead of `recv_hwm`, libzmq nothing. Choose an interval longer than the pauses of your receivers.
+    /// If the application of the peer does not receive, the peer still answers PINGs while only few messages precede
+    /// them: this crate reads about 64 KiB beyond `recv_hwm`, libzmq reads nothing. Choose an interval longer than the
+    /// pauses of the receivers.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`].
@@ -216,10 +220,11 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// As [`heartbeat`](Self::heartbeat), with a timeout of its own, and with a time to live: the PING asks the *peer* to
-    /// end the connection after so much silence of ours (`HEARTBEAT_TTL`; whole tenths of a second count; zero: no wish).
+    /// Enables heartbeats as [`heartbeat`](Self::heartbeat) does, with a separate timeout and a time to live. The PING
+    /// requests that the *peer* closes the connection when it receives nothing from this side for `ttl`
+    /// (`HEARTBEAT_TTL`; rounded down to tenths of a second; zero: no such request).
     ///
-    /// Keep it below 65.6 s where libzmq may be at the other end.
+    /// `ttl` should be below 65.6 s if the peer may be libzmq.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] for the interval or the timeout, [`OptionsError::TimeToLive`] above 6553.5 s.
@@ -240,11 +245,12 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// How long to wait before dialling again, and what that wait grows to: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`.
+    /// Sets the delay before the first and the maximum delay before later dials: `RECONNECT_IVL` and
+    /// `RECONNECT_IVL_MAX`.
     ///
-    /// The wait doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
-    /// clients do not come back in one instant. It starts anew once a connection has lasted longer than the last wait.
-    /// Default 100 ms to 5 s; libzmq stays at 100 ms, and with a maximum set it has no jitter.
+    /// The delay doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
+    /// clients do not reconnect at the same time. The delay is reset when a connection has lasted longer than the last
+    /// delay. Default 100 ms to 5 s; libzmq stays at 100 ms, and has no random part if a maximum is set.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] for `first`. A `max` below `first` counts as `first`.
@@ -263,24 +269,27 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// How long one attempt to connect may take: `CONNECT_TIMEOUT`. `None`: as long as the operating system likes.
-    /// Default 30 s; libzmq has none. Over `inproc` there is none either: who connects waits until somebody binds.
+    /// Sets the time that one attempt to connect may take: `CONNECT_TIMEOUT`. `None`: the limit of the operating
+    /// system. Default 30 s; libzmq has no limit. Does not apply to `inproc`, where `connect` waits until the endpoint
+    /// is bound.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.connect_timeout = timeout.into();
         self
     }
 
-    /// The settings of each connection, for those who drive [`Connection`](crate::Connection) themselves.
+    /// Returns the settings of a connection, for programs that drive [`Connection`](crate::Connection) directly.
     pub fn connection_config(&self) -> ConnectionConfig {
         self.settings.connection.clone()
     }
 }
 
 impl<T: Sends> Options<T> {
-    /// Messages that may wait for each peer: SNDHWM, the high-water mark. 0: any number. Default 1000.
+    /// Sets the maximum number of messages that wait for each peer: SNDHWM, the send high-water mark. 0: no limit.
+    /// Default 1000.
     ///
-    /// One batch may wait beside them, on its way to the network: about 64 KiB, or 256 KiB of bodies of 2 KiB and more.
+    /// One more batch may be in the connection, on its way to the network: about 64 KiB, or 256 KiB of bodies of 2 KiB
+    /// and more.
     #[must_use]
     pub const fn send_hwm(mut self, messages: usize) -> Self {
         self.settings.send_hwm = if messages == 0 { usize::MAX } else { messages };
@@ -289,10 +298,11 @@ impl<T: Sends> Options<T> {
 }
 
 impl<T: Receives> Options<T> {
-    /// Messages of each peer that may wait for `recv`: RCVHWM, the high-water mark. 0: any number. Default 1000.
+    /// Sets the maximum number of messages of each peer that wait for `recv`: RCVHWM, the receive high-water mark. 0:
+    /// no limit. Default 1000.
     ///
-    /// When it is reached about 64 KiB more are read from that peer, so that its heartbeats are heard; then TCP makes it
-    /// wait.
+    /// When the mark is reached, the connection reads about 64 KiB more from the peer, so that heartbeats are still
+    /// received. Then it stops reading, and TCP stops the peer.
     #[must_use]
     pub const fn recv_hwm(mut self, messages: usize) -> Self {
         self.settings.recv_hwm = if messages == 0 { usize::MAX } else { messages };
@@ -301,10 +311,10 @@ impl<T: Receives> Options<T> {
 }
 
 impl<T: HasRoutingId> Options<T> {
-    /// The routing id that ROUTER peers shall know this socket by: `ROUTING_ID`. Default: they choose one.
+    /// Sets the routing id by which ROUTER peers address this socket: `ROUTING_ID`. Default: each ROUTER generates one.
     ///
     /// # Errors
-    /// [`OptionsError::RoutingId`] unless it has 1 to 255 octets.
+    /// [`OptionsError::RoutingId`] unless it has 1 to 255 bytes.
     pub fn routing_id(mut self, id: impl Into<Frame>) -> Result<Self, OptionsError> {
         let id = id.into();
         if id.is_empty() || id.len() > 255 {
@@ -314,8 +324,8 @@ impl<T: HasRoutingId> Options<T> {
         Ok(self)
     }
 
-    /// Sends an empty message on each new connection, so that a ROUTER at the other end learns of this socket before
-    /// it says anything: `PROBE_ROUTER`. Other peers receive an empty message. Default off.
+    /// Sends an empty message on each new connection, so that a ROUTER learns the routing id of this socket before any
+    /// other message: `PROBE_ROUTER`. Other peers receive an empty message. Default off.
     #[must_use]
     pub const fn probe_router(mut self, probe: bool) -> Self {
         self.settings.probe = probe;
@@ -324,16 +334,17 @@ impl<T: HasRoutingId> Options<T> {
 }
 
 impl Options<Router> {
-    /// A message to an unknown routing id is an error, and one to a peer without room waits: `ROUTER_MANDATORY`. Default
-    /// off: both are dropped, and [`Event::Dropped`](crate::Event::Dropped) tells.
+    /// Returns an error for a message to an unknown routing id, and waits if the peer has no room: `ROUTER_MANDATORY`.
+    /// Default off: both messages are dropped with [`Event::Dropped`](crate::Event::Dropped).
     #[must_use]
     pub const fn mandatory(mut self, mandatory: bool) -> Self {
         self.settings.mandatory = mandatory;
         self
     }
 
-    /// A new peer takes a routing id over from an old one, whose connection is closed: `ROUTER_HANDOVER`. Default off: the
-    /// new one is refused. On, any peer that knows an id can take it, so do not trust ids then.
+    /// Gives the routing id of a connected peer to a new peer with the same id, and closes the old connection:
+    /// `ROUTER_HANDOVER`. Default off: the new peer is rejected. If on, any peer that knows a routing id can take it
+    /// over, so routing ids must not be trusted.
     #[must_use]
     pub const fn handover(mut self, handover: bool) -> Self {
         self.settings.handover = handover;
@@ -342,16 +353,17 @@ impl Options<Router> {
 }
 
 impl Options<Req> {
-    /// A request may be sent while another is unanswered, which is thereby given up: `REQ_RELAXED`. Set
-    /// [`correlate`](Self::correlate) too, or a late reply is taken for the new one's. Default off.
+    /// Allows a new request while another request is unanswered, and abandons the old request: `REQ_RELAXED`. Set
+    /// [`correlate`](Self::correlate) too; otherwise a late reply to the old request is taken for the reply to the new
+    /// one. Default off.
     #[must_use]
     pub const fn relaxed(mut self, relaxed: bool) -> Self {
         self.settings.relaxed = relaxed;
         self
     }
 
-    /// Puts a request id before the delimiter and ignores replies without it: `REQ_CORRELATE`. REP and ROUTER peers send
-    /// it back as part of the envelope. Default off.
+    /// Sends a request id before the delimiter, and ignores replies without it: `REQ_CORRELATE`. REP and ROUTER peers
+    /// return the id as part of the envelope. Default off.
     #[must_use]
     pub const fn correlate(mut self, correlate: bool) -> Self {
         self.settings.correlate = correlate;
@@ -360,10 +372,11 @@ impl Options<Req> {
 }
 
 impl Options<Stream> {
-    /// Whether a peer that has connected or is gone is told by a message of its routing id and an empty frame:
+    /// Delivers a message of the routing id and an empty frame when a peer has connected or disconnected:
     /// `STREAM_NOTIFY`. Default on.
     ///
-    /// An end that this side wanted is not told. Notices stand in the order of events, and come beyond `recv_hwm` if need be.
+    /// A local disconnect is not notified. Notifications are delivered in the order of events, beyond `recv_hwm` if
+    /// necessary.
     #[must_use]
     pub const fn notify(mut self, notify: bool) -> Self {
         self.settings.notify = notify;
@@ -377,7 +390,7 @@ mod tests {
     use crate::kind::Dealer;
 
     #[test]
-    fn values_out_of_range_are_refused_when_set() {
+    fn options_reject_values_out_of_range() {
         let dealer = Options::<Dealer>::new;
         assert_eq!(dealer().routing_id("").unwrap_err(), OptionsError::RoutingId(0));
         assert_eq!(dealer().routing_id(alloc::vec![1; 256]).unwrap_err(), OptionsError::RoutingId(256));

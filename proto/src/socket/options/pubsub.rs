@@ -1,30 +1,30 @@
-//! The options of publishers and subscribers.
+//! Options of publishers and subscribers.
 
 use super::Options;
 use crate::kind::{FiltersByPrefix, Publishes, XPub, XSub};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
 
-/// What becomes of a message for a subscriber that does not read, so that its high-water mark is reached. Other subscribers
-/// notice nothing, but for [`Block`](Self::Block). Every message that is dropped is told by
+/// Policy of a publisher for messages to a slow subscriber, which has reached its send high-water mark. Other
+/// subscribers are affected only by [`Block`](Self::Block). Every dropped message is reported by
 /// [`Event::Dropped`](crate::Event::Dropped) and counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowSubscriber {
-    /// The message is dropped for this subscriber, as libzmq does.
+    /// Drops the message for this subscriber, as libzmq does.
     #[default]
     DropNewest,
-    /// The oldest message that waits for this subscriber is dropped, so that it gets the latest news when it reads again.
+    /// Drops the oldest messages that wait for this subscriber, so that it receives the latest messages later.
     DropOldest,
-    /// The subscriber's connection is closed with [`ConnectionError::TooSlow`](crate::ConnectionError::TooSlow), so that it
-    /// learns that it has missed something.
+    /// Closes the connection of the subscriber with [`ConnectionError::TooSlow`](crate::ConnectionError::TooSlow), so
+    /// that it learns that it missed messages.
     Disconnect,
-    /// The publisher waits, or is told [`SendError::Full`](crate::SendError::Full), until every subscriber the message is
-    /// for has room: `XPUB_NODROP`.
+    /// Makes the publisher wait, or return [`SendError::Full`](crate::SendError::Full), until every subscriber of the
+    /// message has room: `XPUB_NODROP`.
     Block,
 }
 
-/// What publishers can be told.
+/// Options of a publisher.
 #[derive(Clone, Debug)]
 pub(crate) struct Publishing {
     pub(crate) slow: SlowSubscriber,
@@ -36,29 +36,30 @@ pub(crate) struct Publishing {
     pub(crate) only_first: bool,
 }
 
-/// What an XPUB's application hears of subscriptions.
+/// Subscription changes that an XPUB delivers to its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
-    /// The first one of a prefix, and when the last is gone.
+    /// The first subscription and the last cancellation of a prefix.
     Changes,
-    /// Every one, and when the last is gone.
+    /// All subscriptions, and the last cancellation of a prefix.
     Subscriptions,
-    /// Every one, and every one that is gone.
+    /// All subscriptions and all cancellations.
     All,
 }
 
-/// Who decides what an XPUB's peers receive.
+/// Decision about the subscriptions of the peers of an XPUB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manual {
-    /// The peers.
+    /// Made by the peers.
     Off,
-    /// The application.
+    /// Made by the application.
     On,
-    /// The application, and what it sends next is for the peer that asked last.
+    /// Made by the application; the message that is sent after a subscription goes only to the peer of that
+    /// subscription.
     LastValue,
 }
 
-/// What subscribers can be told.
+/// Options of a subscriber.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscribing {
     pub(crate) invert: bool,
@@ -83,7 +84,7 @@ impl Subscribing {
 }
 
 impl<T: Publishes> Options<T> {
-    /// What becomes of messages for a subscriber that does not read. Default [`SlowSubscriber::DropNewest`], as in libzmq;
+    /// Sets the policy for messages to slow subscribers. Default [`SlowSubscriber::DropNewest`], as in libzmq;
     /// `XPUB_NODROP` is [`SlowSubscriber::Block`].
     #[must_use]
     pub const fn slow_subscriber(mut self, policy: SlowSubscriber) -> Self {
@@ -91,9 +92,10 @@ impl<T: Publishes> Options<T> {
         self
     }
 
-    /// How many subscriptions, or groups, each peer may hold; together they may have 256 octets for each. A peer that asks
-    /// for more loses its connection: [`ConnectionError::TooManySubscriptions`](crate::ConnectionError::TooManySubscriptions).
-    /// Default 100 000; libzmq has no limit.
+    /// Sets the maximum number of subscriptions or groups per peer. The prefixes of a peer may have 256 bytes on
+    /// average. A peer that exceeds a limit is disconnected with
+    /// [`ConnectionError::TooManySubscriptions`](crate::ConnectionError::TooManySubscriptions). Default 100 000; libzmq
+    /// has no limit.
     ///
     /// # Errors
     /// [`OptionsError::Zero`].
@@ -107,8 +109,8 @@ impl<T: Publishes> Options<T> {
 }
 
 impl<T: FiltersByPrefix> Options<T> {
-    /// Messages go to, and are received by, those whose subscriptions they do *not* match: `INVERT_MATCHING`. Both sides
-    /// must be told. Default off.
+    /// Sends messages to, and receives messages on, topics that match *no* subscription: `INVERT_MATCHING`. Must be set
+    /// on both sides. Default off.
     #[must_use]
     pub const fn invert_matching(mut self, invert: bool) -> Self {
         self.settings.publishing.invert = invert;
@@ -118,49 +120,51 @@ impl<T: FiltersByPrefix> Options<T> {
 }
 
 impl Options<XPub> {
-    /// The application hears of every subscription, also of those for a prefix that others hold already: `XPUB_VERBOSE`.
-    /// Default off. Resets [`verboser`](Self::verboser).
+    /// Delivers every subscription to the application, including those for a prefix that another peer has already
+    /// subscribed to: `XPUB_VERBOSE`. Default off. Resets [`verboser`](Self::verboser).
     #[must_use]
     pub const fn verbose(mut self, verbose: bool) -> Self {
         self.settings.publishing.verbosity = if verbose { Verbosity::Subscriptions } else { Verbosity::Changes };
         self
     }
 
-    /// The application hears of every subscription and of every cancel, also of one that ends nothing: `XPUB_VERBOSER`.
-    /// Default off.
+    /// Delivers every subscription and every cancellation to the application, including cancellations without a
+    /// subscription: `XPUB_VERBOSER`. Default off. Resets [`verbose`](Self::verbose).
     #[must_use]
     pub const fn verboser(mut self, verboser: bool) -> Self {
         self.settings.publishing.verbosity = if verboser { Verbosity::All } else { Verbosity::Changes };
         self
     }
 
-    /// The application decides what its peers receive: `XPUB_MANUAL`. It hears of every subscription, and answers with
-    /// `subscribe` and `unsubscribe`, which concern the peer of the message received last. Default off.
+    /// Lets the application decide which subscriptions its peers get: `XPUB_MANUAL`. Every subscription change is
+    /// delivered to the application, which calls `subscribe` and `unsubscribe` for the peer of the message received
+    /// last. Default off.
     #[must_use]
     pub const fn manual(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::On } else { Manual::Off };
         self
     }
 
-    /// As [`manual`](Self::manual), and the message that is sent next after `subscribe` is for that peer alone, if it
-    /// matches: `XPUB_MANUAL_LAST_VALUE`, for caches of last values. If the peer is gone, it is for nobody. Default off.
+    /// Works as [`manual`](Self::manual), and sends the next message after `subscribe` only to the peer of that
+    /// subscription, if the message matches: `XPUB_MANUAL_LAST_VALUE`, for last value caches. If the peer has
+    /// disconnected, the message is sent to no peer. Default off.
     #[must_use]
     pub const fn manual_last_value(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::LastValue } else { Manual::Off };
         self
     }
 
-    /// Sent to every new subscriber before anything else, whatever it subscribes to: `XPUB_WELCOME_MSG`. A SUB receives it
-    /// only if it has a subscription that matches. Default none.
+    /// Sends this message to every new subscriber before any other message, whatever it subscribes to:
+    /// `XPUB_WELCOME_MSG`. A SUB delivers it only if one of its subscriptions matches. Default none.
     #[must_use]
     pub fn welcome_message(mut self, message: impl Into<Frame>) -> Self {
         self.settings.publishing.welcome = Some(message.into());
         self
     }
 
-    /// Whether only the first frame of a message may say that it is a subscription: `ONLY_FIRST_SUBSCRIBE`. If it is one,
-    /// the others are looked at too. Default on; libzmq looks at every frame, so that a user's frame which happens to begin
-    /// with an octet 0 or 1 subscribes to something.
+    /// Treats a message as a subscription change only if its first frame is one: `ONLY_FIRST_SUBSCRIBE`. If so, the
+    /// other frames are checked too. Default on; libzmq checks every frame of every message, so that a frame which
+    /// happens to begin with the byte 0 or 1 changes a subscription.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
@@ -169,18 +173,18 @@ impl Options<XPub> {
 }
 
 impl Options<XSub> {
-    /// Peers hear of every `unsubscribe`, also while the prefix is still held, for an XPUB with
-    /// [`verboser`](Options::verboser) to hear: `XSUB_VERBOSE_UNSUBSCRIBE`. Default off: they hear of the last one.
+    /// Sends every `unsubscribe` to the peers, even while the prefix is still subscribed to, for an XPUB with
+    /// [`verboser`](Options::verboser): `XSUB_VERBOSE_UNSUBSCRIBE`. Default off: only the last one is sent.
     ///
-    /// A libzmq publisher ends a subscription with the first cancel that it hears.
+    /// A libzmq publisher removes a subscription at the first cancellation.
     #[must_use]
     pub const fn verbose_unsubscribe(mut self, verbose: bool) -> Self {
         self.settings.subscribing.verbose_unsubscribe = verbose;
         self
     }
 
-    /// Whether only the first frame of a message that is sent may say that it is a subscription: `ONLY_FIRST_SUBSCRIBE`. If
-    /// it is one, the others are looked at too. Default on; libzmq looks at every frame.
+    /// Treats a message to be sent as a subscription change only if its first frame is one: `ONLY_FIRST_SUBSCRIBE`. If
+    /// so, the other frames are checked too. Default on; libzmq checks every frame.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

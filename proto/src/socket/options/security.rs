@@ -1,4 +1,4 @@
-//! The options of security: which mechanism, and who decides whom it lets in.
+//! Options of security: the mechanism and the authentication of peers.
 
 use super::Options;
 use crate::kind::{Kind, Zmtp};
@@ -9,23 +9,23 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 impl<T: Zmtp> Options<T> {
-    /// The security mechanism of all connections: `MECHANISM`, and what each mechanism needs. Default:
+    /// Sets the security mechanism of all connections, with its keys or credentials: `MECHANISM`. Default:
     /// [`Security::Null`].
     ///
-    /// Links over `inproc` have no handshake and no need for one: they do not leave the process.
+    /// `inproc` links have no handshake and ignore the mechanism, because they do not leave the process.
     #[must_use]
     pub fn security(mut self, security: Security) -> Self {
         self.settings.connection.security = security;
         self
     }
 
-    /// What the peers of this socket are called together: `ZAP_DOMAIN`. A socket with a domain asks for every peer whether
-    /// it may come in, by NULL too, and refuses everybody if there is nobody to ask: neither an
-    /// [authenticator](Self::authenticator) nor a handler that is bound to `inproc://zeromq.zap.01`. So does libzmq with
-    /// `ZAP_ENFORCE_DOMAIN`; without, it lets everybody in.
+    /// Sets the ZAP domain of the socket: `ZAP_DOMAIN`. A socket with a domain authenticates every peer, also with the
+    /// NULL mechanism. It rejects all peers if there is neither an [authenticator](Self::authenticator) nor a handler
+    /// bound to `inproc://zeromq.zap.01`. libzmq does so with `ZAP_ENFORCE_DOMAIN`; otherwise libzmq accepts all peers
+    /// in that case.
     ///
     /// # Errors
-    /// [`OptionsError::Domain`] unless it has 1 to 255 octets.
+    /// [`OptionsError::Domain`] unless it has 1 to 255 bytes.
     pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError> {
         let domain = domain.into();
         if domain.is_empty() || domain.len() > 255 {
@@ -35,8 +35,8 @@ impl<T: Zmtp> Options<T> {
         Ok(self)
     }
 
-    /// Has this function decide at once about every peer, whatever the mechanism. It is called outside every lock, and must
-    /// not block. For one that takes its time see [`authenticator`](Self::authenticator).
+    /// Sets a function that authenticates every peer, with any mechanism, and returns at once. It is called outside all
+    /// locks and must not block. For an asynchronous decision see [`authenticator`](Self::authenticator).
     ///
     /// ```
     /// # #[cfg(feature = "plain")] {
@@ -60,15 +60,15 @@ impl<T: Zmtp> Options<T> {
         self.authenticator(Authenticator::new(decide))
     }
 
-    /// Has this one decide about every peer, whatever the mechanism. No ZAP handler is asked then.
+    /// Sets the authenticator of every peer, with any mechanism. It replaces the ZAP handler.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Into<Authenticator>) -> Self {
         self.settings.connection.auth_source = AuthSource::Authenticator(authenticator.into());
         self
     }
 
-    /// How long whoever decides about a peer may take; after it, the peer is told to try again later. Default 10 s. The time
-    /// for the whole handshake goes on meanwhile.
+    /// Sets the time that the authentication of a peer may take. After it, the peer is rejected with a temporary error
+    /// and may connect again. Default 10 s. The timeout of the whole handshake applies too.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`].
@@ -114,12 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn zap_handler_is_used_whether_set_before_or_after_security() {
+    fn zap_handler_set_before_or_after_security_is_used() {
         let is_used = |options: Options<Rep>| options.settings.connection.handler().is_some();
         let options = Options::<Rep>::new;
         assert!(is_used(options().zap_handler(Arc::new(Unbound)).security(Security::PlainServer)));
         assert!(is_used(options().security(Security::PlainServer).zap_handler(Arc::new(Unbound))));
         assert!(is_used(options().zap_handler(Arc::new(Unbound)).zap_domain("global").unwrap()));
-        assert!(!is_used(options().zap_handler(Arc::new(Unbound))), "NULL without a domain has no questions");
+        assert!(!is_used(options().zap_handler(Arc::new(Unbound))), "NULL without a domain needs no authentication");
     }
 }

@@ -1,4 +1,4 @@
-//! The options for SOCKS5 proxies.
+//! Options of SOCKS5 proxies.
 
 use super::Options;
 use crate::address::Endpoint;
@@ -8,7 +8,7 @@ use crate::socket::error::OptionsError;
 use alloc::format;
 use alloc::string::String;
 
-/// How peers are reached through a proxy.
+/// SOCKS5 proxy of outgoing connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     pub(crate) at: Endpoint,
@@ -16,8 +16,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Where to dial so as to get there: to the proxy, from where the peer was to be dialled from.
-    pub(crate) fn on_the_way_to(&self, peer: &Endpoint) -> Endpoint {
+    /// Returns the endpoint to dial for a peer: that of the proxy, with the source address of the peer's endpoint.
+    pub(crate) fn dial_endpoint(&self, peer: &Endpoint) -> Endpoint {
         match (peer, &self.at) {
             (Endpoint::Tcp { source, .. }, Endpoint::Tcp { host, port, .. }) => {
                 Endpoint::Tcp { host: host.clone(), port: *port, source: *source, resource: None }
@@ -28,14 +28,14 @@ impl Proxy {
 }
 
 impl<T: Kind> Options<T> {
-    /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`: `SOCKS_PROXY`. Host names are looked up
-    /// by the proxy. What `bind` does and other transports do is not concerned. Default none.
+    /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`: `SOCKS_PROXY`. The proxy resolves
+    /// host names. Does not affect `bind` and other transports. Default none.
     ///
-    /// `connect_timeout` limits how long the proxy may take to be reached, and `handshake_timeout` how long it may take to
-    /// put us through.
+    /// `connect_timeout` limits the time to connect to the proxy; `handshake_timeout` limits the time until the proxy
+    /// has connected to the peer.
     ///
     /// # Errors
-    /// [`OptionsError::Proxy`]: it is no host and port, or a wildcard.
+    /// [`OptionsError::Proxy`] if the text is not a host and a port, or is a wildcard.
     pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, OptionsError> {
         let at = format!("tcp://{proxy}").parse::<Endpoint>().ok().filter(|at| !at.is_wildcard());
         let at = at.ok_or_else(|| OptionsError::Proxy(proxy.into()))?;
@@ -43,11 +43,11 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// As [`socks_proxy`](Self::socks_proxy), for a proxy that asks who we are: `SOCKS_USERNAME` and `SOCKS_PASSWORD`. They
-    /// travel in clear.
+    /// Connects as [`socks_proxy`](Self::socks_proxy) does, through a proxy that requires a user and a password:
+    /// `SOCKS_USERNAME` and `SOCKS_PASSWORD`. Both are sent unencrypted.
     ///
     /// # Errors
-    /// [`OptionsError::Proxy`]; [`OptionsError::ProxyUser`] unless both have 1 to 255 octets.
+    /// [`OptionsError::Proxy`]; [`OptionsError::ProxyUser`] unless both have 1 to 255 bytes.
     pub fn socks_proxy_as(
         self,
         proxy: &str,

@@ -7,13 +7,13 @@ use crate::socket::error::OptionsError;
 use alloc::string::String;
 use core::time::Duration;
 
-/// What concerns the operating system's sockets. A system that refuses one of these, or does not know it, makes that bind or
-/// dial fail; a runtime that you write yourself has to apply them, as [`Socket::transport`](crate::Socket::transport) says.
+/// Options of the operating system's sockets. If the operating system rejects or does not know an option, the bind or
+/// dial fails. A custom driver must apply these options, see [`Socket::transport`](crate::Socket::transport).
 impl<T: Kind> Options<T> {
-    /// So many connections may wait to be accepted, at each listener: `BACKLOG`. Over tcp and ipc. The system may allow
-    /// fewer (on Linux `net.core.somaxconn`).
+    /// Sets the maximum number of connections that wait to be accepted, per listener: `BACKLOG`. Applies to tcp and
+    /// ipc. The operating system may allow fewer (on Linux `net.core.somaxconn`).
     ///
-    /// Default: as many as the system allows; libzmq's is 100.
+    /// Default: the maximum of the operating system; 100 in libzmq.
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
@@ -22,91 +22,93 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Has TCP ask silent peers for a sign of life: `TCP_KEEPALIVE` of 1, with `TCP_KEEPALIVE_IDLE`, `TCP_KEEPALIVE_INTVL`
-    /// and `TCP_KEEPALIVE_CNT`. `None` of 0: it never does. Over tcp.
+    /// Sets TCP keep-alive: `TCP_KEEPALIVE` of 1, with `TCP_KEEPALIVE_IDLE`, `TCP_KEEPALIVE_INTVL` and
+    /// `TCP_KEEPALIVE_CNT`. `None` turns it off (`TCP_KEEPALIVE` of 0). Applies to tcp.
     ///
-    /// Default: as the system does, which is not to ask. [`heartbeat`](Self::heartbeat) is quicker, and asks the peer's
-    /// ZeroMQ and not only its system.
+    /// Default: that of the operating system, usually off. [`heartbeat`](Self::heartbeat) detects a lost peer sooner,
+    /// and checks the peer's ZeroMQ and not only its operating system.
     #[must_use]
     pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
         self.settings.transport.keepalive = keepalive.into().map_or(KeepaliveConfig::Off, KeepaliveConfig::On);
         self
     }
 
-    /// A connection ends when what was sent stays unacknowledged for so long: `TCP_MAXRT`, which on Linux is
-    /// `TCP_USER_TIMEOUT`; most other systems have none. Over tcp. Whole milliseconds count.
+    /// Ends a connection when sent data stays unacknowledged for this time: `TCP_MAXRT`, on Linux `TCP_USER_TIMEOUT`;
+    /// most other systems have no such option. Applies to tcp. Rounded down to milliseconds.
     ///
-    /// Default: the system's, which on Linux is about a quarter of an hour.
+    /// Default: that of the operating system, on Linux about 15 minutes.
     ///
     /// # Errors
-    /// [`OptionsError::OutOfRange`] below a millisecond, and above 2³¹ - 1 of them.
+    /// [`OptionsError::OutOfRange`] below 1 millisecond, and above 2³¹ - 1 milliseconds.
     pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError> {
         if timeout.as_millis() == 0 || timeout.as_millis() > LARGEST.into() {
             let range = "from 1 to 2147483647 milliseconds";
-            return Err(OutOfRange::new("unacknowledged_timeout", range).into());
+            return Err(OutOfRange::new("tcp_max_retransmit_timeout", range).into());
         }
         self.settings.transport.max_retransmit_timeout = Some(timeout);
         Ok(self)
     }
 
-    /// Octets of the system's buffer for what a connection sends: `SNDBUF`. Over tcp and ipc. The system may take it for
-    /// another number: Linux doubles it, and allows no more than `net.core.wmem_max`.
+    /// Sets the size in bytes of the operating system's send buffer of a connection: `SNDBUF`. Applies to tcp and ipc.
+    /// The operating system may use another size: Linux doubles it, and limits it to `net.core.wmem_max`.
     ///
-    /// Default: the system's, which on most grows as needed, and does not once it is set.
-    ///
-    /// # Errors
-    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
-    pub fn send_buffer(mut self, octets: usize) -> Result<Self, OptionsError> {
-        self.settings.transport.send_buffer = Some(octets_within("send_buffer", octets)?);
-        Ok(self)
-    }
-
-    /// Octets of the system's buffer for what a connection receives: `RCVBUF`. As [`send_buffer`](Self::send_buffer), with
-    /// `net.core.rmem_max`.
+    /// Default: that of the operating system. On most systems the default buffer grows as needed, and a buffer of a set
+    /// size does not.
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
-    pub fn recv_buffer(mut self, octets: usize) -> Result<Self, OptionsError> {
-        self.settings.transport.recv_buffer = Some(octets_within("recv_buffer", octets)?);
+    pub fn send_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
+        self.settings.transport.send_buffer = Some(bytes_within("send_buffer", bytes)?);
         Ok(self)
     }
 
-    /// The octet in the head of each IP packet that says what service it wants, DSCP in its upper six bits: `TOS`, or IPv6's
-    /// traffic class. Over tcp. Default: the system's, 0.
+    /// Sets the size in bytes of the operating system's receive buffer of a connection: `RCVBUF`. Otherwise as
+    /// [`send_buffer`](Self::send_buffer), with `net.core.rmem_max`.
+    ///
+    /// # Errors
+    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
+    pub fn recv_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
+        self.settings.transport.recv_buffer = Some(bytes_within("recv_buffer", bytes)?);
+        Ok(self)
+    }
+
+    /// Sets the type of service of IP packets: `TOS`, or the traffic class of IPv6. The upper six bits are the DSCP.
+    /// Applies to tcp. Default: that of the operating system, 0.
     #[must_use]
-    pub const fn tos(mut self, octet: u8) -> Self {
-        self.settings.transport.tos = Some(octet);
+    pub const fn tos(mut self, byte: u8) -> Self {
+        self.settings.transport.tos = Some(byte);
         self
     }
 
-    /// The priority of packets in this machine's own queues: `PRIORITY`. Over tcp, on Linux; above 6 the process needs the
-    /// right to administer the network. Default: the system's, 0.
+    /// Sets the priority of packets in the queues of this machine: `PRIORITY`. Applies to tcp on Linux; a value above 6
+    /// requires `CAP_NET_ADMIN`. Default: that of the operating system, 0.
     #[must_use]
     pub const fn priority(mut self, priority: u32) -> Self {
         self.settings.transport.priority = Some(priority);
         self
     }
 
-    /// Uses this network interface and no other: `BINDTODEVICE`. Over tcp, on Linux. Default: whichever the routes say.
+    /// Uses only this network interface: `BINDTODEVICE`. Applies to tcp on Linux. Default: the interface that the
+    /// routing table selects.
     ///
     /// # Errors
-    /// [`OptionsError::OutOfRange`] unless it is a name of 1 to 15 octets without `/` and white space.
+    /// [`OptionsError::OutOfRange`] unless the name has 1 to 15 bytes, without `/` and white space.
     pub fn bind_to_device(mut self, name: impl Into<String>) -> Result<Self, OptionsError> {
         let name = name.into();
-        let legible = |octet: u8| octet > b' ' && octet != b'/';
-        if name.is_empty() || name.len() > LONGEST_DEVICE || !name.bytes().all(legible) {
-            return Err(OutOfRange::new("bind_to_device", "a name of 1 to 15 octets").into());
+        let is_allowed = |byte: u8| byte > b' ' && byte != b'/';
+        if name.is_empty() || name.len() > LONGEST_DEVICE || !name.bytes().all(is_allowed) {
+            return Err(OutOfRange::new("bind_to_device", "a name of 1 to 15 bytes").into());
         }
         self.settings.transport.device = Some(name);
         Ok(self)
     }
 
-    /// A listener at `tcp://*` takes IPv6 and IPv4 alike, and so does one at `tcp://[::]` whatever the system is set to; on a
-    /// machine without IPv6 both take IPv4 alone: `IPV6` of 1, as far as that concerns listening. The bound address is
-    /// then `[::]`.
+    /// Listens for both IPv6 and IPv4 at `tcp://*` and `tcp://[::]`, independent of the default of the operating
+    /// system: `IPV6` of 1. The bound address of `tcp://*` is then `[::]`. On a machine without IPv6, both listen for
+    /// IPv4 only.
     ///
-    /// Default off: `*` stands for IPv4, as in libzmq. The rest of `IPV6` needs no option: IPv6 addresses can always be bound
-    /// and connected to, and a host's IPv6 addresses are tried with its others, of which libzmq takes the first.
+    /// Default off: `*` is IPv4 only, as in libzmq. The option affects only listeners: IPv6 addresses can always be
+    /// bound and connected to, and `connect` tries all addresses of a host, of which libzmq tries only the first.
     #[must_use]
     pub const fn dual_stack(mut self, dual_stack: bool) -> Self {
         self.settings.transport.dual_stack = dual_stack;
@@ -119,14 +121,14 @@ fn within(option: &'static str, number: u32) -> Result<u32, OptionsError> {
     if (1..=LARGEST).contains(&number) { Ok(number) } else { Err(OutOfRange::new(option, range).into()) }
 }
 
-fn octets_within(option: &'static str, octets: usize) -> Result<usize, OptionsError> {
-    within(option, u32::try_from(octets).unwrap_or(u32::MAX)).map(|_| octets)
+fn bytes_within(option: &'static str, bytes: usize) -> Result<usize, OptionsError> {
+    within(option, u32::try_from(bytes).unwrap_or(u32::MAX)).map(|_| bytes)
 }
 
-/// `IFNAMSIZ` is 16, and a name ends with a zero.
+// `IFNAMSIZ` is 16, including the terminating zero.
 const LONGEST_DEVICE: usize = 15;
 
-/// The system counts octets, and connections that wait, in an `int`.
+// Operating systems store sizes in bytes and the backlog in a C `int`.
 const LARGEST: u32 = i32::MAX.unsigned_abs();
 
 #[cfg(test)]
@@ -135,31 +137,31 @@ mod tests {
     use crate::kind::Dealer;
 
     #[test]
-    fn values_that_no_system_takes_are_refused_when_set() {
+    fn transport_options_reject_values_out_of_range() {
         let dealer = Options::<Dealer>::new;
-        let refused = |result: Result<Options<Dealer>, OptionsError>| {
-            let Err(OptionsError::OutOfRange(OutOfRange { option, .. })) = result else { panic!("it is taken") };
+        let rejected = |result: Result<Options<Dealer>, OptionsError>| {
+            let Err(OptionsError::OutOfRange(OutOfRange { option, .. })) = result else { panic!("accepted") };
             option
         };
         let too_many = 1 << 31;
-        assert_eq!([refused(dealer().backlog(0)), refused(dealer().backlog(too_many))], ["backlog"; 2]);
-        for octets in [0, 1 << 31, usize::MAX] {
-            assert_eq!(refused(dealer().send_buffer(octets)), "send_buffer");
-            assert_eq!(refused(dealer().recv_buffer(octets)), "recv_buffer");
+        assert_eq!([rejected(dealer().backlog(0)), rejected(dealer().backlog(too_many))], ["backlog"; 2]);
+        for bytes in [0, 1 << 31, usize::MAX] {
+            assert_eq!(rejected(dealer().send_buffer(bytes)), "send_buffer");
+            assert_eq!(rejected(dealer().recv_buffer(bytes)), "recv_buffer");
         }
         for time in [Duration::ZERO, Duration::from_micros(999), Duration::from_millis(too_many.into()), Duration::MAX]
         {
-            assert_eq!(refused(dealer().tcp_max_retransmit_timeout(time)), "unacknowledged_timeout");
+            assert_eq!(rejected(dealer().tcp_max_retransmit_timeout(time)), "tcp_max_retransmit_timeout");
         }
-        for name in ["", "sixteen-octets-x", "a b", "a/b", "a\0b", "a\n"] {
-            assert_eq!(refused(dealer().bind_to_device(name)), "bind_to_device");
+        for name in ["", "sixteen-bytes-xx", "a b", "a/b", "a\0b", "a\n"] {
+            assert_eq!(rejected(dealer().bind_to_device(name)), "bind_to_device");
         }
         let largest = dealer().send_buffer(too_many as usize - 1).unwrap().backlog(1).unwrap();
         assert!(largest.tcp_max_retransmit_timeout(Duration::from_millis(1)).unwrap().bind_to_device("eth0.1").is_ok());
     }
 
     #[test]
-    fn keepalive_is_the_systems_until_it_is_on_or_off() {
+    fn keepalive_default_is_that_of_the_system() {
         let of = |options: Options<Dealer>| options.settings.transport.keepalive;
         let dealer = Options::<Dealer>::new;
         assert_eq!(of(dealer()), KeepaliveConfig::System);

@@ -1,4 +1,5 @@
-//! [`Addressed`]: a socket type whose messages begin with the routing id of their peer; and [`AddressedPeers`], its peers.
+//! [`Addressed`]: a socket type with messages that begin with the routing id of a peer; and [`AddressedPeers`], its
+//! peers.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -13,11 +14,11 @@ use crate::socket::routing::routing_table::RoutingTable;
 use alloc::sync::Arc;
 use core::fmt::Debug;
 
-/// Rules of a socket type that addresses its peers by routing id. A routing id stays with its pipe through all connections.
+/// Rules of a socket type that addresses its peers by routing id. A pipe keeps its routing id across reconnects.
 #[derive(Debug)]
 pub(super) struct Addressed<R>(pub(super) R);
 
-/// Peers by routing id, and their messages.
+/// Peers by routing id, and their received messages.
 #[derive(Debug)]
 pub(super) struct AddressedPeers {
     pub(super) table: RoutingTable,
@@ -54,13 +55,13 @@ impl AddressedPeers {
         Self { table: RoutingTable::new(entropy), arrived: FairQueue::default() }
     }
 
-    /// Returns the peer that a message is for.
+    /// Returns the peer that the routing id in the first frame of a message identifies.
     #[inline]
     pub(super) fn addressee(&self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
         self.table.find(pipes, message.head())
     }
 
-    /// Queues a message of this peer, behind its routing id.
+    /// Queues a message of this peer, with its routing id as the first frame.
     #[inline]
     pub(super) fn deliver(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Effects {
         deliver_addressed(&mut self.arrived, pipes, pipe, message)
@@ -73,7 +74,7 @@ impl<R: Addressing> Pattern for Addressed<R> {
         if table.find(pipes, &id).is_some() {
             return Err(ConnectError::RoutingIdTaken);
         }
-        Ok(table.name(pipes, pipe, id))
+        Ok(table.assign(pipes, pipe, id))
     }
 
     fn on_ready(
@@ -96,7 +97,7 @@ impl<R: Addressing> Pattern for Addressed<R> {
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         self.0.on_end(pipe);
-        self.0.peers().table.forget(pipes, pipe);
+        self.0.peers().table.remove(pipes, pipe);
         Effects::NONE
     }
 
@@ -131,7 +132,7 @@ impl<R: Addressing> Pattern for Addressed<R> {
         self.0.peers().arrived.sender_of_next(pipes)
     }
 
-    /// Only `send` knows the peer of a message, and so if it has room.
+    // The recipient, and so the room for a message, is known only to `send`.
     fn can_send(&mut self, _: &mut Pipes) -> bool {
         true
     }
@@ -143,10 +144,10 @@ impl<R: Addressing> Pattern for Addressed<R> {
 
 /// Returns true if the peer of this pipe has a routing id.
 pub(super) fn has_routing_id(pipes: &Pipes, pipe: PipeId) -> bool {
-    pipes.get(pipe).is_some_and(|known| !known.routing_id.is_empty())
+    pipes.get(pipe).is_some_and(|entry| !entry.routing_id.is_empty())
 }
 
-/// Queues a message of this peer, behind its routing id.
+/// Queues a message of this peer, with its routing id as the first frame.
 #[inline]
 pub(super) fn deliver_addressed(
     arrived: &mut FairQueue,
@@ -154,8 +155,8 @@ pub(super) fn deliver_addressed(
     pipe: PipeId,
     mut message: Message,
 ) -> Effects {
-    let Some(known) = pipes.get(pipe) else { return Effects::NONE };
-    message.push_front(known.routing_id.clone());
+    let Some(entry) = pipes.get(pipe) else { return Effects::NONE };
+    message.push_front(entry.routing_id.clone());
     arrived.deliver(pipes, pipe, message)
 }
 

@@ -1,5 +1,5 @@
-//! DEALER (RFC 28, "The DEALER Socket Type") and CLIENT (RFC 41): sends to its peers in turn, receives from its peers in turn,
-//! and neither adds nor removes frames.
+//! DEALER (RFC 28, "The DEALER Socket Type") and CLIENT (RFC 41): sends to its peers in turn, receives from its peers
+//! in turn, and neither adds nor removes frames.
 
 use super::halves::{Halves, LoadBalanced};
 use crate::socket::options::Settings;

@@ -18,15 +18,15 @@ use bytes::Bytes;
 #[derive(Debug, Default)]
 pub(super) struct Dish {
     groups: BTreeSet<Bytes>,
-    /// Those who are connected.
+    /// Peers with a finished handshake.
     peers: BTreeSet<PipeId>,
     arrived: FairQueue,
 }
 
 impl Dish {
-    fn say(&self, pipes: &mut Pipes, wish: &Subscription) {
+    fn broadcast(&self, pipes: &mut Pipes, change: &Subscription) {
         for &peer in &self.peers {
-            pipes.wish(peer, wish.clone());
+            pipes.queue_subscription(peer, change.clone());
         }
     }
 }
@@ -41,7 +41,7 @@ impl Pattern for Dish {
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for group in &self.groups {
-            pipes.wish(pipe, Subscription::Join(group.clone()));
+            pipes.queue_subscription(pipe, Subscription::Join(group.clone()));
         }
         Ok(Effects::NONE)
     }
@@ -83,7 +83,7 @@ impl Pattern for Dish {
         let outcome = if group.len() > MAX_GROUP {
             Err(JoinError::TooLong(group.len()))
         } else if self.groups.insert(group.clone()) {
-            self.say(pipes, &Subscription::Join(group));
+            self.broadcast(pipes, &Subscription::Join(group));
             Ok(())
         } else {
             Err(JoinError::Joined)
@@ -98,7 +98,7 @@ impl Pattern for Dish {
         for pipe in pipes.ids() {
             pipes.retain_incoming(pipe, |message| message.head() != &group[..]);
         }
-        self.say(pipes, &Subscription::Leave(group));
+        self.broadcast(pipes, &Subscription::Leave(group));
         Some(Ok(()))
     }
 

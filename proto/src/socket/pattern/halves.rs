@@ -1,5 +1,5 @@
-//! [`Halves`]: a socket type whose sending and receiving halves are independent; and [`LoadBalanced`], the half of those that
-//! send to their peers in turn.
+//! [`Halves`]: a socket type with independent sending and receiving halves; and [`LoadBalanced`], the sending half of
+//! socket types that send to their peers in turn.
 
 use super::{Pattern, probe};
 use crate::connection::{ConnectionError, Peer};
@@ -17,7 +17,7 @@ use crate::socket_type::SocketType;
 use alloc::sync::Arc;
 use core::fmt::Debug;
 
-/// Rules of a socket type that adds nothing to messages and relates none to another.
+/// Rules of a socket type that adds no frames to messages, and sends and receives independently.
 #[derive(Debug, Default)]
 pub(super) struct Halves<O, I> {
     pub(super) outgoing: O,
@@ -112,7 +112,8 @@ impl<O: Outgoing, I: Incoming> Pattern for Halves<O, I> {
     }
 }
 
-/// Sends to its peers in turn, and waits while none has room. With `probe_router`, opens each connection with a probe.
+/// Sends to the peers in turn, and waits while no peer has room. With `probe_router`, begins each connection with a
+/// probe.
 #[derive(Debug, Default)]
 pub(super) struct LoadBalanced {
     pub(super) peers: LoadBalancer,
@@ -158,7 +159,7 @@ impl Outgoing for LoadBalanced {
     }
 }
 
-/// Receives from its peers in turn.
+/// Receives from the peers in turn.
 impl Incoming for FairQueue {
     #[inline]
     fn on_message(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Effects {
@@ -194,7 +195,8 @@ impl Outgoing for Unsupported {
 }
 
 impl Incoming for Unsupported {
-    // Dropping the message, instead of queueing it as libzmq does, keeps heartbeats flowing.
+    // The message is dropped instead of being queued as in libzmq, so that reading continues and heartbeats are
+    // received.
     fn on_message(&mut self, pipes: &mut Pipes, _: PipeId, _: Message) -> Effects {
         pipes.dropped(DropReason::Unexpected, 1);
         Effects::NONE

@@ -1,4 +1,4 @@
-//! The rules of each socket type, one file each: the RFC's SHALLs and nothing else. Types with the same rules share one.
+//! Rules of each socket type, one file per type, as its RFC specifies them. Types with the same rules share a file.
 
 mod addressed;
 mod dealer;
@@ -38,12 +38,13 @@ use single_frame::SingleFrame;
 
 /// Rules of a socket type.
 ///
-/// The hooks of a pipe: `on_connect` at once when the application connects, so that messages can be queued before there is
-/// a connection; `on_ready` and `on_disconnect` for each connection that finishes its handshake; `on_end` when the pipe
-/// accepts no more messages. Messages that arrived before stay readable.
+/// Callbacks of a pipe: `on_connect` when the application connects, so that messages can be queued before there is a
+/// connection; `on_ready` and `on_disconnect` for each connection that finishes its handshake; `on_end` when the pipe
+/// accepts no more messages. Messages that arrived earlier can still be received.
 ///
-/// A method returns the effects of what it did. The two that are called for each message add theirs to `effects`: those of
-/// [`on_message`](Self::on_message) count even if it fails, and a message beside them would be copied once more.
+/// A method returns the effects of what it did. `on_message` and `recv` add their effects to the parameter `effects`
+/// instead: the effects of [`on_message`](Self::on_message) count even if it fails, and returning effects together with
+/// a message would copy the message once more.
 pub(super) trait Pattern: Debug + Send {
     /// Adds a pipe that the application connected and that has no connection yet.
     fn on_connect(&mut self, _: &mut Pipes, _: PipeId) -> Result<Effects, ConnectError> {
@@ -55,7 +56,7 @@ pub(super) trait Pattern: Debug + Send {
         Ok(Effects::NONE)
     }
 
-    /// Begins the traffic of a connection that finished its handshake. An error closes the connection.
+    /// Starts the exchange of messages with a connection that finished its handshake. An error closes the connection.
     fn on_ready(
         &mut self,
         pipes: &mut Pipes,
@@ -64,18 +65,19 @@ pub(super) trait Pattern: Debug + Send {
         entropy: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError>;
 
-    /// Ends the traffic of a connection. The messages that it had not begun to send are back in the pipe.
+    /// Ends the exchange of messages with a connection. The messages that the connection had not begun to send are back
+    /// in the pipe.
     fn on_disconnect(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
 
-    /// Returns true if messages of a connection that ended may be sent on the next one.
+    /// Returns true if queued messages of a connection that ended may be sent on the next one.
     fn carries_over(&self) -> bool {
         true
     }
 
     /// Returns true if queued incoming messages survive a local disconnect.
-    fn reports(&self) -> bool {
+    fn keeps_incoming(&self) -> bool {
         false
     }
 
@@ -98,16 +100,16 @@ pub(super) trait Pattern: Debug + Send {
         effects: &mut Effects,
     ) -> Result<(), ConnectionError>;
 
-    /// Handles a subscription of a peer, which concerns publishers. An error closes the connection.
+    /// Handles a subscription change of a peer, which only publishers receive. An error closes the connection.
     fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Subscription) -> Result<Effects, ConnectionError> {
         Ok(Effects::NONE)
     }
 
-    /// Sends this message and leaves nothing of it. A message that is not sent stays as it is, and so does one whose effect
-    /// is [`Effects::DRAIN_PEER`].
+    /// Sends this message and leaves an empty one. A message that is not sent stays as it is, and so does a message
+    /// with the effect [`Effects::DRAIN_PEER`].
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
-    /// Returns the peer of a message whose effect is [`Effects::DRAIN_PEER`].
+    /// Returns the peer of a message with the effect [`Effects::DRAIN_PEER`].
     fn addressee(&mut self, _: &Pipes, _: &Message) -> Option<PipeId> {
         None
     }
@@ -119,63 +121,63 @@ pub(super) trait Pattern: Debug + Send {
         None
     }
 
-    /// Whether `send` would do something else than to say `Full` or that it is not its turn.
+    /// Returns true if `send` would return neither `Full` nor `OutOfTurn`.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// Whether `recv` would do something else than to say `Empty` or that it is not its turn.
+    /// Returns true if `recv` would return neither `Empty` nor `OutOfTurn`.
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// The application subscribes, or ends a subscription. `None`: this type cannot.
-    fn ask(&mut self, _: &mut Pipes, _: Subscription) -> Option<Result<Effects, SubscribeError>> {
+    /// Adds or removes a subscription of the application. Returns `None` if the socket type has no subscriptions.
+    fn change_subscription(&mut self, _: &mut Pipes, _: Subscription) -> Option<Result<Effects, SubscribeError>> {
         None
     }
 
-    /// The application joins a group. `None`: this type cannot.
+    /// Joins a group. Returns `None` if the socket type has no groups.
     fn join(&mut self, _: &mut Pipes, _: Bytes) -> Option<Result<(), JoinError>> {
         None
     }
 
-    /// The application leaves a group. `None`: this type cannot.
+    /// Leaves a group. Returns `None` if the socket type has no groups.
     fn leave(&mut self, _: &mut Pipes, _: Bytes) -> Option<Result<(), JoinError>> {
         None
     }
 
-    /// How many different prefixes or groups are subscribed to.
+    /// Returns the number of different prefixes or groups that are subscribed to.
     fn subscription_count(&self) -> usize {
         0
     }
 
-    /// How many peers a message on this topic, or of this group, would be for.
+    /// Returns the number of peers that would receive a message on this topic or in this group.
     fn subscriber_count(&self, _: &[u8]) -> usize {
         0
     }
 
-    /// The peer of a number that the socket gave out; `None`: it has no such peer.
-    fn numbered(&self, _: &Frame) -> Option<PipeId> {
+    /// Returns the peer with this routing id, which a SERVER or PEER assigned; `None` if there is no such peer.
+    fn find_peer(&self, _: &Frame) -> Option<PipeId> {
         None
     }
 }
 
-/// Octets in the name of a group, at most (RFC 48).
+/// Maximum length of the name of a group in bytes (RFC 48).
 const MAX_GROUP: usize = 255;
 
-/// Parts what a message says of subscriptions, as ZMTP 3.0 has it, from what it says besides.
-fn sort(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
+/// Splits a message into subscription changes in the format of ZMTP 3.0 and the remaining frames.
+fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
     if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {
         return (Vec::new(), Some(message));
     }
-    let mut wishes = Vec::new();
+    let mut changes = Vec::new();
     let mut rest = message.into_frames();
     rest.retain(|frame| {
-        let wish = Subscription::from_message(frame);
-        let is_none = wish.is_none();
-        wishes.extend(wish);
+        let change = Subscription::from_message(frame);
+        let is_none = change.is_none();
+        changes.extend(change);
         is_none
     });
-    (wishes, Message::from_frames(rest))
+    (changes, Message::from_frames(rest))
 }
 
-/// The rules of `settings`' socket type.
+/// Creates the rules of the socket type of `settings`.
 pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Pattern> {
     match settings.connection.socket_type {
         SocketType::Req => Box::new(req::Req::new(settings, entropy)),
@@ -198,8 +200,8 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
     }
 }
 
-/// Sends the empty message of `PROBE_ROUTER`, ahead of what has queued up; see [`Options::probe_router`](crate::Options).
+/// Sends the empty message of `PROBE_ROUTER` before the queued messages; see [`Options::probe_router`](crate::Options).
 fn probe(pipes: &mut Pipes, pipe: PipeId) {
-    pipes.open_with(pipe, Frame::EMPTY.into());
+    pipes.push_opening(pipe, Frame::EMPTY.into());
     pipes.request_service(pipe);
 }

@@ -1,5 +1,5 @@
-//! PAIR (RFC 31) and CHANNEL (RFC 52): one peer, both directions, nothing added. A second peer is rejected instead of being
-//! ignored.
+//! PAIR (RFC 31) and CHANNEL (RFC 52): exchanges messages with one peer and adds no frames. The connection of a second
+//! peer is rejected instead of being ignored.
 
 use super::halves::{Halves, Outgoing};
 use crate::connection::ConnectionError;
@@ -10,16 +10,16 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 
-/// Rules of a PAIR. The queue holds one pipe, and sometimes the last messages of a former peer.
-pub(super) type Pair = Halves<Exclusive, FairQueue>;
+/// Rules of a PAIR. The fair queue holds one pipe, and sometimes the last messages of a former peer.
+pub(super) type Pair = Halves<SinglePeer, FairQueue>;
 
 /// Sends to one peer.
 #[derive(Debug, Default)]
-pub(super) struct Exclusive {
+pub(super) struct SinglePeer {
     peer: Option<PipeId>,
 }
 
-impl Outgoing for Exclusive {
+impl Outgoing for SinglePeer {
     fn on_connect(&mut self, _: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
         if self.peer.is_some() {
             return Err(ConnectError::PairInUse);

@@ -1,4 +1,5 @@
-//! PUB and XPUB (RFC 29, "The PUB Socket Type", "The XPUB Socket Type"): what is sent goes to all who subscribed to it.
+//! PUB and XPUB (RFC 29, "The PUB Socket Type", "The XPUB Socket Type"): sends each message to all peers that
+//! subscribed to its topic.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Subscription};
@@ -21,20 +22,20 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(super) struct Publish {
     options: Publishing,
-    /// Those who are connected.
+    /// Peers with a finished handshake.
     peers: BTreeSet<PipeId>,
-    /// What is sent to whom.
+    /// Subscriptions that determine the recipients of a message.
     granted: Subscriptions,
-    /// What was asked for, where the application decides what is granted.
-    asked: Subscriptions,
+    /// Subscriptions that peers requested, if the application decides about them (`XPUB_MANUAL`).
+    requested: Subscriptions,
     distributor: Distributor,
-    /// An XPUB's application hears of subscriptions, and of what its peers have to say besides. RFC 29 would have it
-    /// fair-queued; but one peer's subscription and another's cancel mean something in their order only.
+    /// Incoming subscription changes and messages for the application; XPUB only.
+    // RFC 29 requires fair queuing. But the order matters between a subscription and a cancellation by different peers.
     upstream: Option<ArrivalOrder>,
-    /// The peer whose request was received last, where the application decides about it.
-    asker: Option<PipeId>,
-    /// Who alone is to have what is sent next.
-    answering: Option<PipeId>,
+    /// Peer of the request that was received last (`XPUB_MANUAL`).
+    requester: Option<PipeId>,
+    /// Only recipient of the next message (`XPUB_MANUAL_LAST_VALUE`).
+    only_recipient: Option<PipeId>,
 }
 
 impl Publish {
@@ -43,11 +44,11 @@ impl Publish {
             options: settings.publishing.clone(),
             peers: BTreeSet::new(),
             granted: Subscriptions::new(entropy),
-            asked: Subscriptions::new(entropy),
+            requested: Subscriptions::new(entropy),
             distributor: Distributor::default(),
             upstream: (settings.connection.socket_type == SocketType::XPub).then(ArrivalOrder::default),
-            asker: None,
-            answering: None,
+            requester: None,
+            only_recipient: None,
         }
     }
 
@@ -55,26 +56,27 @@ impl Publish {
         self.options.manual != Manual::Off
     }
 
-    /// What the peers have asked for.
+    /// Returns the subscriptions that the peers have requested.
     fn requests(&mut self) -> &mut Subscriptions {
-        if self.is_manual() { &mut self.asked } else { &mut self.granted }
+        if self.is_manual() { &mut self.requested } else { &mut self.granted }
     }
 
-    /// Delivers a subscription or the end of one to the application of an XPUB, in the form of ZMTP 3.0.
+    /// Delivers a subscription or cancellation to the application of an XPUB, in the format of ZMTP 3.0.
     fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) -> Effects {
         let Some(upstream) = &mut self.upstream else { return Effects::NONE };
-        let mut octets = Vec::with_capacity(1 + prefix.len());
-        octets.push(flag);
-        octets.extend_from_slice(prefix);
-        upstream.deliver(pipes, pipe, Frame::from(octets).into())
+        let mut frame = Vec::with_capacity(1 + prefix.len());
+        frame.push(flag);
+        frame.extend_from_slice(prefix);
+        upstream.deliver(pipes, pipe, Frame::from(frame).into())
     }
 
-    fn subscribed(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
+    /// Adds a subscription of a peer, within its limits.
+    fn handle_subscribe(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
         let requests = self.requests();
         let outcome = requests.subscribe(pipe, prefix);
-        if requests.count_of(pipe) > limit || requests.octets_of(pipe) > limit.saturating_mul(OCTETS_EACH) {
-            // Nobody has heard of it, and nobody is to hear of its end.
+        if requests.count_of(pipe) > limit || requests.bytes_of(pipe) > limit.saturating_mul(AVERAGE_PREFIX) {
+            // The application has received no report of this subscription, so it must receive none of its end.
             requests.cancel(pipe, prefix);
             return Err(ConnectionError::TooManySubscriptions { limit });
         }
@@ -84,46 +86,48 @@ impl Publish {
         Ok(Effects::NONE)
     }
 
-    /// A prefix that the peer does not hold changes nothing. Whoever wants to hear of everything hears of that too, for an
-    /// XSUB with `verbose_unsubscribe` says as many cancels as subscriptions, and the first of them ends it.
-    fn cancelled(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Effects {
+    /// Removes a subscription of a peer. With `verboser`, a cancellation without a subscription is reported too.
+    fn handle_cancel(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Effects {
         let outcome = self.requests().cancel(pipe, prefix);
         // A sender may have waited for room in a pipe that the message no longer concerns.
         let mut effects = Effects::WRITABLE;
-        if outcome.map_or(self.options.verbosity == Verbosity::All, |outcome| self.is_news(outcome)) {
+        // An XSUB with `verbose_unsubscribe` sends one cancellation per subscription, and the first one removes the
+        // subscription. So `verboser` reports cancellations without a subscription too.
+        if outcome.map_or(self.options.verbosity == Verbosity::All, |outcome| self.is_reported(outcome)) {
             effects |= self.report(pipes, pipe, 0, prefix);
         }
         effects
     }
 
-    fn is_news(&self, outcome: Cancelled) -> bool {
+    /// Returns true if the application must receive this cancellation.
+    fn is_reported(&self, outcome: Cancelled) -> bool {
         self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
     }
 
-    /// The peer is gone, and its subscriptions with it.
-    fn forget(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+    /// Removes a peer that has disconnected, and its subscriptions.
+    fn remove_peer(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if !self.peers.remove(&pipe) {
             return Effects::NONE;
         }
         // A sender may have waited for room in this pipe.
         let mut effects = Effects::WRITABLE;
         let mut ended = Vec::new();
-        self.requests().forget(pipe, |prefix, outcome| ended.push((prefix, outcome)));
+        self.requests().remove_peer(pipe, |prefix, outcome| ended.push((prefix, outcome)));
         for (prefix, outcome) in ended {
-            if self.is_news(outcome) {
+            if self.is_reported(outcome) {
                 effects |= self.report(pipes, pipe, 0, &prefix);
             }
         }
-        self.granted.forget(pipe, |_, _| {});
-        if self.asker == Some(pipe) {
-            self.asker = None;
+        self.granted.remove_peer(pipe, |_, _| {});
+        if self.requester == Some(pipe) {
+            self.requester = None;
         }
         effects
     }
 }
 
-/// Octets that each of a peer's subscriptions may have, one with another.
-const OCTETS_EACH: usize = 256;
+/// Average length of a peer's prefixes in bytes, at most.
+const AVERAGE_PREFIX: usize = 256;
 
 impl Pattern for Publish {
     fn on_ready(
@@ -135,22 +139,22 @@ impl Pattern for Publish {
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         if let Some(welcome) = &self.options.welcome {
-            pipes.open_with(pipe, welcome.clone().into());
+            pipes.push_opening(pipe, welcome.clone().into());
         }
         Ok(Effects::NONE)
     }
 
     fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.forget(pipes, pipe)
+        self.remove_peer(pipes, pipe)
     }
 
-    /// A subscription that nobody heard of would be one that nobody passes on, though others may hold it too.
-    fn reports(&self) -> bool {
+    // A lost report would be a subscription that a proxy never passes on, although other peers may have it too.
+    fn keeps_incoming(&self) -> bool {
         self.upstream.is_some()
     }
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.forget(pipes, pipe)
+        self.remove_peer(pipes, pipe)
     }
 
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
@@ -161,16 +165,16 @@ impl Pattern for Publish {
         &mut self,
         pipes: &mut Pipes,
         pipe: PipeId,
-        wish: Subscription,
+        change: Subscription,
     ) -> Result<Effects, ConnectionError> {
-        match wish {
-            Subscription::Subscribe(prefix) => self.subscribed(pipes, pipe, &prefix),
-            Subscription::Cancel(prefix) => Ok(self.cancelled(pipes, pipe, &prefix)),
+        match change {
+            Subscription::Subscribe(prefix) => self.handle_subscribe(pipes, pipe, &prefix),
+            Subscription::Cancel(prefix) => Ok(self.handle_cancel(pipes, pipe, &prefix)),
             Subscription::Join(_) | Subscription::Leave(_) => Ok(Effects::NONE),
         }
     }
 
-    /// What an XSUB's application says upstream. A PUB has nobody to hear it.
+    /// Handles a message of an XSUB's application. A PUB only handles its subscription changes, and drops the rest.
     fn on_message(
         &mut self,
         pipes: &mut Pipes,
@@ -178,9 +182,9 @@ impl Pattern for Publish {
         message: Message,
         effects: &mut Effects,
     ) -> Result<(), ConnectionError> {
-        let (wishes, rest) = super::sort(message, self.options.only_first);
-        for wish in wishes {
-            *effects |= self.on_subscription(pipes, pipe, wish)? | Effects::PEERS_CHANGED;
+        let (changes, rest) = super::split_subscriptions(message, self.options.only_first);
+        for change in changes {
+            *effects |= self.on_subscription(pipes, pipe, change)? | Effects::PEERS_CHANGED;
         }
         match (rest, &mut self.upstream) {
             (Some(message), Some(upstream)) => *effects |= upstream.deliver(pipes, pipe, message),
@@ -192,7 +196,7 @@ impl Pattern for Publish {
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         for pipe in self.granted.matching(message.head()) {
-            if self.answering.is_none_or(|asker| asker == pipe) {
+            if self.only_recipient.is_none_or(|recipient| recipient == pipe) {
                 self.distributor.choose(pipes, pipe);
             }
         }
@@ -200,7 +204,7 @@ impl Pattern for Publish {
             self.distributor.invert(pipes, &self.peers);
         }
         self.distributor.send(pipes, message, self.options.slow)?;
-        self.answering = None;
+        self.only_recipient = None;
         Ok(Effects::NONE)
     }
 
@@ -210,20 +214,20 @@ impl Pattern for Publish {
         };
         let (pipe, message) = upstream.next(pipes).ok_or(RecvError::Empty)?;
         if self.is_manual() && message.len() == 1 && matches!(message.head().first(), Some(0 | 1)) {
-            self.asker = self.peers.contains(&pipe).then_some(pipe);
+            self.requester = self.peers.contains(&pipe).then_some(pipe);
         }
         Ok(message)
     }
 
-    /// The application's answer to the request that it received last.
-    fn ask(&mut self, _: &mut Pipes, wish: Subscription) -> Option<Result<Effects, SubscribeError>> {
+    /// Answers the subscription request that was received last.
+    fn change_subscription(&mut self, _: &mut Pipes, change: Subscription) -> Option<Result<Effects, SubscribeError>> {
         self.is_manual().then(|| {
-            let pipe = self.asker.ok_or(SubscribeError::NoRequest)?;
+            let pipe = self.requester.ok_or(SubscribeError::NoRequest)?;
             let mut effects = Effects::PEERS_CHANGED;
-            match wish {
+            match change {
                 Subscription::Subscribe(prefix) => {
                     self.granted.subscribe(pipe, &prefix);
-                    self.answering = (self.options.manual == Manual::LastValue).then_some(pipe);
+                    self.only_recipient = (self.options.manual == Manual::LastValue).then_some(pipe);
                 }
                 Subscription::Cancel(prefix) => {
                     self.granted.cancel(pipe, &prefix).ok_or(SubscribeError::NotSubscribed)?;

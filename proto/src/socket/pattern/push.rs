@@ -5,6 +5,6 @@ use crate::socket::options::Settings;
 
 /// Returns the rules of a PUSH.
 pub(super) fn new(settings: &Settings) -> Halves<LoadBalanced, Unsupported> {
-    // A probe is for a ROUTER, which is no peer of a PUSH.
+    // A probe is meant for a ROUTER, which cannot be a peer of a PUSH.
     Halves { outgoing: LoadBalanced::default(), incoming: Unsupported(settings.connection.socket_type) }
 }

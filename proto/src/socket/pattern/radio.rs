@@ -1,4 +1,4 @@
-//! RADIO (RFC 48, "The RADIO Socket Type"): what is sent goes to all who joined its group.
+//! RADIO (RFC 48, "The RADIO Socket Type"): sends each message to all peers that joined its group.
 
 use super::{MAX_GROUP, Pattern};
 use crate::connection::{ConnectionError, Peer, Subscription};
@@ -18,9 +18,9 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub(super) struct Radio {
     options: Publishing,
-    /// What each peer joined.
+    /// Groups that each peer joined.
     peers: BTreeMap<PipeId, BTreeSet<Bytes>>,
-    /// Who joined each group.
+    /// Peers that joined each group.
     groups: BTreeMap<Bytes, BTreeSet<PipeId>>,
     distributor: Distributor,
 }
@@ -73,9 +73,14 @@ impl Pattern for Radio {
         Effects::WRITABLE
     }
 
-    fn on_subscription(&mut self, _: &mut Pipes, pipe: PipeId, wish: Subscription) -> Result<Effects, ConnectionError> {
+    fn on_subscription(
+        &mut self,
+        _: &mut Pipes,
+        pipe: PipeId,
+        change: Subscription,
+    ) -> Result<Effects, ConnectionError> {
         let Some(joined) = self.peers.get_mut(&pipe) else { return Ok(Effects::NONE) };
-        match wish {
+        match change {
             Subscription::Join(group) if group.len() > MAX_GROUP => {
                 return Err(ConnectionError::GroupTooLong(group.len()));
             }
@@ -97,7 +102,7 @@ impl Pattern for Radio {
         Ok(Effects::NONE)
     }
 
-    /// A DISH has nothing to say.
+    // A DISH sends no messages.
     fn on_message(&mut self, pipes: &mut Pipes, _: PipeId, _: Message, _: &mut Effects) -> Result<(), ConnectionError> {
         pipes.dropped(DropReason::Unexpected, 1);
         Ok(())

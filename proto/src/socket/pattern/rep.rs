@@ -1,4 +1,4 @@
-//! REP (RFC 28, "The REP Socket Type"): takes one request at a time and sends the reply back along its envelope.
+//! REP (RFC 28, "The REP Socket Type"): receives one request at a time and sends the reply back along its envelope.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -15,8 +15,8 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Rep {
     requests: FairQueue,
-    /// Whom a reply is owed to; `None`: the next request may be taken.
-    owed: Option<(PipeId, Envelope)>,
+    /// Requester and envelope of the request that must be replied to; `None` if the next request may be received.
+    reply_to: Option<(PipeId, Envelope)>,
 }
 
 impl Pattern for Rep {
@@ -30,7 +30,8 @@ impl Pattern for Rep {
         Ok(Effects::NONE)
     }
 
-    /// A request without delimiter is dropped and the connection kept, as libzmq does: a DEALER may be learning.
+    // A request without a delimiter is dropped and the connection kept, as libzmq does: the peer may be a DEALER with
+    // an application that does not add the delimiter.
     fn on_message(
         &mut self,
         pipes: &mut Pipes,
@@ -48,13 +49,13 @@ impl Pattern for Rep {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
-        let Some((pipe, envelope)) = self.owed.take() else {
+        let Some((pipe, envelope)) = self.reply_to.take() else {
             return Err(Unsent::OutOfTurn);
         };
         // A receiver that waited for this reply may take the next request.
         let effects = if self.requests.has_message(pipes) { Effects::READABLE } else { Effects::NONE };
-        // RFC 28: "SHALL silently discard the reply if the original requester is gone". One that does not read must not
-        // stop the service for everybody else, so its reply is dropped too, as libzmq does.
+        // RFC 28: "SHALL silently discard the reply if the original requester is gone". The reply to a slow requester
+        // is dropped too, as in libzmq, so that it does not block the other requesters.
         if pipes.has_room(pipe) {
             pipes.push(pipe, envelope.seal(message.take()));
         } else if pipes.get(pipe).is_some_and(|pipe| !pipe.state.is_gone()) {
@@ -66,13 +67,13 @@ impl Pattern for Rep {
     }
 
     fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError> {
-        if self.owed.is_some() {
+        if self.reply_to.is_some() {
             return Err(RecvError::OutOfTurn);
         }
         let pipe = self.requests.next_pipe(pipes).ok_or(RecvError::Empty)?;
         let message = self.requests.take(pipes)?;
-        let (envelope, body) = Envelope::parse(message).expect("what has no delimiter is never delivered");
-        self.owed = Some((pipe, envelope));
+        let (envelope, body) = Envelope::parse(message).expect("on_message drops messages without a delimiter");
+        self.reply_to = Some((pipe, envelope));
         *effects |= Effects::WRITABLE;
         Ok(body)
     }
@@ -82,10 +83,10 @@ impl Pattern for Rep {
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {
-        self.owed.is_some()
+        self.reply_to.is_some()
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        self.owed.is_none() && self.requests.has_message(pipes)
+        self.reply_to.is_none() && self.requests.has_message(pipes)
     }
 }

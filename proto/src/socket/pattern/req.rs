@@ -1,4 +1,4 @@
-//! REQ (RFC 28, "The REQ Socket Type"): one request, its reply, and so on in turn.
+//! REQ (RFC 28, "The REQ Socket Type"): sends a request and receives its reply, alternately.
 
 use super::Pattern;
 use super::halves::{LoadBalanced, Outgoing};
@@ -13,10 +13,12 @@ use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use alloc::sync::Arc;
 
+/// State of the request.
+///
 /// ```text
 ///        send              reply                recv
 /// Idle ───────► Waiting ─────────► Answered ───────────► Idle
-///   ▲  relaxed: ┘  │ the peer goes                         ▲
+///   ▲  relaxed: ┘  │ peer disconnects                      ▲
 ///   └───── recv ── Lost ── send ──► Waiting                │
 /// ```
 #[derive(Debug)]
@@ -39,15 +41,16 @@ pub(super) struct Req {
 impl Req {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         let request = settings.correlate.then(|| {
-            let mut octets = [0; 4];
-            entropy.fill(&mut octets);
-            u32::from_ne_bytes(octets)
+            let mut bytes = [0; 4];
+            entropy.fill(&mut bytes);
+            u32::from_ne_bytes(bytes)
         });
         Self { outgoing: LoadBalanced::new(settings), turn: Turn::Idle, relaxed: settings.relaxed, request }
     }
 
-    /// What precedes the body: the request id if there is one, and the delimiter. libzmq writes the id in the byte order
-    /// of its machine; nobody but the writer reads it.
+    /// Returns two frames, and the index from which they form the envelope: the request id if there is one, and the
+    /// delimiter.
+    // The id is in native byte order, as in libzmq: only its writer reads it.
     fn envelope(&self) -> ([Frame; 2], usize) {
         match self.request {
             Some(id) => ([Frame::from(&id.to_ne_bytes()), Frame::EMPTY], 0),
@@ -56,29 +59,30 @@ impl Req {
     }
 
     /// Ends the wait for a reply that this pipe can no longer deliver.
-    fn lose_reply_of(&mut self, pipe: PipeId) -> Effects {
-        if !matches!(self.turn, Turn::Waiting(asked) if asked == pipe) {
+    fn fail_request(&mut self, pipe: PipeId) -> Effects {
+        if !matches!(self.turn, Turn::Waiting(recipient) if recipient == pipe) {
             return Effects::NONE;
         }
         self.turn = Turn::Lost;
         Effects::READABLE | Effects::WRITABLE
     }
 
-    /// Takes the envelope off a reply. `Ok(None)`: well-formed, but the reply to something else.
-    fn open(&self, mut reply: Message) -> Result<Option<Message>, ConnectionError> {
-        // What libzmq's REQ sessions let pass: an optional id of four octets, the delimiter, at least one body frame.
+    /// Removes the envelope of a reply. Returns `Ok(None)` for a well-formed reply to a different request.
+    fn strip_envelope(&self, mut reply: Message) -> Result<Option<Message>, ConnectionError> {
+        // The format that libzmq's REQ sessions accept: an optional id of four bytes, the delimiter, at least one body
+        // frame.
         let with_id = reply.head().len() == 4;
         let delimiter = usize::from(with_id);
         let has_delimiter = reply.get(delimiter).is_some_and(|frame| frame.is_empty());
         if !has_delimiter || reply.len() < delimiter + 2 {
             return Err(ConnectionError::MissingDelimiter);
         }
-        let ours = match self.request {
+        let is_expected = match self.request {
             Some(id) => with_id && reply.head() == &id.to_ne_bytes(),
             None => !with_id,
         };
         reply.split_front(delimiter + 1);
-        Ok(ours.then_some(reply))
+        Ok(is_expected.then_some(reply))
     }
 }
 
@@ -97,17 +101,17 @@ impl Pattern for Req {
         self.outgoing.on_ready(pipes, pipe)
     }
 
-    /// If the request had left, no reply can come any more. libzmq waits for ever here.
+    // No reply can arrive if the request had been sent. libzmq waits without limit in that case.
     fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if pipes.outgoing_len(pipe) > 0 {
             return Effects::NONE;
         }
-        self.lose_reply_of(pipe)
+        self.fail_request(pipe)
     }
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         self.outgoing.on_end(pipes, pipe);
-        self.lose_reply_of(pipe)
+        self.fail_request(pipe)
     }
 
     fn on_room(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
@@ -121,9 +125,9 @@ impl Pattern for Req {
         message: Message,
         effects: &mut Effects,
     ) -> Result<(), ConnectionError> {
-        let reply = self.open(message)?;
+        let reply = self.strip_envelope(message)?;
         match (&self.turn, reply) {
-            (Turn::Waiting(asked), Some(reply)) if *asked == pipe => {
+            (Turn::Waiting(recipient), Some(reply)) if *recipient == pipe => {
                 self.turn = Turn::Answered(reply, pipes.latest_sender(pipe));
                 *effects |= Effects::READABLE;
             }
@@ -133,8 +137,8 @@ impl Pattern for Req {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
-        let free = matches!(self.turn, Turn::Idle | Turn::Lost);
-        if !free && !self.relaxed {
+        let can_begin = matches!(self.turn, Turn::Idle | Turn::Lost);
+        if !can_begin && !self.relaxed {
             return Err(Unsent::OutOfTurn);
         }
         let Some(pipe) = self.outgoing.peers.pick(pipes) else {

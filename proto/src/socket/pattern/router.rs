@@ -46,16 +46,17 @@ impl Addressing for Router {
         let mut effects = Effects::NONE;
         if !has_routing_id(pipes, pipe) {
             let table = &mut self.peers.table;
-            let id = if peer.routing_id.is_empty() { table.automatic(pipes, entropy) } else { peer.routing_id.clone() };
+            let id =
+                if peer.routing_id.is_empty() { table.generate_id(pipes, entropy) } else { peer.routing_id.clone() };
             match table.find(pipes, &id) {
                 Some(owner) if self.handover => {
-                    table.forget(pipes, owner);
+                    table.remove(pipes, owner);
                     pipes.fail(owner, ConnectionError::HandedOver);
                 }
                 Some(_) => return Err(ConnectionError::RoutingIdTaken),
                 None => {}
             }
-            effects = table.name(pipes, pipe, id);
+            effects = table.assign(pipes, pipe, id);
         }
         if self.probe {
             probe(pipes, pipe);
@@ -74,7 +75,7 @@ impl Addressing for Router {
             }
             Some(_) if self.mandatory => Err(Unsent::Full),
             None if self.mandatory => Err(Unsent::Unroutable),
-            // RFC 28: "SHALL either drop the message or return an error"; libzmq drops unless told otherwise.
+            // RFC 28: "SHALL either drop the message or return an error". Like libzmq, a ROUTER drops it by default.
             Some(_) => {
                 pipes.dropped(DropReason::PeerFull, 1);
                 Ok(Effects::NONE)

@@ -1,5 +1,5 @@
-//! SERVER (RFC 41, "The SERVER Socket Type") and PEER (RFC 51): every message is `[routing id, body]`, and the routing id is
-//! a number that this side gave the peer; it never travels.
+//! SERVER (RFC 41, "The SERVER Socket Type") and PEER (RFC 51): every message is `[routing id, body]`. This side
+//! assigns each peer a number as its routing id, which is not sent to the peer.
 
 use super::Pattern;
 use super::addressed::{deliver_addressed, send_addressed};
@@ -19,23 +19,25 @@ use alloc::sync::Arc;
 pub(super) struct Server {
     arrived: FairQueue,
     peers: BTreeMap<u32, PipeId>,
-    /// The number given last. The first is random: one kept from a former socket names nobody here by accident.
+    /// Number assigned last.
+    // The first number is random, so that an id kept from an earlier socket does not address a peer by accident.
     latest: u32,
 }
 
 impl Server {
     pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
-        let mut octets = [0; 4];
-        entropy.fill(&mut octets);
-        Self { arrived: FairQueue::default(), peers: BTreeMap::new(), latest: u32::from_ne_bytes(octets) }
+        let mut bytes = [0; 4];
+        entropy.fill(&mut bytes);
+        Self { arrived: FairQueue::default(), peers: BTreeMap::new(), latest: u32::from_ne_bytes(bytes) }
     }
 
-    /// Gives the pipe a number, unless it has one: that stays with it through all its connections.
+    /// Assigns a routing id to the pipe, unless it has one. A pipe keeps its routing id across reconnects.
     ///
-    /// RFC 41: "a unique "routing id", which is a non-zero 32-bit unsigned integer value". They are given in turn, so that
-    /// the number of a peer that left is another's only after four thousand million peers.
-    fn number(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        let Some(known) = pipes.get_mut(pipe).filter(|pipe| pipe.routing_id.is_empty()) else {
+    /// RFC 41: "a unique "routing id", which is a non-zero 32-bit unsigned integer value".
+    // Numbers are assigned in ascending order, so that the number of a removed peer is reused only after about 2^32
+    // peers.
+    fn assign_id(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        let Some(entry) = pipes.get_mut(pipe).filter(|pipe| pipe.routing_id.is_empty()) else {
             return;
         };
         loop {
@@ -45,18 +47,18 @@ impl Server {
             }
         }
         self.peers.insert(self.latest, pipe);
-        known.routing_id = Frame::from(&self.latest.to_be_bytes());
+        entry.routing_id = Frame::from(&self.latest.to_be_bytes());
     }
 }
 
-/// The number that a routing id stands for.
-fn number_in(id: &[u8]) -> Option<u32> {
+/// Returns the number in a routing id.
+fn parse_id(id: &[u8]) -> Option<u32> {
     id.try_into().ok().map(u32::from_be_bytes)
 }
 
 impl Pattern for Server {
     fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
-        self.number(pipes, pipe);
+        self.assign_id(pipes, pipe);
         Ok(Effects::NONE)
     }
 
@@ -67,12 +69,12 @@ impl Pattern for Server {
         _: &Peer,
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
-        self.number(pipes, pipe);
+        self.assign_id(pipes, pipe);
         Ok(Effects::NONE)
     }
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        if let Some(number) = pipes.get(pipe).and_then(|known| number_in(&known.routing_id))
+        if let Some(number) = pipes.get(pipe).and_then(|entry| parse_id(&entry.routing_id))
             && self.peers.get(&number) == Some(&pipe)
         {
             self.peers.remove(&number);
@@ -107,7 +109,7 @@ impl Pattern for Server {
             2 => {}
             _ => return Err(Unsent::SingleFrame),
         }
-        match self.numbered(message.head()) {
+        match self.find_peer(message.head()) {
             Some(pipe) if pipes.has_room(pipe) => {
                 send_addressed(pipes, pipe, message);
                 Ok(Effects::NONE)
@@ -125,7 +127,7 @@ impl Pattern for Server {
         self.arrived.sender_of_next(pipes)
     }
 
-    /// Whether a certain peer has room only `send` can tell, which knows which one.
+    // The recipient, and so the room for a message, is known only to `send`.
     fn can_send(&mut self, _: &mut Pipes) -> bool {
         true
     }
@@ -134,8 +136,8 @@ impl Pattern for Server {
         self.arrived.has_message(pipes)
     }
 
-    fn numbered(&self, id: &Frame) -> Option<PipeId> {
-        self.peers.get(&number_in(id)?).copied()
+    fn find_peer(&self, id: &Frame) -> Option<PipeId> {
+        self.peers.get(&parse_id(id)?).copied()
     }
 }
 
@@ -146,20 +148,20 @@ mod tests {
     use crate::socket::pipe::state::PipeState;
 
     #[test]
-    fn a_number_is_never_zero_nor_that_of_a_living_peer() {
+    fn server_routing_id_is_nonzero_and_unique() {
         let mut pipes = Pipes::with_marks(10, 10);
         let mut server = Server::new(&mut SeededEntropy::new(1));
-        let mut number_after = |latest| {
+        let mut id_after = |latest| {
             let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
             server.latest = latest;
-            server.number(&mut pipes, pipe);
+            server.assign_id(&mut pipes, pipe);
             pipes.get(pipe).unwrap().routing_id.clone()
         };
         let max = u32::MAX;
         assert_eq!(
-            [max - 2, max - 1, max, max - 2].map(&mut number_after).map(|id| number_in(&id).unwrap()),
+            [max - 2, max - 1, max, max - 2].map(&mut id_after).map(|id| parse_id(&id).unwrap()),
             [max - 1, max, 1, 2]
         );
-        assert_eq!(number_after(0x0102_0304), [1, 2, 3, 5]);
+        assert_eq!(id_after(0x0102_0304), [1, 2, 3, 5]);
     }
 }

@@ -1,4 +1,4 @@
-//! Messages of one frame only (RFC 41, 49, 52), in front of the rules that a draft type shares with an older one.
+//! [`SingleFrame`]: messages of one frame only (RFC 41, 49, 52), with the other rules of an older socket type.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -11,7 +11,7 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::sync::Arc;
 
-/// The rules of a type whose peers have no names.
+/// Rules of a socket type with messages of one frame and without routing ids.
 #[derive(Debug, Default)]
 pub(super) struct SingleFrame<P>(pub(super) P);
 

@@ -1,5 +1,6 @@
-//! STREAM (`zmq_socket`, "Native pattern"): peers that speak no ZMTP, each known by a routing id. Messages are `[id, octets]`,
-//! and `[id, ""]` is a notice that the peer is there, that it is gone, or that it shall go.
+//! STREAM (`zmq_socket`, "Native pattern"): peers without ZMTP, each identified by a routing id. Messages are
+//! `[id, bytes]`. A received `[id, ""]` notifies that the peer has connected or disconnected; a sent `[id, ""]`
+//! disconnects the peer.
 
 use super::addressed::{AddressedPeers, Addressing, has_routing_id, send_addressed};
 use crate::connection::{ConnectionError, Peer};
@@ -16,7 +17,7 @@ use alloc::collections::BTreeSet;
 pub(super) struct Stream {
     peers: AddressedPeers,
     notify: bool,
-    /// Peers whose connection the application was notified of. It is notified of their end too.
+    /// Peers with a connection that was notified to the application. Their disconnect is notified too.
     notified: BTreeSet<PipeId>,
 }
 
@@ -25,7 +26,7 @@ impl Stream {
         Self { peers: AddressedPeers::new(entropy), notify: settings.notify, notified: BTreeSet::new() }
     }
 
-    /// Notifies the application that this peer is connected or disconnected, beyond the high-water mark if need be.
+    /// Notifies the application that this peer has connected or disconnected, beyond the high-water mark if necessary.
     fn deliver_notice(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         self.peers.deliver(pipes, pipe, Message::from(Frame::EMPTY))
     }
@@ -45,8 +46,8 @@ impl Addressing for Stream {
     ) -> Result<Effects, ConnectionError> {
         let mut effects = Effects::NONE;
         if !has_routing_id(pipes, pipe) {
-            let id = self.peers.table.automatic(pipes, entropy);
-            effects |= self.peers.table.name(pipes, pipe, id);
+            let id = self.peers.table.generate_id(pipes, entropy);
+            effects |= self.peers.table.assign(pipes, pipe, id);
         }
         if self.notify && self.notified.insert(pipe) {
             effects |= self.deliver_notice(pipes, pipe);
@@ -62,7 +63,7 @@ impl Addressing for Stream {
         self.notified.remove(&pipe);
     }
 
-    /// The octets of one stream are no use to the next one: they are the rest of something that its peer has not seen begin.
+    // The rest of a byte stream has no meaning on a new connection, where its beginning is missing.
     fn carries_over(&self) -> bool {
         false
     }

@@ -1,7 +1,8 @@
-//! SUB and XSUB (RFC 29, "The SUB Socket Type", "The XSUB Socket Type"): what is subscribed to is received from all peers.
+//! SUB and XSUB (RFC 29, "The SUB Socket Type", "The XSUB Socket Type"): receives messages that match its subscriptions
+//! from all peers.
 //!
-//! Subscriptions are the socket's state: every new connection is told all of them, and every change is told to all that are
-//! there, outside the high-water mark. None can be lost.
+//! Subscriptions are state of the socket. All of them are sent on each new connection, and each change is sent to all
+//! connected peers, independent of the high-water mark. No change can be lost.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Subscription};
@@ -23,7 +24,7 @@ use alloc::sync::Arc;
 pub(super) struct Subscribe {
     options: Subscribing,
     socket_type: SocketType,
-    /// Those who are connected.
+    /// Peers with a finished handshake.
     peers: BTreeSet<PipeId>,
     interests: Interests,
     arrived: FairQueue,
@@ -42,42 +43,44 @@ impl Subscribe {
         }
     }
 
-    /// A SUB filters what it receives: a publisher may not have heard of the end of a subscription yet, or send what nobody
-    /// asked for. An XSUB does not, for it is most often half of a proxy.
-    fn wants(&self, message: &Message) -> bool {
+    /// Returns true if the message matches a subscription, or if this is an XSUB, which does not filter.
+    // A SUB must filter: a publisher may not have received a cancellation yet, or may send unsubscribed topics. An XSUB
+    // is usually half of a proxy, which filters elsewhere.
+    fn accepts(&self, message: &Message) -> bool {
         self.socket_type == SocketType::XSub || self.interests.matches(message.head()) != self.options.invert
     }
 
-    /// Every subscription is said, also one that is held already: an XPUB with `verbose` tells its application.
-    fn say(&self, pipes: &mut Pipes, wish: &Subscription) {
+    /// Sends a subscription change to all connected peers.
+    // A repeated subscription is sent too: an XPUB with `verbose` reports it to its application.
+    fn broadcast(&self, pipes: &mut Pipes, change: &Subscription) {
         for &peer in &self.peers {
-            pipes.wish(peer, wish.clone());
+            pipes.queue_subscription(peer, change.clone());
         }
     }
 
-    /// What arrived before a subscription ended, or with inverted matching began, is not wanted any more.
-    fn sift(&self, pipes: &mut Pipes) {
+    /// Drops the queued messages that no longer match.
+    fn drop_unmatched(&self, pipes: &mut Pipes) {
         for pipe in pipes.ids() {
-            pipes.retain_incoming(pipe, |message| self.wants(message));
+            pipes.retain_incoming(pipe, |message| self.accepts(message));
         }
     }
 
-    fn change(&mut self, pipes: &mut Pipes, wish: &Subscription) -> Result<(), SubscribeError> {
-        match wish {
+    fn apply_change(&mut self, pipes: &mut Pipes, change: &Subscription) -> Result<(), SubscribeError> {
+        match change {
             Subscription::Subscribe(prefix) => {
-                let first = self.interests.add(prefix);
-                self.say(pipes, wish);
-                if first && self.options.invert {
-                    self.sift(pipes);
+                let is_first = self.interests.add(prefix);
+                self.broadcast(pipes, change);
+                if is_first && self.options.invert {
+                    self.drop_unmatched(pipes);
                 }
             }
             Subscription::Cancel(prefix) => {
                 let outcome = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;
                 if outcome == Cancelled::Gone || self.options.verbose_unsubscribe {
-                    self.say(pipes, wish);
+                    self.broadcast(pipes, change);
                 }
                 if outcome == Cancelled::Gone {
-                    self.sift(pipes);
+                    self.drop_unmatched(pipes);
                 }
             }
             Subscription::Join(_) | Subscription::Leave(_) => {}
@@ -96,7 +99,7 @@ impl Pattern for Subscribe {
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for prefix in self.interests.iter() {
-            pipes.wish(pipe, Subscription::Subscribe(prefix.into()));
+            pipes.queue_subscription(pipe, Subscription::Subscribe(prefix.into()));
         }
         Ok(Effects::NONE)
     }
@@ -118,21 +121,22 @@ impl Pattern for Subscribe {
         message: Message,
         effects: &mut Effects,
     ) -> Result<(), ConnectionError> {
-        if self.wants(&message) {
+        if self.accepts(&message) {
             *effects |= self.arrived.deliver(pipes, pipe, message);
         }
         Ok(())
     }
 
-    /// An XSUB subscribes by what it sends; the rest is for all publishers, of whom a full one misses it.
+    /// Applies the subscription changes in the message of an XSUB, and sends the rest to all peers, except peers
+    /// without room.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if self.socket_type == SocketType::Sub {
             return Err(Unsent::Unsupported(SocketType::Sub));
         }
-        let (wishes, rest) = super::sort(message.take(), self.options.only_first);
-        for wish in wishes {
-            // The end of what was never subscribed to is no news for anybody.
-            let _ = self.change(pipes, &wish);
+        let (changes, rest) = super::split_subscriptions(message.take(), self.options.only_first);
+        for change in changes {
+            // A cancellation without a subscription is ignored.
+            let _ = self.apply_change(pipes, &change);
         }
         let Some(mut rest) = rest else { return Ok(Effects::NONE) };
         self.distributor.invert(pipes, &self.peers);
@@ -143,8 +147,12 @@ impl Pattern for Subscribe {
         self.arrived.next(pipes)
     }
 
-    fn ask(&mut self, pipes: &mut Pipes, wish: Subscription) -> Option<Result<Effects, SubscribeError>> {
-        Some(self.change(pipes, &wish).map(|()| Effects::NONE))
+    fn change_subscription(
+        &mut self,
+        pipes: &mut Pipes,
+        change: Subscription,
+    ) -> Option<Result<Effects, SubscribeError>> {
+        Some(self.apply_change(pipes, &change).map(|()| Effects::NONE))
     }
 
     fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {

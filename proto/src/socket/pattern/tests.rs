@@ -1,4 +1,4 @@
-//! Effects that socket types return, without a socket around them.
+//! Effects of socket types, tested without a socket.
 
 use super::*;
 use crate::entropy::SeededEntropy;
@@ -8,7 +8,7 @@ use crate::socket::options::Options;
 use crate::socket::pipe::state::PipeState;
 use crate::socket::{Socket, SubscribeError};
 
-/// Rules of a socket type, and a pipe whose peer is ready.
+/// Rules of a socket type, and a pipe with a ready peer.
 struct Fixture {
     pattern: Box<dyn Pattern>,
     pipes: Pipes,
@@ -26,8 +26,8 @@ impl Fixture {
         Self { pattern, pipes, pipe }
     }
 
-    fn subscription(&mut self, wish: Subscription) -> Effects {
-        self.pattern.on_subscription(&mut self.pipes, self.pipe, wish).unwrap()
+    fn subscription(&mut self, change: Subscription) -> Effects {
+        self.pattern.on_subscription(&mut self.pipes, self.pipe, change).unwrap()
     }
 
     fn message(&mut self, message: Message) -> (Effects, Result<(), ConnectionError>) {
@@ -46,19 +46,19 @@ impl Fixture {
         (effects, message)
     }
 
-    fn ask(&mut self, wish: Subscription) -> Result<Effects, SubscribeError> {
-        self.pattern.ask(&mut self.pipes, wish).unwrap()
+    fn change_subscription(&mut self, change: Subscription) -> Result<Effects, SubscribeError> {
+        self.pattern.change_subscription(&mut self.pipes, change).unwrap()
     }
 }
 
 #[test]
-fn pair_with_room_again_is_writable() {
+fn pair_with_new_room_is_writable() {
     let mut fixture = Fixture::new(&Options::<Pair>::new());
     assert_eq!(fixture.pattern.on_room(&mut fixture.pipes, fixture.pipe), Effects::WRITABLE);
 }
 
 #[test]
-fn req_with_a_reply_is_readable_and_writable_once_it_is_taken() {
+fn req_with_reply_is_readable_then_writable() {
     let mut fixture = Fixture::new(&Options::<Req>::new());
     assert_eq!(fixture.send("request"), Ok(Effects::NONE));
     assert_eq!(fixture.message(Message::from(["", "reply"])), (Effects::READABLE, Ok(())));
@@ -66,7 +66,7 @@ fn req_with_a_reply_is_readable_and_writable_once_it_is_taken() {
 }
 
 #[test]
-fn req_without_its_peer_is_readable_and_writable() {
+fn req_without_peer_is_readable_and_writable() {
     let mut fixture = Fixture::new(&Options::<Req>::new());
     assert_eq!(fixture.send("request"), Ok(Effects::NONE));
     let effects = fixture.pattern.on_disconnect(&mut fixture.pipes, fixture.pipe);
@@ -77,7 +77,7 @@ fn req_without_its_peer_is_readable_and_writable() {
 }
 
 #[test]
-fn radio_is_writable_when_a_peer_leaves_a_group() {
+fn radio_after_peer_leaves_group_is_writable() {
     let mut fixture = Fixture::new(&Options::<Radio>::new());
     assert_eq!(fixture.subscription(Subscription::Join("group".into())), Effects::NONE);
     assert_eq!(fixture.subscription(Subscription::Leave("group".into())), Effects::WRITABLE);
@@ -85,16 +85,19 @@ fn radio_is_writable_when_a_peer_leaves_a_group() {
 }
 
 #[test]
-fn manual_xpub_returns_the_effects_of_its_decisions() {
+fn manual_xpub_returns_effects_of_its_subscriptions() {
     let mut fixture = Fixture::new(&Options::<XPub>::new().manual(true));
     assert_eq!(fixture.subscription(Subscription::Subscribe("topic".into())), Effects::READABLE);
     assert!(fixture.recv().1.is_ok());
-    assert_eq!(fixture.ask(Subscription::Subscribe("topic".into())), Ok(Effects::PEERS_CHANGED));
-    assert_eq!(fixture.ask(Subscription::Cancel("topic".into())), Ok(Effects::PEERS_CHANGED | Effects::WRITABLE));
+    assert_eq!(fixture.change_subscription(Subscription::Subscribe("topic".into())), Ok(Effects::PEERS_CHANGED));
+    assert_eq!(
+        fixture.change_subscription(Subscription::Cancel("topic".into())),
+        Ok(Effects::PEERS_CHANGED | Effects::WRITABLE)
+    );
 }
 
 #[test]
-fn effects_before_an_error_are_kept() {
+fn xpub_keeps_effects_before_an_error() {
     let mut fixture = Fixture::new(&Options::<XPub>::new().max_subscriptions(1).unwrap());
     let (effects, outcome) = fixture.message(Message::from(["\x01a", "\x01b"]));
     assert_eq!(outcome, Err(ConnectionError::TooManySubscriptions { limit: 1 }));

@@ -15,40 +15,41 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
-    /// What this pipe needs of its link, which is called when it is hungry again.
+    /// Returns the demand for messages of the link. When the demand becomes [`Need::Hungry`] again, the pipe requests
+    /// service.
     #[inline]
     pub(crate) fn need(&mut self, id: PipeId) -> Need {
-        /// Fewer are received before it would pay.
-        const SOME: usize = 8;
+        // With fewer queued messages, fetching in batches does not pay.
+        const BATCH: usize = 8;
         let Some(pipe) = self.get_mut(id) else { return Need::Hungry };
-        // A link that holds what there is no room for must not be called for more, however few they are.
+        // A full pipe with few (large) messages must not request more from its link.
         let need = match pipe.incoming.len() {
             _ if pipe.stalled => Need::Full,
-            SOME.. => Need::Sated,
+            BATCH.. => Need::Sated,
             _ => Need::Hungry,
         };
-        pipe.lazy = need != Need::Hungry;
+        pipe.service_when_empty = need != Need::Hungry;
         need
     }
 
-    /// From now on what arrives is of this peer.
-    pub(crate) fn follow(&mut self, id: PipeId, peer: &Arc<Peer>) {
+    /// Sets the sender of the messages that arrive from now on.
+    pub(crate) fn set_sender(&mut self, id: PipeId, peer: &Arc<Peer>) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.senders.follow(peer, pipe.incoming.len());
+            pipe.senders.set_latest(peer, pipe.incoming.len());
         }
     }
 
-    /// Sender of the first message that waits.
+    /// Returns the sender of the first queued message.
     pub(crate) fn first_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
         self.get(id)?.senders.first().cloned()
     }
 
-    /// Sender of messages that arrive now.
+    /// Returns the sender of messages that arrive now.
     pub(crate) fn latest_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
         self.get(id)?.senders.latest().cloned()
     }
 
-    /// Whether the link may deliver more; if not, the pipe remembers that the link waits.
+    /// Returns true if the link may deliver more messages. Otherwise the pipe requests service when it has room again.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
         let hwm = self.recv_hwm;
@@ -63,67 +64,69 @@ impl Pipes {
         !pipe.stalled
     }
 
-    /// A message from this peer for the application.
+    /// Queues a message of this peer for the application.
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
         let conflate = self.conflate;
-        let Some((pipe, room)) = self.get_with_room(id) else { return Effects::NONE };
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return Effects::NONE };
         if conflate {
             pipe.incoming.clear();
-            pipe.senders.took_all();
+            pipe.senders.clear();
         }
-        pipe.incoming.push_back(message, room);
+        pipe.incoming.push_back(message, buffers);
         Effects::READABLE
     }
 
-    /// Drops the messages for the application that it does not want any more.
+    /// Drops the queued incoming messages for which `wanted` returns false.
     pub(crate) fn retain_incoming(&mut self, id: PipeId, wanted: impl FnMut(&Message) -> bool) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.senders.retain(&mut pipe.incoming, wanted);
-            self.taken(id);
+            self.after_removal(id);
         }
     }
 
-    /// Fewer messages wait for the application: the link may deliver more, or a pipe that is gone is done with.
+    /// Requests service if messages were removed and the link may deliver more. Frees a removed pipe after its last
+    /// message was received.
     #[inline]
-    fn taken(&mut self, id: PipeId) {
+    fn after_removal(&mut self, id: PipeId) {
         let hwm = self.recv_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
-        let none = pipe.incoming.is_empty();
-        if pipe.stalled && pipe.incoming.is_low(hwm) || pipe.lazy && none {
+        let is_empty = pipe.incoming.is_empty();
+        if pipe.stalled && pipe.incoming.is_low(hwm) || pipe.service_when_empty && is_empty {
             pipe.stalled = false;
-            pipe.lazy = false;
+            pipe.service_when_empty = false;
             self.request_service(id);
-        } else if none && pipe.state.is_gone() {
+        } else if is_empty && pipe.state.is_gone() {
             self.free(id);
         }
     }
 
-    /// Takes a message for the application; the error is that there is none.
+    /// Removes the first incoming message, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
         let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
-        if pipe.incoming.len() > 1 && !pipe.stalled && pipe.senders.are_one() {
+        if pipe.incoming.len() > 1 && !pipe.stalled && pipe.senders.has_single_sender() {
             return pipe.incoming.pop_front().ok_or(RecvError::Empty);
         }
-        self.pop_with_care(id).ok_or(RecvError::Empty)
+        self.pop_slow(id).ok_or(RecvError::Empty)
     }
 
-    /// When more follows from it than that there is one less.
+    /// Removes the first incoming message: the slow path of [`pop_incoming`](Self::pop_incoming), which also updates
+    /// the senders and requests service.
     #[inline(never)]
-    fn pop_with_care(&mut self, id: PipeId) -> Option<Message> {
-        let (pipe, room) = self.get_with_room(id)?;
+    fn pop_slow(&mut self, id: PipeId) -> Option<Message> {
+        let (pipe, buffers) = self.get_with_buffers(id)?;
         let message = pipe.incoming.pop_front()?;
-        pipe.incoming.leave(room);
-        pipe.senders.took_first();
-        self.taken(id);
+        pipe.incoming.release_buffer(buffers);
+        pipe.senders.remove_first();
+        self.after_removal(id);
         Some(message)
     }
 
-    pub(crate) fn forget_incoming(&mut self, id: PipeId) {
+    pub(crate) fn clear_incoming(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.incoming = Queue::new();
-            pipe.senders.took_all();
+            pipe.senders.clear();
         }
     }
 }

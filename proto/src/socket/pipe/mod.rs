@@ -1,4 +1,5 @@
-//! [`Pipe`]: one peer's double queue of messages with its high-water marks. Knows no socket type and no octets.
+//! [`Pipe`]: the outgoing and incoming queue of one peer with their high-water marks. Knows neither socket types nor
+//! the wire format.
 
 mod incoming;
 mod outgoing;
@@ -27,34 +28,35 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use state::PipeState;
 
-/// One peer's queues.
+/// Queues and state of one peer.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     outgoing: Queue,
     incoming: Queue,
-    /// What the peer is to hear of our wishes, the last word on each subject. It goes out before messages, outside the mark.
-    wishes: BTreeMap<Bytes, Subscription>,
-    /// Whose the incoming messages are.
+    /// Latest pending subscription change per topic; sent before messages, not counted against the high-water mark.
+    subscription_changes: BTreeMap<Bytes, Subscription>,
+    /// Sender of each queued incoming message.
     senders: Senders,
-    /// The name a ROUTER, STREAM, SERVER or PEER knows the peer by; empty elsewhere.
+    /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
     pub(crate) routing_id: Frame,
-    /// The outgoing queue was full and has not fallen to its low-water mark.
+    /// The outgoing queue reached its high-water mark and has not fallen to its low-water mark.
     full: bool,
-    /// The link holds messages for which there was no room.
+    /// The link holds messages for which the incoming queue had no room.
     stalled: bool,
-    /// The link is to be called when all messages are received.
-    lazy: bool,
+    /// The link waits for a request for service, which follows when all messages are received.
+    service_when_empty: bool,
     service: Service,
-    /// It stands in the load balancer's rotation.
+    /// The pipe is in the rotation of the load balancer.
     pub(crate) balanced: bool,
-    /// It stands in the fair queue's rotation.
+    /// The pipe is in the rotation of the fair queue.
     pub(crate) queued: bool,
-    /// The distributor has chosen it for the message that is being sent.
+    /// The distributor has chosen the pipe for the message that is being sent.
     pub(crate) chosen: bool,
-    /// What the socket at the other end of an `inproc` link has to say of its needs.
+    /// Demand of the socket at the other end of an `inproc` link.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
-    /// Messages up to this one of those sent are said on this connection, and on no other: a probe, a welcome.
+    /// End of the messages that belong only to this connection, such as a probe or a welcome message, as a count of
+    /// `counts.sent.messages`.
     opening: u64,
     pub(crate) state: PipeState,
 }
@@ -65,30 +67,30 @@ enum Service {
     Idle,
     /// The pipe is on the service list.
     Queued,
-    /// The request was polled and the link has not exchanged since. The next exchange does all further work too.
+    /// The request was polled and the link has not exchanged since. The next exchange does all later work too.
     Notified,
 }
 
-/// All pipes of a socket, and what happened to them that somebody should hear of.
+/// All pipes of a socket, with their events and statistics.
 #[derive(Debug)]
 pub(crate) struct Pipes {
     slots: Vec<Slot>,
-    room: QueueCapacity,
+    buffers: QueueCapacity,
     free: Vec<u32>,
     count: usize,
     send_hwm: Mark,
     recv_hwm: Mark,
-    /// Only the latest message waits, each way.
+    /// Each queue keeps only its latest message (`CONFLATE`).
     conflate: bool,
-    /// Nothing is queued for a peer that is not connected.
+    /// Messages are queued only for connected peers (`IMMEDIATE`).
     immediate: bool,
-    /// Pipes whose connection should come to exchange; each at most once.
+    /// Pipes that request an exchange with their link; each at most once.
     service: VecDeque<PipeId>,
-    /// Those past their handshake.
+    /// Number of pipes with a finished handshake.
     pub(crate) ready: usize,
-    /// What a monitor has not read yet; `None`: nobody monitors.
+    /// Events that a monitor has not read yet; `None` if there is no monitor.
     pub(crate) events: Option<EventQueue>,
-    /// What was counted for the socket as a whole, and by pipes that are gone.
+    /// Counters of the socket as a whole and of removed pipes.
     pub(crate) stats: SocketStats,
 }
 
@@ -100,13 +102,13 @@ struct Slot {
 
 impl Pipes {
     pub(crate) fn new(settings: &Settings) -> Self {
-        // What holds one message is never full.
-        let mark = |messages, octets| {
-            if settings.conflate { Mark::new(usize::MAX, 0) } else { Mark::new(messages, octets) }
+        // A queue that keeps only its latest message is never full.
+        let mark = |messages, bytes| {
+            if settings.conflate { Mark::new(usize::MAX, 0) } else { Mark::new(messages, bytes) }
         };
         Self {
             slots: Vec::new(),
-            room: QueueCapacity::default(),
+            buffers: QueueCapacity::default(),
             free: Vec::new(),
             count: 0,
             send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
@@ -129,12 +131,12 @@ impl Pipes {
         let pipe = Pipe {
             outgoing: Queue::new(),
             incoming: Queue::new(),
-            wishes: BTreeMap::new(),
+            subscription_changes: BTreeMap::new(),
             senders: Senders::default(),
             routing_id: Frame::EMPTY,
             full: false,
             stalled: false,
-            lazy: false,
+            service_when_empty: false,
             service: Service::Idle,
             balanced: false,
             queued: false,
@@ -172,28 +174,29 @@ impl Pipes {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: PipeId) -> Option<&mut Pipe> {
-        self.get_with_room(id).map(|(pipe, _)| pipe)
+        self.get_with_buffers(id).map(|(pipe, _)| pipe)
     }
 
-    /// A pipe, and memory for its bursts.
+    /// Returns a pipe, and the shared memory for bursts.
     #[inline]
-    fn get_with_room(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut QueueCapacity)> {
+    fn get_with_buffers(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut QueueCapacity)> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
-        Some((slot.pipe.as_mut()?, &mut self.room))
+        Some((slot.pipe.as_mut()?, &mut self.buffers))
     }
 
     pub(crate) fn ids(&self) -> Vec<PipeId> {
-        let numbered = self.slots.iter().zip(0..);
-        numbered
+        let slots = self.slots.iter().zip(0..);
+        slots
             .filter(|(slot, _)| slot.pipe.is_some())
             .map(|(slot, index)| PipeId { index, generation: slot.generation })
             .collect()
     }
 
-    /// Returns true if this pipe is a lasting `connect` to `endpoint`. Each `connect` within the process is one of its own.
-    pub(crate) fn leads_to(&self, id: PipeId, endpoint: &Endpoint) -> bool {
-        let same = |pipe: &Pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint);
-        !matches!(endpoint, Endpoint::Inproc(_)) && self.get(id).is_some_and(same)
+    /// Returns true if this pipe is a `connect` to `endpoint` that is not draining. Each `connect` over `inproc` counts
+    /// as different.
+    pub(crate) fn is_connect_to(&self, id: PipeId, endpoint: &Endpoint) -> bool {
+        let matches = |pipe: &Pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint);
+        !matches!(endpoint, Endpoint::Inproc(_)) && self.get(id).is_some_and(matches)
     }
 
     #[inline]
@@ -209,7 +212,7 @@ impl Pipes {
         } else {
             pipe.state = PipeState::Gone;
             pipe.stalled = false;
-            pipe.lazy = false;
+            pipe.service_when_empty = false;
             pipe.outgoing = Queue::new();
         }
     }
@@ -240,7 +243,7 @@ impl Pipes {
         }
     }
 
-    /// Has the connection of a pipe closed for this reason. The next exchange returns it.
+    /// Fails the connection of a pipe. The next exchange returns the reason.
     pub(crate) fn fail(&mut self, id: PipeId, reason: ConnectionError) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.state.fail(reason);
@@ -255,7 +258,7 @@ impl Pipes {
         }
     }
 
-    /// Tells that a message was dropped, as the socket type's rules ask, and counts it.
+    /// Counts messages that were dropped by the rules of the socket type, and emits an event.
     pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
         if messages > 0 {
             self.stats.dropped.add(reason, messages);
@@ -265,7 +268,7 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Marks a request for service as done: the link exchanges now, or has ended.
+    /// Clears a polled request for service: the link exchanges now, or has ended.
     #[inline]
     pub(crate) fn serviced(&mut self) {
         if self.service == Service::Notified {

@@ -1,4 +1,4 @@
-//! Outgoing half of a pipe: messages and subscriptions on their way to the peer, and the send high-water mark.
+//! Outgoing half of a pipe: messages and subscription changes for the peer, and the send high-water mark.
 
 use super::{Pipe, Pipes};
 use crate::connection::{Link, Outbound, Subscription};
@@ -8,7 +8,7 @@ use crate::socket::pipe::queue::{Mark, Queue};
 use crate::socket::pipe::reader::Need;
 
 impl Pipes {
-    /// Whether a message may be queued for this peer.
+    /// Returns true if a message may be queued for this peer.
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
         self.get(id).is_some_and(|pipe| {
@@ -18,46 +18,49 @@ impl Pipes {
         })
     }
 
-    /// Queues a message for this peer; the caller has seen that there is room.
+    /// Queues a message for this peer. The caller must check [`has_room`](Self::has_room) first.
     #[inline]
     pub(crate) fn push(&mut self, id: PipeId, message: Message) {
         let (hwm, conflate) = (self.send_hwm, self.conflate);
-        let Some((pipe, room)) = self.get_with_room(id) else { return };
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return };
         if conflate {
             pipe.outgoing.clear();
             pipe.opening = 0;
         }
-        pipe.outgoing.push_back(message, room);
+        pipe.outgoing.push_back(message, buffers);
         pipe.close_if_full(hwm);
-        if pipe.full || !pipe.is_collected() {
+        if pipe.full || !pipe.reader_fetches() {
             self.request_service(id);
         }
     }
 
-    /// Queues a message for a peer without room, which loses its oldest ones instead; says how many.
-    pub(crate) fn push_out(&mut self, id: PipeId, message: Message) -> usize {
+    /// Queues a message for a peer without room, and drops its oldest messages instead. Returns the number of dropped
+    /// messages.
+    pub(crate) fn push_dropping_oldest(&mut self, id: PipeId, message: Message) -> usize {
         let hwm = self.send_hwm;
-        let Some((pipe, room)) = self.get_with_room(id) else { return 0 };
-        let mut lost = 0;
-        // One that is closed to messages has room, and yet must not grow.
-        while (lost == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
+        let mut dropped = 0;
+        // Drop at least one message, because a pipe that does not accept messages may be below its mark and must not
+        // grow.
+        while (dropped == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
             pipe.opening -= u64::from(pipe.is_opening());
-            lost += 1;
+            dropped += 1;
         }
-        pipe.outgoing.push_back(message, room);
+        pipe.outgoing.push_back(message, buffers);
         self.request_service(id);
-        lost
+        dropped
     }
 
-    /// Says something on this connection before all else, whatever the mark: a probe, a welcome.
-    pub(crate) fn open_with(&mut self, id: PipeId, message: Message) {
+    /// Queues a message that belongs only to the present connection, such as a probe or a welcome message, before all
+    /// others and beyond the mark.
+    pub(crate) fn push_opening(&mut self, id: PipeId, message: Message) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.opening = pipe.opening.max(pipe.counts.sent.messages) + 1;
             self.push_front(id, core::iter::once(message));
         }
     }
 
-    /// What was to be said on a connection that is gone, and was not, is of no use to the next one.
+    /// Drops the messages that belonged only to a connection that has ended.
     pub(crate) fn drop_opening(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         while pipe.is_opening() && pipe.outgoing.pop_front().is_some() {
@@ -65,7 +68,7 @@ impl Pipes {
         }
     }
 
-    /// Puts messages before all others, whatever the mark: those that a lost connection had not begun to send.
+    /// Queues messages before all others and beyond the mark: those that a lost connection had not begun to send.
     pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
@@ -75,37 +78,37 @@ impl Pipes {
         pipe.close_if_full(hwm);
     }
 
-    /// Tells the peer of a wish. Any number may be told: there is one word for each subject at most.
-    pub(crate) fn wish(&mut self, id: PipeId, wish: Subscription) {
+    /// Queues a subscription change for the peer. The number of queued changes is bounded by the number of topics.
+    pub(crate) fn queue_subscription(&mut self, id: PipeId, change: Subscription) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.wishes.insert(wish.subject().clone(), wish);
+            pipe.subscription_changes.insert(change.subject().clone(), change);
             self.request_service(id);
         }
     }
 
-    /// The connection that should have heard them is gone.
+    /// Drops the queued subscription changes of a connection that has ended.
     pub(crate) fn clear_subscriptions(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.wishes.clear();
+            pipe.subscription_changes.clear();
         }
     }
 
-    /// Gives the link messages while it has room. True when the pipe, having been full, has room again.
+    /// Gives the link messages while it has room. Returns true if the pipe was full and has room again.
     #[inline]
-    pub(crate) fn pour(&mut self, id: PipeId, link: &mut impl Link) -> bool {
+    pub(crate) fn fill_link(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let hwm = self.send_hwm;
-        let Some((pipe, room)) = self.get_with_room(id) else { return false };
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return false };
         if let Some(round_trip) = link.round_trip() {
             pipe.state.set_round_trip(round_trip);
         }
         let before = pipe.outgoing.tally();
-        if pipe.wishes.is_empty() && !pipe.outgoing.is_empty() {
+        if pipe.subscription_changes.is_empty() && !pipe.outgoing.is_empty() {
             let copied = link.copy(pipe.outgoing.iter());
             pipe.outgoing.drop_front(copied);
         }
         while link.has_room() {
-            let item = match pipe.wishes.pop_first() {
-                Some((_, wish)) => Outbound::Subscription(wish),
+            let item = match pipe.subscription_changes.pop_first() {
+                Some((_, change)) => Outbound::Subscription(change),
                 None => match pipe.outgoing.pop_front() {
                     Some(message) => Outbound::Message(message),
                     None => break,
@@ -114,14 +117,14 @@ impl Pipes {
             link.give(item);
         }
         pipe.counts.sent += before - pipe.outgoing.tally();
-        pipe.outgoing.leave(room);
-        let reopened = pipe.full && pipe.outgoing.is_low(hwm);
-        pipe.full &= !reopened;
-        reopened
+        pipe.outgoing.release_buffer(buffers);
+        let has_room_again = pipe.full && pipe.outgoing.is_low(hwm);
+        pipe.full &= !has_room_again;
+        has_room_again
     }
 
-    /// Drops what is queued for this peer; says how many messages.
-    pub(crate) fn forget_outgoing(&mut self, id: PipeId) -> usize {
+    /// Drops the messages queued for this peer. Returns their number.
+    pub(crate) fn clear_outgoing(&mut self, id: PipeId) -> usize {
         let Some(pipe) = self.get_mut(id) else { return 0 };
         (pipe.full, pipe.opening) = (false, 0);
         core::mem::replace(&mut pipe.outgoing, Queue::new()).len()
@@ -133,12 +136,12 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Whether the next message to be sent belongs to this connection alone.
+    /// Returns true if the next message to be sent belongs only to this connection.
     const fn is_opening(&self) -> bool {
         self.opening > self.counts.sent.messages
     }
 
-    /// Notices that what is queued has reached the mark.
+    /// Marks the pipe as full if its outgoing queue has reached the mark.
     #[inline]
     fn close_if_full(&mut self, hwm: Mark) {
         if !self.full && self.outgoing.is_full(hwm) {
@@ -147,9 +150,9 @@ impl Pipe {
         }
     }
 
-    /// Whether somebody will come for what is queued without being called.
+    /// Returns true if the reader fetches queued messages without a request for service.
     #[inline]
-    fn is_collected(&self) -> bool {
+    fn reader_fetches(&self) -> bool {
         self.reader.as_ref().is_some_and(|reader| reader.need() != Need::Hungry)
     }
 }

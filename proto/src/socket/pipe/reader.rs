@@ -7,11 +7,11 @@ use core::sync::atomic::AtomicU8;
 #[cfg(sansmq_loom)]
 use loom::sync::atomic::AtomicU8;
 
-/// Demand of a receiving socket as its sender in the same process sees it; see [`Socket::set_reader`].
+/// Demand of a receiving socket, read by its sender in the same process; see [`Socket::set_reader`].
 ///
-/// While the demand is not [`Need::Hungry`], messages stay in the sender's pipe, and the reader fetches them in batches after
-/// it has received what it holds. The reader stores its new demand before it locks the sender to fetch, so a sender that still
-/// reads the old value has locked first, and its message is found.
+/// While the demand is not [`Need::Hungry`], messages stay in the sender's pipe, and the reader fetches them in batches
+/// after it has received the messages that it holds. The reader stores its new demand before it locks the sender to
+/// fetch. So a sender that still reads the old value has taken its lock before, and the reader finds its message.
 ///
 /// [`Socket::set_reader`]: crate::Socket::set_reader
 #[derive(Debug, Default)]
@@ -22,11 +22,11 @@ pub struct Reader {
 /// Demand of a [`Reader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Each message at once.
+    /// Requests service for each message.
     Hungry,
-    /// Nothing now; further messages are accepted.
+    /// Requests no service now; accepts further messages.
     Sated,
-    /// Nothing, and there is no room for more.
+    /// Requests no service, and has no room for further messages.
     Full,
 }
 

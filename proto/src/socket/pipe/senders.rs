@@ -1,4 +1,4 @@
-//! [`Senders`]: whose the messages are that wait in a pipe, which outlives its connections.
+//! [`Senders`]: the senders of the queued messages of a pipe, which outlives its connections.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -7,40 +7,40 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Who sent what waits to be received: the peer that was connected last, and before it those that have left something.
+/// Senders of queued incoming messages: the last connected peer, and earlier peers with messages that still wait.
 #[derive(Debug, Default)]
 pub(crate) struct Senders {
     latest: Option<Arc<Peer>>,
-    /// The first so many messages are of the first of them, and so on; none has left nothing.
+    /// Earlier senders in the order of the queue, each with its number of messages, which is not zero.
     former: VecDeque<(Arc<Peer>, usize)>,
 }
 
 impl Senders {
-    /// A peer is there, and so many messages that others have sent wait.
-    pub(super) fn follow(&mut self, peer: &Arc<Peer>, waiting: usize) {
-        let before = self.latest.replace(Arc::clone(peer));
+    /// Sets the sender of the messages that arrive from now on. `waiting` is the number of queued messages.
+    pub(super) fn set_latest(&mut self, peer: &Arc<Peer>, waiting: usize) {
+        let previous = self.latest.replace(Arc::clone(peer));
         let left = waiting - self.former.iter().map(|&(_, left)| left).sum::<usize>();
-        self.former.extend(before.filter(|_| left > 0).map(|before| (before, left)));
+        self.former.extend(previous.filter(|_| left > 0).map(|previous| (previous, left)));
     }
 
     pub(super) const fn latest(&self) -> Option<&Arc<Peer>> {
         self.latest.as_ref()
     }
 
-    /// Whether all that waits is of the same peer.
+    /// Returns true if all queued messages are of the same sender.
     #[inline]
-    pub(super) fn are_one(&self) -> bool {
+    pub(super) fn has_single_sender(&self) -> bool {
         self.former.is_empty()
     }
 
-    /// Who sent the first of the messages.
+    /// Returns the sender of the first message.
     pub(super) fn first(&self) -> Option<&Arc<Peer>> {
         self.former.front().map(|(peer, _)| peer).or(self.latest.as_ref())
     }
 
-    /// The first of the messages was taken.
+    /// Records that the first message was removed from the queue.
     #[inline]
-    pub(super) fn took_first(&mut self) {
+    pub(super) fn remove_first(&mut self) {
         if let Some((_, left)) = self.former.front_mut() {
             *left -= 1;
             if *left == 0 {
@@ -49,22 +49,22 @@ impl Senders {
         }
     }
 
-    /// All of the messages were taken.
-    pub(super) fn took_all(&mut self) {
+    /// Records that all messages were removed from the queue.
+    pub(super) fn clear(&mut self) {
         self.former.clear();
     }
 
-    /// Drops those messages that are not wanted.
+    /// Drops the messages for which `wanted` returns false, also from the queue.
     pub(super) fn retain(&mut self, messages: &mut Queue, mut wanted: impl FnMut(&Message) -> bool) {
-        let mut verdicts = Vec::with_capacity(messages.len());
+        let mut kept = Vec::with_capacity(messages.len());
         messages.retain(|message| {
-            let stays = wanted(message);
-            verdicts.push(stays);
-            stays
+            let is_kept = wanted(message);
+            kept.push(is_kept);
+            is_kept
         });
-        let mut verdicts = verdicts.into_iter();
+        let mut kept = kept.into_iter();
         self.former.retain_mut(|(_, left)| {
-            *left = verdicts.by_ref().take(*left).filter(|&stays| stays).count();
+            *left = kept.by_ref().take(*left).filter(|&is_kept| is_kept).count();
             *left > 0
         });
     }

@@ -1,4 +1,4 @@
-//! [`PipeState`]: the life of a pipe, from `connect` or an accepted connection to its removal.
+//! [`PipeState`]: the states of a pipe, from `connect` or an accepted connection to its removal.
 
 use crate::address::Endpoint;
 use crate::connection::{ConnectionError, RoundTrip};
@@ -25,12 +25,13 @@ use core::time::Duration;
 /// └──────────┬────────────────────────────────────────────────────────────────┘
 ///            │ remove: from each state of Open and Draining
 ///            ▼
-///          Gone ───► freed once the last incoming message is received
+///          Gone ───► freed when the last incoming message is received
 /// ```
 ///
-/// Connected and Failed last until [`Socket::disconnected`](crate::Socket::disconnected): a pipe that is aborted while it has a
-/// connection becomes Failed, and is removed then. A pipe that is failed without a connection fails its next one.
-// `repr(u8)` here and below: `send` and `exchange` read the discriminants, which would otherwise hide in niches of an endpoint.
+/// Connected and Failed last until [`Socket::disconnected`](crate::Socket::disconnected): a pipe that is aborted while
+/// it has a connection becomes Failed, and is removed then. A pipe that fails without a connection fails its next one.
+// `repr(u8)` here and below: `send` and `exchange` read the discriminants, which would otherwise be stored in a niche
+// of an endpoint.
 #[derive(Debug)]
 #[repr(u8)]
 pub(crate) enum PipeState {
@@ -51,9 +52,9 @@ pub(crate) enum LinkState {
     /// Waits for the time of the next dial.
     Backoff(Dialer),
     /// Exchanges messages with a connection.
-    Connected(Established),
+    Connected(ActiveLink),
     /// Waits for the end of a connection that must be closed for a reason.
-    Failed(Established, Box<ConnectionError>),
+    Failed(ActiveLink, Box<ConnectionError>),
 }
 
 /// Connect side of a pipe.
@@ -70,7 +71,7 @@ pub(crate) struct Dialer {
 
 /// Connection of a pipe.
 #[derive(Debug)]
-pub(crate) struct Established {
+pub(crate) struct ActiveLink {
     origin: Origin,
     phase: Phase,
 }
@@ -95,16 +96,16 @@ enum Phase {
 }
 
 impl PipeState {
-    /// State of a new `connect`.
+    /// Creates the state of a new `connect`.
     pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
         let dialer = Dialer { endpoint, failures: 0, last_delay: Duration::ZERO, rejection: None };
         Self::Open(LinkState::Connecting(dialer))
     }
 
-    /// State of a pipe whose connection `listener` accepted.
+    /// Creates the state of a pipe for a connection that `listener` accepted.
     pub(crate) const fn accepted(listener: ListenerId, from: Endpoint) -> Self {
         let origin = Origin::Accepted { listener, from };
-        Self::Open(LinkState::Connected(Established { origin, phase: Phase::Handshake }))
+        Self::Open(LinkState::Connected(ActiveLink { origin, phase: Phase::Handshake }))
     }
 
     /// Returns true if messages may be queued for the peer.
@@ -118,8 +119,8 @@ impl PipeState {
 
     /// Returns true if messages of the peer reach the application.
     #[inline]
-    pub(crate) const fn is_heard(&self) -> bool {
-        matches!(self, Self::Open(LinkState::Connected(Established { phase: Phase::Ready { .. }, .. })))
+    pub(crate) const fn delivers_messages(&self) -> bool {
+        matches!(self, Self::Open(LinkState::Connected(ActiveLink { phase: Phase::Ready { .. }, .. })))
     }
 
     /// Returns true if the pipe sends only what is queued.
@@ -142,8 +143,8 @@ impl PipeState {
     /// Returns true if the connection has finished its handshake.
     #[inline]
     pub(crate) const fn is_ready(&self) -> bool {
-        match self.established() {
-            Some(established) => established.is_ready(),
+        match self.active() {
+            Some(active) => active.is_ready(),
             None => false,
         }
     }
@@ -153,7 +154,7 @@ impl PipeState {
     }
 
     pub(crate) fn is_accepted_by(&self, id: ListenerId) -> bool {
-        let origin = self.established().map(|established| &established.origin);
+        let origin = self.active().map(|active| &active.origin);
         matches!(origin, Some(Origin::Accepted { listener, .. }) if *listener == id)
     }
 
@@ -166,18 +167,18 @@ impl PipeState {
         self.dialer().is_some()
     }
 
-    /// Peer's side of the connection; `None` if there will be no connection.
+    /// Returns the endpoint or address of the peer; `None` if the pipe is gone.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self.link()? {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => Some(&dialer.endpoint),
-            LinkState::Connected(established) | LinkState::Failed(established, _) => Some(match &established.origin {
+            LinkState::Connected(active) | LinkState::Failed(active, _) => Some(match &active.origin {
                 Origin::Accepted { from, .. } => from,
                 Origin::Dialled { dialer, .. } => &dialer.endpoint,
             }),
         }
     }
 
-    /// Reason for which the connection must be closed.
+    /// Returns the reason to close the connection.
     #[inline]
     pub(crate) const fn failure(&self) -> Option<&ConnectionError> {
         match self.link() {
@@ -186,29 +187,29 @@ impl PipeState {
         }
     }
 
-    /// Round trip to the peer, if the connection has measured it.
+    /// Returns the round trip time, if the connection has measured it.
     pub(crate) const fn round_trip(&self) -> Option<RoundTrip> {
-        match self.established() {
-            Some(Established { phase: Phase::Ready { round_trip }, .. }) => *round_trip,
-            Some(Established { phase: Phase::Handshake, .. }) | None => None,
+        match self.active() {
+            Some(ActiveLink { phase: Phase::Ready { round_trip }, .. }) => *round_trip,
+            Some(ActiveLink { phase: Phase::Handshake, .. }) | None => None,
         }
     }
 
     pub(crate) const fn set_round_trip(&mut self, latest: RoundTrip) {
-        if let Some(Established { phase: Phase::Ready { round_trip }, .. }) = self.established_mut() {
+        if let Some(ActiveLink { phase: Phase::Ready { round_trip }, .. }) = self.active_mut() {
             *round_trip = Some(latest);
         }
     }
 
     /// Returns true if the connection finished its handshake and lasted longer than the back-off before it.
     pub(crate) fn has_lasted(&self, now: Instant) -> bool {
-        match self.established().map(|established| &established.origin) {
+        match self.active().map(|active| &active.origin) {
             Some(Origin::Dialled { dialer, since }) => self.is_ready() && now.since(*since) > dialer.last_delay,
             Some(Origin::Accepted { .. }) | None => false,
         }
     }
 
-    /// State of the connection; `None` if there will be no connection.
+    /// Returns the state of the connection; `None` if the pipe is gone.
     #[inline]
     pub(crate) const fn link(&self) -> Option<&LinkState> {
         match self {
@@ -218,20 +219,18 @@ impl PipeState {
     }
 
     #[inline]
-    const fn established(&self) -> Option<&Established> {
+    const fn active(&self) -> Option<&ActiveLink> {
         match self.link() {
-            Some(LinkState::Connected(established) | LinkState::Failed(established, _)) => Some(established),
+            Some(LinkState::Connected(active) | LinkState::Failed(active, _)) => Some(active),
             Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => None,
         }
     }
 
     #[inline]
-    const fn established_mut(&mut self) -> Option<&mut Established> {
+    const fn active_mut(&mut self) -> Option<&mut ActiveLink> {
         match self {
-            Self::Open(LinkState::Connected(established) | LinkState::Failed(established, _))
-            | Self::Draining(LinkState::Connected(established) | LinkState::Failed(established, _)) => {
-                Some(established)
-            }
+            Self::Open(LinkState::Connected(active) | LinkState::Failed(active, _))
+            | Self::Draining(LinkState::Connected(active) | LinkState::Failed(active, _)) => Some(active),
             Self::Open(_) | Self::Draining(_) | Self::Gone => None,
         }
     }
@@ -239,7 +238,7 @@ impl PipeState {
     fn dialer(&self) -> Option<&Dialer> {
         match self.link()? {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => Some(dialer),
-            LinkState::Connected(established) | LinkState::Failed(established, _) => match &established.origin {
+            LinkState::Connected(active) | LinkState::Failed(active, _) => match &active.origin {
                 Origin::Dialled { dialer, .. } => Some(dialer),
                 Origin::Accepted { .. } => None,
             },
@@ -247,9 +246,9 @@ impl PipeState {
     }
 }
 
-/// Transitions. Each leaves a state alone for which it does not exist.
+/// Transitions. A transition that does not exist for a state leaves the state unchanged.
 impl PipeState {
-    /// Backoff → Connecting.
+    /// Changes Backoff to Connecting.
     pub(crate) fn dial(&mut self) {
         self.change(|link| match link {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => LinkState::Connecting(dialer),
@@ -257,17 +256,17 @@ impl PipeState {
         });
     }
 
-    /// Connecting → Connected, or Failed if the pipe was failed before. Returns false in any other state.
+    /// Changes Connecting to Connected, or to Failed if the pipe was failed before. Returns false in any other state.
     pub(crate) fn connect(&mut self, now: Instant) -> bool {
         let is_connecting = self.is_connecting();
         self.change(|link| match link {
             LinkState::Connecting(mut dialer) => {
                 let rejection = dialer.rejection.take();
                 let origin = Origin::Dialled { dialer, since: now };
-                let established = Established { origin, phase: Phase::Handshake };
+                let active = ActiveLink { origin, phase: Phase::Handshake };
                 match rejection {
-                    Some(reason) => LinkState::Failed(established, reason),
-                    None => LinkState::Connected(established),
+                    Some(reason) => LinkState::Failed(active, reason),
+                    None => LinkState::Connected(active),
                 }
             }
             LinkState::Backoff(_) | LinkState::Connected(_) | LinkState::Failed(..) => link,
@@ -275,26 +274,26 @@ impl PipeState {
         is_connecting
     }
 
-    /// Handshake → Ready.
+    /// Changes Handshake to Ready.
     pub(crate) const fn make_ready(&mut self) {
-        if let Some(Established { phase: phase @ Phase::Handshake, .. }) = self.established_mut() {
+        if let Some(ActiveLink { phase: phase @ Phase::Handshake, .. }) = self.active_mut() {
             *phase = Phase::Ready { round_trip: None };
         }
     }
 
-    /// Connecting, Connected or Failed → Backoff. `delay` returns the time until the next dial, given the number of failures
-    /// in a row before this one. Returns `None` if this socket did not dial the peer.
+    /// Changes Connecting, Connected or Failed to Backoff. `delay` returns the time until the next dial, given the
+    /// number of failures in a row before this one. Returns `None` if this socket did not dial the peer.
     pub(crate) fn back_off(&mut self, now: Instant, delay: impl FnOnce(u32) -> Duration) -> Option<Duration> {
         let has_lasted = self.has_lasted(now);
         let mut chosen = None;
         self.change(|link| {
             let mut dialer = match link {
                 LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => dialer,
-                LinkState::Connected(established) | LinkState::Failed(established, _) => match established.origin {
+                LinkState::Connected(active) | LinkState::Failed(active, _) => match active.origin {
                     Origin::Dialled { dialer, .. } => dialer,
-                    // No dial leads to the peer: the pipe is removed next.
+                    // An accepted peer cannot be dialled; the caller removes the pipe.
                     origin @ Origin::Accepted { .. } => {
-                        return LinkState::Connected(Established { origin, phase: established.phase });
+                        return LinkState::Connected(ActiveLink { origin, phase: active.phase });
                     }
                 },
             };
@@ -308,17 +307,17 @@ impl PipeState {
         chosen
     }
 
-    /// Connected → Failed. Before a connection, the reason is kept for the next one. The first reason counts.
+    /// Changes Connected to Failed. Without a connection, the reason is kept for the next one. The first reason counts.
     pub(crate) fn fail(&mut self, reason: ConnectionError) {
         self.change(|link| match link {
             LinkState::Connecting(dialer) => LinkState::Connecting(dialer.reject(reason)),
             LinkState::Backoff(dialer) => LinkState::Backoff(dialer.reject(reason)),
-            LinkState::Connected(established) => LinkState::Failed(established, Box::new(reason)),
+            LinkState::Connected(active) => LinkState::Failed(active, Box::new(reason)),
             LinkState::Failed(..) => link,
         });
     }
 
-    /// Open → Draining. Returns false in any other state.
+    /// Changes Open to Draining. Returns false in any other state.
     pub(crate) fn drain(&mut self) -> bool {
         let is_open = matches!(self, Self::Open(_));
         *self = match core::mem::replace(self, Self::Gone) {
@@ -337,7 +336,7 @@ impl PipeState {
     }
 }
 
-impl Established {
+impl ActiveLink {
     #[inline]
     pub(crate) const fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. })

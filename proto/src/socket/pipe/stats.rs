@@ -1,11 +1,11 @@
-//! What pipes count, and what a socket's pipes are in numbers.
+//! Counters of pipes, and the statistics of a socket that result from them.
 
 use super::{Pipe, Pipes};
 use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
 
 impl Pipes {
-    /// So much came from this peer.
+    /// Counts messages that were received from this peer.
     #[inline]
     pub(crate) fn received(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
@@ -13,14 +13,14 @@ impl Pipes {
         }
     }
 
-    /// So much was not sent after all.
+    /// Subtracts messages that were counted as sent but were not sent.
     pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;
         }
     }
 
-    /// All of them together, and those that are gone.
+    /// Returns the statistics of all pipes, including removed ones.
     pub(crate) fn stats(&self) -> SocketStats {
         let mut stats = SocketStats { peers: self.count, ready_peers: self.ready, ..self.stats.clone() };
         for (_, pipe) in self.iter() {
@@ -31,14 +31,14 @@ impl Pipes {
         stats
     }
 
-    /// Each of them.
+    /// Returns the statistics of each pipe.
     pub(crate) fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
         self.iter().map(|(id, pipe)| pipe.stats(id))
     }
 
     fn iter(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
-        let numbered = self.slots.iter().zip(0..);
-        numbered.filter_map(|(slot, index)| Some((PipeId { index, generation: slot.generation }, slot.pipe.as_ref()?)))
+        let slots = self.slots.iter().zip(0..);
+        slots.filter_map(|(slot, index)| Some((PipeId { index, generation: slot.generation }, slot.pipe.as_ref()?)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pipes without a socket around them.
+//! Pipes, tested without a socket.
 
 use super::*;
 use crate::SystemEntropy;
@@ -11,7 +11,7 @@ use crate::time::Instant;
 use core::time::Duration;
 
 #[test]
-fn a_stale_id_names_nothing() {
+fn stale_pipe_id_finds_no_pipe() {
     let mut pipes = Pipes::with_marks(1, 1);
     let old = pipes.insert(PipeState::Gone);
     pipes.remove(old);
@@ -23,7 +23,7 @@ fn a_stale_id_names_nothing() {
 }
 
 #[test]
-fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
+fn pipe_releases_memory_after_a_burst() {
     let config = Arc::new(ConnectionConfig::new(SocketType::Push));
     let mut link = Connection::new(&config, &mut SystemEntropy, Instant::ORIGIN);
     let mut pipes = Pipes::with_marks(1000, 1000);
@@ -33,17 +33,17 @@ fn a_pipe_that_has_seen_a_burst_keeps_little_of_it() {
         assert_eq!(pipes.deliver(id, Message::from("")), Effects::READABLE);
     }
     while pipes.outgoing_len(id) > 0 {
-        pipes.pour(id, &mut link);
+        pipes.fill_link(id, &mut link);
         link.reclaim();
     }
     while pipes.pop_incoming(id).is_ok() {}
     let pipe = pipes.get(id).unwrap();
-    let places = (pipe.outgoing.places(), pipe.incoming.places());
-    assert!(places.0 < 100 && places.1 < 100, "{places:?} places are kept");
+    let capacity = (pipe.outgoing.capacity(), pipe.incoming.capacity());
+    assert!(capacity.0 < 100 && capacity.1 < 100, "{capacity:?} messages of capacity are kept");
 }
 
 #[test]
-fn a_monitor_that_does_not_read_is_told_what_it_missed() {
+fn slow_monitor_receives_number_of_missed_events() {
     let mut pipes = Pipes::with_marks(1, 1);
     pipes.events = Some(EventQueue::new());
     for _ in 0..1500 {
@@ -73,13 +73,13 @@ fn dialled_pipe_alternates_between_dials_and_connections() {
     let mut state = dialled();
     assert!(state.is_connecting() && state.accepts_messages() && !state.is_connected());
     assert!(state.connect(Instant::ORIGIN));
-    assert!(state.is_connected() && !state.is_ready() && !state.is_heard());
-    assert!(!state.connect(Instant::ORIGIN), "it has a connection");
+    assert!(state.is_connected() && !state.is_ready() && !state.delivers_messages());
+    assert!(!state.connect(Instant::ORIGIN), "the pipe has a connection");
     state.make_ready();
-    assert!(state.is_ready() && state.is_heard());
+    assert!(state.is_ready() && state.delivers_messages());
     assert_eq!(state.back_off(Instant::ORIGIN, |_| SECOND), Some(SECOND));
     assert!(!state.is_connected() && !state.is_ready() && !state.is_connecting());
-    assert!(!state.connect(Instant::ORIGIN), "its dial was not begun");
+    assert!(!state.connect(Instant::ORIGIN), "the dial has not begun");
     state.dial();
     assert!(state.is_connecting());
 }
@@ -98,17 +98,17 @@ fn back_off_counts_failures_until_a_connection_lasts() {
     };
     let now = Instant::ORIGIN;
     assert_eq!([failures(&mut state, now), failures(&mut state, now)], [Some(0), Some(1)]);
-    // Shorter than the back-off before it.
+    // The connection lasts shorter than the back-off before it.
     state.connect(now);
     state.make_ready();
     assert_eq!(failures(&mut state, now + SECOND), Some(2));
-    // Longer, but its handshake was never finished.
+    // The connection lasts longer, but its handshake is not finished.
     state.connect(now);
     assert_eq!(failures(&mut state, now + SECOND * 2), Some(3));
     state.connect(now);
     state.make_ready();
     assert_eq!(failures(&mut state, now + SECOND * 2), Some(0));
-    assert_eq!(failures(&mut accepted(), now), None, "no dial leads to the peer");
+    assert_eq!(failures(&mut accepted(), now), None, "an accepted pipe does not dial");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn failed_connection_keeps_its_first_reason() {
     state.fail(ConnectionError::PeerClosed);
     assert_eq!(state.failure(), Some(&ConnectionError::TooSlow));
     assert!(state.is_connected() && state.is_ready(), "until the connection has ended");
-    assert!(!state.accepts_messages() && !state.is_heard());
+    assert!(!state.accepts_messages() && !state.delivers_messages());
 }
 
 #[test]
@@ -132,18 +132,18 @@ fn pipe_failed_without_a_connection_rejects_the_next_one() {
     state.back_off(Instant::ORIGIN, |_| SECOND);
     state.dial();
     state.connect(Instant::ORIGIN);
-    assert_eq!(state.failure(), None, "it rejects one connection");
+    assert_eq!(state.failure(), None, "only one connection is rejected");
 }
 
 #[test]
 fn draining_pipe_keeps_its_connection_and_accepts_nothing() {
     let mut state = dialled();
     assert!(state.drain());
-    assert!(!state.drain(), "it drains already");
+    assert!(!state.drain(), "the pipe already drains");
     assert!(state.is_draining() && state.is_connecting() && !state.accepts_messages());
     state.connect(Instant::ORIGIN);
     state.make_ready();
-    assert!(state.is_draining() && state.is_ready() && !state.is_heard());
+    assert!(state.is_draining() && state.is_ready() && !state.delivers_messages());
     state.fail(ConnectionError::PeerClosed);
     assert!(state.is_draining() && state.failure().is_some());
     assert!(!PipeState::Gone.drain());
@@ -153,11 +153,11 @@ fn draining_pipe_keeps_its_connection_and_accepts_nothing() {
 fn removed_pipe_stays_until_its_messages_are_received() {
     let mut pipes = Pipes::with_marks(10, 10);
     let [empty, full] = [(); 2].map(|()| pipes.insert(accepted()));
-    let _ = pipes.deliver(full, Message::from("last words"));
+    let _ = pipes.deliver(full, Message::from("last message"));
     pipes.remove(empty);
     pipes.remove(full);
     assert!(pipes.get(empty).is_none());
     assert!(pipes.get(full).is_some_and(|pipe| pipe.state.is_gone()));
-    assert_eq!(pipes.pop_incoming(full).unwrap(), "last words".into());
+    assert_eq!(pipes.pop_incoming(full).unwrap(), "last message".into());
     assert!(pipes.get(full).is_none());
 }

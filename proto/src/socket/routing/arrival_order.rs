@@ -1,4 +1,5 @@
-//! Receiving from many peers in the order in which they spoke, where what they say makes sense only together.
+//! [`ArrivalOrder`]: receives from many peers in the order of arrival, for messages with an order that matters across
+//! peers.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -8,10 +9,10 @@ use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-/// Whose message comes next.
+/// Order in which the queued messages arrived.
 #[derive(Debug, Default)]
 pub(crate) struct ArrivalOrder {
-    /// One for each message; their pipes hold them, so that each peer has its mark.
+    /// Pipe of each message. The messages stay in their pipes, so that each peer has its own high-water mark.
     arrived: VecDeque<PipeId>,
 }
 
@@ -25,7 +26,7 @@ impl ArrivalOrder {
         pipes.deliver(id, message)
     }
 
-    /// Sender of the next message.
+    /// Returns the sender of the next message.
     pub(crate) fn sender_of_next(&mut self, pipes: &Pipes) -> Option<Arc<Peer>> {
         if !self.has_message(pipes) {
             return None;
@@ -33,7 +34,7 @@ impl ArrivalOrder {
         pipes.first_sender(*self.arrived.front()?)
     }
 
-    /// Takes the next message, and says whose it is.
+    /// Removes the next message, and returns it with its pipe.
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
         loop {
             let id = self.arrived.pop_front()?;
@@ -43,7 +44,7 @@ impl ArrivalOrder {
         }
     }
 
-    /// Whether there is a message to take.
+    /// Returns true if there is a message.
     pub(crate) fn has_message(&mut self, pipes: &Pipes) -> bool {
         while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {}
         !self.arrived.is_empty()

@@ -1,4 +1,5 @@
-//! Sending one message to many peers (RFC 29: "fan-out"). One that has no room is dealt with as its socket's policy says.
+//! [`Distributor`]: sends one message to many peers (RFC 29: "fan-out"). The policy of the socket decides about peers
+//! without room.
 
 use crate::connection::{ConnectionError, encode_once};
 use crate::message::Message;
@@ -9,14 +10,14 @@ use crate::socket::options::SlowSubscriber;
 use crate::socket::pipe::Pipes;
 use alloc::vec::Vec;
 
-/// Who is to have the message that is being sent. Between sends it is nobody.
+/// Peers chosen for the message that is being sent; empty between sends.
 #[derive(Debug, Default)]
 pub(crate) struct Distributor {
     chosen: Vec<PipeId>,
 }
 
 impl Distributor {
-    /// Chooses a peer, which may have been chosen before.
+    /// Chooses a peer. A peer may be chosen several times.
     #[inline]
     pub(crate) fn choose(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(pipe) = pipes.get_mut(id)
@@ -26,18 +27,18 @@ impl Distributor {
         }
     }
 
-    /// Chooses those of `all` that were not chosen, instead of those that were.
+    /// Chooses the peers of `all` that were not chosen, instead of the chosen ones.
     pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
-        let known = self.chosen.len();
+        let previous = self.chosen.len();
         for &id in all {
             self.choose(pipes, id);
         }
-        for id in self.chosen.drain(..known) {
-            unmark(pipes, id);
+        for id in self.chosen.drain(..previous) {
+            unchoose(pipes, id);
         }
     }
 
-    /// Sends to all that were chosen.
+    /// Sends the message to all chosen peers.
     pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,
@@ -45,7 +46,7 @@ impl Distributor {
         policy: SlowSubscriber,
     ) -> Result<(), Unsent> {
         for &id in &self.chosen {
-            unmark(pipes, id);
+            unchoose(pipes, id);
         }
         if policy == SlowSubscriber::Block && self.chosen.iter().any(|&id| !pipes.has_room(id)) {
             self.chosen.clear();
@@ -62,7 +63,7 @@ impl Distributor {
     }
 }
 
-fn unmark(pipes: &mut Pipes, id: PipeId) {
+fn unchoose(pipes: &mut Pipes, id: PipeId) {
     if let Some(pipe) = pipes.get_mut(id) {
         pipe.chosen = false;
     }
@@ -74,11 +75,11 @@ fn deliver(pipes: &mut Pipes, id: PipeId, message: Message, policy: SlowSubscrib
         pipes.push(id, message);
         return;
     }
-    let mut lost = 1;
+    let mut dropped = 1;
     match policy {
         SlowSubscriber::DropNewest | SlowSubscriber::Block => {}
-        SlowSubscriber::DropOldest => lost = pipes.push_out(id, message),
+        SlowSubscriber::DropOldest => dropped = pipes.push_dropping_oldest(id, message),
         SlowSubscriber::Disconnect => pipes.fail(id, ConnectionError::TooSlow),
     }
-    pipes.dropped(DropReason::PeerFull, lost);
+    pipes.dropped(DropReason::PeerFull, dropped);
 }

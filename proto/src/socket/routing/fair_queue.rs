@@ -1,4 +1,5 @@
-//! Receiving from many peers in turn, one message each (RFC 28: "fair-queuing"). Touches only pipes that hold messages.
+//! [`FairQueue`]: receives from many peers in turn, one message each (RFC 28: "fair-queuing"). The cost depends only on
+//! the pipes that have messages.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -9,7 +10,7 @@ use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-/// The rotation of pipes that hold messages.
+/// Rotation of the pipes that have messages.
 #[derive(Debug, Default)]
 pub(crate) struct FairQueue {
     active: VecDeque<PipeId>,
@@ -26,7 +27,7 @@ impl FairQueue {
         pipes.deliver(id, message)
     }
 
-    /// Takes the next message; the error is that there is none.
+    /// Removes and returns the next message, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         if self.next_pipe(pipes).is_none() {
@@ -35,16 +36,16 @@ impl FairQueue {
         self.take(pipes)
     }
 
-    /// Sender of the next message.
+    /// Returns the sender of the next message.
     pub(crate) fn sender_of_next(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
         let pipe = self.next_pipe(pipes)?;
         pipes.first_sender(pipe)
     }
 
-    /// Pipe of the next message.
+    /// Returns the pipe of the next message.
     #[inline]
     pub(crate) fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
-        // A pipe whose messages are all taken leaves the rotation here, and so does one that was closed by us.
+        // A pipe leaves the rotation here when its messages were received, or dropped by a local disconnect.
         loop {
             let &id = self.active.front()?;
             if pipes.incoming_len(id) > 0 {
@@ -55,7 +56,8 @@ impl FairQueue {
         }
     }
 
-    /// Takes the message of the [next pipe](Self::next_pipe), whose turn then is over.
+    /// Removes and returns the message of the [next pipe](Self::next_pipe), which then moves to the end of the
+    /// rotation.
     #[inline]
     pub(crate) fn take(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         let Some(id) = self.active.pop_front() else { return Err(RecvError::Empty) };
@@ -63,7 +65,7 @@ impl FairQueue {
         pipes.pop_incoming(id)
     }
 
-    /// Whether there is a message to take.
+    /// Returns true if there is a message.
     pub(crate) fn has_message(&mut self, pipes: &mut Pipes) -> bool {
         self.next_pipe(pipes).is_some()
     }

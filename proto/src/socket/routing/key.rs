@@ -1,11 +1,11 @@
-//! [`Key`]: what makes the hashes of what peers choose unforeseeable for them.
+//! [`Key`]: secret key for hashes of values that peers choose.
 
 use crate::entropy::Entropy;
 use core::fmt;
 use siphasher::sip::SipHasher13;
 
-/// What the hashes of a table have in common, and nobody else may know. SipHash-1-3 tells nothing of it, so peers cannot choose
-/// what collides.
+/// Secret random key for the hashes of a table. SipHash-1-3 does not reveal the key, so peers cannot choose values that
+/// collide.
 #[derive(Clone, Copy)]
 pub(super) struct Key(SipHasher13);
 

@@ -1,4 +1,5 @@
-//! Sending to many peers in turn, one message each (RFC 28: "round-robin"). Touches only pipes that have room.
+//! [`LoadBalancer`]: sends to many peers in turn, one message each (RFC 28: "round-robin"). The cost depends only on
+//! the pipes that have room.
 
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -7,16 +8,16 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 
-/// The rotation of pipes that had room when last looked at.
+/// Rotation of the pipes that had room when last checked.
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
     open: VecDeque<PipeId>,
-    /// How many of those are gone, at most.
+    /// Maximum number of removed pipes that are still in the rotation.
     gone: usize,
 }
 
 impl LoadBalancer {
-    /// A pipe may be sent to, from now on or again.
+    /// Adds a pipe that has room, unless it is already in the rotation.
     pub(crate) fn add(&mut self, pipes: &mut Pipes, id: PipeId) -> Effects {
         let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };
         if core::mem::replace(&mut pipe.balanced, true) {
@@ -26,8 +27,9 @@ impl LoadBalancer {
         Effects::WRITABLE
     }
 
-    /// A pipe is gone for good. Places are cleared away when half of them are vacant, so that peers who come and go cost
-    /// nothing in the end, and little at a time.
+    /// Removes a pipe for good.
+    // The removed pipes are cleared when they are more than half of the rotation, which bounds memory at constant
+    // average cost.
     pub(crate) fn remove(&mut self, pipes: &mut Pipes, id: PipeId) {
         if pipes.get_mut(id).is_some_and(|pipe| core::mem::take(&mut pipe.balanced)) {
             self.gone += 1;
@@ -38,7 +40,7 @@ impl LoadBalancer {
         }
     }
 
-    /// The pipe whose turn it is; it goes to the end of the rotation.
+    /// Returns the next pipe with room, and moves it to the end of the rotation.
     #[inline]
     pub(crate) fn pick(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         if !self.has_room(pipes) {
@@ -49,14 +51,14 @@ impl LoadBalancer {
         Some(id)
     }
 
-    /// Whether there is a pipe with room, which then stands first.
+    /// Returns true if there is a pipe with room, which is then first in the rotation.
     #[inline]
     pub(crate) fn has_room(&mut self, pipes: &mut Pipes) -> bool {
         while let Some(&id) = self.open.front() {
             if pipes.has_room(id) {
                 return true;
             }
-            // Full or closed. When a full one has room again, it is added again.
+            // The pipe is full or closed. A full pipe is added again when it has room.
             self.open.pop_front();
             if let Some(pipe) = pipes.get_mut(id) {
                 pipe.balanced = false;
@@ -65,7 +67,7 @@ impl LoadBalancer {
         false
     }
 
-    /// Sends to the peer whose turn it is.
+    /// Sends to the next peer with room.
     #[inline]
     pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<PipeId, Unsent> {
         let Some(id) = self.pick(pipes) else {
@@ -82,20 +84,20 @@ mod tests {
     use crate::socket::pipe::state::PipeState;
 
     #[test]
-    fn peers_that_came_and_went_leave_no_place_behind() {
+    fn load_balancer_releases_memory_of_removed_peers() {
         let mut pipes = Pipes::with_marks(10, 10);
         let mut peers = LoadBalancer::default();
-        let stays = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
-        assert_eq!(peers.add(&mut pipes, stays), Effects::WRITABLE);
-        assert_eq!(peers.add(&mut pipes, stays), Effects::NONE, "it is there already");
+        let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
+        assert_eq!(peers.add(&mut pipes, pipe), Effects::WRITABLE);
+        assert_eq!(peers.add(&mut pipes, pipe), Effects::NONE, "the pipe is already in the rotation");
         for _ in 0..10_000 {
-            let visitor = pipes.insert(PipeState::dialled("tcp://b:1".parse().unwrap()));
-            let _ = peers.add(&mut pipes, visitor);
-            peers.remove(&mut pipes, visitor);
-            pipes.remove(visitor);
+            let other = pipes.insert(PipeState::dialled("tcp://b:1".parse().unwrap()));
+            let _ = peers.add(&mut pipes, other);
+            peers.remove(&mut pipes, other);
+            pipes.remove(other);
         }
-        assert!(peers.open.len() < 5, "{} places", peers.open.len());
-        assert_eq!(peers.pick(&mut pipes), Some(stays));
-        assert_eq!(peers.pick(&mut pipes), Some(stays));
+        assert!(peers.open.len() < 5, "{} entries", peers.open.len());
+        assert_eq!(peers.pick(&mut pipes), Some(pipe));
+        assert_eq!(peers.pick(&mut pipes), Some(pipe));
     }
 }

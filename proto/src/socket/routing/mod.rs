@@ -1,4 +1,4 @@
-//! Structures that choose the peer of a message: rotations, routing tables and subscriptions.
+//! Structures that select the peer of a message: rotations, the routing table and subscriptions.
 
 pub(super) mod arrival_order;
 pub(super) mod distributor;

@@ -1,28 +1,29 @@
-//! [`PrefixNode`] of a prefix, and [`Lengths`] of those that have something in common. Knows no trie.
+//! [`PrefixNode`]: a part of a prefix; and [`Lengths`]: the lengths of the pieces below a node. Knows no trie.
 
 use alloc::boxed::Box;
 use core::iter::from_fn;
 use core::num::NonZeroU16;
 
-/// Up to [`MAX`](Self::MAX) octets.
+/// Part of a prefix, of up to [`MAX`](Self::MAX) bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PrefixNode {
     len: u8,
-    /// Zero after the last one.
-    octets: [u8; Self::MAX],
+    /// Bytes of the piece, filled up with zeros.
+    bytes: [u8; Self::MAX],
 }
 
 impl PrefixNode {
-    /// Many prefixes are not longer, and a node of the trie that holds a `Vec` has 64 octets with it.
+    /// Maximum length in bytes.
+    // Most prefixes are not longer, and a node of the trie with a `Vec` as its value has 64 bytes.
     pub(crate) const MAX: usize = 16;
 
-    pub(crate) const EMPTY: Self = Self { len: 0, octets: [0; Self::MAX] };
+    pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; Self::MAX] };
 
-    /// A piece of these octets, of which there are at most [`MAX`](Self::MAX).
+    /// Creates a piece of these bytes, at most [`MAX`](Self::MAX).
     pub(crate) fn new(piece: &[u8]) -> Self {
-        let mut octets = [0; Self::MAX];
-        octets[..piece.len()].copy_from_slice(piece);
-        Self { len: u8::try_from(piece.len()).expect("a piece is short"), octets }
+        let mut bytes = [0; Self::MAX];
+        bytes[..piece.len()].copy_from_slice(piece);
+        Self { len: u8::try_from(piece.len()).expect("a piece has at most 16 bytes"), bytes }
     }
 
     pub(crate) const fn len(&self) -> u8 {
@@ -30,26 +31,26 @@ impl PrefixNode {
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.octets[..usize::from(self.len)]
+        &self.bytes[..usize::from(self.len)]
     }
 
-    /// Its octets, and zeros up to [`MAX`](Self::MAX): with the length, all there is to it.
+    /// Returns the bytes, filled up with zeros to [`MAX`](Self::MAX). With the length, they identify the piece.
     pub(crate) const fn padded(&self) -> &[u8; Self::MAX] {
-        &self.octets
+        &self.bytes
     }
 
-    /// Its first octets, of which there are so many and at least one.
-    fn cut(&self, len: u8) -> Self {
+    /// Returns the first `len` bytes as a piece. `len` must be from 1 to the length of this piece.
+    fn first_bytes(&self, len: u8) -> Self {
         let mask = u128::MAX >> (u128::BITS - 8 * u32::from(len));
-        Self { len, octets: (u128::from_le_bytes(self.octets) & mask).to_le_bytes() }
+        Self { len, bytes: (u128::from_le_bytes(self.bytes) & mask).to_le_bytes() }
     }
 }
 
-/// How many pieces of each length there are. None of them is empty.
+/// Number of pieces of each length. The pieces are not empty.
 #[derive(Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) enum Lengths {
-    /// All are as long, or there are none.
+    /// All pieces have the same length, or there are none.
     One {
         len: u8,
         count: u32,
@@ -57,11 +58,11 @@ pub(crate) enum Lengths {
     Many(Box<Counts>),
 }
 
-/// How many for each length, the first being one.
+/// Number of pieces of each length, from 1 to [`PrefixNode::MAX`].
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Counts {
-    /// Which are not zero, by bit.
+    /// Bit set of the lengths with a number that is not zero.
     present: u16,
     counts: [u32; PrefixNode::MAX],
 }
@@ -73,18 +74,18 @@ impl Lengths {
         self.present() == 0
     }
 
-    /// Whether there is one that is as long as can be.
-    pub(crate) const fn has_whole(&self) -> bool {
+    /// Returns true if there is a piece of the maximum length.
+    pub(crate) const fn has_full(&self) -> bool {
         self.present() >> (PrefixNode::MAX - 1) != 0
     }
 
-    /// What this one begins with, cut to each of the lengths that there are, from the shortest on.
+    /// Returns the beginnings of `longest` in each length that occurs, the shortest first.
     pub(crate) fn up_to(&self, longest: PrefixNode) -> impl Iterator<Item = PrefixNode> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {
             let shortest = NonZeroU16::new(lengths)?;
             lengths &= lengths - 1;
-            Some(longest.cut(length(shortest)))
+            Some(longest.first_bytes(length(shortest)))
         })
     }
 
@@ -103,7 +104,7 @@ impl Lengths {
         }
     }
 
-    /// Strikes out one that was added.
+    /// Removes a piece that was added.
     pub(crate) fn remove(&mut self, piece: PrefixNode) {
         match self {
             Self::One { count, .. } => *count -= 1,
@@ -141,7 +142,7 @@ const fn bit(len: u8) -> u16 {
     1 << (len - 1)
 }
 
-/// The shortest of these lengths.
+/// Returns the shortest of these lengths.
 fn length(present: NonZeroU16) -> u8 {
-    u8::try_from(present.trailing_zeros() + 1).expect("there are sixteen bits")
+    u8::try_from(present.trailing_zeros() + 1).expect("the set has 16 bits")
 }

@@ -1,51 +1,51 @@
-//! Who wants which topics: [`Subscriptions`] of a publisher's peers, [`Interests`] of a subscriber. Knows no messages.
+//! Subscriptions: [`Subscriptions`] of a publisher's peers, and [`Interests`] of a subscriber. Knows no messages.
 
-use super::trie::{NodeId, Trie, tighten};
+use super::trie::{NodeId, Trie, shrink_if_sparse};
 use crate::entropy::Entropy;
 use crate::socket::id::PipeId;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What a peer's subscription added.
+/// Result of a peer's subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subscribed {
-    /// Nobody held the prefix.
+    /// The prefix had no subscriber.
     First,
-    /// Others hold it, this peer did not.
+    /// The prefix had other subscribers, but not this peer.
     Joined,
-    /// This peer holds it already.
+    /// This peer had already subscribed to the prefix.
     Again,
 }
 
-/// What is left of a prefix that somebody gave up.
+/// Result of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cancelled {
-    /// Nobody holds it any more.
+    /// The prefix has no more subscribers.
     Gone,
-    /// It is held by others, or by us for another reason.
+    /// The prefix has other subscribers, or the application has subscribed to it several times.
     StillHeld,
 }
 
-/// What a publisher's peers have subscribed to: a set of prefixes for each.
-///
-/// RFC 37 would have them counted. But libzmq's subscribers send every SUBSCRIBE and only the last CANCEL, and its
-/// publishers keep a set: after two subscriptions to a prefix, one cancellation leaves nothing. So it has to be here.
+/// Subscriptions of a publisher's peers: a set of prefixes per peer.
+// RFC 37 specifies counted subscriptions. But libzmq's subscribers send every SUBSCRIBE and only the last CANCEL, and
+// its publishers keep a set: after two subscriptions to a prefix, one cancellation removes it. So this is a set too.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    /// The holders of each prefix, in order. An array, because publishing reads it for each message; to add or remove
-    /// one of ten thousand moves some tens of kilobytes, once in a subscription's life.
+    /// Subscribers of each prefix, in order.
+    // A sorted array, because publishing reads it for each message. An insertion or removal among ten thousand moves
+    // some tens of kilobytes, once per subscription.
     holders: Trie<Holders>,
-    /// What each peer holds; peers that hold nothing are not there.
+    /// Prefixes of each peer. Peers without prefixes have no entry.
     held: BTreeMap<PipeId, Held>,
 }
 
-/// What one peer holds.
+/// Prefixes of one peer.
 #[derive(Debug, Default)]
 struct Held {
     prefixes: BTreeSet<NodeId>,
-    /// In all of them together.
-    octets: usize,
+    /// Total length of the prefixes in bytes.
+    bytes: usize,
 }
 
 impl Subscriptions {
@@ -53,29 +53,29 @@ impl Subscriptions {
         Self { holders: Trie::new(entropy), held: BTreeMap::new() }
     }
 
-    /// How many different prefixes are held (libzmq: `TOPICS_COUNT`).
+    /// Returns the number of different prefixes (libzmq: `TOPICS_COUNT`).
     pub(crate) const fn len(&self) -> usize {
         self.holders.len()
     }
 
-    /// How many prefixes a peer holds.
+    /// Returns the number of prefixes of a peer.
     pub(crate) fn count_of(&self, pipe: PipeId) -> usize {
         self.held.get(&pipe).map_or(0, |held| held.prefixes.len())
     }
 
-    /// How many octets these have together.
-    pub(crate) fn octets_of(&self, pipe: PipeId) -> usize {
-        self.held.get(&pipe).map_or(0, |held| held.octets)
+    /// Returns the total length of a peer's prefixes in bytes.
+    pub(crate) fn bytes_of(&self, pipe: PipeId) -> usize {
+        self.held.get(&pipe).map_or(0, |held| held.bytes)
     }
 
-    /// What a peer holds, in no particular order, which is the same in every run.
+    /// Returns the prefixes of a peer, in an unspecified but reproducible order.
     #[cfg(test)]
     pub(crate) fn prefixes_of(&self, pipe: PipeId) -> impl Iterator<Item = Vec<u8>> {
         self.held.get(&pipe).into_iter().flat_map(|held| &held.prefixes).map(|&id| self.holders.prefix_of(id))
     }
 
-    /// Who is to have a message on this topic. A peer is named once for each of its prefixes that match, so the caller
-    /// has to mark whom it has seen.
+    /// Returns the subscribers of a topic. A peer is returned once for each of its prefixes that match, so the caller
+    /// must remove duplicates.
     pub(crate) fn matching(&self, topic: &[u8]) -> impl Iterator<Item = PipeId> {
         self.holders.walk(topic).flat_map(Holders::as_slice).copied()
     }
@@ -88,34 +88,35 @@ impl Subscriptions {
         }
         let held = self.held.entry(pipe).or_default();
         held.prefixes.insert(id);
-        held.octets += prefix.len();
+        held.bytes += prefix.len();
         outcome
     }
 
-    /// Takes a prefix from a peer; `None` if it does not hold it.
+    /// Removes a prefix from a peer. Returns `None` if the peer has not subscribed to it.
     pub(crate) fn cancel(&mut self, pipe: PipeId, prefix: &[u8]) -> Option<Cancelled> {
         let (id, _) = self.holders.get(prefix)?;
         let held = self.held.get_mut(&pipe)?;
         if !held.prefixes.remove(&id) {
             return None;
         }
-        held.octets -= prefix.len();
+        held.bytes -= prefix.len();
         if held.prefixes.is_empty() {
             self.held.remove(&pipe);
         }
-        Some(self.withdraw(pipe, id))
+        Some(self.remove_holder(pipe, id))
     }
 
-    /// Takes all prefixes from a peer, and tells each with what is left of it. Other peers' subscriptions are not looked at.
-    pub(crate) fn forget(&mut self, pipe: PipeId, mut gone: impl FnMut(Vec<u8>, Cancelled)) {
+    /// Removes all prefixes from a peer, and calls `cancelled` for each. The cost does not depend on other peers'
+    /// subscriptions.
+    pub(crate) fn remove_peer(&mut self, pipe: PipeId, mut cancelled: impl FnMut(Vec<u8>, Cancelled)) {
         for id in self.held.remove(&pipe).into_iter().flat_map(|held| held.prefixes) {
             let prefix = self.holders.prefix_of(id);
-            gone(prefix, self.withdraw(pipe, id));
+            cancelled(prefix, self.remove_holder(pipe, id));
         }
     }
 
-    /// Strikes a peer out of the holders of a prefix.
-    fn withdraw(&mut self, pipe: PipeId, id: NodeId) -> Cancelled {
+    /// Removes a peer from the subscribers of a prefix.
+    fn remove_holder(&mut self, pipe: PipeId, id: NodeId) -> Cancelled {
         let holders = self.holders.value_mut(id);
         holders.remove(pipe);
         if !holders.as_slice().is_empty() {
@@ -126,12 +127,12 @@ impl Subscriptions {
     }
 }
 
-/// The holders of a prefix, in order. A single one, which most prefixes have, is not behind a pointer: publishing need not
-/// wait for one more line of memory.
+/// Subscribers of a prefix, in order.
+// Most prefixes have a single subscriber. It is stored inline, which saves publishing a cache miss.
 #[derive(Debug)]
 enum Holders {
     One(PipeId),
-    /// Several; or none, for a moment.
+    /// Several subscribers; temporarily none.
     Many(Vec<PipeId>),
 }
 
@@ -168,14 +169,14 @@ impl Holders {
                 pipes.remove(place);
                 match pipes[..] {
                     [last] => *self = Self::One(last),
-                    _ => tighten(pipes),
+                    _ => shrink_if_sparse(pipes),
                 }
             }
         }
     }
 }
 
-/// What a subscriber wants: prefixes, each as often as the application asked for it.
+/// Subscriptions of a subscriber: prefixes, each with its count.
 #[derive(Debug)]
 pub(crate) struct Interests {
     counts: Trie<usize>,
@@ -186,19 +187,19 @@ impl Interests {
         Self { counts: Trie::new(entropy) }
     }
 
-    /// How many different prefixes are wanted (libzmq: `TOPICS_COUNT`).
+    /// Returns the number of different prefixes (libzmq: `TOPICS_COUNT`).
     pub(crate) const fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// Wants a prefix once more. True if it was not wanted before, so that publishers have to hear of it.
+    /// Adds a subscription. Returns true if the prefix is new, so that it must be sent to publishers.
     pub(crate) fn add(&mut self, prefix: &[u8]) -> bool {
         let (_, count) = self.counts.insert_with(prefix, || 0);
         *count += 1;
         *count == 1
     }
 
-    /// Wants a prefix once less; `None` if it was not wanted. Publishers have to hear of one that is gone.
+    /// Removes a subscription. Returns `None` if there was none. [`Cancelled::Gone`] must be sent to publishers.
     pub(crate) fn remove(&mut self, prefix: &[u8]) -> Option<Cancelled> {
         let (id, count) = self.counts.get_mut(prefix)?;
         *count -= 1;
@@ -209,12 +210,12 @@ impl Interests {
         Some(Cancelled::Gone)
     }
 
-    /// Whether messages on this topic are wanted.
+    /// Returns true if messages on this topic match a subscription.
     pub(crate) fn matches(&self, topic: &[u8]) -> bool {
         self.counts.walk(topic).next().is_some()
     }
 
-    /// The different prefixes, in lexicographic order.
+    /// Returns the different prefixes, in lexicographic order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Vec<u8>> {
         self.counts.iter().map(|(prefix, _)| prefix)
     }
@@ -236,32 +237,32 @@ mod tests {
         [(); N].map(|()| pipes.insert(PipeState::Gone))
     }
 
-    /// Up to five octets, each one of two.
+    /// Generates up to five bytes, each `a` or `b`.
     fn topic() -> impl Strategy<Value = Vec<u8>> {
         vec(select(b"ab".as_slice()), 0..6)
     }
 
-    /// What one of five peers does.
+    /// Operation of a peer.
     #[derive(Clone, Debug)]
-    enum Deed {
+    enum Operation {
         Subscribe(Vec<u8>),
         Cancel(Vec<u8>),
-        Leave,
+        Disconnect,
     }
 
-    fn deed() -> impl Strategy<Value = (usize, Deed)> {
-        let deed = prop_oneof![
-            19 => topic().prop_map(Deed::Subscribe),
-            20 => topic().prop_map(Deed::Cancel),
-            1 => Just(Deed::Leave),
+    fn operation() -> impl Strategy<Value = (usize, Operation)> {
+        let operation = prop_oneof![
+            19 => topic().prop_map(Operation::Subscribe),
+            20 => topic().prop_map(Operation::Cancel),
+            1 => Just(Operation::Disconnect),
         ];
-        (0..5_usize, deed)
+        (0..5_usize, operation)
     }
 
-    /// Each prefix with its holders, kept in the plainest way.
+    /// Model: the subscribers of each prefix.
     type Model = BTreeMap<Vec<u8>, BTreeSet<PipeId>>;
 
-    /// What taking a prefix from a peer should leave of it.
+    /// Removes a prefix from a peer in the model, and returns the expected result.
     fn cancel(model: &mut Model, pipe: PipeId, prefix: &[u8]) -> Option<Cancelled> {
         let holders = model.get_mut(prefix)?;
         if !holders.remove(&pipe) {
@@ -282,25 +283,25 @@ mod tests {
             let held = model.iter().filter(|(_, holders)| holders.contains(&pipe)).map(|(prefix, _)| prefix.clone());
             assert_eq!(prefixes, held.collect::<Vec<_>>());
             assert_eq!(subscriptions.count_of(pipe), prefixes.len());
-            assert_eq!(subscriptions.octets_of(pipe), prefixes.concat().len());
+            assert_eq!(subscriptions.bytes_of(pipe), prefixes.concat().len());
         }
-        let wanted = model.iter().filter(|(prefix, _)| topic.starts_with(prefix));
-        let wanted: Vec<_> = wanted.flat_map(|(_, holders)| holders).copied().collect();
-        assert_eq!(subscriptions.matching(topic).collect::<Vec<_>>(), wanted, "shortest prefix first");
+        let expected = model.iter().filter(|(prefix, _)| topic.starts_with(prefix));
+        let expected: Vec<_> = expected.flat_map(|(_, holders)| holders).copied().collect();
+        assert_eq!(subscriptions.matching(topic).collect::<Vec<_>>(), expected, "shortest prefix first");
     }
 
     proptest! {
         #![proptest_config(config())]
 
         #[test]
-        fn subscriptions_agree_with_a_set_of_prefixes_for_each_peer(deeds in vec((deed(), topic()), 0..200)) {
+        fn subscriptions_equal_a_set_of_prefixes_per_peer(operations in vec((operation(), topic()), 0..200)) {
             let pipes = pipes::<5>();
             let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
             let mut model = Model::new();
-            for ((peer, deed), topic) in deeds {
+            for ((peer, operation), topic) in operations {
                 let pipe = pipes[peer];
-                match deed {
-                    Deed::Subscribe(prefix) => {
+                match operation {
+                    Operation::Subscribe(prefix) => {
                         let holders = model.entry(prefix.clone()).or_default();
                         let expected = match (holders.is_empty(), holders.insert(pipe)) {
                             (true, _) => Subscribed::First,
@@ -309,15 +310,15 @@ mod tests {
                         };
                         assert_eq!(subscriptions.subscribe(pipe, &prefix), expected);
                     }
-                    Deed::Cancel(prefix) => {
+                    Operation::Cancel(prefix) => {
                         assert_eq!(subscriptions.cancel(pipe, &prefix), cancel(&mut model, pipe, &prefix));
                     }
-                    Deed::Leave => {
-                        let mut gone = Vec::new();
+                    Operation::Disconnect => {
+                        let mut cancelled = Vec::new();
                         let held: Vec<_> = subscriptions.prefixes_of(pipe).collect();
-                        subscriptions.forget(pipe, |prefix, left| gone.push((prefix, left)));
+                        subscriptions.remove_peer(pipe, |prefix, left| cancelled.push((prefix, left)));
                         let left = held.into_iter().map(|prefix| (cancel(&mut model, pipe, &prefix).unwrap(), prefix));
-                        assert_eq!(gone, left.map(|(left, prefix)| (prefix, left)).collect::<Vec<_>>());
+                        assert_eq!(cancelled, left.map(|(left, prefix)| (prefix, left)).collect::<Vec<_>>());
                     }
                 }
                 compare(&subscriptions, &model, &pipes, &topic);
@@ -325,12 +326,12 @@ mod tests {
         }
 
         #[test]
-        fn interests_agree_with_a_count_for_each_prefix(steps in vec((any::<bool>(), topic(), topic()), 0..200)) {
+        fn interests_equal_a_count_per_prefix(steps in vec((any::<bool>(), topic(), topic()), 0..200)) {
             let mut interests = Interests::new(&mut SeededEntropy::new(9));
             let mut model: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-            for (wants, prefix, topic) in steps {
+            for (subscribes, prefix, topic) in steps {
                 let count = model.entry(prefix.clone()).or_default();
-                if wants {
+                if subscribes {
                     assert_eq!(interests.add(&prefix), *count == 0);
                     *count += 1;
                 } else {
@@ -351,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cancellation_undoes_any_number_of_subscriptions() {
+    fn cancellation_removes_repeated_subscriptions() {
         let [pipe] = pipes();
         let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         assert_eq!(subscriptions.subscribe(pipe, b"A"), Subscribed::First);
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_named_once_for_each_of_its_prefixes_that_match() {
+    fn matching_returns_peer_once_per_matching_prefix() {
         let [one, other] = pipes();
         let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         subscriptions.subscribe(other, b"weather");
@@ -373,18 +374,18 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_came_and_went_leave_no_place_behind() {
+    fn subscriptions_release_memory_of_removed_peers() {
         let pipes = pipes::<1000>();
         let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         for &pipe in &pipes {
             subscriptions.subscribe(pipe, b"A");
         }
         for &pipe in &pipes[2..] {
-            subscriptions.forget(pipe, |_, left| assert_eq!(left, Cancelled::StillHeld));
+            subscriptions.remove_peer(pipe, |_, left| assert_eq!(left, Cancelled::StillHeld));
         }
         let (_, holders) = subscriptions.holders.get(b"A").unwrap();
         assert!(matches!(holders, Holders::Many(pipes) if pipes.capacity() < 10), "{holders:?}");
-        subscriptions.forget(pipes[1], |_, left| assert_eq!(left, Cancelled::StillHeld));
+        subscriptions.remove_peer(pipes[1], |_, left| assert_eq!(left, Cancelled::StillHeld));
         let (_, holders) = subscriptions.holders.get(b"A").unwrap();
         assert!(matches!(holders, Holders::One(pipe) if *pipe == pipes[0]), "{holders:?}");
         assert_eq!(subscriptions.held.len(), 1);

@@ -1,4 +1,4 @@
-//! [`Trie`]: values by prefix, and all that begin a topic at the price of reading the topic once. Knows no peers.
+//! [`Trie`]: values by prefix. Finds all prefixes of a topic by reading the topic once. Knows no peers.
 
 use super::key::Key;
 use super::prefix_node::{Lengths, PrefixNode};
@@ -10,35 +10,35 @@ use core::iter::{once, successors};
 use core::num::NonZeroU32;
 use hashbrown::HashTable;
 
-/// Names a prefix of a trie for as long as its value is there; other prefixes may come and go.
+/// Id of a prefix of a trie, valid while the prefix has a value. Changes of other prefixes do not affect it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(NonZeroU32);
 
-/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`PrefixNode::MAX`] octets and a rest; for each there is a node
-/// in an arena, which one hash table finds by its parent and its piece. So there are no edges to search, and how much else there
-/// is makes no difference.
+/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`PrefixNode::MAX`] bytes and a rest. Each piece is
+/// a node in an arena. One hash table finds the nodes by parent and piece, so that the cost of a step does not depend
+/// on the number of other prefixes.
 ///
-/// Every node knows how long the pieces below it are. To [`walk`](Self::walk) a topic costs one look at the table for each
-/// of these lengths, from the root on and for as long as the topic's own pieces are there: one for a topic like all others,
-/// and one for each of the topic's octets at worst, when peers ask for that.
+/// Every node stores the lengths of the pieces below it. [`walk`](Self::walk) looks into the table once for each of
+/// these lengths, from the root on, as long as the pieces of the topic exist: once if all prefixes are short and
+/// have the same length, and at most once per byte of the topic, if peers subscribe to such prefixes.
 ///
-/// Nothing recurses, and what one call costs is bounded by the length of its prefix, except that the table and the arena
-/// double when they are full: spread over the insertions that filled them, this is a small part of each. The hash is keyed
-/// and one that tells nothing of its key (SipHash-1-3), so peers cannot choose prefixes that collide.
+/// Nothing recurses. The cost of a call is bounded by the length of its prefix, except that the table and the arena
+/// double when they are full; spread over the insertions before, that is a constant cost for each. The hash has a
+/// secret key and does not reveal it (SipHash-1-3), so peers cannot choose prefixes that collide.
 ///
-/// Memory is proportional to the octets of the prefixes that are there. The arena stays as large as it was at most until
-/// the last prefix goes; its free places are used again.
+/// Memory is proportional to the bytes of the prefixes. The arena keeps its maximum size until the last prefix is
+/// removed; its free nodes are reused.
 #[derive(Debug)]
 pub(crate) struct Trie<V> {
     nodes: Vec<Node<V>>,
     free: Vec<NodeId>,
-    /// All nodes but the root, by their hashes.
+    /// All nodes except the root, by their hashes.
     index: HashTable<NodeId>,
     key: Key,
     len: usize,
 }
 
-/// A piece of a prefix, and what is here. Except at the root, a node without a value has others below it.
+/// PrefixNode of a prefix. A node without a value has nodes below it, except the root.
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
@@ -59,7 +59,7 @@ impl<V> Trie<V> {
         Self { nodes: vec![root], free: Vec::new(), index: HashTable::new(), key, len: 0 }
     }
 
-    /// How many prefixes have a value.
+    /// Returns the number of prefixes with a value.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -75,45 +75,45 @@ impl<V> Trie<V> {
         Some((id, self.value_mut(id)))
     }
 
-    /// The value of a prefix that has one.
+    /// Returns the value of a prefix that has one.
     pub(crate) fn value_mut(&mut self, id: NodeId) -> &mut V {
-        self.node_mut(id).value.as_mut().expect("an id is kept only while its prefix has a value")
+        self.node_mut(id).value.as_mut().expect("an id is valid only while its prefix has a value")
     }
 
-    /// The prefix's value, made now if it had none.
+    /// Returns the value of a prefix, and inserts it first if there is none.
     pub(crate) fn insert_with(&mut self, prefix: &[u8], make: impl FnOnce() -> V) -> (NodeId, &mut V) {
         let mut id = ROOT;
         for piece in prefix.chunks(PrefixNode::MAX) {
             let piece = PrefixNode::new(piece);
-            id = self.child(id, piece).unwrap_or_else(|| self.adopt(id, piece));
+            id = self.child(id, piece).unwrap_or_else(|| self.insert_child(id, piece));
         }
         self.len += usize::from(self.node(id).value.is_none());
         (id, self.node_mut(id).value.get_or_insert_with(make))
     }
 
-    /// Takes the value of a prefix that has one, and gives back the memory that was needed only for it.
+    /// Removes and returns the value of a prefix that has one, and the nodes that only this prefix needed.
     pub(crate) fn remove(&mut self, id: NodeId) -> V {
-        let value = self.node_mut(id).value.take().expect("an id is kept only while its prefix has a value");
+        let value = self.node_mut(id).value.take().expect("an id is valid only while its prefix has a value");
         self.len -= 1;
         if self.len == 0 {
             *self = Self::keyed(self.key);
             return value;
         }
-        // Something is left: this ends at the root at the latest, which has a value or others below it.
+        // The trie is not empty, so the loop ends at the root at the latest: the root has a value or nodes below it.
         let mut id = id;
         while self.node(id).value.is_none() && self.node(id).below.is_empty() {
-            id = self.release(id);
+            id = self.remove_node(id);
         }
         value
     }
 
-    /// The values of all prefixes of a topic, from the shortest, which may be the empty one, to the longest.
+    /// Returns the values of all prefixes of a topic, from the shortest, which may be empty, to the longest.
     pub(crate) fn walk(&self, topic: &[u8]) -> impl Iterator<Item = &V> {
-        let ids = self.descent(topic).flat_map(|(id, rest)| once(id).chain(self.ends(id, rest)));
+        let ids = self.full_nodes(topic).flat_map(|(id, rest)| once(id).chain(self.partial_nodes(id, rest)));
         ids.filter_map(|id| self.node(id).value.as_ref())
     }
 
-    /// What a node's id stands for.
+    /// Returns the prefix of a node.
     pub(crate) fn prefix_of(&self, id: NodeId) -> Vec<u8> {
         let ascent = successors(Some(id), |&id| (id != ROOT).then(|| self.node(id).parent));
         let mut prefix = Vec::new();
@@ -124,7 +124,7 @@ impl<V> Trie<V> {
         prefix
     }
 
-    /// All prefixes with their values, in lexicographic order, into which they are put now.
+    /// Returns all prefixes with their values, in lexicographic order. Sorts them first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &V)> {
         let ids = (1..).map_while(NonZeroU32::new).map(NodeId);
         let values = self.nodes.iter().zip(ids).filter_map(|(node, id)| Some((id, node.value.as_ref()?)));
@@ -133,49 +133,49 @@ impl<V> Trie<V> {
         all.into_iter()
     }
 
-    /// The nodes along a topic that are whole pieces of it, each with the octets that are left of it there.
-    fn descent<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
+    /// Returns the nodes along a topic that have pieces of full length, each with the rest of the topic after the node.
+    fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
             let (piece, rest) = rest.split_first_chunk::<{ PrefixNode::MAX }>()?;
-            if !self.node(id).below.has_whole() {
+            if !self.node(id).below.has_full() {
                 return None;
             }
             Some((self.child(id, PrefixNode::new(piece))?, rest))
         })
     }
 
-    /// The nodes below this one that are shorter pieces of what is left of a topic.
-    fn ends(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
+    /// Returns the nodes directly below `id` that have shorter pieces and match the beginning of `rest`.
+    fn partial_nodes(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
         let longest = PrefixNode::new(&rest[..rest.len().min(PrefixNode::MAX - 1)]);
         self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
     }
 
     fn child(&self, parent: NodeId, piece: PrefixNode) -> Option<NodeId> {
-        let is = |&id: &NodeId| {
+        let is_child = |&id: &NodeId| {
             let node = self.node(id);
             node.parent == parent && node.piece == piece
         };
-        self.index.find(hash(self.key, parent, piece), is).copied()
+        self.index.find(hash(self.key, parent, piece), is_child).copied()
     }
 
-    /// Makes a node's child, which is not there yet.
-    fn adopt(&mut self, parent: NodeId, piece: PrefixNode) -> NodeId {
+    /// Creates a child of a node. The child must not exist yet.
+    fn insert_child(&mut self, parent: NodeId, piece: PrefixNode) -> NodeId {
         self.node_mut(parent).below.add(piece);
         let id = self.allocate(Node::new(parent, piece));
         let Self { nodes, index, key, .. } = self;
-        index.insert_unique(hash(*key, parent, piece), id, |id| nodes[id.place()].hash(*key));
+        index.insert_unique(hash(*key, parent, piece), id, |id| nodes[id.index()].hash(*key));
         id
     }
 
-    /// Does without a node; gives its parent.
-    fn release(&mut self, id: NodeId) -> NodeId {
+    /// Removes a node and returns its parent.
+    fn remove_node(&mut self, id: NodeId) -> NodeId {
         let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixNode::EMPTY));
         if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
             entry.remove();
         }
         let Self { nodes, index, key, .. } = self;
         if index.len() < index.capacity() / 8 {
-            index.shrink_to(index.len() * 2, |id| nodes[id.place()].hash(*key));
+            index.shrink_to(index.len() * 2, |id| nodes[id.index()].hash(*key));
         }
         self.node_mut(parent).below.remove(piece);
         self.free.push(id);
@@ -193,16 +193,16 @@ impl<V> Trie<V> {
     }
 
     fn node(&self, id: NodeId) -> &Node<V> {
-        &self.nodes[id.place()]
+        &self.nodes[id.index()]
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node<V> {
-        &mut self.nodes[id.place()]
+        &mut self.nodes[id.index()]
     }
 }
 
 impl NodeId {
-    const fn place(self) -> usize {
+    const fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }
@@ -225,10 +225,10 @@ fn hash(key: Key, parent: NodeId, piece: PrefixNode) -> u64 {
     hasher.finish()
 }
 
-/// Gives places back when three of four are vacant.
-pub(crate) fn tighten<T>(places: &mut Vec<T>) {
-    if places.len() <= places.capacity() / 4 {
-        places.shrink_to(places.len() * 2);
+/// Shrinks a vector that uses at most a quarter of its capacity.
+pub(crate) fn shrink_if_sparse<T>(items: &mut Vec<T>) {
+    if items.len() <= items.capacity() / 4 {
+        items.shrink_to(items.len() * 2);
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
-    /// Each prefix with the id it was given and a number of its own.
+    /// Model: each prefix with its id and a unique number.
     type Model = BTreeMap<Vec<u8>, (NodeId, u64)>;
 
     fn empty<V>() -> Trie<V> {
@@ -251,12 +251,12 @@ mod tests {
     }
 
     impl<V> Trie<V> {
-        fn live(&self) -> usize {
+        fn used_nodes(&self) -> usize {
             self.nodes.len() - self.free.len()
         }
 
-        /// Checks that each node is free, or is needed and can be found; and that a free one keeps no memory.
-        fn audit(&self) {
+        /// Checks that each node is either free or reachable and necessary, and that free nodes keep no memory.
+        fn check_invariants(&self) {
             let mut below: BTreeMap<NodeId, Vec<PrefixNode>> = BTreeMap::new();
             for place in 0..self.nodes.len() {
                 let id = NodeId(NonZeroU32::new(u32::try_from(place).unwrap() + 1).unwrap());
@@ -265,7 +265,7 @@ mod tests {
                     assert!(node.value.is_none() && node.below.is_empty());
                 } else if id != ROOT {
                     assert_eq!(self.child(node.parent, node.piece), Some(id));
-                    assert!(node.value.is_some() || !node.below.is_empty(), "{id:?} does nothing");
+                    assert!(node.value.is_some() || !node.below.is_empty(), "{id:?} is unnecessary");
                     below.entry(node.parent).or_default().push(node.piece);
                 }
             }
@@ -276,12 +276,12 @@ mod tests {
                 }
                 assert_eq!(self.node(parent).below, expected);
             }
-            assert_eq!(self.index.len(), self.live() - 1);
+            assert_eq!(self.index.len(), self.used_nodes() - 1);
         }
     }
 
     fn compare(trie: &Trie<u64>, model: &Model, topic: &[u8]) {
-        trie.audit();
+        trie.check_invariants();
         assert_eq!(trie.len(), model.len());
         for (prefix, (id, value)) in model {
             assert_eq!(trie.get(prefix), Some((*id, value)));
@@ -298,18 +298,18 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Change {
         Insert(Vec<u8>),
-        /// One of those that are there.
+        /// Removes one of the present prefixes.
         Remove(Index),
     }
 
-    /// A prefix of up to four of these pieces.
+    /// Generates a prefix of up to four of these pieces.
     fn prefix(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
         vec(select(pieces), 0..5).prop_map(|pieces| pieces.concat())
     }
 
-    /// Changes, each with a topic to look for after it. Growing and shrinking take turns, so that the trie is often large and
-    /// often empty.
-    fn walk(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<(Change, Vec<u8>)>> {
+    /// Generates changes, each with a topic to look up after it. Phases of growing and shrinking alternate, so that the
+    /// trie is often large and often empty.
+    fn changes(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<(Change, Vec<u8>)>> {
         let changes = move |inserts: u32| {
             let insert = prefix(pieces).prop_map(Change::Insert);
             let change = prop_oneof![inserts => insert, 4 - inserts => any::<Index>().prop_map(Change::Remove)];
@@ -319,15 +319,15 @@ mod tests {
             .prop_map(|phases| phases.into_iter().flat_map(|(up, down)| [up, down]).flatten().collect())
     }
 
-    /// Takes these changes, and compares all answers after each.
-    fn stress(changes: Vec<(Change, Vec<u8>)>) {
+    /// Applies these changes, and compares all results with the model after each.
+    fn check_changes(changes: Vec<(Change, Vec<u8>)>) {
         let (mut trie, mut model) = (empty(), Model::new());
         for ((change, topic), number) in changes.into_iter().zip(0..) {
             match change {
                 Change::Insert(prefix) => {
                     let before = model.get(&prefix).copied();
                     let (id, &mut value) = trie.insert_with(&prefix, || number);
-                    assert_eq!((id, value), before.unwrap_or((id, number)), "what is there stays there");
+                    assert_eq!((id, value), before.unwrap_or((id, number)), "an existing value is kept");
                     model.insert(prefix, (id, value));
                 }
                 Change::Remove(place) if !model.is_empty() => {
@@ -339,8 +339,8 @@ mod tests {
                 Change::Remove(_) => {}
             }
             compare(&trie, &model, &topic);
-            let octets: usize = model.keys().map(Vec::len).sum();
-            assert!(trie.live() <= 1 + model.len() + octets / PrefixNode::MAX, "{} nodes", trie.live());
+            let bytes: usize = model.keys().map(Vec::len).sum();
+            assert!(trie.used_nodes() <= 1 + model.len() + bytes / PrefixNode::MAX, "{} nodes", trie.used_nodes());
         }
     }
 
@@ -348,20 +348,20 @@ mod tests {
         #![proptest_config(config())]
 
         #[test]
-        fn a_trie_agrees_with_an_ordered_map(steps in walk(&[b"a", b"b", b"c"])) {
-            stress(steps);
+        fn trie_equals_an_ordered_map(steps in changes(&[b"a", b"b", b"c"])) {
+            check_changes(steps);
         }
 
         #[test]
-        fn prefixes_of_several_pieces_are_like_others_and_zeros_are_octets_too(
-            steps in walk(&[b"a", b"\0", &[b'a'; PrefixNode::MAX - 1], &[b'a'; 2 * PrefixNode::MAX + 3], &[0; PrefixNode::MAX]])
+        fn trie_with_long_prefixes_and_zeros_equals_a_map(
+            steps in changes(&[b"a", b"\0", &[b'a'; PrefixNode::MAX - 1], &[b'a'; 2 * PrefixNode::MAX + 3], &[0; PrefixNode::MAX]])
         ) {
-            stress(steps);
+            check_changes(steps);
         }
     }
 
     #[test]
-    fn a_prefix_of_a_mebibyte_costs_a_few_times_its_length_and_no_stack() {
+    fn trie_with_prefix_of_one_mebibyte_bounds_memory() {
         let long = vec![b'a'; 1 << 20];
         let mut trie = empty();
         let (id, _) = trie.insert_with(&long, || 1);
@@ -370,15 +370,15 @@ mod tests {
         assert_eq!(trie.walk(&long[1..]).count(), 1);
         assert_eq!(trie.prefix_of(id), long);
         assert!(trie.iter().eq([(long[..1000].to_vec(), &0), (long.clone(), &1)]));
-        assert!(size_of::<Node<Vec<u8>>>() <= 64, "{} octets", size_of::<Node<Vec<u8>>>());
-        assert!(trie.live() <= long.len() / PrefixNode::MAX + 3, "{} nodes", trie.live());
+        assert!(size_of::<Node<Vec<u8>>>() <= 64, "{} bytes", size_of::<Node<Vec<u8>>>());
+        assert!(trie.used_nodes() <= long.len() / PrefixNode::MAX + 3, "{} nodes", trie.used_nodes());
         assert_eq!(trie.remove(id), 1);
-        assert!(trie.live() <= 1000 / PrefixNode::MAX + 2, "{} nodes", trie.live());
+        assert!(trie.used_nodes() <= 1000 / PrefixNode::MAX + 2, "{} nodes", trie.used_nodes());
         assert_eq!(trie.remove(short), 0);
     }
 
     #[test]
-    fn every_prefix_of_a_long_topic_can_have_a_value() {
+    fn trie_stores_every_prefix_of_a_long_topic() {
         let topic = vec![0; 2000];
         let mut trie = empty();
         let ids: Vec<_> = (0..=topic.len()).map(|len| trie.insert_with(&topic[..len], || len).0).collect();
@@ -390,33 +390,33 @@ mod tests {
     }
 
     #[test]
-    fn places_of_prefixes_that_went_are_used_again() {
+    fn trie_reuses_nodes_of_removed_prefixes() {
         let mut trie = empty();
         trie.insert_with(b"stays", || ());
         for number in 0..1000_u32 {
             let (id, ()) = trie.insert_with(&number.to_be_bytes(), || ());
             trie.remove(id);
         }
-        assert!(trie.nodes.len() < 5, "{} places", trie.nodes.len());
+        assert!(trie.nodes.len() < 5, "{} nodes", trie.nodes.len());
     }
 
     #[test]
-    fn an_empty_trie_keeps_nothing_of_what_it_was() {
+    fn trie_releases_memory_when_emptied() {
         let mut trie = empty();
         let ids: Vec<_> = (0..10_000_u32).map(|number| trie.insert_with(&number.to_be_bytes(), || ()).0).collect();
         let (last, others) = ids.split_last().unwrap();
         for &id in others {
             trie.remove(id);
         }
-        assert!(trie.index.capacity() < 100, "{} places", trie.index.capacity());
+        assert!(trie.index.capacity() < 100, "capacity {}", trie.index.capacity());
         trie.remove(*last);
         assert!(trie.nodes.capacity() < 10 && trie.free.capacity() < 10);
         assert_eq!(trie.index.capacity(), 0);
     }
 
-    /// Two tries of the same prefixes: nobody can tell their keys from what they answer.
+    /// Compares two tries with the same prefixes and different keys.
     #[test]
-    fn the_key_decides_hashes_and_nothing_else() {
+    fn trie_key_affects_only_hashes() {
         let tries = [1, 2].map(|seed| {
             let mut trie = Trie::new(&mut SeededEntropy::new(seed));
             let ids = (0..1000_u32).map(|number| trie.insert_with(number.to_string().as_bytes(), || number).0);
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_depends_on_parent_octets_and_length() {
+    fn node_hash_depends_on_parent_bytes_and_length() {
         let key = Key::new(&mut SeededEntropy::new(1));
         let other = NodeId(NonZeroU32::new(2).unwrap());
         let hashes = [(ROOT, &b"a"[..]), (other, b"a"), (ROOT, b"b"), (ROOT, b"a\0")];
