@@ -1,4 +1,4 @@
-//! What a connection needs to know of its socket, shared by all connections of that socket.
+//! [`ConnectionConfig`]: settings that all connections of a socket share.
 
 use crate::address::Resource;
 use crate::message::Frame;
@@ -10,55 +10,56 @@ use alloc::sync::Arc;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// The settings of a [`Connection`](crate::Connection). A [`Socket`](crate::Socket) makes one from its
-/// [`Options`](crate::Options), which describe the fields at length.
+/// Settings of a [`Connection`](crate::Connection). A [`Socket`](crate::Socket) creates them from its
+/// [`Options`](crate::Options), where the fields are described in detail.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionConfig {
-    /// What this side is.
+    /// Type of this side's socket.
     pub socket_type: SocketType,
-    /// The routing id this side announces; at most 255 octets, empty for none.
+    /// Routing id of this side, at most 255 bytes; empty for no routing id.
     pub routing_id: Frame,
-    /// What this side says of itself besides: names that begin with `X-`, with their values.
+    /// Further properties that this side sends in READY. Their names begin with `X-`.
     pub properties: Metadata,
-    /// The service this side asks for, where several share the peer's port.
+    /// Resource to request from the peer, if several sockets share the peer's port.
     pub resource: Option<Resource>,
-    /// Octets in all frames of one message, at most.
+    /// Maximum bytes in all frames of a message.
     pub max_message_size: usize,
-    /// Frames of one message, at most.
+    /// Maximum number of frames of a message.
     pub max_frames: usize,
-    /// How long greeting and handshake may take together; `None`: for ever.
+    /// Maximum duration of greeting and handshake together; `None` for no limit.
     pub handshake_timeout: Option<Duration>,
-    /// Whether to speak with peers of ZMTP 2.0 and 1.0, where that can be done.
+    /// Acceptance of peers of ZMTP 2.0 and 1.0. Such a peer is accepted only with the NULL mechanism, without authentication, and
+    /// without a resource.
     pub allow_legacy_zmtp: bool,
-    /// When to send PINGs; `None`: never.
+    /// Heartbeat settings; `None` to send no PINGs.
     pub heartbeat: Option<HeartbeatConfig>,
-    /// The mechanism, this side's role in it, and what it needs.
+    /// Security mechanism with the role and the keys or passwords of this side.
     pub security: Security,
-    /// Who decides whether a peer may come in. A client of PLAIN or CURVE asks nobody.
+    /// Source of authentication decisions. Not used by a client of PLAIN or CURVE.
     pub auth_source: AuthSource,
-    /// The name under which that one is asked; with a name it is asked for every peer. Empty for none.
+    /// ZAP domain; empty for no domain. With a domain, peers of the NULL mechanism are authenticated too.
     pub domain: String,
-    /// How long the answer may take.
+    /// Maximum duration of an authentication decision.
     pub auth_timeout: Duration,
-    /// Who is asked where [`auth_source`](Self::auth_source) is nobody.
+    /// ZAP handler that decides if [`auth_source`](Self::auth_source) is [`AuthSource::Default`].
     pub(crate) handler: Option<Arc<dyn ZapHandler>>,
 }
 
-/// When to send PINGs and what to make of silence (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL`).
+/// Heartbeat settings (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL` of libzmq).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// A PING is sent so often.
+    /// Interval between two PINGs.
     pub interval: Duration,
-    /// A connection ends when a PING is followed by silence for so long.
+    /// Time after a PING, without any received byte, after which the connection ends.
     pub timeout: Duration,
-    /// What the PING asks of the peer: to end the connection after so much silence of ours. In tenths of a second; 0: no
-    /// such wish.
+    /// Time to live that the PINGs contain, in tenths of a second. The peer ends the connection if it receives no byte for this
+    /// time; 0 for no time to live.
     pub ttl: u16,
 }
 
 impl ConnectionConfig {
-    /// The defaults for a socket type, which are those of [`Options`](crate::Options).
+    /// Returns the default settings for a socket type, which are the same as those of [`Options`](crate::Options).
     pub const fn new(socket_type: SocketType) -> Self {
         Self {
             socket_type,
@@ -78,45 +79,45 @@ impl ConnectionConfig {
         }
     }
 
-    /// Returns true if sockets of both settings may share a listener: both use ZMTP, and agree in everything that is settled
-    /// before the peer names a resource.
+    /// Returns true if sockets with both settings may share a listener: both use ZMTP, and their settings for security,
+    /// authority and domain are equal, because these settings apply before the peer names a resource.
     pub fn may_share_with(&self, other: &Self) -> bool {
-        // RFC 37: all services that use the same endpoint use the same security.
+        // RFC 37: all services of an endpoint must use the same security.
         let same =
             self.security == other.security && self.auth_source == other.auth_source && self.domain == other.domain;
         !self.socket_type.is_raw() && !other.socket_type.is_raw() && same
     }
 
-    /// Whether a peer that shows nothing needs to be asked about.
-    pub(crate) fn asks(&self) -> bool {
+    /// Returns true if peers of the NULL mechanism must be authenticated.
+    pub(crate) fn authenticates_null(&self) -> bool {
         self.auth_source != AuthSource::Default || !self.domain.is_empty()
     }
 
-    /// Whether a peer of before ZMTP 3 may come: only where there is no mechanism that it could evade, nobody to be asked
-    /// about it and nothing to be asked of it, and where this side is something that it has heard of.
-    pub(crate) fn allows_legacy_peers(&self) -> bool {
-        let in_clear = self.security.mechanism() == MechanismName::NULL && !self.asks();
-        self.allow_legacy_zmtp && in_clear && self.resource.is_none() && self.socket_type.code().is_some()
+    /// Returns true if peers of versions before ZMTP 3 are accepted.
+    pub(crate) fn accepts_legacy_peers(&self) -> bool {
+        // A legacy peer has no mechanism, sends no resource, and knows only some socket types. It must not bypass security.
+        let is_open = self.security.mechanism() == MechanismName::NULL && !self.authenticates_null();
+        self.allow_legacy_zmtp && is_open && self.resource.is_none() && self.socket_type.code().is_some()
     }
 
-    /// Whether there are questions to be asked about peers, by this mechanism and in this role.
-    pub(crate) fn has_questions(&self) -> bool {
-        self.asks() || self.security.is_server()
+    /// Returns true if this mechanism, in this role, authenticates peers.
+    pub(crate) fn authenticates_peers(&self) -> bool {
+        self.authenticates_null() || self.security.is_server()
     }
 
-    /// Returns the ZAP handler, if this side has questions for it.
+    /// Returns the ZAP handler, if this side authenticates peers.
     pub(crate) fn handler(&self) -> Option<&Arc<dyn ZapHandler>> {
-        self.handler.as_ref().filter(|_| self.has_questions())
+        self.handler.as_ref().filter(|_| self.authenticates_peers())
     }
 
-    /// Whether a peer comes in by CURVE whatever its key, because nobody would be asked about it now.
+    /// Returns true if this side is a CURVE server that accepts any client key, because no authenticator is configured.
     pub(crate) fn admits_any_key(&self) -> bool {
         let is_curve_server = self.security.is_server() && self.security.mechanism() == MechanismName::CURVE;
-        is_curve_server && !self.asks() && !self.handler().is_some_and(|handler| handler.is_bound())
+        is_curve_server && !self.authenticates_null() && !self.handler().is_some_and(|handler| handler.is_bound())
     }
 
-    /// Whether a peer with such credentials has reason to believe that somebody looks at them.
-    pub(crate) fn promises(&self, credentials: &AuthCredentials) -> bool {
+    /// Returns true if these credentials must be checked, so that a missing authenticator is an error.
+    pub(crate) fn requires_authenticator(&self, credentials: &AuthCredentials) -> bool {
         match credentials {
             #[cfg(feature = "plain")]
             AuthCredentials::Plain { .. } => true,
@@ -124,7 +125,7 @@ impl ConnectionConfig {
         }
     }
 
-    /// What we say of ourselves in READY: what libzmq says, in its order, and what is asked for, which it cannot.
+    /// Returns the properties for READY: those that libzmq sends, in the same order, and the resource, which libzmq lacks.
     pub(crate) fn metadata(&self) -> Metadata {
         let mut metadata = Metadata::new();
         metadata.push(SOCKET_TYPE, Bytes::from_static(self.socket_type.name().as_bytes()));

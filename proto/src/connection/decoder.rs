@@ -1,4 +1,5 @@
-//! From octets to messages and commands, in pieces of any size. Checks every limit before it believes a size.
+//! [`Decoder`]: decodes bytes, in pieces of any size, to messages and commands. Each size is checked against its limit before
+//! memory is allocated.
 
 use super::read_buffers::ReadBuffers;
 use crate::connection::config::ConnectionConfig;
@@ -8,46 +9,48 @@ use crate::wire::{DecodeError, FrameHead, LONG, MAX_HEAD_1_0, MORE};
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
+/// Decoder state between two pieces of input.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// The octets of a head that came in pieces; fewer than a whole head.
+    /// Bytes of a partly received frame head.
     head: [u8; MAX_HEAD_1_0],
     head_len: usize,
-    /// Heads are those of ZMTP 1.0.
+    /// True if frame heads have the format of ZMTP 1.0.
     pub(super) is_1_0: bool,
-    /// A frame whose body is not all here.
+    /// Partly received frame body.
     body: Option<Body>,
-    /// The frames of a message whose last frame is not here.
+    /// Frames of a partly received message.
     frames: Vec<Frame>,
-    /// Octets in `frames`.
+    /// Total size of `frames` in bytes.
     size: usize,
-    /// Where large bodies find room.
+    /// Memory for large bodies.
     pub(super) blocks: ReadBuffers,
 }
 
+/// Partly received frame body.
 #[derive(Debug)]
 pub(super) struct Body {
     head: FrameHead,
     size: usize,
-    /// Grows as octets arrive; the first `filled` octets are the peer's.
+    /// Buffer that grows as input arrives. The first `filled` bytes are received.
     octets: BytesMut,
     filled: usize,
 }
 
-/// What the decoder has found.
+/// Decoded unit of input.
 #[derive(Debug)]
 pub(super) enum Item {
     Message(Message),
     Command(Frame),
 }
 
-/// From this size on it pays to read the rest of a body straight into place.
+/// Minimum missing bytes of a body for reads directly into its buffer.
 const DIRECT_READ: usize = 16 << 10;
 
-/// Bodies of this size and more stay in the block they were read into, which lives as long as any of them.
+/// Minimum bytes of a body that refers to the block that it was read into. A block is freed after all bodies in it.
 pub(super) const SHARE_FROM: usize = 1 << 10;
 
-/// Commands are bounded on their own: as large as any sensible READY, whatever messages may be.
+/// Maximum bytes of a command. Larger than any sensible READY, and independent of the limit for messages.
 pub(super) const MAX_COMMAND: u64 = 128 << 10;
 
 impl Decoder {
@@ -63,7 +66,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the next item off the front of `input`. `None`: all of it is consumed and more is needed.
+    /// Decodes the next item at the front of `input`. Returns `None` if all input is consumed and more is needed.
     #[inline]
     pub(super) fn next(
         &mut self,
@@ -99,9 +102,9 @@ impl Decoder {
         }
     }
 
-    /// Takes a message off the front of `input`, if all of it is there: what [`next`](Self::next) would find, in a few
-    /// instructions. It reads heads and heeds limits on its own: by [`FrameHead::decode`] and [`check`](Self::check) a short
-    /// message takes twice as long. What it does not take, they judge.
+    /// Decodes a message at the front of `input`, if the message is complete and within the limits. Otherwise returns `None`, and
+    /// [`next`](Self::next) decides.
+    // Decodes heads and checks limits itself: with `FrameHead::decode` and `check` a short message takes twice as long.
     #[inline]
     pub(super) fn whole_message(
         &self,
@@ -123,14 +126,14 @@ impl Decoder {
         Some(front(rest, size, block).into())
     }
 
-    /// The frame by which a peer of before ZMTP 3 says its routing id.
+    /// Decodes the frame in which a peer of a version before ZMTP 3 sends its routing id.
     pub(super) fn routing_id(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ConnectionError> {
         if !self.is_in_body() {
             let Some(head) = self.head(input)? else {
                 return Ok(None);
             };
             if head.more || head.command {
-                return Err(ConnectionError::Unexpected("a routing id is one frame, and no command"));
+                return Err(ConnectionError::Unexpected("a routing id must be a single frame and not a command"));
             }
             let size = usize::from(u8::try_from(head.size).map_err(|_| DecodeError::RoutingId)?);
             if let Some((body, rest)) = input.split_at_checked(size) {
@@ -142,13 +145,13 @@ impl Decoder {
         Ok(self.resume(input).map(|body| body.into_frame(&mut self.blocks)))
     }
 
-    /// Whether a body has not all come.
+    /// Returns true if a frame body is partly received.
     #[inline]
     pub(super) const fn is_in_body(&self) -> bool {
         self.body.is_some()
     }
 
-    /// Reads a head, also one that comes in pieces.
+    /// Decodes a frame head, which may arrive in pieces.
     #[inline]
     pub(super) fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
         if self.head_len == 0
@@ -161,15 +164,15 @@ impl Decoder {
     }
 
     #[inline]
-    fn decode_head(&self, octets: &[u8]) -> Result<Option<(FrameHead, usize)>, DecodeError> {
-        if self.is_1_0 { FrameHead::decode_1_0(octets) } else { FrameHead::decode(octets) }
+    fn decode_head(&self, input: &[u8]) -> Result<Option<(FrameHead, usize)>, DecodeError> {
+        if self.is_1_0 { FrameHead::decode_1_0(input) } else { FrameHead::decode(input) }
     }
 
     #[cold]
     fn head_in_pieces(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
-        while let Some((&octet, rest)) = input.split_first() {
+        while let Some((&byte, rest)) = input.split_first() {
             *input = rest;
-            self.head[self.head_len] = octet;
+            self.head[self.head_len] = byte;
             self.head_len += 1;
             if let Some((head, _)) = self.decode_head(&self.head[..self.head_len])? {
                 self.head_len = 0;
@@ -179,7 +182,7 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Refuses what is too large as soon as it is announced.
+    /// Checks an announced frame against the limits, before its body is received, and returns its size.
     #[inline]
     pub(super) fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
         let (limit, before) =
@@ -194,13 +197,14 @@ impl Decoder {
         usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
     }
 
+    /// Starts a frame body that is not complete in `input`.
     pub(super) fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
         let octets = self.blocks.grant(size, input.len());
         self.body = Some(Body { head, size, octets, filled: 0 });
         self.fill(input);
     }
 
-    /// The body that came in pieces, if all of it is here.
+    /// Continues a partly received body, and returns the body if it is complete.
     pub(super) fn resume(&mut self, input: &mut &[u8]) -> Option<Body> {
         self.fill(input);
         self.body.take_if(|body| body.filled == body.size)
@@ -218,21 +222,21 @@ impl Decoder {
         }
     }
 
-    /// Where the rest of a large body is to be read to.
+    /// Returns the buffer for the rest of a large body, for a direct read.
     pub(super) fn body_space(&mut self) -> Option<&mut [u8]> {
         let body = self.body.as_mut().filter(|body| body.size - body.filled >= DIRECT_READ)?;
         body.grow(&mut self.blocks);
         Some(body.space())
     }
 
-    /// `count` octets of [`body_space`](Self::body_space) have been filled.
+    /// Records that `count` bytes were read into [`body_space`](Self::body_space).
     pub(super) fn filled(&mut self, count: usize) {
         if let Some(body) = &mut self.body {
             body.filled = (body.filled + count).min(body.size);
         }
     }
 
-    /// Adds a frame; gives the message when it was the last.
+    /// Adds a frame to the current message, and returns the message after its last frame.
     #[inline]
     pub(super) fn join(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
         if !head.more && self.frames.is_empty() {
@@ -252,8 +256,8 @@ impl Decoder {
     }
 }
 
-/// Whether more frames follow this one of a message, its size, and what follows its head; `None` if it is not such a head, or
-/// not whole.
+/// Decodes the head of a message frame: returns whether more frames follow, the size of the body, and the rest of `input`. Returns
+/// `None` for other frames and for an incomplete head.
 #[inline]
 fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     match input {
@@ -266,7 +270,7 @@ fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     }
 }
 
-/// A frame of the first `size` octets of `input`, which may lie in a block.
+/// Creates a frame of the first `size` bytes of `input`. A large frame refers to `block`, which contains `input`.
 #[inline]
 fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     match block {
@@ -275,15 +279,15 @@ fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     }
 }
 
-/// Takes a message of several frames off the front of `input`, if all of them are there and within the limits.
+/// Decodes a message of several frames at the front of `input`, if the message is complete and within the limits.
 fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionConfig) -> Option<Message> {
-    // The usual envelope and body.
+    // Most messages are an envelope of a few frames and a body.
     let mut frames = Vec::with_capacity(4);
-    let (mut left, mut octets, mut more) = (*input, 0_usize, true);
+    let (mut left, mut total, mut more) = (*input, 0_usize, true);
     while more {
         let (follows, size, rest) = split_head(left)?;
-        octets = octets.saturating_add(size);
-        if octets > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
+        total = total.saturating_add(size);
+        if total > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
             return None;
         }
         frames.push(front(rest, size, block));
@@ -294,32 +298,32 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
 }
 
 impl Body {
-    /// Makes room for at least one more octet.
+    /// Ensures that at least one more byte fits into the buffer.
     fn grow(&mut self, blocks: &mut ReadBuffers) {
         if self.filled == self.octets.len() {
             blocks.grow(&mut self.octets, self.size);
         }
     }
 
-    /// What came, when all of it is here.
+    /// Converts a complete body into a frame.
     fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
         let block = self.octets.freeze();
-        if !ReadBuffers::takes(block.len()) {
+        if !ReadBuffers::is_kept_size(block.len()) {
             return block.into();
         }
         let frame = block.slice(..self.size).into();
-        blocks.lend(block);
+        blocks.keep(block);
         frame
     }
 
-    /// As [`into_frame`](Self::into_frame), to be changed.
+    /// Converts a complete body into mutable bytes, to be decrypted in place.
     #[cfg(feature = "curve")]
-    pub(super) fn into_octets(mut self) -> BytesMut {
+    pub(super) fn into_bytes(mut self) -> BytesMut {
         self.octets.truncate(self.size);
         self.octets
     }
 
-    /// Where the next octets belong. The block may be longer than the body.
+    /// Returns the unfilled part of the buffer. The buffer may be longer than the body.
     fn space(&mut self) -> &mut [u8] {
         let end = self.size.min(self.octets.len());
         &mut self.octets[self.filled..end]

@@ -1,8 +1,8 @@
-//! Traffic after a CURVE handshake: every frame, be it of a message or a command, travels inside an encrypted one (RFC 26,
-//! "The MESSAGE Command").
+//! Traffic after a CURVE handshake: each frame of a message or a command is sent inside an encrypted frame (RFC 26, "The MESSAGE
+//! Command").
 //!
-//! RFC 37 would have these be commands; libzmq sends messages, and loses what comes as a command. So messages are sent, and
-//! both are understood. What is inside is said by the flags inside.
+//! RFC 37 requires the outer frames to be commands. libzmq sends messages instead, and drops outer frames that are commands.
+//! So this side sends messages, and accepts both. The flags inside the encrypted part define the inner frame.
 
 use super::decoder::{Decoder, Item, MAX_COMMAND};
 use super::outbox::Outbox;
@@ -15,16 +15,16 @@ use bytes::{Buf, BytesMut};
 
 /// More frames of the message follow.
 const MORE: u8 = 1;
-/// It is a command. RFC 26 knows no such flag; libzmq has it for what RFC 37 says by commands.
+/// The frame is a command. RFC 26 does not define this flag; libzmq uses it for the commands of RFC 37.
 const COMMAND: u8 = 2;
 
 impl Outbox {
-    /// Whether nothing can be said any more, for the key has been used up.
+    /// Returns true if all nonces of the key are used, so that no further frame can be encrypted.
     pub(super) fn is_spent(&self) -> bool {
         self.sealer.as_ref().is_some_and(|sealer| sealer.is_spent())
     }
 
-    /// Encrypts a frame. One for which there is no nonce left is not sent, and the connection is at its end.
+    /// Encrypts a frame and appends it to the arena. If no nonce is left, the frame is dropped; the connection ends soon after.
     pub(super) fn seal_frame(&mut self, head: FrameHead, body: &[u8]) {
         let Some(sealer) = &mut self.sealer else { return };
         let flags = if head.more { MORE } else { 0 } | if head.command { COMMAND } else { 0 };
@@ -36,14 +36,14 @@ impl Outbox {
         }
     }
 
-    /// Encrypts a whole frame.
+    /// Encrypts an already encoded frame.
     pub(super) fn seal_encoded(&mut self, frame: &[u8]) {
         if let Ok(Some((head, len))) = FrameHead::decode(frame) {
             self.seal_frame(head, &frame[len..]);
         }
     }
 
-    /// What was encrypted by this side and never sent.
+    /// Decrypts a frame that this side encrypted and did not send.
     pub(super) fn unseal(&self, head: FrameHead, body: Frame) -> Option<(FrameHead, Frame)> {
         let Some(sealer) = &self.sealer else { return Some((head, body)) };
         let (flags, body) = sealer.reopen(&body)?;
@@ -53,8 +53,7 @@ impl Outbox {
 }
 
 impl Decoder {
-    /// Takes the next item off the front of `input`, where every frame is encrypted. `None`: all of it is consumed and more
-    /// is needed.
+    /// Decodes and decrypts the next item at the front of `input`. Returns `None` if all input is consumed and more is needed.
     pub(super) fn next_sealed(
         &mut self,
         input: &mut &[u8],
@@ -64,10 +63,10 @@ impl Decoder {
         loop {
             let (head, frame) = if self.is_in_body() {
                 let Some(body) = self.resume(input) else { return Ok(None) };
-                open_shared(body.into_octets(), opener)?
+                open_shared(body.into_bytes(), opener)?
             } else {
                 let Some(head) = self.head(input)? else { return Ok(None) };
-                let size = announced(head, config)?;
+                let size = check_outer(head, config)?;
                 let Some((body, rest)) = input.split_at_checked(size) else {
                     self.begin(head, size, input);
                     return Ok(None);
@@ -86,8 +85,8 @@ impl Decoder {
     }
 }
 
-/// How long a frame is; what is too large for whatever may be inside is refused as soon as it is announced.
-fn announced(head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
+/// Checks an announced encrypted frame against the limits, before its body is received, and returns its size.
+fn check_outer(head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
     if head.more {
         return Err(CurveError::OuterMore.into());
     }
@@ -99,19 +98,19 @@ fn announced(head: FrameHead, config: &ConnectionConfig) -> Result<usize, Connec
     usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
 }
 
-/// Opens a frame that is lent.
+/// Decrypts a copy of a frame, without an allocation if the frame is short.
 #[inline]
 fn open_copy(sealed: &[u8], opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
-    let mut room = [0; OVERHEAD + Frame::INLINE];
-    let Some(room) = room.get_mut(..sealed.len()) else {
+    let mut buffer = [0; OVERHEAD + Frame::INLINE];
+    let Some(buffer) = buffer.get_mut(..sealed.len()) else {
         return open_shared(BytesMut::from(sealed), opener);
     };
-    room.copy_from_slice(sealed);
-    let (flags, body) = opener.open_in_place(room).map_err(CurveError::from)?;
+    buffer.copy_from_slice(sealed);
+    let (flags, body) = opener.open_in_place(buffer).map_err(CurveError::from)?;
     Ok((head_of(flags, body.len())?, Frame::copy_from_slice(body)))
 }
 
-/// Opens a frame where it stands, and leaves it there.
+/// Decrypts a frame in place, and returns a frame that refers to the same memory.
 fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
     let (flags, body) = opener.open_in_place(&mut sealed).map_err(CurveError::from)?;
     let head = head_of(flags, body.len())?;
@@ -119,7 +118,7 @@ fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, 
     Ok((head, Frame::from(sealed.freeze())))
 }
 
-/// What the flags inside say.
+/// Returns the head of the inner frame.
 fn head_of(flags: u8, size: usize) -> Result<FrameHead, ConnectionError> {
     match flags {
         0 | MORE | COMMAND => Ok(FrameHead { command: flags == COMMAND, more: flags == MORE, size: size as u64 }),

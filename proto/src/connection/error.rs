@@ -1,4 +1,4 @@
-//! [`ConnectionError`]: why a connection ended, and which side caused it.
+//! [`ConnectionError`]: the reason why a connection ended, and which side caused it.
 
 use super::SocksError;
 use crate::address::{NetworkError, Resource};
@@ -10,142 +10,144 @@ use crate::wire::{DecodeError, MechanismName};
 use bytes::Bytes;
 use thiserror::Error;
 
-/// Why one connection ended. Never fatal to the socket: other peers notice nothing.
+/// Reason why a connection ended. It is never fatal to the socket, and does not affect other connections.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
-    /// The other side closed the stream.
+    /// The peer closed the stream.
     #[error("the peer closed the connection")]
     Eof,
-    /// The network failed.
+    /// The network, or the operating system's network stack, reported an error.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
-    /// A timer ran out.
+    /// A timeout expired.
     #[error("{0}")]
     TimedOut(Timeout),
-    /// The proxy that was to lead to the peer did not.
-    #[error("the SOCKS proxy does not put us through: {0}")]
+    /// The SOCKS proxy did not connect to the peer.
+    #[error("the SOCKS proxy did not connect to the peer: {0}")]
     Proxy(#[from] SocksError),
-    /// What arrived is not ZMTP.
-    #[error("the peer does not speak ZMTP; is this the port of another service?")]
+    /// The received bytes are not ZMTP.
+    #[error("the peer does not use ZMTP; is this the port of another service?")]
     NotZmtp,
-    /// The peer speaks 2.0 (`1`) or another ZMTP older than 3.0, and this side does not
-    /// ([`Options::allow_legacy_zmtp`](crate::Options::allow_legacy_zmtp)). The octet after its signature is kept.
+    /// The peer uses a version before ZMTP 3.0, which this side does not accept; see
+    /// [`Options::allow_legacy_zmtp`](crate::Options::allow_legacy_zmtp). The value is the revision byte after the signature; 1 is ZMTP 2.0.
     #[error(
-        "the peer speaks a ZMTP older than 3.0 (revision octet {0}); it needs libzmq 4 or newer, or this side the option \
-         `allow_legacy_zmtp`, no security, and a port of its own"
+        "the peer uses a version before ZMTP 3.0 (revision byte {0}); either the peer must use libzmq 4 or newer, or this side \
+         the option `allow_legacy_zmtp`, the NULL mechanism without authentication, and a port that is not shared"
     )]
     Version(u8),
-    /// The two sides want different security.
-    #[error("this side uses the {ours} mechanism, the peer {theirs}; both must use the same")]
+    /// The two sides use different security mechanisms.
+    #[error("this side uses the {ours} mechanism, the peer {theirs}; both must use the same mechanism")]
     MechanismMismatch {
-        /// What this side is configured for.
+        /// Mechanism of this side.
         ours: MechanismName,
-        /// What the peer's greeting names.
+        /// Mechanism in the peer's greeting.
         theirs: MechanismName,
     },
     /// Both sides are servers of the mechanism, or both are clients.
     #[error("both sides are {} of the security mechanism; one has to be its {}", if *.server { "servers" } else { "clients" }, if *.server { "client" } else { "server" })]
     SameRole {
-        /// Whether this side is the server.
+        /// True if both sides are servers, false if both are clients.
         server: bool,
     },
-    /// The CURVE mechanism failed: somebody has other keys, or changed what was on its way.
+    /// The CURVE mechanism failed, for example because the keys of the two sides do not match, or because data was changed in
+    /// transit.
     #[cfg(feature = "curve")]
     #[error("CURVE: {0}")]
     Curve(#[from] CurveError),
-    /// The octets are not what the protocol allows.
+    /// The received bytes violate the protocol.
     #[error("the peer broke the protocol: {0}")]
     Malformed(#[from] DecodeError),
-    /// A frame came at a time when it has no place, such as a message before READY.
+    /// A frame was received that is not allowed in the current phase, such as a message before READY.
     #[error("the peer broke the protocol: {0}")]
     Unexpected(&'static str),
     /// READY lacks the Socket-Type property.
-    #[error("the peer did not say which socket type it is")]
+    #[error("the peer did not send its socket type: its READY has no property Socket-Type")]
     MissingSocketType,
     /// READY names a socket type that does not exist.
-    #[error("the peer calls itself a socket type that does not exist")]
+    #[error("the peer sent a socket type that does not exist")]
     UnknownSocketType,
-    /// The two socket types do not speak with each other (RFC 28).
-    #[error("a {ours} socket does not speak with a {theirs} socket")]
+    /// The two socket types are not compatible (RFC 28).
+    #[error("a {ours} socket is not compatible with a {theirs} socket")]
     Incompatible {
-        /// This side's type.
+        /// Socket type of this side.
         ours: SocketType,
-        /// The peer's type.
+        /// Socket type of the peer.
         theirs: SocketType,
     },
-    /// A frame or a message exceeds its limit; seen as soon as a frame's size is announced.
-    #[error("the peer announced {size} octets where {limit} are allowed; see `Options::max_message_size`")]
+    /// A message or a command exceeds its size limit. Detected when the size of a frame is announced, before its body is received.
+    #[error("the peer announced {size} bytes, but the limit is {limit}; see `Options::max_message_size`")]
     TooLarge {
-        /// What was announced.
+        /// Announced size in bytes.
         size: u64,
-        /// What is allowed.
+        /// Limit in bytes.
         limit: u64,
     },
     /// A message has more frames than `Options::max_frames` allows.
     #[error("the peer sent a message of more than {limit} frames; see `Options::max_frames`")]
     TooManyFrames {
-        /// What is allowed.
+        /// Maximum number of frames.
         limit: usize,
     },
     /// A REQ socket received a reply that is not an empty delimiter followed by a body.
     #[error("the peer's reply has no empty delimiter before its body")]
     MissingDelimiter,
-    /// The peer sent ERROR with this reason; ZAP uses `300`, `400` and `500`.
+    /// The peer sent ERROR with this reason. The reasons of ZAP are `300`, `400` and `500`.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// This side's authentication refused the peer.
+    /// The authentication of this side denied the peer access.
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
-    /// A ROUTER already has a peer of this routing id, and `handover` is off.
+    /// Another peer of a ROUTER has the same routing id, and `handover` is off.
     #[error("another peer already has this routing id; see `Options::handover`")]
     RoutingIdTaken,
-    /// The peer's routing id went over to a newer connection, as `handover` asks.
-    #[error("a newer connection took the peer's routing id over")]
+    /// A newer connection with the same routing id replaced this connection, because `handover` is on.
+    #[error("a newer connection took over the peer's routing id")]
     HandedOver,
-    /// A peer asked for more subscriptions, or groups, than `Options::max_subscriptions` allows.
-    #[error("the peer asked for more than {limit} subscriptions, or for longer ones; see `Options::max_subscriptions`")]
+    /// The subscriptions, or groups, of the peer exceed the limit of `Options::max_subscriptions` in number or total size.
+    #[error(
+        "the peer has more than {limit} subscriptions, or their total size exceeds the limit; see `Options::max_subscriptions`"
+    )]
     TooManySubscriptions {
-        /// What is allowed.
+        /// Maximum number of subscriptions.
         limit: usize,
     },
-    /// A peer joined a group whose name is longer than 255 octets (RFC 48).
-    #[error("the peer joined a group whose name has {0} octets, where 255 are allowed")]
+    /// The peer joined a group whose name is longer than 255 bytes (RFC 48).
+    #[error("the peer joined a group with a name of {0} bytes, but the limit is 255")]
     GroupTooLong(usize),
-    /// A newcomer took the place of this handshake, which had lasted long; see `Options::max_handshakes`.
-    #[error("the peer's handshake took so long that it had to make room for another's; see `Options::max_handshakes`")]
+    /// The handshake was evicted to admit a new connection, because `Options::max_handshakes` was reached.
+    #[error("the peer's slow handshake was evicted to admit a new connection; see `Options::max_handshakes`")]
     HandshakeEvicted,
-    /// A subscriber did not read, and `Options::slow_subscriber` asks to disconnect it then.
-    #[error("the subscriber does not read, and `slow_subscriber` asks to disconnect it")]
+    /// The subscriber does not read, and `Options::slow_subscriber` is set to disconnect slow subscribers.
+    #[error("the subscriber does not read, and `slow_subscriber` is set to disconnect slow subscribers")]
     TooSlow,
-    /// A PAIR or CHANNEL socket already has its one peer.
-    #[error("a PAIR or CHANNEL socket speaks with one peer, and has it already")]
+    /// The PAIR or CHANNEL socket already has its only peer.
+    #[error("a PAIR or CHANNEL socket accepts one peer only, and already has a peer")]
     PairInUse,
-    /// A peer asked for a resource, or for none, and for as long as a handshake may take no socket at that port was bound
-    /// to it.
+    /// No socket was bound to the resource that the peer requested (`None` for no resource) before the handshake timeout expired.
     #[error(
-        "the peer waited for {}, to which no socket at this port is bound",
-        .0.as_ref().map_or("a socket without resource", Resource::as_str)
+        "the peer requested {}, to which no socket at this port is bound",
+        .0.as_ref().map_or("no resource", Resource::as_str)
     )]
     NoSuchResource(Option<Resource>),
-    /// This side hung up: the socket, its listener or its connection was closed.
+    /// This side closed the socket, the listener or the connection.
     #[error("this side closed the connection")]
     PeerClosed,
 }
 
-/// Who caused a connection to end.
+/// Side that caused the end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This side wanted it.
+    /// This side, by a call or a setting of the application.
     Local,
-    /// The peer, by what it sent.
+    /// The peer, by the bytes that it sent.
     Peer,
-    /// The network or the peer's absence.
+    /// The network, or a peer that closed the stream or does not respond.
     Network,
 }
 
 impl ConnectionError {
-    /// Who caused the end.
+    /// Returns the side that caused the end of the connection.
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Eof | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
@@ -179,11 +181,13 @@ impl ConnectionError {
         }
     }
 
-    /// Whether dialling again can help. After a protocol fault it cannot (libzmq never does), nor after an ERROR with
-    /// the same credentials (RFC 37), except ZAP's 300, which means "temporary".
+    /// Returns true if a new connection attempt may succeed.
     ///
-    /// Nor does a peer of CURVE answer for what was changed on its way: after that, dialling again is the best there is.
+    /// False after a protocol error, as in libzmq, and after an ERROR command, because RFC 37 forbids to reconnect with the
+    /// same credentials. True after an ERROR with the ZAP status 300 (temporary) or 500 (internal error), after any error of
+    /// CURVE, after a network error, and after [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow).
     pub fn may_reconnect(&self) -> bool {
+        // The data of a CURVE connection may have been changed in transit, which is not the peer's fault.
         #[cfg(feature = "curve")]
         if matches!(self, Self::Curve(_)) {
             return true;
@@ -193,18 +197,18 @@ impl ConnectionError {
     }
 }
 
-/// A clock that can end a connection.
+/// Timer that can end a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Timeout {
     /// The handshake took longer than `Options::handshake_timeout`.
     #[error("the peer did not finish its handshake in time")]
     Handshake,
-    /// A PING was followed by silence for `Options::heartbeat_timeout`.
+    /// No byte was received for the duration of `Options::heartbeat_timeout` after a PING.
     #[error("the peer did not answer a heartbeat in time")]
     Heartbeat,
-    /// The peer's own PING asked to be cut off after so much silence.
-    #[error("the peer has been silent for longer than the time to live it asked for")]
+    /// No byte was received for the time to live in the latest PING of the peer.
+    #[error("the peer sent nothing for longer than the time to live in its PING")]
     TimeToLive,
 }
 

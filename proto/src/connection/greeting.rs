@@ -1,4 +1,5 @@
-//! The first 64 octets each way (RFC 37, "Greeting"), said and heard in steps while the peer may be of before ZMTP 3.
+//! The greeting of 64 bytes in each direction (RFC 37, "Greeting"), sent in parts while the peer may use a version before
+//! ZMTP 3.
 
 use super::Connection;
 use super::legacy::{self, LegacyPhase};
@@ -9,7 +10,7 @@ use crate::time::Instant;
 use crate::wire::{Greeting, Opening, Version};
 
 impl Connection {
-    /// One step of the peer's greeting, and ours in answer.
+    /// Processes the next part of the peer's greeting, and sends the next part of our greeting.
     pub(super) fn handle_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
         let Phase::Greeting { octets, len, deadline, side } = &mut self.phase else { return Ok(()) };
         let (deadline, side) = (*deadline, *side);
@@ -23,13 +24,13 @@ impl Connection {
         match Greeting::look(&octets[..*len]) {
             Opening::Zmtp3 if *len == Greeting::LEN => {
                 let greeting = Greeting::decode(octets);
-                self.greeted(greeting)?;
+                self.check_greeting(greeting)?;
                 self.begin_handshake(deadline, side)
             }
             Opening::Zmtp3 => {
                 if in_steps && *len == step {
                     let next = if step == Greeting::SIGNATURE { Greeting::SIGNATURE_AND_MAJOR } else { Greeting::LEN };
-                    self.outbox.push_octets(&our_greeting(&self.config)[step..next]);
+                    self.outbox.push_bytes(&our_greeting(&self.config)[step..next]);
                 }
                 Ok(())
             }
@@ -40,31 +41,33 @@ impl Connection {
                 Ok(())
             }
             Opening::Unsigned if in_steps => {
-                let said = octets[..*len].to_vec();
+                // The bytes are not a greeting, but the beginning of the first frame.
+                let received = octets[..*len].to_vec();
                 self.begin_legacy(LegacyPhase::Unsigned, Version::V1_0, deadline);
-                self.consume(&mut &said[..], None, now)
+                self.consume(&mut &received[..], None, now)
             }
             Opening::Unsigned => Err(ConnectionError::NotZmtp),
         }
     }
 
-    fn greeted(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
+    /// Checks a complete greeting, and sets the version of the connection.
+    fn check_greeting(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
         let security = &self.config.security;
         let ours = security.mechanism();
         if greeting.mechanism != ours {
             return Err(ConnectionError::MechanismMismatch { ours, theirs: greeting.mechanism });
         }
-        // That a peer does not claim to be the server says nothing, for libzmq never does.
+        // Only `as_server` set on both sides is an error: libzmq never sets it, not even in a server.
         if greeting.as_server && security.is_server() {
             return Err(ConnectionError::SameRole { server: true });
         }
-        // RFC 37: the higher revision speaks the lower one; whatever comes after 3 promises to understand 3.1.
+        // RFC 37: the side with the higher version uses the lower one, and every later version is compatible with 3.1.
         self.version = greeting.version.min(Version::V3_1);
         Ok(())
     }
 }
 
-/// What this side says first. It may be said in steps.
+/// Returns the complete greeting of this side.
 pub(super) fn our_greeting(config: &ConnectionConfig) -> [u8; Greeting::LEN] {
     let (mechanism, as_server) = (config.security.mechanism(), config.security.is_server());
     let greeting = Greeting { version: Version::V3_1, mechanism, as_server };

@@ -1,4 +1,4 @@
-//! From the greetings to traffic: the steps of the mechanism, and whether we speak with such a peer at all.
+//! Handshake between greeting and traffic: the commands of the mechanism, and the check of the peer's properties.
 
 use super::link::PeerInfo;
 use super::phase::{Phase, Side};
@@ -18,16 +18,17 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 impl Connection {
-    /// Both have greeted: the mechanism begins.
+    /// Starts the mechanism, after both greetings.
     pub(super) fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
         let ours = (side == Side::Socket).then(|| self.config.metadata());
         let fresh = core::mem::take(&mut self.fresh);
-        let config = MechanismConfig { security: &self.config.security, authenticates_null: self.config.asks() };
+        let config =
+            MechanismConfig { security: &self.config.security, authenticates_null: self.config.authenticates_null() };
         let progress = Mechanism::start(config, ours, fresh, self.outbox.ahead())?;
         self.proceed(progress, deadline, side, self.now)
     }
 
-    /// Moves the handshake on by one step.
+    /// Performs one step of the handshake. Does nothing in other phases.
     pub(super) fn handshake(
         &mut self,
         step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, MechanismError>,
@@ -43,7 +44,7 @@ impl Connection {
         self.proceed(progress, deadline, side, now)
     }
 
-    /// Goes where a step of the handshake has led.
+    /// Applies the outcome of one step of the handshake.
     fn proceed(
         &mut self,
         progress: Progress,
@@ -55,42 +56,42 @@ impl Connection {
             Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
             Progress::Ask(credentials, mechanism) => {
                 self.phase = Phase::Handshake { mechanism, deadline, side };
-                if let Some(reply) = self.ask(credentials, now) {
+                if let Some(reply) = self.authenticate(credentials, now) {
                     self.pending_auth = None;
                     return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
                 }
             }
             Progress::MetadataReceived(theirs, ready_pending) => match side {
-                Side::Socket => self.send_ready(theirs, ready_pending, now)?,
+                Side::Socket => self.finish_handshake(theirs, ready_pending, now)?,
                 Side::AwaitingSocket => self.wait_for_socket(theirs, ready_pending, deadline)?,
             },
             Progress::Done(theirs, established) => {
-                let info = self.examine(theirs)?;
+                let info = self.check_properties(theirs)?;
                 self.establish(info, established, now);
             }
         }
         Ok(())
     }
 
-    /// The peer has said who it is: so do we, if we speak with such a one.
-    pub(super) fn send_ready(
+    /// Checks the properties of the peer, sends our READY, and starts the traffic.
+    pub(super) fn finish_handshake(
         &mut self,
         theirs: Metadata,
         ready_pending: ReadyPending,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        let info = self.examine(theirs)?;
+        let info = self.check_properties(theirs)?;
         let established = ready_pending.send_ready(&self.config.metadata(), self.outbox.ahead());
         self.establish(info, established, now);
         Ok(())
     }
 
-    /// Whether we speak with a peer that says this of itself.
-    fn examine(&mut self, metadata: Metadata) -> Result<PeerInfo, ConnectionError> {
+    /// Checks the properties of the peer; an incompatible socket type is answered with ERROR.
+    fn check_properties(&mut self, metadata: Metadata) -> Result<PeerInfo, ConnectionError> {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
-        self.compare(socket_type).inspect_err(|_| {
-            // RFC 37 asks for an ERROR here, which tells the other side's owner what libzmq's silence would not.
+        self.check_socket_type(socket_type).inspect_err(|_| {
+            // RFC 37 requires an ERROR here. libzmq closes the connection without one, so that its peer cannot log a reason.
             self.outbox.push_command(&Command::Error(Bytes::from_static(b"incompatible socket type")));
         })?;
         let routing_id = metadata.get(IDENTITY).map(|id| Frame::copy_from_slice(id)).unwrap_or_default();
@@ -100,23 +101,24 @@ impl Connection {
         Ok(PeerInfo { socket_type, routing_id, metadata })
     }
 
-    /// Whether we speak with sockets of such a type.
-    pub(super) fn compare(&self, theirs: SocketType) -> Result<(), ConnectionError> {
+    /// Returns an error if this side is not compatible with the peer's socket type.
+    pub(super) fn check_socket_type(&self, theirs: SocketType) -> Result<(), ConnectionError> {
         let ours = self.config.socket_type;
         if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
     }
 
+    /// Starts the traffic with a peer whose properties are checked.
     pub(super) fn establish(&mut self, info: PeerInfo, established: HandshakeOutcome, now: Instant) {
         let PeerInfo { socket_type, routing_id, metadata } = info;
         let AuthIdentity { user_id, properties } = established.identity;
         let (version, credentials) = (self.version, self.credentials);
         let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
-        // RFC 23 (3.0) has no PING, so a strict 3.0 peer would take one for a fault; and to a DISH only groups and bodies are
-        // sent (RFC 48).
+        // RFC 23 (ZMTP 3.0) has no PING, so a strict peer would treat PING as a protocol error; and RFC 48 allows only messages
+        // with a group to be sent to a DISH.
         if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
             self.heartbeat.start(now);
         }
-        // What only the handshake needed.
+        // These values are needed in the handshake only.
         self.origin = None;
         self.waker = None;
         #[cfg(feature = "curve")]

@@ -1,4 +1,5 @@
-//! PINGs, how long their PONGs take, the silence after them, and the silence the peer allows us (RFC 37, "Heartbeating").
+//! Heartbeats: PING intervals, round-trip times, the heartbeat timeout, and the time to live that the peer requested (RFC 37,
+//! "Heartbeating").
 
 use crate::connection::config::HeartbeatConfig;
 use crate::connection::error::Timeout;
@@ -6,62 +7,64 @@ use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
 use core::time::Duration;
 
-/// A peer that owes more PONGs than this may have forgotten some, as this crate does: who goes on counting them would take each
-/// for an earlier one ever after.
+/// Maximum number of PINGs counted as unanswered.
+// A peer with more outstanding PONGs may have dropped some, as this crate does. If PINGs were counted further, every later PONG
+// would be matched with an earlier PING.
 const MAX_UNANSWERED: u32 = 16;
 
-/// How long a PING and its PONG take: the way there and back, and the time until the other side and this one read them. Known
-/// where [`Options::heartbeat`](crate::Options::heartbeat) is on; never over `inproc`.
+/// Round-trip time from a PING to its PONG, including the time until each side reads its input. Available if
+/// [`Options::heartbeat`](crate::Options::heartbeat) is set; never over `inproc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoundTrip {
-    /// Last time.
+    /// Latest round-trip time.
     pub last: Duration,
-    /// On the whole: the last one counts for an eighth, as TCP has it (RFC 6298, section 2).
+    /// Smoothed round-trip time: each new measurement has a weight of one eighth, as in TCP (RFC 6298, section 2).
     pub smoothed: Duration,
 }
 
-/// What a connection knows of heartbeats: nothing, if neither side sends any, as most do not.
+/// Heartbeat state of a connection; `None` if neither side uses heartbeats, which is the common case.
 #[derive(Debug)]
-pub(super) struct Heartbeat(Option<Box<Beat>>);
+pub(super) struct Heartbeat(Option<Box<State>>);
 
 impl Heartbeat {
     pub(super) fn new(config: Option<&HeartbeatConfig>) -> Self {
-        Self(config.map(|config| Box::new(Beat::new(Some(config.clone())))))
+        Self(config.map(|config| Box::new(State::new(Some(config.clone())))))
     }
 
+    /// Starts the PING interval, when the handshake is done.
     pub(super) fn start(&mut self, now: Instant) {
-        if let Some(beat) = &mut self.0 {
-            beat.start(now);
+        if let Some(state) = &mut self.0 {
+            state.start(now);
         }
     }
 
-    /// Something arrived.
+    /// Records that bytes were received.
     #[inline]
-    pub(super) fn input_received(&mut self, now: Instant) {
-        if let Some(beat) = &mut self.0 {
-            beat.input_received(now);
+    pub(super) fn bytes_received(&mut self, now: Instant) {
+        if let Some(state) = &mut self.0 {
+            state.bytes_received(now);
         }
     }
 
-    /// The peer's PING arrived, with its wish in tenths of a second.
-    pub(super) fn pinged(&mut self, ttl: u16, now: Instant) {
+    /// Records a PING from the peer. `ttl` is the requested time to live in tenths of a second.
+    pub(super) fn ping_received(&mut self, ttl: u16, now: Instant) {
         if ttl > 0 || self.0.is_some() {
-            self.0.get_or_insert_with(|| Box::new(Beat::new(None))).pinged(ttl, now);
+            self.0.get_or_insert_with(|| Box::new(State::new(None))).ping_received(ttl, now);
         }
     }
 
-    /// Our PING leaves.
-    pub(super) fn asked(&mut self, now: Instant) {
-        if let Some(beat) = &mut self.0 {
-            beat.asked(now);
+    /// Records that a PING was queued for the peer.
+    pub(super) fn ping_sent(&mut self, now: Instant) {
+        if let Some(state) = &mut self.0 {
+            state.ping_sent(now);
         }
     }
 
-    /// The peer's PONG arrived.
-    pub(super) fn ponged(&mut self, now: Instant) {
-        if let Some(beat) = &mut self.0 {
-            beat.ponged(now);
+    /// Records a PONG from the peer.
+    pub(super) fn pong_received(&mut self, now: Instant) {
+        if let Some(state) = &mut self.0 {
+            state.pong_received(now);
         }
     }
 
@@ -70,10 +73,10 @@ impl Heartbeat {
         self.0.as_ref()?.round_trip()
     }
 
-    /// We are not reading, so nothing can be heard: both clocks start anew.
-    pub(super) fn excuse(&mut self, now: Instant) {
-        if let Some(beat) = &mut self.0 {
-            beat.excuse(now);
+    /// Restarts both timeouts, while back-pressure stops us from reading.
+    pub(super) fn restart_timeouts(&mut self, now: Instant) {
+        if let Some(state) = &mut self.0 {
+            state.restart_timeouts(now);
         }
     }
 
@@ -81,69 +84,68 @@ impl Heartbeat {
         earliest(self.0.as_ref()?.deadlines())
     }
 
-    /// Fires what is due. `Some(ttl)`: send a PING with that time to live.
-    pub(super) fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
-        self.0.as_mut().map_or(Ok(None), |beat| beat.fire(now))
+    /// Handles expired timers. Returns the time to live of a PING that must be sent now, if any.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
+        self.0.as_mut().map_or(Ok(None), |state| state.handle_timeout(now))
     }
 }
 
 #[derive(Debug)]
-struct Beat {
+struct State {
+    /// Settings of this side; `None` if only the peer sends PINGs.
     config: Option<HeartbeatConfig>,
-    /// When the next PING goes out; set once traffic begins.
+    /// Time of the next PING; set when the handshake is done.
     ping: Option<Instant>,
-    /// When silence after a PING has lasted too long. Any octet clears it.
+    /// Time at which the timeout after a PING expires. Cleared by any received byte.
     silence: Option<Instant>,
-    /// When silence has outlasted the time to live of the peer's latest PING, and how long that is. Any octet begins it
-    /// anew; libzmq forgets it until the next PING, and so may keep a dead peer.
+    /// Time at which the time to live of the peer's latest PING expires, and its duration. Restarted by any received byte.
+    // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
-    /// PINGs that no PONG has answered.
+    /// Number of PINGs without a PONG.
     unanswered: u32,
-    /// When the PING left that is timed, and which of the next PONGs is its own. One at a time will do.
-    timed: Option<(Instant, u32)>,
+    /// Time at which the measured PING was queued, and which of the next PONGs answers it (1 for the next one). Only one PING is
+    /// measured at a time.
+    measured: Option<(Instant, u32)>,
     round_trip: Option<RoundTrip>,
 }
 
-impl Beat {
+impl State {
     const fn new(config: Option<HeartbeatConfig>) -> Self {
-        Self { config, ping: None, silence: None, ttl: None, unanswered: 0, timed: None, round_trip: None }
+        Self { config, ping: None, silence: None, ttl: None, unanswered: 0, measured: None, round_trip: None }
     }
 
     fn start(&mut self, now: Instant) {
         self.ping = self.config.as_ref().map(|config| now + config.interval);
     }
 
-    /// Something arrived.
     #[inline]
-    fn input_received(&mut self, now: Instant) {
+    fn bytes_received(&mut self, now: Instant) {
         self.silence = None;
         if let Some((at, allowed)) = &mut self.ttl {
             *at = now + *allowed;
         }
     }
 
-    /// The peer's PING arrived, with its wish in tenths of a second.
-    fn pinged(&mut self, ttl: u16, now: Instant) {
+    fn ping_received(&mut self, ttl: u16, now: Instant) {
         let allowed = Duration::from_millis(u64::from(ttl) * 100);
         self.ttl = (ttl > 0).then(|| (now + allowed, allowed));
     }
 
-    /// Our PING leaves.
-    fn asked(&mut self, now: Instant) {
+    fn ping_sent(&mut self, now: Instant) {
         if self.unanswered == MAX_UNANSWERED {
-            self.timed = None;
+            self.measured = None;
         } else {
             self.unanswered += 1;
-            self.timed.get_or_insert((now, self.unanswered));
+            self.measured.get_or_insert((now, self.unanswered));
         }
     }
 
-    /// The peer's PONG arrived. PONGs come in the order of their PINGs, of which a long way holds several. So they need no
-    /// context, which libzmq before 4.3 would not echo.
-    fn ponged(&mut self, now: Instant) {
+    fn pong_received(&mut self, now: Instant) {
+        // Several PINGs may be in flight, but their PONGs arrive in the same order. Counting is therefore enough, and no context
+        // is needed, which libzmq before 4.3 would not echo.
         self.unanswered = self.unanswered.saturating_sub(1);
-        self.timed = match self.timed {
-            Some((at, place)) if place > 1 => Some((at, place - 1)),
+        self.measured = match self.measured {
+            Some((at, position)) if position > 1 => Some((at, position - 1)),
             Some((at, _)) => {
                 self.round_trip = Some(RoundTrip::measured(self.round_trip, now.since(at)));
                 None
@@ -157,10 +159,9 @@ impl Beat {
         self.round_trip
     }
 
-    /// We are not reading, so nothing can be heard: both clocks start anew.
-    fn excuse(&mut self, now: Instant) {
+    fn restart_timeouts(&mut self, now: Instant) {
         let silence = self.silence;
-        self.input_received(now);
+        self.bytes_received(now);
         if let (Some(_), Some(config)) = (silence, &self.config) {
             self.silence = Some(now + config.timeout);
         }
@@ -170,8 +171,7 @@ impl Beat {
         [self.ping, self.silence, self.ttl.map(|(at, _)| at)]
     }
 
-    /// Fires what is due. `Some(ttl)`: send a PING with that time to live.
-    fn fire(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
+    fn handle_timeout(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if due(self.silence) {
             return Err(Timeout::Heartbeat);
@@ -189,7 +189,7 @@ impl Beat {
 }
 
 impl RoundTrip {
-    /// Goes on from `before`.
+    /// Returns the values after the new measurement `last`; `before` are the previous values.
     pub(crate) fn measured(before: Option<Self>, last: Duration) -> Self {
         Self { last, smoothed: before.map_or(last, |before| (before.smoothed * 7 + last) / 8) }
     }
@@ -203,33 +203,33 @@ mod tests {
         Instant::ORIGIN + Duration::from_millis(millis)
     }
 
-    fn last(beat: &Beat) -> Option<u128> {
-        beat.round_trip().map(|trip| trip.last.as_millis())
+    fn last(state: &State) -> Option<u128> {
+        state.round_trip().map(|trip| trip.last.as_millis())
     }
 
     #[test]
-    fn a_pong_that_nobody_asked_for_tells_nothing() {
-        let mut beat = Beat::new(None);
-        beat.ponged(at(5));
-        assert_eq!(last(&beat), None);
-        beat.asked(at(10));
-        beat.ponged(at(13));
-        beat.ponged(at(50));
-        assert_eq!(last(&beat), Some(3));
+    fn unsolicited_pong_gives_no_round_trip_time() {
+        let mut state = State::new(None);
+        state.pong_received(at(5));
+        assert_eq!(last(&state), None);
+        state.ping_sent(at(10));
+        state.pong_received(at(13));
+        state.pong_received(at(50));
+        assert_eq!(last(&state), Some(3));
     }
 
     #[test]
-    fn a_peer_that_forgets_pongs_is_timed_rightly_again_when_it_has_caught_up() {
-        let mut beat = Beat::new(None);
+    fn round_trip_is_measured_again_after_peer_dropped_pongs() {
+        let mut state = State::new(None);
         for second in 0..30 {
-            beat.asked(at(1000 * second));
+            state.ping_sent(at(1000 * second));
         }
         for _ in 0..16 {
-            beat.ponged(at(30_000));
+            state.pong_received(at(30_000));
         }
-        assert_eq!(last(&beat), None, "which PINGs these answer nobody knows");
-        beat.asked(at(31_000));
-        beat.ponged(at(31_007));
-        assert_eq!(last(&beat), Some(7));
+        assert_eq!(last(&state), None, "these PONGs cannot be matched with PINGs");
+        state.ping_sent(at(31_000));
+        state.pong_received(at(31_007));
+        assert_eq!(last(&state), Some(7));
     }
 }

@@ -1,4 +1,5 @@
-//! What a socket and its links have in common: messages and wishes, the [`Link`] they meet through, and the [`Peer`] behind it.
+//! The interface between a socket and its connections: the trait [`Link`], its items (messages and subscription changes), and
+//! the [`Peer`].
 
 use crate::connection::heartbeat::RoundTrip;
 use crate::message::{Frame, Message};
@@ -8,41 +9,42 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// What the handshake told about the other side.
+/// Properties of a connected peer, known after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// Its socket type, compatible with ours. A peer of ZMTP 1.0 does not say it, and is taken for what speaks with ours.
+    /// Socket type of the peer, compatible with the type of this side. A peer of ZMTP 1.0 sends no type; a compatible type is
+    /// assumed.
     pub socket_type: SocketType,
-    /// The routing id it chose (wire property Identity); empty if it chose none.
+    /// Routing id of the peer (wire property Identity); empty if the peer has set no routing id.
     pub routing_id: Frame,
-    /// The version both sides speak.
+    /// ZMTP version that both sides use.
     pub version: Version,
-    /// Everything it says of itself: what its READY or INITIATE holds.
+    /// All properties that the peer sent in READY or INITIATE.
     pub metadata: Metadata,
-    /// Who it is, if authentication found that out. Nothing that the peer says ends up here.
+    /// User id that the authenticator assigned, if any. Never taken from data of the peer.
     pub user_id: Option<Bytes>,
-    /// What else authentication found out. Nothing that the peer says ends up here.
+    /// Further properties that the authenticator assigned. Never taken from data of the peer.
     pub properties: Metadata,
-    /// Whose process it is, if the operating system says so: over `ipc` it does.
+    /// Credentials of the peer's process, as reported by the operating system; only over `ipc`.
     pub credentials: Option<Credentials>,
 }
 
-/// Properties that a peer sent in its handshake, after their check.
+/// Checked properties that a peer sent in its handshake.
 pub(super) struct PeerInfo {
     pub(super) socket_type: SocketType,
     pub(super) routing_id: Frame,
     pub(super) metadata: Metadata,
 }
 
-/// Whose process is at the other end of a Unix domain socket, by the word of the operating system (`SO_PEERCRED`).
+/// Credentials of the process at the other end of a Unix domain socket, as reported by the operating system (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The process, where the system tells; it may have ended since, and its number be another's now.
+    /// Process id, if the operating system reports it. The process may have ended, and its id may be in use by another process.
     pub pid: Option<u32>,
-    /// The user it runs as.
+    /// User id of the process.
     pub uid: u32,
-    /// The group it runs as.
+    /// Group id of the process.
     pub gid: u32,
 }
 
@@ -51,7 +53,7 @@ pub struct Credentials {
 pub enum Outbound {
     /// A message.
     Message(Message),
-    /// What this side wishes to receive.
+    /// A change of this side's subscriptions.
     Subscription(Subscription),
 }
 
@@ -60,35 +62,36 @@ pub enum Outbound {
 pub enum Inbound {
     /// A message.
     Message(Message),
-    /// What the peer wishes to receive.
+    /// A change of the peer's subscriptions.
     Subscription(Subscription),
 }
 
-/// What one side asks of a publisher.
+/// Change of one subscription, or of one group membership, sent to a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscription {
-    /// Messages that begin with this prefix (RFC 37, "SUBSCRIBE"): a command for 3.1 peers, a `01` message for 3.0 ones.
-    /// Both are understood from everybody.
+    /// Subscribes to messages with this prefix (RFC 37, "SUBSCRIBE"). Sent as a command to peers of ZMTP 3.1, and as a message
+    /// that begins with the byte `01` to peers of earlier versions. Both forms are accepted from all peers.
     Subscribe(Bytes),
-    /// No more messages that begin with it: a command for 3.1 peers, a `00` message for 3.0 ones.
+    /// Cancels the subscription to this prefix (RFC 37, "CANCEL"). Sent as a command to peers of ZMTP 3.1, and as a message that
+    /// begins with the byte `00` to peers of earlier versions.
     Cancel(Bytes),
-    /// Messages of this group (RFC 48, "JOIN").
+    /// Joins this group (RFC 48, "JOIN").
     Join(Bytes),
-    /// No more messages of it (RFC 48, "LEAVE").
+    /// Leaves this group (RFC 48, "LEAVE").
     Leave(Bytes),
 }
 
 impl Subscription {
-    /// The subscription, or the end of one, that ZMTP 3.0 says by a message of these octets.
-    pub(crate) fn from_message(octets: &[u8]) -> Option<Self> {
-        match octets.split_first() {
+    /// Decodes the subscription change that a message of this content encodes in ZMTP 3.0, if any.
+    pub(crate) fn from_message(content: &[u8]) -> Option<Self> {
+        match content.split_first() {
             Some((1, prefix)) => Some(Self::Subscribe(Bytes::copy_from_slice(prefix))),
             Some((0, prefix)) => Some(Self::Cancel(Bytes::copy_from_slice(prefix))),
             Some(_) | None => None,
         }
     }
 
-    /// The prefix or the group.
+    /// Returns the prefix or the group.
     pub const fn subject(&self) -> &Bytes {
         match self {
             Self::Subscribe(subject) | Self::Cancel(subject) | Self::Join(subject) | Self::Leave(subject) => subject,
@@ -108,32 +111,33 @@ impl From<Message> for Inbound {
     }
 }
 
-/// What a socket's pipe exchanges messages with: a [`Connection`](crate::Connection), or a socket of the
-/// same process.
+/// Counterpart of a socket's pipe: a [`Connection`](crate::Connection), or an `inproc` socket of the same process.
 pub trait Link {
-    /// The other side; `Some` once messages may flow.
+    /// Returns the peer; `Some` once messages may be exchanged.
     fn peer(&self) -> Option<&Arc<Peer>>;
-    /// Whether the link takes more now. It bounds octets, not messages: about one batch of 64 KiB, or of 256 KiB if bodies are large.
+    /// Returns true if the link accepts further items now. The limit counts bytes, not messages: about one batch of 64 KiB, or
+    /// 256 KiB with large bodies.
     fn has_room(&self) -> bool;
-    /// Copies the first few of these messages, if that costs no more than to take them; says how many. The others are to be
-    /// [given](Self::give).
+    /// Encodes the first of these messages from a reference, if that costs no more than [`give`](Self::give), and returns their
+    /// number. The caller must pass the other messages to [`give`](Self::give).
     fn copy<'a>(&mut self, _: impl Iterator<Item = &'a Message>) -> usize
     where
         Self: Sized,
     {
         0
     }
-    /// Hands the link something to send; allowed at any time, but wait for `has_room` to keep memory bounded.
+    /// Queues an item to send. Allowed at any time; to bound the memory, call it only while [`has_room`](Self::has_room) is
+    /// true.
     fn give(&mut self, item: Outbound);
-    /// The next thing that arrived.
+    /// Removes and returns the next received item.
     fn take(&mut self) -> Option<Inbound>;
-    /// Nothing more will be given: the link is to end once everything is out.
+    /// Announces that no further items will be sent. The link ends once all queued items are written.
     fn finish(&mut self);
-    /// How many messages given are not out.
+    /// Returns the number of queued messages that are not completely written.
     fn unsent(&self) -> usize;
-    /// Takes the messages back that have not begun to go out, in order. For a link that is over.
+    /// Removes and returns the messages of which no byte is written, in order. Called when the link has ended.
     fn reclaim(&mut self) -> Vec<Message>;
-    /// How far away the other side is, if heartbeats have told.
+    /// Returns the round-trip time to the peer, if heartbeats have measured it.
     fn round_trip(&self) -> Option<RoundTrip> {
         None
     }

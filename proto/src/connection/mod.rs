@@ -1,4 +1,5 @@
-//! [`Connection`]: one ZMTP conversation, octets on one side and messages on the other. Knows one peer and no socket.
+//! [`Connection`]: the state machine of one ZMTP connection: bytes on one side, messages on the other. It knows one peer and
+//! no socket.
 
 mod config;
 mod decoder;
@@ -53,20 +54,19 @@ use pending_auth::PendingAuth;
 use phase::{Phase, Side};
 use read_buffers::ReadBuffers;
 
-/// One ZMTP conversation as a pure state machine; or, for a STREAM socket, a conversation in octets that mean nothing to us.
+/// One ZMTP connection as a pure state machine, without IO. A connection of a STREAM socket transfers raw bytes instead.
 ///
-/// Its methods come in four families:
+/// The methods form four groups:
 ///
-/// - the world speaks: [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout),
+/// - events from outside: [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout),
 ///   [`handle_auth_reply`](Self::handle_auth_reply);
-/// - we answer: [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout),
+/// - work for the caller: [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout),
 ///   [`poll_auth_request`](Self::poll_auth_request);
-/// - messages go through the [`Link`] trait, most often by way of
-///   [`Socket::exchange`](crate::Socket::exchange);
+/// - messages: the [`Link`] trait, which [`Socket::exchange`](crate::Socket::exchange) calls in most programs;
 /// - getters.
 ///
-/// The order of calls may delay work but never corrupt it. [`Session`](crate::Session) makes the calls in a good order
-/// over any non-blocking stream.
+/// Any order of calls is safe: an unsuitable order delays work, but corrupts nothing. [`Session`](crate::Session) makes the
+/// calls in a suitable order, over any non-blocking stream.
 ///
 /// ```
 /// use sansmq_proto::{Connection, Instant, Message, SocketType, SystemEntropy};
@@ -83,8 +83,8 @@ use read_buffers::ReadBuffers;
 ///         let [a, b] = [&mut push, &mut pull];
 ///         let (from, to) = if from == 0 { (a, b) } else { (b, a) };
 ///         while let Some(out) = from.poll_transmit() {
-///             let octets = out.copy_to_bytes(out.remaining());
-///             to.handle_input(&octets, now).expect("they speak the same protocol");
+///             let bytes = out.copy_to_bytes(out.remaining());
+///             to.handle_input(&bytes, now).expect("both sides use the same protocol");
 ///         }
 ///     }
 /// }
@@ -94,36 +94,36 @@ use read_buffers::ReadBuffers;
 pub struct Connection {
     config: Arc<ConnectionConfig>,
     phase: Phase,
-    /// The version both sides speak; ours until the peer's greeting is here.
+    /// ZMTP version that both sides use; our own version until the peer's greeting is received.
     version: Version,
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
-    /// Octets that came in since the inbox was last empty.
-    ahead: usize,
-    /// How many commands there were in what came last, and subscriptions that came as messages.
+    /// Bytes received since the inbox was last empty.
+    read_ahead: usize,
+    /// Number of commands in the latest input, including subscriptions that were received as messages.
     commands: usize,
     outbox: Outbox,
-    /// What the handshake needs of randomness.
+    /// Random values for the handshake.
     fresh: HandshakeEntropy,
     pending_auth: Option<Box<PendingAuth>>,
-    /// Where the peer comes from, until the handshake is done.
+    /// Address of the peer, until the handshake is done.
     origin: Option<Box<Endpoint>>,
-    /// Who is woken when somebody has decided about the peer.
+    /// Waker for a pending authentication decision.
     waker: Option<Waker>,
-    /// In reception: who waits for a socket. In the handshake: what it said before a socket was there, to be looked at.
+    /// Peer of a shared listener: waits for a socket, or is attached to one and has stored input that is not processed yet.
     pending_peer: Option<Box<PendingPeer>>,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,
-    /// The latest `now` we were given; an earlier one is taken for this one.
+    /// Latest `now` of all calls. An earlier `now` is replaced by this value.
     now: Instant,
 }
 
-/// How far to read ahead of an application that does not receive, in octets of our memory.
+/// Maximum memory, in bytes, for input that the application has not received yet.
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
-    /// A new conversation, which begins by greeting; a STREAM socket's has begun. The keys of a CURVE handshake come from
-    /// `entropy`.
+    /// Creates a connection, which first sends its greeting. A STREAM connection has no greeting and is ready at once. The
+    /// transient keys of a CURVE handshake are drawn from `entropy`.
     pub fn new(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
         Self::with_fresh(config, HandshakeEntropy::draw(&config.security, entropy), now)
     }
@@ -138,7 +138,7 @@ impl Connection {
     fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let mut outbox = Outbox::new();
         let at_once = if side.sends_greeting_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
-        outbox.push_octets(&our_greeting(config)[..at_once]);
+        outbox.push_bytes(&our_greeting(config)[..at_once]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let phase = Phase::Greeting { octets: Box::new([0; Greeting::LEN]), len: 0, deadline, side };
         Self::in_phase(phase, outbox, config, fresh, now)
@@ -156,7 +156,7 @@ impl Connection {
             version: Version::V3_1,
             decoder: Decoder::new(),
             inbox: VecDeque::new(),
-            ahead: 0,
+            read_ahead: 0,
             commands: 0,
             outbox,
             fresh,
@@ -171,8 +171,8 @@ impl Connection {
         }
     }
 
-    /// What the operating system says of the peer, to be found in its [`Peer`]. Only what is said before the handshake
-    /// is done counts.
+    /// Sets the value of [`Peer::credentials`]: the credentials of the peer's process, as reported by the operating system. Must
+    /// be called before the handshake is done; later calls have no effect, except on a STREAM connection.
     pub fn set_peer_credentials(&mut self, credentials: Option<Credentials>) {
         self.credentials = credentials;
         if let Phase::Raw(peer) = &mut self.phase {
@@ -180,22 +180,22 @@ impl Connection {
         }
     }
 
-    /// Takes octets from the peer, in pieces of any size, and consumes them all.
+    /// Processes bytes received from the peer, in pieces of any size, and consumes all of `input`.
     ///
-    /// The work is bounded by the length of `input`; what is decoded waits to be [taken](Link::take). A caller that
-    /// stops reading while [`wants_input`](Self::wants_input) is false bounds the memory too.
+    /// The work is bounded by the length of `input`. Decoded messages are queued until [`take`](Link::take) is called. To
+    /// bound the memory too, a caller must stop reading while [`wants_input`](Self::wants_input) is false.
     ///
     /// # Errors
-    /// The connection is over. A farewell to the peer may be left in [`poll_transmit`](Self::poll_transmit).
+    /// The connection has ended. [`poll_transmit`](Self::poll_transmit) may still return a last ERROR command for the peer.
     pub fn handle_input(&mut self, input: &[u8], now: Instant) -> Result<(), ConnectionError> {
         self.consume_input(input, None, now)
     }
 
-    /// As [`handle_input`](Self::handle_input), for octets in shared memory: large bodies stay where they are, and are not
-    /// copied.
+    /// Does the same as [`handle_input`](Self::handle_input), for bytes in shared memory: large bodies refer to `input` and are
+    /// not copied.
     ///
     /// # Errors
-    /// As [`handle_input`](Self::handle_input).
+    /// Same as [`handle_input`](Self::handle_input).
     pub fn handle_shared_input(&mut self, input: &Bytes, now: Instant) -> Result<(), ConnectionError> {
         self.consume_input(input, Some(input), now)
     }
@@ -208,7 +208,7 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if !input.is_empty() {
-            self.input_received(input.len(), now);
+            self.record_input(input.len(), now);
         }
         let result = self.resume(now).and_then(|()| self.consume(&mut input, block, now));
         self.close_on_error(result)
@@ -253,7 +253,7 @@ impl Connection {
                 Phase::Handshake { .. } => match self.decoder.next(input, None, &self.config)? {
                     None => return Ok(()),
                     Some(Item::Message(_)) => {
-                        return Err(ConnectionError::Unexpected("a message came before READY"));
+                        return Err(ConnectionError::Unexpected("a message was received before READY"));
                     }
                     Some(Item::Command(body)) => {
                         self.handshake(|mechanism, out| mechanism.step(&body, out, now), now)?;
@@ -285,7 +285,8 @@ impl Connection {
         }
     }
 
-    /// The usual case of traffic in clear. On its own, so that nothing else has a part in what it costs.
+    /// Decodes the unencrypted messages that are complete in `input`.
+    // This is the fast path. Not inlined, so that changes of the caller do not slow it down.
     #[inline(never)]
     fn handle_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
         if self.decoder.is_1_0 {
@@ -302,56 +303,57 @@ impl Connection {
         }
     }
 
-    /// A command during traffic. What we do not know, or what is not meant for our type, changes nothing.
+    /// Handles a command after the handshake. Unknown commands, and commands for other socket types, are ignored.
     fn command(&mut self, command: Command, now: Instant) -> Result<(), ConnectionError> {
         let ours = self.config.socket_type;
         match command {
             Command::Ping { ttl, context } => {
-                self.heartbeat.pinged(ttl, now);
+                self.heartbeat.ping_received(ttl, now);
                 self.outbox.push_pong(context);
             }
             Command::Subscribe(prefix) if ours.takes_subscriptions() => {
-                self.handle_subscription(Subscription::Subscribe(prefix))
+                self.push_subscription(Subscription::Subscribe(prefix))
             }
             Command::Cancel(prefix) if ours.takes_subscriptions() => {
-                self.handle_subscription(Subscription::Cancel(prefix))
+                self.push_subscription(Subscription::Cancel(prefix))
             }
-            Command::Join(group) if ours.takes_groups() => self.handle_subscription(Subscription::Join(group)),
-            Command::Leave(group) if ours.takes_groups() => self.handle_subscription(Subscription::Leave(group)),
-            Command::Pong(_) => self.heartbeat.ponged(now),
+            Command::Join(group) if ours.takes_groups() => self.push_subscription(Subscription::Join(group)),
+            Command::Leave(group) if ours.takes_groups() => self.push_subscription(Subscription::Leave(group)),
+            Command::Pong(_) => self.heartbeat.pong_received(now),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
-            Command::Ready(_) => return Err(ConnectionError::Unexpected("READY came twice")),
+            Command::Ready(_) => return Err(ConnectionError::Unexpected("READY was received twice")),
             Command::Subscribe(_) | Command::Cancel(_) | Command::Join(_) | Command::Leave(_) | Command::Other(_) => {}
         }
         Ok(())
     }
 
-    /// A message, or the subscription that ZMTP 3.0 would have said by it: accepted from every version, as libzmq does.
+    /// Queues a message, or the subscription change that the message encodes in ZMTP 3.0.
+    // This form is accepted from peers of every version, as in libzmq.
     #[inline]
     fn handle_message(&mut self, message: Message) {
         if self.config.socket_type.takes_subscriptions()
             && message.len() == 1
-            && let Some(wish) = Subscription::from_message(message.head())
+            && let Some(change) = Subscription::from_message(message.head())
         {
             self.commands += 1;
-            self.handle_subscription(wish);
+            self.push_subscription(change);
         } else {
             self.inbox.push_back(Inbound::Message(message));
         }
     }
 
-    fn handle_subscription(&mut self, wish: Subscription) {
-        self.inbox.push_back(Inbound::Subscription(wish));
+    fn push_subscription(&mut self, change: Subscription) {
+        self.inbox.push_back(Inbound::Subscription(change));
     }
 
-    /// Fires the timers that are due; harmless when none is.
+    /// Handles the timers that have expired. Does nothing if no timer has expired.
     ///
     /// # Errors
-    /// The connection is over: [`ConnectionError::TimedOut`].
+    /// The connection has ended, most often with [`ConnectionError::TimedOut`].
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
-            return self.close_on_error(Err(self.handshake_timeout_error()));
+            return self.close_on_error(Err(self.timeout_error()));
         }
         if self.pending_auth.as_ref().is_some_and(|pending_auth| pending_auth.until <= now) {
             return self.handle_auth_reply(AuthReply::Refuse(AuthStatus::TemporaryError), now);
@@ -362,14 +364,14 @@ impl Connection {
         }
         if self.phase.is_traffic() {
             if !self.wants_input() {
-                // Silence that we cause by not reading is not the peer's.
-                self.heartbeat.excuse(now);
+                // While back-pressure stops us from reading, silence is not the peer's fault.
+                self.heartbeat.restart_timeouts(now);
             }
-            match self.heartbeat.fire(now) {
+            match self.heartbeat.handle_timeout(now) {
                 Ok(None) => {}
                 Ok(Some(ttl)) => {
                     if self.outbox.push_ping(ttl) {
-                        self.heartbeat.asked(now);
+                        self.heartbeat.ping_sent(now);
                     }
                 }
                 Err(timer) => {
@@ -381,7 +383,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The octets to write next, or `None` if there are none. What was written is taken off with
+    /// Returns the bytes to write next, or `None` if there are no bytes to write. The caller removes the written bytes with
     /// [`Buf::advance`](bytes::Buf::advance).
     #[must_use]
     #[inline]
@@ -389,7 +391,7 @@ impl Connection {
         self.outbox.refill().then_some(&mut self.outbox)
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called, if a timer runs.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         #[cfg(feature = "curve")]
@@ -411,43 +413,45 @@ impl Connection {
         }
     }
 
-    /// False while too many decoded messages wait for room in the pipe: stop reading then, and let TCP push back.
+    /// Returns false while too many decoded messages wait for the application. The caller must then stop reading, so that TCP
+    /// slows the peer down.
     ///
-    /// About 64 KiB are read ahead of an application that does not receive, so that heartbeats behind them are answered,
-    /// and a peer that goes is noticed.
+    /// About 64 KiB are read ahead of the application. The connection can thus still answer the heartbeats of the peer and
+    /// detect a disconnect while the application does not receive.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        let room = self.inbox.is_empty() || self.ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
+        let room = self.inbox.is_empty() || self.read_ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
         room && self.pending_peer.as_ref().is_none_or(|pending_peer| pending_peer.has_room())
     }
 
-    /// Where the rest of a large body under way belongs: up to that many octets may be read straight into it and then
-    /// be reported with [`handle_filled`](Self::handle_filled), which saves copying them.
+    /// Returns the buffer for the rest of a large body that is partly received. The caller may read up to that many bytes
+    /// directly into the buffer, and then reports them with [`handle_filled`](Self::handle_filled). This avoids a copy.
     pub fn body_space(&mut self) -> Option<&mut [u8]> {
         self.decoder.body_space()
     }
 
-    /// Reports that `count` octets were read into [`body_space`](Self::body_space).
+    /// Reports that `count` bytes were read into [`body_space`](Self::body_space).
     ///
     /// # Errors
-    /// As [`handle_input`](Self::handle_input).
+    /// Same as [`handle_input`](Self::handle_input).
     pub fn handle_filled(&mut self, count: usize, now: Instant) -> Result<(), ConnectionError> {
         if count > 0 {
             let now = self.observe(now);
-            self.input_received(count, now);
+            self.record_input(count, now);
             self.decoder.filled(count);
         }
         self.handle_input(&[], now)
     }
 
-    /// True once [`Link::finish`] was called and everything given has been written.
+    /// Returns true once [`Link::finish`] was called and all queued output has been written.
     pub fn is_finished(&self) -> bool {
         self.outbox.is_finished()
     }
 
-    /// Gives memory back that a burst has needed: 64 KiB of empty messages cost megabytes. Call it when nothing happens for a
-    /// while; a busy connection would only ask for the memory again. [`Session`](crate::Session)s have it from a
-    /// [`SessionBuffers`](crate::SessionBuffers), and give all of it back after each turn.
+    /// Frees the memory that a burst of messages has needed: 64 KiB of empty messages need megabytes of memory. Should be
+    /// called when the connection has been idle for a while; a busy connection would only allocate the memory again.
+    /// A [`Session`](crate::Session) does not need this method: it borrows the memory from a [`SessionBuffers`](crate::SessionBuffers)
+    /// during each turn.
     pub fn shrink(&mut self) {
         const IDLE: usize = 64;
         if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {
@@ -457,19 +461,20 @@ impl Connection {
         self.outbox.shrink();
     }
 
-    /// How many commands there were in what came last.
+    /// Returns the number of commands in the latest input.
     pub(crate) const fn commands(&self) -> usize {
         self.commands
     }
 
-    /// So many octets have come.
-    fn input_received(&mut self, octets: usize, now: Instant) {
-        // With nothing waiting, what came before was no reading ahead: heartbeats perhaps, for hours.
-        self.ahead = if self.inbox.is_empty() { octets } else { self.ahead + octets };
+    /// Records that `count` bytes were received.
+    fn record_input(&mut self, count: usize, now: Instant) {
+        // With an empty inbox, earlier input was not read ahead. It may be hours of heartbeats.
+        self.read_ahead = if self.inbox.is_empty() { count } else { self.read_ahead + count };
         self.commands = 0;
-        self.heartbeat.input_received(now);
+        self.heartbeat.bytes_received(now);
     }
 
+    /// Returns `now`, or the latest time of an earlier call if `now` is before it.
     fn observe(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now

@@ -1,16 +1,16 @@
-//! From messages and commands to octets, a batch at a time.
+//! [`Outbox`]: encodes messages and commands to bytes, one batch at a time.
 //!
 //! ```text
-//! copy ──while nothing of the batch is written──┐
+//! copy ──while no byte of the batch is written──┐
 //!                                               ├──► arena and bodies ──advance──► the stream
-//! push ──► queue ──refill, when it is out───────┘
+//! push ──► queue ──refill, after the batch──────┘
 //! ```
 //!
-//! To encode a small message where it stands costs what moving it to the queue would. Encryption is for later: messages are
-//! given under a lock.
+//! `copy` encodes messages at once, because encoding a small message costs no more than moving the message to the queue.
+//! Messages to be encrypted are queued instead: `copy` and `push` are called while the socket is locked.
 //!
-//! Heads and small bodies are encoded back to back into one arena; large bodies stay where they are and are referred to.
-//! A batch is whole frames, so a command can never land inside one.
+//! Frame heads and small bodies are encoded one after the other into one arena. Large bodies are not copied, only referred to.
+//! A batch consists of whole frames, so that a command is never placed inside a frame.
 
 use super::{Outbound, Subscription};
 use crate::message::{Frame, Message};
@@ -21,72 +21,78 @@ use bytes::{Buf, Bytes};
 #[cfg(feature = "curve")]
 use {crate::security::curve::Sealer, alloc::boxed::Box};
 
-/// The octets a connection wants written, as a [`Buf`] of one or more chunks.
+/// Output of a connection, as a [`Buf`] of one or more chunks.
 ///
-/// Write from [`chunk`](Buf::chunk) or, better, [`chunks`](Self::chunks), and [`advance`](Buf::advance) by what was
-/// written.
+/// The caller writes the bytes of [`chunk`](Buf::chunk) or, for a vectored write, of [`chunks`](Self::chunks), and then calls
+/// [`advance`](Buf::advance) with the number of bytes written.
 #[derive(Debug)]
 pub struct Outbox {
+    /// Encoded frame heads, small bodies and commands of the batch.
     pub(super) arena: Vec<u8>,
-    /// Octets of the arena that are written.
+    /// Number of bytes of the arena that are written.
     at: usize,
-    /// Bodies that are not copied, each with the place in the arena it comes at.
+    /// Bodies that are not copied, each with its position in the arena.
     pub(super) bodies: VecDeque<(usize, Bytes)>,
-    /// Octets left in `bodies`.
-    body_octets: usize,
-    /// Where the first message of the batch begins, and where each one ends, counted in octets from the start of the batch.
+    /// Unwritten bytes in `bodies`.
+    body_bytes: usize,
+    /// Start of the first message, in bytes from the start of the batch.
     first: usize,
+    /// End of each message, in bytes from the start of the batch.
     pub(super) ends: Vec<usize>,
-    /// The batch holds subscriptions too.
+    /// True if the batch also contains subscription changes.
     mixed: bool,
-    /// A command has come after the batch's messages: those that come now belong to the next one, so that all that is
-    /// between two ends is a message.
+    /// True if a command was added after the messages of the batch.
+    // Later messages go into the next batch, so that the bytes between two `ends` are always exactly one message.
     closed: bool,
-    /// Octets of the batch that are written.
+    /// Number of bytes of the batch that are written, including bodies.
     written: usize,
     pub(super) queue: VecDeque<Outbound>,
-    /// Roughly the octets in `queue`.
+    /// Approximate number of bytes in `queue`.
     queued: usize,
-    /// A PING waits to be written.
+    /// True if the batch contains an unwritten PING.
     pinging: bool,
-    /// The latest PONGs we owe: a peer that asks faster than it reads gets no more of our memory than this.
+    /// Contexts of the latest PINGs without a PONG.
+    // Bounded by `MAX_PONGS`, because a peer may send PINGs faster than it reads PONGs.
     pongs: VecDeque<Frame>,
-    /// Set when traffic begins; until then messages wait.
+    /// Encoding of messages; `None` until the handshake is done. Messages stay in `queue` until then.
     framing: Option<Framing>,
-    /// What encrypts, if the traffic is encrypted.
+    /// Encryption of outgoing frames, if CURVE is used.
     #[cfg(feature = "curve")]
     pub(super) sealer: Option<Box<Sealer>>,
     finishing: bool,
 }
 
-/// How messages become octets.
+/// Encoding of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
+    /// Frames of ZMTP 2.0 or later.
     Zmtp(Version),
-    /// The frames of ZMTP 1.0.
+    /// Frames of ZMTP 1.0.
     Zmtp1,
-    /// As frames inside of encrypted ones.
+    /// Frames inside encrypted frames.
     #[cfg(feature = "curve")]
     Sealed(Version),
-    /// Each body as it is, and nothing else.
+    /// Bodies without frame heads (STREAM).
     Raw,
 }
 
-/// Bodies shorter than this are copied into the arena; a copy costs less than one more slice to write.
+/// Bodies of fewer bytes are copied into the arena: the copy costs less than one more slice in a vectored write.
 const COPY_BELOW: usize = 2 << 10;
 
-/// How many octets are encoded, and accepted from a pipe, at a time.
+/// Target size of a batch in bytes, without large bodies. Also the limit of bytes accepted from a pipe.
 const BATCH: usize = 64 << 10;
 
-/// How many octets of bodies that are not copied go along.
+/// Maximum bytes of bodies in a batch that are referred to instead of copied; one body may exceed the limit.
 const BODIES: usize = 256 << 10;
 
-/// And how many messages are encoded: more would leave the caches before they are written.
-const MOST: usize = 512;
+/// Maximum number of messages in a batch.
+// More messages would be evicted from the processor's caches before they are written.
+const MAX_MESSAGES: usize = 512;
 
-/// What a queued message costs beside its octets, so that empty messages are bounded too.
+/// Bytes counted for each queued message in addition to its content, so that empty messages are limited too.
 const OVERHEAD: usize = size_of::<Outbound>();
 
+/// Maximum number of PONGs that wait to be written.
 const MAX_PONGS: usize = 16;
 
 impl Outbox {
@@ -95,7 +101,7 @@ impl Outbox {
             arena: Vec::new(),
             at: 0,
             bodies: VecDeque::new(),
-            body_octets: 0,
+            body_bytes: 0,
             first: 0,
             ends: Vec::new(),
             mixed: false,
@@ -112,17 +118,17 @@ impl Outbox {
         }
     }
 
-    /// Octets that go out at once, ahead of every queued message.
-    pub(super) fn push_octets(&mut self, octets: &[u8]) {
-        self.arena.extend_from_slice(octets);
+    /// Appends bytes to the current batch, ahead of all queued messages.
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.arena.extend_from_slice(bytes);
     }
 
-    /// Where the handshake puts what it says: it goes out ahead of every queued message.
+    /// Returns the buffer for output of the handshake, which is sent ahead of all queued messages.
     pub(super) const fn ahead(&mut self) -> &mut Vec<u8> {
         &mut self.arena
     }
 
-    /// A command that goes out ahead of every queued message.
+    /// Appends a command to the current batch, ahead of all queued messages.
     pub(super) fn push_command(&mut self, command: &Command) {
         self.closed = !self.ends.is_empty();
         #[cfg(feature = "curve")]
@@ -134,15 +140,16 @@ impl Outbox {
         command.encode(&mut self.arena);
     }
 
-    /// A PING goes out ahead of every queued message. While the peer does not read there is at most one: false if one waits.
+    /// Appends a PING ahead of all queued messages and returns true; returns false if an earlier PING is still unwritten.
     pub(super) fn push_ping(&mut self, ttl: u16) -> bool {
-        let waits = core::mem::replace(&mut self.pinging, true);
-        if !waits {
+        let is_waiting = core::mem::replace(&mut self.pinging, true);
+        if !is_waiting {
             self.push_command(&Command::Ping { ttl, context: Frame::EMPTY });
         }
-        !waits
+        !is_waiting
     }
 
+    /// Queues a PONG; if [`MAX_PONGS`] are queued, the oldest is dropped.
     pub(super) fn push_pong(&mut self, context: Frame) {
         if self.pongs.len() == MAX_PONGS {
             self.pongs.pop_front();
@@ -150,19 +157,19 @@ impl Outbox {
         self.pongs.push_back(context);
     }
 
-    /// Messages may flow from now on.
+    /// Starts to encode messages.
     pub(super) fn open(&mut self, version: Version) {
         self.framing = Some(if version < Version::V2_0 { Framing::Zmtp1 } else { Framing::Zmtp(version) });
     }
 
-    /// Messages may flow from now on, encrypted, and so is everything else.
+    /// Starts to encode messages, and encrypts all messages and commands from now on.
     #[cfg(feature = "curve")]
     pub(super) fn open_sealed(&mut self, version: Version, sealer: Sealer) {
         self.framing = Some(Framing::Sealed(version));
         self.sealer = Some(Box::new(sealer));
     }
 
-    /// Messages may flow from now on, as nothing but their octets.
+    /// Starts to encode messages as their bodies alone, without frame heads.
     pub(super) const fn open_raw(&mut self) {
         self.framing = Some(Framing::Raw);
     }
@@ -172,8 +179,8 @@ impl Outbox {
         if self.is_gathering() { !self.is_full() } else { self.queued + self.remaining() < BATCH }
     }
 
-    /// Encodes the first few of these messages, if nothing of the batch is written yet and nothing waits before them; says how
-    /// many.
+    /// Encodes the first of these messages, up to a full batch, and returns their number. Returns 0 if the batch is partly
+    /// written, or if earlier messages are queued.
     #[inline]
     pub(super) fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
         if !self.is_gathering() {
@@ -193,16 +200,16 @@ impl Outbox {
         self.ends.len() - before
     }
 
-    /// Whether messages may still join the batch.
+    /// Returns true if messages may be added to the current batch.
     #[inline]
     fn is_gathering(&self) -> bool {
         matches!(self.framing, Some(Framing::Zmtp(_))) && self.written == 0 && self.queue.is_empty() && !self.closed
     }
 
-    /// Whether the batch is as large as it should be.
+    /// Returns true if the batch has reached one of its limits.
     #[inline]
     fn is_full(&self) -> bool {
-        self.arena.len() >= BATCH || self.body_octets >= BODIES || self.ends.len() >= MOST
+        self.arena.len() >= BATCH || self.body_bytes >= BODIES || self.ends.len() >= MAX_MESSAGES
     }
 
     #[inline]
@@ -211,6 +218,7 @@ impl Outbox {
         self.queue.push_back(item);
     }
 
+    /// Announces that no further items will be pushed.
     pub(super) const fn finish(&mut self) {
         self.finishing = true;
     }
@@ -219,19 +227,20 @@ impl Outbox {
         self.finishing && self.queue.is_empty() && !self.has_remaining()
     }
 
+    /// Returns the number of messages of which at least the last byte is unwritten.
     pub(super) fn unsent(&self) -> usize {
         let written = self.ends.partition_point(|&end| end <= self.written);
         let queued = self.queue.iter().filter(|item| matches!(item, Outbound::Message(_))).count();
         self.ends.len() - written + queued
     }
 
-    /// How many messages fit without asking for more memory.
+    /// Returns the number of items that `queue` can hold without a new allocation.
     #[cfg(test)]
-    pub(super) fn places(&self) -> usize {
+    pub(super) fn queue_capacity(&self) -> usize {
         self.queue.capacity()
     }
 
-    /// See [`Connection::shrink`](super::Connection::shrink).
+    /// Frees the memory of empty buffers; see [`Connection::shrink`](super::Connection::shrink).
     pub(super) fn shrink(&mut self) {
         if self.queue.is_empty() {
             self.queue.shrink_to(0);
@@ -243,7 +252,8 @@ impl Outbox {
         }
     }
 
-    /// Takes back the messages of which no octet has been written, in order. What is left is of no use any more.
+    /// Removes and returns the messages of which no byte has been written, in order. The outbox must not be used to send
+    /// afterwards.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;
         let encoded = self.decode_batch();
@@ -254,7 +264,8 @@ impl Outbox {
         encoded.into_iter().chain(queued)
     }
 
-    /// Reads back what this side has encoded too early. It is rarely asked for, so that nothing needs to be remembered.
+    /// Decodes the messages of the batch of which no byte has been written.
+    // `reclaim` is rare, so decoding the batch is cheaper than keeping every encoded message.
     fn decode_batch(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         let begun = match self.ends.partition_point(|&end| end <= self.written) {
@@ -262,7 +273,8 @@ impl Outbox {
             done if done > 0 && self.ends[done - 1] == self.written => done,
             done => done + 1,
         };
-        // What comes next in a raw stream means nothing without what came before.
+        // Without frame heads, the rest of a raw stream cannot be split into messages; and a batch with subscription changes
+        // has commands between its messages.
         if self.mixed || self.framing == Some(Framing::Raw) || begun >= self.ends.len() {
             return messages;
         }
@@ -271,13 +283,13 @@ impl Outbox {
         self.advance(start - written);
         let mut frames = Vec::new();
         while messages.len() < count {
-            let octets = &self.arena[self.at..];
+            let rest = &self.arena[self.at..];
             let is_1_0 = self.framing == Some(Framing::Zmtp1);
-            let decoded = if is_1_0 { FrameHead::decode_1_0(octets) } else { FrameHead::decode(octets) };
+            let decoded = if is_1_0 { FrameHead::decode_1_0(rest) } else { FrameHead::decode(rest) };
             let Ok(Some((head, len))) = decoded else { break };
             self.at += len;
-            let referred = self.bodies.pop_front_if(|(place, _)| *place == self.at && head.size > 0);
-            let frame = if let Some((_, body)) = referred {
+            let shared = self.bodies.pop_front_if(|(position, _)| *position == self.at && head.size > 0);
+            let frame = if let Some((_, body)) = shared {
                 Frame::from(body)
             } else {
                 let size = usize::try_from(head.size).unwrap_or(usize::MAX);
@@ -299,11 +311,11 @@ impl Outbox {
         self.written = written;
         self.at = self.arena.len();
         self.bodies.clear();
-        self.body_octets = 0;
+        self.body_bytes = 0;
         messages
     }
 
-    /// Encodes the next batch if the last one is out. True if there is something to write.
+    /// Encodes the next batch if the current batch is written. Returns true if there are bytes to write.
     #[inline]
     pub(super) fn refill(&mut self) -> bool {
         if self.has_remaining() {
@@ -316,7 +328,7 @@ impl Outbox {
         self.has_remaining()
     }
 
-    /// What comes before the messages of a batch.
+    /// Encodes the pending PONGs, which precede the messages of a batch.
     fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));
@@ -336,9 +348,11 @@ impl Outbox {
         }
     }
 
-    /// Encodes what is queued, up to a batch. For each framing there is a loop of its own, which costs nothing for the others.
+    /// Encodes the queued items, up to a full batch.
+    // Generic, so that the loop is compiled separately for each framing.
     fn encode_each(&mut self, encode: impl Fn(&mut Self, &Outbound)) {
-        // With what the last one may stand out by, and heads: growing would double it, and have the system map it anew.
+        // Reserves space for heads and for the part of the last body that exceeds the batch. Growing later would double the
+        // capacity, and the operating system would have to map new memory.
         self.arena.reserve(self.queued.min(BATCH) + COPY_BELOW);
         let mut queue = core::mem::take(&mut self.queue);
         let mut count = 0;
@@ -362,7 +376,7 @@ impl Outbox {
     fn encode(&mut self, item: &Outbound, version: Version) {
         match item {
             Outbound::Message(message) => self.encode_message(message),
-            Outbound::Subscription(wish) => encode_subscription(wish, version, &mut self.arena),
+            Outbound::Subscription(change) => encode_subscription(change, version, &mut self.arena),
         }
     }
 
@@ -370,13 +384,13 @@ impl Outbox {
     fn encode_sealed(&mut self, item: &Outbound, version: Version) {
         match item {
             Outbound::Message(message) => {
-                for (head, frame) in headed(message.frames()) {
+                for (head, frame) in with_heads(message.frames()) {
                     self.seal_frame(head, frame);
                 }
             }
-            Outbound::Subscription(wish) => {
+            Outbound::Subscription(change) => {
                 let mut clear = Vec::new();
-                encode_subscription(wish, version, &mut clear);
+                encode_subscription(change, version, &mut clear);
                 self.seal_encoded(&clear);
             }
         }
@@ -388,7 +402,7 @@ impl Outbox {
             self.arena.extend_from_slice(wire);
             return;
         }
-        for (head, frame) in headed(message.frames()) {
+        for (head, frame) in with_heads(message.frames()) {
             head.encode(&mut self.arena);
             self.encode_body(frame);
         }
@@ -397,16 +411,16 @@ impl Outbox {
     fn encode_1_0(&mut self, item: &Outbound) {
         match item {
             Outbound::Message(message) => {
-                for (head, frame) in headed(message.frames()) {
+                for (head, frame) in with_heads(message.frames()) {
                     head.encode_1_0(&mut self.arena);
                     self.encode_body(frame);
                 }
             }
-            Outbound::Subscription(wish) => {
-                let Some(flag) = flag_for(wish) else { return };
-                subscription_head(wish).encode_1_0(&mut self.arena);
+            Outbound::Subscription(change) => {
+                let Some(flag) = subscription_flag(change) else { return };
+                subscription_head(change).encode_1_0(&mut self.arena);
                 self.arena.push(flag);
-                self.arena.extend_from_slice(wish.subject());
+                self.arena.extend_from_slice(change.subject());
             }
         }
     }
@@ -422,14 +436,14 @@ impl Outbox {
     fn encode_body(&mut self, frame: &Frame) {
         match frame.as_shared() {
             Some(body) if body.len() >= COPY_BELOW => {
-                self.body_octets += body.len();
+                self.body_bytes += body.len();
                 self.bodies.push_back((self.arena.len(), body.clone()));
             }
             _ => frame.append_to(&mut self.arena),
         }
     }
 
-    /// True if [`chunk`](Buf::chunk) returns everything that is left to write.
+    /// Returns true if [`chunk`](Buf::chunk) returns all bytes that are left to write.
     pub fn is_one_chunk(&self) -> bool {
         self.bodies.is_empty()
     }
@@ -439,7 +453,7 @@ impl Outbox {
         self.fill_chunks(chunks, |chunk| chunk)
     }
 
-    /// Fills `slots` with the next chunks to write, in the form that `wrap` gives them.
+    /// Fills `slots` with the next chunks to write, each converted by `wrap`, and returns the number of slots filled.
     pub(crate) fn fill_chunks<'a, T>(&'a self, slots: &mut [T], wrap: impl Fn(&'a [u8]) -> T) -> usize {
         let mut at = self.at;
         let mut count = 0;
@@ -452,9 +466,9 @@ impl Outbox {
                 at = end;
                 count += 1;
             }
-            let Some((_, octets)) = body else { break };
+            let Some((_, body)) = body else { break };
             if let Some(slot) = slots.get_mut(count) {
-                *slot = wrap(octets);
+                *slot = wrap(body);
                 count += 1;
             }
         }
@@ -462,12 +476,13 @@ impl Outbox {
     }
 }
 
-/// A message for many peers, encoded once for all of them. One whose octets would not be copied stays as it is.
+/// Returns the message with its encoded form attached, which is shared by all peers that the message is sent to. A message of
+/// [`COPY_BELOW`] bytes or more is not encoded, because its bodies need not be copied.
 pub(crate) fn encode_once(message: Message) -> Message {
     message.into_shared(|frames| {
         let mut wire = Vec::new();
         if frames.iter().map(|frame| frame.len()).sum::<usize>() < COPY_BELOW {
-            for (head, frame) in headed(frames) {
+            for (head, frame) in with_heads(frames) {
                 head.encode(&mut wire);
                 wire.extend_from_slice(frame);
             }
@@ -476,13 +491,14 @@ pub(crate) fn encode_once(message: Message) -> Message {
     })
 }
 
-fn encode_subscription(wish: &Subscription, version: Version, out: &mut Vec<u8>) {
-    if let Some(flag) = flag_for(wish).filter(|_| version < Version::V3_1) {
-        subscription_head(wish).encode(out);
+/// Encodes a subscription change: a command since ZMTP 3.1, a message before.
+fn encode_subscription(change: &Subscription, version: Version, out: &mut Vec<u8>) {
+    if let Some(flag) = subscription_flag(change).filter(|_| version < Version::V3_1) {
+        subscription_head(change).encode(out);
         out.push(flag);
-        return out.extend_from_slice(wish.subject());
+        return out.extend_from_slice(change.subject());
     }
-    match wish.clone() {
+    match change.clone() {
         Subscription::Subscribe(prefix) => Command::Subscribe(prefix).encode(out),
         Subscription::Cancel(prefix) => Command::Cancel(prefix).encode(out),
         Subscription::Join(group) => Command::Join(group).encode(out),
@@ -490,23 +506,23 @@ fn encode_subscription(wish: &Subscription, version: Version, out: &mut Vec<u8>)
     }
 }
 
-/// By which octet a message says this wish, as before ZMTP 3.1. Groups came later.
-const fn flag_for(wish: &Subscription) -> Option<u8> {
-    match wish {
+/// Returns the first byte of the message that encodes this subscription change before ZMTP 3.1. Groups have no such message.
+const fn subscription_flag(change: &Subscription) -> Option<u8> {
+    match change {
         Subscription::Subscribe(_) => Some(1),
         Subscription::Cancel(_) => Some(0),
         Subscription::Join(_) | Subscription::Leave(_) => None,
     }
 }
 
-/// The head of that message.
-fn subscription_head(wish: &Subscription) -> FrameHead {
-    FrameHead { command: false, more: false, size: wish.subject().len() as u64 + 1 }
+/// Returns the frame head of the message that encodes this subscription change before ZMTP 3.1.
+fn subscription_head(change: &Subscription) -> FrameHead {
+    FrameHead { command: false, more: false, size: change.subject().len() as u64 + 1 }
 }
 
-/// The frames of a message, each with its head.
+/// Returns the frames of a message, each with its head.
 #[inline]
-fn headed(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
+fn with_heads(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
     let last = frames.len() - 1;
     frames
         .iter()
@@ -514,24 +530,25 @@ fn headed(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
         .map(move |(index, frame)| (FrameHead { command: false, more: index < last, size: frame.len() as u64 }, frame))
 }
 
+/// Returns the approximate memory of a queued item in bytes.
 fn weight(item: &Outbound) -> usize {
     OVERHEAD
         + match item {
             Outbound::Message(message) => message.size(),
-            Outbound::Subscription(wish) => wish.subject().len(),
+            Outbound::Subscription(change) => change.subject().len(),
         }
 }
 
 impl Buf for Outbox {
     #[inline]
     fn remaining(&self) -> usize {
-        self.arena.len() - self.at + self.body_octets
+        self.arena.len() - self.at + self.body_bytes
     }
 
     fn chunk(&self) -> &[u8] {
         match self.bodies.front() {
-            Some((place, body)) if *place == self.at => body,
-            Some((place, _)) => &self.arena[self.at..*place],
+            Some((position, body)) if *position == self.at => body,
+            Some((position, _)) => &self.arena[self.at..*position],
             None => &self.arena[self.at..],
         }
     }
@@ -542,14 +559,14 @@ impl Buf for Outbox {
     }
 
     fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.remaining(), "cannot advance past what was lent");
+        assert!(count <= self.remaining(), "cannot advance by {count} bytes: only {} bytes remain", self.remaining());
         self.written += count;
         while count > 0 {
             match self.bodies.front_mut() {
-                Some((place, body)) if *place == self.at => {
+                Some((position, body)) if *position == self.at => {
                     let step = body.len().min(count);
                     body.advance(step);
-                    self.body_octets -= step;
+                    self.body_bytes -= step;
                     count -= step;
                     if body.is_empty() {
                         self.bodies.pop_front();

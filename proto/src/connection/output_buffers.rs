@@ -1,4 +1,4 @@
-//! [`OutputBuffers`] memory, which the connections of a thread have in turn.
+//! [`OutputBuffers`]: buffers that the connections of a thread share, one after the other.
 
 use super::decoder::SHARE_FROM;
 use super::read_buffers::ReadBuffers;
@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 use core::mem::{swap, take};
 
-/// What connections hold while they are at work and have empty in between. Lent to one after the other it stays in the caches,
-/// and need not be asked of the system each time.
+/// Buffers that a connection needs while it is active, and that are empty in between.
+// Shared by many connections, the buffers stay in the processor's caches and need no new allocation for each use.
 #[derive(Debug, Default)]
 pub(crate) struct OutputBuffers {
     inbox: VecDeque<Inbound>,
@@ -22,11 +22,11 @@ pub(crate) struct OutputBuffers {
     blocks: ReadBuffers,
 }
 
-/// Room for more octets than this is not kept; few connections need it.
-const MOST: usize = 512 << 10;
+/// Maximum bytes of a buffer that is kept. Few connections need larger buffers.
+const MAX_KEPT: usize = 512 << 10;
 
 impl Connection {
-    /// Takes what this connection may need.
+    /// Borrows the buffers for each queue of this connection that is empty.
     pub(crate) fn borrow_from(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
@@ -42,19 +42,19 @@ impl Connection {
         }
     }
 
-    /// Gives back what is empty, and makes do with less of what is not.
+    /// Returns the empty buffers, and shrinks the others while messages wait to be received.
     pub(crate) fn return_to(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.outbox.queue.is_empty() {
-            give(&mut self.outbox.queue, &mut spare.queue, |queue| queue.capacity() * size_of::<Outbound>());
+            keep_larger(&mut self.outbox.queue, &mut spare.queue, |queue| queue.capacity() * size_of::<Outbound>());
         }
         if !self.outbox.has_remaining() {
-            give(&mut self.outbox.arena, &mut spare.arena, Vec::capacity);
-            give(&mut self.outbox.bodies, &mut spare.bodies, VecDeque::capacity);
-            give(&mut self.outbox.ends, &mut spare.ends, Vec::capacity);
+            keep_larger(&mut self.outbox.arena, &mut spare.arena, Vec::capacity);
+            keep_larger(&mut self.outbox.bodies, &mut spare.bodies, VecDeque::capacity);
+            keep_larger(&mut self.outbox.ends, &mut spare.ends, Vec::capacity);
         }
         if self.inbox.is_empty() {
-            give(&mut self.inbox, &mut spare.inbox, |inbox| inbox.capacity() * size_of::<Inbound>());
+            keep_larger(&mut self.inbox, &mut spare.inbox, |inbox| inbox.capacity() * size_of::<Inbound>());
         } else {
             self.shrink();
         }
@@ -62,40 +62,41 @@ impl Connection {
 }
 
 impl Connection {
-    /// Takes the first `count` octets of `room`, and leaves there room for the next ones: another, if large bodies stay in
-    /// this one.
+    /// Processes the first `count` bytes of the read buffer `room`. If message bodies still refer to the buffer afterwards, `room`
+    /// is replaced by another buffer of the same length.
     pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,
         count: usize,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        // What limits messages more than our memory does would be worth nothing if each of them kept all of the room; nor
-        // would what limits their number, if each had been read alone.
+        // A body that refers to `room` keeps the whole buffer allocated. If each message were read alone, or were limited to a
+        // fraction of the buffer, the limits of message count and message size would not bound the memory: such input is copied.
         if count < room.len() / 4 || count < SHARE_FROM || self.config.max_message_size < room.len() {
             return self.handle_input(&room[..count], now);
         }
         let block = take(room).freeze();
-        let heard = self.consume_input(&block[..count], Some(&block), now);
+        let result = self.consume_input(&block[..count], Some(&block), now);
         *room = block.try_into_mut().unwrap_or_else(|block| {
             let len = block.len();
             let blocks = &mut self.decoder.blocks;
-            if ReadBuffers::takes(len) {
-                blocks.lend(block);
+            if ReadBuffers::is_kept_size(len) {
+                blocks.keep(block);
             }
             blocks.find(len).unwrap_or_else(|| BytesMut::zeroed(len))
         });
-        heard
+        result
     }
 }
 
-/// The larger of the two is kept. Most often there is but one, and nothing to be freed.
+/// Keeps the larger of two buffers in `spare`, and frees the other.
 #[inline]
-fn give<T: Default>(mine: &mut T, spare: &mut T, octets: impl Fn(&T) -> usize) {
-    if octets(mine) > octets(spare) && octets(mine) <= MOST {
+fn keep_larger<T: Default>(mine: &mut T, spare: &mut T, size: impl Fn(&T) -> usize) {
+    if size(mine) > size(spare) && size(mine) <= MAX_KEPT {
         swap(mine, spare);
     }
-    if octets(mine) > 0 {
+    // Most often `mine` has no memory now, and there is nothing to free.
+    if size(mine) > 0 {
         *mine = T::default();
     }
 }

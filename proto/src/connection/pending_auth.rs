@@ -1,4 +1,4 @@
-//! The question whether a peer may come in, on its way: to whom it goes, and until when the answer has to be here.
+//! Authentication of a peer: the pending request, the source of the decision, and the deadline of the reply.
 
 use super::Connection;
 use crate::address::{Endpoint, Host};
@@ -13,29 +13,30 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-/// A question that has no answer yet.
+/// Authentication request without a reply.
 pub(super) struct PendingAuth {
     pub(super) until: Instant,
     task: AuthTask,
 }
 
 enum AuthTask {
-    /// Who drives the connection; `None` once it has been told.
+    /// Request for the caller that drives the connection; `None` after `poll_auth_request` has returned it.
     Driver(Option<AuthRequest>),
-    /// An authenticator that takes its time.
+    /// Future of an asynchronous authenticator or ZAP handler.
     Pending(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// Admission: who may come in.
+/// Authentication.
 impl Connection {
-    /// Where the peer comes from, for whoever decides whether it may come in. To be said before anything is heard from it;
-    /// [`Socket::accepted`](crate::Socket::accepted) says it.
-    pub fn set_peer_address(&mut self, place: Endpoint) {
-        self.origin = Some(Box::new(place));
+    /// Sets the address of the peer, which is part of the authentication request. Must be called before the first input;
+    /// [`Socket::accepted`](crate::Socket::accepted) does so.
+    pub fn set_peer_address(&mut self, endpoint: Endpoint) {
+        self.origin = Some(Box::new(endpoint));
     }
 
-    /// Who is woken when an [`Authenticator`](crate::security::Authenticator) that takes its time has decided: [`Session::turn`] is to
-    /// be called then. Without it such a one is asked again in each turn, and no turn comes on its account.
+    /// Sets the waker that is woken when an asynchronous [`Authenticator`](crate::security::Authenticator) or ZAP handler has
+    /// decided. The caller must then call [`Session::turn`]. Without a waker, the decision is polled only in turns that happen
+    /// for other reasons.
     ///
     /// [`Session::turn`]: crate::Session::turn
     pub fn wake_with(&mut self, waker: &Waker) {
@@ -44,7 +45,8 @@ impl Connection {
         }
     }
 
-    /// Whether it is not known yet if the peer may come in, so that [`wake_with`](Self::wake_with) is of use.
+    /// Returns true if an asynchronous authenticator or ZAP handler may still have to decide about the peer. A waker of
+    /// [`wake_with`](Self::wake_with) is needed then.
     pub fn may_ask(&self) -> bool {
         let may_take_time = match self.config.auth_source {
             AuthSource::Default => self.config.handler().is_some(),
@@ -54,8 +56,8 @@ impl Connection {
         may_take_time && self.phase.is_before_traffic()
     }
 
-    /// A question to the outside, which the handshake waits for; at most one per connection. Only where the
-    /// [`AuthSource`] is who drives the connection.
+    /// Returns the authentication request that the caller must answer, with [`AuthSource::Driver`]. The handshake waits for
+    /// [`handle_auth_reply`](Self::handle_auth_reply). At most one request per connection.
     #[must_use]
     pub fn poll_auth_request(&mut self) -> Option<AuthRequest> {
         match &mut self.pending_auth.as_mut()?.task {
@@ -64,11 +66,12 @@ impl Connection {
         }
     }
 
-    /// Answers the question that [`poll_auth_request`](Self::poll_auth_request) gave. Without one, nothing happens.
+    /// Passes the reply to the request that [`poll_auth_request`](Self::poll_auth_request) returned. Does nothing without a
+    /// pending request.
     ///
     /// # Errors
-    /// [`ConnectionError::Denied`] when the answer is a refusal; the peer's ERROR waits in
-    /// [`poll_transmit`](Self::poll_transmit). Or what the peer's waiting READY brought to light.
+    /// [`ConnectionError::Denied`] if the reply denies access; [`poll_transmit`](Self::poll_transmit) then returns an ERROR
+    /// command for the peer. Also any error of the peer's READY, if READY was received before the reply.
     pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.pending_auth.take().is_none() {
@@ -78,8 +81,8 @@ impl Connection {
         self.close_on_error(result)
     }
 
-    /// Asks whether a peer with these credentials may come in. `Some`: it is decided already.
-    pub(super) fn ask(&mut self, credentials: AuthCredentials, now: Instant) -> Option<AuthReply> {
+    /// Requests a decision about a peer with these credentials. Returns the reply, or `None` while the decision is pending.
+    pub(super) fn authenticate(&mut self, credentials: AuthCredentials, now: Instant) -> Option<AuthReply> {
         let config = &self.config;
         let request = AuthRequest {
             domain: config.domain.clone(),
@@ -87,32 +90,32 @@ impl Connection {
             routing_id: config.routing_id.clone(),
             credentials,
         };
-        let is_promised = config.promises(&request.credentials);
-        let verdict = match &config.auth_source {
+        let is_required = config.requires_authenticator(&request.credentials);
+        let outcome = match &config.auth_source {
             AuthSource::Default => config.handler().and_then(|handler| handler.ask(request)),
             AuthSource::Authenticator(authenticator) => Some(authenticator.ask(request)),
             AuthSource::Driver => {
-                self.wait_for(AuthTask::Driver(Some(request)), now);
+                self.begin_wait(AuthTask::Driver(Some(request)), now);
                 return None;
             }
         };
-        match verdict {
-            None if is_promised => Some(AuthReply::Refuse(AuthStatus::InternalError)),
+        match outcome {
+            None if is_required => Some(AuthReply::Refuse(AuthStatus::InternalError)),
             None => Some(AuthReply::accept()),
             Some(AuthOutcome::Now(reply)) => Some(reply),
             Some(AuthOutcome::Later(reply)) => {
-                self.wait_for(AuthTask::Pending(reply), now);
+                self.begin_wait(AuthTask::Pending(reply), now);
                 self.pending_reply()
             }
         }
     }
 
-    fn wait_for(&mut self, task: AuthTask, now: Instant) {
+    fn begin_wait(&mut self, task: AuthTask, now: Instant) {
         let until = now + self.config.auth_timeout;
         self.pending_auth = Some(Box::new(PendingAuth { until, task }));
     }
 
-    /// Looks whether an authenticator that takes its time has decided.
+    /// Polls a pending asynchronous authenticator, and returns its reply if it has decided.
     pub(super) fn pending_reply(&mut self) -> Option<AuthReply> {
         let AuthTask::Pending(reply) = &mut self.pending_auth.as_mut()?.task else { return None };
         let waker = self.waker.as_ref().unwrap_or(Waker::noop());
@@ -122,11 +125,11 @@ impl Connection {
         }
     }
 
-    /// Goes on if an authenticator that takes its time has decided. [`Session::turn`] calls it; who drives a connection
-    /// without one calls it when [woken](Self::wake_with).
+    /// Polls a pending asynchronous authenticator, and continues the handshake if it has decided. [`Session::turn`] calls this
+    /// method. A caller without a session must call it when the waker of [`wake_with`](Self::wake_with) is woken.
     ///
     /// # Errors
-    /// As [`handle_auth_reply`](Self::handle_auth_reply).
+    /// Same as [`handle_auth_reply`](Self::handle_auth_reply).
     ///
     /// [`Session::turn`]: crate::Session::turn
     pub fn poll_auth_reply(&mut self, now: Instant) -> Result<(), ConnectionError> {
@@ -136,12 +139,13 @@ impl Connection {
         }
     }
 
-    /// Asks nothing any more: the connection is over. Whoever took its time over an answer is let go, which may run anything.
-    pub(crate) fn withdraw(&mut self) {
+    /// Cancels the pending authentication request of a connection that has ended.
+    pub(crate) fn cancel_auth_request(&mut self) {
+        // Drops the future of the authenticator, which may run any code of the application.
         self.pending_auth = None;
     }
 
-    /// The peer's address as RFC 27 has it.
+    /// Returns the address of the peer in the form of RFC 27: an IP address, or `:uid:gid:pid` over `ipc`.
     fn address(&self) -> String {
         if let Some(credentials) = self.credentials {
             let pid = credentials.pid.map(|pid| pid.to_string()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How far a conversation has come.
+//! [`Phase`]: the state of a connection, from greeting to traffic.
 
 use super::Peer;
 use super::legacy::LegacyPhase;
@@ -12,73 +12,74 @@ use crate::wire::Greeting;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+/// State of a connection.
+///
 /// ```text
-/// Greeting ──64 octets──► Handshake ──both have said who they are──► Traffic
-///                             │                                         ▲
-///                             └──► Reception ──a socket takes it over───┘      any of them ──error──► Closed
+/// Greeting ──64 bytes──► Handshake ──properties exchanged──► Traffic or Sealed
+///                            │                                 ▲
+///                            └──► Reception ──socket attached──┘      any state ──error──► Closed
 ///
-/// Greeting ──it is of before ZMTP 3──► LegacyPhase ──► Traffic
+/// Greeting ──version before ZMTP 3──► LegacyPhase ──► Traffic
 ///
-/// Raw, for ever: a STREAM socket's connection
+/// Raw: connection of a STREAM socket, no transition
 ///
-/// Proxy ──the proxy has put us through──► Greeting or Raw
+/// Proxy ──proxy has connected──► Greeting or Raw
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// Handshake with a SOCKS proxy.
     Proxy(Socks),
+    /// Exchange of greetings.
     Greeting {
-        /// Apart, for it is large, and soon done with.
+        /// Received bytes of the greeting.
+        // Boxed, because it is large and needed for a short time only.
         octets: Box<[u8; Greeting::LEN]>,
+        /// Number of bytes received.
         len: usize,
         deadline: Option<Instant>,
         side: Side,
     },
-    /// A peer of before ZMTP 3 is to say who it is.
-    Legacy {
-        legacy: LegacyPhase,
-        deadline: Option<Instant>,
-    },
-    Handshake {
-        mechanism: Mechanism,
-        deadline: Option<Instant>,
-        side: Side,
-    },
-    /// The peer has said which socket it wants; that one is to take the conversation over.
-    AwaitingSocket {
-        ready_pending: ReadyPending,
-        deadline: Option<Instant>,
-    },
+    /// Handshake with a peer of a version before ZMTP 3.
+    Legacy { legacy: LegacyPhase, deadline: Option<Instant> },
+    /// Handshake of the security mechanism.
+    Handshake { mechanism: Mechanism, deadline: Option<Instant>, side: Side },
+    /// The peer has requested a resource on a shared listener; the connection waits for a socket.
+    AwaitingSocket { ready_pending: ReadyPending, deadline: Option<Instant> },
+    /// Messages and commands may be exchanged, unencrypted.
     Traffic(Arc<Peer>),
-    /// Traffic inside of encrypted frames.
+    /// Messages and commands may be exchanged inside encrypted frames.
     #[cfg(feature = "curve")]
     Sealed(Arc<Peer>, Box<Opener>),
+    /// Bytes without ZMTP framing (STREAM).
     Raw(Arc<Peer>),
+    /// The connection has failed; input is ignored.
     Closed,
 }
 
-/// Whose conversation it is.
+/// Owner of a connection during the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
+    /// A socket.
     Socket,
-    /// Nobody's yet.
+    /// A shared listener; no socket yet.
     AwaitingSocket,
 }
 
 impl Side {
-    /// Whether this side says no more of its greeting than a peer of before ZMTP 3 would understand, until it knows better:
-    /// nobody's conversation does not, for it cannot say what this side is.
+    /// Returns true if this side sends its greeting in parts, until the version of the peer is known.
     pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
-        self == Self::Socket && config.allows_legacy_peers()
+        // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a resource.
+        self == Self::Socket && config.accepts_legacy_peers()
     }
 }
 
 impl Phase {
-    /// Whether the handshake is still to be done.
+    /// Returns true until the handshake is done.
     pub(super) const fn is_before_traffic(&self) -> bool {
         !self.is_traffic() && !matches!(self, Self::Raw(_) | Self::Closed)
     }
 
-    /// Whether messages of ZMTP may flow.
+    /// Returns true if ZMTP messages may be exchanged.
     pub(super) const fn is_traffic(&self) -> bool {
         match self {
             Self::Traffic(_) => true,
@@ -88,7 +89,7 @@ impl Phase {
         }
     }
 
-    /// When the handshake has to be done, while it is not.
+    /// Returns the deadline of the handshake, until it is done.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Proxy(socks) => socks.deadline,

@@ -1,4 +1,4 @@
-//! Conversations in octets that are no ZMTP: no greeting, no handshake, no heartbeats, no frames (`ZMQ_STREAM`).
+//! Connections of STREAM sockets (`ZMQ_STREAM`): raw bytes without greeting, handshake, heartbeats and frames.
 
 use super::{Connection, Inbound, Outbox, Peer, Phase};
 use crate::connection::config::ConnectionConfig;
@@ -10,7 +10,7 @@ use crate::wire::{Metadata, Version};
 use alloc::sync::Arc;
 
 impl Connection {
-    /// A conversation in which messages flow at once.
+    /// Creates a connection that exchanges bytes at once.
     pub(super) fn raw(config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let peer = Peer {
             socket_type: SocketType::Stream,
@@ -26,10 +26,11 @@ impl Connection {
         Self::in_phase(Phase::Raw(Arc::new(peer)), outbox, config, fresh, now)
     }
 
-    /// Octets came in: a message, as they were read. No octets say nothing, and would be taken for a notice.
-    pub(super) fn handle_raw(&mut self, octets: &[u8]) {
-        if !octets.is_empty() {
-            self.inbox.push_back(Inbound::Message(Message::from(octets)));
+    /// Queues the bytes of one read as a message.
+    pub(super) fn handle_raw(&mut self, input: &[u8]) {
+        // An empty message would be mistaken for the notice that a peer has connected or disconnected.
+        if !input.is_empty() {
+            self.inbox.push_back(Inbound::Message(Message::from(input)));
         }
     }
 }

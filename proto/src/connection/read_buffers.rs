@@ -1,87 +1,90 @@
-//! [`ReadBuffers`]: memory of large bodies, which is used again once nobody holds it.
+//! [`ReadBuffers`]: reuse of the memory of large bodies after the application has dropped them.
 
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
-/// Large blocks, most of them in the hands of whoever received what is in them. To give such a block back to the system each
-/// time, and to have it cleared and mapped anew, costs more than all else that is done with a large message.
+/// Large memory blocks that message bodies refer to. A block is reused when the last reference to it is dropped.
+// To free such a block and to map and clear a new one for each large message would cost more than all other work on it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffers {
-    /// Each as it was made, in whole.
-    lent: Vec<Bytes>,
-    octets: usize,
+    /// Handle of each block in its full length. The block is free when the handle is unique.
+    kept: Vec<Bytes>,
+    /// Total length of `kept` in bytes.
+    bytes: usize,
 }
 
-/// How many octets are kept in view. Of blocks that come back later than that, the system takes care.
-const MOST: usize = 4 << 20;
+/// Maximum total bytes of kept blocks. The handles of the oldest blocks are dropped first.
+const MAX_KEPT: usize = 4 << 20;
 
-/// Shorter blocks are soon had.
-const LEAST: usize = 16 << 10;
+/// Minimum bytes of a block that is kept. Shorter blocks are cheap to allocate.
+const MIN_KEPT: usize = 16 << 10;
 
-/// How much memory a peer gets on the strength of an announcement alone.
+/// Bytes allocated for an announced body before any part of the body is received.
 const FIRST_GRANT: usize = 16 << 10;
 
-/// Who has sent something gets so many times as much, for what is still to come.
-const TRUST: usize = 4;
+/// Factor by which the allocated bytes may exceed the received bytes of a body.
+// A peer that announces a large body and sends little of it thus gets little memory.
+const GROWTH: usize = 4;
 
 impl ReadBuffers {
     pub(crate) const fn new() -> Self {
-        Self { lent: Vec::new(), octets: 0 }
+        Self { kept: Vec::new(), bytes: 0 }
     }
 
-    /// Memory for a body of `size` octets, of which so many have come; for its beginning, if that is few.
-    pub(crate) fn grant(&mut self, size: usize, come: usize) -> BytesMut {
-        let least = granted(size, come);
-        self.find(least).unwrap_or_else(|| BytesMut::zeroed(least))
+    /// Returns a buffer for a body of `size` bytes, of which `received` bytes have arrived. The buffer may be shorter than the
+    /// body; [`grow`](Self::grow) extends it.
+    pub(crate) fn grant(&mut self, size: usize, received: usize) -> BytesMut {
+        let min = granted(size, received);
+        self.find(min).unwrap_or_else(|| BytesMut::zeroed(min))
     }
 
-    /// More memory for a body of `size` octets, for all that there was is filled.
+    /// Extends the full buffer of a body of `size` bytes.
     pub(crate) fn grow(&mut self, filled: &mut BytesMut, size: usize) {
-        let least = granted(size, filled.len());
-        match self.find(least) {
-            None => filled.resize(least, 0),
+        let min = granted(size, filled.len());
+        match self.find(min) {
+            None => filled.resize(min, 0),
             Some(mut block) => {
                 block[..filled.len()].copy_from_slice(filled);
-                let outgrown = core::mem::replace(filled, block).freeze();
-                if Self::takes(outgrown.len()) {
-                    self.lend(outgrown);
+                let replaced = core::mem::replace(filled, block).freeze();
+                if Self::is_kept_size(replaced.len()) {
+                    self.keep(replaced);
                 }
             }
         }
     }
 
-    /// A block of at least that many octets, but not of very many more, if one has come back.
-    pub(crate) fn find(&mut self, least: usize) -> Option<BytesMut> {
-        let suits = |block: &Bytes| block.len() >= least && block.len() / 4 <= least && block.is_unique();
-        let index = self.lent.iter().rposition(suits)?;
-        let block = self.lent.remove(index);
-        self.octets -= block.len();
+    /// Removes and returns a free block of at least `min` bytes, and at most about four times as many.
+    pub(crate) fn find(&mut self, min: usize) -> Option<BytesMut> {
+        let is_suitable = |block: &Bytes| block.len() >= min && block.len() / 4 <= min && block.is_unique();
+        let index = self.kept.iter().rposition(is_suitable)?;
+        let block = self.kept.remove(index);
+        self.bytes -= block.len();
         block.try_into_mut().ok()
     }
 
-    /// Whether blocks of that many octets are worth keeping.
-    pub(crate) fn takes(octets: usize) -> bool {
-        (LEAST..=MOST).contains(&octets)
+    /// Returns true if blocks of this length are kept for reuse.
+    pub(crate) fn is_kept_size(len: usize) -> bool {
+        (MIN_KEPT..=MAX_KEPT).contains(&len)
     }
 
-    /// Keeps a block in view, one that it [takes](Self::takes).
-    pub(crate) fn lend(&mut self, block: Bytes) {
+    /// Keeps a handle of a block, whose length must satisfy [`is_kept_size`](Self::is_kept_size).
+    pub(crate) fn keep(&mut self, block: Bytes) {
         let len = block.len();
-        while self.octets + len > MOST {
-            self.octets -= self.lent.remove(0).len();
+        while self.bytes + len > MAX_KEPT {
+            self.bytes -= self.kept.remove(0).len();
         }
-        self.octets += len;
-        self.lent.push(block);
+        self.bytes += len;
+        self.kept.push(block);
     }
 
-    /// How many octets are in view.
+    /// Returns the total length of all kept blocks in bytes.
     #[cfg(test)]
-    pub(crate) const fn octets(&self) -> usize {
-        self.octets
+    pub(crate) const fn kept_bytes(&self) -> usize {
+        self.bytes
     }
 }
 
-/// How much of a body has memory when so much of it has come.
-fn granted(size: usize, come: usize) -> usize {
-    size.min(come.saturating_mul(TRUST).max(FIRST_GRANT))
+/// Returns the number of bytes to allocate for a body of `size` bytes after `received` bytes.
+fn granted(size: usize, received: usize) -> usize {
+    size.min(received.saturating_mul(GROWTH).max(FIRST_GRANT))
 }

@@ -1,5 +1,5 @@
-//! Conversations with peers of whom it is not known yet which of several sockets they want: greeting and READY are read, and
-//! ours is held back, for it says what the socket is (RFC 37, "The Resource Property").
+//! Connections of a listener that several sockets share (RFC 37, "The Resource Property"). The peer's greeting and READY are
+//! read to find its socket; our READY is sent later, because it contains the type of that socket.
 
 use super::{Connection, Heartbeat, Phase, READ_AHEAD, Side};
 use crate::address::Resource;
@@ -13,55 +13,57 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// A peer that has said what it is and which resource it wants, and waits for a socket to answer.
+/// Pending peer of a shared listener: its READY has named a resource, and it waits for the socket that is bound to the resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPeer {
     metadata: Metadata,
     resource: Option<Resource>,
-    /// What it said after that, not looked at: what is allowed depends on the socket.
+    /// Input after READY, not decoded yet, because the limits depend on the socket.
     rest: Vec<u8>,
-    /// A socket has taken it over.
+    /// True once the connection is attached to a socket.
     joined: bool,
 }
 
 impl PendingPeer {
-    /// The resource it asks for; `None` if it asks for none, as libzmq's sockets do.
+    /// Returns the resource that the peer requests; `None` if its READY has no resource, as with libzmq.
     pub const fn resource(&self) -> Option<&Resource> {
         self.resource.as_ref()
     }
 
-    /// Everything that it says of itself.
+    /// Returns all properties of the peer's READY or INITIATE.
     pub const fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// Whether more may be read before the socket is there, so that a peer that goes is noticed.
+    /// Returns true if more input may be read before the connection is attached to a socket.
+    // Reading is needed to detect that the peer disconnects.
     pub(super) const fn has_room(&self) -> bool {
         self.rest.len() < READ_AHEAD
     }
 }
 
-/// Reception: for one listener and several sockets.
+/// Connections of a shared listener.
 impl Connection {
-    /// A conversation with somebody who may want any of several sockets. `limits` holds until it is known whom:
-    /// `handshake_timeout` above all, which goes on until a socket has taken the conversation over.
+    /// Creates a connection of a listener that several sockets share. The settings `limits` apply until the connection is
+    /// attached to one of the sockets; `handshake_timeout` includes the wait for a socket.
     ///
-    /// It greets at once, and says READY when [`Socket::received`](crate::Socket::received) has made it the conversation of
-    /// the socket that is bound to what [`pending_peer`](Self::pending_peer) asks for. Two sides that both wait for the other's READY
-    /// would wait for ever; but who dials never waits.
+    /// The connection sends its greeting at once. Its READY is sent after [`Socket::received`](crate::Socket::received) has
+    /// attached the connection to the socket that is bound to the resource of [`pending_peer`](Self::pending_peer). The connecting side
+    /// never waits for the READY of the peer, so that no deadlock is possible.
     ///
-    /// A loop of one's own drives it with a [`Session`](crate::Session), and looks at the caller in each exchange:
+    /// A hand-written loop drives the connection with a [`Session`](crate::Session), and checks for a pending peer in each
+    /// exchange:
     ///
     /// ```
     /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, SessionBuffers, Session, Socket, Stream, Turn};
     /// # use std::collections::BTreeMap;
-    /// /// Sockets by the resource they are bound to, all at one port.
+    /// /// Sockets by the resource that they are bound to, all on one port.
     /// type Services = BTreeMap<Option<String>, (Socket, ListenerId)>;
     ///
-    /// /// One turn of a connection; `seat` is where it belongs, once that is known.
+    /// /// Drives a connection for one turn. `assigned` is its socket and pipe, once they are known.
     /// fn turn(
     ///     services: &mut Services,
-    ///     seat: &mut Option<(Option<String>, PipeId)>,
+    ///     assigned: &mut Option<(Option<String>, PipeId)>,
     ///     session: &mut Session,
     ///     stream: &mut impl Stream,
     ///     buffers: &mut SessionBuffers,
@@ -70,12 +72,12 @@ impl Connection {
     /// ) -> Result<Turn, ConnectionError> {
     ///     session.turn(stream, buffers, now, |connection| {
     ///         if let Some(pending_peer) = connection.pending_peer() {
-    ///             let wanted = pending_peer.resource().map(ToString::to_string);
-    ///             if let Some((socket, listener)) = services.get_mut(&wanted) {
-    ///                 *seat = socket.received(*listener, from.clone(), connection, now).map(|pipe| (wanted, pipe));
-    ///             } // else it waits, and is turned away when its time for the handshake is over
+    ///             let resource = pending_peer.resource().map(ToString::to_string);
+    ///             if let Some((socket, listener)) = services.get_mut(&resource) {
+    ///                 *assigned = socket.received(*listener, from.clone(), connection, now).map(|pipe| (resource, pipe));
+    ///             } // otherwise the peer waits, and is rejected when the handshake timeout expires
     ///         }
-    ///         let Some((name, pipe)) = seat else { return Ok(()) };
+    ///         let Some((name, pipe)) = assigned else { return Ok(()) };
     ///         let Some((socket, _)) = services.get_mut(name) else { return Err(ConnectionError::PeerClosed) };
     ///         socket.exchange(*pipe, connection)
     ///     })
@@ -85,12 +87,12 @@ impl Connection {
         Self::greeting(Side::AwaitingSocket, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
     }
 
-    /// Who waits for a socket, and for which; `None` before that is known, and when a socket has taken it over.
+    /// Returns the pending peer; `None` before its READY is received, and after the connection is attached to a socket.
     pub fn pending_peer(&self) -> Option<&PendingPeer> {
         self.pending_peer.as_deref().filter(|pending_peer| !pending_peer.joined)
     }
 
-    /// The peer has said who it is, and with that, whom it wants.
+    /// Starts to wait for a socket, after the peer's READY or INITIATE.
     pub(super) fn wait_for_socket(
         &mut self,
         metadata: Metadata,
@@ -104,16 +106,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Octets in reception, after all that the handshake needs of the peer.
+    /// Stores input that is received while the peer waits for a socket.
     pub(super) fn handle_before_join(&mut self, input: &[u8]) {
         if let Some(pending_peer) = &mut self.pending_peer {
             pending_peer.rest.extend_from_slice(input);
         }
     }
 
-    /// Makes it the conversation of a socket with these settings. What the peer has said already is looked at by the next
-    /// [`handle_input`](Self::handle_input), which also says who we are.
-    /// False: nobody waits here.
+    /// Attaches the pending peer to a socket with these settings. The next [`handle_input`](Self::handle_input) sends our READY
+    /// and processes the stored input. Returns false if no peer is pending.
     pub(crate) fn join(&mut self, config: &Arc<ConnectionConfig>) -> bool {
         let Some(pending_peer) = self.pending_peer.as_mut().filter(|pending_peer| !pending_peer.joined) else {
             return false;
@@ -124,26 +125,26 @@ impl Connection {
         true
     }
 
-    /// Whether a socket has taken it over and what the peer said before was not looked at yet.
-    pub(crate) fn is_behind(&self) -> bool {
+    /// Returns true if the connection is attached to a socket and the stored input is not processed yet.
+    pub(crate) fn has_stored_input(&self) -> bool {
         self.pending_peer.as_ref().is_some_and(|pending_peer| pending_peer.joined)
             && !matches!(self.phase, Phase::Closed)
     }
 
-    /// Looks at what the peer has said before a socket took it over.
+    /// Continues the handshake after the connection was attached to a socket, and processes the stored input.
     pub(super) fn resume(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        if !self.is_behind() {
+        if !self.has_stored_input() {
             return Ok(());
         }
         let Some(pending_peer) = self.pending_peer.take() else { return Ok(()) };
         if let Phase::AwaitingSocket { ready_pending, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
-            self.send_ready(pending_peer.metadata, ready_pending, now)?;
+            self.finish_handshake(pending_peer.metadata, ready_pending, now)?;
         }
         self.consume(&mut &pending_peer.rest[..], None, now)
     }
 
-    /// Why it ends when the time for its handshake is over.
-    pub(super) fn handshake_timeout_error(&self) -> ConnectionError {
+    /// Returns the error of a handshake whose timeout has expired.
+    pub(super) fn timeout_error(&self) -> ConnectionError {
         match self.pending_peer() {
             Some(pending_peer) => ConnectionError::NoSuchResource(pending_peer.resource.clone()),
             None => ConnectionError::TimedOut(Timeout::Handshake),

@@ -1,4 +1,4 @@
-//! Asking a SOCKS5 proxy to be put through to a peer (RFC 1928, RFC 1929), before the conversation with the peer begins.
+//! Connections through a SOCKS5 proxy (RFC 1928, RFC 1929): the handshake with the proxy, before the greeting of the peer.
 
 use super::{Connection, Outbox, Phase};
 use crate::address::{Endpoint, Host};
@@ -15,82 +15,88 @@ use core::fmt;
 use core::net::IpAddr;
 use thiserror::Error;
 
-/// Why a proxy did not put us through.
+/// Reason why a SOCKS5 proxy did not connect to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SocksError {
-    /// It does not speak SOCKS5.
-    #[error("it does not speak SOCKS5")]
+    /// The reply of the proxy is not SOCKS5.
+    #[error("the reply is not SOCKS5; is this the port of another service?")]
     NotSocks,
-    /// It wants another kind of authentication than it was offered: none, or a user and a password.
-    #[error("it does not let us in {0}")]
+    /// The proxy does not accept the offered authentication method: no authentication, or user name and password.
+    #[error("the proxy does not accept the offered authentication method: {0}")]
     Method(&'static str),
-    /// It refuses the user or the password.
-    #[error("it refuses the user or the password")]
+    /// The proxy rejected the user name or the password.
+    #[error("the proxy rejected the user name or the password")]
     Denied,
-    /// It could not reach the peer, or will not. The code is RFC 1928's.
-    #[error("it answers {}", reason(*.0))]
+    /// The proxy could not connect to the peer, or does not allow it. The value is the reply code of RFC 1928.
+    #[error("the proxy replied: {}", reason(*.0))]
     Refused(u8),
-    /// The peer's name is longer than 255 octets, or none that a proxy could look up.
-    #[error("it cannot be told this address")]
+    /// The host name of the peer is longer than 255 bytes, or the address is one that a proxy cannot connect to.
+    #[error("the address cannot be sent to a proxy; it must be an IP address or a host name of at most 255 bytes")]
     Address,
 }
 
+/// Returns the meaning of a reply code (RFC 1928, section 6).
 fn reason(code: u8) -> &'static str {
     match code {
-        1 => "that it failed",
-        2 => "that it does not allow this connection",
-        3 => "that the network cannot be reached",
-        4 => "that the host cannot be reached",
-        5 => "that nobody listens there",
-        6 => "that it took too long",
-        7 | 8 => "that it does not know how to do that",
-        _ => "by a code that is not known",
+        1 => "general failure",
+        2 => "connection not allowed",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "time to live expired",
+        7 | 8 => "command or address type not supported",
+        _ => "unknown error code",
     }
 }
 
-/// Who we are to a proxy.
+/// Credentials for a proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,
     pub(crate) password: String,
 }
 
-/// The password stays out of logs.
+// Written by hand to keep the password out of logs.
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
+/// Reply that is expected next from the proxy.
+///
 /// ```text
-/// Method ──none──────────────────► Reply ──► the peer
-///    └────user──► Login ─────────────▲
+/// Method ──no authentication────────────────► Reply ──► connected
+///    └────user name and password──► Login ──────▲
 /// ```
 #[derive(Clone, Copy, Debug)]
 enum Stage {
+    /// Selected authentication method.
     Method,
+    /// Result of the authentication (RFC 1929).
     Login,
+    /// Result of the CONNECT request.
     Reply,
 }
 
-/// A conversation with a proxy.
+/// Handshake with a proxy.
 #[derive(Debug)]
 pub(super) struct Socks {
     stage: Stage,
-    /// The start of an answer.
-    answer: Vec<u8>,
+    /// Received bytes of the current reply.
+    reply: Vec<u8>,
     user: Option<User>,
     request: Vec<u8>,
     pub(super) deadline: Option<Instant>,
 }
 
 const VERSION: u8 = 5;
-const NO_LOGIN: u8 = 0;
-const LOGIN: u8 = 2;
+const NO_AUTHENTICATION: u8 = 0;
+const USER_PASSWORD: u8 = 2;
 
 impl Connection {
-    /// A conversation through a proxy with the peer at this endpoint.
+    /// Creates a connection to the peer at the endpoint `to` through a proxy.
     pub(crate) fn via_socks(
         config: &Arc<ConnectionConfig>,
         user: Option<User>,
@@ -98,36 +104,36 @@ impl Connection {
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Self {
-        let method = if user.is_some() { LOGIN } else { NO_LOGIN };
+        let method = if user.is_some() { USER_PASSWORD } else { NO_AUTHENTICATION };
         let mut outbox = Outbox::new();
-        outbox.push_octets(&[VERSION, 1, method]);
+        outbox.push_bytes(&[VERSION, 1, method]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let request = request(to).unwrap_or_default();
-        let socks = Socks { stage: Stage::Method, answer: Vec::new(), user, request, deadline };
+        let socks = Socks { stage: Stage::Method, reply: Vec::new(), user, request, deadline };
         let fresh = HandshakeEntropy::draw(&config.security, entropy);
         Self::in_phase(Phase::Proxy(socks), outbox, config, fresh, now)
     }
 }
 
 impl Socks {
-    /// Takes what belongs to the proxy off the input. True once it has put us through.
+    /// Processes the replies of the proxy at the front of `input`. Returns true once the proxy has connected to the peer.
     pub(super) fn step(&mut self, input: &mut &[u8], outbox: &mut Outbox) -> Result<bool, ConnectionError> {
         loop {
-            let missing = self.expected().saturating_sub(self.answer.len());
+            let missing = self.expected().saturating_sub(self.reply.len());
             let (front, rest) = input.split_at(missing.min(input.len()));
-            self.answer.extend_from_slice(front);
+            self.reply.extend_from_slice(front);
             *input = rest;
-            if self.answer.first().is_some_and(|&version| !self.fits(version)) {
+            if self.reply.first().is_some_and(|&version| !self.is_expected_version(version)) {
                 return Err(SocksError::NotSocks.into());
             }
-            if self.answer.len() < self.expected() {
+            if self.reply.len() < self.expected() {
                 if input.is_empty() {
                     return Ok(false);
                 }
-                continue; // its start has told how long it is
+                continue; // the received start of the reply contains its length
             }
             if outbox.has_remaining() {
-                return Err(SocksError::NotSocks.into()); // it answers what it has not heard yet
+                return Err(SocksError::NotSocks.into()); // a reply to a request that is not sent yet
             }
             if self.proceed(outbox)? {
                 return Ok(true);
@@ -135,16 +141,17 @@ impl Socks {
         }
     }
 
-    fn fits(&self, version: u8) -> bool {
+    /// Returns true if this is the version byte of the expected reply.
+    fn is_expected_version(&self, version: u8) -> bool {
         match self.stage {
             Stage::Method | Stage::Reply => version == VERSION,
             Stage::Login => version == 1,
         }
     }
 
-    /// How long the answer is, as far as can be told from its start.
+    /// Returns the length of the current reply, or a lower bound that the received bytes imply.
     fn expected(&self) -> usize {
-        match (self.stage, &self.answer[..]) {
+        match (self.stage, &self.reply[..]) {
             (Stage::Method | Stage::Login, _) => 2,
             (Stage::Reply, [_, _, _, 1, ..]) => 4 + 4 + 2,
             (Stage::Reply, [_, _, _, 4, ..]) => 4 + 16 + 2,
@@ -154,39 +161,39 @@ impl Socks {
         }
     }
 
-    /// Goes on from an answer that is complete. True once we are through.
+    /// Processes a complete reply. Returns true once the proxy has connected to the peer.
     fn proceed(&mut self, outbox: &mut Outbox) -> Result<bool, ConnectionError> {
-        let answer = core::mem::take(&mut self.answer);
-        let code = answer.get(1).copied().unwrap_or(u8::MAX);
+        let reply = core::mem::take(&mut self.reply);
+        let code = reply.get(1).copied().unwrap_or(u8::MAX);
         match (self.stage, &self.user) {
-            (Stage::Method, Some(user)) if code == LOGIN => {
+            (Stage::Method, Some(user)) if code == USER_PASSWORD => {
                 let (name, password) = (user.name.as_bytes(), user.password.as_bytes());
-                let octets = |text: &[u8]| u8::try_from(text.len()).unwrap_or(u8::MAX);
-                let login = [&[1, octets(name)], name, &[octets(password)], password].concat();
-                outbox.push_octets(&login);
+                let len = |text: &[u8]| u8::try_from(text.len()).unwrap_or(u8::MAX);
+                let login = [&[1, len(name)], name, &[len(password)], password].concat();
+                outbox.push_bytes(&login);
                 self.stage = Stage::Login;
             }
-            (Stage::Method, Some(_)) => return Err(SocksError::Method("with a user and a password").into()),
-            (Stage::Method, None) if code != NO_LOGIN => {
-                return Err(SocksError::Method("without a user and a password").into());
+            (Stage::Method, Some(_)) => return Err(SocksError::Method("user name and password").into()),
+            (Stage::Method, None) if code != NO_AUTHENTICATION => {
+                return Err(SocksError::Method("no authentication").into());
             }
             (Stage::Login, _) if code != 0 => return Err(SocksError::Denied.into()),
             (Stage::Method | Stage::Login, _) => {
                 if self.request.is_empty() {
                     return Err(SocksError::Address.into());
                 }
-                outbox.push_octets(&self.request);
+                outbox.push_bytes(&self.request);
                 self.stage = Stage::Reply;
             }
             (Stage::Reply, _) if code != 0 => return Err(SocksError::Refused(code).into()),
-            (Stage::Reply, _) if !matches!(answer.get(3), Some(1 | 3 | 4)) => return Err(SocksError::NotSocks.into()),
+            (Stage::Reply, _) if !matches!(reply.get(3), Some(1 | 3 | 4)) => return Err(SocksError::NotSocks.into()),
             (Stage::Reply, _) => return Ok(true),
         }
         Ok(false)
     }
 }
 
-/// What asks a proxy to connect there. Names are looked up by the proxy.
+/// Returns the CONNECT request for an endpoint; `None` if a proxy cannot connect to it. Host names are resolved by the proxy.
 fn request(to: &Endpoint) -> Option<Vec<u8>> {
     let Endpoint::Tcp { host, port, .. } = to else { return None };
     let mut request = Vec::from([VERSION, 1, 0]);

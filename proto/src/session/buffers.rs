@@ -1,27 +1,27 @@
-//! [`SessionBuffers`]: memory that a session needs only while it is at work.
+//! [`SessionBuffers`]: memory that a session needs only during a turn.
 
 use crate::connection::OutputBuffers;
 use bytes::BytesMut;
 use core::fmt;
 
-/// Room to read into, and room for what is on its way between octets and messages. A [`Session`](crate::Session) needs it
-/// only during a [turn](crate::Session::turn), so one is enough for all sessions of a thread: idle connections then hold next
-/// to no memory, and busy ones find theirs in the processor's caches.
+/// Read buffer, and buffers for encoding and decoding. A [`Session`](crate::Session) needs them only during a
+/// [turn](crate::Session::turn), so all sessions of a thread can share one `SessionBuffers`: idle connections then hold almost no memory,
+/// and active ones use memory that is in the processor's caches.
 pub struct SessionBuffers {
     pub(crate) room: BytesMut,
     pub(crate) spare: OutputBuffers,
 }
 
 impl SessionBuffers {
-    /// Room to read 32 KiB at a time. With more, the octets leave the processor's caches before they are looked at, and the
-    /// sender waits longer for the kernel's buffers.
+    /// Creates a `SessionBuffers` with a read buffer of 32 KiB. With a larger buffer, the bytes may be evicted from the processor's
+    /// caches before they are decoded, and the sender waits longer for space in the kernel's buffers.
     pub fn new() -> Self {
         Self::with_read_size(32 << 10)
     }
 
-    /// Room to read so many octets at a time, and at least one.
-    pub fn with_read_size(octets: usize) -> Self {
-        Self { room: BytesMut::zeroed(octets.max(1)), spare: OutputBuffers::default() }
+    /// Creates a `SessionBuffers` with a read buffer of `bytes` bytes, at least one byte.
+    pub fn with_read_size(bytes: usize) -> Self {
+        Self { room: BytesMut::zeroed(bytes.max(1)), spare: OutputBuffers::default() }
     }
 }
 

@@ -1,5 +1,4 @@
-//! [`Session`] drives a connection over a non-blocking byte stream, and [`SessionSet`] keeps the sessions of a socket. Waits for
-//! nothing.
+//! [`Session`] drives a connection over a non-blocking byte stream; [`SessionSet`] holds the sessions of a socket. Neither blocks.
 
 mod buffers;
 mod session_set;
@@ -15,23 +14,23 @@ use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
 use core::time::Duration;
 
-/// What a session waits for.
+/// Readiness events that a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
-    /// Call [`Session::turn`] when the stream can be read.
+    /// [`Session::turn`] must be called when the stream is readable.
     pub readable: bool,
-    /// Call [`Session::turn`] when the stream can be written.
+    /// [`Session::turn`] must be called when the stream is writable.
     pub writable: bool,
 }
 
 impl Interest {
-    /// In reading alone.
+    /// Interest in reading only.
     pub const READ: Self = Self { readable: true, writable: false };
-    /// In writing alone.
+    /// Interest in writing only.
     pub const WRITE: Self = Self { readable: false, writable: true };
 
-    /// The same in the words of a poller, given its two flags. `None`: wait for nothing, and leave the stream out, for most
-    /// pollers report a hang-up even to who asks for nothing.
+    /// Converts the interest to the flags of a poller. `None` means no interest: the stream must not be registered with the
+    /// poller, because most pollers report a hang-up even without any flag.
     ///
     /// ```
     /// # use sansmq_proto::Interest;
@@ -59,94 +58,102 @@ impl BitOr for Interest {
     }
 }
 
-/// Where a [`Session::turn`] has led.
+/// Result of [`Session::turn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Turn {
-    /// There is nothing more to do until the stream is ready for this.
+    /// No more work until the stream is ready for one of these events.
     Wait(Interest),
-    /// The budget is spent and there is more to do: let others have their turn, and call again without waiting, for no
-    /// event may come.
+    /// The budget of the turn is used up, and there is more work. The caller should drive other sessions first, and then call
+    /// `turn` again without waiting, because no further readiness event may be reported.
     Again,
 }
 
-/// A [`Connection`] driven over a [`Stream`]: the order of writing, reading and exchanging, the budgets, and the end.
+/// Driver of a [`Connection`] over a [`Stream`]. It defines the order of writing, reading and exchanging messages, the budget of
+/// each turn, and the end of the connection.
 ///
-/// Call [`turn`](Self::turn) when the stream is ready for what [`Interest`] says, when the socket asks for
-/// [`Action::Service`](crate::Action::Service), and when [`poll_timeout`](Self::poll_timeout) is due. When it fails, the
-/// connection is over: give it back with [`Socket::disconnected`](crate::Socket::disconnected).
+/// [`turn`](Self::turn) must be called when the stream is ready for the events of [`Interest`], when the socket emits
+/// [`Action::Service`](crate::Action::Service), and at the time of [`poll_timeout`](Self::poll_timeout). If it returns an error,
+/// the connection has ended, and must be returned to the socket with [`Socket::disconnected`](crate::Socket::disconnected).
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
     phase: Phase,
-    /// How much to read at a time.
-    bite: usize,
+    /// Maximum bytes of the next read.
+    read_limit: usize,
 }
 
+/// State of a session.
+///
 /// ```text
-/// Talking ──everything is given, or a refusal──► Parting ──peer hangs up, or time is up──► over
-///    └─────── writing fails ──► Mute ─────────── reading fails or ends ────────────────► over
+/// Active ──all output is written, or peer is rejected──► Closing ──peer closes, or timeout──► ended
+///    └──────writing fails──► WriteFailed ──reading fails or ends────────────────────────────► ended
 /// ```
 #[derive(Debug)]
 enum Phase {
-    Talking,
-    /// Nothing can be written any more, for this reason. What the peer sent before is still read, to its end.
-    Mute(ConnectionError),
-    /// Nothing more will be given.
-    Parting(Parting),
+    /// Reads and writes.
+    Active,
+    /// Writing has failed with this error. Input that the peer sent before is still read, to its end.
+    WriteFailed(ConnectionError),
+    /// No more items will be sent: the rest of the output is written, and input is discarded.
+    Closing(Closing),
 }
 
-/// The end of a connection in good manners.
+/// Orderly end of a connection.
 #[derive(Debug)]
-struct Parting {
+struct Closing {
     reason: ConnectionError,
-    /// Everything is written, and the peer has been told that it was all.
-    told: bool,
-    /// Until when we wait for that, and for the peer to hang up too.
+    /// True once all output is written and the sending direction of the stream is closed.
+    is_write_closed: bool,
+    /// Time at which the wait for the peer to close the stream ends.
     until: Instant,
 }
 
-/// What came of reading once.
+/// Result of one read.
 #[derive(PartialEq, Eq)]
-enum Heard {
+enum ReadOutcome {
+    /// No bytes were read.
     Nothing,
-    Something,
-    /// Something, and there may be more; but it is others' turn.
-    Enough,
+    /// Bytes were read, or the read was interrupted.
+    Progress,
+    /// Bytes were read and more may be available, but other sessions should be driven first.
+    Yield,
 }
 
-/// How many rounds of writing and reading one turn may take before other sessions get theirs.
+/// Maximum number of rounds of writing and reading in one turn.
 const ROUNDS: usize = 4;
 
-/// How much of a large body is read at a time: what is small stays in the processor's caches between one copy and the next,
-/// and the sender soon has room for more.
-const DIRECT: usize = 16 << 10;
+/// Maximum bytes of a read directly into a large body.
+// Small reads stay in the processor's caches until they are copied again, and free space in the kernel's buffer early, so that the
+// sender can continue.
+const MAX_DIRECT_READ: usize = 16 << 10;
 
-/// More commands than this in what was read at once are many.
-const MANY: usize = 32;
+/// Number of commands in one read above which the next read is small.
+const MANY_COMMANDS: usize = 32;
 
-/// So many octets are read at a time from a peer that says many commands, and from one that has not said yet who it is. That
-/// waits for no application, which would keep more of it from coming; and nearly all who come have less to say.
-const BITE: usize = 2 << 10;
+/// Maximum bytes of a small read: from a peer that sends many commands, and during the handshake.
+// Commands and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes are
+// shorter than this.
+const SMALL_READ: usize = 2 << 10;
 
-/// A stream closed with unread input is reset, which can destroy output on its way. So we wait for the peer to close
-/// first, but not long.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// Maximum time to wait for the peer to close the stream.
+// Closing a stream with unread input resets it, which can destroy output in transit. So the peer should close first.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// A session over a connection that [`Socket::accepted`](crate::Socket::accepted) or
-    /// [`Socket::connected`](crate::Socket::connected) gave.
+    /// Creates a session for a connection that [`Socket::accepted`](crate::Socket::accepted) or
+    /// [`Socket::connected`](crate::Socket::connected) returned.
     pub const fn new(connection: Connection) -> Self {
-        Self { connection, phase: Phase::Talking, bite: usize::MAX }
+        Self { connection, phase: Phase::Active, read_limit: usize::MAX }
     }
 
-    /// Fires timers, writes, reads and exchanges, within a budget.
+    /// Handles expired timers, writes, reads and exchanges messages, within a budget.
     ///
-    /// All sessions of a thread may share one `buffers`. `exchange` is most often
-    /// [`Socket::exchange`](crate::Socket::exchange) for this pipe.
+    /// All sessions of a thread may share one `buffers`. `exchange` usually calls [`Socket::exchange`](crate::Socket::exchange)
+    /// for the pipe of this connection.
     ///
     /// # Errors
-    /// The connection is over, for this reason.
+    /// The reason why the connection has ended.
     pub fn turn(
         &mut self,
         stream: &mut impl Stream,
@@ -169,14 +176,14 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
-        if let Phase::Parting(parting) = &self.phase {
-            let is_over = exchange(&mut self.connection).is_err() || due;
-            return if is_over { Err(parting.reason.clone()) } else { self.part(stream, room) };
+        if let Phase::Closing(closing) = &self.phase {
+            let has_ended = exchange(&mut self.connection).is_err() || due;
+            return if has_ended { Err(closing.reason.clone()) } else { self.close(stream, room) };
         }
         if due {
-            // What has arrived is a sign of life, however late we come to read it.
-            let heard = self.fill(stream, room, now);
-            if let Err(error) = heard.and_then(|_| self.connection.handle_timeout(now)) {
+            // Input that has already arrived shows that the peer is alive, even if this turn is late to read it.
+            let read = self.fill(stream, room, now);
+            if let Err(error) = read.and_then(|_| self.connection.handle_timeout(now)) {
                 return self.end(stream, room, error, now, exchange);
             }
         }
@@ -185,8 +192,8 @@ impl Session {
                 return self.end(stream, room, error, now, exchange);
             }
             exchange(&mut self.connection)?;
-            if self.connection.is_behind() {
-                // A socket has taken it over just now, and what the peer said before is not read again.
+            if self.connection.has_stored_input() {
+                // `exchange` has attached the connection to a socket. The stored input causes no further readiness event.
                 if let Err(error) = self.connection.handle_input(&[], now) {
                     return self.end(stream, room, error, now, exchange);
                 }
@@ -195,57 +202,57 @@ impl Session {
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
-                self.phase = Phase::Parting(Parting::new(ConnectionError::PeerClosed, now));
-                return self.part(stream, room);
+                self.phase = Phase::Closing(Closing::new(ConnectionError::PeerClosed, now));
+                return self.close(stream, room);
             }
-            let heard = match self.fill(stream, room, now) {
-                Ok(heard) => heard,
+            let read = match self.fill(stream, room, now) {
+                Ok(read) => read,
                 Err(error) => return self.end(stream, room, error, now, exchange),
             };
-            // A link that was full and no longer is may be given more. Before the handshake is done it stays full.
-            let more = flushed && was_full && self.connection.has_room();
-            if heard == Heard::Enough {
+            // If the flush made room, the next exchange can add messages. Before the end of the handshake it makes no room.
+            let has_new_room = flushed && was_full && self.connection.has_room();
+            if read == ReadOutcome::Yield {
                 return Ok(Turn::Again);
             }
-            if heard == Heard::Nothing && !more {
+            if read == ReadOutcome::Nothing && !has_new_room {
                 return Ok(Turn::Wait(Interest {
                     readable: self.connection.wants_input(),
-                    writable: self.is_stuck(flushed),
+                    writable: self.waits_for_writable(flushed),
                 }));
             }
         }
         Ok(Turn::Again)
     }
 
-    /// Whether to wait until the stream can be written.
-    const fn is_stuck(&self, flushed: bool) -> bool {
-        !flushed && matches!(self.phase, Phase::Talking)
+    /// Returns true if the session must wait until the stream is writable.
+    const fn waits_for_writable(&self, flushed: bool) -> bool {
+        !flushed && matches!(self.phase, Phase::Active)
     }
 
-    /// When [`turn`](Self::turn) wants to be called at the latest.
+    /// Returns the time at which [`turn`](Self::turn) must be called at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            // The conversation is over; its heartbeats no longer matter.
-            Phase::Parting(Parting { until, .. }) => Some(until),
-            Phase::Talking | Phase::Mute(_) => self.connection.poll_timeout(),
+            // Heartbeats are no longer relevant.
+            Phase::Closing(Closing { until, .. }) => Some(until),
+            Phase::Active | Phase::WriteFailed(_) => self.connection.poll_timeout(),
         }
     }
 
-    /// The connection, to be given back to its socket.
+    /// Returns the connection, which the caller returns to its socket with
+    /// [`Socket::disconnected`](crate::Socket::disconnected).
     pub fn into_connection(mut self) -> Connection {
-        // Sockets are locked when they take it back, and then nothing of the application's may run.
-        self.connection.withdraw();
+        // Dropping an authentication request may run code of the application, which must not happen under the lock of the socket.
+        self.connection.cancel_auth_request();
         self.connection
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
 
-    /// The connection is over, and nothing more will arrive. What did arrive is delivered, and the peer told what was wrong
-    /// if it can be. One that is refused shall hear of it, or it would come again and again.
+    /// Ends the connection after an error: delivers the received messages, and sends the last ERROR to the peer, if possible.
     fn end(
         &mut self,
         stream: &mut impl Stream,
@@ -255,23 +262,24 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let _ = exchange(&mut self.connection);
-        if let (Phase::Talking, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
+        // A rejected peer must receive the ERROR, or it would reconnect again and again: so the stream is closed in order.
+        if let (Phase::Active, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
             (&self.phase, &error)
         {
-            self.phase = Phase::Parting(Parting::new(error, now));
-            return self.part(stream, room);
+            self.phase = Phase::Closing(Closing::new(error, now));
+            return self.close(stream, room);
         }
         self.flush(stream);
-        match core::mem::replace(&mut self.phase, Phase::Talking) {
-            // Why writing failed says more than that reading did too.
-            Phase::Mute(first) if error.fault() == Fault::Network => Err(first),
-            Phase::Talking | Phase::Mute(_) | Phase::Parting(_) => Err(error),
+        match core::mem::replace(&mut self.phase, Phase::Active) {
+            // The earlier write error is more precise than the read error that follows from it.
+            Phase::WriteFailed(first) if error.fault() == Fault::Network => Err(first),
+            Phase::Active | Phase::WriteFailed(_) | Phase::Closing(_) => Err(error),
         }
     }
 
-    /// Writes what there is to write. True if all of it is out.
+    /// Writes the pending output. Returns true if all of it is written.
     fn flush(&mut self, stream: &mut impl Stream) -> bool {
-        if let Phase::Mute(_) = self.phase {
+        if let Phase::WriteFailed(_) = self.phase {
             return false;
         }
         while let Some(outbox) = self.connection.poll_transmit() {
@@ -285,26 +293,31 @@ impl Session {
                 Err(StreamError::Interrupted) => continue,
                 Err(StreamError::Failed(error)) => error.into(),
             };
-            self.phase = Phase::Mute(failure);
+            self.phase = Phase::WriteFailed(failure);
             return false;
         }
         true
     }
 
-    /// Reads once, if the connection wants to.
-    fn fill(&mut self, stream: &mut impl Stream, room: &mut BytesMut, now: Instant) -> Result<Heard, ConnectionError> {
+    /// Reads once, if the connection wants input.
+    fn fill(
+        &mut self,
+        stream: &mut impl Stream,
+        room: &mut BytesMut,
+        now: Instant,
+    ) -> Result<ReadOutcome, ConnectionError> {
         if !self.connection.wants_input() {
-            return Ok(Heard::Nothing);
+            return Ok(ReadOutcome::Nothing);
         }
-        let is_stranger = self.connection.peer().is_none();
+        let is_handshake = self.connection.peer().is_none();
         let direct = self.connection.body_space();
         let in_place = direct.is_some();
-        let (space, most) = match direct {
-            Some(space) => (space, DIRECT),
-            None => (&mut room[..], self.bite),
+        let (space, limit) = match direct {
+            Some(space) => (space, MAX_DIRECT_READ),
+            None => (&mut room[..], self.read_limit),
         };
-        let most = if is_stranger { BITE } else { most }.min(space.len());
-        match stream.read(&mut space[..most]) {
+        let limit = if is_handshake { SMALL_READ } else { limit }.min(space.len());
+        match stream.read(&mut space[..limit]) {
             Ok(0) | Err(StreamError::Eof) => Err(ConnectionError::Eof),
             Ok(count) => {
                 if in_place {
@@ -312,33 +325,34 @@ impl Session {
                 } else {
                     self.connection.handle_read_buffer(room, count, now)?;
                 }
-                Ok(self.digest(is_stranger, count == most))
+                Ok(self.adapt_read_limit(is_handshake, count == limit))
             }
-            Err(StreamError::WouldBlock) => Ok(Heard::Nothing),
-            Err(StreamError::Interrupted) => Ok(Heard::Something),
+            Err(StreamError::WouldBlock) => Ok(ReadOutcome::Nothing),
+            Err(StreamError::Interrupted) => Ok(ReadOutcome::Progress),
             Err(StreamError::Failed(error)) => Err(error.into()),
         }
     }
 
-    /// Decides how much to read the next time, and whether it is others' turn first: when as much came as there was room for.
-    fn digest(&mut self, is_stranger: bool, is_full: bool) -> Heard {
-        let is_much = self.connection.commands() > MANY;
-        self.bite = if is_much { BITE } else { self.bite.saturating_mul(2) };
-        if is_full && (is_stranger || is_much) { Heard::Enough } else { Heard::Something }
+    /// Sets the limit of the next read, and decides whether other sessions should be driven first. `is_full` means that the read
+    /// filled the buffer.
+    fn adapt_read_limit(&mut self, is_handshake: bool, is_full: bool) -> ReadOutcome {
+        let has_many_commands = self.connection.commands() > MANY_COMMANDS;
+        self.read_limit = if has_many_commands { SMALL_READ } else { self.read_limit.saturating_mul(2) };
+        if is_full && (is_handshake || has_many_commands) { ReadOutcome::Yield } else { ReadOutcome::Progress }
     }
 
-    /// Writes what is left, and waits for the peer to hang up; nothing it says is of interest any more.
-    fn part(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
-        let Phase::Parting(Parting { reason, .. }) = &self.phase else { return Err(ConnectionError::PeerClosed) };
+    /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the stream.
+    fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
+        let Phase::Closing(Closing { reason, .. }) = &self.phase else { return Err(ConnectionError::PeerClosed) };
         let reason = reason.clone();
-        let is_out = self.flush(stream);
-        let Phase::Parting(parting) = &mut self.phase else { return Err(reason) };
-        if !is_out {
+        let is_flushed = self.flush(stream);
+        let Phase::Closing(closing) = &mut self.phase else { return Err(reason) };
+        if !is_flushed {
             return Ok(Turn::Wait(Interest::WRITE));
         }
-        if !parting.told {
+        if !closing.is_write_closed {
             match stream.close_write() {
-                Ok(()) => parting.told = true,
+                Ok(()) => closing.is_write_closed = true,
                 Err(StreamError::WouldBlock) => return Ok(Turn::Wait(Interest::WRITE)),
                 Err(_) => return Err(reason),
             }
@@ -354,8 +368,8 @@ impl Session {
     }
 }
 
-impl Parting {
+impl Closing {
     fn new(reason: ConnectionError, now: Instant) -> Self {
-        Self { reason, told: false, until: now + FAREWELL }
+        Self { reason, is_write_closed: false, until: now + CLOSE_TIMEOUT }
     }
 }

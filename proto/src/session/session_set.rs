@@ -1,4 +1,4 @@
-//! [`SessionSet`]: every stream of a socket and who of them is due, for loops that are not asynchronous. Waits for nothing.
+//! [`SessionSet`]: all streams and sessions of a socket, for event loops without an async runtime. It never blocks.
 
 use crate::address::{Endpoint, NetworkError};
 use crate::session::buffers::SessionBuffers;
@@ -12,14 +12,15 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::BitOr;
 
-/// The links of a socket in a loop of one's own: each has a stream, and a [`Session`] once that is connected.
+/// Set of the links of a socket, for a hand-written event loop. Each link has a stream, and a [`Session`] once the stream is
+/// connected.
 ///
-/// In each round a loop waits for what [`waiting`](Self::waiting) names, or until [`poll_timeout`](Self::poll_timeout);
-/// [calls](Self::call) the links that are ready; and has those that are due take their [`turn`](Self::turn). It closes no
-/// stream but by dropping it, and opens none.
+/// In each round, the loop waits for the events of [`waiting`](Self::waiting), or until [`poll_timeout`](Self::poll_timeout);
+/// calls [`call`](Self::call) for each link that is ready; and calls [`turn`](Self::turn). `SessionSet` opens no streams, and
+/// closes a stream only by dropping it.
 pub struct SessionSet<S> {
     links: BTreeMap<PipeId, Link<S>>,
-    /// For one link after the other.
+    /// Memory that all sessions share.
     buffers: SessionBuffers,
 }
 
@@ -29,18 +30,19 @@ struct Link<S> {
 }
 
 enum Stage<S> {
-    /// The attempt that is under way, what became of the last one, and those that are left.
-    Dialling(Option<S>, NetworkError, Box<dyn Iterator<Item = Result<S, NetworkError>> + Send>),
-    Talking(S, Box<Session>),
+    /// Current connection attempt, error of the previous attempt, and remaining attempts.
+    Connecting(Option<S>, NetworkError, Box<dyn Iterator<Item = Result<S, NetworkError>> + Send>),
+    Connected(S, Box<Session>),
 }
 
 impl<S: Stream> SessionSet<S> {
-    /// No links.
+    /// Creates an empty set of links.
     pub fn new() -> Self {
         Self { links: BTreeMap::new(), buffers: SessionBuffers::new() }
     }
 
-    /// A listener has accepted a connection. `None`: the socket does not want it any more, and the stream is dropped.
+    /// Adds the stream of a connection that a listener has accepted, from the address `from`. Returns `None` and drops the stream
+    /// if the socket rejects the connection.
     pub fn accepted(
         &mut self,
         socket: &mut Socket,
@@ -50,69 +52,70 @@ impl<S: Stream> SessionSet<S> {
         now: Instant,
     ) -> Option<PipeId> {
         let (pipe, connection) = socket.accepted(listener, from, now)?;
-        self.links.insert(pipe, Link::new(Stage::Talking(stream, Box::new(Session::new(connection)))));
+        self.links.insert(pipe, Link::new(Stage::Connected(stream, Box::new(Session::new(connection)))));
         Some(pipe)
     }
 
-    /// The answer to [`Action::Dial`](crate::Action::Dial): one attempt for each address, which begins to connect when the
-    /// iterator is asked for it. [`Stream::established`] tells how it went. When none is left, the dial has failed.
+    /// Connects to a peer, in response to [`Action::Dial`](crate::Action::Dial). The iterator yields one attempt for each address;
+    /// an attempt begins to connect when the iterator returns it. [`Stream::established`] returns the outcome of an attempt.
+    /// If no attempt is left, the dial has failed.
     ///
-    /// The attempts are `Send`, so that `SessionSet` is. A stream that is not `Send` needs a [`Session`] of its own, and
-    /// [`Socket::connected`].
+    /// The attempts must be `Send`, so that `SessionSet` is `Send`. A stream that is not `Send` must be driven with a [`Session`]
+    /// and [`Socket::connected`] instead.
     pub fn dial<E: Into<NetworkError>>(
         &mut self,
         pipe: PipeId,
         attempts: impl Iterator<Item = Result<S, E>> + Send + 'static,
     ) {
         let attempts = attempts.map(|attempt| attempt.map_err(Into::into));
-        let stage = Stage::Dialling(None, NetworkError::UnknownHost, Box::new(attempts));
+        let stage = Stage::Connecting(None, NetworkError::UnknownHost, Box::new(attempts));
         self.links.insert(pipe, Link::new(stage));
     }
 
-    /// The answer to [`Action::StopDialling`](crate::Action::StopDialling).
+    /// Cancels a connection attempt, in response to [`Action::StopDialling`](crate::Action::StopDialling).
     pub fn stop_dialling(&mut self, pipe: PipeId) {
         self.links.remove(&pipe);
     }
 
-    /// Marks a link as due: its stream is ready, or [`Action::Service`](crate::Action::Service) names it. A link that is
-    /// dialled must be called only when its stream is writable, because [`Stream::established`] is asked then.
+    /// Marks a link as due, because its stream is ready, or because of [`Action::Service`](crate::Action::Service). While a link
+    /// connects, this method must be called only when the stream is writable, because [`Stream::established`] is called next.
     pub fn call(&mut self, pipe: PipeId) {
         if let Some(link) = self.links.get_mut(&pipe) {
             link.turn = Turn::Again;
         }
     }
 
-    /// A link's stream: one that is connected, or is being so. `None`: there is none, or none any more.
+    /// Returns the connected or connecting stream of a link, or `None` if the link has no stream.
     pub fn get(&self, pipe: PipeId) -> Option<&S> {
         match &self.links.get(&pipe)?.stage {
-            Stage::Dialling(stream, ..) => stream.as_ref(),
-            Stage::Talking(stream, _) => Some(stream),
+            Stage::Connecting(stream, ..) => stream.as_ref(),
+            Stage::Connected(stream, _) => Some(stream),
         }
     }
 
-    /// Which streams to wait for, and for what, in the words of a poller: given its two flags, or the two of [`Interest`].
-    /// Those that wait for nothing are [left out](Interest::flags).
+    /// Returns the streams to wait for, each with the events to wait for. The events are expressed in the two flags of a poller, or
+    /// in those of [`Interest`]. Streams without an event are left out, as described at [`Interest::flags`].
     pub fn waiting<F: BitOr<Output = F> + Clone>(
         &self,
         readable: F,
         writable: F,
     ) -> impl Iterator<Item = (PipeId, &S, F)> {
         self.links.iter().filter_map(move |(&pipe, link)| match (link.turn, &link.stage) {
-            (Turn::Wait(interest), Stage::Dialling(Some(stream), ..) | Stage::Talking(stream, _)) => {
+            (Turn::Wait(interest), Stage::Connecting(Some(stream), ..) | Stage::Connected(stream, _)) => {
                 interest.flags(readable.clone(), writable.clone()).map(|flags| (pipe, stream, flags))
             }
-            (Turn::Again, _) | (_, Stage::Dialling(None, ..)) => None,
+            (Turn::Again, _) | (_, Stage::Connecting(None, ..)) => None,
         })
     }
 
-    /// Returns the time at which [`turn`](Self::turn) must be called at the latest. If a link is due, it is
-    /// [`Instant::ORIGIN`]: a clock that is driven by deadlines must not go back to it.
+    /// Returns the time at which [`turn`](Self::turn) must be called at the latest. If a link is due, the time is
+    /// [`Instant::ORIGIN`]; a clock that follows the deadlines must not be set back to it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.links.values().map(Link::poll_timeout))
     }
 
-    /// Gives each link that is due one [turn](Session::turn), and what has ended back to the socket.
+    /// Calls [`Session::turn`] once for each link that is due, and returns connections that have ended to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
         let is_due = |link: &Link<S>| link.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<_> = self.links.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
@@ -126,7 +129,8 @@ impl<S: Stream> SessionSet<S> {
 }
 
 impl<S: Stream> Link<S> {
-    /// Both sides greet, and a dial has to begin: so the first turn comes without an event.
+    /// Creates a link that is due at once.
+    // The first turn needs no event: it sends the greeting, or begins the first connection attempt.
     const fn new(stage: Stage<S>) -> Self {
         Self { stage, turn: Turn::Again }
     }
@@ -134,17 +138,17 @@ impl<S: Stream> Link<S> {
     fn poll_timeout(&self) -> Option<Instant> {
         match (self.turn, &self.stage) {
             (Turn::Again, _) => Some(Instant::ORIGIN),
-            // How long a dial may take is the socket's affair.
-            (Turn::Wait(_), Stage::Dialling(..)) => None,
-            (Turn::Wait(_), Stage::Talking(_, session)) => session.poll_timeout(),
+            // The socket limits the time of a dial.
+            (Turn::Wait(_), Stage::Connecting(..)) => None,
+            (Turn::Wait(_), Stage::Connected(_, session)) => session.poll_timeout(),
         }
     }
 
-    /// `None`: it is over.
+    /// Drives the link for one turn. Returns `None` if the link has ended.
     fn turn(self, pipe: PipeId, socket: &mut Socket, buffers: &mut SessionBuffers, now: Instant) -> Option<Self> {
         let (mut stream, mut session) = match self.stage {
-            Stage::Talking(stream, session) => (stream, session),
-            Stage::Dialling(attempt, failure, rest) => {
+            Stage::Connected(stream, session) => (stream, session),
+            Stage::Connecting(attempt, failure, rest) => {
                 let stream = match attempt.map(|mut stream| stream.established().map(|()| stream)) {
                     Some(Ok(stream)) => stream,
                     Some(Err(error)) => return Self::dial(pipe, socket, error, rest, now),
@@ -154,7 +158,7 @@ impl<S: Stream> Link<S> {
             }
         };
         match session.turn(&mut stream, buffers, now, |link| socket.exchange(pipe, link)) {
-            Ok(turn) => Some(Self { stage: Stage::Talking(stream, session), turn }),
+            Ok(turn) => Some(Self { stage: Stage::Connected(stream, session), turn }),
             Err(reason) => {
                 socket.disconnected(pipe, session.into_connection(), &reason, now);
                 None
@@ -162,7 +166,7 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Makes the next attempt that can be begun.
+    /// Begins the next connection attempt; reports a failed dial to the socket if no attempt is left.
     fn dial(
         pipe: PipeId,
         socket: &mut Socket,
@@ -174,7 +178,7 @@ impl<S: Stream> Link<S> {
             match attempt {
                 Ok(stream) => {
                     let turn = Turn::Wait(Interest::WRITE);
-                    return Some(Self { stage: Stage::Dialling(Some(stream), failure, rest), turn });
+                    return Some(Self { stage: Stage::Connecting(Some(stream), failure, rest), turn });
                 }
                 Err(error) => failure = error,
             }
@@ -205,10 +209,10 @@ mod tests {
     use crate::socket::{Action, Event, Options};
     use alloc::vec;
 
-    /// A stream that blocks always, once it is established or has failed to be.
-    struct Mute(Option<NetworkError>);
+    /// Stream that always blocks. Its connect fails with the error, if any.
+    struct BlockedStream(Option<NetworkError>);
 
-    impl Stream for Mute {
+    impl Stream for BlockedStream {
         fn read(&mut self, _: &mut [u8]) -> Result<usize, StreamError> {
             Err(StreamError::WouldBlock)
         }
@@ -226,8 +230,8 @@ mod tests {
     const NOW: Instant = Instant::ORIGIN;
     const BOTH: Interest = Interest { readable: true, writable: true };
 
-    /// A socket that dials, making these attempts.
-    fn dialling(attempts: Vec<Result<Mute, NetworkError>>) -> (Socket, SessionSet<Mute>, PipeId) {
+    /// Creates a socket that connects with these attempts.
+    fn dialling(attempts: Vec<Result<BlockedStream, NetworkError>>) -> (Socket, SessionSet<BlockedStream>, PipeId) {
         let mut socket = Socket::new(Options::<Dealer>::new(), crate::entropy::SeededEntropy::new(1));
         socket.monitor(true);
         let pipe = socket.connect("tcp://host:1".parse().unwrap(), NOW).unwrap();
@@ -240,59 +244,60 @@ mod tests {
         (socket, links, pipe)
     }
 
-    fn waits(links: &SessionSet<Mute>) -> Vec<Interest> {
+    fn interests(links: &SessionSet<BlockedStream>) -> Vec<Interest> {
         links.waiting(Interest::READ, Interest::WRITE).map(|(_, _, interest)| interest).collect()
     }
 
     #[test]
-    fn every_address_is_tried_one_after_the_other() {
-        let refused = Mute(Some(NetworkError::Refused));
-        let attempts = vec![Err(NetworkError::Unreachable), Ok(refused), Ok(Mute(None)), Ok(Mute(None))];
+    fn dial_tries_all_addresses_in_order() {
+        let refused = BlockedStream(Some(NetworkError::Refused));
+        let attempts =
+            vec![Err(NetworkError::Unreachable), Ok(refused), Ok(BlockedStream(None)), Ok(BlockedStream(None))];
         let (mut socket, mut links, pipe) = dialling(attempts);
         for _ in 0..2 {
-            assert_eq!((waits(&links), links.poll_timeout()), (vec![Interest::WRITE], None));
+            assert_eq!((interests(&links), links.poll_timeout()), (vec![Interest::WRITE], None));
             assert!(socket.poll_event().is_none());
             links.call(pipe);
             links.turn(&mut socket, NOW);
         }
         assert!(matches!(socket.poll_event(), Some(Event::Connected { .. })));
-        assert_eq!(waits(&links), [BOTH], "the session has taken its first turn");
+        assert_eq!(interests(&links), [BOTH], "the session has taken its first turn");
         assert!(links.poll_timeout() > Some(NOW), "the handshake has a deadline");
     }
 
     #[test]
-    fn a_dial_without_addresses_left_fails_for_the_last_reason() {
+    fn dial_without_further_addresses_fails_with_last_error() {
         let (mut socket, ..) = dialling(vec![]);
         let failed = |event| matches!(event, Some(Event::ConnectFailed { error: NetworkError::UnknownHost, .. }));
         assert!(failed(socket.poll_event()));
 
-        let (mut socket, mut links, pipe) = dialling(vec![Ok(Mute(Some(NetworkError::Refused)))]);
+        let (mut socket, mut links, pipe) = dialling(vec![Ok(BlockedStream(Some(NetworkError::Refused)))]);
         links.call(pipe);
         links.turn(&mut socket, NOW);
         let failed = |event| matches!(event, Some(Event::ConnectFailed { error: NetworkError::Refused, .. }));
         assert!(failed(socket.poll_event()));
-        assert_eq!((waits(&links), links.poll_timeout()), (vec![], None));
+        assert_eq!((interests(&links), links.poll_timeout()), (vec![], None));
     }
 
     #[test]
-    fn a_dial_that_is_stopped_is_gone() {
-        let (_, mut links, pipe) = dialling(vec![Ok(Mute(None))]);
+    fn stopped_dial_is_removed() {
+        let (_, mut links, pipe) = dialling(vec![Ok(BlockedStream(None))]);
         links.stop_dialling(pipe);
-        assert_eq!(waits(&links), []);
+        assert_eq!(interests(&links), []);
         links.call(pipe);
         assert_eq!(links.poll_timeout(), None);
     }
 
     #[test]
-    fn a_link_that_is_late_has_its_turn_and_what_ends_goes_back_to_the_socket() {
-        let (mut socket, mut links, pipe) = dialling(vec![Ok(Mute(None))]);
+    fn link_at_deadline_ends_and_returns_its_connection() {
+        let (mut socket, mut links, pipe) = dialling(vec![Ok(BlockedStream(None))]);
         links.call(pipe);
         links.turn(&mut socket, NOW);
         let deadline = links.poll_timeout().unwrap();
         links.turn(&mut socket, Instant::from_nanos(deadline.as_nanos() - 1));
-        assert_eq!(waits(&links), [BOTH], "before its deadline nothing happens");
+        assert_eq!(interests(&links), [BOTH], "the link is unchanged before its deadline");
         links.turn(&mut socket, deadline);
-        assert_eq!(waits(&links), []);
+        assert_eq!(interests(&links), []);
         let events: Vec<_> = core::iter::from_fn(|| socket.poll_event()).collect();
         assert!(
             matches!(&events[..], [Event::Connected { .. }, Event::HandshakeFailed { retry: Some(_), .. }]),

@@ -6,19 +6,19 @@ use thiserror::Error;
 
 /// A byte stream that never blocks.
 ///
-/// The trait is our own and not that of `embedded-io`: there a call without data blocks by contract, and a stream has no
-/// vectored write, no half-close, and no outcome of a connect. With the feature `std`, `IoStream` adapts any
+/// The traits of `embedded-io` are not used, because their calls block by contract if there are no data, and because they have
+/// no vectored write, no half-close and no outcome of a connect. With the feature `std`, `IoStream` adapts any
 /// `std::io::Read + Write`.
 ///
-/// An implementation maps its errors to the nearest [`NetworkError`], or to [`NetworkError::Other`]. One end of a pipe in
-/// memory:
+/// An implementation converts its errors to the nearest [`NetworkError`], or to [`NetworkError::Other`]. Example of one end of
+/// a pipe in memory:
 ///
 /// ```
 /// use sansmq_proto::{Buf, NetworkError, Outbox, Stream, StreamError};
 /// use std::collections::VecDeque;
 /// use std::sync::{Arc, Mutex};
 ///
-/// /// Bytes on their way in one direction, and whether the sender has closed it.
+/// /// Bytes in transit in one direction, and a flag that is true after the sender has closed it.
 /// type Lane = Arc<Mutex<(VecDeque<u8>, bool)>>;
 ///
 /// struct End {
@@ -80,8 +80,8 @@ pub trait Stream {
     /// [`StreamError::WouldBlock`] to be called again. Any other error ends the connection.
     fn close_write(&mut self) -> Result<(), StreamError>;
 
-    /// Returns the outcome of a connect that was only begun; called once, when the stream becomes writable for the first
-    /// time. [`SessionSet`](super::SessionSet) calls it for a stream that it dials, [`Session`](super::Session) does not.
+    /// Returns the outcome of a non-blocking connect; called once, when the stream becomes writable for the first time.
+    /// [`SessionSet`](super::SessionSet) calls it for a stream that it connects, [`Session`](super::Session) does not.
     ///
     /// # Errors
     /// The reason why connecting failed.

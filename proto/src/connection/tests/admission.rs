@@ -1,4 +1,4 @@
-//! Who decides about a peer, and when.
+//! Authentication of peers: synchronous and asynchronous authenticators, and the timeout.
 
 use super::*;
 use crate::security::{AuthCredentials, AuthRequest, AuthSource, Authenticator};
@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Wake, Waker};
 
-fn asking(authenticator: Authenticator) -> Connection {
+fn authenticating(authenticator: Authenticator) -> Connection {
     let auth_source = AuthSource::Authenticator(authenticator);
     let config = ConnectionConfig {
         auth_source,
@@ -20,15 +20,15 @@ fn asking(authenticator: Authenticator) -> Connection {
 }
 
 #[test]
-fn an_authenticator_is_told_what_rfc_27_asks_for() {
+fn authenticator_receives_the_request_of_rfc_27() {
     let seen = Arc::new(Mutex::new(None));
-    let asked = Arc::clone(&seen);
-    let mut connection = asking(Authenticator::new(move |request| {
-        *asked.lock().unwrap() = Some(request.clone());
+    let request_slot = Arc::clone(&seen);
+    let mut connection = authenticating(Authenticator::new(move |request| {
+        *request_slot.lock().unwrap() = Some(request.clone());
         AuthReply::accept_as("ann")
     }));
     connection.set_peer_address("tcp://[::ffff:192.0.2.1]:5555".parse().unwrap());
-    say(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
+    deliver(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
     let expected = AuthRequest {
         domain: "global".into(),
         address: "192.0.2.1".into(),
@@ -37,40 +37,41 @@ fn an_authenticator_is_told_what_rfc_27_asks_for() {
     };
     assert_eq!(seen.lock().unwrap().take(), Some(expected));
     assert_eq!(connection.peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
-    assert_eq!(connection.poll_auth_request(), None, "nobody else is asked");
+    assert_eq!(connection.poll_auth_request(), None, "the driver gets no request");
 }
 
 #[test]
-fn what_a_peer_calls_itself_is_no_user_id_and_no_property() {
-    let mut connection = asking(Authenticator::new(|_| AuthReply::accept()));
-    let lies = [("Socket-Type", &b"DEALER"[..]), ("User-Id", b"admin"), ("Group", b"wheel")];
-    say(&mut connection, &[greeting(3, 1), ready_saying(&lies)].concat());
+fn peer_metadata_sets_no_user_id_and_no_properties() {
+    let mut connection = authenticating(Authenticator::new(|_| AuthReply::accept()));
+    let properties = [("Socket-Type", &b"DEALER"[..]), ("User-Id", b"admin"), ("Group", b"wheel")];
+    deliver(&mut connection, &[greeting(3, 1), ready_with(&properties)].concat());
     let peer = connection.peer().unwrap();
     assert_eq!((peer.user_id.clone(), peer.properties.iter().count()), (None, 0));
-    assert_eq!(peer.metadata.get("User-Id").unwrap(), "admin", "it is known that it says so");
+    assert_eq!(peer.metadata.get("User-Id").unwrap(), "admin", "the metadata contain all properties");
 }
 
 #[test]
-fn over_ipc_the_peer_is_told_by_its_process() {
-    let mut connection = asking(Authenticator::new(|request| {
+fn ipc_peer_address_contains_its_credentials() {
+    let mut connection = authenticating(Authenticator::new(|request| {
         assert_eq!(request.address, ":1000:100:42");
         AuthReply::accept()
     }));
     connection.set_peer_credentials(Some(Credentials { pid: Some(42), uid: 1000, gid: 100 }));
-    say(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
+    deliver(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
     assert!(connection.peer().is_some());
 }
 
-/// A decision that comes later, and how often somebody was woken for it.
+/// Asynchronous decision that the test makes, and the waker of the connection.
 #[derive(Default)]
 struct Later {
     reply: Mutex<(Option<AuthReply>, Option<Waker>)>,
-    woken: Mutex<u32>,
+    /// Number of calls of the waker.
+    wake_count: Mutex<u32>,
 }
 
 impl Wake for Later {
     fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap() += 1;
+        *self.wake_count.lock().unwrap() += 1;
     }
 }
 
@@ -88,36 +89,36 @@ impl Later {
     }
 
     fn decide(&self, reply: AuthReply) {
-        let mut place = self.reply.lock().unwrap();
-        place.0 = Some(reply);
-        place.1.take().expect("it has been asked").wake();
+        let mut state = self.reply.lock().unwrap();
+        state.0 = Some(reply);
+        state.1.take().expect("the future was polled").wake();
     }
 }
 
 #[test]
-fn one_that_decides_later_wakes_who_drives_the_connection() {
+fn async_authenticator_wakes_the_connection_driver() {
     let later = Arc::new(Later::default());
-    let mut connection = asking(later.authenticator());
+    let mut connection = authenticating(later.authenticator());
     assert!(connection.may_ask());
     connection.wake_with(&Waker::from(Arc::clone(&later)));
-    say(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
+    deliver(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
     connection.poll_auth_reply(NOW).unwrap();
-    assert_eq!((connection.peer(), *later.woken.lock().unwrap()), (None, 0));
+    assert_eq!((connection.peer(), *later.wake_count.lock().unwrap()), (None, 0));
     later.decide(AuthReply::accept());
-    assert_eq!(*later.woken.lock().unwrap(), 1);
+    assert_eq!(*later.wake_count.lock().unwrap(), 1);
     connection.poll_auth_reply(NOW).unwrap();
     assert!(connection.peer().is_some());
     assert!(!connection.may_ask());
 }
 
 #[test]
-fn one_that_does_not_decide_in_time_means_try_again_later() {
+fn authenticator_timeout_sends_error_300() {
     for ready_first in [false, true] {
         let later = Arc::new(Later::default());
-        let mut connection = asking(later.authenticator());
-        say(&mut connection, &greeting(3, 1));
+        let mut connection = authenticating(later.authenticator());
+        deliver(&mut connection, &greeting(3, 1));
         if ready_first {
-            say(&mut connection, &ready("DEALER"));
+            deliver(&mut connection, &ready("DEALER"));
         }
         let due = NOW + Duration::from_secs(3);
         assert_eq!(connection.poll_timeout(), Some(due));
@@ -128,10 +129,10 @@ fn one_that_does_not_decide_in_time_means_try_again_later() {
 }
 
 #[test]
-fn a_peer_that_goes_takes_its_question_with_it() {
+fn failed_connection_drops_its_auth_request() {
     let later = Arc::new(Later::default());
-    let mut connection = asking(later.authenticator());
-    say(&mut connection, &greeting(3, 1));
+    let mut connection = authenticating(later.authenticator());
+    deliver(&mut connection, &greeting(3, 1));
     connection.handle_input(&frame(0, b"early"), NOW).unwrap_err();
     assert_eq!(connection.poll_timeout(), None);
     later.decide(AuthReply::accept());

@@ -1,4 +1,4 @@
-//! CURVE between two connections, and what a third party can do to it.
+//! CURVE between two connections, with and without changes in transit.
 
 use super::*;
 use crate::security::curve::{CurveError, KeyPair, PublicKey};
@@ -22,33 +22,33 @@ fn new(config: &ConnectionConfig, seed: u64) -> Connection {
     Connection::new(&Arc::new(config.clone()), &mut SeededEntropy::new(seed), NOW)
 }
 
-fn couple(client: &ConnectionConfig, server: &ConnectionConfig) -> [Connection; 2] {
+fn pair(client: &ConnectionConfig, server: &ConnectionConfig) -> [Connection; 2] {
     [new(client, 3), new(server, 4)]
 }
 
-/// Carries what one says to the other, changed by somebody on the way.
-fn carry(
+/// Transfers the output of `from` to `to`; `change` may modify the bytes in transit.
+fn transfer(
     from: &mut Connection,
     to: &mut Connection,
-    on_the_way: impl FnOnce(&mut Vec<u8>),
+    change: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), ConnectionError> {
-    let mut octets = drain(from);
-    on_the_way(&mut octets);
-    to.handle_input(&octets, NOW)
+    let mut bytes = drain(from);
+    change(&mut bytes);
+    to.handle_input(&bytes, NOW)
 }
 
-fn shake_hands(ends: &mut [Connection; 2]) {
+fn handshake(ends: &mut [Connection; 2]) {
     let [client, server] = ends;
     for _ in 0..3 {
-        carry(client, server, |_| {}).unwrap();
-        carry(server, client, |_| {}).unwrap();
+        transfer(client, server, |_| {}).unwrap();
+        transfer(server, client, |_| {}).unwrap();
     }
     assert!(client.peer().is_some() && server.peer().is_some());
 }
 
-fn ready_couple(client: SocketType, server: SocketType) -> [Connection; 2] {
-    let mut ends = couple(&client_config(client), &server_config(server));
-    shake_hands(&mut ends);
+fn ready_pair(client: SocketType, server: SocketType) -> [Connection; 2] {
+    let mut ends = pair(&client_config(client), &server_config(server));
+    handshake(&mut ends);
     ends
 }
 
@@ -60,24 +60,24 @@ fn pull(connection: &mut Connection) -> Vec<Message> {
     core::iter::from_fn(|| connection.take())
         .map(|item| match item {
             Inbound::Message(message) => message,
-            Inbound::Subscription(wish) => panic!("{wish:?}"),
+            Inbound::Subscription(change) => panic!("{change:?} is not a message"),
         })
         .collect()
 }
 
 #[test]
-fn messages_of_every_size_go_both_ways_and_nothing_of_them_is_seen_on_the_way() {
-    let mut ends = ready_couple(SocketType::Dealer, SocketType::Router);
+fn curve_messages_of_each_size_arrive_and_are_encrypted() {
+    let mut ends = ready_pair(SocketType::Dealer, SocketType::Router);
     let sizes = [0, 1, 20, 34, 35, 36, 67, 68, 69, 101, 102, 222, 223, 255, 256, 2048, 70_000, 300_000];
     for (from, to) in [(0, 1), (1, 0)] {
         let messages: Vec<_> = sizes.iter().map(|&size| Message::from([body(size), body(3)])).collect();
         for message in &messages {
             push(&mut ends[from], message.clone());
         }
-        let octets = drain(&mut ends[from]);
+        let bytes = drain(&mut ends[from]);
         let clear = body(48);
-        assert!(!octets.windows(8).any(|octets| octets == &clear[40..]), "it is seen");
-        for piece in octets.chunks(1009) {
+        assert!(!bytes.windows(8).any(|bytes| bytes == &clear[40..]), "the body is not encrypted");
+        for piece in bytes.chunks(1009) {
             ends[to].handle_input(piece, NOW).unwrap();
         }
         assert_eq!(pull(&mut ends[to]), messages);
@@ -85,53 +85,53 @@ fn messages_of_every_size_go_both_ways_and_nothing_of_them_is_seen_on_the_way() 
 }
 
 #[test]
-fn large_bodies_are_read_into_place_and_decrypted_there() {
-    let mut ends = ready_couple(SocketType::Push, SocketType::Pull);
+fn large_bodies_are_decrypted_in_place() {
+    let mut ends = ready_pair(SocketType::Push, SocketType::Pull);
     push(&mut ends[0], body(200_000));
-    let octets = drain(&mut ends[0]);
+    let bytes = drain(&mut ends[0]);
     let [_, pull_end] = &mut ends;
-    pull_end.handle_input(&octets[..100], NOW).unwrap();
-    let mut rest = &octets[100..];
-    let mut direct = 0;
+    pull_end.handle_input(&bytes[..100], NOW).unwrap();
+    let mut rest = &bytes[100..];
+    let mut direct_bytes = 0;
     while !rest.is_empty() {
         if let Some(space) = pull_end.body_space() {
             let count = space.len().min(rest.len());
             space[..count].copy_from_slice(&rest[..count]);
             rest = &rest[count..];
-            direct += count;
+            direct_bytes += count;
             pull_end.handle_filled(count, NOW).unwrap();
         } else {
             pull_end.handle_input(rest, NOW).unwrap();
             rest = &[];
         }
     }
-    assert!(direct > 150_000);
+    assert!(direct_bytes > 150_000);
     assert_eq!(pull(pull_end), [Message::from(body(200_000))]);
 }
 
 #[test]
-fn subscriptions_and_heartbeats_travel_inside_too() {
-    let mut ends = ready_couple(SocketType::Sub, SocketType::XPub);
+fn subscriptions_and_heartbeats_are_encrypted() {
+    let mut ends = ready_pair(SocketType::Sub, SocketType::XPub);
     ends[0].give(Outbound::Subscription(Subscription::Subscribe(Bytes::from_static(b"weather"))));
-    let octets = drain(&mut ends[0]);
-    assert!(!octets.windows(7).any(|octets| octets == b"weather"));
-    say(&mut ends[1], &octets);
+    let bytes = drain(&mut ends[0]);
+    assert!(!bytes.windows(7).any(|bytes| bytes == b"weather"));
+    deliver(&mut ends[1], &bytes);
     assert_eq!(ends[1].take(), Some(Inbound::Subscription(Subscription::Subscribe(Bytes::from_static(b"weather")))));
 
     let heartbeat = HeartbeatConfig { interval: Duration::from_secs(1), timeout: Duration::from_secs(1), ttl: 0 };
     let client = ConnectionConfig { heartbeat: Some(heartbeat), ..client_config(SocketType::Dealer) };
-    let mut ends = couple(&client, &server_config(SocketType::Router));
-    shake_hands(&mut ends);
+    let mut ends = pair(&client, &server_config(SocketType::Router));
+    handshake(&mut ends);
     let [client, server] = &mut ends;
     let later = NOW + Duration::from_secs(1);
     client.handle_timeout(later).unwrap();
-    carry(client, server, |octets| assert!(!octets.windows(4).any(|octets| octets == b"PING"))).unwrap();
+    transfer(client, server, |bytes| assert!(!bytes.windows(4).any(|bytes| bytes == b"PING"))).unwrap();
     client.handle_input(&drain(server), later).unwrap();
-    assert!(client.round_trip().is_some(), "the PONG came");
+    assert!(client.round_trip().is_some(), "the PONG was received");
 }
 
 #[test]
-fn who_comes_in_is_asked_with_the_key_that_was_proved() {
+fn authenticator_receives_the_proven_client_key() {
     let only = *keys(2).public();
     let authenticator = Authenticator::new(move |request| {
         if request.credentials == AuthCredentials::Curve(only) {
@@ -142,44 +142,44 @@ fn who_comes_in_is_asked_with_the_key_that_was_proved() {
     });
     let auth_source = AuthSource::Authenticator(authenticator);
     let server = ConnectionConfig { auth_source, ..server_config(SocketType::Rep) };
-    let mut ends = couple(&client_config(SocketType::Req), &server);
-    shake_hands(&mut ends);
+    let mut ends = pair(&client_config(SocketType::Req), &server);
+    handshake(&mut ends);
     assert_eq!(ends[1].peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
 
-    let stranger = Security::curve_client(keys(9), *keys(1).public()).unwrap();
-    let stranger = ConnectionConfig { security: stranger, ..config(SocketType::Req) };
-    let [mut client, mut server] = couple(&stranger, &server);
+    let unknown_client = Security::curve_client(keys(9), *keys(1).public()).unwrap();
+    let unknown_client = ConnectionConfig { security: unknown_client, ..config(SocketType::Req) };
+    let [mut client, mut server] = pair(&unknown_client, &server);
     for _ in 0..2 {
-        carry(&mut client, &mut server, |_| {}).unwrap();
-        carry(&mut server, &mut client, |_| {}).unwrap();
+        transfer(&mut client, &mut server, |_| {}).unwrap();
+        transfer(&mut server, &mut client, |_| {}).unwrap();
     }
-    let error = carry(&mut client, &mut server, |_| {}).unwrap_err();
+    let error = transfer(&mut client, &mut server, |_| {}).unwrap_err();
     assert_eq!(error, ConnectionError::Denied(AuthStatus::Denied));
-    let error = carry(&mut server, &mut client, |_| {}).unwrap_err();
+    let error = transfer(&mut server, &mut client, |_| {}).unwrap_err();
     assert_eq!(error, ConnectionError::Refused(Bytes::from_static(b"400")));
     assert!(!error.may_reconnect());
 }
 
 #[test]
-fn a_server_that_asks_nobody_admits_any_key_unless_there_is_a_domain() {
+fn curve_server_with_domain_and_no_authenticator_denies() {
     let domain = ConnectionConfig { domain: "global".into(), ..server_config(SocketType::Rep) };
-    let [mut client, mut server] = couple(&client_config(SocketType::Req), &domain);
+    let [mut client, mut server] = pair(&client_config(SocketType::Req), &domain);
     for _ in 0..2 {
-        carry(&mut client, &mut server, |_| {}).unwrap();
-        carry(&mut server, &mut client, |_| {}).unwrap();
+        transfer(&mut client, &mut server, |_| {}).unwrap();
+        transfer(&mut server, &mut client, |_| {}).unwrap();
     }
-    let error = carry(&mut client, &mut server, |_| {}).unwrap_err();
+    let error = transfer(&mut client, &mut server, |_| {}).unwrap_err();
     assert_eq!(error, ConnectionError::Denied(AuthStatus::InternalError));
 }
 
-/// The error of whoever hears what was changed on its way: `step` counts the flights, the client's and the server's in turn,
-/// of which the first two are greetings.
+/// Returns the error of the receiver after `change` has modified a flight in transit. `step` is the index of the flight; client
+/// and server alternate, and the first two flights are the greetings.
 fn tampered(step: usize, change: impl Fn(&mut Vec<u8>)) -> Option<ConnectionError> {
-    let [mut from, mut to] = couple(&client_config(SocketType::Req), &server_config(SocketType::Rep));
+    let [mut from, mut to] = pair(&client_config(SocketType::Req), &server_config(SocketType::Rep));
     for flight in 0..6 {
-        let result = carry(&mut from, &mut to, |octets| {
+        let result = transfer(&mut from, &mut to, |bytes| {
             if flight == step {
-                change(octets);
+                change(bytes);
             }
         });
         if let Err(error) = result {
@@ -191,35 +191,32 @@ fn tampered(step: usize, change: impl Fn(&mut Vec<u8>)) -> Option<ConnectionErro
     None
 }
 
-/// The flights of a handshake after the greetings, and where in each the command begins.
+/// Flights of a handshake after the greetings: index and command.
 const FLIGHTS: [(usize, &str); 4] = [(2, "HELLO"), (3, "WELCOME"), (4, "INITIATE"), (5, "READY")];
 
 #[test]
-fn the_flights_are_what_the_tests_take_them_for() {
+fn flights_contain_the_expected_commands() {
     for (flight, name) in FLIGHTS {
-        assert_eq!(
-            tampered(flight, |octets| assert!(octets.windows(name.len()).any(|at| at == name.as_bytes()))),
-            None
-        );
+        assert_eq!(tampered(flight, |bytes| assert!(bytes.windows(name.len()).any(|at| at == name.as_bytes()))), None);
     }
 }
 
 #[test]
-fn one_bit_changed_anywhere_in_a_handshake_ends_it() {
+fn handshake_with_one_changed_bit_ends() {
     for (flight, name) in FLIGHTS {
         let mut len = 0;
-        let [mut client, mut server] = couple(&client_config(SocketType::Req), &server_config(SocketType::Rep));
+        let [mut client, mut server] = pair(&client_config(SocketType::Req), &server_config(SocketType::Rep));
         for step in 0..=flight {
             let (from, to) = if step % 2 == 0 { (&mut client, &mut server) } else { (&mut server, &mut client) };
-            carry(from, to, |octets| len = octets.len()).unwrap();
+            transfer(from, to, |bytes| len = bytes.len()).unwrap();
         }
-        // The padding of a HELLO is not looked at, and libzmq does not either. A frame's head that grew waits for more.
+        // The padding of HELLO is not checked, as in libzmq. A changed frame head may announce more bytes, which causes no error.
         let padding = 2 + 6 + 2..2 + 6 + 2 + 72;
         for at in (0..len).filter(|at| !(name == "HELLO" && padding.contains(at))) {
             for bit in 0..8 {
-                let outcome = tampered(flight, |octets| octets[at] ^= 1 << bit);
+                let outcome = tampered(flight, |bytes| bytes[at] ^= 1 << bit);
                 let Some(error) = outcome else {
-                    assert!(at < 10, "{name}: octet {at}, bit {bit} went unnoticed");
+                    assert!(at < 10, "{name}: byte {at}, bit {bit}: the change was not detected");
                     continue;
                 };
                 let expected = matches!(
@@ -230,29 +227,29 @@ fn one_bit_changed_anywhere_in_a_handshake_ends_it() {
                         | ConnectionError::TooLarge { .. }
                         | ConnectionError::Refused(_)
                 );
-                assert!(expected, "{name}: octet {at}, bit {bit}: {error:?}");
+                assert!(expected, "{name}: byte {at}, bit {bit}: {error:?}");
             }
         }
     }
 }
 
 #[test]
-fn a_command_cut_or_lengthened_ends_the_handshake_before_anything_is_computed() {
+fn command_of_wrong_length_ends_the_handshake() {
     for (flight, name) in FLIGHTS {
         for change in [-1_i32, 1] {
-            let error = tampered(flight, |octets| {
-                let long = octets[0] & 2 != 0;
+            let error = tampered(flight, |bytes| {
+                let long = bytes[0] & 2 != 0;
                 let head = if long { 9 } else { 2 };
-                let len = octets.len() - head;
+                let len = bytes.len() - head;
                 let len = if change < 0 { len - 1 } else { len + 1 };
-                octets.resize(head + len, 0);
+                bytes.resize(head + len, 0);
                 if long {
-                    octets[1..9].copy_from_slice(&(len as u64).to_be_bytes());
+                    bytes[1..9].copy_from_slice(&(len as u64).to_be_bytes());
                 } else {
-                    octets[1] = u8::try_from(len).unwrap();
+                    bytes[1] = u8::try_from(len).unwrap();
                 }
             });
-            let error = error.expect("it was noticed");
+            let error = error.expect("the change was detected");
             let fixed = matches!(name, "HELLO" | "WELCOME");
             let length = ConnectionError::Curve(CurveError::Length(name));
             assert!(
@@ -264,73 +261,73 @@ fn a_command_cut_or_lengthened_ends_the_handshake_before_anything_is_computed() 
 }
 
 #[test]
-fn a_flight_that_comes_twice_or_again_ends_the_handshake() {
+fn repeated_flight_ends_the_handshake() {
     for (flight, name) in FLIGHTS {
-        let outcome = tampered(flight, |octets| {
-            let again = octets.clone();
-            octets.extend(again);
+        let outcome = tampered(flight, |bytes| {
+            let copy = bytes.clone();
+            bytes.extend(copy);
         });
-        let error = outcome.unwrap_or_else(|| panic!("{name} twice"));
+        let error = outcome.unwrap_or_else(|| panic!("a second {name} was accepted"));
         let expected = matches!(error, ConnectionError::Unexpected(_) | ConnectionError::Curve(CurveError::Clear));
         assert!(expected || name == "INITIATE" || name == "READY", "{name}: {error:?}");
     }
 }
 
 #[test]
-fn what_another_handshake_said_is_worth_nothing_in_this_one() {
+fn replayed_flight_of_other_handshake_is_rejected() {
     let flight_of = |seed: u64, wanted: usize| {
         let mut ends = [new(&client_config(SocketType::Req), seed), new(&server_config(SocketType::Rep), seed + 100)];
-        let mut said = Vec::new();
+        let mut sent = Vec::new();
         for step in 0..=wanted {
             let [client, server] = &mut ends;
             let (from, to) = if step % 2 == 0 { (client, server) } else { (server, client) };
-            carry(from, to, |octets| said.clone_from(octets)).unwrap();
+            transfer(from, to, |bytes| sent.clone_from(bytes)).unwrap();
         }
-        said
+        sent
     };
     let expected = [(3, CurveError::Box("WELCOME")), (4, CurveError::Cookie), (5, CurveError::Box("READY"))];
     for (flight, error) in expected {
         let replayed = flight_of(7, flight);
-        assert_eq!(tampered(flight, |octets| octets.clone_from(&replayed)), Some(error.into()));
+        assert_eq!(tampered(flight, |bytes| bytes.clone_from(&replayed)), Some(error.into()));
     }
 }
 
 #[test]
-fn a_cookie_is_stale_after_a_minute() {
-    let patient = ConnectionConfig { handshake_timeout: None, ..server_config(SocketType::Rep) };
-    for (after, fresh) in [(59, true), (60, false)] {
-        let [mut client, mut server] = couple(&client_config(SocketType::Req), &patient);
+fn cookie_expires_after_one_minute() {
+    let without_timeout = ConnectionConfig { handshake_timeout: None, ..server_config(SocketType::Rep) };
+    for (after, is_valid) in [(59, true), (60, false)] {
+        let [mut client, mut server] = pair(&client_config(SocketType::Req), &without_timeout);
         for _ in 0..2 {
-            carry(&mut client, &mut server, |_| {}).unwrap();
-            carry(&mut server, &mut client, |_| {}).unwrap();
+            transfer(&mut client, &mut server, |_| {}).unwrap();
+            transfer(&mut server, &mut client, |_| {}).unwrap();
         }
         let outcome = server.handle_input(&drain(&mut client), NOW + Duration::from_secs(after));
-        assert_eq!(outcome, if fresh { Ok(()) } else { Err(CurveError::StaleCookie.into()) });
+        assert_eq!(outcome, if is_valid { Ok(()) } else { Err(CurveError::StaleCookie.into()) });
     }
 }
 
 #[test]
-fn keys_that_do_not_fit_are_noticed_by_the_server_and_nothing_is_said() {
+fn hello_for_other_server_key_is_rejected_without_reply() {
     let wrong = Security::curve_client(keys(2), *keys(5).public()).unwrap();
     let wrong = ConnectionConfig { security: wrong, ..config(SocketType::Req) };
-    let [mut client, mut server] = couple(&wrong, &server_config(SocketType::Rep));
-    carry(&mut client, &mut server, |_| {}).unwrap();
-    carry(&mut server, &mut client, |_| {}).unwrap();
-    assert_eq!(carry(&mut client, &mut server, |_| {}), Err(CurveError::Box("HELLO").into()));
+    let [mut client, mut server] = pair(&wrong, &server_config(SocketType::Rep));
+    transfer(&mut client, &mut server, |_| {}).unwrap();
+    transfer(&mut server, &mut client, |_| {}).unwrap();
+    assert_eq!(transfer(&mut client, &mut server, |_| {}), Err(CurveError::Box("HELLO").into()));
     assert!(drain(&mut server).is_empty());
 }
 
 #[test]
-fn two_of_the_same_role_are_told_so() {
-    let [mut one, mut other] = couple(&server_config(SocketType::Rep), &server_config(SocketType::Req));
-    assert_eq!(carry(&mut one, &mut other, |_| {}), Err(ConnectionError::SameRole { server: true }));
-    let [mut one, mut other] = couple(&client_config(SocketType::Rep), &client_config(SocketType::Req));
-    carry(&mut one, &mut other, |_| {}).unwrap();
-    carry(&mut other, &mut one, |_| {}).unwrap_err();
+fn same_role_on_both_sides_is_an_error() {
+    let [mut one, mut other] = pair(&server_config(SocketType::Rep), &server_config(SocketType::Req));
+    assert_eq!(transfer(&mut one, &mut other, |_| {}), Err(ConnectionError::SameRole { server: true }));
+    let [mut one, mut other] = pair(&client_config(SocketType::Rep), &client_config(SocketType::Req));
+    transfer(&mut one, &mut other, |_| {}).unwrap();
+    transfer(&mut other, &mut one, |_| {}).unwrap_err();
 }
 
 #[test]
-fn a_key_with_which_everybody_arrives_at_the_same_secret_is_refused() {
+fn weak_public_key_is_rejected() {
     for weak in [[0; 32], {
         let mut one = [0; 32];
         one[0] = 1;
@@ -340,25 +337,25 @@ fn a_key_with_which_everybody_arrives_at_the_same_secret_is_refused() {
             Security::curve_client(keys(2), PublicKey::from_octets(weak)),
             Err(crate::security::SecurityError::ServerKey)
         );
-        let error = tampered(2, |octets| octets[2 + 6 + 2 + 72..][..32].copy_from_slice(&weak));
+        let error = tampered(2, |bytes| bytes[2 + 6 + 2 + 72..][..32].copy_from_slice(&weak));
         assert_eq!(error, Some(CurveError::WeakKey.into()));
     }
 }
 
 #[test]
-fn in_the_traffic_nothing_is_believed_that_is_not_encrypted() {
-    let clear = |octets: &[u8]| {
-        let mut ends = ready_couple(SocketType::Push, SocketType::Pull);
-        ends[1].handle_input(octets, NOW).unwrap_err()
+fn unencrypted_frame_after_handshake_is_rejected() {
+    let clear = |bytes: &[u8]| {
+        let mut ends = ready_pair(SocketType::Push, SocketType::Pull);
+        ends[1].handle_input(bytes, NOW).unwrap_err()
     };
-    for octets in [
+    for bytes in [
         frame(0, b"clear"),
         frame(0, &body(100)),
         command("PING", b"\0\0"),
         command("ERROR", b"\x03400"),
         ready("PUSH"),
     ] {
-        assert_eq!(clear(&octets), CurveError::Clear.into());
+        assert_eq!(clear(&bytes), CurveError::Clear.into());
     }
     let ours = frame(0, &[&b"\x07MESSAGE"[..], &[0; 25]].concat());
     assert_eq!(clear(&ours), CurveError::Sequence.into());
@@ -369,9 +366,9 @@ fn in_the_traffic_nothing_is_believed_that_is_not_encrypted() {
 }
 
 #[test]
-fn a_message_that_comes_again_or_in_another_order_ends_the_connection() {
+fn repeated_or_reordered_message_ends_connection() {
     let sealed = |count: usize| {
-        let mut ends = ready_couple(SocketType::Push, SocketType::Pull);
+        let mut ends = ready_pair(SocketType::Push, SocketType::Pull);
         let messages: Vec<_> = (0..count)
             .map(|number| {
                 push(&mut ends[0], alloc::format!("{number}"));
@@ -381,56 +378,60 @@ fn a_message_that_comes_again_or_in_another_order_ends_the_connection() {
         (ends, messages)
     };
     let ([_, mut to], messages) = sealed(1);
-    say(&mut to, &messages[0]);
+    deliver(&mut to, &messages[0]);
     assert_eq!(to.handle_input(&messages[0], NOW), Err(CurveError::Sequence.into()));
 
     let ([_, mut to], messages) = sealed(2);
-    say(&mut to, &messages[1]);
-    assert_eq!(pull(&mut to), [Message::from("1")], "libzmq allows gaps");
+    deliver(&mut to, &messages[1]);
+    assert_eq!(pull(&mut to), [Message::from("1")], "gaps are accepted, as in libzmq");
     assert_eq!(to.handle_input(&messages[0], NOW), Err(CurveError::Sequence.into()));
 
     let ([mut from, _], messages) = sealed(1);
-    assert_eq!(from.handle_input(&messages[0], NOW), Err(CurveError::Message.into()), "one's own words come back");
+    assert_eq!(
+        from.handle_input(&messages[0], NOW),
+        Err(CurveError::Message.into()),
+        "a message of this side is sent back"
+    );
 }
 
 #[test]
-fn what_the_outside_of_a_message_says_is_not_believed() {
-    // MORE outside is nobody's word; COMMAND outside is what the RFC asks for, and means nothing.
+fn outer_more_is_rejected_and_outer_command_is_ignored() {
+    // MORE in the outer flags is not authenticated, so it is an error. COMMAND is required by RFC 37, and is ignored.
     for (flags, outcome) in [(1, Err(CurveError::OuterMore.into())), (4, Ok(()))] {
-        let mut ends = ready_couple(SocketType::Push, SocketType::Pull);
+        let mut ends = ready_pair(SocketType::Push, SocketType::Pull);
         push(&mut ends[0], "hello");
-        let mut octets = drain(&mut ends[0]);
-        octets[0] |= flags;
-        assert_eq!(ends[1].handle_input(&octets, NOW), outcome);
+        let mut bytes = drain(&mut ends[0]);
+        bytes[0] |= flags;
+        assert_eq!(ends[1].handle_input(&bytes, NOW), outcome);
         assert_eq!(pull(&mut ends[1]).len(), usize::from(outcome.is_ok()));
     }
 }
 
 #[test]
-fn limits_hold_for_what_is_inside() {
+fn limits_apply_to_decrypted_messages() {
     let limited = ConnectionConfig { max_message_size: 200_000, max_frames: 2, ..server_config(SocketType::Pull) };
     let after = |message: Message| {
-        let mut ends = couple(&client_config(SocketType::Push), &limited);
-        shake_hands(&mut ends);
+        let mut ends = pair(&client_config(SocketType::Push), &limited);
+        handshake(&mut ends);
         push(&mut ends[0], message);
-        let octets = drain(&mut ends[0]);
-        ends[1].handle_input(&octets, NOW)
+        let bytes = drain(&mut ends[0]);
+        ends[1].handle_input(&bytes, NOW)
     };
     assert_eq!(after(body(200_000).into()), Ok(()));
     assert_eq!(after(body(200_001).into()), Err(ConnectionError::TooLarge { size: 200_001, limit: 200_000 }));
     let two = [body(150_000), body(50_001)];
     assert_eq!(after(two.into()), Err(ConnectionError::TooLarge { size: 200_001, limit: 200_000 }));
     assert_eq!(after([body(1), body(1), body(1)].into()), Err(ConnectionError::TooManyFrames { limit: 2 }));
-    // What is announced beyond everything is refused before it comes.
-    let mut ends = couple(&client_config(SocketType::Push), &limited);
-    shake_hands(&mut ends);
+    // A frame that exceeds every limit is rejected when it is announced.
+    let mut ends = pair(&client_config(SocketType::Push), &limited);
+    handshake(&mut ends);
     let head = [&[2][..], &(200_034_u64).to_be_bytes()].concat();
     assert_eq!(ends[1].handle_input(&head, NOW), Err(ConnectionError::TooLarge { size: 200_001, limit: 200_000 }));
 }
 
 #[test]
-fn messages_that_were_encrypted_and_not_sent_are_taken_back() {
-    let mut ends = ready_couple(SocketType::Push, SocketType::Pull);
+fn reclaim_decrypts_unsent_messages() {
+    let mut ends = ready_pair(SocketType::Push, SocketType::Pull);
     let messages = [Message::from([body(3), body(5000)]), Message::from("two"), Message::from(body(70_000))];
     for message in &messages {
         push(&mut ends[0], message.clone());
@@ -441,9 +442,9 @@ fn messages_that_were_encrypted_and_not_sent_are_taken_back() {
 }
 
 #[test]
-fn nothing_shows_a_secret() {
+fn debug_output_contains_no_secret_key() {
     let secret = alloc::format!("{:?}", keys(1).secret().as_octets());
-    let shown =
-        alloc::format!("{:?} {:?}", server_config(SocketType::Rep), ready_couple(SocketType::Req, SocketType::Rep));
-    assert!(!shown.contains(&secret) && !shown.contains(&**keys(1).secret().to_z85()));
+    let output =
+        alloc::format!("{:?} {:?}", server_config(SocketType::Rep), ready_pair(SocketType::Req, SocketType::Rep));
+    assert!(!output.contains(&secret) && !output.contains(&**keys(1).secret().to_z85()));
 }

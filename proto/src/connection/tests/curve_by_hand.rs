@@ -1,5 +1,4 @@
-//! CURVE with a client whose commands are put together by hand, so that it can say what no connection of ours does: with
-//! keys, and wrong all the same.
+//! CURVE with a client whose commands are built by hand, so that it can send correctly encrypted but invalid commands.
 
 use super::*;
 use crate::security::curve::{
@@ -7,27 +6,30 @@ use crate::security::curve::{
 };
 use crate::security::{AuthSource, Security};
 
-/// What a client says in its INITIATE.
+/// Content of an INITIATE command.
 struct Initiate {
+    /// Number in the nonce.
     count: u64,
+    /// Long-term key of the client.
     own: PublicKey,
-    /// The secret that makes the vouch, and what is vouched for.
+    /// Secret key that encrypts the vouch.
     voucher: SecretKey,
+    /// Content of the vouch.
     vouched: [PublicKey; 2],
     metadata: Vec<u8>,
 }
 
-/// A client past WELCOME, with the server it speaks to.
+/// Client that has received WELCOME, with its server.
 struct Client {
     server: Connection,
     key: BoxKey,
-    /// The server's transient key.
+    /// Transient key of the server.
     theirs: PublicKey,
     cookie: Vec<u8>,
 }
 
-fn secret(octet: u8) -> SecretKey {
-    SecretKey::from_octets([octet; 32])
+fn secret(byte: u8) -> SecretKey {
+    SecretKey::from_octets([byte; 32])
 }
 
 fn long_term() -> SecretKey {
@@ -43,12 +45,12 @@ fn server_key() -> PublicKey {
 }
 
 fn metadata(socket_type: &str) -> Vec<u8> {
-    // What follows the head and the name in a READY.
+    // The part of READY after the frame head and the command name.
     ready(socket_type)[8..].to_vec()
 }
 
 impl Initiate {
-    /// As it should be.
+    /// Creates a valid INITIATE.
     fn good(socket_type: &str) -> Self {
         let vouched = [transient().public_key(), server_key()];
         let metadata = metadata(socket_type);
@@ -65,17 +67,17 @@ impl Client {
         let signature = to_server.seal(&short_nonce(*b"CurveZMQHELLO---", 1), &[0; 64]);
         let public = transient().public_key();
         let hello = [&[1, 0][..], &[0; 72], public.as_octets(), &1_u64.to_be_bytes(), &signature].concat();
-        say(&mut server, &[greeting_with(3, 1, b"CURVE"), command("HELLO", &hello)].concat());
+        deliver(&mut server, &[greeting_with(3, 1, b"CURVE"), command("HELLO", &hello)].concat());
 
         let welcome = drain(&mut server).split_off(64 + 2 + 8);
         let nonce = long_nonce(*b"WELCOME-", welcome[..16].try_into().unwrap());
-        let plain = to_server.open(&nonce, &welcome[16..]).expect("the WELCOME is for us");
+        let plain = to_server.open(&nonce, &welcome[16..]).expect("the WELCOME can be decrypted");
         let theirs = PublicKey::try_from(&plain[..32]).unwrap();
         let key = BoxKey::agreed(&theirs, &transient()).unwrap();
         Self { server, key, theirs, cookie: plain[32..].to_vec() }
     }
 
-    /// The server hears it; what it answers waits to be drained.
+    /// Sends an INITIATE to the server. The reply stays in the output of the server.
     fn initiate(&mut self, initiate: &Initiate) -> Result<(), ConnectionError> {
         let vouch_key = BoxKey::agreed(&self.theirs, &initiate.voucher).unwrap();
         let vouched = initiate.vouched.map(|key| *key.as_octets()).concat();
@@ -86,7 +88,7 @@ impl Client {
         self.server.handle_input(&command, NOW)
     }
 
-    /// A client that was let in.
+    /// Creates a client that has finished its handshake.
     fn ready(initiate: &Initiate, server: SocketType) -> Self {
         let mut client = Self::welcome(server, AuthSource::Default);
         client.initiate(initiate).unwrap();
@@ -94,7 +96,7 @@ impl Client {
         client
     }
 
-    /// The server hears a MESSAGE of this nonce, with these flags inside.
+    /// Sends a MESSAGE with this number in the nonce, and these inner flags, to the server.
     fn message(&mut self, count: u64, flags: u8, body: &[u8]) -> Result<(), ConnectionError> {
         let mut message = vec![];
         Sealer::new(&self.key, Role::Client, count).seal(&mut message, flags, body).unwrap();
@@ -103,11 +105,11 @@ impl Client {
 }
 
 #[test]
-fn a_vouch_has_to_be_of_the_key_that_is_shown_for_this_connection_and_this_server() {
+fn vouch_must_match_client_key_connection_and_server() {
     let outcome = |initiate: &Initiate| {
         let mut client = Client::welcome(SocketType::Rep, AuthSource::Default);
         let outcome = client.initiate(initiate);
-        assert_eq!(drain(&mut client.server).is_empty(), outcome.is_err(), "nothing is said to a forger");
+        assert_eq!(drain(&mut client.server).is_empty(), outcome.is_err(), "an invalid vouch gets no reply");
         outcome
     };
     let good = || Initiate::good("REQ");
@@ -124,7 +126,7 @@ fn a_vouch_has_to_be_of_the_key_that_is_shown_for_this_connection_and_this_serve
 }
 
 #[test]
-fn the_nonce_of_an_initiate_may_jump_and_messages_go_on_from_there() {
+fn initiate_nonce_may_skip_and_messages_continue_after_it() {
     let jumps = Initiate { count: 1000, ..Initiate::good("PUSH") };
     for (count, outcome) in
         [(1000, Err(CurveError::Sequence.into())), (1001, Ok(())), (5, Err(CurveError::Sequence.into()))]
@@ -136,7 +138,7 @@ fn the_nonce_of_an_initiate_may_jump_and_messages_go_on_from_there() {
 }
 
 #[test]
-fn a_client_of_a_type_that_does_not_fit_hears_an_error_in_place_of_ready() {
+fn incompatible_client_gets_error_instead_of_ready() {
     let mut client = Client::welcome(SocketType::Rep, AuthSource::Default);
     let error = client.initiate(&Initiate::good("PUB"));
     assert_eq!(error, Err(ConnectionError::Incompatible { ours: SocketType::Rep, theirs: SocketType::Pub }));
@@ -144,27 +146,27 @@ fn a_client_of_a_type_that_does_not_fit_hears_an_error_in_place_of_ready() {
 }
 
 #[test]
-fn every_refusal_is_told() {
+fn each_auth_denial_is_sent_as_error() {
     for (denial, status) in
         [(AuthStatus::TemporaryError, "300"), (AuthStatus::Denied, "400"), (AuthStatus::InternalError, "500")]
     {
         let mut client = Client::welcome(SocketType::Rep, AuthSource::Driver);
         client.initiate(&Initiate::good("REQ")).unwrap();
-        client.server.poll_auth_request().expect("somebody wants to come in");
+        client.server.poll_auth_request().expect("there is a request");
         let refused = client.server.handle_auth_reply(AuthReply::Refuse(denial), NOW);
         assert_eq!(refused, Err(ConnectionError::Denied(denial)));
         assert_eq!(drain(&mut client.server), command("ERROR", &[b"\x03", status.as_bytes()].concat()));
-        // RFC 27: 300 is for now only; and whoever could not decide may be able to another time. libzmq gives up.
-        let heard = ConnectionError::Refused(status.into());
-        assert_eq!(heard.may_reconnect(), denial != AuthStatus::Denied);
+        // RFC 27: 300 is a temporary error, and an internal error (500) may be temporary too. libzmq does not reconnect.
+        let client_error = ConnectionError::Refused(status.into());
+        assert_eq!(client_error.may_reconnect(), denial != AuthStatus::Denied);
     }
 }
 
 #[test]
-fn flags_inside_that_do_not_exist_end_the_connection() {
+fn unknown_inner_flags_end_the_connection() {
     for flags in 0..=0xff {
         let mut client = Client::ready(&Initiate::good("PUSH"), SocketType::Pull);
-        // As a command, one of no meaning to us.
+        // As a command, the body has a name that is unknown after the handshake.
         let outcome = client.message(3, flags, b"\x05HELLO");
         let exists = flags <= 2;
         assert_eq!(outcome, if exists { Ok(()) } else { Err(CurveError::Flags(flags).into()) }, "{flags:#x}");
@@ -173,23 +175,23 @@ fn flags_inside_that_do_not_exist_end_the_connection() {
 }
 
 #[test]
-fn one_bit_changed_in_a_message_ends_the_connection() {
+fn message_with_one_changed_bit_ends_connection() {
     let mut message = vec![];
     let length = 2 + 33 + 5;
     for at in 2..length {
         let mut client = Client::ready(&Initiate::good("PUSH"), SocketType::Pull);
         message.clear();
         Sealer::new(&client.key, Role::Client, 3).seal(&mut message, 0, b"hello").unwrap();
-        let mut octets = frame(0, &message);
-        octets[at] ^= 1;
-        let outcome = client.server.handle_input(&octets, NOW).unwrap_err();
-        // The name, the nonce, and what is encrypted.
+        let mut bytes = frame(0, &message);
+        bytes[at] ^= 1;
+        let outcome = client.server.handle_input(&bytes, NOW).unwrap_err();
+        // Command name, nonce, and encrypted part.
         let expected = match at {
             2..10 => &[CurveError::Clear][..],
             10..18 => &[CurveError::Sequence, CurveError::Message],
             _ => &[CurveError::Message],
         };
-        assert!(expected.iter().any(|error| outcome == (*error).into()), "octet {at}: {outcome}");
+        assert!(expected.iter().any(|error| outcome == (*error).into()), "byte {at}: {outcome}");
         assert_eq!(client.server.take(), None);
     }
 }

@@ -1,11 +1,11 @@
-//! Greeting, READY, and what can go wrong before messages flow.
+//! Greeting, READY, and errors of the handshake.
 
 use super::*;
 use crate::connection::error::Fault;
 use crate::security::{AuthCredentials, AuthSource};
 use crate::wire::DecodeError;
 
-/// What libzmq 4.3.5 sends in READY, from recorded sessions.
+/// READY commands of libzmq 4.3.5, from recorded sessions.
 const LIBZMQ_READY: [(SocketType, &[u8]); 7] = [
     (SocketType::Req, b"\x04\x26\x05READY\x0bSocket-Type\0\0\0\x03REQ\x08Identity\0\0\0\0"),
     (SocketType::Rep, b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03REP"),
@@ -17,30 +17,30 @@ const LIBZMQ_READY: [(SocketType, &[u8]); 7] = [
 ];
 
 #[test]
-fn every_pairing_of_the_rfc_shakes_hands_octet_for_octet_as_libzmq_does() {
-    for (ours, said) in LIBZMQ_READY {
-        for (theirs, heard) in LIBZMQ_READY {
-            let outcome = hear(&config(ours), &[&greeting(3, 1), heard].concat());
-            assert_eq!(outcome.sent[..64 + said.len()], *[&greeting(3, 1), said].concat());
+fn handshake_of_each_type_pair_matches_libzmq_bytes() {
+    for (ours, our_ready) in LIBZMQ_READY {
+        for (theirs, their_ready) in LIBZMQ_READY {
+            let outcome = feed(&config(ours), &[&greeting(3, 1), their_ready].concat());
+            assert_eq!(outcome.sent[..64 + our_ready.len()], *[&greeting(3, 1), our_ready].concat());
             if ours.peers().contains(&theirs) {
                 let peer = outcome.peer.expect("the handshake is done");
                 assert_eq!((peer.socket_type, peer.version), (theirs, Version::V3_1));
                 assert_eq!((peer.user_id, peer.routing_id), (None, Frame::EMPTY));
-                assert_eq!(outcome.sent.len(), 64 + said.len());
+                assert_eq!(outcome.sent.len(), 64 + our_ready.len());
                 assert_eq!(outcome.error, None);
             } else {
                 assert_eq!(outcome.error, Some(ConnectionError::Incompatible { ours, theirs }));
-                assert_eq!(outcome.sent[64 + said.len()..], *b"\x04\x1f\x05ERROR\x18incompatible socket type");
+                assert_eq!(outcome.sent[64 + our_ready.len()..], *b"\x04\x1f\x05ERROR\x18incompatible socket type");
             }
         }
     }
 }
 
 #[test]
-fn the_routing_id_is_announced_in_ready_and_its_length_in_the_signature() {
+fn routing_id_is_in_ready_and_its_length_in_signature() {
     let mut config = config(SocketType::Dealer);
     config.routing_id = Frame::from(&[1, 0, 255]);
-    let outcome = hear(&config, &after_ready("ROUTER", b""));
+    let outcome = feed(&config, &after_ready("ROUTER", b""));
     assert_eq!(outcome.sent[..10], *b"\xff\0\0\0\0\0\0\0\x04\x7f");
     assert_eq!(
         outcome.sent[64..],
@@ -49,7 +49,7 @@ fn the_routing_id_is_announced_in_ready_and_its_length_in_the_signature() {
 }
 
 #[test]
-fn the_lower_version_is_spoken() {
+fn connection_uses_lower_of_both_versions() {
     for (major, minor, spoken) in [
         (3, 0, Version::V3_0),
         (3, 1, Version::V3_1),
@@ -57,116 +57,116 @@ fn the_lower_version_is_spoken() {
         (4, 0, Version::V3_1),
         (255, 255, Version::V3_1),
     ] {
-        let outcome = hear(&config(SocketType::Pull), &[greeting(major, minor), ready("PUSH")].concat());
+        let outcome = feed(&config(SocketType::Pull), &[greeting(major, minor), ready("PUSH")].concat());
         assert_eq!(outcome.peer.expect("the handshake is done").version, spoken, "peer of {major}.{minor}");
     }
 }
 
 #[test]
-fn padding_filler_and_the_as_server_bit_change_nothing() {
-    let mut octets = after_ready("PUSH", b"");
-    octets[1..9].fill(0x11);
-    octets[32] = 1;
-    octets[33..64].fill(0xaa);
-    assert!(hear(&config(SocketType::Pull), &octets).peer.is_some());
+fn greeting_padding_filler_and_as_server_are_ignored() {
+    let mut bytes = after_ready("PUSH", b"");
+    bytes[1..9].fill(0x11);
+    bytes[32] = 1;
+    bytes[33..64].fill(0xaa);
+    assert!(feed(&config(SocketType::Pull), &bytes).peer.is_some());
 }
 
 #[test]
-fn an_old_peer_is_known_by_its_eleventh_octet() {
+fn legacy_peer_is_rejected_at_revision_byte() {
     for revision in [0, 1, 2] {
-        let octets = greeting(revision, 0);
+        let bytes = greeting(revision, 0);
         let modern = ConnectionConfig { allow_legacy_zmtp: false, ..config(SocketType::Pull) };
-        assert_eq!(hear(&modern, &octets[..11]).error(), ConnectionError::Version(revision));
-        assert_eq!(hear(&modern, &octets[..10]).error, None);
+        assert_eq!(feed(&modern, &bytes[..11]).error(), ConnectionError::Version(revision));
+        assert_eq!(feed(&modern, &bytes[..10]).error, None);
     }
 }
 
 #[test]
-fn a_stranger_is_refused_by_the_first_octet_that_tells() {
+fn other_protocol_is_rejected_at_first_invalid_byte() {
     let modern = ConnectionConfig { allow_legacy_zmtp: false, ..config(SocketType::Pull) };
-    for stranger in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01\x02\0\x01", b"\0", b"\xff\0\0\0\0\0\0\0\x01\0"] {
-        let outcome = hear(&modern, stranger);
-        assert_eq!(outcome.sent, greeting(3, 1), "we speak first, and say nothing more");
+    for input in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01\x02\0\x01", b"\0", b"\xff\0\0\0\0\0\0\0\x01\0"] {
+        let outcome = feed(&modern, input);
+        assert_eq!(outcome.sent, greeting(3, 1), "only the greeting is sent");
         assert_eq!(outcome.error(), ConnectionError::NotZmtp);
     }
-    assert_eq!(hear(&modern, b"G").error(), ConnectionError::NotZmtp);
-    assert_eq!(hear(&modern, b"\xff\0\0\0\0\0\0\0\x01").error, None);
+    assert_eq!(feed(&modern, b"G").error(), ConnectionError::NotZmtp);
+    assert_eq!(feed(&modern, b"\xff\0\0\0\0\0\0\0\x01").error, None);
 }
 
 #[test]
-fn mechanisms_must_be_the_same_in_all_twenty_octets() {
+fn mechanism_with_any_different_byte_is_rejected() {
     for mechanism in
         [&b"PLAIN"[..], b"CURVE", b"NULLX", b"null", b"", b"NULL ", b"NULL\0x", b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0x"]
     {
-        let outcome = hear(&config(SocketType::Pull), &greeting_with(3, 1, mechanism));
-        assert_eq!(outcome.sent.len(), 64, "no READY for a stranger");
+        let outcome = feed(&config(SocketType::Pull), &greeting_with(3, 1, mechanism));
+        assert_eq!(outcome.sent.len(), 64, "READY is not sent");
         let error = outcome.error();
         assert!(matches!(error, ConnectionError::MechanismMismatch { .. }), "{mechanism:?}: {error}");
         assert!(!error.may_reconnect());
     }
-    let error = hear(&config(SocketType::Pull), &greeting_with(3, 1, b"CURVE")).error();
+    let error = feed(&config(SocketType::Pull), &greeting_with(3, 1, b"CURVE")).error();
     assert!(error.to_string().contains("NULL mechanism, the peer CURVE"));
 }
 
 #[test]
-fn a_socket_type_must_be_told_and_known() {
-    for (said, expected) in [
-        (ready_saying(&[]), ConnectionError::MissingSocketType),
-        (ready_saying(&[("Identity", b"x")]), ConnectionError::MissingSocketType),
+fn ready_without_known_socket_type_is_rejected() {
+    for (input, expected) in [
+        (ready_with(&[]), ConnectionError::MissingSocketType),
+        (ready_with(&[("Identity", b"x")]), ConnectionError::MissingSocketType),
         (ready(""), ConnectionError::UnknownSocketType),
         (ready("push"), ConnectionError::UnknownSocketType),
         (ready("PUSHX"), ConnectionError::UnknownSocketType),
     ] {
-        let error = hear(&config(SocketType::Pull), &[greeting(3, 1), said].concat()).error();
+        let error = feed(&config(SocketType::Pull), &[greeting(3, 1), input].concat()).error();
         assert_eq!(error, expected);
         assert!(!error.may_reconnect());
     }
 }
 
 #[test]
-fn property_names_ignore_case_and_unknown_properties_are_kept() {
-    let said = ready_saying(&[("X-team", b"blue"), ("sOCKET-tYPE", b"REQ"), ("IDENTITY", b"me")]);
-    let peer = hear(&config(SocketType::Router), &[greeting(3, 1), said].concat()).peer.unwrap();
+fn property_names_ignore_case_and_unknown_ones_are_kept() {
+    let input = ready_with(&[("X-team", b"blue"), ("sOCKET-tYPE", b"REQ"), ("IDENTITY", b"me")]);
+    let peer = feed(&config(SocketType::Router), &[greeting(3, 1), input].concat()).peer.unwrap();
     assert_eq!(peer.routing_id, "me");
     assert_eq!(peer.metadata.get("X-Team").unwrap(), "blue");
 }
 
 #[test]
-fn a_malformed_ready_is_refused() {
+fn malformed_ready_is_rejected() {
     let property = b"\x0bSocket-Type\0\0\0\x04PUSH";
-    for (said, expected) in [
+    for (input, expected) in [
         (command("READY", &property[..15]), DecodeError::Property),
         (command("READY", &[&property[..], b"\0\0\0\0\0"].concat()), DecodeError::Property),
         (command("READY", &[&property[..], b"\x01a\xff\xff\xff\xff"].concat()), DecodeError::Property),
         (command("READY", &[&property[..], &property[..]].concat()), DecodeError::DuplicateProperty),
-        (ready_saying(&[("Socket-Type", b"PUSH"), ("Identity", &[7; 256])]), DecodeError::RoutingId),
+        (ready_with(&[("Socket-Type", b"PUSH"), ("Identity", &[7; 256])]), DecodeError::RoutingId),
     ] {
-        let error = hear(&config(SocketType::Pull), &[greeting(3, 1), said].concat()).error();
+        let error = feed(&config(SocketType::Pull), &[greeting(3, 1), input].concat()).error();
         assert_eq!(error, ConnectionError::Malformed(expected));
     }
-    let longest = ready_saying(&[("Socket-Type", b"PUSH"), ("Identity", &[7; 255])]);
-    assert_eq!(hear(&config(SocketType::Pull), &[greeting(3, 1), longest].concat()).error, None);
+    let longest = ready_with(&[("Socket-Type", b"PUSH"), ("Identity", &[7; 255])]);
+    assert_eq!(feed(&config(SocketType::Pull), &[greeting(3, 1), longest].concat()).error, None);
 }
 
 #[test]
-fn the_peers_error_is_told_and_only_300_and_500_invite_to_come_back() {
+fn peer_error_is_returned_and_only_300_500_allow_reconnect() {
     for reason in [&b"300"[..], b"400", b"500", b"go away", b"", &[b'x'; 255]] {
-        let said = command("ERROR", &[&[u8::try_from(reason.len()).unwrap()], reason].concat());
+        let input = command("ERROR", &[&[u8::try_from(reason.len()).unwrap()], reason].concat());
         for before in [greeting(3, 1), after_ready("PUSH", b"")] {
-            let error = hear(&config(SocketType::Pull), &[before, said.clone()].concat()).error();
+            let error = feed(&config(SocketType::Pull), &[before, input.clone()].concat()).error();
             assert_eq!(error.may_reconnect(), matches!(reason, b"300" | b"500"));
             assert_eq!(error.fault(), Fault::Peer);
             assert_eq!(error, ConnectionError::Refused(Bytes::copy_from_slice(reason)));
         }
     }
     let cut = command("ERROR", b"\x09400");
-    let error = hear(&config(SocketType::Pull), &[greeting(3, 1), cut].concat()).error();
+    let error = feed(&config(SocketType::Pull), &[greeting(3, 1), cut].concat()).error();
     assert_eq!(error, ConnectionError::Malformed(DecodeError::CommandBody("ERROR")));
 }
 
 #[test]
-fn nothing_but_ready_or_error_may_come_before_ready() {
-    for said in [
+fn frame_other_than_ready_or_error_before_ready_is_rejected() {
+    for input in [
         frame(0, b"hello"),
         command("PING", b"\0\0"),
         command("PONG", b""),
@@ -174,27 +174,27 @@ fn nothing_but_ready_or_error_may_come_before_ready() {
         command("HELLO", b""),
         command("JOIN", b"x"),
     ] {
-        let error = hear(&config(SocketType::Pull), &[greeting(3, 1), said].concat()).error();
+        let error = feed(&config(SocketType::Pull), &[greeting(3, 1), input].concat()).error();
         assert!(matches!(error, ConnectionError::Unexpected(_)), "{error}");
     }
 }
 
 #[test]
-fn a_first_frame_of_several_is_no_error_until_its_message_is_whole() {
+fn message_before_ready_is_rejected_at_its_last_frame() {
     let config = config(SocketType::Pull);
-    assert_eq!(hear(&config, &[greeting(3, 1), frame(1, b"a")].concat()).error, None);
+    assert_eq!(feed(&config, &[greeting(3, 1), frame(1, b"a")].concat()).error, None);
     let whole = [greeting(3, 1), frame(1, b"a"), frame(0, b"b")].concat();
-    assert!(matches!(hear(&config, &whole).error(), ConnectionError::Unexpected(_)));
+    assert!(matches!(feed(&config, &whole).error(), ConnectionError::Unexpected(_)));
 }
 
 #[test]
-fn ready_comes_once() {
-    let error = hear(&config(SocketType::Pull), &after_ready("PUSH", &ready("PUSH"))).error();
-    assert_eq!(error, ConnectionError::Unexpected("READY came twice"));
+fn second_ready_is_rejected() {
+    let error = feed(&config(SocketType::Pull), &after_ready("PUSH", &ready("PUSH"))).error();
+    assert_eq!(error, ConnectionError::Unexpected("READY was received twice"));
 }
 
 #[test]
-fn a_connection_that_failed_hears_nothing_more() {
+fn failed_connection_ignores_input_and_timeouts() {
     let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
     connection.handle_input(&[0x80], NOW).unwrap_err();
     assert_eq!(connection.handle_input(&frame(0, b"late"), NOW), Ok(()));
@@ -205,25 +205,25 @@ fn a_connection_that_failed_hears_nothing_more() {
 }
 
 #[test]
-fn messages_wait_for_the_peers_ready() {
+fn messages_are_sent_after_ready_of_peer() {
     let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), &mut SystemEntropy, NOW);
     connection.give(Message::from("early").into());
-    let (greeting, mut said) = (greeting(3, 1), drain(&mut connection));
-    // Each side says no more than it is sure that the other understands.
+    let (greeting, mut sent) = (greeting(3, 1), drain(&mut connection));
+    // The greeting is sent in parts, because the version of the peer is not known yet.
     for (piece, so_far) in [(0..9, 10), (9..10, 11), (10..11, 64), (11..63, 64)] {
-        say(&mut connection, &greeting[piece]);
-        said.extend(drain(&mut connection));
-        assert_eq!(said, greeting[..so_far]);
+        deliver(&mut connection, &greeting[piece]);
+        sent.extend(drain(&mut connection));
+        assert_eq!(sent, greeting[..so_far]);
     }
-    say(&mut connection, &greeting[63..]);
+    deliver(&mut connection, &greeting[63..]);
     assert_eq!(drain(&mut connection), ready("PUSH"));
     assert_eq!(connection.unsent(), 1);
-    say(&mut connection, &ready("PULL"));
+    deliver(&mut connection, &ready("PULL"));
     assert_eq!(drain(&mut connection), frame(0, b"early"));
     assert_eq!(connection.unsent(), 0);
 }
 
-fn asking() -> (ConnectionConfig, Connection) {
+fn waiting_for_auth() -> (ConnectionConfig, Connection) {
     let mut config = config(SocketType::Pull);
     config.auth_source = AuthSource::Driver;
     let connection = Connection::new(&Arc::new(config.clone()), &mut SystemEntropy, NOW);
@@ -235,40 +235,40 @@ fn accept() -> AuthReply {
 }
 
 #[test]
-fn a_peer_that_must_be_admitted_hears_no_ready_before() {
-    let (_, mut connection) = asking();
+fn ready_is_sent_after_auth_reply() {
+    let (_, mut connection) = waiting_for_auth();
     assert_eq!(connection.poll_auth_request(), None);
-    say(&mut connection, &greeting(3, 1));
+    deliver(&mut connection, &greeting(3, 1));
     assert_eq!(connection.poll_auth_request().map(|request| request.credentials), Some(AuthCredentials::Null));
-    assert_eq!(connection.poll_auth_request(), None, "it asks once");
+    assert_eq!(connection.poll_auth_request(), None, "there is one request only");
     assert_eq!(drain(&mut connection), greeting(3, 1));
 
     connection.handle_auth_reply(accept(), NOW).unwrap();
     assert_eq!(drain(&mut connection), ready("PULL"));
     assert_eq!(connection.peer(), None);
-    say(&mut connection, &ready("PUSH"));
+    deliver(&mut connection, &ready("PUSH"));
     assert_eq!(connection.peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
 }
 
 #[test]
-fn an_answer_may_come_after_the_peers_ready() {
-    let (_, mut connection) = asking();
-    say(&mut connection, &after_ready("PUSH", b""));
+fn auth_reply_after_peer_ready_completes_handshake() {
+    let (_, mut connection) = waiting_for_auth();
+    deliver(&mut connection, &after_ready("PUSH", b""));
     assert!(connection.poll_auth_request().is_some());
     assert_eq!(connection.peer(), None);
     connection.handle_auth_reply(accept(), NOW).unwrap();
     assert_eq!(drain(&mut connection), [greeting(3, 1), ready("PULL")].concat());
-    say(&mut connection, &frame(0, b"hello"));
+    deliver(&mut connection, &frame(0, b"hello"));
     assert_eq!(connection.take(), Some(Message::from("hello").into()));
     assert_eq!(connection.peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
-    assert_eq!(connection.handle_auth_reply(AuthReply::refuse(), NOW), Ok(()), "nobody asks any more");
+    assert_eq!(connection.handle_auth_reply(AuthReply::refuse(), NOW), Ok(()), "a reply without a request is ignored");
 }
 
 #[test]
-fn a_refusal_is_said_and_ends_the_connection() {
+fn auth_denial_sends_error_and_ends_connection() {
     for ready_first in [false, true] {
-        let (_, mut connection) = asking();
-        say(&mut connection, &if ready_first { after_ready("PUSH", b"") } else { greeting(3, 1) });
+        let (_, mut connection) = waiting_for_auth();
+        deliver(&mut connection, &if ready_first { after_ready("PUSH", b"") } else { greeting(3, 1) });
         let error = connection.handle_auth_reply(AuthReply::refuse(), NOW).unwrap_err();
         assert_eq!(error, ConnectionError::Denied(AuthStatus::Denied));
         assert_eq!(drain(&mut connection), [greeting(3, 1), command("ERROR", b"\x03400")].concat());
@@ -278,14 +278,14 @@ fn a_refusal_is_said_and_ends_the_connection() {
 }
 
 #[test]
-fn a_waiting_peer_may_say_nothing_but_one_ready() {
-    let (config, mut connection) = asking();
-    let error = hear(&config, &after_ready("PUSH", &ready("PUSH"))).error();
+fn peer_pending_auth_may_send_only_one_ready() {
+    let (config, mut connection) = waiting_for_auth();
+    let error = feed(&config, &after_ready("PUSH", &ready("PUSH"))).error();
     assert_eq!(error, ConnectionError::Unexpected("READY came twice"));
-    let error = hear(&config, &after_ready("PUSH", &frame(0, b"x"))).error();
+    let error = feed(&config, &after_ready("PUSH", &frame(0, b"x"))).error();
     assert!(matches!(error, ConnectionError::Unexpected(_)));
 
-    say(&mut connection, &after_ready("REQ", b""));
+    deliver(&mut connection, &after_ready("REQ", b""));
     let error = connection.handle_auth_reply(accept(), NOW).unwrap_err();
-    assert!(matches!(error, ConnectionError::Incompatible { .. }), "what the waiting READY said comes to light");
+    assert!(matches!(error, ConnectionError::Incompatible { .. }), "the stored READY is checked after the reply");
 }

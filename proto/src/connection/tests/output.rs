@@ -1,20 +1,21 @@
-//! What is written, in partial writes of every size; what is left when a connection ends.
+//! Output in partial writes of all sizes, and reclaimed messages after the end of a connection.
 
 use super::*;
 
-/// Messages of small and large frames, and what they are on the wire.
+/// Returns messages of small and large frames, and their encoded bytes.
 fn traffic() -> (Vec<Message>, Vec<u8>) {
     let frames: [&[usize]; 6] = [&[5], &[0], &[3000], &[1, 2048, 0, 5000], &[2047, 10], &[4000, 4000]];
     let messages = frames.iter().map(|sizes| Message::from_frames(sizes.iter().map(|&size| body(size))).unwrap());
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for sizes in frames {
         for (at, &size) in sizes.iter().enumerate() {
-            octets.extend_from_slice(&frame(u8::from(at + 1 < sizes.len()), &body(size)));
+            bytes.extend_from_slice(&frame(u8::from(at + 1 < sizes.len()), &body(size)));
         }
     }
-    (messages.collect(), octets)
+    (messages.collect(), bytes)
 }
 
+/// Creates a connection with these messages queued.
 fn loaded(messages: &[Message]) -> Connection {
     let mut connection = ready_connection(&config(SocketType::Push), "PULL");
     for message in messages {
@@ -24,8 +25,8 @@ fn loaded(messages: &[Message]) -> Connection {
 }
 
 #[test]
-fn partial_writes_of_every_size_add_up_to_the_same_octets() {
-    let (messages, octets) = traffic();
+fn partial_writes_of_any_size_produce_same_bytes() {
+    let (messages, bytes) = traffic();
     for step in (1..100).chain([2047, 2048, 2049, 4096, 10_000, usize::MAX]) {
         for slots in [1, 2, 3, 64] {
             let mut connection = loaded(&messages);
@@ -35,20 +36,21 @@ fn partial_writes_of_every_size_add_up_to_the_same_octets() {
                 let count = out.chunks(&mut slices);
                 assert_eq!(out.chunks_vectored(&mut vec![std::io::IoSlice::new(&[]); slots]), count);
                 assert!(count > 0);
-                assert!(slices[..count].iter().all(|slice| !slice.is_empty()), "no slice is wasted");
-                let lent: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
-                assert_eq!(out.chunk()[..1], lent[..1]);
-                written.extend_from_slice(&lent);
-                out.advance(lent.len());
+                assert!(slices[..count].iter().all(|slice| !slice.is_empty()), "no slice is empty");
+                let front: Vec<u8> =
+                    slices[..count].iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                assert_eq!(out.chunk()[..1], front[..1]);
+                written.extend_from_slice(&front);
+                out.advance(front.len());
             }
-            assert!(written == octets, "writes of {step} octets, {slots} slices");
+            assert!(written == bytes, "writes of {step} bytes, {slots} slices");
         }
     }
 }
 
 #[test]
-fn a_message_counts_as_unsent_until_its_last_octet_is_written() {
-    let (messages, octets) = traffic();
+fn message_is_unsent_until_its_last_byte_is_written() {
+    let (messages, bytes) = traffic();
     let mut ends: Vec<usize> = messages
         .iter()
         .scan(0, |end, message| {
@@ -59,16 +61,16 @@ fn a_message_counts_as_unsent_until_its_last_octet_is_written() {
         .collect();
     let mut connection = loaded(&messages);
     assert_eq!(connection.unsent(), messages.len());
-    for written in 1..=octets.len() {
-        connection.poll_transmit().expect("there is more").advance(1);
+    for written in 1..=bytes.len() {
+        connection.poll_transmit().expect("there is more output").advance(1);
         ends.retain(|&end| end > written);
-        assert_eq!(connection.unsent(), ends.len(), "after {written} octets");
+        assert_eq!(connection.unsent(), ends.len(), "after {written} bytes");
     }
     assert!(connection.poll_transmit().is_none());
 }
 
 #[test]
-fn what_no_batch_has_taken_up_is_given_back_in_order() {
+fn reclaim_returns_queued_messages_in_order() {
     let (messages, _) = traffic();
     let mut untouched = loaded(&messages);
     assert_eq!(untouched.reclaim(), messages);
@@ -81,17 +83,17 @@ fn what_no_batch_has_taken_up_is_given_back_in_order() {
     connection.poll_transmit().expect("there is a batch").advance(1);
     assert_eq!(connection.unsent(), 3);
     assert_eq!(connection.reclaim(), ["second".into(), "third".into()]);
-    assert_eq!(connection.unsent(), 1, "one message was cut in the middle");
+    assert_eq!(connection.unsent(), 1, "one message is partly written");
 }
 
 #[test]
-fn what_is_encoded_but_not_begun_is_given_back_too() {
-    let (messages, octets) = traffic();
-    for written in 0..octets.len() {
+fn reclaim_returns_encoded_messages_without_written_bytes() {
+    let (messages, bytes) = traffic();
+    for written in 0..bytes.len() {
         let mut connection = loaded(&[]);
-        // A PONG ahead of the batch and a PING behind it are nobody's messages.
+        // A PONG before the batch and a PING after it must not be returned as messages.
         let ahead = command("PONG", b"context").len();
-        say(&mut connection, &command("PING", b"\0\0context"));
+        deliver(&mut connection, &command("PING", b"\0\0context"));
         for message in &messages {
             connection.give(message.clone().into());
         }
@@ -105,51 +107,51 @@ fn what_is_encoded_but_not_begun_is_given_back_too() {
         });
         let unbegun: Vec<_> = unbegun.cloned().collect();
         let cut = connection.unsent() - unbegun.len();
-        assert!(cut <= 1, "at most one message is cut in the middle");
-        assert!(connection.reclaim() == unbegun, "{written} octets are written");
+        assert!(cut <= 1, "at most one message is partly written");
+        assert!(connection.reclaim() == unbegun, "after {written} bytes");
         assert_eq!(connection.unsent(), cut);
     }
 }
 
 #[test]
-fn messages_are_encoded_where_they_stand_as_long_as_nothing_is_before_them() {
-    let (messages, octets) = traffic();
+fn copy_encodes_only_without_earlier_pending_output() {
+    let (messages, bytes) = traffic();
     let mut connection = loaded(&[]);
     assert_eq!(connection.copy(messages[..1].iter()), 1);
     assert_eq!(connection.copy(messages[1..].iter()), messages.len() - 1);
     assert_eq!(connection.unsent(), messages.len());
-    assert_eq!(drain(&mut connection), octets);
+    assert_eq!(drain(&mut connection), bytes);
 
     connection.copy(messages.iter());
     connection.poll_transmit().expect("there is a batch").advance(1);
-    assert_eq!(connection.copy(messages.iter()), 0, "the batch has begun to go out");
+    assert_eq!(connection.copy(messages.iter()), 0, "the batch is partly written");
     assert_eq!(connection.reclaim(), messages[1..]);
 
     let mut connection = loaded(&messages);
-    assert_eq!(connection.copy(messages.iter()), 0, "others wait already");
+    assert_eq!(connection.copy(messages.iter()), 0, "other messages are queued");
     drain(&mut connection);
     connection.copy(messages.iter());
     connection.outbox.push_ping(0);
-    assert_eq!(connection.copy(messages.iter()), 0, "between two messages of a batch there is nothing");
+    assert_eq!(connection.copy(messages.iter()), 0, "a command must not be between two messages of a batch");
     drain(&mut connection);
 
     let short = vec![Message::from(""); 1000];
-    assert_eq!(connection.copy(short.iter()), 512, "short messages are bounded in number");
+    assert_eq!(connection.copy(short.iter()), 512, "the number of short messages is limited");
     assert!(!connection.has_room());
     drain(&mut connection);
     let long = vec![Message::from(body(1000)); 1000];
-    assert_eq!(connection.copy(long.iter()), 65, "and long ones in octets");
+    assert_eq!(connection.copy(long.iter()), 65, "the bytes of long messages are limited");
     assert!(!connection.has_room());
 }
 
 #[test]
-fn before_the_handshake_is_done_nothing_is_encoded() {
+fn copy_encodes_nothing_before_handshake_is_done() {
     let mut connection = Connection::new(&config(SocketType::Push).into(), &mut SeededEntropy::new(1), NOW);
     assert_eq!(connection.copy([Message::from("early")].iter()), 0);
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_pinged_once() {
+fn peer_that_does_not_read_gets_one_ping() {
     let mut connection = loaded(&[]);
     for _ in 0..1000 {
         connection.outbox.push_ping(7);
@@ -160,14 +162,14 @@ fn a_peer_that_does_not_read_is_pinged_once() {
 }
 
 #[test]
-fn a_link_has_room_for_about_one_batch() {
+fn link_has_room_for_about_one_batch() {
     let mut connection = ready_connection(&config(SocketType::Push), "PULL");
     let mut given = 0;
     while connection.has_room() {
         connection.give(Message::from("").into());
         given += 1;
     }
-    assert_eq!(given, (64 << 10) / size_of::<Outbound>() + 1, "empty messages are bounded too");
+    assert_eq!(given, (64 << 10) / size_of::<Outbound>() + 1, "empty messages count too");
     assert_eq!(drain(&mut connection), frame(0, b"").repeat(given));
     assert!(connection.has_room());
     connection.give(Message::from(body(64 << 10)).into());
@@ -177,52 +179,52 @@ fn a_link_has_room_for_about_one_batch() {
 }
 
 #[test]
-fn a_link_is_finished_when_all_that_was_given_is_written() {
+fn link_is_finished_after_all_items_are_written() {
     let mut connection = Connection::new(&Arc::new(config(SocketType::Push)), &mut SystemEntropy, NOW);
     connection.give(Message::from("last").into());
     assert!(!connection.is_finished());
     connection.finish();
     drain(&mut connection);
     assert!(!connection.is_finished(), "the handshake is not done");
-    say(&mut connection, &after_ready("PULL", b""));
+    deliver(&mut connection, &after_ready("PULL", b""));
     assert!(!connection.is_finished());
     assert!(drain(&mut connection).ends_with(&frame(0, b"last")));
     assert!(connection.is_finished());
 }
 
 #[test]
-fn two_connections_understand_each_other_in_pieces_of_every_size() {
+fn connections_exchange_messages_in_pieces_of_any_size() {
     let (messages, _) = traffic();
     for seed in 0..100 {
-        let mut dice = SeededEntropy::new(seed);
+        let mut entropy = SeededEntropy::new(seed);
         let ends = [SocketType::Pair; 2].map(|ours| Connection::new(&Arc::new(config(ours)), &mut SystemEntropy, NOW));
         let [mut left, mut right] = ends;
-        let mut got = [Vec::new(), Vec::new()];
+        let mut received = [Vec::new(), Vec::new()];
         for message in &messages {
             left.give(message.clone().into());
             right.give(message.clone().into());
         }
         for _ in 0..100_000 {
-            let (from, to) = if dice.below(2) == 0 { (&mut left, &mut right) } else { (&mut right, &mut left) };
+            let (from, to) = if entropy.below(2) == 0 { (&mut left, &mut right) } else { (&mut right, &mut left) };
             let Some(out) = from.poll_transmit() else {
                 continue;
             };
-            let count = out.remaining().min(usize::try_from(1 + dice.below(1 << (seed % 14))).unwrap());
-            let octets = out.copy_to_bytes(count);
-            to.handle_input(&octets, NOW).unwrap();
+            let count = out.remaining().min(usize::try_from(1 + entropy.below(1 << (seed % 14))).unwrap());
+            let bytes = out.copy_to_bytes(count);
+            to.handle_input(&bytes, NOW).unwrap();
         }
-        for (end, got) in [left, right].iter_mut().zip(&mut got) {
-            got.extend(core::iter::from_fn(|| end.take()));
+        for (end, received) in [left, right].iter_mut().zip(&mut received) {
+            received.extend(core::iter::from_fn(|| end.take()));
             let expected: Vec<Inbound> = messages.iter().cloned().map(Inbound::from).collect();
-            assert!(*got == expected, "seed {seed}");
+            assert!(*received == expected, "seed {seed}");
         }
     }
 }
 
 #[test]
-fn a_connection_that_has_seen_a_burst_keeps_little_of_it() {
+fn shrink_frees_memory_after_burst() {
     let mut connection = ready_connection(&config(SocketType::Pair), "PAIR");
-    say(&mut connection, &vec![0; 64 << 10]);
+    deliver(&mut connection, &vec![0; 64 << 10]);
     for _ in 0..1000 {
         connection.give(Message::from("").into());
     }
@@ -230,6 +232,6 @@ fn a_connection_that_has_seen_a_burst_keeps_little_of_it() {
     while connection.take().is_some() {}
     assert!(connection.inbox.capacity() > 30_000);
     connection.shrink();
-    assert!(connection.inbox.capacity() < 100, "{} places are kept", connection.inbox.capacity());
-    assert!(connection.outbox.places() < 100, "{} places are kept", connection.outbox.places());
+    assert!(connection.inbox.capacity() < 100, "capacity of {}", connection.inbox.capacity());
+    assert!(connection.outbox.queue_capacity() < 100, "capacity of {}", connection.outbox.queue_capacity());
 }

@@ -1,4 +1,4 @@
-//! Connections of STREAM sockets: octets as they are.
+//! Connections of STREAM sockets: raw bytes.
 
 use super::*;
 use crate::connection::config::HeartbeatConfig;
@@ -16,45 +16,45 @@ fn taken(connection: &mut Connection) -> Vec<Message> {
     let items = core::iter::from_fn(|| connection.take());
     let messages = items.map(|item| match item {
         Inbound::Message(message) => message,
-        Inbound::Subscription(_) => panic!("{item:?} is no message"),
+        Inbound::Subscription(_) => panic!("{item:?} is not a message"),
     });
     messages.collect()
 }
 
 #[test]
-fn nothing_is_said_first_and_messages_flow_at_once() {
+fn raw_connection_sends_no_greeting_and_is_ready_at_once() {
     let mut connection = raw(&stream());
     assert!(connection.poll_transmit().is_none());
-    let peer = connection.peer().expect("there is nothing to wait for");
+    let peer = connection.peer().expect("the connection is ready at once");
     assert_eq!((peer.socket_type, peer.version), (SocketType::Stream, Version::NONE));
 }
 
 #[test]
-fn what_is_read_at_once_is_one_message_of_one_frame_whatever_it_is() {
+fn each_raw_read_becomes_one_message_of_one_frame() {
     let zmtp = after_ready("DEALER", &[frame(0, b"hi"), frame(0x80, b"no frame"), body(3000)].concat());
-    for octets in [b"GET / HTTP/1.1\r\n\r\n".to_vec(), zmtp, vec![0; 300]] {
-        for piece in [1, 7, 64, octets.len()] {
+    for bytes in [b"GET / HTTP/1.1\r\n\r\n".to_vec(), zmtp, vec![0; 300]] {
+        for piece in [1, 7, 64, bytes.len()] {
             let mut connection = raw(&stream());
             let mut pieces = Vec::new();
-            for piece in octets.chunks(piece) {
-                say(&mut connection, piece);
+            for piece in bytes.chunks(piece) {
+                deliver(&mut connection, piece);
                 pieces.push(Message::from(piece));
             }
             assert_eq!(taken(&mut connection), pieces, "in pieces of {piece}");
-            assert!(connection.poll_transmit().is_none(), "nothing is answered");
+            assert!(connection.poll_transmit().is_none(), "no reply is sent");
         }
     }
 }
 
 #[test]
-fn no_octets_are_no_message() {
+fn empty_raw_input_creates_no_message() {
     let mut connection = raw(&stream());
-    say(&mut connection, b"");
+    deliver(&mut connection, b"");
     assert_eq!(connection.take(), None);
 }
 
 #[test]
-fn bodies_leave_as_they_are_in_partial_writes_of_every_size() {
+fn raw_bodies_are_written_unchanged_in_partial_writes() {
     let bodies = [body(5), body(3000), body(2047), body(2048), body(70_000), body(1)];
     for step in [1, 2, 100, 2048, 10_000, usize::MAX] {
         let mut connection = raw(&stream());
@@ -67,13 +67,13 @@ fn bodies_leave_as_they_are_in_partial_writes_of_every_size() {
             written.extend_from_slice(&out.chunk()[..count]);
             out.advance(count);
         }
-        assert!(written == bodies.concat(), "writes of {step} octets");
+        assert!(written == bodies.concat(), "writes of {step} bytes");
         assert_eq!(connection.unsent(), 0);
     }
 }
 
 #[test]
-fn no_limit_of_a_message_and_no_clock_of_zmtp_applies() {
+fn raw_connection_ignores_message_limits_and_zmtp_timeouts() {
     let second = Duration::from_secs(1);
     let mut config = stream();
     config.max_message_size = 10;
@@ -81,22 +81,22 @@ fn no_limit_of_a_message_and_no_clock_of_zmtp_applies() {
     config.heartbeat = Some(HeartbeatConfig { interval: second, timeout: second, ttl: 10 });
     let mut connection = raw(&config);
     assert_eq!(connection.poll_timeout(), None);
-    say(&mut connection, &body(1000));
-    connection.handle_timeout(NOW + 1000 * second).expect("silence is no fault");
+    deliver(&mut connection, &body(1000));
+    connection.handle_timeout(NOW + 1000 * second).expect("there is no timeout");
     assert_eq!(connection.poll_timeout(), None);
     assert!(connection.poll_transmit().is_none());
     assert_eq!(taken(&mut connection), [Message::from(body(1000))]);
 }
 
 #[test]
-fn reading_ahead_ends_at_64_kib_be_they_many_octets_or_many_messages() {
+fn raw_read_ahead_stops_at_64_kib_of_memory() {
     for (piece, most) in [(1000, 66), (1, 1000)] {
         let mut connection = raw(&stream());
         let mut count = 0;
         while connection.wants_input() {
-            say(&mut connection, &vec![1; piece]);
+            deliver(&mut connection, &vec![1; piece]);
             count += 1;
-            assert!(count <= most, "{count} pieces of {piece} are read ahead");
+            assert!(count <= most, "{count} pieces of {piece} bytes are read ahead");
         }
         taken(&mut connection);
         assert!(connection.wants_input());
@@ -104,12 +104,12 @@ fn reading_ahead_ends_at_64_kib_be_they_many_octets_or_many_messages() {
 }
 
 #[test]
-fn what_is_lost_on_the_way_is_counted_and_never_read_as_frames() {
+fn raw_output_is_counted_unsent_and_not_reclaimed() {
     let mut connection = raw(&stream());
     for _ in 0..3 {
         connection.give(Message::from(frame(0, b"looks like a frame")).into());
     }
-    let out = connection.poll_transmit().expect("there is something to write");
+    let out = connection.poll_transmit().expect("there is output");
     out.advance(20);
     assert_eq!(connection.unsent(), 2);
     assert_eq!(connection.reclaim(), []);
@@ -117,7 +117,7 @@ fn what_is_lost_on_the_way_is_counted_and_never_read_as_frames() {
 }
 
 #[test]
-fn what_waits_is_written_before_the_end() {
+fn raw_connection_finishes_after_queued_output() {
     let mut connection = raw(&stream());
     connection.give(Message::from("bye").into());
     connection.finish();
@@ -127,7 +127,7 @@ fn what_waits_is_written_before_the_end() {
 }
 
 #[test]
-fn the_peer_is_told_apart_by_what_the_operating_system_says() {
+fn raw_peer_has_credentials_of_operating_system() {
     let mut connection = raw(&stream());
     let credentials = Some(Credentials { pid: Some(1), uid: 2, gid: 3 });
     connection.set_peer_credentials(credentials);

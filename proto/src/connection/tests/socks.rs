@@ -1,11 +1,11 @@
-//! A proxy on the way, played by hand.
+//! Connections through a SOCKS5 proxy, whose replies are written by hand.
 
 use super::*;
 
-/// What a proxy answers to each thing it hears, and what it hears.
+/// Simulated proxy between the connection and its peer.
 struct Proxy {
     connection: Connection,
-    heard: Vec<Vec<u8>>,
+    received: Vec<Vec<u8>>,
 }
 
 impl Proxy {
@@ -13,18 +13,18 @@ impl Proxy {
         let user = user.map(|(name, password)| User { name: name.into(), password: password.into() });
         let config = ConnectionConfig::new(SocketType::Push).into();
         let connection = Connection::via_socks(&config, user, &to.parse().unwrap(), &mut SystemEntropy, NOW);
-        Self { connection, heard: Vec::new() }
+        Self { connection, received: Vec::new() }
     }
 
-    /// Hears what there is to hear, and answers in pieces of this size.
-    fn answer(&mut self, octets: &[u8], piece: usize) -> Result<(), ConnectionError> {
-        self.heard.push(drain(&mut self.connection));
-        octets.chunks(piece).try_for_each(|octets| self.connection.handle_input(octets, NOW))
+    /// Receives the pending output of the connection, and sends a reply in pieces of this size.
+    fn reply(&mut self, bytes: &[u8], piece: usize) -> Result<(), ConnectionError> {
+        self.received.push(drain(&mut self.connection));
+        bytes.chunks(piece).try_for_each(|bytes| self.connection.handle_input(bytes, NOW))
     }
 }
 
 #[test]
-fn a_proxy_is_told_where_to_and_then_the_greeting_goes_to_the_peer() {
+fn proxy_gets_address_and_then_peer_gets_greeting() {
     for (to, address) in [
         ("tcp://192.0.2.1:258", &[1, 192, 0, 2, 1, 1, 2][..]),
         ("tcp://[::1]:258", &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2]),
@@ -37,9 +37,9 @@ fn a_proxy_is_told_where_to_and_then_the_greeting_goes_to_the_peer() {
         ] {
             for piece in [1, 99] {
                 let mut proxy = Proxy::new(None, to);
-                proxy.answer(&[5, 0], piece).unwrap();
-                proxy.answer(reply, piece).unwrap();
-                assert_eq!(proxy.heard, [&[5, 1, 0][..], &[&[5, 1, 0], address].concat()]);
+                proxy.reply(&[5, 0], piece).unwrap();
+                proxy.reply(reply, piece).unwrap();
+                assert_eq!(proxy.received, [&[5, 1, 0][..], &[&[5, 1, 0], address].concat()]);
                 let greeting = drain(&mut proxy.connection);
                 assert_eq!(greeting, b"\xff\0\0\0\0\0\0\0\x01\x7f");
             }
@@ -48,35 +48,35 @@ fn a_proxy_is_told_where_to_and_then_the_greeting_goes_to_the_peer() {
 }
 
 #[test]
-fn what_the_peer_says_right_behind_the_proxys_reply_is_heard() {
+fn peer_input_directly_after_proxy_reply_is_processed() {
     let mut proxy = Proxy::new(None, "tcp://192.0.2.1:1");
-    proxy.answer(&[5, 0], 99).unwrap();
+    proxy.reply(&[5, 0], 99).unwrap();
     let peer = greeting(3, 1);
-    proxy.answer(&[&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], &peer[..]].concat(), 99).unwrap();
+    proxy.reply(&[&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], &peer[..]].concat(), 99).unwrap();
     let sent = drain(&mut proxy.connection);
-    assert!(sent.len() > 64, "greeting and READY: the peer's greeting was understood");
+    assert!(sent.len() > 64, "greeting and READY are sent, so the peer's greeting was processed");
 }
 
 #[test]
-fn a_proxy_that_asks_is_told_who_we_are() {
+fn proxy_gets_user_name_and_password() {
     let mut proxy = Proxy::new(Some(("me", "secret")), "tcp://192.0.2.1:1");
-    proxy.answer(&[5, 2], 1).unwrap();
-    proxy.answer(&[1, 0], 1).unwrap();
-    proxy.answer(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], 1).unwrap();
-    assert_eq!(proxy.heard[..2], [&[5, 1, 2][..], b"\x01\x02me\x06secret"]);
+    proxy.reply(&[5, 2], 1).unwrap();
+    proxy.reply(&[1, 0], 1).unwrap();
+    proxy.reply(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0], 1).unwrap();
+    assert_eq!(proxy.received[..2], [&[5, 1, 2][..], b"\x01\x02me\x06secret"]);
     assert!(!format!("{:?}", Proxy::new(Some(("me", "secret")), "tcp://192.0.2.1:1").connection).contains("secret"));
 }
 
 #[test]
-fn a_proxy_that_does_not_put_us_through_says_why() {
-    let outcome = |user, answers: &[&[u8]]| {
+fn proxy_failure_is_returned_with_reason() {
+    let outcome = |user, replies: &[&[u8]]| {
         let mut proxy = Proxy::new(user, "tcp://192.0.2.1:1");
-        answers.iter().try_for_each(|answer| proxy.answer(answer, 1)).unwrap_err()
+        replies.iter().try_for_each(|reply| proxy.reply(reply, 1)).unwrap_err()
     };
     let user = Some(("me", "secret"));
-    let without = SocksError::Method("without a user and a password");
-    let with = SocksError::Method("with a user and a password");
-    for (user, answers, expected) in [
+    let without = SocksError::Method("no authentication");
+    let with = SocksError::Method("user name and password");
+    for (user, replies, expected) in [
         (None, &[&[4, 0][..]][..], SocksError::NotSocks),
         (None, &[b"HTTP/1.1 400"], SocksError::NotSocks),
         (None, &[&[5, 2]], without),
@@ -88,21 +88,21 @@ fn a_proxy_that_does_not_put_us_through_says_why() {
         (None, &[&[5, 0], &[5, 0, 0, 9, 0, 0, 0, 0, 0, 0]], SocksError::NotSocks),
         (None, &[&[5, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0]], SocksError::NotSocks),
     ] {
-        let error = outcome(user, answers);
-        assert_eq!(error, ConnectionError::Proxy(expected), "{answers:?}");
+        let error = outcome(user, replies);
+        assert_eq!(error, ConnectionError::Proxy(expected), "{replies:?}");
         assert!(error.may_reconnect());
     }
 }
 
 #[test]
-fn a_proxy_that_says_nothing_is_given_up_like_a_peer() {
+fn silent_proxy_ends_with_handshake_timeout() {
     let mut proxy = Proxy::new(None, "tcp://192.0.2.1:1");
     let deadline = proxy.connection.poll_timeout().unwrap();
     assert_eq!(proxy.connection.handle_timeout(deadline), Err(ConnectionError::TimedOut(Timeout::Handshake)));
 }
 
 #[test]
-fn a_name_that_cannot_be_told_is_an_error() {
+fn host_name_over_255_bytes_is_rejected() {
     let mut proxy = Proxy::new(None, &format!("tcp://{}:1", "a".repeat(256)));
-    assert_eq!(proxy.answer(&[5, 0], 1), Err(ConnectionError::Proxy(SocksError::Address)));
+    assert_eq!(proxy.reply(&[5, 0], 1), Err(ConnectionError::Proxy(SocksError::Address)));
 }

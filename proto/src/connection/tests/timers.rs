@@ -1,4 +1,4 @@
-//! Handshake timeout and heartbeats, on a clock that only the test moves.
+//! Handshake timeout and heartbeats, with a clock that the test controls.
 
 use super::*;
 use crate::connection::config::HeartbeatConfig;
@@ -9,26 +9,27 @@ const fn ms(millis: u64) -> Instant {
     Instant::from_nanos(millis * 1_000_000)
 }
 
-/// PINGs every 100 ms, ends after 250 ms of silence, asks for a time to live of 0.7 s.
-fn beating() -> ConnectionConfig {
+/// Returns settings with a PING interval of 100 ms, a timeout of 250 ms, and a time to live of 0.7 s.
+fn with_heartbeats() -> ConnectionConfig {
     let heartbeat =
         HeartbeatConfig { interval: Duration::from_millis(100), timeout: Duration::from_millis(250), ttl: 7 };
     ConnectionConfig { heartbeat: Some(heartbeat), ..config(SocketType::Pull) }
 }
 
+/// Handles timeouts at this time in milliseconds, and returns the timer that ended the connection, if any.
 fn timed_out(connection: &mut Connection, at: u64) -> Option<Timeout> {
     match connection.handle_timeout(ms(at)) {
         Ok(()) => None,
         Err(ConnectionError::TimedOut(timer)) => Some(timer),
-        Err(other) => panic!("{other} is no timeout"),
+        Err(other) => panic!("{other} is not a timeout"),
     }
 }
 
 #[test]
-fn greeting_and_ready_have_one_time_together() {
-    for said in [&b""[..], &greeting(3, 1)[..30], &greeting(3, 1), &after_ready("PUSH", b"")[..70]] {
+fn handshake_timeout_covers_greeting_and_ready() {
+    for input in [&b""[..], &greeting(3, 1)[..30], &greeting(3, 1), &after_ready("PUSH", b"")[..70]] {
         let mut connection = Connection::new(&Arc::new(config(SocketType::Pull)), &mut SystemEntropy, ms(5));
-        connection.handle_input(said, ms(29_000)).unwrap();
+        connection.handle_input(input, ms(29_000)).unwrap();
         assert_eq!(connection.poll_timeout(), Some(ms(30_005)));
         assert_eq!(timed_out(&mut connection, 30_004), None);
         assert_eq!(timed_out(&mut connection, 30_005), Some(Timeout::Handshake));
@@ -37,15 +38,15 @@ fn greeting_and_ready_have_one_time_together() {
 }
 
 #[test]
-fn an_answer_of_the_outside_is_waited_for_no_longer() {
+fn handshake_timeout_covers_wait_for_auth_reply() {
     let config = ConnectionConfig { auth_source: AuthSource::Driver, ..config(SocketType::Pull) };
     let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
-    say(&mut connection, &after_ready("PUSH", b""));
+    deliver(&mut connection, &after_ready("PUSH", b""));
     assert_eq!(timed_out(&mut connection, 30_000), Some(Timeout::Handshake));
 }
 
 #[test]
-fn the_handshake_may_take_for_ever_and_ends_when_it_is_done() {
+fn handshake_timeout_is_optional_and_ends_with_handshake() {
     let patient = ConnectionConfig { handshake_timeout: None, ..config(SocketType::Pull) };
     let mut connection = Connection::new(&Arc::new(patient), &mut SystemEntropy, NOW);
     assert_eq!(connection.poll_timeout(), None);
@@ -56,8 +57,8 @@ fn the_handshake_may_take_for_ever_and_ends_when_it_is_done() {
 }
 
 #[test]
-fn a_ping_goes_out_every_interval_as_libzmq_sends_it() {
-    let mut connection = ready_connection(&beating(), "PUSH");
+fn ping_is_sent_each_interval_as_by_libzmq() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
     for at in [100, 200, 300] {
         assert_eq!(connection.poll_timeout(), Some(ms(at)));
         assert_eq!(timed_out(&mut connection, at - 1), None);
@@ -69,8 +70,8 @@ fn a_ping_goes_out_every_interval_as_libzmq_sends_it() {
 }
 
 #[test]
-fn silence_counts_from_the_first_ping_that_was_not_answered() {
-    let mut connection = ready_connection(&beating(), "PUSH");
+fn heartbeat_timeout_starts_at_first_unanswered_ping() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
     for at in [100, 200, 300] {
         assert_eq!(timed_out(&mut connection, at), None);
     }
@@ -81,31 +82,31 @@ fn silence_counts_from_the_first_ping_that_was_not_answered() {
 }
 
 #[test]
-fn any_octet_ends_the_silence() {
+fn any_received_byte_stops_heartbeat_timeout() {
     let whole = frame(0, &body(20_000));
-    for heard in [&command("PONG", b"")[..], &frame(0, b"m"), &command("OTHER", b""), &whole[..1], &whole[..500]] {
-        let mut connection = ready_connection(&beating(), "PUSH");
+    for input in [&command("PONG", b"")[..], &frame(0, b"m"), &command("OTHER", b""), &whole[..1], &whole[..500]] {
+        let mut connection = ready_connection(&with_heartbeats(), "PUSH");
         assert_eq!(timed_out(&mut connection, 100), None);
-        connection.handle_input(heard, ms(349)).unwrap();
+        connection.handle_input(input, ms(349)).unwrap();
         connection.take();
         assert_eq!(timed_out(&mut connection, 350), None);
         assert_eq!(timed_out(&mut connection, 599), None);
-        assert_eq!(timed_out(&mut connection, 600), Some(Timeout::Heartbeat), "the PING of 350 was not answered");
+        assert_eq!(timed_out(&mut connection, 600), Some(Timeout::Heartbeat), "the PING at 350 ms was not answered");
     }
-    let mut connection = ready_connection(&beating(), "PUSH");
-    say(&mut connection, &whole[..9]);
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
+    deliver(&mut connection, &whole[..9]);
     assert_eq!(timed_out(&mut connection, 100), None);
     connection.body_space().expect("the body is large")[0] = body(1)[0];
     connection.handle_filled(1, ms(349)).unwrap();
-    assert_eq!(timed_out(&mut connection, 350), None, "also octets read into place");
+    assert_eq!(timed_out(&mut connection, 350), None, "direct reads count too");
 }
 
 #[test]
-fn silence_is_excused_while_we_do_not_read() {
-    let mut connection = ready_connection(&beating(), "PUSH");
+fn heartbeat_timeouts_restart_while_reading_is_stopped() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
     assert_eq!(timed_out(&mut connection, 100), None);
-    let said = [command("PING", b"\0\x03"), frame(0, &body(70_000))].concat();
-    connection.handle_input(&said, ms(101)).unwrap();
+    let input = [command("PING", b"\0\x03"), frame(0, &body(70_000))].concat();
+    connection.handle_input(&input, ms(101)).unwrap();
     assert!(!connection.wants_input());
     for at in (200..5000).step_by(50) {
         assert_eq!(timed_out(&mut connection, at), None, "at {at}");
@@ -116,11 +117,11 @@ fn silence_is_excused_while_we_do_not_read() {
         at += 1;
         ended = timed_out(&mut connection, at);
     }
-    assert!((5150..5400).contains(&at), "both clocks have started anew; it ended at {at}");
+    assert!((5150..5400).contains(&at), "both timeouts restarted; the connection ended at {at} ms");
 }
 
 #[test]
-fn a_peer_is_held_to_its_own_time_to_live() {
+fn time_to_live_of_peer_ping_ends_silent_connection() {
     let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
     connection.handle_input(&command("PING", b"\0\x03"), ms(1000)).unwrap();
     assert_eq!(connection.poll_timeout(), Some(ms(1300)));
@@ -129,11 +130,11 @@ fn a_peer_is_held_to_its_own_time_to_live() {
 }
 
 #[test]
-fn a_time_to_live_begins_anew_with_every_octet_and_zero_means_none() {
-    for heard in [&command("PONG", b"")[..], &frame(0, b"x"), b"\x04"] {
+fn time_to_live_restarts_on_input_and_zero_disables_it() {
+    for input in [&command("PONG", b"")[..], &frame(0, b"x"), b"\x04"] {
         let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
         connection.handle_input(&command("PING", b"\0\x03"), ms(1000)).unwrap();
-        connection.handle_input(heard, ms(1299)).unwrap();
+        connection.handle_input(input, ms(1299)).unwrap();
         connection.take();
         assert_eq!(timed_out(&mut connection, 1598), None);
         assert_eq!(timed_out(&mut connection, 1599), Some(Timeout::TimeToLive));
@@ -148,18 +149,18 @@ fn a_time_to_live_begins_anew_with_every_octet_and_zero_means_none() {
 }
 
 #[test]
-fn peers_of_3_0_are_not_pinged_but_may_ping() {
-    let mut connection = ready_with_version(&beating(), "PUSH", 0);
+fn peer_of_3_0_gets_no_ping_but_may_send_ping() {
+    let mut connection = ready_with_version(&with_heartbeats(), "PUSH", 0);
     assert_eq!(connection.poll_timeout(), None);
     assert_eq!(timed_out(&mut connection, 100_000), None);
     assert_eq!(drain(&mut connection), b"");
-    say(&mut connection, &command("PING", b"\0\0a"));
+    deliver(&mut connection, &command("PING", b"\0\0a"));
     assert_eq!(drain(&mut connection), command("PONG", b"a"));
 }
 
 #[test]
-fn time_does_not_run_backwards() {
-    let mut connection = ready_connection(&beating(), "PUSH");
+fn earlier_now_is_ignored() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
     assert_eq!(timed_out(&mut connection, 100), None);
     drain(&mut connection);
     assert_eq!(timed_out(&mut connection, 50), None);

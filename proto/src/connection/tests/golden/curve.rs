@@ -1,5 +1,5 @@
-//! CURVE. Of libzmq's own transient keys the secret halves are not known, so that in its place we can be only until something
-//! depends on them; in the place of its client to the end. `tests/data/curve/README.md` says which test is for what.
+//! Replays of CURVE sessions. The secret transient keys of libzmq are not recorded, so the role of libzmq can be replayed only
+//! until they are needed; the role of its client can be replayed to the end. `tests/data/curve/README.md` lists the tests.
 
 use super::*;
 use crate::security::Security;
@@ -18,11 +18,11 @@ const WHOLE: [(&str, &str); 10] = sessions! {
     "whole/server-maxmsgsize" "whole/server-null-peer" "whole/server-plain-peer"
 };
 
-/// How a session ends with us in libzmq's place, and whether WELCOME was said.
+/// Returns the error with which a session ends if this side takes the role of libzmq, and whether WELCOME is sent.
 fn ours(name: &str) -> (Option<ConnectionError>, bool) {
     let mismatch = |ours, theirs| ConnectionError::MechanismMismatch { ours, theirs };
     let (error, welcome): (ConnectionError, bool) = match name {
-        // libzmq does the same: it closes the connection, without a word.
+        // libzmq does the same: it closes the connection without an ERROR.
         "whole/server-hello-short" => (CurveError::Length("HELLO").into(), false),
         "whole/server-hello-version" => (CurveError::Version { major: 2, minor: 0 }.into(), false),
         "whole/server-initiate-bad-cookie" => (CurveError::Cookie.into(), true),
@@ -30,47 +30,47 @@ fn ours(name: &str) -> (Option<ConnectionError>, bool) {
         "whole/server-null-peer" => (mismatch(MechanismName::CURVE, MechanismName::NULL), false),
         "whole/server-plain-peer" => (mismatch(MechanismName::CURVE, MechanismName::PLAIN), false),
 
-        // Of these it refuses the wrong key alone; that a box holds other than zeros it does not see.
+        // libzmq rejects only the wrong key; it does not check that the box contains zeros.
         "whole/server-hello-wrong-server-key" | "whole/server-hello-nonzero-sig" => {
             (CurveError::Box("HELLO").into(), false)
         }
 
-        // It lets the peer in, whom we refuse.
+        // libzmq admits this peer.
         "whole/server-as-server" => (ConnectionError::SameRole { server: true }, false),
 
-        // It applies the limit of messages to the HELLO, of 200 octets, too.
+        // libzmq also applies the message limit to the HELLO of 200 bytes.
         "whole/server-maxmsgsize" => return (None, true),
-        _ => panic!("it is not said what is to come of {name}"),
+        _ => panic!("no expected result for {name}"),
     };
     (Some(error), welcome)
 }
 
 #[test]
-fn in_libzmqs_place_we_do_as_it_did_as_long_as_nothing_depends_on_its_secrets() {
+fn replay_as_libzmq_matches_until_secrets_are_needed() {
     for session in WHOLE.map(Session::new) {
-        let config = in_libzmqs_place(&session);
+        let config = config_as_libzmq(&session);
         let (error, welcome) = ours(session.name);
-        let played = session.play(Place::Libzmq, &config, system);
-        let said = [&our_greeting(&config)[..], if welcome { WELCOME } else { b"" }].concat();
-        assert!(played.sent.starts_with(&said), "{}: {}", session.name, played.sent.escape_ascii());
-        assert_eq!(played.sent.len(), 64 + if welcome { 170 } else { 0 }, "{}", session.name);
-        assert_eq!(played.error, error, "{}", session.name);
+        let replay = session.replay(ReplayedSide::Libzmq, &config, system);
+        let expected = [&our_greeting(&config)[..], if welcome { WELCOME } else { b"" }].concat();
+        assert!(replay.sent.starts_with(&expected), "{}: {}", session.name, replay.sent.escape_ascii());
+        assert_eq!(replay.sent.len(), 64 + if welcome { 170 } else { 0 }, "{}", session.name);
+        assert_eq!(replay.error, error, "{}", session.name);
     }
 }
 
 #[test]
-fn in_a_servers_place_we_take_libzmqs_hello() {
+fn server_accepts_recorded_hello_of_libzmq() {
     let [session] = sessions!("client-ok").map(Session::new);
     let mut server = Connection::new(&server_with(&session.key("server_secret")).into(), &mut SystemEntropy, NOW);
-    let mut said = session.lines.iter().filter(|(verb, _)| *verb == ">").map(|(_, rest)| octets(rest[0]));
-    say(&mut server, &greeting_with(3, 1, b"CURVE"));
-    say(&mut server, &said.next().unwrap());
+    let mut recorded = session.lines.iter().filter(|(verb, _)| *verb == ">").map(|(_, rest)| from_hex(rest[0]));
+    deliver(&mut server, &greeting_with(3, 1, b"CURVE"));
+    deliver(&mut server, &recorded.next().unwrap());
     assert!(drain(&mut server)[64..].starts_with(WELCOME));
-    // It answers another WELCOME.
-    assert_eq!(server.handle_input(&said.next().unwrap(), NOW), Err(CurveError::Cookie.into()));
+    // The recorded INITIATE contains the cookie of another WELCOME.
+    assert_eq!(server.handle_input(&recorded.next().unwrap(), NOW), Err(CurveError::Cookie.into()));
 }
 
-/// How many commands and messages are what a client says that does what it should, and which socket it has.
+/// Number of recorded commands and messages of the client that are valid, and the socket type of the client.
 const AS_CLIENT: [(usize, SocketType); 9] = [
     (3, SocketType::Pair),
     (2, SocketType::Push),
@@ -89,29 +89,29 @@ const SERVERS: [(&str, &str); 9] = sessions! {
 };
 
 #[test]
-fn in_the_place_of_its_client_we_say_the_same_octets_and_open_what_libzmq_says() {
+fn replay_as_client_sends_recorded_bytes_and_decrypts() {
     for (session, (count, socket_type)) in SERVERS.map(Session::new).into_iter().zip(AS_CLIENT) {
         for piece in [usize::MAX, 1] {
             let config = client_with(&session, socket_type);
             let mut client = Connection::new(&config.into(), &mut Scripted::of(&session), NOW);
-            say(&mut client, &greeting_with(3, 1, b"CURVE"));
-            let (mut sent, mut got) = (drain(&mut client).split_off(64), vec![]);
-            let (mut expected, mut expected_got) = (vec![], vec![]);
-            let mut said = 0;
+            deliver(&mut client, &greeting_with(3, 1, b"CURVE"));
+            let (mut sent, mut received) = (drain(&mut client).split_off(64), vec![]);
+            let (mut expected, mut expected_messages) = (vec![], vec![]);
+            let mut sent_count = 0;
             for (at, (verb, rest)) in session.lines.iter().enumerate() {
                 let inside = session.lines.get(at + 1).filter(|(verb, _)| *verb == "=").map(|(_, rest)| rest[0]);
                 match *verb {
-                    "<" if said < count => {
-                        said += 1;
-                        expected.extend(octets(rest[0]));
-                        if said > 2 {
-                            tell(&mut client, &octets(inside.unwrap()));
+                    "<" if sent_count < count => {
+                        sent_count += 1;
+                        expected.extend(from_hex(rest[0]));
+                        if sent_count > 2 {
+                            send_decrypted(&mut client, &from_hex(inside.unwrap()));
                         }
                     }
                     ">" if !rest[0].contains("..") => {
-                        octets(rest[0]).chunks(piece).for_each(|piece| say(&mut client, piece));
+                        from_hex(rest[0]).chunks(piece).for_each(|piece| deliver(&mut client, piece));
                         if is_message(rest[0]) {
-                            expected_got.push(octets(inside.unwrap()));
+                            expected_messages.push(from_hex(inside.unwrap()));
                         }
                     }
                     _ => {}
@@ -121,42 +121,42 @@ fn in_the_place_of_its_client_we_say_the_same_octets_and_open_what_libzmq_says()
             while let Some(Inbound::Message(message)) = client.take() {
                 let frames = message.frames();
                 let flagged = |(at, frame): (usize, &Frame)| [&[u8::from(at + 1 < frames.len())], &frame[..]].concat();
-                got.extend(frames.iter().enumerate().map(flagged));
+                received.extend(frames.iter().enumerate().map(flagged));
             }
-            // A PONG is heard, and gives no message.
-            expected_got.retain(|inside| inside[0] < 2);
+            // A PONG is received, but is not a message.
+            expected_messages.retain(|inside| inside[0] < 2);
             assert!(sent == expected, "{}: {}", session.name, sent.escape_ascii());
-            assert_eq!(got, expected_got, "{}", session.name);
+            assert_eq!(received, expected_messages, "{}", session.name);
             assert!(client.peer().is_some(), "{}", session.name);
         }
     }
 }
 
 #[test]
-fn in_the_place_of_its_client_we_hear_what_zap_decided() {
+fn replay_as_client_receives_zap_decision() {
     let refused = ConnectionError::Refused("400".into());
     let outcomes = [None, Some(refused)];
     for (session, error) in
         sessions!("whole/server-ok-zap" "whole/server-zap-400").map(Session::new).iter().zip(outcomes)
     {
         let config = client_with(session, SocketType::Req);
-        let played = session.play(Place::Peer, &config, || Box::new(Scripted::of(session)));
-        // In the signature the recorded client left out the length of the routing id.
-        assert!(played.sent[9..] == session.stream("<")[9..], "{}", session.name);
-        assert_eq!((played.error, played.got), (error, session.messages(Place::Peer)), "{}", session.name);
+        let replay = session.replay(ReplayedSide::Peer, &config, || Box::new(Scripted::of(session)));
+        // The signature of the recorded client lacks the length of the routing id.
+        assert!(replay.sent[9..] == session.stream("<")[9..], "{}", session.name);
+        assert_eq!((replay.error, replay.received), (error, session.messages(ReplayedSide::Peer)), "{}", session.name);
     }
 }
 
 const WELCOME: &[u8] = b"\x04\xa8\x07WELCOME";
 
 fn is_message(frame: &str) -> bool {
-    octets(frame).windows(8).take(10).any(|octets| octets == b"\x07MESSAGE")
+    from_hex(frame).windows(8).take(10).any(|bytes| bytes == b"\x07MESSAGE")
 }
 
-/// Has a client say what was inside a recorded frame: its flags, and what they are of.
-fn tell(client: &mut Connection, inside: &[u8]) {
+/// Queues the decrypted content of a recorded frame, flags and body, as output of a client.
+fn send_decrypted(client: &mut Connection, inside: &[u8]) {
     match inside.split_first().unwrap() {
-        // A REQ's delimiter comes before.
+        // The delimiter of a REQ is added to the next frame.
         (1, b"") => {}
         (0, body) if client.config.socket_type == SocketType::Req => client.give(Message::from([b"", body]).into()),
         (0, body) => client.give(Message::from(body).into()),
@@ -168,9 +168,9 @@ fn tell(client: &mut Connection, inside: &[u8]) {
     }
 }
 
-fn in_libzmqs_place(session: &Session) -> ConnectionConfig {
+fn config_as_libzmq(session: &Session) -> ConnectionConfig {
     let config = match session.option("CURVE_SECRETKEY") {
-        Some(secret) => server_with(&octets(secret)),
+        Some(secret) => server_with(&from_hex(secret)),
         None => config(SocketType::Dealer),
     };
     let limit = session.option("MAXMSGSIZE").map(|limit| limit.parse().unwrap());
@@ -183,18 +183,18 @@ fn server_with(secret: &[u8]) -> ConnectionConfig {
 }
 
 fn client_with(session: &Session, socket_type: SocketType) -> ConnectionConfig {
-    let server = session.option("CURVE_SECRETKEY").map_or_else(|| session.key("server_secret"), octets);
+    let server = session.option("CURVE_SECRETKEY").map_or_else(|| session.key("server_secret"), from_hex);
     let [server, own] = [server, session.key("client_secret")].map(|key| SecretKey::try_from(&key[..]).unwrap());
     let security = Security::curve_client(KeyPair::from(own), server.public_key()).unwrap();
     let mut config = ConnectionConfig { security, ..config(socket_type) };
     if socket_type != SocketType::Req {
-        // The recorded clients all say that they have no routing id, which only some of ours do.
+        // All recorded clients send an empty routing id; only some of our socket types do so.
         config.properties.set(IDENTITY, Bytes::new());
     }
     config
 }
 
-/// The randomness of a recorded client.
+/// Random values of a recorded client.
 struct Scripted(Vec<u8>);
 
 impl Scripted {
@@ -212,6 +212,6 @@ impl Entropy for Scripted {
 
 impl Session {
     fn key(&self, name: &str) -> Vec<u8> {
-        octets(self.after("key", name).unwrap_or_else(|| panic!("{name} of {}", self.name)))
+        from_hex(self.after("key", name).unwrap_or_else(|| panic!("{name} of {}", self.name)))
     }
 }

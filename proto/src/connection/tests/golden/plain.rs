@@ -1,4 +1,4 @@
-//! PLAIN.
+//! Replays of PLAIN sessions.
 
 use super::*;
 use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};
@@ -17,96 +17,97 @@ const SESSIONS: [(&str, &str); 21] = sessions! {
     "server-initiate-first" "server-no-zap" "server-null-peer" "server-ok" "server-ready-first"
 };
 
-/// What we say in libzmq's place.
-enum Said {
-    /// The same, but for what our greeting says of the server.
-    TheSame,
-    /// The same, and then this.
-    TheSameAnd(Vec<u8>),
-    /// Another thing after the greeting.
+/// Output in the role of libzmq, compared with the recorded output.
+enum Sent {
+    /// Same output, except for the as-server flag in the greeting.
+    Same,
+    /// Same output, followed by these bytes.
+    SameAnd(Vec<u8>),
+    /// These bytes after the greeting.
     Instead(Vec<u8>),
 }
 
-/// How a session ends with us in libzmq's place: the error, and what we say.
-fn ours(name: &str) -> (Option<ConnectionError>, Said) {
+/// Returns the error with which a session ends if this side takes the role of libzmq, and the output.
+fn ours(name: &str) -> (Option<ConnectionError>, Sent) {
     let hello = DecodeError::CommandBody("HELLO").into();
-    let out_of_turn = ConnectionError::Unexpected("a command other than HELLO came first");
+    let out_of_order = ConnectionError::Unexpected("a command other than HELLO came first");
     let mismatch = |ours, theirs| ConnectionError::MechanismMismatch { ours, theirs };
-    let nothing = || Said::Instead(vec![]);
-    let (error, said) = match name {
+    let nothing = || Sent::Instead(vec![]);
+    let (error, sent) = match name {
         "client-ok" | "client-ok-255" | "proxy-rep" | "server-hello-empty" | "server-ok" => {
-            return (None, Said::TheSame);
+            return (None, Sent::Same);
         }
 
-        // libzmq does the same: it closes the connection, without a word.
-        "server-bad-initiate" => (DecodeError::Property.into(), Said::TheSame),
-        "server-hello-trailing" | "server-hello-trunc-user" => (hello, Said::TheSame),
-        "server-initiate-first" | "server-ready-first" => (out_of_turn, Said::TheSame),
+        // libzmq does the same: it closes the connection without an ERROR.
+        "server-bad-initiate" => (DecodeError::Property.into(), Sent::Same),
+        "server-hello-trailing" | "server-hello-trunc-user" => (hello, Sent::Same),
+        "server-initiate-first" | "server-ready-first" => (out_of_order, Sent::Same),
 
-        // It does so after the signature, for its greeting comes in pieces, and ours at once.
+        // libzmq does so after the signature, because it sends its greeting in parts; this side sends the whole greeting.
         "null-plain-peer" => (mismatch(MechanismName::NULL, MechanismName::PLAIN), nothing()),
         "server-curve-peer" => (mismatch(MechanismName::PLAIN, MechanismName::CURVE), nothing()),
         "server-null-peer" => (mismatch(MechanismName::PLAIN, MechanismName::NULL), nothing()),
 
-        // It closes the connection too. Of these it understands its own ERROR alone; the others are unexpected to it.
-        "client-error-garbled" | "client-error" => (ConnectionError::Refused("400".into()), Said::TheSame),
-        "client-both-clients" => (ConnectionError::SameRole { server: false }, Said::TheSame),
+        // libzmq closes the connection too. It accepts only its own form of ERROR; the others are unexpected commands.
+        "client-error-garbled" | "client-error" => (ConnectionError::Refused("400".into()), Sent::Same),
+        "client-both-clients" => (ConnectionError::SameRole { server: false }, Sent::Same),
 
-        // It closes the connection without a word, and we say why.
+        // libzmq closes the connection without an ERROR; this side sends one.
         "server-initiate-badtype" => {
             let error = ConnectionError::Incompatible { ours: SocketType::Rep, theirs: SocketType::Pub };
-            (error, Said::TheSameAnd(command("ERROR", b"\x18incompatible socket type")))
+            (error, Sent::SameAnd(command("ERROR", b"\x18incompatible socket type")))
         }
         "server-no-zap" => {
-            (ConnectionError::Denied(AuthStatus::InternalError), Said::TheSameAnd(command("ERROR", b"\x03500")))
+            (ConnectionError::Denied(AuthStatus::InternalError), Sent::SameAnd(command("ERROR", b"\x03500")))
         }
 
-        // Its ERROR is garbled, and it leaves the connection open.
-        "server-400" => (ConnectionError::Denied(AuthStatus::Denied), Said::Instead(command("ERROR", b"\x03400"))),
+        // The ERROR of libzmq is malformed, and libzmq leaves the connection open.
+        "server-400" => (ConnectionError::Denied(AuthStatus::Denied), Sent::Instead(command("ERROR", b"\x03400"))),
 
-        // It lets the peer in, whom we refuse.
+        // libzmq admits these peers.
         "server-as-server" => (ConnectionError::SameRole { server: true }, nothing()),
-        "server-hello-as-message" => (ConnectionError::Unexpected("a message came before READY"), nothing()),
-        _ => panic!("it is not said what is to come of {name}"),
+        "server-hello-as-message" => (ConnectionError::Unexpected("a message was received before READY"), nothing()),
+        _ => panic!("no expected result for {name}"),
     };
-    (Some(error), said)
+    (Some(error), sent)
 }
 
 #[test]
-fn in_libzmqs_place_we_do_as_it_did_or_it_is_said_what_is_different() {
+fn replay_as_libzmq_matches_or_lists_the_difference() {
     for session in SESSIONS.map(Session::new) {
         let name = session.name;
-        let config = in_libzmqs_place(&session);
-        let (error, said) = ours(name);
-        let played = session.play(Place::Libzmq, &config, system);
+        let config = config_as_libzmq(&session);
+        let (error, sent) = ours(name);
+        let replay = session.replay(ReplayedSide::Libzmq, &config, system);
 
         let greeting = our_greeting(&config);
         let mut libzmq = session.stream(">");
         if let Some(start) = libzmq.get_mut(..64) {
             start.copy_from_slice(&greeting);
         }
-        let expected = match said {
-            Said::TheSame => libzmq,
-            Said::TheSameAnd(more) => [libzmq, more].concat(),
-            Said::Instead(other) => [greeting, other].concat(),
+        let expected = match sent {
+            Sent::Same => libzmq,
+            Sent::SameAnd(more) => [libzmq, more].concat(),
+            Sent::Instead(other) => [greeting, other].concat(),
         };
-        assert!(played.sent == expected, "{name}: {}", played.sent.escape_ascii());
+        assert!(replay.sent == expected, "{name}: {}", replay.sent.escape_ascii());
         assert!(!error.as_ref().is_some_and(ConnectionError::may_reconnect), "{name}");
-        let got = if error.is_none() { session.messages(Place::Libzmq) } else { vec![] };
-        assert_eq!((played.error, played.got), (error, got), "{name}");
+        let received = if error.is_none() { session.messages(ReplayedSide::Libzmq) } else { vec![] };
+        assert_eq!((replay.error, replay.received), (error, received), "{name}");
         let zap = session.lines.iter().filter(|(verb, _)| *verb == "zap");
-        let asked: Vec<_> = zap.map(|(_, words)| [octets(words[0]), octets(words[1])]).collect();
-        // Two peers come no further than to be refused before.
+        let requests: Vec<_> = zap.map(|(_, words)| [from_hex(words[0]), from_hex(words[1])]).collect();
+        // Two peers are rejected before authentication.
         let early = matches!(name, "server-as-server" | "server-hello-as-message");
-        assert_eq!(played.asked.len(), if early { 0 } else { asked.len() }, "{name}");
-        for (request, [username, password]) in played.asked.iter().zip(asked) {
+        assert_eq!(replay.requests.len(), if early { 0 } else { requests.len() }, "{name}");
+        for (request, [username, password]) in replay.requests.iter().zip(requests) {
             let shown = AuthCredentials::Plain { username: username.into(), password: password.into() };
             assert_eq!((&request.credentials, &*request.domain), (&shown, "global"), "{name}");
         }
     }
 }
 
-/// Where the peer did what it should, or libzmq what we have to understand, and how that ends.
+/// Sessions to replay in the role of the peer, with the expected error: sessions with a correct peer, and sessions with output of
+/// libzmq that this side must understand.
 fn peers() -> [(&'static str, Option<ConnectionError>); 9] {
     let refused = || Some(ConnectionError::Refused("400".into()));
     [
@@ -116,52 +117,52 @@ fn peers() -> [(&'static str, Option<ConnectionError>); 9] {
         ("proxy-rep", None),
         ("server-ok", None),
         ("server-hello-empty", None),
-        // It is garbled.
+        // The ERROR of libzmq is malformed.
         ("server-400", refused()),
-        // libzmq is gone.
+        // libzmq has closed the connection.
         ("server-no-zap", None),
         ("server-hello-as-message", None),
     ]
 }
 
 #[test]
-fn in_the_peers_place_we_understand_libzmq_and_say_what_it_was_told() {
-    for (wanted, error) in peers() {
-        let session = Session::new(*SESSIONS.iter().find(|(name, _)| *name == wanted).unwrap());
-        let config = in_the_peers_place(&session, error.is_some());
-        let played = session.play(Place::Peer, &config, system);
+fn replay_as_peer_matches_and_understands_libzmq() {
+    for (name, error) in peers() {
+        let session = Session::new(*SESSIONS.iter().find(|(session, _)| *session == name).unwrap());
+        let config = config_as_peer(&session, error.is_some());
+        let replay = session.replay(ReplayedSide::Peer, &config, system);
         let mut expected = session.stream("<");
-        // What a recorded peer asked at the end, to see whether libzmq was alive.
+        // A recorded peer sent this PING at the end, to check whether libzmq was alive.
         if expected.ends_with(ALIVE) {
             expected.truncate(expected.len() - ALIVE.len());
         }
-        // HELLO is in a frame that is a command's.
+        // This side sends HELLO in a command frame; one recorded peer sent it in a message frame.
         expected[64] |= 4;
-        // In the signature some left out the length of the routing id.
-        assert!(played.sent[9..] == expected[9..], "{wanted}: {}", played.sent.escape_ascii());
-        let got = if error.is_none() { session.messages(Place::Peer) } else { vec![] };
-        assert_eq!((played.error, played.got), (error, got), "{wanted}");
+        // The signature of some recorded peers lacks the length of the routing id.
+        assert!(replay.sent[9..] == expected[9..], "{name}: {}", replay.sent.escape_ascii());
+        let received = if error.is_none() { session.messages(ReplayedSide::Peer) } else { vec![] };
+        assert_eq!((replay.error, replay.received), (error, received), "{name}");
     }
 }
 
 const ALIVE: &[u8] = b"\x04\x0d\x04PING\0\0alive?";
 
-fn in_libzmqs_place(session: &Session) -> ConnectionConfig {
+fn config_as_libzmq(session: &Session) -> ConnectionConfig {
     let config = ConnectionConfig { domain: session.domain(), ..config(session.socket_type()) };
-    let asked = session.lines.iter().any(|(verb, _)| *verb == "zap");
-    let auth_source = if asked { AuthSource::Driver } else { AuthSource::Default };
+    let has_zap = session.lines.iter().any(|(verb, _)| *verb == "zap");
+    let auth_source = if has_zap { AuthSource::Driver } else { AuthSource::Default };
     match (session.option("PLAIN_SERVER"), session.option("PLAIN_USERNAME")) {
         (Some(_), _) => ConnectionConfig { security: Security::PlainServer, auth_source, ..config },
         (None, Some(username)) => {
-            let password = octets(session.option("PLAIN_PASSWORD").unwrap());
-            let security = Security::plain_client(octets(username), password).unwrap();
+            let password = from_hex(session.option("PLAIN_PASSWORD").unwrap());
+            let security = Security::plain_client(from_hex(username), password).unwrap();
             ConnectionConfig { security, ..config }
         }
         (None, None) => config,
     }
 }
 
-fn in_the_peers_place(session: &Session, refuses: bool) -> ConnectionConfig {
+fn config_as_peer(session: &Session, refuses: bool) -> ConnectionConfig {
     let socket_type = if session.socket_type() == SocketType::Req { SocketType::Rep } else { SocketType::Req };
     if session.option("PLAIN_SERVER").is_none() {
         let decide = move |_: &AuthRequest| if refuses { AuthReply::refuse() } else { AuthReply::accept() };
@@ -175,6 +176,6 @@ fn in_the_peers_place(session: &Session, refuses: bool) -> ConnectionConfig {
 
 impl Session {
     fn domain(&self) -> String {
-        self.option("ZAP_DOMAIN").map(|hex| String::from_utf8(octets(hex)).unwrap()).unwrap_or_default()
+        self.option("ZAP_DOMAIN").map(|hex| String::from_utf8(from_hex(hex)).unwrap()).unwrap_or_default()
     }
 }
