@@ -1,10 +1,10 @@
-# Common commands. `just` alone lists them.
+# Common commands. `just` without arguments lists them.
 
 # Lists the recipes
 default:
     @just --list
 
-# Runs the tests, as the README says
+# Runs all tests except those against pyzmq
 test:
     cargo test --workspace
 
@@ -16,21 +16,25 @@ quick:
 full:
     .ci/full
 
-# Formats, and runs clippy and rustdoc with warnings denied
+# Formats the code, and runs clippy and rustdoc with warnings denied
 lint:
     cargo fmt --all
     cargo clippy --workspace --all-targets --all-features -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --all-features
 
+# Lists the lines with words or phrases that the language rules of CONTRIBUTING.md exclude
+language:
+    .ci/language --all
+
 # Builds the documentation and opens it
 docs:
     cargo doc --workspace --no-deps --all-features --open
 
-# Writes the public interface to docs/api, to be committed with the change
+# Writes the lists of public items in docs/api; commit them with the change
 api:
     .ci/api
 
-# Runs the benchmarks by time
+# Runs the benchmarks that measure time
 bench:
     cargo bench -p sansmq-benches --bench codec --bench curve --bench inproc --bench topics
 
@@ -42,7 +46,7 @@ instructions:
 fuzz seconds="60":
     .ci/fuzz {{ seconds }}
 
-# Runs the tests against pyzmq, which is installed into the target folder unless SANSMQ_PYTHON names a Python that has it
+# Runs the tests against pyzmq, which is installed into the target folder unless SANSMQ_PYTHON is a Python with pyzmq
 interop:
     #!/usr/bin/env bash
     set -euo pipefail

@@ -8,14 +8,14 @@ import pathlib
 import re
 import sys
 
-# Equal sources give equal counts. Unrelated changes move inlining and the layout of data by less than this.
+# Equal sources give equal counts. Unrelated changes affect inlining and the layout of data, and so counts, by less than this.
 TOLERANCE = 0.015
 
 ALLOWED = re.compile(r"(?P<name>\S+): \+(?P<percent>\d+(\.\d+)?)% (?P<reason>\S.*)")
 
 
 def counts(folder):
-    """Instruction counts by benchmark, from the summaries that gungraun has saved below a folder."""
+    """Returns the instruction count of each benchmark, from the summaries that gungraun has saved below a folder."""
     found = {}
     for file in pathlib.Path(folder).rglob("summary.json"):
         run = json.loads(file.read_text())
@@ -28,7 +28,7 @@ def counts(folder):
 
 
 def allowances(file):
-    """Allowed rises by benchmark: the lines after the commit."""
+    """Returns the allowed rise of each benchmark: the lines after the commit."""
     lines = [line.strip() for line in pathlib.Path(file).read_text().splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     found = {}
@@ -57,11 +57,11 @@ def main():
         note = ""
         if ratio > 1 + limit:
             note = "TOO HIGH"
-            failures.append(f"{name}: {ratio - 1:+.1%}, allowed are {limit:+.1%}")
+            failures.append(f"{name}: {ratio - 1:+.1%}, the limit is {limit:+.1%}")
         elif reason and ratio > 1 + TOLERANCE:
             note = f"allowed: {reason}"
         elif reason:
-            note = "no rise any more: remove its line"
+            note = "no longer higher: remove its line"
         elif ratio < 1 - TOLERANCE:
             note = "better"
         print(f"{name:40} {before:12} {after:12} {ratio:8.4f}  {note}".rstrip())

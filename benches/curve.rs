@@ -1,4 +1,4 @@
-//! What CURVE costs without any IO: its handshake, a HELLO that nobody meant, and its traffic beside that of NULL.
+//! Benchmarks of CURVE without IO: the handshake, a bogus HELLO, and traffic compared with NULL.
 //!
 //! ```text
 //! cargo bench -p sansmq-benches --bench curve
@@ -21,7 +21,7 @@ const NOW: Instant = Instant::ORIGIN;
 const BATCH: usize = 32;
 const SIZES: [usize; 3] = [64, 1024, 65_536];
 
-/// Both sides of a whole handshake.
+/// Runs both sides of a complete handshake.
 #[divan::bench]
 fn handshake_null(bencher: Bencher<'_, '_>) {
     handshakes(bencher, [Security::Null, Security::Null]);
@@ -32,24 +32,24 @@ fn handshake_curve(bencher: Bencher<'_, '_>) {
     handshakes(bencher, curve());
 }
 
-/// What a server does for a stranger whose HELLO has the right length and nothing else right.
+/// Runs the server side of a connection with a HELLO of the right length and invalid content.
 #[divan::bench]
 fn bogus_hello(bencher: Bencher<'_, '_>) {
     let [_, server] = curve();
-    let mut door = Door::new(server);
-    let mut said = Vec::new();
-    let mut client = Door::new(curve()[0].clone()).dial();
-    drain(&mut client.1, |octets| said.extend_from_slice(octets));
-    let [greeting, mut hello] = [said[..64].to_vec(), vec![0; 202]];
+    let mut server = Host::new(server);
+    let mut sent = Vec::new();
+    let mut client = Host::new(curve()[0].clone()).dial();
+    drain(&mut client.1, |bytes| sent.extend_from_slice(bytes));
+    let [greeting, mut hello] = [sent[..64].to_vec(), vec![0; 202]];
     hello[..10].copy_from_slice(b"\x04\xc8\x05HELLO\x01\0");
     hello[82..].fill(7);
     bencher.bench_local(|| {
-        let (pipe, mut connection) = door.accept();
-        connection.handle_input(&greeting, NOW).expect("the greeting is good");
-        let refused = connection.handle_input(&hello, NOW).expect_err("the HELLO is not");
-        assert!(matches!(refused, ConnectionError::Curve(_)), "{refused}");
-        door.socket.disconnected(pipe, connection, &refused, NOW);
-        while door.socket.poll_action().is_some() {}
+        let (pipe, mut connection) = server.accept();
+        connection.handle_input(&greeting, NOW).expect("the greeting is valid");
+        let error = connection.handle_input(&hello, NOW).expect_err("the HELLO is invalid");
+        assert!(matches!(error, ConnectionError::Curve(_)), "{error}");
+        server.socket.disconnected(pipe, connection, &error, NOW);
+        while server.socket.poll_action().is_some() {}
     });
 }
 
@@ -65,33 +65,33 @@ fn traffic_curve(bencher: Bencher<'_, '_>, size: usize) {
 
 fn curve() -> [Security; 2] {
     let (server, client) = (KeyPair::random(), KeyPair::random());
-    let client = Security::curve_client(client, *server.public()).expect("the key is good");
+    let client = Security::curve_client(client, *server.public()).expect("the key is valid");
     [client, Security::curve_server(server)]
 }
 
 fn handshakes(bencher: Bencher<'_, '_>, [client, server]: [Security; 2]) {
-    let mut door = Door::new(server);
+    let mut server = Host::new(server);
     bencher.bench_local(|| {
-        let mut near = Door::new(client.clone()).dial();
-        let (pipe, mut far) = door.accept();
-        introduce(&mut near.1, &mut far);
-        door.socket.disconnected(pipe, far, &ConnectionError::Eof, NOW);
-        while door.socket.poll_action().is_some() {}
+        let mut near = Host::new(client.clone()).dial();
+        let (pipe, mut far) = server.accept();
+        handshake(&mut near.1, &mut far);
+        server.socket.disconnected(pipe, far, &ConnectionError::Eof, NOW);
+        while server.socket.poll_action().is_some() {}
     });
 }
 
 /// Encodes a batch at one end and decodes it at the other.
 fn traffic(bencher: Bencher<'_, '_>, size: usize, [client, server]: [Security; 2]) {
-    let (mut far, mut near) = (Door::new(server).accept().1, Door::new(client).dial().1);
-    introduce(&mut near, &mut far);
+    let (mut far, mut near) = (Host::new(server).accept().1, Host::new(client).dial().1);
+    handshake(&mut near, &mut far);
     let message = Message::from(vec![b'x'; size]);
     bencher.counter(ItemsCount::new(BATCH)).counter(BytesCount::new(BATCH * size)).bench_local(|| {
         for _ in 0..BATCH {
             near.give(message.clone().into());
         }
         let mut count = 0;
-        drain(&mut near, |octets| {
-            far.handle_input(octets, NOW).expect("near speaks well");
+        drain(&mut near, |bytes| {
+            far.handle_input(bytes, NOW).expect("near follows the protocol");
             while let Some(message) = far.take() {
                 black_box(message);
                 count += 1;
@@ -101,36 +101,37 @@ fn traffic(bencher: Bencher<'_, '_>, size: usize, [client, server]: [Security; 2
     });
 }
 
-fn introduce(near: &mut Connection, far: &mut Connection) {
+fn handshake(near: &mut Connection, far: &mut Connection) {
     for _ in 0..3 {
-        drain(near, |octets| far.handle_input(octets, NOW).expect("near speaks well"));
-        drain(far, |octets| near.handle_input(octets, NOW).expect("far speaks well"));
+        drain(near, |bytes| far.handle_input(bytes, NOW).expect("near follows the protocol"));
+        drain(far, |bytes| near.handle_input(bytes, NOW).expect("far follows the protocol"));
     }
     assert!(near.peer().is_some() && far.peer().is_some(), "the handshake is done");
 }
 
-/// A socket that makes connections.
-struct Door {
+/// A socket that dials and accepts connections.
+struct Host {
     socket: Socket,
     listener: ListenerId,
 }
 
-impl Door {
+impl Host {
     fn new(security: Security) -> Self {
         let options = Options::<kind::Dealer>::new().security(security).max_handshake_rate(usize::MAX);
-        let mut socket = Socket::new(options.expect("it is more than none"), SystemEntropy);
-        let listener = socket.bind("tcp://*:1".parse().expect("an endpoint"));
+        let mut socket = Socket::new(options.expect("the rate is not zero"), SystemEntropy);
+        let listener = socket.bind("tcp://*:1".parse().expect("a valid endpoint"));
         Self { socket, listener }
     }
 
     fn dial(&mut self) -> (PipeId, Connection) {
-        let pipe = self.socket.connect("tcp://server:1".parse().expect("an endpoint"), NOW).expect("it is open");
-        (pipe, self.socket.connected(pipe, NOW).expect("it dials"))
+        let pipe =
+            self.socket.connect("tcp://server:1".parse().expect("a valid endpoint"), NOW).expect("the socket is open");
+        (pipe, self.socket.connected(pipe, NOW).expect("the pipe is dialling"))
     }
 
     fn accept(&mut self) -> (PipeId, Connection) {
-        let from = "tcp://127.0.0.1:2".parse().expect("an endpoint");
-        self.socket.accepted(self.listener, from, NOW).expect("it listens")
+        let from = "tcp://127.0.0.1:2".parse().expect("a valid endpoint");
+        self.socket.accepted(self.listener, from, NOW).expect("the socket is listening")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a message costs between two sockets of one process, beside what it costs through channels of the ecosystem.
+//! Cost of a message between two sockets of one process, compared with a tokio channel.
 //!
 //! ```text
 //! cargo bench -p sansmq-benches --bench inproc
@@ -11,7 +11,7 @@ use sansmq::{Context, Message, Options};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-/// Messages in one go.
+/// Messages per iteration.
 const COUNT: usize = 10_000;
 
 fn main() {
@@ -23,7 +23,7 @@ fn message() -> Message {
 }
 
 fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be had")
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be spawned")
 }
 
 fn sockets(runtime: &Runtime) -> (PushSocket, PullSocket) {
@@ -31,14 +31,14 @@ fn sockets(runtime: &Runtime) -> (PushSocket, PullSocket) {
         let context = Context::new();
         let push = PushSocket::in_context(&context, Options::new());
         let pull = PullSocket::in_context(&context, Options::new());
-        push.connect("inproc://bench").expect("it is no wildcard");
+        push.connect("inproc://bench").expect("the name is no wildcard");
         pull.bind("inproc://bench").await.expect("the name is free");
         (push, pull)
     })
 }
 
-/// One task sends and receives in turn: what a message costs where nobody has to be woken.
-mod alone {
+/// One task that sends and receives in turn, without wake-ups.
+mod one_task {
     use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 
     #[divan::bench]
@@ -47,8 +47,8 @@ mod alone {
         let (push, pull) = sockets(&runtime);
         bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
             for _ in 0..COUNT {
-                push.try_send(message()).expect("there is room");
-                pull.try_recv().expect("it is there");
+                push.try_send(message()).expect("the queue has room");
+                pull.try_recv().expect("the message has arrived");
             }
         });
     }
@@ -58,15 +58,15 @@ mod alone {
         let (sender, mut receiver) = mpsc::channel(1000);
         bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
             for _ in 0..COUNT {
-                sender.try_send(message()).expect("there is room");
-                receiver.try_recv().expect("it is there");
+                sender.try_send(message()).expect("the queue has room");
+                receiver.try_recv().expect("the message has arrived");
             }
         });
     }
 }
 
 /// Two tasks on two threads.
-mod together {
+mod two_tasks {
     use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 
     #[divan::bench]
@@ -77,14 +77,14 @@ mod together {
             let push = push.clone();
             let sender = runtime.spawn(async move {
                 for _ in 0..COUNT {
-                    push.send(message()).await.expect("it is open");
+                    push.send(message()).await.expect("the socket is open");
                 }
             });
             runtime.block_on(async {
                 for _ in 0..COUNT {
-                    pull.recv().await.expect("it is open");
+                    pull.recv().await.expect("the socket is open");
                 }
-                sender.await.expect("it has sent all");
+                sender.await.expect("the task does not panic");
             });
         });
     }
@@ -97,14 +97,14 @@ mod together {
             let sender = sender.clone();
             let sender = runtime.spawn(async move {
                 for _ in 0..COUNT {
-                    sender.send(message()).await.expect("it is open");
+                    sender.send(message()).await.expect("the socket is open");
                 }
             });
             runtime.block_on(async {
                 for _ in 0..COUNT {
-                    receiver.recv().await.expect("it is open");
+                    receiver.recv().await.expect("the socket is open");
                 }
-                sender.await.expect("it has sent all");
+                sender.await.expect("the task does not panic");
             });
         });
     }

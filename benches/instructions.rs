@@ -46,7 +46,7 @@ fn ends([client, server]: [Security; 2]) -> Ends {
     })
 }
 
-/// A connection in use, and messages to send.
+/// Returns a connection in use, and messages to send.
 fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
     let [mut near, _far] = handshake(ends);
     let messages = vec![message; MESSAGES];
@@ -54,15 +54,15 @@ fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
     (near, messages)
 }
 
-/// A connection in use, and bytes to receive.
+/// Returns a connection in use, and bytes to receive.
 fn receiver(ends: &Ends, message: Message) -> (Connection, Vec<u8>) {
     let [mut near, mut far] = handshake(ends);
     let messages = vec![message; MESSAGES];
-    let octets = encoded(&mut near, &messages);
-    bare::decode(&mut far, &octets);
-    // Encoded anew, because the nonces of CURVE must increase.
-    let octets = encoded(&mut near, &messages);
-    (far, octets)
+    let input = encoded(&mut near, &messages);
+    bare::decode(&mut far, &input);
+    // Encoded again, because the nonces of CURVE must increase.
+    let input = encoded(&mut near, &messages);
+    (far, input)
 }
 
 #[library_benchmark]
@@ -82,18 +82,18 @@ fn encode((mut connection, messages): (Connection, Vec<Message>)) -> (Connection
 #[bench::three_frames(receiver(&null(), routed()))]
 #[bench::curve_bytes_64(receiver(&curve(), body(64)))]
 #[bench::curve_bytes_1024(receiver(&curve(), body(1024)))]
-fn decode((mut connection, octets): (Connection, Vec<u8>)) -> (Connection, Vec<u8>) {
-    assert_eq!(bare::decode(&mut connection, &octets), MESSAGES);
-    (connection, octets)
+fn decode((mut connection, input): (Connection, Vec<u8>)) -> (Connection, Vec<u8>) {
+    assert_eq!(bare::decode(&mut connection, &input), MESSAGES);
+    (connection, input)
 }
 
-/// Settings whose caches, if there are any, are filled.
+/// Returns settings after one handshake, so that their caches are filled.
 fn handshaken(ends: Ends) -> Ends {
     handshake(&ends);
     ends
 }
 
-// One handshake, both sides of it.
+// One handshake, both sides.
 #[library_benchmark]
 #[bench::null(handshaken(null()))]
 #[bench::curve(handshaken(curve()))]
@@ -102,7 +102,7 @@ fn introduce(ends: Ends) -> (Ends, [Connection; 2]) {
     (ends, connections)
 }
 
-/// Sockets in use, a message, and the number of times that each client sends it.
+/// Returns sockets in use, a message, and the number of times that each client sends it.
 fn warm(mut net: Net, each: usize) -> (Net, Message, usize) {
     let message = body(64);
     net.carry(&message, each);
@@ -118,26 +118,26 @@ fn carry((mut net, message, each): (Net, Message, usize)) -> Net {
     net
 }
 
-/// A ROUTER that has answered each of its peers once, and the routing ids of these.
+/// Returns a ROUTER that has sent one message to each of its peers, and the routing ids of the peers.
 fn answering(peers: usize) -> (Net, Vec<Frame>, Message) {
     let (mut net, message) = (Net::star(peers), body(64));
-    let names = net.names();
-    net.answer(&names, &message);
-    (net, names, message)
+    let ids = net.routing_ids();
+    net.answer(&ids, &message);
+    (net, ids, message)
 }
 
-// One answer to each peer.
+// One message to each peer.
 #[library_benchmark]
 #[bench::peers_100(answering(100))]
 #[bench::peers_1000(answering(1000))]
-fn router_to_dealers((mut net, names, message): (Net, Vec<Frame>, Message)) -> Net {
-    net.answer(&names, &message);
+fn router_to_dealers((mut net, ids, message): (Net, Vec<Frame>, Message)) -> Net {
+    net.answer(&ids, &message);
     net
 }
 
-/// A publisher in use, and messages on topics spread over those that its peer has subscribed to.
+/// Returns a publisher in use, and messages on topics spread over the subscriptions of its peer.
 fn publishing(topics: usize) -> (Net, Vec<Message>) {
-    let mut net = Net::news(topics);
+    let mut net = Net::pubsub(topics);
     let messages: Vec<_> = (0..MESSAGES).map(|number| bare::topic(number * 7919 % topics).into()).collect();
     net.publish(&messages);
     (net, messages)

@@ -1,5 +1,4 @@
-//! What it costs an XPUB to find out whom a message is for, without any IO. What is queued for the one peer is taken out again,
-//! which costs a part of each figure.
+//! Cost of the lookup of subscribers for a message in an XPUB, without IO. The results include the removal of queued messages.
 //!
 //! ```text
 //! cargo bench -p sansmq-benches --bench topics
@@ -20,94 +19,93 @@ fn main() {
     divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
 }
 
-/// How many subscriptions the one peer has.
+/// Number of subscriptions of the only peer.
 const SUBSCRIPTIONS: [usize; 3] = [10, 1000, 1_000_000];
 
-/// Messages per iteration; fewer than the high-water mark.
+/// Messages per iteration, below the high-water mark.
 const BATCH: usize = 500;
 
 const NOW: Instant = Instant::ORIGIN;
 
-/// Ten topics, the same whatever else there is: what the search itself costs.
+/// Sends on the same ten topics, so that the trie nodes stay in the caches.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_matching_the_same_ten(bencher: Bencher<'_, '_>, subscriptions: usize) {
     let mut topics = (0..10).cycle().map(topic);
-    bench(bencher, subscriptions, || topics.next().expect("it goes round and round"));
+    bench(bencher, subscriptions, || topics.next().expect("the iterator is endless"));
 }
 
-/// Topics from all over what the peer has subscribed to: most of what the search looks at lies outside the caches.
+/// Sends on topics spread over all subscriptions, so that most trie nodes are not in the caches.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
     let mut topics = (0..subscriptions).cycle().step_by(7919).map(topic);
-    bench(bencher, subscriptions, || topics.next().expect("it goes round and round"));
+    bench(bencher, subscriptions, || topics.next().expect("the iterator is endless"));
 }
 
-/// Each topic that the peer has subscribed to in its turn, far from the one before: what the search looks at was looked at a
-/// million messages ago.
+/// Sends on every topic in turn, each far from the previous one, so that each trie node was last used a million messages ago.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_matching_each_in_turn(bencher: Bencher<'_, '_>, subscriptions: usize) {
-    let mut stage = Stage::new(subscriptions);
-    let topics: Vec<_> = (0..subscriptions).map(|place| topic(place * 7919 % subscriptions)).collect();
+    let mut publisher = Publisher::new(subscriptions);
+    let topics: Vec<_> = (0..subscriptions).map(|number| topic(number * 7919 % subscriptions)).collect();
     let mut topics = topics.iter().cycle();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for topic in topics.by_ref().take(BATCH) {
-            black_box(stage.socket.send(topic.as_str())).expect("it drops and does not fail");
+            black_box(publisher.socket.send(topic.as_str())).expect("a full queue drops the message");
         }
-        stage.drain();
+        publisher.drain();
     });
 }
 
-/// Nobody has subscribed to what is sent, though it begins like what was subscribed to.
+/// Sends on topics without subscriptions that share a prefix with subscriptions.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_not_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
     let mut topics = (0..subscriptions).cycle().step_by(7919).map(|number| topic(number).replace(':', "!"));
-    bench(bencher, subscriptions, || topics.next().expect("it goes round and round"));
+    bench(bencher, subscriptions, || topics.next().expect("the iterator is endless"));
 }
 
 fn bench(bencher: Bencher<'_, '_>, subscriptions: usize, mut topic: impl FnMut() -> String) {
-    let mut stage = Stage::new(subscriptions);
+    let mut publisher = Publisher::new(subscriptions);
     let topics: Vec<_> = (0..BATCH).map(|_| topic()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for topic in &topics {
-            black_box(stage.socket.send(topic.as_str())).expect("it drops and does not fail");
+            black_box(publisher.socket.send(topic.as_str())).expect("a full queue drops the message");
         }
-        stage.drain();
+        publisher.drain();
     });
 }
 
-/// An XPUB, and the connection to its peer, whose octets go nowhere.
-struct Stage {
+/// An XPUB and the connection to its peer. Outgoing bytes are discarded.
+struct Publisher {
     socket: Socket,
     pipe: PipeId,
     connection: Connection,
 }
 
-impl Stage {
+impl Publisher {
     fn new(subscriptions: usize) -> Self {
-        let options = Options::<kind::XPub>::new().max_subscriptions(subscriptions).expect("it is not zero");
+        let options = Options::<kind::XPub>::new().max_subscriptions(subscriptions).expect("the limit is not zero");
         let mut socket = Socket::new(options, SystemEntropy);
-        let listener = socket.bind("tcp://here:1".parse().expect("it is an endpoint"));
-        let place = "tcp://peer:1".parse().expect("it is an endpoint");
-        let (pipe, connection) = socket.accepted(listener, place, NOW).expect("it listens");
-        let mut stage = Self { socket, pipe, connection };
+        let listener = socket.bind("tcp://server:1".parse().expect("a valid endpoint"));
+        let peer = "tcp://peer:1".parse().expect("a valid endpoint");
+        let (pipe, connection) = socket.accepted(listener, peer, NOW).expect("the socket is listening");
+        let mut publisher = Self { socket, pipe, connection };
         let mut peer = Connection::new(&ConnectionConfig::new(SocketType::Sub).into(), &mut SystemEntropy, NOW);
         for _ in 0..3 {
-            carry(&mut peer, &mut stage.connection);
-            carry(&mut stage.connection, &mut peer);
+            transfer(&mut peer, &mut publisher.connection);
+            transfer(&mut publisher.connection, &mut peer);
         }
         for number in 0..subscriptions {
             peer.give(sansmq::proto::connection::Outbound::Subscription(Subscription::Subscribe(topic(number).into())));
             if number % 500 == 0 || number + 1 == subscriptions {
-                carry(&mut peer, &mut stage.connection);
-                stage.listen();
+                transfer(&mut peer, &mut publisher.connection);
+                publisher.handle_subscriptions();
             }
         }
-        assert_eq!(stage.socket.subscription_count(), subscriptions);
-        stage
+        assert_eq!(publisher.socket.subscription_count(), subscriptions);
+        publisher
     }
 
-    /// Hears what the peer asks for.
-    fn listen(&mut self) {
+    /// Handles the subscriptions that have arrived.
+    fn handle_subscriptions(&mut self) {
         self.exchange();
         while self.socket.recv().is_ok() {}
         self.exchange();
@@ -124,13 +122,13 @@ impl Stage {
     }
 
     fn exchange(&mut self) {
-        self.socket.exchange(self.pipe, &mut self.connection).expect("the peer is well behaved");
+        self.socket.exchange(self.pipe, &mut self.connection).expect("the peer follows the protocol");
     }
 }
 
-fn carry(from: &mut Connection, to: &mut Connection) {
+fn transfer(from: &mut Connection, to: &mut Connection) {
     while let Some(out) = from.poll_transmit() {
-        let octets = out.copy_to_bytes(out.remaining());
-        to.handle_input(&octets, NOW).expect("they speak the same protocol");
+        let bytes = out.copy_to_bytes(out.remaining());
+        to.handle_input(&bytes, NOW).expect("the sender follows the protocol");
     }
 }

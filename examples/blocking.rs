@@ -1,7 +1,7 @@
-//! Plain threads, no `async`: a ROUTER that answers many clients, and stops when it is told to over another socket.
+//! A ROUTER and its clients in plain threads, without `async`. A message on another socket stops the ROUTER.
 //!
-//! The server waits for two sockets at once with `poll`, which takes descriptors too: standard input, a pipe, a socket of
-//! another library. Each client is a thread with a DEALER, and a time-out instead of patience.
+//! The server waits for two sockets with `poll`, which also accepts file descriptors: standard input, a pipe, a socket of
+//! another library. Each client is a thread with a DEALER, which receives with a timeout.
 //!
 //! ```text
 //! cargo run --example blocking
@@ -25,17 +25,17 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Has so many clients ask so many times each, and stops the server. Gives back what was answered.
+/// Runs `clients` clients with `requests` requests each, then stops the server. Returns the replies.
 pub(crate) fn run(clients: usize, requests: usize) -> Outcome<Vec<String>> {
     let router = RouterSocket::new();
     let endpoint = router.bind("tcp://127.0.0.1:*")?;
 
-    // Between threads of one process no network is needed. A context of its own keeps the name out of others' way.
-    let process = Context::new();
-    let control = PairSocket::in_context(&process, Options::new());
-    let switch = PairSocket::in_context(&process, Options::new());
+    // Threads of one process need no network. A separate context has its own inproc names.
+    let context = Context::new();
+    let control = PairSocket::in_context(&context, Options::new());
+    let stopper = PairSocket::in_context(&context, Options::new());
     control.bind("inproc://control")?;
-    switch.connect("inproc://control")?;
+    stopper.connect("inproc://control")?;
 
     let server = thread::spawn(move || serve(&router, &control));
     let clients: Vec<_> = (1..=clients)
@@ -48,7 +48,7 @@ pub(crate) fn run(clients: usize, requests: usize) -> Outcome<Vec<String>> {
     for client in clients {
         answers.extend(client.join().map_err(|_| "a client panicked")??);
     }
-    switch.send("stop")?;
+    stopper.send("stop")?;
     let count = server.join().map_err(|_| "the server panicked")??;
     answers.push(format!("the server answered {count} requests and stopped"));
     Ok(answers)
@@ -67,7 +67,7 @@ fn serve(router: &RouterSocket, control: &PairSocket) -> Outcome<usize> {
         }
         if stop {
             control.recv()?;
-            router.close(); // what is queued still goes out
+            router.close(); // queued messages are still sent
             return Ok(served);
         }
     }

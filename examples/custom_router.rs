@@ -1,19 +1,19 @@
-//! A router with a mind of its own: many clients speak, one of them is answered.
+//! A ROUTER with its own routing rule: it receives from many clients and replies to one of them.
 //!
-//! Counterpart of the tutorial's "커스텀 라우터 응용: 특정 사용자에게만 응답 보내기", which a REP cannot do: it does not
-//! know who asked, and owes everybody a reply. Clients are known by the routing id they chose.
+//! Counterpart of the tutorial's "커스텀 라우터 응용: 특정 사용자에게만 응답 보내기". A REP cannot do this: it has no access to
+//! the sender, and must reply to every request. Clients set their own routing ids.
 //!
 //! ```text
-//! cargo run --example custom_router                                       # all of them
-//! cargo run --example custom_router -- server tcp://127.0.0.1:5555        # answers alice
-//! cargo run --example custom_router -- alice tcp://127.0.0.1:5555         # any other name waits in vain
+//! cargo run --example custom_router                                       # all roles in one process
+//! cargo run --example custom_router -- server tcp://127.0.0.1:5555        # replies to alice
+//! cargo run --example custom_router -- alice tcp://127.0.0.1:5555         # with any other name: no reply
 //! ```
 //!
 //! # Framing
 //!
 //! Clients send `["", content]`, as a REQ does and a DEALER may; they receive `["", answer]`. The router receives
 //! `[id, "", content]`, which [`Envelope::parse`] splits into the ids before the delimiter and the content after it.
-//! Messages without a delimiter are refused. In pyzmq a client's name is `socket.setsockopt(zmq.ROUTING_ID, b"alice")`.
+//! Messages without a delimiter are rejected. In pyzmq a client's name is `socket.setsockopt(zmq.ROUTING_ID, b"alice")`.
 
 use sansmq::tokio::{DealerSocket, RouterSocket};
 use sansmq::{Endpoint, Envelope, Options};
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let role = arguments.next().unwrap_or_else(|| "all".into());
     let endpoint: Endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into()).parse()?;
 
-    // With `mandatory` a send says that its client is gone; without it the answer would be dropped.
+    // With `mandatory`, `send` returns an error for a disconnected client; without it, `send` drops the reply.
     let router = RouterSocket::with(Options::new().mandatory(true));
     match role.as_str() {
         "server" => {
@@ -38,42 +38,42 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let bound = router.bind(endpoint).await?;
             let (alice, bob) = (say("alice", &bound).await?, say("bob", &bound).await?);
             answer_only(&router, "alice", 2).await?;
-            println!("alice is told: {}", alice.recv().await?.body().to_text());
-            println!("bob is told: {:?}", bob.try_recv());
+            println!("alice received: {}", alice.recv().await?.body().to_text());
+            println!("bob received: {:?}", bob.try_recv());
             Ok(())
         }
         name => {
-            let answer = say(name, &endpoint).await?.recv().await?;
-            println!("{name} is told: {}", answer.body().to_text());
+            let reply = say(name, &endpoint).await?.recv().await?;
+            println!("{name} received: {}", reply.body().to_text());
             Ok(())
         }
     }
 }
 
-/// Hears so many messages, and then answers those of one client only. Gives back how many answers that were.
+/// Receives `messages` messages, then replies only to the messages of the client `chosen`. Returns the number of replies.
 pub(crate) async fn answer_only(router: &RouterSocket, chosen: &str, messages: usize) -> Result<usize, Box<dyn Error>> {
-    let mut chosen_ones = Vec::new();
+    let mut envelopes = Vec::new();
     for _ in 0..messages {
         match Envelope::parse(router.recv().await?) {
             Ok((envelope, content)) => {
                 println!("From {:?}: {}", envelope.ids(), content.body().to_text());
                 if envelope.ids().first().is_some_and(|id| id == chosen) {
-                    chosen_ones.push(envelope);
+                    envelopes.push(envelope);
                 }
             }
             Err(other) => eprintln!("Not [id, \"\", content]: {other:?}"),
         }
     }
-    for envelope in &chosen_ones {
+    for envelope in &envelopes {
         match router.send(envelope.reply_to(format!("for {chosen} only"))).await {
-            Ok(()) => println!("Answered {:?}", envelope.ids()),
-            Err(error) => eprintln!("Cannot answer {:?}: {error}", envelope.ids()),
+            Ok(()) => println!("Replied to {:?}", envelope.ids()),
+            Err(error) => eprintln!("Cannot reply to {:?}: {error}", envelope.ids()),
         }
     }
-    Ok(chosen_ones.len())
+    Ok(envelopes.len())
 }
 
-/// A new client of that name, which has said something.
+/// Creates a client with the routing id `name`, which sends one message.
 pub(crate) async fn say(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
     let client = DealerSocket::with(Options::new().routing_id(name)?);
     client.connect(endpoint)?;

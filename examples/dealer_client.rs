@@ -1,7 +1,7 @@
-//! A DEALER that sends several requests without waiting, and receives the answers as they come.
+//! A DEALER that sends several requests without waiting, and then receives the replies in any order.
 //!
-//! Counterpart of the tutorial's "DEALER 클라이언트 예제 (비동기 클라이언트)". It speaks with `router_server`, or with the
-//! tutorial's own ROUTER in Python:
+//! Counterpart of the tutorial's "DEALER 클라이언트 예제 (비동기 클라이언트)". Its server is `router_server`, or the tutorial's own
+//! ROUTER in Python:
 //!
 //! ```text
 //! cargo run --example dealer_client -- tcp://127.0.0.1:5555           # ["", content]
@@ -10,19 +10,19 @@
 //!
 //! # Framing
 //!
-//! The tutorial's ROUTER unpacks three frames: `[id, "", content]`. The id is put there by the ROUTER; the empty
-//! delimiter must come from us, for a DEALER sends exactly what it is given. So this client sends `["", content]`, unless
-//! it is told to send `bare` messages of one frame, as the tutorial's DEALER does (its ROUTER fails on them, this
-//! repository's `router_server` takes both). In an answer, with or without a delimiter, the content is the last frame.
+//! The tutorial's ROUTER unpacks three frames: `[id, "", content]`. The ROUTER prepends the id. The client must send the empty
+//! delimiter, because a DEALER sends exactly the frames of the message. So this client sends `["", content]`. With the argument
+//! `bare` it sends messages of one frame, as the tutorial's DEALER does: the tutorial's ROUTER fails on them, `router_server`
+//! accepts both. In a reply, with or without a delimiter, the content is the last frame.
 
 use sansmq::Message;
 use sansmq::tokio::DealerSocket;
 use std::error::Error;
 
-/// What this client puts before the content.
+/// Format of the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// `["", content]`, as a REQ sends it.
+    /// `["", content]`, the format of a REQ.
     Delimited,
     /// `[content]`.
     Bare,
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends so many requests, and only then receives as many answers, which it gives back.
+/// Sends all requests, then receives and returns all replies.
 pub(crate) async fn talk(
     dealer: &DealerSocket,
     framing: Framing,
@@ -55,11 +55,11 @@ pub(crate) async fn talk(
         };
         dealer.send(request).await?;
     }
-    let mut answers = Vec::new();
-    while answers.len() < requests {
-        let answer = dealer.recv().await?.body().to_text().into_owned();
-        println!("Reply: {answer}");
-        answers.push(answer);
+    let mut replies = Vec::new();
+    while replies.len() < requests {
+        let reply = dealer.recv().await?.body().to_text().into_owned();
+        println!("Reply: {reply}");
+        replies.push(reply);
     }
-    Ok(answers)
+    Ok(replies)
 }

@@ -1,7 +1,7 @@
-//! A ROUTER that answers out of order: a slow request keeps nobody waiting who asked for something quick.
+//! A ROUTER that replies out of order: a slow request does not delay a quick one.
 //!
-//! Counterpart of the tutorial's "예: 여러 요청 처리 후 순서 없이 응답". There `time.sleep(2)` stops the whole server, so
-//! its answers do come in order, two seconds apart. Here every request waits in a task of its own.
+//! Counterpart of the tutorial's "예: 여러 요청 처리 후 순서 없이 응답". There `time.sleep(2)` blocks the whole server, so
+//! its replies arrive in order, two seconds apart. Here every request has its own task.
 //!
 //! ```text
 //! cargo run --example delayed_answers                                   # both sides
@@ -11,7 +11,7 @@
 //!
 //! # Framing
 //!
-//! Answers that come in any order need a number that says what they answer. It is a frame after the delimiter:
+//! Replies in any order need a number that identifies the request. It is the frame after the delimiter:
 //!
 //! | side   | sends                          | receives                         |
 //! |--------|--------------------------------|----------------------------------|
@@ -45,16 +45,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
             dealer.connect(router.bind(endpoint).await?)?;
             tokio::try_join!(serve(&router, delays.len()), ask(&dealer, &delays)).map(drop)
         }
-        other => Err(format!("`{other}` is none of server, client, both").into()),
+        other => Err(format!("unknown role `{other}`; use server, client or both").into()),
     }
 }
 
-/// Answers so many requests, each after the time it asks for, whatever the others do.
+/// Replies to `requests` requests, each after its own delay, independent of the others.
 pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     let mut tasks = JoinSet::new();
     for _ in 0..requests {
         let Ok([client_id, empty, number, delay]) = router.recv().await?.into_array() else {
-            eprintln!("A request is [id, \"\", number, milliseconds]");
+            eprintln!("Not [id, \"\", number, milliseconds]");
             continue;
         };
         let delay = Duration::from_millis(delay.to_text().parse().unwrap_or(0));
@@ -65,14 +65,14 @@ pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), 
             tokio::time::sleep(delay).await;
             router.send((client_id, empty, number, format!("Response after {delay:?}"))).await
         });
-        // Those that have ended meanwhile need no place any more.
+        // Removes finished tasks, so that the set does not grow.
         while tasks.try_join_next().transpose()?.transpose()?.is_some() {}
     }
     while tasks.join_next().await.transpose()?.transpose()?.is_some() {}
     Ok(())
 }
 
-/// Sends a request for each of the delays, and gives back which of them were answered, in the order of the answers.
+/// Sends a request for each delay. Returns the numbers of the requests in the order of the replies.
 pub(crate) async fn ask(dealer: &DealerSocket, delays: &[u64]) -> Result<Vec<u64>, Box<dyn Error>> {
     let mut pending = BTreeMap::new();
     for (number, delay) in (1_u64..).zip(delays) {
@@ -81,9 +81,10 @@ pub(crate) async fn ask(dealer: &DealerSocket, delays: &[u64]) -> Result<Vec<u64
     }
     let mut order = Vec::new();
     while !pending.is_empty() {
-        let [_, number, text] = dealer.recv().await?.into_array().map_err(|odd| format!("an odd answer: {odd:?}"))?;
+        let [_, number, text] =
+            dealer.recv().await?.into_array().map_err(|other| format!("not [\"\", number, text]: {other:?}"))?;
         let number = number.to_text().parse()?;
-        let delay = pending.remove(&number).ok_or_else(|| format!("nobody asked for {number}"))?;
+        let delay = pending.remove(&number).ok_or_else(|| format!("a reply to {number}, which is not pending"))?;
         println!("Request {number} for {delay} ms: {}", text.to_text());
         order.push(number);
     }

@@ -1,7 +1,7 @@
-//! A message of two frames: one about the content, and the content.
+//! A message of two frames: metadata and body.
 //!
-//! Counterpart of the tutorial's "Multipart 메시지 활용". A message arrives whole or not at all, so whoever has the first
-//! frame has the second too. The frames may hold any octets; nothing needs to be escaped.
+//! Counterpart of the tutorial's "Multipart 메시지 활용". A message arrives complete or not at all, so a receiver of the first
+//! frame has the second too. The frames may contain any bytes; nothing needs to be escaped.
 //!
 //! ```text
 //! cargo run --example meta_and_body                                     # both sides
@@ -11,8 +11,8 @@
 //!
 //! # Framing
 //!
-//! The tutorial shows `meta, body = recv_multipart()`, which fits a DEALER or a PAIR. A ROUTER has one frame more, the
-//! routing id. There is no empty delimiter here: two sides that agree on their frames need none, only REQ and REP do.
+//! The tutorial shows `meta, body = recv_multipart()`, which suits a DEALER or a PAIR. A ROUTER has one more frame, the
+//! routing id. There is no empty delimiter here: only REQ and REP need one.
 //!
 //! | side   | sends              | receives           |
 //! |--------|--------------------|--------------------|
@@ -42,11 +42,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             dealer.connect(router.bind(endpoint).await?)?;
             tokio::try_join!(serve(&router, 1), ask(&dealer, 1234)).map(drop)
         }
-        other => Err(format!("`{other}` is none of server, client, both").into()),
+        other => Err(format!("unknown role `{other}`; use server, client or both").into()),
     }
 }
 
-/// Answers so many messages: the metadata goes back as it came, the body in capital letters.
+/// Replies to `messages` messages with unchanged metadata and the body in capital letters.
 pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..messages {
         match router.recv().await?.into_array() {
@@ -60,11 +60,11 @@ pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), 
     Ok(())
 }
 
-/// Sends a greeting on behalf of a user, and gives the metadata and the body of the answer back.
+/// Sends a text with the id of a user as metadata. Returns the metadata and the body of the reply.
 pub(crate) async fn ask(dealer: &DealerSocket, user: u32) -> Result<(String, String), Box<dyn Error>> {
     dealer.send((format!("META:userid={user}"), "Hello World")).await?;
-    let answer = dealer.recv().await?;
-    let [meta, body] = answer.into_array().map_err(|odd| format!("not [meta, body]: {odd:?}"))?;
+    let reply = dealer.recv().await?;
+    let [meta, body] = reply.into_array().map_err(|other| format!("not [meta, body]: {other:?}"))?;
     println!("Meta: {}\nBody: {}", meta.to_text(), body.to_text());
     Ok((meta.to_text().into_owned(), body.to_text().into_owned()))
 }

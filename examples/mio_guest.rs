@@ -1,5 +1,5 @@
-//! A program with a `mio::Poll` of its own takes sockets in: a gateway, at which lines of text arrive over plain TCP, and
-//! leave as messages of a PUSH.
+//! Sockets in a program with its own `mio::Poll`: a gateway that receives lines of text over plain TCP, and sends them as
+//! messages of a PUSH.
 //!
 //! ```text
 //! cargo run --example mio_guest -- 127.0.0.1:7000 tcp://127.0.0.1:5557
@@ -16,16 +16,16 @@ use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Our own tokens; the reactor has those from 1,000,000 on, the visitors have the others.
+// Tokens: the reactor has those from `REACTOR` on; TCP clients have those between `LISTENER` and `REACTOR`.
 const WAKER: Token = Token(0);
-const DOOR: Token = Token(1);
+const LISTENER: Token = Token(1);
 const REACTOR: usize = 1_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
-    let door = words.next().unwrap_or_else(|| "127.0.0.1:7000".into()).parse()?;
+    let address = words.next().unwrap_or_else(|| "127.0.0.1:7000".into()).parse()?;
     let sink = words.next().unwrap_or_else(|| "tcp://127.0.0.1:5557".into()).parse()?;
-    let mut gateway = Gateway::new(door, &sink)?;
+    let mut gateway = Gateway::new(address, &sink)?;
     println!("lines to {}, messages to {sink}", gateway.door()?);
     loop {
         gateway.round()?;
@@ -37,65 +37,66 @@ pub(crate) struct Gateway {
     events: Events,
     reactor: Reactor,
     push: Handle<kind::Push>,
-    door: TcpListener,
-    visitors: BTreeMap<Token, (TcpStream, Vec<u8>)>,
+    listener: TcpListener,
+    /// Stream and incomplete line of each TCP client.
+    clients: BTreeMap<Token, (TcpStream, Vec<u8>)>,
     next: usize,
 }
 
 impl Gateway {
-    pub(crate) fn new(door: SocketAddr, sink: &Endpoint) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(address: SocketAddr, sink: &Endpoint) -> Result<Self, Box<dyn Error>> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let reactor = Reactor::new(poll.registry(), REACTOR..usize::MAX, waker)?;
         let push = reactor.socket(Options::new().send_hwm(0));
         push.connect(sink)?;
-        let mut door = TcpListener::bind(door)?;
-        poll.registry().register(&mut door, DOOR, Interest::READABLE)?;
+        let mut listener = TcpListener::bind(address)?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let events = Events::with_capacity(64);
-        Ok(Self { poll, events, reactor, push, door, visitors: BTreeMap::new(), next: DOOR.0 + 1 })
+        Ok(Self { poll, events, reactor, push, listener, clients: BTreeMap::new(), next: LISTENER.0 + 1 })
     }
 
     pub(crate) fn door(&self) -> Result<SocketAddr, Box<dyn Error>> {
-        Ok(self.door.local_addr()?)
+        Ok(self.listener.local_addr()?)
     }
 
-    /// One round of the program's own loop.
+    /// Runs one iteration of the program's own loop.
     pub(crate) fn round(&mut self) -> Result<(), Box<dyn Error>> {
         self.poll.poll(&mut self.events, self.reactor.next_timeout())?;
-        let ours: Vec<_> = self.events.iter().filter(|event| !self.reactor.handle_event(event)).cloned().collect();
-        for event in ours {
+        let other: Vec<_> = self.events.iter().filter(|event| !self.reactor.handle_event(event)).cloned().collect();
+        for event in other {
             match event.token() {
                 WAKER => {}
-                DOOR => self.let_in()?,
-                visitor => self.hear(visitor)?,
+                LISTENER => self.accept()?,
+                client => self.read(client)?,
             }
         }
         self.reactor.handle_timeout();
         Ok(())
     }
 
-    fn let_in(&mut self) -> Result<(), Box<dyn Error>> {
-        while let Ok((mut visitor, _)) = self.door.accept() {
+    fn accept(&mut self) -> Result<(), Box<dyn Error>> {
+        while let Ok((mut client, _)) = self.listener.accept() {
             let token = Token(self.next);
             self.next += 1;
-            self.poll.registry().register(&mut visitor, token, Interest::READABLE)?;
-            self.visitors.insert(token, (visitor, Vec::new()));
+            self.poll.registry().register(&mut client, token, Interest::READABLE)?;
+            self.clients.insert(token, (client, Vec::new()));
         }
         Ok(())
     }
 
-    fn hear(&mut self, token: Token) -> Result<(), Box<dyn Error>> {
-        let Some((visitor, said)) = self.visitors.get_mut(&token) else { return Ok(()) };
-        let over = match visitor.read_to_end(said) {
+    fn read(&mut self, token: Token) -> Result<(), Box<dyn Error>> {
+        let Some((client, received)) = self.clients.get_mut(&token) else { return Ok(()) };
+        let ended = match client.read_to_end(received) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => false,
             Ok(_) | Err(_) => true,
         };
-        while let Some(end) = said.iter().position(|octet| *octet == b'\n') {
-            let line: Vec<_> = said.drain(..=end).collect();
-            self.push.try_send(&line[..end])?; // there is always room, for `send_hwm(0)` says so
+        while let Some(end) = received.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<_> = received.drain(..=end).collect();
+            self.push.try_send(&line[..end])?; // never full, because of `send_hwm(0)`
         }
-        if over {
-            self.visitors.remove(&token);
+        if ended {
+            self.clients.remove(&token);
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
-//! Several services at one port, each by a name of its own: a REP that tells how long a word is, a PULL that keeps a log, and
-//! a ROUTER for those who name none, as every client of libzmq does.
+//! Several services at one port, each with its own resource name: a REP that returns the length of a word, a PULL that keeps a
+//! log, and a ROUTER for clients that name no resource, such as every client of libzmq.
 //!
 //! ```text
-//! cargo run --example one_port                    # all three, and a client of each
-//! cargo run --example one_port -- tcp://*:5555    # where they are to be
+//! cargo run --example one_port                    # all three services, and a client of each
+//! cargo run --example one_port -- tcp://*:5555    # the same, at this endpoint
 //! ```
 //!
-//! The property of ZMTP 3.1 that makes it possible is `Resource` (RFC 37). libzmq does not know it: its sockets can be
-//! clients of the one that is bound without a name.
+//! The clients send the name in the property `Resource` of ZMTP 3.1 (RFC 37). libzmq does not support this property: its
+//! sockets can be clients of the service that is bound without a name.
 
 use sansmq::Endpoint;
 use sansmq::tokio::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket};
@@ -15,15 +15,15 @@ use std::error::Error;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let place = std::env::args().nth(1).unwrap_or_else(|| "tcp://127.0.0.1:*".into());
-    let services = Services::bind(place.parse()?).await?;
+    let endpoint = std::env::args().nth(1).unwrap_or_else(|| "tcp://127.0.0.1:*".into());
+    let services = Services::bind(endpoint.parse()?).await?;
     println!("three services at {}", services.port);
     tokio::try_join!(services.serve(), ask(&services.port))?;
     Ok(())
 }
 
 pub(crate) struct Services {
-    /// Where they all are.
+    /// Bound endpoint of all services, without a resource name.
     pub(crate) port: Endpoint,
     lengths: RepSocket,
     log: PullSocket,
@@ -31,16 +31,17 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// The first opens the port, whichever it is, and those after it join. The port is closed with the last.
-    pub(crate) async fn bind(place: Endpoint) -> Result<Self, Box<dyn Error>> {
+    /// Binds all services. The first socket opens the port, in any order, and the others share it. The port closes with the last
+    /// socket.
+    pub(crate) async fn bind(endpoint: Endpoint) -> Result<Self, Box<dyn Error>> {
         let (lengths, log, others) = (RepSocket::new(), PullSocket::new(), RouterSocket::new());
-        let port = others.bind(place).await?;
+        let port = others.bind(endpoint).await?;
         lengths.bind(format!("{port}/text/length")).await?;
         log.bind(format!("{port}/log")).await?;
         Ok(Self { port, lengths, log, others })
     }
 
-    /// Serves one client of each.
+    /// Serves one client of each service.
     pub(crate) async fn serve(&self) -> Result<(), Box<dyn Error>> {
         let word = self.lengths.recv().await?;
         self.lengths.send(word.body().len().to_string()).await?;
@@ -51,7 +52,7 @@ impl Services {
     }
 }
 
-/// A client of each; what they have heard.
+/// Runs a client of each service. Returns the replies of the REP and the ROUTER.
 pub(crate) async fn ask(port: &Endpoint) -> Result<(String, String), Box<dyn Error>> {
     let (req, push, dealer) = (ReqSocket::new(), PushSocket::new(), DealerSocket::new());
     req.connect(format!("{port}/text/length"))?;

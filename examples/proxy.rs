@@ -1,15 +1,13 @@
-//! A broker in one line: a proxy between clients and workers that do not know each other, or between publishers and
-//! subscribers.
+//! A broker in one line: a proxy between clients and workers, or between publishers and subscribers.
 //!
 //! ```text
-//! cargo run --example proxy                                                # clients, a queue and workers; ends by itself
-//! cargo run --example proxy -- queue tcp://*:5555 tcp://*:5556             # REQ or DEALER there, REP here
-//! cargo run --example proxy -- forwarder tcp://*:5555 tcp://*:5556         # PUB connects there, SUB here
+//! cargo run --example proxy                                                # clients, a queue and workers; exits at the end
+//! cargo run --example proxy -- queue tcp://*:5555 tcp://*:5556             # REQ or DEALER to the first, REP to the second
+//! cargo run --example proxy -- forwarder tcp://*:5555 tcp://*:5556         # PUB to the first, SUB to the second
 //! ```
 //!
-//! The last two run until Ctrl-C. A proxy moves whole messages and looks into none: whoever can speak with its one socket
-//! speaks through it with whoever can speak with the other. To look into messages on the way, write the loop yourself: see
-//! `load_balancer`.
+//! The last two run until Ctrl-C. A proxy forwards complete messages and does not inspect them. A program that inspects messages
+//! needs its own loop: see `load_balancer`.
 
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket, XPubSocket, XSubSocket};
 use sansmq::{Endpoint, Proxy, ProxyStatistics};
@@ -35,7 +33,7 @@ async fn main() -> Outcome<()> {
             subscribers.bind(back).await?;
             until_interrupted(Proxy::new(&publishers, &subscribers)).await?
         }
-        _ => return Err("say nothing, or: queue FRONT BACK, or: forwarder FRONT BACK".into()),
+        _ => return Err("the arguments are none, or queue FRONT BACK, or forwarder FRONT BACK".into()),
     };
     print(&statistics);
     Ok(())
@@ -47,21 +45,22 @@ async fn until_interrupted(mut proxy: Proxy) -> Outcome<ProxyStatistics> {
     Ok(proxy.run().await?)
 }
 
-/// Has clients ask so often each, and workers answer, through a queue. Gives back what went through it.
+/// Runs clients with `requests` requests each, and workers, connected through a queue. Returns the statistics of the proxy.
 pub(crate) async fn queue_with_peers(clients: usize, workers: usize, requests: usize) -> Outcome<ProxyStatistics> {
     let (front, back) = (RouterSocket::new(), DealerSocket::new());
-    let (for_clients, for_workers) = (front.bind("tcp://127.0.0.1:*").await?, back.bind("tcp://127.0.0.1:*").await?);
+    let (client_endpoint, worker_endpoint) =
+        (front.bind("tcp://127.0.0.1:*").await?, back.bind("tcp://127.0.0.1:*").await?);
     let mut proxy = Proxy::new(&front, &back);
     let control = proxy.control_handle();
     let proxy = tokio::spawn(async move { proxy.run().await });
 
-    let mut working = JoinSet::new();
+    let mut serving = JoinSet::new();
     for _ in 0..workers {
-        working.spawn(serve(for_workers.clone()));
+        serving.spawn(serve(worker_endpoint.clone()));
     }
     let mut asking = JoinSet::new();
     for client in 0..clients {
-        asking.spawn(ask(for_clients.clone(), client, requests));
+        asking.spawn(ask(client_endpoint.clone(), client, requests));
     }
     while let Some(client) = asking.join_next().await {
         client??;
@@ -70,22 +69,22 @@ pub(crate) async fn queue_with_peers(clients: usize, workers: usize, requests: u
     Ok(proxy.await??)
 }
 
-async fn serve(workers: Endpoint) -> Outcome<()> {
+async fn serve(endpoint: Endpoint) -> Outcome<()> {
     let rep = RepSocket::new();
-    rep.connect(&workers)?;
+    rep.connect(&endpoint)?;
     loop {
         let request = rep.recv().await?;
         rep.send(format!("{}, answered", request.body().to_text())).await?;
     }
 }
 
-async fn ask(clients: Endpoint, client: usize, requests: usize) -> Outcome<()> {
+async fn ask(endpoint: Endpoint, client: usize, requests: usize) -> Outcome<()> {
     let req = ReqSocket::new();
-    req.connect(&clients)?;
+    req.connect(&endpoint)?;
     for number in 0..requests {
         req.send(format!("request {number} of client {client}")).await?;
-        let answer = req.recv().await?;
-        assert_eq!(answer.body().to_text(), format!("request {number} of client {client}, answered"));
+        let reply = req.recv().await?;
+        assert_eq!(reply.body().to_text(), format!("request {number} of client {client}, answered"));
     }
     Ok(())
 }
@@ -93,7 +92,7 @@ async fn ask(clients: Endpoint, client: usize, requests: usize) -> Outcome<()> {
 fn print(statistics: &ProxyStatistics) {
     for (name, side) in [("frontend", statistics.frontend), ("backend", statistics.backend)] {
         let (received, sent) = (side.received, side.sent);
-        println!("{name:8}: {} messages in, of {} octets", received.messages, received.octets);
-        println!("{:8}  {} messages out, of {} octets", "", sent.messages, sent.octets);
+        println!("{name:8}: {} messages in, {} bytes", received.messages, received.octets);
+        println!("{:8}  {} messages out, {} bytes", "", sent.messages, sent.octets);
     }
 }

@@ -1,8 +1,8 @@
-//! Traditional REQ and REP, and what they cannot do.
+//! REQ and REP, and their limits.
 //!
 //! Counterpart of the tutorial's "REQ-REP의 한계". Two limits: each side must send and receive strictly in turn, and a REP
-//! serves one peer at a time. Neither hangs nor corrupts anything here: a call that is out of turn is an error which says
-//! what to do instead.
+//! serves one peer at a time. A call out of turn neither hangs nor corrupts anything: it returns an error that names the
+//! alternative.
 //!
 //! ```text
 //! cargo run --example req_rep                                     # both sides, and their limits
@@ -12,8 +12,8 @@
 //!
 //! # Framing
 //!
-//! REQ and REP write and remove the empty delimiter themselves: both sides see `[content]`. On the wire it is
-//! `["", content]`, which is what a ROUTER or a DEALER at the other end has to expect.
+//! REQ and REP add and remove the empty delimiter: both applications see `[content]`. On the wire it is `["", content]`, the
+//! format that a ROUTER or a DEALER at the other end must use.
 
 use sansmq::tokio::{RepSocket, ReqSocket};
 use sansmq::{Endpoint, RecvError, SendError};
@@ -42,11 +42,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             strict_alternation(&req, &rep).await?;
             one_at_a_time(&rep, &bound).await
         }
-        other => Err(format!("`{other}` is none of server, client, both").into()),
+        other => Err(format!("unknown role `{other}`; use server, client or both").into()),
     }
 }
 
-/// Replies to so many requests.
+/// Replies to `requests` requests.
 pub(crate) async fn serve(rep: &RepSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..requests {
         let request = rep.recv().await?;
@@ -55,7 +55,7 @@ pub(crate) async fn serve(rep: &RepSocket, requests: usize) -> Result<(), Box<dy
     Ok(())
 }
 
-/// Makes so many requests, one after the other, and gives the replies back.
+/// Sends `requests` requests, one after the other, and returns the replies.
 pub(crate) async fn ask(req: &ReqSocket, requests: usize) -> Result<Vec<String>, Box<dyn Error>> {
     let mut replies = Vec::new();
     for number in 1..=requests {
@@ -67,21 +67,21 @@ pub(crate) async fn ask(req: &ReqSocket, requests: usize) -> Result<Vec<String>,
     Ok(replies)
 }
 
-/// The first limit: send, receive, send, receive. Gives back the errors of a REQ that breaks it.
+/// Shows the first limit: send and receive alternate. Returns the errors of a REQ that calls them out of turn.
 pub(crate) async fn strict_alternation(
     req: &ReqSocket,
     rep: &RepSocket,
 ) -> Result<(RecvError, SendError), Box<dyn Error>> {
-    let early = req.recv().await.err().ok_or("a REQ received without having asked")?;
+    let early = req.recv().await.err().ok_or("a REQ received without a request")?;
     println!("A REQ that receives first: {early}");
     req.send("one").await?;
     let second = req.send("two").await.err().ok_or("a REQ sent twice")?;
     println!("A REQ that sends twice: {second}");
-    tokio::try_join!(serve(rep, 1), async { Ok(req.recv().await?) })?; // both are in turn again
+    tokio::try_join!(serve(rep, 1), async { Ok(req.recv().await?) })?; // completes the exchange
     Ok((early, second))
 }
 
-/// The second limit: a REP that has taken a request takes no other before it has replied.
+/// Shows the second limit: a REP receives no further request before it has replied.
 pub(crate) async fn one_at_a_time(rep: &RepSocket, bound: &Endpoint) -> Result<(), Box<dyn Error>> {
     let (first, second) = (ReqSocket::new(), ReqSocket::new());
     for req in [&first, &second] {
@@ -89,8 +89,8 @@ pub(crate) async fn one_at_a_time(rep: &RepSocket, bound: &Endpoint) -> Result<(
         req.send("Hello").await?;
     }
     rep.recv().await?;
-    let busy = rep.recv().await.err().ok_or("a REP took two requests at once")?;
-    println!("A REP that takes two requests: {busy}");
+    let busy = rep.recv().await.err().ok_or("a REP received two requests at once")?;
+    println!("A REP that receives twice: {busy}");
     rep.send("the first").await?;
     rep.recv().await?;
     rep.send("the second").await?;

@@ -1,4 +1,4 @@
-//! A ROUTER that serves many clients at once.
+//! A ROUTER that serves many clients.
 //!
 //! Counterpart of the tutorial's "ROUTER 서버 예제 (멀티 클라이언트 라우팅)". Run it, then any number of `dealer_client`s,
 //! or the tutorial's own DEALER in Python:
@@ -9,17 +9,16 @@
 //!
 //! # Framing
 //!
-//! A ROUTER receives what the client sent, with the client's routing id in front. What the client sent depends on it:
+//! A ROUTER receives the frames of the client, after the client's routing id. The frames depend on the client:
 //!
-//! | client                                     | this side receives      | this side answers     |
+//! | client                                     | this side receives      | this side replies     |
 //! |--------------------------------------------|-------------------------|-----------------------|
 //! | REQ, or DEALER sending `["", content]`     | `[id, "", content]`     | `[id, "", "ACK"]`     |
 //! | DEALER sending `[content]`, as the tutorial's | `[id, content]`      | `[id, "ACK"]`         |
 //!
-//! The tutorial's server unpacks three frames, while its DEALER sends one, which arrives as two: Python stops with
-//! "not enough values to unpack". Nothing adds the empty delimiter for a DEALER; only a REQ does that by itself. So this
-//! server takes both, and answers each client in the client's own framing: the tutorial's DEALER calls `recv()` once,
-//! and would print the empty delimiter if it were sent one.
+//! The tutorial's server unpacks three frames, but its DEALER sends one, which arrives as two: Python stops with "not enough
+//! values to unpack". Only a REQ adds the empty delimiter; a DEALER does not. So this server accepts both formats, and replies to
+//! each client in the format of its request: the tutorial's DEALER calls `recv()` once, and would print an empty delimiter.
 
 use sansmq::tokio::RouterSocket;
 use std::error::Error;
@@ -32,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serve(&router, usize::MAX).await
 }
 
-/// Acknowledges so many requests.
+/// Acknowledges `requests` requests.
 pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..requests {
         match router.recv().await?.into_frames().as_slice() {

@@ -1,26 +1,26 @@
-//! A router that sends what one client says on to *another* client, as a table tells it.
+//! A ROUTER that forwards messages of one client to *another* client, according to a table.
 //!
 //! Counterpart of the tutorial's "커스텀 라우터 응용: 응답을 라우팅 테이블에 따라 다른 클라이언트에게 보내기".
 //!
 //! ```text
-//! cargo run --example routing_table                                            # all of them
+//! cargo run --example routing_table                                            # all roles in one process
 //! cargo run --example routing_table -- server tcp://127.0.0.1:5555
-//! cargo run --example routing_table -- display tcp://127.0.0.1:5555            # waits for what the sensor says
+//! cargo run --example routing_table -- display tcp://127.0.0.1:5555            # waits for a reading of the sensor
 //! cargo run --example routing_table -- sensor tcp://127.0.0.1:5555 "21.5 °C"
 //! ```
 //!
 //! # Framing
 //!
-//! Clients choose their routing ids, send `["", content]`, and receive `["", text]`. Each says HELLO first and is told
-//! WELCOME: from then on the router knows it and can reach it. The router receives `[id, "", content]`; to send it on it
-//! takes the id off the [`Envelope`] and puts another one on.
+//! Clients set their routing ids, send `["", content]`, and receive `["", text]`. Each client first sends HELLO and receives
+//! WELCOME: from then on the ROUTER can send to it. The ROUTER receives `[id, "", content]`. To forward a message, it replaces the
+//! id in the [`Envelope`].
 
 use sansmq::tokio::{DealerSocket, RouterSocket};
 use sansmq::{Endpoint, Envelope, Frame, Options, SendError};
 use std::collections::BTreeMap;
 use std::error::Error;
 
-/// Whose messages go to whom.
+/// Routing id of the receiver for each sender.
 pub(crate) type Table = BTreeMap<Frame, Frame>;
 
 #[tokio::main]
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint: Endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into()).parse()?;
     let reading = arguments.next().unwrap_or_else(|| "21.5 °C".into());
 
-    // Without `mandatory` a message for a client that is not there would be dropped.
+    // Without `mandatory`, `send` drops a message to a client that is not connected.
     let router = RouterSocket::with(Options::new().mandatory(true));
     let table = Table::from([(Frame::from("sensor"), Frame::from("display"))]);
     match role.as_str() {
@@ -45,55 +45,55 @@ async fn main() -> Result<(), Box<dyn Error>> {
         name => {
             let client = join(name, &endpoint).await?;
             if name == "display" {
-                println!("display is told: {}", client.recv().await?.body().to_text());
+                println!("display received: {}", client.recv().await?.body().to_text());
             } else {
                 client.send(("", reading)).await?;
-                client.close().await; // waits until it is sent
+                client.close().await; // waits until the message is sent
             }
             Ok(())
         }
     }
 }
 
-/// Routes so many messages. What has no way is answered to its sender.
+/// Routes `messages` messages. The sender of a message that cannot be routed receives the reason.
 pub(crate) async fn route(router: &RouterSocket, table: &Table, messages: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..messages {
         let Ok((mut envelope, content)) = Envelope::parse(router.recv().await?) else {
-            eprintln!("A message is [id, \"\", content]");
+            eprintln!("Not [id, \"\", content]");
             continue;
         };
         let Some(from) = envelope.pop() else { continue };
-        println!("{from:?} says {content:?}");
+        println!("from {from:?}: {content:?}");
         let back = envelope.clone().push(&from);
-        let outcome = match table.get(&from) {
+        let result = match table.get(&from) {
             _ if content.body() == "HELLO" => router.send(back.reply_to("WELCOME")).await,
             Some(to) => router.send(envelope.push(to).seal(content)).await,
-            None => router.send(back.reply_to("the table has no way for you")).await,
+            None => router.send(back.reply_to("no route")).await,
         };
-        match outcome {
-            // If the sender is gone too, nobody wants to know.
-            Err(SendError::Unroutable(_)) => drop(router.send(back.seal("nobody is there")).await),
+        match result {
+            // Ignores the error if the sender is gone too.
+            Err(SendError::Unroutable(_)) => drop(router.send(back.seal("peer not connected")).await),
             other => other?,
         }
     }
     Ok(())
 }
 
-/// A new client of that name, which the router knows.
+/// Creates a client with the routing id `name`, which is registered with the ROUTER.
 pub(crate) async fn join(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
     let client = DealerSocket::with(Options::new().routing_id(name)?);
     client.connect(endpoint)?;
     client.send(("", "HELLO")).await?;
-    println!("{name} is told: {}", client.recv().await?.body().to_text());
+    println!("{name} received: {}", client.recv().await?.body().to_text());
     Ok(client)
 }
 
-/// Has a sensor say something, and gives back what a display hears.
+/// Sends a reading from a sensor. Returns the reading that the display receives.
 pub(crate) async fn show_one_reading(endpoint: &Endpoint, reading: &str) -> Result<String, Box<dyn Error>> {
     let display = join("display", endpoint).await?;
     let sensor = join("sensor", endpoint).await?;
     sensor.send(("", reading)).await?;
     let shown = display.recv().await?.body().to_text().into_owned();
-    println!("display is told: {shown}");
+    println!("display received: {shown}");
     Ok(shown)
 }

@@ -1,6 +1,6 @@
-//! Grasslands: no security at all, as the ZeroMQ security guide names the first of its levels.
+//! Grasslands: no security. This is the first level of the ZeroMQ security guide.
 //!
-//! Everybody comes in who reaches the port, and reads and changes what travels. For a trusted network.
+//! Every client that can reach the port is accepted. Traffic can be read and changed on the path. Suitable for a trusted network.
 //!
 //! ```text
 //! cargo run --example security_1_grasslands
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the client hears.
+/// Returns the message that the client receives.
 pub(crate) async fn hello() -> Result<String, Box<dyn Error>> {
     let (server, client) = (PushSocket::new(), PullSocket::new());
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;

@@ -1,6 +1,6 @@
-//! Strawhouse: the server looks at addresses, and at nothing else.
+//! Strawhouse: the server checks the addresses of clients only.
 //!
-//! It keeps strangers out by mistake, not by intent: addresses can be forged, and what travels is in clear.
+//! This prevents connections by mistake, not attacks: addresses can be forged, and traffic is not encrypted.
 //!
 //! ```text
 //! cargo run --example security_2_strawhouse
@@ -14,16 +14,16 @@ use std::net::IpAddr;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("Strawhouse: {}", hello("127.0.0.1".parse()?).await?);
-    println!("Strawhouse, of a stranger: {}", refusal("192.0.2.1".parse()?).await?);
+    println!("Strawhouse, unknown address: {}", refusal("192.0.2.1".parse()?).await?);
     Ok(())
 }
 
-/// A server that knows one address only. By NULL somebody is asked if there is a domain.
+/// Creates a server that accepts one address only. With a domain, a server without an authenticator would reject every peer.
 fn server(known: IpAddr) -> Result<PushSocket, Box<dyn Error>> {
     Ok(PushSocket::with(Options::new().zap_domain("global")?.authenticator(AllowList::new().allow(known))))
 }
 
-/// What the client hears if it comes from there.
+/// Returns the message that a client with this address receives.
 pub(crate) async fn hello(known: IpAddr) -> Result<String, Box<dyn Error>> {
     let (server, client) = (server(known)?, PullSocket::new());
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;
@@ -31,7 +31,7 @@ pub(crate) async fn hello(known: IpAddr) -> Result<String, Box<dyn Error>> {
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Why it is refused if it does not.
+/// Returns the reason why a client with another address is rejected.
 pub(crate) async fn refusal(known: IpAddr) -> Result<ConnectionError, Box<dyn Error>> {
     let (server, client) = (server(known)?, PullSocket::new());
     let mut monitor = client.monitor();

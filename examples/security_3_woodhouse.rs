@@ -1,6 +1,6 @@
-//! Woodhouse: the server asks for a user and a password, by the PLAIN mechanism.
+//! Woodhouse: the server authenticates clients by user and password, with the PLAIN mechanism.
 //!
-//! Whoever listens on the way reads both, and all that follows. For a network that only friends can listen to.
+//! An eavesdropper reads the password and all traffic. Suitable for a network without eavesdroppers.
 //!
 //! ```text
 //! cargo run --example security_3_woodhouse --features plain
@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A server that knows one user.
+/// Creates a server that accepts one user.
 fn server() -> PushSocket {
     let rules = AllowList::new().plain_user("admin", "secret");
     PushSocket::with(Options::new().security(Security::PlainServer).authenticator(rules))
@@ -27,7 +27,7 @@ fn client(user: &'static str, password: &'static str) -> Result<PullSocket, Box<
     Ok(PullSocket::with(Options::new().security(Security::plain_client(user, password)?)))
 }
 
-/// What this user hears.
+/// Returns the message that this user receives.
 pub(crate) async fn hello(user: &'static str, password: &'static str) -> Result<String, Box<dyn Error>> {
     let (server, client) = (server(), client(user, password)?);
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;
@@ -35,7 +35,7 @@ pub(crate) async fn hello(user: &'static str, password: &'static str) -> Result<
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Why this user is refused.
+/// Returns the reason why this user is rejected.
 pub(crate) async fn refusal(user: &'static str, password: &'static str) -> Result<ConnectionError, Box<dyn Error>> {
     let (server, client) = (server(), client(user, password)?);
     let mut monitor = client.monitor();

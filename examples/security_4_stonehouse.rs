@@ -1,6 +1,6 @@
-//! Stonehouse: what travels is encrypted, and clients know that they speak with the right server, by the CURVE mechanism.
+//! Stonehouse: traffic is encrypted, and clients authenticate the server, with the CURVE mechanism.
 //!
-//! The server admits any key, and says so by [`Event::NoAuthenticator`].
+//! The server accepts clients with any key, and emits [`Event::NoAuthenticator`].
 //!
 //! ```text
 //! cargo run --example security_4_stonehouse --features curve
@@ -15,7 +15,10 @@ use std::error::Error;
 async fn main() -> Result<(), Box<dyn Error>> {
     let keys = KeyPair::random();
     println!("Stonehouse: {}", hello(keys.clone()).await?);
-    println!("Stonehouse, with the wrong server: {}", refusal(keys, *KeyPair::random().public()).await?);
+    println!(
+        "Stonehouse, client with the key of another server: {}",
+        refusal(keys, *KeyPair::random().public()).await?
+    );
     Ok(())
 }
 
@@ -23,12 +26,12 @@ fn server(keys: KeyPair) -> PushSocket {
     PushSocket::with(Options::new().security(Security::curve_server(keys)))
 }
 
-/// A client with a key of its own, made for the occasion, that knows the key of the server.
+/// Creates a client with a new key pair and the public key `server`.
 fn client(server: PublicKey) -> Result<PullSocket, Box<dyn Error>> {
     Ok(PullSocket::with(Options::new().security(Security::curve_client(KeyPair::random(), server)?)))
 }
 
-/// What a client hears that knows the server.
+/// Returns the message that a client with the right server key receives.
 pub(crate) async fn hello(keys: KeyPair) -> Result<String, Box<dyn Error>> {
     let client = client(*keys.public())?;
     let server = server(keys);
@@ -37,9 +40,9 @@ pub(crate) async fn hello(keys: KeyPair) -> Result<String, Box<dyn Error>> {
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Why the server refuses one that means another server.
-pub(crate) async fn refusal(keys: KeyPair, meant: PublicKey) -> Result<ConnectionError, Box<dyn Error>> {
-    let (server, client) = (server(keys), client(meant)?);
+/// Returns the reason why the server rejects a client with the key of another server.
+pub(crate) async fn refusal(keys: KeyPair, other: PublicKey) -> Result<ConnectionError, Box<dyn Error>> {
+    let (server, client) = (server(keys), client(other)?);
     let mut monitor = server.monitor();
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;
     let refused = monitor.find(|event| match event {

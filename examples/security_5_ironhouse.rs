@@ -1,9 +1,10 @@
-//! Ironhouse: what travels is encrypted, clients know the server, and the server knows its clients by their keys.
+//! Ironhouse: traffic is encrypted, clients authenticate the server, and the server authenticates clients by their keys.
 //!
-//! Whose certificate is put into the server's folder may come in from then on, and who is taken out may not come again.
+//! The server accepts clients with a certificate in its folder. It checks the folder at each handshake, so certificates can be
+//! added and removed while it runs.
 //!
 //! ```text
-//! cargo run --example security_5_ironhouse --features curve -- FOLDER     # which has to be there, and empty
+//! cargo run --example security_5_ironhouse --features curve -- FOLDER     # an existing, empty folder
 //! ```
 
 use sansmq::curve::{Certificate, KeyPair, PublicKey};
@@ -16,14 +17,14 @@ use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args().nth(1).ok_or("which folder shall the clients' certificates be in?")?;
+    let folder = std::env::args().nth(1).ok_or("the argument is missing: a folder for the certificates of clients")?;
     let (hello, refusal) = visit(Path::new(&folder)).await?;
     println!("Ironhouse: {hello}");
-    println!("Ironhouse, of a stranger: {refusal}");
+    println!("Ironhouse, unknown client: {refusal}");
     Ok(())
 }
 
-/// What a client hears whose certificate is put into the folder, and why another one is refused.
+/// Returns the message that a client with a certificate in the folder receives, and the reason why another client is rejected.
 pub(crate) async fn visit(folder: &Path) -> Result<(String, ConnectionError), Box<dyn Error>> {
     let keys = KeyPair::random();
     let public = *keys.public();
@@ -32,9 +33,9 @@ pub(crate) async fn visit(folder: &Path) -> Result<(String, ConnectionError), Bo
     let server = PushSocket::with(Options::new().security(Security::curve_server(keys)).authenticator(rules));
     let bound = server.bind("tcp://127.0.0.1:*").await?;
 
-    let stranger = client(KeyPair::random(), public)?;
-    let mut monitor = stranger.monitor();
-    stranger.connect(&bound)?;
+    let unknown = client(KeyPair::random(), public)?;
+    let mut monitor = unknown.monitor();
+    unknown.connect(&bound)?;
     let refused = monitor.find(|event| match event {
         Event::HandshakeFailed { reason, .. } => Some(reason),
         _ => None,
@@ -42,7 +43,7 @@ pub(crate) async fn visit(folder: &Path) -> Result<(String, ConnectionError), Bo
     let refused = refused.await.ok_or("the client is closed")?;
 
     let ann = KeyPair::random();
-    // The server needs the public half alone. Where the secret one is made, it should stay.
+    // The server needs only the public key. The secret key should stay on the machine that generated it.
     write_certificates(folder, "ann", &Certificate::from(*ann.public()).with_metadata("name", "Ann")?)?;
     let client = client(ann, public)?;
     client.connect(&bound)?;

@@ -1,9 +1,6 @@
-// The examples of the README need these two runtimes.
+// The examples in README.md use these two runtimes.
 #![cfg_attr(all(feature = "tokio", feature = "mio"), doc = include_str!("../README.md"))]
-#![cfg_attr(
-    not(all(feature = "tokio", feature = "mio")),
-    doc = "ZeroMQ for Rust, without IO at its heart. See the README."
-)]
+#![cfg_attr(not(all(feature = "tokio", feature = "mio")), doc = "ZeroMQ for Rust with a sans-IO core. See README.md.")]
 
 pub mod guide;
 
@@ -40,12 +37,12 @@ pub use sansmq_runtime::{
     SocketTraffic,
 };
 
-/// An event loop without an executor, blocking sockets, and sockets in a `mio::Poll` of your own.
+/// Sockets on mio: blocking sockets, an event loop without an executor, and sockets in your own `mio::Poll`.
 #[cfg(feature = "mio")]
 #[doc(inline)]
 pub use sansmq_mio as mio;
 
-/// Sockets on smol, or on any executor with async-io's reactor.
+/// Sockets on smol, or on another executor together with the reactor of async-io.
 #[cfg(feature = "smol")]
 #[doc(inline)]
 pub use sansmq_smol as smol;

@@ -1,4 +1,4 @@
-//! Connections and sockets without any IO: what the benchmarks of the core have in common.
+//! Connections and sockets without IO, shared by the benchmarks of the core.
 
 mod topic;
 
@@ -9,25 +9,25 @@ use sansmq::proto::{Action, Buf, Connection, Entropy, Frame, Instant, Message, O
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// What one read of a stream brings at most.
+/// Maximum number of bytes per read of a stream.
 pub(crate) const READ: usize = 32 << 10;
 
 pub(crate) const NOW: Instant = Instant::ORIGIN;
 
-/// The same numbers in every run: random hash keys and routing ids would change instruction counts from run to run.
+/// Deterministic random source: random hash keys and routing ids would change instruction counts from run to run.
 pub(crate) struct FixedEntropy(pub(crate) u64);
 
 impl Entropy for FixedEntropy {
     fn fill(&mut self, out: &mut [u8]) {
         for byte in out {
-            // A linear congruential generator; its high bits are the best ones.
+            // A linear congruential generator, of which the high bits are the most random.
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             *byte = self.0.to_be_bytes()[0];
         }
     }
 }
 
-/// One server and its clients, with the octets carried by hand.
+/// One server and its clients, with bytes copied from connection to connection.
 pub(crate) struct Net {
     pub(crate) server: Socket,
     pub(crate) clients: Vec<Client>,
@@ -35,19 +35,22 @@ pub(crate) struct Net {
 
 pub(crate) struct Client {
     pub(crate) socket: Socket,
-    /// Its pipe and connection, and the server's to it.
+    /// Pipe and connection of the client.
     near: (PipeId, Connection),
+    /// Pipe and connection of the server to this client.
     far: (PipeId, Connection),
 }
 
 impl Net {
     pub(crate) fn new(mut server: Socket, clients: impl IntoIterator<Item = Socket>) -> Self {
-        let listener = server.bind("tcp://*:5555".parse().expect("an endpoint"));
+        let listener = server.bind("tcp://*:5555".parse().expect("a valid endpoint"));
         let clients = clients.into_iter().map(|mut socket| {
-            let pipe = socket.connect("tcp://server:5555".parse().expect("an endpoint"), NOW).expect("it is open");
-            let near = (pipe, socket.connected(pipe, NOW).expect("it dials"));
-            let from = "tcp://client:1".parse().expect("an endpoint");
-            let far = server.accepted(listener, from, NOW).expect("it listens");
+            let pipe = socket
+                .connect("tcp://server:5555".parse().expect("a valid endpoint"), NOW)
+                .expect("the socket is open");
+            let near = (pipe, socket.connected(pipe, NOW).expect("the pipe is dialling"));
+            let from = "tcp://client:1".parse().expect("a valid endpoint");
+            let far = server.accepted(listener, from, NOW).expect("the socket is listening");
             Client { socket, near, far }
         });
         let clients = clients.collect();
@@ -58,20 +61,20 @@ impl Net {
         net
     }
 
-    /// One PUSH that is connected to a PULL.
+    /// Creates a PUSH that is connected to a PULL.
     pub(crate) fn pipeline() -> Self {
         let push = Socket::new(Options::<kind::Push>::new(), FixedEntropy(2));
         Self::new(Socket::new(Options::<kind::Pull>::new(), FixedEntropy(1)), [push])
     }
 
-    /// So many DEALERs that are connected to a ROUTER.
+    /// Creates `peers` DEALERs that are connected to a ROUTER.
     pub(crate) fn star(peers: usize) -> Self {
         let dealers = (2..).take(peers).map(|seed| Socket::new(Options::<kind::Dealer>::new(), FixedEntropy(seed)));
         Self::new(Socket::new(Options::<kind::Router>::new(), FixedEntropy(1)), dealers)
     }
 
-    /// A PUB, and a SUB that has subscribed to so many topics.
-    pub(crate) fn news(topics: usize) -> Self {
+    /// Creates a PUB and a SUB with subscriptions to `topics` topics.
+    pub(crate) fn pubsub(topics: usize) -> Self {
         let mut sub = Socket::new(Options::<kind::Sub>::new(), FixedEntropy(2));
         for number in 0..topics {
             sub.subscribe(topic(number)).expect("a SUB subscribes");
@@ -83,7 +86,7 @@ impl Net {
         net
     }
 
-    /// Has the server send these, and each client receive them.
+    /// Sends messages from the server, and receives them at each client.
     pub(crate) fn publish(&mut self, messages: &[Message]) {
         for message in messages {
             self.server.send(message.clone()).expect("the pipe has room");
@@ -98,7 +101,7 @@ impl Net {
         while self.server.poll_action().is_some() {}
     }
 
-    /// Has each client send this so many times, and the server receive it all.
+    /// Sends a message `each` times from each client, and receives all of them at the server.
     pub(crate) fn carry(&mut self, message: &Message, each: usize) {
         for client in &mut self.clients {
             for _ in 0..each {
@@ -112,40 +115,41 @@ impl Net {
         while self.server.poll_action().is_some() {}
     }
 
-    /// Has the ROUTER answer everybody, by the routing ids of their requests.
+    /// Sends one message from the ROUTER to each of the given routing ids, and receives it at the clients.
     pub(crate) fn answer(&mut self, to: &[Frame], body: &Message) {
         for id in to {
-            self.server.send((id.clone(), body.body().clone())).expect("the peer is there");
+            self.server.send((id.clone(), body.body().clone())).expect("the peer is connected");
         }
-        // Once for what the ROUTER says, and once for what has reached the others.
+        // The first exchange moves the bytes, the second delivers the messages to the clients.
         self.exchange();
         self.exchange();
         for client in &mut self.clients {
-            black_box(client.socket.recv().expect("every answer arrives"));
+            black_box(client.socket.recv().expect("every reply arrives"));
         }
         while self.server.poll_action().is_some() {}
     }
 
-    /// The routing ids that the ROUTER knows its peers by.
-    pub(crate) fn names(&mut self) -> Vec<Frame> {
+    /// Returns the routing ids of all clients.
+    pub(crate) fn routing_ids(&mut self) -> Vec<Frame> {
         for client in &mut self.clients {
             client.socket.send("hello").expect("the pipe has room");
         }
         self.exchange();
-        let names = (0..self.clients.len()).map(|_| self.server.recv().expect("everybody greets").head().clone());
-        names.collect()
+        let ids =
+            (0..self.clients.len()).map(|_| self.server.recv().expect("each client has sent a message").head().clone());
+        ids.collect()
     }
 
-    /// Lets every pipe exchange with its connection and carries octets there and back.
+    /// Runs one exchange of every pipe with its connection, and copies the bytes in both directions.
     pub(crate) fn exchange(&mut self) {
         for Client { socket, near, far } in &mut self.clients {
             while let Some(action) = socket.poll_action() {
                 black_box::<Action>(action);
             }
-            socket.exchange(near.0, &mut near.1).expect("the client's connection is sound");
-            drain(&mut near.1, |octets| far.1.handle_input(octets, NOW).expect("the client speaks well"));
-            self.server.exchange(far.0, &mut far.1).expect("the server's connection is sound");
-            drain(&mut far.1, |octets| near.1.handle_input(octets, NOW).expect("the server speaks well"));
+            socket.exchange(near.0, &mut near.1).expect("the connection of the client is valid");
+            drain(&mut near.1, |bytes| far.1.handle_input(bytes, NOW).expect("the client follows the protocol"));
+            self.server.exchange(far.0, &mut far.1).expect("the connection of the server is valid");
+            drain(&mut far.1, |bytes| near.1.handle_input(bytes, NOW).expect("the server follows the protocol"));
         }
     }
 }
@@ -155,14 +159,14 @@ pub(crate) fn handshake([near, far]: &[Arc<ConnectionConfig>; 2]) -> [Connection
     let mut near = Connection::new(near, &mut FixedEntropy(1), NOW);
     let mut far = Connection::new(far, &mut FixedEntropy(2), NOW);
     for _ in 0..4 {
-        drain(&mut near, |octets| far.handle_input(octets, NOW).expect("near follows the protocol"));
-        drain(&mut far, |octets| near.handle_input(octets, NOW).expect("far follows the protocol"));
+        drain(&mut near, |bytes| far.handle_input(bytes, NOW).expect("near follows the protocol"));
+        drain(&mut far, |bytes| near.handle_input(bytes, NOW).expect("far follows the protocol"));
     }
     assert!(near.peer().is_some() && far.peer().is_some(), "the handshake is done");
     [near, far]
 }
 
-/// Takes everything out of a connection, as a stream without limits would.
+/// Writes all output of a connection, like a stream without limits.
 pub(crate) fn drain(connection: &mut Connection, mut write: impl FnMut(&[u8])) {
     while let Some(outbox) = connection.poll_transmit() {
         let chunk = outbox.chunk();
@@ -176,27 +180,27 @@ pub(crate) fn body(size: usize) -> Message {
     vec![b'x'; size].into()
 }
 
-/// What a ROUTER sends to a REQ.
+/// Returns a message like those from a ROUTER to a REQ.
 pub(crate) fn routed() -> Message {
     ("peer1", Frame::EMPTY, vec![b'x'; 64]).into()
 }
 
-/// Gives the connection these, as a pipe does, and takes what there is to write.
+/// Passes messages to the connection, like a pipe, and discards the encoded bytes.
 pub(crate) fn encode(connection: &mut Connection, messages: &[Message]) {
     let copied = connection.copy(messages.iter());
     for message in &messages[copied..] {
         connection.give(message.clone().into());
     }
-    drain(connection, |octets| {
-        black_box(octets);
+    drain(connection, |bytes| {
+        black_box(bytes);
     });
 }
 
-/// Has the connection read these, and takes what has come.
-pub(crate) fn decode(connection: &mut Connection, octets: &[u8]) -> usize {
+/// Passes bytes to the connection. Returns the number of decoded messages.
+pub(crate) fn decode(connection: &mut Connection, bytes: &[u8]) -> usize {
     let mut taken = 0;
-    for read in octets.chunks(READ) {
-        connection.handle_input(read, NOW).expect("the octets are well formed");
+    for read in bytes.chunks(READ) {
+        connection.handle_input(read, NOW).expect("the bytes are well formed");
         while let Some(item) = connection.take() {
             black_box(item);
             taken += 1;
@@ -205,12 +209,12 @@ pub(crate) fn decode(connection: &mut Connection, octets: &[u8]) -> usize {
     taken
 }
 
-/// Returns these messages as the connection puts them on the wire.
+/// Returns the encoded bytes of messages.
 pub(crate) fn encoded(connection: &mut Connection, messages: &[Message]) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for message in messages {
         connection.give(message.clone().into());
     }
-    drain(connection, |chunk| octets.extend_from_slice(chunk));
-    octets
+    drain(connection, |chunk| bytes.extend_from_slice(chunk));
+    bytes
 }

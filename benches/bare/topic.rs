@@ -1,6 +1,6 @@
-//! Topics, as all benchmarks of publishing have them.
+//! Topics of the benchmarks of publishing.
 
-/// A topic like `market.0123456:`, of which no other is a prefix. All are as long.
+/// Returns a topic like `market.0123456:`. All topics have the same length, so none is a prefix of another.
 pub(crate) fn topic(number: usize) -> String {
     format!("market.{number:07}:")
 }

@@ -1,5 +1,5 @@
-//! A socket as a guest in somebody else's event loop: the echo server of `embed_poll`, on `calloop`, which calls back, owns
-//! what it watches, lends one `&mut` state to every callback and knows no futures: all that our runtimes are not.
+//! A socket in a third-party event loop: the echo server of `embed_poll` on `calloop`. Unlike the supported runtimes, `calloop`
+//! calls back, owns the streams that it watches, lends one `&mut` state to every callback, and has no futures.
 
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic};
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut server = Guest::new(Options::new(), events.handle());
     let listener = server.socket.bind("tcp://127.0.0.1:5555".parse()?);
     server.round();
-    println!("ROUTER at {}", server.socket.listener(listener).ok_or("it listens at once")??);
+    println!("ROUTER at {}", server.socket.listener(listener).ok_or("the listener is not bound")??);
     serve(&mut events, &mut server)
 }
 
@@ -25,34 +25,34 @@ pub(crate) fn serve(events: &mut EventLoop<'static, Guest>, server: &mut Guest) 
     Ok(())
 }
 
-/// The state that the loop lends to every callback: a ROUTER that echoes until a client says "bye".
+/// State that the loop lends to every callback: a ROUTER that echoes until it receives "bye".
 pub(crate) struct Guest {
     pub(crate) socket: Socket,
     events: LoopHandle<'static, Self>,
     listeners: BTreeMap<ListenerId, RegistrationToken>,
     links: SessionSet<IoStream<TcpStream>>,
     watched: BTreeMap<PipeId, RegistrationToken>,
-    alarm: Option<RegistrationToken>,
+    timer: Option<RegistrationToken>,
     start: time::Instant,
 }
 
 impl Guest {
     pub(crate) fn new(options: Options<Router>, events: LoopHandle<'static, Self>) -> Self {
         let (socket, links, start) = (Socket::new(options, SystemEntropy), SessionSet::new(), time::Instant::now());
-        Self { socket, events, listeners: BTreeMap::new(), links, watched: BTreeMap::new(), alarm: None, start }
+        Self { socket, events, listeners: BTreeMap::new(), links, watched: BTreeMap::new(), timer: None, start }
     }
 
     fn now(&self) -> Instant {
         Instant::from_elapsed(self.start.elapsed())
     }
 
-    /// Does all there is to do, and has the loop wake its owner for the rest. Callbacks only take notes for it.
+    /// Does all work that is due, and sets the timer for the next deadline. Callbacks only record readiness.
     pub(crate) fn round(&mut self) {
         let now = self.now();
         self.socket.handle_timeout(now);
         while let Ok(request) = self.socket.recv() {
             let last = request.body() == "bye";
-            let _ = self.socket.send(request); // a client that has gone does not end the server
+            let _ = self.socket.send(request); // a disconnected client does not end the server
             if last {
                 self.socket.close(now);
             }
@@ -68,20 +68,20 @@ impl Guest {
                 Action::Unlisten(id) => drop(self.listeners.remove(&id).map(|token| self.events.remove(token))),
                 Action::Accept(id) => drop(self.listeners.get(&id).map(|token| self.events.enable(token))),
                 Action::Service(pipe) => self.links.call(pipe),
-                Action::Dial(pipe, _) => self.socket.dial_failed(pipe, NetworkError::Unsupported, now), // we only bind
+                Action::Dial(pipe, _) => self.socket.dial_failed(pipe, NetworkError::Unsupported, now), // this server only binds
                 Action::StopDialling(_) | Action::Readable | Action::Writable => {}
             }
         }
         self.links.turn(&mut self.socket, now);
 
-        // Of a link's stream there are two descriptors, ours and the loop's; it closes with the second.
+        // Each stream has two descriptors, of `SessionSet` and of the loop; the connection closes with the second.
         let ended = self.watched.extract_if(.., |pipe, _| self.links.get(*pipe).is_none());
         ended.for_each(|(_, token)| self.events.remove(token));
-        // What was done may have left news, for which we come again; but the others in the loop are first.
+        // This round may have caused more work, which the next round does, after the other sources of the loop.
         let deadline = earliest([self.links.poll_timeout(), self.socket.poll_timeout(), busy.then_some(now)]);
-        self.alarm.take().into_iter().for_each(|alarm| self.events.remove(alarm)); // nothing happens if it has fired
+        self.timer.take().into_iter().for_each(|timer| self.events.remove(timer)); // no effect if it has expired
         let timer = deadline.map(|at| Timer::from_duration(at.since(now)));
-        self.alarm = timer.and_then(|it| self.events.insert_source(it, |_, (), _| TimeoutAction::Drop).ok());
+        self.timer = timer.and_then(|it| self.events.insert_source(it, |_, (), _| TimeoutAction::Drop).ok());
     }
 
     fn listen(&mut self, id: ListenerId, endpoint: &Endpoint) -> Result<Endpoint, NetworkError> {
@@ -103,12 +103,12 @@ impl Guest {
     fn accept(&mut self, id: ListenerId, listener: &TcpListener) -> io::Result<()> {
         let ((stream, from), now) = (listener.accept()?, self.now());
         stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?; // batching is done already; small messages must not wait for one another
+        stream.set_nodelay(true)?; // messages are batched already; Nagle's algorithm would only delay them
         let source = Generic::new(stream.try_clone()?, Interest::BOTH, Mode::Edge);
         let stream = IoStream::new(stream, |it| it.shutdown(Shutdown::Write));
         if let Some(pipe) = self.links.accepted(&mut self.socket, id, from.into(), stream, now) {
             let token = self.events.insert_source(source, move |_, _, guest| {
-                guest.links.call(pipe); // edges suffice for a session, and are asked for only once
+                guest.links.call(pipe); // sessions need no level trigger
                 Ok(PostAction::Continue)
             });
             self.watched.insert(pipe, token.map_err(|failed| io::Error::from(failed.error))?);

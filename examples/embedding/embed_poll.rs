@@ -1,5 +1,5 @@
-//! A socket in a loop of our own: plain `poll(2)`, one thread, no runtime. A ROUTER echoes for any number of clients, until
-//! one says "bye". The guide `sansmq::proto::embedding` walks through this file line by line.
+//! A socket in a custom event loop: `poll(2)`, one thread, no runtime. A ROUTER echoes the messages of any number of clients until
+//! it receives "bye". The guide `sansmq::proto::embedding` explains this file line by line.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::{io::Errno, net};
@@ -22,26 +22,26 @@ fn main() -> Outcome {
 pub(crate) fn echo(server: &mut Socket, now: Instant) -> Outcome {
     while let Ok(request) = server.recv() {
         let last = request.body() == "bye";
-        server.send(request)?; // its first frame says who asked, and so whom to answer
+        server.send(request)?; // its first frame is the routing id of the client
         if last {
-            server.close(now); // what is queued still goes out, for as long as `linger` allows
+            server.close(now); // queued messages are still sent, for at most `linger`
         }
     }
     Ok(())
 }
 
-/// Drives a socket until it is closed. The application has its say in each round.
+/// Drives a socket until it is closed. Calls `application` in each round.
 pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome {
     let start = time::Instant::now();
     let now = || Instant::from_elapsed(start.elapsed());
-    let mut listeners = BTreeMap::new(); // each with what to poll it for: nothing while accepting pauses
+    let mut listeners = BTreeMap::new(); // each with the flags to poll for: none while accepting pauses
     let mut links = SessionSet::new();
     while !socket.is_closed() {
         application(socket, now())?;
 
         let mut hurry = None;
         while let Some(action) = socket.poll_action() {
-            hurry = Some(now()); // whatever it is, the application may have to look before we wait
+            hurry = Some(now()); // the application may have work now, so the next poll must not wait
             match action {
                 Action::Listen(id, endpoint) => match listen(&endpoint) {
                     Ok((listener, bound)) => {
@@ -68,7 +68,7 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
         let waiting = waiting.map(|(pipe, stream, flags)| (pipe, PollFd::new(stream.get_ref(), flags)));
         let (pipes, mut fds): (Vec<_>, Vec<_>) = waiting.unzip();
         fds.extend(listeners.values().map(|(listener, flags)| PollFd::new(listener, *flags)));
-        // A signal is no news, but a reason to look at the clock again.
+        // After a signal the loop continues with a new time.
         poll(&mut fds, patience.as_ref()).or_else(|error| if error == Errno::INTR { Ok(0) } else { Err(error) })?;
         let mut ready = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
 
@@ -77,7 +77,7 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
         for (&id, (listener, flags)) in listeners.iter_mut().filter(|_| ready.next() == Some(true)) {
             match listener.accept().and_then(|(stream, from)| Ok((tcp(stream)?, from))) {
                 Ok((stream, from)) => drop(links.accepted(socket, id, from.into(), stream, now())),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // whoever was there has gone again
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // the client has disconnected already
                 Err(error) => {
                     socket.accept_failed(id, error.into(), now());
                     *flags = PollFlags::empty(); // until `Action::Accept`
@@ -89,7 +89,7 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
     Ok(())
 }
 
-/// Every address of an endpoint. Looking up a name blocks: a loop that must never pause does it on another thread.
+/// Returns every address of an endpoint. The name lookup blocks: a loop that must never block does it on another thread.
 fn addresses(endpoint: &Endpoint) -> Result<vec::IntoIter<SocketAddr>, NetworkError> {
     endpoint.host_and_port()?.to_socket_addrs().map_err(|_| NetworkError::UnknownHost)
 }
@@ -97,11 +97,11 @@ fn addresses(endpoint: &Endpoint) -> Result<vec::IntoIter<SocketAddr>, NetworkEr
 fn listen(endpoint: &Endpoint) -> Result<(TcpListener, Endpoint), NetworkError> {
     let listener = TcpListener::bind(addresses(endpoint)?.as_slice())?;
     listener.set_nonblocking(true)?;
-    let bound = listener.local_addr()?.into(); // not what was asked for, if the port was a wildcard
+    let bound = listener.local_addr()?.into(); // has the actual port if a wildcard was requested
     Ok((listener, bound))
 }
 
-/// Begins to connect. Once the stream can be written, its `take_error` says how that went.
+/// Starts to connect. Once the stream is writable, `take_error` returns the result.
 fn connect(address: SocketAddr) -> io::Result<IoStream<TcpStream>> {
     let family = net::SocketAddrAny::from(address).address_family();
     let stream = tcp(net::socket(family, net::SocketType::STREAM, None)?.into())?;
@@ -113,6 +113,6 @@ fn connect(address: SocketAddr) -> io::Result<IoStream<TcpStream>> {
 
 fn tcp(stream: TcpStream) -> io::Result<IoStream<TcpStream>> {
     stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?; // batching is done already; small messages must not wait for one another
+    stream.set_nodelay(true)?; // messages are batched already; Nagle's algorithm would only delay them
     Ok(IoStream::new(stream, |it| it.shutdown(Shutdown::Write)).dialled(|it| it.take_error()))
 }

@@ -1,4 +1,4 @@
-//! The broker: two ROUTERs and a queue between them. No request is lost when a worker is: it is handed to another.
+//! The broker: two ROUTERs with a queue between them. The request of a lost worker is sent to another worker.
 
 use super::Failure;
 use super::queue::{Job, Queue};
@@ -6,48 +6,48 @@ use sansmq::tokio::RouterSocket;
 use sansmq::{Endpoint, Envelope, Message, Options, SendError};
 use std::time::{Duration, Instant};
 
-/// Clients in front, workers at the back.
+/// Broker with clients at the frontend and workers at the backend.
 #[derive(Debug)]
 pub(crate) struct Broker {
     frontend: RouterSocket,
     backend: RouterSocket,
     queue: Queue,
-    /// Where clients connect to.
+    /// Endpoint to which clients connect.
     pub(crate) front: Endpoint,
-    /// Where workers connect to.
+    /// Endpoint to which workers connect.
     pub(crate) back: Endpoint,
-    /// How long a worker may take for a request before another worker is given it.
+    /// Time after which an unanswered request is sent to another worker.
     pub(crate) patience: Duration,
 }
 
 impl Broker {
-    /// A broker that listens at both endpoints.
+    /// Creates a broker that listens at both endpoints.
     pub(crate) async fn bind(front: &str, back: &str) -> Result<Self, Failure> {
         let frontend = RouterSocket::new();
-        // Mandatory: a request to a worker that is gone comes back, instead of being dropped. Handover: a worker that was
-        // restarted gets its name at once, though its old connection may not have been found dead yet.
+        // Mandatory: a request to a disconnected worker is returned, not dropped. Handover: a restarted worker gets its routing
+        // id at once, even if its old connection has not been found dead yet.
         let backend = RouterSocket::with(Options::new().mandatory(true).handover(true));
         let (front, back) = (frontend.bind(front).await?, backend.bind(back).await?);
         eprintln!("clients connect to {front}, workers to {back}");
         Ok(Self { frontend, backend, queue: Queue::default(), front, back, patience: Duration::from_secs(2) })
     }
 
-    /// Serves until a socket fails, which is to say for ever.
+    /// Serves until a socket fails.
     pub(crate) async fn run(mut self) -> Result<(), Failure> {
         let mut check = tokio::time::interval(self.patience / 4);
         loop {
             tokio::select! {
-                message = self.frontend.recv(), if self.queue.has_room() => self.asked(message?),
-                message = self.backend.recv() => self.replied(message?).await?,
-                _ = check.tick() => self.give_up_on_the_silent(),
+                message = self.frontend.recv(), if self.queue.has_room() => self.handle_request(message?),
+                message = self.backend.recv() => self.handle_reply(message?).await?,
+                _ = check.tick() => self.reassign_overdue(),
             }
             while let Some((worker, job)) = self.queue.next(Instant::now()) {
                 let to_client = Envelope::new().push(job.client).seal(job.request);
                 match self.backend.try_send(Envelope::new().push(&worker).seal(to_client)) {
                     Ok(()) => {}
                     Err(SendError::Unroutable(_) | SendError::Full(_)) => {
-                        eprintln!("{worker:?} is gone; its request goes to another worker");
-                        self.queue.gone(&worker);
+                        eprintln!("{worker:?} is gone; its request is sent to another worker");
+                        self.queue.remove(&worker);
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -55,44 +55,44 @@ impl Broker {
         }
     }
 
-    /// `[client, "", request…]` or `[client, request…]`.
-    fn asked(&mut self, mut request: Message) {
+    /// Queues a request: `[client, "", request…]` or `[client, request…]`.
+    fn handle_request(&mut self, mut request: Message) {
         if let Some(client) = request.pop_front() {
             let delimited = request.head().is_empty() && request.pop_front().is_some();
             self.queue.add(Job { client, delimited, request });
         }
     }
 
-    /// `[worker, "", "READY"]` or `[worker, "", client, "", reply…]`. Either way the worker is ready for more.
-    async fn replied(&mut self, message: Message) -> Result<(), Failure> {
+    /// Handles a message of a worker: `[worker, "", "READY"]` or `[worker, "", client, "", reply…]`. Either makes the worker ready.
+    async fn handle_reply(&mut self, message: Message) -> Result<(), Failure> {
         let (mut envelope, body) = match Envelope::parse(message) {
             Ok(parts) => parts,
-            Err(odd) => {
-                eprintln!("no worker speaks like this: {odd:?}");
+            Err(other) => {
+                eprintln!("not [worker, \"\", …]: {other:?}");
                 return Ok(());
             }
         };
         let Some(worker) = envelope.pop() else { return Ok(()) };
         match (self.queue.ready(&worker), Envelope::parse(body)) {
-            (Some(job), Ok((to, reply))) if to.ids() == [job.client.clone()] => self.answer(job, reply).await?,
-            (Some(job), _) => self.queue.requeue(job), // it was restarted
-            (None, Ok(_)) => eprintln!("{worker:?} replies too late; another worker was given its request"),
+            (Some(job), Ok((to, reply))) if to.ids() == [job.client.clone()] => self.reply(job, reply).await?,
+            (Some(job), _) => self.queue.requeue(job), // the worker was restarted
+            (None, Ok(_)) => eprintln!("{worker:?} replied too late; its request was sent to another worker"),
             (None, Err(_)) => eprintln!("{worker:?} is ready"),
         }
         Ok(())
     }
 
-    /// The client is answered as it asked. If it is gone, nobody wants the answer and it is dropped.
-    async fn answer(&self, job: Job, reply: Message) -> Result<(), SendError> {
+    /// Sends a reply in the format of the request. If the client is gone, the socket drops the reply.
+    async fn reply(&self, job: Job, reply: Message) -> Result<(), SendError> {
         let mut message = if job.delimited { Envelope::new().seal(reply) } else { reply };
         message.push_front(job.client);
         self.frontend.send(message).await
     }
 
-    fn give_up_on_the_silent(&mut self) {
+    fn reassign_overdue(&mut self) {
         for worker in self.queue.overdue(Instant::now(), self.patience) {
-            eprintln!("{worker:?} has been silent for too long; its request goes to another worker");
-            self.queue.gone(&worker);
+            eprintln!("{worker:?} has not replied in time; its request is sent to another worker");
+            self.queue.remove(&worker);
         }
     }
 }

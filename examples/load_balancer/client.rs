@@ -1,4 +1,4 @@
-//! A client: a DEALER that keeps several requests in flight and takes the answers in whatever order they come.
+//! The client: a DEALER that keeps several requests in flight and receives the replies in any order.
 
 use super::Failure;
 use super::progress::Progress;
@@ -8,31 +8,31 @@ use sansmq::tokio::DealerSocket;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// After so long without any answer something is wrong, and the client says so instead of waiting for ever.
+/// Time without a reply after which the client fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much a client asks for.
+/// Number of requests of a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
-    /// Requests in all.
+    /// Total number of requests.
     pub(crate) requests: u64,
-    /// Requests that may be unanswered at any time.
+    /// Maximum number of unanswered requests.
     pub(crate) in_flight: usize,
 }
 
 impl Load {
-    /// So many requests, eight at a time.
+    /// Returns a load of `requests` requests, eight at a time.
     pub(crate) const fn of(requests: u64) -> Self {
         Self { requests, in_flight: 8 }
     }
 }
 
-/// The only client in its process.
+/// Runs a single client in its own process.
 pub(crate) async fn alone(name: &str, front: &str, requests: u64) -> Result<Report, Failure> {
     run(name, front, Load::of(requests), &Progress::of(requests)).await
 }
 
-/// Asks the broker at `front` so many requests, and reports when all are answered.
+/// Sends requests to the broker at `front`. Returns a report when all have been answered.
 pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress) -> Result<Report, Failure> {
     let broker = DealerSocket::with(Options::new().routing_id(name)?);
     broker.connect(front)?;
@@ -48,15 +48,16 @@ pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress
             pending.insert(number, Instant::now());
             report.requests += 1;
         }
-        let silence = |_| format!("{name}: no answer for {PATIENCE:?}, {} missing; is a worker there?", pending.len());
-        let answer = tokio::time::timeout(PATIENCE, broker.recv()).await.map_err(silence)??;
-        let answer = answer.into_array().map_err(|odd| format!("not [\"\", number, worker]: {odd:?}"))?;
-        let [_empty, number, worker] = answer;
+        let missing = pending.len();
+        let timeout = |_| format!("{name}: no reply for {PATIENCE:?}, {missing} missing; is a worker connected?");
+        let reply = tokio::time::timeout(PATIENCE, broker.recv()).await.map_err(timeout)??;
+        let reply = reply.into_array().map_err(|other| format!("not [\"\", number, worker]: {other:?}"))?;
+        let [_empty, number, worker] = reply;
         let number = number.to_text().parse()?;
-        // A request that was given to two workers may have two answers; the first has been counted.
-        if let Some(asked) = pending.remove(&number) {
+        // A request that was sent to two workers may have two replies; only the first counts.
+        if let Some(sent) = pending.remove(&number) {
             let overtook = pending.range(..number).next().is_some();
-            report.answered(number, &worker.to_text(), asked.elapsed(), overtook);
+            report.answered(number, &worker.to_text(), sent.elapsed(), overtook);
             progress.answered(number, overtook);
         }
     }

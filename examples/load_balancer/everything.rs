@@ -1,4 +1,4 @@
-//! All parts in one process, over TCP.
+//! Broker, workers and clients in one process, over TCP.
 
 use super::broker::Broker;
 use super::client::{self, Load};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Names of workers, and what a request costs them. The slow ones make answers overtake one another.
+/// Names of workers, and their time per request. Slow workers cause replies out of order.
 pub(crate) const WORKERS: [(&str, Duration); 4] = [
     ("swift", Duration::from_millis(1)),
     ("brisk", Duration::from_millis(2)),
@@ -17,14 +17,14 @@ pub(crate) const WORKERS: [(&str, Duration); 4] = [
     ("sleepy", Duration::from_millis(20)),
 ];
 
-/// A broker, these workers and so many clients; ends when every client has all its answers.
+/// Runs a broker, `workers` and `clients` clients. Returns when every client has all its replies.
 pub(crate) async fn run(clients: u64, load: Load, workers: &[(&'static str, Duration)]) -> Result<Report, Failure> {
     let broker = Broker::bind("tcp://127.0.0.1:*", "tcp://127.0.0.1:*").await?;
     let (front, back) = (broker.front.to_string(), broker.back.to_string());
     let progress = Arc::new(Progress::of(clients * load.requests));
 
-    // Tasks of a set end with it. The broker and the workers would go on for ever.
-    let (mut servers, mut customers) = (JoinSet::new(), JoinSet::new());
+    // A `JoinSet` aborts its tasks when it is dropped. The broker and the workers do not end otherwise.
+    let (mut servers, mut client_tasks) = (JoinSet::new(), JoinSet::new());
     servers.spawn(broker.run());
     for &(name, cost) in workers {
         let back = back.clone();
@@ -32,12 +32,12 @@ pub(crate) async fn run(clients: u64, load: Load, workers: &[(&'static str, Dura
     }
     for number in 1..=clients {
         let (front, progress) = (front.clone(), Arc::clone(&progress));
-        customers.spawn(async move { client::run(&format!("client-{number}"), &front, load, &progress).await });
+        client_tasks.spawn(async move { client::run(&format!("client-{number}"), &front, load, &progress).await });
     }
     let mut total = Report::default();
     loop {
         tokio::select! {
-            done = customers.join_next() => match done {
+            done = client_tasks.join_next() => match done {
                 Some(report) => total.merge(report??),
                 None => return Ok(total),
             },

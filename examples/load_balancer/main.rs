@@ -1,8 +1,8 @@
-//! A load balancer: clients keep several requests in flight, and the broker hands each to the worker that has been
+//! A load balancer: clients keep several requests in flight, and the broker sends each to the worker that has been
 //! ready for longest. Counterpart of the tutorial's "요청을 큐에 넣고, 워커에게 분산 처리".
 //!
 //! ```text
-//! cargo run --release --example load_balancer                                      # everything, for some seconds
+//! cargo run --release --example load_balancer                                      # all roles, for some seconds
 //! cargo run --release --example load_balancer -- broker tcp://127.0.0.1:5555 tcp://127.0.0.1:5556
 //! cargo run --release --example load_balancer -- worker NAME tcp://127.0.0.1:5556 [milliseconds for each request]
 //! cargo run --release --example load_balancer -- client NAME tcp://127.0.0.1:5555 [requests]
@@ -10,17 +10,17 @@
 //!
 //! # Framing
 //!
-//! That of "lbbroker" in the zguide. Clients connect to the front: a REQ sends `[number]`, a DEALER `["", number]`
-//! (or `[number]`; it is answered as it asked); the answer has one frame more, `[number, worker]`. The number is the
-//! client's own, any octets, and lets it know which request was answered. Workers connect to the back:
+//! The format of "lbbroker" in the ZeroMQ guide. Clients connect to the frontend: a REQ sends `[number]`, a DEALER `["", number]`
+//! or `[number]`. The reply has the format of the request and one more frame: `[number, worker]`. The number is chosen by the
+//! client, may be any bytes, and identifies the request. Workers connect to the backend:
 //!
-//! | a worker  | as a REQ sees it               | on the wire, for a DEALER          |
-//! |-----------|--------------------------------|------------------------------------|
-//! | says once | `["READY"]`                    | `["", "READY"]`                    |
-//! | receives  | `[client, "", number]`         | `["", client, "", number]`         |
-//! | replies   | `[client, "", number, worker]` | `["", client, "", number, worker]` |
+//! | a worker   | as a REQ                       | on the wire, or as a DEALER        |
+//! |------------|--------------------------------|------------------------------------|
+//! | sends once | `["READY"]`                    | `["", "READY"]`                    |
+//! | receives   | `[client, "", number]`         | `["", client, "", number]`         |
+//! | replies    | `[client, "", number, worker]` | `["", client, "", number, worker]` |
 //!
-//! So this is a worker too, and `worker = ctx.socket(zmq.DEALER)` with another `b""` in front does as well:
+//! So this Python program is a worker too, and so is one with `ctx.socket(zmq.DEALER)` and another `b""` in front:
 //!
 //! ```python
 //! worker = ctx.socket(zmq.REQ)
@@ -31,8 +31,8 @@
 //!     worker.send_multipart([client, b"", number, b"python"])
 //! ```
 //!
-//! A request whose worker dies, or is silent for two seconds, is given to another: it is never lost, but may be carried
-//! out twice. A worker that outlives its broker must say READY to the next one; the workers here do.
+//! If a worker disconnects, or does not reply within two seconds, its request is sent to another worker. So no request is lost, but
+//! a request may be executed twice. After a restart of the broker, a worker must send READY again; the workers here do.
 
 pub(crate) mod broker;
 pub(crate) mod client;
@@ -44,7 +44,7 @@ pub(crate) mod worker;
 
 use std::time::Duration;
 
-/// What goes wrong here, on its way to whoever reads it.
+/// Any error of this program.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]

@@ -1,49 +1,49 @@
-//! Who waits, who is ready and who is busy: the broker's decisions, without any sockets.
+//! The broker's queue: waiting requests, ready workers and busy workers. No sockets.
 
 use sansmq::{Frame, Message};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Requests that may wait for a worker. When there are so many, the broker reads nothing more from the clients.
+/// Maximum number of waiting requests. When it is reached, the broker stops receiving from clients.
 const CAPACITY: usize = 10_000;
 
-/// A request, and how its client wants to be answered.
+/// A request, with the routing id and the format for its reply.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
-    /// The client's routing id.
+    /// Routing id of the client.
     pub(crate) client: Frame,
-    /// Whether the client puts an empty delimiter before its content.
+    /// True if the request had an empty delimiter.
     pub(crate) delimited: bool,
-    /// What it asks.
+    /// Frames of the request after the delimiter.
     pub(crate) request: Message,
 }
 
-/// The requests and the workers.
+/// Waiting requests, and the state of each worker.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Job>,
-    /// Least recently used first.
+    /// Least recently used worker first.
     ready: VecDeque<Frame>,
     busy: BTreeMap<Frame, (Job, Instant)>,
 }
 
 impl Queue {
-    /// Whether a request may come in.
+    /// Returns true if another request may be added.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < CAPACITY
     }
 
-    /// A request came in.
+    /// Adds a request behind all others.
     pub(crate) fn add(&mut self, job: Job) {
         self.waiting.push_back(job);
     }
 
-    /// A request must be done again, before all others.
+    /// Adds a request before all others, because its worker has failed.
     pub(crate) fn requeue(&mut self, job: Job) {
         self.waiting.push_front(job);
     }
 
-    /// A worker wants work. Gives back what it was doing.
+    /// Marks a worker as ready. Returns the request that it was working on.
     pub(crate) fn ready(&mut self, worker: &Frame) -> Option<Job> {
         self.ready.retain(|known| known != worker);
         self.ready.push_back(worker.clone());
@@ -61,15 +61,15 @@ impl Queue {
         Some((worker, job))
     }
 
-    /// A worker is gone: what it had must be done by another.
-    pub(crate) fn gone(&mut self, worker: &Frame) {
+    /// Removes a worker, and requeues its request.
+    pub(crate) fn remove(&mut self, worker: &Frame) {
         self.ready.retain(|known| known != worker);
         if let Some((job, _)) = self.busy.remove(worker) {
             self.requeue(job);
         }
     }
 
-    /// The workers that have been busy for too long.
+    /// Returns the workers that have been busy for longer than `patience`.
     pub(crate) fn overdue(&self, now: Instant, patience: Duration) -> Vec<Frame> {
         let late = self.busy.iter().filter(|(_, (_, since))| now.duration_since(*since) > patience);
         late.map(|(worker, _)| worker.clone()).collect()

@@ -1,28 +1,28 @@
-//! What came of it, as a table.
+//! The results of a run, printed as a table.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// What one client, or all together, have seen.
+/// Results of one client, or of all clients together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
-    /// Requests sent.
+    /// Number of requests sent.
     pub(crate) requests: u64,
-    /// Requests answered.
+    /// Number of requests answered.
     pub(crate) answers: u64,
-    /// Answers that came while an earlier request of the same client was still waiting.
+    /// Number of replies that arrived before the reply to an earlier request of the same client.
     pub(crate) out_of_order: u64,
-    /// Answers by worker.
+    /// Number of replies of each worker.
     pub(crate) workers: BTreeMap<String, u64>,
-    /// Time from request to answer, for each answer.
+    /// Time from request to reply, for each reply.
     latencies: Vec<Duration>,
-    /// The numbers of the first answers, in the order they came.
+    /// Numbers of the first requests that were answered, in the order of the replies.
     pub(crate) first: Vec<u64>,
 }
 
 impl Report {
-    /// A request was answered.
+    /// Records a reply.
     pub(crate) fn answered(&mut self, number: u64, worker: &str, latency: Duration, overtook: bool) {
         self.answers += 1;
         self.out_of_order += u64::from(overtook);
@@ -33,7 +33,7 @@ impl Report {
         }
     }
 
-    /// Adds what another client has seen.
+    /// Adds the results of another client.
     pub(crate) fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.answers += other.answers;
@@ -56,7 +56,7 @@ impl fmt::Display for Report {
         }
         let mut latencies = self.latencies.clone();
         latencies.sort_unstable();
-        // Nearest rank: the smallest latency that this share of all latencies does not exceed.
+        // Nearest rank: the smallest latency that at least this share of the replies do not exceed.
         let milliseconds = |percent: usize| {
             let rank = (latencies.len() * percent).div_ceil(100);
             latencies.get(rank.saturating_sub(1)).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)

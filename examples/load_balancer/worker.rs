@@ -1,11 +1,11 @@
-//! A worker: a REQ that says READY and from then on gets requests in reply to its answers.
+//! The worker: a REQ that sends READY, and then receives a request in reply to each of its messages.
 
 use super::Failure;
 use sansmq::tokio::ReqSocket;
 use sansmq::{Envelope, Options, RecvError};
 use std::time::Duration;
 
-/// Works for the broker at `back` until the socket fails, which is to say for ever. Each request costs that much time.
+/// Works for the broker at `back` until the socket fails. Each request takes the time `cost`.
 pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Failure> {
     let broker = ReqSocket::with(Options::new().routing_id(name)?);
     broker.connect(back)?;
@@ -13,21 +13,21 @@ pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Fa
     loop {
         let message = match broker.recv().await {
             Ok(message) => message,
-            // The broker was restarted. The connection is made anew by itself, but this one does not know us.
+            // The broker was restarted. The socket reconnects by itself, but the new broker needs a READY.
             Err(RecvError::PeerLost) => {
                 broker.send("READY").await?;
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        // The envelope says which client asked. It goes back as it came: the broker knows what it means.
+        // The envelope identifies the client for the broker. It is returned unchanged.
         match Envelope::parse(message) {
             Ok((envelope, mut request)) => {
                 tokio::time::sleep(cost).await; // the work
                 request.push_back(name);
                 broker.send(envelope.seal(request)).await?;
             }
-            Err(odd) => return Err(format!("not [client, \"\", request]: {odd:?}").into()),
+            Err(other) => return Err(format!("not [client, \"\", request]: {other:?}").into()),
         }
     }
 }

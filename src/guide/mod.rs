@@ -1,4 +1,4 @@
-//! Guides: security, and migration from libzmq. How to embed a socket is in [`proto::embedding`](crate::proto::embedding).
+//! Guides: security, and migration from libzmq. The guide for embedding a socket is [`proto::embedding`](crate::proto::embedding).
 
 pub mod migrating_from_libzmq {
     #![doc = include_str!("migrating_from_libzmq.md")]

@@ -1,4 +1,4 @@
-//! The command line, parsed once.
+//! The command line.
 
 use super::Failure;
 use sansmq::SocketType;
@@ -7,20 +7,20 @@ use std::str::FromStr;
 
 pub(crate) const USAGE: &str = "\
 perf [--pair PAIR,…] [--size N,…] [--count N] [--peers K] [--runtime RUNTIME,…] [--transport tcp|ipc] [--json] [--plot FILE]
-    runs both ends itself, in two processes
+    runs both ends, in two processes
 perf END ENDPOINT SIZE COUNT [--bind|--connect] [--peers K] [--runtime RUNTIME] [--check] [--json]
-    is one end
+    runs one end
 PAIR     push-pull pub-sub scatter-gather          one way: throughput
          req-rep dealer-router dealer-rep client-server pair-pair channel-channel
-                                                   there and back: round trips
-END      push pub scatter    sends COUNT messages         pull sub gather    receives so many
-         req dealer client   sends and waits for each     rep router server  sends each back
-         pair channel        as req where it connects, as rep where it binds
-         A DEALER puts a delimiter first, so that it may face a REP.
-RUNTIME  ct mt (tokio's current-thread and multi-thread) smol mio blocking
---peers  how many sockets the end that connects has; each SUB gets COUNT messages, all others share them
---check  looks into some of the messages: for perf at both ends
---plot   an SVG of all that was measured, over the size of messages";
+                                                   both ways: round trips
+END      push pub scatter    sends COUNT messages              pull sub gather    receives COUNT messages
+         req dealer client   sends COUNT requests, one by one  rep router server  replies to each request
+         pair channel        as req if it connects, as rep if it binds
+         A DEALER prepends a delimiter, so that its peer may be a REP.
+RUNTIME  ct mt (tokio's current-thread and multi-thread runtimes) smol mio blocking
+--peers  number of sockets at the end that connects; each SUB receives COUNT messages, all others share them
+--check  checks the content of some messages; only if both ends are perf
+--plot   writes an SVG of all results by message size";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -29,13 +29,13 @@ pub(crate) enum Command {
     End(End),
 }
 
-/// What to run between two processes.
+/// A series of runs between two processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) pairs: Vec<Pair>,
-    /// None: a choice of sizes.
+    /// Message sizes; empty: a default selection.
     pub(crate) sizes: Vec<usize>,
-    /// `None`: what suits the size.
+    /// Messages per run; `None`: depends on the size.
     pub(crate) count: Option<u64>,
     pub(crate) peers: usize,
     pub(crate) runtimes: Vec<Flavor>,
@@ -59,7 +59,7 @@ pub(crate) struct End {
     pub(crate) output: Output,
 }
 
-/// The ends of a run: the one that connects and the one that binds.
+/// The two ends of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub(crate) name: &'static str,
@@ -84,13 +84,13 @@ const PAIRS: [Pair; 9] = [
     pair("channel-channel", "channel", "channel", false),
 ];
 
-/// What an end does with its messages.
+/// Work of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     Send,
     Receive,
-    Ask,
-    Answer,
+    Request,
+    Reply,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,11 +105,11 @@ pub(crate) enum Flavor {
     CurrentThread,
     /// tokio's multi-thread runtime.
     MultiThread,
-    /// An executor of smol's on this thread.
+    /// An executor of smol on this thread.
     Smol,
-    /// A mio event loop that this end shares its thread with.
+    /// A mio event loop on the thread of this end.
     Mio,
-    /// A mio event loop on a thread of its own, and this end waits for it.
+    /// A mio event loop on a background thread, and blocking calls.
     Blocking,
 }
 
@@ -125,10 +125,11 @@ pub(crate) enum Output {
     Json,
 }
 
-/// The socket of an end, what it does, and on which side it is unless told otherwise: the latter as libzmq's programs have it.
-fn role(word: &str, told: Option<Side>) -> Result<(SocketType, Job, Side), Failure> {
+/// Returns the socket type, the job and the side of an end. `given` is the side from the command line; the default is the side
+/// of the corresponding program of libzmq.
+fn role(word: &str, given: Option<Side>) -> Result<(SocketType, Job, Side), Failure> {
     use SocketType as S;
-    let two_ways = if told == Some(Side::Connect) { Job::Ask } else { Job::Answer };
+    let two_ways = if given == Some(Side::Connect) { Job::Request } else { Job::Reply };
     let (socket, job, side) = match word {
         "push" => (S::Push, Job::Send, Side::Connect),
         "pub" => (S::Pub, Job::Send, Side::Bind),
@@ -136,17 +137,17 @@ fn role(word: &str, told: Option<Side>) -> Result<(SocketType, Job, Side), Failu
         "pull" => (S::Pull, Job::Receive, Side::Bind),
         "sub" => (S::Sub, Job::Receive, Side::Connect),
         "gather" => (S::Gather, Job::Receive, Side::Bind),
-        "req" => (S::Req, Job::Ask, Side::Connect),
-        "dealer" => (S::Dealer, Job::Ask, Side::Connect),
-        "client" => (S::Client, Job::Ask, Side::Connect),
-        "rep" => (S::Rep, Job::Answer, Side::Bind),
-        "router" => (S::Router, Job::Answer, Side::Bind),
-        "server" => (S::Server, Job::Answer, Side::Bind),
+        "req" => (S::Req, Job::Request, Side::Connect),
+        "dealer" => (S::Dealer, Job::Request, Side::Connect),
+        "client" => (S::Client, Job::Request, Side::Connect),
+        "rep" => (S::Rep, Job::Reply, Side::Bind),
+        "router" => (S::Router, Job::Reply, Side::Bind),
+        "server" => (S::Server, Job::Reply, Side::Bind),
         "pair" => (S::Pair, two_ways, Side::Bind),
         "channel" => (S::Channel, two_ways, Side::Bind),
-        other => return Err(format!("{other} is no end\n{USAGE}").into()),
+        other => return Err(format!("unknown end {other}\n{USAGE}").into()),
     };
-    Ok((socket, job, told.unwrap_or(side)))
+    Ok((socket, job, given.unwrap_or(side)))
 }
 
 impl Flavor {
@@ -168,7 +169,7 @@ impl FromStr for Flavor {
 
     fn from_str(word: &str) -> Result<Self, Failure> {
         let known = Self::ALL.into_iter().find(|flavor| flavor.name() == word);
-        known.ok_or_else(|| format!("{word} is not ct, mt, smol, mio or blocking").into())
+        known.ok_or_else(|| format!("unknown runtime {word}; use ct, mt, smol, mio or blocking").into())
     }
 }
 
@@ -177,7 +178,7 @@ impl FromStr for Pair {
 
     fn from_str(word: &str) -> Result<Self, Failure> {
         let known = PAIRS.into_iter().find(|pair| pair.name == word);
-        known.ok_or_else(|| format!("{word} is no pair\n{USAGE}").into())
+        known.ok_or_else(|| format!("unknown pair {word}\n{USAGE}").into())
     }
 }
 
@@ -189,8 +190,8 @@ impl Transport {
         }
     }
 
-    /// Where the system chooses the rest.
-    pub(crate) const fn anywhere(self) -> &'static str {
+    /// Returns a wildcard endpoint.
+    pub(crate) const fn wildcard(self) -> &'static str {
         match self {
             Self::Tcp => "tcp://127.0.0.1:*",
             Self::Ipc => "ipc://*",
@@ -203,7 +204,7 @@ impl FromStr for Transport {
 
     fn from_str(word: &str) -> Result<Self, Failure> {
         let known = [Self::Tcp, Self::Ipc].into_iter().find(|transport| transport.name() == word);
-        known.ok_or_else(|| format!("{word} is not tcp or ipc").into())
+        known.ok_or_else(|| format!("unknown transport {word}; use tcp or ipc").into())
     }
 }
 
@@ -219,7 +220,7 @@ impl Command {
             output: Output::Table,
             plot: None,
         };
-        let (mut told, mut checks, mut words) = (None, false, Vec::new());
+        let (mut given, mut checks, mut words) = (None, false, Vec::new());
         let mut line = line.into_iter();
         while let Some(word) = line.next() {
             let mut value = || line.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));
@@ -234,22 +235,22 @@ impl Command {
                 "--plot" => plan.plot = Some(value()?.into()),
                 "--json" => plan.output = Output::Json,
                 "--check" => checks = true,
-                "--bind" => told = Some(Side::Bind),
-                "--connect" => told = Some(Side::Connect),
-                option if option.starts_with("--") => return Err(format!("{option} is unknown\n{USAGE}").into()),
+                "--bind" => given = Some(Side::Bind),
+                "--connect" => given = Some(Side::Connect),
+                option if option.starts_with("--") => return Err(format!("unknown option {option}\n{USAGE}").into()),
                 _ => words.push(word),
             }
         }
         if plan.peers == 0 {
-            return Err("there must be at least 1 peer".into());
+            return Err("--peers must be at least 1".into());
         }
         match <[String; 4]>::try_from(words) {
             Ok([word, endpoint, size, count]) => {
-                let (socket, job, at) = role(&word, told)?;
+                let (socket, job, role_side) = role(&word, given)?;
                 Ok(Self::End(End {
                     socket,
                     job,
-                    side: at,
+                    side: role_side,
                     endpoint,
                     size: number(&size)?,
                     count: number(&count)?,
@@ -259,17 +260,17 @@ impl Command {
                     output: plan.output,
                 }))
             }
-            Err(none) if none.is_empty() && told.is_none() && !checks => Ok(Self::Both(plan)),
+            Err(none) if none.is_empty() && given.is_none() && !checks => Ok(Self::Both(plan)),
             Err(_) => Err(USAGE.into()),
         }
     }
 }
 
 fn number<N: FromStr>(word: &str) -> Result<N, Failure> {
-    word.parse().map_err(|_| format!("{word} is not a number that fits here").into())
+    word.parse().map_err(|_| format!("{word} is not a number, or is too large").into())
 }
 
-/// One or more, with commas between.
+/// Parses values that are separated by commas.
 fn list<T>(words: &str, parse: impl Fn(&str) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
     words.split(',').map(parse).collect()
 }

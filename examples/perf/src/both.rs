@@ -1,4 +1,4 @@
-//! Both ends as two processes of this program, and their rows under one heading.
+//! Runs both ends as two processes of this program, and prints their rows under one heading.
 
 use super::Failure;
 use super::args::{Flavor, Output, Pair, Plan};
@@ -18,16 +18,16 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     for pair in &plan.pairs {
         for &runtime in &plan.runtimes {
             for size in sizes(plan, pair) {
-                let [client, server] = meet(plan, pair, runtime, size)?;
+                let [client, server] = run_pair(plan, pair, runtime, size)?;
                 for row in [&client, &server] {
                     match plan.output {
                         Output::Table => println!("{row}"),
                         Output::Json => println!("{}", serde_json::to_string(row)?),
                     }
                 }
-                // One way, what counts is what arrived; there and back, the end that asks has seen all of it.
-                let telling = if pair.name == "push-pull" || pair.name == "scatter-gather" { server } else { client };
-                measured.push(Measured { pair: *pair, row: telling });
+                // The plot shows the end that receives, or for round trips the end that sends requests.
+                let row = if pair.name == "push-pull" || pair.name == "scatter-gather" { server } else { client };
+                measured.push(Measured { pair: *pair, row });
             }
         }
     }
@@ -46,8 +46,8 @@ fn sizes(plan: &Plan, pair: &Pair) -> Vec<usize> {
     }
 }
 
-/// A count that takes a second or so.
-fn suitable(pair: &Pair, size: usize) -> u64 {
+/// Returns a number of messages that takes about a second.
+fn default_count(pair: &Pair, size: usize) -> u64 {
     if pair.one_way {
         (1_000_000_000 / (size as u64 + 200)).clamp(1000, 4_000_000)
     } else {
@@ -55,20 +55,20 @@ fn suitable(pair: &Pair, size: usize) -> u64 {
     }
 }
 
-/// One run: starts the end that binds, asks it where, and sends the other end there.
-fn meet(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[Row; 2], Failure> {
-    let count = plan.count.unwrap_or_else(|| suitable(pair, size));
-    let mut server = Process::start(plan, [pair.binds, "--bind"], runtime, plan.transport.anywhere(), size, count)?;
+/// Starts the end that binds, reads its endpoint, starts the other end with this endpoint, and returns the rows of both.
+fn run_pair(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[Row; 2], Failure> {
+    let count = plan.count.unwrap_or_else(|| default_count(pair, size));
+    let mut server = Process::start(plan, [pair.binds, "--bind"], runtime, plan.transport.wildcard(), size, count)?;
     let endpoint = server.bound()?;
     let mut client = Process::start(plan, [pair.connects, "--connect"], runtime, &endpoint, size, count)?;
-    // If one fails the other may wait for ever, so neither is waited for alone.
+    // If one end fails, the other may never finish. So both are polled.
     while !(server.is_done()? & client.is_done()?) {
         sleep(Duration::from_millis(5));
     }
     Ok([client.row()?, server.row()?])
 }
 
-/// A process that does not outlive its owner.
+/// One end in a child process, which is killed on drop.
 struct Process {
     end: String,
     child: Child,
@@ -78,24 +78,24 @@ struct Process {
 impl Process {
     fn start(
         plan: &Plan,
-        [end, way]: [&str; 2],
+        [end, flag]: [&str; 2],
         runtime: Flavor,
         endpoint: &str,
         size: usize,
         count: u64,
     ) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([end, endpoint, &size.to_string(), &count.to_string(), way, "--check", "--json"]);
+        command.args([end, endpoint, &size.to_string(), &count.to_string(), flag, "--check", "--json"]);
         command.args(["--runtime", runtime.name(), "--peers", &plan.peers.to_string()]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("the child has no output")?;
         Ok(Self { end: end.into(), child, output: BufReader::new(output) })
     }
 
-    /// Where it says it is bound.
+    /// Reads the bound endpoint.
     fn bound(&mut self) -> Result<String, Failure> {
-        let told: serde_json::Value = serde_json::from_str(&self.line()?)?;
-        let endpoint = told["bound"].as_str().map(Into::into);
+        let line: serde_json::Value = serde_json::from_str(&self.line()?)?;
+        let endpoint = line["bound"].as_str().map(Into::into);
         endpoint.ok_or_else(|| format!("{} did not bind", self.end).into())
     }
 
@@ -107,7 +107,7 @@ impl Process {
         }
     }
 
-    /// What it has measured.
+    /// Reads the results.
     fn row(&mut self) -> Result<Row, Failure> {
         Ok(serde_json::from_str(&self.line()?)?)
     }

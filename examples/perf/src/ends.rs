@@ -1,8 +1,8 @@
-//! What each end does, and when its clock runs.
+//! The job of each end, and the time that it measures.
 
 use super::Failure;
 use super::args::{End, Job, Side};
-use super::home::Home;
+use super::backend::Backend;
 use super::report::Report;
 use super::watch::{Spent, Watch};
 use futures_util::future::try_join_all;
@@ -11,23 +11,23 @@ use sansmq::kind::Any;
 use sansmq::{Endpoint, Handle, Message, Options, SlowSubscriber, SocketType};
 use std::time::Instant;
 
-/// One message of so many is looked into.
+/// One of this many messages is checked.
 const SAMPLE: u64 = 512;
 
-/// What every body is made of.
-const OCTET: u8 = b'x';
+/// Content of every body.
+const FILL: u8 = b'x';
 
-/// Is this end until all messages have passed; tells `bound` where it is bound, if it binds.
-pub(crate) async fn run(end: End, home: Home, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
+/// Runs this end until all messages have been sent or received. Calls `bound` with the bound endpoint, if it binds.
+pub(crate) async fn run(end: End, backend: Backend, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
     if end.count == 0 {
         return Err("the count must be at least 1".into());
     }
-    let sockets = open(&end, &home, bound).await?;
+    let sockets = open(&end, &backend, bound).await?;
     let (measured, spent, round_trips) = match end.job {
         Job::Send => send(&end, &sockets).await?,
         Job::Receive => receive(&end, &sockets).await?,
-        Job::Ask => ask(&end, &sockets).await?,
-        Job::Answer => answer(&end, &sockets).await?,
+        Job::Request => request(&end, &sockets).await?,
+        Job::Reply => reply(&end, &sockets).await?,
     };
     for socket in &sockets {
         close(socket).await?;
@@ -37,12 +37,12 @@ pub(crate) async fn run(end: End, home: Home, bound: impl FnOnce(&Endpoint) + Se
 
 type Outcome = (u64, Spent, Option<Histogram<u64>>);
 
-/// One socket that is bound, or as many as there are to be peers, which connect.
-async fn open(end: &End, home: &Home, bound: impl FnOnce(&Endpoint)) -> Result<Vec<Handle<Any>>, Failure> {
+/// Creates one socket and binds it, or creates a socket per peer and connects each.
+async fn open(end: &End, backend: &Backend, bound: impl FnOnce(&Endpoint)) -> Result<Vec<Handle<Any>>, Failure> {
     let socket = || {
         let options = Options::of(end.socket);
-        // Dropping, as publishers do by default, would be measured as speed.
-        home.socket(if end.socket == SocketType::Pub {
+        // By default a publisher drops messages to slow subscribers, which would count as throughput.
+        backend.socket(if end.socket == SocketType::Pub {
             options.slow_subscriber(SlowSubscriber::Block)
         } else {
             options
@@ -60,7 +60,7 @@ async fn open(end: &End, home: &Home, bound: impl FnOnce(&Endpoint)) -> Result<V
     Ok(sockets)
 }
 
-/// The clock runs from the last handshake, or subscription, until everything is out.
+/// Sends all messages. Measures from the last handshake or subscription until all messages are sent.
 async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         if end.socket == SocketType::Pub {
@@ -69,7 +69,7 @@ async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
             socket.wait_connected(1).await;
         }
     }
-    let body = Message::from(vec![OCTET; end.size]);
+    let body = Message::from(vec![FILL; end.size]);
     let mut watch = Watch::start();
     for (sent, socket) in (0..end.count).zip(sockets.iter().cycle()) {
         socket.send(body.clone()).await?;
@@ -81,7 +81,7 @@ async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     Ok((end.count, watch.stop(), None))
 }
 
-/// The clock runs from the first message until the last.
+/// Receives all messages. Measures from the first message to the last.
 async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     let watch = Watch::start();
     let each = sockets.iter().map(|socket| async {
@@ -101,12 +101,12 @@ async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure>
     Ok((end.count * sockets.len() as u64 - 1, watch.stop_since(first), None))
 }
 
-/// The clock runs from the last handshake until the last reply.
-async fn ask(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
+/// Sends all requests, each after the previous reply. Measures from the last handshake to the last reply.
+async fn request(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         socket.wait_connected(1).await;
     }
-    let body = vec![OCTET; end.size];
+    let body = vec![FILL; end.size];
     let request = if end.socket == SocketType::Dealer { Message::from(("", body)) } else { Message::from(body) };
     let watch = Watch::start();
     let each = sockets.iter().zip(0..).map(|(socket, index)| {
@@ -133,8 +133,8 @@ async fn ask(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     Ok((end.count, watch.stop(), Some(all)))
 }
 
-/// The clock runs from the first request until the last reply is sent.
-async fn answer(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
+/// Replies to all requests. Measures from the first request until the last reply is sent.
+async fn reply(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     let socket = sockets.first().ok_or("there is no socket")?;
     let mut request = socket.recv().await?;
     let mut watch = Watch::start();
@@ -149,7 +149,7 @@ async fn answer(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> 
     Ok((end.count - 1, watch.stop(), None))
 }
 
-/// How many of `total` fall to one of so many.
+/// Returns the part of `total` for one of `among` sockets.
 const fn share(total: u64, among: u64, index: u64) -> u64 {
     total / among + if index < total % among { 1 } else { 0 }
 }
@@ -157,10 +157,10 @@ const fn share(total: u64, among: u64, index: u64) -> u64 {
 fn check(end: &End, number: u64, message: &Message) -> Result<(), Failure> {
     let body = message.body();
     if body.len() != end.size {
-        return Err(format!("a message of {} octets came; {} were expected", body.len(), end.size).into());
+        return Err(format!("received a message of {} bytes, expected {}", body.len(), end.size).into());
     }
-    if end.checks && number.is_multiple_of(SAMPLE) && body.iter().any(|&octet| octet != OCTET) {
-        return Err(format!("message {number} is not what was sent").into());
+    if end.checks && number.is_multiple_of(SAMPLE) && body.iter().any(|&byte| byte != FILL) {
+        return Err(format!("message {number} has the wrong content").into());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Throughput and round trips between two processes.
 //!
 //! ```text
-//! cargo run --profile bench -p sansmq-perf                      # both ends, a table
+//! cargo run --profile bench -p sansmq-perf                      # both ends; prints a table
 //! cargo run --profile bench -p sansmq-perf -- --size 64 --runtime mio --transport ipc
 //! cargo run --profile bench -p sansmq-perf -- --pair pub-sub,dealer-router --peers 16
 //! cargo run --profile bench -p sansmq-perf -- --runtime ct,smol,mio --plot perf.svg
@@ -9,13 +9,13 @@
 //! cargo run --profile bench -p sansmq-perf -- push tcp://localhost:5555 64 1000000
 //! ```
 //!
-//! One end alone can face another implementation: libzmq's `remote_thr` faces `pull`, `local_thr` faces `push`, `remote_lat`
-//! faces `rep` and `local_lat` faces `req`, with the same three arguments.
+//! The peer of a single end may be a program of libzmq, with the same three arguments: `remote_thr` for `pull`, `local_thr` for
+//! `push`, `remote_lat` for `rep`, `local_lat` for `req`.
 
 mod args;
+mod backend;
 mod both;
 mod ends;
-mod home;
 mod plot;
 mod report;
 #[cfg(test)]
@@ -45,14 +45,14 @@ fn run(command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Both(plan) => both::run(&plan),
-        Command::End(end) => one(end),
+        Command::End(end) => run_end(end),
     }
 }
 
-/// Is one end, and says what it measured.
-fn one(end: End) -> Result<(), Failure> {
+/// Runs one end, and prints its results.
+fn run_end(end: End) -> Result<(), Failure> {
     let output = end.output;
-    let report = home::run(end.runtime, |home| ends::run(end, home, move |bound| say(output, bound)))?;
+    let report = backend::run(end.runtime, |backend| ends::run(end, backend, move |bound| print_bound(output, bound)))?;
     match output {
         Output::Table => println!("{}", report.row()),
         Output::Json => println!("{}", serde_json::to_string(&report.row())?),
@@ -60,8 +60,8 @@ fn one(end: End) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says where this end is bound: whoever started it may have left the port open.
-fn say(output: Output, bound: &sansmq::Endpoint) {
+/// Prints the bound endpoint, because the port may have been a wildcard.
+fn print_bound(output: Output, bound: &sansmq::Endpoint) {
     match output {
         Output::Table => println!("bound {bound}"),
         Output::Json => println!("{}", serde_json::json!({ "bound": bound.to_string() })),

@@ -1,4 +1,4 @@
-//! A picture of what was measured: messages per second, and round trips, over the size of messages.
+//! Diagram of the results: messages per second, and round trips, by message size.
 
 use super::Failure;
 use super::args::Pair;
@@ -7,20 +7,20 @@ use plotters::prelude::*;
 use std::ops::Range;
 use std::path::Path;
 
-/// One point of the picture.
+/// One point of the diagram.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) pair: Pair,
     pub(crate) row: Row,
 }
 
-/// A line of the picture: its name, and its points.
+/// Name and points of a line of the diagram.
 type Series = (String, Vec<(f64, f64)>);
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 450;
 
-/// Draws a panel for throughput and one for round trips, as far as there is something to show.
+/// Draws a panel for throughput and a panel for round trips, if they have any points.
 pub(crate) fn draw(file: &Path, measured: &[Measured]) -> Result<(), Failure> {
     let rate = series(measured, true, "", |row| Some(row.msg_per_s));
     let mut trips = series(measured, false, " p50", |row| row.p50_us);
@@ -51,7 +51,7 @@ fn panel(
         .y_label_area_size(80)
         .build_cartesian_2d(x.log_scale().base(2.0), y.log_scale())?;
     let mesh = &mut chart.configure_mesh();
-    mesh.x_desc("octets in a message").x_label_formatter(&|size| format!("{size:.0}"));
+    mesh.x_desc("bytes per message").x_label_formatter(&|size| format!("{size:.0}"));
     mesh.y_label_formatter(&|value| format!("{value:.0}")).draw()?;
     for (index, (name, points)) in lines.iter().enumerate() {
         let color = Palette99::pick(index).stroke_width(2);
@@ -62,13 +62,13 @@ fn panel(
     Ok(())
 }
 
-/// The lines of a panel, one for each pair and runtime.
+/// Returns the lines of a panel, one for each pair and runtime.
 fn series(measured: &[Measured], one_way: bool, suffix: &str, value: impl Fn(&Row) -> Option<f64>) -> Vec<Series> {
     let mut lines: Vec<Series> = Vec::new();
     for Measured { pair, row } in measured.iter().filter(|measured| measured.pair.one_way == one_way) {
         let Some(value) = value(row).filter(|&value| value > 0.0) else { continue };
         let name = format!("{} {}{suffix}", pair.name, row.runtime);
-        // A logarithm has no place for messages of nothing.
+        // The axis is logarithmic, so empty messages count as one byte.
         let point = (u32::try_from(row.size.max(1)).map_or(f64::MAX, f64::from), value);
         match lines.iter_mut().find(|(known, _)| *known == name) {
             Some((_, points)) => points.push(point),
@@ -78,7 +78,7 @@ fn series(measured: &[Measured], one_way: bool, suffix: &str, value: impl Fn(&Ro
     lines
 }
 
-/// From a little under the least to a little over the most.
+/// Returns a range that is a little larger than the range of the values.
 fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (least, most) =
         values.fold((f64::MAX, f64::MIN_POSITIVE), |(least, most), value| (least.min(value), most.max(value)));

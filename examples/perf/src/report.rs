@@ -1,4 +1,4 @@
-//! What one end measured, as a row of a table or as JSON.
+//! Results of one end, as a row of a table or as JSON.
 
 use super::args::End;
 use super::watch::Spent;
@@ -9,14 +9,14 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) end: End,
-    /// How many messages the clock saw: without the first one where that one started it.
+    /// Number of messages in the measured time, without the first one if that message started the measurement.
     pub(crate) measured: u64,
     pub(crate) spent: Spent,
-    /// In nanoseconds.
+    /// Durations in nanoseconds.
     pub(crate) round_trips: Option<Histogram<u64>>,
 }
 
-/// What is told of a [`Report`].
+/// Printed values of a [`Report`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) end: String,
@@ -29,7 +29,7 @@ pub(crate) struct Row {
     pub(crate) mb_per_s: f64,
     /// Processor time of this process per message.
     pub(crate) cpu_us_per_msg: Option<f64>,
-    /// The most memory this process ever had.
+    /// Peak memory of this process.
     pub(crate) peak_mib: Option<f64>,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p90_us: Option<f64>,
@@ -38,7 +38,7 @@ pub(crate) struct Row {
     pub(crate) max_us: Option<f64>,
 }
 
-/// What stands above the rows.
+/// Heading of the table.
 pub(crate) const HEADING: &str = "end     runtime      size      count  peers      msg/s     MB/s  cpu µs/msg  peak MiB  p50 µs  \
                                   p90 µs  p99 µs p99.9 µs   max µs";
 
@@ -92,7 +92,7 @@ impl fmt::Display for Row {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a measurement has no 53 significant bits")]
+#[expect(clippy::cast_precision_loss, reason = "measurements have fewer than 53 significant bits")]
 const fn float(number: u64) -> f64 {
     number as f64
 }

@@ -1,64 +1,64 @@
-//! `perf` as its users run it, with counts that take no time. Measured speeds are not checked.
+//! Tests of `perf` with small counts. They do not check measured speeds.
 
 use super::args::{Command, End, Flavor, Job, Output, Plan, Side, Transport};
+use super::backend::{self, Backend};
 use super::ends;
-use super::home::{self, Home};
 use super::report::{Report, Row};
 use sansmq::{Endpoint, Options, SocketType};
 use tokio::sync::oneshot;
 
 #[tokio::test]
-async fn throughput_reports_every_message_the_clock_saw() {
-    let (push, pull) = meet("push", "pull", 64, 3000).await;
+async fn throughput_counts_messages_after_the_start() {
+    let (push, pull) = run_both("push", "pull", 64, 3000).await;
     assert_eq!((push.end.count, push.measured), (3000, 3000));
-    assert_eq!((pull.end.count, pull.measured), (3000, 2999), "the first message starts the clock");
+    assert_eq!((pull.end.count, pull.measured), (3000, 2999), "the first message starts the measurement");
     assert!(push.round_trips.is_none() && pull.round_trips.is_none());
 }
 
 #[tokio::test]
-async fn round_trips_are_recorded_one_by_one() {
-    let (req, rep) = meet("req", "rep", 16, 200).await;
+async fn req_records_every_round_trip() {
+    let (req, rep) = run_both("req", "rep", 16, 200).await;
     let trips = req.round_trips.as_ref().expect("a REQ records round trips");
     assert_eq!((req.measured, trips.len()), (200, 200));
     assert!(trips.min() > 0 && trips.max() >= trips.value_at_quantile(0.5));
-    assert_eq!(rep.measured, 199, "the first request starts the clock");
+    assert_eq!(rep.measured, 199, "the first request starts the measurement");
 }
 
 #[tokio::test]
-async fn one_message_is_enough() {
-    let (push, pull) = meet("push", "pull", 0, 1).await;
+async fn single_message_is_reported() {
+    let (push, pull) = run_both("push", "pull", 0, 1).await;
     assert_eq!((push.measured, pull.measured), (1, 0));
     assert!(pull.row().msg_per_s.abs() < f64::EPSILON);
 }
 
 #[tokio::test]
-async fn a_message_of_the_wrong_length_is_an_error() {
-    let (bound, at) = oneshot::channel();
+async fn message_of_wrong_length_is_an_error() {
+    let (bound, endpoint) = oneshot::channel();
     let pull = end("pull", "tcp://127.0.0.1:*", 64, 10);
-    let pull = tokio::spawn(ends::run(pull, Home::Tokio, |endpoint| tell(bound, endpoint)));
-    let at = at.await.expect("it binds");
-    let push = tokio::spawn(ends::run(end("push", &at, 63, 10), Home::Tokio, |_| {}));
-    let error = pull.await.expect("it does not panic").expect_err("63 is not 64");
-    assert_eq!(error.to_string(), "a message of 63 octets came; 64 were expected");
+    let pull = tokio::spawn(ends::run(pull, Backend::Tokio, |endpoint| send_bound(bound, endpoint)));
+    let endpoint = endpoint.await.expect("the socket binds");
+    let push = tokio::spawn(ends::run(end("push", &endpoint, 63, 10), Backend::Tokio, |_| {}));
+    let error = pull.await.expect("the task does not panic").expect_err("63 is not 64");
+    assert_eq!(error.to_string(), "received a message of 63 bytes, expected 64");
     push.abort();
 }
 
 #[tokio::test]
-async fn a_message_that_is_not_what_was_sent_is_an_error_to_whoever_looks() {
-    for (checks, error) in [(true, Some("message 0 is not what was sent")), (false, None)] {
-        let (bound, at) = oneshot::channel();
+async fn message_of_wrong_content_is_an_error_with_check() {
+    for (checks, error) in [(true, Some("message 0 has the wrong content")), (false, None)] {
+        let (bound, endpoint) = oneshot::channel();
         let pull = End { checks, ..end("pull", "tcp://127.0.0.1:*", 5, 1) };
-        let pull = tokio::spawn(ends::run(pull, Home::Tokio, |endpoint| tell(bound, endpoint)));
+        let pull = tokio::spawn(ends::run(pull, Backend::Tokio, |endpoint| send_bound(bound, endpoint)));
         let push = sansmq::tokio::PushSocket::new();
-        push.connect(at.await.expect("it binds").as_str()).expect("it is an endpoint");
+        push.connect(endpoint.await.expect("the socket binds").as_str()).expect("it is an endpoint");
         push.send("other").await.expect("there is a peer soon");
-        let outcome = pull.await.expect("it does not panic");
+        let outcome = pull.await.expect("the task does not panic");
         assert_eq!(outcome.err().map(|error| error.to_string()).as_deref(), error);
     }
 }
 
 #[tokio::test]
-async fn every_pair_of_ends_passes_all_messages() {
+async fn every_pair_transfers_all_messages() {
     for (connects, binds) in [
         ("push", "pull"),
         ("scatter", "gather"),
@@ -71,21 +71,21 @@ async fn every_pair_of_ends_passes_all_messages() {
         ("channel", "channel"),
     ] {
         for peers in [1, 3] {
-            // One single peer is all that these have.
+            // These socket types have a single peer.
             let peers = if matches!(connects, "pair" | "channel") { 1 } else { peers };
-            let (client, server) = meet_many(connects, binds, 16, 50, peers).await;
+            let (client, server) = run_with_peers(connects, binds, 16, 50, peers).await;
             let received = if connects == "sub" { 50 * peers as u64 - 1 } else { 50 };
             assert_eq!(client.measured, received, "{connects} {binds} {peers}");
             assert!(server.measured >= 49, "{connects} {binds} {peers}");
             let trips = client.round_trips.as_ref().map(hdrhistogram::Histogram::len);
-            assert_eq!(trips, (client.end.job == Job::Ask).then_some(50), "{connects} {binds} {peers}");
+            assert_eq!(trips, (client.end.job == Job::Request).then_some(50), "{connects} {binds} {peers}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_report_is_a_row_and_a_json_object() {
-    let (req, rep) = meet("req", "rep", 16, 5).await;
+async fn report_is_printed_as_row_and_as_json() {
+    let (req, rep) = run_both("req", "rep", 16, 5).await;
     assert!(req.row().to_string().starts_with("req     ct             16          5      1 "));
     for (report, name, median) in [(req, "req", true), (rep, "rep", false)] {
         let json = serde_json::to_string(&report.row()).expect("numbers and names");
@@ -94,12 +94,12 @@ async fn a_report_is_a_row_and_a_json_object() {
             "{json}"
         );
         assert_eq!(!json.contains("\"p50_us\":null"), median, "{json}");
-        assert_eq!(serde_json::from_str::<Row>(&json).expect("what was written"), report.row());
+        assert_eq!(serde_json::from_str::<Row>(&json).expect("valid JSON"), report.row());
     }
 }
 
 #[test]
-fn the_command_line_says_one_end_or_both() {
+fn command_line_selects_one_end_or_both() {
     let parse = |line: &str| Command::parse(line.split_whitespace().map(Into::into));
     let both = Plan {
         pairs: vec!["pub-sub".parse().expect("it is a pair")],
@@ -116,11 +116,11 @@ fn the_command_line_says_one_end_or_both() {
     let Ok(Command::End(rep)) = parse("rep --connect tcp://localhost:1 16 100") else { panic!("it is one end") };
     assert_eq!(
         (rep.socket, rep.job, rep.side, rep.size, rep.count),
-        (SocketType::Rep, Job::Answer, Side::Connect, 16, 100)
+        (SocketType::Rep, Job::Reply, Side::Connect, 16, 100)
     );
     let jobs = ["pair --bind", "pair --connect"].map(|end| parse(&format!("{end} tcp://localhost:1 1 1")));
     assert!(
-        matches!(&jobs, [Ok(Command::End(one)), Ok(Command::End(other))] if (one.job, other.job) == (Job::Answer, Job::Ask))
+        matches!(&jobs, [Ok(Command::End(one)), Ok(Command::End(other))] if (one.job, other.job) == (Job::Reply, Job::Request))
     );
     for wrong in [
         "push",
@@ -138,10 +138,11 @@ fn the_command_line_says_one_end_or_both() {
 }
 
 #[test]
-fn an_end_can_live_on_every_runtime() {
+fn req_and_rep_work_on_every_runtime() {
     for flavor in [Flavor::CurrentThread, Flavor::MultiThread, Flavor::Smol, Flavor::Mio, Flavor::Blocking] {
-        let trips = home::run(flavor, async |home: Home| {
-            let (rep, req) = (home.socket(Options::of(SocketType::Rep)), home.socket(Options::of(SocketType::Req)));
+        let trips = backend::run(flavor, async |backend: Backend| {
+            let (rep, req) =
+                (backend.socket(Options::of(SocketType::Rep)), backend.socket(Options::of(SocketType::Req)));
             req.connect(rep.bind("tcp://127.0.0.1:*").await?)?;
             req.send("ping").await?;
             rep.send(rep.recv().await?).await?;
@@ -151,21 +152,21 @@ fn an_end_can_live_on_every_runtime() {
     }
 }
 
-/// Runs both ends in this process: the one that connects, the one that binds.
-async fn meet(connects: &str, binds: &str, size: usize, count: u64) -> (Report, Report) {
-    meet_many(connects, binds, size, count, 1).await
+/// Runs both ends in this process. Returns the report of the end that connects, then that of the end that binds.
+async fn run_both(connects: &str, binds: &str, size: usize, count: u64) -> (Report, Report) {
+    run_with_peers(connects, binds, size, count, 1).await
 }
 
-/// As [`meet`], with so many sockets at the end that connects.
-async fn meet_many(connects: &str, binds: &str, size: usize, count: u64, peers: usize) -> (Report, Report) {
-    let (bound, at) = oneshot::channel();
+/// Runs both ends like [`run_both`], with `peers` sockets at the end that connects.
+async fn run_with_peers(connects: &str, binds: &str, size: usize, count: u64, peers: usize) -> (Report, Report) {
+    let (bound, endpoint) = oneshot::channel();
     let server = End { side: Side::Bind, peers, ..end(binds, "tcp://127.0.0.1:*", size, count) };
-    let server = tokio::spawn(ends::run(server, Home::Tokio, |endpoint| tell(bound, endpoint)));
-    let at = at.await.expect("it binds");
-    let client = [connects, "--connect", &at, &size.to_string(), &count.to_string()].map(String::from);
+    let server = tokio::spawn(ends::run(server, Backend::Tokio, |endpoint| send_bound(bound, endpoint)));
+    let endpoint = endpoint.await.expect("the socket binds");
+    let client = [connects, "--connect", &endpoint, &size.to_string(), &count.to_string()].map(String::from);
     let Ok(Command::End(client)) = Command::parse(client) else { panic!("{connects} is an end") };
-    let client = ends::run(End { peers, ..client }, Home::Tokio, |_| {}).await;
-    let server = server.await.expect("it does not panic");
+    let client = ends::run(End { peers, ..client }, Backend::Tokio, |_| {}).await;
+    let server = server.await.expect("the task does not panic");
     (client.expect("the client succeeds"), server.expect("the server succeeds"))
 }
 
@@ -177,6 +178,6 @@ fn end(role: &str, endpoint: &str, size: usize, count: u64) -> End {
     }
 }
 
-fn tell(bound: oneshot::Sender<String>, endpoint: &Endpoint) {
+fn send_bound(bound: oneshot::Sender<String>, endpoint: &Endpoint) {
     bound.send(endpoint.to_string()).expect("the test waits for it");
 }

@@ -1,40 +1,40 @@
-//! Clocks: the wall's, and the processor's where the system tells. And what memory this process has needed.
+//! Measures wall time, and on Linux also processor time and peak memory of this process.
 
 use std::time::{Duration, Instant};
 
-/// Runs while messages pass.
+/// A running measurement.
 #[derive(Debug)]
 pub(crate) struct Watch {
     begun: Instant,
     processor: Option<Duration>,
-    told: Instant,
+    reported: Instant,
 }
 
-/// What a [`Watch`] measured.
+/// Results of a [`Watch`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) wall: Duration,
-    /// Of the whole process, all its threads; `None` where there is no `/proc/self/stat`.
+    /// Processor time of all threads of this process; `None` without `/proc/self/stat`.
     pub(crate) processor: Option<Duration>,
-    /// The most memory it ever had, in MiB; `None` where there is no `/proc/self/status`.
+    /// Peak memory in MiB; `None` without `/proc/self/status`.
     pub(crate) memory: Option<f64>,
 }
 
-/// Looking at the clock for every message would be measured too.
-const LOOK_EVERY: u64 = 512;
+/// Messages between two reads of the clock, which would otherwise affect the results.
+const CHECK_EVERY: u64 = 512;
 
-const TELL_EVERY: Duration = Duration::from_secs(3);
+const REPORT_EVERY: Duration = Duration::from_secs(3);
 
 impl Watch {
     pub(crate) fn start() -> Self {
         let now = Instant::now();
-        Self { begun: now, processor: processor_time(), told: now }
+        Self { begun: now, processor: processor_time(), reported: now }
     }
 
-    /// Tells a patient reader now and then how far it is.
+    /// Prints the progress to stderr every three seconds.
     pub(crate) fn progress(&mut self, done: u64, of: u64) {
-        if done.is_multiple_of(LOOK_EVERY) && self.told.elapsed() >= TELL_EVERY {
-            self.told = Instant::now();
+        if done.is_multiple_of(CHECK_EVERY) && self.reported.elapsed() >= REPORT_EVERY {
+            self.reported = Instant::now();
             eprintln!("{:3} % of {of}", u128::from(done) * 100 / u128::from(of.max(1)));
         }
     }
@@ -44,7 +44,7 @@ impl Watch {
         self.stop_since(begun)
     }
 
-    /// As [`stop`](Self::stop), when what counts began later.
+    /// Ends the measurement like [`stop`](Self::stop), with a later start of the wall time.
     pub(crate) fn stop_since(self, begun: Instant) -> Spent {
         let wall = begun.elapsed();
         let processor = processor_time().zip(self.processor).map(|(now, then)| now.saturating_sub(then));
@@ -52,17 +52,17 @@ impl Watch {
     }
 }
 
-/// User and system time of this process, to the hundredth of a second: proc(5), fields 14 and 15.
+/// Returns user and system time of this process, in hundredths of a second: proc(5), fields 14 and 15.
 fn processor_time() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The program's name, field 2, may hold anything; what follows its last bracket is field 3.
+    // Field 2, the name of the program, may contain any character, so field 3 starts after the last bracket.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut ticks = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
     let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
     Some(Duration::from_millis((user + system) * 10))
 }
 
-/// `VmHWM` of proc(5).
+/// Returns `VmHWM` of proc(5) in MiB.
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

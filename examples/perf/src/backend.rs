@@ -1,4 +1,4 @@
-//! Where an end lives: one of the runtimes.
+//! The runtime of an end.
 
 use super::Failure;
 use super::args::Flavor;
@@ -8,16 +8,16 @@ use sansmq::{Handle, Options, mio, smol, tokio as on_tokio};
 use std::sync::Arc;
 use tokio::runtime::Builder;
 
-/// Makes sockets that a runtime serves.
+/// Creates sockets on a runtime.
 #[derive(Debug)]
-pub(crate) enum Home {
+pub(crate) enum Backend {
     Tokio,
     Smol(smol::Smol),
     Mio(mio::Remote),
     Blocking,
 }
 
-impl Home {
+impl Backend {
     pub(crate) fn socket(&self, options: Options<Any>) -> Handle<Any> {
         match self {
             Self::Tokio => on_tokio::Socket::with(options).into_handle(),
@@ -28,29 +28,29 @@ impl Home {
     }
 }
 
-/// Runs a task on that runtime, to its end.
+/// Runs a task to completion on the runtime `flavor`.
 pub(crate) fn run<R: Send + 'static, F: Future<Output = Result<R, Failure>> + Send + 'static>(
     flavor: Flavor,
-    task: impl FnOnce(Home) -> F,
+    task: impl FnOnce(Backend) -> F,
 ) -> Result<R, Failure> {
     let runtime = match flavor {
         Flavor::CurrentThread => Builder::new_current_thread().enable_all().build()?,
         Flavor::MultiThread => Builder::new_multi_thread().enable_all().build()?,
         Flavor::Smol => {
-            // On smol's global executor each message would go from thread to thread.
+            // On smol's global executor each message would pass between threads.
             let executor = Arc::new(Executor::new());
             let here = Arc::clone(&executor);
-            let home = Home::Smol(smol::Smol::new(move |task| here.spawn(task).detach()));
-            return block_on(executor.run(task(home)));
+            let backend = Backend::Smol(smol::Smol::new(move |task| here.spawn(task).detach()));
+            return block_on(executor.run(task(backend)));
         }
-        // This thread does nothing but wait; what serves the socket runs elsewhere.
-        Flavor::Blocking => return block_on(task(Home::Blocking)),
+        // This thread only waits; a background thread drives the socket.
+        Flavor::Blocking => return block_on(task(Backend::Blocking)),
         Flavor::Mio => {
             let mut events = mio::EventLoop::new()?;
-            let home = Home::Mio(events.remote());
-            return events.block_on(task(home));
+            let backend = Backend::Mio(events.remote());
+            return events.block_on(task(backend));
         }
     };
-    // A task of its own, because what `block_on` itself runs is no worker's.
-    runtime.block_on(async { tokio::spawn(task(Home::Tokio)).await })?
+    // Spawned, because the future of `block_on` itself does not run on a worker thread.
+    runtime.block_on(async { tokio::spawn(task(Backend::Tokio)).await })?
 }
