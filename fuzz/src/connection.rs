@@ -1,4 +1,4 @@
-//! A whole connection, fed anything in any pieces.
+//! A connection that receives arbitrary input in pieces of any length.
 
 use sansmq_proto::connection::{ConnectionConfig, HeartbeatConfig, Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
@@ -6,25 +6,26 @@ use sansmq_proto::{Buf, Connection, Instant, Message, SocketType};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is held for a peer may be a little more than it has sent, but not much.
+/// Maximum number of bytes that a connection may send beyond the number that it has received.
 const OVERHEAD: usize = 1 << 20;
 
 const MAX_MESSAGE: usize = 1 << 16;
 
-/// Commands have a limit of their own.
+/// Maximum size of a command.
 const MAX_COMMAND: usize = 128 << 10;
 
-/// A socket type and octets, fed in pieces and at once: both ways the connection finds the same, and neither panics, asks for
-/// more memory than it was sent, or says anything without end.
+/// Checks that whole input and input in pieces give the same result, without a panic, and that memory and output are
+/// bounded. The first byte selects the socket type, the second the length of pieces.
 pub fn connection(data: &[u8]) {
-    let Some((&kind, octets)) = data.split_first() else { return };
-    let Some((&step, octets)) = octets.split_first() else { return };
+    let Some((&kind, bytes)) = data.split_first() else { return };
+    let Some((&step, bytes)) = bytes.split_first() else { return };
     let config = config(kind);
-    let [whole, pieces] = [octets.len(), usize::from(step)].map(|step| hear(&config, octets, step.max(1)));
+    let [whole, pieces] = [bytes.len(), usize::from(step)].map(|step| receive(&config, bytes, step.max(1)));
     if config.socket_type == SocketType::Stream {
-        // What it receives is cut as it came.
-        let all =
-            |(taken, end): (Vec<Inbound>, Option<String>)| (taken.iter().flat_map(octets_of).collect::<Vec<_>>(), end);
+        // A STREAM receives the bytes in the pieces in which they arrive.
+        let all = |(received, end): (Vec<Inbound>, Option<String>)| {
+            (received.iter().flat_map(body_of).collect::<Vec<_>>(), end)
+        };
         assert_eq!(all(whole), all(pieces));
     } else {
         assert_eq!(whole, pieces);
@@ -51,73 +52,73 @@ fn config(kind: u8) -> Arc<ConnectionConfig> {
     config.into()
 }
 
-/// What came of it: what was taken, and how it ended.
-fn hear(config: &Arc<ConnectionConfig>, octets: &[u8], step: usize) -> (Vec<Inbound>, Option<String>) {
+/// Returns the received items, and the error that ended the connection.
+fn receive(config: &Arc<ConnectionConfig>, bytes: &[u8], step: usize) -> (Vec<Inbound>, Option<String>) {
     let now = Instant::ORIGIN;
     let mut connection = Connection::new(config, &mut SeededEntropy::new(1), now);
-    let mut taken = Vec::new();
-    for piece in octets.chunks(step) {
-        let heard = connection.handle_input(piece, now);
+    let mut received = Vec::new();
+    for piece in bytes.chunks(step) {
+        let result = connection.handle_input(piece, now);
         while let Some(item) = connection.take() {
-            taken.push(item);
+            received.push(item);
         }
-        let mut said = 0;
+        let mut sent = 0;
         while let Some(out) = connection.poll_transmit() {
             let len = out.remaining();
-            assert!(len > 0, "there is something to write");
-            said += len;
+            assert!(len > 0, "a transmit must not be empty");
+            sent += len;
             out.advance(len);
         }
-        assert!(said <= octets.len() + OVERHEAD, "{said} octets were said to {}", octets.len());
+        assert!(sent <= bytes.len() + OVERHEAD, "{sent} bytes were sent in response to {}", bytes.len());
         if let Some(space) = connection.body_space() {
             assert!(space.len() <= MAX_COMMAND.max(MAX_MESSAGE));
         }
-        if let Err(error) = heard {
-            return (taken, Some(format!("{error:?}")));
+        if let Err(error) = result {
+            return (received, Some(format!("{error:?}")));
         }
     }
-    (taken, None)
+    (received, None)
 }
 
-fn octets_of(item: &Inbound) -> Vec<u8> {
+fn body_of(item: &Inbound) -> Vec<u8> {
     match item {
         Inbound::Message(message) => message.body().to_vec(),
-        wish @ Inbound::Subscription(_) => panic!("{wish:?} was heard in what means nothing"),
+        other @ Inbound::Subscription(_) => panic!("a STREAM must not receive {other:?}"),
     }
 }
 
-/// Messages made of the octets come out at the other end as they were, whatever the pieces.
+/// Checks that messages arrive unchanged at the peer, with pieces of any length.
 pub fn round_trip(data: &[u8]) {
-    let Some((&step, octets)) = data.split_first() else { return };
-    let messages: Vec<Message> = octets
-        .split(|&octet| octet == b'\n')
+    let Some((&step, bytes)) = data.split_first() else { return };
+    let messages: Vec<Message> = bytes
+        .split(|&byte| byte == b'\n')
         .filter_map(|line| {
-            Message::from_frames(line.split(|&octet| octet == b'/').map(|frame| frame.repeat(1 + line.len() % 60)))
+            Message::from_frames(line.split(|&byte| byte == b'/').map(|frame| frame.repeat(1 + line.len() % 60)))
         })
         .collect();
     let now = Instant::ORIGIN;
     let ends = [1, 2].map(|seed| {
         Connection::new(&ConnectionConfig::new(SocketType::Dealer).into(), &mut SeededEntropy::new(seed), now)
     });
-    let [mut near, mut far] = ends;
+    let [mut sender, mut receiver] = ends;
     let mut sent = messages.iter();
     let mut received = Vec::new();
     let mut idle = 0;
     while idle < 3 {
         idle += 1;
-        while near.has_room() {
+        while sender.has_room() {
             let Some(message) = sent.next() else { break };
-            near.give(message.clone().into());
+            sender.give(message.clone().into());
         }
-        for turn in [true, false] {
-            let (from, to) = if turn { (&mut near, &mut far) } else { (&mut far, &mut near) };
+        for forward in [true, false] {
+            let (from, to) = if forward { (&mut sender, &mut receiver) } else { (&mut receiver, &mut sender) };
             while let Some(out) = from.poll_transmit() {
-                let octets = out.copy_to_bytes(out.remaining().min(usize::from(step) + 1));
-                to.handle_input(&octets, now).expect("what we say we understand");
+                let bytes = out.copy_to_bytes(out.remaining().min(usize::from(step) + 1));
+                to.handle_input(&bytes, now).expect("own output is valid input");
                 idle = 0;
             }
         }
-        while let Some(item) = far.take() {
+        while let Some(item) = receiver.take() {
             received.push(item);
         }
     }

@@ -1,4 +1,4 @@
-//! Both ends of a handshake, of each mechanism, with somebody between them who cuts, changes, drops and repeats what they say.
+//! A handshake of each mechanism between two connections, while bytes in transit are split, changed, dropped and repeated.
 
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::connection::Link;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
-struct Plot {
+struct Scenario {
     mechanism: Mechanism,
-    deeds: Vec<(u16, Deed)>,
+    changes: Vec<(u16, Change)>,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -22,83 +22,82 @@ enum Mechanism {
     Curve,
 }
 
-/// What happens to some octets on their way, after so many that were left alone.
+/// A change in transit. In [`Scenario`] a number precedes each change: the bytes that pass unchanged before it.
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Deed {
+enum Change {
     Split,
-    Change(u8),
+    Xor(u8),
     Drop,
     Repeat,
     Insert(u8),
-    /// So many tenths of a second pass.
+    /// Time passes, in tenths of a second.
     Wait(u8),
 }
 
-/// Nobody panics or speaks without end. If nothing was changed, the ends find each other; if CURVE's traffic was changed, at
-/// most one of them thinks so.
+/// Checks that neither side panics or sends without end, and that the handshake succeeds if nothing was changed.
 pub fn handshake(data: &[u8]) {
-    let Ok(plot) = Plot::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let (client, server) = securities(plot.mechanism);
+    let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let (client, server) = securities(scenario.mechanism);
     let server = Options::<kind::Router>::new().security(server).authenticate(|_| AuthReply::accept());
     let client = Options::<kind::Dealer>::new().security(client);
     let mut entropy = SeededEntropy::new(1);
     let mut now = Instant::ORIGIN;
     let [mut client, mut server] = [client.connection_config(), server.connection_config()]
         .map(|config| Connection::new(&Arc::new(config), &mut entropy, now));
-    client.give(Message::from("after all").into());
-    let mut deeds = plot.deeds.iter().copied().peekable();
-    let mut honest = true;
-    let mut untouched = 0_usize;
+    client.give(Message::from("first message").into());
+    let mut changes = scenario.changes.iter().copied().peekable();
+    let mut unchanged = true;
+    let mut passed = 0_usize;
     let mut alive = true;
     for _ in 0..20 {
-        for turn in [true, false] {
-            let (from, to) = if turn { (&mut client, &mut server) } else { (&mut server, &mut client) };
-            let mut said = Vec::new();
+        for from_client in [true, false] {
+            let (from, to) = if from_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
+            let mut sent = Vec::new();
             while let Some(out) = from.poll_transmit() {
-                said.extend_from_slice(&out.copy_to_bytes(out.remaining()));
-                assert!(said.len() < 1 << 16, "it speaks without end");
+                sent.extend_from_slice(&out.copy_to_bytes(out.remaining()));
+                assert!(sent.len() < 1 << 16, "the output is unbounded");
             }
-            let mut heard = Vec::new();
-            for octet in said {
-                heard.push(octet);
-                untouched += 1;
-                let Some((_, deed)) = deeds.next_if(|&(after, _)| usize::from(after) % 600 < untouched) else {
+            let mut delivered = Vec::new();
+            for byte in sent {
+                delivered.push(byte);
+                passed += 1;
+                let Some((_, change)) = changes.next_if(|&(after, _)| usize::from(after) % 600 < passed) else {
                     continue;
                 };
-                untouched = 0;
-                honest &= matches!(deed, Deed::Split | Deed::Change(0));
-                match deed {
-                    Deed::Split => alive &= to.handle_input(&core::mem::take(&mut heard), now).is_ok(),
-                    Deed::Change(mask) => *heard.last_mut().expect("it was just put there") ^= mask,
-                    Deed::Drop => drop(heard.pop()),
-                    Deed::Repeat => heard.push(octet),
-                    Deed::Insert(other) => heard.push(other),
-                    Deed::Wait(tenths) => {
+                passed = 0;
+                unchanged &= matches!(change, Change::Split | Change::Xor(0));
+                match change {
+                    Change::Split => alive &= to.handle_input(&core::mem::take(&mut delivered), now).is_ok(),
+                    Change::Xor(mask) => *delivered.last_mut().expect("the byte was just pushed") ^= mask,
+                    Change::Drop => drop(delivered.pop()),
+                    Change::Repeat => delivered.push(byte),
+                    Change::Insert(other) => delivered.push(other),
+                    Change::Wait(tenths) => {
                         now = now + Duration::from_millis(u64::from(tenths) * 100);
                         alive &= to.handle_timeout(now).is_ok();
                     }
                 }
             }
-            alive &= to.handle_input(&heard, now).is_ok();
+            alive &= to.handle_input(&delivered, now).is_ok();
         }
     }
-    let met = [&client, &server].map(|end| end.peer().is_some());
-    if honest {
-        assert!(alive && met == [true, true], "nothing was changed: {plot:?}");
-        assert_eq!(server.take(), Some(Message::from("after all").into()));
+    let ready = [&client, &server].map(|end| end.peer().is_some());
+    if unchanged {
+        assert!(alive && ready == [true, true], "the handshake failed without changes: {scenario:?}");
+        assert_eq!(server.take(), Some(Message::from("first message").into()));
     }
 }
 
 fn securities(mechanism: Mechanism) -> (Security, Security) {
-    let pairs = |seed| KeyPair::generate(&mut SeededEntropy::new(seed));
+    let key_pair = |seed| KeyPair::generate(&mut SeededEntropy::new(seed));
     match mechanism {
         Mechanism::Null => (Security::Null, Security::Null),
         Mechanism::Plain => {
-            (Security::plain_client("user", "password").expect("they are short"), Security::PlainServer)
+            (Security::plain_client("user", "password").expect("both are short enough"), Security::PlainServer)
         }
         Mechanism::Curve => {
-            let server = pairs(3);
-            let client = Security::curve_client(pairs(4), *server.public()).expect("it is a key");
+            let server = key_pair(3);
+            let client = Security::curve_client(key_pair(4), *server.public()).expect("a valid key");
             (client, Security::curve_server(server))
         }
     }

@@ -1,5 +1,5 @@
-//! What the fuzz targets do: each takes any octets, and panics if a promise is broken. Without libFuzzer, so that the tests run
-//! them too.
+//! The code of the fuzz targets: each function takes any bytes, and panics if an invariant does not hold. The code does not use
+//! libFuzzer, so that the tests run it too.
 
 mod connection;
 mod handshake;
@@ -17,13 +17,13 @@ pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
 
-/// A target: its name, and what it does.
+/// Name and function of a target.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Octets for a target to begin with.
+/// Name of a target, and an input to start from.
 pub type Seed = (&'static str, Vec<u8>);
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 11] = [
     ("greeting", greeting),
     ("frames", frames),

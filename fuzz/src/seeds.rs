@@ -1,4 +1,4 @@
-//! Seeds: what libzmq and its peers have said in recorded sessions, cut for each target.
+//! Seeds for the targets, made from recorded sessions of libzmq and its peers.
 
 use super::Seed;
 use sansmq_proto::entropy::SeededEntropy;
@@ -6,7 +6,8 @@ use sansmq_proto::security::curve::{Certificate, KeyPair};
 use std::path::Path;
 use std::{fs, io};
 
-/// What both sides have said on the connections of the sessions in this folder: see `proto/tests/data/README.md`.
+/// Returns seeds from the bytes that both sides of the sessions in the folder `sessions` have sent; see
+/// `proto/tests/data/README.md`.
 pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     let mut files =
@@ -15,35 +16,35 @@ pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
     for file in files.iter().filter(|file| file.path().extension().is_some_and(|end| end == "txt")) {
         let text = fs::read_to_string(file.path())?;
         for side in ["> ", "< "] {
-            // Of a session of several connections this is no conversation, but as good a seed.
-            let octets: Vec<u8> = text.lines().filter_map(|line| line.strip_prefix(side)).flat_map(unhex).collect();
-            cut(&octets, &mut seeds);
+            // The bytes of all connections of a session are joined, which is not a valid exchange, but a good seed.
+            let bytes: Vec<u8> = text.lines().filter_map(|line| line.strip_prefix(side)).flat_map(unhex).collect();
+            add_seeds(&bytes, &mut seeds);
         }
     }
     seeds.extend(certificates());
     Ok(seeds)
 }
 
-/// A public one and a secret one, with some of what else may stand in such files.
+/// Returns a public and a secret certificate, with metadata and comments.
 fn certificates() -> [Seed; 2] {
     let certificate = Certificate::from(KeyPair::generate(&mut SeededEntropy::new(1)));
-    let certificate = certificate.with_metadata("name", "it's #1").expect("it can be written");
-    let secret = certificate.secret_text().expect("it has both keys");
+    let certificate = certificate.with_metadata("name", "it's #1").expect("valid metadata");
+    let secret = certificate.secret_text().expect("the certificate has both keys");
     let texts = [certificate.public_text() + "# a comment\nother\n  name = value # and another\n", secret.to_string()];
     texts.map(|text| ("certificate", text.into_bytes()))
 }
 
-fn cut(octets: &[u8], seeds: &mut Vec<Seed>) {
+fn add_seeds(bytes: &[u8], seeds: &mut Vec<Seed>) {
     const GREETING: usize = 64;
     for kind in 0..8 {
-        seeds.push(("connection", [&[kind, 7], octets].concat()));
+        seeds.push(("connection", [&[kind, 7], bytes].concat()));
     }
-    // Those of peers of before ZMTP 3 have none.
-    let Some((greeting, traffic)) = octets.split_at_checked(GREETING) else { return };
+    // Sessions of legacy peers may be shorter than a ZMTP 3 greeting.
+    let Some((greeting, traffic)) = bytes.split_at_checked(GREETING) else { return };
     seeds.push(("greeting", greeting.to_vec()));
     seeds.push(("frames", traffic.to_vec()));
-    seeds.push(("round_trip", octets.to_vec()));
-    // Short commands, as nearly all are: flags, a length, and the body.
+    seeds.push(("round_trip", bytes.to_vec()));
+    // A short command: flags, a one-byte length, and the body.
     if let [4, len, rest @ ..] = traffic
         && let Some(body) = rest.get(..usize::from(*len))
     {
@@ -51,7 +52,7 @@ fn cut(octets: &[u8], seeds: &mut Vec<Seed>) {
     }
 }
 
-/// `*n` stands for n octets of no matter which content.
+/// Decodes hexadecimal digits; `*n` stands for n bytes of arbitrary content.
 fn unhex(text: &str) -> Vec<u8> {
     if let Some(count) = text.strip_prefix('*').and_then(|count| count.parse().ok()) {
         return vec![b'.'; count];

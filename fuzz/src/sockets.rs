@@ -1,4 +1,4 @@
-//! Sockets on a network that delays, cuts and forgets, told to do anything in any order.
+//! Sockets with random operations on a simulated network with delays and disconnects.
 
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::{Net, NodeId};
@@ -7,17 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
-struct Plot {
-    cast: Cast,
+struct Scenario {
+    pattern: Pattern,
     seed: u64,
     chunks: u8,
     capacity: u8,
-    marks: u8,
-    deeds: Vec<Deed>,
+    hwms: u8,
+    ops: Vec<Op>,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Cast {
+enum Pattern {
     PushPull,
     DealerDealer,
     DealerRouter,
@@ -28,70 +28,71 @@ enum Cast {
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Deed {
-    /// A message of so many octets more than it needs.
-    Send(Actor, u16),
-    Receive(Actor),
-    Connect(Actor),
-    Disconnect(Actor),
-    Cut(Actor),
-    Freeze(Actor),
-    Thaw(Actor),
-    /// So many milliseconds, squared.
+enum Op {
+    /// Sends a message with a body of `PREFIX` bytes plus the given number.
+    Send(Node, u16),
+    Receive(Node),
+    Connect(Node),
+    Disconnect(Node),
+    Cut(Node),
+    Freeze(Node),
+    Thaw(Node),
+    /// Advances time by the square of the number, in milliseconds.
     Pass(u8),
-    Subscribe(Actor),
-    Close(Actor),
+    Subscribe(Node),
+    Close(Node),
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Actor {
+enum Node {
     Server,
     One,
     Other,
 }
 
-/// Octets that say who has sent a message, and how many before it.
-const NAME: usize = 5;
+/// Length of the prefix of each body: one byte for the sender, four for the number of the message.
+const PREFIX: usize = 5;
 
-const DEEDS: usize = 150;
+const MAX_OPS: usize = 150;
 
-struct Stage {
+struct World {
     net: Net,
-    actors: [NodeId; 3],
+    nodes: [NodeId; 3],
     types: [SocketType; 3],
     sent: [u32; 3],
-    /// The number of the last message of that sender which that receiver has had, and all that it has had.
+    /// Number of the last message that a receiver (first) has received of a sender (second).
     latest: BTreeMap<(usize, u8), u32>,
+    /// Receiver, sender and number of each received message.
     received: BTreeSet<(usize, u8, u32)>,
-    /// Who has connected.
-    joined: [bool; 3],
-    /// Connections have ended, or somebody has two. The order is kept within each, but what one has left is received in turn with
-    /// the next one's.
-    torn: bool,
-    mark: usize,
+    /// True for each node that has connected.
+    connected: [bool; 3],
+    /// True if a connection has ended, or a node has two connections. Messages are ordered within each connection, but
+    /// the remaining messages of one connection are received in turn with those of the next.
+    unordered: bool,
+    hwm: usize,
 }
 
-/// Every message arrives whole or not at all, at most once, and after those that the same peer has sent before on the same
-/// connection. Queues keep within their marks, and everybody comes to rest.
+/// Checks that each message arrives complete or not at all, at most once, and in the order of its connection, and that
+/// queues stay within their high-water marks. The simulation fails if the network does not come to rest.
 pub fn sockets(data: &[u8]) {
-    let Ok(plot) = Plot::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut stage = Stage::new(&plot);
-    for deed in plot.deeds.iter().take(DEEDS) {
-        stage.act(*deed);
-        stage.check();
+    let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let mut world = World::new(&scenario);
+    for op in scenario.ops.iter().take(MAX_OPS) {
+        world.apply(*op);
+        world.check();
     }
-    for node in stage.actors {
-        stage.net.thaw(node);
+    for node in world.nodes {
+        world.net.thaw(node);
     }
-    stage.net.pass(Duration::from_mins(2));
-    for actor in 0..3 {
-        while stage.receive(actor) {}
+    world.net.pass(Duration::from_mins(2));
+    for node in 0..3 {
+        while world.receive(node) {}
     }
-    stage.check();
+    world.check();
 }
 
-impl Cast {
-    /// Who is bound, and who connects.
+impl Pattern {
+    /// Returns the types of the bound and of the connecting sockets.
     const fn types(self) -> [SocketType; 2] {
         match self {
             Self::PushPull => [SocketType::Pull, SocketType::Push],
@@ -105,94 +106,97 @@ impl Cast {
     }
 }
 
-impl Stage {
-    fn new(plot: &Plot) -> Self {
-        let [server, client] = plot.cast.types();
+impl World {
+    fn new(scenario: &Scenario) -> Self {
+        let [server, client] = scenario.pattern.types();
         let types = [server, client, client];
-        let chunk = u64::from(plot.chunks).max(1);
-        let mut net = Net::seeded(plot.seed).chunks(1..=chunk).capacity(usize::from(plot.capacity) * 64 + 1);
-        let mark = usize::from(plot.marks).max(1);
-        let actors = types.map(|kind| net.socket(Options::of(kind).send_hwm(mark).recv_hwm(mark)));
-        net.bind(actors[0], "tcp://server:1");
+        let chunk = u64::from(scenario.chunks).max(1);
+        let mut net = Net::seeded(scenario.seed).chunks(1..=chunk).capacity(usize::from(scenario.capacity) * 64 + 1);
+        let hwm = usize::from(scenario.hwms).max(1);
+        let nodes = types.map(|kind| net.socket(Options::of(kind).send_hwm(hwm).recv_hwm(hwm)));
+        net.bind(nodes[0], "tcp://server:1");
         Self {
             net,
-            actors,
+            nodes,
             types,
             sent: [0; 3],
             latest: BTreeMap::new(),
             received: BTreeSet::new(),
-            joined: [false; 3],
-            torn: false,
-            mark,
+            connected: [false; 3],
+            unordered: false,
+            hwm,
         }
     }
 
-    fn act(&mut self, deed: Deed) {
-        self.torn |= matches!(deed, Deed::Cut(_) | Deed::Disconnect(_) | Deed::Close(_));
-        let place: Endpoint = "tcp://server:1".parse().expect("it is an endpoint");
+    fn apply(&mut self, op: Op) {
+        self.unordered |= matches!(op, Op::Cut(_) | Op::Disconnect(_) | Op::Close(_));
+        let endpoint: Endpoint = "tcp://server:1".parse().expect("a valid endpoint");
         let now = self.net.now();
-        match deed {
-            Deed::Send(actor, octets) => self.send(actor as usize, octets),
-            Deed::Receive(actor) => drop(self.receive(actor as usize)),
-            Deed::Connect(Actor::Server) | Deed::Disconnect(Actor::Server) => {}
-            Deed::Connect(actor) => {
-                let has_joined = std::mem::replace(&mut self.joined[actor as usize], true);
-                self.torn |= has_joined;
-                drop(self.net[self.actors[actor as usize]].connect(place, now));
+        match op {
+            Op::Send(node, bytes) => self.send(node as usize, bytes),
+            Op::Receive(node) => drop(self.receive(node as usize)),
+            Op::Connect(Node::Server) | Op::Disconnect(Node::Server) => {}
+            Op::Connect(node) => {
+                let was_connected = std::mem::replace(&mut self.connected[node as usize], true);
+                self.unordered |= was_connected;
+                drop(self.net[self.nodes[node as usize]].connect(endpoint, now));
             }
-            Deed::Disconnect(actor) => drop(self.net[self.actors[actor as usize]].disconnect(&place, now)),
-            Deed::Cut(actor) => self.net.cut(self.actors[actor as usize]),
-            Deed::Freeze(actor) => self.net.freeze(self.actors[actor as usize]),
-            Deed::Thaw(actor) => self.net.thaw(self.actors[actor as usize]),
-            Deed::Pass(millis) => self.net.pass(Duration::from_millis(u64::from(millis) * u64::from(millis))),
-            Deed::Subscribe(actor) => drop(self.net[self.actors[actor as usize]].subscribe("")),
-            Deed::Close(actor) => self.net[self.actors[actor as usize]].close(now),
+            Op::Disconnect(node) => drop(self.net[self.nodes[node as usize]].disconnect(&endpoint, now)),
+            Op::Cut(node) => self.net.cut(self.nodes[node as usize]),
+            Op::Freeze(node) => self.net.freeze(self.nodes[node as usize]),
+            Op::Thaw(node) => self.net.thaw(self.nodes[node as usize]),
+            Op::Pass(millis) => self.net.pass(Duration::from_millis(u64::from(millis) * u64::from(millis))),
+            Op::Subscribe(node) => drop(self.net[self.nodes[node as usize]].subscribe("")),
+            Op::Close(node) => self.net[self.nodes[node as usize]].close(now),
         }
     }
 
-    fn send(&mut self, actor: usize, octets: u16) {
-        let mut body = vec![u8::try_from(actor).expect("there are three")];
-        body.extend(self.sent[actor].to_be_bytes());
-        body.resize(NAME + usize::from(octets), body[NAME - 1]);
-        let socket = &mut self.net[self.actors[actor]];
-        // Those that name their peer answer whoever they have heard last.
-        let message = match self.types[actor] {
+    fn send(&mut self, node: usize, bytes: u16) {
+        let mut body = vec![u8::try_from(node).expect("there are three nodes")];
+        body.extend(self.sent[node].to_be_bytes());
+        body.resize(PREFIX + usize::from(bytes), body[PREFIX - 1]);
+        let socket = &mut self.net[self.nodes[node]];
+        // ROUTER and SERVER send only as replies, in `receive`.
+        let message = match self.types[node] {
             SocketType::Router | SocketType::Server => return,
             _ => Message::from(body),
         };
         if socket.send(message).is_ok() {
-            self.sent[actor] += 1;
+            self.sent[node] += 1;
         }
     }
 
-    /// Whether there was a message.
-    fn receive(&mut self, actor: usize) -> bool {
-        let socket = &mut self.net[self.actors[actor]];
+    /// Receives and checks a message; returns false if there is none.
+    fn receive(&mut self, node: usize) -> bool {
+        let socket = &mut self.net[self.nodes[node]];
         let Ok(mut message) = socket.recv() else { return false };
-        if matches!(self.types[actor], SocketType::Router | SocketType::Server) {
-            let answer = message.clone();
+        if matches!(self.types[node], SocketType::Router | SocketType::Server) {
+            let reply = message.clone();
             message.pop_front();
-            // Sent back as it is, it says who has sent it first.
-            let _ = socket.send(answer);
+            // The reply keeps the prefix of the original sender.
+            let _ = socket.send(reply);
         }
         let body = message.body();
         assert_eq!(message.len(), 1, "{message:?}");
-        assert!(body.len() >= NAME && body[NAME..].iter().all(|&octet| octet == body[NAME - 1]), "{body:?} was cut");
-        let number = u32::from_be_bytes(body[1..NAME].try_into().expect("it has four octets"));
-        assert!(self.received.insert((actor, body[0], number)), "{number} of {} came twice", body[0]);
-        let before = self.latest.insert((actor, body[0]), number);
-        let ordered = self.torn || before.is_none_or(|before| before < number);
-        assert!(ordered, "{number} of {} came after {before:?}", body[0]);
+        assert!(
+            body.len() >= PREFIX && body[PREFIX..].iter().all(|&byte| byte == body[PREFIX - 1]),
+            "{body:?} is incomplete"
+        );
+        let number = u32::from_be_bytes(body[1..PREFIX].try_into().expect("a slice of four bytes"));
+        assert!(self.received.insert((node, body[0], number)), "message {number} of {} was received twice", body[0]);
+        let before = self.latest.insert((node, body[0]), number);
+        let ordered = self.unordered || before.is_none_or(|before| before < number);
+        assert!(ordered, "message {number} of {} was received after {before:?}", body[0]);
         true
     }
 
     fn check(&self) {
-        for &actor in &self.actors {
-            let stats = self.net[actor].stats();
+        for &node in &self.nodes {
+            let stats = self.net[node].stats();
             let peers = stats.peers as u64;
-            assert!(stats.incoming.messages <= peers * self.mark as u64 + 1, "{stats:?}");
-            // What a lost connection had not begun to send is put back before what was queued meanwhile.
-            assert!(stats.outgoing.messages <= peers * (self.mark as u64 + 1024), "{stats:?}");
+            assert!(stats.incoming.messages <= peers * self.hwm as u64 + 1, "{stats:?}");
+            // Messages that a lost connection had not begun to send return to the queue, beyond the high-water mark.
+            assert!(stats.outgoing.messages <= peers * (self.hwm as u64 + 1024), "{stats:?}");
         }
     }
 }

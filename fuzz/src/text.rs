@@ -1,18 +1,18 @@
-//! What people write, and what routers take apart: endpoints, files of keys and envelopes.
+//! Endpoints, key files and envelopes.
 
 use sansmq_proto::message::Envelope;
 use sansmq_proto::security::curve::{Certificate, PublicKey, z85};
 use sansmq_proto::{Endpoint, Message};
 
-/// An endpoint that is understood is written so that it is understood as the same; and so are keys.
+/// Checks that valid endpoints and Z85 texts survive formatting and parsing.
 pub fn endpoint(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(endpoint) = text.parse::<Endpoint>() {
         let again = endpoint.to_string();
-        assert_eq!(again.parse::<Endpoint>().as_ref(), Ok(&endpoint), "{text:?} is written as {again:?}");
+        assert_eq!(again.parse::<Endpoint>().as_ref(), Ok(&endpoint), "{text:?} is formatted as {again:?}");
     }
-    if let Ok(octets) = z85::decode(&text) {
-        assert_eq!(z85::encode(&octets).as_deref(), Ok(&*text));
+    if let Ok(bytes) = z85::decode(&text) {
+        assert_eq!(z85::encode(&bytes).as_deref(), Ok(&*text));
     }
     if let Ok(text) = z85::encode(data) {
         assert_eq!(z85::decode(&text).as_deref(), Ok(data));
@@ -20,10 +20,10 @@ pub fn endpoint(data: &[u8]) {
     let _ = text.parse::<PublicKey>();
 }
 
-/// A certificate that is understood is written so that it is understood as the same.
+/// Checks that valid certificates survive formatting and parsing.
 pub fn certificate(data: &[u8]) {
     let Ok(certificate) = String::from_utf8_lossy(data).parse::<Certificate>() else { return };
-    let public = certificate.public_text().parse::<Certificate>().expect("what is written can be read");
+    let public = certificate.public_text().parse::<Certificate>().expect("own output is valid input");
     assert_eq!(public.public(), certificate.public());
     assert!(public.key_pair().is_none() && public.metadata().eq(certificate.metadata()));
     if let Some(secret) = certificate.secret_text() {
@@ -31,9 +31,9 @@ pub fn certificate(data: &[u8]) {
     }
 }
 
-/// An envelope that was taken off finds its way back around any body.
+/// Checks that a removed envelope can be restored around any body.
 pub fn envelope(data: &[u8]) {
-    let Some(message) = Message::from_frames(data.split(|&octet| octet == b'/')) else { return };
+    let Some(message) = Message::from_frames(data.split(|&byte| byte == b'/')) else { return };
     match Envelope::parse(message.clone()) {
         Ok((envelope, body)) => {
             assert!(envelope.ids().iter().all(|id| !id.is_empty()));

@@ -1,19 +1,19 @@
-//! Subscriptions and publications, against a list of prefixes.
+//! Subscriptions and publications, compared with a list of prefixes.
 
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{Options, kind};
 
 #[derive(Arbitrary, Debug)]
-enum Deed<'a> {
+enum Op<'a> {
     Subscribe(&'a [u8]),
     Unsubscribe(&'a [u8]),
     Publish(&'a [u8]),
 }
 
-/// A subscriber receives what begins with one of its prefixes, once, in order, and nothing else.
+/// Checks that a subscriber receives exactly the publications that begin with one of its prefixes, once and in order.
 pub fn topics(data: &[u8]) {
-    let Ok(deeds) = Vec::<Deed<'_>>::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let Ok(ops) = Vec::<Op<'_>>::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut net = Net::seeded(1);
     let publisher = net.socket(Options::<kind::Pub>::new());
     let subscriber = net.socket(Options::<kind::Sub>::new());
@@ -21,26 +21,26 @@ pub fn topics(data: &[u8]) {
     net.connect(subscriber, "tcp://pub:1");
     net.settle();
     let mut prefixes: Vec<Vec<u8>> = Vec::new();
-    for deed in deeds.iter().take(200) {
-        match *deed {
-            Deed::Subscribe(prefix) => {
+    for op in ops.iter().take(200) {
+        match *op {
+            Op::Subscribe(prefix) => {
                 net[subscriber].subscribe(prefix.to_vec()).expect("a SUB subscribes");
                 prefixes.push(prefix.to_vec());
             }
-            Deed::Unsubscribe(prefix) => {
+            Op::Unsubscribe(prefix) => {
                 let known = prefixes.iter().position(|known| known == prefix);
                 let ended = net[subscriber].unsubscribe(prefix.to_vec());
                 assert_eq!(ended.is_ok(), known.is_some(), "{prefix:?} of {prefixes:?}");
-                known.map(|place| prefixes.swap_remove(place));
+                known.map(|index| prefixes.swap_remove(index));
             }
-            Deed::Publish(topic) => {
-                net[publisher].send(topic.to_vec()).expect("a PUB never waits");
+            Op::Publish(topic) => {
+                net[publisher].send(topic.to_vec()).expect("a PUB never blocks");
                 net.settle();
-                let wanted = prefixes.iter().any(|prefix| topic.starts_with(prefix));
+                let matches = prefixes.iter().any(|prefix| topic.starts_with(prefix));
                 let received = net[subscriber].recv();
-                assert_eq!(received.is_ok(), wanted, "{topic:?} of {prefixes:?}");
-                assert!(received.is_err() || net[subscriber].recv().is_err(), "it came twice");
-                assert_eq!(net[publisher].subscriber_count(topic), usize::from(wanted));
+                assert_eq!(received.is_ok(), matches, "{topic:?} of {prefixes:?}");
+                assert!(received.is_err() || net[subscriber].recv().is_err(), "the message was received twice");
+                assert_eq!(net[publisher].subscriber_count(topic), usize::from(matches));
             }
         }
         net.settle();

@@ -1,6 +1,6 @@
-"""certificates.py DIRECTORY: writes certificates of its own there, and tells those it finds, as `zmq.auth` has them.
+"""certificates.py DIRECTORY: writes a certificate with `zmq.auth`, and prints all certificates of the directory.
 
-For each file its path, the public key and, if it is there, the secret one; then "known" and the keys of all `*.key`.
+Prints for each file its path, the public key and the secret key, if any; then "known" and the keys of all `*.key` files.
 """
 
 import pathlib

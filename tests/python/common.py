@@ -1,6 +1,6 @@
-"""What the programs of this folder share: how they open sockets, and the messages they send.
+"""Shared code of the programs of this folder: opens sockets, and defines the messages.
 
-Every wait ends after TIMEOUT with an exception, so that a test fails instead of hanging.
+Each wait ends after TIMEOUT milliseconds with an exception, so that a test fails instead of hanging.
 """
 
 import sys
@@ -28,7 +28,7 @@ def body(size):
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
-# The same in tests/pyzmq.rs.
+# The same messages are in tests/pyzmq/main.rs.
 SERIES = [[body(size)] for size in (0, 1, 255, 256, 65536, 1 << 20)] + [
     [b"META:userid=1234", b"Hello World"],
     [b"a", b"", b"b", b""],
@@ -39,4 +39,4 @@ SERIES = [[body(size)] for size in (0, 1, 255, 256, 65536, 1 << 20)] + [
 def check(received, expected):
     if received != expected:
         sizes = [[len(frame) for frame in message][:10] for message in (received, expected)]
-        sys.exit(f"received frames of {sizes[0]}… octets, expected {sizes[1]}…, or other contents")
+        sys.exit(f"received frames of {sizes[0]}… bytes, expected {sizes[1]}…, or the contents differ")

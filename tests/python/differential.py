@@ -1,8 +1,7 @@
-"""differential.py: sockets of libzmq, moved by requests.
+"""differential.py: sockets of libzmq, controlled by requests.
 
-Each line of the input is a request, `[name, argument…]`, and each line of the output its answer, both JSON. A socket is
-named by a number, a frame is a string with a character for each octet. What is waited for is a condition; what does not
-come within TIMEOUT is answered as if it were not there.
+Each line of the input is a request, `[name, argument…]`, and each line of the output its reply, both JSON. A socket is
+identified by a number; a frame is a string with one character per byte. Calls wait at most TIMEOUT milliseconds.
 """
 
 import errno
@@ -15,8 +14,8 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 TIMEOUT = 20_000
-ANSWERS = {
-    zmq.EAGAIN: "not now",
+ERRORS = {
+    zmq.EAGAIN: "would block",
     zmq.EHOSTUNREACH: "unroutable",
     zmq.EFSM: "out of turn",
     zmq.ENOTSUP: "unsupported",
@@ -25,22 +24,22 @@ ANSWERS = {
 FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
-class World:
-    """A context with its sockets, and a pair beside them that tells whether its one thread of IO has come around."""
+class Sockets:
+    """A context with its sockets. Two PAIR sockets show that the I/O thread has processed its commands."""
 
     def __init__(self):
         self.context = zmq.Context()
         self.sockets = {}
-        self.lingers = False
+        self.needs_restart = False
         self.near, self.far = self.context.socket(zmq.PAIR), self.context.socket(zmq.PAIR)
         self.near.rcvtimeo = self.far.rcvtimeo = TIMEOUT
         self.far.bind("tcp://127.0.0.1:*")
         self.near.connect(self.far.getsockopt_string(zmq.LAST_ENDPOINT))
 
     def end(self):
-        """Starts anew. What was ended before may still have what nobody is there for, and only goes with the process."""
-        if self.lingers:
-            os.execv(sys.executable, [sys.executable, __file__, "again"])
+        """Closes all sockets. Only the end of the process removes unsent messages of ended connections."""
+        if self.needs_restart:
+            os.execv(sys.executable, [sys.executable, __file__, "restarted"])
         self.context.destroy(linger=0)
         self.__init__()
 
@@ -56,62 +55,62 @@ class World:
 
     def unbind(self, number, endpoint):
         self.sockets[number].socket.unbind(endpoint)
-        self.lingers = True
+        self.needs_restart = True
 
     def disconnect(self, number, endpoint):
         self.sockets[number].socket.disconnect(endpoint)
-        self.lingers = True
+        self.needs_restart = True
 
     def close(self, number):
         self.sockets.pop(number).close()
-        self.lingers = True
+        self.needs_restart = True
 
     def send(self, number, frames, wait):
-        socket = self.at(number)
+        socket = self.updated(number)
         socket.sndtimeo = wait
-        socket.send_multipart([octets(frame) for frame in frames])
+        socket.send_multipart([to_bytes(frame) for frame in frames])
 
     def recv(self, number, wait):
-        socket = self.at(number)
+        socket = self.updated(number)
         socket.rcvtimeo = wait
         frames = socket.recv_multipart()
         return [frame.decode("latin-1") for frame in frames]
 
     def subscribe(self, number, topic):
-        self.wish(number, 1, topic)
+        self.set_subscription(number, 1, topic)
 
     def unsubscribe(self, number, topic):
-        self.wish(number, 0, topic)
+        self.set_subscription(number, 0, topic)
 
-    def wish(self, number, wanted, topic):
-        socket = self.at(number)
+    def set_subscription(self, number, subscribed, topic):
+        socket = self.updated(number)
         if socket.socket_type == zmq.XSUB:
-            socket.send(bytes([wanted]) + octets(topic))
+            socket.send(bytes([subscribed]) + to_bytes(topic))
         else:
-            socket.setsockopt(zmq.SUBSCRIBE if wanted else zmq.UNSUBSCRIBE, octets(topic))
+            socket.setsockopt(zmq.SUBSCRIBE if subscribed else zmq.UNSUBSCRIBE, to_bytes(topic))
 
-    def rest(self, wanted):
-        """Waits until so many connections have been made and lost in all, and everybody knows."""
+    def settle(self, expected):
+        """Waits for the expected numbers of made and lost connections, and until all sockets have processed them."""
         deadline = time.monotonic() + TIMEOUT / 1000
-        while any(self.sockets[number].is_short_of(ready, lost) for number, ready, lost in wanted):
-            self.turn()
+        while any(self.sockets[number].has_fewer_than(ready, lost) for number, ready, lost in expected):
+            self.run_pending()
             if time.monotonic() > deadline:
-                heard = {number: (self.sockets[number].ready, self.sockets[number].lost) for number, *_ in wanted}
-                raise TimeoutError(f"connections made and lost: {heard} instead of {wanted}")
-        # What an event tells of is done by commands that sockets and their thread of IO send to each other: four times at
-        # most, as when a session asks to be ended, is told to, ends its pipe, and its socket says that it knows.
+                counts = {number: (self.sockets[number].ready, self.sockets[number].lost) for number, *_ in expected}
+                raise TimeoutError(f"connections made and lost: {counts} instead of {expected}")
+        # Events are followed by commands between sockets and the I/O thread, in at most four steps: a session requests
+        # its end, is told to end, terminates its pipe, and the socket acknowledges.
         for _ in range(4):
-            self.turn()
+            self.run_pending()
 
-    def turn(self):
-        """Has everybody do what there is to do."""
+    def run_pending(self):
+        """Lets all sockets and the I/O thread process pending commands."""
         for number in self.sockets:
-            self.at(number)
+            self.updated(number)
         self.near.send(b"")
         self.far.recv()
 
-    def at(self, number):
-        """A socket that has done what its thread of IO wants of it. Calls do that now and then only, this always."""
+    def updated(self, number):
+        """Returns a socket that has processed its commands. Other calls do that only sometimes, EVENTS always."""
         socket = self.sockets[number].socket
         socket.getsockopt(zmq.EVENTS)
         return socket
@@ -122,11 +121,11 @@ class Monitored:
         self.socket = socket
         socket.rcvtimeo = socket.sndtimeo = socket.linger = TIMEOUT
         for name, value in options.items():
-            socket.setsockopt(getattr(zmq, name), octets(value) if isinstance(value, str) else value)
+            socket.setsockopt(getattr(zmq, name), to_bytes(value) if isinstance(value, str) else value)
         self.monitor = socket.get_monitor_socket()
         self.ready = self.lost = 0
 
-    def is_short_of(self, ready, lost):
+    def has_fewer_than(self, ready, lost):
         while self.monitor.poll(0):
             event = recv_monitor_message(self.monitor)["event"]
             self.ready += event == zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -138,22 +137,22 @@ class Monitored:
         self.socket.close()
 
 
-def octets(text):
+def to_bytes(text):
     return text.encode("latin-1")
 
 
-def say(answer):
-    print(json.dumps(answer), flush=True)
+def reply(value):
+    print(json.dumps(value), flush=True)
 
 
-world = World()
-if sys.argv[1:] == ["again"]:
-    say({"value": None})
+sockets = Sockets()
+if sys.argv[1:] == ["restarted"]:
+    reply({"value": None})
 for line in sys.stdin:
     name, *arguments = json.loads(line)
     try:
-        say({"value": getattr(world, name)(*arguments)})
+        reply({"value": getattr(sockets, name)(*arguments)})
     except zmq.ZMQError as error:
-        say(ANSWERS.get(error.errno) or str(error))
+        reply(ERRORS.get(error.errno) or str(error))
     except TimeoutError as error:
-        say(str(error))
+        reply(str(error))

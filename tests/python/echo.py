@@ -1,6 +1,6 @@
-"""echo.py KIND bind|connect ENDPOINT [OPTION=VALUE…]: sends every message back as it came.
+"""echo.py KIND bind|connect ENDPOINT [OPTION=VALUE…]: echoes each message.
 
-A ROUTER says from whom it got each, as hexadecimal digits.
+A ROUTER prints the routing id of each message in hexadecimal digits.
 """
 
 import sys

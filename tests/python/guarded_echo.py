@@ -1,7 +1,7 @@
-"""guarded_echo.py GUARD KIND bind|connect ENDPOINT [OPTION=VALUE…]: as echo.py, guarded by pyzmq's ThreadAuthenticator.
+"""guarded_echo.py GUARD KIND bind|connect ENDPOINT [OPTION=VALUE…]: as echo.py, with pyzmq's ThreadAuthenticator.
 
-GUARD is `plain:USER:PASSWORD`, whom it lets in; `curve:DIRECTORY`, whose keys it lets in; `allow:ADDRESS` or `deny:ADDRESS`.
-The domain is `global`. After each message it says the user id that the authenticator gave.
+GUARD is `plain:USER:PASSWORD` or `curve:DIRECTORY` (the accepted credentials), or `allow:ADDRESS` or `deny:ADDRESS`.
+The ZAP domain is `global`. Prints the user id of each message.
 """
 
 import sys

@@ -1,4 +1,7 @@
-"""lb_client.py KIND FRONT REQUESTS: a client of the load balancer. A REQ asks one by one, a DEALER all at once."""
+"""lb_client.py KIND FRONT REQUESTS: a client of the load balancer.
+
+A REQ sends one request at a time, a DEALER all at once.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""lb_worker.py KIND NAME BACK [requests before it dies]: a worker for the load balancer, as its main.rs describes it."""
+"""lb_worker.py KIND NAME BACK [REQUESTS]: a worker of the load balancer (see its main.rs).
+
+It stops after REQUESTS requests.
+"""
 
 import sys
 
@@ -13,7 +16,7 @@ worker.send_multipart(front + [b"READY"])
 while True:
     *_, client, empty, number = worker.recv_multipart()
     if left == 0:
-        print("dies with a request in its hands", flush=True)
+        print("holds a request", flush=True)
         sys.stdin.readline()
     left -= 1
     worker.send_multipart(front + [client, empty, number, name.encode()])

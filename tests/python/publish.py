@@ -1,4 +1,4 @@
-"""publish.py KIND bind|connect ENDPOINT: publishes numbered news, and as much of something else, until it is ended."""
+"""publish.py KIND bind|connect ENDPOINT: publishes numbered messages of two topics until it is killed."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""pull.py bind|connect ENDPOINT: a PULL that wants the series."""
+"""pull.py bind|connect ENDPOINT: a PULL that expects the series."""
 
 import sys
 
@@ -7,4 +7,4 @@ from common import SERIES, check, open_socket
 socket = open_socket("PULL", *sys.argv[1:])
 for message in SERIES:
     check(socket.recv_multipart(), message)
-print("all arrived", flush=True)
+print("all received", flush=True)

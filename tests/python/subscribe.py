@@ -1,4 +1,4 @@
-"""subscribe.py KIND bind|connect ENDPOINT: wants 100 news in a row and nothing else, and then no more."""
+"""subscribe.py KIND bind|connect ENDPOINT: expects 100 consecutive messages of its topics, then unsubscribes."""
 
 import sys
 
@@ -14,5 +14,5 @@ for number in range(first + 1, first + 100):
     check(socket.recv_multipart(), [b"news.sport", b"%d" % number, body(number % 600)])
 for topic in [b"news", b"news.sport", b"news"]:
     socket.send(b"\x00" + topic) if kind == "XSUB" else socket.setsockopt(zmq.UNSUBSCRIBE, topic)
-print("all arrived", flush=True)
+print("all received", flush=True)
 sys.stdin.read()

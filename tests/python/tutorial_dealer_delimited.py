@@ -1,4 +1,4 @@
-"""The tutorial's DEALER in the other framing it names, `[empty, message]`, which its ROUTER server unpacks."""
+"""The tutorial's DEALER with the framing `[empty, message]`, which the ROUTER of the tutorial expects."""
 
 import sys
 

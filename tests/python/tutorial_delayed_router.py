@@ -1,4 +1,4 @@
-"""The tutorial's "여러 요청 처리 후 순서 없이 응답", with the endpoint as an argument, and less patience."""
+"""The tutorial's "여러 요청 처리 후 순서 없이 응답", with the endpoint as an argument, and a shorter delay."""
 
 import sys
 import time

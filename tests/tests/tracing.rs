@@ -1,5 +1,5 @@
-//! What a subscriber of the crate `tracing` sees of sockets, on every runtime.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Records and spans that a subscriber of the crate `tracing` receives of sockets, on each runtime.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use sansmq::kind::{Dealer, Router};
 use sansmq::{Event, Handle, NetworkError, Options};
@@ -15,11 +15,11 @@ use tracing::{Level, Metadata, Subscriber};
 const ANY: &str = "tcp://127.0.0.1:*";
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Everything a subscriber was told.
+/// Spans and records that the subscriber has received.
 #[derive(Default)]
 struct Seen {
     spans: BTreeMap<u64, Span>,
-    records: Vec<Told>,
+    records: Vec<RawRecord>,
 }
 
 struct Span {
@@ -27,17 +27,17 @@ struct Span {
     parent: Option<u64>,
     fields: Fields,
     entered: usize,
-    /// How many hold it.
-    holders: usize,
+    /// Number of references to the span.
+    references: usize,
 }
 
-struct Told {
+struct RawRecord {
     level: Level,
     span: Option<u64>,
     fields: Fields,
 }
 
-/// By name, as text.
+/// Field values as text, by name.
 #[derive(Default, Clone)]
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -53,7 +53,7 @@ impl Fields {
     }
 }
 
-/// The subscriber of the process. Its tests take turns.
+/// Subscriber of the process; [`on_each`] runs one test at a time.
 static COLLECTOR: Collector = Collector {
     seen: Mutex::new(Seen { spans: BTreeMap::new(), records: Vec::new() }),
     level: Mutex::new(None),
@@ -62,71 +62,76 @@ static COLLECTOR: Collector = Collector {
 
 struct Collector {
     seen: Mutex<Seen>,
-    /// `None`: it wants to hear nothing.
+    /// Maximum level of records; `None` disables all.
     level: Mutex<Option<Level>>,
-    /// What it does at each record.
+    /// Called with the message of each record.
     at_record: Mutex<Option<Hook>>,
 }
 
 type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// The subscriber, as far as sockets are concerned that were made after this.
+/// View of the spans and records of sockets that are created after the view.
 #[derive(Clone, Copy)]
-struct Ear {
+struct View {
     first: u64,
 }
 
-impl Ear {
+impl View {
     fn new(level: Option<Level>) -> Self {
         *COLLECTOR.level.lock().unwrap() = level;
         tracing::callsite::rebuild_interest_cache();
         Self { first: COLLECTOR.seen.lock().unwrap().next() }
     }
 
-    /// The records of that text; of any, if it is empty.
-    fn told(self, message: &str) -> Vec<Whole> {
+    /// Returns the records with this message; all records if `message` is empty.
+    fn records(self, message: &str) -> Vec<SpannedRecord> {
         let seen = COLLECTOR.seen.lock().unwrap();
-        let of_text =
+        let matching =
             seen.records.iter().filter(|record| message.is_empty() || record.fields.get("message") == message);
-        let whole = of_text.filter_map(|record| {
-            let (mut chain, mut of, mut next) = (Vec::new(), Fields::default(), Some(record.span?));
+        let with_spans = matching.filter_map(|record| {
+            let (mut chain, mut span_fields, mut next) = (Vec::new(), Fields::default(), Some(record.span?));
             let mut root = 0;
             while let Some((id, span)) = next.map(|id| (id, &seen.spans[&id])) {
                 chain.insert(0, span.name);
-                of.0.extend(span.fields.0.clone());
+                span_fields.0.extend(span.fields.0.clone());
                 (root, next) = (id, span.parent);
             }
-            let whole = Whole { level: record.level, chain: chain.join("/"), of, fields: record.fields.clone() };
-            (root >= self.first).then_some(whole)
+            let record_with_spans = SpannedRecord {
+                level: record.level,
+                chain: chain.join("/"),
+                span_fields,
+                fields: record.fields.clone(),
+            };
+            (root >= self.first).then_some(record_with_spans)
         });
-        whole.collect()
+        with_spans.collect()
     }
 
-    /// Whether that is so of all spans.
-    fn all(self, is_so: fn(&Span) -> bool) -> bool {
-        COLLECTOR.seen.lock().unwrap().spans.range(self.first..).all(|(_, span)| is_so(span))
+    /// Returns true if `condition` holds for all spans.
+    fn all(self, condition: fn(&Span) -> bool) -> bool {
+        COLLECTOR.seen.lock().unwrap().spans.range(self.first..).all(|(_, span)| condition(span))
     }
 
-    /// Runs the runtime until there are so many records of that text.
+    /// Runs the runtime until there are `count` records with this message.
     fn wait_for(self, runtime: &mut dyn TestRuntime, count: usize, message: &str) {
-        until(runtime, message, || self.told(message).len() >= count);
+        until(runtime, message, || self.records(message).len() >= count);
     }
 }
 
-/// A record with its spans.
-struct Whole {
+/// A record with the names and fields of its spans.
+struct SpannedRecord {
     level: Level,
-    /// The names of its spans.
+    /// Names of the spans, outermost first, separated by `/`.
     chain: String,
-    /// The fields of its spans.
-    of: Fields,
+    /// Fields of all spans.
+    span_fields: Fields,
     fields: Fields,
 }
 
-fn until(runtime: &mut dyn TestRuntime, what: &str, is_so: impl Fn() -> bool) {
+fn until(runtime: &mut dyn TestRuntime, what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < LIMIT / 2, "never so: {what}");
+    while !condition() {
+        assert!(start.elapsed() < LIMIT / 2, "timeout: {what}");
         runtime.step();
     }
 }
@@ -149,7 +154,7 @@ impl Subscriber for &'static Collector {
         let mut seen = self.seen.lock().unwrap();
         let id = seen.next();
         let (name, parent) = (attributes.metadata().name(), attributes.parent().map(Id::into_u64));
-        seen.spans.insert(id, Span { name, parent, fields, entered: 0, holders: 1 });
+        seen.spans.insert(id, Span { name, parent, fields, entered: 0, references: 1 });
         Id::from_u64(id)
     }
 
@@ -161,8 +166,8 @@ impl Subscriber for &'static Collector {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let message = fields.get("message").to_owned();
-        let told = Told { level: *event.metadata().level(), span: event.parent().map(Id::into_u64), fields };
-        self.seen.lock().unwrap().records.push(told);
+        let record = RawRecord { level: *event.metadata().level(), span: event.parent().map(Id::into_u64), fields };
+        self.seen.lock().unwrap().records.push(record);
         let at_record = self.at_record.lock().unwrap().clone();
         if let Some(at_record) = at_record {
             at_record(&message);
@@ -176,20 +181,20 @@ impl Subscriber for &'static Collector {
     fn exit(&self, _: &Id) {}
 
     fn clone_span(&self, id: &Id) -> Id {
-        self.seen.lock().unwrap().spans.get_mut(&id.into_u64()).unwrap().holders += 1;
+        self.seen.lock().unwrap().spans.get_mut(&id.into_u64()).unwrap().references += 1;
         id.clone()
     }
 
     fn try_close(&self, id: Id) -> bool {
         let mut seen = self.seen.lock().unwrap();
         let span = seen.spans.get_mut(&id.into_u64()).unwrap();
-        span.holders -= 1;
-        span.holders == 0
+        span.references -= 1;
+        span.references == 0
     }
 }
 
-/// Gives each runtime in turn, with what the subscriber hears of two sockets there.
-fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, Ear, Handle<Router>, Handle<Dealer>)) {
+/// Runs a test on each runtime, with a view of two new sockets.
+fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, View, Handle<Router>, Handle<Dealer>)) {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = tracing::subscriber::set_global_default(&COLLECTOR);
@@ -197,11 +202,11 @@ fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, Ear, Handle<Rout
         for (name, make) in ALL {
             eprintln!("on {name}");
             let mut runtime = make();
-            let (handle, ear) = (runtime.handle(), Ear::new(level));
-            test(&mut *runtime, ear, handle.socket(Options::new()), handle.socket(Options::new()));
+            let (handle, view) = (runtime.handle(), View::new(level));
+            test(&mut *runtime, view, handle.socket(Options::new()), handle.socket(Options::new()));
             let start = Instant::now();
             while runtime.tasks() > 0 {
-                assert!(start.elapsed() < LIMIT / 2, "a subscriber keeps no socket");
+                assert!(start.elapsed() < LIMIT / 2, "a subscriber must not keep sockets open");
                 runtime.step();
             }
         }
@@ -209,72 +214,76 @@ fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, Ear, Handle<Rout
     drop(turn);
 }
 
-/// Question and answer.
-async fn converse(router: &Handle<Router>, dealer: &Handle<Dealer>) {
-    dealer.send("question").await.unwrap();
-    let [client, question] = router.recv().await.unwrap().into_array().unwrap();
-    assert_eq!(question, "question");
-    router.send((client, "answer")).await.unwrap();
-    assert_eq!(dealer.recv().await.unwrap().body(), "answer");
+/// Exchanges a request and a reply.
+async fn round_trip(router: &Handle<Router>, dealer: &Handle<Dealer>) {
+    dealer.send("request").await.unwrap();
+    let [client, request] = router.recv().await.unwrap().into_array().unwrap();
+    assert_eq!(request, "request");
+    router.send((client, "reply")).await.unwrap();
+    assert_eq!(dealer.recv().await.unwrap().body(), "reply");
 }
 
 #[test]
-fn a_conversation_is_told_within_the_spans_of_its_sockets_and_links() {
-    on_each(Some(Level::DEBUG), |runtime, ear, router, dealer| {
+fn records_are_inside_spans_of_socket_and_connection() {
+    on_each(Some(Level::DEBUG), |runtime, view, router, dealer| {
         runtime.run(Box::pin(async {
             let endpoint = router.bind(ANY).await.unwrap();
             dealer.connect(&endpoint).unwrap();
-            converse(&router, &dealer).await;
-            router.send(("nobody", "lost")).await.unwrap();
+            round_trip(&router, &dealer).await;
+            router.send(("unknown", "lost")).await.unwrap();
         }));
-        ear.wait_for(runtime, 2, "ready");
-        let listening = ear.told("listening").remove(0);
+        view.wait_for(runtime, 2, "ready");
+        let listening = view.records("listening").remove(0);
         assert_eq!((listening.level, listening.chain.as_str()), (Level::INFO, "socket"));
-        assert_eq!(listening.of.get("type"), "ROUTER");
+        assert_eq!(listening.span_fields.get("type"), "ROUTER");
         let endpoint = listening.fields.get("endpoint");
         assert!(endpoint.starts_with("tcp://127.0.0.1:"));
 
-        let accepted = ear.told("accepted").remove(0);
+        let accepted = view.records("accepted").remove(0);
         assert_eq!((accepted.level, accepted.chain.as_str()), (Level::DEBUG, "socket/link"));
-        assert_eq!((accepted.of.get("type"), accepted.fields.get("listener")), ("ROUTER", endpoint));
-        assert!(accepted.of.get("endpoint") != endpoint && accepted.of.get("pipe").starts_with("pipe "));
+        assert_eq!((accepted.span_fields.get("type"), accepted.fields.get("listener")), ("ROUTER", endpoint));
+        assert!(
+            accepted.span_fields.get("endpoint") != endpoint && accepted.span_fields.get("pipe").starts_with("pipe ")
+        );
 
-        let connecting = ear.told("connecting").remove(0);
+        let connecting = view.records("connecting").remove(0);
         assert_eq!((connecting.level, connecting.chain.as_str()), (Level::DEBUG, "socket"));
-        assert_eq!((connecting.of.get("type"), connecting.fields.get("endpoint")), ("DEALER", endpoint));
+        assert_eq!((connecting.span_fields.get("type"), connecting.fields.get("endpoint")), ("DEALER", endpoint));
 
-        let connected = ear.told("connected").remove(0);
+        let connected = view.records("connected").remove(0);
         assert_eq!((connected.level, connected.chain.as_str()), (Level::DEBUG, "socket/link"));
-        assert_eq!((connected.of.get("type"), connected.of.get("endpoint")), ("DEALER", endpoint));
+        assert_eq!((connected.span_fields.get("type"), connected.span_fields.get("endpoint")), ("DEALER", endpoint));
 
-        for ready in ear.told("ready") {
+        for ready in view.records("ready") {
             assert_eq!((ready.level, ready.chain.as_str()), (Level::INFO, "socket/link"));
-            let is_router = ready.of.get("type") == "ROUTER";
+            let is_router = ready.span_fields.get("type") == "ROUTER";
             assert_eq!(ready.fields.get("peer"), if is_router { "DEALER" } else { "ROUTER" });
-            // An automatic routing id begins with a zero, which has to be escaped.
+            // A generated routing id begins with a zero byte, which must be escaped.
             assert_eq!(ready.fields.get("routing_id").starts_with("\"\\x00"), is_router);
         }
-        ear.wait_for(runtime, 1, "messages dropped");
-        let dropped = ear.told("messages dropped").remove(0);
+        view.wait_for(runtime, 1, "messages dropped");
+        let dropped = view.records("messages dropped").remove(0);
         assert_eq!((dropped.level, dropped.chain.as_str()), (Level::DEBUG, "socket"));
         assert_eq!((dropped.fields.get("reason"), dropped.fields.get("messages")), ("Unroutable", "1"));
-        assert!(ear.all(|span| span.name != "link" || span.entered > 0), "a link runs within its span");
+        assert!(view.all(|span| span.name != "link" || span.entered > 0), "a task of a connection must enter its span");
 
         drop((router, dealer));
-        ear.wait_for(runtime, 2, "disconnected");
-        ear.wait_for(runtime, 1, "no longer listening");
-        ear.wait_for(runtime, 2, "closed");
+        view.wait_for(runtime, 2, "disconnected");
+        view.wait_for(runtime, 1, "no longer listening");
+        view.wait_for(runtime, 2, "closed");
         assert!(
-            ear.told("closed").iter().all(|closed| (closed.level, closed.chain.as_str()) == (Level::INFO, "socket"))
+            view.records("closed")
+                .iter()
+                .all(|closed| (closed.level, closed.chain.as_str()) == (Level::INFO, "socket"))
         );
-        assert!(ear.told("disconnected").iter().all(|disconnected| disconnected.chain == "socket/link"));
-        until(runtime, "all spans are closed", || ear.all(|span| span.holders == 0));
+        assert!(view.records("disconnected").iter().all(|disconnected| disconnected.chain == "socket/link"));
+        until(runtime, "all spans are closed", || view.all(|span| span.references == 0));
     });
 }
 
 #[test]
-fn failures_are_told_with_their_reasons() {
-    on_each(Some(Level::DEBUG), |runtime, ear, router, dealer| {
+fn failed_operations_are_recorded_with_reasons() {
+    on_each(Some(Level::DEBUG), |runtime, view, router, dealer| {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("tcp://{}", taken.local_addr().unwrap());
         runtime.run(Box::pin(async {
@@ -282,93 +291,96 @@ fn failures_are_told_with_their_reasons() {
             drop(taken);
             dealer.connect(endpoint.as_str()).unwrap();
         }));
-        ear.wait_for(runtime, 1, "could not listen");
-        let failed = ear.told("could not listen").remove(0);
+        view.wait_for(runtime, 1, "could not listen");
+        let failed = view.records("could not listen").remove(0);
         assert_eq!((failed.level, failed.fields.get("endpoint")), (Level::WARN, endpoint.as_str()));
         assert_eq!(failed.fields.get("error"), NetworkError::AddressInUse.to_string());
-        ear.wait_for(runtime, 1, "could not connect");
-        let failed = ear.told("could not connect").remove(0);
-        assert_eq!((failed.level, failed.of.get("type")), (Level::DEBUG, "DEALER"));
+        view.wait_for(runtime, 1, "could not connect");
+        let failed = view.records("could not connect").remove(0);
+        assert_eq!((failed.level, failed.span_fields.get("type")), (Level::DEBUG, "DEALER"));
         assert!(failed.fields.get("retry_ms").parse::<u64>().is_ok());
 
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("tcp://{}", silent.local_addr().unwrap());
         dealer.connect(endpoint.as_str()).unwrap();
-        ear.wait_for(runtime, 1, "connected");
+        view.wait_for(runtime, 1, "connected");
         drop(silent.accept().unwrap());
-        ear.wait_for(runtime, 1, "handshake failed");
-        let failed = ear.told("handshake failed").remove(0);
+        view.wait_for(runtime, 1, "handshake failed");
+        let failed = view.records("handshake failed").remove(0);
         assert_eq!((failed.level, failed.chain.as_str()), (Level::INFO, "socket/link"));
-        assert_eq!(failed.of.get("endpoint"), endpoint);
-        assert!(ear.told("disconnected").is_empty());
+        assert_eq!(failed.span_fields.get("endpoint"), endpoint);
+        assert!(view.records("disconnected").is_empty());
     });
 }
 
 #[test]
-fn a_filter_for_warnings_shows_them_in_their_spans_and_nothing_else() {
-    on_each(Some(Level::WARN), |runtime, ear, router, dealer| {
+fn warn_filter_passes_only_warnings_with_spans() {
+    on_each(Some(Level::WARN), |runtime, view, router, dealer| {
         runtime.run(Box::pin(async {
             let endpoint = router.bind(ANY).await.unwrap();
             dealer.connect(&endpoint).unwrap();
-            converse(&router, &dealer).await;
+            round_trip(&router, &dealer).await;
             router.bind(&endpoint).await.unwrap_err();
         }));
-        ear.wait_for(runtime, 1, "could not listen");
-        assert_eq!(ear.told("could not listen").remove(0).chain, "socket");
-        assert_eq!(ear.told("").len(), 1);
+        view.wait_for(runtime, 1, "could not listen");
+        assert_eq!(view.records("could not listen").remove(0).chain, "socket");
+        assert_eq!(view.records("").len(), 1);
     });
 }
 
 #[test]
-fn monitors_hear_what_they_would_hear_without_it_and_may_come_and_go() {
-    on_each(Some(Level::INFO), |runtime, ear, router, dealer| {
+fn monitor_may_be_added_and_dropped_with_subscriber() {
+    on_each(Some(Level::INFO), |runtime, view, router, dealer| {
         runtime.run(Box::pin(async {
             let endpoint = router.bind(ANY).await.unwrap();
             let mut monitor = router.monitor();
             dealer.connect(&endpoint).unwrap();
-            converse(&router, &dealer).await;
-            assert!(matches!(monitor.next().await, Some(Event::Accepted { .. })), "nothing from before it was there");
+            round_trip(&router, &dealer).await;
+            assert!(
+                matches!(monitor.next().await, Some(Event::Accepted { .. })),
+                "a monitor must not receive earlier events"
+            );
             assert!(matches!(monitor.next().await, Some(Event::Ready { .. })));
             drop(monitor);
             router.unbind(&endpoint).await.unwrap();
         }));
-        ear.wait_for(runtime, 1, "no longer listening");
+        view.wait_for(runtime, 1, "no longer listening");
     });
 }
 
 #[test]
-fn where_nobody_subscribes_sockets_and_their_monitors_work_in_silence() {
-    on_each(None, |runtime, ear, router, dealer| {
+fn disabled_subscriber_receives_no_records_or_spans() {
+    on_each(None, |runtime, view, router, dealer| {
         runtime.run(Box::pin(async {
             let mut monitor = router.monitor();
             dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
-            converse(&router, &dealer).await;
+            round_trip(&router, &dealer).await;
             assert!(matches!(monitor.next().await, Some(Event::Listening { .. })));
         }));
-        assert_eq!(ear.told("").len(), 0);
-        assert!(ear.all(|_| false), "there are no spans");
+        assert_eq!(view.records("").len(), 0);
+        assert!(view.all(|_| false), "no span may be created");
     });
 }
 
 #[test]
-fn a_subscriber_may_use_the_socket_it_hears_of() {
-    on_each(Some(Level::DEBUG), |runtime, ear, router, dealer| {
+fn subscriber_may_use_the_socket_of_a_record() {
+    on_each(Some(Level::DEBUG), |runtime, view, router, dealer| {
         let hook: Hook = Arc::new({
             let router = router.clone();
             move |message| {
                 drop((format!("{router:?}"), router.monitor()));
                 if message == "ready" {
-                    // Which is told in its turn.
-                    router.try_send(("nobody", "lost")).unwrap();
+                    // The drop of this message emits a record, and so calls the hook again.
+                    router.try_send(("unknown", "lost")).unwrap();
                 }
             }
         });
         *COLLECTOR.at_record.lock().unwrap() = Some(hook);
         runtime.run(Box::pin(async {
             dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
-            converse(&router, &dealer).await;
+            round_trip(&router, &dealer).await;
         }));
-        ear.wait_for(runtime, 2, "messages dropped");
+        view.wait_for(runtime, 2, "messages dropped");
         let hook = COLLECTOR.at_record.lock().unwrap().take();
         drop(hook);
     });

@@ -1,4 +1,4 @@
-//! What strangers do, without end.
+//! The attacks. Each runs until its process is killed.
 
 use sansmq::SocketType;
 use sansmq_tests::raw_peer::{
@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// An attack, and what it is made on.
+/// An attack, and the socket that it is made on.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) target: SocketType,
@@ -19,24 +19,24 @@ pub(crate) struct Attack {
     act: fn(SocketAddr) -> io::Result<()>,
 }
 
-/// What the socket does for honest peers.
+/// Behaviour of the socket towards honest peers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// It sends back what it receives.
+    /// Echoes each message.
     Echo,
-    /// It sends when it is asked on another socket.
+    /// Sends each message that is received on the trigger socket.
     Publish,
-    /// It receives too.
+    /// As `Publish`, and also receives and drops messages.
     PublishAndReceive,
 }
 
-/// Those that go on in parallel.
+/// Number of parallel connections of [`flood`].
 const THREADS: usize = 4;
 
-/// Connections that are held, where these cost no more than a descriptor.
-const CROWD: usize = 3000;
+/// Number of open connections that cost the attacker only a descriptor.
+const MANY: usize = 3000;
 
-/// Connections that are held, where more would be our own memory.
+/// Number of open connections that also cost the attacker memory.
 const FEW: usize = 500;
 
 const fn on(name: &'static str, target: SocketType, act: fn(SocketAddr) -> io::Result<()>) -> Attack {
@@ -50,63 +50,72 @@ const fn on(name: &'static str, target: SocketType, act: fn(SocketAddr) -> io::R
 pub(crate) const ATTACKS: [Attack; 21] = [
     on("none", SocketType::Router, |_| idle()),
     on("slow-handshakes", SocketType::Router, slow_handshakes),
-    on("half-open", SocketType::Router, |at| crowd(at, CROWD, &[])),
-    on("announced-and-not-sent", SocketType::Router, |at| crowd(at, CROWD, &dealer(&head(0, 64 << 20)))),
-    on("announced-in-handshake", SocketType::Router, |at| crowd(at, CROWD, &null(&head(COMMAND, 128 << 10)))),
-    on("too-large", SocketType::Router, |at| crowd(at, FEW, &dealer(&head(0, 1 << 31)))),
+    on("half-open", SocketType::Router, |at| connect_repeatedly(at, MANY, &[])),
+    on("announced-and-not-sent", SocketType::Router, |at| connect_repeatedly(at, MANY, &dealer(&head(0, 64 << 20)))),
+    on("announced-in-handshake", SocketType::Router, |at| {
+        connect_repeatedly(at, MANY, &greeting_and(&head(COMMAND, 128 << 10)))
+    }),
+    on("too-large", SocketType::Router, |at| connect_repeatedly(at, FEW, &dealer(&head(0, 1 << 31)))),
     on("endless-message", SocketType::Router, |at| flood(at, &dealer(b""), |_| frame(MORE, b"").repeat(5000))),
     on("unknown-commands", SocketType::Router, |at| flood(at, &dealer(b""), |_| command("UNKNOWN", b"").repeat(1000))),
     on("large-commands", SocketType::Router, |at| flood(at, &dealer(b""), |_| command("UNKNOWN", &vec![7; 100 << 10]))),
     on("pings", SocketType::Router, |at| {
-        flood(at, &dealer(b""), |_| command("PING", b"\0\0sixteen octets..").repeat(1000))
+        flood(at, &dealer(b""), |_| command("PING", b"\0\0sixteen bytes...").repeat(1000))
     }),
     on("router-never-read", SocketType::Router, |at| flood(at, &dealer(b""), |_| frame(0, &[7; 4096]))),
     on("rep-never-read", SocketType::Rep, |at| {
         flood(at, &opening("REQ"), |_| [frame(MORE, b""), frame(0, &[7; 4096])].concat())
     }),
-    on("pub-never-read", SocketType::Pub, |at| crowd(at, FEW, &[opening("SUB"), command("SUBSCRIBE", b"")].concat())),
-    on("push-never-read", SocketType::Push, |at| crowd(at, FEW, &opening("PULL"))),
-    on("pub-subscriptions", SocketType::Pub, |at| flood(at, &opening("SUB"), different)),
+    on("pub-never-read", SocketType::Pub, |at| {
+        connect_repeatedly(at, FEW, &[opening("SUB"), command("SUBSCRIBE", b"")].concat())
+    }),
+    on("push-never-read", SocketType::Push, |at| connect_repeatedly(at, FEW, &opening("PULL"))),
+    on("pub-subscriptions", SocketType::Pub, |at| flood(at, &opening("SUB"), new_subscriptions)),
     Attack {
         service: Service::PublishAndReceive,
-        ..on("xpub-subscriptions", SocketType::XPub, |at| flood(at, &opening("SUB"), different))
+        ..on("xpub-subscriptions", SocketType::XPub, |at| flood(at, &opening("SUB"), new_subscriptions))
     },
-    on("xpub-never-received", SocketType::XPub, |at| flood(at, &opening("SUB"), on_and_off)),
-    on("metadata", SocketType::Router, |at| crowd(at, FEW, &bomb())),
+    on("xpub-never-received", SocketType::XPub, |at| flood(at, &opening("SUB"), subscribe_and_cancel)),
+    on("metadata", SocketType::Router, |at| connect_repeatedly(at, FEW, &largest_ready())),
     on("churn", SocketType::Router, churn),
-    Attack { mechanism: "PLAIN", ..on("plain-passwords", SocketType::Router, |at| crowd(at, FEW, &wrong_password())) },
-    Attack { mechanism: "CURVE", ..on("curve-hellos", SocketType::Router, |at| crowd(at, FEW, &bogus_hello())) },
+    Attack {
+        mechanism: "PLAIN",
+        ..on("plain-passwords", SocketType::Router, |at| connect_repeatedly(at, FEW, &wrong_password()))
+    },
+    Attack {
+        mechanism: "CURVE",
+        ..on("curve-hellos", SocketType::Router, |at| connect_repeatedly(at, FEW, &invalid_hello()))
+    },
 ];
 
 impl Attack {
-    /// Does it for ever. Says so when it has begun.
-    ///
-    /// In what time the others leave: strangers would be on other machines, and these have processors of their own.
-    pub(crate) fn go(&self, at: SocketAddr) -> io::Result<()> {
+    /// Runs the attack until the process is killed. Prints a line when the attack has begun.
+    pub(crate) fn run(&self, at: SocketAddr) -> io::Result<()> {
+        // Real attackers use the processors of other machines; here they run with the lowest priority.
         rustix::process::nice(19)?;
-        crate::want_descriptors()?;
+        crate::raise_descriptor_limit()?;
         (self.act)(at)
     }
 }
 
-fn begun() -> io::Result<()> {
+fn report_start() -> io::Result<()> {
     io::stdout().write_all(b"begun\n")
 }
 
 fn idle() -> io::Result<()> {
-    begun()?;
+    report_start()?;
     loop {
         thread::park();
     }
 }
 
-/// Comes again and again and says this. The last so many stay.
-fn crowd(at: SocketAddr, count: usize, octets: &[u8]) -> io::Result<()> {
+/// Connects again and again and sends `bytes`. The last `count` connections stay open.
+fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<()> {
     let mut streams = VecDeque::with_capacity(count);
-    begun()?;
+    report_start()?;
     loop {
-        // Who is turned away tries again.
-        if let Ok(stream) = say(at, octets) {
+        // A rejected connection is tried again.
+        if let Ok(stream) = say(at, bytes) {
             streams.push_back(stream);
         }
         if streams.len() == count {
@@ -115,7 +124,7 @@ fn crowd(at: SocketAddr, count: usize, octets: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Says this, and then more for as long as anybody listens; reads nothing, and comes again.
+/// Connects, sends `opening` and then `more` until the connection is closed, and connects again. Reads nothing.
 fn flood(at: SocketAddr, opening: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
@@ -131,7 +140,7 @@ fn flood(at: SocketAddr, opening: &[u8], more: fn(usize) -> Vec<u8>) -> io::Resu
             })
         })
         .collect();
-    begun()?;
+    report_start()?;
     for thread in threads {
         let _ = thread.join();
     }
@@ -139,25 +148,25 @@ fn flood(at: SocketAddr, opening: &[u8], more: fn(usize) -> Vec<u8>) -> io::Resu
 }
 
 fn slow_handshakes(at: SocketAddr) -> io::Result<()> {
-    let octets = &greeting("NULL")[..63];
+    let bytes = &greeting("NULL")[..63];
     let mut streams: Vec<(TcpStream, usize)> = Vec::new();
-    begun()?;
+    report_start()?;
     loop {
         while streams.len() < FEW {
             streams.push((come(at)?, 0));
         }
-        streams.retain_mut(|(stream, said)| {
-            let octet = octets.get(*said..=*said).unwrap_or_default();
-            *said += 1;
-            // It is not yet noticed that nobody listens any more if nothing is said.
-            stream.write_all(octet).is_ok()
+        streams.retain_mut(|(stream, sent)| {
+            let byte = bytes.get(*sent..=*sent).unwrap_or_default();
+            *sent += 1;
+            // After the last byte nothing is written, so a closed connection is not detected and stays in the list.
+            stream.write_all(byte).is_ok()
         });
         thread::sleep(Duration::from_millis(10));
     }
 }
 
 fn churn(at: SocketAddr) -> io::Result<()> {
-    begun()?;
+    report_start()?;
     loop {
         drop(come(at));
         drop(say(at, &dealer(b"")));
@@ -165,35 +174,35 @@ fn churn(at: SocketAddr) -> io::Result<()> {
     }
 }
 
-fn null(octets: &[u8]) -> Vec<u8> {
-    [&greeting("NULL"), octets].concat()
+fn greeting_and(bytes: &[u8]) -> Vec<u8> {
+    [&greeting("NULL"), bytes].concat()
 }
 
-fn dealer(octets: &[u8]) -> Vec<u8> {
-    [&opening("DEALER"), octets].concat()
+fn dealer(bytes: &[u8]) -> Vec<u8> {
+    [&opening("DEALER"), bytes].concat()
 }
 
-fn different(round: usize) -> Vec<u8> {
+fn new_subscriptions(round: usize) -> Vec<u8> {
     let topics = round * 1000..(round + 1) * 1000;
     topics.flat_map(|topic| command("SUBSCRIBE", format!("{}/{topic}", std::process::id()).as_bytes())).collect()
 }
 
-fn on_and_off(_: usize) -> Vec<u8> {
-    [command("SUBSCRIBE", b"on and off"), command("CANCEL", b"on and off")].concat().repeat(1000)
+fn subscribe_and_cancel(_: usize) -> Vec<u8> {
+    [command("SUBSCRIBE", b"topic"), command("CANCEL", b"topic")].concat().repeat(1000)
 }
 
-/// A READY as large as it may be, of as many properties as there may be.
-fn bomb() -> Vec<u8> {
+/// Returns a READY with the maximum number of properties, near the maximum size.
+fn largest_ready() -> Vec<u8> {
     let more = (1..128).flat_map(|number| property(&format!("X-{number:0251}"), &[b'x'; 700]));
-    null(&ready("DEALER", &more.collect::<Vec<_>>()))
+    greeting_and(&ready("DEALER", &more.collect::<Vec<_>>()))
 }
 
 fn wrong_password() -> Vec<u8> {
     [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat()
 }
 
-/// All in order but the box, which only the key can tell.
-fn bogus_hello() -> Vec<u8> {
+/// Returns a CURVE HELLO that is valid except for its box, which only the server's key can check.
+fn invalid_hello() -> Vec<u8> {
     let body = [&[1, 0][..], &[0; 72], &[9; 32], &[0, 0, 0, 0, 0, 0, 0, 1], &[7; 80]].concat();
     [greeting("CURVE"), command("HELLO", &body)].concat()
 }

@@ -14,17 +14,17 @@ use std::{env, thread};
 
 pub(crate) const PEERS: usize = 4;
 
-/// How long an answer may take before it is asked for again: it may have been given to somebody else.
+/// Time after which a request is repeated, because the reply may have been sent to another peer.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// What peers have to show at the door.
-pub(crate) enum Lock {
+/// Security that the socket requires of peers.
+pub(crate) enum ServerSecurity {
     None,
     Plain,
     Curve(KeyPair),
 }
 
-impl Lock {
+impl ServerSecurity {
     pub(crate) fn of(attack: &Attack) -> Self {
         match attack.mechanism {
             "PLAIN" => Self::Plain,
@@ -33,7 +33,7 @@ impl Lock {
         }
     }
 
-    /// The options of the socket that has it; who has one is a ROUTER.
+    /// Returns the options of the socket. With PLAIN and CURVE the socket is a ROUTER.
     pub(crate) fn server(&self, attack: &Attack) -> Options<Any> {
         let router = Options::<Router>::new();
         let router = match self {
@@ -48,7 +48,7 @@ impl Lock {
     }
 }
 
-/// The options of an honest peer.
+/// Returns the options of an honest peer.
 fn client(attack: &Attack, key: Option<&str>) -> io::Result<Options<Any>> {
     let security = match (attack.mechanism, key) {
         ("PLAIN", _) => Security::plain_client("me", "right"),
@@ -60,33 +60,33 @@ fn client(attack: &Attack, key: Option<&str>) -> io::Result<Options<Any>> {
     Ok(Options::<Dealer>::new().security(security.map_err(io::Error::other)?).erase())
 }
 
-/// The process, as the socket's sees it.
+/// Handle of the process of the honest peers.
 pub(crate) struct Honest {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Honest {
-    /// Goes on when all of them have been answered.
-    pub(crate) fn start(attack: &Attack, bound: &[Endpoint; 2], lock: &Lock) -> io::Result<Self> {
+    /// Starts the process and waits until each honest peer has received a reply.
+    pub(crate) fn start(attack: &Attack, bound: &[Endpoint; 2], security: &ServerSecurity) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?);
         child.args(["honest", attack.name]).args(bound.iter().map(ToString::to_string));
-        if let Lock::Curve(own) = lock {
+        if let ServerSecurity::Curve(own) = security {
             child.arg(own.public().to_string());
         }
         let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let lines = BufReader::new(child.stdout.take().expect("it was asked for"));
+        let lines = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut honest = Self { child, lines };
-        honest.answered()?;
+        honest.replies()?;
         Ok(honest)
     }
 
-    /// How many answers there were.
-    pub(crate) fn answered(&mut self) -> io::Result<f64> {
-        self.child.stdin.as_mut().expect("it was asked for").write_all(b"\n")?;
+    /// Returns the number of replies received so far.
+    pub(crate) fn replies(&mut self) -> io::Result<f64> {
+        self.child.stdin.as_mut().expect("stdin is piped").write_all(b"\n")?;
         let mut line = String::new();
         self.lines.read_line(&mut line)?;
-        line.trim().parse().map_err(|_| io::Error::other("honest peers say no number"))
+        line.trim().parse().map_err(|_| io::Error::other("the honest peers did not print a number"))
     }
 }
 
@@ -97,21 +97,21 @@ impl Drop for Honest {
     }
 }
 
-/// Asks, in so many threads, and tells how many answers there were when a line is said to it.
-pub(crate) fn go(attack: &'static Attack, at: &str, bell: &str, key: Option<&str>) -> io::Result<()> {
+/// Runs [`PEERS`] honest peers, and prints the number of replies for each line of the standard input.
+pub(crate) fn run(attack: &'static Attack, at: &str, trigger: &str, key: Option<&str>) -> io::Result<()> {
     let counts: Vec<_> = (0..PEERS).map(|_| Arc::new(AtomicU64::new(0))).collect();
     for (number, count) in counts.iter().enumerate() {
         let kind = peer_of(attack.target);
-        let (socket, ring) =
+        let (socket, trigger_socket) =
             (mio::Socket::with(client(attack, key)?), mio::Socket::with(Options::of(SocketType::Push)));
         socket.connect(at).map_err(io::Error::other)?;
-        ring.connect(bell).map_err(io::Error::other)?;
+        trigger_socket.connect(trigger).map_err(io::Error::other)?;
         if kind == SocketType::Sub {
             socket.subscribe(name(number)).map_err(io::Error::other)?;
         }
         let count = Arc::clone(count);
-        let asked = if attack.service == Service::Echo { socket.clone() } else { ring };
-        thread::spawn(move || ask(&name(number), &socket, &asked, kind == SocketType::Req, &count));
+        let request_socket = if attack.service == Service::Echo { socket.clone() } else { trigger_socket };
+        thread::spawn(move || send_requests(&name(number), &socket, &request_socket, kind == SocketType::Req, &count));
     }
     while counts.iter().any(|count| count.load(Ordering::Relaxed) == 0) {
         thread::sleep(Duration::from_millis(1));
@@ -123,20 +123,26 @@ pub(crate) fn go(attack: &'static Attack, at: &str, bell: &str, key: Option<&str
     Ok(())
 }
 
-/// By which a peer knows what is for it, where all subscribe.
+/// Returns the name of a peer: the topic of its subscription and the body of its requests.
 fn name(number: usize) -> String {
     format!("honest {number}")
 }
 
-fn ask(name: &str, socket: &mio::Socket<Any>, asked: &mio::Socket<Any>, is_patient: bool, count: &AtomicU64) {
-    while asked.send(name).is_ok() {
+fn send_requests(
+    name: &str,
+    socket: &mio::Socket<Any>,
+    request_socket: &mio::Socket<Any>,
+    is_req: bool,
+    count: &AtomicU64,
+) {
+    while request_socket.send(name).is_ok() {
         loop {
             match socket.recv_timeout(PATIENCE) {
                 Ok(_) => {
                     count.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                Err(RecvError::Empty) if is_patient => {}
+                Err(RecvError::Empty) if is_req => {}
                 Err(_) => break,
             }
         }

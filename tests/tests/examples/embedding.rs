@@ -1,5 +1,5 @@
-//! Loops of other people's making: the examples that drive `Socket` and `Session` without a runtime, against sockets on
-//! tokio, and against peers that say nothing or never listen.
+//! The examples that drive `Socket` and `Session` in other event loops, with sockets on tokio as peers, and with raw peers that
+//! do not send or do not read.
 
 use calloop::EventLoop;
 use sansmq::proto::{Instant, Socket, SystemEntropy};
@@ -28,7 +28,7 @@ mod embed_poll;
 use embed_calloop::Guest;
 use embed_poll::{drive, echo};
 
-/// No test waits longer.
+/// Time limit of each test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -36,34 +36,34 @@ type Outcome = Result<(), Box<dyn Error>>;
 #[tokio::test]
 async fn poll_serves_many_clients_in_one_thread() -> Outcome {
     within(async {
-        let (tell, told) = oneshot::channel();
-        let unsent = beside(move || {
+        let (sender, receiver) = oneshot::channel();
+        let unsent = on_thread(move || {
             let mut server = Socket::new(Options::<kind::Router>::new(), SystemEntropy);
             let listener = server.bind(any());
-            let mut tell = Some(tell);
+            let mut sender = Some(sender);
             drive(&mut server, |server, now| {
                 if let Some(outcome) = server.listener(listener)
-                    && let Some(tell) = tell.take()
+                    && let Some(sender) = sender.take()
                 {
-                    let _ = tell.send(outcome);
+                    let _ = sender.send(outcome);
                 }
                 echo(server, now)
             })?;
             Ok(server.unsent())
         });
-        be_served(&told.await??).await?;
-        assert_eq!(unsent.await??, 0, "close lets every answer out");
+        expect_echo(&receiver.await??).await?;
+        assert_eq!(unsent.await??, 0, "close must send all replies");
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn poll_lets_the_application_know_that_it_cannot_listen() -> Outcome {
+async fn poll_returns_bind_error_to_application() -> Outcome {
     within(async {
         let taken = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = taken.local_addr()?.into();
-        let outcome = beside(move || {
+        let outcome = on_thread(move || {
             let mut server = Socket::new(Options::<kind::Router>::new(), SystemEntropy);
             let listener = server.bind(endpoint);
             drive(&mut server, |server, _| Ok(server.listener(listener).transpose().map(drop)?))
@@ -75,41 +75,41 @@ async fn poll_lets_the_application_know_that_it_cannot_listen() -> Outcome {
 }
 
 #[tokio::test]
-async fn poll_dials_until_somebody_listens() -> Outcome {
+async fn poll_redials_until_peer_listens() -> Outcome {
     within(async {
-        // Holds a port at which nobody listens, and which a listener may share.
+        // Reserves a port without listening; `SO_REUSEADDR` lets a listener bind to it.
         let reserved = TcpSocket::new_v4()?;
         reserved.set_reuseaddr(true)?;
         reserved.bind(([127, 0, 0, 1], 0).into())?;
         let endpoint = Endpoint::from(reserved.local_addr()?);
 
-        let mut client = Socket::new(quick(), SystemEntropy);
+        let mut client = Socket::new(fast_reconnect(), SystemEntropy);
         client.monitor(true);
         client.connect(endpoint.clone(), Instant::ORIGIN)?;
         for number in 1..=3 {
             client.send(format!("Hello {number}"))?;
         }
-        let (tell, told) = oneshot::channel();
-        let mut tell = Some(tell);
-        let asked = beside(move || {
-            let mut answers = Vec::new();
+        let (sender, receiver) = oneshot::channel();
+        let mut sender = Some(sender);
+        let client_task = on_thread(move || {
+            let mut replies = Vec::new();
             drive(&mut client, |client, now| {
                 if let Some(event) = client.poll_event().filter(|event| !matches!(event, Event::Connecting { .. }))
-                    && let Some(tell) = tell.take()
+                    && let Some(sender) = sender.take()
                 {
-                    let _ = tell.send(event);
+                    let _ = sender.send(event);
                 }
-                while let Ok(answer) = client.recv() {
-                    answers.push(answer.body().to_text().into_owned());
+                while let Ok(reply) = client.recv() {
+                    replies.push(reply.body().to_text().into_owned());
                 }
-                if answers.len() == 3 {
+                if replies.len() == 3 {
                     client.close(now);
                 }
                 Ok(())
             })?;
-            Ok(answers)
+            Ok(replies)
         });
-        let event = told.await?;
+        let event = receiver.await?;
         assert!(matches!(event, Event::ConnectFailed { error: NetworkError::Refused, .. }), "{event:?}");
 
         let router = RouterSocket::new();
@@ -117,21 +117,21 @@ async fn poll_dials_until_somebody_listens() -> Outcome {
         for _ in 0..3 {
             router.send(router.recv().await?).await?;
         }
-        assert_eq!(asked.await??, ["Hello 1", "Hello 2", "Hello 3"]);
+        assert_eq!(client_task.await??, ["Hello 1", "Hello 2", "Hello 3"]);
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn poll_wakes_for_the_deadlines_of_sessions_and_of_the_socket() -> Outcome {
+async fn poll_handles_timeouts_of_sessions_and_socket() -> Outcome {
     within(async {
-        let mute = TcpListener::bind("127.0.0.1:0").await?;
-        let mut client = Socket::new(quick().handshake_timeout(Duration::from_millis(20)), SystemEntropy);
-        client.connect(mute.local_addr()?.into(), Instant::ORIGIN)?;
-        let _left = beside(move || drive(&mut client, |_, _| Ok(())));
-        let first = mute.accept().await?;
-        let second = mute.accept().await?; // the handshake timed out, and so did the pause before the next dial
+        let silent = TcpListener::bind("127.0.0.1:0").await?;
+        let mut client = Socket::new(fast_reconnect().handshake_timeout(Duration::from_millis(20)), SystemEntropy);
+        client.connect(silent.local_addr()?.into(), Instant::ORIGIN)?;
+        let _thread = on_thread(move || drive(&mut client, |_, _| Ok(())));
+        let first = silent.accept().await?;
+        let second = silent.accept().await?; // after the handshake timeout and the reconnect interval
         assert_ne!(first.1, second.1);
         Ok(())
     })
@@ -139,13 +139,13 @@ async fn poll_wakes_for_the_deadlines_of_sessions_and_of_the_socket() -> Outcome
 }
 
 #[tokio::test]
-async fn poll_closes_when_linger_runs_out() -> Outcome {
+async fn poll_closes_after_linger() -> Outcome {
     within(async {
-        let mute = TcpListener::bind("127.0.0.1:0").await?;
-        let mut client = Socket::new(quick().linger(Duration::from_millis(20)), SystemEntropy);
-        client.connect(mute.local_addr()?.into(), Instant::ORIGIN)?;
-        client.send("into the void")?;
-        let unsent = beside(move || {
+        let silent = TcpListener::bind("127.0.0.1:0").await?;
+        let mut client = Socket::new(fast_reconnect().linger(Duration::from_millis(20)), SystemEntropy);
+        client.connect(silent.local_addr()?.into(), Instant::ORIGIN)?;
+        client.send("unsent")?;
+        let unsent = on_thread(move || {
             drive(&mut client, |client, now| {
                 client.close(now);
                 assert!(matches!(client.recv(), Err(RecvError::Closed)));
@@ -159,94 +159,96 @@ async fn poll_closes_when_linger_runs_out() -> Outcome {
     .await
 }
 
-/// Lets the example's server live in a loop until it is closed. Gives back how much of what it had to say stayed behind.
-fn be_guest(options: Options<kind::Router>, tell: oneshot::Sender<Endpoint>) -> Result<usize, Box<dyn Error>> {
+/// Runs the server of the calloop example until it is closed, and returns the number of unsent messages.
+fn serve_on_calloop(
+    options: Options<kind::Router>,
+    sender: oneshot::Sender<Endpoint>,
+) -> Result<usize, Box<dyn Error>> {
     let mut events = EventLoop::try_new()?;
     let mut server = Guest::new(options, events.handle());
     let listener = server.socket.bind(any());
     server.round();
-    let _ = tell.send(server.socket.listener(listener).ok_or("it listens at once")??);
+    let _ = sender.send(server.socket.listener(listener).ok_or("the listener was not opened at once")??);
     embed_calloop::serve(&mut events, &mut server)?;
     Ok(server.socket.unsent())
 }
 
 #[tokio::test]
-async fn calloop_serves_many_clients_by_sources_alone() -> Outcome {
+async fn calloop_serves_many_clients() -> Outcome {
     within(async {
-        let (tell, told) = oneshot::channel();
-        let unsent = beside(move || be_guest(Options::new(), tell));
-        be_served(&told.await?).await?;
-        assert_eq!(unsent.await??, 0, "close lets every answer out");
+        let (sender, receiver) = oneshot::channel();
+        let unsent = on_thread(move || serve_on_calloop(Options::new(), sender));
+        expect_echo(&receiver.await?).await?;
+        assert_eq!(unsent.await??, 0, "close must send all replies");
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn calloop_wakes_for_the_deadline_of_a_session() -> Outcome {
+async fn calloop_handles_session_timeout() -> Outcome {
     within(async {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let options = Options::new().handshake_timeout(Duration::from_millis(20));
-        let _left = beside(move || be_guest(options, tell));
-        let Endpoint::Tcp { port, .. } = told.await? else {
-            return Err("the server listens on TCP".into());
+        let _thread = on_thread(move || serve_on_calloop(options, sender));
+        let Endpoint::Tcp { port, .. } = receiver.await? else {
+            return Err("not a TCP endpoint".into());
         };
-        let mut mute = TcpStream::connect(("127.0.0.1", port)).await?;
-        let mut heard = Vec::new();
-        mute.read_to_end(&mut heard).await?; // ends when the server hangs up
-        assert_eq!(heard.first(), Some(&0xff), "the server greets first");
+        let mut silent = TcpStream::connect(("127.0.0.1", port)).await?;
+        let mut received = Vec::new();
+        silent.read_to_end(&mut received).await?; // ends when the server closes the connection
+        assert_eq!(received.first(), Some(&0xff), "the server must send its greeting");
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn calloop_closes_when_linger_runs_out() -> Outcome {
+async fn calloop_closes_after_linger() -> Outcome {
     within(async {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let options = Options::new().linger(Duration::from_millis(20));
-        let unsent = beside(move || be_guest(options, tell));
-        let Endpoint::Tcp { port, .. } = told.await? else {
-            return Err("the server listens on TCP".into());
+        let unsent = on_thread(move || serve_on_calloop(options, sender));
+        let Endpoint::Tcp { port, .. } = receiver.await? else {
+            return Err("not a TCP endpoint".into());
         };
-        // Asks for more than the stream holds, and never reads the answer.
-        let mut deaf = TcpStream::connect(("127.0.0.1", port)).await?;
-        deaf.write_all(&greeting_and_requests()).await?;
-        assert_eq!(unsent.await??, 2, "the answers stay behind");
+        // The reply is larger than the system's buffers, and the peer never reads it.
+        let mut peer = TcpStream::connect(("127.0.0.1", port)).await?;
+        peer.write_all(&greeting_and_requests()).await?;
+        assert_eq!(unsent.await??, 2, "both replies must be unsent");
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn nothing_but_numbers_survives_a_pulled_cable_the_same_way_each_time() -> Outcome {
-    // In a thread of its own, because virtual time that stood still would be a loop without end.
-    let twice = beside(|| Ok([embed_nothing::story()?, embed_nothing::story()?]));
-    let [story, again] = timeout(PATIENCE, twice).await???;
-    assert_eq!(again, story);
-    let when = |wanted: &str| -> Vec<f64> {
-        let told = story.iter().filter(|(_, what)| what.starts_with(wanted));
-        told.map(|(at, _)| at.since(Instant::ORIGIN).as_secs_f64()).collect()
+async fn simulated_disconnect_is_reproducible() -> Outcome {
+    // On a thread of its own, so that the timeout works even if virtual time stands still and the loop never ends.
+    let twice = on_thread(|| Ok([embed_nothing::story()?, embed_nothing::story()?]));
+    let [log, second_log] = timeout(PATIENCE, twice).await???;
+    assert_eq!(second_log, log);
+    let times = |prefix: &str| -> Vec<f64> {
+        let entries = log.iter().filter(|(_, event)| event.starts_with(prefix));
+        entries.map(|(at, _)| at.since(Instant::ORIGIN).as_secs_f64()).collect()
     };
-    assert_eq!(when("answer: one"), [0.0]);
-    // The cable is pulled at 10 s: PING one second after the last, and a second's silence.
-    assert_eq!(when("disconnected: the peer did not answer a heartbeat"), [12.0]);
-    let vain = when("dialled in vain");
-    assert!(vain.len() > 3 && vain.iter().all(|&at| 12.0 < at && at < 30.0), "{vain:?}");
-    let [_, again] = when("connected")[..] else {
-        return Err(format!("connected once and once again: {story:?}").into());
+    assert_eq!(times("answer: one"), [0.0]);
+    // The connection is cut at 10 s. The next PING is sent one second later, and its timeout is one second.
+    assert_eq!(times("disconnected: the peer did not answer a heartbeat"), [12.0]);
+    let failed = times("dialled in vain");
+    assert!(failed.len() > 3 && failed.iter().all(|&at| 12.0 < at && at < 30.0), "{failed:?}");
+    let [_, reconnected] = times("connected")[..] else {
+        return Err(format!("expected two connections: {log:?}").into());
     };
-    assert!(30.0 < again && again <= vain[vain.len() - 1] + 5.0, "{again}");
-    assert_eq!(when("answer: two"), [again]);
-    assert_eq!(when("disconnected: this side closed the connection"), [40.0]);
-    assert_eq!(when("closed: true").len(), 1);
+    assert!(30.0 < reconnected && reconnected <= failed[failed.len() - 1] + 5.0, "{reconnected}");
+    assert_eq!(times("answer: two"), [reconnected]);
+    assert_eq!(times("disconnected: this side closed the connection"), [40.0]);
+    assert_eq!(times("closed: true").len(), 1);
     Ok(())
 }
 
-/// The guide walks through `embed_poll.rs` line by line. No piece compiles alone; that they are right is for the example
-/// itself and for this test to say.
+/// Checks that the code blocks of the guide, joined, are `embed_poll.rs`. The blocks do not compile alone.
 #[test]
-fn the_guide_shows_every_line_of_the_poll_example_in_order() {
+fn guide_contains_poll_example_line_by_line() {
     let mut shown = Vec::new();
     let mut inside = false;
     for line in include_str!("../../../proto/src/embedding.md").lines() {
@@ -259,13 +261,13 @@ fn the_guide_shows_every_line_of_the_poll_example_in_order() {
     }
     let example = include_str!("../../../examples/embedding/embed_poll.rs").lines().map(str::trim);
     let example = example.skip_while(|line| line.starts_with("//!"));
-    // Indentation and empty lines are for each to decide.
-    let all: Vec<_> = example.filter(|line| !line.is_empty()).collect();
+    // Indentation and empty lines may differ.
+    let expected: Vec<_> = example.filter(|line| !line.is_empty()).collect();
     shown.retain(|line| !line.is_empty());
-    for (number, (shown, line)) in shown.iter().zip(&all).enumerate() {
-        assert_eq!(shown, line, "line {number} that the guide shows");
+    for (number, (shown, line)) in shown.iter().zip(&expected).enumerate() {
+        assert_eq!(shown, line, "line {number} of the guide");
     }
-    assert_eq!(shown.len(), all.len(), "the guide ends early, or goes on");
+    assert_eq!(shown.len(), expected.len(), "the guide has too few or too many lines");
 }
 
 #[test]
@@ -279,14 +281,14 @@ fn each_example_is_under_120_lines() {
     }
 }
 
-/// A DEALER that soon dials again.
-fn quick() -> Options<kind::Dealer> {
-    let soon = Duration::from_millis(1);
-    Options::new().reconnect(soon, soon).expect("longer than zero")
+/// Returns options of a DEALER that reconnects after 1 ms.
+fn fast_reconnect() -> Options<kind::Dealer> {
+    let interval = Duration::from_millis(1);
+    Options::new().reconnect(interval, interval).expect("a valid interval")
 }
 
-/// Eight DEALERs and a REQ have an echo server answer them, and then close.
-async fn be_served(bound: &Endpoint) -> Outcome {
+/// Asserts that an echo server serves eight DEALERs and a REQ, and ends it with `bye`.
+async fn expect_echo(bound: &Endpoint) -> Outcome {
     let mut dealers = Vec::new();
     for number in 0..8 {
         let dealer = DealerSocket::new();
@@ -303,7 +305,7 @@ async fn be_served(bound: &Endpoint) -> Outcome {
     }
     let req = ReqSocket::new();
     req.connect(bound)?;
-    let large = vec![7; 3 << 20]; // more than fits into the stream at once
+    let large = vec![7; 3 << 20]; // too large for one write
     for body in [b"Hello".to_vec(), large] {
         req.send(body.clone()).await?;
         assert_eq!(req.recv().await?, Message::from(body));
@@ -313,7 +315,7 @@ async fn be_served(bound: &Endpoint) -> Outcome {
     Ok(())
 }
 
-/// What a DEALER says that asks for 32 MiB to be echoed, and then for the server to close.
+/// Returns the bytes of a DEALER that requests an echo of 32 MiB and the end of the server.
 fn greeting_and_requests() -> Vec<u8> {
     [opening("DEALER"), frame(0, &vec![b'x'; 32 << 20]), frame(0, b"bye")].concat()
 }
@@ -322,8 +324,8 @@ fn any() -> Endpoint {
     "tcp://127.0.0.1:*".parse().expect("an endpoint")
 }
 
-/// Runs a loop in a thread of its own, for it blocks.
-fn beside<T: Send + 'static>(
+/// Runs a blocking loop on a thread of its own.
+fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Box<dyn Error>> + Send + 'static,
 ) -> oneshot::Receiver<Result<T, String>> {
     let (sender, receiver) = oneshot::channel();
@@ -331,7 +333,7 @@ fn beside<T: Send + 'static>(
     receiver
 }
 
-/// No test waits for ever.
+/// Limits the time of a test to [`PATIENCE`].
 async fn within(test: impl Future<Output = Outcome>) -> Outcome {
     timeout(PATIENCE, test).await?
 }

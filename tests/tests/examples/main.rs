@@ -1,4 +1,4 @@
-//! The examples do what they claim: the code that `cargo run --example` runs, at endpoints that the system chooses.
+//! Tests of the examples: the code that `cargo run --example` runs, with ports that the system chooses.
 
 mod embedding;
 mod mio;

@@ -1,4 +1,4 @@
-//! The examples that are on mio do what they say.
+//! The examples on mio.
 
 use sansmq::kind::Pull;
 use sansmq::mio::Socket;
@@ -24,43 +24,43 @@ type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
-fn blocking_answers_every_client_and_stops_when_it_is_told() -> Outcome {
-    let answers: BTreeSet<_> = blocking::run(3, 4)?.into_iter().collect();
-    assert_eq!(answers.len(), 3 * 4 + 1);
-    assert!(answers.contains("request 4 of client 3 is answered"));
-    assert!(answers.contains("the server answered 12 requests and stopped"));
+fn blocking_serves_each_client_and_stops() -> Outcome {
+    let lines: BTreeSet<_> = blocking::run(3, 4)?.into_iter().collect();
+    assert_eq!(lines.len(), 3 * 4 + 1);
+    assert!(lines.contains("request 4 of client 3 is answered"));
+    assert!(lines.contains("the server answered 12 requests and stopped"));
     Ok(())
 }
 
 #[test]
 fn mio_guest_turns_lines_into_messages() -> Outcome {
-    // The PULL is there later than the gateway, and is found all the same.
+    // The PULL binds after the gateway has started to connect.
     let reserved = Socket::with(Options::<Pull>::new());
     let sink: Endpoint = reserved.bind("tcp://127.0.0.1:*")?;
     reserved.unbind(&sink)?;
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let stop = Arc::new(AtomicBool::new(false));
     let gateway = thread::spawn({
         let (sink, stop) = (sink.clone(), Arc::clone(&stop));
         move || {
             let mut gateway =
                 mio_guest::Gateway::new(([127, 0, 0, 1], 0).into(), &sink).map_err(|error| error.to_string())?;
-            tell.send(gateway.door().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+            sender.send(gateway.door().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
             while !stop.load(Ordering::Relaxed) {
                 gateway.round().map_err(|error| error.to_string())?;
             }
             Ok::<_, String>(())
         }
     });
-    let door = told.recv_timeout(PATIENCE)?;
-    let mut visitor = TcpStream::connect(door)?;
-    visitor.write_all(b"one\ntwo, in")?;
+    let address = receiver.recv_timeout(PATIENCE)?;
+    let mut client = TcpStream::connect(address)?;
+    client.write_all(b"one\ntwo, in")?;
     reserved.bind(&sink)?;
     assert_eq!(reserved.recv_timeout(PATIENCE)?.body(), "one");
-    visitor.write_all(b" two parts\n")?;
+    client.write_all(b" two parts\n")?;
     assert_eq!(reserved.recv_timeout(PATIENCE)?.body(), "two, in two parts");
     stop.store(true, Ordering::Relaxed);
-    drop(visitor); // which the gateway notices, and with it that it is to stop
+    drop(client); // wakes the gateway, which then reads `stop`
     gateway.join().map_err(|_| "the gateway panicked")??;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Every example does what it says: the same code that `cargo run --example` runs, at addresses the system chooses.
+//! The examples on tokio.
 
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
@@ -61,7 +61,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 const ANY: &str = "tcp://127.0.0.1:*";
 
 #[tokio::test]
-async fn router_server_answers_each_client_in_its_own_framing() -> Outcome {
+async fn router_server_replies_in_framing_of_client() -> Outcome {
     within(async {
         let router = RouterSocket::new();
         let bound = router.bind(ANY).await?;
@@ -71,7 +71,7 @@ async fn router_server_answers_each_client_in_its_own_framing() -> Outcome {
             dealer.connect(&bound)?;
         }
         req.connect(&bound)?;
-        odd.send(["neither", "of", "them"]).await?;
+        odd.send(["invalid", "framing", "x"]).await?;
         bare.send("Hello ROUTER").await?;
         delimited.send(["", "Hello ROUTER"]).await?;
         req.send("Hello ROUTER").await?;
@@ -87,13 +87,13 @@ async fn router_server_answers_each_client_in_its_own_framing() -> Outcome {
 }
 
 #[tokio::test]
-async fn dealer_client_sends_all_its_requests_before_it_receives_an_answer() -> Outcome {
+async fn dealer_client_sends_all_requests_before_replies() -> Outcome {
     use dealer_client::Framing;
     within(async {
         for framing in [Framing::Delimited, Framing::Bare] {
             let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
             dealer.connect(router.bind(ANY).await?)?;
-            // Takes all requests before it answers any: a client that waited for an answer would wait for ever.
+            // Receives all requests before it replies: a client that waits for a reply after each request would block.
             let server = async {
                 let mut requests = Vec::new();
                 for number in 1..=3 {
@@ -103,15 +103,15 @@ async fn dealer_client_sends_all_its_requests_before_it_receives_an_answer() -> 
                     requests.push(request);
                 }
                 for request in requests {
-                    let mut answer = request.into_frames();
-                    answer.pop();
-                    answer.push("ACK".into());
-                    router.send(Message::from_frames(answer).ok_or("no frames")?).await?;
+                    let mut reply = request.into_frames();
+                    reply.pop();
+                    reply.push("ACK".into());
+                    router.send(Message::from_frames(reply).ok_or("no frames")?).await?;
                 }
                 Ok(())
             };
-            let ((), answers) = tokio::try_join!(server, dealer_client::talk(&dealer, framing, 3))?;
-            assert_eq!(answers, ["ACK"; 3]);
+            let ((), replies) = tokio::try_join!(server, dealer_client::talk(&dealer, framing, 3))?;
+            assert_eq!(replies, ["ACK"; 3]);
         }
         Ok(())
     })
@@ -119,15 +119,15 @@ async fn dealer_client_sends_all_its_requests_before_it_receives_an_answer() -> 
 }
 
 #[tokio::test]
-async fn dealer_client_and_router_server_understand_each_other() -> Outcome {
+async fn dealer_client_and_router_server_exchange_messages() -> Outcome {
     use dealer_client::Framing;
     within(async {
         for framing in [Framing::Delimited, Framing::Bare] {
             let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
             dealer.connect(router.bind(ANY).await?)?;
             let server = router_server::serve(&router, 5);
-            let ((), answers) = tokio::try_join!(server, dealer_client::talk(&dealer, framing, 5))?;
-            assert_eq!(answers, ["ACK"; 5]);
+            let ((), replies) = tokio::try_join!(server, dealer_client::talk(&dealer, framing, 5))?;
+            assert_eq!(replies, ["ACK"; 5]);
         }
         Ok(())
     })
@@ -135,7 +135,7 @@ async fn dealer_client_and_router_server_understand_each_other() -> Outcome {
 }
 
 #[tokio::test]
-async fn delayed_answers_server_lets_a_quick_request_overtake_a_slow_one() -> Outcome {
+async fn delayed_answers_quick_request_overtakes_slow_one() -> Outcome {
     within(async {
         let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
         dealer.connect(router.bind(ANY).await?)?;
@@ -144,7 +144,7 @@ async fn delayed_answers_server_lets_a_quick_request_overtake_a_slow_one() -> Ou
         dealer.send(["", "quick", "0"]).await?;
         tokio::select! {
             ended = delayed_answers::serve(&router, usize::MAX) => ended?,
-            answer = dealer.recv() => assert_eq!(answer?, Message::from(["", "quick", "Response after 0ns"])),
+            reply = dealer.recv() => assert_eq!(reply?, Message::from(["", "quick", "Response after 0ns"])),
         }
         Ok(())
     })
@@ -152,11 +152,11 @@ async fn delayed_answers_server_lets_a_quick_request_overtake_a_slow_one() -> Ou
 }
 
 #[tokio::test]
-async fn delayed_answers_client_matches_answers_in_any_order() -> Outcome {
+async fn delayed_answers_client_accepts_replies_in_any_order() -> Outcome {
     within(async {
         let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
         dealer.connect(router.bind(ANY).await?)?;
-        let backwards = async {
+        let reverse = async {
             let mut requests = Vec::new();
             for _ in 0..4 {
                 requests.push(router.recv().await?);
@@ -166,7 +166,7 @@ async fn delayed_answers_client_matches_answers_in_any_order() -> Outcome {
             }
             Ok(())
         };
-        let ((), order) = tokio::try_join!(backwards, delayed_answers::ask(&dealer, &[1, 2, 3, 4]))?;
+        let ((), order) = tokio::try_join!(reverse, delayed_answers::ask(&dealer, &[1, 2, 3, 4]))?;
         assert_eq!(order, [4, 3, 2, 1]);
         Ok(())
     })
@@ -174,7 +174,7 @@ async fn delayed_answers_client_matches_answers_in_any_order() -> Outcome {
 }
 
 #[tokio::test]
-async fn delayed_answers_answers_every_request() -> Outcome {
+async fn delayed_answers_server_replies_to_each_request() -> Outcome {
     within(async {
         let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
         dealer.connect(router.bind(ANY).await?)?;
@@ -188,7 +188,7 @@ async fn delayed_answers_answers_every_request() -> Outcome {
 }
 
 #[tokio::test]
-async fn meta_and_body_arrive_together() -> Outcome {
+async fn meta_and_body_are_parts_of_one_message() -> Outcome {
     within(async {
         let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
         dealer.connect(router.bind(ANY).await?)?;
@@ -200,7 +200,7 @@ async fn meta_and_body_arrive_together() -> Outcome {
 }
 
 #[tokio::test]
-async fn custom_router_answers_the_chosen_client_only() -> Outcome {
+async fn custom_router_replies_to_chosen_client_only() -> Outcome {
     within(async {
         let router = RouterSocket::with(Options::new().mandatory(true));
         let bound = router.bind(ANY).await?;
@@ -214,7 +214,7 @@ async fn custom_router_answers_the_chosen_client_only() -> Outcome {
 }
 
 #[tokio::test]
-async fn routing_table_sends_a_reading_to_the_display() -> Outcome {
+async fn routing_table_forwards_reading_to_display() -> Outcome {
     within(async {
         let (router, table) = (RouterSocket::with(Options::new().mandatory(true)), sensor_to_display());
         let bound = router.bind(ANY).await?;
@@ -227,7 +227,7 @@ async fn routing_table_sends_a_reading_to_the_display() -> Outcome {
 }
 
 #[tokio::test]
-async fn routing_table_tells_the_sender_when_there_is_no_way() -> Outcome {
+async fn routing_table_reports_missing_route_to_sender() -> Outcome {
     within(async {
         let (router, table) = (RouterSocket::with(Options::new().mandatory(true)), sensor_to_display());
         let bound = router.bind(ANY).await?;
@@ -235,9 +235,9 @@ async fn routing_table_tells_the_sender_when_there_is_no_way() -> Outcome {
             let sensor = routing_table::join("sensor", &bound).await?;
             sensor.send(["", "21.5 °C"]).await?;
             assert_eq!(sensor.recv().await?, Message::from(["", "nobody is there"]));
-            let stranger = routing_table::join("stranger", &bound).await?;
-            stranger.send(["", "let me in"]).await?;
-            assert_eq!(stranger.recv().await?, Message::from(["", "the table has no way for you"]));
+            let unknown = routing_table::join("unknown", &bound).await?;
+            unknown.send(["", "message"]).await?;
+            assert_eq!(unknown.recv().await?, Message::from(["", "the table has no way for you"]));
             Ok(())
         };
         tokio::try_join!(routing_table::route(&router, &table, 4), clients)?;
@@ -247,7 +247,7 @@ async fn routing_table_tells_the_sender_when_there_is_no_way() -> Outcome {
 }
 
 #[tokio::test]
-async fn proxy_carries_every_request_to_a_worker_and_every_answer_back() -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn proxy_forwards_each_request_and_reply() -> Result<(), Box<dyn Error + Send + Sync>> {
     within(async {
         let statistics = proxy::queue_with_peers(3, 2, 20).await?;
         assert_eq!((statistics.frontend.received.messages, statistics.frontend.sent.messages), (60, 60));
@@ -257,7 +257,7 @@ async fn proxy_carries_every_request_to_a_worker_and_every_answer_back() -> Resu
 }
 
 #[tokio::test]
-async fn req_and_rep_take_turns() -> Outcome {
+async fn req_and_rep_alternate() -> Outcome {
     within(async {
         let (rep, req) = (RepSocket::new(), ReqSocket::new());
         req.connect(rep.bind(ANY).await?)?;
@@ -269,7 +269,7 @@ async fn req_and_rep_take_turns() -> Outcome {
 }
 
 #[tokio::test]
-async fn req_and_rep_say_what_to_use_instead() -> Outcome {
+async fn req_and_rep_errors_advise_dealer_and_router() -> Outcome {
     within(async {
         let (rep, req) = (RepSocket::new(), ReqSocket::new());
         let bound = rep.bind(ANY).await?;
@@ -286,11 +286,11 @@ async fn req_and_rep_say_what_to_use_instead() -> Outcome {
 }
 
 #[tokio::test]
-async fn one_port_serves_each_client_by_the_name_it_asks_for() -> Outcome {
+async fn one_port_serves_clients_by_resource() -> Outcome {
     within(async {
         let services = one_port::Services::bind(ANY.parse()?).await?;
-        let ((), heard) = tokio::try_join!(services.serve(), one_port::ask(&services.port))?;
-        assert_eq!(heard, ("8".to_owned(), "and who are you?".to_owned()));
+        let ((), received) = tokio::try_join!(services.serve(), one_port::ask(&services.port))?;
+        assert_eq!(received, ("8".to_owned(), "and who are you?".to_owned()));
         Ok(())
     })
     .await
@@ -305,7 +305,7 @@ mod balancing {
     use tokio::task::JoinHandle;
 
     #[tokio::test]
-    async fn nothing_is_lost_whoever_works() -> Result<(), Failure> {
+    async fn quick_and_slow_workers_lose_no_request() -> Result<(), Failure> {
         within(async {
             let load = Load { requests: 50, in_flight: 8 };
             let workers = [("quick", Duration::ZERO), ("slow", Duration::from_millis(3))];
@@ -320,15 +320,15 @@ mod balancing {
     }
 
     #[tokio::test]
-    async fn an_answer_that_overtakes_another_is_counted() -> Result<(), Failure> {
+    async fn overtaking_reply_is_counted_as_out_of_order() -> Result<(), Failure> {
         within(async {
             let broker = Setup::new(Duration::from_mins(1)).await?;
-            let (one, other) = (broker.worker("one").await?, broker.worker("other").await?);
+            let (worker_a, worker_b) = (broker.worker("a").await?, broker.worker("b").await?);
             let client = broker.client(Load { requests: 3, in_flight: 2 });
-            let (a, b) = tokio::try_join!(one.recv(), other.recv())?;
+            let (a, b) = tokio::try_join!(worker_a.recv(), worker_b.recv())?;
             let (holds_1, first, holds_2, second) =
-                if a.body() == "1" { (one, a, other, b) } else { (other, b, one, a) };
-            // The client asks for 3 when it has an answer: to 2, while 1 still waits.
+                if a.body() == "1" { (worker_a, a, worker_b, b) } else { (worker_b, b, worker_a, a) };
+            // The client sends request 3 after a reply: the reply to 2, while 1 is still pending.
             reply(&holds_2, second).await?;
             let third = holds_2.recv().await?;
             assert_eq!(third.body(), "3");
@@ -337,56 +337,56 @@ mod balancing {
 
             let report = client.await??;
             assert_eq!((report.answers, report.first.first()), (3, Some(&2)));
-            // Which of the last two came first is not known; what each order counts is.
-            let overtakings = if report.first == [2, 1, 3] { 1 } else { 2 };
-            assert_eq!(report.out_of_order, overtakings, "{report}");
+            // The order of the last two replies is not determined, but the count for each order is.
+            let expected = if report.first == [2, 1, 3] { 1 } else { 2 };
+            assert_eq!(report.out_of_order, expected, "{report}");
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn what_a_dead_worker_had_goes_to_another() -> Result<(), Failure> {
+    async fn request_of_closed_worker_goes_to_another() -> Result<(), Failure> {
         within(async {
             let broker = Setup::new(Duration::from_millis(100)).await?;
-            let mortal = broker.worker("mortal").await?;
+            let closed = broker.worker("closed").await?;
             let client = broker.client(Load { requests: 5, in_flight: 5 });
-            mortal.recv().await?;
-            mortal.close().await;
-            let heir = broker.spawn_worker("heir");
+            closed.recv().await?;
+            closed.close().await;
+            let successor = broker.spawn_worker("successor");
 
             let report = client.await??;
             assert_eq!(report.answers, 5);
-            assert_eq!(report.workers, BTreeMap::from([("heir".to_owned(), 5)]));
-            heir.abort();
+            assert_eq!(report.workers, BTreeMap::from([("successor".to_owned(), 5)]));
+            successor.abort();
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn a_worker_that_went_while_it_was_ready_costs_no_request() -> Result<(), Failure> {
+    async fn idle_worker_that_closes_loses_no_request() -> Result<(), Failure> {
         within(async {
             let broker = Setup::new(Duration::from_millis(100)).await?;
             broker.worker("gone").await?.close().await;
             let client = broker.client(Load { requests: 5, in_flight: 5 });
-            let heir = broker.spawn_worker("heir");
-            assert_eq!(client.await??.workers, BTreeMap::from([("heir".to_owned(), 5)]));
-            heir.abort();
+            let successor = broker.spawn_worker("successor");
+            assert_eq!(client.await??.workers, BTreeMap::from([("successor".to_owned(), 5)]));
+            successor.abort();
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn a_restarted_worker_is_given_its_request_again() -> Result<(), Failure> {
+    async fn restarted_worker_receives_its_request_again() -> Result<(), Failure> {
         within(async {
             let broker = Setup::new(Duration::from_mins(1)).await?;
-            let before = broker.worker("phoenix").await?;
+            let before = broker.worker("worker").await?;
             let client = broker.client(Load { requests: 1, in_flight: 1 });
             let request = before.recv().await?;
-            // The old connection still stands: the name goes over to the new one.
-            let after = broker.worker("phoenix").await?;
+            // The old connection is still open: the routing id moves to the new connection.
+            let after = broker.worker("worker").await?;
             assert_eq!(after.recv().await?, request);
             reply(&after, request).await?;
             assert_eq!(client.await??.answers, 1);
@@ -396,7 +396,7 @@ mod balancing {
     }
 
     #[tokio::test]
-    async fn a_late_reply_is_not_a_second_answer() -> Result<(), Failure> {
+    async fn late_reply_is_not_sent_to_client_again() -> Result<(), Failure> {
         within(async {
             let broker = Setup::new(Duration::from_millis(100)).await?;
             let client = DealerSocket::new();
@@ -404,15 +404,15 @@ mod balancing {
             let slow = broker.worker("slow").await?;
             client.send(["", "1"]).await?;
             let late = slow.recv().await?;
-            let heir = broker.worker("heir").await?;
-            reply(&heir, heir.recv().await?).await?;
+            let successor = broker.worker("successor").await?;
+            reply(&successor, successor.recv().await?).await?;
             assert_eq!(client.recv().await?, Message::from(["", "1", "done"]));
 
-            // The late reply makes the slow worker ready again, behind the heir, which keeps request 2 for itself.
+            // The late reply makes the slow worker ready again, after the successor, which keeps request 2.
             reply(&slow, late).await?;
             client.send(["", "2"]).await?;
             client.send(["", "3"]).await?;
-            heir.recv().await?;
+            successor.recv().await?;
             let next = slow.recv().await?;
             let number = next.body().clone();
             reply(&slow, next).await?;
@@ -423,10 +423,10 @@ mod balancing {
     }
 
     #[tokio::test]
-    async fn clients_are_answered_as_they_ask() -> Result<(), Failure> {
+    async fn broker_replies_in_framing_of_request() -> Result<(), Failure> {
         within(async {
             let broker = Setup::new(Duration::from_mins(1)).await?;
-            let heir = broker.spawn_worker("w");
+            let successor = broker.spawn_worker("w");
             let (dealer, req) = (DealerSocket::new(), ReqSocket::new());
             dealer.connect(&broker.front)?;
             req.connect(&broker.front)?;
@@ -436,7 +436,7 @@ mod balancing {
             assert_eq!(dealer.recv().await?, Message::from(["", "8", "w"]));
             req.send("9").await?;
             assert_eq!(req.recv().await?, Message::from(["9", "w"]));
-            heir.abort();
+            successor.abort();
             Ok(())
         })
         .await
@@ -457,7 +457,7 @@ mod balancing {
             Ok(Self { front, back, broker: tokio::spawn(broker.run()) })
         }
 
-        /// A worker in the test's hands, which has said READY.
+        /// Creates a worker that the test drives, and sends its READY.
         async fn worker(&self, name: &str) -> Result<DealerSocket, Failure> {
             let worker = DealerSocket::with(Options::new().routing_id(name)?);
             worker.connect(&self.back)?;
@@ -482,7 +482,7 @@ mod balancing {
         }
     }
 
-    /// Sends a request back as done.
+    /// Replies to a request with the suffix `done`.
     async fn reply(worker: &DealerSocket, mut request: Message) -> Result<(), SendError> {
         request.push_back("done");
         worker.send(request).await
@@ -493,13 +493,13 @@ fn sensor_to_display() -> routing_table::Table {
     BTreeMap::from([(Frame::from("sensor"), Frame::from("display"))])
 }
 
-/// No test waits for ever.
+/// Limits the time of a test to 20 seconds.
 async fn within<E: From<Elapsed>>(test: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     tokio::time::timeout(Duration::from_secs(20), test).await?
 }
 
 #[tokio::test]
-async fn houses_of_every_material_let_in_whom_they_should_and_nobody_else() -> Outcome {
+async fn security_examples_accept_and_reject_as_documented() -> Outcome {
     let refused = ConnectionError::Refused("400".into());
     within(async {
         assert_eq!(grasslands::hello().await?, "Hello");
@@ -513,11 +513,11 @@ async fn houses_of_every_material_let_in_whom_they_should_and_nobody_else() -> O
 
         let keys = KeyPair::random();
         assert_eq!(stonehouse::hello(keys.clone()).await?, "Hello");
-        let lost = stonehouse::refusal(keys, *KeyPair::random().public()).await?;
-        assert_eq!(lost, CurveError::Box("HELLO").into());
+        let wrong_key = stonehouse::refusal(keys, *KeyPair::random().public()).await?;
+        assert_eq!(wrong_key, CurveError::Box("HELLO").into());
 
-        let place = TempDir::new();
-        assert_eq!(ironhouse::visit(place.directory()).await?, ("Hello".into(), refused));
+        let dir = TempDir::new();
+        assert_eq!(ironhouse::visit(dir.directory()).await?, ("Hello".into(), refused));
         Ok(())
     })
     .await

@@ -1,6 +1,6 @@
 //! Tests that count memory and descriptors of the whole process. Each runs in a process of its own.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod hostile;
 mod leaks;

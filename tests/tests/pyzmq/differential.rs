@@ -1,21 +1,21 @@
-//! Random programs of socket operations, run by our sockets, by libzmq's, and by both in company: what is answered and
-//! what arrives must agree, or the difference is one of the table in `src/guide/migrating_from_libzmq.md`.
+//! Random programs of socket operations, run by our sockets, by libzmq's sockets, and by both together. Results of calls and
+//! received messages must agree, or the difference must be a row of the table in `src/guide/migrating_from_libzmq.md`.
 //!
-//! Ours run on a simulated network first, which tells when nothing is under way any more. So it is known what to wait for
-//! where that cannot be seen; and what is not to come, would come before what comes later, and be seen there.
+//! Each program runs on a simulated network first, which reports when no data is in transit. This reference run
+//! determines what the other runs wait for. An unexpected message is detected when it is received in place of a later
+//! one.
 //!
-//! `NET_SEED=<seed>` runs one program, `DIFFERENTIAL=<first>..<end>` those.
+//! `NET_SEED=<seed>` runs one program, `DIFFERENTIAL=<first>..<end>` a range of programs.
 
-#![expect(clippy::unwrap_used, reason = "a surprise is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
-mod cast;
+mod generator;
+mod known;
 mod program;
 mod real;
 mod simulated;
-mod table;
-mod writer;
+mod topology;
 
-use cast::Dice;
 use program::{Op, Program, Switch, Target, sender, tag};
 use real::{Libzmq, Real};
 use sansmq::proto::SocketType::Router;
@@ -26,138 +26,146 @@ use simulated::Simulated;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use std::{env, fmt};
+use topology::Random;
 
-/// So long is waited for what is to come.
+/// Time limit of each expected message and event.
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
-fn random_programs_come_out_as_with_libzmq_and_in_company_with_it() {
-    let (place, mut libzmq) = (TempDir::new(), Libzmq::start());
+fn random_programs_agree_with_libzmq_alone_and_mixed() {
+    let (dir, mut libzmq) = (TempDir::new(), Libzmq::start());
     let mut known = BTreeMap::<&str, usize>::new();
     let mut differences = Vec::new();
     for seed in seeds() {
-        let program = writer::program(seed);
-        let expected = Run::new(&program, &mut Simulated::new(&program, seed), None).all().expect("it is what it is");
-        let mut dice = Dice::new(seed);
+        let program = generator::program(seed);
+        let expected = Run::new(&program, &mut Simulated::new(&program, seed), None)
+            .all()
+            .expect("a run without reference has no difference");
+        let mut random = Random::new(seed);
         let count = program.sockets.len();
-        let mut mixed: Vec<bool> = (0..count).map(|_| dice.chance(50)).collect();
-        // The first one's peers are among those after it.
+        let mut mixed: Vec<bool> = (0..count).map(|_| random.chance(50)).collect();
+        // The last socket is a peer of the first, so at least one pair is mixed.
         mixed[0] = !mixed[count - 1];
-        let casts = [("theirs", vec![false; count]), ("mixed", mixed), ("ours", vec![true; count])];
-        for (name, cast) in casts {
-            let surroundings = (&place, &mut libzmq);
-            let mut world = Real::new(&program, format!("{seed}-{name}"), |socket| cast[socket], surroundings);
-            let outcome = Run::new(&program, &mut world, Some(&expected)).all();
-            drop(world);
+        let assignments = [("libzmq", vec![false; count]), ("mixed", mixed), ("ours", vec![true; count])];
+        for (name, is_ours) in assignments {
+            let environment = (&dir, &mut libzmq);
+            let mut backend = Real::new(&program, format!("{seed}-{name}"), |socket| is_ours[socket], environment);
+            let outcome = Run::new(&program, &mut backend, Some(&expected)).all();
+            drop(backend);
             match outcome {
                 Ok(_) => {}
                 Err(Difference { known: Some(row), .. }) if name != "ours" => *known.entry(row).or_default() += 1,
                 Err(difference) => {
-                    eprintln!("NET_SEED={seed}, {name}, ours are {cast:?}\n{difference}\n{program}");
+                    eprintln!("NET_SEED={seed}, {name}, ours: {is_ours:?}\n{difference}\n{program}");
                     differences.push((seed, name));
                 }
             }
         }
     }
     eprintln!("programs that ended with a known difference: {known:#?}");
-    assert!(differences.is_empty(), "these differ, see above: {differences:?}");
+    assert!(differences.is_empty(), "unknown differences, see above: {differences:?}");
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    let number = |text: &str| text.parse().expect("it is a number");
+    let number = |text: &str| text.parse().expect("not a number");
     if let Ok(seed) = env::var("NET_SEED") {
         return number(&seed)..number(&seed) + 1;
     }
     let Ok(range) = env::var("DIFFERENTIAL") else {
         return 0..40;
     };
-    let (first, end) = range.split_once("..").expect("DIFFERENTIAL is FIRST..END");
+    let (first, end) = range.split_once("..").expect("DIFFERENTIAL must be FIRST..END");
     number(first)..number(end)
 }
 
-/// What a call said, in the words of both.
-type Answer = String;
+/// Result of a call as text, in terms common to both implementations.
+type CallResult = String;
 
-/// Where sockets are that a program is run on.
-trait World {
-    /// Does what has no message, and lets it take effect.
-    fn call(&mut self, op: &Op) -> Answer;
+/// An implementation of the sockets that a program runs on.
+trait Backend {
+    /// Runs an operation other than sending and receiving.
+    fn call(&mut self, op: &Op) -> CallResult;
 
-    fn send(&mut self, socket: usize, message: Message, wait: Duration) -> Answer;
+    fn send(&mut self, socket: usize, message: Message, wait: Duration) -> CallResult;
 
-    fn recv(&mut self, socket: usize, wait: Duration) -> Result<Message, Answer>;
+    fn recv(&mut self, socket: usize, wait: Duration) -> Result<Message, CallResult>;
 
-    /// Whether it is one of libzmq's.
-    fn is_theirs(&self, _: usize) -> bool {
+    /// Returns true if the socket is one of libzmq.
+    fn is_libzmq(&self, _: usize) -> bool {
         false
     }
 
-    /// Whether they are within a process.
+    /// Returns true if the sockets are connected over `inproc`.
     fn is_inproc(&self) -> bool {
         false
     }
 
-    /// Waits until connections and subscriptions are as they are to be.
-    fn rest(&mut self, program: &Program, step: usize, guide: Option<&Rest>) -> Result<Rest, Answer>;
+    /// Waits until connections and subscriptions have reached the state `expected`.
+    fn settle(
+        &mut self,
+        program: &Program,
+        step: usize,
+        expected: Option<&SettledState>,
+    ) -> Result<SettledState, CallResult>;
 }
 
-/// What there is when nothing is under way.
+/// Connections and subscriptions when no data is in transit.
 #[derive(Clone, Debug, Default)]
-struct Rest {
-    connections: Vec<Count>,
-    /// Which publisher is heard by which subscriber.
-    audience: Vec<(usize, usize)>,
+struct SettledState {
+    connections: Vec<ConnectionCount>,
+    /// Pairs of a publisher and a subscriber that receives its messages.
+    subscribed: Vec<(usize, usize)>,
 }
 
-/// How many connections of a socket there were.
+/// Number of connections of a socket so far.
 #[derive(Clone, Debug, Default)]
-struct Count {
+struct ConnectionCount {
     ready: usize,
     ended: usize,
-    /// Of those, not by its own doing.
+    /// Ended connections that the socket did not end itself.
     lost: usize,
 }
 
 /// The outcome of one operation.
 #[derive(Debug)]
 struct Outcome {
-    news: Vec<News>,
-    rest: Rest,
+    observations: Vec<Observation>,
+    settled: SettledState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum News {
-    Answered(Answer),
-    Received { socket: usize, messages: Vec<Message>, end: Answer },
+enum Observation {
+    Returned(CallResult),
+    Received { socket: usize, messages: Vec<Message>, end: CallResult },
 }
 
-/// Where two runs part.
+/// The first difference between two runs.
 #[derive(Debug)]
 struct Difference {
     step: usize,
     op: Op,
-    expected: Vec<News>,
-    found: Vec<News>,
-    /// The row of the table that says so.
+    expected: Vec<Observation>,
+    found: Vec<Observation>,
+    /// Row of the table that describes the difference.
     known: Option<&'static str>,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "at {} {:?}", self.step, self.op)?;
-        for (sign, news, others) in [('-', &self.expected, &self.found), ('+', &self.found, &self.expected)] {
-            for news in news.iter().filter(|news| !others.contains(news)) {
-                writeln!(f, "{sign} {news}")?;
+        for (sign, observations, others) in [('-', &self.expected, &self.found), ('+', &self.found, &self.expected)] {
+            for observation in observations.iter().filter(|observation| !others.contains(observation)) {
+                writeln!(f, "{sign} {observation}")?;
             }
         }
         Ok(())
     }
 }
 
-impl fmt::Display for News {
+impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answered(answer) => f.write_str(answer),
+            Self::Returned(result) => f.write_str(result),
             Self::Received { socket, messages, end } => {
                 write!(f, "{socket} received")?;
                 for message in messages {
@@ -174,21 +182,22 @@ impl fmt::Display for News {
     }
 }
 
-/// A program while it is run.
+/// A running program.
 struct Run<'a, W> {
     program: &'a Program,
-    world: &'a mut W,
-    guide: Option<&'a [Outcome]>,
-    /// At which operation it is.
+    backend: &'a mut W,
+    /// Outcomes of the reference run.
+    reference: Option<&'a [Outcome]>,
+    /// Index of the current operation.
     step: usize,
     open: Vec<bool>,
-    /// By which ids ROUTERs know those who have none of their own, as they came to know it.
+    /// Generated routing ids, by ROUTER and peer, as the ROUTER has received them.
     ids: BTreeMap<(usize, usize), Frame>,
 }
 
-impl<'a, W: World> Run<'a, W> {
-    fn new(program: &'a Program, world: &'a mut W, guide: Option<&'a [Outcome]>) -> Self {
-        Self { program, world, guide, step: 0, open: vec![true; program.sockets.len()], ids: BTreeMap::new() }
+impl<'a, W: Backend> Run<'a, W> {
+    fn new(program: &'a Program, backend: &'a mut W, reference: Option<&'a [Outcome]>) -> Self {
+        Self { program, backend, reference, step: 0, open: vec![true; program.sockets.len()], ids: BTreeMap::new() }
     }
 
     fn all(mut self) -> Result<Vec<Outcome>, Difference> {
@@ -198,120 +207,122 @@ impl<'a, W: World> Run<'a, W> {
 
     fn step(&mut self, step: usize, op: &Op) -> Result<Outcome, Difference> {
         self.step = step;
-        let guide = self.guide.map(|guide| &guide[step]);
-        let expected: &[News] = guide.map_or(&[], |outcome| &outcome.news);
-        let mut news = match op {
-            Op::Send { .. } => vec![self.send(op, expected == [News::Answered("done".into())])],
+        let reference = self.reference.map(|reference| &reference[step]);
+        let expected: &[Observation] = reference.map_or(&[], |outcome| &outcome.observations);
+        let mut observations = match op {
+            Op::Send { .. } => vec![self.send(op, expected == [Observation::Returned("done".into())])],
             Op::Receive { socket } => {
-                // A closed one is not spoken to.
+                // A closed socket is not called.
                 if self.open[*socket] { vec![self.receive(*socket, 1, expected.first())] } else { Vec::new() }
             }
             Op::Drain => self.drain(expected),
-            other => vec![News::Answered(self.world.call(other))],
+            other => vec![Observation::Returned(self.backend.call(other))],
         };
         if let Op::Close { socket } = op {
             self.open[*socket] = false;
         }
-        let mut rest = Rest::default();
-        if !matches!(op, Op::Send { .. } | Op::Receive { .. }) && (guide.is_none() || expected == news) {
-            match self.world.rest(self.program, step, guide.map(|outcome| &outcome.rest)) {
-                Ok(there) => rest = there,
-                Err(why) => news.push(News::Answered(why)),
+        let mut settled = SettledState::default();
+        if !matches!(op, Op::Send { .. } | Op::Receive { .. }) && (reference.is_none() || expected == observations) {
+            match self.backend.settle(self.program, step, reference.map(|outcome| &outcome.settled)) {
+                Ok(state) => settled = state,
+                Err(reason) => observations.push(Observation::Returned(reason)),
             }
-            // Nothing asks for anything while messages are received.
+            // Receiving does not change subscriptions.
             if matches!(op, Op::Drain) {
-                rest.audience.clear();
+                settled.subscribed.clear();
             }
         }
-        if guide.is_some() && expected != news {
-            let known = table::row(self.program, step, self.world, expected, &news);
-            return Err(Difference { step, op: op.clone(), expected: expected.to_vec(), found: news, known });
+        if reference.is_some() && expected != observations {
+            let known = known::row(self.program, step, self.backend, expected, &observations);
+            return Err(Difference { step, op: op.clone(), expected: expected.to_vec(), found: observations, known });
         }
-        Ok(Outcome { news, rest })
+        Ok(Outcome { observations, settled })
     }
 
-    fn send(&mut self, op: &Op, will_do: bool) -> News {
-        let Op::Send { socket, to, frames } = op else { unreachable!("it is a send") };
+    fn send(&mut self, op: &Op, will_succeed: bool) -> Observation {
+        let Op::Send { socket, to, frames } = op else { unreachable!("not a Send") };
         let id = to.map(|to| match to {
-            Target::Nobody => Frame::from("nobody"),
+            Target::Unknown => Frame::from("unknown"),
             Target::Peer(peer) => {
                 let own = self.program.sockets[peer].routing_id.clone();
-                let learned = || self.ids.get(&(*socket, peer)).cloned().unwrap_or_else(|| "a stranger".into());
+                let learned = || self.ids.get(&(*socket, peer)).cloned().unwrap_or_else(|| "not learned".into());
                 own.map_or_else(learned, Frame::from)
             }
         });
-        let body = frames.iter().map(|piece| piece.text.bytes().cycle().take(piece.size).collect::<Vec<u8>>());
-        let message = Message::from_frames(id.into_iter().chain(body.map(Frame::from))).expect("there are frames");
-        News::Answered(self.world.send(*socket, message, if will_do { LIMIT } else { Duration::ZERO }))
+        let body = frames.iter().map(|frame| frame.text.bytes().cycle().take(frame.size).collect::<Vec<u8>>());
+        let message = Message::from_frames(id.into_iter().chain(body.map(Frame::from))).expect("a message has frames");
+        Observation::Returned(self.backend.send(*socket, message, if will_succeed { LIMIT } else { Duration::ZERO }))
     }
 
-    /// Everybody receives what there is. Those who serve come first, for the others receive what they say.
-    fn drain(&mut self, expected: &[News]) -> Vec<News> {
-        let mut news = Vec::new();
+    /// Receives all messages of all sockets. Sockets that serve come first, because others receive their replies.
+    fn drain(&mut self, expected: &[Observation]) -> Vec<Observation> {
+        let mut observations = Vec::new();
         let (servers, others): (Vec<usize>, Vec<usize>) = (0..self.open.len())
             .filter(|&socket| self.open[socket])
             .partition(|&socket| self.program.sockets[socket].serves);
         for socket in servers.into_iter().chain(others) {
-            let expected =
-                expected.iter().find(|news| matches!(news, News::Received { socket: of, .. } if *of == socket));
-            news.push(self.receive(socket, usize::MAX, expected));
+            let expected = expected
+                .iter()
+                .find(|observation| matches!(observation, Observation::Received { socket: of, .. } if *of == socket));
+            observations.push(self.receive(socket, usize::MAX, expected));
         }
-        news
+        observations
     }
 
-    /// Receives what is expected, waiting for it, and then what else is there.
-    fn receive(&mut self, socket: usize, limit: usize, expected: Option<&News>) -> News {
+    /// Waits for the expected messages, and then receives what else is queued.
+    fn receive(&mut self, socket: usize, limit: usize, expected: Option<&Observation>) -> Observation {
         let (expected, end): (&[Message], &str) = match expected {
-            Some(News::Received { messages, end, .. }) => (messages, end),
+            Some(Observation::Received { messages, end, .. }) => (messages, end),
             _ => (&[], ""),
         };
-        // It may be on its way, and never comes to a REQ of libzmq.
-        let will_lose = end == RecvError::PeerLost.to_string() && !self.world.is_theirs(socket);
+        // The error may still be delayed; a REQ of libzmq never returns it.
+        let will_lose_peer = end == RecvError::PeerLost.to_string() && !self.backend.is_libzmq(socket);
         let mut messages = Vec::new();
         let end = loop {
             if messages.len() == limit {
                 break "enough".to_owned();
             }
-            let is_complete = self.is_complete(&messages, expected) && !will_lose;
-            let wait = if is_complete || self.is_in_vain(socket, &messages, expected) { Duration::ZERO } else { LIMIT };
-            match self.world.recv(socket, wait) {
+            let is_complete = self.is_complete(&messages, expected) && !will_lose_peer;
+            let wait =
+                if is_complete || self.only_lacks_known(socket, &messages, expected) { Duration::ZERO } else { LIMIT };
+            match self.backend.recv(socket, wait) {
                 Ok(message) => {
-                    self.answer(socket, &message);
-                    messages.push(self.made_alike(socket, message));
+                    self.reply(socket, &message);
+                    messages.push(self.normalised(socket, message));
                 }
                 Err(end) => break end,
             }
         };
-        News::Received { socket, messages: self.in_order(messages), end }
+        Observation::Received { socket, messages: self.sorted(messages), end }
     }
 
     fn is_complete(&self, messages: &[Message], expected: &[Message]) -> bool {
-        if self.keeps_the_latest() {
+        if self.conflates() {
             expected.iter().all(|message| messages.contains(message))
         } else {
-            // What was not expected may have come before.
+            // An unexpected message may have been received among the expected ones.
             messages.len() >= expected.len() && missing(messages, expected).is_empty()
         }
     }
 
-    /// Whether nothing is missing but what libzmq will never say: it is known at once which row that is.
-    fn is_in_vain(&self, socket: usize, messages: &[Message], expected: &[Message]) -> bool {
-        self.world.is_theirs(socket)
-            && table::forgets(self.program, self.step, socket)
-            && missing(messages, expected).into_iter().all(table::is_cancel)
+    /// Returns true if the only missing messages are cancellations that libzmq never sends, so that waiting is useless.
+    fn only_lacks_known(&self, socket: usize, messages: &[Message], expected: &[Message]) -> bool {
+        self.backend.is_libzmq(socket)
+            && known::forgets(self.program, self.step, socket)
+            && missing(messages, expected).into_iter().all(known::is_cancel)
     }
 
-    fn answer(&mut self, socket: usize, message: &Message) {
+    fn reply(&mut self, socket: usize, message: &Message) {
         if !self.program.sockets[socket].serves {
             return;
         }
         let mut reply = message.clone();
         reply.push_back(tag(socket, 0));
-        self.world.send(socket, reply, LIMIT);
+        self.backend.send(socket, reply, LIMIT);
     }
 
-    /// The same message whatever a ROUTER calls its sender and a REQ its request.
-    fn made_alike(&mut self, socket: usize, message: Message) -> Message {
+    /// Replaces generated routing ids and request ids by fixed text.
+    fn normalised(&mut self, socket: usize, message: Message) -> Message {
         let from = from(&message);
         if self.program.kind(socket) != Router {
             return message;
@@ -323,21 +334,21 @@ impl<'a, W: World> Run<'a, W> {
             }
             frames[0] = "automatic".into();
         }
-        // Nothing else has a frame of four octets there.
+        // Only a request id has four bytes at this position.
         if frames.get(1).is_some_and(|id| id.len() == 4) {
             frames[1] = "request".into();
         }
-        Message::from_frames(frames).expect("there are as many as before")
+        Message::from_frames(frames).expect("the number of frames is unchanged")
     }
 
-    /// The messages of each sender in their order, and what names none in no order. Who keeps the latest has that alone,
-    /// for what was received before is a matter of when.
-    fn in_order(&self, mut messages: Vec<Message>) -> Vec<Message> {
+    /// Groups messages by sender, and sorts messages without a sender. With `conflate` only the latest message of each
+    /// sender stays, because the receipt of earlier ones depends on timing.
+    fn sorted(&self, mut messages: Vec<Message>) -> Vec<Message> {
         messages.sort_by_key(|message| match from(message) {
             Some(from) => (Some(from), Vec::new()),
             None => (None, message.frames().to_vec()),
         });
-        if self.keeps_the_latest() {
+        if self.conflates() {
             messages.reverse();
             messages.dedup_by_key(|message| from(message));
             messages.reverse();
@@ -345,27 +356,27 @@ impl<'a, W: World> Run<'a, W> {
         messages
     }
 
-    fn keeps_the_latest(&self) -> bool {
+    fn conflates(&self) -> bool {
         (0..self.open.len()).any(|socket| self.program.has(socket, Switch::Conflate))
     }
 }
 
-/// What is expected and not there, each as often as that.
+/// Returns the expected messages that were not received, each as often as it is missing.
 fn missing<'a>(messages: &[Message], expected: &'a [Message]) -> Vec<&'a Message> {
-    let mut there: Vec<_> = messages.iter().collect();
+    let mut remaining: Vec<_> = messages.iter().collect();
     let is_missing = |message: &&Message| {
-        let place = there.iter().position(|found| found == message);
-        place.map(|place| there.swap_remove(place)).is_none()
+        let index = remaining.iter().position(|found| found == message);
+        index.map(|index| remaining.swap_remove(index)).is_none()
     };
     expected.iter().filter(is_missing).collect()
 }
 
-/// The sender of a message: the last one that it names.
+/// Returns the sender of a message: the last tag that the message contains.
 fn from(message: &Message) -> Option<usize> {
     message.iter().rev().find_map(|frame| sender(frame))
 }
 
-/// The topic by which it is found out whether a subscriber is heard.
+/// Returns a topic that tests whether publishers know a new subscription of `subscriber`.
 fn probe(step: usize, subscriber: usize) -> String {
     format!("!probe{step}.{subscriber}.")
 }
@@ -376,11 +387,11 @@ fn is_probe(message: &Message) -> bool {
     topic.starts_with(b"!probe")
 }
 
-fn send_answer(sent: Result<(), SendError>) -> Answer {
+fn send_result(sent: Result<(), SendError>) -> CallResult {
     match sent {
-        // libzmq says nothing of a message that has an address, and nothing else.
+        // libzmq returns no error for a message that has only a routing id.
         Ok(()) | Err(SendError::Unaddressed(_)) => "done".to_owned(),
-        Err(SendError::Full(_)) => "not now".to_owned(),
+        Err(SendError::Full(_)) => "would block".to_owned(),
         Err(SendError::Unroutable(_)) => "unroutable".to_owned(),
         Err(SendError::OutOfTurn(_)) => "out of turn".to_owned(),
         Err(SendError::Unsupported(..)) => "unsupported".to_owned(),
@@ -388,24 +399,24 @@ fn send_answer(sent: Result<(), SendError>) -> Answer {
     }
 }
 
-fn recv_answer(error: RecvError) -> Answer {
+fn recv_result(error: RecvError) -> CallResult {
     match error {
-        RecvError::Empty => "not now".to_owned(),
+        RecvError::Empty => "would block".to_owned(),
         RecvError::OutOfTurn => "out of turn".to_owned(),
         RecvError::Unsupported(_) => "unsupported".to_owned(),
         other => other.to_string(),
     }
 }
 
-fn subscribe_answer(asked: Result<(), SubscribeError>) -> Answer {
-    // libzmq says nothing when there is nothing to end.
-    asked
+fn subscribe_result(result: Result<(), SubscribeError>) -> CallResult {
+    // libzmq returns no error if there is no such subscription.
+    result
         .or_else(|error| if error == SubscribeError::NotSubscribed { Ok(()) } else { Err(error) })
         .map_or_else(|error| error.to_string(), |()| "done".to_owned())
 }
 
-fn unbind_answer(ended: Result<(), UnbindError>) -> Answer {
-    match ended {
+fn unbind_result(result: Result<(), UnbindError>) -> CallResult {
+    match result {
         Ok(()) => "done".to_owned(),
         Err(UnbindError::Unknown(_)) => "unknown".to_owned(),
         Err(other) => other.to_string(),

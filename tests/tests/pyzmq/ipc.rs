@@ -1,19 +1,19 @@
-//! The same over Unix domain sockets, at paths and at Linux's abstract names.
+//! Interoperation over Unix domain sockets, with paths and with abstract names of Linux.
 
 use super::{Echo, Outcome, Python, pairs, socket, within};
 use sansmq::proto::SocketType::{Dealer, Rep, Req, Router};
 use sansmq_tests::TempDir;
 
 #[tokio::test]
-async fn we_bind_and_python_connects() -> Outcome {
-    let place = TempDir::new();
+async fn python_connects_to_our_ipc_endpoint() -> Outcome {
+    let dir = TempDir::new();
     within(async {
-        for name in [place.endpoint(), place.abstract_endpoint(), "ipc://*".into()] {
+        for name in [dir.endpoint(), dir.abstract_endpoint(), "ipc://*".into()] {
             let ours = socket(Router);
             let bound = ours.bind(&name).await?.to_string();
             let _echo = Echo::of(&ours);
-            Python::start("ask.py", &["DEALER", "connect", &bound]).says("all came back").await;
-            Python::start("ask.py", &["REQ", "connect", &bound]).says("all came back").await;
+            Python::start("request_series.py", &["DEALER", "connect", &bound]).expect_last_line("all received").await;
+            Python::start("request_series.py", &["REQ", "connect", &bound]).expect_last_line("all received").await;
         }
         Ok(())
     })
@@ -21,16 +21,16 @@ async fn we_bind_and_python_connects() -> Outcome {
 }
 
 #[tokio::test]
-async fn python_binds_and_we_connect() -> Outcome {
-    let place = TempDir::new();
+async fn our_sockets_connect_to_python_ipc_endpoint() -> Outcome {
+    let dir = TempDir::new();
     within(async {
-        for name in [place.endpoint(), place.abstract_endpoint()] {
+        for name in [dir.endpoint(), dir.abstract_endpoint()] {
             let mut python = Python::start("echo.py", &["REP", "bind", &name]);
-            let bound = python.line().await;
+            let bound = python.read_line().await;
             for kind in [Req, Dealer] {
                 let ours = socket(kind);
                 ours.connect(&bound)?;
-                pairs::ask(&ours, kind).await?;
+                pairs::request_series(&ours, kind).await?;
             }
         }
         Ok(())
@@ -39,22 +39,22 @@ async fn python_binds_and_we_connect() -> Outcome {
 }
 
 #[tokio::test]
-async fn the_file_that_a_killed_python_leaves_is_replaced_and_the_name_of_a_living_one_is_not() -> Outcome {
-    let place = TempDir::new();
+async fn bind_replaces_file_of_killed_but_not_running_python() -> Outcome {
+    let dir = TempDir::new();
     within(async {
-        let mut python = Python::start("echo.py", &["REP", "bind", &place.endpoint()]);
-        let bound = python.line().await;
+        let mut python = Python::start("echo.py", &["REP", "bind", &dir.endpoint()]);
+        let bound = python.read_line().await;
         let ours = socket(Rep);
-        ours.bind(&bound).await.expect_err("somebody listens there");
-        let asks = socket(Req);
-        asks.connect(&bound)?;
-        pairs::ask(&asks, Req).await?;
+        ours.bind(&bound).await.expect_err("the name is in use");
+        let req = socket(Req);
+        req.connect(&bound)?;
+        pairs::request_series(&req, Req).await?;
 
         python.kill().await;
-        assert!(place.socket().exists());
+        assert!(dir.socket().exists());
         ours.bind(&bound).await?;
         let _echo = Echo::of(&ours);
-        Python::start("ask.py", &["REQ", "connect", &bound]).says("all came back").await;
+        Python::start("request_series.py", &["REQ", "connect", &bound]).expect_last_line("all received").await;
         Ok(())
     })
     .await

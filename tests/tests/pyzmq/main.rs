@@ -1,11 +1,12 @@
-//! Interoperation with pyzmq, which is libzmq: every pair of socket types, both ways, and the tutorial's own programs.
+//! Interoperation with pyzmq (libzmq): each pair of socket types in both directions, and the programs of the pyzmq tutorial.
 //!
 //! ```text
 //! python3 -m venv venv && venv/bin/pip install pyzmq
 //! SANSMQ_PYTHON=$PWD/venv/bin/python cargo test -p sansmq-tests --features pyzmq --test pyzmq
 //! ```
 //!
-//! The Python programs are in `tests/python`. They bind to ports the system chooses and print their address first.
+//! The Python programs are in `tests/python`. They bind to ports that the system chooses and print their address on the
+//! first line.
 
 use sansmq::proto::ConnectionError;
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pull, Push, Rep, Req, Router};
@@ -54,94 +55,94 @@ mod pairs {
 
     #[tokio::test]
     async fn req_with_rep() -> Outcome {
-        every_way(Req, Rep).await
+        all_directions(Req, Rep).await
     }
 
     #[tokio::test]
     async fn dealer_with_router() -> Outcome {
-        every_way(Dealer, Router).await
+        all_directions(Dealer, Router).await
     }
 
     #[tokio::test]
     async fn dealer_with_rep() -> Outcome {
-        every_way(Dealer, Rep).await
+        all_directions(Dealer, Rep).await
     }
 
     #[tokio::test]
     async fn req_with_router() -> Outcome {
-        every_way(Req, Router).await
+        all_directions(Req, Router).await
     }
 
     #[tokio::test]
     async fn dealer_with_dealer() -> Outcome {
-        every_way(Dealer, Dealer).await
+        all_directions(Dealer, Dealer).await
     }
 
     #[tokio::test]
     async fn pair_with_pair() -> Outcome {
-        every_way(Pair, Pair).await
+        all_directions(Pair, Pair).await
     }
 
     #[tokio::test]
     async fn push_with_pull() -> Outcome {
         within(async {
             let pull = socket(Pull);
-            let pushes = Python::start("push.py", &["connect", &pull.bind(ANY).await?.to_string()]);
-            want_series(&pull).await?;
-            pushes.ends_well().await;
+            let push_program = Python::start("push.py", &["connect", &pull.bind(ANY).await?.to_string()]);
+            expect_series(&pull).await?;
+            push_program.expect_success().await;
 
             let pull = socket(Pull);
-            let mut pushes = Python::start("push.py", &["bind", ANY]);
-            pull.connect(pushes.line().await)?;
-            want_series(&pull).await?;
-            pushes.ends_well().await;
+            let mut push_program = Python::start("push.py", &["bind", ANY]);
+            pull.connect(push_program.read_line().await)?;
+            expect_series(&pull).await?;
+            push_program.expect_success().await;
 
             let push = socket(Push);
-            let pulls = Python::start("pull.py", &["connect", &push.bind(ANY).await?.to_string()]);
+            let pull_program = Python::start("pull.py", &["connect", &push.bind(ANY).await?.to_string()]);
             send_series(&push).await?;
-            pulls.says("all arrived").await;
+            pull_program.expect_last_line("all received").await;
 
             let push = socket(Push);
-            let mut pulls = Python::start("pull.py", &["bind", ANY]);
-            push.connect(pulls.line().await)?;
+            let mut pull_program = Python::start("pull.py", &["bind", ANY]);
+            push.connect(pull_program.read_line().await)?;
             send_series(&push).await?;
-            pulls.says("all arrived").await;
+            pull_program.expect_last_line("all received").await;
             Ok(())
         })
         .await
     }
 
-    /// Either side asks, either side binds: four times the series there and back.
-    async fn every_way(asker: SocketType, echoer: SocketType) -> Outcome {
+    /// Sends the series and its echo four times: each side requests, and each side binds.
+    async fn all_directions(requester: SocketType, echoer: SocketType) -> Outcome {
         within(async {
             let ours = socket(echoer);
             let bound = ours.bind(ANY).await?.to_string();
             let echo = Echo::of(&ours);
-            let python = Python::start("ask.py", &[&asker.to_string(), "connect", &bound]);
-            python.says("all came back").await;
+            let python = Python::start("request_series.py", &[&requester.to_string(), "connect", &bound]);
+            python.expect_last_line("all received").await;
             drop(echo);
 
             let ours = socket(echoer);
-            let mut python = Python::start("ask.py", &[&asker.to_string(), "bind", ANY]);
-            ours.connect(python.line().await)?;
+            let mut python = Python::start("request_series.py", &[&requester.to_string(), "bind", ANY]);
+            ours.connect(python.read_line().await)?;
             let echo = Echo::of(&ours);
-            python.says("all came back").await;
+            python.expect_last_line("all received").await;
             drop(echo);
 
-            let ours = socket(asker);
+            let ours = socket(requester);
             let bound = ours.bind(ANY).await?.to_string();
             let _python = Python::start("echo.py", &[&echoer.to_string(), "connect", &bound]);
-            ask(&ours, asker).await?;
+            request_series(&ours, requester).await?;
 
-            let ours = socket(asker);
+            let ours = socket(requester);
             let mut python = Python::start("echo.py", &[&echoer.to_string(), "bind", ANY]);
-            ours.connect(python.line().await)?;
-            ask(&ours, asker).await
+            ours.connect(python.read_line().await)?;
+            request_series(&ours, requester).await
         })
         .await
     }
 
-    pub(super) async fn ask(socket: &Socket<Any>, kind: SocketType) -> Outcome {
+    pub(super) async fn request_series(socket: &Socket<Any>, kind: SocketType) -> Outcome {
         if kind == Req {
             for message in series() {
                 socket.send(message.clone()).await?;
@@ -173,7 +174,7 @@ mod pairs {
         Ok(())
     }
 
-    async fn want_series(socket: &Socket<Any>) -> Outcome {
+    async fn expect_series(socket: &Socket<Any>) -> Outcome {
         for message in series() {
             assert_eq!(socket.recv().await?, message);
         }
@@ -185,19 +186,20 @@ mod routing_ids {
     use super::*;
 
     #[tokio::test]
-    async fn our_router_knows_python_by_the_id_it_chose() -> Outcome {
+    async fn router_addresses_python_by_announced_id() -> Outcome {
         within(async {
             for id in ["alice", "x", &"long".repeat(63)] {
                 for kind in ["DEALER", "REQ"] {
                     let router = RouterSocket::with(Options::new().mandatory(true));
                     let bound = router.bind(ANY).await?.to_string();
-                    let mut python = Python::start("talk.py", &[kind, "connect", &bound, &format!("ROUTING_ID={id}")]);
-                    python.line().await;
-                    python.tell("hello").await;
+                    let mut python =
+                        Python::start("send_lines.py", &[kind, "connect", &bound, &format!("ROUTING_ID={id}")]);
+                    python.read_line().await;
+                    python.write_line("hello").await;
                     let request = router.recv().await?;
                     assert_eq!((request.head(), request.body()), (&Frame::from(id), &Frame::from("hello")));
-                    router.send((id, "", "hello yourself")).await?;
-                    python.says(if kind == "REQ" { "hello yourself" } else { "|hello yourself" }).await;
+                    router.send((id, "", "reply")).await?;
+                    python.expect_last_line(if kind == "REQ" { "reply" } else { "|reply" }).await;
                 }
             }
             Ok(())
@@ -206,62 +208,62 @@ mod routing_ids {
     }
 
     #[tokio::test]
-    async fn our_router_names_those_who_choose_no_id_with_five_octets_or_more_beginning_with_zero() -> Outcome {
+    async fn router_generates_id_beginning_with_zero_byte() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let bound = router.bind(ANY).await?.to_string();
-            let mut python = Python::start("talk.py", &["DEALER", "connect", &bound]);
-            python.line().await;
-            python.tell("hello").await;
-            let [id, _hello] = router.recv().await?.into_array().map_err(|odd| format!("{odd:?}"))?;
+            let mut python = Python::start("send_lines.py", &["DEALER", "connect", &bound]);
+            python.read_line().await;
+            python.write_line("hello").await;
+            let [id, _body] = router.recv().await?.into_array().map_err(|message| format!("{message:?}"))?;
             assert!(id.len() >= 5 && id.first() == Some(&0), "{id:?}");
-            router.send((id, "found you")).await?;
-            python.says("found you").await;
+            router.send((id, "reply")).await?;
+            python.expect_last_line("reply").await;
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn pythons_router_knows_us_by_the_id_we_chose() -> Outcome {
+    async fn python_router_receives_our_routing_id() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
             let dealer = DealerSocket::with(Options::new().routing_id("alice")?);
-            dealer.connect(python.line().await)?;
+            dealer.connect(python.read_line().await)?;
             dealer.send("hello").await?;
             assert_eq!(dealer.recv().await?, Message::from("hello"));
-            assert_eq!(python.line().await, "from 616c696365");
+            assert_eq!(python.read_line().await, "from 616c696365");
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn a_second_python_peer_of_the_same_id_takes_over_only_if_we_say_so() -> Outcome {
+    async fn second_peer_with_same_id_replaces_first_only_with_handover() -> Outcome {
         within(async {
             for handover in [false, true] {
                 let router = RouterSocket::with(Options::new().mandatory(true).handover(handover));
                 let bound = router.bind(ANY).await?.to_string();
-                let alice = ["DEALER", "connect", &bound, "ROUTING_ID=alice"];
-                let mut first = Python::start("talk.py", &alice);
-                first.line().await;
-                first.tell("I am the first").await;
-                assert_eq!(router.recv().await?, Message::from(["alice", "I am the first"]));
+                let arguments = ["DEALER", "connect", &bound, "ROUTING_ID=alice"];
+                let mut first = Python::start("send_lines.py", &arguments);
+                first.read_line().await;
+                first.write_line("first").await;
+                assert_eq!(router.recv().await?, Message::from(["alice", "first"]));
 
                 let mut monitor = router.monitor();
-                let mut second = Python::start("talk.py", &alice);
-                second.line().await;
-                second.tell("I am the second").await;
+                let mut second = Python::start("send_lines.py", &arguments);
+                second.read_line().await;
+                second.write_line("second").await;
                 let reason = disconnection(&mut monitor).await?;
                 if handover {
                     assert_eq!(reason, ConnectionError::HandedOver);
-                    assert_eq!(router.recv().await?, Message::from(["alice", "I am the second"]));
+                    assert_eq!(router.recv().await?, Message::from(["alice", "second"]));
                     router.send(["alice", "to the second"]).await?;
-                    second.says("to the second").await;
+                    second.expect_last_line("to the second").await;
                 } else {
                     assert_eq!(reason, ConnectionError::RoutingIdTaken);
                     router.send(["alice", "to the first"]).await?;
-                    first.says("to the first").await;
+                    first.expect_last_line("to the first").await;
                 }
             }
             Ok(())
@@ -270,17 +272,17 @@ mod routing_ids {
     }
 
     #[tokio::test]
-    async fn our_router_names_pythons_router_and_may_speak_first() -> Outcome {
+    async fn router_with_connect_as_sends_first_to_python_router() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
             let router = RouterSocket::with(Options::new().mandatory(true).routing_id("ours")?);
-            router.connect_as(python.line().await, "python")?;
+            router.connect_as(python.read_line().await, "python")?;
             for message in series() {
                 let mut to_python = message;
                 to_python.push_front("python");
                 router.send(to_python.clone()).await?;
                 assert_eq!(router.recv().await?, to_python);
-                assert_eq!(python.line().await, "from 6f757273");
+                assert_eq!(python.read_line().await, "from 6f757273");
             }
             Ok(())
         })
@@ -288,51 +290,51 @@ mod routing_ids {
     }
 
     #[tokio::test]
-    async fn pythons_router_names_our_router_and_may_speak_first() -> Outcome {
+    async fn python_router_with_connect_id_sends_first_to_router() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let bound = router.bind(ANY).await?.to_string();
             let _echo = Echo::of(&router.erase());
             let options = ["ROUTER", "connect", &bound, "to=rust", "CONNECT_ROUTING_ID=rust"];
-            Python::start("ask.py", &options).says("all came back").await;
+            Python::start("request_series.py", &options).expect_last_line("all received").await;
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn two_routers_know_each_other_by_the_ids_they_announce() -> Outcome {
+    async fn routers_exchange_messages_by_announced_ids() -> Outcome {
         within(async {
             let router = RouterSocket::with(Options::new().mandatory(true).routing_id("ours")?);
             let mut monitor = router.monitor();
             let bound = router.bind(ANY).await?.to_string();
-            let unknown = router.try_send(["python", "anybody there?"]);
+            let unknown = router.try_send(["python", "too early"]);
             assert!(matches!(unknown, Err(SendError::Unroutable(_))), "{unknown:?}");
 
             let mut python = Python::start("echo.py", &["ROUTER", "connect", &bound, "ROUTING_ID=python"]);
             ready(&mut monitor).await?;
             router.send(["python", "hello"]).await?;
             assert_eq!(router.recv().await?, Message::from(["python", "hello"]));
-            python.line().await;
-            assert_eq!(python.line().await, "from 6f757273");
+            python.read_line().await;
+            assert_eq!(python.read_line().await, "from 6f757273");
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn a_probe_makes_a_peer_known_before_it_speaks() -> Outcome {
+    async fn probe_router_announces_peer_before_first_message() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let bound = router.bind(ANY).await?.to_string();
             let _python =
-                Python::start("talk.py", &["DEALER", "connect", &bound, "PROBE_ROUTER=1", "ROUTING_ID=alice"]);
+                Python::start("send_lines.py", &["DEALER", "connect", &bound, "PROBE_ROUTER=1", "ROUTING_ID=alice"]);
             assert_eq!(router.recv().await?, Message::from(["alice", ""]));
 
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
             let dealer = DealerSocket::with(Options::new().probe_router(true).routing_id("bob")?);
-            dealer.connect(python.line().await)?;
-            assert_eq!(python.line().await, "from 626f62");
+            dealer.connect(python.read_line().await)?;
+            assert_eq!(python.read_line().await, "from 626f62");
             assert_eq!(dealer.recv().await?, Message::from(""));
             Ok(())
         })
@@ -343,57 +345,58 @@ mod routing_ids {
 mod heartbeats {
     use super::*;
 
-    /// For so long nothing is said but PING and PONG: many times each heartbeat's timeout below.
+    /// Time without messages, in which only PING and PONG are sent. Longer than each heartbeat timeout below.
     const QUIET: Duration = Duration::from_millis(1500);
 
     #[tokio::test]
-    async fn ours_are_answered_by_python() -> Outcome {
+    async fn python_answers_our_heartbeats() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
             let dealer = DealerSocket::with(Options::new().heartbeat(Duration::from_millis(200))?);
             let mut monitor = dealer.monitor();
-            dealer.connect(python.line().await)?;
+            dealer.connect(python.read_line().await)?;
             ready(&mut monitor).await?;
-            let lost = timeout(QUIET, disconnection(&mut monitor)).await;
-            assert!(lost.is_err(), "{lost:?}");
-            dealer.send(["", "still there?"]).await?;
-            assert_eq!(dealer.recv().await?, Message::from(["", "still there?"]));
+            let disconnected = timeout(QUIET, disconnection(&mut monitor)).await;
+            assert!(disconnected.is_err(), "{disconnected:?}");
+            dealer.send(["", "first"]).await?;
+            assert_eq!(dealer.recv().await?, Message::from(["", "first"]));
 
-            // A process that stands still answers nothing, though its connection is whole.
+            // A stopped process does not answer, although its connection is open.
             python.signal("STOP");
             assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timeout::Heartbeat));
             python.signal("CONT");
             ready(&mut monitor).await?;
-            dealer.send(["", "there again?"]).await?;
-            assert_eq!(dealer.recv().await?, Message::from(["", "there again?"]));
+            dealer.send(["", "second"]).await?;
+            assert_eq!(dealer.recv().await?, Message::from(["", "second"]));
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn pythons_are_answered_by_us() -> Outcome {
+    async fn router_answers_python_heartbeats() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let mut monitor = router.monitor();
             let bound = router.bind(ANY).await?.to_string();
             let heartbeat = ["HEARTBEAT_IVL=100", "HEARTBEAT_TIMEOUT=300", "HEARTBEAT_TTL=1000"];
-            let mut python = Python::start("talk.py", &[&["DEALER", "connect", &bound], heartbeat.as_slice()].concat());
+            let mut python =
+                Python::start("send_lines.py", &[&["DEALER", "connect", &bound], heartbeat.as_slice()].concat());
             ready(&mut monitor).await?;
-            python.line().await;
-            python.tell("hello").await;
+            python.read_line().await;
+            python.write_line("hello").await;
             router.send(router.recv().await?).await?;
-            python.says_next("hello").await;
-            let lost = timeout(QUIET, disconnection(&mut monitor)).await;
-            assert!(lost.is_err(), "{lost:?}");
+            python.expect_line("hello").await;
+            let disconnected = timeout(QUIET, disconnection(&mut monitor)).await;
+            assert!(disconnected.is_err(), "{disconnected:?}");
 
-            // Its last word is a PING, which asks us to end the connection after a second of silence.
+            // The TTL of the last PING ends the connection after a second without input.
             python.signal("STOP");
             assert_eq!(disconnection(&mut monitor).await?, ConnectionError::TimedOut(Timeout::TimeToLive));
             python.signal("CONT");
-            python.tell("there again?").await;
+            python.write_line("second").await;
             router.send(router.recv().await?).await?;
-            python.says("there again?").await;
+            python.expect_last_line("second").await;
             Ok(())
         })
         .await
@@ -404,24 +407,24 @@ mod restarts {
     use super::*;
 
     #[tokio::test]
-    async fn we_find_a_restarted_python_again() -> Outcome {
+    async fn dealer_reconnects_to_restarted_python() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
-            let endpoint = python.line().await;
+            let endpoint = python.read_line().await;
             let dealer = DealerSocket::with(Options::new().reconnect(Duration::from_millis(10), SECOND / 10)?);
             let mut monitor = dealer.monitor();
             dealer.connect(&endpoint)?;
             for round in 1..=3 {
-                let question = Message::from(("", format!("round {round}")));
-                dealer.send(question.clone()).await?;
-                assert_eq!(dealer.recv().await?, question);
+                let request = Message::from(("", format!("round {round}")));
+                dealer.send(request.clone()).await?;
+                assert_eq!(dealer.recv().await?, request);
                 python.kill().await;
                 let reason = disconnection(&mut monitor).await?;
                 assert!(matches!(reason, ConnectionError::Eof | ConnectionError::Network(_)), "{reason}");
-                // Sent while nobody is there: it waits.
-                dealer.send(["", "anybody?"]).await?;
+                // Sent while no peer is connected: the message is queued.
+                dealer.send(["", "queued"]).await?;
                 python = Python::start("echo.py", &["REP", "bind", &endpoint]);
-                assert_eq!(dealer.recv().await?, Message::from(["", "anybody?"]));
+                assert_eq!(dealer.recv().await?, Message::from(["", "queued"]));
             }
             Ok(())
         })
@@ -429,31 +432,31 @@ mod restarts {
     }
 
     #[tokio::test]
-    async fn python_finds_us_again() -> Outcome {
+    async fn python_reconnects_to_restarted_router() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let endpoint = router.bind(ANY).await?;
             let options = ["DEALER", "connect", &endpoint.to_string(), "RECONNECT_IVL=10", "ROUTING_ID=alice"];
-            let mut python = Python::start("talk.py", &options);
-            python.line().await;
-            python.tell("to the first").await;
+            let mut python = Python::start("send_lines.py", &options);
+            python.read_line().await;
+            python.write_line("to the first").await;
             router.send(router.recv().await?).await?;
-            python.says_next("to the first").await;
+            python.expect_line("to the first").await;
             router.close().await;
 
             let router = RouterSocket::new();
             router.bind(&endpoint).await?;
-            python.tell("to the second").await;
+            python.write_line("to the second").await;
             assert_eq!(router.recv().await?, Message::from(["alice", "to the second"]));
             router.send(["alice", "from the second"]).await?;
-            python.says("from the second").await;
+            python.expect_last_line("from the second").await;
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn a_pair_takes_the_next_python_when_the_first_is_gone() -> Outcome {
+    async fn pair_accepts_next_python_after_first_is_killed() -> Outcome {
         within(async {
             let pair = PairSocket::new();
             let mut monitor = pair.monitor();
@@ -478,14 +481,14 @@ mod tutorial {
     use super::*;
 
     #[tokio::test]
-    async fn its_dealer_is_answered_by_our_router_server() -> Outcome {
+    async fn router_server_replies_to_tutorial_dealers() -> Outcome {
         within(async {
             for program in ["tutorial_dealer.py", "tutorial_dealer_delimited.py"] {
                 let router = RouterSocket::new();
                 let bound = router.bind(ANY).await?.to_string();
                 let python = Python::start(program, &[&bound]);
                 router_server::serve(&router, 1).await?;
-                python.says("Reply: ACK").await;
+                python.expect_last_line("Reply: ACK").await;
             }
             Ok(())
         })
@@ -493,14 +496,14 @@ mod tutorial {
     }
 
     #[tokio::test]
-    async fn many_of_its_dealers_are_answered_by_our_router_server() -> Outcome {
+    async fn router_server_replies_to_five_tutorial_dealers() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let bound = router.bind(ANY).await?.to_string();
             let clients: Vec<_> = (0..5).map(|_| Python::start("tutorial_dealer.py", &[&bound])).collect();
             router_server::serve(&router, 5).await?;
             for client in clients {
-                client.says("Reply: ACK").await;
+                client.expect_last_line("Reply: ACK").await;
             }
             Ok(())
         })
@@ -508,44 +511,44 @@ mod tutorial {
     }
 
     #[tokio::test]
-    async fn its_router_answers_our_dealer_client() -> Outcome {
+    async fn tutorial_router_replies_to_dealer_client() -> Outcome {
         within(async {
             let mut python = Python::start("tutorial_router.py", &[ANY]);
             let dealer = DealerSocket::with(Options::new().routing_id("ours")?);
-            dealer.connect(python.line().await)?;
+            dealer.connect(python.read_line().await)?;
             assert_eq!(talk(&dealer, Framing::Delimited, 3).await?, ["ACK"; 3]);
             for number in 1..=3 {
-                assert_eq!(python.line().await, format!("From b'ours': Hello ROUTER, for the {number}. time"));
+                assert_eq!(python.read_line().await, format!("From b'ours': Hello ROUTER, for the {number}. time"));
             }
             Ok(())
         })
         .await
     }
 
-    /// What the examples say of the tutorial's framing: its DEALER sends what its ROUTER cannot unpack.
+    /// The DEALER of the tutorial sends one frame, which the ROUTER of the tutorial cannot unpack. The examples mention this.
     #[tokio::test]
-    async fn its_router_fails_on_one_frame_from_us_as_from_its_own_dealer() -> Outcome {
+    async fn tutorial_router_fails_on_message_of_one_frame() -> Outcome {
         within(async {
             let mut python = Python::start("tutorial_router.py", &[ANY]);
             let dealer = DealerSocket::new();
-            dealer.connect(python.line().await)?;
+            dealer.connect(python.read_line().await)?;
             dealer.send("Hello ROUTER").await?;
-            assert!(!python.ends().await.success());
+            assert!(!python.wait().await.success());
 
             let mut python = Python::start("tutorial_router.py", &[ANY]);
-            let _dealer = Python::start("tutorial_dealer.py", &[&python.line().await]);
-            assert!(!python.ends().await.success());
+            let _dealer = Python::start("tutorial_dealer.py", &[&python.read_line().await]);
+            assert!(!python.wait().await.success());
             Ok(())
         })
         .await
     }
 
     #[tokio::test]
-    async fn its_delayed_router_answers_all_that_we_sent_without_waiting() -> Outcome {
+    async fn tutorial_delayed_router_replies_to_pipelined_requests() -> Outcome {
         within(async {
             let mut python = Python::start("tutorial_delayed_router.py", &[ANY]);
             let dealer = DealerSocket::new();
-            dealer.connect(python.line().await)?;
+            dealer.connect(python.read_line().await)?;
             assert_eq!(talk(&dealer, Framing::Delimited, 3).await?, ["Response after delay"; 3]);
             Ok(())
         })
@@ -553,14 +556,14 @@ mod tutorial {
     }
 
     #[tokio::test]
-    async fn its_meta_and_body_come_back_from_our_example() -> Outcome {
+    async fn meta_and_body_example_replies_to_tutorial_dealer() -> Outcome {
         within(async {
             let router = RouterSocket::new();
             let bound = router.bind(ANY).await?.to_string();
             let mut python = Python::start("tutorial_meta.py", &[&bound]);
             meta_and_body::serve(&router, 1).await?;
-            python.says_next("Meta: META:userid=1234").await;
-            python.says("Body: HELLO WORLD").await;
+            python.expect_line("Meta: META:userid=1234").await;
+            python.expect_last_line("Body: HELLO WORLD").await;
             Ok(())
         })
         .await
@@ -583,10 +586,10 @@ mod balancing {
             let mut workers = [("REQ", "py-req"), ("DEALER", "py-dealer")]
                 .map(|(kind, name)| Python::start("lb_worker.py", &[kind, name, &broker.back]));
             for worker in &mut workers {
-                worker.line().await;
+                worker.read_line().await;
             }
             let mut seen = BTreeMap::new();
-            // The first may have it all before the second has even connected.
+            // The first worker may receive all requests before the second has connected.
             while seen.len() < 2 {
                 seen.append(&mut broker.client(100).await?);
             }
@@ -597,13 +600,13 @@ mod balancing {
     }
 
     #[tokio::test]
-    async fn python_clients_are_served_by_our_workers() -> Outcome {
+    async fn our_workers_serve_python_clients() -> Outcome {
         within(async {
             let broker = Running::new(Duration::from_mins(1)).await?;
             let worker = broker.worker("ours");
             for kind in ["REQ", "DEALER"] {
                 let python = Python::start("lb_client.py", &[kind, &broker.front, "200"]);
-                python.says("200 answered, the last by ours").await;
+                python.expect_last_line("200 answered, the last by ours").await;
             }
             worker.abort();
             Ok(())
@@ -612,13 +615,13 @@ mod balancing {
     }
 
     #[tokio::test]
-    async fn python_clients_are_served_by_python_workers_through_our_broker() -> Outcome {
+    async fn python_workers_serve_python_clients() -> Outcome {
         within(async {
             let broker = Running::new(Duration::from_mins(1)).await?;
             let _worker = Python::start("lb_worker.py", &["REQ", "py", &broker.back]);
             let clients = ["REQ", "DEALER"].map(|kind| Python::start("lb_client.py", &[kind, &broker.front, "100"]));
             for client in clients {
-                client.says("100 answered, the last by py").await;
+                client.expect_last_line("100 answered, the last by py").await;
             }
             Ok(())
         })
@@ -626,26 +629,26 @@ mod balancing {
     }
 
     #[tokio::test]
-    async fn what_a_killed_python_worker_had_goes_to_ours() -> Outcome {
+    async fn request_of_killed_python_worker_goes_to_ours() -> Outcome {
         within(async {
             let broker = Running::new(SECOND / 5).await?;
-            let mut mortal = Python::start("lb_worker.py", &["REQ", "mortal", &broker.back, "3"]);
+            let mut killed = Python::start("lb_worker.py", &["REQ", "killed", &broker.back, "3"]);
             let client = broker.client(20);
-            let scene = async {
-                mortal.line().await;
-                mortal.says_next("dies with a request in its hands").await;
-                mortal.kill().await;
-                Ok(broker.worker("heir"))
+            let steps = async {
+                killed.read_line().await;
+                killed.expect_line("holds a request").await;
+                killed.kill().await;
+                Ok(broker.worker("successor"))
             };
-            let (workers, heir) = tokio::try_join!(client, scene)?;
-            assert_eq!(workers, BTreeMap::from([("heir".to_owned(), 17), ("mortal".to_owned(), 3)]));
-            heir.abort();
+            let (workers, successor) = tokio::try_join!(client, steps)?;
+            assert_eq!(workers, BTreeMap::from([("successor".to_owned(), 17), ("killed".to_owned(), 3)]));
+            successor.abort();
             Ok(())
         })
         .await
     }
 
-    /// A broker that runs.
+    /// A running broker.
     struct Running {
         front: String,
         back: String,
@@ -665,7 +668,7 @@ mod balancing {
             tokio::spawn(async move { worker::run(name, &back, Duration::ZERO).await })
         }
 
-        /// Asks so much, and tells how much each worker answered.
+        /// Sends requests and returns the number of replies of each worker.
         async fn client(&self, requests: u64) -> Result<BTreeMap<String, u64>, Failure> {
             let load = Load { requests, in_flight: 8 };
             let report = client::run("client", &self.front, load, &Progress::of(requests)).await?;
@@ -681,10 +684,10 @@ mod balancing {
     }
 }
 
-/// The Python that runs them.
+/// Returns the Python interpreter.
 fn python() -> std::ffi::OsString {
     std::env::var_os("SANSMQ_PYTHON").expect(
-        "SANSMQ_PYTHON is not set. It names a Python that has pyzmq: `python3 -m venv venv`, \
+        "SANSMQ_PYTHON is not set. Set it to a Python interpreter with pyzmq: `python3 -m venv venv`, \
          `venv/bin/pip install pyzmq`, then SANSMQ_PYTHON=$PWD/venv/bin/python",
     )
 }
@@ -693,7 +696,7 @@ fn socket(kind: SocketType) -> Socket<Any> {
     Socket::with(Options::of(kind))
 }
 
-/// The same as in `tests/python/common.py`.
+/// Returns the messages of `SERIES` in `tests/python/common.py`.
 fn series() -> Vec<Message> {
     let body = |size: usize| (0..=250).cycle().take(size).collect::<Vec<u8>>();
     let mut series: Vec<Message> = [0, 1, 255, 256, 65536, 1 << 20].into_iter().map(|size| body(size).into()).collect();
@@ -703,7 +706,7 @@ fn series() -> Vec<Message> {
     series
 }
 
-/// Sends everything back that a socket receives, until it is dropped.
+/// A task that echoes each message of a socket until dropped.
 struct Echo(JoinHandle<()>);
 
 impl Echo {
@@ -711,7 +714,7 @@ impl Echo {
         let socket = socket.clone();
         Self(tokio::spawn(async move {
             while let Ok(message) = socket.recv().await {
-                socket.send(message).await.expect("whoever asks wants an answer");
+                socket.send(message).await.expect("a peer accepts the echo");
             }
         }))
     }
@@ -737,7 +740,7 @@ async fn disconnection(monitor: &mut sansmq::Monitor) -> Result<ConnectionError,
     Ok(timeout(10 * SECOND, disconnected).await?.ok_or("the socket is closed")?)
 }
 
-/// A program of `tests/python` that runs. What it says on stderr is shown as it is; it ends when this is dropped.
+/// A running program of `tests/python`. Its stderr is inherited. The program is killed when dropped.
 struct Python {
     name: String,
     child: Child,
@@ -756,61 +759,62 @@ impl Python {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("SANSMQ_PYTHON is {}, which does not start: {error}", python.display()));
-        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+            .unwrap_or_else(|error| panic!("SANSMQ_PYTHON is {}, which cannot be started: {error}", python.display()));
+        let lines = BufReader::new(child.stdout.take().expect("the stream is piped")).lines();
         Self { name, child, lines }
     }
 
-    /// The next line of its output.
-    async fn line(&mut self) -> String {
+    /// Returns the next line of the output.
+    async fn read_line(&mut self) -> String {
         let line = timeout(20 * SECOND, self.lines.next_line()).await;
-        let line = line.unwrap_or_else(|_| panic!("`{}` says nothing", self.name)).expect("its output is text");
-        line.unwrap_or_else(|| panic!("`{}` ended instead of saying something; see above", self.name))
+        let line =
+            line.unwrap_or_else(|_| panic!("`{}` printed nothing for 20 s", self.name)).expect("the output is UTF-8");
+        line.unwrap_or_else(|| panic!("`{}` ended without output; see above", self.name))
     }
 
-    async fn says_next(&mut self, expected: &str) {
-        assert_eq!(self.line().await, expected, "from `{}`", self.name);
+    async fn expect_line(&mut self, expected: &str) {
+        assert_eq!(self.read_line().await, expected, "from `{}`", self.name);
     }
 
-    /// Sooner or later it says that, as its last word.
-    async fn says(mut self, expected: &str) {
-        let mut last = self.line().await;
+    /// Reads lines until `expected`, and asserts that the program then ends with success.
+    async fn expect_last_line(mut self, expected: &str) {
+        let mut last = self.read_line().await;
         while last != expected {
-            last = self.line().await;
+            last = self.read_line().await;
         }
-        self.ends_well().await;
+        self.expect_success().await;
     }
 
-    /// Gives it a line to read.
-    async fn tell(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().expect("it is piped");
-        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+    /// Writes a line to the standard input of the program.
+    async fn write_line(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("the stream is piped");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("the program reads its input");
     }
 
-    async fn ends(mut self) -> ExitStatus {
+    async fn wait(mut self) -> ExitStatus {
         drop(self.child.stdin.take());
-        let ended = timeout(20 * SECOND, self.child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("`{}` does not end", self.name)).expect("it was started")
+        let status = timeout(20 * SECOND, self.child.wait()).await;
+        status.unwrap_or_else(|_| panic!("`{}` did not end within 20 s", self.name)).expect("the process was started")
     }
 
-    async fn ends_well(self) {
+    async fn expect_success(self) {
         let name = self.name.clone();
-        let status = self.ends().await;
+        let status = self.wait().await;
         assert!(status.success(), "`{name}` failed: {status}; see above");
     }
 
     async fn kill(mut self) {
-        self.child.kill().await.expect("it was started");
+        self.child.kill().await.expect("the process was started");
     }
 
     fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("it runs").to_string();
+        let id = self.child.id().expect("the process is running").to_string();
         let status = std::process::Command::new("kill").args(["-s", signal, &id]).status();
         assert!(status.expect("`kill` exists").success());
     }
 }
 
-/// No test waits for ever.
+/// Limits the time of a test to 60 seconds.
 async fn within<E: From<Elapsed>>(test: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     timeout(60 * SECOND, test).await?
 }

@@ -1,28 +1,28 @@
-//! A proxy of ours with libzmq's sockets on both sides, and one of them steering it.
+//! Our proxy with sockets of libzmq on both sides, and a control socket of libzmq.
 
 use super::{ANY, Outcome, Python, Socket, within};
 use sansmq::kind::{Dealer, Kind, Rep, Router, XPub, XSub};
 use sansmq::{Options, Proxy};
 
-/// A socket that listens, and where.
+/// Binds a socket; returns the socket and its endpoint.
 async fn bound<T: Kind>(options: Options<T>) -> Result<(Socket<T>, String), Box<dyn std::error::Error>> {
     let socket = Socket::with(options);
-    let place = socket.bind(ANY).await?.to_string();
-    Ok((socket, place))
+    let endpoint = socket.bind(ANY).await?.to_string();
+    Ok((socket, endpoint))
 }
 
 #[tokio::test]
-async fn python_asks_python_through_a_queue() -> Outcome {
+async fn python_peers_exchange_requests_through_queue_proxy() -> Outcome {
     within(async {
         let (front, clients) = bound(Options::<Router>::new()).await?;
         let (back, workers) = bound(Options::<Dealer>::new()).await?;
         let mut proxy = Proxy::new(&front, &back);
-        let control = proxy.control_handle();
+        let proxy_control = proxy.control_handle();
         let proxy = tokio::spawn(async move { proxy.run().await });
         let _echo = Python::start("echo.py", &["REP", "connect", &workers]);
-        Python::start("ask.py", &["REQ", "connect", &clients]).says("all came back").await;
-        Python::start("ask.py", &["DEALER", "connect", &clients]).says("all came back").await;
-        control.terminate();
+        Python::start("request_series.py", &["REQ", "connect", &clients]).expect_last_line("all received").await;
+        Python::start("request_series.py", &["DEALER", "connect", &clients]).expect_last_line("all received").await;
+        proxy_control.terminate();
         let statistics = proxy.await??;
         assert_eq!(statistics.frontend.received, statistics.backend.sent);
         assert_eq!(statistics.backend.received, statistics.frontend.sent);
@@ -32,14 +32,14 @@ async fn python_asks_python_through_a_queue() -> Outcome {
 }
 
 #[tokio::test]
-async fn python_subscribes_to_python_through_a_forwarder_that_it_steers() -> Outcome {
+async fn python_subscribes_through_forwarder_and_controls_it() -> Outcome {
     within(async {
         let (front, publishers) = bound(Options::<XSub>::new()).await?;
         let (back, subscribers) = bound(Options::<XPub>::new()).await?;
-        let (control, place) = bound(Options::<Rep>::new()).await?;
+        let (control, control_endpoint) = bound(Options::<Rep>::new()).await?;
         let mut proxy = Proxy::new(&front, &back).control(&control);
         let proxy = tokio::spawn(async move { proxy.run().await });
-        Python::start("forward.py", &[&publishers, &subscribers, &place]).says("all went as it should").await;
+        Python::start("forward.py", &[&publishers, &subscribers, &control_endpoint]).expect_last_line("done").await;
         assert_eq!(proxy.await??.frontend.received.messages, 2);
         Ok(())
     })

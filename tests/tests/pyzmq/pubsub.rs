@@ -1,4 +1,4 @@
-//! Publishers and subscribers: each type with each, either side ours, either side bound.
+//! Each publisher type with each subscriber type: each side is ours or libzmq's, and each side binds or connects.
 
 use super::{ANY, Outcome, Python, socket, within};
 use sansmq::proto::SocketType::{self, Pub, Sub, XPub, XSub};
@@ -9,52 +9,52 @@ use sansmq_tests::TempDir;
 
 #[tokio::test]
 async fn pub_with_sub() -> Outcome {
-    every_way(Pub, Sub).await
+    all_directions(Pub, Sub).await
 }
 
 #[tokio::test]
 async fn pub_with_xsub() -> Outcome {
-    every_way(Pub, XSub).await
+    all_directions(Pub, XSub).await
 }
 
 #[tokio::test]
 async fn xpub_with_sub() -> Outcome {
-    every_way(XPub, Sub).await
+    all_directions(XPub, Sub).await
 }
 
 #[tokio::test]
 async fn xpub_with_xsub() -> Outcome {
-    every_way(XPub, XSub).await
+    all_directions(XPub, XSub).await
 }
 
 #[tokio::test]
-async fn what_our_xsub_says_besides_reaches_pythons_xpub_and_back() -> Outcome {
+async fn xsub_exchanges_user_messages_with_python_xpub() -> Outcome {
     within(async {
         let mut python = Python::start("echo.py", &["XPUB", "bind", ANY]);
         let xsub = socket(XSub);
-        xsub.connect(python.line().await)?;
+        xsub.connect(python.read_line().await)?;
         xsub.send("\x01").await?;
-        // An XPUB that sends everything back begins with the subscription.
+        // The first message that the XPUB echoes is the subscription.
         assert_eq!(xsub.recv().await?.body(), "\x01");
-        xsub.send(["user", "words"]).await?;
-        assert_eq!(xsub.recv().await?, Message::from(["user", "words"]));
+        xsub.send(["user", "message"]).await?;
+        assert_eq!(xsub.recv().await?, Message::from(["user", "message"]));
         Ok(())
     })
     .await
 }
 
 #[tokio::test]
-async fn over_unix_domain_sockets_too() -> Outcome {
-    let place = TempDir::new();
+async fn xpub_with_sub_over_ipc() -> Outcome {
+    let dir = TempDir::new();
     within(async {
         let publisher = socket(XPub);
-        let bound = publisher.bind(place.endpoint()).await?.to_string();
+        let bound = publisher.bind(dir.endpoint()).await?.to_string();
         publish(&publisher, XPub, Python::start("subscribe.py", &["SUB", "connect", &bound])).await
     })
     .await
 }
 
-async fn every_way(from: SocketType, to: SocketType) -> Outcome {
+async fn all_directions(from: SocketType, to: SocketType) -> Outcome {
     let (publisher, subscriber) = (from.to_string(), to.to_string());
     within(async {
         let ours = socket(from);
@@ -63,7 +63,7 @@ async fn every_way(from: SocketType, to: SocketType) -> Outcome {
 
         let ours = socket(from);
         let mut python = Python::start("subscribe.py", &[&subscriber, "bind", ANY]);
-        ours.connect(python.line().await)?;
+        ours.connect(python.read_line().await)?;
         publish(&ours, from, python).await?;
 
         let ours = socket(to);
@@ -73,14 +73,14 @@ async fn every_way(from: SocketType, to: SocketType) -> Outcome {
 
         let ours = socket(to);
         let mut python = Python::start("publish.py", &[&publisher, "bind", ANY]);
-        ours.connect(python.line().await)?;
+        ours.connect(python.read_line().await)?;
         subscribe(&ours).await
     })
     .await
 }
 
-/// The same as in `tests/python/publish.py`.
-fn news(number: usize) -> Message {
+/// Returns the publication with this number, as `tests/python/publish.py` sends it.
+fn publication(number: usize) -> Message {
     let body = (0..=250).cycle().take(number % 600).collect::<Vec<u8>>();
     Message::from(("news.sport", number.to_string(), body))
 }
@@ -89,19 +89,19 @@ pub(super) async fn publish(ours: &Socket<Any>, kind: SocketType, mut python: Py
     ours.wait_subscribed("news.sport", 1).await;
     for number in 0..100 {
         ours.send(("weather", number.to_string())).await?;
-        ours.send(news(number)).await?;
+        ours.send(publication(number)).await?;
     }
-    while python.line().await != "all arrived" {}
+    while python.read_line().await != "all received" {}
     if kind == XPub {
-        let mut told = Vec::new();
-        while told.len() < 4 {
-            told.push(ours.recv().await?);
+        let mut changes = Vec::new();
+        while changes.len() < 4 {
+            changes.push(ours.recv().await?);
         }
         let expected = ["\x01news", "\x01news.sport", "\0news.sport", "\0news"];
-        assert_eq!(told, expected.map(Message::from), "each once, the last cancel of each");
+        assert_eq!(changes, expected.map(Message::from), "one subscription and one cancellation per topic");
         assert_eq!(ours.subscription_count(), 0);
     }
-    python.ends_well().await;
+    python.expect_success().await;
     Ok(())
 }
 
@@ -109,9 +109,9 @@ pub(super) async fn subscribe(ours: &Socket<Any>) -> Outcome {
     ours.subscribe("news")?;
     ours.subscribe("news.sport")?;
     let first = ours.recv().await?;
-    let number: usize = first.get(1).map(Frame::to_text).ok_or("it has a number")?.parse()?;
+    let number: usize = first.get(1).map(Frame::to_text).ok_or("the message has no number")?.parse()?;
     for number in number + 1..number + 100 {
-        assert_eq!(ours.recv().await?, news(number));
+        assert_eq!(ours.recv().await?, publication(number));
     }
     Ok(())
 }

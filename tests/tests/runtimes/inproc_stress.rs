@@ -1,5 +1,5 @@
-//! `inproc` between threads that never rest, with marks so small that everybody waits for everybody: nothing is lost, repeated
-//! or overtaken, and nobody is left asleep.
+//! `inproc` between busy threads with small high-water marks, so that every sender waits often. No message is lost, repeated or
+//! reordered, and every waiting thread is woken.
 
 use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::mio::Socket;
@@ -13,19 +13,19 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A small mark, most often.
-fn mark(dice: &mut SeededEntropy) -> usize {
-    [1, 1, 2, 3, 7, 8, 9, 300][usize::try_from(dice.below(8)).unwrap()]
+/// Returns a random high-water mark, most often a small one.
+fn random_hwm(random: &mut SeededEntropy) -> usize {
+    [1, 1, 2, 3, 7, 8, 9, 300][usize::try_from(random.below(8)).unwrap()]
 }
 
 #[test]
-fn two_that_flood_each_other_get_everything_in_order() {
+fn sockets_flooding_each_other_keep_order() {
     const COUNT: u32 = 5000;
     for_seeds(12, |seed| {
-        let mut dice = SeededEntropy::new(seed);
+        let mut random = SeededEntropy::new(seed);
         let context = Context::new();
         let ends = [(); 2].map(|()| {
-            let (send, recv) = (mark(&mut dice), mark(&mut dice));
+            let (send, recv) = (random_hwm(&mut random), random_hwm(&mut random));
             Socket::in_context(&context, Options::<Dealer>::new().send_hwm(send).recv_hwm(recv))
         });
         ends[0].bind("inproc://flood").unwrap();
@@ -34,12 +34,13 @@ fn two_that_flood_each_other_get_everything_in_order() {
             for end in &ends {
                 scope.spawn(|| {
                     for number in 0..COUNT {
-                        end.send_timeout(&number.to_be_bytes(), PATIENCE).expect("the other one receives");
+                        end.send_timeout(&number.to_be_bytes(), PATIENCE)
+                            .expect("no timeout: the other socket receives");
                     }
                 });
                 scope.spawn(|| {
                     for number in 0..COUNT {
-                        let message = end.recv_timeout(PATIENCE).expect("the other one sends");
+                        let message = end.recv_timeout(PATIENCE).expect("no timeout: the other socket sends");
                         assert_eq!(message.body(), &number.to_be_bytes());
                     }
                 });
@@ -49,22 +50,22 @@ fn two_that_flood_each_other_get_everything_in_order() {
 }
 
 #[test]
-fn tokens_never_stop_going_round_a_ring() {
+fn tokens_circulate_in_a_ring_without_deadlock() {
     const HOPS: u32 = 20_000;
     for_seeds(12, |seed| {
-        let mut dice = SeededEntropy::new(seed);
+        let mut random = SeededEntropy::new(seed);
         let context = Context::new();
-        // A ring of one is a socket that is bound where another of its own process is connected.
-        let size = usize::try_from(1 + dice.below(3)).unwrap();
-        let seats: Vec<_> = (0..size)
-            .map(|seat| {
-                let pull = Socket::in_context(&context, Options::<Pull>::new().recv_hwm(mark(&mut dice)));
+        // In a ring of size 1 the PUSH connects to the PULL of the same thread.
+        let size = usize::try_from(1 + random.below(3)).unwrap();
+        let members: Vec<_> = (0..size)
+            .map(|member| {
+                let pull = Socket::in_context(&context, Options::<Pull>::new().recv_hwm(random_hwm(&mut random)));
                 let push = Socket::in_context(
                     &context,
-                    Options::<Push>::new().send_hwm(mark(&mut dice)).linger(Duration::ZERO),
+                    Options::<Push>::new().send_hwm(random_hwm(&mut random)).linger(Duration::ZERO),
                 );
-                pull.bind(format!("inproc://{seat}")).unwrap();
-                push.connect(format!("inproc://{}", (seat + 1) % size)).unwrap();
+                pull.bind(format!("inproc://{member}")).unwrap();
+                push.connect(format!("inproc://{}", (member + 1) % size)).unwrap();
                 push.send_timeout("token", PATIENCE).unwrap();
                 (pull, push)
             })
@@ -72,7 +73,7 @@ fn tokens_never_stop_going_round_a_ring() {
         let hops = AtomicU32::new(0);
         let (done, is_done) = mpsc::channel();
         thread::scope(|scope| {
-            for (pull, push) in &seats {
+            for (pull, push) in &members {
                 let (hops, done) = (&hops, done.clone());
                 scope.spawn(move || {
                     while let Ok(token) = pull.recv() {
@@ -80,17 +81,17 @@ fn tokens_never_stop_going_round_a_ring() {
                             done.send(()).unwrap();
                         }
                         if push.send(token).is_err() {
-                            return; // it is closed
+                            return; // the socket is closed
                         }
                     }
                 });
             }
-            let outcome = is_done.recv_timeout(PATIENCE);
-            for (pull, push) in &seats {
+            let finished = is_done.recv_timeout(PATIENCE);
+            for (pull, push) in &members {
                 pull.close();
                 push.close();
             }
-            outcome.expect("the tokens go round");
+            finished.expect("no timeout: the tokens circulate");
         });
     });
 }

@@ -1,5 +1,5 @@
-//! One suite of promises to an application, run on each runtime, and what concerns one runtime alone or several together.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! One suite that runs on each runtime, tests of single runtimes, and tests of several runtimes in one process.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(clippy::duplicate_mod, reason = "each runtime has its own copy of the suite")]
 
 mod inproc_stress;

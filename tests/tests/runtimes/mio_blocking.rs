@@ -1,4 +1,4 @@
-//! The suite on blocking sockets, and what concerns blocking alone.
+//! The suite on blocking sockets, and tests of blocking calls and `poll`.
 
 #[path = "suite/mod.rs"]
 mod suite;
@@ -17,25 +17,25 @@ const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(20);
 
 #[test]
-fn a_call_ends_when_its_time_is_over_and_not_before() {
+fn blocking_calls_return_after_timeout_and_not_before() {
     let (pull, push) = (PullSocket::new(), Socket::with(Options::<kind::Push>::new().send_hwm(1)));
     let before = Instant::now();
     assert_eq!(pull.recv_timeout(SHORT), Err(RecvError::Empty));
     assert!(before.elapsed() >= SHORT);
     let before = Instant::now();
-    let unsent = push.send_timeout("to nobody", SHORT).unwrap_err();
-    assert!(matches!(unsent, SendError::Full(message) if message == Message::from("to nobody")));
+    let unsent = push.send_timeout("unsent", SHORT).unwrap_err();
+    assert!(matches!(unsent, SendError::Full(message) if message == Message::from("unsent")));
     assert!(before.elapsed() >= SHORT);
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
-    push.send_timeout("to somebody", LONG).unwrap();
+    push.send_timeout("sent", LONG).unwrap();
     let (message, peer) = pull.recv_from().unwrap();
-    assert_eq!((message.body(), peer.socket_type), (&"to somebody".into(), SocketType::Push));
+    assert_eq!((message.body(), peer.socket_type), (&"sent".into(), SocketType::Push));
     assert_eq!(pull.try_recv_from().unwrap_err(), RecvError::Empty);
     assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(RecvError::Empty));
 }
 
 #[test]
-fn several_threads_share_a_socket_and_each_message_goes_to_one() {
+fn threads_sharing_a_socket_receive_each_message_once() {
     let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
     dealer.connect(router.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     let servers: Vec<_> = (0..4)
@@ -54,9 +54,9 @@ fn several_threads_share_a_socket_and_each_message_goes_to_one() {
             thread::spawn(move || (0..250).for_each(|number| dealer.send(format!("{sender} {number}")).unwrap()))
         })
         .collect();
-    let answers: BTreeSet<_> =
+    let replies: BTreeSet<_> =
         (0..1000).map(|_| dealer.recv_timeout(LONG).unwrap().body().to_text().into_owned()).collect();
-    assert_eq!(answers.len(), 1000);
+    assert_eq!(replies.len(), 1000);
     router.close();
     for thread in servers.into_iter().chain(senders) {
         thread.join().unwrap();
@@ -64,20 +64,20 @@ fn several_threads_share_a_socket_and_each_message_goes_to_one() {
 }
 
 #[test]
-fn a_monitor_is_an_iterator_that_ends_with_its_socket() {
+fn monitor_iterator_ends_when_socket_closes() {
     let (pull, push) = (PullSocket::new(), PushSocket::new());
-    let story = pull.monitor();
+    let monitor = pull.monitor();
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send("x").unwrap();
     pull.recv().unwrap();
     assert_eq!((pull.stats().received.messages, push.peer_stats()[0].sent.octets), (1, 1));
     pull.close();
-    let story: Vec<_> = story.collect();
-    assert!(story.iter().any(|event| matches!(event, Event::Ready { .. })), "{story:?}");
+    let events: Vec<_> = monitor.collect();
+    assert!(events.iter().any(|event| matches!(event, Event::Ready { .. })), "{events:?}");
 }
 
 #[test]
-fn poll_waits_for_sockets_and_descriptors_alike() {
+fn poll_reports_ready_sockets_and_descriptors() {
     let (pulls, pushes) = ([PullSocket::new(), PullSocket::new()], [PushSocket::new(), PushSocket::new()]);
     for (pull, push) in pulls.iter().zip(&pushes) {
         push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
@@ -96,7 +96,7 @@ fn poll_waits_for_sockets_and_descriptors_alike() {
 
     pushes[1].send("one").unwrap();
     assert_eq!(ready(None), [false, true, false]);
-    assert_eq!(ready(Some(SHORT)), [false, true, false], "it is a level, not an edge");
+    assert_eq!(ready(Some(SHORT)), [false, true, false], "readiness is level-triggered");
     writer.write_all(b"x").unwrap();
     assert_eq!(ready(None), [false, true, true]);
     pulls[1].try_recv().unwrap();
@@ -111,39 +111,39 @@ fn poll_waits_for_sockets_and_descriptors_alike() {
     assert_eq!(ready(None), [true, false, false]);
     late.join().unwrap();
     drop(writer);
-    assert!(ready(None)[2], "a pipe at its end is readable");
+    assert!(ready(None)[2], "a pipe at end of file is readable");
     reader.read_to_end(&mut Vec::new()).unwrap();
 }
 
 #[test]
-fn poll_tells_when_there_is_room_and_when_a_socket_is_closed() {
+fn poll_reports_writable_and_closed_sockets() {
     let pull = Socket::with(Options::<kind::Pull>::new().recv_hwm(1));
     let push = Socket::with(Options::<kind::Push>::new().send_hwm(1));
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     let body = vec![0; 1_000_000];
-    let room = |timeout| poll(&mut [PollItem::writable(push.handle())], timeout).unwrap();
+    let writable = |timeout| poll(&mut [PollItem::writable(push.handle())], timeout).unwrap();
     let mut sent = 0;
-    while room(Some(SHORT)) == 1 {
+    while writable(Some(SHORT)) == 1 {
         push.try_send(body.clone()).unwrap();
         sent += 1;
-        assert!(sent < 1000, "there is always room");
+        assert!(sent < 1000, "the queue never fills");
     }
     let reader = thread::spawn(move || pull.iter().count());
-    assert_eq!(room(None), 1);
+    assert_eq!(writable(None), 1);
     push.close();
-    assert_eq!(room(None), 1, "it has something to say: that it is closed");
+    assert_eq!(writable(None), 1, "a closed socket is ready, because calls return at once");
     drop(reader);
 }
 
 #[test]
-fn who_waits_for_room_at_a_mandatory_router_sleeps() {
+fn blocked_send_of_mandatory_router_uses_no_cpu() {
     use rustix::time::{ClockId, clock_gettime};
     let router = Socket::with(Options::<kind::Router>::new().mandatory(true).send_hwm(1));
-    router.handle().connect_as("inproc://who waits for room, and nobody binds", "peer").unwrap();
+    router.handle().connect_as("inproc://blocked send, never bound", "peer").unwrap();
     router.send(("peer", "fills the queue")).unwrap();
-    let work = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
-    let before = work();
+    let cpu_time = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let before = cpu_time();
     let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
     assert!(matches!(full, SendError::Full(message) if message == Message::from(("peer", "does not fit"))));
-    assert!(work() < before + 5 * SHORT, "it turned round and round");
+    assert!(cpu_time() < before + 5 * SHORT, "the blocked call must not spin");
 }

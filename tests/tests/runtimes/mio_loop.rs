@@ -1,4 +1,4 @@
-//! The suite on a mio event loop, which one thread shares with the scenario, and what concerns that loop alone.
+//! The suite on a mio event loop that runs on the thread of the test, and tests of `Reactor` and `EventLoop`.
 
 #[path = "suite/mod.rs"]
 mod suite;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A poll whose reactor has so many tokens, from 1000 on.
+/// Creates a poll with a reactor that has `tokens` tokens, from 1000 on.
 fn poll_with(tokens: usize) -> (Poll, Reactor) {
     let poll = Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
@@ -26,7 +26,7 @@ fn poll_with(tokens: usize) -> (Poll, Reactor) {
     (poll, reactor)
 }
 
-/// Turns until `done` has something to say. Gives it the tokens that are not the reactor's.
+/// Polls until `done` returns a value. `done` receives the tokens of events that do not belong to the reactor.
 fn turn_until<R>(poll: &mut Poll, reactor: &mut Reactor, mut done: impl FnMut(&[Token]) -> Option<R>) -> R {
     let mut events = Events::with_capacity(16);
     for _ in 0..10_000 {
@@ -39,11 +39,11 @@ fn turn_until<R>(poll: &mut Poll, reactor: &mut Reactor, mut done: impl FnMut(&[
             return result;
         }
     }
-    panic!("it never comes");
+    panic!("the condition was not met after 10 000 polls");
 }
 
 #[test]
-fn a_reactor_is_a_guest_in_a_poll_and_leaves_the_events_of_others() {
+fn reactor_in_shared_poll_ignores_foreign_events() {
     let (mut poll, mut reactor) = poll_with(100);
     let mut own = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     poll.registry().register(&mut own, Token(7), Interest::READABLE).unwrap();
@@ -51,8 +51,8 @@ fn a_reactor_is_a_guest_in_a_poll_and_leaves_the_events_of_others() {
     let endpoint = reactor.bind(&router, "tcp://localhost:*").unwrap();
     let dealer = reactor.socket(Options::<kind::Dealer>::new());
     dealer.connect(&endpoint).unwrap();
-    dealer.try_send("to the guest").unwrap();
-    let _visitor = TcpStream::connect(own.local_addr().unwrap()).unwrap();
+    dealer.try_send("to the reactor").unwrap();
+    let _client = TcpStream::connect(own.local_addr().unwrap()).unwrap();
 
     let (mut seen, mut received) = (false, None);
     turn_until(&mut poll, &mut reactor, |others| {
@@ -61,11 +61,11 @@ fn a_reactor_is_a_guest_in_a_poll_and_leaves_the_events_of_others() {
         received = received.take().or_else(|| router.try_recv().ok());
         (seen && received.is_some()).then_some(())
     });
-    assert_eq!(received.unwrap().body(), "to the guest");
+    assert_eq!(received.unwrap().body(), "to the reactor");
 }
 
 #[test]
-fn an_idle_reactor_lets_its_thread_sleep() {
+fn idle_reactor_returns_no_timeout() {
     let (mut poll, mut reactor) = poll_with(100);
     let sink = reactor.socket(Options::<kind::Pull>::new());
     let source = reactor.socket(Options::<kind::Push>::new());
@@ -74,7 +74,7 @@ fn an_idle_reactor_lets_its_thread_sleep() {
     source.try_send("hello").unwrap();
     turn_until(&mut poll, &mut reactor, |_| {
         if sink.try_recv().is_ok() {
-            source.try_send("and again").unwrap();
+            source.try_send("again").unwrap();
             rounds += 1;
         }
         (rounds == 100).then_some(())
@@ -83,23 +83,23 @@ fn an_idle_reactor_lets_its_thread_sleep() {
     for _ in 0..100 {
         reactor.handle_timeout();
     }
-    assert_eq!(reactor.next_timeout(), None, "there is nothing to do");
+    assert_eq!(reactor.next_timeout(), None, "an idle reactor has no timer");
     source.try_send("wakes").unwrap();
     assert_eq!(reactor.next_timeout(), Some(Duration::ZERO));
 }
 
 #[test]
-fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_others_stay() {
+fn reactor_without_free_token_rejects_connection() {
     let (mut poll, mut reactor) = poll_with(2); // a listener and one connection
     let sink = reactor.socket(Options::<kind::Pull>::new());
     let endpoint = reactor.bind(&sink, "tcp://127.0.0.1:*").unwrap();
     let address = endpoint.socket_addr().unwrap();
-    let mut story = sink.monitor();
+    let mut monitor = sink.monitor();
     let _first = TcpStream::connect(address).unwrap();
     let _second = TcpStream::connect(address).unwrap();
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let reason = turn_until(&mut poll, &mut reactor, |_| {
-        let mut next = std::pin::pin!(story.find(|event| match event {
+        let mut next = std::pin::pin!(monitor.find(|event| match event {
             Event::AcceptFailed { error, .. } => Some(error),
             _ => None,
         }));
@@ -109,11 +109,11 @@ fn a_connection_for_which_no_token_is_left_is_refused_with_a_reason_and_the_othe
         }
     });
     assert_eq!(reason, NetworkError::TooManyFiles);
-    assert_eq!(reactor.tasks(), 3, "the socket's, the listener's and the connection's");
+    assert_eq!(reactor.tasks(), 3, "tasks of the socket, the listener and the connection");
 }
 
 #[test]
-fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
+fn busy_peer_does_not_starve_quiet_peer() {
     let mut events = EventLoop::new().unwrap();
     let sink = events.socket(Options::<kind::Pull>::new().recv_hwm(0));
     let address = events.block_on(sink.bind("tcp://127.0.0.1:*")).unwrap().socket_addr().unwrap();
@@ -122,22 +122,22 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
         let stop = Arc::clone(&stop);
         move || {
             let mut stream = push_peer(address).unwrap();
-            let octets = frame(0, &[b'b'; 100]).repeat(1000);
-            while !stop.load(Ordering::Relaxed) && stream.write_all(&octets).is_ok() {}
+            let bytes = frame(0, &[b'b'; 100]).repeat(1000);
+            while !stop.load(Ordering::Relaxed) && stream.write_all(&bytes).is_ok() {}
         }
     });
-    // The loop is never without work from here on.
-    let mut heard = 0;
-    while heard < 50_000 {
+    // From here on the loop always has events of the busy peer.
+    let mut received = 0;
+    while received < 50_000 {
         events.turn(Some(Duration::from_secs(20))).unwrap();
-        heard += core::iter::from_fn(|| sink.try_recv().ok()).count();
+        received += core::iter::from_fn(|| sink.try_recv().ok()).count();
     }
     let quiet = thread::spawn(move || push_peer(address).unwrap().write_all(&frame(0, b"quiet")).unwrap());
     let mut turns = 0;
     loop {
         events.turn(Some(Duration::from_secs(20))).unwrap();
         turns += 1;
-        assert!(turns < 100_000, "it is never heard");
+        assert!(turns < 100_000, "the message of the quiet peer was not received");
         if core::iter::from_fn(|| sink.try_recv().ok()).any(|message| message.body() == "quiet") {
             break;
         }
@@ -149,7 +149,7 @@ fn a_quiet_peer_is_heard_while_a_busy_one_never_stops() {
 }
 
 #[test]
-fn sockets_are_made_on_other_threads_and_a_loop_that_goes_leaves_nobody_waiting() {
+fn dropped_event_loop_closes_sockets_of_other_threads() {
     let mut events = EventLoop::new().unwrap();
     let remote = events.remote();
     let waiting = thread::spawn(move || {
@@ -167,14 +167,14 @@ fn sockets_are_made_on_other_threads_and_a_loop_that_goes_leaves_nobody_waiting(
 }
 
 #[test]
-fn run_ends_when_the_last_socket_is_closed_and_all_is_sent() {
+fn run_returns_after_last_socket_has_sent_everything() {
     let mut events = EventLoop::new().unwrap();
     let (sink, source) = (events.socket(Options::<kind::Pull>::new()), events.socket(Options::<kind::Push>::new()));
     events.block_on(async { source.connect(sink.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap() });
     let reader = thread::spawn(move || smol::block_on(sink.recv()).unwrap());
-    source.try_send("last words").unwrap();
+    source.try_send("last message").unwrap();
     drop(source);
     events.run().unwrap();
-    assert_eq!(reader.join().unwrap().body(), "last words");
+    assert_eq!(reader.join().unwrap().body(), "last message");
     assert_eq!(events.tasks(), 0);
 }

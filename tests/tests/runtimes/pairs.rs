@@ -1,4 +1,4 @@
-//! Sockets on every runtime, speaking with sockets on every other over every transport.
+//! Messages between each pair of runtimes over each transport.
 
 use futures_util::future::{Either, select};
 use sansmq::{Endpoint, Handle, Options, kind};
@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-/// A runtime that serves sockets in the background of this process, until it is dropped.
-trait Home: Debug {
+/// A runtime that serves sockets in the background until it is dropped.
+trait Host: Debug {
     fn dealer(&self) -> Handle<kind::Dealer>;
     fn router(&self) -> Handle<kind::Router>;
 }
@@ -22,18 +22,18 @@ struct Smol;
 #[derive(Debug)]
 struct Mio(sansmq::mio::Remote);
 
-impl Home for Tokio {
+impl Host for Tokio {
     fn dealer(&self) -> Handle<kind::Dealer> {
-        let _here = self.0.enter();
+        let _guard = self.0.enter();
         sansmq::tokio::DealerSocket::new().into_handle()
     }
     fn router(&self) -> Handle<kind::Router> {
-        let _here = self.0.enter();
+        let _guard = self.0.enter();
         sansmq::tokio::RouterSocket::new().into_handle()
     }
 }
 
-impl Home for Smol {
+impl Host for Smol {
     fn dealer(&self) -> Handle<kind::Dealer> {
         sansmq::smol::DealerSocket::new().into_handle()
     }
@@ -42,7 +42,7 @@ impl Home for Smol {
     }
 }
 
-impl Home for Mio {
+impl Host for Mio {
     fn dealer(&self) -> Handle<kind::Dealer> {
         self.0.socket(Options::new())
     }
@@ -51,7 +51,7 @@ impl Home for Mio {
     }
 }
 
-fn homes() -> [Box<dyn Home>; 3] {
+fn hosts() -> [Box<dyn Host>; 3] {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut events = sansmq::mio::EventLoop::new().unwrap();
     let remote = events.remote();
@@ -60,21 +60,21 @@ fn homes() -> [Box<dyn Home>; 3] {
 }
 
 #[test]
-fn every_runtime_speaks_with_every_other_over_every_transport() {
-    let homes = homes();
-    for (number, (server, client)) in homes.iter().flat_map(|a| homes.iter().map(move |b| (a, b))).enumerate() {
-        for place in ["tcp://127.0.0.1:*".to_owned(), "ipc://*".to_owned(), format!("inproc://pair {number}")] {
-            let conversation = pin!(converse(server.router(), client.dealer(), place.parse().unwrap()));
+fn each_pair_of_runtimes_exchanges_over_each_transport() {
+    let hosts = hosts();
+    for (number, (server, client)) in hosts.iter().flat_map(|a| hosts.iter().map(move |b| (a, b))).enumerate() {
+        for endpoint in ["tcp://127.0.0.1:*".to_owned(), "ipc://*".to_owned(), format!("inproc://pair {number}")] {
+            let exchange = pin!(exchange_messages(server.router(), client.dealer(), endpoint.parse().unwrap()));
             let limit = smol::Timer::after(Duration::from_secs(20));
-            if let Either::Right(_) = smol::block_on(select(conversation, limit)) {
-                panic!("{server:?} and {client:?} do not get on over {place}");
+            if let Either::Right(_) = smol::block_on(select(exchange, limit)) {
+                panic!("timeout of server {server:?} and client {client:?} over {endpoint}");
             }
         }
     }
 }
 
-async fn converse(router: Handle<kind::Router>, dealer: Handle<kind::Dealer>, place: Endpoint) {
-    dealer.connect(router.bind(place).await.unwrap()).unwrap();
+async fn exchange_messages(router: Handle<kind::Router>, dealer: Handle<kind::Dealer>, endpoint: Endpoint) {
+    dealer.connect(router.bind(endpoint).await.unwrap()).unwrap();
     for size in [0, 64, 65, 5000, 100_000] {
         for _ in 0..20 {
             dealer.send(vec![b'x'; size]).await.unwrap();

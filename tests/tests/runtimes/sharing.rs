@@ -1,4 +1,4 @@
-//! One port shared by sockets of several runtimes, and what is left of it when one of these goes.
+//! A port shared by sockets of several runtimes, also after one of the runtimes shuts down.
 
 use futures_util::future::{Either, select};
 use sansmq::kind::{Dealer, Router};
@@ -11,21 +11,21 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-/// Runs a scenario. One that hangs fails.
+/// Runs a scenario, and fails after 20 seconds.
 fn run(scenario: impl Future<Output = ()>) {
     let limit = smol::Timer::after(Duration::from_secs(20));
     if let Either::Right(_) = smol::block_on(select(pin!(scenario), limit)) {
-        panic!("it hangs");
+        panic!("the scenario did not end within 20 s");
     }
 }
 
 fn tokio() -> (tokio::runtime::Runtime, Tokio) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let here = {
-        let _here = runtime.enter();
+    let current = {
+        let _guard = runtime.enter();
         Tokio::current()
     };
-    (runtime, here)
+    (runtime, current)
 }
 
 fn router_on_mio() -> Handle<Router> {
@@ -39,19 +39,19 @@ fn router_on_smol() -> Handle<Router> {
     spawn_socket(Options::new(), &Context::global(), &Smol::current())
 }
 
-fn at(endpoint: &Endpoint, resource: &str) -> Endpoint {
+fn with_resource(endpoint: &Endpoint, resource: &str) -> Endpoint {
     endpoint.clone().with_resource(Some(resource.parse().unwrap()))
 }
 
-/// A client that has had an answer from this socket by that name.
-async fn client_of(router: &Handle<Router>, endpoint: Endpoint) -> Handle<Dealer> {
+/// Connects a client to `endpoint`, and exchanges messages with `router`.
+async fn new_client(router: &Handle<Router>, endpoint: Endpoint) -> Handle<Dealer> {
     let dealer = spawn_socket(Options::<Dealer>::new(), &Context::global(), &Smol::current());
     dealer.connect(endpoint).unwrap();
-    converse(router, &dealer).await;
+    round_trips(router, &dealer).await;
     dealer
 }
 
-async fn converse(router: &Handle<Router>, dealer: &Handle<Dealer>) {
+async fn round_trips(router: &Handle<Router>, dealer: &Handle<Dealer>) {
     for size in [0, 100, 100_000] {
         dealer.send(vec![b'x'; size]).await.unwrap();
         let request = router.recv().await.unwrap();
@@ -61,7 +61,7 @@ async fn converse(router: &Handle<Router>, dealer: &Handle<Dealer>) {
 }
 
 #[test]
-fn sockets_of_every_runtime_share_a_port_that_any_of_them_opened() {
+fn port_opened_by_any_runtime_is_shared_by_all() {
     let (runtime, tokio) = tokio();
     for first in 0..3 {
         let mut routers =
@@ -70,39 +70,39 @@ fn sockets_of_every_runtime_share_a_port_that_any_of_them_opened() {
         run(async {
             let bound = routers[0].bind("tcp://127.0.0.1:*/0").await.unwrap();
             for (number, router) in routers.iter().enumerate().skip(1) {
-                router.bind(at(&bound, &number.to_string())).await.unwrap();
+                router.bind(with_resource(&bound, &number.to_string())).await.unwrap();
             }
             let mut clients = Vec::new();
             for (number, router) in routers.iter().enumerate() {
-                clients.push(client_of(router, at(&bound, &number.to_string())).await);
+                clients.push(new_client(router, with_resource(&bound, &number.to_string())).await);
             }
             routers[0].close().await;
             for (number, router) in routers.iter().enumerate().skip(1) {
-                converse(router, &clients[number]).await;
-                client_of(router, at(&bound, &number.to_string())).await;
+                round_trips(router, &clients[number]).await;
+                new_client(router, with_resource(&bound, &number.to_string())).await;
                 router.close().await;
             }
-            TcpListener::bind(bound.socket_addr().unwrap()).expect("the last has closed");
+            TcpListener::bind(bound.socket_addr().unwrap()).expect("the port is free after the last close");
         });
     }
     drop(runtime);
 }
 
 #[test]
-fn when_the_runtime_that_listens_goes_the_others_hear_of_it_and_wait_for_nobody() {
+fn shutdown_of_listening_runtime_unbinds_joined_sockets() {
     let (runtime, tokio) = tokio();
-    let (host, guest) = (spawn_socket(Options::<Router>::new(), &Context::global(), &tokio), router_on_smol());
-    let mut story = guest.monitor();
+    let (opener, joined) = (spawn_socket(Options::<Router>::new(), &Context::global(), &tokio), router_on_smol());
+    let mut monitor = joined.monitor();
     run(async {
-        let bound = host.bind("tcp://127.0.0.1:*/host").await.unwrap();
-        guest.bind(at(&bound, "guest")).await.unwrap();
-        let dealer = client_of(&guest, at(&bound, "guest")).await;
+        let bound = opener.bind("tcp://127.0.0.1:*/opener").await.unwrap();
+        joined.bind(with_resource(&bound, "joined")).await.unwrap();
+        let dealer = new_client(&joined, with_resource(&bound, "joined")).await;
         let mut client_events = dealer.monitor();
         runtime.shutdown_background();
-        let mut left = 0;
-        while left < 2 {
-            left += match story.next().await.unwrap() {
-                Event::ListenerClosed { endpoint } => usize::from(endpoint == at(&bound, "guest")),
+        let mut seen = 0;
+        while seen < 2 {
+            seen += match monitor.next().await.unwrap() {
+                Event::ListenerClosed { endpoint } => usize::from(endpoint == with_resource(&bound, "joined")),
                 Event::Disconnected { .. } => 1,
                 _ => 0,
             };
@@ -110,30 +110,34 @@ fn when_the_runtime_that_listens_goes_the_others_hear_of_it_and_wait_for_nobody(
         while TcpListener::bind(bound.socket_addr().unwrap()).is_err() {
             thread::yield_now();
         }
-        assert_eq!(guest.bind(at(&bound, "guest")).await.unwrap(), at(&bound, "guest"), "now it opens the port itself");
-        // What the client sends before it hears of the end goes to the old connection and is lost.
+        assert_eq!(
+            joined.bind(with_resource(&bound, "joined")).await.unwrap(),
+            with_resource(&bound, "joined"),
+            "the socket opens the port itself"
+        );
+        // Messages that the client sends before it detects the disconnect are lost with the old connection.
         while !matches!(client_events.next().await, Some(Event::Disconnected { .. })) {}
-        converse(&guest, &dealer).await;
-        guest.close().await;
+        round_trips(&joined, &dealer).await;
+        joined.close().await;
     });
 }
 
 #[test]
-fn when_the_runtime_of_one_that_joined_goes_the_others_go_on() {
+fn shutdown_of_joined_runtime_keeps_port_open() {
     let (runtime, tokio) = tokio();
-    let (host, guest) = (router_on_mio(), spawn_socket(Options::<Router>::new(), &Context::global(), &tokio));
+    let (opener, joined) = (router_on_mio(), spawn_socket(Options::<Router>::new(), &Context::global(), &tokio));
     run(async {
-        let bound = host.bind("tcp://127.0.0.1:*/host").await.unwrap();
-        guest.bind(at(&bound, "guest")).await.unwrap();
-        let ours = client_of(&host, at(&bound, "host")).await;
-        let theirs = client_of(&guest, at(&bound, "guest")).await;
-        let mut story = theirs.monitor();
+        let bound = opener.bind("tcp://127.0.0.1:*/opener").await.unwrap();
+        joined.bind(with_resource(&bound, "joined")).await.unwrap();
+        let opener_client = new_client(&opener, with_resource(&bound, "opener")).await;
+        let joined_client = new_client(&joined, with_resource(&bound, "joined")).await;
+        let mut monitor = joined_client.monitor();
         runtime.shutdown_background();
-        while !matches!(story.next().await, Some(Event::Disconnected { .. })) {}
-        converse(&host, &ours).await;
-        assert_eq!(guest.bind(at(&bound, "guest")).await, Err(BindError::Closed));
+        while !matches!(monitor.next().await, Some(Event::Disconnected { .. })) {}
+        round_trips(&opener, &opener_client).await;
+        assert_eq!(joined.bind(with_resource(&bound, "joined")).await, Err(BindError::Closed));
         let successor = router_on_smol();
-        successor.bind(at(&bound, "guest")).await.unwrap();
-        converse(&successor, &theirs).await;
+        successor.bind(with_resource(&bound, "joined")).await.unwrap();
+        round_trips(&successor, &joined_client).await;
     });
 }

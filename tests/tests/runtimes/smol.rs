@@ -1,4 +1,4 @@
-//! The suite on smol: under `smol::block_on` alone, and served by an executor of the application's own.
+//! The suite on smol under `smol::block_on`, and tests with an executor of the application.
 
 #[path = "suite/mod.rs"]
 mod suite;
@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 #[test]
-fn sockets_are_served_by_an_executor_of_ones_own_and_used_under_another() {
+fn sockets_on_own_executor_work_under_another_runtime() {
     let executor = Arc::new(smol::Executor::new());
-    let here = Smol::new({
+    let on_executor = Smol::new({
         let executor = Arc::clone(&executor);
         move |task| executor.spawn(task).detach()
     });
@@ -30,11 +30,11 @@ fn sockets_are_served_by_an_executor_of_ones_own_and_used_under_another() {
             }));
         }
     });
-    // The application itself runs on tokio.
+    // The application runs on tokio, its sockets on `executor`.
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let rep = Socket::on(&here, Options::<kind::Rep>::new());
-        let req = Socket::on(&here, Options::<kind::Req>::new());
+        let rep = Socket::on(&on_executor, Options::<kind::Rep>::new());
+        let req = Socket::on(&on_executor, Options::<kind::Req>::new());
         req.connect(rep.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
         for _ in 0..10 {
             req.send("ping").await.unwrap();
@@ -48,20 +48,20 @@ fn sockets_are_served_by_an_executor_of_ones_own_and_used_under_another() {
 }
 
 #[test]
-fn a_crowd_at_the_door_does_not_keep_those_from_their_turns_who_are_in() {
+fn accepting_many_peers_does_not_starve_other_tasks() {
     #[derive(PartialEq)]
-    enum Deed {
+    enum Step {
         Spawn,
-        Turn,
+        Poll,
     }
-    let (executor, deeds) = (Arc::new(smol::Executor::new()), Arc::new(Mutex::new(Vec::new())));
-    let here = Smol::new({
-        let (executor, deeds) = (Arc::clone(&executor), Arc::clone(&deeds));
+    let (executor, steps) = (Arc::new(smol::Executor::new()), Arc::new(Mutex::new(Vec::new())));
+    let on_executor = Smol::new({
+        let (executor, steps) = (Arc::clone(&executor), Arc::clone(&steps));
         move |mut task| {
-            let log = Arc::clone(&deeds);
-            deeds.lock().unwrap().push(Deed::Spawn);
+            let log = Arc::clone(&steps);
+            steps.lock().unwrap().push(Step::Spawn);
             let watched = std::future::poll_fn(move |cx| {
-                log.lock().unwrap().push(Deed::Turn);
+                log.lock().unwrap().push(Step::Poll);
                 task.as_mut().poll(cx)
             });
             executor.spawn(watched).detach();
@@ -69,24 +69,24 @@ fn a_crowd_at_the_door_does_not_keep_those_from_their_turns_who_are_in() {
     });
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let _crowd: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    let _clients: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
     smol::block_on(executor.run(async {
-        let pull = Socket::on(&here, Options::<kind::Pull>::new());
+        let pull = Socket::on(&on_executor, Options::<kind::Pull>::new());
         pull.bind_listener(listener).await.unwrap();
         while pull.stats().accepted < 100 {
             smol::future::yield_now().await;
         }
     }));
-    let deeds = deeds.lock().unwrap();
-    let in_a_row = deeds.split(|deed| *deed == Deed::Turn).map(<[_]>::len).max().unwrap();
-    assert_eq!(in_a_row, 16, "so many are let in at a time");
+    let steps = steps.lock().unwrap();
+    let in_a_row = steps.split(|step| *step == Step::Poll).map(<[_]>::len).max().unwrap();
+    assert_eq!(in_a_row, 16, "a listener accepts 16 connections per poll");
 }
 
-/// smol with names that take for ever to look up.
+/// The smol runtime with name lookups that never end.
 #[derive(Clone)]
-struct Slow(Smol);
+struct NeverResolves(Smol);
 
-impl Runtime for Slow {
+impl Runtime for NeverResolves {
     type Stream = <Smol as Runtime>::Stream;
     type Listener = <Smol as Runtime>::Listener;
 
@@ -116,9 +116,10 @@ impl Runtime for Slow {
 }
 
 #[test]
-fn closing_and_unbinding_do_not_wait_for_a_name_that_is_being_looked_up() {
+fn close_and_unbind_do_not_wait_for_name_lookup() {
     fixture::run(|| async {
-        let pull = spawn_socket(Options::<kind::Pull>::new(), &sansmq::Context::global(), &Slow(Smol::current()));
+        let pull =
+            spawn_socket(Options::<kind::Pull>::new(), &sansmq::Context::global(), &NeverResolves(Smol::current()));
         let (bound, unbound) = join(pull.bind("tcp://slow:1"), pull.unbind("tcp://slow:1")).await;
         assert_eq!((bound.is_err(), unbound), (true, Ok(())));
         let (bound, closed) = join(pull.bind("tcp://slow:1"), pull.close()).await;

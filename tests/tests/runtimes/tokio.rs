@@ -1,4 +1,4 @@
-//! The suite on tokio, on both flavours of the runtime, and what concerns tokio alone.
+//! The suite on both flavours of the tokio runtime, and tests of tokio only.
 
 #[path = "suite/mod.rs"]
 mod suite;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 #[test]
-fn a_runtime_that_shuts_down_leaves_nobody_waiting() {
+fn runtime_shutdown_closes_pending_calls() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let dealer = runtime.block_on(async { DealerSocket::new() });
     let waiting = std::thread::spawn({
@@ -31,53 +31,60 @@ fn a_runtime_that_shuts_down_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_runtime_without_io_makes_bind_fail_and_not_hang() {
+fn bind_on_runtime_without_io_fails() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let router = fixture::RouterSocket::new();
         let bound = tokio::time::timeout(std::time::Duration::from_secs(10), router.bind("tcp://127.0.0.1:*")).await;
-        assert!(bound.expect("it hangs").is_err());
+        assert!(bound.expect("timeout").is_err());
     });
 }
 
-/// Eight tasks send and five receive on marks of one message and more, and drop their futures as the dice tell.
+/// Eight tasks send and five receive with small high-water marks. Each call may be dropped after a random number of polls.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_tasks_that_drop_their_futures_lose_and_repeat_nothing() {
+async fn tasks_dropping_their_calls_lose_and_repeat_nothing() {
     const EACH: u32 = 1000;
     const ALL: usize = 8 * EACH as usize;
-    for mark in [1, 2, 7] {
-        let push = fixture::Socket::with(Options::<Push>::new().send_hwm(mark));
-        let pull = fixture::Socket::with(Options::<Pull>::new().recv_hwm(mark));
+    for hwm in [1, 2, 7] {
+        let push = fixture::Socket::with(Options::<Push>::new().send_hwm(hwm));
+        let pull = fixture::Socket::with(Options::<Pull>::new().recv_hwm(hwm));
         push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
-        let got = Arc::new(Mutex::new(BTreeMap::<u32, u32>::new()));
-        let senders = (0..8).map(|task| tokio::spawn(send_on_and_off(push.clone(), task * EACH..(task + 1) * EACH)));
-        let receivers = (0..5).map(|task| tokio::spawn(receive_on_and_off(pull.clone(), Arc::clone(&got), ALL, task)));
+        let counts = Arc::new(Mutex::new(BTreeMap::<u32, u32>::new()));
+        let senders =
+            (0..8).map(|task| tokio::spawn(send_with_interruptions(push.clone(), task * EACH..(task + 1) * EACH)));
+        let receivers =
+            (0..5).map(|task| tokio::spawn(receive_with_interruptions(pull.clone(), Arc::clone(&counts), ALL, task)));
         for task in senders.chain(receivers.collect::<Vec<_>>()).collect::<Vec<_>>() {
-            tokio::time::timeout(std::time::Duration::from_mins(1), task).await.expect("it hangs").unwrap();
+            tokio::time::timeout(std::time::Duration::from_mins(1), task).await.expect("timeout").unwrap();
         }
-        let got = got.lock().unwrap();
-        assert!(got.len() == ALL && got.values().all(|count| *count == 1));
+        let counts = counts.lock().unwrap();
+        assert!(counts.len() == ALL && counts.values().all(|count| *count == 1));
     }
 }
 
-async fn send_on_and_off(push: fixture::PushSocket, numbers: std::ops::Range<u32>) {
-    let mut dice = SeededEntropy::new(numbers.start.into());
+async fn send_with_interruptions(push: fixture::PushSocket, numbers: std::ops::Range<u32>) {
+    let mut random = SeededEntropy::new(numbers.start.into());
     for number in numbers {
-        while interrupted(push.send(&number.to_be_bytes()), dice.below(3)).await.is_none() {}
+        while interrupted(push.send(&number.to_be_bytes()), random.below(3)).await.is_none() {}
     }
 }
 
-async fn receive_on_and_off(pull: fixture::PullSocket, got: Arc<Mutex<BTreeMap<u32, u32>>>, all: usize, seed: u64) {
-    let mut dice = SeededEntropy::new(seed);
-    while got.lock().unwrap().len() < all {
-        if let Some(message) = interrupted(pull.recv(), dice.below(3)).await {
+async fn receive_with_interruptions(
+    pull: fixture::PullSocket,
+    counts: Arc<Mutex<BTreeMap<u32, u32>>>,
+    all: usize,
+    seed: u64,
+) {
+    let mut random = SeededEntropy::new(seed);
+    while counts.lock().unwrap().len() < all {
+        if let Some(message) = interrupted(pull.recv(), random.below(3)).await {
             let number = u32::from_be_bytes(message.unwrap().body()[..].try_into().unwrap());
-            *got.lock().unwrap().entry(number).or_default() += 1;
+            *counts.lock().unwrap().entry(number).or_default() += 1;
         }
     }
 }
 
-/// Gives a future so many polls, and drops it if it is not ready by then.
+/// Polls a future up to `polls + 1` times; returns `None` if the future is still pending, and drops it.
 async fn interrupted<R>(future: impl Future<Output = R>, polls: u64) -> Option<R> {
     let mut future = std::pin::pin!(future);
     for _ in 0..=polls {

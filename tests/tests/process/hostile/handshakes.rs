@@ -1,4 +1,4 @@
-//! Those who come and do not get as far as a message, or do not mean to.
+//! Hostile peers during the handshake.
 
 use sansmq::proto::connection::{Fault, Timeout};
 use sansmq::proto::socket::Refusal;
@@ -13,22 +13,22 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-/// What comes after a greeting, behind one.
-fn greeted(octets: &[u8]) -> Vec<u8> {
-    [&greeting("NULL"), octets].concat()
+/// Returns a NULL greeting followed by `bytes`.
+fn greeting_and(bytes: &[u8]) -> Vec<u8> {
+    [&greeting("NULL"), bytes].concat()
 }
 
 #[test]
-fn a_handshake_of_one_octet_at_a_time_ends_when_its_time_is_over() {
+fn slow_handshake_ends_at_timeout() {
     const SLOW: usize = 200;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new().handshake_timeout(Duration::from_secs(1))).await;
         let streams = target.serve_during(|at| {
             let mut streams = connect_all(at, SLOW, b"");
-            // Its greeting's last octet would never come.
-            for octet in &greeting("NULL")[..63] {
+            // The last byte of the greeting is never sent.
+            for byte in &greeting("NULL")[..63] {
                 for stream in &mut streams {
-                    let _ = stream.write_all(&[*octet]);
+                    let _ = stream.write_all(&[*byte]);
                 }
                 thread::sleep(Duration::from_millis(20));
             }
@@ -44,7 +44,7 @@ fn a_handshake_of_one_octet_at_a_time_ends_when_its_time_is_over() {
 }
 
 #[test]
-fn of_thousands_who_come_and_say_nothing_few_stay_and_honest_peers_come_in() {
+fn silent_connections_are_limited_and_honest_peers_served() {
     const SILENT: usize = 2000;
     const ALLOWED: usize = 100;
     on_each_runtime(async |handle| {
@@ -53,120 +53,123 @@ fn of_thousands_who_come_and_say_nothing_few_stay_and_honest_peers_come_in() {
         target.serve_new_client(handle, Options::new()).await;
         let (stats, observed) = (target.router.stats(), &target.observed);
         assert!(target.hostile_peers() <= ALLOWED as u64 + 1, "{stats:?}");
-        assert!(observed.refusals.iter().all(|why| *why == Refusal::HandshakesOfAddress));
+        assert!(observed.refusals.iter().all(|reason| *reason == Refusal::HandshakesOfAddress));
         assert!(
-            observed.ends.iter().all(|why| matches!(why, ConnectionError::HandshakeEvicted | ConnectionError::Eof))
+            observed
+                .ends
+                .iter()
+                .all(|reason| matches!(reason, ConnectionError::HandshakeEvicted | ConnectionError::Eof))
         );
-        let told = |observed: &Observed| observed.refusals.len() + observed.ends.len() + observed.missed;
-        let all = target.serve_until(|observed| told(observed) + ALLOWED >= SILENT).await;
-        assert!(!all.refusals.is_empty());
+        let reported = |observed: &Observed| observed.refusals.len() + observed.ends.len() + observed.missed;
+        let observed = target.serve_until(|observed| reported(observed) + ALLOWED >= SILENT).await;
+        assert!(!observed.refusals.is_empty());
         target.baseline.grew_less_than(1 << 20);
-        // Those turned away are hung up on at once.
+        // Rejected connections are closed at once.
         target.finish().await;
     });
 }
 
 #[test]
-fn who_says_no_more_than_how_much_will_come_is_given_no_more_than_that() {
+fn announced_command_size_allocates_little() {
     const MANY: usize = 500;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
-        target.hold_open(MANY, greeted(&head(COMMAND, 128 << 10))).await;
+        target.hold_open(MANY, greeting_and(&head(COMMAND, 128 << 10))).await;
         while target.hostile_peers() < MANY as u64 {
             target.serve_during(|_| ()).await;
         }
-        // What was announced would be 64 MiB.
+        // The announced sizes add up to 64 MiB.
         target.baseline.grew_less_than(16 << 20);
         target.finish().await;
     });
 }
 
-/// A DEALER's greeting, and its READY with these properties.
-fn with(more: &[u8]) -> Vec<u8> {
-    greeted(&ready("DEALER", more))
+/// Returns the greeting and the READY of a DEALER, with the properties `more`.
+fn handshake_with(more: &[u8]) -> Vec<u8> {
+    greeting_and(&ready("DEALER", more))
 }
 
-/// So many properties, with values so long.
-fn many(count: usize, len: usize) -> Vec<u8> {
+/// Returns `count` properties with values of `len` bytes.
+fn properties(count: usize, len: usize) -> Vec<u8> {
     (0..count).flat_map(|number| property(&format!("X-{number:0251}"), &vec![b'x'; len])).collect()
 }
 
-/// As much as is allowed, the socket type being a property too.
-fn bomb_that_fits() -> Vec<u8> {
-    with(&many(127, 700))
+/// Returns a READY with the maximum of 128 properties, including the socket type.
+fn largest_valid_ready() -> Vec<u8> {
+    handshake_with(&properties(127, 700))
 }
 
-fn bombs() -> [(Vec<u8>, ConnectionError); 6] {
+fn invalid_readies() -> [(Vec<u8>, ConnectionError); 6] {
     let huge = b"\x03X-1\xff\xff\xff\xffx";
-    let twice = [property("Identity", b"a"), property("identity", b"b")].concat();
-    let named = property("Identity", &[b'a'; 256]);
-    // As long as a command may be, beside its name and the socket type.
-    let room = (128 << 10) - 6 - property("Socket-Type", b"DEALER").len();
+    let duplicate = [property("Identity", b"a"), property("identity", b"b")].concat();
+    let long_id = property("Identity", &[b'a'; 256]);
+    // The maximum size of a command, less its name and the socket type.
+    let max_len = (128 << 10) - 6 - property("Socket-Type", b"DEALER").len();
     let malformed = ConnectionError::Malformed;
     let too_large = ConnectionError::TooLarge { size: (128 << 10) + 1, limit: 128 << 10 };
     [
-        (with(&many(128, 0)), malformed(DecodeError::Property)),
-        (with(&many(16_000, 0)[..room]), malformed(DecodeError::Property)),
-        (with(huge), malformed(DecodeError::Property)),
-        (with(&twice), malformed(DecodeError::DuplicateProperty)),
-        (with(&named), malformed(DecodeError::RoutingId)),
-        (greeted(&head(COMMAND, (128 << 10) + 1)), too_large),
+        (handshake_with(&properties(128, 0)), malformed(DecodeError::Property)),
+        (handshake_with(&properties(16_000, 0)[..max_len]), malformed(DecodeError::Property)),
+        (handshake_with(huge), malformed(DecodeError::Property)),
+        (handshake_with(&duplicate), malformed(DecodeError::DuplicateProperty)),
+        (handshake_with(&long_id), malformed(DecodeError::RoutingId)),
+        (greeting_and(&head(COMMAND, (128 << 10) + 1)), too_large),
     ]
 }
 
 #[test]
-fn a_ready_that_is_a_bomb_ends_the_connection_or_is_kept_within_its_limit() {
+fn oversized_ready_is_rejected_and_largest_ready_stored_once() {
     const EACH: usize = 20;
-    const CROWD: usize = 200;
-    /// A thread keeps up to 4 MiB to read the next large bodies into.
+    const MANY: usize = 200;
+    /// Read buffers that threads keep for large bodies, up to 4 MiB for each thread.
     const KEPT: usize = 4 * (4 << 20);
     on_each_runtime(async |handle| {
-        let (bombs, fits) = (bombs(), bomb_that_fits());
+        let (invalid, largest) = (invalid_readies(), largest_valid_ready());
         let mut target = Target::new(handle, Options::new()).await;
-        for (bomb, reason) in bombs {
-            target.expect_rejected(EACH, bomb, |end| *end == reason).await;
+        for (ready, reason) in invalid {
+            target.expect_rejected(EACH, ready, |end| *end == reason).await;
         }
-        let (size, baseline) = (fits.len(), Memory::now());
-        target.hold_open(CROWD, fits).await;
-        while target.router.stats().ready_peers < CROWD + 1 {
+        let (size, baseline) = (largest.len(), Memory::now());
+        target.hold_open(MANY, largest).await;
+        while target.router.stats().ready_peers < MANY + 1 {
             target.serve_during(|_| ()).await;
         }
-        // It is kept once, and read into memory that is used again.
-        baseline.grew_less_than(CROWD * (size + size / 8) + KEPT);
+        // The metadata is stored once; read buffers are reused.
+        baseline.grew_less_than(MANY * (size + size / 8) + KEPT);
         target.finish().await;
     });
 }
 
 #[test]
-fn the_first_words_of_a_handshake_that_are_none_end_it() {
+fn malformed_first_command_ends_the_connection() {
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
-        for words in [
-            greeted(&command("ERROR", b"\x03400")),
-            greeted(&command("ERROR", b"\xff400")),
-            greeted(&command("UNHEARD-OF", &[0; 1000])),
-            greeted(&frame(0, b"a message")),
-            greeted(&head(COMMAND, u64::MAX)),
-            greeted(&head(COMMAND, 1 << 31)),
-            greeted(&[COMMAND | LONG | 0x80]),
+        for sent in [
+            greeting_and(&command("ERROR", b"\x03400")),
+            greeting_and(&command("ERROR", b"\xff400")),
+            greeting_and(&command("UNKNOWN", &[0; 1000])),
+            greeting_and(&frame(0, b"a message")),
+            greeting_and(&head(COMMAND, u64::MAX)),
+            greeting_and(&head(COMMAND, 1 << 31)),
+            greeting_and(&[COMMAND | LONG | 0x80]),
             vec![b'x'; 64],
         ] {
-            target.expect_rejected(1, words, |end| end.fault() == Fault::Peer).await;
+            target.expect_rejected(1, sent, |end| end.fault() == Fault::Peer).await;
         }
         target.finish().await;
     });
 }
 
 #[test]
-fn a_thousand_who_come_and_go_leave_nothing_behind_however_they_go() {
+fn short_lived_connections_leave_no_memory() {
     const EACH: usize = 250;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
         let whole = [opening("DEALER"), frame(0, b"hello")].concat();
         target.serve_during(|at| (0..EACH).for_each(|_| drop(come(at).unwrap()))).await;
         target.serve_during(|at| (0..EACH).for_each(|_| vanish(come(at).unwrap()).unwrap())).await;
-        let said = whole.clone();
-        target.serve_during(move |at| (0..EACH).for_each(|_| vanish(say(at, &said).unwrap()).unwrap())).await;
+        let sent = whole.clone();
+        target.serve_during(move |at| (0..EACH).for_each(|_| vanish(say(at, &sent).unwrap()).unwrap())).await;
         target
             .serve_during(move |at| {
                 for _ in 0..EACH {

@@ -1,4 +1,4 @@
-//! Those who got in, and say too much.
+//! Hostile peers after the handshake.
 
 use sansmq::kind::Pull;
 use sansmq::proto::connection::Fault;
@@ -9,40 +9,38 @@ use sansmq_tests::raw_peer::{COMMAND, MORE, command, frame, head, opening, say};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// What a DEALER says, this being behind its opening.
-fn dealer(octets: &[u8]) -> Vec<u8> {
-    [&opening("DEALER"), octets].concat()
+/// Returns the greeting and the READY of a DEALER, followed by `bytes`.
+fn dealer(bytes: &[u8]) -> Vec<u8> {
+    [&opening("DEALER"), bytes].concat()
 }
 
-/// Waits for its own words to come back, behind a greeting and a READY of any length.
-fn hear(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
-    let (mut observed, mut room) = (Vec::new(), vec![0; 64 << 10]);
-    while !observed.ends_with(end) {
-        let count = stream.read(&mut room).unwrap();
-        assert!(count > 0, "it was hung up on");
-        observed.extend(&room[..count]);
+/// Reads until the received bytes end with `end`, and returns them.
+fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let (mut received, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+    while !received.ends_with(end) {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "the connection was closed");
+        received.extend(&buffer[..count]);
     }
-    observed
+    received
 }
 
 #[test]
-fn a_size_beyond_the_limit_ends_the_connection_before_anything_of_it_has_come() {
+fn size_above_limit_is_rejected_before_the_body() {
     const LIMIT: usize = 1 << 20;
     const EACH: usize = 20;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new().max_message_size(LIMIT)).await;
-        for (octets, size, limit) in [
+        for (bytes, size, limit) in [
             (head(0, 1 << 20 | 1), (1 << 20) + 1, 1 << 20),
             (head(MORE, 1 << 31), 1 << 31, 1 << 20),
             (head(0, u64::MAX >> 1), u64::MAX >> 1, 1 << 20),
             ([frame(MORE, &[0; 1000]), head(0, 1 << 20)].concat(), (1 << 20) + 1000, 1 << 20),
             (head(COMMAND, 1 << 31), 1 << 31, 128 << 10),
         ] {
-            target
-                .expect_rejected(EACH, dealer(&octets), |end| *end == ConnectionError::TooLarge { size, limit })
-                .await;
+            target.expect_rejected(EACH, dealer(&bytes), |end| *end == ConnectionError::TooLarge { size, limit }).await;
         }
-        // RFC 37 has no sizes with the highest bit.
+        // RFC 37: the highest bit of a size is zero.
         let malformed = |end: &ConnectionError| matches!(end, ConnectionError::Malformed(_));
         target.expect_rejected(EACH, dealer(&head(0, u64::MAX)), malformed).await;
         target.baseline.grew_less_than(512 << 10);
@@ -51,7 +49,7 @@ fn a_size_beyond_the_limit_ends_the_connection_before_anything_of_it_has_come() 
 }
 
 #[test]
-fn who_announces_all_that_is_allowed_and_sends_none_of_it_is_granted_little() {
+fn announced_message_size_allocates_little() {
     const MANY: usize = 500;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
@@ -59,15 +57,15 @@ fn who_announces_all_that_is_allowed_and_sends_none_of_it_is_granted_little() {
         while target.router.stats().ready_peers < MANY + 1 {
             target.serve_during(|_| ()).await;
         }
-        assert_eq!(target.hostile_peers(), MANY as u64, "they have done nothing wrong yet");
-        // Announced are 32 GiB.
+        assert_eq!(target.hostile_peers(), MANY as u64, "an unfinished message is valid");
+        // The announced sizes add up to about 32 GiB.
         target.baseline.grew_less_than(16 << 20);
         target.finish().await;
     });
 }
 
 #[test]
-fn a_message_without_end_is_cut_off_by_its_frames_or_by_its_size() {
+fn endless_message_is_rejected_by_frame_count_or_size() {
     const LIMIT: usize = 4 << 20;
     const EACH: usize = 5;
     let frames = ConnectionError::TooManyFrames { limit: 4096 };
@@ -95,14 +93,14 @@ fn a_message_without_end_is_cut_off_by_its_frames_or_by_its_size() {
 }
 
 #[test]
-fn commands_that_mean_nothing_to_us_are_read_and_forgotten() {
+fn unknown_commands_are_ignored_and_use_no_memory() {
     on_each_runtime(async |handle| {
         let floods = [
-            command("UNHEARD-OF", b"").repeat(20_000),
-            command("UNHEARD-OF", &vec![7; 100 << 10]).repeat(100),
-            command("SUBSCRIBE", b"a ROUTER has no use for it").repeat(20_000),
+            command("UNKNOWN", b"").repeat(20_000),
+            command("UNKNOWN", &vec![7; 100 << 10]).repeat(100),
+            command("SUBSCRIBE", b"ignored by a ROUTER").repeat(20_000),
             command("JOIN", &[7; 300]).repeat(10_000),
-            command("PONG", b"to nothing that was asked").repeat(20_000),
+            command("PONG", b"without a PING").repeat(20_000),
         ];
         let mut target = Target::new(handle, Options::new()).await;
         let streams = target.serve_during(move |at| {
@@ -111,7 +109,7 @@ fn commands_that_mean_nothing_to_us_are_read_and_forgotten() {
                 let mut stream = say(at, &opening("DEALER")).unwrap();
                 stream.write_all(&flood).unwrap();
                 stream.write_all(&done).unwrap();
-                hear(&mut stream, &done);
+                read_until(&mut stream, &done);
                 stream
             })
         });
@@ -126,10 +124,10 @@ fn commands_that_mean_nothing_to_us_are_read_and_forgotten() {
 }
 
 #[test]
-fn commands_that_have_no_place_in_traffic_end_the_connection() {
+fn invalid_command_in_traffic_ends_the_connection() {
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
-        for said in [
+        for sent in [
             command("ERROR", b"\x03400"),
             command("ERROR", b"\xff400"),
             command("READY", b""),
@@ -138,14 +136,14 @@ fn commands_that_have_no_place_in_traffic_end_the_connection() {
             frame(COMMAND, b"\xffshort"),
             frame(COMMAND | MORE, b"\x04PING\0\0"),
         ] {
-            target.expect_rejected(1, dealer(&said), |end| end.fault() == Fault::Peer).await;
+            target.expect_rejected(1, dealer(&sent), |end| end.fault() == Fault::Peer).await;
         }
         target.finish().await;
     });
 }
 
 #[test]
-fn of_the_pings_of_a_peer_that_does_not_read_the_last_few_are_answered_when_it_does() {
+fn pongs_to_a_peer_that_does_not_read_are_not_queued() {
     const PINGS: u32 = 300_000;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
@@ -154,7 +152,7 @@ fn of_the_pings_of_a_peer_that_does_not_read_the_last_few_are_answered_when_it_d
             for first in (0..PINGS).step_by(1000) {
                 let numbers = first..first + 1000;
                 let pings = numbers.flat_map(|number| command("PING", format!("\0\0{number:016}").as_bytes()));
-                // All of it is read, or we would wait here for ever.
+                // The router must read all PINGs, or this write blocks.
                 stream.write_all(&pings.collect::<Vec<_>>()).unwrap();
             }
             stream
@@ -162,14 +160,14 @@ fn of_the_pings_of_a_peer_that_does_not_read_the_last_few_are_answered_when_it_d
         let mut stream = stream.await;
         target.baseline.grew_less_than(512 << 10);
         let last = command("PONG", format!("{:016}", PINGS - 1).as_bytes());
-        let answered = target.serve_during(move |_| hear(&mut stream, &last).len() / last.len()).await;
-        assert!(answered < PINGS as usize, "what was not read was queued: {answered}");
+        let answered = target.serve_during(move |_| read_until(&mut stream, &last).len() / last.len()).await;
+        assert!(answered < PINGS as usize, "PONGs were queued: {answered}");
         target.finish().await;
     });
 }
 
 #[test]
-fn messages_that_nobody_receives_hold_little_more_memory_than_they_need() {
+fn queued_messages_use_little_more_memory_than_their_size() {
     const MESSAGES: usize = 500;
     const BODY: usize = 1 << 10;
     on_each_runtime(async |handle| {
@@ -180,11 +178,11 @@ fn messages_that_nobody_receives_hold_little_more_memory_than_they_need() {
         let stream = target.serve_during(move |_| {
             let mut stream = say(at, &opening("PUSH")).unwrap();
             for number in 0..MESSAGES {
-                // Each is read alone: the answer comes before the next.
+                // Waiting for the PONG makes the socket read each message alone.
                 let number = format!("{number:016}");
                 let ping = command("PING", format!("\0\0{number}").as_bytes());
                 stream.write_all(&[frame(0, &[7; BODY]), ping].concat()).unwrap();
-                hear(&mut stream, &command("PONG", number.as_bytes()));
+                read_until(&mut stream, &command("PONG", number.as_bytes()));
             }
             stream
         });

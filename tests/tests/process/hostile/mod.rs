@@ -1,5 +1,5 @@
-//! Hostile peers over sockets of the operating system, on each runtime: how their connections end, how much memory they cost,
-//! and that honest peers are served meanwhile. The benchmark of the same name measures what they cost in time.
+//! Hostile peers over TCP and `ipc`, on each runtime. The tests check how the connections end, how much memory the connections
+//! use, and that honest peers are served meanwhile. The benchmark of the same name measures processor time.
 
 mod handshakes;
 mod malformed;

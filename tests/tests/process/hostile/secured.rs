@@ -1,4 +1,4 @@
-//! Those who stand at a door with a lock, and those within this machine.
+//! Hostile peers of sockets with CURVE or PLAIN, and hostile peers over `ipc`.
 
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::kind::{Dealer, Router};
@@ -10,7 +10,7 @@ use sansmq_tests::raw_peer::{command, greeting};
 use std::os::unix::net::UnixStream;
 
 #[test]
-fn bogus_hellos_are_looked_at_so_often_and_no_more_and_who_has_the_key_comes_in() {
+fn invalid_curve_hellos_are_limited_by_handshake_rate() {
     const FLOOD: usize = 500;
     const RATE: usize = 100;
     on_each_runtime(async |handle| {
@@ -20,14 +20,14 @@ fn bogus_hellos_are_looked_at_so_often_and_no_more_and_who_has_the_key_comes_in(
         let options = Options::<Router>::new().max_handshake_rate(RATE).unwrap();
         let options = options.security(Security::curve_server(server));
         let mut target = Target::with_client(handle, options, honest()).await;
-        // All in order but the box: the most that it can cost without the key.
+        // A HELLO that is valid except for its box: the most expensive one without the key.
         let body = [&[1, 0][..], &[0; 72], &[9; 32], &[0, 0, 0, 0, 0, 0, 0, 1], &[7; 80]].concat();
         let hello = [greeting("CURVE"), command("HELLO", &body)].concat();
         target.hold_open(FLOOD, hello).await;
         target.serve_new_client(handle, honest()).await;
         let observed = target.serve_until(|observed| observed.ends.len() + observed.refusals.len() >= FLOOD).await;
-        let bogus = ConnectionError::Curve(CurveError::Box("HELLO"));
-        assert!(observed.ends.iter().filter(|end| **end == bogus).count() >= RATE);
+        let invalid_box = ConnectionError::Curve(CurveError::Box("HELLO"));
+        assert!(observed.ends.iter().filter(|end| **end == invalid_box).count() >= RATE);
         assert!(observed.refusals.iter().all(|refusal| *refusal == Refusal::HandshakeRate), "{:?}", observed.refusals);
         target.baseline.grew_less_than(2 << 20);
         target.finish().await;
@@ -35,7 +35,7 @@ fn bogus_hellos_are_looked_at_so_often_and_no_more_and_who_has_the_key_comes_in(
 }
 
 #[test]
-fn wrong_passwords_are_denied_and_the_right_one_comes_in() {
+fn wrong_passwords_are_denied_and_right_one_accepted() {
     const FLOOD: usize = 300;
     on_each_runtime(async |handle| {
         let options = Options::<Router>::new().security(Security::PlainServer).authenticate(|request| {
@@ -55,7 +55,7 @@ fn wrong_passwords_are_denied_and_the_right_one_comes_in() {
 }
 
 #[test]
-fn who_has_no_address_and_says_nothing_makes_room_for_honest_peers_after_a_while() {
+fn silent_ipc_peers_are_evicted_for_honest_peers() {
     const ALLOWED: usize = 50;
     on_each_runtime(async |handle| {
         let directory = Directory::new();

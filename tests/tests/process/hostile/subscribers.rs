@@ -1,4 +1,4 @@
-//! Those who subscribe to more than anybody would.
+//! Hostile subscribers.
 
 use futures_util::future::join;
 use sansmq::kind::{Pub, Publishes, Sends, Sub, XPub};
@@ -13,16 +13,16 @@ use std::net::{SocketAddr, TcpStream};
 
 const LIMIT: usize = 2000;
 
-/// A publisher that strangers come to, and an honest subscriber.
-struct Scene<T: Publishes + Sends> {
+/// A publisher with an honest subscriber, and the address for hostile ones.
+struct Fixture<T: Publishes + Sends> {
     publisher: Handle<T>,
     subscriber: Handle<Sub>,
     at: SocketAddr,
     observed: Observed,
 }
 
-impl<T: Publishes + Sends> Scene<T> {
-    async fn set(handle: &RuntimeHandle, options: Options<T>) -> Self {
+impl<T: Publishes + Sends> Fixture<T> {
+    async fn new(handle: &RuntimeHandle, options: Options<T>) -> Self {
         let publisher = handle.socket(options.max_subscriptions(LIMIT).unwrap());
         let subscriber = handle.socket(Options::<Sub>::new());
         let at = publisher.bind(ANY).await.unwrap();
@@ -32,8 +32,8 @@ impl<T: Publishes + Sends> Scene<T> {
         Self { publisher, subscriber, at: at.socket_addr().unwrap(), observed: Observed::default() }
     }
 
-    /// Has a stranger come and say this; the honest subscriber receives all that is published meanwhile. Until so many
-    /// connections have ended, or, if none is to end, until all is said and has been observed.
+    /// Connects a hostile SUB that sends `flood`, and returns its stream. Returns after `ends` connections have ended,
+    /// or, if `ends` is 0, after the whole flood was read. The honest subscriber receives all publications meanwhile.
     async fn serve_during(&mut self, flood: Vec<u8>, ends: usize) -> TcpStream {
         let Self { publisher, subscriber, at, observed } = self;
         let (at, done) = (*at, Cell::new(false));
@@ -42,12 +42,12 @@ impl<T: Publishes + Sends> Scene<T> {
             let stream = smol::unblock(move || {
                 let mut stream = say(at, &opening("SUB")).unwrap();
                 let _ = stream.write_all(&flood);
-                let _ = stream.write_all(&command("SUBSCRIBE", b"all is said"));
+                let _ = stream.write_all(&command("SUBSCRIBE", b"end of flood"));
                 stream
             });
             let stream = stream.await;
             if ends == 0 {
-                publisher.wait_subscribed("all is said", 1).await;
+                publisher.wait_subscribed("end of flood", 1).await;
             }
             while observed.ends.len() < ends {
                 observed.note(monitor.next().await.unwrap());
@@ -67,8 +67,8 @@ impl<T: Publishes + Sends> Scene<T> {
     }
 }
 
-/// Subscriptions to so many different things, as commands and as the messages of older peers.
-fn different(count: usize) -> Vec<u8> {
+/// Returns `count` different subscriptions, as commands (ZMTP 3.1) and as messages (ZMTP 3.0) in turn.
+fn subscriptions(count: usize) -> Vec<u8> {
     let each = |number: usize| match number % 2 {
         0 => command("SUBSCRIBE", format!("topic {number}").as_bytes()),
         _ => frame(0, format!("\x01topic {number}").as_bytes()),
@@ -77,18 +77,18 @@ fn different(count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_subscriber_to_too_much_loses_its_connection_and_the_publisher_forgets_all_of_it() {
+fn peer_above_max_subscriptions_is_disconnected() {
     on_each_runtime(async |handle| {
         let long = |number: usize| command("SUBSCRIBE", &[&number.to_be_bytes()[..], &vec![7; 100 << 10]].concat());
         let longest = [&[1][..], &vec![7; LIMIT * 257]].concat();
-        let floods = [different(LIMIT + 1), (0..10).flat_map(long).collect(), frame(0, &longest)];
-        let mut scene = Scene::set(handle, Options::<Pub>::new()).await;
+        let floods = [subscriptions(LIMIT + 1), (0..10).flat_map(long).collect(), frame(0, &longest)];
+        let mut fixture = Fixture::new(handle, Options::<Pub>::new()).await;
         let baseline = Memory::now();
         for flood in floods {
-            let stream = scene.serve_during(flood, 1).await;
-            assert_eq!(scene.observed.ends, [ConnectionError::TooManySubscriptions { limit: LIMIT }]);
-            assert_eq!(scene.publisher.subscription_count(), 1);
-            scene.observed = Observed::default();
+            let stream = fixture.serve_during(flood, 1).await;
+            assert_eq!(fixture.observed.ends, [ConnectionError::TooManySubscriptions { limit: LIMIT }]);
+            assert_eq!(fixture.publisher.subscription_count(), 1);
+            fixture.observed = Observed::default();
             drop(stream);
         }
         baseline.grew_less_than(5 << 20);
@@ -96,25 +96,21 @@ fn a_subscriber_to_too_much_loses_its_connection_and_the_publisher_forgets_all_o
 }
 
 #[test]
-fn the_same_subscription_again_and_again_is_one_and_what_is_taken_back_is_none() {
+fn repeated_and_cancelled_subscriptions_are_counted_once() {
     on_each_runtime(async |handle| {
-        let same = command("SUBSCRIBE", b"the same").repeat(20_000);
-        let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on"), command("CANCEL", b"never on")].concat();
-        let floods = [(same, 3), (turns.repeat(10_000), 2)];
-        let mut scene = Scene::set(handle, Options::<Pub>::new()).await;
+        let repeated = command("SUBSCRIBE", b"repeated").repeat(20_000);
+        let cancelled = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on"), command("CANCEL", b"unknown")].concat();
+        let floods = [(repeated, 3), (cancelled.repeat(10_000), 2)];
+        let mut fixture = Fixture::new(handle, Options::<Pub>::new()).await;
         let baseline = Memory::now();
         for (flood, topics) in floods {
-            let stream = scene.serve_during(flood, 0).await;
-            assert_eq!(
-                scene.publisher.subscription_count(),
-                topics,
-                "the honest one's and the sign of the end are there too"
-            );
+            let stream = fixture.serve_during(flood, 0).await;
+            assert_eq!(fixture.publisher.subscription_count(), topics, "includes `honest` and `end of flood`");
             drop(stream);
-            scene.publisher.wait_connected(1).await;
-            while scene.publisher.subscription_count() > 1 {
-                scene.publisher.send("honest").await.unwrap();
-                scene.subscriber.recv().await.unwrap();
+            fixture.publisher.wait_connected(1).await;
+            while fixture.publisher.subscription_count() > 1 {
+                fixture.publisher.send("honest").await.unwrap();
+                fixture.subscriber.recv().await.unwrap();
             }
         }
         baseline.grew_less_than(512 << 10);
@@ -122,50 +118,50 @@ fn the_same_subscription_again_and_again_is_one_and_what_is_taken_back_is_none()
 }
 
 #[test]
-fn subscriptions_that_no_application_receives_wait_within_the_mark_and_the_rest_with_the_peer() {
-    const MARK: usize = 50;
+fn unreceived_subscriptions_are_limited_by_recv_hwm() {
+    const HWM: usize = 50;
     on_each_runtime(async |handle| {
-        let scene = Scene::set(handle, Options::<XPub>::new().verbose(true).recv_hwm(MARK)).await;
-        let (at, baseline) = (scene.at, Memory::now());
-        let turns = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on")].concat();
+        let fixture = Fixture::new(handle, Options::<XPub>::new().verbose(true).recv_hwm(HWM)).await;
+        let (at, baseline) = (fixture.at, Memory::now());
+        let changes = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on")].concat();
         let stream = smol::unblock(move || {
             let stream = say(at, &opening("XSUB")).unwrap();
             stream.set_nonblocking(true).unwrap();
             stream
         });
         let mut stream = stream.await;
-        let (some, mut written) = (turns.repeat(1000), 0);
-        // The system's buffers are full at last, for nobody reads on.
-        while scene.publisher.stats().incoming.messages < MARK as u64 || written > 0 {
-            written = stream.write(&some).unwrap_or(0);
-            scene.publisher.send("honest").await.unwrap();
-            scene.subscriber.recv().await.unwrap();
+        let (batch, mut written) = (changes.repeat(1000), 0);
+        // Writes until the system's buffers are full, because the publisher stops reading at the high-water mark.
+        while fixture.publisher.stats().incoming.messages < HWM as u64 || written > 0 {
+            written = stream.write(&batch).unwrap_or(0);
+            fixture.publisher.send("honest").await.unwrap();
+            fixture.subscriber.recv().await.unwrap();
         }
-        let waiting = scene.publisher.stats().incoming.messages;
-        assert!(waiting <= MARK as u64 + 1, "{waiting}; one is the honest subscriber's");
+        let queued = fixture.publisher.stats().incoming.messages;
+        assert!(queued <= HWM as u64 + 1, "{queued} subscriptions are queued; one is of the honest subscriber");
         baseline.grew_less_than(1 << 20);
         drop(stream);
     });
 }
 
 #[test]
-fn an_application_that_receives_hears_of_each_subscription_and_of_its_end() {
+fn xpub_receives_each_subscription_and_cancellation() {
     on_each_runtime(async |handle| {
-        let mut scene = Scene::set(handle, Options::<XPub>::new()).await;
-        let publisher = scene.publisher.clone();
-        let held = Cell::new(0_i64);
+        let mut fixture = Fixture::new(handle, Options::<XPub>::new()).await;
+        let publisher = fixture.publisher.clone();
+        let balance = Cell::new(0_i64);
         let receive =
-            async || held.set(held.get() + if publisher.recv().await.unwrap().body()[0] == 1 { 1 } else { -1 });
+            async || balance.set(balance.get() + if publisher.recv().await.unwrap().body()[0] == 1 { 1 } else { -1 });
         let receiving = async {
             loop {
                 receive().await;
             }
         };
-        let stream = run_until(receiving, scene.serve_during(different(LIMIT + 1), 1)).await;
-        while held.get() > 1 {
+        let stream = run_until(receiving, fixture.serve_during(subscriptions(LIMIT + 1), 1)).await;
+        while balance.get() > 1 {
             receive().await;
         }
-        assert_eq!((held.get(), scene.publisher.subscription_count()), (1, 1));
+        assert_eq!((balance.get(), fixture.publisher.subscription_count()), (1, 1));
         drop(stream);
     });
 }

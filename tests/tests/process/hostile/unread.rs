@@ -1,4 +1,4 @@
-//! Those who do not read what is sent to them.
+//! Peers that do not read.
 
 use sansmq::kind::{Any, Pub, Pull, Push, Rep, Router, Sub};
 use sansmq::proto::socket::DropReason;
@@ -10,66 +10,67 @@ use sansmq_tests::runtimes::RuntimeHandle;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 
-const DEAF: usize = 10;
+/// Number of peers that do not read.
+const NON_READERS: usize = 10;
 
-/// Messages that may wait for each.
-const MARK: usize = 50;
+/// High-water mark for each peer, in messages.
+const HWM: usize = 50;
 
 const BODY: usize = 4 << 10;
 
-/// So many come as this socket type, say this, and read nothing from now on.
-async fn deaf(to: SocketAddr, socket_type: &str, octets: &[u8]) -> Vec<TcpStream> {
-    let said = [&opening(socket_type), octets].concat();
-    smol::unblock(move || connect_all(to, DEAF, &said)).await
+/// Connects peers of this socket type that send `bytes` and never read.
+async fn connect_non_readers(to: SocketAddr, socket_type: &str, bytes: &[u8]) -> Vec<TcpStream> {
+    let sent = [&opening(socket_type), bytes].concat();
+    smol::unblock(move || connect_all(to, NON_READERS, &sent)).await
 }
 
-/// What waits for each is within the mark, and the memory within what follows from it.
-fn is_within_the_mark(socket: &Handle<Any>, memory: &Memory) {
-    let waiting = socket.peer_stats().iter().map(|peer| peer.outgoing.messages).max().unwrap();
-    assert!(waiting <= MARK as u64, "{waiting}");
-    assert!(socket.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= DEAF);
-    // The queue, and the batch that is on its way.
-    memory.grew_less_than(DEAF * (MARK * BODY + (1 << 20)));
+/// Asserts that the queue of each peer is within the high-water mark, and that memory is limited accordingly.
+fn assert_within_hwm(socket: &Handle<Any>, memory: &Memory) {
+    let queued = socket.peer_stats().iter().map(|peer| peer.outgoing.messages).max().unwrap();
+    assert!(queued <= HWM as u64, "{queued} messages are queued");
+    assert!(socket.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= NON_READERS);
+    // The queue, and the batch that the connection holds.
+    memory.grew_less_than(NON_READERS * (HWM * BODY + (1 << 20)));
 }
 
 #[test]
-fn a_publisher_goes_on_when_subscribers_do_not_read() {
+fn pub_serves_others_while_subscribers_do_not_read() {
     on_each_runtime(async |handle| {
-        let publisher = handle.socket(Options::<Pub>::new().send_hwm(MARK));
+        let publisher = handle.socket(Options::<Pub>::new().send_hwm(HWM));
         let at = bind_tcp(&publisher).await;
         let subscriber = handle.socket(Options::<Sub>::new());
         subscriber.subscribe("").unwrap();
         subscriber.connect(publisher.bind(ANY).await.unwrap()).unwrap();
-        let streams = deaf(at, "SUB", &command("SUBSCRIBE", b"")).await;
-        publisher.wait_subscribed("", DEAF + 1).await;
+        let streams = connect_non_readers(at, "SUB", &command("SUBSCRIBE", b"")).await;
+        publisher.wait_subscribed("", NON_READERS + 1).await;
         let memory = Memory::now();
-        // Until the last of those who do not read has missed a message, and on.
+        // Sends until 100 messages per peer that does not read were dropped.
         let mut sent = 0;
-        let missed = || publisher.stats().dropped.of(DropReason::PeerFull);
-        while missed() < 100 * DEAF as u64 {
+        let dropped = || publisher.stats().dropped.of(DropReason::PeerFull);
+        while dropped() < 100 * NON_READERS as u64 {
             publisher.send(vec![7; BODY]).await.unwrap();
             assert_eq!(subscriber.recv().await.unwrap().size(), BODY);
             sent += 1;
         }
         assert_eq!(subscriber.stats().received.messages, sent);
-        is_within_the_mark(&publisher.erase(), &memory);
+        assert_within_hwm(&publisher.erase(), &memory);
         drop(streams);
     });
 }
 
 #[test]
-fn a_pusher_gives_all_to_those_who_read_when_others_do_not() {
+fn push_sends_to_readers_while_others_do_not_read() {
     on_each_runtime(async |handle| {
-        let pusher = handle.socket(Options::<Push>::new().send_hwm(MARK));
+        let pusher = handle.socket(Options::<Push>::new().send_hwm(HWM));
         let at = bind_tcp(&pusher).await;
-        let streams = deaf(at, "PULL", b"").await;
-        pusher.wait_connected(DEAF).await;
+        let streams = connect_non_readers(at, "PULL", b"").await;
+        pusher.wait_connected(NON_READERS).await;
         let memory = Memory::now();
         let puller = handle.socket(Options::<Pull>::new());
         puller.connect(pusher.bind(ANY).await.unwrap()).unwrap();
-        pusher.wait_connected(DEAF + 1).await;
-        // Until the last of those who do not read has had no room, and on.
-        let all_are_full = || pusher.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= DEAF;
+        pusher.wait_connected(NON_READERS + 1).await;
+        // Sends until the queue of every peer that does not read is full.
+        let all_are_full = || pusher.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= NON_READERS;
         let pushing = async {
             loop {
                 pusher.send(vec![7; BODY]).await.unwrap();
@@ -83,49 +84,50 @@ fn a_pusher_gives_all_to_those_who_read_when_others_do_not() {
             }
         };
         run_until(pushing, pulling).await;
-        is_within_the_mark(&pusher.erase(), &memory);
+        assert_within_hwm(&pusher.erase(), &memory);
         drop(streams);
     });
 }
 
-/// Strangers of this socket type ask again and again and do not read the answers, while somebody honest asks too.
-async fn asked(handle: &RuntimeHandle, server: Handle<Any>, kind: SocketType, request: Vec<u8>) {
+/// Peers of this socket type send requests and do not read the replies, while an honest peer is served.
+async fn serve_with_non_readers(handle: &RuntimeHandle, server: Handle<Any>, kind: SocketType, request: Vec<u8>) {
     let at = bind_tcp(&server).await;
     let honest = handle.socket(Options::of(kind));
     honest.connect(server.bind(ANY).await.unwrap()).unwrap();
     let memory = Memory::now();
     let attack = async {
-        let mut streams = deaf(at, kind.name(), b"").await;
-        while server.stats().dropped.of(DropReason::PeerFull) < 10 * DEAF as u64 {
-            let some = request.repeat(10);
-            let asking = smol::unblock(move || {
+        let mut streams = connect_non_readers(at, kind.name(), b"").await;
+        while server.stats().dropped.of(DropReason::PeerFull) < 10 * NON_READERS as u64 {
+            let batch = request.repeat(10);
+            let writing = smol::unblock(move || {
                 for stream in &mut streams {
-                    stream.write_all(&some).unwrap();
+                    stream.write_all(&batch).unwrap();
                 }
                 streams
             });
-            streams = asking.await;
+            streams = writing.await;
             ask(&honest).await;
         }
         streams
     };
     let streams = run_until(echo(&server), attack).await;
-    is_within_the_mark(&server, &memory);
+    assert_within_hwm(&server, &memory);
     drop(streams);
 }
 
 #[test]
-fn a_router_answers_others_when_some_do_not_read() {
+fn router_serves_others_while_some_do_not_read() {
     on_each_runtime(async |handle| {
-        let router = handle.socket(Options::<Router>::new().send_hwm(MARK));
-        asked(handle, router.erase(), SocketType::Dealer, frame(0, &[7; BODY])).await;
+        let router = handle.socket(Options::<Router>::new().send_hwm(HWM));
+        serve_with_non_readers(handle, router.erase(), SocketType::Dealer, frame(0, &[7; BODY])).await;
     });
 }
 
 #[test]
-fn a_rep_answers_others_when_some_do_not_read() {
+fn rep_serves_others_while_some_do_not_read() {
     on_each_runtime(async |handle| {
-        let rep = handle.socket(Options::<Rep>::new().send_hwm(MARK));
-        asked(handle, rep.erase(), SocketType::Req, [frame(MORE, b""), frame(0, &[7; BODY])].concat()).await;
+        let rep = handle.socket(Options::<Rep>::new().send_hwm(HWM));
+        serve_with_non_readers(handle, rep.erase(), SocketType::Req, [frame(MORE, b""), frame(0, &[7; BODY])].concat())
+            .await;
     });
 }

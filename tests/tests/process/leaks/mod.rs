@@ -1,10 +1,10 @@
-//! Sockets that are dropped in the middle of an operation leave neither a task nor a descriptor behind, on any runtime; and what
-//! happens when the process has no descriptors left.
+//! A socket that is dropped in any state leaves neither a task nor a descriptor, on each runtime. Other tests use all
+//! descriptors of the process.
 
-mod middles;
-mod strangers;
+mod peers;
+mod states;
 
-use middles::{ANY, Kept, MIDDLES, router};
+use peers::{Descriptors, RawPeers};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::time::{ClockId, clock_gettime};
@@ -14,12 +14,12 @@ use sansmq_tests::leak_check::{Counts, PATIENCE, counts, descriptors, on_each, s
 use sansmq_tests::push_peer;
 use sansmq_tests::raw_peer::frame;
 use sansmq_tests::runtimes::{RuntimeHandle, TestRuntime};
+use states::{ANY, Kept, STATES, router};
 use std::io::Write;
 use std::time::{Duration, Instant};
-use strangers::{Hoard, World};
 
 #[test]
-fn a_socket_that_is_there_is_counted() {
+fn listening_socket_is_counted() {
     on_each(|runtime, before| {
         let handle = runtime.handle();
         let router = router(&handle);
@@ -35,39 +35,39 @@ fn a_socket_that_is_there_is_counted() {
 }
 
 #[test]
-fn sockets_dropped_in_the_middle_of_anything_leave_nothing_behind() {
+fn sockets_dropped_in_any_state_leave_nothing() {
     on_each(|runtime, mut before| {
-        let world = World::new();
+        let peers = RawPeers::new();
         before.descriptors = descriptors();
-        for (name, middle) in MIDDLES {
+        for (name, state) in STATES {
             let handle = runtime.handle();
             let mut kept = Kept::default();
-            runtime.run(Box::pin(async { kept = middle(&world, &handle).await }));
+            runtime.run(Box::pin(async { kept = state(&peers, &handle).await }));
             let with_kept = Counts { descriptors: before.descriptors + kept.streams.len(), ..before };
             settle(runtime, with_kept, name);
         }
     });
 }
 
-/// Time that this process has had a processor.
+/// Returns the processor time that this process has used.
 fn processor_time() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
 }
 
-/// A router to whom somebody comes while there are no descriptors.
-fn besieged(runtime: &mut dyn TestRuntime) -> (Handle<Router>, Monitor, Hoard, OwnedFd) {
+/// Creates a ROUTER to which a peer connects while the process has no descriptor left.
+fn router_without_descriptors(runtime: &mut dyn TestRuntime) -> (Handle<Router>, Monitor, Descriptors, OwnedFd) {
     let router = router(&runtime.handle());
     let mut endpoint = None;
     runtime.run(Box::pin(async { endpoint = Some(router.bind(ANY).await.unwrap()) }));
     let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    let (monitor, hoard) = (router.monitor(), Hoard::new());
-    // The system makes the connection; it is accepting that needs a descriptor.
+    let (monitor, all_descriptors) = (router.monitor(), Descriptors::new());
+    // The system completes the connection; only `accept` needs a descriptor.
     connect(&stream, &endpoint.unwrap().socket_addr().unwrap()).unwrap();
-    (router, monitor, hoard, stream)
+    (router, monitor, all_descriptors, stream)
 }
 
-/// The next failure to accept, and the pause after it.
-async fn pause(monitor: &mut Monitor) -> Duration {
+/// Waits for a failed `accept` and returns the pause before the next attempt.
+async fn accept_pause(monitor: &mut Monitor) -> Duration {
     let failed = monitor.find(|event| match event {
         Event::AcceptFailed { error, pause, .. } => Some((error, pause)),
         _ => None,
@@ -78,22 +78,22 @@ async fn pause(monitor: &mut Monitor) -> Duration {
 }
 
 #[test]
-fn without_descriptors_accepting_pauses_at_no_cost_and_goes_on_when_there_are_some() {
+fn accepting_without_descriptors_pauses_and_resumes() {
     on_each(|runtime, before| {
-        let (router, mut monitor, hoard, stream) = besieged(runtime);
-        let (start, had) = (Instant::now(), processor_time());
+        let (router, mut monitor, all_descriptors, stream) = router_without_descriptors(runtime);
+        let (start, used_before) = (Instant::now(), processor_time());
         runtime.run(Box::pin(async {
-            let mut last = pause(&mut monitor).await;
+            let mut last = accept_pause(&mut monitor).await;
             for _ in 0..6 {
-                let next = pause(&mut monitor).await;
+                let next = accept_pause(&mut monitor).await;
                 assert_eq!(next, last * 2);
                 last = next;
             }
         }));
-        let (took, used) = (start.elapsed(), processor_time().saturating_sub(had));
-        // A loop that tries again at once, or polls what it cannot accept, uses all of it.
-        assert!(used < took / 4, "{used:?} of {took:?}");
-        drop(hoard);
+        let (elapsed, used) = (start.elapsed(), processor_time().saturating_sub(used_before));
+        // A task that retries at once, or is woken by the listener that it cannot accept from, uses all processor time.
+        assert!(used < elapsed / 4, "{used:?} of {elapsed:?}");
+        drop(all_descriptors);
         runtime.run(Box::pin(async {
             monitor.find(|event| matches!(event, Event::Accepted { .. }).then_some(())).await.unwrap();
         }));
@@ -103,24 +103,24 @@ fn without_descriptors_accepting_pauses_at_no_cost_and_goes_on_when_there_are_so
 }
 
 #[test]
-fn a_socket_dropped_while_accepting_pauses_leaves_nothing_behind() {
+fn socket_dropped_while_accepting_pauses_leaves_nothing() {
     on_each(|runtime, before| {
-        let (router, mut monitor, hoard, stream) = besieged(runtime);
-        runtime.run(Box::pin(async { while pause(&mut monitor).await < Duration::from_millis(40) {} }));
+        let (router, mut monitor, all_descriptors, stream) = router_without_descriptors(runtime);
+        runtime.run(Box::pin(async { while accept_pause(&mut monitor).await < Duration::from_millis(40) {} }));
         drop((router, stream));
-        // Descriptors cannot be counted while there are none.
+        // Counting descriptors needs a free descriptor.
         let start = Instant::now();
         while runtime.tasks() > before.tasks {
-            assert!(start.elapsed() < PATIENCE, "the listener's task stays");
+            assert!(start.elapsed() < PATIENCE, "the task of the listener did not end");
             runtime.step();
         }
-        drop(hoard);
+        drop(all_descriptors);
         settle(runtime, before, "accepting pauses");
     });
 }
 
 #[test]
-fn a_blocking_call_ends_when_another_thread_closes_the_socket() {
+fn close_by_another_thread_ends_blocking_calls() {
     on_each(|runtime, before| {
         let RuntimeHandle::Blocking(remote) = runtime.handle() else { return };
         let router = sansmq::mio::Socket::on(&remote, Options::<Router>::new());
@@ -145,7 +145,7 @@ fn a_blocking_call_ends_when_another_thread_closes_the_socket() {
     });
 }
 
-/// The resident memory of this process, in KiB. Always 0 where there is no `/proc`.
+/// Returns the resident memory of this process in KiB; always 0 on systems without `/proc`.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -153,14 +153,14 @@ fn resident() -> u64 {
 }
 
 #[test]
-fn ten_thousand_connections_that_came_and_went_leave_nothing_behind() {
+fn ten_thousand_ended_connections_leave_no_memory() {
     const WAVES: u32 = 200;
     const WAVE: u32 = 50;
-    /// What waves leave in the allocator's hands; were something kept of each, it would be more than two KiB each.
+    /// Memory in KiB that the allocator may keep. A leak of 2 KiB or more per connection would exceed it several times.
     const SLACK: u64 = 2 << 10;
     on_each(|runtime, before| {
         let pull = runtime.handle().socket(Options::<Pull>::new());
-        let mut after_some = 0;
+        let mut after_tenth = 0;
         runtime.run(Box::pin(async {
             let mut monitor = pull.monitor();
             let address = pull.bind(ANY).await.unwrap().socket_addr().unwrap();
@@ -176,16 +176,16 @@ fn ten_thousand_connections_that_came_and_went_leave_nothing_behind() {
                 }
                 drop(peers);
                 for _ in 0..WAVE {
-                    let gone = |event| matches!(event, Event::Disconnected { .. }).then_some(());
-                    monitor.find(gone).await.unwrap();
+                    let disconnected = |event| matches!(event, Event::Disconnected { .. }).then_some(());
+                    monitor.find(disconnected).await.unwrap();
                 }
                 if wave == WAVES / 10 {
-                    after_some = resident();
+                    after_tenth = resident();
                 }
             }
             assert_eq!(pull.stats().peers, 0);
-            let more = resident().saturating_sub(after_some);
-            assert!(more <= SLACK, "{more} KiB more than after a tenth of them");
+            let growth = resident().saturating_sub(after_tenth);
+            assert!(growth <= SLACK, "{growth} KiB more than after a tenth of the connections");
         }));
         drop(pull);
         settle(runtime, before, "many connections");

@@ -4,11 +4,11 @@ use sansmq::proto::SocketType;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Sockets by their numbers, endpoints by theirs, and what is done with them in order.
+/// Sockets, endpoints, and operations in order. Sockets and endpoints are referred to by index.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) sockets: Vec<Spec>,
-    pub(crate) endpoints: Vec<Spot>,
+    pub(crate) endpoints: Vec<Transport>,
     pub(crate) ops: Vec<Op>,
 }
 
@@ -16,9 +16,9 @@ pub(crate) struct Program {
 pub(crate) struct Spec {
     pub(crate) kind: SocketType,
     pub(crate) routing_id: Option<String>,
-    pub(crate) marks: Option<usize>,
+    pub(crate) hwm: Option<usize>,
     pub(crate) switches: BTreeSet<Switch>,
-    /// It answers whatever it receives at once, to whoever asked.
+    /// True if the socket replies at once to each received message.
     pub(crate) serves: bool,
 }
 
@@ -36,9 +36,9 @@ pub(crate) enum Switch {
     Immediate,
 }
 
-/// Where an endpoint is.
+/// Transport of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spot {
+pub(crate) enum Transport {
     Tcp,
     Ipc,
     Inproc,
@@ -68,12 +68,12 @@ pub(crate) enum Op {
     Send {
         socket: usize,
         to: Option<Target>,
-        frames: Vec<Piece>,
+        frames: Vec<FrameSpec>,
     },
     Receive {
         socket: usize,
     },
-    /// Everybody receives all there is, those who serve first.
+    /// All sockets receive all messages, serving sockets first.
     Drain,
     Subscribe {
         socket: usize,
@@ -85,26 +85,26 @@ pub(crate) enum Op {
     },
 }
 
-/// Whom a ROUTER sends to.
+/// Addressee of a message of a ROUTER.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Peer(usize),
-    Nobody,
+    Unknown,
 }
 
-/// A frame: this text again and again, to that length.
+/// A frame of `size` bytes that repeats `text`.
 #[derive(Clone, Debug)]
-pub(crate) struct Piece {
+pub(crate) struct FrameSpec {
     pub(crate) size: usize,
     pub(crate) text: String,
 }
 
-/// The mark of a message, by which its sender is known: the only one of this form.
+/// Returns the text that marks a message with its sender. No other text has this form.
 pub(crate) fn tag(socket: usize, number: usize) -> String {
     format!("s{socket}:{number:04}.")
 }
 
-/// The sender that a frame names.
+/// Returns the sender in the tag of a frame.
 pub(crate) fn sender(frame: &[u8]) -> Option<usize> {
     let name = frame.windows(8).find(|part| part[0] == b's' && part[2] == b':' && part[7] == b'.')?;
     name[1].is_ascii_digit().then(|| usize::from(name[1] - b'0'))
@@ -123,13 +123,13 @@ impl Program {
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, spec) in self.sockets.iter().enumerate() {
-            writeln!(f, "{number} is {spec:?}")?;
+            writeln!(f, "socket {number}: {spec:?}")?;
         }
-        for (number, spot) in self.endpoints.iter().enumerate() {
-            writeln!(f, "{number} is by {spot:?}")?;
+        for (number, transport) in self.endpoints.iter().enumerate() {
+            writeln!(f, "endpoint {number}: {transport:?}")?;
         }
         for (step, op) in self.ops.iter().enumerate() {
-            writeln!(f, "{step} {op:?}")?;
+            writeln!(f, "step {step}: {op:?}")?;
         }
         Ok(())
     }

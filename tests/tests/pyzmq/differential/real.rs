@@ -1,8 +1,11 @@
-//! Sockets of ours and of libzmq in one topology, over what the operating system has.
+//! Our sockets and sockets of libzmq in one topology, over transports of the operating system and `inproc`.
 
-use super::program::{Op, Program, Spec, Spot, Switch};
+use super::program::{Op, Program, Spec, Switch, Transport};
 use super::simulated::options;
-use super::{Answer, LIMIT, Rest, World, is_probe, probe, recv_answer, send_answer, subscribe_answer, unbind_answer};
+use super::{
+    Backend, CallResult, LIMIT, SettledState, is_probe, probe, recv_result, send_result, subscribe_result,
+    unbind_result,
+};
 use sansmq::proto::SocketType;
 use sansmq::proto::kind::Any;
 use sansmq::tokio::Socket;
@@ -18,23 +21,23 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-/// What is said of what [`Real::is_put_off`].
-pub(crate) const PUT_OFF: &str = "it ends later";
+/// Result of an operation with a delayed effect; see [`Real::is_delayed`].
+pub(crate) const DELAYED: &str = "ends later";
 
-/// So long our sockets are waited for before libzmq's have their turn again.
-const A_MOMENT: Duration = Duration::from_millis(5);
+/// Time to wait for events of our sockets before sockets of libzmq are run again.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 pub(crate) struct Real<'a> {
     runtime: Option<Runtime>,
-    place: &'a TempDir,
-    /// Those of ours. The others that are open are libzmq's.
+    dir: &'a TempDir,
+    /// Our sockets by index. Other open sockets belong to libzmq.
     ours: BTreeMap<usize, Ours>,
     open: Vec<bool>,
     libzmq: &'a mut Libzmq,
-    spots: Vec<Spot>,
-    /// So long it waits at most.
+    transports: Vec<Transport>,
+    /// Maximum time to wait for each call.
     patience: Duration,
-    /// Where each endpoint turned out to be.
+    /// Addresses of bound endpoints.
     addresses: BTreeMap<usize, String>,
     name: String,
 }
@@ -47,35 +50,37 @@ struct Ours {
 }
 
 impl<'a> Real<'a> {
-    /// Who is ours is told for each socket. In company `inproc` becomes `ipc`.
+    /// Creates the sockets. If both implementations take part, `inproc` is replaced by `ipc`.
     pub(crate) fn new(
         program: &Program,
         name: String,
         is_ours: impl Fn(usize) -> bool,
-        (place, libzmq): (&'a TempDir, &'a mut Libzmq),
+        (dir, libzmq): (&'a TempDir, &'a mut Libzmq),
     ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let context = Context::new();
-        let entered = runtime.enter();
+        let guard = runtime.enter();
         let mut ours = BTreeMap::new();
         for (number, spec) in program.sockets.iter().enumerate() {
             if is_ours(number) {
                 let socket = Socket::in_context(&context, options(spec));
                 ours.insert(number, Ours { monitor: socket.monitor(), socket, ready: 0, ended: 0 });
             } else {
-                let answer = libzmq.ask(&json!(["open", number, spec.kind.to_string(), described(spec)]));
-                answer.expect("libzmq has such sockets");
+                let result = libzmq.request(&json!(["open", number, spec.kind.to_string(), libzmq_options(spec)]));
+                result.expect("libzmq supports the socket type");
             }
         }
-        drop(entered);
-        let together = ours.len() == program.sockets.len() || ours.is_empty();
-        let spot = |&spot: &Spot| if together || spot != Spot::Inproc { spot } else { Spot::Ipc };
-        let spots = program.endpoints.iter().map(spot).collect();
-        // Within a process what is sent has arrived.
-        let at_once = ours.is_empty() && program.endpoints.contains(&Spot::Inproc);
-        let patience = if at_once { Duration::ZERO } else { LIMIT };
+        drop(guard);
+        let one_process = ours.len() == program.sockets.len() || ours.is_empty();
+        let transport = |&transport: &Transport| {
+            if one_process || transport != Transport::Inproc { transport } else { Transport::Ipc }
+        };
+        let transports = program.endpoints.iter().map(transport).collect();
+        // Over `inproc` a sent message can be received at once.
+        let immediate = ours.is_empty() && program.endpoints.contains(&Transport::Inproc);
+        let patience = if immediate { Duration::ZERO } else { LIMIT };
         let open = vec![true; program.sockets.len()];
-        Self { runtime: Some(runtime), place, ours, open, libzmq, spots, patience, addresses: BTreeMap::new(), name }
+        Self { runtime: Some(runtime), dir, ours, open, libzmq, transports, patience, addresses: BTreeMap::new(), name }
     }
 
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -83,39 +88,39 @@ impl<'a> Real<'a> {
     }
 
     fn address(&self, endpoint: usize) -> String {
-        match (self.addresses.get(&endpoint), self.spots[endpoint]) {
+        match (self.addresses.get(&endpoint), self.transports[endpoint]) {
             (Some(bound), _) => bound.clone(),
-            (None, Spot::Tcp) => "tcp://127.0.0.1:*".to_owned(),
-            (None, Spot::Ipc) => format!("ipc://{}/{}-{endpoint}", self.place.directory().display(), self.name),
-            (None, Spot::Inproc) => format!("inproc://{}-{endpoint}", self.name),
+            (None, Transport::Tcp) => "tcp://127.0.0.1:*".to_owned(),
+            (None, Transport::Ipc) => format!("ipc://{}/{}-{endpoint}", self.dir.directory().display(), self.name),
+            (None, Transport::Inproc) => format!("inproc://{}-{endpoint}", self.name),
         }
     }
 
-    /// Has every publisher know what every subscriber has asked for so far: who hears of a topic that was asked for after
-    /// all that, knows all that.
-    fn let_publishers_know(&mut self, step: usize, audience: &[(usize, usize)]) -> Result<(), Answer> {
-        for &(publisher, subscriber) in audience {
+    /// Waits until each publisher has received all subscriptions so far. A publisher that has received a later probe
+    /// subscription has received all earlier ones.
+    fn await_subscriptions(&mut self, step: usize, subscribed: &[(usize, usize)]) -> Result<(), CallResult> {
+        for &(publisher, subscriber) in subscribed {
             let topic = probe(step, subscriber);
-            self.wish(subscriber, &topic, true);
-            let sought = Message::from(format!("{topic}{publisher}"));
+            self.set_subscription(subscriber, &topic, true);
+            let probe_message = Message::from(format!("{topic}{publisher}"));
             let end = Instant::now() + LIMIT;
-            while self.recv_any(subscriber, Duration::ZERO).as_ref() != Ok(&sought) {
+            while self.recv_any(subscriber, Duration::ZERO).as_ref() != Ok(&probe_message) {
                 if Instant::now() > end {
-                    return Err(format!("{subscriber} does not hear {publisher}"));
+                    return Err(format!("subscriber {subscriber} receives nothing from publisher {publisher}"));
                 }
-                self.send(publisher, sought.clone(), Duration::ZERO);
-                if self.recv_any(subscriber, Duration::from_millis(5)).as_ref() == Ok(&sought) {
+                self.send(publisher, probe_message.clone(), Duration::ZERO);
+                if self.recv_any(subscriber, Duration::from_millis(5)).as_ref() == Ok(&probe_message) {
                     break;
                 }
             }
-            self.wish(subscriber, &topic, false);
+            self.set_subscription(subscriber, &topic, false);
         }
         Ok(())
     }
 
-    /// A REQ of libzmq looks after what ends from its own side only while it waits for a reply: what it unbinds, and what it
-    /// disconnects unless the pipe was there before the connection.
-    fn is_put_off(&self, program: &Program, op: &Op) -> bool {
+    /// Returns true if the effect of an operation is delayed: a REQ of libzmq processes its own `unbind`, and its own
+    /// `disconnect` with `immediate`, only while it waits for a reply.
+    fn is_delayed(&self, program: &Program, op: &Op) -> bool {
         let socket = match *op {
             Op::Unbind { socket, .. } => socket,
             Op::Disconnect { socket, .. } if program.has(socket, Switch::Immediate) => socket,
@@ -124,48 +129,51 @@ impl<'a> Real<'a> {
         program.kind(socket) == SocketType::Req && !self.ours.contains_key(&socket) && !self.is_inproc()
     }
 
-    fn wish(&mut self, socket: usize, topic: &str, on: bool) -> Answer {
+    fn set_subscription(&mut self, socket: usize, topic: &str, on: bool) -> CallResult {
         if let Some(ours) = self.ours.get(&socket) {
-            let asked = if on { ours.socket.subscribe(topic) } else { ours.socket.unsubscribe(topic) };
-            return subscribe_answer(asked);
+            let result = if on { ours.socket.subscribe(topic) } else { ours.socket.unsubscribe(topic) };
+            return subscribe_result(result);
         }
         let name = if on { "subscribe" } else { "unsubscribe" };
-        self.libzmq.ask(&json!([name, socket, topic])).map_or_else(|answer| answer, |_| "done".to_owned())
+        self.libzmq.request(&json!([name, socket, topic])).map_or_else(|error| error, |_| "done".to_owned())
     }
 
-    fn recv_any(&mut self, socket: usize, wait: Duration) -> Result<Message, Answer> {
+    fn recv_any(&mut self, socket: usize, wait: Duration) -> Result<Message, CallResult> {
         if let Some(ours) = self.ours.get(&socket) {
             let received = ours.socket.try_recv();
             if wait.is_zero() || !matches!(received, Err(sansmq::RecvError::Empty)) {
-                return received.map_err(recv_answer);
+                return received.map_err(recv_result);
             }
             let received = self.block_on(async { timeout(wait, ours.socket.recv()).await });
-            return received.map_or(Err("not now".to_owned()), |received| received.map_err(recv_answer));
+            return received.map_or(Err("would block".to_owned()), |received| received.map_err(recv_result));
         }
-        let value = self.libzmq.ask(&json!(["recv", socket, millis(wait)]))?;
-        let frames = value.as_array().unwrap().iter().map(|frame| octets(frame.as_str().unwrap()));
+        let value = self.libzmq.request(&json!(["recv", socket, millis(wait)]))?;
+        let frames = value.as_array().unwrap().iter().map(|frame| bytes(frame.as_str().unwrap()));
         Ok(Message::from_frames(frames).unwrap())
     }
 }
 
-impl World for Real<'_> {
-    fn call(&mut self, op: &Op) -> Answer {
+impl Backend for Real<'_> {
+    fn call(&mut self, op: &Op) -> CallResult {
         let (name, socket, endpoint) = match *op {
             Op::Bind { socket, endpoint } => ("bind", socket, endpoint),
             Op::Connect { socket, endpoint } => ("connect", socket, endpoint),
             Op::Unbind { socket, endpoint } => ("unbind", socket, endpoint),
             Op::Disconnect { socket, endpoint } => ("disconnect", socket, endpoint),
-            Op::Subscribe { socket, topic } => return self.wish(socket, topic, true),
-            Op::Unsubscribe { socket, topic } => return self.wish(socket, topic, false),
+            Op::Subscribe { socket, topic } => return self.set_subscription(socket, topic, true),
+            Op::Unsubscribe { socket, topic } => return self.set_subscription(socket, topic, false),
             Op::Close { socket } => {
                 self.open[socket] = false;
                 if let Some(ours) = self.ours.remove(&socket) {
                     drop(ours);
                     return "done".to_owned();
                 }
-                return self.libzmq.ask(&json!(["close", socket])).map_or_else(|answer| answer, |_| "done".to_owned());
+                return self
+                    .libzmq
+                    .request(&json!(["close", socket]))
+                    .map_or_else(|error| error, |_| "done".to_owned());
             }
-            Op::Send { .. } | Op::Receive { .. } | Op::Drain => unreachable!("these are other methods"),
+            Op::Send { .. } | Op::Receive { .. } | Op::Drain => unreachable!("handled by other methods"),
         };
         let address = self.address(endpoint);
         let bound = if let Some(ours) = self.ours.get(&socket) {
@@ -177,36 +185,36 @@ impl World for Real<'_> {
                 "connect" => {
                     return ours.socket.connect(address).map_or_else(|error| error.to_string(), |()| "done".into());
                 }
-                "unbind" => return unbind_answer(self.block_on(async { ours.socket.unbind(address).await })),
-                _ => return unbind_answer(ours.socket.disconnect(address)),
+                "unbind" => return unbind_result(self.block_on(async { ours.socket.unbind(address).await })),
+                _ => return unbind_result(ours.socket.disconnect(address)),
             }
         } else {
-            match self.libzmq.ask(&json!([name, socket, address])) {
+            match self.libzmq.request(&json!([name, socket, address])) {
                 Ok(Value::String(bound)) => bound,
                 Ok(_) => return "done".to_owned(),
-                Err(answer) => return answer,
+                Err(error) => return error,
             }
         };
         self.addresses.insert(endpoint, bound);
         "done".to_owned()
     }
 
-    fn send(&mut self, socket: usize, message: Message, wait: Duration) -> Answer {
+    fn send(&mut self, socket: usize, message: Message, wait: Duration) -> CallResult {
         let wait = wait.min(self.patience);
         if let Some(ours) = self.ours.get(&socket) {
             if wait.is_zero() {
-                return send_answer(ours.socket.try_send(message));
+                return send_result(ours.socket.try_send(message));
             }
             let sent = self.block_on(async { timeout(wait, ours.socket.send(message)).await });
-            return sent.map_or_else(|_| "not now".to_owned(), send_answer);
+            return sent.map_or_else(|_| "would block".to_owned(), send_result);
         }
         let frames: Vec<String> =
-            message.iter().map(|frame| frame.iter().map(|&octet| char::from(octet)).collect()).collect();
-        let sent = self.libzmq.ask(&json!(["send", socket, frames, millis(wait)]));
-        sent.map_or_else(|answer| answer, |_| "done".to_owned())
+            message.iter().map(|frame| frame.iter().map(|&byte| char::from(byte)).collect()).collect();
+        let sent = self.libzmq.request(&json!(["send", socket, frames, millis(wait)]));
+        sent.map_or_else(|error| error, |_| "done".to_owned())
     }
 
-    fn recv(&mut self, socket: usize, wait: Duration) -> Result<Message, Answer> {
+    fn recv(&mut self, socket: usize, wait: Duration) -> Result<Message, CallResult> {
         let wait = wait.min(self.patience);
         loop {
             let received = self.recv_any(socket, wait)?;
@@ -216,27 +224,32 @@ impl World for Real<'_> {
         }
     }
 
-    fn is_theirs(&self, socket: usize) -> bool {
+    fn is_libzmq(&self, socket: usize) -> bool {
         !self.ours.contains_key(&socket)
     }
 
     fn is_inproc(&self) -> bool {
-        self.spots.contains(&Spot::Inproc)
+        self.transports.contains(&Transport::Inproc)
     }
 
-    fn rest(&mut self, program: &Program, step: usize, guide: Option<&Rest>) -> Result<Rest, Answer> {
-        let guide = guide.expect("it is known what is to be waited for");
-        if self.is_put_off(program, &program.ops[step]) {
-            return Err(PUT_OFF.to_owned());
+    fn settle(
+        &mut self,
+        program: &Program,
+        step: usize,
+        expected: Option<&SettledState>,
+    ) -> Result<SettledState, CallResult> {
+        let expected = expected.expect("a reference run has determined the state");
+        if self.is_delayed(program, &program.ops[step]) {
+            return Err(DELAYED.to_owned());
         }
         let end = Instant::now() + LIMIT;
         loop {
-            // A socket of libzmq does its part of ending connections only when it is called, and that in several steps.
-            self.libzmq.ask(&json!(["turn"]))?;
+            // A socket of libzmq ends connections only when it is called, in several steps.
+            self.libzmq.request(&json!(["run_pending"]))?;
             let runtime = self.runtime.as_ref().unwrap();
             let missing = self.ours.iter_mut().find_map(|(&number, ours)| {
-                let count = &guide.connections[number];
-                runtime.block_on(ours.hear(count.ready, count.ended, A_MOMENT)).err()
+                let count = &expected.connections[number];
+                runtime.block_on(ours.await_counts(count.ready, count.ended, POLL_INTERVAL)).err()
             });
             match missing {
                 None => break,
@@ -244,26 +257,27 @@ impl World for Real<'_> {
                 Some(_) => {}
             }
         }
-        let within = self.is_inproc();
-        let theirs = (0..self.open.len()).filter(|&number| self.open[number] && !self.ours.contains_key(&number));
-        let wanted = theirs.map(|number| {
-            let count = &guide.connections[number];
-            // Of what is within a process libzmq tells nothing.
-            if within { (number, 0, 0) } else { (number, count.ready, count.lost) }
+        let is_inproc = self.is_inproc();
+        let libzmq_sockets =
+            (0..self.open.len()).filter(|&number| self.open[number] && !self.ours.contains_key(&number));
+        let expected_counts = libzmq_sockets.map(|number| {
+            let count = &expected.connections[number];
+            // libzmq emits no events for `inproc`.
+            if is_inproc { (number, 0, 0) } else { (number, count.ready, count.lost) }
         });
-        let wanted: Vec<_> = wanted.collect();
-        if !wanted.is_empty() {
-            self.libzmq.ask(&json!(["rest", wanted]))?;
+        let expected_counts: Vec<_> = expected_counts.collect();
+        if !expected_counts.is_empty() {
+            self.libzmq.request(&json!(["settle", expected_counts]))?;
         }
-        self.let_publishers_know(step, &guide.audience)?;
-        Ok(guide.clone())
+        self.await_subscriptions(step, &expected.subscribed)?;
+        Ok(expected.clone())
     }
 }
 
 impl Drop for Real<'_> {
     fn drop(&mut self) {
         if !thread::panicking() {
-            self.libzmq.ask(&json!(["end"])).expect("the sockets of libzmq can be closed");
+            self.libzmq.request(&json!(["end"])).expect("the sockets of libzmq can be closed");
         }
         self.ours.clear();
         if let Some(runtime) = self.runtime.take() {
@@ -273,8 +287,8 @@ impl Drop for Real<'_> {
 }
 
 impl Ours {
-    /// Waits until so many connections have been made and ended, at most so long for each.
-    async fn hear(&mut self, ready: usize, ended: usize, wait: Duration) -> Result<(), Answer> {
+    /// Waits until `ready` connections were made and `ended` connections have ended, at most `wait` for each.
+    async fn await_counts(&mut self, ready: usize, ended: usize, wait: Duration) -> Result<(), CallResult> {
         while self.ready < ready || self.ended < ended {
             let next = self.monitor.find(|event| match event {
                 Event::Ready { .. } => Some(true),
@@ -295,7 +309,7 @@ impl Ours {
     }
 }
 
-/// `tests/python/differential.py`, which runs.
+/// The running program `tests/python/differential.py`.
 pub(crate) struct Libzmq {
     child: Child,
     stdin: ChildStdin,
@@ -310,23 +324,23 @@ impl Libzmq {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("SANSMQ_PYTHON starts");
+            .expect("SANSMQ_PYTHON can be started");
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (says, lines) = mpsc::channel();
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Self { child, stdin, lines }
     }
 
-    /// What it has to say, or why it does not do that.
-    fn ask(&mut self, request: &Value) -> Result<Value, Answer> {
-        writeln!(self.stdin, "{request}").expect("it reads");
-        // It has time-outs of its own, and answers always.
-        let line = self.lines.recv_timeout(6 * LIMIT).expect("the Python program answers; see above");
-        match serde_json::from_str(&line).expect("it speaks JSON") {
-            Value::String(why) => Err(why),
-            Value::Object(mut answer) => Ok(answer.remove("value").expect("it has a value")),
-            other => panic!("an answer is text or a value: {other}"),
+    /// Sends a request and returns its value or its error.
+    fn request(&mut self, request: &Value) -> Result<Value, CallResult> {
+        writeln!(self.stdin, "{request}").expect("the program reads its input");
+        // The program has timeouts of its own, and always replies.
+        let line = self.lines.recv_timeout(6 * LIMIT).expect("the Python program replies; see above");
+        match serde_json::from_str(&line).expect("the reply is JSON") {
+            Value::String(error) => Err(error),
+            Value::Object(mut reply) => Ok(reply.remove("value").expect("the reply has a value")),
+            other => panic!("a reply must be a string or an object: {other}"),
         }
     }
 }
@@ -338,8 +352,8 @@ impl Drop for Libzmq {
     }
 }
 
-/// A socket's options as libzmq has them.
-fn described(spec: &Spec) -> Value {
+/// Returns the options of a socket of libzmq.
+fn libzmq_options(spec: &Spec) -> Value {
     let mut options = json!({ "RECONNECT_IVL": 10 });
     for switch in &spec.switches {
         let name = match switch {
@@ -358,16 +372,16 @@ fn described(spec: &Spec) -> Value {
     if let Some(id) = &spec.routing_id {
         options["ROUTING_ID"] = json!(id);
     }
-    if let Some(marks) = spec.marks {
-        options["SNDHWM"] = json!(marks);
-        options["RCVHWM"] = json!(marks);
+    if let Some(hwm) = spec.hwm {
+        options["SNDHWM"] = json!(hwm);
+        options["RCVHWM"] = json!(hwm);
     }
-    debug_assert!(spec.kind != SocketType::Stream, "it speaks no ZMTP");
+    debug_assert!(spec.kind != SocketType::Stream, "a STREAM does not use ZMTP");
     options
 }
 
-fn octets(text: &str) -> Vec<u8> {
-    text.chars().map(|octet| u8::try_from(octet).expect("each character is an octet")).collect()
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|byte| u8::try_from(byte).expect("each character is a byte")).collect()
 }
 
 fn millis(wait: Duration) -> u64 {

@@ -1,7 +1,7 @@
-//! CLIENT and SERVER, SCATTER and GATHER, CHANNEL, PEER: one scenario for each couple.
+//! Draft socket types: CLIENT and SERVER, SCATTER and GATHER, CHANNEL, PEER.
 
 use super::super::fixture::{Socket, run};
-use super::{ANY, ending, free_place};
+use super::{ANY, end_reason, free_endpoint};
 use sansmq::kind::{Channel, Client, Gather, Peer, Scatter, Server, Typed};
 use sansmq::proto::ConnectionError;
 use sansmq::{Event, Message, Options, SendError, UnbindError};
@@ -11,13 +11,13 @@ fn socket<T: Typed>() -> Socket<T> {
 }
 
 #[test]
-fn clients_ask_a_server_and_each_is_answered() {
+fn server_replies_to_each_client() {
     run(|| async {
         let server = socket::<Server>();
-        let place = server.bind(ANY).await.unwrap();
+        let endpoint = server.bind(ANY).await.unwrap();
         let clients = [socket::<Client>(), socket(), socket()];
         for (number, client) in clients.iter().enumerate() {
-            client.connect(&place).unwrap();
+            client.connect(&endpoint).unwrap();
             client.send(format!("{number}")).await.unwrap();
         }
         for _ in &clients {
@@ -28,31 +28,31 @@ fn clients_ask_a_server_and_each_is_answered() {
             assert_eq!(client.recv().await.unwrap(), Message::from(format!("for {number}")));
         }
         let refused = clients[0].send(["two", "frames"]).await;
-        assert!(matches!(refused, Err(SendError::SingleFrame(given_back)) if given_back.len() == 2));
+        assert!(matches!(refused, Err(SendError::SingleFrame(message)) if message.len() == 2));
     });
 }
 
 #[test]
-fn a_server_ends_the_connection_of_one_client() {
+fn server_disconnects_one_client() {
     run(|| async {
         let server = socket::<Server>();
-        let place = server.bind(ANY).await.unwrap();
+        let endpoint = server.bind(ANY).await.unwrap();
         let client = Socket::with(Options::<Client>::new().no_reconnect());
-        let mut story = client.monitor();
-        client.connect(&place).unwrap();
-        client.send("who am I?").await.unwrap();
+        let mut monitor = client.monitor();
+        client.connect(&endpoint).unwrap();
+        client.send("hello").await.unwrap();
         let id = server.recv().await.unwrap().head().clone();
         server.send((&id, "goodbye")).await.unwrap();
         server.disconnect_peer(&id).unwrap();
         assert_eq!(client.recv().await.unwrap().body(), "goodbye");
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::Eof));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::Eof));
         assert!(matches!(server.send((&id, "late")).await, Err(SendError::Unroutable(_))));
         assert_eq!(server.disconnect_peer(&id), Err(UnbindError::UnknownPeer(id)));
     });
 }
 
 #[test]
-fn a_scatter_deals_out_to_its_gathers() {
+fn scatter_distributes_messages_round_robin() {
     run(|| async {
         let scatter = socket::<Scatter>();
         let gathers = [socket::<Gather>(), socket()];
@@ -63,63 +63,63 @@ fn a_scatter_deals_out_to_its_gathers() {
             scatter.send(format!("{number}")).await.unwrap();
         }
         for number in 0..100 {
-            let got = gathers[number % 2].recv().await.unwrap();
-            assert_eq!(got, Message::from(format!("{number}")));
+            let received = gathers[number % 2].recv().await.unwrap();
+            assert_eq!(received, Message::from(format!("{number}")));
         }
     });
 }
 
 #[test]
-fn a_channel_carries_both_ways_and_refuses_a_second_peer() {
+fn channel_rejects_second_peer_and_keeps_first() {
     run(|| async {
         let (bound, first, second) = (socket::<Channel>(), socket::<Channel>(), socket::<Channel>());
-        let place = bound.bind(ANY).await.unwrap();
-        let mut story = bound.monitor();
-        first.connect(&place).unwrap();
-        first.send("there").await.unwrap();
-        assert_eq!(bound.recv().await.unwrap().body(), "there");
-        second.connect(&place).unwrap();
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::PairInUse));
-        bound.send("and back").await.unwrap();
-        assert_eq!(first.recv().await.unwrap().body(), "and back");
+        let endpoint = bound.bind(ANY).await.unwrap();
+        let mut monitor = bound.monitor();
+        first.connect(&endpoint).unwrap();
+        first.send("request").await.unwrap();
+        assert_eq!(bound.recv().await.unwrap().body(), "request");
+        second.connect(&endpoint).unwrap();
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PairInUse));
+        bound.send("reply").await.unwrap();
+        assert_eq!(first.recv().await.unwrap().body(), "reply");
     });
 }
 
 #[test]
-fn a_peer_is_spoken_to_before_it_is_there() {
+fn peer_sends_to_connected_peer_before_it_binds() {
     run(|| async {
-        let place = free_place().await;
-        let here = socket::<Peer>();
-        let mut story = here.monitor();
-        let id = here.connect_peer(&place).unwrap();
-        here.send((&id, "early")).await.unwrap();
-        while !matches!(story.next().await, Some(Event::ConnectFailed { .. })) {}
-        let there = socket::<Peer>();
-        there.bind(&place).await.unwrap();
-        let [me, body] = there.recv().await.unwrap().into_array().unwrap();
+        let endpoint = free_endpoint().await;
+        let connected = socket::<Peer>();
+        let mut monitor = connected.monitor();
+        let id = connected.connect_peer(&endpoint).unwrap();
+        connected.send((&id, "early")).await.unwrap();
+        while !matches!(monitor.next().await, Some(Event::ConnectFailed { .. })) {}
+        let bound = socket::<Peer>();
+        bound.bind(&endpoint).await.unwrap();
+        let [peer_id, body] = bound.recv().await.unwrap().into_array().unwrap();
         assert_eq!(body, "early");
-        there.send((me, "welcome")).await.unwrap();
-        assert_eq!(here.recv().await.unwrap(), Message::from((&id, "welcome")));
-        here.disconnect_peer(&id).unwrap();
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::PeerClosed));
+        bound.send((peer_id, "welcome")).await.unwrap();
+        assert_eq!(connected.recv().await.unwrap(), Message::from((&id, "welcome")));
+        connected.disconnect_peer(&id).unwrap();
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PeerClosed));
     });
 }
 
 #[test]
-fn over_inproc_they_speak_the_same() {
+fn peer_over_inproc_sends_before_bind() {
     run(|| async {
         let context = sansmq::Context::new();
-        let [here, there] = [(); 2].map(|()| Socket::in_context(&context, Options::<Peer>::new()));
-        let id = here.connect_peer("inproc://peer").unwrap();
-        here.send((&id, "early")).await.unwrap();
-        there.bind("inproc://peer").await.unwrap();
-        let [me, body] = there.recv().await.unwrap().into_array().unwrap();
+        let [connected, bound] = [(); 2].map(|()| Socket::in_context(&context, Options::<Peer>::new()));
+        let id = connected.connect_peer("inproc://peer").unwrap();
+        connected.send((&id, "early")).await.unwrap();
+        bound.bind("inproc://peer").await.unwrap();
+        let [peer_id, body] = bound.recv().await.unwrap().into_array().unwrap();
         assert_eq!(body, "early");
-        there.send((&me, "welcome")).await.unwrap();
-        assert_eq!(here.recv().await.unwrap(), Message::from((&id, "welcome")));
-        let mut story = here.monitor();
-        there.disconnect_peer(&me).unwrap();
-        assert!(ending(&mut story).await.is_some());
-        assert!(matches!(there.send((me, "late")).await, Err(SendError::Unroutable(_))));
+        bound.send((&peer_id, "welcome")).await.unwrap();
+        assert_eq!(connected.recv().await.unwrap(), Message::from((&id, "welcome")));
+        let mut monitor = connected.monitor();
+        bound.disconnect_peer(&peer_id).unwrap();
+        assert!(end_reason(&mut monitor).await.is_some());
+        assert!(matches!(bound.send((peer_id, "late")).await, Err(SendError::Unroutable(_))));
     });
 }

@@ -1,7 +1,7 @@
-//! Peers that are not ours, and mean no good or say little.
+//! Raw peers that send malformed, incomplete or legacy input.
 
 use super::super::fixture::{self, DealerSocket, RouterSocket, Socket, run, spawn};
-use super::{ANY, ending};
+use super::{ANY, end_reason};
 use futures_util::future::join;
 use sansmq::kind::Router;
 use sansmq::proto::ConnectionError;
@@ -10,31 +10,30 @@ use sansmq_tests::raw_peer::{COMMAND, command, frame, greeting, head, opening, p
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::time::Duration;
 
-/// A peer that is not one of ours and says this.
-pub(super) async fn stranger(
+/// Connects a raw peer and sends `bytes`.
+pub(super) async fn raw_peer(
     endpoint: &Endpoint,
-    octets: &[u8],
+    bytes: &[u8],
 ) -> impl AsyncRead + AsyncWrite + Send + Unpin + 'static {
     let mut stream = fixture::dial(endpoint).await.unwrap();
-    // It may be hung up on before it has said everything.
-    let _ = stream.write_all(octets).await;
+    // The socket may close the connection before all bytes are written.
+    let _ = stream.write_all(bytes).await;
     stream
 }
 
-/// Sends octets to a bound ROUTER and returns why it hung up.
-async fn reason_for(octets: &[u8]) -> ConnectionError {
+/// Sends `bytes` to a bound ROUTER and returns the reason for which it closes the connection. A second peer stays connected.
+async fn end_reason_after(bytes: &[u8]) -> ConnectionError {
     let router =
         Socket::with(Options::<Router>::new().max_message_size(1000).handshake_timeout(Duration::from_millis(100)));
     let endpoint = router.bind(ANY).await.unwrap();
     let mut monitor = router.monitor();
-    // Somebody well-behaved is there before, and notices nothing.
     let dealer = DealerSocket::new();
     dealer.connect(&endpoint).unwrap();
     dealer.send("before").await.unwrap();
     assert_eq!(router.recv().await.unwrap().body(), "before");
 
-    let _stream = stranger(&endpoint, octets).await;
-    let reason = ending(&mut monitor).await.unwrap();
+    let _stream = raw_peer(&endpoint, bytes).await;
+    let reason = end_reason(&mut monitor).await.unwrap();
 
     dealer.send("after").await.unwrap();
     assert_eq!(router.recv().await.unwrap().body(), "after");
@@ -42,29 +41,32 @@ async fn reason_for(octets: &[u8]) -> ConnectionError {
 }
 
 #[test]
-fn bad_peers_lose_their_connection_with_a_reason_and_others_notice_nothing() {
+fn malformed_input_ends_only_its_own_connection() {
     run(|| async {
-        let shaken = |rest: &[u8]| [&opening("DEALER"), rest].concat();
-        assert_eq!(reason_for(b"GET / HTTP/1.1\r\n\r\n").await, ConnectionError::NotZmtp);
-        assert!(matches!(reason_for(b"").await, ConnectionError::TimedOut(_)));
-        assert!(matches!(reason_for(&greeting("NULL")[..20]).await, ConnectionError::TimedOut(_)));
-        let huge = shaken(&head(0, u64::MAX >> 1));
-        assert!(matches!(reason_for(&huge).await, ConnectionError::TooLarge { .. }));
-        assert!(matches!(reason_for(&shaken(b"\x80\x00")).await, ConnectionError::Malformed(_)));
-        assert!(matches!(reason_for(&shaken(&frame(COMMAND, b""))).await, ConnectionError::Malformed(_)));
-        assert!(matches!(reason_for(&opening("PUB")).await, ConnectionError::Incompatible { .. }));
-        assert!(matches!(reason_for(&greeting("PLAIN")).await, ConnectionError::MechanismMismatch { .. }));
+        let after_handshake = |rest: &[u8]| [&opening("DEALER"), rest].concat();
+        assert_eq!(end_reason_after(b"GET / HTTP/1.1\r\n\r\n").await, ConnectionError::NotZmtp);
+        assert!(matches!(end_reason_after(b"").await, ConnectionError::TimedOut(_)));
+        assert!(matches!(end_reason_after(&greeting("NULL")[..20]).await, ConnectionError::TimedOut(_)));
+        let huge = after_handshake(&head(0, u64::MAX >> 1));
+        assert!(matches!(end_reason_after(&huge).await, ConnectionError::TooLarge { .. }));
+        assert!(matches!(end_reason_after(&after_handshake(b"\x80\x00")).await, ConnectionError::Malformed(_)));
+        assert!(matches!(
+            end_reason_after(&after_handshake(&frame(COMMAND, b""))).await,
+            ConnectionError::Malformed(_)
+        ));
+        assert!(matches!(end_reason_after(&opening("PUB")).await, ConnectionError::Incompatible { .. }));
+        assert!(matches!(end_reason_after(&greeting("PLAIN")).await, ConnectionError::MechanismMismatch { .. }));
     });
 }
 
 #[test]
-fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
+fn mandatory_router_send_fails_when_peer_disconnects() {
     run(|| async {
         let router = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
-        let named = ready("DEALER", &property("Identity", b"abc"));
-        let hello = [greeting("NULL"), named, frame(0, b"hi")].concat();
-        let mut deaf = stranger(&endpoint, &hello).await;
+        let ready = ready("DEALER", &property("Identity", b"abc"));
+        let hello = [greeting("NULL"), ready, frame(0, b"hi")].concat();
+        let mut peer = raw_peer(&endpoint, &hello).await;
         assert_eq!(router.recv().await.unwrap(), Message::from(["abc", "hi"]));
         let error = spawn(async move {
             loop {
@@ -73,26 +75,26 @@ fn a_mandatory_router_that_waits_for_room_hears_that_the_peer_is_gone() {
                 }
             }
         });
-        // The socket has said everything it can and waits, or will soon; in neither case may it wait for ever.
-        let leaves = spawn(async move {
-            deaf.read_exact(&mut vec![0; 100_000]).await.unwrap();
-            drop(deaf);
+        // The router is blocked in `send`, or will be soon; the disconnect must end the wait in both cases.
+        let disconnect = spawn(async move {
+            peer.read_exact(&mut vec![0; 100_000]).await.unwrap();
+            drop(peer);
         });
-        assert!(matches!(join(error, leaves).await.0, SendError::Unroutable(_)));
+        assert!(matches!(join(error, disconnect).await.0, SendError::Unroutable(_)));
     });
 }
 
 #[test]
-fn while_nobody_receives_heartbeats_are_answered_and_a_peer_that_goes_is_noticed() {
+fn full_router_answers_heartbeats_and_detects_disconnect() {
     run(|| async {
         let router = Socket::with(Options::<Router>::new().recv_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut monitor = router.monitor();
-        let octets = [opening("DEALER"), frame(0, b"hi").repeat(100), command("PING", b"\0\0here")].concat();
-        let mut peer = stranger(&endpoint, &octets).await;
-        hears(&mut peer, &command("PONG", b"here")).await;
+        let bytes = [opening("DEALER"), frame(0, b"hi").repeat(100), command("PING", b"\0\0here")].concat();
+        let mut peer = raw_peer(&endpoint, &bytes).await;
+        read_until(&mut peer, &command("PONG", b"here")).await;
         drop(peer);
-        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::Eof));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::Eof));
         for _ in 0..100 {
             assert_eq!(router.recv().await.unwrap().body(), "hi");
         }
@@ -100,50 +102,51 @@ fn while_nobody_receives_heartbeats_are_answered_and_a_peer_that_goes_is_noticed
 }
 
 #[test]
-fn a_closing_socket_waits_for_its_peers_end_before_it_hangs_up() {
+fn close_waits_for_end_of_stream_from_peer() {
     run(|| async {
         let router = RouterSocket::new();
         let endpoint = router.bind(ANY).await.unwrap();
-        let mut peer = stranger(&endpoint, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
+        let mut peer = raw_peer(&endpoint, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
         assert_eq!(router.recv().await.unwrap().body(), "hi");
-        let speaks_on = spawn(async move {
+        let writes = spawn(async move {
             while peer.read(&mut [0; 100]).await? > 0 {}
-            // If nobody hears it, the first write may be answered only at the second one.
+            // A reset in reply to the first write may be returned only by the second write.
             peer.write_all(&frame(0, b"still")).await?;
             peer.write_all(&frame(0, b"there")).await
         });
         router.close().await;
-        speaks_on.await.expect("somebody hears it");
+        writes.await.expect("the socket must read until the peer closes");
     });
 }
 
-/// What a peer of ZMTP 2.0 says, with this octet for what it is, and a message; then the same of ZMTP 1.0.
-pub(crate) fn elders(code: u8) -> [(Vec<u8>, &'static [u8]); 2] {
-    let signed = [b"\xff\0\0\0\0\0\0\0\x01\x7f\x01", &[code][..], b"\0\x03old\0\x05hello"].concat();
-    [(signed, b"\0\x04back"), (b"\x04\0old\x06\0hello".to_vec(), b"\x05\0back")]
+/// Returns the bytes that a ZMTP 2.0 peer with this socket type code sends (handshake and a message) and the expected reply;
+/// then both for ZMTP 1.0.
+pub(crate) fn legacy_peers(code: u8) -> [(Vec<u8>, &'static [u8]); 2] {
+    let zmtp2 = [b"\xff\0\0\0\0\0\0\0\x01\x7f\x01", &[code][..], b"\0\x03old\0\x05hello"].concat();
+    [(zmtp2, b"\0\x04back"), (b"\x04\0old\x06\0hello".to_vec(), b"\x05\0back")]
 }
 
 #[test]
-fn peers_of_before_zmtp_3_are_served() {
+fn router_serves_accepted_legacy_peers() {
     run(|| async {
-        for (said, answer) in elders(5) {
+        for (sent, reply) in legacy_peers(5) {
             let router = RouterSocket::new();
             let endpoint = router.bind(ANY).await.unwrap();
-            let mut peer = stranger(&endpoint, &said).await;
+            let mut peer = raw_peer(&endpoint, &sent).await;
             let request = router.recv().await.unwrap();
             assert_eq!(request, Message::from(["old", "hello"]));
             router.send(["old", "back"]).await.unwrap();
-            hears(&mut peer, answer).await;
+            read_until(&mut peer, reply).await;
         }
     });
 }
 
-/// Reads until these octets have come.
-pub(crate) async fn hears(stream: &mut (impl AsyncRead + Unpin), last: &[u8]) {
-    let (mut heard, mut room) = (Vec::new(), [0; 64]);
-    while !heard.ends_with(last) {
-        let count = stream.read(&mut room).await.unwrap();
-        assert!(count > 0, "all that came is {}", heard.escape_ascii());
-        heard.extend_from_slice(&room[..count]);
+/// Reads until the received bytes end with `last`.
+pub(crate) async fn read_until(stream: &mut (impl AsyncRead + Unpin), last: &[u8]) {
+    let (mut received, mut buffer) = (Vec::new(), [0; 64]);
+    while !received.ends_with(last) {
+        let count = stream.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "end of stream; received only {}", received.escape_ascii());
+        received.extend_from_slice(&buffer[..count]);
     }
 }

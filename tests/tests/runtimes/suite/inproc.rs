@@ -1,9 +1,9 @@
-//! `inproc`: sockets of one process, joined without a network.
+//! The `inproc` transport: sockets of one process, connected without a network.
 
 use super::super::fixture::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
 };
-use super::ending;
+use super::end_reason;
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Router};
 use sansmq::{
@@ -12,24 +12,24 @@ use sansmq::{
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A name that no other scenario of this process has.
-fn place() -> Endpoint {
+/// Returns an endpoint that no other test of this process uses.
+fn unique_endpoint() -> Endpoint {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    Endpoint::Inproc(format!("place {}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+    Endpoint::Inproc(format!("endpoint {}", NUMBER.fetch_add(1, Ordering::Relaxed)))
 }
 
 #[test]
-fn who_binds_and_who_connects_first_does_not_matter() {
+fn bind_and_connect_work_in_either_order() {
     run(|| async {
         for connect_first in [false, true] {
-            let (place, rep, req) = (place(), RepSocket::new(), ReqSocket::new());
+            let (endpoint, rep, req) = (unique_endpoint(), RepSocket::new(), ReqSocket::new());
             if connect_first {
-                req.connect(&place).unwrap();
+                req.connect(&endpoint).unwrap();
                 req.send("early").await.unwrap();
-                assert_eq!(rep.bind(&place).await.unwrap(), place);
+                assert_eq!(rep.bind(&endpoint).await.unwrap(), endpoint);
             } else {
-                rep.bind(&place).await.unwrap();
-                req.connect(&place).unwrap();
+                rep.bind(&endpoint).await.unwrap();
+                req.connect(&endpoint).unwrap();
                 req.send("early").await.unwrap();
             }
             assert_eq!(rep.recv().await.unwrap().body(), "early");
@@ -46,13 +46,13 @@ fn who_binds_and_who_connects_first_does_not_matter() {
 }
 
 #[test]
-fn who_waits_for_room_is_called_when_there_is_some_though_the_other_has_enough_to_receive() {
+fn blocked_send_resumes_before_receiver_queue_is_empty() {
     run(|| async {
-        let place = place();
+        let endpoint = unique_endpoint();
         let pull = Socket::with(Options::<Pull>::new().recv_hwm(100));
         let push = Socket::with(Options::<Push>::new().send_hwm(1));
-        pull.bind(&place).await.unwrap();
-        push.connect(&place).unwrap();
+        pull.bind(&endpoint).await.unwrap();
+        push.connect(&endpoint).unwrap();
         while push.try_send("x").is_ok() {}
         let receive_half = async {
             for _ in 0..50 {
@@ -65,57 +65,61 @@ fn who_waits_for_room_is_called_when_there_is_some_though_the_other_has_enough_t
 }
 
 #[test]
-fn a_message_goes_over_without_being_copied() {
+fn message_body_is_not_copied() {
     run(|| async {
-        let (place, pull, push) = (place(), PullSocket::new(), PushSocket::new());
-        pull.bind(&place).await.unwrap();
-        push.connect(&place).unwrap();
+        let (endpoint, pull, push) = (unique_endpoint(), PullSocket::new(), PushSocket::new());
+        pull.bind(&endpoint).await.unwrap();
+        push.connect(&endpoint).unwrap();
         let message = Message::from(vec![7; 100_000]);
-        let octets = message.head().as_ptr();
+        let address = message.head().as_ptr();
         push.send(message).await.unwrap();
-        assert_eq!(pull.recv().await.unwrap().head().as_ptr(), octets);
+        assert_eq!(pull.recv().await.unwrap().head().as_ptr(), address);
     });
 }
 
 #[test]
-fn a_name_belongs_to_one_socket_of_its_context_until_it_is_unbound() {
+fn name_is_bound_once_per_context_until_unbind() {
     run(|| async {
-        let place = place();
-        let other = Context::new();
+        let endpoint = unique_endpoint();
+        let other_context = Context::new();
         let (first, second) = (PullSocket::new(), PullSocket::new());
-        let elsewhere = Socket::in_context(&other, Options::<Pull>::new());
-        first.bind(&place).await.unwrap();
-        let taken = second.bind(&place).await.unwrap_err();
-        assert_eq!(taken, BindError::Network { endpoint: place.clone(), error: NetworkError::AddressInUse });
-        elsewhere.bind(&place).await.unwrap();
+        let first_in_other = Socket::in_context(&other_context, Options::<Pull>::new());
+        first.bind(&endpoint).await.unwrap();
+        let taken = second.bind(&endpoint).await.unwrap_err();
+        assert_eq!(taken, BindError::Network { endpoint: endpoint.clone(), error: NetworkError::AddressInUse });
+        first_in_other.bind(&endpoint).await.unwrap();
 
-        let (here, there) = (PushSocket::new(), Socket::in_context(&other, Options::<Push>::new()));
-        here.connect(&place).unwrap();
-        there.connect(&place).unwrap();
-        here.send("here").await.unwrap();
-        there.send("there").await.unwrap();
-        assert_eq!(first.recv().await.unwrap().body(), "here");
-        assert_eq!(elsewhere.recv().await.unwrap().body(), "there");
+        let (push, push_in_other) = (PushSocket::new(), Socket::in_context(&other_context, Options::<Push>::new()));
+        push.connect(&endpoint).unwrap();
+        push_in_other.connect(&endpoint).unwrap();
+        push.send("first").await.unwrap();
+        push_in_other.send("other").await.unwrap();
+        assert_eq!(first.recv().await.unwrap().body(), "first");
+        assert_eq!(first_in_other.recv().await.unwrap().body(), "other");
 
-        first.unbind(&place).await.unwrap();
-        second.bind(&place).await.unwrap();
-        here.send("to the second").await.unwrap();
-        assert_eq!(second.recv().await.unwrap().body(), "to the second", "who connected looks for the next");
+        first.unbind(&endpoint).await.unwrap();
+        second.bind(&endpoint).await.unwrap();
+        push.send("to the second").await.unwrap();
+        assert_eq!(
+            second.recv().await.unwrap().body(),
+            "to the second",
+            "the connector must find the next bound socket"
+        );
     });
 }
 
 #[test]
-fn both_marks_and_one_batch_hold_the_sender() {
+fn send_blocks_after_both_hwms_and_one_batch() {
     run(|| async {
-        let place = place();
+        let endpoint = unique_endpoint();
         let pull = Socket::with(Options::<Pull>::new().recv_hwm(10));
         let push = Socket::with(Options::<Push>::new().send_hwm(10));
-        pull.bind(&place).await.unwrap();
-        push.connect(&place).unwrap();
+        pull.bind(&endpoint).await.unwrap();
+        push.connect(&endpoint).unwrap();
         let mut sent = 0_usize;
         while push.try_send(sent.to_string()).is_ok() {
             sent += 1;
-            assert!(sent <= 10 + 10 + 32, "nobody makes the sender wait");
+            assert!(sent <= 10 + 10 + 32, "the sender is not blocked");
         }
         assert!(sent >= 20);
         for number in 0..sent {
@@ -137,12 +141,13 @@ fn both_marks_and_one_batch_hold_the_sender() {
 }
 
 #[test]
-fn closing_delivers_what_is_queued_and_the_other_side_hears_of_it() {
+fn close_delivers_queued_messages_and_ends_peer() {
     run(|| async {
-        let (place, pull, push) = (place(), Socket::with(Options::<Pull>::new().recv_hwm(5)), PushSocket::new());
-        let mut story = pull.monitor();
-        pull.bind(&place).await.unwrap();
-        push.connect(&place).unwrap();
+        let (endpoint, pull, push) =
+            (unique_endpoint(), Socket::with(Options::<Pull>::new().recv_hwm(5)), PushSocket::new());
+        let mut monitor = pull.monitor();
+        pull.bind(&endpoint).await.unwrap();
+        push.connect(&endpoint).unwrap();
         for number in 0..500 {
             push.send(format!("{number}")).await.unwrap();
         }
@@ -153,22 +158,22 @@ fn closing_delivers_what_is_queued_and_the_other_side_hears_of_it() {
         })
         .await;
         assert_eq!(closed.unsent, 0);
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::Eof));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::Eof));
     });
 }
 
 #[test]
-fn who_connected_waits_for_the_next_who_binds_and_loses_nothing_not_yet_given() {
+fn connector_keeps_unsent_messages_for_next_bound_socket() {
     run(|| async {
-        let (place, first) = (place(), Socket::with(Options::<Pull>::new().recv_hwm(1)));
+        let (endpoint, first) = (unique_endpoint(), Socket::with(Options::<Pull>::new().recv_hwm(1)));
         let push = Socket::with(Options::<Push>::new().send_hwm(50).linger(Duration::ZERO));
-        let mut story = push.monitor();
-        first.bind(&place).await.unwrap();
-        push.connect(&place).unwrap();
+        let mut monitor = push.monitor();
+        first.bind(&endpoint).await.unwrap();
+        push.connect(&endpoint).unwrap();
         push.send("0").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "0");
         first.close().await;
-        let retry = story.find(|event| match event {
+        let retry = monitor.find(|event| match event {
             Event::Disconnected { retry, .. } => Some(retry.is_some()),
             _ => None,
         });
@@ -177,26 +182,26 @@ fn who_connected_waits_for_the_next_who_binds_and_loses_nothing_not_yet_given() 
             push.send(number.to_string()).await.unwrap();
         }
         let second = PullSocket::new();
-        second.bind(&place).await.unwrap();
+        second.bind(&endpoint).await.unwrap();
         for number in 1..20 {
             assert_eq!(second.recv().await.unwrap().body().to_text(), number.to_string());
         }
         second.close().await;
-        push.send("to nobody").await.unwrap();
+        push.send("unsent").await.unwrap();
         assert_eq!(push.close().await.unsent, 1);
     });
 }
 
 #[test]
-fn a_router_knows_its_peers_by_the_ids_they_announce() {
+fn router_addresses_peers_by_announced_routing_id() {
     run(|| async {
-        let place = place();
+        let endpoint = unique_endpoint();
         let router = Socket::with(Options::<Router>::new().mandatory(true));
-        router.bind(&place).await.unwrap();
+        router.bind(&endpoint).await.unwrap();
         let named = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
-        let nameless = DealerSocket::new();
-        for dealer in [&named, &nameless] {
-            dealer.connect(&place).unwrap();
+        let anonymous = DealerSocket::new();
+        for dealer in [&named, &anonymous] {
+            dealer.connect(&endpoint).unwrap();
             dealer.send("hello").await.unwrap();
         }
         let [id, body] = router.recv().await.unwrap().into_array().unwrap();
@@ -206,7 +211,7 @@ fn a_router_knows_its_peers_by_the_ids_they_announce() {
         router.send(("me", "one")).await.unwrap();
         router.send((other, "two")).await.unwrap();
         assert_eq!(named.recv().await.unwrap().body(), "one");
-        assert_eq!(nameless.recv().await.unwrap().body(), "two");
+        assert_eq!(anonymous.recv().await.unwrap().body(), "two");
         named.close().await;
         let gone = router.send(("me", "gone")).await;
         assert!(matches!(gone, Err(SendError::Unroutable(_))), "{gone:?}");
@@ -214,13 +219,13 @@ fn a_router_knows_its_peers_by_the_ids_they_announce() {
 }
 
 #[test]
-fn sockets_that_do_not_speak_with_each_other_are_told_so() {
+fn incompatible_socket_types_fail_without_retry() {
     run(|| async {
-        let (place, pull, dealer) = (place(), PullSocket::new(), DealerSocket::new());
-        let mut story = dealer.monitor();
-        pull.bind(&place).await.unwrap();
-        dealer.connect(&place).unwrap();
-        let reason = story.find(|event| match event {
+        let (endpoint, pull, dealer) = (unique_endpoint(), PullSocket::new(), DealerSocket::new());
+        let mut monitor = dealer.monitor();
+        pull.bind(&endpoint).await.unwrap();
+        dealer.connect(&endpoint).unwrap();
+        let reason = monitor.find(|event| match event {
             Event::HandshakeFailed { reason, retry: None, .. } => Some(reason.to_string()),
             _ => None,
         });
@@ -229,70 +234,70 @@ fn sockets_that_do_not_speak_with_each_other_are_told_so() {
 }
 
 #[test]
-fn a_second_peer_of_a_pair_is_refused_and_the_first_stays() {
+fn pair_rejects_second_peer_and_keeps_first() {
     run(|| async {
-        let (place, server) = (place(), PairSocket::new());
-        let mut story = server.monitor();
-        server.bind(&place).await.unwrap();
+        let (endpoint, server) = (unique_endpoint(), PairSocket::new());
+        let mut monitor = server.monitor();
+        server.bind(&endpoint).await.unwrap();
         let (first, second) = (PairSocket::new(), PairSocket::new());
-        first.connect(&place).unwrap();
-        second.connect(&place).unwrap();
-        assert_eq!(ending(&mut story).await, Some(ConnectionError::PairInUse));
+        first.connect(&endpoint).unwrap();
+        second.connect(&endpoint).unwrap();
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PairInUse));
         server.send("still here").await.unwrap();
         assert_eq!(first.recv().await.unwrap().body(), "still here");
     });
 }
 
 #[test]
-fn a_socket_may_be_its_own_peer_and_be_bound_to_both_network_and_process() {
+fn router_connects_to_itself_and_binds_tcp_too() {
     run(|| async {
-        let place = place();
+        let endpoint = unique_endpoint();
         let router = Socket::with(Options::<Router>::new().routing_id("self").unwrap());
-        router.bind(&place).await.unwrap();
+        router.bind(&endpoint).await.unwrap();
         let network = router.bind("tcp://127.0.0.1:*").await.unwrap();
-        router.connect_as(&place, "peer").unwrap();
-        router.send(("peer", "note to self")).await.unwrap();
-        let [from, body] = router.recv().await.unwrap().into_array().unwrap();
-        assert_eq!((&from, &body), (&"self".into(), &"note to self".into()));
+        router.connect_as(&endpoint, "peer").unwrap();
+        router.send(("peer", "to itself")).await.unwrap();
+        let [sender, body] = router.recv().await.unwrap().into_array().unwrap();
+        assert_eq!((&sender, &body), (&"self".into(), &"to itself".into()));
         let dealer = DealerSocket::new();
         dealer.connect(&network).unwrap();
-        dealer.send("from afar").await.unwrap();
-        assert_eq!(router.recv().await.unwrap().body(), "from afar");
+        dealer.send("over TCP").await.unwrap();
+        assert_eq!(router.recv().await.unwrap().body(), "over TCP");
     });
 }
 
 #[test]
-fn a_router_tells_of_what_it_drops_for_a_peer_that_does_not_receive() {
+fn router_reports_drops_for_full_peer() {
     run(|| async {
-        let place = place();
+        let endpoint = unique_endpoint();
         let router = Socket::with(Options::<Router>::new().send_hwm(1));
-        let mut story = router.monitor();
-        router.bind(&place).await.unwrap();
+        let mut monitor = router.monitor();
+        router.bind(&endpoint).await.unwrap();
         let dealer = Socket::with(Options::<Dealer>::new().routing_id("d").unwrap().recv_hwm(1));
-        dealer.connect(&place).unwrap();
+        dealer.connect(&endpoint).unwrap();
         dealer.send("here").await.unwrap();
         router.recv().await.unwrap();
         for _ in 0..1000 {
             router.send(("d", "x")).await.unwrap();
         }
         let dropped =
-            story.find(|event| matches!(event, Event::Dropped { reason: DropReason::PeerFull, .. }).then_some(()));
+            monitor.find(|event| matches!(event, Event::Dropped { reason: DropReason::PeerFull, .. }).then_some(()));
         assert_eq!(dropped.await, Some(()));
     });
 }
 
 #[test]
-fn many_tasks_bind_connect_send_and_close_at_once() {
+fn concurrent_connect_send_and_close_lose_no_message() {
     run(|| async {
-        let place = place();
+        let endpoint = unique_endpoint();
         let router = RouterSocket::new();
         let clients: Vec<_> = (0..16)
             .map(|client| {
-                let place = place.clone();
+                let endpoint = endpoint.clone();
                 spawn(async move {
                     for round in 0..20 {
                         let dealer = DealerSocket::new();
-                        dealer.connect(&place).unwrap();
+                        dealer.connect(&endpoint).unwrap();
                         dealer.send(format!("{client} {round}")).await.unwrap();
                         assert_eq!(dealer.recv().await.unwrap().body().to_text(), format!("{client} {round}"));
                         if round % 2 == 0 {
@@ -302,7 +307,7 @@ fn many_tasks_bind_connect_send_and_close_at_once() {
                 })
             })
             .collect();
-        router.bind(&place).await.unwrap();
+        router.bind(&endpoint).await.unwrap();
         let server = spawn({
             let router = router.clone();
             async move {

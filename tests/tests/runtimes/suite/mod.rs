@@ -1,7 +1,8 @@
-//! What sockets promise to an application, on each runtime. Each file beside this folder includes the suite and provides its
-//! `fixture` (socket types, `run`, `spawn`, `dial`, `is_free`), so a runtime that needs an exception does not compile, or fails.
+//! Behaviour that sockets guarantee to an application on each runtime. Each file of `tests/runtimes` that is named after a
+//! runtime includes this module through `#[path]` and provides its `fixture` (socket types, `run`, `spawn`, `dial`, `is_free`).
+//! The suite has no exceptions for single runtimes.
 //!
-//! One of these runtimes is simulated. Scenarios that need an operating system are in the folder `system`.
+//! One of these runtimes is simulated. Tests that need an operating system are in the folder `system`.
 
 mod drafts;
 pub(crate) mod hostile_peers;
@@ -31,7 +32,7 @@ use std::time::Duration;
 pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
 
 #[test]
-fn a_bound_wildcard_tells_its_port_and_carries_messages_both_ways() {
+fn req_and_rep_exchange_messages_over_wildcard_port() {
     run(|| async {
         let rep = RepSocket::new();
         let endpoint = rep.bind(ANY).await.unwrap();
@@ -48,47 +49,47 @@ fn a_bound_wildcard_tells_its_port_and_carries_messages_both_ways() {
 }
 
 #[test]
-fn ipv6_and_host_names_work_and_every_address_of_a_name_is_tried() {
+fn connect_by_host_name_tries_every_address() {
     run(|| async {
-        let six = PullSocket::new();
-        let endpoint = six.bind("tcp://[::1]:*").await.unwrap();
+        let ipv6 = PullSocket::new();
+        let endpoint = ipv6.bind("tcp://[::1]:*").await.unwrap();
         let push = PushSocket::new();
         push.connect(&endpoint).unwrap();
         push.send("over IPv6").await.unwrap();
-        assert_eq!(six.recv().await.unwrap().body(), "over IPv6");
+        assert_eq!(ipv6.recv().await.unwrap().body(), "over IPv6");
 
-        // `localhost` may be ::1 first and 127.0.0.1 second; only the latter is bound.
-        let four = PullSocket::new();
-        let Endpoint::Tcp { port, .. } = four.bind(ANY).await.unwrap() else { panic!("it is tcp") };
+        // `localhost` may resolve to ::1 first and to 127.0.0.1 second; only 127.0.0.1 is bound.
+        let ipv4 = PullSocket::new();
+        let Endpoint::Tcp { port, .. } = ipv4.bind(ANY).await.unwrap() else { panic!("not a TCP endpoint") };
         let push = PushSocket::new();
         push.connect(format!("tcp://localhost:{port}")).unwrap();
         push.send("by name").await.unwrap();
-        assert_eq!(four.recv().await.unwrap().body(), "by name");
+        assert_eq!(ipv4.recv().await.unwrap().body(), "by name");
     });
 }
 
 #[test]
-fn a_socket_serves_all_its_endpoints() {
+fn rep_serves_all_bound_endpoints() {
     run(|| async {
         let rep = RepSocket::new();
         let req = ReqSocket::new();
-        for place in [ANY, ANY, "tcp://[::1]:*"] {
-            let endpoint = rep.bind(place).await.unwrap();
+        for address in [ANY, ANY, "tcp://[::1]:*"] {
+            let endpoint = rep.bind(address).await.unwrap();
             req.connect(&endpoint).unwrap();
-            let alone = ReqSocket::new();
-            alone.connect(&endpoint).unwrap();
-            for asker in [&req, &alone] {
-                asker.send("who is there?").await.unwrap();
-                let question = rep.recv().await.unwrap();
-                rep.send(question).await.unwrap();
-                assert_eq!(asker.recv().await.unwrap().body(), "who is there?");
+            let other = ReqSocket::new();
+            other.connect(&endpoint).unwrap();
+            for client in [&req, &other] {
+                client.send("request").await.unwrap();
+                let request = rep.recv().await.unwrap();
+                rep.send(request).await.unwrap();
+                assert_eq!(client.recv().await.unwrap().body(), "request");
             }
         }
     });
 }
 
 #[test]
-fn wrong_endpoints_are_errors_that_say_what_would_be_right() {
+fn invalid_endpoint_returns_error_with_advice() {
     run(|| async {
         let router = RouterSocket::new();
         let error = router.bind("127.0.0.1:5555").await.unwrap_err();
@@ -108,7 +109,7 @@ fn wrong_endpoints_are_errors_that_say_what_would_be_right() {
 }
 
 #[test]
-fn an_unbound_address_is_free_when_unbind_returns() {
+fn unbind_frees_address_before_it_returns() {
     run(|| async {
         let pull = PullSocket::new();
         let endpoint = pull.bind(ANY).await.unwrap();
@@ -124,12 +125,12 @@ fn an_unbound_address_is_free_when_unbind_returns() {
 }
 
 #[test]
-fn a_wildcard_is_unbound_by_the_name_that_was_given_and_by_the_one_that_came_of_it() {
+fn unbind_accepts_wildcard_and_resolved_endpoint() {
     run(|| async {
         let pull = PullSocket::new();
-        for by_what_came in [false, true] {
+        for use_resolved in [false, true] {
             let endpoint = pull.bind(ANY).await.unwrap();
-            let name = if by_what_came { endpoint.clone() } else { ANY.parse().unwrap() };
+            let name = if use_resolved { endpoint.clone() } else { ANY.parse().unwrap() };
             pull.unbind(&name).await.unwrap();
             assert!(is_free(&endpoint));
             assert!(matches!(pull.unbind(&name).await, Err(UnbindError::Unknown(_))));
@@ -138,9 +139,9 @@ fn a_wildcard_is_unbound_by_the_name_that_was_given_and_by_the_one_that_came_of_
 }
 
 #[test]
-fn connecting_before_anybody_binds_loses_nothing() {
+fn connect_before_bind_loses_no_message() {
     run(|| async {
-        let endpoint = free_place().await;
+        let endpoint = free_endpoint().await;
         let push = Socket::with(
             Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
         );
@@ -163,7 +164,7 @@ fn connecting_before_anybody_binds_loses_nothing() {
 }
 
 #[test]
-fn a_dropped_recv_loses_no_message_and_a_dropped_send_sends_none() {
+fn dropped_send_and_recv_lose_and_repeat_no_message() {
     run(|| async {
         let pull = Socket::with(Options::<Pull>::new().recv_hwm(2));
         let endpoint = pull.bind(ANY).await.unwrap();
@@ -172,7 +173,7 @@ fn a_dropped_recv_loses_no_message_and_a_dropped_send_sends_none() {
         let sender = spawn(async move {
             let mut number = 0;
             while number < 2000 {
-                // A send that is not done at its first poll is dropped and made again.
+                // Drops a send that is pending after its first poll, and repeats it.
                 if let Either::Left((sent, _)) = select(push.send(format!("{number}")), pin!(yield_now())).await {
                     sent.unwrap();
                     number += 1;
@@ -192,13 +193,13 @@ fn a_dropped_recv_loses_no_message_and_a_dropped_send_sends_none() {
 }
 
 #[test]
-fn a_full_pull_socket_makes_the_sender_wait_and_then_lets_it_go_on() {
+fn push_waits_while_pull_is_full() {
     run(|| async {
         let pull = Socket::with(Options::<Pull>::new().recv_hwm(10));
         let endpoint = pull.bind(ANY).await.unwrap();
         let push = Socket::with(Options::<Push>::new().send_hwm(10));
         push.connect(&endpoint).unwrap();
-        // Far more than both marks and the network's own buffers hold together.
+        // More than both high-water marks and the buffers of the network hold together.
         let (count, body) = (400_usize, vec![b'x'; 100_000]);
         let sent = Arc::new(AtomicUsize::new(0));
         let sender = spawn({
@@ -213,7 +214,7 @@ fn a_full_pull_socket_makes_the_sender_wait_and_then_lets_it_go_on() {
         for received in 0..count {
             assert_eq!(pull.recv().await.unwrap().size(), body.len());
             let ahead = sent.load(Ordering::SeqCst) - received;
-            assert!(ahead < 300, "the sender is {ahead} messages ahead, and nothing held it");
+            assert!(ahead < 300, "the sender is {ahead} messages ahead: no back-pressure");
         }
         sender.await;
         assert_eq!(pull.try_recv(), Err(RecvError::Empty));
@@ -221,7 +222,7 @@ fn a_full_pull_socket_makes_the_sender_wait_and_then_lets_it_go_on() {
 }
 
 #[test]
-fn close_delivers_what_is_queued_and_reports_what_cannot_be() {
+fn close_delivers_queued_messages_and_counts_unsent() {
     run(|| async {
         let pull = PullSocket::new();
         let endpoint = pull.bind(ANY).await.unwrap();
@@ -239,22 +240,22 @@ fn close_delivers_what_is_queued_and_reports_what_cannot_be() {
         assert_eq!(closed.unsent, 0);
         assert!(matches!(push.send("late").await, Err(SendError::Closed(message)) if message == Message::from("late")));
 
-        let nowhere = Socket::with(Options::<Push>::new().linger(Duration::from_millis(50)));
-        nowhere.connect("tcp://127.0.0.1:1").unwrap();
+        let unconnected = Socket::with(Options::<Push>::new().linger(Duration::from_millis(50)));
+        unconnected.connect("tcp://127.0.0.1:1").unwrap();
         for _ in 0..3 {
-            nowhere.send("to nobody").await.unwrap();
+            unconnected.send("unsent").await.unwrap();
         }
-        assert_eq!(nowhere.close().await.unsent, 3);
+        assert_eq!(unconnected.close().await.unsent, 3);
     });
 }
 
 #[test]
-fn a_closed_sockets_address_is_free_when_close_returns() {
+fn close_frees_address_before_it_returns() {
     run(|| async {
         let endpoint = RouterSocket::new().bind(ANY).await.unwrap();
         for _ in 0..50 {
             let router = RouterSocket::new();
-            // The very first of these still has the address; it was dropped and not closed.
+            // The first ROUTER was dropped, not closed, and may still be bound.
             while router.bind(&endpoint).await.is_err() {
                 yield_now().await;
             }
@@ -265,7 +266,7 @@ fn a_closed_sockets_address_is_free_when_close_returns() {
 }
 
 #[test]
-fn close_ends_the_waiting_of_every_clone() {
+fn close_wakes_pending_calls_of_every_clone() {
     run(|| async {
         let dealer = DealerSocket::new();
         let receiver = spawn({
@@ -274,7 +275,7 @@ fn close_ends_the_waiting_of_every_clone() {
         });
         let sender = spawn({
             let dealer = dealer.clone();
-            async move { dealer.send("to nobody").await }
+            async move { dealer.send("unsent").await }
         });
         yield_now().await;
         dealer.close().await;
@@ -285,20 +286,20 @@ fn close_ends_the_waiting_of_every_clone() {
 }
 
 #[test]
-fn dropping_the_last_handle_still_delivers() {
+fn dropping_last_handle_delivers_queued_message() {
     run(|| async {
         let pull = PullSocket::new();
         let endpoint = pull.bind(ANY).await.unwrap();
         let push = PushSocket::new();
         push.connect(&endpoint).unwrap();
-        push.send("parting words").await.unwrap();
+        push.send("queued").await.unwrap();
         drop(push);
-        assert_eq!(pull.recv().await.unwrap().body(), "parting words");
+        assert_eq!(pull.recv().await.unwrap().body(), "queued");
     });
 }
 
 #[test]
-fn several_tasks_share_a_socket_and_each_message_goes_to_one() {
+fn tasks_sharing_a_socket_receive_each_message_once() {
     run(|| async {
         let router = RouterSocket::new();
         let endpoint = router.bind(ANY).await.unwrap();
@@ -321,13 +322,13 @@ fn several_tasks_share_a_socket_and_each_message_goes_to_one() {
                     for number in 0..50 {
                         dealer.send(format!("{client}:{number}")).await.unwrap();
                     }
-                    let mut answers = Vec::new();
+                    let mut replies = Vec::new();
                     for _ in 0..50 {
-                        answers.push(dealer.recv().await.unwrap().body().to_text().into_owned());
+                        replies.push(dealer.recv().await.unwrap().body().to_text().into_owned());
                     }
-                    answers.sort();
-                    answers.dedup();
-                    assert_eq!(answers.len(), 50);
+                    replies.sort();
+                    replies.dedup();
+                    assert_eq!(replies.len(), 50);
                 })
             })
             .collect();
@@ -342,7 +343,7 @@ fn several_tasks_share_a_socket_and_each_message_goes_to_one() {
 }
 
 #[test]
-fn a_socket_is_a_stream_and_a_sink() {
+fn stream_and_sink_transfer_messages_in_order() {
     run(|| async {
         let pull = Socket::with(Options::<Pull>::new().recv_hwm(1));
         let endpoint = pull.bind(ANY).await.unwrap();
@@ -365,7 +366,7 @@ fn a_socket_is_a_stream_and_a_sink() {
 }
 
 #[test]
-fn an_erased_socket_refuses_what_its_type_cannot_do() {
+fn erased_socket_rejects_unsupported_direction() {
     run(|| async {
         let pull = PullSocket::new();
         let endpoint = pull.bind(ANY).await.unwrap();
@@ -380,44 +381,46 @@ fn an_erased_socket_refuses_what_its_type_cannot_do() {
 }
 
 #[test]
-fn the_monitor_tells_the_story_of_a_connection_with_its_reasons() {
+fn monitor_reports_connection_events_with_reasons() {
     run(|| async {
         let dealer = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
-        let mut story = dealer.monitor();
+        let mut dealer_monitor = dealer.monitor();
         let router = RouterSocket::new();
-        let mut other = router.monitor();
+        let mut router_monitor = router.monitor();
         let endpoint = router.bind(ANY).await.unwrap();
-        assert!(matches!(other.next().await, Some(Event::Listening { .. })));
+        assert!(matches!(router_monitor.next().await, Some(Event::Listening { .. })));
         dealer.connect(&endpoint).unwrap();
-        assert!(matches!(story.next().await, Some(Event::Connecting { .. })));
-        assert!(matches!(story.next().await, Some(Event::Connected { .. })));
-        assert!(matches!(story.next().await, Some(Event::Ready { .. })));
-        assert!(matches!(other.next().await, Some(Event::Accepted { .. })));
-        let Some(Event::Ready { peer, routing_id, .. }) = other.next().await else { panic!("the handshake is done") };
+        assert!(matches!(dealer_monitor.next().await, Some(Event::Connecting { .. })));
+        assert!(matches!(dealer_monitor.next().await, Some(Event::Connected { .. })));
+        assert!(matches!(dealer_monitor.next().await, Some(Event::Ready { .. })));
+        assert!(matches!(router_monitor.next().await, Some(Event::Accepted { .. })));
+        let Some(Event::Ready { peer, routing_id, .. }) = router_monitor.next().await else { panic!("expected Ready") };
         assert_eq!((peer.socket_type.name(), &routing_id), ("DEALER", &"me".into()));
         router.close().await;
-        let Some(Event::Disconnected { reason, retry, .. }) = story.next().await else { panic!("the router left") };
+        let Some(Event::Disconnected { reason, retry, .. }) = dealer_monitor.next().await else {
+            panic!("expected Disconnected")
+        };
         assert_eq!(reason, ConnectionError::Eof);
         assert!(retry.is_some());
         dealer.close().await;
         let mut last = None;
-        while let Some(event) = story.next().await {
+        while let Some(event) = dealer_monitor.next().await {
             last = Some(event);
         }
         assert_eq!(last, Some(Event::Closed));
     });
 }
 
-/// An address where nobody listens.
-async fn free_place() -> Endpoint {
+/// Returns an endpoint without a listener.
+async fn free_endpoint() -> Endpoint {
     let probe = PullSocket::new();
     let endpoint = probe.bind(ANY).await.unwrap();
     probe.close().await;
     endpoint
 }
 
-/// Why the next connection that ends did; `None` if the socket is closed first.
-pub(crate) async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
+/// Waits for the end of a connection and returns its reason; `None` if the socket is closed first.
+pub(crate) async fn end_reason(monitor: &mut Monitor) -> Option<ConnectionError> {
     let reason = monitor.find(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),
         _ => None,
@@ -425,7 +428,7 @@ pub(crate) async fn ending(monitor: &mut Monitor) -> Option<ConnectionError> {
     reason.await
 }
 
-/// Lets the other tasks have a turn.
+/// Returns `Pending` once, so that other tasks are polled.
 pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
@@ -439,7 +442,7 @@ pub(crate) async fn yield_now() {
 }
 
 #[test]
-fn a_second_pair_is_refused_and_told() {
+fn pair_rejects_second_peer_and_reports_it() {
     run(|| async {
         let server = PairSocket::new();
         let endpoint = server.bind(ANY).await.unwrap();
@@ -450,40 +453,40 @@ fn a_second_pair_is_refused_and_told() {
         let mut monitor = server.monitor();
         let second = PairSocket::new();
         second.connect(&endpoint).unwrap();
-        assert_eq!(ending(&mut monitor).await, Some(ConnectionError::PairInUse));
-        server.send("still the first").await.unwrap();
-        assert_eq!(first.recv().await.unwrap().body(), "still the first");
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PairInUse));
+        server.send("to the first").await.unwrap();
+        assert_eq!(first.recv().await.unwrap().body(), "to the first");
     });
 }
 
 #[test]
-fn large_messages_arrive_whole_in_both_directions_at_once() {
+fn large_messages_arrive_intact_in_both_directions() {
     run(|| async {
         let a = PairSocket::new();
         let endpoint = a.bind(ANY).await.unwrap();
         let b = PairSocket::new();
         b.connect(&endpoint).unwrap();
-        // The length of the pattern is prime, so that blocks that are swapped or lost are detected.
+        // The length of the pattern is prime, so swapped or lost blocks change the body.
         let body = |seed: u8| (0..=250_u8).map(|i| i.wrapping_mul(31) ^ seed).collect::<Vec<_>>().repeat(20_000);
-        let exchange = async |socket: &PairSocket, own: u8, other: u8| {
+        let exchange = async |socket: &PairSocket, own: u8, peer: u8| {
             socket.send([body(own), vec![], body(own + 1)]).await.unwrap();
             let frames = socket.recv().await.unwrap().into_array::<3>().unwrap();
-            assert!(*frames[0] == body(other) && frames[1].is_empty() && *frames[2] == body(other + 1));
+            assert!(*frames[0] == body(peer) && frames[1].is_empty() && *frames[2] == body(peer + 1));
         };
         join(exchange(&a, 1, 5), exchange(&b, 5, 1)).await;
     });
 }
 
 #[test]
-fn sockets_are_send_sync_and_their_futures_are_send() {
-    fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
-    fn sent<T: Send>(_: T) {}
+fn sockets_are_send_and_sync_and_futures_are_send() {
+    fn assert_shared<T: Send + Sync + Clone + 'static>(_: &T) {}
+    fn assert_send<T: Send>(_: T) {}
     run(|| async {
         let dealer = DealerSocket::new();
-        shared(&dealer);
-        sent(dealer.recv());
-        sent(dealer.send("x"));
-        sent(dealer.bind(ANY));
-        sent(dealer.close());
+        assert_shared(&dealer);
+        assert_send(dealer.recv());
+        assert_send(dealer.send("x"));
+        assert_send(dealer.bind(ANY));
+        assert_send(dealer.close());
     });
 }

@@ -1,4 +1,4 @@
-//! Proxies between sockets of this runtime, with peers on both sides.
+//! Proxies between two sockets of one runtime, with peers on both sides.
 
 use super::super::fixture::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
@@ -12,25 +12,25 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs a proxy beside the scenario.
+/// Spawns a proxy; returns its control and a future of its final statistics.
 fn start(mut proxy: Proxy) -> (ProxyControl, impl Future<Output = ProxyStatistics>) {
-    let control = proxy.control_handle();
-    let ended = spawn(async move { proxy.run().await });
-    (control, async { ended.await.unwrap() })
+    let proxy_control = proxy.control_handle();
+    let task = spawn(async move { proxy.run().await });
+    (proxy_control, async { task.await.unwrap() })
 }
 
-/// Two sockets to put a proxy between, and where they listen.
-async fn ends<F: Kind, B: Kind>(front: &Handle<F>, back: &Handle<B>) -> [Endpoint; 2] {
+/// Binds both sockets of a proxy and returns their endpoints.
+async fn bind_both<F: Kind, B: Kind>(front: &Handle<F>, back: &Handle<B>) -> [Endpoint; 2] {
     [front.bind(ANY).await.unwrap(), back.bind(ANY).await.unwrap()]
 }
 
 #[test]
-fn clients_and_workers_on_both_sides_of_a_queue_lose_nothing() {
+fn queue_proxy_loses_no_request_or_reply() {
     const REQUESTS: usize = 60;
     run(|| async {
         let (front, back) = (RouterSocket::new(), DealerSocket::new());
-        let [clients, workers] = ends(&front, &back).await;
-        let (control, ended) = start(Proxy::new(&front, &back));
+        let [clients, workers] = bind_both(&front, &back).await;
+        let (proxy_control, finished) = start(Proxy::new(&front, &back));
         let reps: Vec<_> = (0..5).map(|_| RepSocket::new()).collect();
         let working = reps.iter().enumerate().map(|(number, worker)| {
             worker.connect(&workers).unwrap();
@@ -38,17 +38,17 @@ fn clients_and_workers_on_both_sides_of_a_queue_lose_nothing() {
         });
         let working = working.collect::<Vec<_>>();
         back.wait_connected(5).await;
-        let patient = (0..2).map(|client| spawn(ask_one_by_one(clients.clone(), client, REQUESTS)));
-        let hasty = (2..5).map(|client| spawn(ask_all_at_once(clients.clone(), client, REQUESTS)));
-        let patient = patient.collect::<Vec<_>>();
+        let req_clients = (0..2).map(|client| spawn(ask_one_by_one(clients.clone(), client, REQUESTS)));
+        let dealer_clients = (2..5).map(|client| spawn(ask_all_at_once(clients.clone(), client, REQUESTS)));
+        let req_clients = req_clients.collect::<Vec<_>>();
         let mut shares = BTreeMap::<Frame, usize>::new();
-        for worker in join_all(hasty).await.into_iter().chain(join_all(patient).await).flatten() {
+        for worker in join_all(dealer_clients).await.into_iter().chain(join_all(req_clients).await).flatten() {
             *shares.entry(worker).or_default() += 1;
         }
-        // The requests are dealt out in turn.
+        // The DEALER distributes requests round-robin.
         assert_eq!(shares.into_values().collect::<Vec<_>>(), [REQUESTS; 5]);
-        control.terminate();
-        let statistics = ended.await;
+        proxy_control.terminate();
+        let statistics = finished.await;
         for rep in reps {
             rep.close().await;
         }
@@ -68,10 +68,10 @@ async fn work(worker: RepSocket, number: usize) {
     }
 }
 
-/// Who answered a REQ.
-async fn ask_one_by_one(place: Endpoint, client: usize, requests: usize) -> Vec<Frame> {
+/// Sends requests by a REQ, one at a time, and returns the worker that answered each.
+async fn ask_one_by_one(endpoint: Endpoint, client: usize, requests: usize) -> Vec<Frame> {
     let req = ReqSocket::new();
-    req.connect(&place).unwrap();
+    req.connect(&endpoint).unwrap();
     let mut workers = Vec::new();
     for number in 0..requests {
         req.send(format!("{client}:{number}")).await.unwrap();
@@ -82,32 +82,32 @@ async fn ask_one_by_one(place: Endpoint, client: usize, requests: usize) -> Vec<
     workers
 }
 
-/// Who answered a DEALER.
-async fn ask_all_at_once(place: Endpoint, client: usize, requests: usize) -> Vec<Frame> {
+/// Sends all requests by a DEALER before it receives, and returns the worker that answered each.
+async fn ask_all_at_once(endpoint: Endpoint, client: usize, requests: usize) -> Vec<Frame> {
     let dealer = DealerSocket::new();
-    dealer.connect(&place).unwrap();
+    dealer.connect(&endpoint).unwrap();
     for number in 0..requests {
         dealer.send(("", format!("{client}:{number}"))).await.unwrap();
     }
-    let (mut workers, mut answers) = (Vec::new(), Vec::new());
+    let (mut workers, mut replies) = (Vec::new(), Vec::new());
     for _ in 0..requests {
         let [_, worker, body] = dealer.recv().await.unwrap().into_array().unwrap();
         workers.push(worker);
-        answers.push(body.to_text().into_owned());
+        replies.push(body.to_text().into_owned());
     }
     let mut expected: Vec<_> = (0..requests).map(|number| format!("{client}:{number}")).collect();
     expected.sort();
-    answers.sort();
-    assert_eq!(answers, expected);
+    replies.sort();
+    assert_eq!(replies, expected);
     workers
 }
 
 #[test]
-fn subscriptions_go_up_through_a_forwarder_and_publications_come_down() {
+fn forwarder_passes_subscriptions_and_publications() {
     run(|| async {
         let (front, back) = (Socket::with(Options::<XSub>::new()), Socket::with(Options::<XPub>::new()));
-        let [publishers, subscribers] = ends(&front, &back).await;
-        let (control, ended) = start(Proxy::new(&front, &back));
+        let [publishers, subscribers] = bind_both(&front, &back).await;
+        let (proxy_control, finished) = start(Proxy::new(&front, &back));
         let publisher = Socket::with(Options::<XPub>::new());
         publisher.connect(&publishers).unwrap();
         let subs = [Socket::with(Options::<Sub>::new()), Socket::with(Options::<Sub>::new())];
@@ -117,35 +117,35 @@ fn subscriptions_go_up_through_a_forwarder_and_publications_come_down() {
         }
         assert_eq!(publisher.recv().await.unwrap().body(), b"\x01a");
         back.wait_subscribed("a", 2).await;
-        publisher.send(["b", "nobody's"]).await.unwrap();
+        publisher.send(["b", "no subscriber"]).await.unwrap();
         publisher.send(["a", "for", "both"]).await.unwrap();
         for sub in &subs {
             assert_eq!(sub.recv().await.unwrap(), Message::from(["a", "for", "both"]));
         }
-        // Somebody still wants it after the first cancel, and nobody after the last.
+        // The forwarder sends a cancellation only when the last subscriber of a topic cancels.
         subs[0].unsubscribe("a").unwrap();
         subs[0].subscribe("b").unwrap();
         assert_eq!(publisher.recv().await.unwrap().body(), b"\x01b");
-        publisher.send(["a", "for the other"]).await.unwrap();
-        assert_eq!(subs[1].recv().await.unwrap().body(), "for the other");
+        publisher.send(["a", "second"]).await.unwrap();
+        assert_eq!(subs[1].recv().await.unwrap().body(), "second");
         subs[1].close().await;
         assert_eq!(publisher.recv().await.unwrap().body(), b"\x00a");
-        control.terminate();
-        let statistics = ended.await;
+        proxy_control.terminate();
+        let statistics = finished.await;
         assert_eq!((statistics.frontend.received.messages, statistics.backend.received.messages), (2, 3));
     });
 }
 
 #[test]
-fn a_streamer_passes_work_on_and_ends_when_a_socket_is_closed() {
+fn streamer_captures_messages_and_ends_on_close() {
     run(|| async {
         let (front, back) = (PullSocket::new(), PushSocket::new());
-        let [sources, sinks] = ends(&front, &back).await;
+        let [sources, sinks] = bind_both(&front, &back).await;
         let capture = PairSocket::new();
         let tap = PairSocket::new();
         tap.connect(capture.bind(ANY).await.unwrap()).unwrap();
         capture.wait_connected(1).await;
-        let (_, ended) = start(Proxy::new(&front, &back).capture(&capture));
+        let (_, finished) = start(Proxy::new(&front, &back).capture(&capture));
         let (push, pull) = (PushSocket::new(), PullSocket::new());
         push.connect(&sources).unwrap();
         pull.connect(&sinks).unwrap();
@@ -158,65 +158,65 @@ fn a_streamer_passes_work_on_and_ends_when_a_socket_is_closed() {
             assert_eq!(tap.recv().await.unwrap(), expected);
         }
         back.close().await;
-        assert_eq!(ended.await.captured, 200);
+        assert_eq!(finished.await.captured, 200);
     });
 }
 
 #[test]
-fn a_control_socket_pauses_resumes_tells_and_terminates() {
+fn control_socket_pauses_resumes_and_terminates() {
     run(|| async {
         let (front, back, control) = (PullSocket::new(), PushSocket::new(), RepSocket::new());
-        let [sources, sinks] = ends(&front, &back).await;
-        let asker = ReqSocket::new();
-        asker.connect(control.bind(ANY).await.unwrap()).unwrap();
-        let ask = async |command: &str| {
-            asker.send(command).await.unwrap();
-            asker.recv().await.unwrap()
+        let [sources, sinks] = bind_both(&front, &back).await;
+        let control_client = ReqSocket::new();
+        control_client.connect(control.bind(ANY).await.unwrap()).unwrap();
+        let send_command = async |command: &str| {
+            control_client.send(command).await.unwrap();
+            control_client.recv().await.unwrap()
         };
-        let (control, ended) = start(Proxy::new(&front, &back).control(&control));
-        assert_eq!(ask("PAUSE").await, Message::from(""));
+        let (proxy_control, finished) = start(Proxy::new(&front, &back).control(&control));
+        assert_eq!(send_command("PAUSE").await, Message::from(""));
         let (push, pull) = (PushSocket::new(), PullSocket::new());
         push.connect(&sources).unwrap();
         pull.connect(&sinks).unwrap();
         back.wait_connected(1).await;
-        push.send("waits").await.unwrap();
+        push.send("later").await.unwrap();
         front.readable().await;
-        let paused = ask("STATISTICS").await;
+        let paused = send_command("STATISTICS").await;
         assert_eq!(paused, Message::from_frames([[0; 8]; 8].iter().map(Frame::from)).unwrap());
-        assert_eq!(control.statistics(), ProxyStatistics::default());
-        assert_eq!(ask("RESUME").await, Message::from(""));
-        assert_eq!(pull.recv().await.unwrap().body(), "waits");
-        assert_eq!(ask("TERMINATE").await, Message::from(""));
-        assert_eq!(ended.await.backend.sent.octets, 5);
+        assert_eq!(proxy_control.statistics(), ProxyStatistics::default());
+        assert_eq!(send_command("RESUME").await, Message::from(""));
+        assert_eq!(pull.recv().await.unwrap().body(), "later");
+        assert_eq!(send_command("TERMINATE").await, Message::from(""));
+        assert_eq!(finished.await.backend.sent.octets, 5);
     });
 }
 
 #[test]
-fn a_proxy_whose_backend_has_no_peer_is_terminated_all_the_same() {
+fn proxy_without_backend_peer_can_be_terminated() {
     run(|| async {
         let (front, back) = (RouterSocket::new(), DealerSocket::new());
-        let [clients, _] = ends(&front, &back).await;
+        let [clients, _] = bind_both(&front, &back).await;
         let client = DealerSocket::new();
         client.connect(&clients).unwrap();
-        client.send("anybody?").await.unwrap();
-        let (control, ended) = start(Proxy::new(&front, &back));
+        client.send("request").await.unwrap();
+        let (proxy_control, finished) = start(Proxy::new(&front, &back));
         front.readable().await;
-        control.terminate();
-        assert_eq!(ended.await, ProxyStatistics::default());
-        // What was not passed on is still there.
-        assert_eq!(front.recv().await.unwrap().body(), "anybody?");
+        proxy_control.terminate();
+        assert_eq!(finished.await, ProxyStatistics::default());
+        // The proxy did not forward the message, so the frontend still has it.
+        assert_eq!(front.recv().await.unwrap().body(), "request");
     });
 }
 
 #[test]
-fn a_slow_subscriber_holds_its_publisher_back_through_a_forwarder_and_misses_nothing() {
+fn slow_subscriber_blocks_publisher_through_forwarder() {
     const COUNT: usize = 400;
     run(|| async {
         let blocking = SlowSubscriber::Block;
         let front = Socket::with(Options::<XSub>::new().recv_hwm(10));
         let back = Socket::with(Options::<XPub>::new().send_hwm(10).slow_subscriber(blocking));
-        let [publishers, subscribers] = ends(&front, &back).await;
-        let (_, ended) = start(Proxy::new(&front, &back));
+        let [publishers, subscribers] = bind_both(&front, &back).await;
+        let (_, finished) = start(Proxy::new(&front, &back));
         let publisher = Socket::with(Options::<Pub>::new().send_hwm(10).slow_subscriber(blocking));
         publisher.connect(&publishers).unwrap();
         let sub = Socket::with(Options::<Sub>::new().recv_hwm(10));
@@ -238,21 +238,21 @@ fn a_slow_subscriber_holds_its_publisher_back_through_a_forwarder_and_misses_not
         for number in 0..COUNT {
             assert_eq!(sub.recv().await.unwrap().head().to_text(), format!("{number}"));
             let ahead = sent.load(Ordering::SeqCst) - number;
-            assert!(ahead < 350, "the publisher is {ahead} messages ahead, and nothing held it");
+            assert!(ahead < 350, "the publisher is {ahead} messages ahead: no back-pressure");
         }
         publishing.await;
         front.close().await;
-        assert_eq!(ended.await.backend.sent.messages, u64::try_from(COUNT).unwrap());
+        assert_eq!(finished.await.backend.sent.messages, u64::try_from(COUNT).unwrap());
     });
 }
 
 #[test]
-fn a_run_that_is_dropped_again_and_again_loses_and_repeats_nothing() {
+fn dropped_proxy_run_loses_and_repeats_no_message() {
     const COUNT: usize = 300;
     run(|| async {
         let front = Socket::with(Options::<Pull>::new().recv_hwm(3));
         let back = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
-        let [sources, sinks] = ends(&front, &back).await;
+        let [sources, sinks] = bind_both(&front, &back).await;
         let sink = Socket::with(Options::<Dealer>::new().routing_id("sink").unwrap().recv_hwm(1));
         sink.connect(&sinks).unwrap();
         back.wait_connected(1).await;
@@ -271,13 +271,13 @@ fn a_run_that_is_dropped_again_and_again_loses_and_repeats_nothing() {
         }));
         let mut proxy = Proxy::new(&front, &back);
         for polls in (0..4).cycle() {
-            let a_while = pin!(async {
+            let pause = pin!(async {
                 for _ in 0..polls {
                     yield_now().await;
                 }
             });
             let proxying = pin!(proxy.run());
-            if let Either::Left(_) = select(&mut received, select(proxying, a_while)).await {
+            if let Either::Left(_) = select(&mut received, select(proxying, pause)).await {
                 break;
             }
         }

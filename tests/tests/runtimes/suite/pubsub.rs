@@ -1,4 +1,4 @@
-//! PUB and SUB, XPUB and XSUB, RADIO and DISH. Nobody sleeps until subscriptions have arrived: there is `wait_subscribed`.
+//! PUB and SUB, XPUB and XSUB, RADIO and DISH. Publishers wait for subscriptions with `wait_subscribed`, not by sleeping.
 
 use super::super::fixture::{Socket, run, spawn};
 use super::{ANY, yield_now};
@@ -13,20 +13,20 @@ fn socket<T: Typed>() -> Socket<T> {
     Socket::with(Options::new())
 }
 
-/// An endpoint to bind for each transport.
-fn endpoints(place: &TempDir, name: &str) -> Vec<String> {
+/// Returns an endpoint to bind for each transport.
+fn endpoints(dir: &TempDir, name: &str) -> Vec<String> {
     let mut endpoints = vec![ANY.to_owned(), format!("inproc://{name}")];
     if cfg!(unix) {
-        endpoints.push(place.endpoint());
+        endpoints.push(dir.endpoint());
     }
     endpoints
 }
 
 #[test]
-fn subscribers_receive_what_they_asked_for_over_every_transport() {
+fn subscribers_receive_only_matching_topics() {
     run(|| async {
-        let place = TempDir::new();
-        for endpoint in endpoints(&place, "news") {
+        let dir = TempDir::new();
+        for endpoint in endpoints(&dir, "news") {
             let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket(), socket()]);
             let endpoint = publisher.bind(endpoint.as_str()).await.unwrap();
             for (sub, topics) in subs.iter().zip([&["a", "ab"][..], &["b"], &[""]]) {
@@ -51,16 +51,16 @@ fn subscribers_receive_what_they_asked_for_over_every_transport() {
             }
             assert_eq!((publisher.subscription_count(), publisher.ready_peers()), (2, 3));
             publisher.close().await;
-            assert!(subs.iter().all(|sub| sub.try_recv().is_err()), "nobody has more than that");
+            assert!(subs.iter().all(|sub| sub.try_recv().is_err()), "a subscriber received an unexpected message");
         }
     });
 }
 
 #[test]
-fn what_came_to_several_subscribers_belongs_to_each() {
+fn subscribers_may_modify_their_copy_of_a_message() {
     run(|| async {
-        let place = TempDir::new();
-        for endpoint in endpoints(&place, "shared") {
+        let dir = TempDir::new();
+        for endpoint in endpoints(&dir, "shared") {
             let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket()]);
             for sub in &subs {
                 sub.subscribe("").unwrap();
@@ -71,20 +71,20 @@ fn what_came_to_several_subscribers_belongs_to_each() {
             }
             publisher.wait_subscribed("", 2).await;
             publisher.send(["topic", "body"]).await.unwrap();
-            let mut mine = subs[0].recv().await.unwrap();
-            mine.push_front("mine");
-            mine.push_back("too");
-            assert_eq!(mine, Message::from(["mine", "topic", "body", "too"]));
-            let other = subs[1].recv().await.unwrap();
-            assert_eq!(other, Message::from(["topic", "body"]));
-            let [topic, body] = other.into_array().unwrap();
+            let mut first = subs[0].recv().await.unwrap();
+            first.push_front("front");
+            first.push_back("back");
+            assert_eq!(first, Message::from(["front", "topic", "body", "back"]));
+            let second = subs[1].recv().await.unwrap();
+            assert_eq!(second, Message::from(["topic", "body"]));
+            let [topic, body] = second.into_array().unwrap();
             assert_eq!((topic.to_text(), body.to_text()), ("topic".into(), "body".into()));
         }
     });
 }
 
 #[test]
-fn subscribers_may_bind_and_publishers_connect() {
+fn subscribers_bind_and_publisher_connects() {
     run(|| async {
         let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket()]);
         for sub in &subs {
@@ -101,7 +101,7 @@ fn subscribers_may_bind_and_publishers_connect() {
 }
 
 #[test]
-fn whoever_waits_for_subscribers_is_woken_by_them_and_by_the_end() {
+fn wait_subscribed_returns_on_subscription_or_close() {
     run(|| async {
         let (publisher, sub) = (socket::<Pub>(), socket::<Sub>());
         let endpoint = publisher.bind(ANY).await.unwrap();
@@ -117,22 +117,22 @@ fn whoever_waits_for_subscribers_is_woken_by_them_and_by_the_end() {
         sub.wait_connected(1).await;
         sub.subscribe("a").unwrap();
         assert_eq!(waiting.await, 1);
-        let never = spawn({
+        let unmet = spawn({
             let publisher = publisher.clone();
             async move { join(publisher.wait_subscribed("b", 1), publisher.wait_connected(9)).await }
         });
         publisher.close().await;
-        never.await;
+        unmet.await;
     });
 }
 
 #[test]
-fn whoever_waits_for_subscribers_is_woken_when_the_application_makes_one() {
+fn wait_subscribed_returns_on_manual_subscription() {
     run(|| async {
         let (publisher, sub) = (Socket::with(Options::<XPub>::new().manual(true)), socket::<Sub>());
         sub.connect(publisher.bind(ANY).await.unwrap()).unwrap();
-        sub.subscribe("asked").unwrap();
-        assert_eq!(publisher.recv().await.unwrap().body(), "\x01asked");
+        sub.subscribe("requested").unwrap();
+        assert_eq!(publisher.recv().await.unwrap().body(), "\x01requested");
         let waiting = spawn({
             let publisher = publisher.clone();
             async move { publisher.wait_subscribed("granted", 1).await }
@@ -143,12 +143,12 @@ fn whoever_waits_for_subscribers_is_woken_when_the_application_makes_one() {
     });
 }
 
-/// Carries messages from one socket to the other, both ways, until one is closed.
+/// Forwards messages in both directions until one socket is closed.
 async fn forward(front: Socket<XSub>, back: Socket<XPub>) {
     loop {
         let next = match select(pin!(front.recv()), pin!(back.recv())).await {
-            Either::Left((Ok(news), _)) => back.send(news).await,
-            Either::Right((Ok(wish), _)) => front.send(wish).await,
+            Either::Left((Ok(message), _)) => back.send(message).await,
+            Either::Right((Ok(subscription), _)) => front.send(subscription).await,
             Either::Left((Err(_), _)) | Either::Right((Err(_), _)) => return,
         };
         if next.is_err() {
@@ -158,10 +158,10 @@ async fn forward(front: Socket<XSub>, back: Socket<XPub>) {
 }
 
 #[test]
-fn an_xpub_and_an_xsub_are_a_forwarder() {
+fn xsub_and_xpub_form_a_forwarder() {
     run(|| async {
-        let place = TempDir::new();
-        for endpoint in endpoints(&place, "back") {
+        let dir = TempDir::new();
+        for endpoint in endpoints(&dir, "back") {
             let (source, front, back) = (socket::<Pub>(), socket::<XSub>(), socket::<XPub>());
             front.connect(source.bind(ANY).await.unwrap()).unwrap();
             let endpoint = back.bind(endpoint.as_str()).await.unwrap();
@@ -194,10 +194,10 @@ fn an_xpub_and_an_xsub_are_a_forwarder() {
 }
 
 #[test]
-fn an_xpub_that_has_enough_to_receive_still_hears_subscriptions() {
+fn xpub_applies_subscriptions_without_receiving_them() {
     run(|| async {
-        let place = TempDir::new();
-        for endpoint in endpoints(&place, "busy") {
+        let dir = TempDir::new();
+        for endpoint in endpoints(&dir, "busy") {
             let (publisher, sub) = (socket::<XPub>(), socket::<Sub>());
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
             for number in 0..50 {
@@ -211,10 +211,10 @@ fn an_xpub_that_has_enough_to_receive_still_hears_subscriptions() {
 }
 
 #[test]
-fn a_publisher_that_may_not_drop_waits_for_its_subscribers() {
+fn blocking_publisher_waits_for_slow_subscriber() {
     run(|| async {
-        let place = TempDir::new();
-        for endpoint in endpoints(&place, "patient") {
+        let dir = TempDir::new();
+        for endpoint in endpoints(&dir, "blocking") {
             let options = Options::<Pub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(2);
             let (publisher, sub) = (Socket::with(options), Socket::with(Options::<Sub>::new().recv_hwm(2)));
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
@@ -237,10 +237,10 @@ fn a_publisher_that_may_not_drop_waits_for_its_subscribers() {
 }
 
 #[test]
-fn dishes_receive_their_groups_over_every_transport() {
+fn dishes_receive_joined_groups_over_every_transport() {
     run(|| async {
-        let place = TempDir::new();
-        for endpoint in endpoints(&place, "radio") {
+        let dir = TempDir::new();
+        for endpoint in endpoints(&dir, "radio") {
             let (radio, dishes) = (socket::<Radio>(), [socket::<Dish>(), socket()]);
             let endpoint = radio.bind(endpoint.as_str()).await.unwrap();
             for dish in &dishes {

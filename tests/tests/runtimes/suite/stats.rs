@@ -1,4 +1,4 @@
-//! Sockets in numbers.
+//! Statistics of sockets and peers.
 
 use super::{ANY, Socket, run};
 use sansmq::kind::{Dealer, Router};
@@ -6,26 +6,26 @@ use sansmq::{DropReason, Event, Options};
 use std::time::Duration;
 
 #[test]
-fn a_socket_tells_in_numbers_what_it_did() {
+fn stats_count_messages_bytes_connections_and_drops() {
     run(|| async {
         let router = Socket::with(Options::<Router>::new());
         let endpoint = router.bind(ANY).await.unwrap();
-        let beat = Duration::from_millis(100);
+        let interval = Duration::from_millis(100);
         let dealer = Socket::with(
             Options::<Dealer>::new()
                 .routing_id("me")
                 .unwrap()
-                .heartbeat_with(beat, 600 * beat, Duration::ZERO)
+                .heartbeat_with(interval, 600 * interval, Duration::ZERO)
                 .unwrap(),
         );
-        let mut story = dealer.monitor();
+        let mut monitor = dealer.monitor();
         dealer.connect(&endpoint).unwrap();
         for _ in 0..3 {
             dealer.send(["four", "more"]).await.unwrap();
             router.recv().await.unwrap();
         }
         router.send(("me", "answer")).await.unwrap();
-        router.send(("nobody", "lost")).await.unwrap();
+        router.send(("unknown", "lost")).await.unwrap();
         dealer.recv().await.unwrap();
 
         let stats = dealer.stats();
@@ -44,8 +44,8 @@ fn a_socket_tells_in_numbers_what_it_did() {
         }
         router.close().await;
         let stats = router.stats();
-        assert_eq!((stats.peers, stats.ended, stats.received.messages), (0, 1, 3), "what is over still counts");
-        story.find(|event| matches!(event, Event::Disconnected { .. }).then_some(())).await.unwrap();
+        assert_eq!((stats.peers, stats.ended, stats.received.messages), (0, 1, 3), "ended connections stay counted");
+        monitor.find(|event| matches!(event, Event::Disconnected { .. }).then_some(())).await.unwrap();
         assert_eq!((dealer.stats().ended, dealer.peer_stats()[0].round_trip), (1, None));
     });
 }

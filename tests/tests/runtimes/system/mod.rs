@@ -1,5 +1,5 @@
-//! What sockets promise to an application together with an operating system, on each runtime that has one: names in the file
-//! system, and peers that are not sockets of sansmq. Uses the fixture of the folder `suite`.
+//! Behaviour that needs an operating system, tested on each runtime except the simulated one: names in the file system, and raw
+//! peers. Uses the fixture of the folder `suite`.
 
 #[cfg(unix)]
 mod ipc;

@@ -1,7 +1,7 @@
-//! STREAM, with a server and a transport that are the system's.
+//! STREAM sockets with a TCP server of the standard library, and over `ipc`.
 
 use super::super::fixture::{Socket, run};
-use super::super::suite::stream::{heard, notice};
+use super::super::suite::stream::{expect_bytes, recv_notification};
 use sansmq::kind::Stream;
 use sansmq::{Endpoint, Message, Options};
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 #[test]
-fn a_stream_is_a_plain_tcp_client_that_connects_again() {
+fn stream_reconnects_to_tcp_server() {
     run(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::from(listener.local_addr().unwrap());
@@ -25,10 +25,10 @@ fn a_stream_is_a_plain_tcp_client_that_connects_again() {
         let client = Socket::with(Options::<Stream>::new().reconnect(short, short).unwrap());
         client.connect_as(&endpoint, "echo").unwrap();
         for word in ["first", "again"] {
-            assert_eq!(notice(&client).await, "echo");
+            assert_eq!(recv_notification(&client).await, "echo");
             client.send(["echo", word]).await.unwrap();
-            heard(&client, &"echo".into(), word.as_bytes()).await;
-            assert_eq!(notice(&client).await, "echo");
+            expect_bytes(&client, &"echo".into(), word.as_bytes()).await;
+            assert_eq!(recv_notification(&client).await, "echo");
         }
         echo.await;
     });
@@ -36,7 +36,7 @@ fn a_stream_is_a_plain_tcp_client_that_connects_again() {
 
 #[cfg(unix)]
 #[test]
-fn a_stream_speaks_over_ipc_and_knows_whose_process_the_peer_is() {
+fn stream_over_ipc_reports_peer_credentials() {
     run(|| async {
         let server = Socket::with(Options::<Stream>::new());
         let mut monitor = server.monitor();
@@ -44,10 +44,10 @@ fn a_stream_speaks_over_ipc_and_knows_whose_process_the_peer_is() {
         let client = Socket::with(Options::<Stream>::new().notify(false));
         client.connect_as(&endpoint, "server").unwrap();
         client.send(["server", "hello"]).await.unwrap();
-        let id = notice(&server).await;
-        heard(&server, &id, b"hello").await;
+        let id = recv_notification(&server).await;
+        expect_bytes(&server, &id, b"hello").await;
         server.send(Message::from((&id, "hi"))).await.unwrap();
-        heard(&client, &"server".into(), b"hi").await;
+        expect_bytes(&client, &"server".into(), b"hi").await;
         let peer = loop {
             if let Some(sansmq::Event::Ready { peer, .. }) = monitor.next().await {
                 break peer;

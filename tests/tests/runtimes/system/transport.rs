@@ -1,4 +1,4 @@
-//! What a socket asks of the system's sockets below it: options, where connections come from, listeners made elsewhere.
+//! Options of the operating system's sockets, source addresses, and listeners that the application opened.
 
 use super::super::fixture::{PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
 use super::super::suite::{ANY, yield_now};
@@ -11,47 +11,50 @@ use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 #[test]
-fn a_listener_that_is_open_already_serves_also_those_who_came_before() {
+fn bound_listener_serves_earlier_connections() {
     run(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let push = PushSocket::new();
-        let mut story = push.monitor();
+        let mut monitor = push.monitor();
         push.connect(format!("tcp://{address}")).unwrap();
         push.send("early").await.unwrap();
-        assert!(matches!(story.next().await, Some(Event::Connecting { .. })));
-        assert!(matches!(story.next().await, Some(Event::Connected { .. })), "the system answers for who is to come");
+        assert!(matches!(monitor.next().await, Some(Event::Connecting { .. })));
+        assert!(
+            matches!(monitor.next().await, Some(Event::Connected { .. })),
+            "the system accepts before the socket does"
+        );
 
         let pull = PullSocket::new();
         let bound = pull.bind_listener(listener).await.unwrap();
         assert_eq!(bound, Endpoint::from(address));
         assert_eq!(pull.recv().await.unwrap().body(), "early");
         pull.unbind(&bound).await.unwrap();
-        TcpListener::bind(address).expect("it is free");
+        TcpListener::bind(address).expect("the address is free");
     });
 }
 
 #[test]
 #[cfg(unix)]
-fn an_adopted_unix_listener_leaves_the_file_to_its_maker() {
+fn bound_unix_listener_keeps_its_file_after_unbind() {
     use std::os::unix::net::UnixListener;
     run(|| async {
-        let place = sansmq_tests::TempDir::new();
+        let dir = sansmq_tests::TempDir::new();
         let pull = PullSocket::new();
-        let bound = pull.bind_listener(UnixListener::bind(place.socket()).unwrap()).await.unwrap();
-        assert_eq!(bound.to_string(), place.endpoint());
+        let bound = pull.bind_listener(UnixListener::bind(dir.socket()).unwrap()).await.unwrap();
+        assert_eq!(bound.to_string(), dir.endpoint());
         let push = PushSocket::new();
         push.connect(&bound).unwrap();
         push.send("through the file").await.unwrap();
         assert_eq!(pull.recv().await.unwrap().body(), "through the file");
         pull.unbind(&bound).await.unwrap();
-        assert!(place.socket().exists());
+        assert!(dir.socket().exists());
     });
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_does_not_listen_cannot_be_bound() {
+fn bind_listener_rejects_sockets_that_do_not_listen() {
     use std::net::UdpSocket;
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
@@ -70,8 +73,8 @@ fn what_does_not_listen_cannot_be_bound() {
     });
 }
 
-/// Where the next connection to a bound socket comes from.
-async fn next_source(monitor: &mut Monitor) -> (IpAddr, u16) {
+/// Waits for an accepted connection and returns its source address and port.
+async fn accepted_source(monitor: &mut Monitor) -> (IpAddr, u16) {
     let from = monitor.find(|event| match event {
         Event::Accepted { from, .. } => from.socket_addr(),
         _ => None,
@@ -82,34 +85,34 @@ async fn next_source(monitor: &mut Monitor) -> (IpAddr, u16) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_connection_comes_from_where_its_endpoint_says() {
+fn connection_uses_source_address_of_endpoint() {
     run(|| async {
         let pull = PullSocket::new();
         let mut monitor = pull.monitor();
-        let Endpoint::Tcp { port, .. } = pull.bind(ANY).await.unwrap() else { panic!("it is tcp") };
+        let Endpoint::Tcp { port, .. } = pull.bind(ANY).await.unwrap() else { panic!("not a TCP endpoint") };
         let source = IpAddr::from([127, 0, 0, 2]);
-        // All of 127.0.0.0/8 is this machine. Of a host's addresses only those are tried that the source leads to.
+        // All of 127.0.0.0/8 is this machine. Only addresses of the family of the source are tried.
         for host in ["127.0.0.1", "localhost"] {
             let push = PushSocket::new();
             let endpoint = format!("tcp://{source}:*;{host}:{port}");
             push.connect(&endpoint).unwrap();
-            let (ip, from) = next_source(&mut monitor).await;
+            let (ip, from) = accepted_source(&mut monitor).await;
             assert!(ip == source && from != 0, "{ip}:{from}");
             push.disconnect(&endpoint).unwrap();
         }
-        let spare = TcpListener::bind((source, 0)).unwrap().local_addr().unwrap().port();
-        for (own, expected) in [(source.to_string(), source), ("*".into(), Ipv4Addr::LOCALHOST.into())] {
+        let source_port = TcpListener::bind((source, 0)).unwrap().local_addr().unwrap().port();
+        for (address, expected) in [(source.to_string(), source), ("*".into(), Ipv4Addr::LOCALHOST.into())] {
             let push = PushSocket::new();
-            push.connect(format!("tcp://{own}:{spare};127.0.0.1:{port}")).unwrap();
-            assert_eq!(next_source(&mut monitor).await, (expected, spare));
-            push.send("from there").await.unwrap();
-            assert_eq!(pull.recv().await.unwrap().body(), "from there");
+            push.connect(format!("tcp://{address}:{source_port};127.0.0.1:{port}")).unwrap();
+            assert_eq!(accepted_source(&mut monitor).await, (expected, source_port));
+            push.send("from the source").await.unwrap();
+            assert_eq!(pull.recv().await.unwrap().body(), "from the source");
         }
     });
 }
 
 #[test]
-fn a_source_cannot_be_bound_and_one_that_is_not_here_is_told() {
+fn invalid_source_address_fails_bind_and_connect() {
     run(|| async {
         let pull = PullSocket::new();
         let endpoint: Endpoint = "tcp://127.0.0.1:0;127.0.0.1:0".parse().unwrap();
@@ -117,14 +120,14 @@ fn a_source_cannot_be_bound_and_one_that_is_not_here_is_told() {
         assert_eq!(error, BindError::Network { endpoint, error: NetworkError::HasSource });
 
         let push = PushSocket::new();
-        let mut story = push.monitor();
+        let mut monitor = push.monitor();
         push.connect("tcp://192.0.2.1:0;127.0.0.1:1").unwrap();
-        assert_eq!(dial_failure(&mut story).await, NetworkError::AddressUnavailable);
+        assert_eq!(dial_failure(&mut monitor).await, NetworkError::AddressUnavailable);
     });
 }
 
-async fn dial_failure(story: &mut Monitor) -> NetworkError {
-    let failure = story.find(|event| match event {
+async fn dial_failure(monitor: &mut Monitor) -> NetworkError {
+    let failure = monitor.find(|event| match event {
         Event::ConnectFailed { error, .. } => Some(error),
         _ => None,
     });
@@ -133,20 +136,20 @@ async fn dial_failure(story: &mut Monitor) -> NetworkError {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_option_that_the_system_refuses_fails_the_bind_and_the_dial() {
+fn option_rejected_by_system_fails_bind_and_connect() {
     run(|| async {
         let missing = NetworkError::NoSuchDevice;
         let pull = Socket::with(Options::<Pull>::new().bind_to_device("no-such-device").unwrap());
         let error = pull.bind(ANY).await.unwrap_err();
         assert!(matches!(error, BindError::Network { error, .. } if error == missing), "{error}");
         let push = Socket::with(Options::<Push>::new().bind_to_device("no-such-device").unwrap());
-        let mut story = push.monitor();
+        let mut monitor = push.monitor();
         push.connect("tcp://127.0.0.1:1").unwrap();
-        assert_eq!(dial_failure(&mut story).await, missing);
+        assert_eq!(dial_failure(&mut monitor).await, missing);
     });
 }
 
-/// The milliseconds until the system asks the peer of this connection for a sign of life, if it is going to.
+/// Returns the milliseconds until the system sends a keep-alive probe; `None` if the keep-alive timer is not running.
 #[cfg(target_os = "linux")]
 fn keepalive_timer(from: u16, to: u16) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
@@ -161,20 +164,20 @@ fn keepalive_timer(from: u16, to: u16) -> Option<u64> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn both_ends_of_a_connection_have_their_options() {
+fn accepted_and_connected_sockets_get_keepalive_options() {
     run(|| async {
         let seconds = Duration::from_secs;
         let keepalive = |idle| Keepalive::new().idle(seconds(idle)).unwrap();
         let pull = Socket::with(Options::<Pull>::new().keepalive(keepalive(1000)));
         let mut monitor = pull.monitor();
-        let Endpoint::Tcp { port: there, .. } = pull.bind(ANY).await.unwrap() else { panic!("it is tcp") };
+        let Endpoint::Tcp { port: pull_port, .. } = pull.bind(ANY).await.unwrap() else { panic!("not a TCP endpoint") };
         let push = Socket::with(Options::<Push>::new().keepalive(keepalive(2000)));
-        push.connect(format!("tcp://127.0.0.1:{there}")).unwrap();
+        push.connect(format!("tcp://127.0.0.1:{pull_port}")).unwrap();
         push.send("x").await.unwrap();
         pull.recv().await.unwrap();
-        let (_, here) = next_source(&mut monitor).await;
-        // While something is unacknowledged another timer runs.
-        for (from, to, idle) in [(there, here, 1_000_000), (here, there, 2_000_000)] {
+        let (_, push_port) = accepted_source(&mut monitor).await;
+        // The table shows the retransmission timer while sent data is not acknowledged.
+        for (from, to, idle) in [(pull_port, push_port, 1_000_000), (push_port, pull_port, 2_000_000)] {
             let left = loop {
                 match keepalive_timer(from, to) {
                     Some(left) => break left,
@@ -187,11 +190,11 @@ fn both_ends_of_a_connection_have_their_options() {
 }
 
 #[test]
-fn a_dual_stack_wildcard_takes_ipv6_and_ipv4() {
+fn dual_stack_wildcard_accepts_ipv6_and_ipv4() {
     run(|| async {
         let pull = Socket::with(Options::<Pull>::new().dual_stack(true));
         let bound = pull.bind("tcp://*:*").await.unwrap();
-        let Endpoint::Tcp { port, .. } = bound else { panic!("it is tcp") };
+        let Endpoint::Tcp { port, .. } = bound else { panic!("not a TCP endpoint") };
         assert_eq!(bound.to_string(), format!("tcp://[::]:{port}"));
         for host in ["127.0.0.1", "[::1]"] {
             let push = PushSocket::new();
@@ -200,30 +203,30 @@ fn a_dual_stack_wildcard_takes_ipv6_and_ipv4() {
             assert_eq!(pull.recv().await.unwrap().body(), host);
         }
         pull.unbind(&bound).await.unwrap();
-        let unasked = PullSocket::new();
-        let Endpoint::Tcp { port, .. } = unasked.bind("tcp://*:*").await.unwrap() else { panic!("it is tcp") };
+        let default = PullSocket::new();
+        let Endpoint::Tcp { port, .. } = default.bind("tcp://*:*").await.unwrap() else { panic!("not a TCP endpoint") };
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-        assert!(TcpStream::connect(("::1", port)).is_err(), "`*` is IPv4 unless asked otherwise");
+        assert!(TcpStream::connect(("::1", port)).is_err(), "`*` is IPv4 only by default");
     });
 }
 
 #[test]
-fn unbinding_a_listener_that_is_being_adopted_leaves_nobody_waiting() {
+fn close_during_bind_listener_ends_the_bind() {
     run(|| async {
         for _ in 0..20 {
             let pull = PullSocket::new();
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
-            let adopting = spawn({
+            let binding = spawn({
                 let pull = pull.clone();
                 async move { pull.bind_listener(listener).await }
             });
-            let (adopted, ()) = join(adopting, async {
+            let (bound, ()) = join(binding, async {
                 pull.close().await;
             })
             .await;
-            assert!(adopted == Ok(address.into()) || adopted == Err(BindError::Closed), "{adopted:?}");
-            TcpListener::bind(address).expect("it is free");
+            assert!(bound == Ok(address.into()) || bound == Err(BindError::Closed), "{bound:?}");
+            TcpListener::bind(address).expect("the address is free");
         }
     });
 }

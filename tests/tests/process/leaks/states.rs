@@ -1,6 +1,6 @@
-//! The middles of things that sockets are dropped in.
+//! States in which sockets are dropped.
 
-use super::strangers::{World, nobody, shaken, stranger};
+use super::peers::{RawPeers, closed_endpoint, greeted_peer, raw_peer};
 use futures_util::future::LocalBoxFuture;
 use sansmq::kind::{Dealer, Router};
 use sansmq::{Context, Event, Handle, Monitor, Options};
@@ -13,129 +13,131 @@ use std::time::Duration;
 
 pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
 
-/// What stays when the socket is gone, so that it is not the peer's end that ends it.
+/// Values that outlive the sockets, so that no peer closes a connection first.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) streams: Vec<TcpStream>,
     pub(crate) _monitors: Vec<Monitor>,
 }
 
-pub(crate) type Middle = for<'a> fn(&'a World, &'a RuntimeHandle) -> LocalBoxFuture<'a, Kept>;
+pub(crate) type State = for<'a> fn(&'a RawPeers, &'a RuntimeHandle) -> LocalBoxFuture<'a, Kept>;
 
-/// Every middle of something: each makes sockets, and ends by dropping them.
-pub(crate) const MIDDLES: [(&str, Middle); 30] = [
-    ("nothing has happened", |_, handle| {
-        bare(async {
+/// Name of each state, and a function that brings sockets into the state and drops them.
+pub(crate) const STATES: [(&str, State); 30] = [
+    ("unused", |_, handle| {
+        keep_nothing(async {
             drop(dealer(handle));
         })
     }),
     ("binding", |_, handle| {
-        bare(async {
-            once(router(handle).bind(ANY)).await;
+        keep_nothing(async {
+            poll_once(router(handle).bind(ANY)).await;
         })
     }),
-    ("binding to a name", |_, handle| {
-        bare(async {
-            once(router(handle).bind("tcp://localhost:*")).await;
+    ("binding to a host name", |_, handle| {
+        keep_nothing(async {
+            poll_once(router(handle).bind("tcp://localhost:*")).await;
         })
     }),
     ("listening", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             router(handle).bind(ANY).await.unwrap();
         })
     }),
     ("unbinding", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             let router = router(handle);
             let endpoint = router.bind(ANY).await.unwrap();
-            once(router.unbind(endpoint)).await;
+            poll_once(router.unbind(endpoint)).await;
         })
     }),
-    ("dialling has not begun", |world, handle| {
-        bare(async {
-            dealer(handle).connect(world.silent()).unwrap();
+    ("connect called, not dialled yet", |peers, handle| {
+        keep_nothing(async {
+            dealer(handle).connect(peers.silent()).unwrap();
         })
     }),
-    ("dialling somebody busy", |world, handle| {
-        bare(async {
+    ("dialling a peer that does not accept", |peers, handle| {
+        keep_nothing(async {
             let dealer = dealer(handle);
-            dealer.connect(world.busy()).unwrap();
-            a_while(&dealer).await;
+            dealer.connect(peers.busy()).unwrap();
+            run_tasks(&dealer).await;
         })
     }),
-    ("dialling somebody busy, with a message", |world, handle| {
-        bare(async {
+    ("dialling a peer that does not accept, with a message", |peers, handle| {
+        keep_nothing(async {
             let dealer = handle.socket(Options::<Dealer>::new().linger(SHORT));
-            dealer.connect(world.busy()).unwrap();
-            dealer.send("for nobody").await.unwrap();
-            a_while(&dealer).await;
+            dealer.connect(peers.busy()).unwrap();
+            dealer.send("unsent").await.unwrap();
+            run_tasks(&dealer).await;
         })
     }),
-    ("waiting to dial nobody again", |_, handle| {
-        bare(async {
+    ("waiting for a reconnect", |_, handle| {
+        keep_nothing(async {
             let dealer = dealer(handle);
             let mut monitor = dealer.monitor();
-            dealer.connect(nobody()).unwrap();
+            dealer.connect(closed_endpoint()).unwrap();
             monitor.find(|event| matches!(event, Event::ConnectFailed { .. }).then_some(())).await.unwrap();
         })
     }),
-    ("waiting to dial nobody again, with a message", |_, handle| {
-        bare(async {
+    ("waiting for a reconnect, with a message", |_, handle| {
+        keep_nothing(async {
             let dealer = handle.socket(Options::<Dealer>::new().linger(SHORT));
-            dealer.connect(nobody()).unwrap();
-            dealer.send("for nobody").await.unwrap();
+            dealer.connect(closed_endpoint()).unwrap();
+            dealer.send("unsent").await.unwrap();
         })
     }),
-    ("a name is looked up", |_, handle| {
-        bare(async {
+    ("looking up a host name", |_, handle| {
+        keep_nothing(async {
             let dealer = dealer(handle);
             dealer.connect("tcp://sansmq.invalid:1").unwrap();
-            a_while(&dealer).await;
+            run_tasks(&dealer).await;
         })
     }),
-    ("a handshake with somebody silent", |world, handle| {
-        bare(async {
+    ("handshake of a connected silent peer", |peers, handle| {
+        keep_nothing(async {
             let dealer = dealer(handle);
             let mut monitor = dealer.monitor();
-            dealer.connect(world.silent()).unwrap();
+            dealer.connect(peers.silent()).unwrap();
             monitor.find(|event| matches!(event, Event::Connected { .. }).then_some(())).await.unwrap();
         })
     }),
-    ("a handshake with somebody silent, with a message", |world, handle| {
-        bare(async {
+    ("handshake of a connected silent peer, with a message", |peers, handle| {
+        keep_nothing(async {
             let dealer = handle.socket(Options::<Dealer>::new().linger(SHORT));
             let mut monitor = dealer.monitor();
-            dealer.connect(world.silent()).unwrap();
-            dealer.send("for nobody").await.unwrap();
+            dealer.connect(peers.silent()).unwrap();
+            dealer.send("unsent").await.unwrap();
             monitor.find(|event| matches!(event, Event::Connected { .. }).then_some(())).await.unwrap();
         })
     }),
-    ("a handshake with somebody silent who came in", |_, handle| {
+    ("handshake of an accepted silent peer", |_, handle| {
         Box::pin(async {
             let router = router(handle);
-            let stream = stranger(&router, b"").await;
+            let stream = raw_peer(&router, b"").await;
             Kept { streams: vec![stream], ..Kept::default() }
         })
     }),
     ("connected and idle", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             let (router, dealer) = pair(handle, ANY).await;
             drop((router, dealer));
         })
     }),
-    ("connected to somebody who never hangs up", |_, handle| {
+    ("connected to a peer that does not close", |_, handle| {
         Box::pin(async {
             let router = router(handle);
-            let (stream, _) = shaken(&router).await;
+            let (stream, _) = greeted_peer(&router).await;
             Kept { streams: vec![stream], ..Kept::default() }
         })
     }),
-    ("messages wait for somebody deaf, and linger is zero", |_, handle| {
-        Box::pin(async { deaf(handle, Duration::ZERO).await })
+    ("full queue to a peer that does not read, zero linger", |_, handle| {
+        Box::pin(async { full_queue(handle, Duration::ZERO).await })
     }),
-    ("messages wait for somebody deaf, and linger is short", |_, handle| Box::pin(async { deaf(handle, SHORT).await })),
-    ("messages wait to be received", |_, handle| {
-        bare(async {
+    ("full queue to a peer that does not read, short linger", |_, handle| {
+        Box::pin(async { full_queue(handle, SHORT).await })
+    }),
+    ("unreceived messages", |_, handle| {
+        keep_nothing(async {
             let (router, dealer) = pair(handle, ANY).await;
             for _ in 0..100 {
                 dealer.send(vec![0; 10_000]).await.unwrap();
@@ -144,73 +146,73 @@ pub(crate) const MIDDLES: [(&str, Middle); 30] = [
         })
     }),
     ("receiving", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             let (router, _dealer) = pair(handle, ANY).await;
-            once(router.recv()).await;
+            poll_once(router.recv()).await;
         })
     }),
     ("sending", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             let dealer = dealer(handle);
-            once(dealer.send("there is nobody")).await;
+            poll_once(dealer.send("unsent")).await;
         })
     }),
     ("closing", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             let dealer = handle.socket(Options::<Dealer>::new().linger(SHORT));
-            dealer.connect(nobody()).unwrap();
-            dealer.send("for nobody").await.unwrap();
-            once(dealer.close()).await;
+            dealer.connect(closed_endpoint()).unwrap();
+            dealer.send("unsent").await.unwrap();
+            poll_once(dealer.close()).await;
         })
     }),
-    ("a monitor listens on", |_, handle| {
+    ("monitors outlive their sockets", |_, handle| {
         Box::pin(async {
             let (router, dealer) = pair(handle, ANY).await;
             Kept { _monitors: vec![router.monitor(), dealer.monitor()], ..Kept::default() }
         })
     }),
     ("ipc, listening", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             router(handle).bind("ipc://*").await.unwrap();
         })
     }),
     ("ipc, connected and idle", |_, handle| {
-        bare(async {
+        keep_nothing(async {
             drop(pair(handle, "ipc://*").await);
         })
     }),
-    ("ipc, connected, and one is there still", |_, handle| {
-        bare(async {
+    ("ipc, connected, one socket dropped before the other", |_, handle| {
+        keep_nothing(async {
             let (router, dealer) = pair(handle, "ipc://*").await;
             drop(dealer);
-            once(router.recv()).await;
+            poll_once(router.recv()).await;
         })
     }),
     ("inproc, bound", |_, handle| {
-        bare(async {
-            router(handle).bind("inproc://here").await.unwrap();
+        keep_nothing(async {
+            router(handle).bind("inproc://name").await.unwrap();
         })
     }),
     ("inproc, waiting for a bind", |_, handle| {
-        bare(async {
-            dealer(handle).connect("inproc://here").unwrap();
+        keep_nothing(async {
+            dealer(handle).connect("inproc://name").unwrap();
         })
     }),
     ("inproc, connected", |_, handle| {
-        bare(async {
-            let (router, dealer) = pair(handle, "inproc://here").await;
+        keep_nothing(async {
+            let (router, dealer) = pair(handle, "inproc://name").await;
             drop(dealer);
-            once(router.recv()).await;
+            poll_once(router.recv()).await;
         })
     }),
-    ("inproc, with messages for somebody who does not receive", |_, handle| {
-        bare(async {
+    ("inproc, with a full queue", |_, handle| {
+        keep_nothing(async {
             let context = Context::new();
             let router = handle.socket_in(&context, Options::<Router>::new());
             let dealer = handle.socket_in(&context, Options::<Dealer>::new().linger(SHORT));
-            dealer.connect("inproc://here").unwrap();
-            router.bind("inproc://here").await.unwrap();
-            while dealer.try_send("more").is_ok() {}
+            dealer.connect("inproc://name").unwrap();
+            router.bind("inproc://name").await.unwrap();
+            while dealer.try_send("message").is_ok() {}
         })
     }),
 ];
@@ -225,8 +227,8 @@ fn dealer(handle: &RuntimeHandle) -> Handle<Dealer> {
     handle.socket(Options::new())
 }
 
-/// Polls once, and drops.
-async fn once<R>(future: impl Future<Output = R>) {
+/// Polls a future once and drops it.
+async fn poll_once<R>(future: impl Future<Output = R>) {
     let mut future = pin!(future);
     poll_fn(|cx| {
         let _ = future.as_mut().poll(cx);
@@ -235,22 +237,22 @@ async fn once<R>(future: impl Future<Output = R>) {
     .await;
 }
 
-/// Gives a socket's tasks time to begin what they were asked: until an address is bound that it was asked for later.
-async fn a_while(dealer: &Handle<Dealer>) {
+/// Lets the tasks of a socket begin earlier calls: waits for a later `bind`.
+async fn run_tasks(dealer: &Handle<Dealer>) {
     dealer.bind(ANY).await.unwrap();
 }
 
-/// Keeps nothing.
-fn bare<'a>(middle: impl Future<Output = ()> + 'a) -> LocalBoxFuture<'a, Kept> {
+/// Runs `state` and returns an empty [`Kept`].
+fn keep_nothing<'a>(state: impl Future<Output = ()> + 'a) -> LocalBoxFuture<'a, Kept> {
     Box::pin(async {
-        middle.await;
+        state.await;
         Kept::default()
     })
 }
 
-/// Two sockets that have exchanged a message.
+/// Connects two sockets and passes a message.
 pub(crate) async fn pair(handle: &RuntimeHandle, endpoint: &str) -> (Handle<Router>, Handle<Dealer>) {
-    // What the other had not received when it went would be offered to the next who listens there, for as long as linger says.
+    // A message that the ROUTER had not received would keep the DEALER reconnecting for its linger.
     let (router, dealer) = (router(handle), handle.socket(Options::<Dealer>::new().linger(SHORT)));
     dealer.connect(router.bind(endpoint).await.unwrap()).unwrap();
     dealer.send("hello").await.unwrap();
@@ -258,10 +260,10 @@ pub(crate) async fn pair(handle: &RuntimeHandle, endpoint: &str) -> (Handle<Rout
     (router, dealer)
 }
 
-/// More is sent than a peer who does not read lets go out.
-async fn deaf(handle: &RuntimeHandle, linger: Duration) -> Kept {
+/// Sends more than the system's buffers hold to a peer that does not read.
+async fn full_queue(handle: &RuntimeHandle, linger: Duration) -> Kept {
     let router = handle.socket(Options::<Router>::new().linger(linger));
-    let (stream, id) = shaken(&router).await;
+    let (stream, id) = greeted_peer(&router).await;
     for _ in 0..20 {
         router.send((id.clone(), vec![0; 1_000_000])).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Peers that are of no help, and a hoarder of descriptors.
+//! Raw peers that do not answer, and a guard that uses all descriptors.
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketType, connect, listen, socket};
@@ -9,16 +9,16 @@ use sansmq_tests::raw_peer::{frame, opening};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
-/// Peers that are of no help.
-pub(crate) struct World {
-    /// Its connections are made, but nobody ever answers.
+/// Listeners without a ZeroMQ socket.
+pub(crate) struct RawPeers {
+    /// Accepts connections and never sends.
     silent: TcpListener,
-    /// Connecting to it takes for ever: its queue is full.
+    /// Never completes a connection, because its queue is full.
     busy: TcpListener,
     _queue: Vec<OwnedFd>,
 }
 
-impl World {
+impl RawPeers {
     pub(crate) fn new() -> Self {
         let (silent, busy) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         listen(&busy, 0).unwrap();
@@ -40,47 +40,47 @@ impl World {
     }
 }
 
-/// An address where nobody listens.
-pub(crate) fn nobody() -> Endpoint {
+/// Returns an endpoint without a listener.
+pub(crate) fn closed_endpoint() -> Endpoint {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into()
 }
 
-/// Somebody else connects and says this.
-pub(crate) async fn stranger(router: &Handle<Router>, octets: &[u8]) -> TcpStream {
+/// Connects a raw peer to `router` and sends `bytes`.
+pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream {
     let mut monitor = router.monitor();
     let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
     let mut stream = TcpStream::connect(endpoint.socket_addr().unwrap()).unwrap();
-    stream.write_all(octets).unwrap();
+    stream.write_all(bytes).unwrap();
     monitor.find(|event| matches!(event, Event::Accepted { .. }).then_some(())).await.unwrap();
     stream
 }
 
-/// Somebody else connects, says hello, and reads nothing. With the name it is known by.
-pub(crate) async fn shaken(router: &Handle<Router>) -> (TcpStream, Frame) {
-    let stream = stranger(router, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
+/// Connects a raw DEALER that sends a message and never reads; returns its stream and its routing id.
+pub(crate) async fn greeted_peer(router: &Handle<Router>) -> (TcpStream, Frame) {
+    let stream = raw_peer(router, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
     let [id, _hi] = router.recv().await.unwrap().into_array().unwrap();
     (stream, id)
 }
 
-/// Descriptors that leave none for others, until it is dropped.
-pub(crate) struct Hoard {
+/// All free descriptors of the process, until dropped.
+pub(crate) struct Descriptors {
     descriptors: Vec<OwnedFd>,
     limit: Rlimit,
 }
 
-impl Hoard {
+impl Descriptors {
     pub(crate) fn new() -> Self {
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: Some(200), ..limit }).unwrap();
-        let one = TcpListener::bind("127.0.0.1:0").unwrap();
-        let more = std::iter::from_fn(|| one.as_fd().try_clone_to_owned().ok());
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let more = std::iter::from_fn(|| first.as_fd().try_clone_to_owned().ok());
         let mut descriptors: Vec<_> = more.collect();
-        descriptors.push(one.into());
+        descriptors.push(first.into());
         Self { descriptors, limit }
     }
 }
 
-impl Drop for Hoard {
+impl Drop for Descriptors {
     fn drop(&mut self) {
         self.descriptors.clear();
         setrlimit(Resource::Nofile, self.limit).unwrap();

@@ -1,26 +1,26 @@
-//! Chooses the sockets of a random program: those of one pattern, each with the others of the other side.
+//! Random choice of the sockets of a program: sockets of one pattern on two sides.
 
 use super::program::{Spec, Switch};
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 use sansmq::proto::entropy::SeededEntropy;
 use std::collections::BTreeSet;
 
-/// Who takes part.
-pub(crate) struct Cast {
+/// Sockets of a program.
+pub(crate) struct Topology {
     pub(crate) sockets: Vec<Spec>,
-    /// How many of them are on the left side, which speaks with the right one.
+    /// Number of sockets on the left side. Each connects only to sockets of the right side.
     pub(crate) left: usize,
     pub(crate) inproc: bool,
-    /// The latest message alone is kept.
+    /// True if sockets keep only the latest message (`conflate`).
     pub(crate) conflates: bool,
-    /// The marks are, and so are messages.
+    /// True if high-water marks and messages are small.
     pub(crate) small: bool,
 }
 
-/// What is left to chance.
-pub(crate) struct Dice(SeededEntropy);
+/// Source of random choices.
+pub(crate) struct Random(SeededEntropy);
 
-impl Dice {
+impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         Self(SeededEntropy::new(seed))
     }
@@ -38,9 +38,9 @@ impl Dice {
     }
 }
 
-impl Cast {
-    /// One of random sockets.
-    pub(crate) fn drawn(dice: &mut Dice) -> Self {
+impl Topology {
+    /// Chooses a random topology.
+    pub(crate) fn random(random: &mut Random) -> Self {
         const FAMILIES: [(&[SocketType], &[SocketType]); 6] = [
             (&[Push], &[Pull]),
             (&[Pub, XPub], &[Sub, Sub, XSub]),
@@ -49,35 +49,36 @@ impl Cast {
             (&[Dealer], &[Dealer]),
             (&[Pair], &[Pair]),
         ];
-        let inproc = dice.chance(25);
-        let (left, right) = dice.pick(&FAMILIES);
-        let single = left == [Pair] || dice.chance(25);
-        // Whoever drops what does not fit, does so at some moment or other; and a process has no network between its sockets,
-        // which the simulation has.
-        let small = single && !inproc && [Push, Dealer, Pair].contains(&left[0]) && dice.chance(50);
-        let conflates = [Push, Pub, XPub].contains(&left[0]) && dice.chance(15);
-        let mut cast = Self { sockets: Vec::new(), left: 0, inproc, conflates, small };
+        let inproc = random.chance(25);
+        let (left, right) = random.pick(&FAMILIES);
+        let single = left == [Pair] || random.chance(25);
+        // Other types drop messages above the high-water mark, which depends on timing; and `inproc` has no network
+        // buffers, unlike the simulation.
+        let small = single && !inproc && [Push, Dealer, Pair].contains(&left[0]) && random.chance(50);
+        let conflates = [Push, Pub, XPub].contains(&left[0]) && random.chance(15);
+        let mut topology = Self { sockets: Vec::new(), left: 0, inproc, conflates, small };
         for (side, kinds) in [left, right].into_iter().enumerate() {
-            let count = if single { 1 } else { 1 + dice.below(3) };
+            let count = if single { 1 } else { 1 + random.below(3) };
             for _ in 0..count {
-                let kind = dice.pick(kinds);
-                // Probes are for ROUTERs alone.
-                let probes = side == 0 && right == [Router] && !inproc && dice.chance(10);
-                let mut spec = cast.spec(dice, kind);
-                // Who serves answers a probe too, and a REQ that does not correlate takes that for its reply if it comes in time.
+                let kind = random.pick(kinds);
+                // Only a ROUTER receives probes.
+                let probes = side == 0 && right == [Router] && !inproc && random.chance(10);
+                let mut spec = topology.spec(random, kind);
+                // A serving socket replies to a probe too, which a REQ without `correlate` may accept as the reply to
+                // its request.
                 let probes = probes && (kind != Req || spec.switches.contains(&Switch::Correlate));
                 spec.switches.extend(probes.then_some(Switch::Probe));
-                spec.serves = side == 1 && (kind == Rep || kind == Router && dice.chance(70));
-                cast.sockets.push(spec);
+                spec.serves = side == 1 && (kind == Rep || kind == Router && random.chance(70));
+                topology.sockets.push(spec);
             }
             if side == 0 {
-                cast.left = cast.sockets.len();
+                topology.left = topology.sockets.len();
             }
         }
-        cast
+        topology
     }
 
-    fn spec(&self, dice: &mut Dice, kind: SocketType) -> Spec {
+    fn spec(&self, random: &mut Random, kind: SocketType) -> Spec {
         let number = self.sockets.len();
         let mut switches = BTreeSet::new();
         let choices: &[(Switch, usize)] = match kind {
@@ -87,28 +88,28 @@ impl Cast {
             _ => &[],
         };
         for &(switch, percent) in choices {
-            if dice.chance(percent) {
+            if random.chance(percent) {
                 switches.insert(switch);
             }
         }
-        // Without ids it would depend on the moment whether a late reply is taken for the next one's.
-        if switches.contains(&Switch::Correlate) && dice.chance(50) {
+        // Without request ids it depends on timing whether a late reply is accepted for the next request.
+        if switches.contains(&Switch::Correlate) && random.chance(50) {
             switches.insert(Switch::Relaxed);
         }
         if self.conflates && kind != XPub && kind != XSub {
             switches.insert(Switch::Conflate);
         }
-        // Over `inproc` it makes no difference to libzmq.
-        if !self.inproc && dice.chance(10) {
+        // libzmq ignores `immediate` over `inproc`.
+        if !self.inproc && random.chance(10) {
             switches.insert(Switch::Immediate);
         }
-        let named = [Req, Dealer, Router].contains(&kind) && dice.chance(60);
-        let long = dice.chance(10);
+        let named = [Req, Dealer, Router].contains(&kind) && random.chance(60);
+        let long = random.chance(10);
         let id = if long { format!("long-{number}").repeat(36) } else { format!("id-{number}") };
         Spec {
             kind,
             routing_id: named.then_some(id),
-            marks: self.small.then(|| 1 + dice.below(5)),
+            hwm: self.small.then(|| 1 + random.below(5)),
             switches,
             serves: false,
         }

@@ -1,7 +1,7 @@
-"""ask.py KIND bind|connect ENDPOINT [to=PEER] [OPTION=VALUE…]: sends the series, and wants every message back.
+"""request_series.py KIND bind|connect ENDPOINT [to=PEER] [OPTION=VALUE…]: sends the series, and expects an echo.
 
-A REQ waits for each reply; the others send everything first. A DEALER puts the delimiter in front, as a REP or REQ
-wants it; a ROUTER the routing id PEER.
+A REQ waits for each reply; other types send all messages first. A DEALER prepends the delimiter, which REP and REQ
+expect; a ROUTER prepends the routing id PEER.
 """
 
 import sys
@@ -20,4 +20,4 @@ else:
         socket.send_multipart(front + message)
     for message in SERIES:
         check(socket.recv_multipart(), front + message)
-print("all came back", flush=True)
+print("all received", flush=True)

@@ -1,4 +1,4 @@
-"""talk.py KIND bind|connect ENDPOINT [OPTION=VALUE…]: sends each line it is given, and prints what comes back."""
+"""send_lines.py KIND bind|connect ENDPOINT [OPTION=VALUE…]: sends each line of the input, and prints the reply."""
 
 import sys
 

@@ -1,0 +1,181 @@
+//! The known differences, by the first cells of their rows in `src/guide/migrating_from_libzmq.md`. A program ends at its first
+//! difference, because later results depend on it.
+
+use super::program::{Op, Program, Switch, Target};
+use super::real::DELAYED;
+use super::{Backend, Observation, from};
+use sansmq::proto::SocketType::{Req, Router, XPub, XSub};
+use sansmq::{Message, RecvError};
+
+const REQUEST_LOST: &str = "a REQ whose peer goes with the request";
+const INPROC_PEER_CLOSED: &str = "an `inproc` connect whose peer went";
+const NO_REPLY: &str = "what a REQ gets over `inproc` that is no reply";
+const INPROC_UNBOUND: &str = "what has connected to an `inproc` name that is unbound";
+const PROBED_AGAIN: &str = "`probe_router` when a connection is made again";
+const XSUB_MESSAGE: &str = "what an XSUB says besides to a publisher that is not connected";
+const FORGOTTEN_SUBSCRIPTIONS: &str = "the subscriptions of a peer that a publisher dials, when the connection is lost";
+const ROUTER_IMMEDIATE: &str = "a ROUTER's peer that is away, with `immediate`";
+const ENDS_LATE: &str = "what a REQ unbinds, or disconnects with `immediate`";
+
+/// Returns the row that describes a difference.
+pub(crate) fn row(
+    program: &Program,
+    step: usize,
+    backend: &impl Backend,
+    expected: &[Observation],
+    found: &[Observation],
+) -> Option<&'static str> {
+    let done = &program.ops[..step];
+    let closed = done.iter().any(|op| matches!(op, Op::Close { .. }));
+    let unbound = done.iter().any(|op| matches!(op, Op::Unbind { .. }));
+    let inproc = backend.is_inproc();
+    let pairs = || expected.iter().zip(found).filter(|(expected, found)| expected != found);
+    // A run that does not settle adds an observation, and only this row covers that.
+    if expected.len() != found.len() {
+        return (found.last() == Some(&Observation::Returned(DELAYED.to_owned()))).then_some(ENDS_LATE);
+    }
+    if pairs().all(|(expected, found)| is_request_lost(backend, expected, found))
+        || still_waits_for_reply(program, step, backend, found)
+    {
+        Some(REQUEST_LOST)
+    } else if pairs().all(|(expected, found)| lacks_only(found, expected, is_probe)) {
+        Some(PROBED_AGAIN)
+    } else if pairs()
+        .all(|(expected, found)| lacks_only(expected, found, |message| is_from_xsub(program, backend, message)))
+    {
+        Some(XSUB_MESSAGE)
+    } else if is_unroutable_with_immediate(program, step, backend, expected, found) {
+        Some(ROUTER_IMMEDIATE)
+    } else if pairs().all(|(expected, found)| is_forgotten(program, step, backend, expected, found)) {
+        Some(FORGOTTEN_SUBSCRIPTIONS)
+    } else if inproc && done.iter().any(|op| is_no_reply(program, op)) {
+        Some(NO_REPLY)
+    } else if inproc && unbound {
+        Some(INPROC_UNBOUND)
+    } else if inproc && closed {
+        Some(INPROC_PEER_CLOSED)
+    } else {
+        None
+    }
+}
+
+fn is_no_reply(program: &Program, op: &Op) -> bool {
+    matches!(op, Op::Send { to: Some(Target::Peer(peer)), frames, .. } if program.kind(*peer) == Req && frames.len() == 1)
+}
+
+fn is_request_lost(backend: &impl Backend, expected: &Observation, found: &Observation) -> bool {
+    let (Observation::Received { end, .. }, Observation::Received { socket, messages, .. }) = (expected, found) else {
+        return false;
+    };
+    *end == RecvError::PeerLost.to_string() && messages.is_empty() && backend.is_libzmq(*socket)
+}
+
+/// Returns true if a REQ of libzmq does not send because it still waits for a reply of a lost peer.
+fn still_waits_for_reply(program: &Program, step: usize, backend: &impl Backend, found: &[Observation]) -> bool {
+    let Op::Send { socket, .. } = program.ops[step] else { return false };
+    let waits = program.kind(socket) == Req && found == [Observation::Returned("out of turn".to_owned())];
+    waits && backend.is_libzmq(socket) && has_lost(program, step, socket)
+}
+
+/// Returns true if a connection of `socket` has been ended by either side.
+fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
+    let done = &program.ops[..step];
+    let uses = |user: usize, at: usize| {
+        done.iter().any(|op| match *op {
+            Op::Bind { socket, endpoint } | Op::Connect { socket, endpoint } => (socket, endpoint) == (user, at),
+            _ => false,
+        })
+    };
+    done.iter().any(|op| match *op {
+        Op::Unbind { endpoint, .. } | Op::Disconnect { endpoint, .. } => uses(socket, endpoint),
+        Op::Close { socket: peer } => (0..program.endpoints.len()).any(|at| uses(socket, at) && uses(peer, at)),
+        _ => false,
+    })
+}
+
+/// Returns true if `fewer` lacks only messages of `more` that satisfy `condition`.
+fn lacks_only(fewer: &Observation, more: &Observation, condition: impl Fn(&Message) -> bool) -> bool {
+    let (Observation::Received { messages: fewer, .. }, Observation::Received { messages: more, .. }) = (fewer, more)
+    else {
+        return false;
+    };
+    let mut rest = fewer.iter().peekable();
+    let missing = more.iter().filter(|message| rest.next_if_eq(message).is_none());
+    missing.filter(|message| !condition(message)).count() == 0 && rest.next().is_none()
+}
+
+fn is_probe(message: &Message) -> bool {
+    message.len() == 2 && message.body().is_empty()
+}
+
+fn is_forgotten(
+    program: &Program,
+    step: usize,
+    backend: &impl Backend,
+    expected: &Observation,
+    found: &Observation,
+) -> bool {
+    matches!(*found, Observation::Received { socket, .. } if backend.is_libzmq(socket) && forgets(program, step, socket))
+        && lacks_only(found, expected, is_cancel)
+}
+
+/// Returns true if `socket` is an XPUB that had connected to a peer which is closed or unbound.
+pub(super) fn forgets(program: &Program, step: usize, socket: usize) -> bool {
+    let done = &program.ops[..step];
+    let dialled = |at: usize| {
+        done.iter().any(|op| matches!(*op, Op::Connect { socket: by, endpoint } if (by, endpoint) == (socket, at)))
+    };
+    let bound = |peer: usize| {
+        done.iter().any(|op| matches!(*op, Op::Bind { socket: by, endpoint } if by == peer && dialled(endpoint)))
+    };
+    program.kind(socket) == XPub
+        && done.iter().any(|op| match *op {
+            Op::Unbind { endpoint, .. } => dialled(endpoint),
+            Op::Close { socket: peer } => bound(peer),
+            _ => false,
+        })
+}
+
+pub(super) fn is_cancel(message: &Message) -> bool {
+    message.len() == 1 && message.head().first() == Some(&0)
+}
+
+fn is_from_xsub(program: &Program, backend: &impl Backend, message: &Message) -> bool {
+    from(message).is_none_or(|from| program.kind(from) == XSub && backend.is_libzmq(from))
+}
+
+fn is_unroutable_with_immediate(
+    program: &Program,
+    step: usize,
+    backend: &impl Backend,
+    expected: &[Observation],
+    found: &[Observation],
+) -> bool {
+    let Op::Send { socket, .. } = program.ops[step] else { return false };
+    let results = [expected, found].map(|observations| match observations {
+        [Observation::Returned(result)] => result.as_str(),
+        _ => "",
+    });
+    program.kind(socket) == Router
+        && backend.is_libzmq(socket)
+        && program.has(socket, Switch::Immediate)
+        && results == ["would block", "unroutable"]
+}
+
+#[test]
+fn guide_table_contains_each_known_difference() {
+    let table = include_str!("../../../../src/guide/migrating_from_libzmq.md");
+    for row in [
+        REQUEST_LOST,
+        INPROC_PEER_CLOSED,
+        NO_REPLY,
+        INPROC_UNBOUND,
+        PROBED_AGAIN,
+        XSUB_MESSAGE,
+        FORGOTTEN_SUBSCRIPTIONS,
+        ROUTER_IMMEDIATE,
+        ENDS_LATE,
+    ] {
+        assert!(table.contains(&format!("\n| {row} |")), "{row}");
+    }
+}
