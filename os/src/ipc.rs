@@ -1,4 +1,4 @@
-//! Unix domain sockets by name: binding without stealing a name, giving it back, connecting without waiting.
+//! Unix domain sockets: binding without taking over a name in use, releasing the name, and connecting without blocking.
 
 use crate::{backlog, check_listens, error, size_buffers};
 use nix::errno::Errno;
@@ -13,28 +13,30 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// Listens there; gives the bound name back too, which differs for [`IpcName::Any`], and the [`Claim`] on it.
+/// Listens at a name. Returns the listener, the bound name, which differs for [`IpcName::Any`], and the [`Claim`] on the name.
 ///
-/// The listener does not block. Who may connect is decided by the process's umask and the directory, as for any file.
+/// The listener is non-blocking. The umask of the process and the permissions of the directory decide which users may connect,
+/// as for any file.
 ///
-/// A socket file that nobody listens at any more, as a killed process leaves behind, is replaced. Nothing else ever is:
-/// not a socket that is alive, even if it does not accept, and no other kind of file. Of several who find the same stale
-/// file only one replaces it; a lock on the directory (`flock`) sees to that.
+/// A stale socket file, at which no process listens any more, is replaced; a killed process leaves such a file behind. Nothing
+/// else is replaced: no live socket, even if it does not accept, and no other type of file. If several processes find the same
+/// stale file, only one process replaces the file, because it must lock the directory first (`flock`).
 ///
-/// Of `transport` the backlog and the sizes of buffers count.
+/// Only the backlog and the buffer sizes of `transport` are used.
 ///
-/// [`IpcName::Any`] is a file `socket` in a new directory for this user alone, in [`std::env::temp_dir`].
+/// For [`IpcName::Any`], the name is the file `socket` in a new directory in [`std::env::temp_dir`], which only the current user
+/// can access.
 ///
 /// # Errors
-/// - [`ErrorKind::AddrInUse`]: the name is taken, or a stale file could not be made sure of;
-/// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a zero;
-/// - whatever else the system answers. [`error`] tells them apart.
+/// - [`ErrorKind::AddrInUse`]: the name is in use, or it could not be determined that the file is stale;
+/// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a zero byte;
+/// - any other error of the operating system. [`error`] converts these errors.
 pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixListener, IpcName, Claim)> {
     match name {
         IpcName::Abstract(_) => Ok((listen(name, transport)?, name.clone(), Claim(None))),
         IpcName::Path(path) => {
             let path = Path::new(path);
-            // The working directory may be another by the time that the file is to be removed.
+            // The working directory may change before the file is removed.
             let absolute = std::path::absolute(path)?;
             let directory = absolute.parent().ok_or(ErrorKind::InvalidInput)?;
             let listener = listen_or_replace(name, path, directory, transport)?;
@@ -51,10 +53,10 @@ pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixList
     }
 }
 
-/// The right to remove a bound name: its file, and for a wildcard the directory around it. Dropping it does.
+/// Ownership of a bound name. Its drop removes the socket file and, for a wildcard, the directory of the file.
 ///
-/// It goes *before* its listener. As long as that is open, the system gives the file's identity to no other file, and nobody
-/// takes the file for a stale one.
+/// Must be dropped *before* the listener. While the listener is open, the operating system gives the identity of the file to no
+/// other file, and no other process mistakes the file for a stale one.
 #[derive(Debug)]
 pub struct Claim(Option<Held>);
 
@@ -62,7 +64,7 @@ pub struct Claim(Option<Held>);
 struct Held {
     path: PathBuf,
     identity: (u64, u64),
-    /// Removed when dropped, after the file.
+    /// Wildcard directory, removed when dropped, which is after the file was removed.
     _directory: Option<Directory>,
 }
 
@@ -72,11 +74,11 @@ impl Claim {
         Ok(Self(Some(Held { path, identity, _directory: directory })))
     }
 
-    /// Removes the name, if it is still this listener's; for an abstract one there is nothing to do.
+    /// Removes the socket file, if the file still belongs to this listener. Abstract names have no file.
     ///
     /// # Errors
-    /// - [`NetworkError::NameLost`]: while it was bound, somebody else removed the name or took it. It is left as it is.
-    /// - Whatever the system answers to the removal.
+    /// - [`NetworkError::NameLost`]: the file was removed or replaced while it was bound. A replacement is not removed.
+    /// - Any other error of removing the file.
     pub fn release(mut self) -> Result<(), NetworkError> {
         self.remove().map_err(|failure| match failure.kind() {
             ErrorKind::NotFound => NetworkError::NameLost,
@@ -103,14 +105,13 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// Connects there. The stream does not block. A local connection is made at once or not at all, so nothing is left to wait
-/// for.
+/// Connects to a name. The returned stream is non-blocking and connected: local connections are made at once or fail.
 ///
 /// # Errors
 /// - [`ErrorKind::NotFound`]: there is no such file;
-/// - [`ErrorKind::ConnectionRefused`]: nobody listens at it;
-/// - [`ErrorKind::WouldBlock`]: somebody does, but the backlog is full. Try again later;
-/// - whatever else the system answers. [`error`] tells them apart.
+/// - [`ErrorKind::ConnectionRefused`]: no process listens at the file;
+/// - [`ErrorKind::WouldBlock`]: the backlog of the listener is full. Try again later;
+/// - any other error of the operating system. [`error`] converts these errors.
 pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixStream> {
     let address = address(name)?;
     let stream = UnixStream::from(socket()?);
@@ -120,10 +121,10 @@ pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixSt
     Ok(stream)
 }
 
-/// Takes a listener that somebody else opened. Its name remains theirs, so the claim is to nothing.
+/// Takes over an already bound listener. The returned [`Claim`] is empty: the file is not removed.
 ///
 /// # Errors
-/// What the system answers; [`NetworkError::NotListening`] where it tells.
+/// [`NetworkError::NotListening`], if the operating system can report it, or another error of the operating system.
 pub fn from_listener(
     listener: UnixListener,
     transport: &TransportConfig,
@@ -135,9 +136,9 @@ pub fn from_listener(
     Ok((socket.into(), Claim(None)))
 }
 
-/// Gives a connection that came in buffers as large as its listener's, which it does not inherit. The system has taken those
-/// sizes for the listener; what fails now fails because the connection is over.
+/// Sets the buffer sizes of `transport` on an accepted connection, which does not inherit them from its listener.
 pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig) {
+    // The operating system has accepted the same sizes for the listener. So an error means that the connection has ended.
     let _ = size_buffers(&stream.into(), transport);
 }
 
@@ -151,10 +152,10 @@ fn listen_or_replace(
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {}
         result => return result,
     }
-    // Who cannot have the lock does not replace.
+    // Only the process that holds the lock may replace the file.
     let lock = File::open(directory).map_err(|_| ErrorKind::AddrInUse)?;
     lock.try_lock().map_err(|_| ErrorKind::AddrInUse)?;
-    // Another one may have replaced it before there was the lock.
+    // Another process may have replaced the file before the lock was taken.
     match listen(name, transport) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {}
         result => return result,
@@ -163,12 +164,12 @@ fn listen_or_replace(
     listen(name, transport)
 }
 
-/// True if it is certain that this is a socket's file, and that the socket exists no more.
+/// Returns true if the file is certainly a socket file without a socket.
 fn is_stale(path: &Path) -> bool {
-    // Not through a symbolic link, which is another kind of file.
+    // A symbolic link is not followed, because it is another type of file.
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    // A datagram socket cannot connect to a stream socket, and the system says so before that one listens, too: between its
-    // `bind` and its `listen` it is not taken for dead. Nor does it see a connection that ends at once.
+    // The probe is a datagram socket, which cannot connect to a stream socket. So a live listener does not see a connection that
+    // ends at once, and a socket between its `bind` and its `listen` does not look stale.
     let probed = || UnixDatagram::unbound()?.connect(path);
     is_socket && probed().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
@@ -187,7 +188,7 @@ fn listen(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixListene
 
 fn address(name: &IpcName) -> io::Result<UnixAddr> {
     match name {
-        // The system would choose a name.
+        // For an empty name, the operating system would choose a name.
         IpcName::Path(name) | IpcName::Abstract(name) if name.is_empty() => Err(ErrorKind::InvalidInput.into()),
         IpcName::Path(path) => Ok(UnixAddr::new(path.as_str())?),
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -198,26 +199,27 @@ fn address(name: &IpcName) -> io::Result<UnixAddr> {
     }
 }
 
-/// A stream socket that programs started by this one do not inherit.
+/// Creates a stream socket that child processes do not inherit.
 fn socket() -> Result<OwnedFd, Errno> {
     #[cfg(not(target_vendor = "apple"))]
     const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
     #[cfg(target_vendor = "apple")]
     const FLAGS: SockFlag = SockFlag::empty();
     let socket = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, FLAGS, None)?;
-    // Apple's systems know no such flag, but std's copies have it set.
+    // Apple's systems do not have this flag, but `try_clone` sets close-on-exec on the copy.
     #[cfg(target_vendor = "apple")]
     let socket = socket.try_clone().map_err(|_| Errno::EMFILE)?;
     Ok(socket)
 }
 
-/// A new directory for this user alone. Removed when dropped, if it is empty.
+/// New directory that only the current user can access. Removed when dropped, if it is empty.
 #[derive(Debug)]
 struct Directory(PathBuf);
 
 impl Directory {
     fn new() -> io::Result<Self> {
-        // The directory must not exist yet, so nobody can have laid it out; that nobody guesses it keeps it free.
+        // `create` fails if the directory exists, so no other user can have prepared it. The random name prevents other users
+        // from occupying the name in advance.
         let number = getrandom::u64()?;
         let path = std::path::absolute(std::env::temp_dir())?.join(format!("sansmq-{number:016x}"));
         DirBuilder::new().mode(0o700).create(&path)?;

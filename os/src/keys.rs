@@ -1,5 +1,5 @@
-//! The files that keys are kept in, the same as those of pyzmq and czmq: `name.key` for everybody, `name.key_secret` for
-//! their owner.
+//! Certificate files with CURVE keys, in the format of pyzmq and czmq: `name.key` has the public key, and `name.key_secret` has
+//! both keys.
 //!
 //! ```
 //! use sansmq_os::keys::{read_certificate, write_certificates};
@@ -26,43 +26,44 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Why a certificate could not be read.
+/// Error of reading a certificate.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// The system does not give the file, or the directory.
-    #[error("{} cannot be read", path.display())]
+    /// The file or directory could not be read.
+    #[error("cannot read {}", path.display())]
     Io {
-        /// Which file or directory.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// The system's reason. [`InvalidData`](io::ErrorKind::InvalidData) is a file that is not of UTF-8.
+        /// Error of the operating system; [`InvalidData`](io::ErrorKind::InvalidData) if the file is not UTF-8.
         source: io::Error,
     },
-    /// The file is no certificate.
-    #[error("{} is no certificate", path.display())]
+    /// The file is not a certificate.
+    #[error("{} is not a valid certificate", path.display())]
     Certificate {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Error in the content of the file.
         source: CertificateError,
     },
 }
 
-/// Reads a certificate, public or secret.
+/// Reads a certificate file, public or secret.
 ///
 /// # Errors
 ///
-/// If there is no such file, or it is not what pyzmq, czmq or [`write_certificates`] write.
+/// [`ReadError`]: the file cannot be read, or does not have the format of pyzmq, czmq and [`write_certificates`].
 pub fn read_certificate(path: impl AsRef<Path>) -> Result<Certificate, ReadError> {
     let path = path.as_ref();
     let text = fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable(path))?;
     text.parse().map_err(|source| ReadError::Certificate { path: path.to_owned(), source })
 }
 
-/// The public keys of all certificates in a directory, which are the files named `*.key`: whom a server knows, say.
+/// Reads the public keys of all certificates in a directory, which are the files `*.key`. A server can use them as its list of
+/// allowed clients.
 ///
 /// # Errors
 ///
-/// If the directory cannot be read, or one of the files; none of the keys is returned then.
+/// [`ReadError`]: the directory or one of the files cannot be read. No key is returned then.
 pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKey>, ReadError> {
     let directory = directory.as_ref();
     let mut keys = BTreeSet::new();
@@ -75,14 +76,14 @@ pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKe
     Ok(keys)
 }
 
-/// Writes `name.key` and, if the secret key is known, `name.key_secret`, both or neither.
+/// Writes `name.key` and, if the certificate has a secret key, `name.key_secret`. On an error, neither file is left.
 ///
-/// On Unix only the file's owner may read the secret one (mode 0600); elsewhere the directory decides.
+/// On Unix, only the owner may read the secret file (mode 0600). On other systems, the permissions of the directory apply.
 ///
 /// # Errors
 ///
-/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if one of them is there: a key that is replaced is lost. Or whatever
-/// else the system answers.
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if one of the files exists, because replacing a file would lose its key; or
+/// another error of the operating system.
 pub fn write_certificates(directory: impl AsRef<Path>, name: &str, certificate: &Certificate) -> io::Result<()> {
     let path = |extension| directory.as_ref().join(format!("{name}.{extension}"));
     let mut secret = None;
@@ -102,11 +103,12 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
     |source| ReadError::Io { path: path.to_owned(), source }
 }
 
-/// Who may read a file, as the mode of it on Unix.
+/// Mode of the secret file on Unix.
 const OWNER: u32 = 0o600;
-const ALL: u32 = 0o666; // as far as the process's umask lets them
+/// Mode of the public file on Unix, restricted by the umask of the process.
+const ALL: u32 = 0o666;
 
-/// A file that was not there before, and is removed unless it is kept.
+/// Newly created file. Removed when dropped, unless [`keep`](Self::keep) is called.
 struct NewFile(Option<PathBuf>);
 
 impl NewFile {
@@ -118,7 +120,7 @@ impl NewFile {
         let _ = mode;
         let opened = options.open(&path)?;
         let new = Self(Some(path));
-        // Closed before it is removed, which not every system lets be done otherwise.
+        // `file` is declared after `new`, so the file is closed before it is removed. Some systems require this order.
         let mut file = opened;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -133,7 +135,7 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
-            // What is being told already is why it is removed.
+            // The caller already gets the error because of which the file is removed.
             _ = fs::remove_file(path);
         }
     }

@@ -1,9 +1,9 @@
-//! What every runtime of sansmq needs of the operating system alike, as plain calls that do not wait: TCP sockets as the
-//! options ask for them ([`tcp`]), Unix domain sockets ([`ipc`]), who is at the other end of one ([`credentials`]), what an
-//! error means ([`error`]), and with the feature `curve` the files that keys are kept in (`keys`).
+//! Operating system calls that the runtimes of sansmq share: TCP sockets with their options ([`tcp`]), Unix domain sockets
+//! ([`ipc`]), the credentials of a peer process ([`credentials`]), the conversion of errors ([`error`]), and, with the feature
+//! `curve`, certificate files (`keys`).
 //!
-//! It knows no runtime and no event loop; what it returns is of `std` and non-blocking. Where there are no Unix domain
-//! sockets, a runtime answers `ipc` endpoints with [`NetworkError::Unsupported`].
+//! No call blocks, except those of `keys`. The crate is independent of runtimes and event loops, and returns non-blocking types of
+//! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::Unsupported`] for `ipc` endpoints.
 
 #[cfg(unix)]
 pub mod ipc;
@@ -26,20 +26,20 @@ use std::io;
 #[cfg(unix)]
 pub use peer::credentials;
 
-/// What an error of a network call means. It knows more than `NetworkError::from(error.kind())`: that too many files are
-/// open, say, and that there is no such directory either.
+/// Converts an error of a network call. More exact than `NetworkError::from(error.kind())`: distinguishes, for example, too many
+/// open files and a path component that is not a directory.
 pub fn error(error: &io::Error) -> NetworkError {
     #[cfg(unix)]
     if let Some(number) = error.raw_os_error() {
         use nix::errno::Errno;
-        #[expect(clippy::wildcard_enum_match_arm, reason = "there are more than a hundred")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "there are more than a hundred variants")]
         match Errno::from_raw(number) {
             Errno::EMFILE | Errno::ENFILE => return NetworkError::TooManyFiles,
             Errno::ENOTDIR => return NetworkError::NoSuchName,
             Errno::ENODEV => return NetworkError::NoSuchDevice,
-            // There is no IPv6 here, say.
+            // For example on a system without IPv6.
             Errno::EAFNOSUPPORT => return NetworkError::AddressUnavailable,
-            // Somebody listens and does not accept: over tcp the same would be silence.
+            // The backlog of a Unix domain socket is full. Over TCP, the same situation leads to a timeout.
             Errno::EAGAIN => return NetworkError::TimedOut,
             _ => {}
         }
@@ -47,18 +47,18 @@ pub fn error(error: &io::Error) -> NetworkError {
     error.kind().into()
 }
 
-/// Sets the sizes of the system's own buffers, if they were asked for.
+/// Sets the buffer sizes of a socket, if configured.
 fn size_buffers(socket: &Socket, transport: &TransportConfig) -> io::Result<()> {
-    if let Some(octets) = transport.send_buffer {
-        socket.set_send_buffer_size(octets)?;
+    if let Some(bytes) = transport.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
     }
-    if let Some(octets) = transport.recv_buffer {
-        socket.set_recv_buffer_size(octets)?;
+    if let Some(bytes) = transport.recv_buffer {
+        socket.set_recv_buffer_size(bytes)?;
     }
     Ok(())
 }
 
-/// What the system's `listen` is told. It makes of too many as many as it allows.
+/// Returns the backlog for `listen`. Default: the maximum, which the operating system reduces to its own limit.
 fn backlog(transport: &TransportConfig) -> i32 {
     transport.backlog.and_then(|backlog| i32::try_from(backlog).ok()).unwrap_or(i32::MAX)
 }
@@ -85,10 +85,11 @@ mod peer {
     use sansmq_proto::connection::Credentials;
     use std::os::fd::AsFd;
 
-    /// Whose process is at the other end of a Unix domain socket: on Linux what `SO_PEERCRED` says, elsewhere `None`.
+    /// Returns the credentials of the process at the other end of a Unix domain socket: on Linux those of `SO_PEERCRED`, on
+    /// other systems `None`.
     ///
-    /// It is who connected, or called `listen`, and not necessarily who holds the socket now. A process that this one cannot
-    /// see, being in another container, has no `pid`.
+    /// They belong to the process that called `connect` or `listen`, which is not necessarily the process that owns the socket
+    /// now. `pid` is `None` if the process is not visible from this one, for example in another container.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn credentials(stream: &impl AsFd) -> Option<Credentials> {
         use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -97,7 +98,7 @@ mod peer {
         Some(Credentials { pid, uid: peer.uid(), gid: peer.gid() })
     }
 
-    /// Whose process is at the other end of a Unix domain socket: on Linux what `SO_PEERCRED` says, elsewhere `None`.
+    /// Returns `None`. On Linux, returns the credentials of the process at the other end of a Unix domain socket.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub fn credentials(_: &impl AsFd) -> Option<Credentials> {
         None

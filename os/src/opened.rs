@@ -1,5 +1,4 @@
-//! What adapters of `sansmq-runtime` do alike with the operating system's sockets: opening listeners, dialling, and
-//! [`BindListener`].
+//! Common code of the adapters of `sansmq-runtime`: opening listeners, connecting, and [`BindListener`].
 
 use crate::{StdListener, tcp};
 #[cfg(unix)]
@@ -16,24 +15,24 @@ use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
-/// A listener that is open and does not block, for an adapter to register with its poller.
+/// Bound, non-blocking listener, for an adapter to register with its poller.
 #[derive(Debug)]
 pub struct OpenListener {
     /// The listener.
     pub listener: StdListener,
-    /// Its endpoint.
+    /// The bound endpoint.
     pub bound: Endpoint,
-    /// The right to the name of a Unix domain socket. Must be dropped before the listener.
+    /// Ownership of the name of a Unix domain socket. Must be dropped before the listener.
     #[cfg(unix)]
     pub claim: Option<ipc::Claim>,
 }
 
-/// A stream that does not block and is connected, or connecting until it is writable; `take_error` tells then.
+/// Non-blocking stream that is connected or connecting.
 #[derive(Debug)]
 pub enum StdStream {
-    /// Over TCP.
+    /// TCP stream. The attempt to connect has ended when the stream is writable; then `take_error` returns its error, if any.
     Tcp(TcpStream),
-    /// Through a Unix domain socket; connected.
+    /// Unix domain socket stream, which is connected.
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -56,11 +55,11 @@ impl OpenListener {
         Ok(Self { listener: StdListener::Unix(listener), bound: Endpoint::Ipc(bound), claim: Some(claim) })
     }
 
-    /// Takes over a listener that is already open. Its name is not removed when it is closed.
+    /// Takes over an already bound listener. The path of a Unix domain socket is not removed on close.
     ///
     /// # Errors
-    /// [`NetworkError::Unsupported`] if it is of another kind; [`NetworkError::NotListening`] where the operating system
-    /// tells; or an option of `transport` that it rejects.
+    /// [`NetworkError::Unsupported`] if the listener is not a [`StdListener`]; [`NetworkError::NotListening`] if the socket does
+    /// not listen and the operating system can report it; or the error of an option of `transport`.
     pub fn from_listener(listener: BoundListener, transport: &TransportConfig) -> Result<Self, NetworkError> {
         let bound = listener.endpoint().clone();
         let listener: StdListener = listener.into_listener().ok_or(NetworkError::Unsupported)?;
@@ -83,7 +82,7 @@ impl OpenListener {
 /// Opens a listener. `lookup` returns the addresses of a host name, and must not block.
 ///
 /// # Errors
-/// The last failure of all addresses.
+/// The error of the last address, if listening failed at every address of the host name.
 pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
     endpoint: &Endpoint,
     transport: &TransportConfig,
@@ -107,7 +106,7 @@ pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
 /// waits until a stream is connected.
 ///
 /// # Errors
-/// The last failure of all routes.
+/// The error of the last route, if connecting failed by every route.
 pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Result<S, NetworkError>>>(
     endpoint: &Endpoint,
     transport: &TransportConfig,
@@ -124,22 +123,22 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
         match tcp::connect(route, transport) {
             Ok(stream) => match establish(StdStream::Tcp(stream)).await {
                 Ok(stream) => return Ok(stream),
-                Err(refusal) => failure = refusal,
+                Err(error) => failure = error,
             },
-            Err(refusal) => failure = refusal,
+            Err(error) => failure = error,
         }
     }
     Err(failure)
 }
 
-/// Sockets that listen where somebody else has begun to.
+/// Binding to an already bound listener of the standard library.
 pub trait BindListener {
-    /// As `bind`, at a listener that is open already (`USE_FD`): one that a service manager hands over, so that nobody is
-    /// refused while the program starts, or one whose making was special. Gives back where it listens, for `unbind`. What
-    /// else is to know stands at [`Handle::bind_existing`].
+    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`), and returns its endpoint, which `unbind` takes. A
+    /// service manager can pass such a listener to the program, so that no connection is refused while the program starts. See
+    /// [`Handle::bind_existing`] for the options that apply.
     ///
     /// # Errors
-    /// [`BindError`]: it does not say where it listens, or does not listen at all.
+    /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.
     fn bind_listener(
         &self,
         listener: impl Into<StdListener> + Send,

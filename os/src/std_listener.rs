@@ -1,4 +1,4 @@
-//! [`StdListener`]: a listener of the standard library that is already open.
+//! [`StdListener`]: an already bound listener of the standard library.
 
 #[cfg(unix)]
 use sansmq_proto::address::IpcName;
@@ -7,21 +7,21 @@ use std::net::TcpListener;
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
 
-/// Listener of the standard library that is already open, for `BindListener::bind_listener` (feature `runtime`).
+/// Already bound listener of the standard library, for `BindListener::bind_listener` (feature `runtime`).
 #[derive(Debug)]
 pub enum StdListener {
-    /// At a TCP port.
+    /// TCP listener.
     Tcp(TcpListener),
-    /// At a Unix domain socket.
+    /// Unix domain socket listener.
     #[cfg(unix)]
     Unix(UnixListener),
 }
 
 impl StdListener {
-    /// Where it listens.
+    /// Returns the endpoint of the listener.
     ///
     /// # Errors
-    /// What the system answers; [`NetworkError::BadName`] if the name is no text.
+    /// [`NetworkError::BadName`] if the listener has no name or its name is not UTF-8, or another error of the operating system.
     pub fn endpoint(&self) -> Result<Endpoint, NetworkError> {
         match self {
             Self::Tcp(listener) => Ok(listener.local_addr()?.into()),

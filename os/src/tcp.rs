@@ -1,4 +1,4 @@
-//! TCP sockets as a socket's options want them, made by one set of rules for all runtimes. None of them blocks.
+//! Non-blocking TCP sockets with the configured options, the same for all runtimes.
 
 mod options;
 
@@ -9,14 +9,14 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
-/// Listens there. On Unix the address may be one that connections of an ended listener still hold (`SO_REUSEADDR`).
+/// Listens at an address. On Unix, the address may still be used by connections of a closed listener (`SO_REUSEADDR`).
 ///
 /// # Errors
-/// What the system answers; for an option that was asked for [`NetworkError::OptionRefused`],
-/// [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`].
+/// [`NetworkError::OptionRefused`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a configured option is
+/// rejected, or another error of the operating system.
 pub fn listen(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     match open(at, transport) {
-        // There is no IPv6 here.
+        // Without IPv6, a dual-stack listener falls back to IPv4.
         Err(NetworkError::AddressUnavailable) if is_dual(at, transport) => {
             open(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), at.port()), transport)
         }
@@ -26,25 +26,25 @@ pub fn listen(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener
 
 fn open(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     let socket = socket(at, transport)?;
-    // On Windows it would let anybody have the address too.
+    // On Windows, the option would allow any process to bind to the same address.
     #[cfg(not(windows))]
     socket.set_reuse_address(true).map_err(|failure| error(&failure))?;
     if is_dual(at, transport) {
-        asked(socket.set_only_v6(false))?;
+        option_result(socket.set_only_v6(false))?;
     }
     let listening = socket.bind(&at.into()).and_then(|()| socket.listen(backlog(transport)));
     listening.map_err(|failure| error(&failure))?;
     Ok(socket.into())
 }
 
-/// Begins to connect. The stream is connected, or failed, when it is writable: `take_error` tells which.
+/// Begins to connect. The attempt has ended when the stream is writable; then `take_error` returns its error, if any.
 ///
 /// # Errors
-/// As [`listen`].
+/// The same as for [`listen`].
 pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, NetworkError> {
     let socket = socket(route.to, transport)?;
     if let Some(from) = route.from {
-        // A port that is asked for has perhaps just been left by the connection before this one.
+        // A fixed source port may still be in TIME_WAIT from the previous connection.
         #[cfg(not(windows))]
         if from.port() != 0 {
             socket.set_reuse_address(true).map_err(|failure| error(&failure))?;
@@ -53,16 +53,16 @@ pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, N
     }
     match socket.connect(&route.to.into()) {
         Ok(()) => {}
-        Err(failure) if is_under_way(&failure) => {}
+        Err(failure) if is_in_progress(&failure) => {}
         Err(failure) => return Err(error(&failure)),
     }
     Ok(socket.into())
 }
 
-/// Makes a listener that somebody else opened like one of [`listen`]'s, as far as that can still be done.
+/// Takes over an already bound listener, and sets the options that can be set after `bind`.
 ///
 /// # Errors
-/// As [`listen`]; [`NetworkError::NotListening`] where the system tells.
+/// The same as for [`listen`], and [`NetworkError::NotListening`] if the operating system can report it.
 pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     let socket = Socket::from(listener);
     check_listens(&socket)?;
@@ -71,16 +71,15 @@ pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Resu
     Ok(socket.into())
 }
 
-/// Gives a connection that came in what its listener has, for systems do not agree on what it inherits.
-///
-/// The listener has taken all of it. What fails now fails because the connection is over, which will be noticed anyway.
+/// Sets the options on an accepted connection, because operating systems differ in the options that it inherits.
 pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig) {
+    // The operating system has accepted the same options for the listener. So an error means that the connection has ended.
     let stream = stream.into();
     let _ = stream.set_tcp_nodelay(true);
     let _ = tune(&stream, transport);
 }
 
-/// A socket to that address's family, with all that has to be there before it is bound or connected.
+/// Creates a socket of the address family, with the options that must be set before `bind` and `connect`.
 fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, NetworkError> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -88,39 +87,39 @@ fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, Ne
         Ok(socket)
     };
     let socket = open().map_err(|failure: io::Error| error(&failure))?;
-    // Small messages must not wait for one another; batching is done above. A failure costs only time.
+    // Nagle's algorithm would delay small messages, and the connection already batches them. An error only costs latency.
     let _ = socket.set_tcp_nodelay(true);
     if let Some(device) = &transport.device {
-        asked(options::device(&socket, device))?;
+        option_result(options::device(&socket, device))?;
     }
     tune(&socket, transport)?;
     Ok(socket)
 }
 
-/// What can be set at any time.
+/// Sets the options that can be set at any time.
 fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError> {
-    asked(size_buffers(socket, transport))?;
+    option_result(size_buffers(socket, transport))?;
     match &transport.keepalive {
         KeepaliveConfig::System => {}
-        KeepaliveConfig::Off => asked(socket.set_keepalive(false))?,
-        KeepaliveConfig::On(keepalive) => asked(options::keepalive(socket, keepalive))?,
+        KeepaliveConfig::Off => option_result(socket.set_keepalive(false))?,
+        KeepaliveConfig::On(keepalive) => option_result(options::keepalive(socket, keepalive))?,
     }
     if let Some(timeout) = transport.max_retransmit_timeout {
-        asked(options::max_retransmit_timeout(socket, timeout))?;
+        option_result(options::max_retransmit_timeout(socket, timeout))?;
     }
-    if let Some(octet) = transport.tos {
-        asked(options::tos(socket, octet))?;
+    if let Some(value) = transport.tos {
+        option_result(options::tos(socket, value))?;
     }
     if let Some(priority) = transport.priority {
-        asked(options::priority(socket, priority))?;
+        option_result(options::priority(socket, priority))?;
     }
     Ok(())
 }
 
-/// What it means that an option is not taken.
-fn asked(result: io::Result<()>) -> Result<(), NetworkError> {
+/// Converts the error of setting an option.
+fn option_result(result: io::Result<()>) -> Result<(), NetworkError> {
     result.map_err(|failure| match error(&failure) {
-        telling @ (NetworkError::PermissionDenied | NetworkError::NoSuchDevice) => telling,
+        specific @ (NetworkError::PermissionDenied | NetworkError::NoSuchDevice) => specific,
         _ => NetworkError::OptionRefused,
     })
 }
@@ -129,7 +128,7 @@ fn is_dual(at: SocketAddr, transport: &TransportConfig) -> bool {
     transport.dual_stack && at.is_ipv6() && at.ip().is_unspecified()
 }
 
-fn is_under_way(failure: &io::Error) -> bool {
+fn is_in_progress(failure: &io::Error) -> bool {
     #[cfg(unix)]
     let in_progress = failure.raw_os_error() == Some(nix::errno::Errno::EINPROGRESS as i32);
     #[cfg(not(unix))]

@@ -1,12 +1,12 @@
-//! Recorded sessions of libzmq: we understand what it sent, cut at every octet; and in its place we send the same.
-//! `data/README.md` describes the files.
+//! Replays recorded sessions of libzmq. A connection must decode the bytes of libzmq, split at every position; and our socket,
+//! in place of libzmq's, must send the same bytes. `data/README.md` describes the files.
 
-#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a surprise is a test that fails")]
+#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a panic fails the test")]
 
 mod recorded;
 
 use core::time::Duration;
-use recorded::{drain, hear, octets};
+use recorded::{decode, drain, replay};
 use sansmq_proto::connection::{ConnectionConfig, Inbound, Subscription};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{
@@ -18,45 +18,52 @@ use std::fs;
 use std::sync::Arc;
 
 #[test]
-fn what_libzmq_sent_is_understood_wherever_it_is_cut() {
+fn bytes_of_libzmq_are_decoded_for_every_split() {
     for (name, session) in sessions() {
         let sends = session.steps.iter().filter_map(|step| as_message(step, "send"));
+        // "nobody" is the routing id of a message that libzmq's ROUTER drops, because it has no such peer.
         let sent: Vec<_> = sends.filter(|message| message.head() != "nobody").collect();
-        let (mut got, mut wishes) = (Vec::new(), Vec::new());
+        let (mut received, mut subscriptions) = (Vec::new(), Vec::new());
         for (conn, [libzmq, peer]) in session.streams() {
             let config = Arc::new(ConnectionConfig::new(socket_type_in(&peer)));
-            let whole = hear(&config, &[&libzmq]);
+            let whole = replay(&config, &[&libzmq]);
             for cut in cuts(libzmq.len()) {
                 let (front, rest) = libzmq.split_at(cut);
-                assert!(hear(&config, &[front, rest]) == whole, "{name}, connection {conn}, cut at {cut}");
+                assert!(replay(&config, &[front, rest]) == whole, "{name}, connection {conn}, split at {cut}");
             }
             assert_eq!(whole.error, None, "{name}, connection {conn}");
             assert!(whole.ready, "{name}, connection {conn}: the handshake is done");
-            for item in whole.got {
+            for item in whole.received {
                 match item {
-                    Inbound::Message(message) => got.push(message),
-                    Inbound::Subscription(wish) => wishes.push(wish),
+                    Inbound::Message(message) => received.push(message),
+                    Inbound::Subscription(change) => subscriptions.push(change),
                 }
             }
         }
-        assert_eq!(wishes, session.wishes(), "{name}: every wish came");
+        assert_eq!(subscriptions, session.subscriptions(), "{name}: every subscription change is received");
         if session.publishes() {
-            let welcome = session.options.get("XPUB_WELCOME_MSG").map(|text| Message::from(octets(text)));
-            assert!(got.iter().all(|message| sent.contains(message) || Some(message) == welcome.as_ref()), "{name}");
+            let welcome = session.options.get("XPUB_WELCOME_MSG").map(|text| Message::from(decode(text)));
+            assert!(
+                received.iter().all(|message| sent.contains(message) || Some(message) == welcome.as_ref()),
+                "{name}"
+            );
             continue;
         }
-        assert_eq!(got.len(), sent.len(), "{name}: every message came");
+        assert_eq!(received.len(), sent.len(), "{name}: every message is received");
         for message in &sent {
-            // A ROUTER takes the first frame off, a REQ adds one.
+            // A ROUTER removes the first frame, and a REQ adds a frame.
             let common = message.frames().get(1..).filter(|rest| !rest.is_empty()).unwrap_or_else(|| message.frames());
-            assert!(got.iter().any(|got| got.frames().ends_with(common)), "{name}: {message:?} came");
+            assert!(
+                received.iter().any(|received| received.frames().ends_with(common)),
+                "{name}: {message:?} is received"
+            );
         }
     }
 }
 
 #[test]
-fn in_libzmqs_place_we_send_the_same_octets_and_messages() {
-    for (name, session) in sessions().chain(sessions_with_old_peers()) {
+fn socket_in_place_of_libzmq_sends_the_same_bytes() {
+    for (name, session) in sessions().chain(legacy_sessions()) {
         for piece in [usize::MAX, 1] {
             let mut stage = Stage::new(&session);
             for (number, step) in session.steps.iter().enumerate() {
@@ -64,13 +71,13 @@ fn in_libzmqs_place_we_send_the_same_octets_and_messages() {
             }
             for (conn, [libzmq, _]) in session.streams() {
                 let ours = &stage.ends[&conn].sent;
-                assert!(*ours == libzmq, "{name}, connection {conn}: we sent {} octets", ours.len());
+                assert!(*ours == libzmq, "{name}, connection {conn}: the {} bytes that we sent differ", ours.len());
             }
         }
     }
 }
 
-/// A file of `data`.
+/// Session of one file of `data`.
 struct Session {
     socket_type: SocketType,
     connects: bool,
@@ -78,7 +85,7 @@ struct Session {
     steps: Vec<Step>,
 }
 
-/// A line: its connection, its first word and the rest.
+/// Line of a session: its connection, its first word and the rest.
 struct Step {
     conn: u32,
     verb: String,
@@ -89,15 +96,16 @@ fn sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"), 50)
 }
 
-/// Of peers that spoke ZMTP 2.0 and 1.0. What libzmq said to them we would not be told.
-fn sessions_with_old_peers() -> impl Iterator<Item = (String, Session)> {
+/// Returns the sessions with ZMTP 2.0 and 1.0 peers. libzmq sends other bytes to such peers than to us, so that its bytes cannot
+/// be replayed to our connection.
+fn legacy_sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/old"), 15)
 }
 
 fn sessions_in(folder: &str, at_least: usize) -> impl Iterator<Item = (String, Session)> {
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
-    assert!(paths.len() >= at_least, "the recorded sessions are there");
+    assert!(paths.len() >= at_least, "recorded sessions are missing");
     paths.sort();
     paths.into_iter().map(|path| {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -112,7 +120,7 @@ impl Session {
         let mut conn = 0;
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split(' ').map(str::to_owned);
-            let verb = words.next().expect("a line has a first word");
+            let verb = words.next().expect("`split` yields at least one word");
             let words: Vec<_> = words.collect();
             match verb.as_str() {
                 "socket" => {
@@ -127,7 +135,7 @@ impl Session {
         session
     }
 
-    /// By connection: all that libzmq and all that the peer sent.
+    /// Returns all bytes of libzmq and all bytes of the peer, by connection.
     fn streams(&self) -> BTreeMap<u32, [Vec<u8>; 2]> {
         let mut streams = BTreeMap::<_, [Vec<u8>; 2]>::new();
         for step in &self.steps {
@@ -136,39 +144,39 @@ impl Session {
                 "<" => 1,
                 _ => continue,
             };
-            streams.entry(step.conn).or_default()[side].extend(octets(&step.words[0]));
+            streams.entry(step.conn).or_default()[side].extend(decode(&step.words[0]));
         }
         streams
     }
 
-    /// Whether it sends what its peer asks for, and nothing else.
+    /// Returns true if the socket sends only the messages to which its peer has subscribed.
     fn publishes(&self) -> bool {
         matches!(self.socket_type, SocketType::Pub | SocketType::XPub | SocketType::Radio)
     }
 
-    /// What the peer should hear of subscriptions and groups: each subscription, and the end of the last one.
-    fn wishes(&self) -> Vec<Subscription> {
+    /// Returns the subscription changes that the peer must receive: each subscription, and the end of the last one per topic.
+    fn subscriptions(&self) -> Vec<Subscription> {
         let mut counts = BTreeMap::<_, u32>::new();
-        let mut wishes = Vec::new();
+        let mut changes = Vec::new();
         for step in &self.steps {
-            let wish = match step.verb.as_str() {
+            let change = match step.verb.as_str() {
                 "subscribe" => Subscription::Subscribe,
                 "unsubscribe" => Subscription::Cancel,
                 "join" => Subscription::Join,
                 "leave" => Subscription::Leave,
                 _ => continue,
             };
-            let wish = wish(octets(&step.words[0]).into());
-            let count = counts.entry(wish.subject().clone()).or_default();
-            if matches!(wish, Subscription::Subscribe(_) | Subscription::Join(_)) {
+            let change = change(decode(&step.words[0]).into());
+            let count = counts.entry(change.subject().clone()).or_default();
+            if matches!(change, Subscription::Subscribe(_) | Subscription::Join(_)) {
                 *count += 1;
-                wishes.push(wish);
+                changes.push(change);
             } else if *count > 0 {
                 *count -= 1;
-                wishes.extend((*count == 0).then_some(wish));
+                changes.extend((*count == 0).then_some(change));
             }
         }
-        wishes
+        changes
     }
 
     fn millis(&self, option: &str) -> Option<Duration> {
@@ -176,16 +184,16 @@ impl Session {
     }
 
     fn options(&self) -> Options {
-        fn announce<T: kind::HasRoutingId>(session: &Session, options: Options<T>) -> Options {
+        fn with_routing_id<T: kind::HasRoutingId>(session: &Session, options: Options<T>) -> Options {
             match session.options.get("ROUTING_ID") {
-                Some(id) => options.routing_id(octets(id)).unwrap().erase(),
+                Some(id) => options.routing_id(decode(id)).unwrap().erase(),
                 None => options.erase(),
             }
         }
         let options = match self.socket_type {
-            SocketType::Dealer => announce(self, Options::<kind::Dealer>::new()),
-            SocketType::Router => announce(self, Options::<kind::Router>::new()),
-            SocketType::Req => announce(self, Options::<kind::Req>::new().relaxed(self.has("REQ_RELAXED"))),
+            SocketType::Dealer => with_routing_id(self, Options::<kind::Dealer>::new()),
+            SocketType::Router => with_routing_id(self, Options::<kind::Router>::new()),
+            SocketType::Req => with_routing_id(self, Options::<kind::Req>::new().relaxed(self.has("REQ_RELAXED"))),
             SocketType::Pub => Options::<kind::Pub>::new().invert_matching(self.has("INVERT_MATCHING")).erase(),
             SocketType::XPub => self.xpub().erase(),
             other => Options::of(other),
@@ -200,7 +208,7 @@ impl Session {
     fn xpub(&self) -> Options<kind::XPub> {
         let options = Options::<kind::XPub>::new().manual(self.has("XPUB_MANUAL"));
         let options = match self.options.get("XPUB_WELCOME_MSG") {
-            Some(text) => options.welcome_message(octets(text)),
+            Some(text) => options.welcome_message(decode(text)),
             None => options,
         };
         match (self.has("XPUB_VERBOSE"), self.has("XPUB_VERBOSER")) {
@@ -214,27 +222,28 @@ impl Session {
     }
 }
 
-/// Every place to cut so many octets; of very many, those near the ends and some between.
+/// Returns the positions at which `len` bytes are split: all positions, or for long input those near the ends and some between.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (0..=len).filter(move |&cut| cut < 2000 || len - cut < 300 || cut % 65_521 == 0)
 }
 
-/// The socket type in the READY of this stream.
+/// Returns the socket type in the READY of a stream.
 fn socket_type_in(stream: &[u8]) -> SocketType {
     let name = b"Socket-Type\0\0\0";
-    let at = stream.windows(name.len()).position(|window| window == name).expect("the peer says READY") + name.len();
+    let at = stream.windows(name.len()).position(|window| window == name).expect("the stream must have a READY")
+        + name.len();
     let end = at + 1 + usize::from(stream[at]);
-    SocketType::from_name(&stream[at + 1..end]).expect("the peer has a socket type")
+    SocketType::from_name(&stream[at + 1..end]).expect("the socket type must be known")
 }
 
-/// Our socket in libzmq's place.
+/// Our socket, in place of libzmq's.
 struct Stage {
     socket: Socket,
     listener: ListenerId,
     dialled: Option<PipeId>,
     ends: BTreeMap<u32, End>,
-    /// The number that a SERVER gave to whom it heard last.
-    asker: Option<Frame>,
+    /// Routing id that a SERVER has assigned to the sender of the last message.
+    sender: Option<Frame>,
     now: Instant,
 }
 
@@ -250,23 +259,23 @@ impl Stage {
         let (now, endpoint): (_, Endpoint) = (Instant::ORIGIN, "tcp://peer:1".parse().unwrap());
         let listener = socket.bind(endpoint.clone());
         let dialled = session.connects.then(|| match session.options.get("CONNECT_ROUTING_ID") {
-            Some(id) => socket.connect_as(endpoint, octets(id), now).unwrap(),
+            Some(id) => socket.connect_as(endpoint, decode(id), now).unwrap(),
             None => socket.connect(endpoint, now).unwrap(),
         });
-        Self { socket, listener, dialled, ends: BTreeMap::new(), asker: None, now }
+        Self { socket, listener, dialled, ends: BTreeMap::new(), sender: None, now }
     }
 
-    fn play(&mut self, step: &Step, piece: usize, place: &str) {
+    fn play(&mut self, step: &Step, piece: usize, context: &str) {
         if !self.ends.contains_key(&step.conn) && matches!(step.verb.as_str(), "<" | ">") {
             self.open(step.conn);
         }
         match step.verb.as_str() {
             ">" => {}
-            "<" => self.hear(step.conn, &octets(&step.words[0]), piece),
+            "<" => self.handle_input(step.conn, &decode(&step.words[0]), piece),
             "send" => {
                 let mut message = as_message(step, "send").unwrap();
-                if let Some(asker) = &self.asker {
-                    message.push_front(asker);
+                if let Some(sender) = &self.sender {
+                    message.push_front(sender);
                 }
                 self.socket.send(message).unwrap();
             }
@@ -276,24 +285,24 @@ impl Stage {
                     "EFSM" => Err(RecvError::OutOfTurn),
                     _ => Ok(as_message(step, "recv").unwrap()),
                 };
-                let mut got = self.socket.recv();
-                if let (SocketType::Server, Ok(message)) = (self.socket.socket_type(), &mut got) {
-                    self.asker = message.pop_front();
+                let mut received = self.socket.recv();
+                if let (SocketType::Server, Ok(message)) = (self.socket.socket_type(), &mut received) {
+                    self.sender = message.pop_front();
                 }
-                // What libzmq waits for in vain, having lost the peer, we know to be lost.
-                if (&got, &expected) != (&Err(RecvError::PeerLost), &Err(RecvError::Empty)) {
-                    assert_eq!(got, expected, "{place}");
+                // After a REQ has lost its peer, libzmq waits for a reply that cannot come, and our socket returns an error.
+                if (&received, &expected) != (&Err(RecvError::PeerLost), &Err(RecvError::Empty)) {
+                    assert_eq!(received, expected, "{context}");
                 }
             }
-            "subscribe" => self.socket.subscribe(octets(&step.words[0])).unwrap(),
-            // To libzmq the end of what is not subscribed to is no error.
-            "unsubscribe" => _ = self.socket.unsubscribe(octets(&step.words[0])),
-            "join" => self.socket.join(octets(&step.words[0])).unwrap(),
-            "leave" => self.socket.leave(octets(&step.words[0])).unwrap(),
+            "subscribe" => self.socket.subscribe(decode(&step.words[0])).unwrap(),
+            // For libzmq, unsubscribing from a topic without a subscription is not an error.
+            "unsubscribe" => _ = self.socket.unsubscribe(decode(&step.words[0])),
+            "join" => self.socket.join(decode(&step.words[0])).unwrap(),
+            "leave" => self.socket.leave(decode(&step.words[0])).unwrap(),
             "wait" => self.pass(Duration::from_millis(step.words[0].parse().unwrap())),
             "close" if step.words[0] == "peer" => self.each(|_, _, _| Err(ConnectionError::Eof)),
-            "close" => assert!(self.ends[&step.conn].connection.is_none(), "{place}: the connection is closed"),
-            other => panic!("{place}: {other}"),
+            "close" => assert!(self.ends[&step.conn].connection.is_none(), "{context}: the connection is closed"),
+            other => panic!("{context}: {other}"),
         }
         self.exchange();
     }
@@ -306,9 +315,9 @@ impl Stage {
         self.ends.insert(conn, End { pipe, connection: Some(connection), sent: Vec::new() });
     }
 
-    fn hear(&mut self, conn: u32, octets: &[u8], piece: usize) {
-        for octets in octets.chunks(piece) {
-            self.each(|at, connection, now| if at == conn { connection.handle_input(octets, now) } else { Ok(()) });
+    fn handle_input(&mut self, conn: u32, input: &[u8], piece: usize) {
+        for chunk in input.chunks(piece) {
+            self.each(|at, connection, now| if at == conn { connection.handle_input(chunk, now) } else { Ok(()) });
         }
         self.exchange();
     }
@@ -329,7 +338,7 @@ impl Stage {
         self.each(|_, _, _| Ok(()));
     }
 
-    /// Does something with each connection, lets it exchange and write, and ends it if anything fails.
+    /// Calls `act` with each connection, exchanges messages, collects the sent bytes, and ends connections with an error.
     fn each(&mut self, mut act: impl FnMut(u32, &mut Connection, Instant) -> Result<(), ConnectionError>) {
         for (&conn, end) in &mut self.ends {
             let Some(connection) = &mut end.connection else {
@@ -338,17 +347,17 @@ impl Stage {
             let outcome = act(conn, connection, self.now).and_then(|()| self.socket.exchange(end.pipe, connection));
             end.sent.extend(drain(connection));
             if let Err(reason) = outcome {
-                let connection = end.connection.take().expect("it has just been there");
+                let connection = end.connection.take().expect("the connection exists");
                 self.socket.disconnected(end.pipe, connection, &reason, self.now);
             }
         }
     }
 }
 
-/// The message of a `send` or `recv` that had one.
+/// Returns the message of a `send` or `recv` step, if it has one.
 fn as_message(step: &Step, verb: &str) -> Option<Message> {
     if step.verb != verb || matches!(step.words[0].as_str(), "EAGAIN" | "EFSM") {
         return None;
     }
-    Message::from_frames(step.words.iter().map(|word| octets(word)))
+    Message::from_frames(step.words.iter().map(|word| decode(word)))
 }

@@ -1,4 +1,4 @@
-//! [`EventLoop`]: many sockets and one thread.
+//! [`EventLoop`]: an event loop that runs many sockets in one thread.
 
 use crate::reactor::{Reactor, Remote};
 use crate::sync::{self, AtomicBool};
@@ -15,11 +15,11 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::task::Wake;
 
-/// An event loop that serves sockets: it waits for what they wait for, and gives each its turn.
+/// Event loop that runs the tasks of sockets.
 ///
-/// The thread that owns it has it [`turn`](Self::turn) between other things, or gives itself up to it with
-/// [`run`](Self::run) or [`block_on`](Self::block_on). The sockets themselves may be used on any thread; while nobody turns
-/// the loop, nothing moves.
+/// The thread that owns the event loop calls [`turn`](Self::turn) from time to time, or blocks in [`run`](Self::run) or
+/// [`block_on`](Self::block_on). The sockets may be used on any thread, but no messages are transferred while the loop does not
+/// run.
 ///
 /// ```
 /// use sansmq_mio::EventLoop;
@@ -32,7 +32,7 @@ use std::task::Wake;
 /// events.block_on(async {
 ///     dealer.connect(router.bind("tcp://127.0.0.1:*").await?)?;
 ///     dealer.send("Hello ROUTER").await?;
-///     let [client, body] = router.recv().await?.into_array().expect("a routing id and what the DEALER sent");
+///     let [client, body] = router.recv().await?.into_array().expect("a routing id and a body");
 ///     assert_eq!(body, "Hello ROUTER");
 ///     router.send((client, "ACK")).await?;
 ///     assert_eq!(dealer.recv().await?.body(), "ACK");
@@ -46,17 +46,17 @@ pub struct EventLoop {
     reactor: Reactor,
 }
 
-/// The token of the waker; all others are the reactor's.
+/// Token of the waker. All other tokens belong to the reactor.
 const WAKER: Token = Token(usize::MAX);
 
-/// Events taken from the system at a time.
+/// Maximum number of events per poll.
 const EVENTS: usize = 1024;
 
 impl EventLoop {
-    /// A loop without sockets.
+    /// Creates an event loop without sockets.
     ///
     /// # Errors
-    /// The system has no more descriptors.
+    /// The operating system has no descriptors left.
     pub fn new() -> io::Result<Self> {
         let poll = sync::Poll::new()?;
         let waker = Arc::new(sync::Waker::new(poll.registry(), WAKER)?);
@@ -64,26 +64,26 @@ impl EventLoop {
         Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor })
     }
 
-    /// A socket with these options that this loop serves.
+    /// Creates a socket that runs on this event loop.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.reactor.socket(options)
     }
 
-    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    /// Creates a socket that runs on this event loop. Its `inproc` names and shared ports are those of `context`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         self.remote().socket_in(context, options)
     }
 
-    /// For making sockets on other threads.
+    /// Returns a [`Remote`], with which other threads can create sockets on this event loop.
     pub fn remote(&self) -> Remote {
         self.reactor.remote()
     }
 
-    /// One round: waits until there is something to do, but no longer than `timeout` (`None`: as long as it takes), and does
-    /// it. The work is bounded, so that the thread soon has time for other things.
+    /// Runs one round: waits until a task is ready, at most for `timeout` (`None`: no limit), and polls ready tasks. The work of
+    /// one round is bounded, so that the thread soon has time for other work.
     ///
     /// # Errors
-    /// The system's poll failed.
+    /// The poll of the operating system failed.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let wait = match (self.reactor.next_timeout(), timeout) {
             (Some(next), Some(timeout)) => Some(next.min(timeout)),
@@ -102,17 +102,17 @@ impl EventLoop {
         Ok(())
     }
 
-    /// How many sockets, listeners, dials and connections there are.
+    /// Returns the number of tasks: one for each socket, listener, dial and connection.
     pub fn tasks(&self) -> usize {
         self.reactor.tasks()
     }
 
-    /// Turns until all sockets are closed.
+    /// Runs until all sockets are closed.
     ///
     /// # Errors
-    /// The system's poll failed.
+    /// The poll of the operating system failed.
     pub fn run(&mut self) -> io::Result<()> {
-        // The first turn takes sockets up that were only just made.
+        // The first turn adds the tasks of sockets that were just created.
         self.turn(Some(Duration::ZERO))?;
         while self.reactor.tasks() > 0 {
             self.turn(None)?;
@@ -120,30 +120,32 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Turns until `future` is ready: whatever waits for sockets of this loop, or for anything that wakes.
+    /// Runs until `future` is ready, and returns its output. The future may wait for sockets of this event loop, and for anything
+    /// else that wakes its waker.
     ///
     /// # Panics
-    /// If the system's poll fails, which then nothing can be awaited with.
+    /// If the poll of the operating system fails.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
-        let run_waker = Arc::new(RunWaker { woken: AtomicBool::new(true), remote: self.reactor.remote() });
-        let waker = Waker::from(Arc::clone(&run_waker));
+        let wake = Arc::new(RunWaker { woken: AtomicBool::new(true), remote: self.reactor.remote() });
+        let waker = Waker::from(Arc::clone(&wake));
         let mut cx = task::Context::from_waker(&waker);
         let mut future = pin!(future);
         loop {
-            if run_waker.woken.swap(false, Ordering::AcqRel)
+            if wake.woken.swap(false, Ordering::AcqRel)
                 && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
             {
                 return output;
             }
-            // What it has asked for is done before the system is asked: most often there is then nothing left but to wait.
+            // The work that the future has requested is done before the poll. Most often, nothing is ready afterwards, and one
+            // system call is enough.
             self.reactor.handle_timeout();
-            let patience = run_waker.woken.load(Ordering::Acquire).then_some(Duration::ZERO);
-            self.turn(patience).expect("the system polls");
+            let timeout = wake.woken.load(Ordering::Acquire).then_some(Duration::ZERO);
+            self.turn(timeout).expect("the poll of the operating system must not fail");
         }
     }
 }
 
-/// Has a future polled again.
+/// Waker of the future of [`EventLoop::block_on`].
 struct RunWaker {
     woken: AtomicBool,
     remote: Remote,

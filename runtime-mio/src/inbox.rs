@@ -1,4 +1,4 @@
-//! [`Inbox`]: how other threads, and the sockets themselves, call upon a reactor.
+//! [`Inbox`]: requests of other threads, and of the sockets themselves, to a reactor.
 
 use crate::mio_runtime::Mio;
 use crate::sync::{self, AtomicBool, Mutex, MutexGuard};
@@ -8,26 +8,26 @@ use sansmq_runtime::Task;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 
-/// Names a task of a reactor: its place, and a number that no other task had in that place.
+/// Identifier of a task of a reactor: an index, and a number that no other task has had at this index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) index: usize,
     pub(crate) serial: u64,
 }
 
-/// What is asked of a reactor.
+/// Request to a reactor.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// Run this task.
+    /// Adds a task.
     Spawn(Box<Task<Mio>>),
-    /// Poll a task.
+    /// Polls a task.
     Wake(Key),
 }
 
 #[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    /// There are tasks among the requests.
+    /// The requests include [`Request::Spawn`].
     new_tasks: AtomicBool,
     waker: Arc<sync::Waker>,
 }
@@ -35,17 +35,17 @@ pub(crate) struct Inbox {
 #[derive(Debug)]
 struct State {
     requests: Vec<Request>,
-    /// The thread is to come back from `poll`, and has not looked since.
-    roused: bool,
-    /// The reactor's thread is in `poll` or on its way there, so it has to be woken.
+    /// The thread must return from `poll`, and has not taken the requests since.
+    interrupted: bool,
+    /// The thread of the reactor is in `poll`, or about to call `poll`, so it must be woken.
     asleep: bool,
-    /// The reactor is gone; whatever is asked is dropped, which tells a socket that nobody serves it.
+    /// The reactor was dropped. Requests are dropped too, which closes the socket of a dropped task.
     closed: bool,
 }
 
 impl Inbox {
     pub(crate) fn new(waker: Arc<sync::Waker>) -> Self {
-        let state = State { requests: Vec::new(), roused: false, asleep: false, closed: false };
+        let state = State { requests: Vec::new(), interrupted: false, asleep: false, closed: false };
         Self { state: Mutex::new(state), new_tasks: AtomicBool::new(false), waker }
     }
 
@@ -57,7 +57,7 @@ impl Inbox {
         let is_task = matches!(request, Request::Spawn(_));
         let mut state = self.state();
         if state.closed {
-            drop(state); // what is dropped may come back here
+            drop(state); // unlocked first, because dropping a task may call `push`
             drop(request);
             return;
         }
@@ -68,10 +68,10 @@ impl Inbox {
         self.wake_poll(state);
     }
 
-    /// Has the thread come back from `poll`, also from the next one if it is only on its way there.
+    /// Makes the thread return from `poll`, or from the next `poll` if it has not called `poll` yet.
     pub(crate) fn wake(&self) {
         let mut state = self.state();
-        state.roused = true;
+        state.interrupted = true;
         self.wake_poll(state);
     }
 
@@ -79,21 +79,21 @@ impl Inbox {
         let asleep = core::mem::take(&mut state.asleep);
         drop(state);
         if asleep {
-            // It fails when the system is out of memory for a counter; then the next deadline has to do.
+            // An error is possible when the operating system has no memory left. Then the thread wakes at its next deadline.
             let _ = self.waker.wake();
         }
     }
 
-    /// The thread has come back from `poll`: what it asks of itself from now on needs no wake-up.
+    /// Reports that the thread has returned from `poll`. Requests of the thread itself need no wake-up from now on.
     pub(crate) fn returned(&self) {
         self.state().asleep = false;
     }
 
-    /// Takes what was asked, in exchange for an empty list. The thread is awake.
+    /// Swaps the requests with an empty list, and marks the thread as awake.
     pub(crate) fn take(&self, requests: &mut Vec<Request>) {
         let mut state = self.state();
         state.asleep = false;
-        state.roused = false;
+        state.interrupted = false;
         self.new_tasks.store(false, Ordering::Release);
         core::mem::swap(&mut state.requests, requests);
     }
@@ -103,14 +103,14 @@ impl Inbox {
         self.new_tasks.load(Ordering::Acquire)
     }
 
-    /// The thread goes to sleep, unless something has been asked: then false.
+    /// Marks the thread as asleep, and returns true, unless there are requests.
     pub(crate) fn may_sleep(&self) -> bool {
         let mut state = self.state();
-        state.asleep = state.requests.is_empty() && !state.roused;
+        state.asleep = state.requests.is_empty() && !state.interrupted;
         state.asleep
     }
 
-    /// The reactor goes.
+    /// Drops all requests, present and future, because the reactor is dropped.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -120,7 +120,7 @@ impl Inbox {
     }
 }
 
-/// Has a task polled.
+/// Waker of a task.
 struct TaskWaker {
     inbox: Arc<Inbox>,
     key: Key,
@@ -146,11 +146,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_woken_on_the_way_to_sleep_stays_awake_once() {
+    fn wake_before_poll_prevents_sleep_once() {
         let poll = mio::Poll::new().unwrap();
         let inbox = Inbox::new(Arc::new(mio::Waker::new(poll.registry(), mio::Token(0)).unwrap()));
         inbox.wake();
-        assert!(!inbox.may_sleep(), "nothing has told `poll` to return");
+        assert!(!inbox.may_sleep(), "the waker of the poll was not used, so `poll` would not return");
         inbox.take(&mut Vec::new());
         assert!(inbox.may_sleep());
     }

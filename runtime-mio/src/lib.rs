@@ -1,10 +1,10 @@
-//! sansmq on mio: [`sansmq_proto`]'s sockets with their octets carried by an event loop written by hand.
+//! sansmq on mio: the sockets of [`sansmq_proto`], with IO by an event loop on `mio::Poll`.
 //!
 //! | you have | use |
 //! |---|---|
-//! | plain threads | [`Socket`] and its aliases: blocking calls, with time-outs; [`poll`] for several sockets and descriptors; [`proxy()`] |
-//! | a thread to give to an event loop | [`EventLoop`] |
-//! | an event loop around `mio::Poll` of your own | [`Reactor`] |
+//! | plain threads | [`Socket`] and its aliases: blocking calls with timeouts; [`poll`] for several sockets and descriptors; [`proxy()`] |
+//! | a thread for an event loop | [`EventLoop`] |
+//! | your own event loop on `mio::Poll` | [`Reactor`] |
 //!
 //! ```
 //! use sansmq_mio::{DealerSocket, RouterSocket};
@@ -17,7 +17,7 @@
 //! dealer.connect(&endpoint)?;
 //! dealer.send("Hello ROUTER")?;
 //!
-//! let [client, body] = router.recv()?.into_array().expect("a routing id and what the DEALER sent");
+//! let [client, body] = router.recv()?.into_array().expect("a routing id and a body");
 //! assert_eq!(body, "Hello ROUTER");
 //! router.send((client, "ACK"))?;
 //! assert_eq!(dealer.recv()?.body(), "ACK");
@@ -57,43 +57,44 @@ pub use proxy::proxy;
 pub use reactor::{Reactor, Remote};
 pub use socket::{Events, Socket};
 
-/// Sends a request, receives the reply, and so on in turn.
+/// REQ socket: sends a request and receives its reply, in strict alternation.
 pub type ReqSocket = Socket<Req>;
-/// Receives a request, sends the reply, and so on in turn.
+/// REP socket: receives a request and sends its reply, in strict alternation.
 pub type RepSocket = Socket<Rep>;
-/// Sends to its peers in turn and receives from all, at any time.
+/// DEALER socket: sends to its peers in turn and receives from all of them, at any time.
 pub type DealerSocket = Socket<Dealer>;
-/// Knows its peers by routing id: the first frame of every message.
+/// ROUTER socket: addresses each peer by its routing id, the first frame of every message.
 pub type RouterSocket = Socket<Router>;
-/// Speaks with one single peer.
+/// PAIR socket: exchanges messages with exactly one peer.
 pub type PairSocket = Socket<Pair>;
-/// Sends to its PULL peers in turn.
+/// PUSH socket: sends to its PULL peers in turn.
 pub type PushSocket = Socket<Push>;
-/// Receives from all its PUSH peers.
+/// PULL socket: receives from all of its PUSH peers.
 pub type PullSocket = Socket<Pull>;
-/// Sends each message to all peers that subscribed to a prefix of it.
+/// PUB socket: sends each message to all peers that have subscribed to a prefix of the message.
 pub type PubSocket = Socket<Pub>;
-/// Receives what it subscribed to.
+/// SUB socket: receives the messages to which it has subscribed.
 pub type SubSocket = Socket<Sub>;
-/// As PUB, and receives its peers' subscriptions as messages.
+/// XPUB socket: a PUB that receives the subscriptions of its peers as messages.
 pub type XPubSocket = Socket<XPub>;
-/// As SUB, and subscribes by sending messages.
+/// XSUB socket: a SUB that subscribes by sending messages.
 pub type XSubSocket = Socket<XSub>;
-/// Sends each message, `[group, body]`, to all peers that joined its group.
+/// RADIO socket: sends each message, `[group, body]`, to all peers that have joined the group.
 pub type RadioSocket = Socket<Radio>;
-/// Receives the messages of the groups it joined.
+/// DISH socket: receives the messages of the groups that it has joined.
 pub type DishSocket = Socket<Dish>;
-/// Sends to its SERVER peers in turn and receives from all, one frame each.
+/// CLIENT socket: sends to its SERVER peers in turn and receives from all of them. Messages have one frame.
 pub type ClientSocket = Socket<Client>;
-/// Knows its CLIENT peers by routing ids that it chooses: messages are `[routing id, body]`.
+/// SERVER socket: addresses its CLIENT peers by routing ids that it assigns. Messages are `[routing id, body]`.
 pub type ServerSocket = Socket<Server>;
-/// Sends to its GATHER peers in turn, one frame each.
+/// SCATTER socket: sends to its GATHER peers in turn. Messages have one frame.
 pub type ScatterSocket = Socket<Scatter>;
-/// Receives from all its SCATTER peers, one frame each.
+/// GATHER socket: receives from all of its SCATTER peers. Messages have one frame.
 pub type GatherSocket = Socket<Gather>;
-/// Speaks with one single peer, one frame each.
+/// CHANNEL socket: exchanges messages with exactly one peer. Messages have one frame.
 pub type ChannelSocket = Socket<Channel>;
-/// Knows other PEERs by routing ids that it chooses, and can name one before it has spoken.
+/// PEER socket: addresses its peers by routing ids that it assigns, and can send before a peer has sent. Messages are
+/// `[routing id, body]`.
 pub type PeerSocket = Socket<Peer>;
-/// Speaks with peers that know no ZMTP, each known by a routing id: messages are `[routing id, octets]`.
+/// STREAM socket: exchanges bytes with peers that do not use ZMTP. Messages are `[routing id, bytes]`.
 pub type StreamSocket = Socket<proto::kind::Stream>;

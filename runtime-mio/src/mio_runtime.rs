@@ -1,4 +1,4 @@
-//! [`Mio`]: the reactor as a [`Runtime`], which its tasks and other threads share.
+//! [`Mio`]: the [`Runtime`] of a reactor, shared by its tasks and other threads.
 
 use crate::inbox::{Inbox, Request};
 use crate::net::{Listener, Stream};
@@ -13,12 +13,12 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
-/// Cheap to clone.
+/// Shared parts of a reactor. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Mio {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) sources: Arc<Sources>,
-    /// The zero of time.
+    /// Time that is [`Instant::ORIGIN`].
     pub(crate) origin: std::time::Instant,
 }
 
@@ -54,7 +54,7 @@ impl Runtime for Mio {
     }
 }
 
-/// Looks a host name up on the threads of `blocking`, never on the loop.
+/// Looks up a host name on the threads of `blocking`.
 async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
     let name = name.to_owned();
     blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await

@@ -19,7 +19,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// A connected stream.
+/// Connected stream of a reactor.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(Registered<TcpStream>),
@@ -45,7 +45,7 @@ impl Stream {
     }
 }
 
-/// `WouldBlock` while the stream is connecting.
+/// Returns the outcome of connecting, or `WouldBlock` while the stream is connecting.
 fn connected(stream: &TcpStream) -> io::Result<()> {
     if let Some(failure) = stream.take_error()? {
         return Err(failure);
@@ -93,14 +93,14 @@ impl PollStream for Stream {
     }
 }
 
-/// A listener.
+/// Listener of a reactor.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// The right to the name of a Unix domain socket. Stands before the listener, because it must be dropped first.
+    /// Ownership of the name of a Unix domain socket. Declared before the listener, because it must be dropped first.
     #[cfg(unix)]
     claim: Option<ipc::Claim>,
     inner: Inner,
-    /// Where; peers of a Unix domain socket have no names of their own.
+    /// The bound endpoint, also reported as the address of Unix domain socket peers, which have none.
     #[cfg(unix)]
     bound: Endpoint,
     sources: Arc<Sources>,
@@ -181,28 +181,34 @@ mod tests {
     use sansmq_runtime::Runtime;
     use socket2::SockRef;
 
-    /// Options that an accepted connection does not inherit.
+    /// Uses options that an accepted connection does not inherit.
     #[test]
-    fn both_ends_of_a_connection_have_their_options() {
+    fn options_are_set_on_both_ends_of_a_connection() {
         let poll = mio::Poll::new().unwrap();
         let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(usize::MAX)).unwrap());
-        let here = Reactor::new(poll.registry(), 0..9, waker).unwrap().remote().runtime;
+        let runtime = Reactor::new(poll.registry(), 0..9, waker).unwrap().remote().runtime;
         let mut transport = TransportConfig::new();
         (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
         let cx = &mut Context::from_waker(Waker::noop());
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
-            let mut listening = Box::pin(here.clone().listen(endpoint.parse().unwrap(), transport.clone()));
-            let Poll::Ready(Ok((mut listener, bound))) = listening.as_mut().poll(cx) else { panic!("it listens") };
-            let mut dialling = Box::pin(here.clone().dial(bound, transport.clone()));
-            // Over the loopback a connection is there at once.
-            let Poll::Ready(Ok(dialled)) = dialling.as_mut().poll(cx) else { panic!("it is connected") };
-            let Poll::Ready(Ok((accepted, _))) = listener.poll_accept(cx, &transport) else { panic!("it is accepted") };
+            let mut listening = Box::pin(runtime.clone().listen(endpoint.parse().unwrap(), transport.clone()));
+            let Poll::Ready(Ok((mut listener, bound))) = listening.as_mut().poll(cx) else {
+                panic!("listening must complete at once")
+            };
+            let mut dialling = Box::pin(runtime.clone().dial(bound, transport.clone()));
+            // Over the loopback interface, a connection is made at once.
+            let Poll::Ready(Ok(dialled)) = dialling.as_mut().poll(cx) else {
+                panic!("connecting must complete at once")
+            };
+            let Poll::Ready(Ok((accepted, _))) = listener.poll_accept(cx, &transport) else {
+                panic!("accepting must complete at once")
+            };
             for stream in [dialled, accepted] {
-                let taken = match &stream {
+                let is_set = match &stream {
                     Stream::Tcp(stream) => SockRef::from(stream.get_ref()).priority().unwrap() == 5,
                     Stream::Ipc(stream) => SockRef::from(stream.get_ref()).send_buffer_size().unwrap() == 60_000,
                 };
-                assert!(taken, "{stream:?}");
+                assert!(is_set, "{stream:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A thread that waits for a future.
+//! [`wait`]: blocks a thread until a future is ready.
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -19,7 +19,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for `future`, but not beyond `deadline`: then it is dropped, and that is `None`.
+/// Blocks the thread until `future` is ready, at most until `deadline`. Returns `None` at the deadline.
 pub(crate) fn wait<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     thread_local! {
         static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));

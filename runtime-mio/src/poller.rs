@@ -1,4 +1,4 @@
-//! [`poll`]: waiting for several sockets and for other descriptors at once.
+//! [`poll`]: waits for several sockets and descriptors at the same time.
 
 use core::cell::OnceCell;
 use core::fmt;
@@ -16,37 +16,38 @@ use std::sync::Arc;
 use std::task::Wake;
 use std::time::Instant;
 
-/// Something to wait for; see [`poll`].
+/// Socket or descriptor to wait for; see [`poll`].
 pub struct PollItem<'a> {
     source: Source<'a>,
     ready: bool,
 }
 
 enum Source<'a> {
-    /// Asks a socket to tell when it has something to say; anew for each poll.
-    Socket(Box<dyn Fn() -> Look<'a> + 'a>),
+    /// Creates a future that is ready when the socket is ready. Called once for each [`poll`].
+    Socket(Box<dyn Fn() -> Ready<'a> + 'a>),
     Descriptor(BorrowedFd<'a>, PollFlags),
 }
 
-type Look<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+/// Future that is ready when a socket is ready.
+type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<'a> PollItem<'a> {
-    /// A socket, on whichever runtime, that is to have something to say to `recv`.
+    /// Waits until a receive on the socket would not have to wait. The socket may run on any runtime.
     pub fn readable<T: Receives>(socket: &'a Handle<T>) -> Self {
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.readable()))))
     }
 
-    /// A socket, on whichever runtime, that is to have something to say to `send`.
+    /// Waits until a send on the socket would not have to wait. The socket may run on any runtime.
     pub fn writable<T: Sends>(socket: &'a Handle<T>) -> Self {
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable()))))
     }
 
-    /// A descriptor that is to be read from, or has failed.
+    /// Waits until a descriptor is readable or has an error.
     pub fn input(descriptor: &'a impl AsFd) -> Self {
         Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::IN))
     }
 
-    /// A descriptor that is to be written to, or has failed.
+    /// Waits until a descriptor is writable or has an error.
     pub fn output(descriptor: &'a impl AsFd) -> Self {
         Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::OUT))
     }
@@ -55,16 +56,16 @@ impl<'a> PollItem<'a> {
         Self { source, ready: false }
     }
 
-    /// Whether the last [`poll`] found it ready.
+    /// Returns true if the item was ready in the last [`poll`].
     pub const fn is_ready(&self) -> bool {
         self.ready
     }
 }
 
-/// Waits until one of these is ready, but no longer than `timeout` (`None`: as long as it takes), and gives back how many
-/// are (`zmq_poll`). What is ready stays so until it is used: readiness is a level, not an edge.
+/// Waits until at least one item is ready, at most for `timeout` (`None`: no limit), and returns the number of ready items
+/// (`zmq_poll`). Readiness is level-triggered: an item stays ready until the socket or descriptor is used.
 ///
-/// Several threads may wait for the same socket; whoever is quicker takes the message.
+/// Several threads may wait for the same socket; the first thread that receives gets the message.
 ///
 /// ```
 /// use sansmq_mio::{PollItem, PullSocket, PushSocket, poll};
@@ -74,9 +75,9 @@ impl<'a> PollItem<'a> {
 /// let push = PushSocket::new();
 /// push.connect(&orders.bind("tcp://127.0.0.1:*")?)?;
 /// push.send("stop")?;
-/// let (wake_pipe, _writer) = std::io::pipe()?; // any descriptor
+/// let (pipe, _writer) = std::io::pipe()?; // any descriptor
 ///
-/// let mut items = [PollItem::readable(jobs.handle()), PollItem::readable(orders.handle()), PollItem::input(&wake_pipe)];
+/// let mut items = [PollItem::readable(jobs.handle()), PollItem::readable(orders.handle()), PollItem::input(&pipe)];
 /// assert_eq!(poll(&mut items, None)?, 1);
 /// assert!(items[1].is_ready() && !items[2].is_ready());
 /// assert_eq!(orders.try_recv()?.body(), "stop");
@@ -85,23 +86,23 @@ impl<'a> PollItem<'a> {
 /// ```
 ///
 /// # Errors
-/// The system's `poll` failed, or it has no descriptors for this thread's first one.
+/// The `poll` of the operating system failed, or no descriptors are left for the first `poll` of this thread.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     with_wake_pipe(|mut wakes, waker| {
-        let mut looks: Vec<_> = items
+        let mut futures: Vec<_> = items
             .iter()
             .map(|item| match &item.source {
-                Source::Socket(look) => Some(look()),
+                Source::Socket(ready) => Some(ready()),
                 Source::Descriptor(..) => None,
             })
             .collect();
         loop {
-            // What rang before this look is seen by it; what rings after it ends the wait.
+            // Wake-ups are drained before the futures are polled, so that a later wake-up ends the wait.
             while wakes.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
             let mut cx = Context::from_waker(waker);
-            for (item, look) in items.iter_mut().zip(&mut looks) {
-                item.ready = look.as_mut().is_some_and(|look| look.as_mut().poll(&mut cx).is_ready());
+            for (item, future) in items.iter_mut().zip(&mut futures) {
+                item.ready = future.as_mut().is_some_and(|future| future.as_mut().poll(&mut cx).is_ready());
             }
             let found = items.iter().any(|item| item.ready);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -114,7 +115,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
     })
 }
 
-/// Waits for the descriptors and for the bell.
+/// Waits for the descriptors of `items` and for a wake-up.
 fn wait(items: &mut [PollItem<'_>], wakes: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
@@ -133,7 +134,7 @@ fn wait(items: &mut [PollItem<'_>], wakes: &UnixStream, timeout: Option<Duration
     Ok(())
 }
 
-/// Interrupts a thread's `poll`.
+/// Waker that interrupts the `poll` of a thread.
 struct PipeWaker(UnixStream);
 
 impl Wake for PipeWaker {
@@ -142,30 +143,30 @@ impl Wake for PipeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // If there is no room, it has rung often enough.
+        // If the buffer is full, enough wake-ups are queued.
         let _ = (&self.0).write(&[0]);
     }
 }
 
-/// Works with this thread's bell: where it is heard, and what rings it.
+/// Calls `work` with this thread's waker and the stream that receives its wake-ups.
 fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
     thread_local! {
-        static WAKE_PIPE: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };
+        static WAKER: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };
     }
-    WAKE_PIPE.with(|wake_pipe| {
-        if wake_pipe.get().is_none() {
-            let _ = wake_pipe.set(make_wake_pipe()?);
+    WAKER.with(|cell| {
+        if cell.get().is_none() {
+            let _ = cell.set(make_wake_pipe()?);
         }
-        let (wakes, waker) = wake_pipe.get().expect("it has just been made");
+        let (wakes, waker) = cell.get().expect("the waker was set above");
         work(wakes, waker)
     })
 }
 
 fn make_wake_pipe() -> io::Result<(UnixStream, Waker)> {
-    let (wakes, wake_end) = UnixStream::pair()?;
+    let (wakes, sender) = UnixStream::pair()?;
     wakes.set_nonblocking(true)?;
-    wake_end.set_nonblocking(true)?;
-    Ok((wakes, Arc::new(PipeWaker(wake_end)).into()))
+    sender.set_nonblocking(true)?;
+    Ok((wakes, Arc::new(PipeWaker(sender)).into()))
 }
 
 impl fmt::Debug for PollItem<'_> {

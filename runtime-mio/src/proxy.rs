@@ -1,12 +1,12 @@
-//! [`proxy()`]: a thread that is a proxy.
+//! [`proxy()`]: runs a proxy in the current thread.
 
 use crate::socket::forever;
 use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 
-/// Runs a proxy in this thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
+/// Runs a proxy in the current thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
 /// [`Proxy::run`].
 ///
-/// The proxy's [`ProxyControl`](sansmq_runtime::ProxyControl) or its control socket ends it from another thread.
+/// Other threads can end the proxy with its [`ProxyControl`](sansmq_runtime::ProxyControl) or its control socket.
 ///
 /// ```
 /// use sansmq_mio::runtime::Proxy;
@@ -26,7 +26,7 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// push.send("work")?;
 /// assert_eq!(pull.recv()?.body(), "work");
 /// control.terminate();
-/// let statistics = thread.join().expect("it does not panic")?;
+/// let statistics = thread.join().expect("the thread does not panic")?;
 /// assert_eq!(statistics.frontend.received.messages, 1);
 /// # Ok(())
 /// # }

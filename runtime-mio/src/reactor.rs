@@ -1,4 +1,4 @@
-//! [`Reactor`]: sockets as guests in a `mio::Poll`, whoever owns that.
+//! [`Reactor`]: runs sockets on a `mio::Poll` that the caller owns.
 
 use crate::inbox::{Inbox, Key, Request, task_waker};
 use crate::mio_runtime::Mio;
@@ -22,14 +22,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-/// The machinery of an [`EventLoop`](crate::EventLoop) without its loop: it registers its sources in a `mio::Poll` of yours,
-/// and you call it.
+/// Runs the tasks of sockets in your own event loop: an [`EventLoop`](crate::EventLoop) without its loop. The reactor registers
+/// its sources in your `mio::Poll`, and never waits. In each round of your loop:
 ///
 /// 1. Wait no longer than [`next_timeout`](Self::next_timeout).
-/// 2. Give each event to [`handle_event`](Self::handle_event), which leaves those that are yours.
-/// 3. Call [`handle_timeout`](Self::handle_timeout), whatever has happened.
+/// 2. Pass each event to [`handle_event`](Self::handle_event), which returns false for your own events.
+/// 3. Call [`handle_timeout`](Self::handle_timeout), even if there was no event.
 ///
-/// In between use the sockets: `try_send`, `try_recv`, `connect` never wait.
+/// Between rounds, use the sockets: `try_send`, `try_recv` and `connect` never block.
 ///
 /// ```
 /// use mio::{Events, Poll, Token, Waker};
@@ -45,7 +45,7 @@ use std::sync::Arc;
 ///
 /// let router = reactor.socket(Options::<Router>::new());
 /// let dealer = reactor.socket(Options::<Dealer>::new());
-/// dealer.try_send("hello").unwrap_err(); // nobody is there yet
+/// dealer.try_send("hello").unwrap_err(); // there is no peer yet
 /// let endpoint = reactor.bind(&router, "tcp://127.0.0.1:*")?;
 /// dealer.connect(&endpoint)?;
 /// dealer.try_send("hello")?;
@@ -70,9 +70,9 @@ pub struct Reactor {
     slots: Slab<Slot>,
     generations: u64,
     timers: Timers,
-    /// Tasks that are to be polled, each at most once and in turn.
+    /// Tasks to poll, in order. Each task is contained at most once.
     ready: VecDeque<Key>,
-    /// Requests that are being read; kept for its memory.
+    /// Buffer for reading requests, kept to avoid allocations.
     requests: Vec<Request>,
 }
 
@@ -80,22 +80,23 @@ struct Slot {
     key: Key,
     task: Task<Mio>,
     waker: Waker,
-    /// The task stands in `ready`.
+    /// The task is contained in `ready`.
     is_ready: bool,
     deadline: Option<Instant>,
 }
 
-/// The system counts milliseconds in 32 bits, and what does not fit is cut off.
+/// Maximum timeout of one poll.
+// Operating systems take the timeout as a 32-bit number of milliseconds, and longer timeouts would be truncated.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// So many tasks have their turn before the loop looks for events again.
+/// Maximum number of tasks polled before the next poll for events.
 const TURNS: usize = 256;
 
 impl Reactor {
-    /// Creates a reactor whose sources are registered in `registry`, with tokens of this range: one for each listener and
-    /// connection at a time.
+    /// Creates a reactor. The reactor registers its sources in `registry` with tokens of the range `tokens`, and uses one token
+    /// for each open listener and connection.
     ///
-    /// `waker` is the waker of the poll, which has only one; its token is for the caller to choose and to ignore.
+    /// `waker` is the waker of the poll, because a poll can have only one. The caller chooses its token, and ignores its events.
     ///
     /// # Errors
     /// The operating system has no descriptors left.
@@ -109,28 +110,28 @@ impl Reactor {
         Ok(Self { runtime, slots: Slab::new(), generations: 0, timers, ready: VecDeque::new(), requests: Vec::new() })
     }
 
-    /// A socket with these options that is served here.
+    /// Creates a socket that runs on this reactor.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.remote().socket(options)
     }
 
-    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    /// Creates a socket that runs on this reactor. Its `inproc` names and shared ports are those of `context`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         self.remote().socket_in(context, options)
     }
 
-    /// For making sockets on other threads.
+    /// Returns a [`Remote`], with which other threads can create sockets on this reactor.
     pub fn remote(&self) -> Remote {
         Remote { runtime: self.runtime.clone() }
     }
 
-    /// Takes an event of the poll. Returns false if its token is not in the range of this reactor.
+    /// Handles an event of the poll. Returns false if its token is not in the range of this reactor.
     pub fn handle_event(&mut self, event: &mio::event::Event) -> bool {
         self.runtime.inbox.returned();
         self.runtime.sources.handle_event(event)
     }
 
-    /// How long the poll may wait; `None`: until something happens. Ask anew before each wait.
+    /// Returns how long the next poll may wait; `None` means no limit. Must be called before each poll.
     pub fn next_timeout(&self) -> Option<Duration> {
         if !self.ready.is_empty() || !self.runtime.inbox.may_sleep() {
             return Some(Duration::ZERO);
@@ -138,8 +139,8 @@ impl Reactor {
         Some(self.timers.next()?.since(self.now()).min(LONGEST))
     }
 
-    /// Does what there is to do: requests, due deadlines, and what events have made ready. The work is bounded; if some is
-    /// left, [`next_timeout`](Self::next_timeout) is zero.
+    /// Handles requests and expired deadlines, and polls ready tasks. The work is bounded; if some is left,
+    /// [`next_timeout`](Self::next_timeout) returns zero.
     pub fn handle_timeout(&mut self) {
         self.read_requests();
         let now = self.now();
@@ -149,7 +150,7 @@ impl Reactor {
             }
             self.set_ready(key);
         }
-        // A task that becomes ready meanwhile waits for the next time, so that every task has a turn before any has two.
+        // Only the tasks that are ready now are polled, so that every task has one turn before any task has two.
         for _ in 0..self.ready.len().min(TURNS) {
             if let Some(key) = self.ready.pop_front() {
                 self.run_task(key);
@@ -157,10 +158,11 @@ impl Reactor {
         }
     }
 
-    /// Binds, and waits for the outcome; other sockets go on meanwhile, and events wait. Only a host name takes long.
+    /// Binds a socket, and blocks until it is bound. Other tasks run meanwhile, but no events are handled. Only a host name lookup
+    /// takes long.
     ///
     /// # Errors
-    /// As [`Handle::bind`].
+    /// The same as for [`Handle::bind`].
     pub fn bind<T: Kind, E>(&mut self, socket: &Handle<T>, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -169,10 +171,10 @@ impl Reactor {
         self.until(socket.bind(endpoint))
     }
 
-    /// As [`bind`](Self::bind), at a listener that is open already; see [`BindListener`].
+    /// Binds a socket to an already bound listener, and blocks until that is done; see [`BindListener`].
     ///
     /// # Errors
-    /// As [`BindListener::bind_listener`].
+    /// The same as for [`BindListener::bind_listener`].
     pub fn bind_listener<T: Kind>(
         &mut self,
         socket: &Handle<T>,
@@ -190,7 +192,7 @@ impl Reactor {
             }
             self.handle_timeout();
             if self.next_timeout() != Some(Duration::ZERO) {
-                std::thread::sleep(Duration::from_millis(1)); // a host name is being looked up
+                std::thread::sleep(Duration::from_millis(1)); // a host name lookup is pending
             }
         }
     }
@@ -225,7 +227,7 @@ impl Reactor {
         self.set_ready(key);
     }
 
-    /// Puts a task in line.
+    /// Adds a task to the ready tasks.
     fn set_ready(&mut self, key: Key) {
         if let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key)
             && !core::mem::replace(&mut slot.is_ready, true)
@@ -248,7 +250,7 @@ impl Reactor {
             TaskState::Runnable => self.set_ready(key),
             TaskState::Finished => drop(self.slots.remove(key.index)),
         }
-        // Tasks that this one has spawned count at once.
+        // Spawned tasks are added at once, so that `tasks` counts them.
         if self.runtime.inbox.has_new_tasks() {
             self.read_requests();
         }
@@ -271,25 +273,25 @@ impl fmt::Debug for Reactor {
     }
 }
 
-/// Makes sockets that are served by a reactor or an event loop, from any thread: cheap to clone.
+/// Creates sockets on a reactor or an event loop from any thread. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Remote {
     pub(crate) runtime: Mio,
 }
 
 impl Remote {
-    /// A socket with these options. If the reactor is gone, so is the socket: everything says `Closed`.
+    /// Creates a socket. If the reactor was dropped, the socket is closed: every call returns `Closed`.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.socket_in(&Context::global(), options)
     }
 
-    /// Creates a socket whose `inproc` names and shared ports are those of `context`. If the reactor is gone, the socket is
+    /// Creates a socket. Its `inproc` names and shared ports are those of `context`. If the reactor was dropped, the socket is
     /// closed: every call returns `Closed`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         spawn_socket(options, context, &self.runtime)
     }
 
-    /// Has the poll return.
+    /// Makes the poll return.
     pub(crate) fn wake(&self) {
         self.runtime.inbox.wake();
     }
@@ -300,10 +302,10 @@ mod tests {
     use super::*;
     use sansmq_proto::kind::Push;
 
-    const PLACE: &str = "tcp://nobody.invalid:1";
+    const ENDPOINT: &str = "tcp://unknown.invalid:1";
 
     #[test]
-    fn an_event_of_the_poll_does_not_wake_the_poll() {
+    fn event_does_not_wake_the_poll() {
         const WAKER: mio::Token = mio::Token(usize::MAX);
         let mut poll = mio::Poll::new().unwrap();
         let mut events = mio::Events::with_capacity(9);
@@ -319,7 +321,7 @@ mod tests {
         while reactor.tasks() < 3 {
             poll.poll(&mut events, reactor.next_timeout()).unwrap();
             for event in &events {
-                assert_ne!(event.token(), WAKER, "no other thread has asked for anything");
+                assert_ne!(event.token(), WAKER, "no other thread has made a request");
                 reactor.handle_event(event);
             }
             reactor.handle_timeout();
@@ -329,19 +331,19 @@ mod tests {
     }
 
     #[test]
-    fn a_dial_or_a_listener_given_up_while_its_name_is_looked_up_does_not_wait_for_the_answer() {
+    fn disconnect_and_close_do_not_wait_for_host_lookup() {
         let poll = mio::Poll::new().unwrap();
         let waker = Arc::new(mio::Waker::new(poll.registry(), mio::Token(usize::MAX)).unwrap());
         let mut reactor = Reactor::new(poll.registry(), 0..9, waker).unwrap();
         let handle = reactor.socket(Options::<Push>::new());
-        handle.connect(PLACE).unwrap();
+        handle.connect(ENDPOINT).unwrap();
         let mut cx = task::Context::from_waker(Waker::noop());
-        let mut binding = pin!(handle.bind(PLACE));
+        let mut binding = pin!(handle.bind(ENDPOINT));
         assert!(binding.as_mut().poll(&mut cx).is_pending());
         reactor.handle_timeout();
-        assert_eq!(reactor.tasks(), 3, "the socket's, the dial's and the listener's");
+        assert_eq!(reactor.tasks(), 3, "the tasks of the socket, the dial and the listener");
         reactor.handle_timeout();
-        handle.disconnect(PLACE).unwrap();
+        handle.disconnect(ENDPOINT).unwrap();
         assert!(pin!(handle.close()).poll(&mut cx).is_pending());
         for _ in 0..3 {
             reactor.handle_timeout();

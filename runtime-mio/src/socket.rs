@@ -1,4 +1,4 @@
-//! [`Socket`]: sockets for programs without an event loop.
+//! [`Socket`]: blocking sockets for programs without an event loop.
 
 use crate::event_loop::EventLoop;
 use crate::park::wait;
@@ -15,11 +15,11 @@ use sansmq_runtime::{Closed, Context, Handle, Monitor};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// A socket whose calls block: for plain threads. A background thread, one for the whole process, does the IO.
+/// Blocking socket, for plain threads. One background thread of the process does the IO of all sockets.
 ///
-/// Cheap to clone and usable from many threads at once; sending and receiving may go on at the same time. When the last clone
-/// is dropped the socket closes in the background, lingering as its options say; but a process that ends does not wait for
-/// that, so [`close`](Self::close) sockets that have last words.
+/// Cheap to clone, and usable from several threads at the same time; sending and receiving may overlap. When the last clone is
+/// dropped, the socket closes in the background and lingers as its options say. The end of the process does not wait for that, so
+/// call [`close`](Self::close) before if queued messages must be sent.
 ///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
@@ -29,8 +29,8 @@ use std::time::Instant;
 /// let rep = RepSocket::new();
 /// let endpoint = rep.bind("tcp://127.0.0.1:*")?;
 /// let server = thread::spawn(move || {
-///     let request = rep.recv().expect("somebody asks");
-///     rep.send(request).expect("it is our turn");
+///     let request = rep.recv().expect("the REQ sends a request");
+///     rep.send(request).expect("a reply is due");
 ///     rep.close();
 /// });
 /// let req = ReqSocket::new();
@@ -45,17 +45,17 @@ pub struct Socket<T: Kind = Any> {
     handle: Handle<T>,
 }
 
-/// The loop of the process's background thread.
+/// Returns the event loop of the background thread, and starts the thread on first use.
 fn background() -> &'static Remote {
     static REMOTE: OnceLock<Remote> = OnceLock::new();
     REMOTE.get_or_init(|| {
-        let mut events = EventLoop::new().expect("the system has descriptors for an event loop");
+        let mut events = EventLoop::new().expect("the operating system must have descriptors for an event loop");
         let remote = events.remote();
-        let serve = move || {
-            // The loop has no end of its own; should the system's poll fail, dropping it closes its sockets.
+        let run = move || {
+            // Ends only if the poll of the operating system fails; then the drop of the event loop closes its sockets.
             while events.turn(None).is_ok() {}
         };
-        std::thread::Builder::new().name("sansmq".into()).spawn(serve).expect("the system has a thread");
+        std::thread::Builder::new().name("sansmq".into()).spawn(run).expect("the operating system must start a thread");
         remote
     })
 }
@@ -65,10 +65,10 @@ pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
 }
 
 impl<T: Typed> Socket<T> {
-    /// A socket with the default [`Options`].
+    /// Creates a socket with the default [`Options`].
     ///
     /// # Panics
-    /// If it is the first, and the system has no thread or no descriptors for it.
+    /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
     pub fn new() -> Self {
         Self::with(Options::new())
     }
@@ -81,41 +81,42 @@ impl<T: Typed> Default for Socket<T> {
 }
 
 impl<T: Kind> Socket<T> {
-    /// A socket with these options.
+    /// Creates a socket with the given options.
     ///
     /// # Panics
-    /// If it is the first, and the system has no thread or no descriptors for it.
+    /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
     pub fn with(options: Options<T>) -> Self {
         Self::on(background(), options)
     }
 
-    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    /// Creates a socket. Its `inproc` names and shared ports are those of `context`.
     ///
     /// # Panics
-    /// If it is the first socket of the process, and the system has no thread or no descriptors left.
+    /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
         background().socket_in(context, options).into()
     }
 
-    /// A socket with these options that another loop serves. That loop must be turned by another thread.
+    /// Creates a socket that runs on another event loop or reactor, which must run in another thread.
     pub fn on(remote: &Remote, options: Options<T>) -> Self {
         remote.socket(options).into()
     }
 
-    /// The same socket for `async` code, on whatever runtime.
+    /// Returns the handle of this socket, for `async` code on any runtime.
     pub const fn handle(&self) -> &Handle<T> {
         &self.handle
     }
 
-    /// The same socket with its type forgotten, as [`Handle::erase`] does.
+    /// Returns this socket without its static socket type, as [`Handle::erase`] does.
     pub fn erase(&self) -> Socket<Any> {
         self.handle.erase().into()
     }
 
-    /// Listens for peers, and gives the bound address back: with the port the system chose if `endpoint` left it open.
+    /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port, the bound
+    /// endpoint has the port that the operating system chose. See [`Handle::bind`].
     ///
     /// # Errors
-    /// [`BindError`]: no endpoint, or what the operating system says.
+    /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, or the operating system returned an error.
     pub fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -124,7 +125,7 @@ impl<T: Kind> Socket<T> {
         forever(self.handle.bind(endpoint))
     }
 
-    /// Listens for peers at a listener that is open already, and gives back where; see [`BindListener`].
+    /// Accepts peers from an already bound listener, and returns its endpoint; see [`BindListener`].
     ///
     /// # Errors
     /// [`BindError`].
@@ -132,10 +133,10 @@ impl<T: Kind> Socket<T> {
         forever(self.handle.bind_listener(listener))
     }
 
-    /// Connects, now and again whenever the connection is lost. Returns at once; see [`Handle::connect`].
+    /// Connects to an endpoint, and reconnects whenever the connection is lost. Returns at once; see [`Handle::connect`].
     ///
     /// # Errors
-    /// [`ConnectError`]: no endpoint, or a wildcard.
+    /// [`ConnectError`]: `endpoint` is invalid, not supported by the socket type, or a wildcard.
     pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
@@ -144,7 +145,7 @@ impl<T: Kind> Socket<T> {
         self.handle.connect(endpoint)
     }
 
-    /// Stops listening there, and returns when the address is free again; see [`Handle::unbind`].
+    /// Stops listening at an endpoint, and returns when the address is free again; see [`Handle::unbind`].
     ///
     /// # Errors
     /// [`UnbindError`].
@@ -156,7 +157,7 @@ impl<T: Kind> Socket<T> {
         forever(self.handle.unbind(endpoint))
     }
 
-    /// Ends every connection made by `connect` to that endpoint; see [`Handle::disconnect`].
+    /// Closes every connection made by `connect` to an endpoint; see [`Handle::disconnect`].
     ///
     /// # Errors
     /// [`UnbindError`].
@@ -168,38 +169,38 @@ impl<T: Kind> Socket<T> {
         self.handle.disconnect(endpoint)
     }
 
-    /// Closes the socket for all its clones: queued messages may still go out for as long as `linger` allows. Returns when
-    /// all is done; see [`Handle::close`].
+    /// Closes the socket for all its clones; queued messages are still sent until `linger` expires. Returns when the socket is
+    /// closed; see [`Handle::close`].
     pub fn close(&self) -> Closed {
         forever(self.handle.close())
     }
 
-    /// Everything that happens to the socket's listeners and connections from now on, with the reasons.
+    /// Returns an iterator of the socket's events from now on; see [`Handle::monitor`].
     pub fn monitor(&self) -> Events {
         Events(self.handle.monitor())
     }
 }
 
-/// Waits, however long it takes.
+/// Blocks the thread until `future` is ready.
 pub(crate) fn forever<F: Future>(future: F) -> F::Output {
-    wait(future, None).expect("without a deadline there is no other end")
+    wait(future, None).expect("without a deadline, `wait` returns the output")
 }
 
 impl<T: Sends> Socket<T> {
-    /// Sends a message, waiting while no peer has room.
+    /// Sends a message. Blocks while there is no peer, or while the high-water mark of every peer is reached.
     ///
     /// # Errors
-    /// [`SendError`], which hands the message back; never [`SendError::Full`].
+    /// [`SendError`], which returns the message; never [`SendError::Full`].
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         forever(self.handle.send(message))
     }
 
-    /// Sends a message, waiting no longer than this (option SNDTIMEO).
+    /// Sends a message. Blocks at most for `timeout` (`ZMQ_SNDTIMEO`).
     ///
     /// # Errors
-    /// [`SendError`], which hands the message back; [`SendError::Full`] when the time is over.
+    /// [`SendError`], which returns the message; [`SendError::Full`] when the timeout expires.
     pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
-        // Waiting for `writable` would not do: a ROUTER always is, whether or not this peer has room.
+        // Waiting for `writable` would not work: a ROUTER is always writable, even if the peer of the message has no room.
         let mut sending = self.handle.send(message);
         wait(&mut sending, deadline(timeout)).unwrap_or_else(|| {
             let message = sending.into_message();
@@ -207,17 +208,17 @@ impl<T: Sends> Socket<T> {
         })
     }
 
-    /// Sends a message if there is room now.
+    /// Sends a message without blocking.
     ///
     /// # Errors
-    /// [`SendError`], which hands the message back.
+    /// [`SendError`], which returns the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.handle.try_send(message)
     }
 }
 
 impl<T: Receives> Socket<T> {
-    /// Receives the next message, from each peer in turn, waiting until there is one.
+    /// Receives the next message, from the peers in turn. Blocks while no message is queued.
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
@@ -225,16 +226,16 @@ impl<T: Receives> Socket<T> {
         forever(self.handle.recv())
     }
 
-    /// Receives the next message, waiting no longer than this (option RCVTIMEO).
+    /// Receives the next message. Blocks at most for `timeout` (`ZMQ_RCVTIMEO`).
     ///
     /// # Errors
-    /// [`RecvError`]; [`RecvError::Empty`] when the time is over.
+    /// [`RecvError`]; [`RecvError::Empty`] when the timeout expires.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
         wait(self.handle.recv(), deadline(timeout)).unwrap_or(Err(RecvError::Empty))
     }
 
-    /// As [`recv`](Self::recv), and tells who sent it: what the peer said of itself in its handshake, and who it is if
-    /// authentication found that out (libzmq: `zmq_msg_gets`).
+    /// Receives the next message as [`recv`](Self::recv) does, and returns it with its sender: the metadata of the peer's
+    /// handshake and, if known, the authenticated user (libzmq: `zmq_msg_gets`).
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
@@ -242,7 +243,7 @@ impl<T: Receives> Socket<T> {
         forever(self.handle.recv_from())
     }
 
-    /// Receives the next message if there is one now, and tells who sent it; see [`recv_from`](Self::recv_from).
+    /// Receives the next message without blocking, and returns it with its sender; see [`recv_from`](Self::recv_from).
     ///
     /// # Errors
     /// [`RecvError`].
@@ -250,7 +251,7 @@ impl<T: Receives> Socket<T> {
         self.handle.try_recv_from()
     }
 
-    /// Receives the next message if there is one now.
+    /// Receives the next message without blocking.
     ///
     /// # Errors
     /// [`RecvError`].
@@ -258,7 +259,8 @@ impl<T: Receives> Socket<T> {
         self.handle.try_recv()
     }
 
-    /// The messages as they come, waiting for each, until the socket is closed. Errors of turn-taking are items.
+    /// Returns an iterator that receives messages, blocks for each, and ends when the socket is closed. Other errors, such as
+    /// [`RecvError::OutOfTurn`], are items.
     pub fn iter(&self) -> impl Iterator<Item = Result<Message, RecvError>> {
         core::iter::from_fn(|| match self.recv() {
             Err(RecvError::Closed) => None,
@@ -285,7 +287,7 @@ impl<T: Kind> fmt::Debug for Socket<T> {
     }
 }
 
-/// A socket's events, as an iterator that waits for each and ends when the socket is closed; see [`Socket::monitor`].
+/// Iterator of a socket's events, which blocks for each event and ends when the socket is closed; see [`Socket::monitor`].
 #[derive(Debug)]
 pub struct Events(Monitor);
 

@@ -1,4 +1,4 @@
-//! [`Sources`]: what a reactor has registered with its poll, and [`Registered`], a source with its readiness.
+//! [`Sources`]: the registered event sources of a reactor, and [`Registered`], a source with its readiness.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -18,18 +18,18 @@ pub(crate) struct Sources {
     slots: Mutex<Slab<Arc<Readiness>>>,
 }
 
-/// Readiness of a source. mio reports each change once, so it is kept; and while a source is not ready, no system call is
-/// wasted on it.
+/// Readiness of a source. Stored, because mio reports each change only once. While a source is not ready, no system call is made
+/// for it.
 #[derive(Debug)]
 struct Readiness {
     flags: AtomicU8,
-    /// Of the task that waits for the source.
+    /// Waker of the task that waits for the source.
     waker: Mutex<Option<Waker>>,
 }
 
 const READABLE: u8 = 1;
 const WRITABLE: u8 = 2;
-/// The end of the peer was reported, perhaps before its last bytes were read; no other event follows.
+/// The peer has closed its direction. Its last bytes may be unread, and no other event follows.
 const ENDED: u8 = 4;
 
 impl Sources {
@@ -45,13 +45,13 @@ impl Sources {
         &self.tokens
     }
 
-    /// Takes an event. Returns false if its token is not in the range of this reactor.
+    /// Handles an event. Returns false if its token is not in the range of this reactor.
     pub(crate) fn handle_event(&self, event: &Event) -> bool {
         let Token(token) = event.token();
         if !self.tokens.contains(&token) {
             return false;
         }
-        // An event of a source that is gone, or whose token another source has by now, only causes a needless poll.
+        // An event may belong to a dropped source, and another source may have its token by now. That only causes a needless poll.
         let readiness = self.slots().get(token - self.tokens.start).cloned();
         if let Some(readiness) = readiness {
             readiness.handle_event(event);
@@ -111,7 +111,7 @@ pub(crate) struct Registered<S: Source> {
 }
 
 impl<S: Source> Registered<S> {
-    /// Registers a source, which counts as ready until a call tells otherwise.
+    /// Registers a source, which counts as ready until a call returns `WouldBlock`.
     ///
     /// # Errors
     /// [`NetworkError::TooManyFiles`] if there is no token left; or the error of the operating system.
@@ -149,8 +149,8 @@ impl<S: Source> Registered<S> {
                 self.readiness.poll(READABLE, cx).map(|()| Err(error))
             }
             Ok(count) => {
-                // Fewer bytes than there was room for are all there were, and more of them cause an event; but on Windows only
-                // after `WouldBlock`.
+                // A read that does not fill the buffer has read everything, and later bytes cause a new event. On Windows, they
+                // cause an event only after `WouldBlock`.
                 if cfg!(unix) && count < len && !self.readiness.has_ended() {
                     self.readiness.clear(READABLE);
                 }
@@ -178,7 +178,7 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// Calls `attempt` when the source is ready, until it does not answer `WouldBlock`.
+    /// Calls `attempt` when the source is ready, until it does not return `WouldBlock`.
     pub(crate) fn poll_attempt<R>(
         &self,
         cx: &Context<'_>,
@@ -201,7 +201,7 @@ impl<S: Source> Registered<S> {
 
 impl<S: Source> Drop for Registered<S> {
     fn drop(&mut self) {
-        // The source is closed next; a failure changes nothing.
+        // The source is closed next, so an error has no effect.
         let _ = self.sources.registry.deregister(&mut self.source);
         drop(self.sources.slots().try_remove(self.token));
     }

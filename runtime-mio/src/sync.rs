@@ -1,5 +1,5 @@
-//! What threads share memory by, and what the loop waits with: the standard library's and mio's, or those of `loom`, which
-//! runs a test once for each order in which its threads could have come by them.
+//! Locks, atomics and the poll: those of the standard library and mio, or those of `loom`, which runs a test once for each order
+//! in which its threads can use them.
 
 #[cfg(not(sansmq_loom))]
 pub(crate) use {
@@ -15,7 +15,8 @@ pub(crate) use {
     model::{Poll, Waker},
 };
 
-/// A `Poll` that waits for its waker alone; what the system has to say is looked for then. There is one in each run.
+/// `Poll` that blocks only until its waker is woken, and then polls the operating system without blocking. Each run of a test
+/// has one.
 #[cfg(sansmq_loom)]
 mod model {
     use core::time::Duration;
@@ -39,10 +40,10 @@ mod model {
         }
 
         pub(crate) fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-            let (woken, condvar) = &*WOKEN;
-            let mut woken = woken.lock().expect("nobody panics");
+            let (woken, condition) = &*WOKEN;
+            let mut woken = woken.lock().expect("no thread panics");
             while !*woken && timeout.is_none() {
-                woken = condvar.wait(woken).expect("nobody panics");
+                woken = condition.wait(woken).expect("no thread panics");
             }
             *woken = false;
             drop(woken);
@@ -54,20 +55,20 @@ mod model {
     #[allow(
         missing_docs,
         unnameable_types,
-        reason = "the reactor takes one from its caller, of which there is none then"
+        reason = "the caller of the reactor passes it, and there is no such caller under loom"
     )]
     pub struct Waker;
 
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as mio's is")]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "same interface as mio's waker")]
     impl Waker {
         pub(crate) fn new(_: &Registry, _: Token) -> io::Result<Self> {
             Ok(Self)
         }
 
         pub(crate) fn wake(&self) -> io::Result<()> {
-            let (woken, condvar) = &*WOKEN;
-            *woken.lock().expect("nobody panics") = true;
-            condvar.notify_all();
+            let (woken, condition) = &*WOKEN;
+            *woken.lock().expect("no thread panics") = true;
+            condition.notify_all();
             Ok(())
         }
     }

@@ -1,11 +1,12 @@
-//! [`Timers`]: at most one deadline per task.
+//! [`Timers`]: the deadlines of tasks, at most one per task.
 
 use crate::inbox::Key;
 use sansmq_proto::Instant;
 use std::collections::BTreeSet;
 
-/// A tree, not a heap and not a wheel: most deadlines are moved or taken off before they are due (handshakes succeed, peers
-/// answer), which leaves litter in a heap; and a wheel's constant time buys nothing while a turn does far dearer things.
+/// Deadlines of tasks, in order.
+// Most deadlines are moved or removed before they expire (handshakes succeed, peers answer), which would leave dead entries in a
+// heap. The constant time of a timer wheel would not be noticeable, because the turn of a task costs far more.
 #[derive(Debug, Default)]
 pub(crate) struct Timers(BTreeSet<(Instant, Key)>);
 
@@ -27,7 +28,7 @@ impl Timers {
         self.0.first().map(|&(at, _)| at)
     }
 
-    /// Takes a task whose deadline is not after `now`.
+    /// Removes and returns the first task with a deadline not after `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
         let &(at, key) = self.0.first()?;
         (at <= now).then(|| {

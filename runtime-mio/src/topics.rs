@@ -1,4 +1,4 @@
-//! Subscriptions, groups, and waiting for those who ask for them, for blocking sockets.
+//! Subscriptions, groups, and waiting for peers and subscribers, for blocking sockets.
 
 use crate::park::wait;
 use crate::socket::{Socket, deadline};
@@ -7,7 +7,7 @@ use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
 use sansmq_proto::socket::{JoinError, SubscribeError};
 
 impl<T: Subscribes> Socket<T> {
-    /// Asks for messages that begin with this prefix; see [`Handle::subscribe`](sansmq_runtime::Handle::subscribe).
+    /// Subscribes to messages that begin with `prefix`; see [`Handle::subscribe`](sansmq_runtime::Handle::subscribe).
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -15,7 +15,7 @@ impl<T: Subscribes> Socket<T> {
         self.handle().subscribe(prefix)
     }
 
-    /// Takes one subscription back; see [`Handle::unsubscribe`](sansmq_runtime::Handle::unsubscribe).
+    /// Removes one subscription; see [`Handle::unsubscribe`](sansmq_runtime::Handle::unsubscribe).
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -25,7 +25,7 @@ impl<T: Subscribes> Socket<T> {
 }
 
 impl<T: JoinsGroups> Socket<T> {
-    /// Asks for the messages of a group; see [`Handle::join`](sansmq_runtime::Handle::join).
+    /// Joins a group; see [`Handle::join`](sansmq_runtime::Handle::join).
     ///
     /// # Errors
     /// [`JoinError`].
@@ -33,7 +33,7 @@ impl<T: JoinsGroups> Socket<T> {
         self.handle().join(group)
     }
 
-    /// Does without them; see [`Handle::leave`](sansmq_runtime::Handle::leave).
+    /// Leaves a group; see [`Handle::leave`](sansmq_runtime::Handle::leave).
     ///
     /// # Errors
     /// [`JoinError`].
@@ -43,31 +43,32 @@ impl<T: JoinsGroups> Socket<T> {
 }
 
 impl<T: Publishes> Socket<T> {
-    /// How many peers a message on this topic, or of this group, would be sent now.
+    /// Returns the number of peers to which a message with this topic or group would be sent now.
     pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
         self.handle().subscriber_count(topic)
     }
 
-    /// Waits until a message on this topic, or of this group, would be sent to at least so many peers. False: the time is
-    /// over; `None` waits for ever.
+    /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if `timeout` expires;
+    /// `None` is no timeout.
     pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool {
         wait(self.handle().wait_subscribed(topic, peers), timeout.into().and_then(deadline)).is_some()
     }
 }
 
 impl<T: Kind> Socket<T> {
-    /// How many different prefixes, or groups, a subscriber asks for or a publisher's peers do (`TOPICS_COUNT`).
+    /// Returns the number of different prefixes or groups: of the socket's own subscriptions for a subscriber, of the subscriptions
+    /// of all peers for a publisher (`ZMQ_TOPICS_COUNT`).
     pub fn subscription_count(&self) -> usize {
         self.handle().subscription_count()
     }
 
-    /// How many peers are connected and past their handshake.
+    /// Returns the number of connected peers with a completed handshake.
     pub fn ready_peers(&self) -> usize {
         self.handle().ready_peers()
     }
 
-    /// Waits until at least so many peers are connected and past their handshake. False: the time is over; `None` waits
-    /// for ever.
+    /// Blocks until at least `peers` peers are connected and their handshakes are complete. Returns false if `timeout` expires;
+    /// `None` is no timeout.
     pub fn wait_connected(&self, peers: usize, timeout: impl Into<Option<Duration>>) -> bool {
         wait(self.handle().wait_connected(peers), timeout.into().and_then(deadline)).is_some()
     }

@@ -1,9 +1,9 @@
-//! Whatever order threads come in, the loop never sleeps over what others ask of it: each test is run once for every order
-//! there is, but for those with more than a few interruptions.
+//! Tests under `loom` that in every order of threads, the event loop does not miss a request of another thread. Each test runs
+//! once for every order with at most three preemptions.
 //!
-//! When somebody sleeps whom nobody can wake any more, `loom` says "deadlock".
+//! `loom` reports "deadlock" when a thread sleeps that no other thread can wake.
 #![cfg(sansmq_loom)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use core::pin::pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use sansmq_mio::proto::{Options, RecvError};
 use sansmq_runtime::Context as SocketContext;
 use std::sync::Arc;
 
-/// Tries every order in which a thread that could go on loses its turn at most three times.
+/// Runs a test for every order of threads with at most three preemptions.
 fn in_every_order(test: impl Fn(EventLoop, SocketContext) + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
@@ -32,10 +32,10 @@ fn in_every_order(test: impl Fn(EventLoop, SocketContext) + Sync + Send + 'stati
 }
 
 #[test]
-fn a_socket_made_on_another_thread_is_served() {
-    in_every_order(|mut events, names| {
+fn socket_of_another_thread_is_run() {
+    in_every_order(|mut events, context| {
         let remote = events.remote();
-        let application = thread::spawn(move || remote.socket_in(&names, Options::<Pull>::new()));
+        let application = thread::spawn(move || remote.socket_in(&context, Options::<Pull>::new()));
         while events.tasks() == 0 {
             events.turn(None).unwrap();
         }
@@ -44,9 +44,9 @@ fn a_socket_made_on_another_thread_is_served() {
 }
 
 #[test]
-fn what_another_thread_wants_done_is_done_until_all_is_closed() {
-    in_every_order(|mut events, names| {
-        let socket = events.remote().socket_in(&names, Options::<Pull>::new());
+fn run_serves_another_thread_until_close() {
+    in_every_order(|mut events, context| {
+        let socket = events.remote().socket_in(&context, Options::<Pull>::new());
         let application = thread::spawn(move || {
             block_on(socket.bind("tcp://127.0.0.1:*")).unwrap();
             block_on(socket.close());
@@ -57,12 +57,12 @@ fn what_another_thread_wants_done_is_done_until_all_is_closed() {
 }
 
 #[test]
-fn a_future_that_the_loop_waits_for_is_looked_at_when_another_thread_wakes_it() {
-    in_every_order(|mut events, names| {
-        let pull = events.remote().socket_in(&names, Options::<Pull>::new());
-        let push = events.remote().socket_in(&names, Options::<Push>::new());
-        assert!(pin!(pull.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
-        push.connect("inproc://place").unwrap();
+fn block_on_polls_when_another_thread_wakes() {
+    in_every_order(|mut events, context| {
+        let pull = events.remote().socket_in(&context, Options::<Pull>::new());
+        let push = events.remote().socket_in(&context, Options::<Push>::new());
+        assert!(pin!(pull.bind("inproc://name")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        push.connect("inproc://name").unwrap();
         let application = thread::spawn(move || push.try_send("x").unwrap());
         assert_eq!(events.block_on(pull.recv()).unwrap().body(), "x");
         application.join().unwrap();
@@ -70,11 +70,11 @@ fn a_future_that_the_loop_waits_for_is_looked_at_when_another_thread_wakes_it() 
 }
 
 #[test]
-fn nobody_waits_for_a_loop_that_has_ended() {
-    in_every_order(|mut events, names| {
+fn socket_closes_when_event_loop_is_dropped() {
+    in_every_order(|mut events, context| {
         let remote = events.remote();
         let application = thread::spawn(move || {
-            let socket = remote.socket_in(&names, Options::<Pull>::new());
+            let socket = remote.socket_in(&context, Options::<Pull>::new());
             block_on(socket.bind("tcp://127.0.0.1:*")).map(drop).unwrap_or_default();
             assert_eq!(block_on(socket.recv()), Err(RecvError::Closed));
             block_on(socket.close());

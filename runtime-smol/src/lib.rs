@@ -1,9 +1,9 @@
-//! sansmq on smol: [`sansmq_proto`]'s sockets with their octets carried by `async-io`.
+//! sansmq on smol: the sockets of [`sansmq_proto`], with IO by `async-io`.
 //!
-//! The application's own futures run wherever they like: under `smol::block_on`, on an `Executor`, or under any other
-//! executor, tokio's included. The tasks that serve a socket need only `async-io`'s reactor; they run on smol's global
-//! executor, or where `Socket::on` with a [`Smol`] of your own has them run. On the executor of the thread that uses the socket
-//! a message costs no thread hop, which is nearly half of a round trip.
+//! The application may await the futures of a socket on any executor: under `smol::block_on`, on an `Executor`, or on another
+//! runtime, even tokio. The tasks of a socket need only the reactor of `async-io`. They run on smol's global executor, or on an
+//! executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread that uses the socket, messages
+//! are not passed between threads, which saves nearly half of a round trip.
 //!
 //! ```
 //! use sansmq_smol::{DealerSocket, RouterSocket};
@@ -17,7 +17,7 @@
 //!     dealer.connect(&endpoint)?;
 //!     dealer.send("Hello ROUTER").await?;
 //!
-//!     let [client, body] = router.recv().await?.into_array().expect("a routing id and what the DEALER sent");
+//!     let [client, body] = router.recv().await?.into_array().expect("a routing id and a body");
 //!     assert_eq!(body, "Hello ROUTER");
 //!     router.send((client, "ACK")).await?;
 //!     assert_eq!(dealer.recv().await?.body(), "ACK");
@@ -40,47 +40,48 @@ pub use sansmq_runtime as runtime;
 
 pub use net::{Listener, Smol, SmolTimer, Stream, Task};
 
-/// A socket served by tasks on smol's global executor, or where `Socket::on` has them run. All that it can do is in
+/// Socket that runs on smol's global executor, or on the executor that is passed to `Socket::on`. Its methods are those of
 /// [`Handle`](sansmq_runtime::Handle).
 pub type Socket<T = Any> = Served<Smol, T>;
 
-/// Sends a request, receives the reply, and so on in turn.
+/// REQ socket: sends a request and receives its reply, in strict alternation.
 pub type ReqSocket = Socket<Req>;
-/// Receives a request, sends the reply, and so on in turn.
+/// REP socket: receives a request and sends its reply, in strict alternation.
 pub type RepSocket = Socket<Rep>;
-/// Sends to its peers in turn and receives from all, at any time.
+/// DEALER socket: sends to its peers in turn and receives from all of them, at any time.
 pub type DealerSocket = Socket<Dealer>;
-/// Knows its peers by routing id: the first frame of every message.
+/// ROUTER socket: addresses each peer by its routing id, the first frame of every message.
 pub type RouterSocket = Socket<Router>;
-/// Speaks with one single peer.
+/// PAIR socket: exchanges messages with exactly one peer.
 pub type PairSocket = Socket<Pair>;
-/// Sends to its PULL peers in turn.
+/// PUSH socket: sends to its PULL peers in turn.
 pub type PushSocket = Socket<Push>;
-/// Receives from all its PUSH peers.
+/// PULL socket: receives from all of its PUSH peers.
 pub type PullSocket = Socket<Pull>;
-/// Sends each message to all peers that subscribed to a prefix of it.
+/// PUB socket: sends each message to all peers that have subscribed to a prefix of the message.
 pub type PubSocket = Socket<Pub>;
-/// Receives what it subscribed to.
+/// SUB socket: receives the messages to which it has subscribed.
 pub type SubSocket = Socket<Sub>;
-/// As PUB, and receives its peers' subscriptions as messages.
+/// XPUB socket: a PUB that receives the subscriptions of its peers as messages.
 pub type XPubSocket = Socket<XPub>;
-/// As SUB, and subscribes by sending messages.
+/// XSUB socket: a SUB that subscribes by sending messages.
 pub type XSubSocket = Socket<XSub>;
-/// Sends each message, `[group, body]`, to all peers that joined its group.
+/// RADIO socket: sends each message, `[group, body]`, to all peers that have joined the group.
 pub type RadioSocket = Socket<Radio>;
-/// Receives the messages of the groups it joined.
+/// DISH socket: receives the messages of the groups that it has joined.
 pub type DishSocket = Socket<Dish>;
-/// Sends to its SERVER peers in turn and receives from all, one frame each.
+/// CLIENT socket: sends to its SERVER peers in turn and receives from all of them. Messages have one frame.
 pub type ClientSocket = Socket<Client>;
-/// Knows its CLIENT peers by routing ids that it chooses: messages are `[routing id, body]`.
+/// SERVER socket: addresses its CLIENT peers by routing ids that it assigns. Messages are `[routing id, body]`.
 pub type ServerSocket = Socket<Server>;
-/// Sends to its GATHER peers in turn, one frame each.
+/// SCATTER socket: sends to its GATHER peers in turn. Messages have one frame.
 pub type ScatterSocket = Socket<Scatter>;
-/// Receives from all its SCATTER peers, one frame each.
+/// GATHER socket: receives from all of its SCATTER peers. Messages have one frame.
 pub type GatherSocket = Socket<Gather>;
-/// Speaks with one single peer, one frame each.
+/// CHANNEL socket: exchanges messages with exactly one peer. Messages have one frame.
 pub type ChannelSocket = Socket<Channel>;
-/// Knows other PEERs by routing ids that it chooses, and can name one before it has spoken.
+/// PEER socket: addresses its peers by routing ids that it assigns, and can send before a peer has sent. Messages are
+/// `[routing id, body]`.
 pub type PeerSocket = Socket<Peer>;
-/// Speaks with peers that know no ZMTP, each known by a routing id: messages are `[routing id, octets]`.
+/// STREAM socket: exchanges bytes with peers that do not use ZMTP. Messages are `[routing id, bytes]`.
 pub type StreamSocket = Socket<proto::kind::Stream>;

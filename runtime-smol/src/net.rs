@@ -1,4 +1,4 @@
-//! smol as `sansmq_proto` wants to see it: tasks, the time, TCP and Unix domain sockets. It waits, and decides nothing.
+//! [`Runtime`] for smol: tasks, time, TCP and Unix domain sockets.
 
 use async_io::Async;
 use core::fmt;
@@ -20,11 +20,10 @@ use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-/// A task that serves a socket, for an executor to run.
+/// Background task of a socket, for an executor to run.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Some executor, the reactor of `async-io` and the threads of `blocking`, as [`Socket`](crate::Socket)s are served by
-/// them.
+/// Runtime of [`Socket`](crate::Socket)s: an executor, the reactor of `async-io`, and the threads of `blocking`.
 ///
 /// ```
 /// use sansmq_smol::{Smol, Socket};
@@ -32,35 +31,35 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// use std::sync::Arc;
 ///
 /// let executor = Arc::new(smol::Executor::new());
-/// let here = Smol::new({
+/// let runtime = Smol::new({
 ///     let executor = Arc::clone(&executor);
 ///     move |task| executor.spawn(task).detach()
 /// });
-/// let router = Socket::on(&here, Options::<Router>::new());
+/// let router = Socket::on(&runtime, Options::<Router>::new());
 /// let bound = smol::block_on(executor.run(router.bind("tcp://127.0.0.1:*")));
 /// assert!(bound.is_ok());
 /// ```
 #[derive(Clone)]
 pub struct Smol {
     spawn: Arc<dyn Fn(Task) + Send + Sync>,
-    /// The zero of time.
+    /// Time that is [`Instant::ORIGIN`].
     origin: std::time::Instant,
 }
 
 impl Smol {
-    /// Returns a timer, not set, for a task that is spawned elsewhere.
+    /// Returns a cleared timer, for a [`TaskFuture`] that the caller spawns.
     pub fn timer(&self) -> SmolTimer {
         SmolTimer { timer: async_io::Timer::never(), origin: self.origin }
     }
 
-    /// Tasks are given to `spawn`, which has some executor run them.
+    /// Creates a runtime that passes each task to `spawn`, which must run the task on an executor.
     pub fn new(spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         Self { spawn: Arc::new(spawn), origin: std::time::Instant::now() }
     }
 }
 
 impl CurrentRuntime for Smol {
-    /// smol's global executor.
+    /// Returns a runtime on smol's global executor.
     fn current() -> Self {
         Self::new(|task| smol::spawn(task).detach())
     }
@@ -103,25 +102,25 @@ impl Runtime for Smol {
     }
 }
 
-/// Looks a host name up on the threads of `blocking`, never on the loop.
+/// Looks up a host name on the threads of `blocking`.
 async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
     let name = name.to_owned();
     blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
 }
 
-/// A listener.
+/// Listener of a [`Smol`] runtime.
 #[derive(Debug)]
 pub enum Listener {
-    /// At a TCP port.
+    /// TCP listener.
     Tcp(Async<TcpListener>),
-    /// At a Unix domain socket.
+    /// Unix domain socket listener.
     #[cfg(unix)]
     Ipc {
-        /// The right to the name. Stands before the listener, because it must be dropped first.
+        /// Ownership of the name. Declared before the listener, because it must be dropped first.
         claim: Option<ipc::Claim>,
         /// The listener.
         listener: Async<UnixListener>,
-        /// Its endpoint; peers have no names of their own.
+        /// The bound endpoint, also reported as the address of peers, which have none.
         bound: Endpoint,
     },
 }
@@ -192,25 +191,25 @@ impl PollListener for Listener {
     }
 }
 
-/// A connected stream.
+/// Connected stream of a [`Smol`] runtime.
 #[derive(Debug)]
 pub struct Stream {
     io: Io,
     arrived: Arrived,
 }
 
-/// What the last read tells of what there is to be read now.
+/// Expected input, judged by the last read.
 #[derive(Clone, Copy, Debug)]
 enum Arrived {
     Perhaps,
-    /// All has been read. To read again would only tell so, at the price of a call of the system.
+    /// The last read took everything. Another read would only be a wasted system call.
     Nothing,
-    /// All has been read, and it was much: by the time that others have had their turn there will be more. To look then costs
-    /// less than to have the reactor wait for it.
+    /// The last read took everything, and that was much, so that more is expected soon. Polling again after the other ready tasks
+    /// costs less than waiting through the reactor.
     Soon,
 }
 
-/// Whoever sends so many octets at a time is about to send more.
+/// Minimum size of a read, in bytes, after which more input is expected soon.
 const MUCH: usize = 4 << 10;
 
 #[derive(Debug)]
@@ -245,7 +244,7 @@ impl Stream {
 }
 
 impl PollStream for Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         match core::mem::replace(&mut self.arrived, Arrived::Perhaps) {
             Arrived::Perhaps => {}
             Arrived::Soon => {
@@ -259,9 +258,9 @@ impl PollStream for Stream {
                 }
             }
         }
-        let count = ready!(self.io.poll_read(cx, room))?;
+        let count = ready!(self.io.poll_read(cx, buffer))?;
         self.arrived = match count {
-            _ if count == room.len() => Arrived::Perhaps,
+            _ if count == buffer.len() => Arrived::Perhaps,
             ..MUCH => Arrived::Nothing,
             MUCH.. => Arrived::Soon,
         };
@@ -276,8 +275,8 @@ impl PollStream for Stream {
         }
     }
 
-    /// By the sockets' own call, because `poll_close` of async-io's streams only flushes.
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // `poll_close` of async-io's streams only flushes, so `shutdown` is called directly.
         Poll::Ready(match &self.io {
             Io::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
             #[cfg(unix)]
@@ -303,16 +302,16 @@ impl Io {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             #[cfg(unix)]
-            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, room),
+            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
 
-/// A timer, with the zero of time.
+/// Timer of a [`Smol`] runtime.
 #[derive(Debug)]
 pub struct SmolTimer {
     timer: async_io::Timer,
@@ -338,24 +337,24 @@ mod tests {
     use core::future::poll_fn;
     use socket2::SockRef;
 
-    /// Of what a connection that came in does not inherit.
+    /// Uses options that an accepted connection does not inherit.
     #[test]
-    fn both_ends_of_a_connection_have_their_options() {
-        let here = Smol::current();
+    fn options_are_set_on_both_ends_of_a_connection() {
+        let runtime = Smol::current();
         smol::block_on(async {
             let mut transport = TransportConfig::new();
             (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
             for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
                 let (mut listener, bound) =
-                    here.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
-                let dialled = here.clone().dial(bound, transport.clone()).await.unwrap();
+                    runtime.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
+                let dialled = runtime.clone().dial(bound, transport.clone()).await.unwrap();
                 let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
                 for stream in [dialled, accepted] {
-                    let taken = match &stream.io {
+                    let is_set = match &stream.io {
                         Io::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
                         Io::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
                     };
-                    assert!(taken, "{stream:?}");
+                    assert!(is_set, "{stream:?}");
                 }
             }
         });

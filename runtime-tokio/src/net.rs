@@ -1,4 +1,4 @@
-//! tokio as `sansmq_proto` wants to see it: tasks, the time, TCP and Unix domain sockets. It waits, and decides nothing.
+//! [`Runtime`] for tokio: tasks, time, TCP and Unix domain sockets.
 
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
@@ -19,19 +19,19 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task;
 use tokio::time::{self, Sleep};
 
-/// A tokio runtime with IO and time enabled, as [`Socket`](crate::Socket)s are served by it.
+/// Runtime of [`Socket`](crate::Socket)s: a tokio runtime with IO and time enabled.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     runtime: tokio::runtime::Handle,
-    /// The zero of time.
+    /// Time that is [`Instant::ORIGIN`].
     origin: time::Instant,
 }
 
 impl CurrentRuntime for Tokio {
-    /// The runtime this is called in.
+    /// Returns the tokio runtime of the caller.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// If called outside of a tokio runtime.
     fn current() -> Self {
         Self { runtime: tokio::runtime::Handle::current(), origin: time::Instant::now() }
     }
@@ -42,14 +42,14 @@ impl Runtime for Tokio {
     type Listener = Listener;
 
     fn spawn(&self, task: Task<Self>) {
-        let _inside = self.runtime.enter();
+        let _guard = self.runtime.enter();
         let timer = TokioTimer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin };
         self.runtime.spawn(TaskFuture::new(task, timer));
     }
 
-    /// A task that wakes itself is polled some sixty times before the future of `block_on` has its turn, and that may be
-    /// what waits for our messages. One that yields is not.
     fn again(&self, cx: &mut Context<'_>) {
+        // A task that only wakes itself would be polled about 60 times before the future of `block_on`, which may wait for the
+        // messages of this task. `yield_now` defers the task.
         let _ = pin!(task::yield_now()).poll(cx);
     }
 
@@ -68,7 +68,7 @@ impl Runtime for Tokio {
     }
 
     fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        let _inside = self.runtime.enter();
+        let _guard = self.runtime.enter();
         Listener::new(OpenListener::from_listener(listener, transport)?)
     }
 
@@ -77,24 +77,24 @@ impl Runtime for Tokio {
     }
 }
 
-/// Looks a host name up on tokio's blocking threads, never on the loop.
+/// Looks up a host name on tokio's blocking threads.
 async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     lookup_host((name, port)).await.map(Vec::from_iter)
 }
 
-/// A listener.
+/// Listener of a [`Tokio`] runtime.
 #[derive(Debug)]
 pub enum Listener {
-    /// At a TCP port.
+    /// TCP listener.
     Tcp(TcpListener),
-    /// At a Unix domain socket.
+    /// Unix domain socket listener.
     #[cfg(unix)]
     Ipc {
-        /// The right to the name. Stands before the listener, because it must be dropped first.
+        /// Ownership of the name. Declared before the listener, because it must be dropped first.
         claim: Option<ipc::Claim>,
         /// The listener.
         listener: UnixListener,
-        /// Its endpoint; peers have no names of their own.
+        /// The bound endpoint, also reported as the address of peers, which have none.
         bound: Endpoint,
     },
 }
@@ -145,12 +145,12 @@ impl PollListener for Listener {
     }
 }
 
-/// A connected stream.
+/// Connected stream of a [`Tokio`] runtime.
 #[derive(Debug)]
 pub enum Stream {
-    /// Over TCP.
+    /// TCP stream.
     Tcp(TcpStream),
-    /// Through a Unix domain socket.
+    /// Unix domain socket stream.
     #[cfg(unix)]
     Ipc(UnixStream),
 }
@@ -174,14 +174,14 @@ impl Stream {
 }
 
 impl PollStream for Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut room = ReadBuf::new(room);
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
         let poll = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut room),
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
             #[cfg(unix)]
-            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, &mut room),
+            Self::Ipc(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         };
-        poll.map_ok(|()| room.filled().len())
+        poll.map_ok(|()| buffer.filled().len())
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -210,7 +210,7 @@ impl PollStream for Stream {
     }
 }
 
-/// A timer, with the zero of time.
+/// Timer of a [`Tokio`] runtime.
 #[derive(Debug)]
 pub struct TokioTimer {
     sleep: Pin<Box<Sleep>>,
@@ -221,7 +221,8 @@ impl AsyncTimer for TokioTimer {
     fn set(&mut self, deadline: Option<Instant>) {
         match deadline {
             Some(deadline) => self.sleep.as_mut().reset(self.origin + deadline.since(Instant::ORIGIN)),
-            // A new one is not on the runtime's list, where it would cost every pass of the loop a look at the clock.
+            // A new `Sleep` is not registered with the runtime. A registered one would make the runtime read the clock on each
+            // pass of its loop.
             None => self.sleep.set(time::sleep_until(self.origin)),
         }
     }
@@ -237,23 +238,23 @@ mod tests {
     use core::future::poll_fn;
     use socket2::SockRef;
 
-    /// Of what a connection that came in does not inherit.
+    /// Uses options that an accepted connection does not inherit.
     #[tokio::test]
-    async fn both_ends_of_a_connection_have_their_options() {
-        let here = Tokio::current();
+    async fn options_are_set_on_both_ends_of_a_connection() {
+        let runtime = Tokio::current();
         let mut transport = TransportConfig::new();
         (transport.priority, transport.send_buffer) = (Some(5), Some(30_000)); // Linux doubles the latter
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
             let (mut listener, bound) =
-                here.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
-            let dialled = here.clone().dial(bound, transport.clone()).await.unwrap();
+                runtime.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
+            let dialled = runtime.clone().dial(bound, transport.clone()).await.unwrap();
             let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
             for stream in [dialled, accepted] {
-                let taken = match &stream {
+                let is_set = match &stream {
                     Stream::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
                     Stream::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
                 };
-                assert!(taken, "{stream:?}");
+                assert!(is_set, "{stream:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The futures, streams and sinks a handle gives out.
+//! Futures, streams and sinks of a [`Handle`].
 
 use crate::handle::Handle;
 use crate::state::{Shared, State};
@@ -14,7 +14,7 @@ use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Event, Message, RecvError, SendError};
 use std::sync::Arc;
 
-/// The future of [`Handle::recv`].
+/// Future returned by [`Handle::recv`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a>(WaiterKey<'a>);
 
@@ -33,11 +33,11 @@ impl Future for Recv<'_> {
     }
 }
 
-/// The future of [`Handle::send`].
+/// Future returned by [`Handle::send`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
     key: WaiterKey<'a>,
-    /// `None` once the future is done.
+    /// `None` after the future has completed.
     message: Option<Message>,
 }
 
@@ -46,7 +46,8 @@ impl<'a> Send<'a> {
         Self { key: WaiterKey::new(shared, senders), message: Some(message) }
     }
 
-    /// Gives up, and gives the message back; `None` if the future was ready, for then it is sent or was given back before.
+    /// Cancels the send and returns the message. Returns `None` if the future has completed: the message was sent, or was
+    /// returned in the error.
     pub fn into_message(self) -> Option<Message> {
         self.message
     }
@@ -67,7 +68,7 @@ fn try_recv(state: &mut State) -> Poll<Result<Message, RecvError>> {
     arrived(state.socket.recv())
 }
 
-/// Whether there was something to receive.
+/// Maps [`RecvError::Empty`] to `Pending`.
 pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvError>> {
     match result {
         Err(RecvError::Empty) => Poll::Pending,
@@ -75,7 +76,7 @@ pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvErr
     }
 }
 
-/// Sends what waits, if something does. What is not sent stays.
+/// Sends the waiting message, if any. A message that is not sent stays in `waiting`.
 fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(), Unsent>> {
     let Some(message) = waiting else {
         return Poll::Ready(Ok(()));
@@ -86,7 +87,7 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
     }
 }
 
-/// Once it is known what became of the message: the error has it.
+/// Takes the message of a completed send, and moves it into the error if the send failed.
 #[inline]
 fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
     match (message.take(), sent) {
@@ -95,17 +96,18 @@ fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Resul
     }
 }
 
-/// A socket as a stream of messages; see [`Handle::stream`].
+/// Stream of received messages; see [`Handle::stream`].
 ///
-/// It ends when the socket is closed. Errors of turn-taking are items and do not end it.
+/// The stream ends when the socket is closed. Other errors, such as [`RecvError::OutOfTurn`], are items and do not end the
+/// stream.
 pub struct Incoming<T: Receives> {
     handle: Handle<T>,
-    place: Option<usize>,
+    slot: Option<usize>,
 }
 
 impl<T: Receives> Incoming<T> {
     pub(crate) const fn new(handle: Handle<T>) -> Self {
-        Self { handle, place: None }
+        Self { handle, slot: None }
     }
 }
 
@@ -114,29 +116,29 @@ impl<T: Receives> Stream for Incoming<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let result = this.handle.shared().with(|state| wait(state, receivers, &mut this.place, cx, try_recv));
+        let result = this.handle.shared().with(|state| wait(state, receivers, &mut this.slot, cx, try_recv));
         result.map(|result| (result != Err(RecvError::Closed)).then_some(result))
     }
 }
 
 impl<T: Receives> Drop for Incoming<T> {
     fn drop(&mut self) {
-        leave(self.handle.shared(), receivers, &mut self.place);
+        leave(self.handle.shared(), receivers, &mut self.slot);
     }
 }
 
-/// A socket as a sink of messages; see [`Handle::sink`].
+/// Sink of messages to send; see [`Handle::sink`].
 ///
-/// It holds at most one message that waits for room; flushing waits until the socket has taken it.
+/// The sink buffers at most one message while the socket has no room; flushing waits until the socket has queued the message.
 pub struct Outgoing<T: Sends> {
     handle: Handle<T>,
-    place: Option<usize>,
+    slot: Option<usize>,
     waiting: Option<Message>,
 }
 
 impl<T: Sends> Outgoing<T> {
     pub(crate) const fn new(handle: Handle<T>) -> Self {
-        Self { handle, place: None, waiting: None }
+        Self { handle, slot: None, waiting: None }
     }
 }
 
@@ -147,13 +149,13 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
         let this = &mut *self;
         let waiting = &mut this.waiting;
         let attempt = |state: &mut State| try_send(state, waiting);
-        let polled = this.handle.shared().with(|state| wait(state, senders, &mut this.place, cx, attempt));
+        let polled = this.handle.shared().with(|state| wait(state, senders, &mut this.slot, cx, attempt));
         polled.map(|sent| handed_back(sent, &mut this.waiting))
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
         if self.waiting.is_some() {
-            // Called without `poll_ready`: one message waits, and there is no place for two.
+            // The caller did not wait for `poll_ready`, and the buffer holds one message only.
             return Err(SendError::Full(message));
         }
         match self.handle.try_send(message) {
@@ -176,7 +178,7 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
 
 impl<T: Sends> Drop for Outgoing<T> {
     fn drop(&mut self) {
-        leave(self.handle.shared(), senders, &mut self.place);
+        leave(self.handle.shared(), senders, &mut self.slot);
     }
 }
 
@@ -188,9 +190,10 @@ const fn senders(state: &mut State) -> &mut Waiters {
     &mut state.senders
 }
 
-/// A socket's events; see [`Handle::monitor`]. It does not keep the socket open, and ends when the socket is closed.
+/// Stream of a socket's events; see [`Handle::monitor`]. A monitor does not keep the socket open, and ends when the socket is
+/// closed.
 ///
-/// At most 1000 events wait to be read; after that the oldest are dropped and counted in [`Event::Lagged`].
+/// At most 1000 unread events are queued; then the oldest events are dropped and counted in [`Event::Lagged`].
 pub struct Monitor {
     shared: Arc<Shared>,
     id: u64,
@@ -202,12 +205,13 @@ impl Monitor {
         Self { shared: Arc::clone(shared), id }
     }
 
-    /// The next event; `None` once the socket is closed. Cancel-safe.
+    /// Waits for the next event. Returns `None` after the socket has closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// The next event that `pick` makes something of. Cancel-safe, but for the events already passed over.
+    /// Waits for the first event for which `pick` returns `Some`, and returns that value. Returns `None` after the socket has
+    /// closed. When the future is dropped, the events that `pick` has skipped are lost, and no others.
     pub async fn find<R>(&mut self, mut pick: impl FnMut(Event) -> Option<R>) -> Option<R> {
         loop {
             if let Some(found) = pick(self.next().await?) {
@@ -227,7 +231,7 @@ impl Stream for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        // A waker may run anything when it is dropped, so it is dropped outside the lock.
+        // Dropping a waker may run arbitrary code, so the waker is dropped outside of the lock.
         drop(self.shared.with(|state| state.remove_monitor(self.id, &self.shared.trace)));
     }
 }

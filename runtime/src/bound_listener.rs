@@ -1,4 +1,4 @@
-//! [`BoundListener`]: a listener that somebody else opened, on its way to the runtime that is to serve it.
+//! [`BoundListener`]: a listener that was bound outside of this library, to be passed to a runtime.
 
 use crate::handle::Handle;
 use core::any::Any;
@@ -6,8 +6,7 @@ use sansmq_proto::Endpoint;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 
-/// A listener that is open already, of a kind that the runtime knows and this crate does not: for
-/// [`Handle::bind_existing`].
+/// An already bound listener for [`Handle::bind_existing`]. The type of the listener is known to the runtime, not to this crate.
 #[derive(Debug)]
 pub struct BoundListener {
     endpoint: Endpoint,
@@ -15,31 +14,32 @@ pub struct BoundListener {
 }
 
 impl BoundListener {
-    /// A listener that is open at this endpoint.
+    /// Wraps a listener that is bound to `endpoint`.
     pub fn new(endpoint: Endpoint, listener: impl Any + Send) -> Self {
         Self { endpoint, listener: Box::new(listener) }
     }
 
-    /// Where it listens.
+    /// Returns the endpoint to which the listener is bound.
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The listener, if it is of this kind.
+    /// Returns the listener if its type is `L`.
     pub fn into_listener<L: Any>(self) -> Option<L> {
         self.listener.downcast().ok().map(|listener| *listener)
     }
 }
 
 impl<T: Kind> Handle<T> {
-    /// As [`bind`](Self::bind), at a listener that is open already (`USE_FD`), of a kind that the socket's runtime knows. The
-    /// runtimes of this project have `bind_listener` for those of the standard library.
+    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`), of a type that the socket's runtime supports. For
+    /// listeners of the standard library, the runtimes of this project have `bind_listener`.
     ///
-    /// It is closed as others are; the file of a Unix domain socket stays, because it is its maker's. `backlog`,
-    /// `bind_to_device` and `dual_stack` of the [`Options`](sansmq_proto::Options) were its maker's to choose; the others hold.
+    /// The socket closes the listener on `unbind` and `close`, but does not remove the file of a Unix domain socket: that is the
+    /// duty of the code that created the file. The options `backlog`, `bind_to_device` and `dual_stack` have no effect here,
+    /// because the listener is bound already; all other [`Options`](sansmq_proto::Options) apply.
     ///
     /// # Errors
-    /// [`BindError`]: the runtime does not know such listeners, or it does not listen at all.
+    /// [`BindError`]: the runtime does not support this type of listener, or the listener is not in the listening state.
     pub async fn bind_existing(&self, listener: BoundListener) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint.clone();
         let bound_listeners = self.shared().with(|state| state.bind_existing(listener));

@@ -1,4 +1,4 @@
-//! [`ConnectionTask`]: drives one connection over its stream, and keeps the socket that it belongs to.
+//! [`ConnectionTask`]: drives one connection over its stream, for the socket that owns the connection.
 
 use crate::driver::Driver;
 use crate::runtime::PollStream;
@@ -15,15 +15,18 @@ use sansmq_proto::{
 use std::io;
 use std::sync::Arc;
 
-/// Most connections belong to the socket of the task. A connection at a port that several sockets share belongs to no socket
-/// until its peer has named one, which may live on another runtime; the task stays where it is.
+/// Task of one connection.
+///
+/// Most connections belong to the socket of the task. A connection to a port that several sockets share belongs to no socket
+/// until its peer has requested a resource. The socket of that resource may run on another runtime; the task does not move.
 pub(crate) struct ConnectionTask<S> {
-    /// `None` once the connection has ended.
+    /// `None` after the connection has ended.
     stream: Option<S>,
-    /// `None` once it was returned to its socket.
+    /// `None` after the session was returned to its socket.
     session: Option<Session>,
     owner: Owner,
-    /// Of the socket on whose runtime the task runs: the session's time is the time of this one.
+    /// Driver of the socket that has spawned the task. The clock of this socket is the clock of the session, even if the owner
+    /// is another socket.
     driver: Driver,
 }
 
@@ -41,7 +44,7 @@ impl<S: PollStream> ConnectionTask<S> {
         Self::with_owner(driver, Owner::Local(pipe), connection, stream)
     }
 
-    /// A connection at a shared port; `None` if it is rejected.
+    /// Creates the task of a connection to a shared port. Returns `None` if the connection is rejected.
     pub(crate) fn unassigned(
         driver: Driver,
         port: Arc<SharedListener>,
@@ -66,12 +69,12 @@ impl<S: PollStream> ConnectionTask<S> {
             return TaskState::Finished;
         };
         let waker = cx.waker();
-        // While a decision about the peer may be pending, it wakes the task.
+        // An authentication decision that is still pending wakes the task when it is made.
         if session.connection().may_ask() {
             session.connection().wake_with(waker);
         }
         let mut polled = Polled { stream, cx: Context::from_waker(waker) };
-        // The waker is left with the first exchange, with which every turn begins: a later request wakes the task.
+        // Each turn begins with an exchange, which registers the waker: a later request for service wakes the task.
         let mut first = Some(waker);
         let turn = match owner {
             Owner::Local(pipe) => {
@@ -95,7 +98,7 @@ impl<S: PollStream> ConnectionTask<S> {
             Ok(Turn::Wait(_)) => TaskState::Waiting,
             Ok(Turn::Again) => TaskState::Runnable,
             Err(reason) => {
-                // Closed before the socket reports its end.
+                // The stream is closed before the socket emits the event of the disconnect.
                 self.stream = None;
                 self.give_back(&reason);
                 TaskState::Finished
@@ -124,8 +127,9 @@ impl<S> ConnectionTask<S> {
 }
 
 impl<S> Drop for ConnectionTask<S> {
-    /// The task's runtime has ended; the runtime of another socket may live on, and would wait for the connection.
     fn drop(&mut self) {
+        // The runtime of the task has shut down. The owner may be on another runtime that still runs, and would otherwise
+        // wait for the connection.
         match &self.owner {
             Owner::Local(_) => {}
             Owner::Remote(..) => self.give_back(&ConnectionError::PeerClosed),
@@ -135,7 +139,7 @@ impl<S> Drop for ConnectionTask<S> {
 }
 
 impl Owner {
-    /// Assigns the connection to the socket that the peer has named, if it has.
+    /// Assigns the connection to the socket of the resource that the peer has requested, if the request was received.
     ///
     /// # Errors
     /// The port is closed.
@@ -147,14 +151,14 @@ impl Owner {
         let pipe = socket.with_time(|socket, now| socket.received(bound.listener, from, connection, now));
         match pipe {
             Some(pipe) => *self = Self::Remote(socket, pipe),
-            // The socket has left the port meanwhile, and another may join.
+            // The socket has left the port in the meantime. Another socket may join, so the task must check again.
             None => waker.wake_by_ref(),
         }
         Ok(())
     }
 }
 
-/// A stream during one poll of its task.
+/// Stream during one poll of its task.
 struct Polled<'a, S> {
     stream: &'a mut S,
     cx: Context<'a>,

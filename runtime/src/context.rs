@@ -1,4 +1,4 @@
-//! [`Context`]: who is bound to which `inproc` name, and who waits for one; and the ports that sockets may share.
+//! [`Context`]: the registry of `inproc` names and of the ports that sockets may share.
 
 use crate::shared_listener::{ClosedListener, JoinOutcome, SharedListener};
 use crate::state::{Shared, State};
@@ -11,29 +11,29 @@ use sansmq_proto::{Endpoint, ListenerId, PipeId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-/// Where `inproc` names live: sockets of one context reach each other by them, whatever runtimes they are on. Sockets of one
-/// context can also share a port of TCP, each by a [`Resource`] of its own.
+/// Namespace of `inproc` endpoints. Sockets of one context can connect to each other over `inproc`, even if they run on
+/// different runtimes. Sockets of one context can also share a TCP port, each with its own [`Resource`].
 ///
-/// Sockets are in the [global](Self::global) context of the process unless they are made in another one; so only libraries
-/// and tests that need names of their own create one (libzmq: `zmq_ctx_new`).
+/// Sockets belong to the [global](Self::global) context of the process unless another context is given when they are created.
+/// So only libraries and tests that need separate names create a context (libzmq: `zmq_ctx_new`).
 #[derive(Clone, Default)]
 pub struct Context(Arc<Mutex<Registry>>);
 
-/// A context that may be gone.
+/// Weak reference to a context.
 #[derive(Clone)]
 pub(crate) struct WeakContext(Weak<Mutex<Registry>>);
 
 #[derive(Default)]
 pub(crate) struct Registry {
     bound: BTreeMap<String, InprocListener>,
-    /// Those who connected before anybody bound.
+    /// Pipes that connected to a name before any socket was bound to it.
     connecting: BTreeMap<String, Vec<InprocConnector>>,
     ports: Vec<Arc<SharedListener>>,
-    /// How many questions were put to ZAP handlers.
+    /// Number of requests sent to ZAP handlers so far.
     questions: u64,
 }
 
-/// A listener of a socket.
+/// Listener of a socket.
 #[derive(Clone)]
 pub(crate) struct InprocListener {
     pub(crate) socket: Weak<Shared>,
@@ -45,13 +45,13 @@ impl InprocListener {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
 
-    /// Works with the socket, if it is there still. No lock may be held.
+    /// Calls `work` with the locked socket, if the socket still exists. The caller must hold no lock.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> Option<R> {
         self.socket.upgrade().map(|socket| socket.with(work))
     }
 }
 
-/// A dialling pipe of a socket.
+/// Pipe of a socket that connects to an `inproc` name.
 #[derive(Clone)]
 pub(crate) struct InprocConnector {
     pub(crate) socket: Weak<Shared>,
@@ -71,106 +71,109 @@ impl WeakContext {
 }
 
 impl Context {
-    /// A context with no names in it.
+    /// Creates an empty context.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the context of the process.
+    /// Returns the global context of the process.
     pub fn global() -> Self {
         static GLOBAL: OnceLock<Context> = OnceLock::new();
         GLOBAL.get_or_init(Self::new).clone()
     }
 
-    /// Never held while a socket is locked *after* it: sockets look names up under their own lock.
-    fn names(&self) -> MutexGuard<'_, Registry> {
+    /// Locks the registry.
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Lock order: sockets look names up under their own lock, so no socket may be locked while this lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the name, and gives those who wait for it. `None`: it is taken.
-    pub(crate) fn bind(&self, name: &str, place: InprocListener) -> Option<Vec<InprocConnector>> {
-        let mut names = self.names();
-        if names.bound.contains_key(name) {
+    /// Binds a listener to a name and returns the pipes that wait for the name. Returns `None` if the name is in use.
+    pub(crate) fn bind(&self, name: &str, listener: InprocListener) -> Option<Vec<InprocConnector>> {
+        let mut registry = self.registry();
+        if registry.bound.contains_key(name) {
             return None;
         }
-        names.bound.insert(name.to_owned(), place);
-        Some(names.connecting.remove(name).unwrap_or_default())
+        registry.bound.insert(name.to_owned(), listener);
+        Some(registry.connecting.remove(name).unwrap_or_default())
     }
 
-    /// Who is bound to the name.
+    /// Returns the listener that is bound to the name.
     pub(crate) fn bound(&self, name: &str) -> Option<InprocListener> {
-        self.names().bound.get(name).cloned()
+        self.registry().bound.get(name).cloned()
     }
 
-    /// A number for a question, which no other one of this context has.
+    /// Returns a number for a ZAP request, unique within the context.
     pub(crate) fn number_question(&self) -> u64 {
-        let mut names = self.names();
-        names.questions += 1;
-        names.questions
+        let mut registry = self.registry();
+        registry.questions += 1;
+        registry.questions
     }
 
-    /// The same, for what must not keep it.
+    /// Returns a weak reference to the context.
     pub(crate) fn downgrade(&self) -> WeakContext {
         WeakContext(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn unbind(&self, name: &str) {
-        self.names().bound.remove(name);
+        self.registry().bound.remove(name);
     }
 
-    /// Who is bound to the name. If nobody is, the seeker will hear of the next who binds.
+    /// Returns the listener that is bound to the name. If there is none, the next [`bind`](Self::bind) of the name returns
+    /// `connector`.
     pub(crate) fn find(&self, name: &str, connector: InprocConnector) -> Option<InprocListener> {
-        let mut names = self.names();
-        let found = names.bound.get(name).cloned();
+        let mut registry = self.registry();
+        let found = registry.bound.get(name).cloned();
         if found.is_none() {
-            names.connecting.entry(name.to_owned()).or_default().push(connector);
+            registry.connecting.entry(name.to_owned()).or_default().push(connector);
         }
         found
     }
 
-    /// Binds a listener of a socket to a resource at that place, of which there may be a port already.
+    /// Binds a listener of a socket to a resource at an endpoint: joins the port that is open there, or creates a new one.
     pub(crate) fn enter(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         resource: Option<Resource>,
         member: InprocListener,
         config: &Arc<ConnectionConfig>,
     ) -> JoinOutcome {
-        let mut names = self.names();
-        // Two that name nothing share nothing: whether there is room for both is the system's to say.
-        if let Some(port) = names.ports.iter().find(|port| port.is_at(place))
+        let mut registry = self.registry();
+        // Without a resource there is nothing to share a port by. A second listener is then opened at the same address, and
+        // the operating system accepts or rejects it.
+        if let Some(port) = registry.ports.iter().find(|port| port.is_at(endpoint))
             && !(resource.is_none() && port.is_plain())
         {
             return port.join(resource, member, config);
         }
-        let port = SharedListener::new(place.clone(), resource, member, config);
-        names.ports.push(Arc::clone(&port));
+        let port = SharedListener::new(endpoint.clone(), resource, member, config);
+        registry.ports.push(Arc::clone(&port));
         JoinOutcome::New(port)
     }
 
-    /// See [`SharedListener::leave`]. A port that all have left can be joined no more.
+    /// Removes a member; see [`SharedListener::leave`]. A port without members can no longer be joined.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &InprocListener) -> (usize, Vec<Waker>) {
-        let mut names = self.names();
+        let mut registry = self.registry();
         let (left, tasks) = port.leave(member);
         if left == 0 {
-            names.ports.retain(|other| !Arc::ptr_eq(other, port));
+            registry.ports.retain(|other| !Arc::ptr_eq(other, port));
         }
         (left, tasks)
     }
 
-    /// See [`SharedListener::closed`]: it can be joined no more.
+    /// Closes a port; see [`SharedListener::closed`]. The port can no longer be joined.
     pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
-        let mut names = self.names();
-        names.ports.retain(|other| !Arc::ptr_eq(other, port));
+        let mut registry = self.registry();
+        registry.ports.retain(|other| !Arc::ptr_eq(other, port));
         port.closed()
     }
 
     pub(crate) fn forget(&self, name: &str, connector: &InprocConnector) {
-        let mut names = self.names();
-        if let Some(seekers) = names.connecting.get_mut(name) {
+        let mut registry = self.registry();
+        if let Some(seekers) = registry.connecting.get_mut(name) {
             seekers.retain(|other| !other.is(connector));
             if seekers.is_empty() {
-                names.connecting.remove(name);
+                registry.connecting.remove(name);
             }
         }
     }
@@ -178,7 +181,10 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.names();
-        f.debug_struct("Context").field("bound", &names.bound.keys()).field("sought", &names.connecting.keys()).finish()
+        let registry = self.registry();
+        f.debug_struct("Context")
+            .field("bound", &registry.bound.keys())
+            .field("sought", &registry.connecting.keys())
+            .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! [`Control`]: a socket whose messages control a proxy.
+//! [`Control`]: the control socket of a proxy.
 
 use crate::handle::Handle;
 use crate::proxy_control::ProxyControl;
@@ -7,7 +7,7 @@ use crate::waiters::WaiterKey;
 use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
 
-/// The control socket of a proxy that runs.
+/// Control socket of a running proxy.
 pub(crate) struct Control<'a> {
     socket: &'a Handle,
     commands: WaiterKey<'a>,
@@ -18,8 +18,9 @@ impl<'a> Control<'a> {
         Self { socket, commands: WaiterKey::new(socket.shared(), |state| &mut state.receivers) }
     }
 
-    /// Does what it is told until there is nothing more, which is pending, or it was enough for one turn.
-    pub(crate) fn obey(&mut self, cx: &Context<'_>, control: &ProxyControl) -> Poll<()> {
+    /// Executes and answers commands. Returns `Pending` when no more commands are queued, and `Ready` when the budget of one
+    /// turn is spent.
+    pub(crate) fn execute(&mut self, cx: &Context<'_>, control: &ProxyControl) -> Poll<()> {
         for _ in 0..BURST {
             let Poll::Ready((command, socket_type)) = self.commands.wait(cx, take) else {
                 return Poll::Pending;
@@ -27,7 +28,7 @@ impl<'a> Control<'a> {
             let must_answer = socket_type.must_reply();
             let answer = control.command(&command).or_else(|| must_answer.then(|| Frame::EMPTY.into()));
             if let Some(answer) = answer {
-                // Whoever asks and does not listen holds nobody up.
+                // A controller that does not read the replies must not block the proxy, so the reply may be dropped.
                 let _ = self.socket.try_send(answer);
             }
         }
@@ -35,13 +36,13 @@ impl<'a> Control<'a> {
     }
 }
 
-/// A closed socket has no commands, nor has one out of turn: the next will be as good.
 fn take(state: &mut State) -> Poll<(Message, SocketType)> {
     match state.socket.recv() {
         Ok(command) => Poll::Ready((command, state.socket.socket_type())),
+        // The proxy also continues without commands if the socket is closed or out of turn.
         Err(_) => Poll::Pending,
     }
 }
 
-/// Commands for each turn of the proxy.
+/// Commands executed per turn of the proxy.
 const BURST: usize = 10;

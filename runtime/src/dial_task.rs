@@ -10,7 +10,7 @@ use core::task::{Context, Poll, Waker};
 use sansmq_proto::{NetworkError, PipeId};
 use std::sync::Arc;
 
-/// The runtime's future of a dial.
+/// Future of the runtime that connects.
 type Dialled<S> = Pin<Box<dyn Future<Output = Result<S, NetworkError>> + Send>>;
 
 pub(crate) struct DialTask<R: Runtime> {
@@ -24,8 +24,8 @@ impl<R: Runtime> DialTask<R> {
         Self { driver, guard, dialled }
     }
 
-    /// Ready with the task of the connection, or with `None` if there is no connection: the dial failed, which the socket
-    /// has been told, or was given up.
+    /// Returns the task of the connection when connected. Returns `None` if the attempt was cancelled, or failed and the failure
+    /// was reported to the socket.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ConnectionTask<R::Stream>>> {
         if self.guard.poll_stopped(cx.waker()).is_ready() {
             return Poll::Ready(None);
@@ -48,11 +48,11 @@ impl<R: Runtime> fmt::Debug for DialTask<R> {
     }
 }
 
-/// Tells whether a dial is still wanted.
+/// Guard that detects the cancellation of a dial.
 pub(crate) struct ConnectGuard {
     shared: Arc<Shared>,
     pipe: PipeId,
-    /// The number of the dial; a later one of the same pipe has another.
+    /// Number of the dial. A later dial of the same pipe has another number.
     dial: u64,
 }
 
@@ -61,7 +61,7 @@ impl ConnectGuard {
         Self { shared: Arc::clone(shared), pipe, dial }
     }
 
-    /// Ready when the dial was given up or followed by another one. The task is woken then.
+    /// Ready when the dial was cancelled or replaced by a later dial. The task is woken then.
     pub(crate) fn poll_stopped(&self, waker: &Waker) -> Poll<()> {
         self.shared.with(|state| state.poll_dial(self.pipe, self.dial, waker))
     }

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 /// The runtime's side of a shared socket: cheap to clone, held by every [`Task`](crate::Task) of the socket.
 ///
-/// When the last driver is dropped before the socket is closed, as when a runtime shuts down, the socket closes at once, and
-/// every call that waits for it returns.
+/// If the last driver is dropped before the socket is closed, as when a runtime shuts down, the socket closes at once, and
+/// every call that waits for the socket returns.
 #[derive(Clone)]
 pub struct Driver(Arc<Tasks>);
 
-/// Ends the socket when no task is left.
+/// Closes the socket when the last task is dropped.
 struct Tasks(Arc<Shared>);
 
 impl Drop for Tasks {
@@ -27,7 +27,8 @@ impl Drop for Tasks {
             state.orphan(now);
             core::mem::take(&mut state.hosted)
         });
-        // Other sockets may have joined a port that no task will open now.
+        // Other sockets may have joined a port before its listener task was spawned. The drop of the guard reports to them that
+        // the port is closed.
         for (id, port) in hosted {
             drop(ListenGuard::new(&self.0, id, port));
         }
@@ -79,8 +80,8 @@ impl Driver {
         }
     }
 
-    /// Returns the task of an incoming connection. `None`: the listener is closed, or there are too many peers, so close the
-    /// stream.
+    /// Returns the task of an incoming connection. Returns `None` if the listener is closed or a limit is reached; the stream is
+    /// dropped then.
     pub(crate) fn accepted<S: crate::PollStream>(
         &self,
         id: ListenerId,
@@ -95,7 +96,7 @@ impl Driver {
         if port.has_room() { ConnectionTask::unassigned(self.clone(), port, (id, from), stream) } else { None }
     }
 
-    /// See [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
+    /// Pauses accepting; see [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
     pub(crate) fn accept_failed(&self, id: ListenerId, error: NetworkError) {
         if let Some(member) = self.port(id).and_then(|port| port.pause())
             && let Some(socket) = member.socket.upgrade()
@@ -104,13 +105,13 @@ impl Driver {
         }
     }
 
-    /// Returns the task of a connection that was dialled. `None`: the dial was given up, so close the stream.
+    /// Returns the task of an outgoing connection. Returns `None` if the dial was cancelled; the stream is dropped then.
     pub(crate) fn connected<S: crate::PollStream>(&self, pipe: PipeId, stream: S) -> Option<ConnectionTask<S>> {
         let connection = self.shared().with_time(|socket, now| socket.connected(pipe, now))?;
         Some(ConnectionTask::new(self.clone(), pipe, connection, stream))
     }
 
-    /// See [`Socket::dial_failed`](sansmq_proto::Socket::dial_failed).
+    /// Reports a failed dial; see [`Socket::dial_failed`](sansmq_proto::Socket::dial_failed).
     pub(crate) fn dial_failed(&self, pipe: PipeId, error: NetworkError) {
         self.shared().with_time(|socket, now| socket.dial_failed(pipe, error, now));
     }

@@ -20,18 +20,18 @@ use sansmq_proto::{
 };
 use std::sync::Arc;
 
-/// A socket in an application's hands: cheap to clone, usable from many tasks at once, on any runtime.
+/// Handle of a socket: cheap to clone, and usable from several tasks at the same time, on any runtime.
 ///
-/// Every method takes `&self`; sending and receiving may go on at the same time. When the last clone is dropped the
-/// socket closes in the background, lingering as its options say; [`close`](Self::close) waits for that and reports.
+/// Every method takes `&self`, so sending and receiving may overlap. When the last clone is dropped, the socket closes in the
+/// background and lingers as its options say; [`close`](Self::close) waits for the end and returns the number of unsent messages.
 ///
-/// The futures are cancel-safe: dropping one loses no message and sends none twice.
+/// The futures are cancel-safe: when a future is dropped, no message is lost and no message is sent twice.
 pub struct Handle<T: Kind = Any> {
     pub(crate) application: Arc<Application>,
     pub(crate) kind: PhantomData<fn() -> T>,
 }
 
-/// Closes the socket when the last handle is gone.
+/// Closes the socket when the last handle is dropped.
 pub(crate) struct Application(pub(crate) Arc<Shared>);
 
 impl Drop for Application {
@@ -40,8 +40,8 @@ impl Drop for Application {
     }
 }
 
-/// Splits a socket in two: the handle for the application, and the driver for the tasks that do its IO. The socket's `inproc`
-/// names and shared ports are those of `context`. `clock` returns the time, and must never go backwards.
+/// Creates a socket and returns its handle for the application and its driver for the tasks that do its IO. The socket's
+/// `inproc` names and shared ports are those of `context`. `clock` returns the time, and must never go backwards.
 pub fn new_socket<T: Kind>(
     options: Options<T>,
     context: &Context,
@@ -50,7 +50,7 @@ pub fn new_socket<T: Kind>(
     new_socket_with_entropy(options, context, clock, SystemEntropy)
 }
 
-/// As [`new_socket`], with a random source.
+/// Creates a socket as [`new_socket`] does, with a random source.
 pub(crate) fn new_socket_with_entropy<T: Kind>(
     options: Options<T>,
     context: &Context,
@@ -65,11 +65,11 @@ pub(crate) fn new_socket_with_entropy<T: Kind>(
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
 }
 
-/// What [`Handle::close`] reports.
+/// Outcome of [`Handle::close`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// How many messages could not be sent before linger ran out.
+    /// Number of messages that were not sent before the linger time expired.
     pub unsent: usize,
 }
 
@@ -78,33 +78,35 @@ impl<T: Kind> Handle<T> {
         &self.application.0
     }
 
-    /// Waits among those until that is so.
-    async fn until(&self, among: fn(&mut State) -> &mut Waiters, is_so: fn(&mut Socket) -> bool) {
+    /// Waits among the waiters of `among` until `condition` is true.
+    async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
-        let look = |state: &mut State| if is_so(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
-        poll_fn(|cx| key.wait(cx, look)).await;
+        let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
+        poll_fn(|cx| key.wait(cx, check)).await;
     }
 
-    /// The same socket with its type forgotten: for brokers that hold sockets of several types. A `send` or `recv` that
-    /// the type cannot do is then an error.
+    /// Returns a handle without the static socket type, for programs that store sockets of several types together. On such a
+    /// handle, a `send` or `recv` that the socket type does not support returns an error.
     pub fn erase(&self) -> Handle<Any> {
         Handle { application: Arc::clone(&self.application), kind: PhantomData }
     }
 
-    /// Listens for peers, and gives the bound address back: with the port the system chose if `endpoint` left it open.
+    /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port, the bound
+    /// endpoint has the port that the operating system chose.
     ///
-    /// Sockets of one [`Context`] may share a port of TCP, on whatever runtimes they are, each by a
-    /// [`Resource`](proto::address::Resource) of its own and one by none: the first that binds opens the port, those after it join,
-    /// and it is closed with the last. While it is shared, a peer reaches the socket whose resource it asks for, or the one
-    /// without if it asks for none; if there is none such it waits for as long as a handshake may take, for one may come,
-    /// and is turned away then. Until a peer is some socket's, the limits of the socket that opened the port hold for it. A
-    /// socket that is alone at its port and names no resource takes all who come, as libzmq does.
+    /// Sockets of one [`Context`] may share a TCP port, even if they run on different runtimes. Each socket binds with its own
+    /// [`Resource`](proto::address::Resource), and one socket may bind without a resource. The first socket that binds opens the
+    /// port, later sockets join, and the port is closed when the last socket unbinds. At a shared port, a peer is assigned to the
+    /// socket of the resource that the peer requests, or to the socket without a resource if the peer requests none. If there
+    /// is no such socket, the peer waits until one binds, and is rejected when the handshake timeout expires. Before a peer is
+    /// assigned, the limits of the socket that opened the port apply. The only socket of a port, if bound without a resource,
+    /// accepts every peer, whichever resource the peer requests, as libzmq does.
     ///
-    /// Cancelled, it may still end up bound.
+    /// Not cancel-safe: if the future is dropped, the socket may still become bound.
     ///
     /// # Errors
-    /// [`BindError`]: no endpoint, or none for this type, or what the operating system says, or
-    /// [`AddressInUse`](proto::NetworkError::AddressInUse) if another socket has that resource at that port.
+    /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, the operating system returned an error, or
+    /// another socket is bound to that resource at that port ([`AddressInUse`](proto::NetworkError::AddressInUse)).
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -132,11 +134,11 @@ impl<T: Kind> Handle<T> {
         .await
     }
 
-    /// Connects, now and again whenever the connection is lost. Returns at once: the connection is made in the
-    /// background, and messages sent meanwhile wait for it. A [`monitor`](Self::monitor) tells how it goes.
+    /// Connects to an endpoint, and reconnects whenever the connection is lost. Returns at once: the connection is made in the
+    /// background, and messages that are sent before are queued. A [`monitor`](Self::monitor) emits the progress as events.
     ///
     /// # Errors
-    /// [`ConnectError`]: no endpoint, or none for this type, or a wildcard.
+    /// [`ConnectError`]: `endpoint` is invalid, not supported by the socket type, or a wildcard.
     pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
@@ -146,8 +148,9 @@ impl<T: Kind> Handle<T> {
         self.shared().with_time(|socket, now| socket.connect(endpoint, now)).map(drop)
     }
 
-    /// Stops listening there, and ends the connections that came in there; what is queued for them may still go out, for
-    /// as long as `linger` allows. Resolves when the address is free again, or at once if others share it; cancelled, it happens all the same.
+    /// Stops listening at an endpoint, and closes the connections that were accepted there; messages queued for them are still
+    /// sent until `linger` expires. Completes when the address is free again, or at once if other sockets share the port. If the
+    /// future is dropped, the socket unbinds nevertheless.
     ///
     /// # Errors
     /// [`UnbindError`].
@@ -172,8 +175,8 @@ impl<T: Kind> Handle<T> {
         failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
     }
 
-    /// Ends every connection made by `connect` to that endpoint; what is queued may still go out, for as long as `linger`
-    /// allows.
+    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting; queued messages are still sent until
+    /// `linger` expires.
     ///
     /// # Errors
     /// [`UnbindError`].
@@ -186,15 +189,16 @@ impl<T: Kind> Handle<T> {
         self.shared().with_time(|socket, now| socket.disconnect(&endpoint, now))
     }
 
-    /// Closes the socket for all its handles: sending and receiving end at once, queued messages may still go out for as
-    /// long as `linger` allows. Resolves when all is done; cancelled, it happens all the same.
+    /// Closes the socket for all its handles: sending and receiving end at once, and queued messages are still sent until
+    /// `linger` expires. Completes when the socket is closed and its addresses are free. If the future is dropped, the socket
+    /// closes nevertheless.
     pub async fn close(&self) -> Closed {
         let shared = self.shared();
         shared.with_time(Socket::close);
         let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
         poll_fn(|cx| {
             key.wait(cx, |state| {
-                // An address is free only when its listener's task has ended.
+                // An address is free only after the task of its listener has ended.
                 if state.is_over() && (state.orphaned || state.listeners.is_empty()) {
                     Poll::Ready(Closed { unsent: state.socket.unsent() })
                 } else {
@@ -205,52 +209,53 @@ impl<T: Kind> Handle<T> {
         .await
     }
 
-    /// Everything that happens to the socket's listeners and connections from now on, with the reasons.
+    /// Returns a stream of the socket's events from now on: of listeners, connections and dropped messages, with the reasons.
     pub fn monitor(&self) -> Monitor {
         Monitor::new(self.shared())
     }
 }
 
 impl<T: Sends> Handle<T> {
-    /// Sends a message, waiting while no peer has room: none is there yet, or the high-water mark is reached.
+    /// Sends a message. Waits while there is no peer, or while the high-water mark of every peer is reached.
     ///
-    /// Cancel-safe: when the future is dropped before it is ready the message has not been sent.
+    /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent.
     ///
     /// # Errors
-    /// [`SendError`], which hands the message back; never [`SendError::Full`].
+    /// [`SendError`], which returns the message; never [`SendError::Full`].
     pub fn send(&self, message: impl Into<Message>) -> Send<'_> {
         Send::new(self.shared(), message.into())
     }
 
-    /// Sends a message if there is room now.
+    /// Sends a message without waiting.
     ///
     /// # Errors
-    /// [`SendError`], which hands the message back.
+    /// [`SendError`], which returns the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
         self.shared().with(|state| state.socket.offer(&mut message)).map_err(|why| why.into_error(message))
     }
 
-    /// Waits until a send has something to say, as [`Socket::can_send`] has it. Another task may be quicker to use that.
+    /// Waits until a send would not have to wait, as [`Socket::can_send`] defines. Another task may send first, so that the room
+    /// is used up again.
     ///
     /// Cancel-safe.
     pub async fn writable(&self) {
         self.until(|state| &mut state.senders, Socket::can_send).await;
     }
 
-    /// This socket as a [`Sink`](futures_sink::Sink) of messages.
+    /// Returns this socket as a [`Sink`](futures_sink::Sink) of messages.
     pub fn sink(&self) -> Outgoing<T> {
         Outgoing::new(self.clone())
     }
 }
 
 impl<T: Receives> Handle<T> {
-    /// Receives the next message, from each peer in turn, waiting until there is one.
+    /// Receives the next message, from the peers in turn. Waits while no message is queued.
     ///
-    /// Messages of one connection come in the order they were sent. A peer that was reconnected may have left messages on
-    /// its former connection, which then come in turn with those of the new one.
+    /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages left from the
+    /// previous connection may be received in turn with messages of the new connection.
     ///
-    /// Cancel-safe: when the future is dropped before it is ready no message has been taken.
+    /// Cancel-safe: if the future is dropped before it is ready, no message has been removed from the queue.
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
@@ -258,11 +263,11 @@ impl<T: Receives> Handle<T> {
         Recv::new(self.shared())
     }
 
-    /// As [`recv`](Self::recv), and tells who sent it: what the peer said of itself in its handshake, and who it is if
-    /// authentication found that out (libzmq: `zmq_msg_gets`). A message that stands for a peer's going, as
-    /// [`disconnect_message`](proto::Options::disconnect_message), is of that peer.
+    /// Receives the next message as [`recv`](Self::recv) does, and returns it with its sender: the metadata of the peer's
+    /// handshake and, if known, the authenticated user (libzmq: `zmq_msg_gets`). The sender of a
+    /// [`disconnect_message`](proto::Options::disconnect_message) is the peer that has disconnected.
     ///
-    /// Cancel-safe, as `recv` is.
+    /// Cancel-safe, like `recv`.
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
@@ -271,7 +276,7 @@ impl<T: Receives> Handle<T> {
         poll_fn(|cx| key.wait(cx, |state| arrived(state.socket.recv_from()))).await
     }
 
-    /// Receives the next message if there is one now, and tells who sent it; see [`recv_from`](Self::recv_from).
+    /// Receives the next message without waiting, and returns it with its sender; see [`recv_from`](Self::recv_from).
     ///
     /// # Errors
     /// [`RecvError`].
@@ -279,7 +284,7 @@ impl<T: Receives> Handle<T> {
         self.shared().with(|state| state.socket.recv_from())
     }
 
-    /// Receives the next message if there is one now.
+    /// Receives the next message without waiting.
     ///
     /// # Errors
     /// [`RecvError`].
@@ -289,25 +294,25 @@ impl<T: Receives> Handle<T> {
         received
     }
 
-    /// Waits until a receive has something to say, as [`Socket::can_recv`] has it. Another task may be quicker to take it.
+    /// Waits until a receive would not have to wait, as [`Socket::can_recv`] defines. Another task may receive the message first.
     ///
     /// Cancel-safe.
     pub async fn readable(&self) {
         self.until(|state| &mut state.receivers, Socket::can_recv).await;
     }
 
-    /// This socket as a [`Stream`](futures_core::Stream) of messages, which ends when the socket is closed.
+    /// Returns this socket as a [`Stream`](futures_core::Stream) of messages, which ends when the socket is closed.
     pub fn stream(&self) -> Incoming<T> {
         Incoming::new(self.clone())
     }
 }
 
 impl<T: RoutesById> Handle<T> {
-    /// As [`connect`](Self::connect), naming the peer: messages to this routing id go there, and may be sent at once
-    /// (`CONNECT_ROUTING_ID`).
+    /// Connects as [`connect`](Self::connect) does, and gives the peer a routing id. Messages to this routing id may be sent at
+    /// once (`ZMQ_CONNECT_ROUTING_ID`).
     ///
     /// # Errors
-    /// [`ConnectError`]: also when another peer has that routing id.
+    /// [`ConnectError`], also if another peer has that routing id.
     pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<Frame>) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
@@ -320,7 +325,7 @@ impl<T: RoutesById> Handle<T> {
 }
 
 impl<T: AssignsRoutingId> Handle<T> {
-    /// Ends the connection to the peer of this routing id, and dials it no more; see [`Socket::disconnect_peer`].
+    /// Closes the connection to the peer with this routing id, and does not reconnect; see [`Socket::disconnect_peer`].
     ///
     /// # Errors
     /// [`UnbindError::UnknownPeer`].
@@ -331,8 +336,8 @@ impl<T: AssignsRoutingId> Handle<T> {
 }
 
 impl Handle<Peer> {
-    /// As [`connect`](Self::connect), and tells the routing id of the new peer, so that messages may be sent to it at once
-    /// (`zmq_connect_peer`).
+    /// Connects as [`connect`](Self::connect) does, and returns the routing id of the new peer. Messages to this routing id may be
+    /// sent at once (`zmq_connect_peer`).
     ///
     /// # Errors
     /// [`ConnectError`].

@@ -1,5 +1,5 @@
-//! Two sockets of one process joined directly. No task and no octet is involved: whoever sends carries the messages over,
-//! under one socket's lock after the other's and never under both.
+//! The `inproc` transport: direct links between two sockets of one process, without tasks and without encoding. The thread that
+//! sends moves the messages, first under the lock of its own socket, then under the lock of the other; never under both.
 //!
 //! ```text
 //! pipe of one socket ──exchange──► lane ──exchange──► pipe of the other
@@ -17,14 +17,14 @@ use sansmq_proto::{ConnectionError, Endpoint, ListenerId, Message, NetworkError,
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-/// What joins two pipes.
+/// Link between two pipes.
 #[derive(Default)]
 struct Wire {
-    /// What each side has sent.
+    /// Messages sent by each side.
     lanes: Mutex<[Lane; 2]>,
-    /// What each side says of its needs as a reader.
+    /// Demand of each side as a reader.
     readers: [Arc<Reader>; 2],
-    /// Who is at each side. A wire must not keep a socket.
+    /// Socket and pipe of each side. The references are weak, because a wire must not keep a socket alive.
     ends: [OnceLock<(Weak<Shared>, PipeId)>; 2],
 }
 
@@ -34,32 +34,33 @@ impl Wire {
     }
 }
 
-/// One direction.
+/// One direction of a link.
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Inbound>,
-    /// Nothing more will come.
+    /// The writer has ended its direction.
     finished: bool,
-    /// The reader has been called and has not looked yet.
-    told: bool,
+    /// An exchange of the reader is scheduled and has not begun yet.
+    notified: bool,
     /// The writer found no room.
     blocked: bool,
 }
 
-/// So many messages go over at a time. More of them keep both sockets locked for longer while their threads wait for each
-/// other; this is where two threads are fastest, and channels have blocks of this size too.
+/// Maximum number of messages in one direction of a link.
+// With larger batches, both sockets stay locked longer, and their threads wait for each other. In measurements with two threads,
+// 32 was the fastest; the channels of tokio use blocks of the same size.
 const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
 
-/// One socket's side of a wire.
+/// One side of a wire.
 pub(crate) struct End {
     wire: Arc<Wire>,
     side: usize,
-    /// The other socket.
+    /// Metadata of the socket at the other side.
     peer: Arc<Peer>,
 }
 
 impl End {
-    /// Who reads what is sent at this end.
+    /// Returns the demand of the other side.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
     }
@@ -69,10 +70,10 @@ impl End {
 struct Locked<'a> {
     lanes: MutexGuard<'a, [Lane; 2]>,
     end: &'a End,
-    /// Room was asked for and there was none.
+    /// [`Link::has_room`] has returned false.
     blocked: Cell<bool>,
-    /// A wish was given, which is no message to wait until others are received.
-    wished: bool,
+    /// A subscription change was sent, which must reach the reader even while it has messages to receive.
+    has_subscription: bool,
 }
 
 impl Locked<'_> {
@@ -84,7 +85,7 @@ impl Locked<'_> {
         &mut self.lanes[1 - self.end.side]
     }
 
-    /// Whether the wire has come to its end for this side.
+    /// Returns an error if the link has ended for this side.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
             return Err(ConnectionError::PeerClosed);
@@ -92,11 +93,11 @@ impl Locked<'_> {
         if self.theirs().finished { Err(ConnectionError::Eof) } else { Ok(()) }
     }
 
-    /// Leaves the lanes as the other side should find them. True if it is to be called.
+    /// Updates the lanes after an exchange. Returns true if the other side must be scheduled for an exchange.
     fn leave(&mut self, need: Need) -> bool {
-        let (blocked, wished) = (self.blocked.get(), self.wished);
+        let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
-        // What was sent while we had no need of it lies with the sender.
+        // Messages that the other side queued while we had no demand are still in its pipe: it must exchange again.
         let hungry = need == Need::Hungry && us.need() != need;
         us.set_need(need);
         let theirs = self.theirs();
@@ -104,15 +105,15 @@ impl Locked<'_> {
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;
-        let can_wait = ours.told
+        let can_wait = ours.notified
             || match them.need() {
                 Need::Hungry => ours.queue.is_empty(),
-                Need::Sated => !blocked && !wished,
+                Need::Sated => !blocked && !has_subscription,
                 Need::Full => true,
             };
-        let news = ours.finished || !can_wait;
-        ours.told |= news;
-        freed || news || hungry
+        let must_notify = ours.finished || !can_wait;
+        ours.notified |= must_notify;
+        freed || must_notify || hungry
     }
 }
 
@@ -131,9 +132,9 @@ impl Link for Locked<'_> {
     fn give(&mut self, item: Outbound) {
         let item = match item {
             Outbound::Message(message) => Inbound::Message(message),
-            Outbound::Subscription(wish) => {
-                self.wished = true;
-                Inbound::Subscription(wish)
+            Outbound::Subscription(change) => {
+                self.has_subscription = true;
+                Inbound::Subscription(change)
             }
         };
         self.ours().queue.push_back(item);
@@ -147,8 +148,8 @@ impl Link for Locked<'_> {
         self.ours().finished = true;
     }
 
-    /// What is on its way is out: the other side will find it, unless it is gone.
     fn unsent(&self) -> usize {
+        // Queued messages count as sent, because the other side will take them, unless it has ended.
         if self.lanes[1 - self.end.side].finished { self.lanes[self.end.side].queue.len() } else { 0 }
     }
 
@@ -166,7 +167,7 @@ impl State {
         InprocConnector { socket: Weak::clone(&self.me), pipe }
     }
 
-    /// Takes an `inproc` name.
+    /// Binds a listener to an `inproc` name.
     pub(crate) fn listen(&mut self, id: ListenerId, name: String, shared: &Shared, wakes: &mut Wakes) {
         let bound = InprocListener { socket: Weak::clone(&self.me), listener: id };
         match shared.context.bind(&name, bound.clone()) {
@@ -181,7 +182,7 @@ impl State {
         }
     }
 
-    /// Looks for an `inproc` name, now and when somebody takes it.
+    /// Connects a pipe to an `inproc` name, now or when a socket binds to the name.
     pub(crate) fn seek(&mut self, pipe: PipeId, name: &str, shared: &Shared, wakes: &mut Wakes) {
         let connector = self.connector(pipe);
         match shared.context.find(name, connector.clone()) {
@@ -190,25 +191,25 @@ impl State {
         }
     }
 
-    /// Exchanges with the other socket's lanes, if this pipe has such a link still.
+    /// Exchanges messages with the lanes of an `inproc` link, if the pipe still has one.
     pub(crate) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
         let Some(end) = self.end(pipe).and_then(Option::take) else { return };
         let lanes = end.wire.lock();
-        let mut link = Locked { lanes, end: &end, blocked: Cell::new(false), wished: false };
-        link.theirs().told = false;
+        let mut link = Locked { lanes, end: &end, blocked: Cell::new(false), has_subscription: false };
+        link.theirs().notified = false;
         let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
         let is_over = outcome.is_err();
         if let Err(reason) = outcome {
             link.ours().finished = true;
             self.socket.disconnected(pipe, &mut link, &reason, shared.now());
         }
-        // Whoever has messages to receive takes the next ones when those are gone, many at a time.
+        // While the application has messages to receive, the demand is not `Hungry`: later messages then move in batches.
         let need = self.socket.need(pipe);
         if link.leave(need)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()
         {
-            wakes.call(DeferredCall::Visit(socket, *pipe));
+            wakes.call(DeferredCall::Exchange(socket, *pipe));
         }
         drop(link);
         if !is_over && let Some(slot) = self.end(pipe) {
@@ -217,7 +218,7 @@ impl State {
     }
 }
 
-/// Joins a dialling pipe to the listener of its name. Called while neither socket is locked.
+/// Links a connecting pipe to the listener of its `inproc` name. The caller must hold no lock.
 pub(crate) fn connect(connector: &InprocConnector, bound: &InprocListener, name: &str, wakes: &mut Wakes) {
     let Some(dialler) = connector.socket.upgrade() else { return };
     let wanted =
@@ -238,12 +239,12 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &InprocListener, name:
             }
             let pipe = state.socket.accepted_link(bound.listener, endpoint(), now)?;
             let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
-            state.place(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
+            state.attach(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
             Some((peer, Some(pipe)))
         })
     });
     let Some((peer, accepted)) = accepted else {
-        // The listener has gone meanwhile: wait for the next one, unless the dial was given up meanwhile, too.
+        // The listener was closed in the meantime: wait for the next one, unless the dial was cancelled too.
         dialler.locked(wakes, |state, wakes| {
             if state.socket.is_dialling(connector.pipe) {
                 state.seek(connector.pipe, name, &dialler, wakes);
@@ -260,14 +261,14 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &InprocListener, name:
                 state.socket.disconnected(connector.pipe, connection, &reason, now);
             }
         } else if state.socket.connected_link(connector.pipe, now) {
-            state.place(connector.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
+            state.attach(connector.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
         } else {
             let mut lanes = wire.lock();
             lanes[1].finished = true;
         }
     });
     if let (Some(binder), Some(pipe)) = (binder, accepted) {
-        wakes.call(DeferredCall::Visit(binder, pipe));
-        wakes.call(DeferredCall::Visit(dialler, connector.pipe));
+        wakes.call(DeferredCall::Exchange(binder, pipe));
+        wakes.call(DeferredCall::Exchange(dialler, connector.pipe));
     }
 }

@@ -10,16 +10,16 @@ use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Message, RecvError};
 use std::sync::Arc;
 
-/// Where messages come from, where they go, and the one that is between.
+/// One direction of a proxy: its source, its sink, and a message in between.
 pub(crate) struct Lane {
     end: End,
     from: Handle,
     to: Handle,
-    /// A message that has been received and finds no room.
+    /// Message that was received from the source and that the sink has no room for.
     pub(crate) held: Option<Message>,
 }
 
-/// Where a lane begins.
+/// Source of a lane.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
     Frontend,
@@ -27,7 +27,7 @@ pub(crate) enum End {
 }
 
 impl Lane {
-    /// The lane that begins at this end, if the one socket receives and the other sends.
+    /// Creates a lane with the source `end`. Returns `None` if `from` cannot receive or `to` cannot send.
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
         let receives = from.shared().with(|state| state.socket.socket_type().receives());
         let sends = to.shared().with(|state| state.socket.socket_type().sends());
@@ -35,7 +35,7 @@ impl Lane {
     }
 }
 
-/// A lane of a proxy that runs, with its places among those who wait.
+/// Lane of a running proxy, with its registrations as a waiter.
 pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
@@ -58,7 +58,8 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Moves messages until there are no more or no room, which is pending, or there have been enough for one turn.
+    /// Moves messages. Returns `Pending` when the source is empty or the sink is full, and `Ready` when the budget of one turn is
+    /// spent.
     pub(crate) fn burst(
         &mut self,
         cx: &Context<'_>,
@@ -72,7 +73,7 @@ impl<'a> Moving<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Has a message in hand.
+    /// Receives the next message into `held`, unless a message is held already.
     fn receive(
         &mut self,
         cx: &Context<'_>,
@@ -82,8 +83,8 @@ impl<'a> Moving<'a> {
         if self.held.is_some() {
             return Poll::Ready(Ok(()));
         }
-        // What would only wait here waits where the marks count it. But a socket that is both ends may have to receive
-        // before it can send, as a REP does.
+        // While the sink is full, messages stay in the source, where its high-water marks count them. A socket that is both
+        // source and sink is exempt: it may have to receive before it can send, as a REP does.
         if !Arc::ptr_eq(self.from, self.to) {
             ready!(self.room.wait(cx, |state| if state.socket.can_send() { Poll::Ready(()) } else { Poll::Pending }));
         }
@@ -99,7 +100,7 @@ impl<'a> Moving<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends what is in hand.
+    /// Sends the held message.
     fn send(&mut self, cx: &Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
         let mut size = Passed::default();
         self.held.iter().for_each(|message| size.add(message));
@@ -125,24 +126,25 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// What became of a message.
+/// Outcome of sending a message.
 enum Given {
     Sent,
-    /// The socket will never take it.
+    /// The socket can never send the message.
     Refused,
 }
 
-/// Whose turn it is may change, and that a socket is closed is noticed elsewhere.
+/// Receives the next message; only [`RecvError::PeerLost`] is an error.
 fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     match state.socket.recv() {
         Ok(message) => Poll::Ready(Ok(message)),
         Err(RecvError::PeerLost) => Poll::Ready(Err(ProxyError::PeerLost)),
-        // Empty, out of turn, only sends, closed; and what a later version adds, which is no reason to end a proxy.
+        // `Empty` and `OutOfTurn` may change, `Run::turn` checks for closed sockets, and an error that a later version adds
+        // must not end the proxy.
         Err(_) => Poll::Pending,
     }
 }
 
-/// Leaves the message in place while waiting may help.
+/// Sends the held message; keeps it while the send can still succeed later.
 fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     let Some(message) = held else { return Poll::Pending };
     let given = match state.socket.offer(message) {
@@ -161,5 +163,5 @@ fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     Poll::Ready(given)
 }
 
-/// How many messages each direction moves before it is the turn of others (libzmq: 1000).
+/// Messages that each direction moves per turn of the proxy (libzmq: 1000).
 pub(crate) const BURST: usize = 100;

@@ -1,28 +1,28 @@
 //! Shared parts of sansmq's runtime adapters: socket handles, wakers, tasks, `inproc`, proxies, ZAP over `inproc`, tracing.
 //!
-//! `sansmq-proto` decides, an adapter crate waits, and this crate is what all adapters have in common: it needs `std`, but
-//! calls no operating system and names no runtime.
+//! `sansmq-proto` implements the protocol without IO, an adapter crate waits for IO, and this crate is the common part of all
+//! adapters. It needs `std`, but makes no system calls and depends on no runtime.
 //!
 //! # Where to begin
 //!
 //! - Writing a program? Use the `sansmq` crate and one of its runtimes.
 //! - Another async runtime? Implement [`Runtime`], [`PollStream`], [`PollListener`] and [`AsyncTimer`], and spawn each [`Task`] as a
 //!   [`TaskFuture`]; [`spawn_socket`] returns a [`Handle`].
-//! - Another event loop with handles? Implement the same but [`AsyncTimer`], and poll each [`Task`] yourself.
+//! - Another event loop with handles? Implement the same traits except [`AsyncTimer`], and poll each [`Task`] yourself.
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
-//! Besides what an embedder of single-threaded sockets uses, these twenty names, for three purposes:
+//! In addition to the API for embedding single-threaded sockets, this crate uses these twenty items for three purposes:
 //!
-//! | purpose | names |
+//! | purpose | items |
 //! |---|---|
-//! | links within the process | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`need`](Socket::need), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Need`](proto::socket::Need) |
+//! | links within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`need`](Socket::need), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Need`](proto::socket::Need) |
 //! | shared ports | [`Socket::config`], [`receive`](Socket::receive), [`rejected`](Socket::rejected), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
 //! | tasks that wait | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
-//! Beyond these twenty it asks questions about one socket, its type or its events that are of use to any embedder:
+//! This crate also uses items about one socket, its type or its events that are useful to any embedder:
 //! `Socket::supports`, `contains`, `is_accept_paused` and `abort`; `SocketType::sends`, `receives`, `must_reply` and
-//! `can_handle_zap`; and it keeps events in an `EventQueue`.
+//! `can_handle_zap`; and `EventQueue`.
 
 // A new variant requires a decision at each match in this crate.
 #![warn(clippy::wildcard_enum_match_arm)]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(crate) struct ListenerTask<R: Runtime> {
     driver: Driver,
     phase: Phase<R>,
-    /// Dropped last: its drop reports that the address is free.
+    /// Declared last, because its drop reports that the address is free.
     guard: ListenGuard,
 }
 
@@ -29,12 +29,12 @@ enum Phase<R: Runtime> {
     Closed,
 }
 
-/// The runtime's future of a listener and its bound endpoint.
+/// Future of the runtime that opens a listener and returns it with its bound endpoint.
 type Opening<L> = Pin<Box<dyn Future<Output = Result<(L, Endpoint), NetworkError>> + Send>>;
 
 impl<R: Runtime> ListenerTask<R> {
-    /// Listens at `endpoint`, or at the listener that is already open there. `None`: that failed, which the socket has been
-    /// told.
+    /// Opens a listener at `endpoint`, or takes over `given`. Returns `None` if that failed; the failure was reported to the
+    /// socket.
     pub(crate) fn new(
         driver: Driver,
         guard: ListenGuard,
@@ -67,7 +67,7 @@ impl<R: Runtime> ListenerTask<R> {
             match phase {
                 Phase::Closed => return TaskState::Finished,
                 Phase::Opening(opening) => {
-                    // Looking up a host name may take long, and `unbind` and `close` do not wait for it.
+                    // A host name lookup may take long, and `unbind` and `close` must not wait for it.
                     if guard.poll_stopped(cx.waker()).is_ready() {
                         return TaskState::Finished;
                     }
@@ -118,16 +118,16 @@ impl<R: Runtime> fmt::Debug for ListenerTask<R> {
     }
 }
 
-/// The right to listen at a port. Its drop reports to `unbind` and `close` that the address is free.
+/// Guard of the task that listens at a port. Its drop reports to `unbind` and `close` that the address is free.
 pub(crate) struct ListenGuard {
     pub(crate) shared: Arc<Shared>,
     id: ListenerId,
     pub(crate) port: Arc<SharedListener>,
-    /// Connections that may be accepted before other tasks have their turn.
+    /// Connections that may still be accepted before the task yields.
     budget: u8,
 }
 
-/// What a listener must do next.
+/// Next step of a listener task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptState {
     /// Accept connections.
@@ -137,16 +137,15 @@ pub(crate) enum AcceptState {
 }
 
 impl ListenGuard {
-    /// Connections accepted before other tasks have their turn, so that a crowd of new peers does not keep the present ones
-    /// from theirs.
+    /// Connections accepted before the task yields, so that many new peers do not delay the connected peers.
     const BUDGET: u8 = 16;
 
     pub(crate) fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<SharedListener>) -> Self {
         Self { shared: Arc::clone(shared), id, port, budget: Self::BUDGET }
     }
 
-    /// Pending during a pause after a failed accept, and when the budget is spent; the task is woken whenever the answer
-    /// changes. Must be called before each accept.
+    /// Returns the next step. `Pending` during the pause after a failed accept, and when the budget is spent; the task is woken
+    /// when the result changes. Must be called before each accept.
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<AcceptState> {
         if self.poll_stopped(waker).is_ready() {
             return Poll::Ready(AcceptState::Closed);
@@ -165,12 +164,12 @@ impl ListenGuard {
         Poll::Ready(AcceptState::Open)
     }
 
-    /// Ready when no socket is bound to the port any more. The task is woken then.
+    /// Ready when no socket is bound to the port. The task is woken then.
     pub(crate) fn poll_stopped(&self, waker: &Waker) -> Poll<()> {
-        if self.port.goes_on(waker) { Poll::Pending } else { Poll::Ready(()) }
+        if self.port.poll_members(waker) { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Reports that the listener, which was open at `endpoint`, is closed, but with an error.
+    /// Reports that closing the listener at `endpoint` returned an error. The listener is closed nevertheless.
     fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
         let _ = self.port.failure.set(error);
         if let Some(last) = self.port.last() {

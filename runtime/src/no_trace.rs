@@ -1,4 +1,4 @@
-//! What `trace.rs` is without the feature `tracing`: nothing, in the same words.
+//! Replacement of `trace.rs` without the feature `tracing`: the same functions, which do nothing.
 
 use sansmq_proto::{Event, PipeId, SocketType};
 

@@ -1,4 +1,4 @@
-//! [`Proxy`]: what one socket receives another one sends. Knows no octets, no runtime, and no rule of a socket type.
+//! [`Proxy`]: forwards messages between two sockets. Independent of the wire format, the runtime and the socket types.
 
 use crate::control::Control;
 use crate::handle::Handle;
@@ -16,20 +16,22 @@ use sansmq_proto::{Message, SocketType};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Passes on what one socket receives to another one, and back (`zmq_proxy`, `zmq_proxy_steerable`).
+/// Forwards messages between two sockets, in both directions (`zmq_proxy`, `zmq_proxy_steerable`).
 ///
-/// - ROUTER and DEALER are a queue: the requests of many clients go to many workers in turn, each reply to its client.
-/// - XSUB and XPUB are a forwarder: publications go down, and subscriptions, which an XPUB receives as messages, go up.
-/// - PULL and PUSH are a streamer.
-/// - Any other two will do if one of them receives and the other sends, on whatever runtimes they are, and so will one
-///   socket given twice, which sends everything back. Messages go on as they are, all frames together.
+/// - ROUTER and DEALER form a queue: requests of many clients are distributed to many workers, and each reply returns to its
+///   client.
+/// - XSUB and XPUB form a forwarder: publications are forwarded in one direction, and subscriptions, which an XPUB receives as
+///   messages, in the other.
+/// - PULL and PUSH form a streamer.
+/// - Any other two sockets work if one of them receives and the other sends, even on different runtimes. If the same socket is
+///   given twice, the proxy sends every message back. Messages are forwarded unchanged, with all frames.
 ///
-/// Both directions have their turns, so that none starves the other, and after a burst the proxy lets other tasks have
-/// theirs. From a side whose sink is full nothing is received, so that the marks on both sides hold its senders back. A
-/// sink that tells only of a certain peer whether it has room (a SERVER or a PEER, a ROUTER with `mandatory`) may
-/// refuse what has been received already: that waits in the proxy, and with it its direction, until there is room. What
-/// the sink will never take, for want of such a peer or by its form, is dropped and
-/// [counted](ProxyStatistics::dropped); what a socket drops by its own rules, its monitor tells.
+/// The two directions take turns, and the proxy yields to other tasks after each burst. While the sink of a direction is full,
+/// the proxy receives nothing from its source, so the high-water marks of both sockets slow the senders down. Some sockets
+/// report only per peer whether there is room (a SERVER or a PEER, a ROUTER with `mandatory`), so they may be full for a message
+/// that was received already: the message is held in the proxy, and its direction waits until there is room. A message that the
+/// sink can never send, because its peer does not exist or its form is wrong, is dropped and
+/// [counted](ProxyStatistics::dropped). Messages that a socket drops by its own rules are reported to its monitor.
 ///
 /// ```
 /// use sansmq_runtime::{Handle, Proxy, ProxyError, ProxyStatistics};
@@ -48,26 +50,27 @@ pub struct Proxy {
     lanes: Vec<Lane>,
 }
 
-/// Why a proxy does not run.
+/// Error of running a [`Proxy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// Neither socket can send what the other receives.
-    #[error("between a {0} and a {1} socket nothing can be passed on: one has to receive, and the other to send")]
+    /// There is no direction in which one socket receives and the other sends.
+    #[error("a proxy cannot forward between a {0} and a {1} socket: one socket must receive and the other must send")]
     NoDirection(SocketType, SocketType),
-    /// The peer that a REQ's request went to is gone, and there will be no reply ([`RecvError::PeerLost`]). The proxy
-    /// may be run again, once a REP that owes the reply has been made to give one. A DEALER instead of the REQ has no
-    /// such errors.
+    /// The peer that received the request of a REQ socket has disconnected, so there will be no reply
+    /// ([`RecvError::PeerLost`]). The proxy may be run again; if the other socket is a REP, first send a reply with it. A DEALER
+    /// instead of the REQ does not have this error.
     #[error(
-        "the peer that had the request of the proxy's REQ socket is gone; use a DEALER, or answer and run it again"
+        "the peer that received the request of the proxy's REQ socket has disconnected; use a DEALER, or reply to the \
+         request and run the proxy again"
     )]
     PeerLost,
 }
 
 impl Proxy {
-    /// A proxy between these sockets, which it keeps open. It does nothing until it is [run](Self::run).
+    /// Creates a proxy between two sockets, and keeps the sockets open. The proxy forwards nothing until [`run`](Self::run).
     ///
-    /// Front and back mean nothing but names in the statistics.
+    /// The two sockets are treated alike; "frontend" and "backend" are only names in the statistics.
     pub fn new<F: Kind, B: Kind>(frontend: &Handle<F>, backend: &Handle<B>) -> Self {
         let (frontend, backend) = (frontend.erase(), backend.erase());
         let mut lanes = Vec::from_iter(Lane::between(&frontend, &backend, End::Frontend));
@@ -79,44 +82,44 @@ impl Proxy {
 
     /// Sends a copy of every message of both directions to this socket too: a PUB, PUSH, PAIR or DEALER.
     ///
-    /// It never holds the proxy up, for who watches must not decide over those who are watched: a copy that it has no
-    /// room for is dropped and [counted](ProxyStatistics::missed). (libzmq says nothing about this. There a PUB drops,
-    /// and others stop the proxy while they have no peer.)
+    /// The capture socket never blocks the proxy: a copy for which there is no room is dropped and
+    /// [counted](ProxyStatistics::missed). (The manual of libzmq does not specify this. There a PUB drops the copy, and other
+    /// sockets block the proxy while they have no peer.)
     #[must_use]
     pub fn capture<T: Sends>(mut self, socket: &Handle<T>) -> Self {
         self.capture = Some(socket.erase());
         self
     }
 
-    /// Does what this socket is told: a REP or PAIR as a rule, or a PULL or SUB, which cannot answer.
+    /// Executes the commands that this socket receives: usually a REP or PAIR, or a PULL or SUB, which cannot reply.
     ///
-    /// Messages of one frame are commands (`zmq_proxy_steerable`): `PAUSE`, `RESUME` and `TERMINATE` do what the
-    /// methods of [`ProxyControl`] do. `STATISTICS` is answered with eight frames, each a 64-bit number in this machine's byte
-    /// order: how many frames and then octets the frontend received, sent, and likewise the backend. Everything else
-    /// changes nothing. A REP answers that, and all but `STATISTICS`, with an empty message; others do not answer it.
-    /// An answer for which there is no room is dropped.
+    /// Messages of one frame are commands (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do what the methods of
+    /// [`ProxyControl`] do. The reply to `STATISTICS` has eight frames, each a 64-bit number in native byte order: the frames and
+    /// the bytes that the frontend received, the frames and the bytes that the frontend sent, and the same four numbers of the
+    /// backend. Any other message is ignored. A REP replies to every message except `STATISTICS` with an empty message; other
+    /// sockets reply to `STATISTICS` only. A reply for which there is no room is dropped.
     ///
-    /// Commands are taken while the proxy runs, paused or not. When this socket is closed the proxy runs on.
+    /// Commands are executed while the proxy runs, paused or not. If this socket is closed, the proxy continues.
     #[must_use]
     pub fn control<T: Receives>(mut self, socket: &Handle<T>) -> Self {
         self.control = Some(socket.erase());
         self
     }
 
-    /// What steers this proxy, from any task or thread.
+    /// Returns the remote control of this proxy, usable from any task or thread.
     pub fn control_handle(&self) -> ProxyControl {
         self.proxy_control.clone()
     }
 
-    /// Runs until it is [terminated](ProxyControl::terminate) or one of the two sockets is closed; then gives the statistics
-    /// of all runs.
+    /// Forwards messages until the proxy is [terminated](ProxyControl::terminate) or one of the two sockets is closed. Returns the
+    /// statistics of all runs.
     ///
-    /// Cancel-safe: when the future is dropped no message is lost. One that was received and found no room, as may
-    /// happen with the sinks named above, stays in this `Proxy`: the next run goes on with it, or
-    /// [`take_held`](Self::take_held) gives it out. Keep the `Proxy` for that: it dies with a task that owns it.
+    /// Cancel-safe: when the future is dropped, no message is lost. A message that was received and found no room, which is
+    /// possible with the sockets listed at [`Proxy`], stays in this `Proxy`. The next run continues with the message, or
+    /// [`take_held`](Self::take_held) returns it. So keep the `Proxy`: a held message is dropped with the `Proxy`.
     ///
     /// # Errors
-    /// [`ProxyError`]. Nothing else that happens to a message or a peer ends it.
+    /// [`ProxyError`]. No other error of a message or a peer ends the run.
     pub async fn run(&mut self) -> Result<ProxyStatistics, ProxyError> {
         if self.lanes.is_empty() {
             let [front, back] =
@@ -133,16 +136,15 @@ impl Proxy {
         poll_fn(|cx| run.turn(cx)).await
     }
 
-    /// The messages, two at most, that were received and have found no room before the last run ended, and now are the
-    /// caller's. Most often there is none.
+    /// Takes the messages that were received, but not sent before the last run ended: at most two, usually none.
     pub fn take_held(&mut self) -> Vec<Message> {
         self.lanes.iter_mut().filter_map(|lane| lane.held.take()).collect()
     }
 }
 
-/// A proxy while it runs, with its places among those who wait.
+/// Running proxy, with its registrations as a waiter.
 struct Run<'a> {
-    /// For news of the sockets' end.
+    /// Registrations for the end of the two sockets.
     ends: [WaiterKey<'a>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
@@ -151,11 +153,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Does everything there is to do now, but no more than a burst of each kind.
+    /// Executes commands and forwards messages, at most one burst of commands and one burst per direction.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
         let proxy_control = self.proxy_control;
-        let mut again = self.control.as_mut().is_some_and(|control| control.obey(cx, proxy_control).is_ready());
-        let (mode, mut statistics) = proxy_control.look(cx.waker());
+        let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, proxy_control).is_ready());
+        let (mode, mut statistics) = proxy_control.poll_state(cx.waker());
         let is_closing = |state: &mut State| if state.socket.is_closing() { Poll::Ready(()) } else { Poll::Pending };
         let closed = self.ends.iter_mut().any(|end| end.wait(cx, is_closing).is_ready());
         let mut outcome = Ok(());

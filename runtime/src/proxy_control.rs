@@ -1,4 +1,4 @@
-//! [`ProxyControl`]: what a proxy is to do, and what it has done.
+//! [`ProxyControl`]: the remote control of a proxy, and its statistics.
 
 use crate::state::remember;
 use crate::sync::{Mutex, MutexGuard};
@@ -7,10 +7,9 @@ use core::task::Waker;
 use sansmq_proto::{Frame, Message};
 use std::sync::{Arc, PoisonError};
 
-/// Steers a [`Proxy`](super::Proxy) from any task or thread: cheap to clone, and waits for nothing.
+/// Remote control of a [`Proxy`](super::Proxy), for any task or thread: cheap to clone, and its methods never block.
 ///
-/// What it says holds from the proxy's next turn on; one that is under way ends first, which takes a burst of messages
-/// at most.
+/// A command takes effect at the proxy's next turn. The current turn ends first, after at most one burst of messages.
 #[derive(Clone, Debug)]
 pub struct ProxyControl(Arc<Mutex<ControlState>>);
 
@@ -18,11 +17,11 @@ pub struct ProxyControl(Arc<Mutex<ControlState>>);
 struct ControlState {
     mode: ProxyState,
     statistics: ProxyStatistics,
-    /// Wakes the proxy while it runs.
+    /// Waker of the running proxy.
     proxy: Option<Waker>,
 }
 
-/// What the proxy is to do.
+/// State of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyState {
     Running,
@@ -36,24 +35,23 @@ impl ProxyControl {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Has the proxy pass nothing on until it is resumed: messages wait in its sockets, and their marks hold senders
-    /// back.
+    /// Pauses the proxy. Until it is resumed, messages wait in its sockets, and the high-water marks slow the senders down.
     pub fn pause(&self) {
         self.set(ProxyState::Paused);
     }
 
-    /// Has the proxy go on.
+    /// Resumes a paused proxy.
     pub fn resume(&self) {
         self.set(ProxyState::Running);
     }
 
-    /// Ends the run of the proxy, and every later one, whatever is said afterwards. What its sockets have received
-    /// stays in them.
+    /// Ends the current run of the proxy and every later run, at once. Later commands have no effect. Messages that its
+    /// sockets have queued stay in the sockets.
     pub fn terminate(&self) {
         self.set(ProxyState::Terminated);
     }
 
-    /// What the proxy has done so far, in all its runs. They do not change while it is paused.
+    /// Returns the statistics of all runs so far. They do not change while the proxy is paused.
     pub fn statistics(&self) -> ProxyStatistics {
         self.state().statistics
     }
@@ -68,15 +66,15 @@ impl ProxyControl {
             state.mode = mode;
         }
         let proxy = state.proxy.take();
-        // A waker may run anything, and is woken with no lock held.
+        // A waker may run arbitrary code, so it is woken after the lock is released.
         drop(state);
         if let Some(proxy) = proxy {
             proxy.wake();
         }
     }
 
-    /// What the proxy is to do, and the statistics for it to go on with. It will be woken when that changes.
-    pub(crate) fn look(&self, waker: &Waker) -> (ProxyState, ProxyStatistics) {
+    /// Returns the state and the statistics. Registers the waker of the proxy, to be woken when the state changes.
+    pub(crate) fn poll_state(&self, waker: &Waker) -> (ProxyState, ProxyStatistics) {
         let mut state = self.state();
         let spent = remember(&mut state.proxy, waker);
         let result = (state.mode, state.statistics);
@@ -89,7 +87,7 @@ impl ProxyControl {
         self.state().statistics = statistics;
     }
 
-    /// Does what a control socket was told, and gives the answer if there is more to it than that it was heard.
+    /// Executes a command of a control socket. Returns the reply to `STATISTICS`; other commands have none.
     pub(crate) fn command(&self, command: &Message) -> Option<Message> {
         match command.frames() {
             [only] if only == b"PAUSE" => self.pause(),
@@ -102,39 +100,40 @@ impl ProxyControl {
     }
 }
 
-/// What a proxy has done; see [`ProxyControl::statistics`].
+/// Traffic of a proxy in all its runs; see [`ProxyControl::statistics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyStatistics {
-    /// The first socket of [`Proxy::new`](super::Proxy::new). One that is both ends receives as this one.
+    /// Traffic of the first socket of [`Proxy::new`](super::Proxy::new). If both sockets are the same, its received messages are
+    /// counted here.
     pub frontend: SocketTraffic,
-    /// The second. One that is both ends sends as this one.
+    /// Traffic of the second socket. If both sockets are the same, its sent messages are counted here.
     pub backend: SocketTraffic,
-    /// Messages that were received and that the other socket would never take.
+    /// Number of received messages that the other socket could never send.
     pub dropped: u64,
-    /// Copies that the capture socket has taken.
+    /// Number of copies that the capture socket has accepted.
     pub captured: u64,
-    /// Copies that it had no room for, or would not take.
+    /// Number of copies that the capture socket had no room for, or could not send.
     pub missed: u64,
 }
 
-/// What went in and out of one socket of a proxy.
+/// Traffic of one socket of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketTraffic {
-    /// What the proxy received from it.
+    /// Messages that the proxy received from the socket.
     pub received: Passed,
-    /// What the proxy sent to it, and what it may have dropped by its own rules.
+    /// Messages that the proxy sent with the socket, including messages that the socket dropped by its own rules.
     pub sent: Passed,
 }
 
-/// Messages, counted.
+/// Number and size of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// How many messages.
+    /// Number of messages.
     pub messages: u64,
-    /// How many frames they had together.
+    /// Number of frames of all messages.
     pub frames: u64,
-    /// How many octets those had together.
+    /// Number of bytes of all frames.
     pub octets: u64,
 }
 
@@ -153,12 +152,12 @@ impl AddAssign for Passed {
 }
 
 impl ProxyStatistics {
-    /// In libzmq's form, which counts frames.
+    /// Returns the reply to `STATISTICS`, in the format of `zmq_proxy_steerable`, which counts frames instead of messages.
     fn to_message(self) -> Message {
         let Self { frontend, backend, .. } = self;
         let traffic = [frontend.received, frontend.sent, backend.received, backend.sent];
         let numbers = traffic.into_iter().flat_map(|traffic| [traffic.frames, traffic.octets]);
         let frames = numbers.map(|number| Frame::from(&number.to_ne_bytes()));
-        Message::from_frames(frames).expect("four times two numbers are eight frames")
+        Message::from_frames(frames).expect("the iterator yields eight frames")
     }
 }

@@ -1,4 +1,4 @@
-//! [`Runtime`]: what a runtime provides so that sockets can live on it.
+//! [`Runtime`]: the interface that an async runtime or event loop implements to run sockets.
 
 use crate::bound_listener::BoundListener;
 use crate::context::Context as SocketContext;
@@ -14,16 +14,17 @@ use sansmq_proto::kind::Kind;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Options, SessionBuffers, SystemEntropy};
 use std::io::{self, IoSlice};
 
-/// What a runtime provides so that sockets can live on it: spawning, the time, and a network.
+/// Interface that an async runtime or event loop implements to run sockets: spawning, the time, and a network.
 ///
-/// An implementation waits, and decides nothing. `sansmq-tokio`, `sansmq-smol` and `sansmq-mio` are three.
+/// Implementations wait and do IO; they implement no rule of ZeroMQ. `sansmq-tokio`, `sansmq-smol` and `sansmq-mio` are
+/// implementations.
 pub trait Runtime: Clone + Send + Sync + 'static {
-    /// A connected byte stream.
+    /// Connected byte stream.
     type Stream: PollStream + 'static;
-    /// A listener.
+    /// Listener that accepts byte streams.
     type Listener: PollListener<Stream = Self::Stream> + 'static;
 
-    /// Lends the memory that sessions need while they are polled: the thread's own, unless a runtime has another.
+    /// Calls `work` with the buffers that sessions need while they are polled. Default: buffers of the current thread.
     fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
         thread_local! {
             static BUFFERS: RefCell<SessionBuffers> = RefCell::default();
@@ -31,10 +32,10 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         BUFFERS.with_borrow_mut(|buffers| work(buffers))
     }
 
-    /// Runs a task in the background. Must not poll it before it returns.
+    /// Runs a task in the background. Must not poll the task before `spawn` returns.
     fn spawn(&self, task: Task<Self>);
 
-    /// Has a task polled again after all other tasks that are ready.
+    /// Schedules the current task to be polled again after all other ready tasks.
     fn again(&self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
@@ -42,32 +43,33 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Returns the time, which never goes backwards.
     fn now(&self) -> Instant;
 
-    /// Returns the random source of a new socket: that of the operating system, except in a simulation with a seed.
+    /// Returns the random source of a new socket. Default: the operating system. A simulation with a seed overrides this method.
     fn entropy(&self) -> impl Entropy + 'static {
         SystemEntropy
     }
 
-    /// Opens a listener and returns it with its bound endpoint. Host names are looked up without blocking, and every address
-    /// is tried. An option of `transport` that the operating system rejects is an error.
+    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try every address.
+    /// Must return an error if the operating system rejects an option of `transport`.
     fn listen(
         self,
         endpoint: Endpoint,
         transport: TransportConfig,
     ) -> impl Future<Output = Result<(Self::Listener, Endpoint), NetworkError>> + Send;
 
-    /// Takes over a listener that is already open. Its name is not removed when it is closed.
+    /// Takes over an already bound listener. The path of a Unix domain socket is not removed on close.
     ///
     /// # Errors
-    /// The listener is of a kind that this runtime does not know, or does not listen, or the operating system rejects an
-    /// option of `transport`.
+    /// This runtime does not support the type of the listener, the listener is not in the listening state, or the operating
+    /// system rejects an option of `transport`.
     fn from_listener(
         &self,
         listener: BoundListener,
         transport: &TransportConfig,
     ) -> Result<Self::Listener, NetworkError>;
 
-    /// Connects. Host names are looked up anew each time, without blocking, and every [route](Endpoint::routes) to their
-    /// addresses is tried. An option of `transport` that the operating system rejects is an error.
+    /// Connects to an endpoint. Must look host names up on each call, without blocking, and try every
+    /// [route](Endpoint::routes) to their addresses. Must return an error if the operating system rejects an option of
+    /// `transport`.
     fn dial(
         self,
         endpoint: Endpoint,
@@ -75,18 +77,18 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
 }
 
-/// A timer for a [`TaskFuture`](crate::TaskFuture).
+/// Timer of a [`TaskFuture`](crate::TaskFuture).
 pub trait AsyncTimer: Send {
     /// Sets the timer, or clears it. A cleared timer must cost nothing.
     fn set(&mut self, deadline: Option<Instant>);
 
-    /// Ready at the deadline or a little later. Not called while the timer is cleared.
+    /// Returns `Ready` at the deadline or shortly after. Is not called while the timer is cleared.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// A byte stream of a [`Runtime`]. A call that returns `Pending` has the task woken when it is worth repeating.
+/// Byte stream of a [`Runtime`]. A method that returns `Pending` must wake the task when the call can make progress.
 pub trait PollStream: Send {
-    /// Reads bytes into `buffer` and returns their number; 0 means the end of the stream.
+    /// Reads bytes into `buffer` and returns their number. 0 means the end of the stream.
     ///
     /// # Errors
     /// Any error ends the connection.
@@ -98,7 +100,7 @@ pub trait PollStream: Send {
     /// Any error ends the connection.
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
-    /// Ends the sending direction.
+    /// Closes the sending direction.
     ///
     /// # Errors
     /// Any error ends the connection.
@@ -110,16 +112,16 @@ pub trait PollStream: Send {
     }
 }
 
-/// A listener of a [`Runtime`].
+/// Listener of a [`Runtime`].
 pub trait PollListener: Send {
-    /// The streams that it accepts.
+    /// Type of the accepted streams.
     type Stream;
 
-    /// Accepts a connection and returns it with the peer's address. The connection gets the options of `transport`; an
-    /// option that the operating system rejects was an error of the listener already.
+    /// Accepts a connection, sets the options of `transport`, and returns the connection with the peer's address. An option that
+    /// the operating system rejects here may be ignored, because opening the listener has returned an error for it already.
     ///
     /// # Errors
-    /// Accepting pauses, and is repeated.
+    /// After any error, accepting pauses and is then repeated.
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
@@ -129,7 +131,7 @@ pub trait PollListener: Send {
     /// Closes the listener.
     ///
     /// # Errors
-    /// The listener is closed, but its name had been taken over or removed.
+    /// The listener is closed, but its path had been removed, or replaced by another socket.
     fn close(self) -> Result<(), NetworkError>
     where
         Self: Sized,
@@ -139,7 +141,8 @@ pub trait PollListener: Send {
     }
 }
 
-/// Spawns the first task of a socket on `runtime`. The socket's `inproc` names and shared ports are those of `context`.
+/// Creates a socket that runs on `runtime`, and returns its handle. The socket's `inproc` names and shared ports are those of
+/// `context`.
 pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketContext, runtime: &R) -> Handle<T> {
     let clock = runtime.clone();
     let (handle, driver) = new_socket_with_entropy(options, context, move || clock.now(), runtime.entropy());
@@ -147,10 +150,10 @@ pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketCo
     handle
 }
 
-/// Returns the addresses of an endpoint. `lookup` returns those of a host name, and must not block.
+/// Returns the addresses of a TCP endpoint. `lookup` returns the addresses of a host name and port, and must not block.
 ///
 /// # Errors
-/// [`NetworkError::UnknownHost`] if the name has none; [`NetworkError::Unsupported`] if the endpoint is not one of TCP.
+/// [`NetworkError::UnknownHost`] if the lookup fails; [`NetworkError::Unsupported`] if the endpoint is not a TCP endpoint.
 pub async fn lookup_addresses<A: IntoIterator<Item = SocketAddr>>(
     endpoint: &Endpoint,
     lookup: impl AsyncFn(&str, u16) -> io::Result<A>,

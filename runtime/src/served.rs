@@ -1,4 +1,4 @@
-//! [`Served`]: a handle with constructors, for a runtime to call its `Socket`.
+//! [`Served`]: a handle with constructors. Each runtime exports it as its `Socket`.
 
 use crate::context::Context;
 use crate::handle::Handle;
@@ -9,23 +9,26 @@ use core::ops::Deref;
 use sansmq_proto::Options;
 use sansmq_proto::kind::{Any, Kind, Typed};
 
-/// A [`Runtime`] that can be found from where one stands, so that sockets can be made without naming it.
+/// A [`Runtime`] that can be found from the current task or thread, so that sockets can be created without naming the runtime.
 pub trait CurrentRuntime: Runtime {
-    /// The runtime of this place.
+    /// Returns the current runtime.
+    ///
+    /// # Panics
+    /// If there is no current runtime.
     fn current() -> Self;
 }
 
-/// A socket served by tasks of the runtime `R`. All that it can do is in [`Handle`].
+/// Socket that runs on the runtime `R`. Its methods are those of [`Handle`].
 pub struct Served<R, T: Kind = Any> {
     handle: Handle<T>,
     runtime: PhantomData<fn() -> R>,
 }
 
 impl<R: CurrentRuntime, T: Typed> Served<R, T> {
-    /// A socket with the default [`Options`].
+    /// Creates a socket with the default [`Options`] on the current runtime.
     ///
     /// # Panics
-    /// Where there is no such runtime.
+    /// If there is no current runtime.
     pub fn new() -> Self {
         Self::with(Options::new())
     }
@@ -38,25 +41,25 @@ impl<R: CurrentRuntime, T: Typed> Default for Served<R, T> {
 }
 
 impl<R: CurrentRuntime, T: Kind> Served<R, T> {
-    /// A socket with these options.
+    /// Creates a socket with the given options on the current runtime.
     ///
     /// # Panics
-    /// Where there is no such runtime.
+    /// If there is no current runtime.
     pub fn with(options: Options<T>) -> Self {
         Self::in_context(&Context::global(), options)
     }
 
-    /// Creates a socket whose `inproc` names and shared ports are those of `context`.
+    /// Creates a socket on the current runtime. Its `inproc` names and shared ports are those of `context`.
     ///
     /// # Panics
-    /// Outside of such a runtime.
+    /// If there is no current runtime.
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
         spawn_socket(options, context, &R::current()).into()
     }
 }
 
 impl<R: Runtime, T: Kind> Served<R, T> {
-    /// A socket with these options that is served by this runtime. In another context than the global one it is
+    /// Creates a socket on the given runtime, in the global context. To use another context, write
     /// `spawn_socket(options, &context, runtime).into()`; see [`spawn_socket`].
     pub fn on(runtime: &R, options: Options<T>) -> Self {
         spawn_socket(options, &Context::global(), runtime).into()
@@ -64,12 +67,12 @@ impl<R: Runtime, T: Kind> Served<R, T> {
 }
 
 impl<R, T: Kind> Served<R, T> {
-    /// The same socket with its type forgotten, as [`Handle::erase`] does.
+    /// Returns a handle of this socket without the static socket type, as [`Handle::erase`] does.
     pub fn erase(&self) -> Served<R, Any> {
         self.handle.erase().into()
     }
 
-    /// The handle alone, which names no runtime.
+    /// Returns the handle. Its type is independent of the runtime.
     pub fn into_handle(self) -> Handle<T> {
         self.handle
     }

@@ -1,11 +1,10 @@
-//! [`SharedListener`]: one listener and the sockets that share it, each by a resource of its own (RFC 37, "The Resource Property").
+//! [`SharedListener`]: one listener and the sockets that share it, each with its own resource (RFC 37, "The Resource Property").
 //!
-//! The first socket that binds has its runtime open the listener; those that bind after it join. The listener is open until
-//! the last of them has left, whichever that is. While a port belongs to one socket that names no resource, as most do, its
-//! connections are that socket's from the first octet; when it is shared, each belongs to nobody until its peer has named
-//! the resource it wants.
+//! The runtime of the first socket that binds opens the listener; sockets that bind later join. The listener stays open until
+//! the last socket has left. Most ports belong to one socket without a resource; each connection belongs to that socket from
+//! the first byte. At a shared port, a connection belongs to no socket until its peer has requested a resource.
 //!
-//! A port's lock is taken under a socket's, and no other is taken under it.
+//! Lock order: the lock of a port may be taken while a socket is locked. No lock may be taken while a port is locked.
 
 use crate::context::InprocListener;
 use crate::listener_task::ListenGuard;
@@ -20,66 +19,66 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 pub(crate) struct SharedListener {
-    /// Where it was asked for, by the first who did.
-    asked: Endpoint,
-    /// What holds for a connection before it is known whom it is for: the first socket's settings.
+    /// Endpoint that the first socket has requested.
+    requested: Endpoint,
+    /// Settings of the first socket, which apply to a connection before it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
-    /// What was wrong when it was closed.
+    /// Error of closing the listener.
     pub(crate) failure: OnceLock<NetworkError>,
-    /// Held once more by each connection that is nobody's yet.
+    /// Counts unassigned connections: each holds a clone.
     pub(crate) unassigned: Arc<()>,
     state: Mutex<ListenerState>,
 }
 
-/// So many connections to a port may be nobody's yet; one more is closed at once.
+/// Maximum number of unassigned connections to a port. Further connections are closed at once.
 const MAX_UNASSIGNED: usize = 1024;
 
-/// What changes.
+/// Mutable state of a port.
 #[derive(Default)]
 struct ListenerState {
-    /// Where it is, once it is open.
+    /// Bound endpoint, once the listener is open.
     bound: Option<Endpoint>,
     members: BTreeMap<Option<Resource>, InprocListener>,
-    /// Who left last, and waits until the address is free.
+    /// Last member that has left. Its `unbind` or `close` waits until the address is free.
     last: Option<InprocListener>,
-    /// Who has the timer for a pause in accepting, while there is one and perhaps after.
+    /// Member that keeps the timer of the latest pause in accepting. May still be set after the pause.
     pausing: Option<InprocListener>,
-    /// The listener's task.
+    /// Task of the listener.
     task: Option<Waker>,
-    /// The tasks of connections that are nobody's yet.
+    /// Tasks of unassigned connections, by ticket.
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
 }
 
-/// Who is concerned when a port is closed, or cannot be opened.
+/// Members and tasks to notify when a port is closed or could not be opened.
 pub(crate) struct ClosedListener {
-    /// Those who had not left.
+    /// Members that had not left.
     pub(crate) members: Vec<InprocListener>,
     pub(crate) last: Option<InprocListener>,
-    /// The tasks of connections that were nobody's, to be woken once no lock is held.
+    /// Tasks to wake after all locks are released.
     pub(crate) tasks: Vec<Waker>,
 }
 
-/// What has become of a wish to share.
+/// Outcome of a request to listen at a port.
 pub(crate) enum JoinOutcome {
-    /// A port is to be opened there.
+    /// New port. Its listener must be opened.
     New(Arc<SharedListener>),
-    /// There is one. It is open already, if its place is told. These are to be woken.
+    /// Existing port that was joined, its bound endpoint if its listener is already open, and the tasks to wake.
     Joined(Arc<SharedListener>, Option<Endpoint>, Vec<Waker>),
-    /// Another socket has that resource, or its settings do not go with those of the port.
+    /// Rejected: another socket is bound to the resource, or the socket's settings differ from the settings of the port.
     Refused,
 }
 
 impl SharedListener {
     pub(crate) fn new(
-        asked: Endpoint,
+        requested: Endpoint,
         resource: Option<Resource>,
         first: InprocListener,
         limits: &Arc<ConnectionConfig>,
     ) -> Arc<Self> {
         let state = ListenerState { members: BTreeMap::from([(resource, first)]), ..ListenerState::default() };
         Arc::new(Self {
-            asked,
+            requested,
             limits: Arc::clone(limits),
             failure: OnceLock::new(),
             unassigned: Arc::default(),
@@ -91,25 +90,25 @@ impl SharedListener {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it may be found there. A wildcard is a new port for each who asks.
-    pub(crate) fn is_at(&self, place: &Endpoint) -> bool {
-        let Endpoint::Tcp { port: 1.., .. } = place else { return false };
-        let address = place.socket_addr();
-        let is_there = |known: &Endpoint| known == place || (address.is_some() && known.socket_addr() == address);
-        is_there(&self.asked) || self.state().bound.as_ref().is_some_and(is_there)
+    /// Returns true if the port was requested at, or is bound to, `endpoint`. False for wildcard ports, which are never shared.
+    pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
+        let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
+        let address = endpoint.socket_addr();
+        let matches = |known: &Endpoint| known == endpoint || (address.is_some() && known.socket_addr() == address);
+        matches(&self.requested) || self.state().bound.as_ref().is_some_and(matches)
     }
 
-    /// Whether one more connection may wait to be somebody's.
+    /// Returns true if one more unassigned connection may be accepted.
     pub(crate) fn has_room(&self) -> bool {
         Arc::strong_count(&self.unassigned) <= MAX_UNASSIGNED && !self.state().members.is_empty()
     }
 
-    /// Whether nobody here is known by a resource.
+    /// Returns true if no member is bound with a resource.
     pub(crate) fn is_plain(&self) -> bool {
         self.state().members.keys().all(Option::is_none)
     }
 
-    /// One more socket is bound here.
+    /// Adds a member.
     pub(crate) fn join(
         self: &Arc<Self>,
         resource: Option<Resource>,
@@ -125,7 +124,7 @@ impl SharedListener {
         JoinOutcome::Joined(Arc::clone(self), state.bound.clone(), waiting)
     }
 
-    /// Takes a member off. Gives how many are left, and the tasks that are to look again.
+    /// Removes a member. Returns the number of members left, and the tasks to wake.
     pub(crate) fn leave(&self, member: &InprocListener) -> (usize, Vec<Waker>) {
         let mut state = self.state();
         let before = state.members.len();
@@ -137,25 +136,25 @@ impl SharedListener {
         (state.members.len(), state.tasks())
     }
 
-    /// It is open, at this address. Gives those who are to be told, and what.
+    /// Sets the bound endpoint. Returns each member to notify, with its endpoint.
     pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, InprocListener)> {
         let mut state = self.state();
-        let told = |(resource, member): (&Option<Resource>, &InprocListener)| {
+        let with_endpoint = |(resource, member): (&Option<Resource>, &InprocListener)| {
             (bound.clone().with_resource(resource.clone()), member.clone())
         };
-        let told = state.members.iter().map(told).collect();
+        let notified = state.members.iter().map(with_endpoint).collect();
         state.bound = Some(bound);
-        told
+        notified
     }
 
-    /// It is closed, or was never opened: nobody is bound to it any more.
+    /// Removes all members, because the listener is closed or could not be opened.
     pub(crate) fn closed(&self) -> ClosedListener {
         let mut state = self.state();
         let members = core::mem::take(&mut state.members).into_values().collect();
         ClosedListener { members, last: state.last.take(), tasks: state.tasks() }
     }
 
-    /// Who left last.
+    /// Returns the last member that has left.
     pub(crate) fn last(&self) -> Option<InprocListener> {
         self.state().last.clone()
     }
@@ -164,24 +163,25 @@ impl SharedListener {
         self.state().members.values().cloned().collect()
     }
 
-    /// Whether the listener is to go on. Its task is woken when it is to look again.
-    pub(crate) fn goes_on(&self, waker: &Waker) -> bool {
+    /// Returns true if the port has members. Registers the waker of the listener's task, to be woken when the members change.
+    pub(crate) fn poll_members(&self, waker: &Waker) -> bool {
         let mut state = self.state();
         let spent = remember(&mut state.task, waker);
-        let answer = !state.members.is_empty();
+        let has_members = !state.members.is_empty();
         drop(state);
         drop(spent);
-        answer
+        has_members
     }
 
-    /// Who may have the listener pause.
+    /// Returns the member that keeps the timer of a pause in accepting.
     pub(crate) fn pausing(&self) -> Option<InprocListener> {
         self.state().pausing.clone()
     }
 
-    /// Who is to time a pause: one of the members, for one timer is enough.
+    /// Selects and returns the member that keeps the timer of a new pause in accepting.
     pub(crate) fn pause(&self) -> Option<InprocListener> {
         let mut state = self.state();
+        // One timer is enough, so any member will do.
         state.pausing = state.members.values().next().cloned();
         state.pausing.clone()
     }
@@ -190,24 +190,24 @@ impl SharedListener {
         self.state().task.take()
     }
 
-    /// Whether all who come are this socket's: nobody shares the port with it, and it names no resource.
+    /// Returns true if all connections belong to this member: it is the only member, and it is bound without a resource.
     pub(crate) fn is_for(&self, member: &InprocListener) -> bool {
         let state = self.state();
         state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
     }
 
-    /// A number for a connection that may have to wait.
+    /// Returns a new ticket, the number of an unassigned connection.
     pub(crate) fn ticket(&self) -> u64 {
         let mut state = self.state();
         state.tickets += 1;
         state.tickets
     }
 
-    /// Who is bound to what the connection of this number asks for. If nobody is, or it has not asked yet, its task will be
-    /// woken when others are bound here.
+    /// Returns the member that is bound to the resource which the pending peer requests. If there is no such member, or the peer
+    /// has not requested a resource yet, returns `None` and registers the waker, to be woken when the members change.
     ///
     /// # Errors
-    /// Nobody is bound here any more, and nobody will be.
+    /// The port is closed: no socket is bound to it, and no socket can join.
     pub(crate) fn find(
         &self,
         caller: Option<&PendingPeer>,
@@ -228,7 +228,7 @@ impl SharedListener {
         Ok(found)
     }
 
-    /// The connection of this number waits no more.
+    /// Removes the waker of an unassigned connection.
     pub(crate) fn forget(&self, ticket: u64) {
         let spent = self.state().waiting.remove(&ticket);
         drop(spent);
@@ -236,7 +236,7 @@ impl SharedListener {
 }
 
 impl ListenerState {
-    /// Everybody who waits for news.
+    /// Takes the wakers of all tasks that wait for a change of the members.
     fn tasks(&mut self) -> Vec<Waker> {
         core::mem::take(&mut self.waiting).into_values().chain(self.task.take()).collect()
     }
@@ -247,15 +247,15 @@ impl State {
         InprocListener { socket: Weak::clone(&self.me), listener }
     }
 
-    /// Listens, at a port of its own or at one that is there.
-    pub(crate) fn open(&mut self, id: ListenerId, mut place: Endpoint, shared: &Shared, wakes: &mut Wakes) {
-        let resource = place.resource().cloned();
-        place = place.with_resource(None);
-        match shared.context.enter(&place, resource.clone(), self.member(id), self.socket.config()) {
+    /// Starts a listener at a new port, or joins an existing port.
+    pub(crate) fn open(&mut self, id: ListenerId, mut endpoint: Endpoint, shared: &Shared, wakes: &mut Wakes) {
+        let resource = endpoint.resource().cloned();
+        endpoint = endpoint.with_resource(None);
+        match shared.context.enter(&endpoint, resource.clone(), self.member(id), self.socket.config()) {
             JoinOutcome::New(port) => {
                 self.listeners.insert(id, Arc::clone(&port));
                 self.hosted.insert(id, port);
-                self.add_action((Action::Listen(id, place), 0), wakes);
+                self.add_action((Action::Listen(id, endpoint), 0), wakes);
             }
             JoinOutcome::Joined(port, bound, waiting) => {
                 drop(self.bound_listeners.remove(&id));
@@ -274,7 +274,8 @@ impl State {
         }
     }
 
-    /// Listens no more. A port that others share is theirs alone at once; the last who leaves waits until it is closed.
+    /// Leaves the port of a listener. If other members are left, the listener ends at once; otherwise it ends when the port is
+    /// closed.
     pub(crate) fn quit(&mut self, id: ListenerId, shared: &Shared, wakes: &mut Wakes) {
         if let Some(port) = self.listeners.get(&id) {
             let (left, tasks) = shared.context.leave(port, &self.member(id));
@@ -288,7 +289,7 @@ impl State {
         }
     }
 
-    /// A port is closed, or could not be opened.
+    /// Removes a listener after its port was closed or could not be opened.
     pub(crate) fn port_closed(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
         self.notify_watchers();
@@ -296,7 +297,7 @@ impl State {
 }
 
 impl ListenGuard {
-    /// Those who have not left are told that it is over.
+    /// Closes the port, and reports the end of the listener to all members and waiting tasks.
     pub(crate) fn end(&self) {
         let closed = self.shared.context.close(&self.port);
         for member in closed.members {
@@ -305,7 +306,7 @@ impl ListenGuard {
                 if opened {
                     state.socket.listener_lost(member.listener);
                 } else {
-                    // Its task died before it could answer.
+                    // The task was dropped before it reported an outcome.
                     state.socket.listen_failed(member.listener, NetworkError::Other);
                 }
                 state.port_closed(member.listener);

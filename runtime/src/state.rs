@@ -1,4 +1,5 @@
-//! What handle and driver share: the socket behind one lock, and who waits for what. Wakes only after unlocking.
+//! State shared by handle and driver: the socket behind one lock, and the tasks that wait for it. Tasks are woken only after the
+//! lock is released.
 
 use crate::bound_listener::BoundListener;
 use crate::context::Context;
@@ -19,68 +20,68 @@ use std::sync::{Arc, PoisonError, Weak};
 
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// Where `inproc` names live.
+    /// Registry of `inproc` names and shared ports.
     pub(crate) context: Context,
     pub(crate) trace: Trace,
     pub(crate) transport: TransportConfig,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
-/// Everything behind the lock.
+/// State behind the lock.
 pub(crate) struct State {
     pub(crate) socket: Socket,
-    /// What this is the state of.
+    /// Weak reference to the owner of this state.
     pub(crate) me: Weak<Shared>,
-    /// The names taken in the context.
+    /// `inproc` names to which the socket is bound.
     pub(crate) names: BTreeMap<ListenerId, String>,
-    /// The names looked for in the context.
+    /// `inproc` names to which the socket connects, and to which no socket is bound yet.
     pub(crate) sought: BTreeMap<PipeId, String>,
     /// Tasks that drive pipes, by the pipe's index.
     tasks: Vec<Task>,
-    /// Listeners that are open already, until the socket asks for them to be opened.
+    /// Already bound listeners, until their listener tasks are spawned.
     pub(crate) bound_listeners: BTreeMap<ListenerId, BoundListener>,
-    /// The ports that this socket is bound to, or waits for to be closed.
+    /// Ports to which this socket is bound, and ports that it has left last and that are not closed yet.
     pub(crate) listeners: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// The ports that are opened by tasks of this socket's runtime, be it bound to them still or not.
+    /// Ports with a listener task on this socket's runtime, even if the socket has left them.
     pub(crate) hosted: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// Actions that need a task, with the number of their dial if they are one, for the supervisor.
+    /// Actions that the supervisor must spawn a task for, with the number of the dial (0 for other actions).
     pub(crate) actions: VecDeque<(Action, u64)>,
-    /// Numbers dials, so that a task whose dial was given up can tell.
+    /// Number of the latest dial. A task detects by its number that its dial was cancelled or replaced.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
-    /// The deadline the supervisor's timer is set to.
+    /// Deadline to which the timer of the supervisor is set.
     pub(crate) armed: Option<Instant>,
-    /// No driver is left: nothing will ever move again.
+    /// All drivers were dropped, so no task will ever drive the socket again.
     pub(crate) orphaned: bool,
     pub(crate) receivers: Waiters,
     pub(crate) senders: Waiters,
-    /// Those who wait for a bind, an unbind or the end.
+    /// Futures that wait for a bind, an unbind, the number of peers or subscribers, or the end of the socket.
     pub(crate) watchers: Waiters,
-    /// Wakers to be dropped once the lock is open, for that may run anything.
+    /// Replaced wakers, to be dropped after the lock is released, because dropping a waker may run arbitrary code.
     pub(crate) spent: Vec<Waker>,
-    /// The watchers are to look again.
-    news: bool,
-    /// Everybody was told that it is over.
+    /// The watchers must be woken.
+    wake_watchers: bool,
+    /// The watchers were woken for the end of the socket.
     over: bool,
     monitors: BTreeMap<u64, Watch>,
     next_monitor: u64,
 }
 
-/// A listener that is to end, and its port, which tells what was wrong.
+/// Listener that ends, and its port, which stores the error of closing it.
 pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
-/// The task that drives one pipe.
+/// Task that drives one pipe.
 struct Task {
     pipe: PipeId,
     due: bool,
-    /// The dial that is wanted; 0: none.
+    /// Number of the current dial; 0 if there is none.
     dial: u64,
     waker: Option<Waker>,
-    /// A link that needs no task.
+    /// Side of an `inproc` link, which needs no task.
     end: Option<End>,
 }
 
-/// One monitor's events.
+/// Unread events of one monitor.
 struct Watch {
     events: EventQueue,
     waker: Option<Waker>,
@@ -113,7 +114,7 @@ impl Shared {
             senders: Waiters::default(),
             watchers: Waiters::default(),
             spent: Vec::new(),
-            news: false,
+            wake_watchers: false,
             over: false,
             monitors: BTreeMap::new(),
             next_monitor: 0,
@@ -125,7 +126,7 @@ impl Shared {
         (self.clock)()
     }
 
-    /// Locks, works, sees what follows from the work, unlocks, and does it.
+    /// Calls `work` with the locked state, and wakes tasks and other sockets after the lock is released.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut wakes = Wakes::default();
@@ -134,7 +135,7 @@ impl Shared {
         result
     }
 
-    /// Locks and works. What follows from the work is for the caller to do, with no lock held.
+    /// Calls `work` with the locked state. The caller must [run](Wakes::run) `wakes` after all locks are released.
     #[inline]
     pub(crate) fn locked<R>(&self, wakes: &mut Wakes, work: impl FnOnce(&mut State, &mut Wakes) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,7 +149,7 @@ impl Shared {
         self.with(|state| work(&mut state.socket, now))
     }
 
-    /// See [`Socket::disconnected`].
+    /// Reports the end of a connection; see [`Socket::disconnected`].
     pub(crate) fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
         let (connection, now) = (session.into_connection(), self.now());
         drop(self.with(|state| {
@@ -157,7 +158,7 @@ impl Shared {
         }));
     }
 
-    /// See [`Socket::exchange`]. A later request for service wakes the task whose waker is given.
+    /// Exchanges messages with a connection; see [`Socket::exchange`]. If a waker is given, later requests for service wake it.
     pub(crate) fn exchange(
         &self,
         pipe: PipeId,
@@ -180,7 +181,7 @@ impl fmt::Debug for Shared {
 }
 
 impl State {
-    /// Nothing will happen any more.
+    /// Returns true if the socket is closed, or no task drives it any more.
     pub(crate) fn is_over(&self) -> bool {
         self.orphaned || self.socket.is_closed()
     }
@@ -195,14 +196,14 @@ impl State {
         Ok(self.socket.bind(endpoint))
     }
 
-    /// Binds at a listener that is open already.
+    /// Binds to an already bound listener.
     pub(crate) fn bind_existing(&mut self, listener: BoundListener) -> Result<ListenerId, BindError> {
         let id = self.bind(listener.endpoint().clone())?;
         self.bound_listeners.insert(id, listener);
         Ok(id)
     }
 
-    /// Unbinds; gives the listeners whose tasks are to end, each with the place where it tells what was wrong.
+    /// Unbinds. Returns the ending listeners, each with its port.
     pub(crate) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<Ending>, UnbindError> {
         self.socket.unbind(endpoint, now)?;
         let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
@@ -210,7 +211,7 @@ impl State {
         Ok(ending.map(|(&id, port)| (id, Arc::clone(port))).collect())
     }
 
-    /// Hands out what the socket wants done, and remembers whom to wake for it.
+    /// Executes or queues the actions of the socket, and collects the tasks to wake.
     #[inline]
     fn settle(&mut self, shared: &Shared, wakes: &mut Wakes) {
         while let Some(action) = self.socket.poll_action() {
@@ -218,7 +219,7 @@ impl State {
                 Action::Service(pipe) => {
                     let task = self.task(pipe);
                     if task.end.is_none() {
-                        task.call(wakes);
+                        task.request_service(wakes);
                     } else {
                         self.visit(pipe, shared, wakes);
                     }
@@ -235,14 +236,15 @@ impl State {
         if self.socket.poll_timeout() != self.armed {
             wakes.add(self.supervisor.take());
         }
-        // The end is news once: who waits for more than that would be woken by each look.
+        // The watchers are woken only once for the end. A watcher that waits for more would otherwise wake itself each time it
+        // locks the state.
         let over = self.is_over();
         let ends = over && !core::mem::replace(&mut self.over, over);
-        let news = core::mem::take(&mut self.news) || ends;
-        if news {
+        let wake_watchers = core::mem::take(&mut self.wake_watchers) || ends;
+        if wake_watchers {
             wakes.add(self.supervisor.take());
         }
-        if self.socket.take_peers_changed() || news {
+        if self.socket.take_peers_changed() || wake_watchers {
             self.watchers.wake(wakes);
         }
         if !self.monitors.is_empty() || shared.trace.is_on() {
@@ -251,7 +253,7 @@ impl State {
         wakes.drop_later(&mut self.spent);
     }
 
-    /// Hands out what is seldom wanted.
+    /// Executes or queues an action that is rare.
     #[inline(never)]
     fn act(&mut self, action: Action, shared: &Shared, wakes: &mut Wakes) {
         match action {
@@ -262,7 +264,7 @@ impl State {
                 }
                 if let Some(task) = self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe) {
                     task.dial = 0;
-                    task.call(wakes);
+                    task.request_service(wakes);
                 }
             }
             Action::Accept(id) => {
@@ -284,15 +286,15 @@ impl State {
                 let dial = self.dials;
                 let task = self.task(pipe);
                 task.dial = dial;
-                task.call(wakes);
+                task.request_service(wakes);
                 self.add_action((Action::Dial(pipe, endpoint), dial), wakes);
             }
         }
     }
 
-    /// Has those who wait for a bind, an unbind or the end look again.
+    /// Wakes the watchers after the lock is released.
     pub(crate) const fn notify_watchers(&mut self) {
-        self.news = true;
+        self.wake_watchers = true;
     }
 
     /// Queues an action for the supervisor.
@@ -301,15 +303,15 @@ impl State {
         wakes.add(self.supervisor.take());
     }
 
-    /// Wakes everybody, for the last time.
+    /// Ends the socket after the last driver was dropped, and wakes the watchers.
     pub(crate) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
         self.notify_watchers();
-        // Peers over `inproc` need no runtime to hear of it, and must not wait for what nobody will send.
+        // `inproc` links work without a runtime: the peers must be disconnected, or they would wait forever.
         self.socket.abort(now);
     }
 
-    /// The task of a pipe that is there, whose place may have been another's before.
+    /// Returns the task of an existing pipe. A task that an earlier pipe has left at this index is replaced.
     fn task(&mut self, pipe: PipeId) -> &mut Task {
         let index = pipe.index();
         while self.tasks.len() <= index {
@@ -322,18 +324,19 @@ impl State {
         task
     }
 
-    /// The place of a pipe's link that needs no task.
+    /// Returns the slot of a pipe's `inproc` link.
     pub(crate) fn end(&mut self, pipe: PipeId) -> Option<&mut Option<End>> {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe).map(|task| &mut task.end)
     }
 
-    /// Puts a link there that needs no task.
-    pub(crate) fn place(&mut self, pipe: PipeId, end: End) {
+    /// Attaches an `inproc` link to a pipe.
+    pub(crate) fn attach(&mut self, pipe: PipeId, end: End) {
         self.socket.set_reader(pipe, end.reader());
         self.task(pipe).end = Some(end);
     }
 
-    /// Whether this link's task has been called since it last asked, or its pipe is gone. It will be woken at the next call.
+    /// Ready if service was requested since the last call, or if the pipe no longer exists. Registers the waker for the next
+    /// request.
     pub(crate) fn poll_link(&mut self, pipe: PipeId, waker: &Waker) -> Poll<()> {
         if !self.socket.contains(pipe) {
             return Poll::Ready(());
@@ -345,9 +348,9 @@ impl State {
         if due { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Ready when this dial is not wanted any more: given up, or followed by another.
+    /// Ready when this dial was cancelled, or replaced by a later dial.
     pub(crate) fn poll_dial(&mut self, pipe: PipeId, dial: u64, waker: &Waker) -> Poll<()> {
-        // A late task must not touch the place of a pipe that came after its own.
+        // A late task must not replace the task of a newer pipe with the same index.
         if !self.socket.contains(pipe) {
             return Poll::Ready(());
         }
@@ -360,8 +363,8 @@ impl State {
         Poll::Pending
     }
 
-    /// This link's task ends. Its waker, which would keep the runtime's memory of it, is given back to be dropped outside
-    /// the lock.
+    /// Removes the waker of a task that ends, because a waker keeps the task allocated in the runtime. The caller must drop the
+    /// waker outside of the lock.
     pub(crate) fn release(&mut self, pipe: PipeId) -> Option<Waker> {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe)?.waker.take()
     }
@@ -374,7 +377,8 @@ impl State {
         id
     }
 
-    /// Gives the monitor's waker back, to be dropped outside the lock: that may run anything.
+    /// Removes a monitor and returns its waker. The caller must drop the waker outside of the lock, because dropping a waker may
+    /// run arbitrary code.
     pub(crate) fn remove_monitor(&mut self, id: u64, trace: &Trace) -> Option<Waker> {
         let watch = self.monitors.remove(&id);
         self.socket.monitor(trace.is_on() || !self.monitors.is_empty());
@@ -396,12 +400,13 @@ impl State {
         }
     }
 
+    /// Distributes the events of the socket to the monitors and to `tracing`.
     fn publish(&mut self, shared: &Shared, wakes: &mut Wakes) {
         let over = self.is_over();
-        let mut news = false;
+        let mut traced = false;
         while let Some(event) = self.socket.poll_event() {
             shared.trace.note(&event);
-            news = shared.trace.is_on();
+            traced = shared.trace.is_on();
             for watch in self.monitors.values_mut() {
                 watch.events.push(event.clone());
             }
@@ -409,7 +414,7 @@ impl State {
         for watch in self.monitors.values_mut().filter(|watch| over || !watch.events.is_empty()) {
             wakes.add(watch.waker.take());
         }
-        if news && let Some(me) = self.me.upgrade() {
+        if traced && let Some(me) = self.me.upgrade() {
             wakes.call(DeferredCall::Trace(me));
         }
     }
@@ -420,13 +425,13 @@ impl Task {
         Self { pipe, due: false, dial: 0, waker: None, end: None }
     }
 
-    fn call(&mut self, wakes: &mut Wakes) {
+    fn request_service(&mut self, wakes: &mut Wakes) {
         self.due = true;
         wakes.add(self.waker.take());
     }
 }
 
-/// Keeps the task's waker, cloning it only if it is a new one. The one that it replaces is given back.
+/// Stores the waker of a task, and clones it only if it differs from the stored one. Returns the waker that it replaces.
 pub(crate) fn remember(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match slot {
         Some(known) if known.will_wake(waker) => None,

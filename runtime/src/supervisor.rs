@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     driver: Driver,
-    /// The socket's deadline at the last poll.
+    /// Deadline of the socket at the last poll.
     deadline: Option<Instant>,
 }
 
@@ -40,12 +40,12 @@ impl Supervisor {
         }
     }
 
-    /// Returns the next action that needs a task, with the number of its dial; `None` when the socket is closed and all of
-    /// its listeners are.
+    /// Returns the next action that needs a task, with the number of its dial. Returns `None` when the socket and all of its
+    /// listeners are closed.
     pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
         let shared = self.driver.shared();
         let now = self.driver.now();
-        // Apart from the rest: the actions of a timeout are queued when the lock is released.
+        // The timeout is handled in a call of its own, because its actions are queued at the end of `with`.
         shared.with(|state| {
             if state.socket.poll_timeout().is_some_and(|deadline| deadline <= now) {
                 state.socket.handle_timeout(now);
@@ -67,13 +67,13 @@ impl Supervisor {
         })
     }
 
-    /// Returns the task that executes `action`; `None` if the action needs no task any more.
+    /// Returns the task that executes `action`, or `None` if the action needs no task.
     fn task_for<R: Runtime>(&self, action: Action, dial: u64, runtime: &R) -> Option<Kind<R>> {
         let driver = &self.driver;
         match action {
             Action::Listen(id, endpoint) => {
                 let shared = driver.shared();
-                // Without a port, it was closed before its turn came.
+                // Without a hosted port, the listener was closed before the supervisor ran.
                 let (port, given) = shared
                     .with(|state| Some((Arc::clone(state.hosted.get(&id)?), state.bound_listeners.remove(&id))))?;
                 let guard = ListenGuard::new(shared, id, port);
@@ -84,7 +84,7 @@ impl Supervisor {
                 let dialled = runtime.clone().dial(endpoint, driver.transport().clone());
                 Some(Kind::Dial(DialTask::new(driver.clone(), guard, Box::pin(dialled))))
             }
-            // The state executes these itself.
+            // `State` executes these actions itself.
             Action::Accept(_)
             | Action::Unlisten(_)
             | Action::StopDialling(_)

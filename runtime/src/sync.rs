@@ -1,5 +1,5 @@
-//! Locks shared by threads: those of the standard library, or those of `loom`, which runs a test once for each order in which
-//! its threads can take them.
+//! Locks: those of the standard library, or those of `loom`, which runs a test once for each order in which its threads can
+//! take the locks.
 
 #[cfg(sansmq_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! [`Task`]: everything that a runtime does for a socket, as one state machine polled with a waker.
+//! [`Task`]: the background work of a socket, as a state machine that is polled with a waker.
 //!
 //! ```text
 //! Supervisor ──spawns──► Listener ──spawns──► Connection
@@ -17,11 +17,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use sansmq_proto::Instant;
 
-/// One task of a socket: its supervisor, a listener, a dial, or a connection.
+/// Background task of a socket: its supervisor, a listener, a dial, or a connection.
 ///
-/// A runtime begins with the task of [`new`](Self::new), and runs all that the tasks [spawn](Runtime::spawn). An async
-/// runtime wraps each in a [`TaskFuture`]; an event loop polls a task when its waker is woken and when
-/// [`poll_timeout`](Self::poll_timeout) is due.
+/// A runtime starts with the task of [`new`](Self::new), and runs every task that a task [spawns](Runtime::spawn). An async
+/// runtime wraps each task in a [`TaskFuture`]. An event loop polls a task when its waker is woken and when
+/// [`poll_timeout`](Self::poll_timeout) has passed.
 pub struct Task<R: Runtime> {
     runtime: R,
     kind: Kind<R>,
@@ -31,7 +31,7 @@ pub(crate) enum Kind<R: Runtime> {
     Supervisor(Supervisor),
     Listener(ListenerTask<R>),
     Dial(DialTask<R>),
-    /// Boxed: the largest state, and the one that most tasks are in for most of their time.
+    // Boxed, because it is by far the largest variant.
     Connection(Box<ConnectionTask<R::Stream>>),
     Finished,
 }
@@ -40,11 +40,11 @@ pub(crate) enum Kind<R: Runtime> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum TaskState {
-    /// Poll again when the waker is woken, or at [`Task::poll_timeout`].
+    /// The task waits: poll it when the waker is woken, or at [`Task::poll_timeout`].
     Waiting,
-    /// The budget of one poll is spent and there is more to do: poll again after all other tasks that are ready.
+    /// The budget of one poll is spent, and there is more work: poll the task again after all other ready tasks.
     Runnable,
-    /// The task has ended; drop it.
+    /// The task has finished: drop it.
     Finished,
 }
 
@@ -58,8 +58,8 @@ impl<R: Runtime> Task<R> {
         runtime.spawn(Self { runtime: runtime.clone(), kind });
     }
 
-    /// Does what there is to do now, within a budget. The waker of `cx` is woken when there is more. A task that has finished
-    /// holds nothing of its socket any more.
+    /// Makes progress, within a budget. The waker of `cx` is woken when there is more work. A finished task holds no reference
+    /// to its socket.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> TaskState {
         let state = match &mut self.kind {
             Kind::Connection(connection) => R::with_buffers(|buffers| connection.poll(cx, buffers)),
@@ -81,7 +81,7 @@ impl<R: Runtime> Task<R> {
         state
     }
 
-    /// Returns the time at which [`poll`](Self::poll) must be called at the latest. It may have changed after each poll.
+    /// Returns the time at which [`poll`](Self::poll) must be called at the latest. The time may change with each poll.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.kind {
@@ -109,7 +109,7 @@ impl<R: Runtime> fmt::Debug for Task<R> {
 pub struct TaskFuture<R: Runtime, T> {
     task: Task<R>,
     timer: T,
-    /// The deadline to which the timer is set.
+    /// Deadline to which the timer is set.
     armed: Option<Instant>,
 }
 
@@ -120,7 +120,7 @@ impl<R: Runtime, T: AsyncTimer> TaskFuture<R, T> {
     }
 }
 
-// Nothing in it is pinned in place.
+// No field is structurally pinned.
 impl<R: Runtime, T> Unpin for TaskFuture<R, T> {}
 
 impl<R: Runtime, T: AsyncTimer> Future for TaskFuture<R, T> {

@@ -1,6 +1,6 @@
-//! Sockets and their tasks, step by step in one thread.
+//! Tests of sockets and their tasks, step by step in one thread.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a surprise is a test that fails")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a panic fails the test")]
 
 use crate::connection_task::ConnectionTask;
 use crate::dial_task::{ConnectGuard, DialTask};
@@ -20,23 +20,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Counts how often it is woken.
+/// Waker that counts its wake-ups.
 #[derive(Default)]
-struct Bell(AtomicUsize);
+struct CountingWaker(AtomicUsize);
 
-impl std::task::Wake for Bell {
+impl std::task::Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// A stream that transfers nothing, until it ends.
+/// Stream that transfers no bytes, until it ends.
 #[derive(Clone, Default)]
-struct Silence {
+struct IdleStream {
     ended: Arc<AtomicBool>,
 }
 
-impl PollStream for Silence {
+impl PollStream for IdleStream {
     fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
         if self.ended.load(Ordering::SeqCst) { Poll::Ready(Ok(0)) } else { Poll::Pending }
     }
@@ -50,12 +50,12 @@ impl PollStream for Silence {
     }
 }
 
-/// A runtime that is never asked for anything.
+/// Runtime that runs no tasks.
 #[derive(Clone)]
-struct Idle;
+struct StubRuntime;
 
-impl Runtime for Idle {
-    type Stream = Silence;
+impl Runtime for StubRuntime {
+    type Stream = IdleStream;
     type Listener = NoListener;
 
     fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
@@ -76,7 +76,7 @@ impl Runtime for Idle {
         Err(NetworkError::Unsupported)
     }
 
-    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Silence, NetworkError> {
+    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<IdleStream, NetworkError> {
         pending().await
     }
 }
@@ -84,35 +84,35 @@ impl Runtime for Idle {
 enum NoListener {}
 
 impl PollListener for NoListener {
-    type Stream = Silence;
+    type Stream = IdleStream;
 
     fn poll_accept(
         &mut self,
         _: &mut Context<'_>,
         _: &TransportConfig,
-    ) -> Poll<Result<(Silence, Endpoint), NetworkError>> {
+    ) -> Poll<Result<(IdleStream, Endpoint), NetworkError>> {
         match *self {}
     }
 }
 
-const PLACE: &str = "tcp://1.1.1.1:1";
+const ENDPOINT: &str = "tcp://1.1.1.1:1";
 
-/// The runtime's side of a socket.
+/// Driver and supervisor of a socket.
 struct Tasks {
     driver: Driver,
     supervisor: Supervisor,
 }
 
-fn socket<T: Kind>(options: Options<T>, names: &SocketContext) -> (Handle<T>, Tasks) {
-    with_clock(options, names, || Instant::ORIGIN)
+fn socket<T: Kind>(options: Options<T>, context: &SocketContext) -> (Handle<T>, Tasks) {
+    with_clock(options, context, || Instant::ORIGIN)
 }
 
 fn with_clock<T: Kind>(
     options: Options<T>,
-    names: &SocketContext,
+    context: &SocketContext,
     clock: impl Fn() -> Instant + Send + Sync + 'static,
 ) -> (Handle<T>, Tasks) {
-    let (handle, driver) = new_socket(options, names, clock);
+    let (handle, driver) = new_socket(options, context, clock);
     let supervisor = Supervisor::new(driver.clone());
     (handle, Tasks { driver, supervisor })
 }
@@ -122,84 +122,84 @@ fn push() -> (Handle<Push>, Tasks) {
 }
 
 impl Tasks {
-    /// The next dial that the socket wants.
+    /// Returns the next dial that the socket requests.
     fn next_dial(&mut self) -> (PipeId, ConnectGuard) {
         match self.supervisor.poll_action(Waker::noop()) {
             Poll::Ready(Some((Action::Dial(pipe, _), dial))) => {
                 (pipe, ConnectGuard::new(self.driver.shared(), pipe, dial))
             }
-            other @ (Poll::Ready(_) | Poll::Pending) => panic!("no dial but {other:?}"),
+            other @ (Poll::Ready(_) | Poll::Pending) => panic!("expected a dial, got {other:?}"),
         }
     }
 
-    /// The next listener that the socket wants, which is open where it wants it.
+    /// Returns the next listener that the socket requests, and reports that it is open.
     fn next_listener(&mut self) -> (ListenerId, ListenGuard) {
-        let Poll::Ready(Some((Action::Listen(id, at), _))) = self.supervisor.poll_action(Waker::noop()) else {
-            panic!("it is to listen");
+        let Poll::Ready(Some((Action::Listen(id, endpoint), _))) = self.supervisor.poll_action(Waker::noop()) else {
+            panic!("expected a listener");
         };
         let shared = self.driver.shared();
         let port = shared.with(|state| Arc::clone(&state.hosted[&id]));
-        self.driver.listening(id, at);
+        self.driver.listening(id, endpoint);
         (id, ListenGuard::new(shared, id, port))
     }
 
-    /// The task of a connection that was dialled.
-    fn connected(&self, pipe: PipeId, stream: Silence) -> ConnectionTask<Silence> {
+    /// Returns the task of an outgoing connection.
+    fn connected(&self, pipe: PipeId, stream: IdleStream) -> ConnectionTask<IdleStream> {
         self.driver.connected(pipe, stream).unwrap()
     }
 }
 
-fn poll(connection: &mut ConnectionTask<Silence>, waker: &Waker) -> TaskState {
+fn poll(connection: &mut ConnectionTask<IdleStream>, waker: &Waker) -> TaskState {
     connection.poll(&mut Context::from_waker(waker), &mut SessionBuffers::with_read_size(99))
 }
 
 #[test]
-fn a_dial_that_was_given_up_does_not_put_the_next_link_to_sleep() {
+fn cancelled_dial_does_not_take_the_waker_of_next_pipe() {
     let (handle, mut tasks) = push();
-    handle.connect(PLACE).unwrap();
+    handle.connect(ENDPOINT).unwrap();
     let (_, late) = tasks.next_dial();
     assert!(late.poll_stopped(Waker::noop()).is_pending());
-    handle.disconnect(PLACE).unwrap();
+    handle.disconnect(ENDPOINT).unwrap();
 
-    // Another pipe, in the place of the first.
+    // Another pipe with the same index.
     handle.connect("tcp://2.2.2.2:2").unwrap();
     let (pipe, _guard) = tasks.next_dial();
-    let mut connection = tasks.connected(pipe, Silence::default());
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let mut connection = tasks.connected(pipe, IdleStream::default());
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
 
-    assert!(late.poll_stopped(Waker::noop()).is_ready(), "nobody wants it");
+    assert!(late.poll_stopped(Waker::noop()).is_ready(), "the dial was cancelled");
     handle.try_send("x").unwrap();
-    assert_eq!(bell.0.load(Ordering::SeqCst), 1, "the link has a message to send");
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the connection has a message to send");
 }
 
 #[test]
-fn a_second_dial_of_a_pipe_stops_the_first() {
+fn second_dial_of_pipe_stops_the_first() {
     let clock = Arc::new(AtomicU64::new(0));
     let time = Arc::clone(&clock);
     let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
         Instant::from_nanos(time.load(Ordering::SeqCst))
     });
-    handle.connect(PLACE).unwrap();
+    handle.connect(ENDPOINT).unwrap();
     let (pipe, first) = tasks.next_dial();
     assert!(first.poll_stopped(Waker::noop()).is_pending());
     tasks.driver.dial_failed(pipe, NetworkError::TimedOut);
-    clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
+    clock.store(1_000_000_000, Ordering::SeqCst); // after the back-off
     let (again, second) = tasks.next_dial();
     assert_eq!(pipe, again);
-    assert!(first.poll_stopped(Waker::noop()).is_ready(), "there is a newer one");
+    assert!(first.poll_stopped(Waker::noop()).is_ready(), "there is a later dial");
     assert!(second.poll_stopped(Waker::noop()).is_pending());
 }
 
 #[test]
-fn the_late_answer_to_a_dial_that_took_too_long_does_not_end_the_one_after_it() {
+fn late_result_of_timed_out_dial_does_not_end_the_next() {
     let clock = Arc::new(AtomicU64::new(0));
     let time = Arc::clone(&clock);
     let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
         Instant::from_nanos(time.load(Ordering::SeqCst))
     });
-    handle.connect(PLACE).unwrap();
+    handle.connect(ENDPOINT).unwrap();
     let (pipe, first) = tasks.next_dial();
     let answered = Arc::new(AtomicBool::new(false));
     let answer = {
@@ -208,109 +208,109 @@ fn the_late_answer_to_a_dial_that_took_too_long_does_not_end_the_one_after_it() 
             if answered.load(Ordering::SeqCst) { Poll::Ready(Err(NetworkError::UnknownHost)) } else { Poll::Pending }
         })
     };
-    let mut dial = DialTask::<Idle>::new(tasks.driver.clone(), first, Box::pin(answer));
+    let mut dial = DialTask::<StubRuntime>::new(tasks.driver.clone(), first, Box::pin(answer));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(dial.poll(&mut cx).is_pending());
     tasks.driver.dial_failed(pipe, NetworkError::TimedOut);
-    clock.store(1_000_000_000, Ordering::SeqCst); // the back-off is over
+    clock.store(1_000_000_000, Ordering::SeqCst); // after the back-off
     let (_, _second) = tasks.next_dial();
 
     answered.store(true, Ordering::SeqCst);
     assert!(matches!(dial.poll(&mut cx), Poll::Ready(None)));
-    let _goes_on = tasks.connected(pipe, Silence::default());
+    let _connection = tasks.connected(pipe, IdleStream::default());
 }
 
 #[test]
-fn the_waker_of_a_link_that_ended_is_dropped() {
+fn waker_of_ended_connection_is_dropped() {
     let (handle, mut tasks) = push();
-    handle.connect(PLACE).unwrap();
+    handle.connect(ENDPOINT).unwrap();
     let (pipe, _guard) = tasks.next_dial();
-    let stream = Silence::default();
+    let stream = IdleStream::default();
     let mut connection = tasks.connected(pipe, stream.clone());
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
     stream.ended.store(true, Ordering::SeqCst);
     assert_eq!(poll(&mut connection, &waker), TaskState::Finished);
     drop(waker);
-    assert_eq!(Arc::strong_count(&bell), 1, "a runtime keeps the memory of a task as long as its waker");
+    assert_eq!(Arc::strong_count(&wakes), 1, "a runtime keeps the memory of a task while its waker exists");
 }
 
 #[test]
-fn who_waits_for_the_end_is_not_woken_again_and_again_while_a_listener_closes() {
+fn close_is_woken_once_after_listener_closes() {
     let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
-    assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(pin!(pull.bind(ENDPOINT)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, listening) = tasks.next_listener();
-    let bells = [(); 2].map(|()| Arc::new(Bell::default()));
-    let [application, supervisor] = bells.each_ref().map(|bell| Waker::from(Arc::clone(bell)));
+    let wakers = [(); 2].map(|()| Arc::new(CountingWaker::default()));
+    let [application, supervisor] = wakers.each_ref().map(|wakes| Waker::from(Arc::clone(wakes)));
     let mut cx = Context::from_waker(&application);
     let mut closing = pin!(pull.close());
-    let rung = || bells.each_ref().map(|bell| bell.0.load(Ordering::SeqCst));
+    let wake_counts = || wakers.each_ref().map(|wakes| wakes.0.load(Ordering::SeqCst));
 
     assert!(closing.as_mut().poll(&mut cx).is_pending());
     assert!(tasks.supervisor.poll_action(&supervisor).is_pending());
-    assert_eq!(rung(), [0, 0], "the address is not free yet");
+    assert_eq!(wake_counts(), [0, 0], "the address is not free yet");
     drop(listening);
-    assert_eq!(rung(), [1, 1]);
+    assert_eq!(wake_counts(), [1, 1]);
     assert!(closing.as_mut().poll(&mut cx).is_ready());
     assert_eq!(tasks.supervisor.poll_action(&supervisor), Poll::Ready(None));
 }
 
 #[test]
-fn a_monitor_is_told_when_a_runtime_ends_that_still_had_a_connection() {
+fn monitor_ends_when_runtime_with_connection_ends() {
     let (push, mut tasks) = push();
     let mut monitor = push.monitor();
-    push.connect(PLACE).unwrap();
+    push.connect(ENDPOINT).unwrap();
     let (pipe, _guard) = tasks.next_dial();
-    let connection = tasks.connected(pipe, Silence::default());
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let connection = tasks.connected(pipe, IdleStream::default());
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut cx = Context::from_waker(&waker);
     while let Poll::Ready(event) = pin!(monitor.next()).poll(&mut cx) {
-        assert!(event.is_some(), "it is not over");
+        assert!(event.is_some(), "the monitor has not ended");
     }
-    let before = bell.0.load(Ordering::SeqCst);
-    // As when a runtime drops its tasks: none gives a connection back.
+    let before = wakes.0.load(Ordering::SeqCst);
+    // A runtime that shuts down drops its tasks, and no connection is returned to its socket.
     drop((connection, tasks));
-    assert_eq!(bell.0.load(Ordering::SeqCst), before + 1);
+    assert_eq!(wakes.0.load(Ordering::SeqCst), before + 1);
     assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(None));
 }
 
 #[test]
-fn a_listener_to_whom_more_and_more_come_lets_others_have_their_turn() {
+fn listener_yields_after_sixteen_accepts() {
     let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
-    assert!(pin!(pull.bind(PLACE)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(pin!(pull.bind(ENDPOINT)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, mut listening) = tasks.next_listener();
-    let bell = Arc::new(Bell::default());
-    let waker = Waker::from(Arc::clone(&bell));
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     for turns in 1..=3 {
         let accepted = (0..1000).take_while(|_| listening.poll_next(&waker) == Poll::Ready(AcceptState::Open)).count();
-        assert_eq!((accepted, bell.0.load(Ordering::SeqCst)), (16, turns), "then it is called again");
+        assert_eq!((accepted, wakes.0.load(Ordering::SeqCst)), (16, turns), "the listener yields and wakes itself");
     }
 }
 
 #[test]
-fn who_waits_for_anothers_listener_to_close_is_told_when_his_own_runtime_ends() {
-    let names = SocketContext::new();
-    let pull = || socket(Options::<Pull>::new(), &names);
+fn close_of_port_guest_ends_when_its_runtime_ends() {
+    let context = SocketContext::new();
+    let pull = || socket(Options::<Pull>::new(), &context);
     let ((host, mut host_tasks), (guest, tasks)) = (pull(), pull());
-    let (bell, mut silent) = (Arc::new(Bell::default()), Context::from_waker(Waker::noop()));
+    let (wakes, mut silent) = (Arc::new(CountingWaker::default()), Context::from_waker(Waker::noop()));
     assert!(pin!(host.bind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_pending());
     let _listening = host_tasks.next_listener();
     assert!(pin!(guest.bind("tcp://1.1.1.1:1/guest")).poll(&mut silent).is_ready());
     assert!(pin!(host.unbind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_ready());
 
-    let waker = Waker::from(Arc::clone(&bell));
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut closing = pin!(guest.close());
     assert!(closing.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     drop(tasks);
-    assert_eq!(bell.0.load(Ordering::SeqCst), 1);
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
     assert!(closing.as_mut().poll(&mut silent).is_ready());
 }
 
 #[test]
-fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
-    struct Owner(#[expect(dead_code, reason = "it is only owned")] Handle<Router>);
+fn waker_that_owns_last_handle_does_not_deadlock() {
+    struct Owner(#[expect(dead_code, reason = "the handle is only owned")] Handle<Router>);
     impl std::task::Wake for Owner {
         fn wake(self: Arc<Self>) {}
     }
@@ -324,16 +324,16 @@ fn a_waker_that_owns_the_last_handle_does_not_lock_for_ever() {
         drop(monitor);
         done.send(()).unwrap();
     });
-    wait.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
+    wait.recv_timeout(Duration::from_secs(10)).expect("deadlock");
 }
 
 #[test]
-fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
-    struct Curious(Handle<Router>);
-    impl std::task::Wake for Curious {
+fn replaced_waker_does_not_deadlock() {
+    struct ReceivingWaker(Handle<Router>);
+    impl std::task::Wake for ReceivingWaker {
         fn wake(self: Arc<Self>) {}
     }
-    impl Drop for Curious {
+    impl Drop for ReceivingWaker {
         fn drop(&mut self) {
             let _ = self.0.try_recv();
         }
@@ -344,132 +344,136 @@ fn a_waker_that_another_one_replaces_does_not_lock_for_ever() {
         let mut receiving = pin!(handle.recv());
         let mut monitor = handle.monitor();
         let mut event = pin!(monitor.next());
-        let curious = || Waker::from(Arc::new(Curious(handle.clone())));
-        for waker in [&curious as &dyn Fn() -> Waker, &|| Waker::noop().clone()] {
+        let receiving_waker = || Waker::from(Arc::new(ReceivingWaker(handle.clone())));
+        for waker in [&receiving_waker as &dyn Fn() -> Waker, &|| Waker::noop().clone()] {
             assert!(receiving.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
             assert!(event.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
         }
         done.send(()).unwrap();
     });
-    wait.recv_timeout(Duration::from_secs(10)).expect("it waits for itself");
+    wait.recv_timeout(Duration::from_secs(10)).expect("deadlock");
 }
 
-/// What a context without names says of itself.
-fn nothing() -> String {
+/// Returns the debug text of an empty context.
+fn empty_context() -> String {
     format!("{:?}", SocketContext::new())
 }
 
 #[test]
-fn a_socket_whose_runtime_is_gone_leaves_its_inproc_peers_and_names() {
-    let names = SocketContext::new();
-    let (pull, _driver) = socket(Options::<Pull>::new().recv_hwm(1), &names);
-    let mut story = pull.monitor();
+fn socket_without_runtime_leaves_inproc_peers_and_names() {
+    let context = SocketContext::new();
+    let (pull, _driver) = socket(Options::<Pull>::new().recv_hwm(1), &context);
+    let mut monitor = pull.monitor();
     let mut cx = Context::from_waker(Waker::noop());
-    assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
+    assert!(pin!(pull.bind("inproc://endpoint")).poll(&mut cx).is_ready());
 
-    let (push, tasks) = socket(Options::<Push>::new(), &names);
-    push.connect("inproc://place").unwrap();
+    let (push, tasks) = socket(Options::<Push>::new(), &context);
+    push.connect("inproc://endpoint").unwrap();
     push.connect("inproc://nowhere").unwrap();
     for number in 0..1000 {
         push.try_send(number.to_string()).unwrap();
     }
     drop(tasks);
-    assert_eq!(format!("{names:?}"), "Context { bound: [\"place\"], sought: [] }");
+    assert_eq!(format!("{context:?}"), "Context { bound: [\"endpoint\"], sought: [] }");
     drop(push);
-    let over = core::iter::from_fn(|| {
+    let events = core::iter::from_fn(|| {
         let _ = pull.try_recv();
-        match pin!(story.next()).poll(&mut cx) {
+        match pin!(monitor.next()).poll(&mut cx) {
             Poll::Ready(event) => event,
             Poll::Pending => None,
         }
     });
-    assert!(over.into_iter().any(|event| matches!(event, Event::Disconnected { .. })), "it waits for nobody");
+    assert!(events.into_iter().any(|event| matches!(event, Event::Disconnected { .. })), "the peer disconnects");
     drop(pull);
-    assert_eq!(format!("{names:?}"), nothing());
+    assert_eq!(format!("{context:?}"), empty_context());
 }
 
 #[test]
-fn so_many_connections_to_a_shared_port_may_be_nobodys_and_no_more() {
+fn shared_port_limits_unassigned_connections() {
     let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
-    let place: Endpoint = "tcp://1.1.1.1:1/pull".parse().unwrap();
-    let mut binding = pin!(pull.bind(&place));
+    let endpoint: Endpoint = "tcp://1.1.1.1:1/pull".parse().unwrap();
+    let mut binding = pin!(pull.bind(&endpoint));
     assert!(binding.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (id, _listening) = tasks.next_listener();
-    let knock = || tasks.driver.accepted(id, "tcp://2.2.2.2:2".parse().unwrap(), Silence::default());
-    let mut crowd: Vec<_> = core::iter::from_fn(knock).take(2000).collect();
-    assert_eq!(crowd.len(), 1024);
-    crowd.pop();
-    assert!(knock().is_some(), "there is room again");
+    let accept = || tasks.driver.accepted(id, "tcp://2.2.2.2:2".parse().unwrap(), IdleStream::default());
+    let mut connections: Vec<_> = core::iter::from_fn(accept).take(2000).collect();
+    assert_eq!(connections.len(), 1024);
+    connections.pop();
+    assert!(accept().is_some(), "there is room again");
 }
 
 #[test]
-fn who_joined_a_port_that_its_first_socket_will_never_open_is_told() {
-    let names = SocketContext::new();
-    let pull = || socket(Options::<Pull>::new(), &names);
+fn joined_socket_fails_when_port_is_never_opened() {
+    let context = SocketContext::new();
+    let pull = || socket(Options::<Pull>::new(), &context);
     let ((first, tasks), (second, mut other_tasks)) = (pull(), pull());
     let mut cx = Context::from_waker(Waker::noop());
     let mut binding = pin!(first.bind("tcp://1.1.1.1:1/first"));
     assert!(binding.as_mut().poll(&mut cx).is_pending());
-    let place: Endpoint = "tcp://1.1.1.1:1/second".parse().unwrap();
-    let mut joining = pin!(second.bind(&place));
+    let endpoint: Endpoint = "tcp://1.1.1.1:1/second".parse().unwrap();
+    let mut joining = pin!(second.bind(&endpoint));
     assert!(joining.as_mut().poll(&mut cx).is_pending());
     drop(tasks);
     assert_eq!(binding.poll(&mut cx), Poll::Ready(Err(BindError::Closed)));
-    let error = BindError::Network { endpoint: place.clone(), error: NetworkError::Other };
+    let error = BindError::Network { endpoint: endpoint.clone(), error: NetworkError::Other };
     assert_eq!(joining.poll(&mut cx), Poll::Ready(Err(error)));
 
-    // And it can be opened anew.
-    assert!(pin!(second.bind(&place)).poll(&mut cx).is_pending());
+    // The port can be opened again.
+    assert!(pin!(second.bind(&endpoint)).poll(&mut cx).is_pending());
     let _opened = other_tasks.next_listener();
 }
 
 #[test]
-fn a_dial_given_up_while_its_listener_goes_leaves_no_name_behind() {
-    type Deed = Box<dyn FnOnce() + Send>;
-    let names = SocketContext::new();
-    let (push, _tasks) = socket(Options::<Push>::new(), &names);
-    // What another thread may do between two looks at the sockets, the clock does here.
-    let deed: Arc<Mutex<Option<Deed>>> = Arc::default();
+fn cancelled_dial_of_closing_listener_leaves_no_name() {
+    type Work = Box<dyn FnOnce() + Send>;
+    let context = SocketContext::new();
+    let (push, _tasks) = socket(Options::<Push>::new(), &context);
+    // The clock function does what another thread could do between two locks.
+    let work: Arc<Mutex<Option<Work>>> = Arc::default();
     let clock = {
-        let deed = Arc::clone(&deed);
+        let work = Arc::clone(&work);
         move || {
-            let deed = deed.lock().unwrap().take();
-            if let Some(deed) = deed {
-                deed();
+            let work = work.lock().unwrap().take();
+            if let Some(work) = work {
+                work();
             }
             Instant::ORIGIN
         }
     };
-    let (pull, _other_tasks) = with_clock(Options::<Pull>::new(), &names, clock);
+    let (pull, _other_tasks) = with_clock(Options::<Pull>::new(), &context, clock);
     let mut cx = Context::from_waker(Waker::noop());
-    assert!(pin!(pull.bind("inproc://place")).poll(&mut cx).is_ready());
-    *deed.lock().unwrap() = Some(Box::new({
+    assert!(pin!(pull.bind("inproc://endpoint")).poll(&mut cx).is_ready());
+    *work.lock().unwrap() = Some(Box::new({
         let (push, pull) = (push.clone(), pull.clone());
         move || {
-            push.disconnect("inproc://place").unwrap();
-            assert!(pin!(pull.unbind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+            push.disconnect("inproc://endpoint").unwrap();
+            assert!(pin!(pull.unbind("inproc://endpoint")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         }
     }));
-    push.connect("inproc://place").unwrap();
-    assert!(deed.lock().unwrap().is_none(), "the clock was looked at");
-    assert_eq!(format!("{names:?}"), nothing());
+    push.connect("inproc://endpoint").unwrap();
+    assert!(work.lock().unwrap().is_none(), "the clock was read");
+    assert_eq!(format!("{context:?}"), empty_context());
 }
 
 #[test]
-fn two_full_inproc_sockets_do_not_call_each_other_for_ever() {
+fn full_inproc_sockets_do_not_loop() {
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let names = SocketContext::new();
-        let dealer = || socket(Options::<Dealer>::new().send_hwm(2).recv_hwm(2), &names);
+        let context = SocketContext::new();
+        let dealer = || socket(Options::<Dealer>::new().send_hwm(2).recv_hwm(2), &context);
         let ((one, _tasks), (other, _other_tasks)) = (dealer(), dealer());
-        assert!(pin!(one.bind("inproc://place")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
-        other.connect("inproc://place").unwrap();
+        assert!(pin!(one.bind("inproc://endpoint")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        other.connect("inproc://endpoint").unwrap();
         for sender in [&one, &other] {
             while sender.try_send("x").is_ok() {}
         }
         let received = [&one, &other].map(|receiver| core::iter::from_fn(|| receiver.try_recv().ok()).count());
-        assert_eq!(received, [2 + 32 + 2; 2], "each had filled its queue, the lane, and the other's queue");
+        assert_eq!(
+            received,
+            [2 + 32 + 2; 2],
+            "each side fills its send queue, the lane, and the receive queue of the peer"
+        );
         done.send(()).unwrap();
     });
-    wait.recv_timeout(Duration::from_secs(10)).expect("they go on and on");
+    wait.recv_timeout(Duration::from_secs(10)).expect("endless loop");
 }

@@ -1,4 +1,4 @@
-//! Subscriptions, groups, and waiting for those who ask for them.
+//! Subscriptions, groups, and waiting for peers and subscribers.
 
 use crate::handle::Handle;
 use crate::state::State;
@@ -10,11 +10,12 @@ use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
 use sansmq_proto::socket::{JoinError, SubscribeError};
 
 impl<T: Subscribes> Handle<T> {
-    /// Asks for messages that begin with this prefix; the empty one asks for all (`SUBSCRIBE`). Subscriptions are counted:
-    /// who subscribes twice has to unsubscribe twice. Connected peers are told at once, whether or not anybody receives;
-    /// others are told when they are connected, and again after each reconnect.
+    /// Subscribes to messages that begin with `prefix`; an empty prefix matches every message (`ZMQ_SUBSCRIBE`). Subscriptions
+    /// are counted: after two calls with the same prefix, two calls of `unsubscribe` are needed. The subscription is sent to
+    /// connected peers at once, even if the application does not receive. It is sent to later peers when they connect, and
+    /// again after each reconnect.
     ///
-    /// On an XPUB with `manual`: gives the peer whose request was received last what begins with this prefix.
+    /// On an XPUB with `manual`, the subscription applies to the peer that sent the last received subscription message.
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -23,7 +24,7 @@ impl<T: Subscribes> Handle<T> {
         self.shared().with(|state| state.socket.subscribe(prefix))
     }
 
-    /// Takes one subscription back (`UNSUBSCRIBE`). Messages that have arrived and are not wanted any more are dropped.
+    /// Removes one subscription (`ZMQ_UNSUBSCRIBE`). Queued messages that no longer match a subscription are dropped.
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -34,8 +35,8 @@ impl<T: Subscribes> Handle<T> {
 }
 
 impl<T: JoinsGroups> Handle<T> {
-    /// Asks for the messages of a group (`zmq_join`), of this very name. Connected peers are told at once, others when they
-    /// are connected.
+    /// Joins a group (`zmq_join`). Groups match by exact name, not by prefix. The JOIN is sent to connected peers at once, and to
+    /// later peers when they connect.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -44,7 +45,7 @@ impl<T: JoinsGroups> Handle<T> {
         self.shared().with(|state| state.socket.join(group))
     }
 
-    /// Does without them (`zmq_leave`). Those that have arrived are dropped.
+    /// Leaves a group (`zmq_leave`). Queued messages of the group are dropped.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -55,13 +56,13 @@ impl<T: JoinsGroups> Handle<T> {
 }
 
 impl<T: Publishes> Handle<T> {
-    /// How many peers a message on this topic, or of this group, would be sent now.
+    /// Returns the number of peers to which a message with this topic or group would be sent now.
     pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
         self.shared().with(|state| state.socket.subscriber_count(topic))
     }
 
-    /// Waits until a message on this topic, or of this group, would be sent to at least so many peers, so that nobody has to
-    /// sleep for those who are slow to join. Ready at once when the socket is closed.
+    /// Waits until a message with this topic or group would be sent to at least `peers` peers. Solves the "slow joiner" problem
+    /// without a sleep. Returns at once if the socket is closed.
     ///
     /// Cancel-safe.
     pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize) {
@@ -71,28 +72,30 @@ impl<T: Publishes> Handle<T> {
 }
 
 impl<T: Kind> Handle<T> {
-    /// How many different prefixes, or groups, a subscriber asks for or a publisher's peers do (`TOPICS_COUNT`).
+    /// Returns the number of different prefixes or groups: of the socket's own subscriptions for a subscriber, of the subscriptions
+    /// of all peers for a publisher (`ZMQ_TOPICS_COUNT`).
     pub fn subscription_count(&self) -> usize {
         self.shared().with(|state| state.socket.subscription_count())
     }
 
-    /// How many peers are connected and past their handshake.
+    /// Returns the number of connected peers with a completed handshake.
     pub fn ready_peers(&self) -> usize {
         self.shared().with(|state| state.socket.ready_peers())
     }
 
-    /// Waits until at least so many peers are connected and past their handshake. Ready at once when the socket is closed.
+    /// Waits until at least `peers` peers are connected and their handshakes are complete. Returns at once if the socket is
+    /// closed.
     ///
     /// Cancel-safe.
     pub async fn wait_connected(&self, peers: usize) {
         self.watch(|state| state.socket.ready_peers() >= peers).await;
     }
 
-    /// Waits until that is so, looking whenever peers or their subscriptions change.
-    async fn watch(&self, mut is_so: impl FnMut(&mut State) -> bool) {
+    /// Waits until `condition` is true, and checks it whenever peers or their subscriptions change.
+    async fn watch(&self, mut condition: impl FnMut(&mut State) -> bool) {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
-            key.wait(cx, |state| if state.is_over() || is_so(state) { Poll::Ready(()) } else { Poll::Pending })
+            key.wait(cx, |state| if state.is_over() || condition(state) { Poll::Ready(()) } else { Poll::Pending })
         })
         .await;
     }

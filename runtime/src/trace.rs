@@ -1,9 +1,9 @@
-//! [`Trace`]: a socket's life for the crate `tracing`. There is a span for the socket and one for each of its links, and the
-//! events of the monitor are records in them.
+//! [`Trace`]: spans and events of a socket for the crate `tracing`. There is one span per socket and one span per connection; the
+//! events of the monitor are emitted within these spans.
 //!
-//! A subscriber may run any code, and even use the socket it hears of. So it is called while no lock is held, and about one
-//! socket only by one thread at a time: what happens meanwhile, perhaps by the subscriber's own doing, waits for its turn, in
-//! the order it happened.
+//! A subscriber may run arbitrary code, and may even use the socket. So the subscriber is called while no lock is held, and for
+//! each socket by one thread at a time. Events that occur during such a call, perhaps caused by the subscriber, are queued and
+//! emitted afterwards, in order.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
@@ -21,15 +21,16 @@ pub(crate) struct Trace {
 
 #[derive(Default)]
 struct Records {
-    /// Shared, because making and dropping a `Span` calls the subscriber.
+    /// Spans of the connections.
+    // In an `Arc`, because cloning and dropping a `Span` calls the subscriber, which must not happen under the lock.
     links: BTreeMap<PipeId, Arc<Span>>,
-    /// What has not been told yet.
+    /// Events that were not emitted yet.
     queue: EventQueue,
-    /// Somebody is telling it.
-    telling: bool,
+    /// A thread emits the queued events now.
+    emitting: bool,
 }
 
-/// A record at a level of its own, of the target that filters know us by.
+/// Emits a `tracing` event with the target `sansmq`, at a level that need not be a constant.
 macro_rules! record {
     ($level:expr, $span:expr, $($fields:tt)+) => {
         tracing::event!(target: "sansmq", parent: $span.id(), $level, $($fields)+)
@@ -37,10 +38,10 @@ macro_rules! record {
 }
 
 impl Trace {
-    /// If anybody subscribes at this moment, the socket is told of until its end.
+    /// Creates the span of a socket. If no subscriber is interested at this moment, the socket is never traced.
     pub(crate) fn new(socket_type: SocketType) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // Of the gravest level, for a filter that lets only warnings pass shall show whose they are.
+        // The span has the level ERROR, so that a filter which admits only warnings still shows the socket of each warning.
         let socket = error_span!(
             target: "sansmq",
             "socket",
@@ -50,12 +51,12 @@ impl Trace {
         Self { socket, records: Mutex::default() }
     }
 
-    /// Of a socket that is nobody's business.
+    /// Creates the trace of an internal socket, which is never traced.
     pub(crate) fn off() -> Self {
         Self { socket: Span::none(), records: Mutex::default() }
     }
 
-    /// Whether anybody listens.
+    /// Returns true if the socket is traced.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         !self.socket.is_disabled()
@@ -65,23 +66,23 @@ impl Trace {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps an event to be told when the socket is unlocked.
+    /// Queues an event, to be emitted after the socket is unlocked.
     pub(crate) fn note(&self, event: &Event) {
         if self.is_on() {
             self.records().queue.push(event.clone());
         }
     }
 
-    /// Tells what was noted, unless somebody is at it already, who will then tell this too. No lock may be held.
+    /// Emits the queued events, unless this or another thread is already emitting them. The caller must hold no lock.
     pub(crate) fn emit(&self) {
-        if core::mem::replace(&mut self.records().telling, true) {
+        if core::mem::replace(&mut self.records().emitting, true) {
             return;
         }
-        let unwinding = Telling(self);
+        let unwinding = ResetEmitting(self);
         loop {
             let mut records = self.records();
             let Some(event) = records.queue.pop() else {
-                records.telling = false;
+                records.emitting = false;
                 core::mem::forget(unwinding);
                 return;
             };
@@ -90,7 +91,7 @@ impl Trace {
         }
     }
 
-    /// Works within a link's span, if it has one.
+    /// Calls `work` within the span of a connection, if there is one.
     #[inline]
     pub(crate) fn within<R>(&self, pipe: PipeId, work: impl FnOnce() -> R) -> R {
         match self.is_on().then(|| self.link(pipe)).flatten() {
@@ -103,7 +104,7 @@ impl Trace {
         self.records().links.get(&pipe).cloned()
     }
 
-    /// The span of a link that begins.
+    /// Creates the span of a new connection.
     fn begin(&self, pipe: PipeId, endpoint: &impl core::fmt::Display) -> Arc<Span> {
         let parent = self.socket.id();
         let span = Arc::new(error_span!(target: "sansmq", parent: parent, "link", pipe = ?pipe, endpoint = %endpoint));
@@ -112,7 +113,7 @@ impl Trace {
         span
     }
 
-    /// The span of a link that ends.
+    /// Removes and returns the span of a connection that has ended.
     fn end(&self, pipe: PipeId) -> Option<Arc<Span>> {
         self.records().links.remove(&pipe)
     }
@@ -122,7 +123,7 @@ impl Trace {
         match event {
             Event::Listening { endpoint } => record!(Level::INFO, socket, %endpoint, "listening"),
             Event::NoAuthenticator { endpoint } => {
-                record!(Level::WARN, socket, %endpoint, "nobody looks at the keys of those who come in here");
+                record!(Level::WARN, socket, %endpoint, "CURVE server admits any client key: no authenticator is configured");
             }
             Event::ListenFailed { endpoint, error } => {
                 record!(Level::WARN, socket, %endpoint, %error, "could not listen");
@@ -133,17 +134,17 @@ impl Trace {
             }
             Event::ListenerClosed { endpoint } => record!(Level::INFO, socket, %endpoint, "no longer listening"),
             Event::ListenerCloseFailed { endpoint, error } => {
-                record!(Level::WARN, socket, %endpoint, %error, "could not close the listener as it should be");
+                record!(Level::WARN, socket, %endpoint, %error, "could not close the listener cleanly");
             }
             Event::Accepted { pipe, endpoint, from } => {
                 let link = self.begin(pipe, &from);
                 record!(Level::DEBUG, link, listener = %endpoint, "accepted");
             }
             Event::Rejected { endpoint, from, reason } => {
-                record!(Level::WARN, socket, listener = %endpoint, %from, ?reason, "turned a peer away");
+                record!(Level::WARN, socket, listener = %endpoint, %from, ?reason, "rejected a connection");
             }
             Event::UnknownResource { endpoint, from, reason } => {
-                record!(Level::WARN, socket, listener = %endpoint, endpoint = %from, %reason, "nobody claimed a connection");
+                record!(Level::WARN, socket, listener = %endpoint, endpoint = %from, %reason, "a connection ended before it was assigned to a socket");
             }
             Event::Connecting { pipe, endpoint } => record!(Level::DEBUG, socket, ?pipe, %endpoint, "connecting"),
             Event::Connected { pipe, endpoint } => {
@@ -159,7 +160,7 @@ impl Trace {
                 }
             }
             Event::ConnectCancelled { pipe, endpoint } => {
-                record!(Level::DEBUG, socket, ?pipe, %endpoint, "no longer connecting");
+                record!(Level::DEBUG, socket, ?pipe, %endpoint, "cancelled connecting");
             }
             Event::Ready { pipe, endpoint, peer, routing_id } => {
                 let link = self.link(pipe).unwrap_or_else(|| self.begin(pipe, &endpoint));
@@ -189,8 +190,9 @@ impl Trace {
             Event::Dropped { reason, messages } => record!(Level::DEBUG, socket, ?reason, messages, "messages dropped"),
             Event::Closed => record!(Level::INFO, socket, "closed"),
             Event::Lagged(events) => {
-                record!(Level::WARN, socket, events, "the subscriber is too slow and missed events");
-                // The ends of links may be among them, whose spans would stay for ever. Those in use come again.
+                record!(Level::WARN, socket, events, "the tracing subscriber is too slow: events were dropped");
+                // The dropped events may include ends of connections, and then their spans would never be removed. The spans of
+                // live connections are created again by their next event.
                 let links = core::mem::take(&mut self.records().links);
                 drop(links);
             }
@@ -203,11 +205,11 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Lets others tell when a subscriber has panicked.
-struct Telling<'a>(&'a Trace);
+/// Resets [`Records::emitting`] when a subscriber panics, so that later events are emitted.
+struct ResetEmitting<'a>(&'a Trace);
 
-impl Drop for Telling<'_> {
+impl Drop for ResetEmitting<'_> {
     fn drop(&mut self) {
-        self.0.records().telling = false;
+        self.0.records().emitting = false;
     }
 }

@@ -1,35 +1,36 @@
-//! [`Waiters`]: futures that wait for news of a socket.
+//! [`Waiters`]: futures that wait for a change of a socket.
 
 use crate::state::{Shared, State};
 use crate::wakes::Wakes;
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
-/// Futures that wait for one kind of news. All are woken by it, so that none can miss what another did not use.
+/// Futures that wait for one kind of change.
+// A change wakes all futures, not one. Otherwise a woken future that is dropped before its poll would leave the others asleep.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    places: Vec<WaiterSlot>,
+    slots: Vec<WaiterSlot>,
     free: Vec<usize>,
     asleep: usize,
 }
 
 enum WaiterSlot {
     Free,
-    /// Woken and not yet back.
+    /// Woken, and not polled since.
     Awake,
     Asleep(Waker),
 }
 
 impl Waiters {
-    /// Gives a waker back that was replaced, as [`leave`](Self::leave) does.
-    fn sleep(&mut self, place: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
-        let index = *place.get_or_insert_with(|| {
+    /// Registers a waker. Returns a replaced waker, to be dropped like that of [`leave`](Self::leave).
+    fn sleep(&mut self, slot: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
+        let index = *slot.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
-                self.places.push(WaiterSlot::Free);
-                self.places.len() - 1
+                self.slots.push(WaiterSlot::Free);
+                self.slots.len() - 1
             })
         });
-        match &mut self.places[index] {
+        match &mut self.slots[index] {
             WaiterSlot::Asleep(known) if known.will_wake(cx.waker()) => None,
             WaiterSlot::Asleep(known) => Some(core::mem::replace(known, cx.waker().clone())),
             other @ (WaiterSlot::Free | WaiterSlot::Awake) => {
@@ -40,11 +41,12 @@ impl Waiters {
         }
     }
 
-    /// Gives the waker back, to be dropped outside the lock: that may run anything.
-    fn leave(&mut self, place: &mut Option<usize>) -> Option<Waker> {
-        let index = place.take()?;
+    /// Frees a slot and returns its waker. The caller must drop the waker outside of the lock, because dropping a waker may run
+    /// arbitrary code.
+    fn leave(&mut self, slot: &mut Option<usize>) -> Option<Waker> {
+        let index = slot.take()?;
         self.free.push(index);
-        match core::mem::replace(&mut self.places[index], WaiterSlot::Free) {
+        match core::mem::replace(&mut self.slots[index], WaiterSlot::Free) {
             WaiterSlot::Asleep(waker) => {
                 self.asleep -= 1;
                 Some(waker)
@@ -53,15 +55,16 @@ impl Waiters {
         }
     }
 
+    /// Wakes all futures after the lock is released.
     #[inline]
     pub(crate) fn wake(&mut self, wakes: &mut Wakes) {
         if self.asleep == 0 {
             return;
         }
         self.asleep = 0;
-        for place in &mut self.places {
-            if matches!(place, WaiterSlot::Asleep(_))
-                && let WaiterSlot::Asleep(waker) = core::mem::replace(place, WaiterSlot::Awake)
+        for slot in &mut self.slots {
+            if matches!(slot, WaiterSlot::Asleep(_))
+                && let WaiterSlot::Asleep(waker) = core::mem::replace(slot, WaiterSlot::Awake)
             {
                 wakes.add(Some(waker));
             }
@@ -69,53 +72,53 @@ impl Waiters {
     }
 }
 
-/// One future's place among the [`Waiters`], which it leaves when it is done or dropped.
+/// Registration of one future among the [`Waiters`]. Removed when the future is ready or dropped.
 pub(crate) struct WaiterKey<'a> {
     shared: &'a Arc<Shared>,
     among: fn(&mut State) -> &mut Waiters,
-    place: Option<usize>,
+    slot: Option<usize>,
 }
 
 impl<'a> WaiterKey<'a> {
     pub(crate) const fn new(shared: &'a Arc<Shared>, among: fn(&mut State) -> &mut Waiters) -> Self {
-        Self { shared, among, place: None }
+        Self { shared, among, slot: None }
     }
 
-    /// Tries `work`; sleeps if it is pending.
+    /// Calls `work` with the locked state, and registers the waker if the result is pending.
     #[inline(never)]
     pub(crate) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
-        self.shared.with(|state| wait(state, self.among, &mut self.place, cx, work))
+        self.shared.with(|state| wait(state, self.among, &mut self.slot, cx, work))
     }
 }
 
 impl Drop for WaiterKey<'_> {
     fn drop(&mut self) {
-        leave(self.shared, self.among, &mut self.place);
+        leave(self.shared, self.among, &mut self.slot);
     }
 }
 
-/// See [`WaiterKey::wait`].
+/// Calls `work`, and registers the waker in `slot` if the result is pending; see [`WaiterKey::wait`].
 #[inline]
 pub(crate) fn wait<R>(
     state: &mut State,
     among: fn(&mut State) -> &mut Waiters,
-    place: &mut Option<usize>,
+    slot: &mut Option<usize>,
     cx: &Context<'_>,
     work: impl FnOnce(&mut State) -> Poll<R>,
 ) -> Poll<R> {
     let result = work(state);
     let spent = match result {
-        Poll::Pending => among(state).sleep(place, cx),
-        // It may be another task's, which waited here before.
-        Poll::Ready(_) => among(state).leave(place),
+        Poll::Pending => among(state).sleep(slot, cx),
+        // The returned waker may belong to another task, which polled the same future before. So it is dropped later.
+        Poll::Ready(_) => among(state).leave(slot),
     };
     state.spent.extend(spent);
     result
 }
 
-/// Leaves the place, if there is one.
-pub(crate) fn leave(shared: &Shared, among: fn(&mut State) -> &mut Waiters, place: &mut Option<usize>) {
-    if place.is_some() {
-        drop(shared.with(|state| among(state).leave(place)));
+/// Frees the slot, if there is one.
+pub(crate) fn leave(shared: &Shared, among: fn(&mut State) -> &mut Waiters, slot: &mut Option<usize>) {
+    if slot.is_some() {
+        drop(shared.with(|state| among(state).leave(slot)));
     }
 }

@@ -1,4 +1,4 @@
-//! [`Wakes`]: what follows from a change, to be done once no lock is held.
+//! [`Wakes`]: work that a change of a socket requires after its lock is released.
 
 use crate::context::{InprocConnector, InprocListener};
 use crate::inproc;
@@ -8,8 +8,9 @@ use sansmq_proto::PipeId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What is to be done once the lock is open again. Most often it is one waker or one call at most, for which no memory is
-/// asked, and nothing but a look at three places is spent.
+/// Wakers to wake and calls of other sockets to make after the lock is released.
+// Most changes need at most one waker and one call. They are stored inline, without an allocation, and `run` only has to check
+// three fields.
 #[derive(Default)]
 pub(crate) struct Wakes {
     waker: Option<Waker>,
@@ -17,22 +18,22 @@ pub(crate) struct Wakes {
     more: Option<Box<More>>,
 }
 
-/// What else there is to be done.
+/// Work that does not fit into the inline fields.
 #[derive(Default)]
 struct More {
     wakers: VecDeque<Waker>,
     calls: VecDeque<DeferredCall>,
-    /// Only to be dropped, in the end.
+    /// Wakers that must only be dropped.
     spent: Vec<Waker>,
 }
 
-/// Something to do with another socket.
+/// Work on another socket.
 pub(crate) enum DeferredCall {
-    /// Its pipe may have something to take, or room again.
-    Visit(Arc<Shared>, PipeId),
-    /// Somebody is bound to the name that somebody looks for.
+    /// Exchanges the messages of an `inproc` link: the pipe may have messages to take, or room again.
+    Exchange(Arc<Shared>, PipeId),
+    /// Links a connecting pipe to the listener of its `inproc` name.
     ConnectInproc(Box<(InprocConnector, InprocListener, String)>),
-    /// Something has happened to it that a subscriber of `tracing` is to hear.
+    /// Emits queued events to the subscriber of `tracing`.
     Trace(Arc<Shared>),
 }
 
@@ -55,7 +56,7 @@ impl Wakes {
 
     #[inline]
     pub(crate) fn call(&mut self, call: DeferredCall) {
-        // In the order they were made: a later one must not overtake those that wait.
+        // Calls are made in the order in which they were added.
         if self.call.is_none() && self.more.as_ref().is_none_or(|more| more.calls.is_empty()) {
             self.call = Some(call);
         } else {
@@ -67,7 +68,7 @@ impl Wakes {
         self.more.get_or_insert_default()
     }
 
-    /// Wakes, and goes from socket to socket until none has to do with another any more.
+    /// Wakes all wakers and makes all calls, including those that the calls add.
     #[inline]
     pub(crate) fn run(mut self) {
         if let Some(waker) = self.waker.take() {
@@ -85,11 +86,11 @@ impl Wakes {
             }
             match self.call.take().or_else(|| self.more.as_mut()?.calls.pop_front()) {
                 None => return,
-                Some(DeferredCall::Visit(socket, pipe)) => {
+                Some(DeferredCall::Exchange(socket, pipe)) => {
                     socket.locked(&mut self, |state, wakes| state.visit(pipe, &socket, wakes));
                 }
-                Some(DeferredCall::ConnectInproc(those)) => {
-                    let (connector, bound, name) = *those;
+                Some(DeferredCall::ConnectInproc(join)) => {
+                    let (connector, bound, name) = *join;
                     inproc::connect(&connector, &bound, &name, &mut self);
                 }
                 Some(DeferredCall::Trace(socket)) => socket.trace.emit(),

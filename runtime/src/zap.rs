@@ -1,4 +1,4 @@
-//! [`HandlerOf`]: the ZAP handler of a context, and a socket for each question to it (RFC 27).
+//! [`HandlerOf`]: the ZAP handler of a context, and one socket per request to it (RFC 27).
 
 use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};
@@ -17,12 +17,13 @@ use sansmq_proto::security::{AuthOutcome, AuthReply, AuthRequest, AuthStatus, Za
 use sansmq_proto::{Endpoint, Instant, Message, Options, Socket, SystemEntropy};
 use std::sync::Arc;
 
-/// Whoever is bound to [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT) in a context at the moment of a question.
+/// ZAP handler: the socket that is bound to [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT) in a context when a request is
+/// made.
 pub(crate) struct HandlerOf(WeakContext);
 
 impl HandlerOf {
-    /// Its sockets keep the context; their settings, which a port keeps too, must not.
     pub(crate) fn new(context: &Context) -> Self {
+        // A weak reference, because the context owns ports, and a port owns the settings that contain this handler.
         Self(context.downgrade())
     }
 }
@@ -45,42 +46,44 @@ impl ZapHandler for HandlerOf {
     }
 }
 
-/// Asks by a socket of its own, as libzmq does: a handler that mixes replies up can only answer the wrong question, which is
-/// noticed, and a question that is dropped takes everything with it. `None`: there is no answer, or it makes no sense.
+/// Sends a request to the ZAP handler and waits for the reply. Returns `None` if there is no reply or the reply is invalid.
+// Each request has a socket of its own, as in libzmq. So a reply to another request is detected, and a request that is dropped
+// leaves nothing behind.
 async fn ask(context: &Context, auth: AuthRequest) -> Option<AuthReply> {
     let request = Request { id: context.number_question().to_string().into(), auth };
-    let asker = asker(context);
-    asker.connect(Endpoint::Inproc(NAME.to_owned())).ok()?;
-    asker.try_send(Envelope::new().seal(request.to_message())).ok()?;
-    let (envelope, reply) = Envelope::parse(reply(&asker).await?).ok()?;
+    let socket = request_socket(context);
+    socket.connect(Endpoint::Inproc(NAME.to_owned())).ok()?;
+    socket.try_send(Envelope::new().seal(request.to_message())).ok()?;
+    let (envelope, reply) = Envelope::parse(reply(&socket).await?).ok()?;
     if envelope == Envelope::new() { request.read_reply(&reply).ok() } else { None }
 }
 
-/// A socket that needs no driver, for what it does needs neither tasks nor time.
-fn asker(context: &Context) -> Handle<Dealer> {
+/// Creates the socket of a request.
+fn request_socket(context: &Context) -> Handle<Dealer> {
+    // The socket has no driver, because an `inproc` link needs neither tasks nor timers.
     let options = Options::<Dealer>::new().linger(Duration::ZERO).no_reconnect();
     let socket = Socket::new(options, SystemEntropy);
     let shared = Shared::new(socket, context.clone(), Trace::off(), Box::new(|| Instant::ORIGIN));
     Handle { application: Arc::new(Application(shared)), kind: PhantomData }
 }
 
-/// What the handler says. `None`: it has gone without a word.
-async fn reply(asker: &Handle<Dealer>) -> Option<Message> {
-    let look = |state: &mut State| match state.socket.recv() {
+/// Waits for the reply of the handler. Returns `None` if the handler has disconnected.
+async fn reply(socket: &Handle<Dealer>) -> Option<Message> {
+    let check = |state: &mut State| match state.socket.recv() {
         Ok(message) => Poll::Ready(Some(message)),
         Err(_) if state.socket.ready_peers() == 0 => Poll::Ready(None),
         Err(_) => Poll::Pending,
     };
-    let mut arrival = WaiterKey::new(asker.shared(), |state| &mut state.receivers);
-    let mut departure = WaiterKey::new(asker.shared(), |state| &mut state.watchers);
-    poll_fn(|cx| match arrival.wait(cx, look) {
-        Poll::Pending => departure.wait(cx, look),
+    let mut arrival = WaiterKey::new(socket.shared(), |state| &mut state.receivers);
+    let mut departure = WaiterKey::new(socket.shared(), |state| &mut state.watchers);
+    poll_fn(|cx| match arrival.wait(cx, check) {
+        Poll::Pending => departure.wait(cx, check),
         ready @ Poll::Ready(_) => ready,
     })
     .await
 }
 
-/// What [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT) names.
+/// `inproc` name of [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT).
 const NAME: &str = "zeromq.zap.01";
 
 impl fmt::Debug for HandlerOf {
@@ -95,7 +98,7 @@ mod tests {
     use sansmq_proto::security::zap;
 
     #[test]
-    fn the_name_is_that_of_the_endpoint() {
+    fn zap_name_matches_endpoint() {
         assert_eq!(zap::ENDPOINT.parse(), Ok(Endpoint::Inproc(NAME.into())));
     }
 }

@@ -1,4 +1,4 @@
-//! A stale name is had, a live one is not, and what is given back is one's own.
+//! Tests that binding replaces stale files only, and that a [`Claim`] removes only its own file.
 
 use super::*;
 use crate::credentials;
@@ -7,92 +7,92 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
 #[test]
-fn a_stale_file_is_replaced() {
-    let place = Place::new();
-    drop(UnixListener::bind(&place.path).unwrap());
-    assert!(place.path.exists(), "std leaves it behind, as a killed process does");
-    let (listener, bound, _claim) = bind(&place.name).unwrap();
-    assert_eq!(bound, place.name);
+fn bind_replaces_stale_file() {
+    let temp = Place::new();
+    drop(UnixListener::bind(&temp.path).unwrap());
+    assert!(temp.path.exists(), "std does not remove the file, like a killed process");
+    let (listener, bound, _claim) = bind(&temp.name).unwrap();
+    assert_eq!(bound, temp.name);
     assert_reaches(&bound, &listener);
 }
 
 #[test]
-fn whoever_is_alive_keeps_the_name_and_notices_nothing() {
-    let place = Place::new();
-    let (listener, bound, _claim) = bind(&place.name).unwrap();
-    assert_in_use(&place.name);
-    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "nobody is to see the probe");
+fn bind_does_not_disturb_live_listener() {
+    let temp = Place::new();
+    let (listener, bound, _claim) = bind(&temp.name).unwrap();
+    assert_in_use(&temp.name);
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the probe must not be visible");
     assert_reaches(&bound, &listener);
 }
 
 #[test]
-fn a_socket_that_is_bound_and_does_not_listen_yet_is_alive() {
-    let place = Place::new();
+fn bound_socket_before_listen_is_not_stale() {
+    let temp = Place::new();
     let socket = socket().unwrap();
-    nix::sys::socket::bind(socket.as_raw_fd(), &address(&place.name).unwrap()).unwrap();
-    assert_in_use(&place.name);
+    nix::sys::socket::bind(socket.as_raw_fd(), &address(&temp.name).unwrap()).unwrap();
+    assert_in_use(&temp.name);
     nix::sys::socket::listen(&socket, Backlog::MAXCONN).unwrap();
-    assert_reaches(&place.name, &UnixListener::from(socket));
+    assert_reaches(&temp.name, &UnixListener::from(socket));
 }
 
 #[test]
-fn a_full_backlog_is_somebody_alive_who_may_be_tried_again() {
-    let place = Place::new();
+fn listener_with_full_backlog_is_not_stale() {
+    let temp = Place::new();
     let socket = socket().unwrap();
-    nix::sys::socket::bind(socket.as_raw_fd(), &address(&place.name).unwrap()).unwrap();
+    nix::sys::socket::bind(socket.as_raw_fd(), &address(&temp.name).unwrap()).unwrap();
     nix::sys::socket::listen(&socket, Backlog::new(1).unwrap()).unwrap();
     let mut connected = Vec::new();
     let full = loop {
-        match connect(&place.name) {
+        match connect(&temp.name) {
             Ok(stream) => connected.push(stream),
             Err(error) => break error,
         }
     };
     assert_eq!(error(&full), NetworkError::TimedOut);
-    assert_in_use(&place.name);
+    assert_in_use(&temp.name);
     let listener = UnixListener::from(socket);
     listener.accept().unwrap();
-    connect(&place.name).unwrap();
+    connect(&temp.name).unwrap();
 }
 
 #[test]
-fn no_other_kind_of_file_is_touched() {
-    let place = Place::new();
-    fs::write(&place.path, "precious").unwrap();
-    assert_in_use(&place.name);
-    assert_eq!(fs::read_to_string(&place.path).unwrap(), "precious");
-    assert_eq!(error(&connect(&place.name).unwrap_err()), NetworkError::Refused);
+fn bind_replaces_no_other_type_of_file() {
+    let temp = Place::new();
+    fs::write(&temp.path, "precious").unwrap();
+    assert_in_use(&temp.name);
+    assert_eq!(fs::read_to_string(&temp.path).unwrap(), "precious");
+    assert_eq!(error(&connect(&temp.name).unwrap_err()), NetworkError::Refused);
 
-    // Nor a symbolic link, though it leads to a stale socket.
-    let stale = place.path.with_extension("stale");
+    // A symbolic link is not replaced either, even if its target is a stale socket.
+    let stale = temp.path.with_extension("stale");
     drop(UnixListener::bind(&stale).unwrap());
-    fs::remove_file(&place.path).unwrap();
-    std::os::unix::fs::symlink(&stale, &place.path).unwrap();
-    assert_in_use(&place.name);
-    assert!(place.path.is_symlink() && stale.exists());
+    fs::remove_file(&temp.path).unwrap();
+    std::os::unix::fs::symlink(&stale, &temp.path).unwrap();
+    assert_in_use(&temp.name);
+    assert!(temp.path.is_symlink() && stale.exists());
 }
 
 #[test]
-fn a_stale_file_is_left_alone_while_another_replaces_something_in_the_directory() {
-    let place = Place::new();
-    drop(UnixListener::bind(&place.path).unwrap());
-    let other = File::open(place.path.parent().unwrap()).unwrap();
+fn bind_does_not_replace_stale_file_in_locked_directory() {
+    let temp = Place::new();
+    drop(UnixListener::bind(&temp.path).unwrap());
+    let other = File::open(temp.path.parent().unwrap()).unwrap();
     other.lock().unwrap();
-    assert_in_use(&place.name);
+    assert_in_use(&temp.name);
     other.unlock().unwrap();
-    bind(&place.name).unwrap();
+    bind(&temp.name).unwrap();
 }
 
 #[test]
-fn of_several_who_race_for_a_stale_file_one_wins_and_is_reachable() {
+fn one_of_several_binds_to_stale_file_succeeds() {
     const RACERS: usize = 4;
-    let place = Place::new();
+    let temp = Place::new();
     for round in 0..200 {
-        drop(UnixListener::bind(&place.path).unwrap());
+        drop(UnixListener::bind(&temp.path).unwrap());
         let start = Barrier::new(RACERS);
         let race = || {
             start.wait();
-            bind(&place.name)
+            bind(&temp.name)
         };
         let results: Vec<_> = std::thread::scope(|scope| {
             let racers: Vec<_> = (0..RACERS).map(|_| scope.spawn(race)).collect();
@@ -112,38 +112,38 @@ fn of_several_who_race_for_a_stale_file_one_wins_and_is_reachable() {
 }
 
 #[test]
-fn a_name_is_given_back_when_its_claim_is_released_or_dropped() {
-    let place = Place::new();
-    let (_listener, _, claim) = bind(&place.name).unwrap();
+fn claim_removes_file_on_release_and_drop() {
+    let temp = Place::new();
+    let (_listener, _, claim) = bind(&temp.name).unwrap();
     claim.release().unwrap();
-    assert!(!place.path.exists());
-    let (_listener, _, claim) = bind(&place.name).unwrap();
+    assert!(!temp.path.exists());
+    let (_listener, _, claim) = bind(&temp.name).unwrap();
     drop(claim);
-    assert!(!place.path.exists());
+    assert!(!temp.path.exists());
 }
 
 #[test]
-fn a_name_that_somebody_removed_or_took_is_reported_and_left_as_it_is() {
-    let place = Place::new();
-    let (_first, _, claim) = bind(&place.name).unwrap();
-    fs::remove_file(&place.path).unwrap();
+fn claim_reports_lost_name_and_keeps_replacement() {
+    let temp = Place::new();
+    let (_first, _, claim) = bind(&temp.name).unwrap();
+    fs::remove_file(&temp.path).unwrap();
     assert_eq!(claim.release(), Err(NetworkError::NameLost));
 
-    let (_second, _, second_claim) = bind(&place.name).unwrap();
-    // As libzmq binds.
-    fs::remove_file(&place.path).unwrap();
-    let (_third, _, third_claim) = bind(&place.name).unwrap();
+    let (_second, _, second_claim) = bind(&temp.name).unwrap();
+    // Another program may remove the file before it binds, as libzmq does.
+    fs::remove_file(&temp.path).unwrap();
+    let (_third, _, third_claim) = bind(&temp.name).unwrap();
     assert_eq!(second_claim.release(), Err(NetworkError::NameLost));
-    fs::remove_file(&place.path).unwrap();
-    let (fourth, bound, _fourth_claim) = bind(&place.name).unwrap();
+    fs::remove_file(&temp.path).unwrap();
+    let (fourth, bound, _fourth_claim) = bind(&temp.name).unwrap();
     drop(third_claim);
     assert_reaches(&bound, &fourth);
 }
 
 #[test]
-fn a_wildcard_is_a_file_in_a_private_directory_and_both_go() {
+fn wildcard_bind_uses_private_directory_and_removes_it() {
     let (listener, bound, claim) = bind(&IpcName::Any).unwrap();
-    let IpcName::Path(path) = &bound else { panic!("it is a path: {bound:?}") };
+    let IpcName::Path(path) = &bound else { panic!("expected a path, got {bound:?}") };
     let directory = Path::new(path).parent().unwrap();
     assert_eq!(fs::metadata(directory).unwrap().permissions().mode() & 0o777, 0o700);
     assert_reaches(&bound, &listener);
@@ -155,7 +155,7 @@ fn a_wildcard_is_a_file_in_a_private_directory_and_both_go() {
 
 #[test]
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn abstract_names_are_no_files_and_free_at_once() {
+fn abstract_name_is_free_after_listener_is_dropped() {
     let name = IpcName::Abstract(format!("{}", Place::new().path.display()));
     assert_eq!(error(&connect(&name).unwrap_err()), NetworkError::Refused);
     let (listener, bound, claim) = bind(&name).unwrap();
@@ -168,27 +168,27 @@ fn abstract_names_are_no_files_and_free_at_once() {
 }
 
 #[test]
-fn names_that_cannot_be_are_errors_that_say_so() {
-    let of = |name: IpcName| {
+fn invalid_names_are_errors() {
+    let error_of = |name: IpcName| {
         let bound = error(&bind(&name).unwrap_err());
         assert_eq!(error(&connect(&name).unwrap_err()), bound, "{name:?}");
         bound
     };
-    let place = Place::new();
-    let below = |path: &str| IpcName::Path(place.path.with_file_name(path).to_str().unwrap().to_owned());
-    assert_eq!(of(below(&"x".repeat(200))), NetworkError::BadName);
-    assert_eq!(of(below("a\0b")), NetworkError::BadName);
-    assert_eq!(of(IpcName::Path(String::new())), NetworkError::BadName);
-    assert_eq!(of(IpcName::Abstract(String::new())), NetworkError::BadName);
-    assert_eq!(of(IpcName::Abstract("x".repeat(108))), NetworkError::BadName);
-    assert_eq!(of(below("nowhere/socket")), NetworkError::NoSuchName);
-    fs::write(place.path.with_file_name("file"), "").unwrap();
-    assert_eq!(of(below("file/socket")), NetworkError::NoSuchName);
+    let temp = Place::new();
+    let below = |path: &str| IpcName::Path(temp.path.with_file_name(path).to_str().unwrap().to_owned());
+    assert_eq!(error_of(below(&"x".repeat(200))), NetworkError::BadName);
+    assert_eq!(error_of(below("a\0b")), NetworkError::BadName);
+    assert_eq!(error_of(IpcName::Path(String::new())), NetworkError::BadName);
+    assert_eq!(error_of(IpcName::Abstract(String::new())), NetworkError::BadName);
+    assert_eq!(error_of(IpcName::Abstract("x".repeat(108))), NetworkError::BadName);
+    assert_eq!(error_of(below("nowhere/socket")), NetworkError::NoSuchName);
+    fs::write(temp.path.with_file_name("file"), "").unwrap();
+    assert_eq!(error_of(below("file/socket")), NetworkError::NoSuchName);
     assert_eq!(error(&connect(&IpcName::Any).unwrap_err()), NetworkError::BadName);
 }
 
 #[test]
-fn errors_tell_that_too_many_files_are_open() {
+fn error_reports_too_many_open_files() {
     assert_eq!(error(&Errno::EMFILE.into()), NetworkError::TooManyFiles);
     assert_eq!(error(&Errno::ENFILE.into()), NetworkError::TooManyFiles);
     assert_eq!(error(&Errno::ECONNREFUSED.into()), NetworkError::Refused);
@@ -197,13 +197,13 @@ fn errors_tell_that_too_many_files_are_open() {
 
 #[test]
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn both_ends_know_whose_process_the_other_is() {
-    let place = Place::new();
-    let (listener, bound, _claim) = bind(&place.name).unwrap();
-    let dialled = connect(&bound).unwrap();
+fn credentials_are_reported_at_both_ends() {
+    let temp = Place::new();
+    let (listener, bound, _claim) = bind(&temp.name).unwrap();
+    let connected_stream = connect(&bound).unwrap();
     let (accepted, _) = listener.accept().unwrap();
-    let owner = fs::metadata(&place.path).unwrap();
-    for stream in [dialled, accepted] {
+    let owner = fs::metadata(&temp.path).unwrap();
+    for stream in [connected_stream, accepted] {
         let peer = credentials(&stream).unwrap();
         assert_eq!((peer.pid, peer.uid, peer.gid), (Some(std::process::id()), owner.uid(), owner.gid()));
     }
@@ -212,34 +212,34 @@ fn both_ends_know_whose_process_the_other_is() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn options_reach_listeners_and_both_ends() {
-    let place = Place::new();
+fn options_are_set_on_listener_and_both_ends() {
+    let temp = Place::new();
     let mut transport = TransportConfig::new();
     (transport.backlog, transport.send_buffer, transport.recv_buffer) = (Some(2), Some(30_000), Some(20_000));
-    let (listener, bound, _claim) = super::bind(&place.name, &transport).unwrap();
-    let dialled = super::connect(&bound, &transport).unwrap();
+    let (listener, bound, _claim) = super::bind(&temp.name, &transport).unwrap();
+    let connected_stream = super::connect(&bound, &transport).unwrap();
     let (stream, _) = listener.accept().unwrap();
     accepted(&stream, &transport);
-    for stream in [&dialled, &stream] {
+    for stream in [&connected_stream, &stream] {
         let socket = SockRef::from(stream);
-        // Linux doubles them.
+        // Linux doubles the sizes.
         assert_eq!((socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap()), (60_000, 40_000));
     }
     let waiting: Vec<_> = core::iter::from_fn(|| connect(&bound).ok()).collect();
-    assert_eq!(waiting.len(), 3, "Linux allows one more than asked for");
+    assert_eq!(waiting.len(), 3, "Linux allows one connection more than the backlog");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_adopted_listener_accepts_and_keeps_its_makers_file() {
-    let place = Place::new();
-    let (listener, claim) = from_listener(UnixListener::bind(&place.path).unwrap(), &TransportConfig::new()).unwrap();
+fn adopted_listener_accepts_and_keeps_its_file() {
+    let temp = Place::new();
+    let (listener, claim) = from_listener(UnixListener::bind(&temp.path).unwrap(), &TransportConfig::new()).unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert_reaches(&place.name, &listener);
+    assert_reaches(&temp.name, &listener);
     claim.release().unwrap();
-    assert!(place.path.exists());
-    let deaf = UnixListener::from(socket().unwrap());
-    assert_eq!(from_listener(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+    assert!(temp.path.exists());
+    let not_listening = UnixListener::from(socket().unwrap());
+    assert_eq!(from_listener(not_listening, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
 }
 
 fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {
@@ -254,13 +254,13 @@ fn assert_in_use(name: &IpcName) {
     assert_eq!(bind(name).unwrap_err().kind(), ErrorKind::AddrInUse);
 }
 
-/// Whoever connects to the name is accepted by this listener.
+/// Asserts that a connection to `name` is accepted by `listener`.
 fn assert_reaches(name: &IpcName, listener: &UnixListener) {
     let _stream = connect(name).unwrap();
-    listener.accept().expect("the connection is to this listener");
+    listener.accept().expect("the connection must reach this listener");
 }
 
-/// A name that nobody has, in a directory that goes with everything in it.
+/// Unused name in a temporary directory, which is removed with its content.
 struct Place {
     name: IpcName,
     path: PathBuf,

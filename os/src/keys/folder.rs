@@ -1,4 +1,4 @@
-//! [`KeyFolder`]: the public keys of a directory, as they are now.
+//! [`KeyFolder`]: the current public keys of a directory.
 
 use super::{ReadError, is_public, read_certificate, read_public_keys};
 use sansmq_proto::security::curve::PublicKey;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The public keys of a directory of certificates, which are its files `*.key`, as they are now: whoever's certificate is
-/// put there or taken away may come in, or no longer. Who is in already stays.
+/// Current public keys of a directory of certificates, which are its files `*.key`. Adding or removing a certificate file allows
+/// or denies later connections with its key. Existing connections are not closed.
 ///
 /// ```no_run
 /// use sansmq_os::keys::KeyFolder;
@@ -25,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime};
 #[derive(Debug)]
 pub struct KeyFolder {
     directory: PathBuf,
-    pause: Duration,
+    interval: Duration,
     state: Mutex<State>,
 }
 
@@ -33,39 +33,40 @@ pub struct KeyFolder {
 struct State {
     keys: BTreeSet<PublicKey>,
     files: Files,
-    looked: Instant,
+    checked: Instant,
 }
 
-/// What tells that a file has changed.
+/// Modification time and size of each certificate file, to detect changes.
 type Files = BTreeMap<OsString, (Option<SystemTime>, u64)>;
 
 impl KeyFolder {
-    /// Reads the directory, and looks for changes after every `pause` at the earliest, when somebody asks.
+    /// Reads the directory. [`contains`](Self::contains) checks the directory for changes, but not more often than every
+    /// `interval`.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read, or one of its files is no certificate. Later such a file lets nobody in, and
-    /// neither does a directory that is gone.
-    pub fn open(directory: impl Into<PathBuf>, pause: Duration) -> Result<Self, ReadError> {
+    /// [`ReadError`]: the directory cannot be read, or one of its files is not a certificate. Later, an invalid file allows no
+    /// key, and a removed directory allows no keys.
+    pub fn open(directory: impl Into<PathBuf>, interval: Duration) -> Result<Self, ReadError> {
         let directory = directory.into();
-        // In this order: what changes meanwhile is noticed the next time.
+        // The file times are read before the keys, so that a change in between is detected by the next check.
         let files = files(&directory);
         let keys = read_public_keys(&directory)?;
-        Ok(Self { directory, pause, state: Mutex::new(State { keys, files, looked: Instant::now() }) })
+        Ok(Self { directory, interval, state: Mutex::new(State { keys, files, checked: Instant::now() }) })
     }
 
-    /// Whether this key is there. It may read the directory, a local one hopefully: whoever waits for the answer waits for
-    /// that too.
+    /// Returns true if the directory has a certificate with this key. May read the directory, and blocks meanwhile, so the
+    /// directory should be on a local disk.
     pub fn contains(&self, key: &PublicKey) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.looked.elapsed() >= self.pause {
+        if state.checked.elapsed() >= self.interval {
             let files = files(&self.directory);
             if files != state.files {
                 let certificates = files.keys().filter_map(|name| read_certificate(self.directory.join(name)).ok());
                 state.keys = certificates.map(|certificate| *certificate.public()).collect();
                 state.files = files;
             }
-            state.looked = Instant::now();
+            state.checked = Instant::now();
         }
         state.keys.contains(key)
     }
@@ -74,9 +75,9 @@ impl KeyFolder {
 fn files(directory: &PathBuf) -> Files {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let public = entries.filter(|entry| is_public(&entry.path()));
-    let told = public.filter_map(|entry| {
-        let about = fs::metadata(entry.path()).ok()?;
-        Some((entry.file_name(), (about.modified().ok(), about.len())))
+    let files = public.filter_map(|entry| {
+        let metadata = fs::metadata(entry.path()).ok()?;
+        Some((entry.file_name(), (metadata.modified().ok(), metadata.len())))
     });
-    told.collect()
+    files.collect()
 }

@@ -3,7 +3,7 @@ use sansmq_proto::security::curve::KeyPair;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// A directory of its own, removed at the end.
+/// Temporary directory of one test, removed when dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -29,116 +29,116 @@ impl Drop for Place {
 }
 
 #[test]
-fn what_is_written_is_read() {
-    let place = Place::new("read");
+fn written_certificates_are_read_back() {
+    let temp = Place::new("read");
     let certificate = Certificate::from(KeyPair::random()).with_metadata("name", "Ann").unwrap();
-    write_certificates(&place.0, "ann", &certificate).unwrap();
-    assert_eq!(read_certificate(place.file("ann.key_secret")).unwrap(), certificate);
-    let public = read_certificate(place.file("ann.key")).unwrap();
+    write_certificates(&temp.0, "ann", &certificate).unwrap();
+    assert_eq!(read_certificate(temp.file("ann.key_secret")).unwrap(), certificate);
+    let public = read_certificate(temp.file("ann.key")).unwrap();
     assert_eq!((public.public(), public.key_pair()), (certificate.public(), None));
 }
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_may_read_a_secret() {
+fn secret_file_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new("mode");
-    write_certificates(&place.0, "ann", &KeyPair::random().into()).unwrap();
-    let mode = |name| fs::metadata(place.file(name)).unwrap().permissions().mode() & 0o777;
+    let temp = Place::new("mode");
+    write_certificates(&temp.0, "ann", &KeyPair::random().into()).unwrap();
+    let mode = |name| fs::metadata(temp.file(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("ann.key_secret"), 0o600);
     assert_eq!(mode("ann.key") & 0o600, 0o600);
 }
 
 #[test]
-fn no_key_is_ever_replaced_nor_half_a_pair_left_behind() {
-    let place = Place::new("replace");
+fn write_replaces_no_key_and_leaves_no_half_pair() {
+    let temp = Place::new("replace");
     for taken in ["ann.key", "ann.key_secret"] {
-        fs::write(place.file(taken), "precious").unwrap();
-        let failure = write_certificates(&place.0, "ann", &KeyPair::random().into()).unwrap_err();
+        fs::write(temp.file(taken), "precious").unwrap();
+        let failure = write_certificates(&temp.0, "ann", &KeyPair::random().into()).unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::AlreadyExists);
-        assert_eq!(fs::read_to_string(place.file(taken)).unwrap(), "precious");
-        assert_eq!(place.files(), 1, "beside {taken}");
-        fs::remove_file(place.file(taken)).unwrap();
+        assert_eq!(fs::read_to_string(temp.file(taken)).unwrap(), "precious");
+        assert_eq!(temp.files(), 1, "no file was added to {taken}");
+        fs::remove_file(temp.file(taken)).unwrap();
     }
 }
 
 #[test]
-fn a_public_certificate_is_one_file() {
-    let place = Place::new("public");
-    write_certificates(&place.0, "ann", &(*KeyPair::random().public()).into()).unwrap();
-    assert_eq!(place.files(), 1);
-    assert!(read_certificate(place.file("ann.key")).is_ok());
+fn public_certificate_is_one_file() {
+    let temp = Place::new("public");
+    write_certificates(&temp.0, "ann", &(*KeyPair::random().public()).into()).unwrap();
+    assert_eq!(temp.files(), 1);
+    assert!(read_certificate(temp.file("ann.key")).is_ok());
 }
 
 #[test]
-fn a_directory_of_certificates_is_those_who_are_known() {
-    let place = Place::new("known");
+fn read_public_keys_returns_keys_of_all_key_files() {
+    let temp = Place::new("known");
     let pairs = [(); 3].map(|()| KeyPair::random());
     for (number, pair) in pairs.iter().enumerate() {
-        write_certificates(&place.0, &number.to_string(), &pair.clone().into()).unwrap();
+        write_certificates(&temp.0, &number.to_string(), &pair.clone().into()).unwrap();
     }
-    fs::write(place.file("README"), "not a key").unwrap();
-    fs::remove_file(place.file("1.key")).unwrap();
-    assert_eq!(read_public_keys(&place.0).unwrap(), BTreeSet::from([*pairs[0].public(), *pairs[2].public()]));
+    fs::write(temp.file("README"), "not a key").unwrap();
+    fs::remove_file(temp.file("1.key")).unwrap();
+    assert_eq!(read_public_keys(&temp.0).unwrap(), BTreeSet::from([*pairs[0].public(), *pairs[2].public()]));
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
-    let place = Place::new("named");
-    let absent = place.file("absent.key");
+fn read_errors_name_the_path() {
+    let temp = Place::new("named");
+    let absent = temp.file("absent.key");
     match read_certificate(&absent) {
         Err(ReadError::Io { path, source }) => assert_eq!((path, source.kind()), (absent.clone(), ErrorKind::NotFound)),
         other => panic!("{other:?}"),
     }
     assert!(matches!(read_public_keys(&absent), Err(ReadError::Io { path, .. }) if path == absent));
-    let wrong = place.file("wrong.key");
+    let wrong = temp.file("wrong.key");
     fs::write(&wrong, "metadata\n").unwrap();
-    for failure in [read_certificate(&wrong).map(drop), read_public_keys(&place.0).map(drop)] {
+    for failure in [read_certificate(&wrong).map(drop), read_public_keys(&temp.0).map(drop)] {
         assert!(
             matches!(failure, Err(ReadError::Certificate { path, source: CertificateError::NoPublicKey }) if path == wrong)
         );
     }
 }
 
-/// Each time it is asked, it looks.
+/// With an interval of zero, each call checks the directory.
 #[test]
-fn a_folder_follows_what_is_put_there_and_taken_away() {
-    let place = Place::new("folder");
+fn folder_follows_added_and_removed_files() {
+    let temp = Place::new("folder");
     let [ann, bob] = [(); 2].map(|()| KeyPair::random());
-    write_certificates(&place.0, "ann", &ann.clone().into()).unwrap();
-    let folder = KeyFolder::open(&place.0, Duration::ZERO).unwrap();
-    let knows = || [&ann, &bob].map(|pair| folder.contains(pair.public()));
-    assert_eq!(knows(), [true, false]);
-    write_certificates(&place.0, "bob", &bob.clone().into()).unwrap();
-    assert_eq!(knows(), [true, true]);
-    fs::remove_file(place.file("ann.key")).unwrap();
-    assert_eq!(knows(), [false, true], "the secret one says nothing");
-    fs::write(place.file("bob.key"), "no certificate").unwrap();
-    assert_eq!(knows(), [false, false]);
-    fs::remove_file(place.file("bob.key")).unwrap();
+    write_certificates(&temp.0, "ann", &ann.clone().into()).unwrap();
+    let folder = KeyFolder::open(&temp.0, Duration::ZERO).unwrap();
+    let known = || [&ann, &bob].map(|pair| folder.contains(pair.public()));
+    assert_eq!(known(), [true, false]);
+    write_certificates(&temp.0, "bob", &bob.clone().into()).unwrap();
+    assert_eq!(known(), [true, true]);
+    fs::remove_file(temp.file("ann.key")).unwrap();
+    assert_eq!(known(), [false, true], "the secret file does not count");
+    fs::write(temp.file("bob.key"), "no certificate").unwrap();
+    assert_eq!(known(), [false, false]);
+    fs::remove_file(temp.file("bob.key")).unwrap();
     let public = Certificate::from(bob.clone());
-    fs::write(place.file("robert.key"), public.public_text()).unwrap();
-    assert_eq!(knows(), [false, true]);
-    fs::rename(&place.0, place.0.with_extension("gone")).unwrap();
-    assert_eq!(knows(), [false, false]);
-    fs::rename(place.0.with_extension("gone"), &place.0).unwrap();
-    assert_eq!(knows(), [false, true]);
+    fs::write(temp.file("robert.key"), public.public_text()).unwrap();
+    assert_eq!(known(), [false, true]);
+    fs::rename(&temp.0, temp.0.with_extension("gone")).unwrap();
+    assert_eq!(known(), [false, false]);
+    fs::rename(temp.0.with_extension("gone"), &temp.0).unwrap();
+    assert_eq!(known(), [false, true]);
 }
 
 #[test]
-fn between_looks_a_folder_is_as_it_was() {
-    let place = Place::new("pause");
+fn folder_does_not_change_within_interval() {
+    let temp = Place::new("pause");
     let ann = KeyPair::random();
-    write_certificates(&place.0, "ann", &ann.clone().into()).unwrap();
-    let folder = KeyFolder::open(&place.0, Duration::MAX).unwrap();
-    fs::remove_file(place.file("ann.key")).unwrap();
+    write_certificates(&temp.0, "ann", &ann.clone().into()).unwrap();
+    let folder = KeyFolder::open(&temp.0, Duration::MAX).unwrap();
+    fs::remove_file(temp.file("ann.key")).unwrap();
     assert!(folder.contains(ann.public()));
 }
 
 #[test]
-fn a_folder_that_is_not_there_or_has_a_broken_certificate_is_not_opened() {
-    let place = Place::new("broken");
-    assert!(matches!(KeyFolder::open(place.file("nowhere"), Duration::ZERO), Err(ReadError::Io { .. })));
-    fs::write(place.file("ann.key"), "no certificate").unwrap();
-    assert!(matches!(KeyFolder::open(&place.0, Duration::ZERO), Err(ReadError::Certificate { .. })));
+fn folder_open_fails_on_missing_or_invalid_files() {
+    let temp = Place::new("broken");
+    assert!(matches!(KeyFolder::open(temp.file("nowhere"), Duration::ZERO), Err(ReadError::Io { .. })));
+    fs::write(temp.file("ann.key"), "no certificate").unwrap();
+    assert!(matches!(KeyFolder::open(&temp.0, Duration::ZERO), Err(ReadError::Certificate { .. })));
 }

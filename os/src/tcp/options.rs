@@ -1,34 +1,35 @@
-//! Options that TCP sockets do not have on every system. Where there is none, asking for it is an error.
+//! Options that TCP sockets do not have on every system. On other systems, setting the option is an error.
 
 use sansmq_proto::address::Keepalive;
 use socket2::{Socket, TcpKeepalive};
 use std::io;
-#[allow(unused_imports, reason = "there are systems that have all of them")]
+#[allow(unused_imports, reason = "not used on systems that have all options")]
 use std::io::ErrorKind::Unsupported;
 use std::time::Duration;
 
 pub(super) fn keepalive(socket: &Socket, keepalive: &Keepalive) -> io::Result<()> {
-    let mut asked = TcpKeepalive::new();
+    let mut config = TcpKeepalive::new();
     if let Some(idle) = keepalive.idle_time() {
-        asked = asked.with_time(idle);
+        config = config.with_time(idle);
     }
     if let Some(interval) = keepalive.interval_time() {
-        asked = with_interval(asked, interval)?;
+        config = with_interval(config, interval)?;
     }
     if let Some(count) = keepalive.probes() {
-        asked = with_count(asked, count)?;
+        config = with_count(config, count)?;
     }
-    socket.set_tcp_keepalive(&asked)
+    socket.set_tcp_keepalive(&config)
 }
 
-/// For IPv6 the traffic class; and over a socket of both the other too, for what comes over IPv4.
-pub(super) fn tos(socket: &Socket, octet: u8) -> io::Result<()> {
+/// Sets the type of service of IPv4 and, on an IPv6 socket, the traffic class.
+// A dual-stack IPv6 socket needs both, because its IPv4 packets use the former.
+pub(super) fn tos(socket: &Socket, value: u8) -> io::Result<()> {
     let is_ipv6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());
-    let four = set_tos(socket, octet);
-    if is_ipv6 { set_traffic_class(socket, octet) } else { four }
+    let ipv4_result = set_tos(socket, value);
+    if is_ipv6 { set_traffic_class(socket, value) } else { ipv4_result }
 }
 
-// A function for systems that have the option, and one for those that do not.
+// Each option has one function for systems that have it, and one for systems that do not.
 cfg_select! {
     any(target_os = "solaris", target_os = "haiku") => {
         fn set_tos(_: &Socket, _: u8) -> io::Result<()> {
@@ -36,8 +37,8 @@ cfg_select! {
         }
     }
     _ => {
-        fn set_tos(socket: &Socket, octet: u8) -> io::Result<()> {
-            socket.set_tos_v4(octet.into())
+        fn set_tos(socket: &Socket, value: u8) -> io::Result<()> {
+            socket.set_tos_v4(value.into())
         }
     }
 }
@@ -53,8 +54,8 @@ cfg_select! {
         target_os = "dragonfly",
         target_os = "illumos",
     ) => {
-        fn set_traffic_class(socket: &Socket, octet: u8) -> io::Result<()> {
-            socket.set_tclass_v6(octet.into())
+        fn set_traffic_class(socket: &Socket, value: u8) -> io::Result<()> {
+            socket.set_tclass_v6(value.into())
         }
     }
     _ => {
@@ -75,14 +76,14 @@ cfg_select! {
         target_os = "illumos",
         windows,
     ) => {
-        #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
-        fn with_interval(asked: TcpKeepalive, interval: Duration) -> io::Result<TcpKeepalive> {
-            Ok(asked.with_interval(interval))
+        #[expect(clippy::unnecessary_wraps, reason = "fails on other systems")]
+        fn with_interval(config: TcpKeepalive, interval: Duration) -> io::Result<TcpKeepalive> {
+            Ok(config.with_interval(interval))
         }
 
-        #[expect(clippy::unnecessary_wraps, reason = "elsewhere it fails")]
-        fn with_count(asked: TcpKeepalive, count: u32) -> io::Result<TcpKeepalive> {
-            Ok(asked.with_retries(count))
+        #[expect(clippy::unnecessary_wraps, reason = "fails on other systems")]
+        fn with_count(config: TcpKeepalive, count: u32) -> io::Result<TcpKeepalive> {
+            Ok(config.with_retries(count))
         }
     }
     _ => {

@@ -1,4 +1,4 @@
-//! What was asked for is what the system says of the sockets; what it refuses is an error.
+//! Tests that sockets have the configured options, and that a rejected option is an error.
 
 use super::*;
 use sansmq_proto::address::Keepalive;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Everything that can be asked for without rights.
-fn everything() -> TransportConfig {
+/// Returns a configuration with all options that need no privileges.
+fn all_options() -> TransportConfig {
     let second = Duration::from_secs(1);
     let keepalive = Keepalive::new().idle(50 * second).unwrap();
     let keepalive = keepalive.interval(7 * second).unwrap().count(3).unwrap();
@@ -22,7 +22,7 @@ fn everything() -> TransportConfig {
     transport
 }
 
-/// Both ends of a connection, the dialled one first.
+/// Returns the two ends of a connection, the connecting end first.
 fn pair(listener: &TcpListener, transport: &TransportConfig) -> [TcpStream; 2] {
     let stream = dial(listener.local_addr().unwrap(), transport);
     listener.set_nonblocking(false).unwrap();
@@ -36,14 +36,14 @@ fn dial(to: SocketAddr, transport: &TransportConfig) -> TcpStream {
 }
 
 #[cfg(target_os = "linux")]
-fn assert_has_everything(stream: &TcpStream) {
+fn assert_has_all_options(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
     let times = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
     assert_eq!(times, (Duration::from_secs(50), Duration::from_secs(7)));
     assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
     assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_millis(12_345)));
-    // Linux doubles them.
+    // Linux doubles the sizes.
     assert_eq!((socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap()), (60_000, 40_000));
     assert_eq!(socket.priority().unwrap(), 5);
     let six = stream.local_addr().unwrap().is_ipv6();
@@ -52,17 +52,17 @@ fn assert_has_everything(stream: &TcpStream) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn dialled_and_accepted_sockets_have_what_was_asked_for() {
+fn options_are_set_on_connecting_and_accepted_sockets() {
     for at in [LOCAL, "[::1]:0".parse().unwrap()] {
-        let listener = listen(at, &everything()).unwrap();
-        pair(&listener, &everything()).iter().for_each(assert_has_everything);
-        let adopted = from_listener(TcpListener::bind(at).unwrap(), &everything()).unwrap();
-        pair(&adopted, &everything()).iter().for_each(assert_has_everything);
+        let listener = listen(at, &all_options()).unwrap();
+        pair(&listener, &all_options()).iter().for_each(assert_has_all_options);
+        let adopted = from_listener(TcpListener::bind(at).unwrap(), &all_options()).unwrap();
+        pair(&adopted, &all_options()).iter().for_each(assert_has_all_options);
     }
 }
 
 #[test]
-fn without_options_sockets_are_as_the_runtimes_make_them() {
+fn default_sockets_are_nonblocking_without_nagle() {
     let transport = TransportConfig::new();
     let listener = listen(LOCAL, &transport).unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -82,7 +82,7 @@ fn without_options_sockets_are_as_the_runtimes_make_them() {
 }
 
 #[test]
-fn keepalive_that_is_off_is_off_though_the_listener_was_made_with_it() {
+fn keepalive_off_overrides_adopted_listener() {
     let listener = TcpListener::bind(LOCAL).unwrap();
     SockRef::from(&listener).set_keepalive(true).unwrap();
     let mut transport = TransportConfig::new();
@@ -95,7 +95,7 @@ fn keepalive_that_is_off_is_off_though_the_listener_was_made_with_it() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_backlog_is_what_was_asked_for_and_large_unasked() {
+fn backlog_is_as_configured_and_large_by_default() {
     use std::io::ErrorKind::{NotConnected, WouldBlock};
     let is_connected = |stream: &TcpStream| !matches!(stream.peer_addr(), Err(error) if error.kind() == NotConnected);
     for (backlog, expected) in [(Some(3), 4), (None, 200)] {
@@ -103,9 +103,9 @@ fn the_backlog_is_what_was_asked_for_and_large_unasked() {
         transport.backlog = backlog;
         let listener = listen(LOCAL, &transport).unwrap();
         let to = listener.local_addr().unwrap();
-        // Over the loopback a connection is made at once, or waits for room.
+        // Over the loopback interface, a connection is made at once, or waits for room in the backlog.
         let waiting: Vec<_> = (0..200).map(|_| dial(to, &TransportConfig::new())).take_while(is_connected).collect();
-        assert_eq!(waiting.len(), expected, "Linux allows one more than asked for");
+        assert_eq!(waiting.len(), expected, "Linux allows one connection more than the backlog");
         let accepted = core::iter::from_fn(|| listener.accept().ok()).count();
         assert_eq!(accepted, expected);
         assert_eq!(listener.accept().unwrap_err().kind(), WouldBlock);
@@ -114,7 +114,7 @@ fn the_backlog_is_what_was_asked_for_and_large_unasked() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_the_system_refuses_is_an_error_that_says_so() {
+fn rejected_options_are_errors() {
     let to = listen(LOCAL, &TransportConfig::new()).unwrap().local_addr().unwrap();
     let refused = |transport: &TransportConfig| {
         let failure = listen(LOCAL, transport).unwrap_err();
@@ -128,13 +128,13 @@ fn what_the_system_refuses_is_an_error_that_says_so() {
     transport.max_retransmit_timeout = Some(Duration::from_millis(u32::MAX.into()));
     assert_eq!(refused(&transport), NetworkError::OptionRefused);
     let datagrams = std::net::UdpSocket::bind(LOCAL).unwrap();
-    let deaf = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));
-    assert_eq!(from_listener(deaf, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+    let not_listening = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));
+    assert_eq!(from_listener(not_listening, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn sockets_are_bound_to_the_device() {
+fn sockets_are_bound_to_device() {
     let mut transport = TransportConfig::new();
     transport.device = Some("lo".into());
     let listener = listen(LOCAL, &transport).unwrap();
@@ -145,7 +145,7 @@ fn sockets_are_bound_to_the_device() {
 }
 
 #[test]
-fn a_connection_comes_from_its_source_and_the_port_is_free_for_the_next() {
+fn source_port_is_used_and_reusable() {
     let transport = TransportConfig::new();
     let listener = listen(LOCAL, &transport).unwrap();
     listener.set_nonblocking(false).unwrap();
@@ -155,7 +155,7 @@ fn a_connection_comes_from_its_source_and_the_port_is_free_for_the_next() {
         let stream = connect(Route { from: Some(spare), to }, &transport).unwrap();
         let (other, from) = listener.accept().unwrap();
         assert_eq!(from, spare);
-        // Who ends it first has the port for another while, so that is to be the other one.
+        // The end that closes first keeps its port in TIME_WAIT, so the accepted end closes first.
         drop(other);
         stream.set_nonblocking(false).unwrap();
         assert_eq!(io::Read::read(&mut &stream, &mut [0]).unwrap(), 0);
@@ -163,8 +163,8 @@ fn a_connection_comes_from_its_source_and_the_port_is_free_for_the_next() {
 }
 
 #[test]
-fn a_dual_stack_listener_takes_ipv4_too() {
-    let mut transport = everything();
+fn dual_stack_listener_accepts_ipv4() {
+    let mut transport = all_options();
     transport.dual_stack = true;
     let listener = listen("[::]:0".parse().unwrap(), &transport).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -175,6 +175,6 @@ fn a_dual_stack_listener_takes_ipv4_too() {
     accepted(&other, &transport);
     assert_eq!(from.ip().to_canonical(), Ipv4Addr::LOCALHOST);
     #[cfg(target_os = "linux")]
-    assert_eq!(SockRef::from(&other).tos_v4().unwrap(), 0xb8, "its packets are of IPv4");
+    assert_eq!(SockRef::from(&other).tos_v4().unwrap(), 0xb8, "its packets are IPv4 packets");
     drop(stream);
 }

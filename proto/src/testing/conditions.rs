@@ -1,20 +1,20 @@
-//! [`Conditions`]: how a simulated network treats what is sent.
+//! [`Conditions`]: chunk sizes, latency and capacity of a simulated network.
 
 use crate::entropy::SeededEntropy;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
-/// How a simulated network treats the bytes of its connections. Everything random is drawn from the entropy that each call is
-/// given.
+/// Chunk sizes, latency and capacity of the connections of a simulated network. Random values are drawn from the entropy that is
+/// passed to each call.
 ///
-/// The default delivers at once whatever fits into 64 KiB.
+/// Default: no limit on chunks, no latency, and a capacity of 64 KiB.
 #[derive(Clone, Debug)]
 pub struct Conditions {
     /// Sizes of reads and writes.
     pub chunks: Chunks,
-    /// Time from a write to its arrival. The order of bytes is kept.
+    /// Time from a write to its arrival. Bytes arrive in order.
     pub latency: RangeInclusive<Duration>,
-    /// Number of bytes that each direction holds before its sender has to wait.
+    /// Number of unread bytes per direction at which the sender has to wait.
     pub capacity: usize,
 }
 
@@ -25,10 +25,10 @@ pub enum Chunks {
     Unlimited,
     /// A maximum that is drawn from this range for each call.
     Uniform(RangeInclusive<u64>),
-    /// Mostly few bytes, sometimes many, and none at times: a stream that reported readiness by mistake.
+    /// Mostly few bytes, sometimes many, and sometimes none, like a stream with spurious readiness.
     Bursts {
-        /// Number of calls for which the maximum is below four bytes. Renewed at random, for longer than a session continues
-        /// without a pause.
+        /// Number of calls for which the maximum stays below four bytes. At random set to 100, more than the calls of one turn of
+        /// a session.
         tiny: u64,
     },
 }

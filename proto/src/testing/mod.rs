@@ -1,10 +1,10 @@
-//! A simulated network: many sockets in one thread, a virtual clock, and links that chop, delay, fill up and break, all
-//! decided by a seed. For tests of this crate and of yours (feature `testing`).
+//! A simulated network for tests (feature `testing`): many sockets in one thread, a virtual clock, and connections that split,
+//! delay and block bytes, and that break. A seed determines everything random.
 //!
 //! ```
 //! use sansmq_proto::{Options, kind, testing::Net};
 //!
-//! let mut net = Net::seeded(7).chunks(1..=9); // whatever is written arrives in pieces of 1 to 9 octets
+//! let mut net = Net::seeded(7).chunks(1..=9); // each read and write moves 1 to 9 bytes at most
 //! let push = net.socket(Options::<kind::Push>::new());
 //! let pull = net.socket(Options::<kind::Pull>::new());
 //! net.bind(pull, "tcp://pull:1");
@@ -37,10 +37,10 @@ use core::time::Duration;
 use trace::Trace;
 use wire::{Wire, WireId};
 
-/// The simulated network.
+/// Simulated network.
 ///
-/// Index it by a [`NodeId`] to speak to a socket; then let the network [`settle`](Self::settle), or let time
-/// [`pass`](Self::pass). What that costs depends on who has something to do, not on how many sockets there are.
+/// Index the network by a [`NodeId`] to call a socket; then let the network [`settle`](Self::settle), or let time
+/// [`pass`](Self::pass). The cost depends on the number of active sockets, not on the number of all sockets.
 #[derive(Debug)]
 pub struct Net {
     now: Instant,
@@ -50,22 +50,22 @@ pub struct Net {
     listeners: BTreeMap<(NodeId, ListenerId), Endpoint>,
     wires: BTreeMap<WireId, Wire>,
     next_wire: WireId,
-    /// Pairs that cannot reach each other, either way round.
+    /// Pairs of sockets that a partition separates, in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
-    /// Sockets that may want something done, or at another time.
+    /// Sockets that may have new actions or a new timeout.
     touched: BTreeSet<NodeId>,
-    /// Ends that have something to do.
+    /// Ends of wires that must be given a turn.
     due: BTreeSet<(NodeId, PipeId)>,
-    /// When sockets, and the sessions of their pipes, want to be called.
+    /// Timeouts of sockets and of the sessions of their pipes.
     timers: Deadlines<(NodeId, Option<PipeId>)>,
-    /// When something arrives that this side of a wire has sent.
+    /// Time of the next arrival of bytes that this side of a wire has sent.
     arrivals: Deadlines<(WireId, Side)>,
     conditions: Conditions,
     buffers: SessionBuffers,
     trace: Trace,
 }
 
-/// Names a socket in a [`Net`].
+/// Identifier of a socket in a [`Net`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(usize);
 
@@ -82,18 +82,18 @@ struct Node {
     frozen: bool,
 }
 
-/// One end of a wire.
+/// End of a wire.
 #[derive(Debug)]
 struct End {
     session: Session,
     wire: WireId,
     side: Side,
-    /// Its handshake is done.
+    /// The handshake is complete.
     ready: bool,
 }
 
 impl Net {
-    /// A network without sockets: everything random in it follows from `seed`.
+    /// Creates a network without sockets. `seed` determines everything random.
     pub fn seeded(seed: u64) -> Self {
         Self {
             now: Instant::ORIGIN,
@@ -114,28 +114,28 @@ impl Net {
         }
     }
 
-    /// Every read and write takes a random number of octets from this range at most.
+    /// Limits every read and write to a random number of bytes in this range. Default: no limit.
     #[must_use]
-    pub const fn chunks(mut self, octets: RangeInclusive<u64>) -> Self {
-        self.conditions.chunks = Chunks::Uniform(octets);
+    pub const fn chunks(mut self, bytes: RangeInclusive<u64>) -> Self {
+        self.conditions.chunks = Chunks::Uniform(bytes);
         self
     }
 
-    /// Octets take a random time from this range to arrive; their order is kept.
+    /// Delays the bytes of every write by a random time in this range. Bytes arrive in order. Default: no delay.
     #[must_use]
     pub const fn latency(mut self, latency: RangeInclusive<Duration>) -> Self {
         self.conditions.latency = latency;
         self
     }
 
-    /// Each direction of a connection holds so many octets before the sender has to wait. Default 64 KiB.
+    /// Sets the number of unread bytes in one direction of a connection at which the sender has to wait. Default: 64 KiB.
     #[must_use]
-    pub const fn capacity(mut self, octets: usize) -> Self {
-        self.conditions.capacity = octets;
+    pub const fn capacity(mut self, bytes: usize) -> Self {
+        self.conditions.capacity = bytes;
         self
     }
 
-    /// Adds a socket, monitored.
+    /// Adds a socket with a monitor.
     pub fn socket<T: Kind>(&mut self, options: Options<T>) -> NodeId {
         let node = self.node(options);
         self.nodes.push(node);
@@ -149,62 +149,62 @@ impl Net {
         Node { socket, ends: BTreeMap::new(), frozen: false }
     }
 
-    /// Has a socket listen. Hosts are whatever names you like.
+    /// Binds a socket to an endpoint. Host names may be chosen freely.
     ///
     /// # Panics
-    /// If `endpoint` is none.
+    /// If `endpoint` is invalid.
     pub fn bind(&mut self, node: NodeId, endpoint: &str) {
-        let endpoint = endpoint.parse().expect("the test gives an endpoint");
+        let endpoint = endpoint.parse().expect("the endpoint must be valid");
         self[node].bind(endpoint);
         self.act();
     }
 
-    /// Has a socket connect.
+    /// Connects a socket to an endpoint.
     ///
     /// # Panics
-    /// If `endpoint` is none, or the socket refuses.
+    /// If `endpoint` is invalid, or the socket returns an error.
     pub fn connect(&mut self, node: NodeId, endpoint: &str) -> PipeId {
         let now = self.now;
-        let endpoint = endpoint.parse().expect("the test gives an endpoint");
-        self[node].connect(endpoint, now).expect("the test connects a socket that can")
+        let endpoint = endpoint.parse().expect("the endpoint must be valid");
+        self[node].connect(endpoint, now).expect("the socket must be able to connect")
     }
 
-    /// The virtual time, which begins at [`Instant::ORIGIN`].
+    /// Returns the virtual time, which begins at [`Instant::ORIGIN`].
     pub const fn now(&self) -> Instant {
         self.now
     }
 
-    /// How many connections a socket has.
+    /// Returns the number of connections of a socket.
     pub fn connections(&self, node: NodeId) -> usize {
         self.nodes[node.0].ends.len()
     }
 
-    /// The last things that happened, a line for each, with its time: where sockets listen and dial, how their connections
-    /// begin and end, and what was done to the network. What a test should tell when it fails.
+    /// Returns the most recent events of the network, one line each, with their time: listeners, dials, begins and ends of
+    /// connections, and faults. A test should print them when it fails.
     pub fn trace(&self) -> impl Iterator<Item = &str> {
         self.trace.lines()
     }
 
-    /// Runs until no octet is under way and nobody has anything to do, without waiting for timers that lie ahead.
+    /// Runs until no bytes are in flight and no socket has work left. Does not wait for timers.
     ///
     /// # Panics
-    /// If that never happens, with the seed.
+    /// If the network never becomes idle. The message contains the seed.
     pub fn settle(&mut self) {
-        self.rest();
+        self.run_until_idle();
         while let Some(at) = self.arrivals.next() {
             self.now = self.now.max(at);
-            self.rest();
+            self.run_until_idle();
         }
     }
 
-    /// Lets time pass, with all that happens in it.
+    /// Advances the virtual time, and runs all work that is due meanwhile.
     ///
     /// # Panics
-    /// If the sockets never come to rest, with the seed.
+    /// If the network never becomes idle. The message contains the seed.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
-            self.rest();
+            self.run_until_idle();
             let next = earliest([self.arrivals.next(), self.timers.next()]).filter(|&at| at <= end);
             match next {
                 Some(at) => self.now = self.now.max(at),
@@ -225,15 +225,15 @@ impl Net {
         self.wake_wires(|wire| wire.leads_to(node));
     }
 
-    /// Takes a socket off the network without anybody being told: octets to and from it are held back, dials to it are
-    /// not answered.
+    /// Isolates a socket from the network without an error: bytes to and from the socket are held back, and dials to it time
+    /// out.
     pub fn freeze(&mut self, node: NodeId) {
         self.note(node, format_args!("is frozen"));
         self.nodes[node.0].frozen = true;
         self.wake_wires(|wire| wire.leads_to(node));
     }
 
-    /// Puts a frozen socket back; what was held back goes on.
+    /// Reconnects a frozen socket to the network, and delivers the bytes that were held back.
     pub fn thaw(&mut self, node: NodeId) {
         if core::mem::take(&mut self.nodes[node.0].frozen) {
             self.note(node, format_args!("is thawed"));
@@ -241,8 +241,8 @@ impl Net {
         }
     }
 
-    /// Parts the network: between each of `some` and each of `others` octets are held back and dials not answered, without
-    /// anybody being told.
+    /// Partitions the network without an error: between each of `some` and each of `others`, bytes are held back and dials time
+    /// out.
     pub fn part(&mut self, some: &[NodeId], others: &[NodeId]) {
         self.trace.note(self.now, format_args!("{some:?} and {others:?} cannot reach each other"));
         for &one in some {
@@ -251,7 +251,7 @@ impl Net {
         self.wake_wires(|_| true);
     }
 
-    /// Joins all parts of the network again; what was held back goes on.
+    /// Ends all partitions of the network, and delivers the bytes that were held back.
     pub fn heal(&mut self) {
         if !self.parted.is_empty() {
             self.trace.note(self.now, format_args!("all can reach each other again"));
@@ -260,15 +260,15 @@ impl Net {
         }
     }
 
-    /// Ends a socket as a crash would, and puts a new one in its place. Its peers see their connections reset; those who
-    /// cannot reach it do so when they can.
+    /// Ends a socket as a crash would, and replaces it by a new socket. The connections of its peers are reset; for peers behind
+    /// a partition, when the partition ends.
     pub fn restart<T: Kind>(&mut self, node: NodeId, options: Options<T>) {
-        self.note(node, format_args!("is started anew"));
-        let fresh = self.node(options);
-        let gone = core::mem::replace(&mut self.nodes[node.0], fresh);
+        self.note(node, format_args!("is restarted"));
+        let new = self.node(options);
+        let old = core::mem::replace(&mut self.nodes[node.0], new);
         self.listeners.retain(|(listening, _), _| *listening != node);
-        for (pipe, end) in gone.ends {
-            self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").tcp.cut(end.side);
+        for (pipe, end) in old.ends {
+            self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends").tcp.cut(end.side);
             self.leave(node, pipe, &end);
         }
         self.wake_wires(|wire| wire.leads_to(node));

@@ -1,4 +1,4 @@
-//! What a [`Net`] does: everything there is to do at an instant, for those only who have something to do.
+//! Execution of a [`Net`]: runs the work that is due at the current time, for active sockets only.
 
 use super::wire::{Wire, WireEnd, WireId};
 use super::{End, Net, Node, NodeId, Side};
@@ -10,16 +10,16 @@ use alloc::format;
 use alloc::vec::Vec;
 
 impl Net {
-    /// Runs until nobody has anything to do at this instant.
-    pub(super) fn rest(&mut self) {
+    /// Runs until no socket has work left at the current time.
+    pub(super) fn run_until_idle(&mut self) {
         let mut steps = 0;
         while self.step() {
             steps += 1;
-            assert!(steps < 1_000_000, "the network of seed {} never rests", self.seed);
+            assert!(steps < 1_000_000, "the network with seed {} never becomes idle", self.seed);
         }
     }
 
-    /// One round of everything there is to do at this instant. False: nothing.
+    /// Runs one round of the work that is due at the current time. Returns false if there was none.
     fn step(&mut self) -> bool {
         let mut busy = self.act();
         while let Some((node, pipe)) = self.timers.pop_due(self.now) {
@@ -43,13 +43,13 @@ impl Net {
         busy
     }
 
-    /// Does what the sockets want done.
+    /// Executes the actions of the sockets. Returns false if there were none.
     pub(super) fn act(&mut self) -> bool {
         let mut busy = false;
         while let Some(node) = self.touched.pop_first() {
             while let Some(action) = self.nodes[node.0].socket.poll_action() {
                 busy = true;
-                self.do_for(node, action);
+                self.execute(node, action);
             }
             let timeout = self.nodes[node.0].socket.poll_timeout();
             self.timers.set_or_clear((node, None), timeout);
@@ -57,7 +57,7 @@ impl Net {
         busy
     }
 
-    fn do_for(&mut self, node: NodeId, action: Action) {
+    fn execute(&mut self, node: NodeId, action: Action) {
         match action {
             Action::Listen(id, endpoint) => {
                 self.note(node, format_args!("listens at {endpoint}"));
@@ -78,17 +78,18 @@ impl Net {
     }
 
     fn dial(&mut self, from: NodeId, pipe: PipeId, to: &Endpoint) {
-        let Some(&(server, id)) = self.listeners.iter().find(|(_, at)| serves(at, to)).map(|(who, _)| who) else {
+        let Some(&(server, id)) = self.listeners.iter().find(|(_, at)| serves(at, to)).map(|(listener, _)| listener)
+        else {
             self.refuse(from, pipe, to);
             return;
         };
         if !self.reach_each_other(from, server) {
-            self.note(from, format_args!("dials {to} and is not answered"));
+            self.note(from, format_args!("dials {to} and gets no reply"));
             return;
         }
         let name =
             Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1, source: None, resource: None };
-        // The listener may be closed already, though the network has not been told; or there are too many peers.
+        // The listener may be closed, with its action still queued; or a limit of peers is reached.
         let Some((accepted, connection)) = self.nodes[server.0].socket.accepted(id, name, self.now) else {
             self.refuse(from, pipe, to);
             return;
@@ -117,27 +118,27 @@ impl Net {
         self.touched.insert(from);
     }
 
-    /// Gives one end its turn.
+    /// Runs one turn of the session at one end of a wire.
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
         let other = self.wires[&id].end(side.other());
         let Node { socket, ends, frozen } = &mut self.nodes[node.0];
-        let end = ends.get_mut(&pipe).expect("it has just been seen");
-        let wire = self.wires.get_mut(&id).expect("a wire lasts as long as its ends");
+        let end = ends.get_mut(&pipe).expect("the end was found above");
+        let wire = self.wires.get_mut(&id).expect("a wire exists as long as its ends");
         let is_frozen = *frozen;
         let Self { dice, conditions, now, .. } = self;
         let now = *now;
-        let mut seat = WireEnd { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
-        let outcome = end.session.turn(&mut seat, &mut self.buffers, now, |link| socket.exchange(pipe, link));
-        if seat.wake {
+        let mut stream = WireEnd { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
+        let outcome = end.session.turn(&mut stream, &mut self.buffers, now, |link| socket.exchange(pipe, link));
+        if stream.wake {
             self.due.insert(other);
         }
         end.ready = end.session.connection().peer().is_some();
         let (is_ready, timeout) = (end.ready, end.session.poll_timeout());
         self.touched.insert(node);
         if is_ready && !was_ready {
-            self.note(node, format_args!("is ready to speak on {pipe:?}"));
+            self.note(node, format_args!("is ready on {pipe:?}"));
         }
         match outcome {
             Ok(turn) => {
@@ -151,21 +152,21 @@ impl Net {
         }
     }
 
-    /// A connection is over, for one of its ends.
+    /// Ends a connection at one of its ends.
     fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
         self.note(node, format_args!("ends {pipe:?}: {reason}"));
-        let end = self.nodes[node.0].ends.remove(&pipe).expect("it has just had its turn");
-        // Whoever closes with input unread or output unsent, resets; a FIN is all the same to ZMTP.
+        let end = self.nodes[node.0].ends.remove(&pipe).expect("the end exists until it is removed here");
+        // A real TCP socket that is closed with unread input sends a reset instead of a FIN. ZMTP does not distinguish the two.
         let at = self.now + self.conditions.delay(&mut self.dice);
-        self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends").tcp.close_write(end.side, at);
+        self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends").tcp.close_write(end.side, at);
         self.leave(node, pipe, &end);
         self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
     }
 
-    /// Nobody is at this end any more.
+    /// Marks one end of a wire as unused, and removes a wire without ends.
     pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
         self.timers.clear((node, Some(pipe)));
-        let wire = self.wires.get_mut(&end.wire).expect("a wire lasts as long as its ends");
+        let wire = self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends");
         wire.in_use[end.side as usize] = false;
         self.due.insert(wire.end(end.side.other()));
         if wire.in_use == [false; 2] {
@@ -174,13 +175,13 @@ impl Net {
         self.arm(end.wire);
     }
 
-    /// What holds wires back has changed: both ends look what that means to them.
-    pub(super) fn wake_wires(&mut self, which: impl Fn(&Wire) -> bool) {
-        let which: Vec<_> = self.wires.iter().filter(|(_, wire)| which(wire)).map(|(&id, _)| id).collect();
-        for id in which {
+    /// Applies a change of partitions or frozen nodes to the selected wires, and gives both ends a turn.
+    pub(super) fn wake_wires(&mut self, select: impl Fn(&Wire) -> bool) {
+        let selected: Vec<_> = self.wires.iter().filter(|(_, wire)| select(wire)).map(|(&id, _)| id).collect();
+        for id in selected {
             let ends = self.wires[&id].ends();
             let is_healed = self.reach_each_other(ends[0].0, ends[1].0);
-            let tcp = &mut self.wires.get_mut(&id).expect("the wire has just been found").tcp;
+            let tcp = &mut self.wires.get_mut(&id).expect("the wire was found above").tcp;
             if is_healed {
                 tcp.heal();
             } else {
@@ -191,7 +192,7 @@ impl Net {
         }
     }
 
-    /// Notes when something arrives next on this wire, in either direction.
+    /// Updates the time of the next arrival in both directions of a wire.
     fn arm(&mut self, id: WireId) {
         let wire = self.wires.get(&id);
         for side in Side::BOTH {
@@ -206,11 +207,11 @@ impl Net {
     }
 }
 
-/// Whether a listener at `at` answers a dial to `to`.
+/// Returns true if a listener at `at` accepts a dial to `to`.
 fn serves(at: &Endpoint, to: &Endpoint) -> bool {
-    let (Endpoint::Tcp { host: own, port, .. }, Endpoint::Tcp { host, port: asked, .. }) = (at, to) else {
+    let (Endpoint::Tcp { host: own, port, .. }, Endpoint::Tcp { host, port: dialled, .. }) = (at, to) else {
         return at == to;
     };
     let any = *own == Host::Any || matches!(own, Host::Ip(ip) if ip.is_unspecified());
-    port == asked && at.resource() == to.resource() && (own == host || any)
+    port == dialled && at.resource() == to.resource() && (own == host || any)
 }

@@ -1,4 +1,4 @@
-//! [`Tcp`]: a simulated TCP connection, for every network that is simulated.
+//! [`Tcp`]: a simulated TCP connection, for simulated networks and runtimes.
 
 use crate::address::NetworkError;
 use crate::session::StreamError;
@@ -6,11 +6,11 @@ use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// A simulated TCP connection: bytes in flight, bytes that have arrived, half-close, reset and partition.
+/// Simulated TCP connection, with bytes in flight, arrived bytes, half-close, reset and partition.
 ///
-/// The connection keeps the order of bytes and decides nothing: [`Conditions`](super::Conditions) draw how many bytes are moved at
-/// once, how long they take and how many fit. [`Net`](super::Net) uses one for each pair of sessions; a simulated runtime uses
-/// one for each pair of streams.
+/// The connection keeps the order of bytes and is deterministic: the caller draws chunk sizes, latency and capacity from
+/// [`Conditions`](super::Conditions). [`Net`](super::Net) uses one connection per pair of sessions; a simulated runtime uses one
+/// per pair of streams.
 ///
 /// ```
 /// use sansmq_proto::{Instant, StreamError};
@@ -29,37 +29,37 @@ use alloc::vec::Vec;
 pub struct Tcp {
     ends: [End; 2],
     is_parted: bool,
-    /// One side closed while bytes for it were unread, or was sent bytes afterwards. Both sides see it, after what has arrived.
+    /// One side was closed with unread input, or received bytes after it was closed. Both sides get an error, after arrived bytes.
     is_reset: bool,
 }
 
-/// One of the two sides of a [`Tcp`].
+/// Side of a [`Tcp`] connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// The side that dialled.
+    /// The connecting side.
     Client,
-    /// The side that accepted.
+    /// The accepting side.
     Server,
 }
 
-/// How the bytes of one write travel.
+/// Size limit, capacity and arrival time of one write.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipment {
     /// Maximum number of bytes to move.
     pub limit: usize,
-    /// Maximum number of bytes that the direction holds, in flight and arrived.
+    /// Maximum number of unread bytes in the direction, in flight and arrived.
     pub capacity: usize,
-    /// Time of arrival. Later if earlier bytes arrive later.
+    /// Time of arrival. Delayed if bytes of an earlier write arrive later.
     pub arrival: Instant,
 }
 
-/// One side, and the direction that it sends into.
+/// State of one side, with the direction into which it sends.
 #[derive(Debug, Default)]
 struct End {
     sent: Direction,
     /// The side had no room for its last write.
     is_blocked: bool,
-    /// The connection was cut at this side. The other side sees it unless the network is parted.
+    /// The connection was cut at this side. The other side gets an error too, unless the network is partitioned.
     is_cut: bool,
     is_closed: bool,
 }
@@ -84,7 +84,7 @@ impl Tcp {
     /// # Errors
     /// Nothing has arrived, or the connection is reset.
     pub fn read(&mut self, side: Side, buffer: &mut [u8], now: Instant) -> Result<usize, StreamError> {
-        self.look(side)?;
+        self.check_cut(side)?;
         self.land(side.other(), now);
         let (is_parted, is_reset) = (self.is_parted, self.is_reset);
         let incoming = &mut self.end_mut(side.other()).sent;
@@ -100,7 +100,7 @@ impl Tcp {
         }
     }
 
-    /// Sends bytes from `side`. Returns how many.
+    /// Sends bytes from `side` and returns their number.
     ///
     /// # Errors
     /// The direction is full, or the connection is reset.
@@ -110,12 +110,12 @@ impl Tcp {
         slices: impl IntoIterator<Item = &'a [u8]>,
         shipment: Shipment,
     ) -> Result<usize, StreamError> {
-        self.look(side)?;
+        self.check_cut(side)?;
         if self.is_reset {
             return Err(NetworkError::Reset.into());
         }
         if self.end(side.other()).is_closed {
-            // As TCP does: the bytes leave, and the answer is a reset.
+            // As in TCP, the write succeeds, and the reply to its bytes is a reset.
             self.is_reset = true;
             return Ok(slices.into_iter().map(<[u8]>::len).sum());
         }
@@ -128,13 +128,13 @@ impl Tcp {
         Ok(end.sent.send(slices, shipment.limit.min(room), shipment.arrival))
     }
 
-    /// Ends the stream that `side` sends; the other side sees that at `arrival`, after all bytes. Later calls change nothing.
+    /// Ends the stream that `side` sends. The other side reads the end at `arrival`, after all bytes. Later calls have no effect.
     pub fn close_write(&mut self, side: Side, arrival: Instant) {
         self.end_mut(side).sent.end(arrival);
     }
 
-    /// Closes `side`: ends what it sends, and resets the connection if bytes for it are unread, in which case bytes in flight are
-    /// lost.
+    /// Closes `side` and ends the stream that it sends. If `side` has unread input, the connection is reset, and the bytes that it
+    /// has in flight are lost.
     pub fn close(&mut self, side: Side, arrival: Instant) {
         self.end_mut(side).is_closed = true;
         if self.end(side.other()).sent.size > 0 {
@@ -144,13 +144,13 @@ impl Tcp {
         self.close_write(side, arrival);
     }
 
-    /// Resets the connection at `side`, as a crash does. The other side sees it at once, before bytes that have arrived, unless
-    /// the network is parted.
+    /// Resets the connection at `side`, as a crash does. The other side gets an error at once, before it can read arrived bytes,
+    /// unless the network is partitioned.
     pub fn cut(&mut self, side: Side) {
         self.end_mut(side).is_cut = true;
     }
 
-    /// Parts the sides. Until they [`heal`](Self::heal) no bytes arrive, and neither side sees what happened at the other.
+    /// Begins a partition. Until [`heal`](Self::heal), no bytes arrive, and neither side detects the end of the other.
     pub const fn part(&mut self) {
         self.is_parted = true;
     }
@@ -160,24 +160,24 @@ impl Tcp {
         self.is_parted = false;
     }
 
-    /// Delivers the bytes from `from` that are due, unless the sides are parted.
+    /// Delivers the bytes from `from` that are due, unless there is a partition.
     pub fn land(&mut self, from: Side, now: Instant) {
         if !self.is_parted {
             self.end_mut(from).sent.land(now);
         }
     }
 
-    /// Returns when something that `from` has sent arrives after `now`: bytes, or the end of the stream.
+    /// Returns the next time after `now` at which bytes from `from`, or the end of its stream, arrive.
     pub fn next_arrival(&self, from: Side, now: Instant) -> Option<Instant> {
         if self.is_parted { None } else { self.end(from).sent.next_arrival(now) }
     }
 
-    /// True if the connection was reset because one side closed early. Both sides see it, after what has arrived.
+    /// Returns true if the connection was reset because one side closed early. Both sides get an error, after arrived bytes.
     pub const fn is_reset(&self) -> bool {
         self.is_reset
     }
 
-    /// Returns true once if `side` has room again after a write that had none.
+    /// Returns true if `side` has room again after a write without room; only once per such write.
     pub fn take_unblocked(&mut self, side: Side, capacity: usize) -> bool {
         let end = self.end_mut(side);
         let is_unblocked = end.is_blocked && end.sent.size < capacity;
@@ -185,9 +185,8 @@ impl Tcp {
         is_unblocked
     }
 
-    /// # Errors
-    /// The connection was cut, and `side` can see it.
-    fn look(&self, side: Side) -> Result<(), StreamError> {
+    /// Returns an error if the connection was cut and `side` can detect it.
+    fn check_cut(&self, side: Side) -> Result<(), StreamError> {
         let is_cut = self.end(side).is_cut || (self.end(side.other()).is_cut && !self.is_parted);
         if is_cut { Err(NetworkError::Reset.into()) } else { Ok(()) }
     }
@@ -201,13 +200,13 @@ impl Tcp {
     }
 }
 
-/// Bytes that one side has sent and the other has not read yet.
+/// Bytes that one side has sent and the other side has not read yet.
 #[derive(Debug, Default)]
 struct Direction {
     /// Bytes in flight, with their time of arrival.
     in_flight: VecDeque<(Instant, Vec<u8>)>,
     arrived: VecDeque<u8>,
-    /// Number of bytes in both.
+    /// Number of bytes in flight and arrived.
     size: usize,
     /// Arrival of the end of the stream.
     fin: Option<Instant>,
@@ -246,7 +245,7 @@ impl Direction {
 
     fn take(&mut self, buffer: &mut [u8]) -> usize {
         let count = buffer.len().min(self.arrived.len());
-        // The bytes may be stored in two pieces.
+        // A `VecDeque` stores its bytes in up to two slices.
         let (front, back) = self.arrived.as_slices();
         let in_front = front.len().min(count);
         buffer[..in_front].copy_from_slice(&front[..in_front]);
@@ -256,7 +255,7 @@ impl Direction {
         count
     }
 
-    /// True if every byte was taken and the end of the stream has arrived.
+    /// Returns true if every byte was read and the end of the stream has arrived.
     fn is_over(&self, now: Instant) -> bool {
         self.size == 0 && self.fin.is_some_and(|fin| fin <= now)
     }

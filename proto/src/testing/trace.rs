@@ -1,4 +1,4 @@
-//! [`Trace`]: what happened on a network, for whoever has to find out why a test failed.
+//! [`Trace`]: the most recent events of a network, to find out why a test failed.
 
 use crate::time::Instant;
 use alloc::collections::VecDeque;
@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-/// As many lines as one may care to read.
+/// Maximum number of lines. Older lines are dropped.
 const KEPT: usize = 300;
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! [`Wire`]: the connection of two sessions of a [`Net`](super::Net), and the stream that each of them sees.
+//! [`Wire`]: the connection of two sessions of a [`Net`](super::Net), and the stream of each session.
 
 use super::{Conditions, NodeId, Shipment, Side, Tcp};
 use crate::connection::Outbox;
@@ -7,29 +7,29 @@ use crate::session::{Stream, StreamError};
 use crate::socket::PipeId;
 use crate::time::Instant;
 
-/// Names a wire. No name is used twice.
+/// Identifier of a wire. Identifiers are not reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WireId(u64);
 
 impl WireId {
-    /// Returns another name each time.
+    /// Returns a new identifier each time.
     pub(super) const fn next(&mut self) -> Self {
         self.0 += 1;
         *self
     }
 }
 
-/// The connection of two sessions. Its arrays have an entry for each [`Side`].
+/// Connection of two sessions. Its arrays have one entry per [`Side`].
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) tcp: Tcp,
-    /// Pipe at each side, which may be gone.
+    /// Node and pipe at each side. The pipe may have been removed.
     ends: [(NodeId, PipeId); 2],
     /// True while the session at that side exists.
     pub(super) in_use: [bool; 2],
 }
 
-/// One side of a wire during one turn.
+/// Stream of one side of a wire during one turn.
 pub(super) struct WireEnd<'a> {
     pub(super) wire: &'a mut Wire,
     pub(super) side: Side,
@@ -38,7 +38,7 @@ pub(super) struct WireEnd<'a> {
     pub(super) conditions: &'a mut Conditions,
     /// The node of this side cannot send.
     pub(super) is_frozen: bool,
-    /// The other side has something to do.
+    /// The other side must be given a turn.
     pub(super) wake: bool,
 }
 
@@ -70,7 +70,7 @@ impl Stream for WireEnd<'_> {
 
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
         if self.is_frozen {
-            // The node gets a turn when it thaws.
+            // The node gets a turn when it is thawed.
             return Err(StreamError::WouldBlock);
         }
         let mut chunks = [&[][..]; 64];

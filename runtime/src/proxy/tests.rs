@@ -1,5 +1,5 @@
-//! Over `inproc`, where nothing needs a runtime: a proxy is polled by hand, and every poll is one turn.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Tests of [`Proxy`] over `inproc`, which needs no runtime. The tests poll the proxy themselves; each poll is one turn.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use super::super::lane::BURST;
 use super::*;
@@ -11,41 +11,41 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-/// Sockets that reach each other, and need no one to drive them.
+/// Sockets of one context, without a runtime.
 #[derive(Default)]
-struct World {
-    names: SocketContext,
+struct Fixture {
+    context: SocketContext,
     drivers: RefCell<Vec<Driver>>,
 }
 
-impl World {
+impl Fixture {
     fn socket<T: Typed>(&self, options: Options<T>) -> Handle<T> {
-        let (handle, driver) = crate::new_socket(options, &self.names, || Instant::ORIGIN);
+        let (handle, driver) = crate::new_socket(options, &self.context, || Instant::ORIGIN);
         self.drivers.borrow_mut().push(driver);
         handle
     }
 
-    /// A socket bound to this name.
+    /// Returns a socket that is bound to an `inproc` name.
     fn bound<T: Typed>(&self, options: Options<T>, name: &str) -> Handle<T> {
         let socket = self.socket(options);
         ready(pin!(socket.bind(format!("inproc://{name}")))).unwrap();
         socket
     }
 
-    /// A socket connected to this name.
+    /// Returns a socket that is connected to an `inproc` name.
     fn connected<T: Typed>(&self, options: Options<T>, name: &str) -> Handle<T> {
         let socket = self.socket(options);
         socket.connect(format!("inproc://{name}")).unwrap();
         socket
     }
 
-    /// PULL and PUSH, and who pushes to the one.
+    /// Returns a PUSH that is connected to a PULL, that PULL, and a bound PUSH: a client, the frontend and the backend.
     fn streamer(&self) -> (Handle<Push>, Handle<Pull>, Handle<Push>) {
         let pull = self.bound(Options::new(), "front");
         (self.connected(Options::new(), "front"), pull, self.bound(Options::new(), "back"))
     }
 
-    /// Two PAIRs and the peer of each, which are the first and the last.
+    /// Returns the peer of the frontend, the frontend, the backend, and the peer of the backend.
     fn pairs(&self) -> [Handle<Pair>; 4] {
         let (front, back) = (self.bound(Options::new(), "front"), self.bound(Options::new(), "back"));
         [self.connected(Options::new(), "front"), front, back, self.connected(Options::new(), "back")]
@@ -55,7 +55,7 @@ impl World {
 fn ready<F: Future>(future: Pin<&mut F>) -> F::Output {
     match turn(future) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits"),
+        Poll::Pending => panic!("the future is pending"),
     }
 }
 
@@ -63,7 +63,7 @@ fn turn<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Counts how often it is woken.
+/// Waker that counts its wake-ups.
 #[derive(Default)]
 struct CountingWaker(AtomicUsize);
 
@@ -74,8 +74,8 @@ impl Wake for CountingWaker {
 }
 
 impl CountingWaker {
-    /// Whether it was woken since this was asked last.
-    fn take_woken(&self) -> bool {
+    /// Returns true if the waker was woken since the last call.
+    fn was_woken(&self) -> bool {
         self.0.swap(0, Ordering::SeqCst) > 0
     }
 }
@@ -89,60 +89,60 @@ fn numbers(range: core::ops::Range<usize>) -> Vec<String> {
 }
 
 #[test]
-fn from_a_side_whose_sink_has_no_room_nothing_is_received() {
-    let world = World::default();
-    let (push, front, back) = world.streamer();
+fn proxy_does_not_receive_while_sink_has_no_room() {
+    let fixture = Fixture::default();
+    let (push, front, back) = fixture.streamer();
     let mut proxy = Proxy::new(&front, &back);
     let control = proxy.control_handle();
     push.try_send("0").unwrap();
     let mut run = pin!(proxy.run());
     assert!(turn(run.as_mut()).is_pending());
     assert_eq!(control.statistics(), ProxyStatistics::default());
-    let late = world.connected(Options::<Pull>::new(), "back");
+    let late = fixture.connected(Options::<Pull>::new(), "back");
     assert!(turn(run.as_mut()).is_pending());
     assert_eq!(bodies(&late), ["0"]);
 }
 
 #[test]
-fn a_flood_one_way_leaves_the_other_its_turns_and_ends_after_a_burst() {
-    let world = World::default();
-    let [near, front, back, far] = world.pairs();
+fn proxy_serves_other_direction_during_flood_and_yields() {
+    let fixture = Fixture::default();
+    let [near, front, back, far] = fixture.pairs();
     for number in 0..BURST * 5 {
         near.try_send(number.to_string()).unwrap();
     }
     far.try_send("against the stream").unwrap();
     let mut proxy = Proxy::new(&front, &back);
-    let waker_count = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&waker_count));
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut run = pin!(proxy.run());
     for burst in 0..5 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(waker_count.take_woken(), "there may be more");
+        assert!(wakes.was_woken(), "there may be more messages");
         assert_eq!(bodies(&far), numbers(burst * BURST..(burst + 1) * BURST));
         assert_eq!(bodies(&near).len(), usize::from(burst == 0));
     }
     assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    assert!(!waker_count.take_woken(), "there is no more");
+    assert!(!wakes.was_woken(), "there are no more messages");
 }
 
 #[test]
-fn a_message_without_room_stays_in_the_proxy_when_its_run_is_dropped() {
-    let world = World::default();
-    let front = world.bound(Options::<Pull>::new(), "front");
-    let push = world.connected(Options::<Push>::new(), "front");
-    let back = world.bound(Options::<Router>::new().mandatory(true).send_hwm(2), "back");
-    let peer = world.connected(Options::<Dealer>::new().routing_id("peer").unwrap().recv_hwm(2), "back");
+fn proxy_holds_message_when_dropped_run_had_no_room() {
+    let fixture = Fixture::default();
+    let front = fixture.bound(Options::<Pull>::new(), "front");
+    let push = fixture.connected(Options::<Push>::new(), "front");
+    let back = fixture.bound(Options::<Router>::new().mandatory(true).send_hwm(2), "back");
+    let peer = fixture.connected(Options::<Dealer>::new().routing_id("peer").unwrap().recv_hwm(2), "back");
     for number in 0..100 {
         push.try_send(("peer", number.to_string())).unwrap();
     }
     let mut proxy = Proxy::new(&front, &back);
-    let mut got = Vec::new();
+    let mut received = Vec::new();
     for _ in 0..50 {
-        // A run of one turn, which ends with a message in hand.
+        // A run of one turn, which ends while a message is held.
         assert!(turn(pin!(proxy.run())).is_pending());
-        got.extend(bodies(&peer));
+        received.extend(bodies(&peer));
     }
-    assert_eq!(got, numbers(0..100));
+    assert_eq!(received, numbers(0..100));
     assert_eq!(proxy.take_held(), []);
 
     for number in 100..1000 {
@@ -155,41 +155,41 @@ fn a_message_without_room_stays_in_the_proxy_when_its_run_is_dropped() {
 }
 
 #[test]
-fn a_held_message_goes_out_when_its_peer_has_room() {
-    let world = World::default();
-    let front = world.bound(Options::<Pull>::new(), "front");
-    let push = world.connected(Options::<Push>::new(), "front");
-    let back = world.bound(Options::<Router>::new().mandatory(true).send_hwm(1), "back");
-    let peer = world.connected(Options::<Dealer>::new().routing_id("peer").unwrap().recv_hwm(1), "back");
+fn proxy_sends_held_message_when_peer_has_room() {
+    let fixture = Fixture::default();
+    let front = fixture.bound(Options::<Pull>::new(), "front");
+    let push = fixture.connected(Options::<Push>::new(), "front");
+    let back = fixture.bound(Options::<Router>::new().mandatory(true).send_hwm(1), "back");
+    let peer = fixture.connected(Options::<Dealer>::new().routing_id("peer").unwrap().recv_hwm(1), "back");
     for number in 0..1000 {
         push.try_send(("peer", number.to_string())).unwrap();
     }
     let mut proxy = Proxy::new(&front, &back);
-    let waker_count = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&waker_count));
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut run = pin!(proxy.run());
-    let mut got = Vec::new();
-    while got.len() < 1000 {
+    let mut received = Vec::new();
+    while received.len() < 1000 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        waker_count.take_woken();
-        got.extend(bodies(&peer));
+        wakes.was_woken();
+        received.extend(bodies(&peer));
         assert!(
-            waker_count.take_woken() || got.len() == 1000,
-            "{} have come, and nobody is woken for the rest",
-            got.len()
+            wakes.was_woken() || received.len() == 1000,
+            "received {}, and the proxy is not woken for the rest",
+            received.len()
         );
     }
-    assert_eq!(got, numbers(0..1000));
+    assert_eq!(received, numbers(0..1000));
 }
 
 #[test]
-fn what_the_sink_will_never_take_is_dropped_and_counted() {
-    let world = World::default();
-    let front = world.bound(Options::<Pull>::new(), "front");
-    let push = world.connected(Options::<Push>::new(), "front");
-    let back = world.bound(Options::<Router>::new().mandatory(true), "back");
-    let peer = world.connected(Options::<Dealer>::new().routing_id("peer").unwrap(), "back");
-    push.try_send(("nobody", "lost")).unwrap();
+fn proxy_drops_and_counts_unsendable_messages() {
+    let fixture = Fixture::default();
+    let front = fixture.bound(Options::<Pull>::new(), "front");
+    let push = fixture.connected(Options::<Push>::new(), "front");
+    let back = fixture.bound(Options::<Router>::new().mandatory(true), "back");
+    let peer = fixture.connected(Options::<Dealer>::new().routing_id("peer").unwrap(), "back");
+    push.try_send(("unknown", "lost")).unwrap();
     push.try_send("no address").unwrap();
     push.try_send(("peer", "found")).unwrap();
     let mut proxy = Proxy::new(&front, &back);
@@ -201,11 +201,11 @@ fn what_the_sink_will_never_take_is_dropped_and_counted() {
 }
 
 #[test]
-fn frames_pass_whole_or_not_at_all() {
-    let world = World::default();
-    let (push, front, _) = world.streamer();
-    let back = world.bound(Options::<Client>::new(), "server");
-    let server = world.connected(Options::<sansmq_proto::kind::Server>::new(), "server");
+fn proxy_forwards_whole_messages_only() {
+    let fixture = Fixture::default();
+    let (push, front, _) = fixture.streamer();
+    let back = fixture.bound(Options::<Client>::new(), "server");
+    let server = fixture.connected(Options::<sansmq_proto::kind::Server>::new(), "server");
     push.try_send(["two", "frames"]).unwrap();
     push.try_send("one").unwrap();
     let mut proxy = Proxy::new(&front, &back);
@@ -215,12 +215,12 @@ fn frames_pass_whole_or_not_at_all() {
 }
 
 #[test]
-fn one_socket_as_both_ends_sends_everything_back() {
-    let world = World::default();
-    let rep = world.bound(Options::<Rep>::new(), "rep");
-    let req = world.connected(Options::<Req>::new(), "rep");
-    let dealer = world.bound(Options::<Dealer>::new(), "dealer");
-    let other = world.connected(Options::<Dealer>::new(), "dealer");
+fn proxy_of_one_socket_sends_messages_back() {
+    let fixture = Fixture::default();
+    let rep = fixture.bound(Options::<Rep>::new(), "rep");
+    let req = fixture.connected(Options::<Req>::new(), "rep");
+    let dealer = fixture.bound(Options::<Dealer>::new(), "dealer");
+    let other = fixture.connected(Options::<Dealer>::new(), "dealer");
     let (mut turns, mut stream) = (Proxy::new(&rep, &rep), Proxy::new(&dealer, &dealer.clone()));
     for number in 0..3 {
         req.try_send(number.to_string()).unwrap();
@@ -236,16 +236,16 @@ fn one_socket_as_both_ends_sends_everything_back() {
 }
 
 #[test]
-fn a_capture_gets_a_copy_of_both_directions_and_holds_nobody_up() {
-    let world = World::default();
-    let [near, front, back, far] = world.pairs();
-    let capture = world.bound(Options::<Push>::new(), "capture");
+fn capture_receives_copies_and_does_not_block_the_proxy() {
+    let fixture = Fixture::default();
+    let [near, front, back, far] = fixture.pairs();
+    let capture = fixture.bound(Options::<Push>::new(), "capture");
     let mut proxy = Proxy::new(&front, &back).capture(&capture);
     near.try_send(["down", "1"]).unwrap();
     assert!(turn(pin!(proxy.run())).is_pending());
     assert_eq!(bodies(&far), ["1"], "a capture without peers has no room");
 
-    let tap = world.connected(Options::<Pull>::new(), "capture");
+    let tap = fixture.connected(Options::<Pull>::new(), "capture");
     near.try_send(["down", "2"]).unwrap();
     far.try_send(["up", "3"]).unwrap();
     assert!(turn(pin!(proxy.run())).is_pending());
@@ -257,70 +257,70 @@ fn a_capture_gets_a_copy_of_both_directions_and_holds_nobody_up() {
 }
 
 #[test]
-fn what_waits_is_woken_when_either_socket_is_closed() {
+fn waiting_proxy_ends_when_either_socket_is_closed() {
     for one in 0..2 {
-        let world = World::default();
-        let (_push, front, back) = world.streamer();
-        // A socket that lingers is closed as well.
-        back.connect("inproc://nobody").unwrap();
+        let fixture = Fixture::default();
+        let (_push, front, back) = fixture.streamer();
+        // A message that lingers must not delay the end of the proxy.
+        back.connect("inproc://unbound").unwrap();
         back.try_send("lingers").unwrap();
         let mut proxy = Proxy::new(&front, &back);
-        let waker_count = Arc::new(CountingWaker::default());
-        let waker = Waker::from(Arc::clone(&waker_count));
+        let wakes = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&wakes));
         let mut run = pin!(proxy.run());
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(!waker_count.take_woken());
+        assert!(!wakes.was_woken());
         let _closed = if one == 0 { turn(pin!(front.close())) } else { turn(pin!(back.close())) };
-        assert!(waker_count.take_woken(), "socket {one} is closed");
+        assert!(wakes.was_woken(), "socket {one} is closed");
         assert_eq!(ready(run), Ok(ProxyStatistics::default()));
     }
 }
 
 #[test]
-fn a_paused_proxy_passes_nothing_on_until_it_is_resumed_and_a_terminated_one_nothing_more() {
-    let world = World::default();
-    let [near, front, back, far] = world.pairs();
+fn proxy_stops_while_paused_and_after_terminate() {
+    let fixture = Fixture::default();
+    let [near, front, back, far] = fixture.pairs();
     let mut proxy = Proxy::new(&front, &back);
     let control = proxy.control_handle();
-    let waker_count = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&waker_count));
+    let wakes = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     let mut run = pin!(proxy.run());
     let mut poll = || run.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(poll().is_pending());
     control.pause();
-    assert!(waker_count.take_woken());
+    assert!(wakes.was_woken());
     near.try_send("waits").unwrap();
     assert!(poll().is_pending());
     assert_eq!((bodies(&far), control.statistics()), (vec![], ProxyStatistics::default()));
-    waker_count.take_woken();
+    wakes.was_woken();
     control.resume();
-    assert!(waker_count.take_woken());
+    assert!(wakes.was_woken());
     assert!(poll().is_pending());
     assert_eq!(bodies(&far), ["waits"]);
 
     near.try_send("too late").unwrap();
-    waker_count.take_woken();
+    wakes.was_woken();
     control.terminate();
-    assert!(waker_count.take_woken());
+    assert!(wakes.was_woken());
     control.resume();
-    let Poll::Ready(Ok(statistics)) = poll() else { panic!("it is terminated") };
+    let Poll::Ready(Ok(statistics)) = poll() else { panic!("the proxy is terminated") };
     assert_eq!(statistics.backend.sent, Passed { messages: 1, frames: 1, octets: 5 });
     assert_eq!(statistics, control.statistics());
     assert_eq!(bodies(&front), ["too late"]);
 }
 
 #[test]
-fn a_rep_as_control_answers_everything() {
-    let world = World::default();
-    let [near, front, back, far] = world.pairs();
-    let control = world.bound(Options::<Rep>::new(), "control");
-    let asker = world.connected(Options::<Req>::new(), "control");
+fn rep_control_replies_to_every_message() {
+    let fixture = Fixture::default();
+    let [near, front, back, far] = fixture.pairs();
+    let control = fixture.bound(Options::<Rep>::new(), "control");
+    let controller = fixture.connected(Options::<Req>::new(), "control");
     let mut proxy = Proxy::new(&front, &back).control(&control);
     let mut run = pin!(proxy.run());
     let mut ask = |command: Message| {
-        asker.try_send(command).unwrap();
+        controller.try_send(command).unwrap();
         let ended = turn(run.as_mut());
-        (asker.try_recv().unwrap(), ended)
+        (controller.try_recv().unwrap(), ended)
     };
     let empty = Message::from("");
     near.try_send(["first", "second"]).unwrap();
@@ -342,25 +342,25 @@ fn a_rep_as_control_answers_everything() {
 }
 
 #[test]
-fn a_pair_as_control_answers_statistics_only_and_a_sub_nothing() {
-    let world = World::default();
-    let [near, front, back, _far] = world.pairs();
-    let control = world.bound(Options::<Pair>::new(), "control");
-    let asker = world.connected(Options::<Pair>::new(), "control");
+fn pair_control_replies_to_statistics_only_and_sub_never() {
+    let fixture = Fixture::default();
+    let [near, front, back, _far] = fixture.pairs();
+    let control = fixture.bound(Options::<Pair>::new(), "control");
+    let controller = fixture.connected(Options::<Pair>::new(), "control");
     let mut proxy = Proxy::new(&front, &back).control(&control);
     for command in ["PAUSE", "STATISTICS", "RESUME"] {
-        asker.try_send(command).unwrap();
+        controller.try_send(command).unwrap();
     }
     near.try_send("x").unwrap();
     assert!(turn(pin!(proxy.run())).is_pending());
-    let answer = asker.try_recv().unwrap();
+    let answer = controller.try_recv().unwrap();
     assert_eq!((answer.len(), answer.size()), (8, 64));
-    assert_eq!(bodies(&asker), [""; 0]);
+    assert_eq!(bodies(&controller), [""; 0]);
     assert_eq!(proxy.control_handle().statistics().frontend.received.messages, 1);
 
-    let control = world.bound(Options::<Sub>::new(), "all proxies");
+    let control = fixture.bound(Options::<Sub>::new(), "all proxies");
     control.subscribe("").unwrap();
-    let announcer = world.connected(Options::<Pub>::new(), "all proxies");
+    let announcer = fixture.connected(Options::<Pub>::new(), "all proxies");
     let mut proxy = Proxy::new(&front, &back).control(&control);
     announcer.try_send("STATISTICS").unwrap();
     announcer.try_send("TERMINATE").unwrap();
@@ -368,14 +368,14 @@ fn a_pair_as_control_answers_statistics_only_and_a_sub_nothing() {
 }
 
 #[test]
-fn a_control_socket_that_floods_or_is_closed_leaves_the_proxy_its_turns() {
-    let world = World::default();
-    let [near, front, back, far] = world.pairs();
-    let control = world.bound(Options::<Pull>::new(), "control");
-    let asker = world.connected(Options::<Push>::new(), "control");
+fn proxy_forwards_when_control_floods_or_closes() {
+    let fixture = Fixture::default();
+    let [near, front, back, far] = fixture.pairs();
+    let control = fixture.bound(Options::<Pull>::new(), "control");
+    let controller = fixture.connected(Options::<Push>::new(), "control");
     let mut proxy = Proxy::new(&front, &back).control(&control);
     for _ in 0..500 {
-        asker.try_send("RESUME").unwrap();
+        controller.try_send("RESUME").unwrap();
     }
     near.try_send("1").unwrap();
     let mut run = pin!(proxy.run());
@@ -389,36 +389,36 @@ fn a_control_socket_that_floods_or_is_closed_leaves_the_proxy_its_turns() {
 }
 
 #[test]
-fn two_sockets_with_no_way_between_them_are_an_error() {
-    let world = World::default();
-    let (push, pull, _) = world.streamer();
-    let sub = world.socket(Options::<Sub>::new());
+fn proxy_rejects_sockets_without_a_direction() {
+    let fixture = Fixture::default();
+    let (push, pull, _) = fixture.streamer();
+    let sub = fixture.socket(Options::<Sub>::new());
     let outcome = ready(pin!(Proxy::new(&pull, &sub).run()));
     assert_eq!(outcome, Err(ProxyError::NoDirection(SocketType::Pull, SocketType::Sub)));
     assert!(ready(pin!(Proxy::new(&push, &push).run())).is_err());
-    assert!(turn(pin!(Proxy::new(&push, &pull).run())).is_pending(), "the backend is the front");
+    assert!(turn(pin!(Proxy::new(&push, &pull).run())).is_pending(), "the backend receives and the frontend sends");
 }
 
 #[test]
-fn a_lost_request_is_an_error_and_the_next_run_goes_on() {
-    let world = World::default();
-    let front = world.bound(Options::<Router>::new(), "front");
-    let client = world.connected(Options::<Dealer>::new(), "front");
-    let back = world.bound(Options::<Req>::new(), "back");
-    let worker = world.connected(Options::<Rep>::new(), "back");
+fn proxy_fails_on_lost_request_and_runs_again() {
+    let fixture = Fixture::default();
+    let front = fixture.bound(Options::<Router>::new(), "front");
+    let client = fixture.connected(Options::<Dealer>::new(), "front");
+    let back = fixture.bound(Options::<Req>::new(), "back");
+    let worker = fixture.connected(Options::<Rep>::new(), "back");
     let mut proxy = Proxy::new(&front, &back);
     client.try_send("1").unwrap();
     assert!(turn(pin!(proxy.run())).is_pending());
     assert_eq!(worker.try_recv().unwrap().body(), "1");
-    let mut story = back.monitor();
+    let mut monitor = back.monitor();
     let _ = turn(pin!(worker.close()));
-    assert!(matches!(ready(pin!(story.next())), Some(Event::Disconnected { .. })));
+    assert!(matches!(ready(pin!(monitor.next())), Some(Event::Disconnected { .. })));
     assert_eq!(ready(pin!(proxy.run())), Err(ProxyError::PeerLost));
 
-    let heir = world.connected(Options::<Rep>::new(), "back");
+    let next_worker = fixture.connected(Options::<Rep>::new(), "back");
     client.try_send("2").unwrap();
     assert!(turn(pin!(proxy.run())).is_pending());
-    heir.try_send(heir.try_recv().unwrap()).unwrap();
+    next_worker.try_send(next_worker.try_recv().unwrap()).unwrap();
     assert!(turn(pin!(proxy.run())).is_pending());
     assert_eq!(bodies(&client), ["2"]);
 }

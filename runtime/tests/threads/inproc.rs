@@ -1,6 +1,6 @@
-//! Two sockets of one process, each on a thread of its own.
+//! Tests of two `inproc` sockets, each on its own thread.
 
-use super::{PLACE, Pipeline, in_every_order, now, pipeline, socket};
+use super::{ENDPOINT, Pipeline, in_every_order, now, pipeline, socket};
 use core::time::Duration;
 use loom::future::block_on;
 use loom::thread;
@@ -9,7 +9,7 @@ use sansmq_proto::kind::{Dealer, Pull, Push};
 use sansmq_runtime::{Context as SocketContext, Handle};
 
 #[test]
-fn more_than_there_is_room_for_goes_over_in_order() {
+fn inproc_keeps_order_when_queues_are_full() {
     in_every_order(3, || {
         const COUNT: u8 = 6;
         let Pipeline { push, pull, drivers: _drivers } = pipeline();
@@ -27,8 +27,8 @@ fn more_than_there_is_room_for_goes_over_in_order() {
 }
 
 #[test]
-fn two_that_send_to_each_other_do_not_wait_for_each_others_locks() {
-    fn speak(socket: &Handle<Dealer>) {
+fn inproc_sockets_that_send_to_each_other_do_not_deadlock() {
+    fn exchange(socket: &Handle<Dealer>) {
         for number in 0..3 {
             block_on(socket.send(&[number])).unwrap();
         }
@@ -37,22 +37,22 @@ fn two_that_send_to_each_other_do_not_wait_for_each_others_locks() {
         }
     }
     in_every_order(3, || {
-        let names = SocketContext::new();
+        let context = SocketContext::new();
         let options = || Options::<Dealer>::new().send_hwm(1).recv_hwm(1);
-        let ((one, _driver), (other, _other_driver)) = (socket(options(), &names), socket(options(), &names));
-        assert!(now(one.bind(PLACE)).is_ready());
-        other.connect(PLACE).unwrap();
+        let ((one, _driver), (other, _other_driver)) = (socket(options(), &context), socket(options(), &context));
+        assert!(now(one.bind(ENDPOINT)).is_ready());
+        other.connect(ENDPOINT).unwrap();
         let thread = thread::spawn({
             let other = other.clone();
-            move || speak(&other)
+            move || exchange(&other)
         });
-        speak(&one);
+        exchange(&one);
         thread.join().unwrap();
     });
 }
 
 #[test]
-fn what_was_sent_before_a_close_arrives() {
+fn inproc_delivers_messages_sent_before_close() {
     in_every_order(3, || {
         let Pipeline { push, pull, drivers: _drivers } = pipeline();
         let sender = thread::spawn(move || {
@@ -69,7 +69,7 @@ fn what_was_sent_before_a_close_arrives() {
 }
 
 #[test]
-fn a_close_does_not_wait_for_one_who_has_closed_too() {
+fn close_does_not_wait_for_closed_peer() {
     in_every_order(3, || {
         let Pipeline { push, pull, drivers: _drivers } = pipeline();
         let other = thread::spawn(move || block_on(push.close()).unsent);
@@ -79,54 +79,54 @@ fn a_close_does_not_wait_for_one_who_has_closed_too() {
 }
 
 #[test]
-fn who_binds_while_the_other_connects_is_found() {
+fn inproc_connects_during_concurrent_bind() {
     in_every_order(3, || {
-        let names = SocketContext::new();
-        let (push, _driver) = socket(Options::<Push>::new(), &names);
-        let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
-        let dialler = thread::spawn(move || {
-            push.connect(PLACE).unwrap();
+        let context = SocketContext::new();
+        let (push, _driver) = socket(Options::<Push>::new(), &context);
+        let (pull, _other_driver) = socket(Options::<Pull>::new(), &context);
+        let connecting = thread::spawn(move || {
+            push.connect(ENDPOINT).unwrap();
             block_on(push.send("x")).unwrap();
             push
         });
-        block_on(pull.bind(PLACE)).unwrap();
+        block_on(pull.bind(ENDPOINT)).unwrap();
         assert_eq!(block_on(pull.recv()).unwrap().body(), "x");
-        drop(dialler.join().unwrap());
+        drop(connecting.join().unwrap());
     });
 }
 
 #[test]
-fn who_goes_while_the_other_connects_is_not_waited_for_and_leaves_no_name() {
+fn inproc_unbind_during_connect_leaves_no_name() {
     in_every_order(3, || {
-        let names = SocketContext::new();
-        let (push, _driver) = socket(Options::<Push>::new().linger(Duration::ZERO), &names);
-        let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
-        let dialler = thread::spawn(move || {
-            push.connect(PLACE).unwrap();
-            push.disconnect(PLACE).unwrap();
+        let context = SocketContext::new();
+        let (push, _driver) = socket(Options::<Push>::new().linger(Duration::ZERO), &context);
+        let (pull, _other_driver) = socket(Options::<Pull>::new(), &context);
+        let connecting = thread::spawn(move || {
+            push.connect(ENDPOINT).unwrap();
+            push.disconnect(ENDPOINT).unwrap();
             block_on(push.close())
         });
-        block_on(pull.bind(PLACE)).unwrap();
-        block_on(pull.unbind(PLACE)).unwrap();
+        block_on(pull.bind(ENDPOINT)).unwrap();
+        block_on(pull.unbind(ENDPOINT)).unwrap();
         block_on(pull.close());
-        let _ = dialler.join().unwrap();
-        assert_eq!(format!("{names:?}"), format!("{:?}", SocketContext::new()));
+        let _ = connecting.join().unwrap();
+        assert_eq!(format!("{context:?}"), format!("{:?}", SocketContext::new()));
     });
 }
 
 #[test]
-fn a_dial_that_is_given_up_while_it_is_met_leaves_no_peer_behind() {
+fn inproc_disconnect_during_join_leaves_no_peer() {
     in_every_order(3, || {
-        let names = SocketContext::new();
-        let (push, _driver) = socket(Options::<Push>::new(), &names);
-        let (pull, _other_driver) = socket(Options::<Pull>::new(), &names);
-        let dialler = thread::spawn(move || {
-            push.connect(PLACE).unwrap();
-            push.disconnect(PLACE).unwrap();
+        let context = SocketContext::new();
+        let (push, _driver) = socket(Options::<Push>::new(), &context);
+        let (pull, _other_driver) = socket(Options::<Pull>::new(), &context);
+        let connecting = thread::spawn(move || {
+            push.connect(ENDPOINT).unwrap();
+            push.disconnect(ENDPOINT).unwrap();
             push
         });
-        block_on(pull.bind(PLACE)).unwrap();
-        let push = dialler.join().unwrap();
+        block_on(pull.bind(ENDPOINT)).unwrap();
+        let push = connecting.join().unwrap();
         assert_eq!([push.stats().peers, pull.stats().peers], [0, 0]);
     });
 }

@@ -1,9 +1,9 @@
-//! Whatever order threads come in, nobody is left asleep, nothing is lost and nothing overtaken: each test is run once for
-//! every order there is, but for those with more than a few interruptions.
+//! Tests under `loom` that in every order of threads, no waiting task is left asleep, no message is lost, and no message is
+//! overtaken. Each test runs once for every order with at most a few preemptions.
 //!
-//! When somebody sleeps whom nobody can wake any more, `loom` says "deadlock".
+//! `loom` reports "deadlock" when a thread sleeps that no other thread can wake.
 #![cfg(sansmq_loom)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod inproc;
 mod tasks;
@@ -17,12 +17,12 @@ use sansmq_proto::{Instant, Options};
 use sansmq_runtime::{Context as SocketContext, Driver, Handle, new_socket};
 use std::sync::Arc;
 
-const PLACE: &str = "inproc://place";
+const ENDPOINT: &str = "inproc://place";
 
-/// Tries every order in which a thread that could go on loses its turn at most so many times.
-fn in_every_order(interruptions: usize, test: impl Fn() + Sync + Send + 'static) {
+/// Runs a test for every order of threads with at most `preemptions` preemptions.
+fn in_every_order(preemptions: usize, test: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(interruptions);
+    model.preemption_bound = Some(preemptions);
     model.max_branches = 100_000;
     let orders = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&orders);
@@ -33,27 +33,27 @@ fn in_every_order(interruptions: usize, test: impl Fn() + Sync + Send + 'static)
     println!("{orders:?} orders");
 }
 
-/// A socket whose clock stands still, and what keeps it from being orphaned.
-fn socket<T: Kind>(options: Options<T>, names: &SocketContext) -> (Handle<T>, Driver) {
-    new_socket(options, names, || Instant::ORIGIN)
+/// Creates a socket with a constant clock. The socket lives as long as the driver.
+fn socket<T: Kind>(options: Options<T>, context: &SocketContext) -> (Handle<T>, Driver) {
+    new_socket(options, context, || Instant::ORIGIN)
 }
 
-/// A pair of sockets with room for one message in each queue, so that three of them are on the way at most.
+/// Two connected sockets with high-water marks of 1. The lane between them has room for two messages under `loom`.
 struct Pipeline {
     push: Handle<Push>,
     pull: Handle<Pull>,
     drivers: [Driver; 2],
 }
 
-/// What a push takes before anybody receives: a message in its queue, two on the way, one in the pull's queue.
+/// Messages that a PUSH can send while the PULL does not receive: one in its queue, two in the lane, one in the PULL's queue.
 const FILL: u8 = 4;
 
 fn pipeline() -> Pipeline {
-    let names = SocketContext::new();
-    let (push, driver) = socket(Options::<Push>::new().send_hwm(1), &names);
-    let (pull, other) = socket(Options::<Pull>::new().recv_hwm(1), &names);
-    assert!(now(pull.bind(PLACE)).is_ready());
-    push.connect(PLACE).unwrap();
+    let context = SocketContext::new();
+    let (push, driver) = socket(Options::<Push>::new().send_hwm(1), &context);
+    let (pull, other) = socket(Options::<Pull>::new().recv_hwm(1), &context);
+    assert!(now(pull.bind(ENDPOINT)).is_ready());
+    push.connect(ENDPOINT).unwrap();
     Pipeline { push, pull, drivers: [driver, other] }
 }
 
@@ -66,7 +66,7 @@ fn full_pipeline() -> Pipeline {
     pipeline
 }
 
-/// One look at a future, which is then given up.
+/// Polls a future once and drops it.
 fn now<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -1,4 +1,4 @@
-//! The tasks of a runtime beside the application.
+//! Tests of runtime tasks that run concurrently with the application.
 
 use super::{in_every_order, now, socket};
 use core::future::pending;
@@ -17,39 +17,39 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
 use std::sync::{Arc, Mutex as StdMutex};
 
-const PLACE: &str = "tcp://1.1.1.1:1";
+const ENDPOINT: &str = "tcp://1.1.1.1:1";
 
-/// A runtime that keeps what it is to run. One thread at a time has it, so its own locks are in no order.
+/// Runtime that queues spawned tasks. Only one thread at a time uses it, so its locks are not locks of `loom`.
 #[derive(Clone, Default)]
-struct Kept(Arc<StdMutex<State>>);
+struct QueueRuntime(Arc<StdMutex<State>>);
 
 #[derive(Default)]
 struct State {
-    spawned: VecDeque<Task<Kept>>,
-    /// The streams of its dials and of those whom it accepts.
-    streams: VecDeque<Side>,
+    spawned: VecDeque<Task<QueueRuntime>>,
+    /// Streams for its dials and its listeners.
+    streams: VecDeque<DuplexStream>,
 }
 
-impl Kept {
-    fn with_stream(stream: Side) -> Self {
+impl QueueRuntime {
+    fn with_stream(stream: DuplexStream) -> Self {
         let state = State { spawned: VecDeque::new(), streams: VecDeque::from([stream]) };
         Self(Arc::new(StdMutex::new(state)))
     }
 
-    fn next_stream(&self) -> Option<Side> {
+    fn next_stream(&self) -> Option<DuplexStream> {
         self.0.lock().unwrap().streams.pop_front()
     }
 
-    /// Polls a task, which must wait and have spawned another.
+    /// Polls a task, which must wait and must have spawned another task. Returns the spawned task.
     fn spawned_by(&self, task: &mut Task<Self>) -> Task<Self> {
         assert_eq!(task.poll(&mut Context::from_waker(Waker::noop())), TaskState::Waiting);
-        self.0.lock().unwrap().spawned.pop_front().expect("it spawns a task")
+        self.0.lock().unwrap().spawned.pop_front().expect("the task must have spawned another task")
     }
 }
 
-impl Runtime for Kept {
-    type Stream = Side;
-    type Listener = Door;
+impl Runtime for QueueRuntime {
+    type Stream = DuplexStream;
+    type Listener = QueueListener;
 
     fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
         work(&mut SessionBuffers::with_read_size(1024))
@@ -63,15 +63,15 @@ impl Runtime for Kept {
         Instant::ORIGIN
     }
 
-    async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(Door, Endpoint), NetworkError> {
-        Ok((Door(self), endpoint))
+    async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(QueueListener, Endpoint), NetworkError> {
+        Ok((QueueListener(self), endpoint))
     }
 
-    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<Door, NetworkError> {
+    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<QueueListener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
-    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Side, NetworkError> {
+    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<DuplexStream, NetworkError> {
         match self.next_stream() {
             Some(stream) => Ok(stream),
             None => pending().await,
@@ -79,17 +79,17 @@ impl Runtime for Kept {
     }
 }
 
-/// A listener to whom those come whose streams its runtime has.
-struct Door(Kept);
+/// Listener that accepts the queued streams of its runtime.
+struct QueueListener(QueueRuntime);
 
-impl PollListener for Door {
-    type Stream = Side;
+impl PollListener for QueueListener {
+    type Stream = DuplexStream;
 
     fn poll_accept(
         &mut self,
         _: &mut Context<'_>,
         _: &TransportConfig,
-    ) -> Poll<Result<(Side, Endpoint), NetworkError>> {
+    ) -> Poll<Result<(DuplexStream, Endpoint), NetworkError>> {
         match self.0.next_stream() {
             Some(stream) => Poll::Ready(Ok((stream, "tcp://2.2.2.2:2".parse().unwrap()))),
             None => Poll::Pending,
@@ -97,7 +97,7 @@ impl PollListener for Door {
     }
 }
 
-/// A timer that never fires.
+/// Timer that never expires.
 struct Never;
 
 impl AsyncTimer for Never {
@@ -108,24 +108,24 @@ impl AsyncTimer for Never {
     }
 }
 
-/// Drives a task to its end.
-fn run(task: Task<Kept>) {
+/// Runs a task until it has finished.
+fn run(task: Task<QueueRuntime>) {
     block_on(TaskFuture::new(task, Never));
 }
 
-/// A socket, and its first task.
-fn spawn_socket<T: Typed>(names: &SocketContext, runtime: &Kept) -> (Handle<T>, Task<Kept>) {
-    let (handle, driver) = socket(Options::<T>::new(), names);
+/// Creates a socket and its first task.
+fn socket_with_task<T: Typed>(context: &SocketContext, runtime: &QueueRuntime) -> (Handle<T>, Task<QueueRuntime>) {
+    let (handle, driver) = socket(Options::<T>::new(), context);
     (handle, Task::new(driver, runtime.clone()))
 }
 
 #[test]
-fn the_supervisor_hears_of_a_dial_and_of_the_end() {
+fn supervisor_is_woken_by_dial_and_close() {
     in_every_order(3, || {
-        let (push, supervisor) = spawn_socket::<Push>(&SocketContext::new(), &Kept::default());
+        let (push, supervisor) = socket_with_task::<Push>(&SocketContext::new(), &QueueRuntime::default());
         let application = thread::spawn(move || {
-            push.connect(PLACE).unwrap();
-            push.disconnect(PLACE).unwrap();
+            push.connect(ENDPOINT).unwrap();
+            push.disconnect(ENDPOINT).unwrap();
             block_on(push.close());
         });
         run(supervisor);
@@ -134,32 +134,32 @@ fn the_supervisor_hears_of_a_dial_and_of_the_end() {
 }
 
 #[test]
-fn a_dial_that_is_given_up_stops_its_task() {
+fn disconnect_stops_the_dial_task() {
     in_every_order(3, || {
-        let runtime = Kept::default();
-        let (push, mut supervisor) = spawn_socket::<Push>(&SocketContext::new(), &runtime);
-        push.connect(PLACE).unwrap();
+        let runtime = QueueRuntime::default();
+        let (push, mut supervisor) = socket_with_task::<Push>(&SocketContext::new(), &runtime);
+        push.connect(ENDPOINT).unwrap();
         let dial = runtime.spawned_by(&mut supervisor);
-        let application = thread::spawn(move || push.disconnect(PLACE).unwrap());
+        let application = thread::spawn(move || push.disconnect(ENDPOINT).unwrap());
         run(dial);
         application.join().unwrap();
     });
 }
 
 #[test]
-fn a_listener_stops_and_who_waits_for_that_is_told() {
+fn unbind_stops_the_listener_and_completes() {
     in_every_order(3, || {
-        let runtime = Kept::default();
-        let (pull, mut supervisor) = spawn_socket::<Pull>(&SocketContext::new(), &runtime);
+        let runtime = QueueRuntime::default();
+        let (pull, mut supervisor) = socket_with_task::<Pull>(&SocketContext::new(), &runtime);
         let mut binding = Box::pin({
             let pull = pull.clone();
-            async move { pull.bind(PLACE).await }
+            async move { pull.bind(ENDPOINT).await }
         });
         assert!(now(binding.as_mut()).is_pending());
         let listener = runtime.spawned_by(&mut supervisor);
         let application = thread::spawn(move || {
             block_on(binding).unwrap();
-            block_on(pull.unbind(PLACE)).unwrap();
+            block_on(pull.unbind(ENDPOINT)).unwrap();
             pull
         });
         run(listener);
@@ -168,12 +168,12 @@ fn a_listener_stops_and_who_waits_for_that_is_told() {
 }
 
 #[test]
-fn who_joins_a_port_while_it_is_opened_learns_where_it_is() {
+fn bind_that_joins_an_opening_port_returns_its_endpoint() {
     in_every_order(3, || {
-        let names = SocketContext::new();
-        let runtime = Kept::default();
-        let (first, mut supervisor) = spawn_socket::<Pull>(&names, &runtime);
-        let (second, _other_supervisor) = spawn_socket::<Pull>(&names, &runtime);
+        let context = SocketContext::new();
+        let runtime = QueueRuntime::default();
+        let (first, mut supervisor) = socket_with_task::<Pull>(&context, &runtime);
+        let (second, _other_supervisor) = socket_with_task::<Pull>(&context, &runtime);
         let host = first.clone();
         let mut binding = Box::pin(async move { host.bind("tcp://1.1.1.1:1/first").await });
         assert!(now(binding.as_mut()).is_pending());
@@ -186,77 +186,77 @@ fn who_joins_a_port_while_it_is_opened_learns_where_it_is() {
     });
 }
 
-/// One direction of a stream.
+/// One direction of a stream, with an unlimited buffer.
 #[derive(Default)]
-struct Tube {
-    octets: VecDeque<u8>,
+struct HalfStream {
+    bytes: VecDeque<u8>,
     ended: bool,
     reader: Option<Waker>,
 }
 
-/// One side of a stream whose buffers are never full.
-struct Side {
-    read: Arc<Mutex<Tube>>,
-    write: Arc<Mutex<Tube>>,
+/// One end of a stream with unlimited buffers.
+struct DuplexStream {
+    read: Arc<Mutex<HalfStream>>,
+    write: Arc<Mutex<HalfStream>>,
 }
 
-impl Side {
+impl DuplexStream {
     fn pair() -> [Self; 2] {
-        let [one, other] = [(); 2].map(|()| Arc::new(Mutex::new(Tube::default())));
+        let [one, other] = [(); 2].map(|()| Arc::new(Mutex::new(HalfStream::default())));
         let side = |read: &Arc<_>, write: &Arc<_>| Self { read: Arc::clone(read), write: Arc::clone(write) };
         [side(&one, &other), side(&other, &one)]
     }
 
-    fn put(&self, what: impl FnOnce(&mut Tube)) {
-        let mut tube = self.write.lock().unwrap();
-        what(&mut tube);
-        let reader = tube.reader.take();
-        drop(tube);
+    fn update(&self, change: impl FnOnce(&mut HalfStream)) {
+        let mut half = self.write.lock().unwrap();
+        change(&mut half);
+        let reader = half.reader.take();
+        drop(half);
         reader.into_iter().for_each(Waker::wake);
     }
 }
 
-impl PollStream for Side {
+impl PollStream for DuplexStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut tube = self.read.lock().unwrap();
-        if tube.octets.is_empty() && !tube.ended {
-            tube.reader = Some(cx.waker().clone());
+        let mut half = self.read.lock().unwrap();
+        if half.bytes.is_empty() && !half.ended {
+            half.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(tube.octets.read(buffer))
+        Poll::Ready(half.bytes.read(buffer))
     }
 
     fn poll_write_vectored(&mut self, _: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.put(|tube| slices.iter().for_each(|slice| tube.octets.extend(slice.iter())));
+        self.update(|half| slices.iter().for_each(|slice| half.bytes.extend(slice.iter())));
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.put(|tube| tube.ended = true);
+        self.update(|half| half.ended = true);
         Poll::Ready(Ok(()))
     }
 }
 
-impl Drop for Side {
+impl Drop for DuplexStream {
     fn drop(&mut self) {
-        self.put(|tube| tube.ended = true);
+        self.update(|half| half.ended = true);
     }
 }
 
 #[test]
-fn messages_go_both_ways_through_the_tasks_of_a_connection_until_it_is_closed() {
+fn connection_tasks_deliver_both_ways_until_close() {
     in_every_order(1, || {
-        let names = SocketContext::new();
-        let [(one, mut dialler, dials), (other, mut binder, accepts)] = Side::pair().map(|side| {
-            let runtime = Kept::with_stream(side);
-            let (handle, supervisor) = spawn_socket::<Dealer>(&names, &runtime);
+        let context = SocketContext::new();
+        let [(one, mut dialler, dials), (other, mut binder, accepts)] = DuplexStream::pair().map(|side| {
+            let runtime = QueueRuntime::with_stream(side);
+            let (handle, supervisor) = socket_with_task::<Dealer>(&context, &runtime);
             (handle, supervisor, runtime)
         });
-        // The connection is made, and its handshake done, in one order alone.
-        let _ = now(Box::pin(other.bind(PLACE)).as_mut());
+        // The connection and its handshake are made by one thread, so only one order is tested.
+        let _ = now(Box::pin(other.bind(ENDPOINT)).as_mut());
         let mut listener = accepts.spawned_by(&mut binder);
         let accepted = accepts.spawned_by(&mut listener);
-        one.connect(PLACE).unwrap();
+        one.connect(ENDPOINT).unwrap();
         let dialled = dials.spawned_by(&mut dialler);
         let mut connections = [dialled, accepted];
         for _ in 0..4 {

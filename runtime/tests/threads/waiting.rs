@@ -1,4 +1,4 @@
-//! Those who wait for a socket.
+//! Tests of futures that wait for a socket.
 
 use super::{FILL, Pipeline, full_pipeline, in_every_order, now, pipeline, socket};
 use core::task::Poll;
@@ -10,7 +10,7 @@ use sansmq_proto::{Event, Options, RecvError, SendError};
 use sansmq_runtime::{Context as SocketContext, Proxy};
 
 #[test]
-fn who_waits_for_a_message_is_woken_by_it() {
+fn recv_is_woken_by_message() {
     in_every_order(3, || {
         let Pipeline { push, pull, drivers: _drivers } = pipeline();
         let sender = thread::spawn(move || push.try_send("x").unwrap());
@@ -20,7 +20,7 @@ fn who_waits_for_a_message_is_woken_by_it() {
 }
 
 #[test]
-fn who_waits_for_room_is_woken_when_it_comes() {
+fn send_is_woken_by_room() {
     in_every_order(3, || {
         let Pipeline { push, pull, drivers: _drivers } = full_pipeline();
         let sender = thread::spawn(move || {
@@ -35,7 +35,7 @@ fn who_waits_for_room_is_woken_when_it_comes() {
 }
 
 #[test]
-fn two_who_wait_for_messages_get_one_each() {
+fn two_receivers_get_one_message_each() {
     in_every_order(2, || {
         let Pipeline { push, pull, drivers: _drivers } = pipeline();
         let other = pull.clone();
@@ -54,24 +54,24 @@ fn two_who_wait_for_messages_get_one_each() {
 }
 
 #[test]
-fn who_gives_up_waiting_takes_no_wake_away_from_others() {
+fn cancelled_recv_does_not_lose_a_wakeup() {
     in_every_order(3, || {
         let Pipeline { push, pull, drivers: _drivers } = pipeline();
         let (again, other) = (push.clone(), pull.clone());
-        let fickle = thread::spawn(move || {
+        let cancelling = thread::spawn(move || {
             if let Poll::Ready(message) = now(other.recv()) {
                 again.try_send(message.unwrap()).unwrap();
             }
         });
         let sender = thread::spawn(move || push.try_send("x").unwrap());
         assert_eq!(block_on(pull.recv()).unwrap().body(), "x");
-        fickle.join().unwrap();
+        cancelling.join().unwrap();
         sender.join().unwrap();
     });
 }
 
 #[test]
-fn a_close_wakes_all_who_wait_and_gives_unsent_messages_back() {
+fn close_wakes_all_waiters_and_returns_unsent_messages() {
     in_every_order(2, || {
         let (socket, _driver) = socket(Options::<Dealer>::new().linger(Duration::ZERO), &SocketContext::new());
         let [receiver, sender] = [socket.clone(), socket.clone()];
@@ -84,7 +84,7 @@ fn a_close_wakes_all_who_wait_and_gives_unsent_messages_back() {
 }
 
 #[test]
-fn a_runtime_that_ends_wakes_all_who_wait() {
+fn end_of_runtime_wakes_all_waiters() {
     in_every_order(2, || {
         let (socket, driver) = socket(Options::<Dealer>::new(), &SocketContext::new());
         let [receiver, closer] = [socket.clone(), socket.clone()];
@@ -98,7 +98,7 @@ fn a_runtime_that_ends_wakes_all_who_wait() {
 }
 
 #[test]
-fn a_monitor_is_woken_by_every_event_and_by_the_end() {
+fn monitor_is_woken_by_events_and_close() {
     in_every_order(3, || {
         let (socket, _driver) = socket(Options::<Push>::new(), &SocketContext::new());
         let mut monitor = socket.monitor();
@@ -106,20 +106,20 @@ fn a_monitor_is_woken_by_every_event_and_by_the_end() {
             socket.connect("tcp://1.1.1.1:1").unwrap();
             block_on(socket.close());
         });
-        let mut story = Vec::new();
+        let mut events = Vec::new();
         while let Some(event) = block_on(monitor.next()) {
-            story.push(event);
+            events.push(event);
         }
         assert!(
-            matches!(story[..], [Event::Connecting { .. }, Event::ConnectCancelled { .. }, Event::Closed]),
-            "{story:?}"
+            matches!(events[..], [Event::Connecting { .. }, Event::ConnectCancelled { .. }, Event::Closed]),
+            "{events:?}"
         );
         application.join().unwrap();
     });
 }
 
 #[test]
-fn a_proxy_passes_on_what_comes_unless_it_pauses_until_it_is_told_to_end() {
+fn proxy_forwards_until_terminated_unless_paused() {
     in_every_order(2, || {
         let (before, after) = (pipeline(), pipeline());
         let mut proxy = Proxy::new(&before.pull, &after.push);
