@@ -3,7 +3,6 @@
 use crate::mio_runtime::Mio;
 use crate::sync::{self, AtomicBool, Mutex, MutexGuard};
 use core::sync::atomic::Ordering;
-use core::task::Waker;
 use sansmq_runtime::Task;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
@@ -121,24 +120,19 @@ impl Inbox {
 }
 
 /// Waker of a task.
-struct TaskWaker {
-    inbox: Arc<Inbox>,
-    key: Key,
+pub(crate) struct TaskWaker {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) key: Key,
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.inbox.push(Request::Wake(self.key));
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.inbox.push(Request::Wake(self.key));
     }
-}
-
-/// Returns the waker of a task.
-pub(crate) fn task_waker(inbox: &Arc<Inbox>, key: Key) -> Waker {
-    Waker::from(Arc::new(TaskWaker { inbox: Arc::clone(inbox), key }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! [`Reactor`]: runs sockets on a `mio::Poll` that the caller owns.
 
-use crate::inbox::{Inbox, Key, Request, task_waker};
+use crate::inbox::{Inbox, Key, Request, TaskWaker};
 use crate::mio_runtime::Mio;
 use crate::sources::Sources;
 use crate::sync;
@@ -136,14 +136,14 @@ impl Reactor {
         if !self.ready.is_empty() || !self.runtime.inbox.may_sleep() {
             return Some(Duration::ZERO);
         }
-        Some(self.timers.next()?.since(self.now()).min(LONGEST))
+        Some(self.timers.next()?.since(self.runtime.now()).min(LONGEST))
     }
 
     /// Handles requests and expired deadlines, and polls ready tasks. The work is bounded; if some is left,
     /// [`next_timeout`](Self::next_timeout) returns zero.
     pub fn handle_timeout(&mut self) {
         self.read_requests();
-        let now = self.now();
+        let now = self.runtime.now();
         while let Some(key) = self.timers.pop_due(now) {
             if let Some(slot) = self.slots.get_mut(key.index) {
                 slot.deadline = None;
@@ -202,10 +202,6 @@ impl Reactor {
         self.slots.len()
     }
 
-    pub(crate) fn now(&self) -> Instant {
-        self.runtime.now()
-    }
-
     fn read_requests(&mut self) {
         let mut requests = core::mem::take(&mut self.requests);
         self.runtime.inbox.take(&mut requests);
@@ -222,7 +218,7 @@ impl Reactor {
         let entry = self.slots.vacant_entry();
         self.generations += 1;
         let key = Key { index: entry.key(), serial: self.generations };
-        let waker = task_waker(&self.runtime.inbox, key);
+        let waker = Waker::from(Arc::new(TaskWaker { inbox: Arc::clone(&self.runtime.inbox), key }));
         entry.insert(Slot { key, task, waker, is_ready: false, deadline: None });
         self.set_ready(key);
     }

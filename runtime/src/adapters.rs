@@ -2,7 +2,7 @@
 
 use crate::handle::Handle;
 use crate::state::{Shared, State};
-use crate::waiters::{WaiterKey, Waiters, leave, wait};
+use crate::waiters::WaiterKey;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -16,36 +16,26 @@ use std::sync::Arc;
 
 /// Future returned by [`Handle::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a>(WaiterKey<'a>);
-
-impl<'a> Recv<'a> {
-    pub(crate) const fn new(shared: &'a Arc<Shared>) -> Self {
-        Self(WaiterKey::new(shared, receivers))
-    }
-}
+pub struct Recv<'a>(pub(crate) WaiterKey<&'a Arc<Shared>>);
 
 impl Future for Recv<'_> {
     type Output = Result<Message, RecvError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.wait(cx, try_recv)
+        self.0.wait(cx, |state| arrived(state.socket.recv()))
     }
 }
 
 /// Future returned by [`Handle::send`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
-    key: WaiterKey<'a>,
+    pub(crate) key: WaiterKey<&'a Arc<Shared>>,
     /// `None` after the future has completed.
-    message: Option<Message>,
+    pub(crate) message: Option<Message>,
 }
 
-impl<'a> Send<'a> {
-    pub(crate) const fn new(shared: &'a Arc<Shared>, message: Message) -> Self {
-        Self { key: WaiterKey::new(shared, senders), message: Some(message) }
-    }
-
+impl Send<'_> {
     /// Cancels the send and returns the message. Returns `None` if the future has completed: the message was sent, or was
     /// returned in the error.
     pub fn into_message(self) -> Option<Message> {
@@ -62,10 +52,6 @@ impl Future for Send<'_> {
         let polled = this.key.wait(cx, |state| try_send(state, &mut this.message));
         polled.map(|sent| handed_back(sent, &mut this.message))
     }
-}
-
-fn try_recv(state: &mut State) -> Poll<Result<Message, RecvError>> {
-    arrived(state.socket.recv())
 }
 
 /// Maps [`RecvError::Empty`] to `Pending`.
@@ -101,13 +87,14 @@ fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Resul
 /// The stream ends when the socket is closed. Other errors, such as [`RecvError::OutOfTurn`], are items and do not end the
 /// stream.
 pub struct Incoming<T: Receives> {
+    key: WaiterKey<Arc<Shared>>,
+    /// Keeps the socket open.
     handle: Handle<T>,
-    slot: Option<usize>,
 }
 
 impl<T: Receives> Incoming<T> {
-    pub(crate) const fn new(handle: Handle<T>) -> Self {
-        Self { handle, slot: None }
+    pub(crate) fn new(handle: Handle<T>) -> Self {
+        Self { key: WaiterKey::new(Arc::clone(handle.shared()), |state| &mut state.receivers), handle }
     }
 }
 
@@ -115,15 +102,8 @@ impl<T: Receives> Stream for Incoming<T> {
     type Item = Result<Message, RecvError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let result = this.handle.shared().with(|state| wait(state, receivers, &mut this.slot, cx, try_recv));
+        let result = self.key.wait(cx, |state| arrived(state.socket.recv()));
         result.map(|result| (result != Err(RecvError::Closed)).then_some(result))
-    }
-}
-
-impl<T: Receives> Drop for Incoming<T> {
-    fn drop(&mut self) {
-        leave(self.handle.shared(), receivers, &mut self.slot);
     }
 }
 
@@ -131,14 +111,15 @@ impl<T: Receives> Drop for Incoming<T> {
 ///
 /// The sink buffers at most one message while the socket has no room; flushing waits until the socket has queued the message.
 pub struct Outgoing<T: Sends> {
+    key: WaiterKey<Arc<Shared>>,
     handle: Handle<T>,
-    slot: Option<usize>,
     waiting: Option<Message>,
 }
 
 impl<T: Sends> Outgoing<T> {
-    pub(crate) const fn new(handle: Handle<T>) -> Self {
-        Self { handle, slot: None, waiting: None }
+    pub(crate) fn new(handle: Handle<T>) -> Self {
+        let key = WaiterKey::new(Arc::clone(handle.shared()), |state| &mut state.senders);
+        Self { key, handle, waiting: None }
     }
 }
 
@@ -147,9 +128,7 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let this = &mut *self;
-        let waiting = &mut this.waiting;
-        let attempt = |state: &mut State| try_send(state, waiting);
-        let polled = this.handle.shared().with(|state| wait(state, senders, &mut this.slot, cx, attempt));
+        let polled = this.key.wait(cx, |state| try_send(state, &mut this.waiting));
         polled.map(|sent| handed_back(sent, &mut this.waiting))
     }
 
@@ -174,20 +153,6 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         self.poll_ready(cx)
     }
-}
-
-impl<T: Sends> Drop for Outgoing<T> {
-    fn drop(&mut self) {
-        leave(self.handle.shared(), senders, &mut self.slot);
-    }
-}
-
-const fn receivers(state: &mut State) -> &mut Waiters {
-    &mut state.receivers
-}
-
-const fn senders(state: &mut State) -> &mut Waiters {
-    &mut state.senders
 }
 
 /// Stream of a socket's events; see [`Handle::monitor`]. A monitor does not keep the socket open, and ends when the socket is

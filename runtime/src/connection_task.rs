@@ -30,7 +30,7 @@ pub(crate) struct ConnectionTask<S> {
     driver: Driver,
 }
 
-enum Owner {
+pub(crate) enum Owner {
     /// The driver's own socket.
     Local(PipeId),
     /// No socket yet.
@@ -40,8 +40,9 @@ enum Owner {
 }
 
 impl<S: PollStream> ConnectionTask<S> {
-    pub(crate) fn new(driver: Driver, pipe: PipeId, connection: Connection, stream: S) -> Self {
-        Self::with_owner(driver, Owner::Local(pipe), connection, stream)
+    pub(crate) fn new(driver: Driver, owner: Owner, mut connection: Connection, stream: S) -> Self {
+        connection.set_peer_credentials(stream.credentials());
+        Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
     }
 
     /// Creates the task of a connection to a shared port. Returns `None` if the connection is rejected.
@@ -56,12 +57,7 @@ impl<S: PollStream> ConnectionTask<S> {
         connection.set_peer_address(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unassigned));
         let owner = Owner::Unassigned { port, from, ticket, _counted: counted };
-        Some(Self::with_owner(driver, owner, connection, stream))
-    }
-
-    fn with_owner(driver: Driver, owner: Owner, mut connection: Connection, stream: S) -> Self {
-        connection.set_peer_credentials(stream.credentials());
-        Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
+        Some(Self::new(driver, owner, connection, stream))
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, buffers: &mut SessionBuffers) -> TaskState {
@@ -80,13 +76,13 @@ impl<S: PollStream> ConnectionTask<S> {
             Owner::Local(pipe) => {
                 let (pipe, shared) = (*pipe, driver.shared());
                 let exchange = |connection: &mut Connection| shared.exchange(pipe, connection, first.take());
-                shared.trace.within(pipe, || session.turn(&mut polled, buffers, driver.now(), exchange))
+                shared.trace.within(pipe, || session.turn(&mut polled, buffers, driver.shared().now(), exchange))
             }
             Owner::Remote(shared, pipe) => {
                 let exchange = |connection: &mut Connection| shared.exchange(*pipe, connection, first.take());
-                shared.trace.within(*pipe, || session.turn(&mut polled, buffers, driver.now(), exchange))
+                shared.trace.within(*pipe, || session.turn(&mut polled, buffers, driver.shared().now(), exchange))
             }
-            Owner::Unassigned { .. } => session.turn(&mut polled, buffers, driver.now(), |connection| {
+            Owner::Unassigned { .. } => session.turn(&mut polled, buffers, driver.shared().now(), |connection| {
                 owner.assign(connection, waker)?;
                 match owner {
                     Owner::Remote(shared, pipe) => shared.exchange(*pipe, connection, first.take()),

@@ -2,15 +2,16 @@
 
 use crate::handle::Handle;
 use crate::proxy_control::ProxyControl;
-use crate::state::State;
+use crate::state::{Shared, State};
 use crate::waiters::WaiterKey;
 use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
+use std::sync::Arc;
 
 /// Control socket of a running proxy.
 pub(crate) struct Control<'a> {
     socket: &'a Handle,
-    commands: WaiterKey<'a>,
+    commands: WaiterKey<&'a Arc<Shared>>,
 }
 
 impl<'a> Control<'a> {

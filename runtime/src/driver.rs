@@ -1,13 +1,12 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
-use crate::connection_task::ConnectionTask;
+use crate::connection_task::{ConnectionTask, Owner};
 use crate::context::InprocListener;
 use crate::listener_task::ListenGuard;
 use crate::shared_listener::SharedListener;
 use crate::state::Shared;
 use core::fmt;
-use sansmq_proto::address::TransportConfig;
-use sansmq_proto::{Endpoint, Instant, ListenerId, NetworkError, PipeId};
+use sansmq_proto::{Endpoint, ListenerId, NetworkError};
 use std::sync::Arc;
 
 /// The runtime's side of a shared socket: cheap to clone, held by every [`Task`](crate::Task) of the socket.
@@ -42,15 +41,6 @@ impl Driver {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
-    }
-
-    /// Returns the time of the clock that was given to [`new_socket`](crate::new_socket).
-    pub(crate) fn now(&self) -> Instant {
-        self.shared().now()
-    }
-
-    pub(crate) fn transport(&self) -> &TransportConfig {
-        &self.shared().transport
     }
 
     fn port(&self, id: ListenerId) -> Option<Arc<SharedListener>> {
@@ -91,7 +81,8 @@ impl Driver {
         let port = self.port(id)?;
         if port.is_for(&InprocListener { socket: Arc::downgrade(self.shared()), listener: id }) {
             let accepted = self.shared().with_time(|socket, now| socket.accepted(id, from, now));
-            return accepted.map(|(pipe, connection)| ConnectionTask::new(self.clone(), pipe, connection, stream));
+            return accepted
+                .map(|(pipe, connection)| ConnectionTask::new(self.clone(), Owner::Local(pipe), connection, stream));
         }
         if port.has_room() { ConnectionTask::unassigned(self.clone(), port, (id, from), stream) } else { None }
     }
@@ -103,17 +94,6 @@ impl Driver {
         {
             socket.with_time(|socket, now| socket.accept_failed(member.listener, error, now));
         }
-    }
-
-    /// Returns the task of an outgoing connection. Returns `None` if the dial was cancelled; the stream is dropped then.
-    pub(crate) fn connected<S: crate::PollStream>(&self, pipe: PipeId, stream: S) -> Option<ConnectionTask<S>> {
-        let connection = self.shared().with_time(|socket, now| socket.connected(pipe, now))?;
-        Some(ConnectionTask::new(self.clone(), pipe, connection, stream))
-    }
-
-    /// Reports a failed dial; see [`Socket::dial_failed`](sansmq_proto::Socket::dial_failed).
-    pub(crate) fn dial_failed(&self, pipe: PipeId, error: NetworkError) {
-        self.shared().with_time(|socket, now| socket.dial_failed(pipe, error, now));
     }
 }
 

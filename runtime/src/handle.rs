@@ -223,7 +223,7 @@ impl<T: Sends> Handle<T> {
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
     pub fn send(&self, message: impl Into<Message>) -> Send<'_> {
-        Send::new(self.shared(), message.into())
+        Send { key: WaiterKey::new(self.shared(), |state| &mut state.senders), message: Some(message.into()) }
     }
 
     /// Sends a message without waiting.
@@ -260,7 +260,7 @@ impl<T: Receives> Handle<T> {
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
     pub fn recv(&self) -> Recv<'_> {
-        Recv::new(self.shared())
+        Recv(WaiterKey::new(self.shared(), |state| &mut state.receivers))
     }
 
     /// Receives the next message as [`recv`](Self::recv) does, and returns it with its sender: the metadata of the peer's

@@ -40,8 +40,8 @@ pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
     to: &'a Arc<Shared>,
-    arrival: WaiterKey<'a>,
-    room: WaiterKey<'a>,
+    arrival: WaiterKey<&'a Arc<Shared>>,
+    room: WaiterKey<&'a Arc<Shared>>,
     held: &'a mut Option<Message>,
 }
 

@@ -43,10 +43,10 @@ impl<R: Runtime> ListenerTask<R> {
         runtime: &R,
     ) -> Option<Self> {
         let phase = match given {
-            None => Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.transport().clone()))),
+            None => Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.shared().transport.clone()))),
             Some(given) => {
                 let bound = given.endpoint().clone();
-                match runtime.from_listener(given, driver.transport()) {
+                match runtime.from_listener(given, &driver.shared().transport) {
                     Ok(listener) => {
                         driver.listening(guard.id, bound.clone());
                         Phase::Accepting { listener, bound }
@@ -89,12 +89,13 @@ impl<R: Runtime> ListenerTask<R> {
                         Self::close(core::mem::replace(phase, Phase::Closed), guard);
                         return TaskState::Finished;
                     }
-                    Poll::Ready(AcceptState::Open) => match listener.poll_accept(cx, driver.transport()) {
+                    Poll::Ready(AcceptState::Open) => match listener.poll_accept(cx, &driver.shared().transport) {
                         Poll::Pending => return TaskState::Waiting,
                         Poll::Ready(Err(error)) => driver.accept_failed(guard.id, error),
                         Poll::Ready(Ok((stream, from))) => {
                             if let Some(connection) = driver.accepted(guard.id, from, stream) {
-                                Task::spawn(runtime, Kind::Connection(Box::new(connection)));
+                                let kind = Kind::Connection(Box::new(connection));
+                                runtime.spawn(Task { runtime: runtime.clone(), kind });
                             }
                         }
                     },

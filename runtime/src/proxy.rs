@@ -4,7 +4,7 @@ use crate::control::Control;
 use crate::handle::Handle;
 use crate::lane::{End, Lane, Moving};
 use crate::proxy_control::{ProxyControl, ProxyState, ProxyStatistics};
-use crate::state::State;
+use crate::state::{Shared, State};
 use crate::waiters::WaiterKey;
 use core::fmt;
 use core::future::poll_fn;
@@ -145,7 +145,7 @@ impl Proxy {
 /// Running proxy, with its registrations as a waiter.
 struct Run<'a> {
     /// Registrations for the end of the two sockets.
-    ends: [WaiterKey<'a>; 2],
+    ends: [WaiterKey<&'a Arc<Shared>>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
     proxy_control: &'a ProxyControl,

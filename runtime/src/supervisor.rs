@@ -1,6 +1,6 @@
 //! [`Supervisor`]: the task that executes the actions of a socket and keeps its deadline.
 
-use crate::dial_task::{ConnectGuard, DialTask};
+use crate::dial_task::DialTask;
 use crate::driver::Driver;
 use crate::listener_task::{ListenGuard, ListenerTask};
 use crate::runtime::Runtime;
@@ -28,14 +28,36 @@ impl Supervisor {
 
     pub(crate) fn poll<R: Runtime>(&mut self, cx: &mut Context<'_>, runtime: &R) -> TaskState {
         loop {
-            match self.poll_action(cx.waker()) {
+            let (action, dial) = match self.poll_action(cx.waker()) {
                 Poll::Pending => return TaskState::Waiting,
                 Poll::Ready(None) => return TaskState::Finished,
-                Poll::Ready(Some((action, dial))) => {
-                    if let Some(kind) = self.task_for(action, dial, runtime) {
-                        Task::spawn(runtime, kind);
-                    }
+                Poll::Ready(Some(next)) => next,
+            };
+            let driver = self.driver.clone();
+            let kind = match action {
+                Action::Listen(id, endpoint) => {
+                    let shared = driver.shared();
+                    let hosted = shared
+                        .with(|state| Some((Arc::clone(state.hosted.get(&id)?), state.bound_listeners.remove(&id))));
+                    // Without a port, it was closed before its turn came.
+                    let Some((port, given)) = hosted else { continue };
+                    let guard = ListenGuard::new(shared, id, port);
+                    ListenerTask::new(driver, guard, endpoint, given, runtime).map(Kind::Listener)
                 }
+                Action::Dial(pipe, endpoint) => {
+                    let dialled = Box::pin(runtime.clone().dial(endpoint, driver.shared().transport.clone()));
+                    Some(Kind::Dial(DialTask { driver, pipe, dial, dialled }))
+                }
+                // The state executes these itself.
+                Action::Accept(_)
+                | Action::Unlisten(_)
+                | Action::StopDialling(_)
+                | Action::Service(_)
+                | Action::Readable
+                | Action::Writable => None,
+            };
+            if let Some(kind) = kind {
+                runtime.spawn(Task { runtime: runtime.clone(), kind });
             }
         }
     }
@@ -44,7 +66,7 @@ impl Supervisor {
     /// listeners are closed.
     pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
         let shared = self.driver.shared();
-        let now = self.driver.now();
+        let now = shared.now();
         // The timeout is handled in a call of its own, because its actions are queued at the end of `with`.
         shared.with(|state| {
             if state.socket.poll_timeout().is_some_and(|deadline| deadline <= now) {
@@ -65,32 +87,5 @@ impl Supervisor {
             state.spent.extend(remember(&mut state.supervisor, waker));
             Poll::Pending
         })
-    }
-
-    /// Returns the task that executes `action`, or `None` if the action needs no task.
-    fn task_for<R: Runtime>(&self, action: Action, dial: u64, runtime: &R) -> Option<Kind<R>> {
-        let driver = &self.driver;
-        match action {
-            Action::Listen(id, endpoint) => {
-                let shared = driver.shared();
-                // Without a hosted port, the listener was closed before the supervisor ran.
-                let (port, given) = shared
-                    .with(|state| Some((Arc::clone(state.hosted.get(&id)?), state.bound_listeners.remove(&id))))?;
-                let guard = ListenGuard::new(shared, id, port);
-                ListenerTask::new(driver.clone(), guard, endpoint, given, runtime).map(Kind::Listener)
-            }
-            Action::Dial(pipe, endpoint) => {
-                let guard = ConnectGuard::new(driver.shared(), pipe, dial);
-                let dialled = runtime.clone().dial(endpoint, driver.transport().clone());
-                Some(Kind::Dial(DialTask::new(driver.clone(), guard, Box::pin(dialled))))
-            }
-            // `State` executes these actions itself.
-            Action::Accept(_)
-            | Action::Unlisten(_)
-            | Action::StopDialling(_)
-            | Action::Service(_)
-            | Action::Readable
-            | Action::Writable => None,
-        }
     }
 }

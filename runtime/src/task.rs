@@ -23,8 +23,8 @@ use sansmq_proto::Instant;
 /// runtime wraps each task in a [`TaskFuture`]. An event loop polls a task when its waker is woken and when
 /// [`poll_timeout`](Self::poll_timeout) has passed.
 pub struct Task<R: Runtime> {
-    runtime: R,
-    kind: Kind<R>,
+    pub(crate) runtime: R,
+    pub(crate) kind: Kind<R>,
 }
 
 pub(crate) enum Kind<R: Runtime> {
@@ -52,10 +52,6 @@ impl<R: Runtime> Task<R> {
     /// Creates the first task of a socket.
     pub const fn new(driver: Driver, runtime: R) -> Self {
         Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
-    }
-
-    pub(crate) fn spawn(runtime: &R, kind: Kind<R>) {
-        runtime.spawn(Self { runtime: runtime.clone(), kind });
     }
 
     /// Makes progress, within a budget. The waker of `cx` is woken when there is more work. A finished task holds no reference

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a panic fails the test")]
 
-use crate::connection_task::ConnectionTask;
-use crate::dial_task::{ConnectGuard, DialTask};
+use crate::connection_task::{ConnectionTask, Owner};
+use crate::dial_task::DialTask;
 use crate::listener_task::{AcceptState, ListenGuard};
 use crate::supervisor::Supervisor;
 use crate::task::{Task, TaskState};
@@ -122,14 +122,17 @@ fn push() -> (Handle<Push>, Tasks) {
 }
 
 impl Tasks {
-    /// Returns the next dial that the socket requests.
-    fn next_dial(&mut self) -> (PipeId, ConnectGuard) {
+    /// Returns the next dial that the socket requests, and its number.
+    fn next_dial(&mut self) -> (PipeId, u64) {
         match self.supervisor.poll_action(Waker::noop()) {
-            Poll::Ready(Some((Action::Dial(pipe, _), dial))) => {
-                (pipe, ConnectGuard::new(self.driver.shared(), pipe, dial))
-            }
+            Poll::Ready(Some((Action::Dial(pipe, _), dial))) => (pipe, dial),
             other @ (Poll::Ready(_) | Poll::Pending) => panic!("expected a dial, got {other:?}"),
         }
+    }
+
+    /// Returns true unless the dial was cancelled or replaced by a later dial.
+    fn is_current(&self, (pipe, dial): (PipeId, u64)) -> bool {
+        self.driver.shared().with(|state| state.poll_dial(pipe, dial, Waker::noop())).is_pending()
     }
 
     /// Returns the next listener that the socket requests, and reports that it is open.
@@ -145,7 +148,8 @@ impl Tasks {
 
     /// Returns the task of an outgoing connection.
     fn connected(&self, pipe: PipeId, stream: IdleStream) -> ConnectionTask<IdleStream> {
-        self.driver.connected(pipe, stream).unwrap()
+        let connection = self.driver.shared().with_time(|socket, now| socket.connected(pipe, now));
+        ConnectionTask::new(self.driver.clone(), Owner::Local(pipe), connection.unwrap(), stream)
     }
 }
 
@@ -157,19 +161,19 @@ fn poll(connection: &mut ConnectionTask<IdleStream>, waker: &Waker) -> TaskState
 fn cancelled_dial_does_not_take_the_waker_of_next_pipe() {
     let (handle, mut tasks) = push();
     handle.connect(ENDPOINT).unwrap();
-    let (_, late) = tasks.next_dial();
-    assert!(late.poll_stopped(Waker::noop()).is_pending());
+    let late = tasks.next_dial();
+    assert!(tasks.is_current(late));
     handle.disconnect(ENDPOINT).unwrap();
 
     // Another pipe with the same index.
     handle.connect("tcp://2.2.2.2:2").unwrap();
-    let (pipe, _guard) = tasks.next_dial();
+    let (pipe, _) = tasks.next_dial();
     let mut connection = tasks.connected(pipe, IdleStream::default());
     let wakes = Arc::new(CountingWaker::default());
     let waker = Waker::from(Arc::clone(&wakes));
     assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
 
-    assert!(late.poll_stopped(Waker::noop()).is_ready(), "the dial was cancelled");
+    assert!(!tasks.is_current(late), "the dial was cancelled");
     handle.try_send("x").unwrap();
     assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the connection has a message to send");
 }
@@ -183,13 +187,13 @@ fn second_dial_of_pipe_stops_the_first() {
     });
     handle.connect(ENDPOINT).unwrap();
     let (pipe, first) = tasks.next_dial();
-    assert!(first.poll_stopped(Waker::noop()).is_pending());
-    tasks.driver.dial_failed(pipe, NetworkError::TimedOut);
+    assert!(tasks.is_current((pipe, first)));
+    tasks.driver.shared().with_time(|socket, now| socket.dial_failed(pipe, NetworkError::TimedOut, now));
     clock.store(1_000_000_000, Ordering::SeqCst); // after the back-off
     let (again, second) = tasks.next_dial();
     assert_eq!(pipe, again);
-    assert!(first.poll_stopped(Waker::noop()).is_ready(), "there is a later dial");
-    assert!(second.poll_stopped(Waker::noop()).is_pending());
+    assert!(!tasks.is_current((pipe, first)), "there is a later dial");
+    assert!(tasks.is_current((pipe, second)));
 }
 
 #[test]
@@ -208,12 +212,13 @@ fn late_result_of_timed_out_dial_does_not_end_the_next() {
             if answered.load(Ordering::SeqCst) { Poll::Ready(Err(NetworkError::UnknownHost)) } else { Poll::Pending }
         })
     };
-    let mut dial = DialTask::<StubRuntime>::new(tasks.driver.clone(), first, Box::pin(answer));
+    let driver = tasks.driver.clone();
+    let mut dial = DialTask::<StubRuntime> { driver, pipe, dial: first, dialled: Box::pin(answer) };
     let mut cx = Context::from_waker(Waker::noop());
     assert!(dial.poll(&mut cx).is_pending());
-    tasks.driver.dial_failed(pipe, NetworkError::TimedOut);
+    tasks.driver.shared().with_time(|socket, now| socket.dial_failed(pipe, NetworkError::TimedOut, now));
     clock.store(1_000_000_000, Ordering::SeqCst); // after the back-off
-    let (_, _second) = tasks.next_dial();
+    tasks.next_dial();
 
     answered.store(true, Ordering::SeqCst);
     assert!(matches!(dial.poll(&mut cx), Poll::Ready(None)));
@@ -224,7 +229,7 @@ fn late_result_of_timed_out_dial_does_not_end_the_next() {
 fn waker_of_ended_connection_is_dropped() {
     let (handle, mut tasks) = push();
     handle.connect(ENDPOINT).unwrap();
-    let (pipe, _guard) = tasks.next_dial();
+    let (pipe, _) = tasks.next_dial();
     let stream = IdleStream::default();
     let mut connection = tasks.connected(pipe, stream.clone());
     let wakes = Arc::new(CountingWaker::default());
@@ -261,7 +266,7 @@ fn monitor_ends_when_runtime_with_connection_ends() {
     let (push, mut tasks) = push();
     let mut monitor = push.monitor();
     push.connect(ENDPOINT).unwrap();
-    let (pipe, _guard) = tasks.next_dial();
+    let (pipe, _) = tasks.next_dial();
     let connection = tasks.connected(pipe, IdleStream::default());
     let wakes = Arc::new(CountingWaker::default());
     let waker = Waker::from(Arc::clone(&wakes));

@@ -3,7 +3,6 @@
 use crate::state::{Shared, State};
 use crate::wakes::Wakes;
 use core::task::{Context, Poll, Waker};
-use std::sync::Arc;
 
 /// Futures that wait for one kind of change.
 // A change wakes all futures, not one. Otherwise a woken future that is dropped before its poll would leave the others asleep.
@@ -73,52 +72,39 @@ impl Waiters {
 }
 
 /// Registration of one future among the [`Waiters`]. Removed when the future is ready or dropped.
-pub(crate) struct WaiterKey<'a> {
-    shared: &'a Arc<Shared>,
+pub(crate) struct WaiterKey<S: AsRef<Shared>> {
+    shared: S,
     among: fn(&mut State) -> &mut Waiters,
     slot: Option<usize>,
 }
 
-impl<'a> WaiterKey<'a> {
-    pub(crate) const fn new(shared: &'a Arc<Shared>, among: fn(&mut State) -> &mut Waiters) -> Self {
+impl<S: AsRef<Shared>> WaiterKey<S> {
+    pub(crate) const fn new(shared: S, among: fn(&mut State) -> &mut Waiters) -> Self {
         Self { shared, among, slot: None }
     }
 
     /// Calls `work` with the locked state, and registers the waker if the result is pending.
     #[inline(never)]
     pub(crate) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
-        self.shared.with(|state| wait(state, self.among, &mut self.slot, cx, work))
+        let (among, slot) = (self.among, &mut self.slot);
+        self.shared.as_ref().with(|state| {
+            let result = work(state);
+            let spent = match result {
+                Poll::Pending => among(state).sleep(slot, cx),
+                // The returned waker may belong to another task, which polled the same future before. So it is dropped later.
+                Poll::Ready(_) => among(state).leave(slot),
+            };
+            state.spent.extend(spent);
+            result
+        })
     }
 }
 
-impl Drop for WaiterKey<'_> {
+impl<S: AsRef<Shared>> Drop for WaiterKey<S> {
+    /// Leaves the place, if there is one.
     fn drop(&mut self) {
-        leave(self.shared, self.among, &mut self.slot);
-    }
-}
-
-/// Calls `work`, and registers the waker in `slot` if the result is pending; see [`WaiterKey::wait`].
-#[inline]
-pub(crate) fn wait<R>(
-    state: &mut State,
-    among: fn(&mut State) -> &mut Waiters,
-    slot: &mut Option<usize>,
-    cx: &Context<'_>,
-    work: impl FnOnce(&mut State) -> Poll<R>,
-) -> Poll<R> {
-    let result = work(state);
-    let spent = match result {
-        Poll::Pending => among(state).sleep(slot, cx),
-        // The returned waker may belong to another task, which polled the same future before. So it is dropped later.
-        Poll::Ready(_) => among(state).leave(slot),
-    };
-    state.spent.extend(spent);
-    result
-}
-
-/// Frees the slot, if there is one.
-pub(crate) fn leave(shared: &Shared, among: fn(&mut State) -> &mut Waiters, slot: &mut Option<usize>) {
-    if slot.is_some() {
-        drop(shared.with(|state| among(state).leave(slot)));
+        if self.slot.is_some() {
+            drop(self.shared.as_ref().with(|state| (self.among)(state).leave(&mut self.slot)));
+        }
     }
 }

@@ -125,17 +125,13 @@ impl Connection {
     /// Creates a connection, which first sends its greeting. A STREAM connection has no greeting and is ready at once. The
     /// transient keys of a CURVE handshake are drawn from `entropy`.
     pub fn new(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::with_fresh(config, HandshakeEntropy::draw(&config.security, entropy), now)
+        Self::begin(Side::Socket, config, HandshakeEntropy::draw(&config.security, entropy), now)
     }
 
-    fn with_fresh(config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
-        if config.socket_type.is_raw() {
+    fn begin(side: Side, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
+        if side == Side::Socket && config.socket_type.is_raw() {
             return Self::raw(config, fresh, now);
         }
-        Self::greeting(Side::Socket, config, fresh, now)
-    }
-
-    fn greeting(side: Side, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let mut outbox = Outbox::new();
         let at_once = if side.sends_greeting_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
         outbox.push_bytes(&our_greeting(config)[..at_once]);
@@ -232,7 +228,7 @@ impl Connection {
                     }
                     let fresh = core::mem::take(&mut self.fresh);
                     let origin = self.origin.take();
-                    *self = Self { origin, ..Self::with_fresh(&self.config, fresh, now) };
+                    *self = Self { origin, ..Self::begin(Side::Socket, &self.config, fresh, now) };
                     continue;
                 }
                 Phase::Greeting { .. } if input.is_empty() => return Ok(()),
@@ -440,7 +436,7 @@ impl Connection {
             self.record_input(count, now);
             self.decoder.filled(count);
         }
-        self.handle_input(&[], now)
+        self.consume_input(&[], None, now)
     }
 
     /// Returns true once [`Link::finish`] was called and all queued output has been written.

@@ -73,7 +73,7 @@ impl Connection {
         // A body that refers to `room` keeps the whole buffer allocated. If each message were read alone, or were limited to a
         // fraction of the buffer, the limits of message count and message size would not bound the memory: such input is copied.
         if count < room.len() / 4 || count < SHARE_FROM || self.config.max_message_size < room.len() {
-            return self.handle_input(&room[..count], now);
+            return self.consume_input(&room[..count], None, now);
         }
         let block = take(room).freeze();
         let result = self.consume_input(&block[..count], Some(&block), now);

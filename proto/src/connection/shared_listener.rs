@@ -84,7 +84,7 @@ impl Connection {
     /// }
     /// ```
     pub fn receive(limits: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::greeting(Side::AwaitingSocket, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
+        Self::begin(Side::AwaitingSocket, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
     }
 
     /// Returns the pending peer; `None` before its READY is received, and after the connection is attached to a socket.

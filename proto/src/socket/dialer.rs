@@ -1,14 +1,11 @@
 //! Connect side: dials, back-off, and reconnects. The transitions of a pipe are in [`PipeState`].
 
-use super::pattern::Pattern;
-use super::pipe::Pipes;
 use super::pipe::state::PipeState;
 use super::{Action, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::{Connection, ConnectionConfig, Peer};
 use crate::entropy::between;
 use crate::message::Frame;
-use crate::socket::effects::Effects;
 use crate::socket::error::ConnectError;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
@@ -23,7 +20,7 @@ impl Socket {
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(&mut self, endpoint: Endpoint, now: Instant) -> Result<PipeId, ConnectError> {
-        self.open(endpoint, now, |pattern, pipes, pipe| pattern.on_connect(pipes, pipe))
+        self.open(endpoint, None, now)
     }
 
     /// Connects as [`connect`](Self::connect) does, and gives the peer a routing id (`CONNECT_ROUTING_ID`). Messages to
@@ -42,9 +39,7 @@ impl Socket {
         if id.is_empty() || id.len() > 255 {
             return Err(ConnectError::RoutingId(id.len()));
         }
-        self.open(endpoint, now, |pattern, pipes, pipe| {
-            Ok(pattern.on_connect(pipes, pipe)? | pattern.on_connect_as(pipes, pipe, id)?)
-        })
+        self.open(endpoint, Some(id), now)
     }
 
     /// Connects as [`connect`](Self::connect) does, and returns the routing id of the new peer, so that messages can be
@@ -60,12 +55,7 @@ impl Socket {
         Ok((pipe, id.unwrap_or_default()))
     }
 
-    fn open(
-        &mut self,
-        endpoint: Endpoint,
-        now: Instant,
-        admit: impl FnOnce(&mut dyn Pattern, &mut Pipes, PipeId) -> Result<Effects, ConnectError>,
-    ) -> Result<PipeId, ConnectError> {
+    fn open(&mut self, endpoint: Endpoint, routing_id: Option<Frame>, now: Instant) -> Result<PipeId, ConnectError> {
         self.observe(now);
         if self.closing {
             return Err(ConnectError::Closed);
@@ -82,7 +72,7 @@ impl Socket {
             return Ok(existing);
         }
         let pipe = self.pipes.insert(PipeState::dialled(endpoint));
-        match admit(&mut *self.pattern, &mut self.pipes, pipe) {
+        match self.pattern.on_connect(&mut self.pipes, pipe, routing_id) {
             Ok(effects) => self.effects |= effects,
             Err(error) => {
                 self.pipes.remove(pipe);
@@ -95,8 +85,7 @@ impl Socket {
 
     /// Emits [`Action::Dial`] for a pipe that has no connection.
     pub(super) fn dial(&mut self, id: PipeId) {
-        let Some(pipe) = self.pipes.get_mut(id) else { return };
-        pipe.state.dial();
+        let Some(pipe) = self.pipes.get(id) else { return };
         let Some(endpoint) = pipe.state.endpoint().filter(|_| pipe.state.is_connecting()).cloned() else { return };
         let to = self.settings.proxy.as_ref().map_or_else(|| endpoint.clone(), |proxy| proxy.dial_endpoint(&endpoint));
         self.actions.push_back(Action::Dial(id, to));
@@ -115,8 +104,13 @@ impl Socket {
         if !self.connected_link(id, now) {
             return None;
         }
-        let config = self.config_for(id);
         let endpoint = self.pipes.get(id)?.state.endpoint()?;
+        let config = match endpoint.resource() {
+            None => Arc::clone(&self.config),
+            resource => {
+                Arc::new(ConnectionConfig { resource: resource.cloned(), ..ConnectionConfig::clone(&self.config) })
+            }
+        };
         Some(match &self.settings.proxy {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
                 Connection::via_socks(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
@@ -189,16 +183,5 @@ impl Socket {
         })?;
         self.deadlines.set(Timer::Dial(id), now + delay);
         Some(delay)
-    }
-
-    /// Returns the configuration of a connection that this pipe dialled: the socket's configuration with the resource
-    /// of the endpoint.
-    fn config_for(&self, id: PipeId) -> Arc<ConnectionConfig> {
-        match self.pipes.get(id).and_then(|pipe| pipe.state.endpoint()).and_then(Endpoint::resource) {
-            None => Arc::clone(&self.config),
-            resource => {
-                Arc::new(ConnectionConfig { resource: resource.cloned(), ..ConnectionConfig::clone(&self.config) })
-            }
-        }
     }
 }

@@ -311,7 +311,12 @@ impl Socket {
                     self.actions.push_back(Action::StopDialling(id));
                     self.dial_failed(id, NetworkError::TimedOut, now);
                 }
-                Timer::Dial(id) => self.dial(id),
+                Timer::Dial(id) => {
+                    if let Some(pipe) = self.pipes.get_mut(id) {
+                        pipe.state.dial();
+                    }
+                    self.dial(id);
+                }
             }
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Addressed<R>(pub(super) R);
 #[derive(Debug)]
 pub(super) struct AddressedPeers {
     pub(super) table: RoutingTable,
-    arrived: FairQueue,
+    pub(super) arrived: FairQueue,
 }
 
 /// Rules that differ between socket types; see the methods of [`Pattern`].
@@ -60,16 +60,11 @@ impl AddressedPeers {
     pub(super) fn addressee(&self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
         self.table.find(pipes, message.head())
     }
-
-    /// Queues a message of this peer, with its routing id as the first frame.
-    #[inline]
-    pub(super) fn deliver(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) -> Effects {
-        deliver_addressed(&mut self.arrived, pipes, pipe, message)
-    }
 }
 
 impl<R: Addressing> Pattern for Addressed<R> {
-    fn on_connect_as(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Result<Effects, ConnectError> {
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Option<Frame>) -> Result<Effects, ConnectError> {
+        let Some(id) = id else { return Ok(Effects::NONE) };
         let table = &mut self.0.peers().table;
         if table.find(pipes, &id).is_some() {
             return Err(ConnectError::RoutingIdTaken);
@@ -112,7 +107,7 @@ impl<R: Addressing> Pattern for Addressed<R> {
         message: Message,
         effects: &mut Effects,
     ) -> Result<(), ConnectionError> {
-        *effects |= self.0.peers().deliver(pipes, pipe, message);
+        *effects |= deliver_addressed(&mut self.0.peers().arrived, pipes, pipe, message);
         Ok(())
     }
 

@@ -46,13 +46,9 @@ use single_frame::SingleFrame;
 /// instead: the effects of [`on_message`](Self::on_message) count even if it fails, and returning effects together with
 /// a message would copy the message once more.
 pub(super) trait Pattern: Debug + Send {
-    /// Adds a pipe that the application connected and that has no connection yet.
-    fn on_connect(&mut self, _: &mut Pipes, _: PipeId) -> Result<Effects, ConnectError> {
-        Ok(Effects::NONE)
-    }
-
-    /// Gives a new pipe the routing id that the application chose.
-    fn on_connect_as(&mut self, _: &mut Pipes, _: PipeId, _: Frame) -> Result<Effects, ConnectError> {
+    /// Adds a pipe that the application connected and that has no connection yet, with the routing id that the application
+    /// chose.
+    fn on_connect(&mut self, _: &mut Pipes, _: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         Ok(Effects::NONE)
     }
 

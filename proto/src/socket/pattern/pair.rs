@@ -1,26 +1,26 @@
 //! PAIR (RFC 31) and CHANNEL (RFC 52): exchanges messages with one peer and adds no frames. The connection of a second
 //! peer is rejected instead of being ignored.
 
-use super::halves::{Halves, Outgoing};
-use crate::connection::ConnectionError;
-use crate::message::Message;
+use super::Pattern;
+use crate::connection::{ConnectionError, Peer};
+use crate::entropy::Entropy;
+use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
-use crate::socket::error::{ConnectError, Unsent};
+use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
+use alloc::sync::Arc;
 
-/// Rules of a PAIR. The fair queue holds one pipe, and sometimes the last messages of a former peer.
-pub(super) type Pair = Halves<SinglePeer, FairQueue>;
-
-/// Sends to one peer.
 #[derive(Debug, Default)]
-pub(super) struct SinglePeer {
+pub(super) struct Pair {
     peer: Option<PipeId>,
+    /// Messages of the peer, and sometimes the last messages of a former peer.
+    arrived: FairQueue,
 }
 
-impl Outgoing for SinglePeer {
-    fn on_connect(&mut self, _: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
+impl Pattern for Pair {
+    fn on_connect(&mut self, _: &mut Pipes, pipe: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         if self.peer.is_some() {
             return Err(ConnectError::PairInUse);
         }
@@ -28,19 +28,37 @@ impl Outgoing for SinglePeer {
         Ok(Effects::WRITABLE)
     }
 
-    fn on_ready(&mut self, _: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectionError> {
+    fn on_ready(
+        &mut self,
+        _: &mut Pipes,
+        pipe: PipeId,
+        _: &Peer,
+        _: &mut dyn Entropy,
+    ) -> Result<Effects, ConnectionError> {
         if *self.peer.get_or_insert(pipe) != pipe {
             return Err(ConnectionError::PairInUse);
         }
         Ok(Effects::WRITABLE)
     }
 
-    fn on_end(&mut self, _: &mut Pipes, pipe: PipeId) {
+    fn on_end(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
         self.peer.take_if(|peer| *peer == pipe);
+        Effects::NONE
     }
 
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::WRITABLE
+    }
+
+    fn on_message(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<(), ConnectionError> {
+        *effects |= self.arrived.deliver(pipes, pipe, message);
+        Ok(())
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
@@ -53,7 +71,19 @@ impl Outgoing for SinglePeer {
         }
     }
 
+    fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
+        self.arrived.next(pipes)
+    }
+
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.arrived.sender_of_next(pipes)
+    }
+
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         self.peer.is_some_and(|peer| pipes.has_room(peer))
+    }
+
+    fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
+        self.arrived.has_message(pipes)
     }
 }

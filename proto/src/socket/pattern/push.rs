@@ -1,10 +1,16 @@
 //! PUSH (RFC 30, "The PUSH Socket Type") and SCATTER (RFC 49): sends to its peers in turn and receives nothing.
 
-use super::halves::{Halves, LoadBalanced, Unsupported};
+use super::halves::Halves;
 use crate::socket::options::Settings;
+use crate::socket::routing::load_balancer::LoadBalancer;
 
 /// Returns the rules of a PUSH.
-pub(super) fn new(settings: &Settings) -> Halves<LoadBalanced, Unsupported> {
-    // A probe is meant for a ROUTER, which cannot be a peer of a PUSH.
-    Halves { outgoing: LoadBalanced::default(), incoming: Unsupported(settings.connection.socket_type) }
+pub(super) fn new(settings: &Settings) -> Halves {
+    Halves {
+        socket_type: settings.connection.socket_type,
+        outgoing: Some(LoadBalancer::default()),
+        incoming: None,
+        // A probe is meant for a ROUTER, which cannot be a peer of a PUSH.
+        probe: false,
+    }
 }

@@ -71,7 +71,7 @@ impl Pattern for Rep {
             return Err(RecvError::OutOfTurn);
         }
         let pipe = self.requests.next_pipe(pipes).ok_or(RecvError::Empty)?;
-        let message = self.requests.take(pipes)?;
+        let message = self.requests.next(pipes)?;
         let (envelope, body) = Envelope::parse(message).expect("on_message drops messages without a delimiter");
         self.reply_to = Some((pipe, envelope));
         *effects |= Effects::WRITABLE;

@@ -1,7 +1,6 @@
 //! REQ (RFC 28, "The REQ Socket Type"): sends a request and receives its reply, alternately.
 
-use super::Pattern;
-use super::halves::{LoadBalanced, Outgoing};
+use super::{Pattern, probe};
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
@@ -11,6 +10,7 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
+use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
 /// State of the request.
@@ -31,11 +31,12 @@ enum Turn {
 
 #[derive(Debug)]
 pub(super) struct Req {
-    outgoing: LoadBalanced,
+    peers: LoadBalancer,
     turn: Turn,
     relaxed: bool,
     /// The id of the latest request (`REQ_CORRELATE`).
     request: Option<u32>,
+    probe: bool,
 }
 
 impl Req {
@@ -45,7 +46,8 @@ impl Req {
             entropy.fill(&mut bytes);
             u32::from_ne_bytes(bytes)
         });
-        Self { outgoing: LoadBalanced::new(settings), turn: Turn::Idle, relaxed: settings.relaxed, request }
+        let peers = LoadBalancer::default();
+        Self { peers, turn: Turn::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
     }
 
     /// Returns two frames, and the index from which they form the envelope: the request id if there is one, and the
@@ -87,8 +89,8 @@ impl Req {
 }
 
 impl Pattern for Req {
-    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
-        self.outgoing.on_connect(pipes, pipe)
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
+        Ok(self.peers.add(pipes, pipe))
     }
 
     fn on_ready(
@@ -98,7 +100,11 @@ impl Pattern for Req {
         _: &Peer,
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
-        self.outgoing.on_ready(pipes, pipe)
+        let effects = self.peers.add(pipes, pipe);
+        if self.probe {
+            probe(pipes, pipe);
+        }
+        Ok(effects)
     }
 
     // No reply can arrive if the request had been sent. libzmq waits without limit in that case.
@@ -110,12 +116,12 @@ impl Pattern for Req {
     }
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.outgoing.on_end(pipes, pipe);
+        self.peers.remove(pipes, pipe);
         self.fail_request(pipe)
     }
 
     fn on_room(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.outgoing.on_room(pipes, pipe)
+        self.peers.add(pipes, pipe)
     }
 
     fn on_message(
@@ -141,7 +147,7 @@ impl Pattern for Req {
         if !can_begin && !self.relaxed {
             return Err(Unsent::OutOfTurn);
         }
-        let Some(pipe) = self.outgoing.peers.pick(pipes) else {
+        let Some(pipe) = self.peers.pick(pipes) else {
             return Err(Unsent::Full);
         };
         self.request = self.request.map(|id| id.wrapping_add(1));
@@ -175,7 +181,7 @@ impl Pattern for Req {
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
-        (self.relaxed || matches!(self.turn, Turn::Idle | Turn::Lost)) && self.outgoing.can_send(pipes)
+        (self.relaxed || matches!(self.turn, Turn::Idle | Turn::Lost)) && self.peers.has_room(pipes)
     }
 
     fn can_recv(&mut self, _: &mut Pipes) -> bool {

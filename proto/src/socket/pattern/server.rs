@@ -57,7 +57,7 @@ fn parse_id(id: &[u8]) -> Option<u32> {
 }
 
 impl Pattern for Server {
-    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         self.assign_id(pipes, pipe);
         Ok(Effects::NONE)
     }

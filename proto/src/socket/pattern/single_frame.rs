@@ -3,7 +3,7 @@
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::message::Message;
+use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
@@ -16,8 +16,8 @@ use alloc::sync::Arc;
 pub(super) struct SingleFrame<P>(pub(super) P);
 
 impl<P: Pattern> Pattern for SingleFrame<P> {
-    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Result<Effects, ConnectError> {
-        self.0.on_connect(pipes, pipe)
+    fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Option<Frame>) -> Result<Effects, ConnectError> {
+        self.0.on_connect(pipes, pipe, id)
     }
 
     fn on_ready(

@@ -2,7 +2,7 @@
 //! `[id, bytes]`. A received `[id, ""]` notifies that the peer has connected or disconnected; a sent `[id, ""]`
 //! disconnects the peer.
 
-use super::addressed::{AddressedPeers, Addressing, has_routing_id, send_addressed};
+use super::addressed::{AddressedPeers, Addressing, deliver_addressed, has_routing_id, send_addressed};
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
@@ -28,7 +28,7 @@ impl Stream {
 
     /// Notifies the application that this peer has connected or disconnected, beyond the high-water mark if necessary.
     fn deliver_notice(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.peers.deliver(pipes, pipe, Message::from(Frame::EMPTY))
+        deliver_addressed(&mut self.peers.arrived, pipes, pipe, Message::from(Frame::EMPTY))
     }
 }
 

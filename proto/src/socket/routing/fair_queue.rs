@@ -33,7 +33,9 @@ impl FairQueue {
         if self.next_pipe(pipes).is_none() {
             return Err(RecvError::Empty);
         }
-        self.take(pipes)
+        let Some(id) = self.active.pop_front() else { return Err(RecvError::Empty) };
+        self.active.push_back(id);
+        pipes.pop_incoming(id)
     }
 
     /// Returns the sender of the next message.
@@ -54,15 +56,6 @@ impl FairQueue {
             self.active.pop_front();
             Self::leave(pipes, id);
         }
-    }
-
-    /// Removes and returns the message of the [next pipe](Self::next_pipe), which then moves to the end of the
-    /// rotation.
-    #[inline]
-    pub(crate) fn take(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        let Some(id) = self.active.pop_front() else { return Err(RecvError::Empty) };
-        self.active.push_back(id);
-        pipes.pop_incoming(id)
     }
 
     /// Returns true if there is a message.

@@ -1,9 +1,7 @@
 //! [`LoadBalancer`]: sends to many peers in turn, one message each (RFC 28: "round-robin"). The cost depends only on
 //! the pipes that have room.
 
-use crate::message::Message;
 use crate::socket::effects::Effects;
-use crate::socket::error::Unsent;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
@@ -65,16 +63,6 @@ impl LoadBalancer {
             }
         }
         false
-    }
-
-    /// Sends to the next peer with room.
-    #[inline]
-    pub(crate) fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<PipeId, Unsent> {
-        let Some(id) = self.pick(pipes) else {
-            return Err(Unsent::Full);
-        };
-        pipes.push(id, message.take());
-        Ok(id)
     }
 }
 
