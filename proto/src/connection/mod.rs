@@ -308,10 +308,10 @@ impl Connection {
                 self.outbox.push_pong(context);
             }
             Command::Subscribe(prefix) if ours.takes_subscriptions() => {
-                self.push_subscription(Subscription::Subscribe(prefix))
+                self.push_subscription(Subscription::Subscribe(prefix));
             }
             Command::Cancel(prefix) if ours.takes_subscriptions() => {
-                self.push_subscription(Subscription::Cancel(prefix))
+                self.push_subscription(Subscription::Cancel(prefix));
             }
             Command::Join(group) if ours.takes_groups() => self.push_subscription(Subscription::Join(group)),
             Command::Leave(group) if ours.takes_groups() => self.push_subscription(Subscription::Leave(group)),

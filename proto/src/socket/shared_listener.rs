@@ -57,7 +57,6 @@ impl Socket {
     }
 
     /// Reports that a listener was closed without [`Action::Unlisten`], for example because its runtime has ended.
-
     pub fn listener_lost(&mut self, id: ListenerId) {
         self.unlisten(id);
     }

@@ -38,7 +38,7 @@ pub(crate) struct Trie<V> {
     len: usize,
 }
 
-/// PrefixNode of a prefix. A node without a value has nodes below it, except the root.
+/// Node of the trie. A node without a value has nodes below it, except the root.
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
