@@ -1,4 +1,5 @@
-//! A socket under attack by hostile peers, and an honest peer that it serves meanwhile.
+//! Fixture of the tests with hostile peers: an attacked ROUTER, and an honest DEALER that must be served during the
+//! attack.
 
 use crate::leak_check::{on_each, settle};
 use crate::memory::Memory;
@@ -12,13 +13,13 @@ use std::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 
-/// A TCP endpoint with a port that the system chooses.
+/// TCP endpoint with a port that the operating system chooses.
 pub const ANY: &str = "tcp://127.0.0.1:*";
 
-/// Minimum number of round trips of the honest peer during an attack.
+/// Minimum number of round trips of the honest peer during each attack.
 const ROUNDS: usize = 50;
 
-/// Runs a scenario on each runtime. It must leave neither a task nor a descriptor behind.
+/// Runs a scenario on each runtime, and checks that it leaves neither a task nor a descriptor behind.
 ///
 /// # Panics
 /// If the scenario panics or leaves something behind.
@@ -30,32 +31,32 @@ pub fn on_each_runtime(scenario: impl AsyncFn(&RuntimeHandle) + Send + Sync + 's
     });
 }
 
-/// A ROUTER that echoes every request, and an honest DEALER.
+/// ROUTER that echoes every request, and an honest DEALER.
 #[derive(Debug)]
 pub struct Target {
-    /// The attacked socket.
+    /// Attacked socket.
     pub router: Handle<Any>,
-    /// The honest peer.
+    /// Socket of the honest peer.
     pub honest: Handle<Any>,
-    /// Events of the router so far.
+    /// Events that the router has emitted so far.
     pub observed: Observed,
     monitor: Monitor,
-    at: SocketAddr,
+    address: SocketAddr,
     endpoint: Endpoint,
-    /// Connections of hostile peers that stay open until the end.
+    /// Connections of hostile peers that stay open until [`finish`](Self::finish).
     open: Vec<TcpStream>,
-    /// Memory in use before the attack.
+    /// Memory in use before the attack, when the honest peer is already connected.
     pub baseline: Memory,
 }
 
-/// Events of a monitor, by kind.
+/// Events of a monitor, grouped by kind.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// Reasons for which connections ended, before or after their handshake.
+    /// Reasons for which connections ended, during or after their handshake.
     pub ends: Vec<ConnectionError>,
     /// Reasons for which connections were rejected.
     pub refusals: Vec<Refusal>,
-    /// Number of events that the monitor lost.
+    /// Number of events that the monitor missed because it lagged.
     pub missed: usize,
 }
 
@@ -77,54 +78,55 @@ impl Target {
         Self::with_client(handle, options, Options::new()).await
     }
 
-    /// As [`new`](Self::new), with options for the honest peer.
+    /// Creates both sockets like [`new`](Self::new), with options for the honest peer.
     pub async fn with_client(handle: &RuntimeHandle, options: Options<Router>, honest: Options<Dealer>) -> Self {
         let (router, honest) = (handle.socket(options).erase(), handle.socket(honest).erase());
         let endpoint = router.bind(ANY).await.unwrap();
         honest.connect(&endpoint).unwrap();
         let (monitor, observed) = (router.monitor(), Observed::default());
-        let at = endpoint.socket_addr().unwrap();
+        let address = endpoint.socket_addr().unwrap();
         let open = Vec::new();
-        let mut target = Self { router, honest, observed, monitor, at, endpoint, open, baseline: Memory::now() };
+        let mut target = Self { router, honest, observed, monitor, address, endpoint, open, baseline: Memory::now() };
         let Self { router, honest, .. } = &target;
         run_until(echo(router), ask(honest)).await;
         target.baseline = Memory::now();
         target
     }
 
-    /// Runs an attack in a thread of its own. The router echoes every request meanwhile, and the honest peer makes round trips
-    /// until the attack ends.
+    /// Runs an attack on a separate thread. Meanwhile the router echoes every request, and the honest peer makes round
+    /// trips.
     pub async fn serve_during<R: Send + 'static>(
         &mut self,
         attack: impl FnOnce(SocketAddr) -> R + Send + 'static,
     ) -> R {
-        let Self { router, honest, observed, monitor, at, .. } = self;
-        let (at, done) = (*at, Cell::new(false));
+        let Self { router, honest, observed, monitor, address, .. } = self;
+        let (address, done) = (*address, Cell::new(false));
         let attack = async {
-            let result = smol::unblock(move || attack(at)).await;
+            let result = smol::unblock(move || attack(address)).await;
             done.set(true);
             result
         };
-        let asking = async {
+        let round_trips = async {
             let mut rounds = 0;
             while rounds < ROUNDS || !done.get() {
                 ask(honest).await;
                 rounds += 1;
             }
         };
-        let serving = join(echo(router), listen(monitor, observed, |_| false));
-        run_until(serving, join(attack, asking)).await.0
+        let background = join(echo(router), collect_events(monitor, observed, |_| false));
+        run_until(background, join(attack, round_trips)).await.0
     }
 
-    /// Connects `count` hostile peers that send `octets` and stay open until the end.
-    pub async fn hold_open(&mut self, count: usize, octets: Vec<u8>) {
-        let more = self.serve_during(move |at| connect_all(at, count, &octets)).await;
-        self.open.extend(more);
+    /// Connects `count` hostile peers that send `bytes` and stay open until [`finish`](Self::finish).
+    pub async fn hold_open(&mut self, count: usize, bytes: Vec<u8>) {
+        let streams = self.serve_during(move |address| connect_all(address, count, &bytes)).await;
+        self.open.extend(streams);
     }
 
-    /// Connects `count` hostile peers that send `octets`, and asserts that each connection ends for such a reason.
-    pub async fn expect_rejected(&mut self, count: usize, octets: Vec<u8>, reason: impl Fn(&ConnectionError) -> bool) {
-        let streams = self.serve_during(move |at| connect_all(at, count, &octets)).await;
+    /// Connects `count` hostile peers that send `bytes`, and asserts that each connection ends with an accepted
+    /// `reason`.
+    pub async fn expect_rejected(&mut self, count: usize, bytes: Vec<u8>, reason: impl Fn(&ConnectionError) -> bool) {
+        let streams = self.serve_during(move |address| connect_all(address, count, &bytes)).await;
         self.expect_ends(count, reason).await;
         drop(streams);
     }
@@ -132,11 +134,11 @@ impl Target {
     /// Echoes requests until the events of the router satisfy a condition.
     pub async fn serve_until(&mut self, done: impl Fn(&Observed) -> bool) -> &mut Observed {
         let Self { router, observed, monitor, .. } = self;
-        run_until(echo(router), listen(monitor, observed, done)).await;
+        run_until(echo(router), collect_events(monitor, observed, done)).await;
         &mut self.observed
     }
 
-    /// Waits until `count` connections have ended, and asserts that each ended for such a reason.
+    /// Waits until `count` connections have ended, and asserts that `reason` accepts the error of each connection.
     pub async fn expect_ends(&mut self, count: usize, reason: impl Fn(&ConnectionError) -> bool) {
         let observed = self.serve_until(|observed| observed.ends.len() >= count || observed.missed > 0).await;
         assert_eq!(observed.missed, 0);
@@ -150,58 +152,58 @@ impl Target {
         self.serve_new_client_at(handle, &endpoint, options).await;
     }
 
-    /// As [`serve_new_client`](Self::serve_new_client), at another endpoint.
+    /// Connects another honest peer to `endpoint`, and waits until it is served.
     pub async fn serve_new_client_at(&mut self, handle: &RuntimeHandle, endpoint: &Endpoint, options: Options<Dealer>) {
-        let other = handle.socket(options);
-        other.connect(endpoint).unwrap();
+        let client = handle.socket(options);
+        client.connect(endpoint).unwrap();
         let Self { router, observed, monitor, .. } = self;
-        let serving = join(echo(router), listen(monitor, observed, |_| false));
-        run_until(serving, ask(&other.erase())).await;
+        let background = join(echo(router), collect_events(monitor, observed, |_| false));
+        run_until(background, ask(&client.erase())).await;
     }
 
-    /// Returns the number of open connections other than that of the honest peer.
+    /// Returns the number of open connections, without the connection of the honest peer.
     pub fn hostile_peers(&self) -> u64 {
         let stats = self.router.stats();
         stats.accepted - stats.ended - 1
     }
 
-    /// Closes the connections of hostile peers, waits until the router has removed them, and asserts that the honest peer is
-    /// still served.
+    /// Closes the connections of hostile peers, waits until the router has removed them, and asserts that the honest
+    /// peer is still served.
     pub async fn finish(mut self) {
         self.open.clear();
         let Self { router, honest, observed, monitor, .. } = &mut self;
-        let gone = async {
+        let disconnected = async {
             while router.stats().peers > 1 {
-                listen_once(monitor, observed).await;
+                collect_event(monitor, observed).await;
             }
         };
-        run_until(echo(router), gone).await;
+        run_until(echo(router), disconnected).await;
         run_until(echo(router), ask(honest)).await;
     }
 }
 
-/// Opens `count` connections and sends `octets` on each.
-pub fn connect_all(to: SocketAddr, count: usize, octets: &[u8]) -> Vec<TcpStream> {
-    (0..count).map(|_| say(to, octets).unwrap()).collect()
+/// Opens `count` connections and sends `bytes` on each.
+pub fn connect_all(to: SocketAddr, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
+    (0..count).map(|_| say(to, bytes).unwrap()).collect()
 }
 
-/// Binds a socket to TCP and returns the address.
+/// Binds a socket to TCP and returns its address.
 pub async fn bind_tcp<T: Kind>(socket: &Handle<T>) -> SocketAddr {
     socket.bind(ANY).await.unwrap().socket_addr().unwrap()
 }
 
-/// Runs `background` until `that` is done.
+/// Runs `background` until `foreground` is done, and returns the result of `foreground`.
 ///
 /// # Panics
 /// If `background` ends.
-pub async fn run_until<R>(background: impl Future, that: impl Future<Output = R>) -> R {
-    match select(pin!(background), pin!(that)).await {
-        Either::Left(_) => panic!("the background task ended"),
+pub async fn run_until<R>(background: impl Future, foreground: impl Future<Output = R>) -> R {
+    match select(pin!(background), pin!(foreground)).await {
+        Either::Left(_) => panic!("the background future ended before the foreground future"),
         Either::Right((result, _)) => result,
     }
 }
 
-/// Sends every received message back.
+/// Sends every received message back to its sender. Never returns.
 pub async fn echo(socket: &Handle<Any>) {
     loop {
         let request = socket.recv().await.unwrap();
@@ -209,22 +211,22 @@ pub async fn echo(socket: &Handle<Any>) {
     }
 }
 
-/// Makes one round trip.
+/// Sends a request and checks its reply.
 ///
 /// # Panics
-/// If the reply differs, or comes twice.
+/// If the reply differs from the request, or arrives twice.
 pub async fn ask(honest: &Handle<Any>) {
-    honest.send("is anybody there?").await.unwrap();
-    assert_eq!(honest.recv().await.unwrap().body(), "is anybody there?");
-    assert!(honest.try_recv().is_err(), "once is enough");
+    honest.send("request").await.unwrap();
+    assert_eq!(honest.recv().await.unwrap().body(), "request");
+    assert!(honest.try_recv().is_err(), "the reply arrived twice");
 }
 
-async fn listen(monitor: &mut Monitor, observed: &mut Observed, done: impl Fn(&Observed) -> bool) {
+async fn collect_events(monitor: &mut Monitor, observed: &mut Observed, done: impl Fn(&Observed) -> bool) {
     while !done(observed) {
-        listen_once(monitor, observed).await;
+        collect_event(monitor, observed).await;
     }
 }
 
-async fn listen_once(monitor: &mut Monitor, observed: &mut Observed) {
-    observed.note(monitor.next().await.expect("the socket is there"));
+async fn collect_event(monitor: &mut Monitor, observed: &mut Observed) {
+    observed.note(monitor.next().await.expect("the monitored socket is alive"));
 }

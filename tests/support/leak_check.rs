@@ -1,5 +1,5 @@
-//! Counts the tasks and descriptors that a test leaves behind. Each test runs in a process of its
-//! own, for which descriptors are counted.
+//! Counts the tasks and descriptors that a test leaves behind. Each test runs in a separate process, because
+//! descriptors are counted for the whole process.
 
 use crate::runtimes::{ALL, RuntimeHandle, TestRuntime, limited};
 use sansmq::Options;
@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Maximum time for a closed socket to release everything, failing name lookups and slow machines included.
+/// Maximum time in which a closed socket must release everything; long enough for failing name lookups and slow
+/// machines.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Number of tasks of a runtime, and of descriptors of the process.
@@ -21,20 +22,20 @@ pub struct Counts {
     pub descriptors: usize,
 }
 
-/// Counts tasks and descriptors.
+/// Returns the current number of tasks and descriptors.
 pub fn counts(runtime: &dyn TestRuntime) -> Counts {
     Counts { tasks: runtime.tasks(), descriptors: descriptors() }
 }
 
-/// Returns the number of open descriptors; always 0 on systems without `/proc`.
+/// Returns the number of open descriptors of this process; always 0 on systems without `/proc`.
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// Runs the tasks until no more are left than `before`.
+/// Runs the tasks until the counts are no higher than `before`. `what` names the phase in the panic message.
 ///
 /// # Panics
-/// After [`PATIENCE`].
+/// If the counts are still higher after [`PATIENCE`].
 pub fn settle(runtime: &mut dyn TestRuntime, before: Counts, what: &str) {
     let start = Instant::now();
     loop {
@@ -42,22 +43,23 @@ pub fn settle(runtime: &mut dyn TestRuntime, before: Counts, what: &str) {
         if now.tasks <= before.tasks && now.descriptors <= before.descriptors {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "{what}: there were {before:?}, and there are {now:?}");
+        assert!(start.elapsed() < PATIENCE, "{what}: {now:?} remain, expected at most {before:?}");
         runtime.step();
     }
 }
 
-/// Environment variable that names the one runtime on which a child process runs its test.
+/// Environment variable that selects the runtime on which a child process runs its test.
 const RUNTIME: &str = "SANSMQ_TEST_RUNTIME";
 
-/// Runs a test on each runtime, with the counts before the test. Each run has a process of its own, because descriptors and memory
-/// are counted for the whole process; the processes of one test run at the same time.
+/// Runs a test on each runtime, and passes it the counts before the test. Each run is a separate process, because
+/// descriptors and memory are counted for the whole process. The processes of one test run concurrently.
 ///
 /// # Panics
 /// If a run panics, or does not end within five times [`PATIENCE`].
 pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'static) {
     let (chosen, thread) = (env::var(RUNTIME).ok(), thread::current());
-    // With `--test-threads=1` tests run one after another on the main thread, and can share a process.
+    // With `--test-threads=1`, tests run one after another on the main thread, which has no test's name: no child
+    // process.
     let test_name = thread.name().filter(|name| chosen.is_none() && *name != "main");
     let Some(test_name) = test_name else {
         return limited(PATIENCE * 5, move || {
@@ -83,10 +85,10 @@ pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'stat
     assert_eq!(failed.iter().flatten().count(), 0, "failed on {failed:?}");
 }
 
-/// Runs a test on a runtime that has been used before.
+/// Uses a runtime once, and then runs a test on it.
 fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Counts)) {
     let handle = runtime.handle();
-    // The first use creates reactors, threads and their descriptors, which are not closed.
+    // The first use creates reactors, threads and descriptors that stay open; they are not leaks of the test.
     runtime.run(Box::pin(exchange(&handle)));
     settle(runtime, Counts { tasks: 0, descriptors: usize::MAX }, "the first use");
     let before = counts(runtime);

@@ -1,4 +1,5 @@
-//! Growth of the memory that the process holds. Counts nothing unless `PeakAlloc` is the global allocator of the test binary.
+//! Measures how much the memory use of the process grows. Measures nothing unless `PeakAlloc` is the global allocator
+//! of the test binary.
 
 use peak_alloc::PeakAlloc;
 
@@ -13,10 +14,10 @@ impl Memory {
         Self(PeakAlloc.current_usage())
     }
 
-    /// Asserts that the peak since then is less than `bytes` above the memory in use then.
+    /// Asserts that the peak since [`now`](Self::now) is less than `bytes` above the memory in use at that time.
     ///
     /// # Panics
-    /// If more memory was in use.
+    /// If memory grew by `bytes` or more.
     pub fn grew_less_than(&self, bytes: usize) {
         let grown = PeakAlloc.peak_usage().saturating_sub(self.0);
         eprintln!("memory grew by {grown} bytes, limit {bytes}");

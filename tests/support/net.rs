@@ -1,4 +1,4 @@
-//! Small topologies on the simulated network [`Net`], and what tests read from them.
+//! Small topologies on the simulated network [`Net`], and helpers that read messages and events from them.
 
 use core::time::Duration;
 use sansmq_proto::kind::{Kind, Pull, Push};
@@ -8,7 +8,7 @@ use sansmq_proto::{Event, Frame, Message, Options, RecvError};
 use std::ops::{Deref, DerefMut};
 use std::thread;
 
-/// An endpoint on the simulated network.
+/// Default endpoint on the simulated network.
 pub const PLACE: &str = "tcp://place:1";
 
 /// Creates a network that splits what is sent into chunks of 1 to 9 bytes, so that tests cover every boundary.
@@ -16,7 +16,7 @@ pub fn chopped() -> Net {
     Net::seeded(1).chunks(1..=9)
 }
 
-/// Creates one socket bound at [`PLACE`], and others connected to it.
+/// Creates one socket bound at [`PLACE`], and other sockets that are connected to it.
 pub fn star<T: Kind, U: Kind, const N: usize>(
     net: &mut Net,
     bound: Options<T>,
@@ -33,7 +33,7 @@ pub fn star<T: Kind, U: Kind, const N: usize>(
     (bound, others)
 }
 
-/// Creates one socket, connected to others that are bound at endpoints of their own.
+/// Creates one socket that is connected to other sockets, each bound at a separate endpoint.
 pub fn fan<T: Kind, U: Kind, const N: usize>(
     net: &mut Net,
     one: Options<T>,
@@ -52,17 +52,17 @@ pub fn fan<T: Kind, U: Kind, const N: usize>(
     (one, others)
 }
 
-/// Creates a message of these frames.
+/// Creates a message of several text frames.
 pub fn message<const N: usize>(frames: [&str; N]) -> Message {
     Message::from(frames.map(Frame::from))
 }
 
-/// Returns this number of milliseconds.
+/// Returns a duration in milliseconds.
 pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Returns this number of seconds.
+/// Returns a duration in seconds.
 pub const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -97,7 +97,7 @@ pub fn close(net: &mut Net, node: NodeId) {
     net[node].close(now);
 }
 
-/// Returns the wait before the next dial from each event that reports one; `None` if the socket does not dial again.
+/// Returns the back-off of each event that reports one; `None` if the socket does not dial again.
 pub fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
     let waits = events(net, node).into_iter().filter_map(|event| match event {
         Event::ConnectFailed { retry, .. }
@@ -134,10 +134,10 @@ impl Drop for Told {
     }
 }
 
-/// Receives all messages, and lets the network settle until no more arrive.
+/// Receives messages and runs the network until no more messages arrive.
 ///
 /// # Panics
-/// If receiving fails for another reason than that the queue is empty.
+/// If receiving fails with another error than [`RecvError::Empty`].
 pub fn recv_all(net: &mut Net, node: NodeId) -> Vec<Message> {
     let mut messages = Vec::new();
     loop {
@@ -155,12 +155,12 @@ pub fn bodies(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|message| message.body().to_text().into_owned()).collect()
 }
 
-/// Returns all queued events.
+/// Takes all queued events.
 pub fn events(net: &mut Net, node: NodeId) -> Vec<Event> {
     core::iter::from_fn(|| net[node].poll_event()).collect()
 }
 
-/// Returns the reasons for which connections ended, as text.
+/// Returns the error text of each connection that ended.
 pub fn endings(events: &[Event]) -> Vec<String> {
     let endings = events.iter().filter_map(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason.to_string()),
@@ -169,10 +169,10 @@ pub fn endings(events: &[Event]) -> Vec<String> {
     endings.collect()
 }
 
-/// Returns the number of messages that were dropped for this reason.
-pub fn dropped(events: &[Event], why: DropReason) -> usize {
+/// Returns the number of messages that were dropped with the reason `expected`.
+pub fn dropped(events: &[Event], expected: DropReason) -> usize {
     let counts = events.iter().map(|event| match event {
-        Event::Dropped { reason, messages } if *reason == why => *messages,
+        Event::Dropped { reason, messages } if *reason == expected => *messages,
         _ => 0,
     });
     counts.sum()

@@ -1,71 +1,72 @@
-//! What peers say that are not ours, octet by octet, and how they come and go: for those who mean no good.
+//! Raw peers: wire format of ZMTP byte by byte, and TCP connections without a socket of sansmq. Hostile peers are built
+//! from these.
 
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-/// More frames of this message follow.
+/// Frame flag MORE: more frames of the message follow (RFC 23).
 pub const MORE: u8 = 1;
 
-/// The size of the frame has eight octets.
+/// Frame flag LONG: the size of the frame has eight bytes (RFC 23).
 pub const LONG: u8 = 2;
 
-/// The frame is a command.
+/// Frame flag COMMAND: the frame is a command (RFC 23).
 pub const COMMAND: u8 = 4;
 
-/// The greeting of a client of this mechanism.
+/// Returns the greeting of a client with the given mechanism.
 pub fn greeting(mechanism: &str) -> Vec<u8> {
-    let mut octets = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01".to_vec();
-    octets.extend(mechanism.as_bytes());
-    octets.resize(64, 0);
-    octets
+    let mut bytes = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01".to_vec();
+    bytes.extend(mechanism.as_bytes());
+    bytes.resize(64, 0);
+    bytes
 }
 
-/// The head of a frame, in its long form: it can announce whatever it likes.
+/// Returns the head of a frame in its long form. `size` need not match the size of a body.
 pub fn head(flags: u8, size: u64) -> Vec<u8> {
     [&[flags | LONG][..], &size.to_be_bytes()].concat()
 }
 
-/// A frame, in its shortest form.
+/// Returns a frame in the short form if its body fits, else in the long form.
 pub fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     let head = u8::try_from(body.len()).map_or_else(|_| head(flags, body.len() as u64), |size| vec![flags, size]);
     [&head, body].concat()
 }
 
-/// A command, its name being shorter than 256 octets.
+/// Returns a command frame.
 ///
 /// # Panics
-/// If it is not.
+/// If the name is longer than 255 bytes.
 pub fn command(name: &str, body: &[u8]) -> Vec<u8> {
-    let len = u8::try_from(name.len()).expect("a short name");
+    let len = u8::try_from(name.len()).expect("the name is at most 255 bytes long");
     frame(COMMAND, &[&[len], name.as_bytes(), body].concat())
 }
 
-/// A property of READY, its name being shorter than 256 octets.
+/// Returns a metadata property of a READY command.
 ///
 /// # Panics
-/// If it is not.
+/// If the name is longer than 255 bytes.
 pub fn property(name: &str, value: &[u8]) -> Vec<u8> {
-    let len = u8::try_from(name.len()).expect("a short name");
-    let size = u32::try_from(value.len()).expect("a value that fits into memory");
+    let len = u8::try_from(name.len()).expect("the name is at most 255 bytes long");
+    let size = u32::try_from(value.len()).expect("the value is shorter than 4 GiB");
     [&[len], name.as_bytes(), &size.to_be_bytes(), value].concat()
 }
 
-/// The READY of a peer of this socket type, with more properties than that.
+/// Returns the READY command of a peer with the given socket type. `more` contains further encoded properties.
 pub fn ready(socket_type: &str, more: &[u8]) -> Vec<u8> {
     command("READY", &[&property("Socket-Type", socket_type.as_bytes()), more].concat())
 }
 
-/// All that a peer of this socket type has to say before messages: greeting and READY.
+/// Returns everything that a peer of the given socket type sends before messages: greeting and READY.
 pub fn opening(socket_type: &str) -> Vec<u8> {
     [greeting("NULL"), ready(socket_type, b"")].concat()
 }
 
-/// Comes from the address next door where the system has one, so that what is limited for each address is limited for
-/// strangers and for honest peers apart.
+/// Connects from [`NEXT_DOOR`] on Linux, so that limits per address count hostile and honest peers separately. Connects
+/// from the default address on other systems.
 ///
 /// # Errors
-/// Nobody listens there.
+/// If the connection is refused, or the address is unavailable.
 pub fn come(to: SocketAddr) -> io::Result<TcpStream> {
     if cfg!(not(target_os = "linux")) {
         return TcpStream::connect(to);
@@ -78,23 +79,24 @@ pub fn come(to: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Where strangers come from.
+/// Source address of hostile peers.
 pub const NEXT_DOOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// Comes and says something; a peer that hears enough may hang up before the end.
+/// Connects and sends `bytes`. A failed write is no error, because the socket may close the connection before it has
+/// read all.
 ///
 /// # Errors
-/// Nobody listens there.
-pub fn say(to: SocketAddr, octets: &[u8]) -> io::Result<TcpStream> {
+/// If the connection is refused.
+pub fn say(to: SocketAddr, bytes: &[u8]) -> io::Result<TcpStream> {
     let mut stream = come(to)?;
-    let _ = stream.write_all(octets);
+    let _ = stream.write_all(bytes);
     Ok(stream)
 }
 
-/// Goes without a farewell: what the system had yet to do for this connection is forgotten (TCP's RST).
+/// Closes a connection with a TCP RST: unsent data is discarded.
 ///
 /// # Errors
-/// The system does not know how.
+/// If the linger time of the stream cannot be set.
 pub fn vanish(stream: TcpStream) -> io::Result<()> {
     rustix::net::sockopt::set_socket_linger(&stream, Some(core::time::Duration::ZERO))?;
     drop(stream);

@@ -13,15 +13,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// A runtime that serves sockets.
+/// Runtime that serves sockets.
 pub trait TestRuntime {
     /// Returns a handle that creates sockets on this runtime.
     fn handle(&self) -> RuntimeHandle;
 
-    /// Runs a scenario to its end.
+    /// Runs a scenario to completion.
     fn run(&mut self, scenario: LocalBoxFuture<'_, ()>);
 
-    /// Runs the tasks of the sockets for a millisecond.
+    /// Runs the tasks of the sockets for one millisecond.
     fn step(&mut self);
 
     /// Returns the number of tasks that serve sockets.
@@ -41,7 +41,7 @@ pub const ALL: [(&str, Make); 5] = [
     ("mio, blocking sockets", || Box::new(OnThread::new())),
 ];
 
-/// Creates sockets on a runtime.
+/// Factory of sockets on one runtime.
 #[derive(Clone, Debug)]
 pub enum RuntimeHandle {
     /// Sockets on tokio.
@@ -50,7 +50,7 @@ pub enum RuntimeHandle {
     Smol(Smol),
     /// Sockets on a mio event loop.
     Mio(Remote),
-    /// Blocking sockets, on the event loop of another thread.
+    /// Blocking sockets on the event loop of another thread.
     Blocking(Remote),
 }
 
@@ -129,7 +129,7 @@ impl TestRuntime for OnSmol {
     }
 }
 
-/// A running task; its drop decrements the count.
+/// Guard of a running task; drop decrements the count.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -218,18 +218,18 @@ impl Drop for OnThread {
     }
 }
 
-/// Runs a test on a thread of its own, and fails if it does not end within `limit`.
+/// Runs a test on a separate thread, and fails if the test does not end within `limit`.
 ///
 /// # Panics
-/// If the test panics or takes longer.
+/// If the test panics or does not end within `limit`.
 pub fn limited(limit: Duration, test: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
+    let (done_sender, done_receiver) = mpsc::channel();
     let thread = thread::spawn(move || {
         test();
-        done.send(()).unwrap();
+        done_sender.send(()).unwrap();
     });
-    match is_done.recv_timeout(limit) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+    match done_receiver.recv_timeout(limit) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test did not end within {limit:?}"),
         Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
     }
 }

@@ -1,4 +1,4 @@
-//! Single sessions over a stream that the test holds.
+//! Single sessions over a stream that the test controls.
 
 use crate::raw_peer::{frame, opening};
 use sansmq_proto::connection::{Link, Outbox};
@@ -12,38 +12,38 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A stream whose input the test provides and whose output it reads.
+/// Stream with input provided by the test and output recorded for the test.
 #[derive(Debug, Default)]
 pub struct Tape {
-    /// Bytes to be read.
+    /// Bytes that have not been read yet.
     pub input: VecDeque<u8>,
     /// Maximum number of bytes per read.
     pub piece: Option<usize>,
-    /// The stream ends when all input is read.
+    /// The peer has closed its side: reads return end of stream after the input.
     pub ended: bool,
-    /// Addresses of the buffers that were read to.
+    /// Memory ranges that reads have filled.
     pub read_to: Vec<Range<usize>>,
-    /// Bytes written.
+    /// Bytes that were written.
     pub output: Vec<u8>,
-    /// Every write fails.
+    /// Makes every write fail with a connection reset.
     pub broken: bool,
     /// Number of write calls.
     pub writes: usize,
-    /// Addresses of the buffers that were written from.
+    /// Start addresses of the slices that were written.
     pub written_from: Vec<usize>,
 }
 
 impl Stream for Tape {
-    fn read(&mut self, room: &mut [u8]) -> Result<usize, StreamError> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
         if self.input.is_empty() && !self.ended {
             return Err(StreamError::WouldBlock);
         }
-        let count = room.len().min(self.input.len()).min(self.piece.unwrap_or(usize::MAX));
-        for (slot, octet) in room.iter_mut().zip(self.input.drain(..count)) {
-            *slot = octet;
+        let count = buffer.len().min(self.input.len()).min(self.piece.unwrap_or(usize::MAX));
+        for (slot, byte) in buffer.iter_mut().zip(self.input.drain(..count)) {
+            *slot = byte;
         }
-        let place = room.as_ptr().addr();
-        self.read_to.push(place..place + count);
+        let start = buffer.as_ptr().addr();
+        self.read_to.push(start..start + count);
         Ok(count)
     }
 
@@ -67,7 +67,7 @@ impl Stream for Tape {
     }
 }
 
-/// Creates the session of a PULL, without a socket.
+/// Creates a session with the connection of a PULL, without a socket.
 pub fn pull_session(options: &Options<Pull>) -> Session {
     Session::new(Connection::new(&Arc::new(options.connection_config()), &mut SystemEntropy, Instant::ORIGIN))
 }
@@ -81,21 +81,21 @@ pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
     (socket, pipe, connection)
 }
 
-/// A socket and its only session.
+/// Socket with its only session.
 #[derive(Debug)]
 pub struct Seat {
-    /// The socket.
+    /// Socket that exchanges messages with the session.
     pub socket: Socket,
-    /// The pipe of the session.
+    /// Pipe of the session.
     pub pipe: PipeId,
-    /// The session.
+    /// Session that reads and writes the tape.
     pub session: Session,
-    /// Buffers for every turn.
+    /// Buffers of every turn.
     pub buffers: SessionBuffers,
 }
 
 impl Seat {
-    /// Completes the handshake with a peer of this type.
+    /// Creates a socket and completes the handshake with a peer of the socket type `peer`.
     ///
     /// # Panics
     /// If the handshake fails.
@@ -112,19 +112,19 @@ impl Seat {
     /// Runs one turn.
     ///
     /// # Errors
-    /// The reason for which the connection has ended.
+    /// If the connection has ended.
     pub fn turn(&mut self, tape: &mut Tape) -> Result<Turn, ConnectionError> {
         let Self { socket, pipe, session, buffers } = self;
         session.turn(tape, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))
     }
 
-    /// Runs turns until the session waits.
+    /// Runs turns until the session waits for IO or fails.
     pub fn settle(&mut self, tape: &mut Tape) {
         while self.turn(tape) == Ok(Turn::Again) {}
     }
 }
 
-/// Encodes a message whose body is `octet`, repeated `size` times.
-pub fn filled(octet: u8, size: usize) -> Vec<u8> {
-    frame(0, &vec![octet; size])
+/// Encodes a message with a body of `size` bytes, each equal to `byte`.
+pub fn filled(byte: u8, size: usize) -> Vec<u8> {
+    frame(0, &vec![byte; size])
 }

@@ -1,7 +1,7 @@
-//! The tasks of a simulation, and [`run`], which gives them their turns in an order that the seed decides.
+//! Executor of a simulation: polls ready tasks in a random order that the seed determines. Entry point: [`run`].
 
 use super::world::Sim;
-use super::{HERE, network};
+use super::{CURRENT, network};
 use sansmq_proto::Instant;
 use sansmq_runtime::CurrentRuntime;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,64 +10,65 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-/// Virtual time enough for every linger and every retry of a scenario.
+/// Maximum virtual time of a scenario: longer than every linger and every retry.
 const LIMIT: Duration = Duration::from_hours(24);
-/// Turns enough for the longest scenario.
+/// Maximum number of turns of a scenario.
 const TURNS: u64 = 10_000_000;
-/// The number of the scenario itself, which is not among the tasks.
+/// Task number of the scenario itself, which is not in [`Tasks`].
 const SCENARIO: u64 = 0;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Who asked for a task.
+/// Owner of a task.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// Sockets: it has to end by itself when they are gone.
+pub(super) enum Owner {
+    /// Task of a socket: must end by itself after the socket is closed.
     Sockets,
-    /// The scenario, with which it goes.
+    /// Task of the scenario: is dropped at the end of the scenario.
     Scenario,
 }
 
-/// The tasks that there are.
+/// Running tasks.
 #[derive(Default)]
 pub(super) struct Tasks {
-    /// A task is not in its place while it has its turn.
-    by_number: BTreeMap<u64, (Whose, Option<Task>)>,
-    last: u64,
+    /// Tasks by number; `None` while the task is polled.
+    by_number: BTreeMap<u64, (Owner, Option<Task>)>,
+    last_number: u64,
     ready: Ready,
     turns: u64,
 }
 
-/// The numbers of those who have something to do. It has a lock of its own, so that anybody may wake anywhere.
+/// Numbers of the tasks that were woken. Has a separate lock, because a waker may be called while the world is locked.
 type Ready = Arc<Mutex<BTreeSet<u64>>>;
 
-struct Call {
+/// Waker that marks a task as ready.
+struct ReadyWaker {
     ready: Ready,
     number: u64,
 }
 
-impl Wake for Call {
+impl Wake for ReadyWaker {
     fn wake(self: Arc<Self>) {
-        self.ready.lock().expect("nobody panics in here").insert(self.number);
+        self.ready.lock().expect("no thread panics while it holds the lock").insert(self.number);
     }
 }
 
 impl Tasks {
     fn waker(&self, number: u64) -> Waker {
-        Arc::new(Call { ready: Arc::clone(&self.ready), number }).into()
+        Arc::new(ReadyWaker { ready: Arc::clone(&self.ready), number }).into()
     }
 
-    fn count(&self, of: Whose) -> usize {
-        self.by_number.values().filter(|(whose, _)| *whose == of).count()
+    fn count(&self, of_owner: Owner) -> usize {
+        self.by_number.values().filter(|(owner, _)| *owner == of_owner).count()
     }
 }
 
 impl Sim {
-    pub(super) fn add(&self, task: Task, whose: Whose) {
+    pub(super) fn add(&self, task: Task, owner: Owner) {
         self.with(|world, wakes| {
-            world.tasks.last += 1;
-            let number = world.tasks.last;
-            world.tasks.by_number.insert(number, (whose, Some(task)));
+            world.tasks.last_number += 1;
+            let number = world.tasks.last_number;
+            world.tasks.by_number.insert(number, (owner, Some(task)));
             wakes.push(world.tasks.waker(number));
         });
     }
@@ -76,71 +77,74 @@ impl Sim {
         self.with(|world, _| world.tasks.waker(number))
     }
 
-    /// Draws one of those who have something to do. Its turn takes a moment, so that whoever looks again and again sees
-    /// time pass.
+    /// Draws one of the ready tasks, and advances the clock by the duration of its turn.
     fn draw(&self) -> Option<u64> {
-        let (number, then) = self.with(|world, _| {
-            let mut ready = world.tasks.ready.lock().expect("nobody panics in here");
-            let index = world.dice.below(u64::try_from(ready.len().max(1)).expect("they are few"));
-            let number = ready.iter().nth(usize::try_from(index).expect("they are few")).copied()?;
+        // A turn takes time, so that a task that polls in a loop sees time pass.
+        let (number, turn_end) = self.with(|world, _| {
+            let mut ready = world.tasks.ready.lock().expect("no thread panics while it holds the lock");
+            let index = world.rng.below(u64::try_from(ready.len().max(1)).expect("the number of tasks is small"));
+            let number = ready.iter().nth(usize::try_from(index).expect("the number of tasks is small")).copied()?;
             ready.remove(&number);
             world.tasks.turns += 1;
-            assert!(world.tasks.turns < TURNS, "nobody comes to rest");
-            Some((number, world.now + network::turn(&world.conditions, &mut world.dice)))
+            assert!(world.tasks.turns < TURNS, "the scenario did not end within {TURNS} turns");
+            Some((number, world.now + network::turn(&world.conditions, &mut world.rng)))
         })?;
-        self.travel(then);
+        self.travel(turn_end);
         Some(number)
     }
 
-    /// The next one to have a turn, at whatever time that is.
+    /// Returns the next task to poll. Advances the clock to the next deadline while no task is ready.
     fn next(&self) -> u64 {
         loop {
             if let Some(number) = self.draw() {
                 return number;
             }
             let Some(next) = self.next_deadline() else {
-                let count = |of| self.with(|world, _| world.tasks.count(of));
-                let (sockets, others) = (count(Whose::Sockets), count(Whose::Scenario));
-                panic!("everybody sleeps for ever: {sockets} tasks of sockets, {others} of the scenario");
+                let count = |owner| self.with(|world, _| world.tasks.count(owner));
+                let (of_sockets, of_scenario) = (count(Owner::Sockets), count(Owner::Scenario));
+                panic!(
+                    "deadlock: no task is ready and no timer is armed; {of_sockets} tasks of sockets, {of_scenario} of the scenario"
+                );
             };
-            assert!(next.since(Instant::ORIGIN) < LIMIT, "a day is over");
+            assert!(next.since(Instant::ORIGIN) < LIMIT, "the scenario did not end within {LIMIT:?} of virtual time");
             self.travel(next);
         }
     }
 
-    /// Gives a task its turn. One that has ended has none.
+    /// Polls a task; does nothing if the task has ended.
     fn turn(&self, number: u64) {
         let task = self.with(|world, _| world.tasks.by_number.get_mut(&number).and_then(|(_, task)| task.take()));
         let Some(mut task) = task else { return };
         let done = task.as_mut().poll(&mut Context::from_waker(&self.waker(number))).is_ready();
         if done {
-            // Dropped while the world is not locked, because a task owns timers of this world.
+            // Dropped while the world is not locked, because the task owns timers, and dropping a timer locks the
+            // world.
             drop(task);
             self.with(|world, _| drop(world.tasks.by_number.remove(&number)));
             return;
         }
         self.with(|world, _| {
-            if let Some((_, place)) = world.tasks.by_number.get_mut(&number) {
-                *place = Some(task);
+            if let Some((_, slot)) = world.tasks.by_number.get_mut(&number) {
+                *slot = Some(task);
             }
         });
     }
 
-    /// Ends the scenario's own tasks.
-    fn dismiss(&self) {
-        let theirs = |_: &u64, (whose, _): &mut (Whose, Option<Task>)| *whose == Whose::Scenario;
-        // What they own is dropped when the lock is open again.
-        let _dismissed: Vec<_> = self.with(|world, _| world.tasks.by_number.extract_if(.., theirs).collect());
+    /// Drops the tasks of the scenario.
+    fn drop_scenario_tasks(&self) {
+        let is_of_scenario = |_: &u64, (owner, _): &mut (Owner, Option<Task>)| *owner == Owner::Scenario;
+        // Dropped after the lock is released, because a task may own timers of this world.
+        let _dropped: Vec<_> = self.with(|world, _| world.tasks.by_number.extract_if(.., is_of_scenario).collect());
     }
 }
 
-/// Runs a scenario to its end in a simulation of its own, and then lets its sockets come to theirs.
+/// Runs a scenario to completion in a new simulation, and then runs the tasks of its sockets until they end.
 ///
 /// # Panics
-/// If the scenario does, or it or a socket without handles waits for what will never happen, or for longer than a day.
+/// If the scenario panics, or if the scenario or a socket deadlocks or takes longer than a day of virtual time.
 pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
     let sim = Sim::new(seed);
-    let _here = Here::new(&sim);
+    let _guard = CurrentGuard::new(&sim);
     {
         let mut scenario = pin!(scenario());
         let waker = sim.waker(SCENARIO);
@@ -150,13 +154,13 @@ pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
             next = sim.next();
         }
     }
-    sim.dismiss();
-    while sim.with(|world, _| world.tasks.count(Whose::Sockets)) > 0 {
+    sim.drop_scenario_tasks();
+    while sim.with(|world, _| world.tasks.count(Owner::Sockets)) > 0 {
         sim.turn(sim.next());
     }
 }
 
-/// How many turns tasks and the scenario have had so far.
+/// Returns the number of turns of all tasks and of the scenario so far.
 ///
 /// # Panics
 /// Outside [`run`].
@@ -164,33 +168,33 @@ pub fn turns() -> u64 {
     Sim::current().with(|world, _| world.tasks.turns)
 }
 
-/// Runs a task beside the scenario, with which it ends.
+/// Runs a task concurrently with the scenario. The task is dropped at the end of the scenario.
 ///
 /// # Panics
 /// Outside [`run`].
 pub fn spawn<R: Send + 'static>(task: impl Future<Output = R> + Send + 'static) -> impl Future<Output = R> {
-    let (tell, told) = smol::channel::bounded(1);
+    let (sender, receiver) = smol::channel::bounded(1);
     let task = async move {
-        // Nobody may want to know.
-        let _ = tell.send(task.await).await;
+        // The caller may have dropped the future that receives the result.
+        let _ = sender.send(task.await).await;
     };
-    Sim::current().add(Box::pin(task), Whose::Scenario);
-    async move { told.recv().await.expect("the scenario waits, so its tasks go on") }
+    Sim::current().add(Box::pin(task), Owner::Scenario);
+    async move { receiver.recv().await.expect("tasks of the scenario run as long as the scenario") }
 }
 
-/// Makes a simulation the one of this thread.
-struct Here;
+/// Guard that makes a simulation the current one of this thread.
+struct CurrentGuard;
 
-impl Here {
+impl CurrentGuard {
     fn new(sim: &Sim) -> Self {
-        let other = HERE.replace(Some(sim.clone()));
-        assert!(other.is_none(), "a simulation does not run in another one");
+        let previous = CURRENT.replace(Some(sim.clone()));
+        assert!(previous.is_none(), "simulations cannot be nested");
         Self
     }
 }
 
-impl Drop for Here {
+impl Drop for CurrentGuard {
     fn drop(&mut self) {
-        HERE.take();
+        CURRENT.take();
     }
 }

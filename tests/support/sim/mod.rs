@@ -1,6 +1,6 @@
-//! A runtime that is simulated: sockets as an application has them, without any operating system. One thread runs all
-//! tasks, the clock jumps to the next deadline when nobody has anything to do, and the network is made of queues. Who has
-//! the next turn, how octets are cut, how long they fly and how many fit follows from a seed.
+//! Simulated runtime: the sockets of an application without an operating system. One thread runs all tasks, the clock
+//! jumps to the next deadline when no task is ready, and the network consists of queues. A seed determines the order of
+//! tasks, the sizes of chunks, the latency and the capacity of connections.
 //!
 //! ```
 //! use sansmq::Options;
@@ -32,21 +32,21 @@ use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, SessionBuffers, kin
 use sansmq_runtime::{BoundListener, CurrentRuntime, Runtime, Served, Task, TaskFuture};
 use std::cell::RefCell;
 
-/// A socket in the simulation that [`run`] is running.
+/// Socket in the simulation that [`run`] is running.
 pub type Socket<T = kind::Any> = Served<Sim, T>;
 
 thread_local! {
-    /// The simulation that this thread is running.
-    static HERE: RefCell<Option<Sim>> = const { RefCell::new(None) };
+    /// Simulation that this thread is running.
+    static CURRENT: RefCell<Option<Sim>> = const { RefCell::new(None) };
 }
 
 impl CurrentRuntime for Sim {
-    /// The simulation that this thread is running.
+    /// Returns the simulation that this thread is running.
     ///
     /// # Panics
     /// Outside [`run`].
     fn current() -> Self {
-        HERE.with_borrow(|here| here.clone().expect("this is called within `run`"))
+        CURRENT.with_borrow(|sim| sim.clone().expect("a simulation is current only within `run`"))
     }
 }
 
@@ -60,7 +60,7 @@ impl Runtime for Sim {
 
     fn spawn(&self, task: Task<Self>) {
         let task = TaskFuture::new(task, SimTimer::new(self.clone()));
-        self.add(Box::pin(task), executor::Whose::Sockets);
+        self.add(Box::pin(task), executor::Owner::Sockets);
     }
 
     fn now(&self) -> Instant {
@@ -68,7 +68,7 @@ impl Runtime for Sim {
     }
 
     fn entropy(&self) -> impl Entropy + 'static {
-        self.with(|world, _| SeededEntropy::new(world.dice.next_u64()))
+        self.with(|world, _| SeededEntropy::new(world.rng.next_u64()))
     }
 
     async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(Listener, Endpoint), NetworkError> {

@@ -1,6 +1,5 @@
-//! The network of a simulation: who listens where, and byte streams between them. There is one machine with nothing but a
-//! loopback interface, one name, `localhost`, and whatever names of Unix domain sockets you like. What a socket asks of the
-//! system below it is taken for granted.
+//! Network of a simulation: listeners, and byte streams to them. It has one machine with only a loopback interface, one
+//! host name, `localhost`, and any names of Unix domain sockets. Options of the operating system's sockets are ignored.
 
 use super::stream::Stream;
 use super::world::{Sim, World};
@@ -14,26 +13,27 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Draws the conditions of a simulation.
-pub(super) fn conditions(dice: &mut SeededEntropy) -> Conditions {
-    let latency = Duration::ZERO..=Duration::from_micros(dice.below(5) * dice.below(1000));
-    Conditions { latency, capacity: 1 << (12 + dice.below(7)), chunks: Chunks::Bursts { tiny: dice.below(500) } }
+/// Draws the latency, capacity and chunk sizes of a simulation.
+pub(super) fn conditions(rng: &mut SeededEntropy) -> Conditions {
+    let latency = Duration::ZERO..=Duration::from_micros(rng.below(5) * rng.below(1000));
+    Conditions { latency, capacity: 1 << (12 + rng.below(7)), chunks: Chunks::Bursts { tiny: rng.below(500) } }
 }
 
 /// Draws the duration of a task's turn.
-pub(super) fn turn(conditions: &Conditions, dice: &mut SeededEntropy) -> Duration {
+pub(super) fn turn(conditions: &Conditions, rng: &mut SeededEntropy) -> Duration {
     let latency = *conditions.latency.end();
     let longest = u64::try_from(latency.as_nanos() / 20).unwrap_or(u64::MAX);
-    Duration::from_nanos(dice.below(longest.max(1))) + Duration::from_micros(1)
+    Duration::from_nanos(rng.below(longest.max(1))) + Duration::from_micros(1)
 }
 
-/// Who listens. Names of Unix domain sockets are no files here.
+/// Listeners by endpoint. Names of Unix domain sockets are not files here.
 #[derive(Default)]
 pub(super) struct Network {
     listeners: BTreeMap<Endpoint, Backlog>,
 }
 
-/// The connections that wait to be accepted, with where they come from, and who waits to accept them.
+/// Connections of one listener that are not accepted yet, each with its peer address, and the waker of the accepting
+/// task.
 #[derive(Default)]
 struct Backlog {
     waiting: VecDeque<(Stream, Endpoint)>,
@@ -45,29 +45,29 @@ impl Network {
         !self.listeners.keys().any(|other| serves(other, at) || serves(at, other))
     }
 
-    /// The same place with a port that nobody listens at.
-    fn with_free_port(&self, ip: IpAddr, dice: &mut SeededEntropy) -> Endpoint {
+    /// Returns an endpoint with this address and a random free port.
+    fn with_free_port(&self, ip: IpAddr, rng: &mut SeededEntropy) -> Endpoint {
         loop {
-            let port = 32_768 + u16::try_from(dice.below(28_000)).expect("there are so many ports");
-            let place = SocketAddr::new(ip, port).into();
-            if self.is_free(&place) {
-                return place;
+            let port = 32_768 + u16::try_from(rng.below(28_000)).expect("the sum is below 65536");
+            let endpoint = SocketAddr::new(ip, port).into();
+            if self.is_free(&endpoint) {
+                return endpoint;
             }
         }
     }
 }
 
-/// Whether who listens at `at` is who is meant by `to`.
+/// Returns `true` if a listener at `at` accepts connections to `to`.
 fn serves(at: &Endpoint, to: &Endpoint) -> bool {
     let (Some(at), Some(to)) = (at.socket_addr(), to.socket_addr()) else {
         return at == to;
     };
-    let alike = at.is_ipv4() == to.is_ipv4() || at.is_ipv6();
-    at.port() == to.port() && (at.ip() == to.ip() || at.ip().is_unspecified() && alike)
+    let family_matches = at.is_ipv4() == to.is_ipv4() || at.is_ipv6();
+    at.port() == to.port() && (at.ip() == to.ip() || at.ip().is_unspecified() && family_matches)
 }
 
-/// The places that an endpoint stands for.
-fn places(endpoint: &Endpoint) -> Result<Vec<Endpoint>, NetworkError> {
+/// Returns the endpoints that an endpoint resolves to.
+fn resolve(endpoint: &Endpoint) -> Result<Vec<Endpoint>, NetworkError> {
     if endpoint.source().is_some() {
         return Err(NetworkError::Unsupported);
     }
@@ -78,51 +78,51 @@ fn places(endpoint: &Endpoint) -> Result<Vec<Endpoint>, NetworkError> {
         return Ok(vec![address.into()]);
     }
     let (name, port) = endpoint.host_and_port()?;
-    let both: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+    let loopback: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
     match &*name {
-        "localhost" => Ok(both.map(|ip| SocketAddr::new(ip, port).into()).into()),
+        "localhost" => Ok(loopback.map(|ip| SocketAddr::new(ip, port).into()).into()),
         _ => Err(NetworkError::UnknownHost),
     }
 }
 
-/// Does `work` with one place after the other until it works out, each time after a flight there and back.
-async fn first<R>(
+/// Calls `work` with each resolved endpoint until it succeeds, each time after a round trip. Returns the last error.
+async fn try_each<R>(
     sim: &Sim,
     endpoint: &Endpoint,
     work: impl Fn(&Endpoint) -> Result<R, NetworkError>,
 ) -> Result<R, NetworkError> {
-    let mut failure = NetworkError::UnknownHost;
-    for place in places(endpoint)? {
-        let flight = sim.with(|world, _| world.conditions.delay(&mut world.dice));
-        sim.sleep(flight * 2).await;
-        match work(&place) {
+    let mut last_error = NetworkError::UnknownHost;
+    for address in resolve(endpoint)? {
+        let latency = sim.with(|world, _| world.conditions.delay(&mut world.rng));
+        sim.sleep(latency * 2).await;
+        match work(&address) {
             Ok(result) => return Ok(result),
-            Err(error) => failure = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(failure)
+    Err(last_error)
 }
 
 pub(super) async fn listen(sim: &Sim, endpoint: &Endpoint) -> Result<(Listener, Endpoint), NetworkError> {
-    first(sim, endpoint, |place| {
-        let at = sim.with(|world, _| world.listen(place))?;
+    try_each(sim, endpoint, |address| {
+        let at = sim.with(|world, _| world.listen(address))?;
         Ok((Listener { sim: sim.clone(), at: at.clone() }, at))
     })
     .await
 }
 
 pub(super) async fn connect(sim: &Sim, endpoint: &Endpoint) -> Result<Stream, NetworkError> {
-    first(sim, endpoint, |place| {
+    try_each(sim, endpoint, |address| {
         let [near, far] = Stream::pair(sim);
-        sim.with(|world, wakes| world.dial(place, far, wakes)).map(|()| near).map_err(|(error, _far)| error)
+        sim.with(|world, wakes| world.dial(address, far, wakes)).map(|()| near).map_err(|(error, _far)| error)
     })
     .await
 }
 
-/// A connection to an endpoint, for peers that are not ours.
+/// Opens a connection to an endpoint, for peers that are not sockets of sansmq.
 ///
 /// # Errors
-/// Nobody listens there, or there is no such address.
+/// If no listener is bound to the endpoint, or the address is unknown or unreachable.
 ///
 /// # Panics
 /// Outside [`run`](super::run).
@@ -130,7 +130,7 @@ pub async fn dial(endpoint: &Endpoint) -> Result<Stream, NetworkError> {
     connect(&Sim::current(), endpoint).await
 }
 
-/// Whether anybody may listen at an endpoint.
+/// Returns `true` if an endpoint can be bound.
 ///
 /// # Panics
 /// Outside [`run`](super::run).
@@ -144,8 +144,8 @@ impl World {
             (_, Some(address)) if !address.ip().is_loopback() && !address.ip().is_unspecified() => {
                 return Err(NetworkError::AddressUnavailable);
             }
-            (_, Some(address)) if address.port() == 0 => self.network.with_free_port(address.ip(), &mut self.dice),
-            (Endpoint::Ipc(IpcName::Any), _) => Endpoint::Ipc(IpcName::Path(format!("{:x}", self.dice.next_u64()))),
+            (_, Some(address)) if address.port() == 0 => self.network.with_free_port(address.ip(), &mut self.rng),
+            (Endpoint::Ipc(IpcName::Any), _) => Endpoint::Ipc(IpcName::Path(format!("{:x}", self.rng.next_u64()))),
             _ => at.clone(),
         };
         if !self.network.is_free(&at) {
@@ -155,11 +155,11 @@ impl World {
         Ok(at)
     }
 
-    /// Puts the far end of a new stream before whoever listens there, or gives it back.
+    /// Adds the far end of a new stream to the backlog of the listener. Returns the stream if no listener accepts it.
     fn dial(&mut self, to: &Endpoint, far: Stream, wakes: &mut Vec<Waker>) -> Result<(), (NetworkError, Stream)> {
-        let (from, nobody) = match to.socket_addr().map(|address| address.ip()) {
+        let (from, error) = match to.socket_addr().map(|address| address.ip()) {
             Some(ip) if !ip.is_loopback() => return Err((NetworkError::Unreachable, far)),
-            Some(ip) => (self.network.with_free_port(ip, &mut self.dice), NetworkError::Refused),
+            Some(ip) => (self.network.with_free_port(ip, &mut self.rng), NetworkError::Refused),
             None => (to.clone(), NetworkError::NoSuchName),
         };
         match self.network.listeners.iter_mut().find(|(at, _)| serves(at, to)) {
@@ -168,12 +168,12 @@ impl World {
                 wakes.extend(backlog.acceptor.take());
                 Ok(())
             }
-            None => Err((nobody, far)),
+            None => Err((error, far)),
         }
     }
 }
 
-/// Something that listens in a simulation. Who was not accepted when it goes is hung up on.
+/// Listener of a simulation. Drop closes the connections that were not accepted.
 #[derive(Debug)]
 pub struct Listener {
     sim: Sim,
@@ -189,7 +189,8 @@ impl PollListener for Listener {
         _: &TransportConfig,
     ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
         self.sim.with(|world, _| {
-            let backlog = world.network.listeners.get_mut(&self.at).expect("it listens");
+            let backlog =
+                world.network.listeners.get_mut(&self.at).expect("a listener is registered until it is dropped");
             let next = backlog.waiting.pop_front();
             backlog.acceptor = Some(cx.waker().clone());
             next.map_or(Poll::Pending, |accepted| Poll::Ready(Ok(accepted)))
@@ -199,6 +200,7 @@ impl PollListener for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // Dropped after the lock is released, because dropping a stream locks the world.
         let _backlog = self.sim.with(|world, _| world.network.listeners.remove(&self.at));
     }
 }

@@ -11,17 +11,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-/// A simulated TCP connection, and the tasks that wait for it. Its arrays have an entry for each [`Side`].
+/// Simulated TCP connection, and the wakers that wait for it. Each array has one entry per [`Side`].
 #[derive(Default)]
 struct Wire {
     tcp: Tcp,
-    /// Tasks that wait for bytes.
+    /// Wakers of reads that wait for bytes.
     readers: [Option<Waker>; 2],
-    /// Tasks that wait for room.
+    /// Wakers of writes that wait for room.
     writers: [Option<Waker>; 2],
 }
 
-/// One side of a simulated TCP connection.
+/// Side of a simulated TCP connection.
 pub struct Stream {
     sim: Sim,
     wire: Arc<Mutex<Wire>>,
@@ -35,16 +35,16 @@ impl Stream {
         Side::BOTH.map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
     }
 
-    /// Draws how the bytes of one read or write travel. Returns the time too.
+    /// Draws the chunk size and the arrival time of one read or write. Also returns the current time.
     fn draw(&self) -> (Instant, Shipment) {
         self.sim.with(|world, _| {
-            let World { now, conditions, dice, .. } = world;
-            let arrival = *now + conditions.delay(dice);
-            (*now, Shipment { limit: conditions.chunk(dice), capacity: conditions.capacity, arrival })
+            let World { now, conditions, rng, .. } = world;
+            let arrival = *now + conditions.delay(rng);
+            (*now, Shipment { limit: conditions.chunk(rng), capacity: conditions.capacity, arrival })
         })
     }
 
-    /// Reads or changes the connection. Wakes the collected wakers after the lock is released.
+    /// Calls `work` with the locked connection. Wakes the collected wakers after the lock is released.
     fn with<R>(&self, work: impl FnOnce(&mut Wire, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
         let result = work(&mut self.wire.lock().expect("no task panics while it holds the lock"), &mut wakes);
@@ -115,14 +115,14 @@ impl PollStream for Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        PollStream::poll_read(&mut *self, cx, room)
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        PollStream::poll_read(&mut *self, cx, buffer)
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        PollStream::poll_write_vectored(&mut *self, cx, &[IoSlice::new(octets)])
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        PollStream::poll_write_vectored(&mut *self, cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -134,7 +134,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Reports a stream that is not ready although it was reported to be.
+/// Returns `Pending` and wakes the task at once: a spurious readiness event.
 fn again<R>(cx: &Context<'_>) -> Poll<R> {
     cx.waker().wake_by_ref();
     Poll::Pending

@@ -1,4 +1,4 @@
-//! [`Sim`]: the one thing that all tasks of a simulation share, and its clock.
+//! [`Sim`]: shared state of all tasks of a simulation, and its clock.
 
 use super::executor::Tasks;
 use super::network::{self, Network};
@@ -12,66 +12,66 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// A simulation: its tasks, its clock and its network.
+/// Handle of a simulation: its tasks, its clock and its network.
 #[derive(Clone)]
 pub struct Sim(Arc<Mutex<World>>);
 
-/// What is behind the lock.
+/// State of a simulation.
 pub(super) struct World {
-    pub(super) dice: SeededEntropy,
+    pub(super) rng: SeededEntropy,
     pub(super) now: Instant,
     pub(super) tasks: Tasks,
     pub(super) conditions: Conditions,
     pub(super) network: Network,
-    /// Who is to be woken when. The number tells apart those who wait for the same instant.
+    /// Wakers by deadline. The number makes keys with the same deadline unique.
     deadlines: BTreeMap<(Instant, u64), Waker>,
-    last: u64,
+    last_deadline: u64,
 }
 
 impl Sim {
     pub(super) fn new(seed: u64) -> Self {
-        let mut dice = SeededEntropy::new(seed);
-        let conditions = network::conditions(&mut dice);
+        let mut rng = SeededEntropy::new(seed);
+        let conditions = network::conditions(&mut rng);
         Self(Arc::new(Mutex::new(World {
-            dice,
+            rng,
             now: Instant::ORIGIN,
             tasks: Tasks::default(),
             conditions,
             network: Network::default(),
             deadlines: BTreeMap::new(),
-            last: 0,
+            last_deadline: 0,
         })))
     }
 
-    /// Looks at or changes the world. Whoever is to be woken for it is woken when the lock is open again, since wakers
-    /// may be anybody's.
+    /// Calls `work` with the locked world. Wakes the collected wakers after the lock is released, because a waker may
+    /// lock the world.
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut World, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
-        let result = work(&mut self.0.lock().expect("nobody panics in here"), &mut wakes);
+        let result = work(&mut self.0.lock().expect("no thread panics while it holds the lock"), &mut wakes);
         wakes.into_iter().for_each(Waker::wake);
         result
     }
 
-    /// The time.
+    /// Returns the virtual time.
     pub(super) fn time(&self) -> Instant {
         self.with(|world, _| world.now)
     }
 
-    /// Waits so long.
+    /// Waits for `duration` of virtual time.
     pub async fn sleep(&self, duration: Duration) {
-        let mut bell = SimTimer::new(self.clone());
-        bell.set(Some(self.time() + duration));
-        std::future::poll_fn(|cx| bell.poll(cx)).await;
+        let mut timer = SimTimer::new(self.clone());
+        timer.set(Some(self.time() + duration));
+        std::future::poll_fn(|cx| timer.poll(cx)).await;
     }
 
-    /// From now on the network neither splits nor delays what is sent.
+    /// Makes the network deliver all further bytes without splits and delays.
     pub fn calm_down(&self) {
         self.with(|world, _| {
             world.conditions = Conditions { capacity: world.conditions.capacity, ..Conditions::default() }
         });
     }
 
-    /// Lets time pass until then, and wakes whoever waited for an instant in it.
+    /// Advances the clock to `to`, and wakes the timers that expire.
     pub(super) fn travel(&self, to: Instant) {
         self.with(|world, wakes| {
             world.now = world.now.max(to);
@@ -83,22 +83,23 @@ impl Sim {
         });
     }
 
-    /// The next instant that somebody waits for.
+    /// Returns the earliest deadline of all timers.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.with(|world, _| world.deadlines.first_key_value().map(|(&(at, _), _)| at))
     }
 }
 
 impl World {
-    /// Wakes somebody then. Gives the entry's name, by which it can be [forgotten](Self::forget).
+    /// Registers a waker for a deadline. Returns the key with which [`forget`](Self::forget) removes it.
     pub(super) fn wake_at(&mut self, at: Instant, waker: Waker) -> (Instant, u64) {
-        self.last += 1;
-        self.deadlines.insert((at, self.last), waker);
-        (at, self.last)
+        self.last_deadline += 1;
+        self.deadlines.insert((at, self.last_deadline), waker);
+        (at, self.last_deadline)
     }
 
-    pub(super) fn forget(&mut self, entry: (Instant, u64)) -> Option<Waker> {
-        self.deadlines.remove(&entry)
+    /// Removes a waker; `None` if it has been woken.
+    pub(super) fn forget(&mut self, key: (Instant, u64)) -> Option<Waker> {
+        self.deadlines.remove(&key)
     }
 }
 
@@ -108,7 +109,7 @@ impl fmt::Debug for Sim {
     }
 }
 
-/// A timer of a simulation.
+/// Timer of a simulation.
 #[derive(Debug)]
 pub struct SimTimer {
     sim: Sim,
@@ -123,7 +124,7 @@ impl SimTimer {
 
     fn disarm(&mut self) {
         if let Some(entry) = self.entry.take() {
-            // The waker is dropped out here, for it may own anything.
+            // Dropped after the lock is released, because the waker may own timers of this world.
             let _waker = self.sim.with(|world, _| world.forget(entry));
         }
     }
@@ -137,7 +138,7 @@ impl AsyncTimer for SimTimer {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.disarm();
-        let deadline = self.deadline.expect("a timer that is off is not polled");
+        let deadline = self.deadline.expect("a timer without a deadline must not be polled");
         self.entry = self.sim.with(|world, _| {
             let early = world.now < deadline;
             early.then(|| world.wake_at(deadline, cx.waker().clone()))

@@ -1,7 +1,7 @@
-//! What the fuzz targets check, on stable Rust: with seeds made from what libzmq has said, with every input that has ever broken
-//! something (`fuzz/crashes`), and with some that are made at random.
+//! Runs the checks of the fuzz targets on stable Rust: with seeds from recorded traffic of libzmq, with every input
+//! that has caused a failure before (`fuzz/crashes`), and with random inputs.
 
-#[allow(unreachable_pub, reason = "it is a crate of its own, too")]
+#[allow(unreachable_pub, reason = "the file is also a separate crate")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
@@ -10,13 +10,13 @@ use std::fs;
 use std::path::Path;
 use targets::{TARGETS, seeds};
 
-/// Inputs made at random for each target.
+/// Number of random inputs per target.
 const RANDOM: u64 = 300;
 
-fn run(target: &str, octets: &[u8]) {
+fn run(target: &str, input: &[u8]) {
     let (_, check) =
         TARGETS.into_iter().find(|(name, _)| *name == target).unwrap_or_else(|| panic!("no target {target}"));
-    check(octets);
+    check(input);
 }
 
 fn folder(name: &str) -> std::path::PathBuf {
@@ -24,17 +24,17 @@ fn folder(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_libzmq_has_said_is_harmless() {
+fn recorded_libzmq_traffic_passes_all_targets() {
     let seeds = seeds(&folder("proto/tests/data")).unwrap();
     assert!(seeds.len() > 500, "{} seeds", seeds.len());
-    for (target, octets) in &seeds {
-        run(target, octets);
+    for (target, input) in &seeds {
+        run(target, input);
     }
 }
 
-/// One folder for each target, one file for each input.
+/// `fuzz/crashes` has one folder per target and one file per input.
 #[test]
-fn what_has_broken_something_does_so_no_more() {
+fn former_crash_inputs_pass() {
     for target in fs::read_dir(folder("fuzz/crashes")).unwrap() {
         let target = target.unwrap().path();
         if target.is_dir() {
@@ -46,21 +46,21 @@ fn what_has_broken_something_does_so_no_more() {
 }
 
 #[test]
-fn nothing_made_at_random_breaks_anything() {
+fn random_inputs_pass_all_targets() {
     for (target, check) in TARGETS {
         for seed in 0..RANDOM {
-            let mut dice = SeededEntropy::new(seed);
-            let mut octets = vec![0; usize::try_from(dice.next_u64() % 800).unwrap()];
-            sansmq_proto::Entropy::fill(&mut dice, &mut octets);
-            let broken = std::panic::catch_unwind(|| check(&octets)).is_err();
-            assert!(!broken, "{target}, seed {seed}: {octets:02x?}");
+            let mut rng = SeededEntropy::new(seed);
+            let mut input = vec![0; usize::try_from(rng.next_u64() % 800).unwrap()];
+            sansmq_proto::Entropy::fill(&mut rng, &mut input);
+            let failed = std::panic::catch_unwind(|| check(&input)).is_err();
+            assert!(!failed, "{target}, seed {seed}: {input:02x?}");
         }
     }
 }
 
-/// Each has its line in `fuzz/Cargo.toml` and its file.
+/// Each target needs an entry in `fuzz/Cargo.toml` and a program in `fuzz/fuzz_targets`.
 #[test]
-fn every_target_can_be_run() {
+fn every_target_has_a_manifest_entry_and_a_program() {
     let manifest = fs::read_to_string(folder("fuzz/Cargo.toml")).unwrap();
     for (target, _) in TARGETS {
         assert!(manifest.contains(&format!("name = \"{target}\"")), "{target}");

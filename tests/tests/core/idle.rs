@@ -1,6 +1,5 @@
-//! What waiting costs: how often anybody is woken while nobody has anything to do, on the runtime that is simulated. What
-//! wakes a socket there is what wakes it on tokio and smol, whose tasks are the same; for the mio loop see
-//! `an_idle_reactor_lets_its_thread_sleep`.
+//! Counts how often tasks of idle sockets are woken, on the simulated runtime. tokio and smol run the same tasks, so
+//! the counts are the same there; the mio event loop has a separate test in `runtimes/mio_loop.rs`.
 
 use sansmq::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub};
 use sansmq::runtime::CurrentRuntime;
@@ -11,63 +10,66 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Lets whatever is under way come to rest, and then counts the turns of an hour.
+/// Waits until all activity has ended, and returns the number of turns in the following hour.
 async fn turns_in_an_hour() -> u64 {
     let sim = Sim::current();
     sim.sleep(Duration::from_mins(1)).await;
     let before = turns();
     sim.sleep(HOUR).await;
-    // The scenario itself had one, to go on.
+    // One turn is that of the scenario, when its sleep ends.
     turns() - before - 1
 }
 
 #[test]
-fn who_has_nothing_to_do_is_never_woken() {
+fn idle_sockets_are_never_woken() {
     for_seeds(8, |seed| {
         run(seed, async || {
             let router = Socket::with(Options::<Router>::new());
-            let place = router.bind("tcp://127.0.0.1:*").await.unwrap();
+            let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
             let dealers: Vec<_> = (0..20).map(|_| Socket::with(Options::<Dealer>::new())).collect();
             for dealer in &dealers {
-                dealer.connect(&place).unwrap();
-                dealer.send("here").await.unwrap();
+                dealer.connect(&endpoint).unwrap();
+                dealer.send("hello").await.unwrap();
                 router.recv().await.unwrap();
             }
             let (rep, req) = (Socket::with(Options::<Rep>::new()), Socket::with(Options::<Req>::new()));
             req.connect(rep.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
-            req.send("a question that is long in the answering").await.unwrap();
+            req.send("a request that is not answered").await.unwrap();
             rep.recv().await.unwrap();
             let (publisher, subscriber) = (Socket::with(Options::<Pub>::new()), Socket::with(Options::<Sub>::new()));
             subscriber.connect(publisher.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
             subscriber.subscribe("news").unwrap();
-            let mut story = subscriber.monitor();
+            let mut monitor = subscriber.monitor();
 
-            let _receives = spawn(async move { drop(router.recv().await) });
-            let _listens = spawn(async move { drop(subscriber.recv().await) });
-            let _watches = spawn(async move { while story.next().await.is_some() {} });
+            let _router_task = spawn(async move { drop(router.recv().await) });
+            let _subscriber_task = spawn(async move { drop(subscriber.recv().await) });
+            let _monitor_task = spawn(async move { while monitor.next().await.is_some() {} });
             assert_eq!(turns_in_an_hour().await, 0);
         });
     });
 }
 
 #[test]
-fn a_heartbeat_has_three_turns() {
+fn heartbeat_takes_three_turns() {
     for_seeds(8, |seed| {
         run(seed, async || {
             Sim::current().calm_down();
             let (pull, interval) = (Socket::with(Options::<Pull>::new()), Duration::from_secs(10));
             let push = Socket::with(Options::<Push>::new().heartbeat(interval).unwrap());
             push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
-            let beats = HOUR.as_secs() / interval.as_secs();
-            // A PING is sent, answered, and the answer is read. One may fall on an edge of the hour.
+            let heartbeats = HOUR.as_secs() / interval.as_secs();
+            // Three turns per heartbeat: send the PING, answer it, read the PONG. One may be at an edge of the hour.
             let turns = turns_in_an_hour().await;
-            assert!((3 * (beats - 1)..=3 * (beats + 1)).contains(&turns), "{turns} turns for {beats} beats");
+            assert!(
+                (3 * (heartbeats - 1)..=3 * (heartbeats + 1)).contains(&turns),
+                "{turns} turns for {heartbeats} heartbeats"
+            );
         });
     });
 }
 
 #[test]
-fn a_dial_in_vain_has_a_few_turns_and_nobody_is_woken_between() {
+fn refused_dial_takes_at_most_five_turns() {
     for_seeds(8, |seed| {
         run(seed, async || {
             Sim::current().calm_down();

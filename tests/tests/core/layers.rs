@@ -1,10 +1,10 @@
-//! The layers of the crates, read from their source: which module may import which, and which crate may use what.
+//! Checks the layers of the crates in their source: which modules a module may import, and which items a crate may use.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layers of `proto/src`, lowest first. A module imports from its own layer and from those before it.
+/// Layers of `proto/src`, lowest first. A module may import from its own layer and from lower layers.
 const LAYERS: [&[&str]; 8] = [
     &["message", "time", "entropy", "kind", "socket_type"],
     &["wire"],
@@ -19,13 +19,13 @@ const LAYERS: [&[&str]; 8] = [
 /// Modules above all layers: the crate's root, and what the feature `std` adds to several of them.
 const ABOVE: [&str; 2] = ["lib", "std_support"];
 
-/// Parts of `socket`, lowest first: its file or folder names. A part imports from its own and from those before it; the other
-/// files of the folder, which implement `Socket`, import from all.
+/// Parts of `socket`, lowest first, by file or folder name. A part may import from itself and from lower parts; the
+/// other files of the folder, which implement `Socket`, may import from all parts.
 const SOCKET_PARTS: [&[&str]; 7] =
     [&["effects", "id"], &["error", "event", "stats"], &["options"], &["pipe"], &["routing"], &["pattern"], &["mod"]];
 
 #[test]
-fn imports_of_the_core_run_to_lower_layers_only() {
+fn proto_modules_import_only_lower_layers() {
     let mut upward = Vec::new();
     for (path, text) in sources("proto/src") {
         upward.extend(upward_imports(&path, &text));
@@ -34,10 +34,10 @@ fn imports_of_the_core_run_to_lower_layers_only() {
 }
 
 #[test]
-fn upward_imports_are_found_in_each_form() {
-    let planted = |path: &str, text: &str| upward_imports(path, text).len();
+fn upward_imports_are_detected_in_every_form() {
+    let count_upward = |path: &str, text: &str| upward_imports(path, text).len();
     let tree = "use crate::{\n    message::Frame as F, // as wire sees it\n    socket::{Options, Socket},\n};";
-    assert_eq!(planted("security/curve/keys.rs", tree), 2);
+    assert_eq!(count_upward("security/curve/keys.rs", tree), 2);
     for (path, text) in [
         ("security/mod.rs", "use crate::connection::ConnectionConfig;"),
         ("security/mod.rs", "pub use crate::connection::ConnectionConfig as Config;"),
@@ -46,7 +46,7 @@ fn upward_imports_are_found_in_each_form() {
         ("wire/metadata.rs", "use self::super::super::session::Session;"),
         ("wire/metadata.rs", "use crate /* here */ :: session::Session;"),
         ("wire/metadata.rs", "macro_rules! m { () => { crate::session::Session } }"),
-        // Names of the root hide their layer.
+        // A name re-exported by the root hides its layer.
         ("wire/metadata.rs", "use crate::Options;"),
         ("wire/metadata.rs", "use crate::*;"),
         ("wire/metadata.rs", "use super::super::{*};"),
@@ -56,7 +56,7 @@ fn upward_imports_are_found_in_each_form() {
         ("socket/event.rs", "use super::options::Options;"),
         ("socket/options/mod.rs", "use crate::socket::Socket;"),
     ] {
-        assert_eq!(planted(path, text), 1, "{path}: {text}");
+        assert_eq!(count_upward(path, text), 1, "{path}: {text}");
     }
     for (path, text) in [
         ("security/mod.rs", "use crate::wire::Command;\nuse super::message::Frame;"),
@@ -69,13 +69,13 @@ fn upward_imports_are_found_in_each_form() {
         ("security/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::connection::Connection;\n}"),
         ("socket/close.rs", "use super::pattern::Pattern;\nuse crate::socket::pipe::Pipes;"),
     ] {
-        assert_eq!(planted(path, text), 0, "{path}: {text}");
+        assert_eq!(count_upward(path, text), 0, "{path}: {text}");
     }
 }
 
 #[test]
-fn core_is_without_io_clock_threads_and_locks() {
-    // In the outbox for the one method of `bytes::Buf` that exists only with `std`.
+fn proto_uses_no_io_clock_threads_or_locks() {
+    // `connection/outbox.rs` implements a method of `bytes::Buf` that exists only with `std` and needs `IoSlice`.
     let files = ["std_support.rs", "connection/outbox.rs"];
     let allowed = |path: &str, used: &str| files.contains(&path) && used == "std::io";
     assert_eq!(uses_of_std("proto/src", allowed), Vec::<String>::new());
@@ -85,22 +85,23 @@ fn core_is_without_io_clock_threads_and_locks() {
 }
 
 #[test]
-fn runtime_calls_no_operating_system() {
+fn runtime_makes_no_operating_system_calls() {
     let allowed = |_: &str, used: &str| ["std::sync", "std::collections", "std::io", "std::marker"].contains(&used);
     assert_eq!(uses_of_std("runtime/src", allowed), Vec::<String>::new());
     assert_eq!(lines_with("runtime/src", &["unsafe"]), Vec::<String>::new());
 }
 
 #[test]
-fn rules_of_socket_types_are_in_the_core_only() {
+fn socket_type_rules_are_only_in_proto() {
     for folder in ["os/src", "runtime-tokio/src", "runtime-smol/src", "runtime-mio/src"] {
         assert_eq!(lines_with(folder, &["SocketType"]), Vec::<String>::new(), "{folder}");
     }
-    // Handles print the type of a socket; its rules are questions to the core.
+    // Handles may print the socket type, but its rules must be queried from proto.
     assert_eq!(lines_with("runtime/src", &["SocketType::", "SocketType as"]), Vec::<String>::new());
 }
 
-/// Imports of `text`, the source of `path` below `proto/src`, that run to a higher layer, or to a higher part of `socket`.
+/// Returns the imports of `text`, the source of `path` below `proto/src`, that point to a higher layer or to a higher
+/// part of `socket`.
 fn upward_imports(path: &str, text: &str) -> Vec<String> {
     let modules: Vec<_> = path.trim_end_matches(".rs").split('/').filter(|name| *name != "mod").collect();
     if ABOVE.contains(&modules[0]) {
@@ -108,9 +109,10 @@ fn upward_imports(path: &str, text: &str) -> Vec<String> {
     }
     let code = code(text);
     let mut upward = Vec::new();
-    for disguise in ["#[path", "extern crate self"] {
-        if code.contains(disguise) {
-            upward.push(format!("{path} has {disguise}"));
+    // Forms that would hide an import from the checks below.
+    for hidden_import in ["#[path", "extern crate self"] {
+        if code.contains(hidden_import) {
+            upward.push(format!("{path} contains {hidden_import}"));
         }
     }
     for import in paths(&code, &["crate", "super", "self"]) {
@@ -127,7 +129,7 @@ fn upward_imports(path: &str, text: &str) -> Vec<String> {
     upward
 }
 
-/// True if `target` is in a higher part of `socket` than `path`.
+/// Returns `true` if `target` is in a higher part of `socket` than `path`.
 fn part_is_higher(path: &str, target: &[String]) -> bool {
     let Some(part) = path.strip_prefix("socket/").and_then(|rest| rest.trim_end_matches(".rs").split('/').next())
     else {
@@ -136,7 +138,7 @@ fn part_is_higher(path: &str, target: &[String]) -> bool {
     let Some(own) = rank(&SOCKET_PARTS, part) else { return false };
     let part_of_target = match target.get(1) {
         Some(name) if rank(&SOCKET_PARTS, name).is_some() => name,
-        // A name of the layer's root: `Socket` itself, or what the root re-exports.
+        // A name of the layer's root: `Socket` itself, or a re-export.
         _ => "mod",
     };
     rank(&SOCKET_PARTS, part_of_target) > Some(own)
@@ -146,7 +148,7 @@ fn rank(groups: &[&[&str]], name: &str) -> Option<usize> {
     groups.iter().position(|group| group.contains(&name))
 }
 
-/// Absolute module path of an import in module `modules`. Empty for the root itself.
+/// Returns the absolute path of an import in module `modules`; empty if the import is the root.
 fn resolve(modules: &[&str], import: &[String]) -> Vec<String> {
     let mut base: Vec<String> = modules.iter().map(ToString::to_string).collect();
     for (at, name) in import.iter().enumerate() {
@@ -163,12 +165,12 @@ fn resolve(modules: &[&str], import: &[String]) -> Vec<String> {
     base
 }
 
-/// Uses of `std` below `folder`, as `std::module`, that are not allowed in their file.
+/// Returns the uses of `std` below `folder` that `allowed(file, "std::module")` rejects.
 fn uses_of_std(folder: &str, allowed: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut found = BTreeSet::new();
     for (path, text) in sources(folder) {
         for used in paths(&code(&text), &["std"]) {
-            // `extern crate std` has no path below it.
+            // `extern crate std` is a path of one segment.
             if used.len() > 1 && !allowed(&path, &used[..2].join("::")) {
                 found.insert(format!("{path}: {}", used.join("::")));
             }
@@ -177,14 +179,15 @@ fn uses_of_std(folder: &str, allowed: impl Fn(&str, &str) -> bool) -> Vec<String
     found.into_iter().collect()
 }
 
-/// Paths in `code` that begin with one of `heads`, `use` trees flattened. A glob is a segment `*`.
+/// Returns the paths in `code` that begin with one of `heads`. `use` trees are flattened; a glob is a segment `*`.
 fn paths(code: &str, heads: &[&str]) -> Vec<Vec<String>> {
     let tokens = tokens(code);
     let mut found = Vec::new();
     for at in 0..tokens.len() {
         let is_head = heads.contains(&tokens[at].as_str());
         let is_first = at == 0 || tokens[at - 1] != "::";
-        // `self` and `super` are also a receiver and a visibility; `use crate as c` would hide everything behind it.
+        // `self` may be a receiver and `super` a visibility. `use crate as c` counts, because it would hide all later
+        // imports.
         let is_path = tokens.get(at + 1).is_some_and(|next| next == "::" || next == "as");
         if is_head && is_first && is_path {
             flatten(&tokens, at, &mut Vec::new(), &mut found);
@@ -193,7 +196,8 @@ fn paths(code: &str, heads: &[&str]) -> Vec<Vec<String>> {
     found
 }
 
-/// Appends every path of the tree that begins at `at` to `found`. Returns the index of the token behind the tree.
+/// Appends every path of the `use` tree that begins at `at` to `found`. Returns the index of the first token after the
+/// tree.
 fn flatten(tokens: &[String], mut at: usize, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
     let depth = prefix.len();
     while let Some(token) = tokens.get(at) {
@@ -220,7 +224,7 @@ fn flatten(tokens: &[String], mut at: usize, prefix: &mut Vec<String>, found: &m
     if tokens.get(at).is_some_and(|next| next == "as") { at + 2 } else { at }
 }
 
-/// Names, `::`, and single characters.
+/// Splits code into identifiers, `::`, and single characters.
 fn tokens(code: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = code;
@@ -235,7 +239,7 @@ fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// Code of `text`: without comments, strings, imports for documentation, and test modules.
+/// Returns `text` without comments, strings, imports for documentation, and test modules.
 fn code(text: &str) -> String {
     let mut lines = Vec::new();
     let plain = without_comments(text);
@@ -255,7 +259,7 @@ fn code(text: &str) -> String {
     lines.join("\n")
 }
 
-/// `text` without comments, and with empty strings. Keeps `feature = "…"`, which is a string to the compiler alone.
+/// Removes comments and the contents of strings. Keeps the string of `feature = "…"`, which a check searches for.
 fn without_comments(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -288,7 +292,7 @@ fn without_comments(text: &str) -> String {
     plain
 }
 
-/// Lines of code below `folder` that contain one of `words`.
+/// Returns the lines of code below `folder` that contain one of `words`.
 fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in sources(folder) {
@@ -310,7 +314,7 @@ fn contains_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// Paths below `folder`, relative to it, with their text; without test files.
+/// Returns the path, relative to `folder`, and the text of each source file that is not a test.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let mut paths = BTreeSet::new();
@@ -319,7 +323,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     let relative = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
     let files = paths.iter().filter(|path| !is_test(&relative(path)));
     let files: Vec<_> = files.map(|path| (relative(path), fs::read_to_string(path).unwrap())).collect();
-    assert!(!files.is_empty(), "there is source in {folder}");
+    assert!(!files.is_empty(), "no source files in {folder}");
     files
 }
 

@@ -1,6 +1,6 @@
-//! The core without an operating system: socket types and their life cycle on simulated networks, single sessions,
-//! allocations, fuzz targets, and rules that are read from the source.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Tests without an operating system: socket types and their life cycle on simulated networks, single sessions,
+//! allocations, fuzz targets, and layering rules that are checked in the source.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod costs;
 mod fuzz;

@@ -1,4 +1,4 @@
-//! Limits on who may come.
+//! Limits on accepted connections: peers, handshakes in progress, and handshake rate.
 
 use super::{bound, close, connected, ms, pull, push, s};
 use core::time::Duration;
@@ -11,38 +11,38 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, PipeId, Socket};
 use sansmq_tests::{bodies, events, recv_all};
 
-/// A PULL that strangers come to, who say nothing unless the test has them speak.
-struct Door {
+/// PULL with accepted connections that send nothing, so that their handshakes stay in progress.
+struct Acceptor {
     socket: Socket,
     listener: ListenerId,
-    strangers: Vec<(PipeId, Connection)>,
+    connections: Vec<(PipeId, Connection)>,
     now: Instant,
 }
 
-impl Door {
+impl Acceptor {
     fn new(options: Options<Pull>) -> Self {
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         socket.monitor(true);
         let endpoint: Endpoint = "tcp://*:1".parse().unwrap();
         let listener = socket.bind(endpoint.clone());
         socket.listening(listener, endpoint);
-        Self { socket, listener, strangers: Vec::new(), now: Instant::ORIGIN }
+        Self { socket, listener, connections: Vec::new(), now: Instant::ORIGIN }
     }
 
-    /// Whether somebody from there is let in.
-    fn knock(&mut self, from: &str) -> bool {
+    /// Accepts a connection from an address. Returns `true` if the socket admits the connection.
+    fn accept(&mut self, from: &str) -> bool {
         let accepted = self.socket.accepted(self.listener, from.parse().unwrap(), self.now);
-        accepted.map(|stranger| self.strangers.push(stranger)).is_some()
+        accepted.map(|connection| self.connections.push(connection)).is_some()
     }
 
-    /// Lets time pass, and ends the connections that the socket wants ended, which it counts.
-    fn pass(&mut self, time: Duration) -> usize {
+    /// Advances the clock, and ends the connections that the socket evicts. Returns their number.
+    fn advance(&mut self, time: Duration) -> usize {
         self.now = self.now + time;
         let mut ended = 0;
-        let mut rest = Vec::new();
-        for (pipe, mut connection) in core::mem::take(&mut self.strangers) {
+        let mut open = Vec::new();
+        for (pipe, mut connection) in core::mem::take(&mut self.connections) {
             match self.socket.exchange(pipe, &mut connection) {
-                Ok(()) => rest.push((pipe, connection)),
+                Ok(()) => open.push((pipe, connection)),
                 Err(reason) => {
                     assert_eq!(reason, ConnectionError::HandshakeEvicted);
                     self.socket.disconnected(pipe, connection, &reason, self.now);
@@ -50,7 +50,7 @@ impl Door {
                 }
             }
         }
-        self.strangers = rest;
+        self.connections = open;
         ended
     }
 
@@ -63,71 +63,77 @@ impl Door {
 }
 
 #[test]
-fn handshakes_under_way_are_limited_in_all_and_the_slow_make_room() {
-    let mut door = Door::new(pull().max_handshakes(3, 100).unwrap());
-    assert!((1..=3).all(|host| door.knock(&format!("tcp://10.0.0.{host}:1"))));
-    assert!(!door.knock("tcp://10.0.0.4:1"), "they are all new");
-    assert_eq!(door.refusals(), [Refusal::Handshakes]);
-    assert_eq!(door.pass(ms(1001)), 0);
-    assert!(door.knock("tcp://10.0.0.4:1"), "the oldest has had its time");
-    assert_eq!(door.pass(ms(0)), 1);
-    assert!(door.knock("tcp://10.0.0.5:1") && door.knock("tcp://10.0.0.6:1"));
-    assert!(!door.knock("tcp://10.0.0.7:1"), "all old ones have made room");
+fn handshake_limit_evicts_slow_handshakes() {
+    let mut acceptor = Acceptor::new(pull().max_handshakes(3, 100).unwrap());
+    assert!((1..=3).all(|host| acceptor.accept(&format!("tcp://10.0.0.{host}:1"))));
+    assert!(!acceptor.accept("tcp://10.0.0.4:1"), "no handshake is old enough to be evicted");
+    assert_eq!(acceptor.refusals(), [Refusal::Handshakes]);
+    assert_eq!(acceptor.advance(ms(1001)), 0);
+    assert!(acceptor.accept("tcp://10.0.0.4:1"), "the oldest handshake is evicted");
+    assert_eq!(acceptor.advance(ms(0)), 1);
+    assert!(acceptor.accept("tcp://10.0.0.5:1") && acceptor.accept("tcp://10.0.0.6:1"));
+    assert!(!acceptor.accept("tcp://10.0.0.7:1"), "no handshake is old enough to be evicted");
 }
 
 #[test]
-fn handshakes_under_way_are_limited_for_each_address() {
-    let mut door = Door::new(pull().max_handshakes(100, 2).unwrap());
-    assert!(door.knock("tcp://10.0.0.1:1") && door.knock("tcp://10.0.0.1:2"));
-    assert!(!door.knock("tcp://10.0.0.1:3"));
-    assert_eq!(door.refusals(), [Refusal::HandshakesOfAddress]);
-    assert!(door.knock("tcp://10.0.0.2:1"), "others are not concerned");
-    door.pass(ms(1001));
-    assert!(door.knock("tcp://10.0.0.1:3"));
-    assert_eq!(door.pass(ms(0)), 1);
+fn handshakes_are_limited_per_address() {
+    let mut acceptor = Acceptor::new(pull().max_handshakes(100, 2).unwrap());
+    assert!(acceptor.accept("tcp://10.0.0.1:1") && acceptor.accept("tcp://10.0.0.1:2"));
+    assert!(!acceptor.accept("tcp://10.0.0.1:3"));
+    assert_eq!(acceptor.refusals(), [Refusal::HandshakesOfAddress]);
+    assert!(acceptor.accept("tcp://10.0.0.2:1"), "other addresses are not limited");
+    acceptor.advance(ms(1001));
+    assert!(acceptor.accept("tcp://10.0.0.1:3"));
+    assert_eq!(acceptor.advance(ms(0)), 1);
 }
 
 #[test]
-fn handshakes_of_an_address_are_limited_in_their_rate() {
-    let mut door = Door::new(pull().max_handshake_rate(4).unwrap());
-    assert!((1..=4).all(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))), "a second's worth at once");
-    assert!(!door.knock("tcp://10.0.0.1:5"));
-    assert_eq!(door.refusals(), [Refusal::HandshakeRate]);
-    assert!(door.knock("tcp://10.0.0.2:1"), "others are not concerned");
-    door.pass(ms(249));
-    assert!(!door.knock("tcp://10.0.0.1:5"));
-    door.pass(ms(1));
-    assert!(door.knock("tcp://10.0.0.1:5"));
-    assert!(!door.knock("tcp://10.0.0.1:6"));
-    // Who keeps on trying does not make it worse for himself.
-    door.pass(ms(250));
-    assert!(door.knock("tcp://10.0.0.1:6"));
-    door.pass(s(1000));
-    assert!((1..=4).all(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))), "and no more than that, for any rest");
-    assert!(!door.knock("tcp://10.0.0.1:5"));
+fn handshake_rate_is_limited_per_address() {
+    let mut acceptor = Acceptor::new(pull().max_handshake_rate(4).unwrap());
+    assert!(
+        (1..=4).all(|port| acceptor.accept(&format!("tcp://10.0.0.1:{port}"))),
+        "the limit of one second may be used at once"
+    );
+    assert!(!acceptor.accept("tcp://10.0.0.1:5"));
+    assert_eq!(acceptor.refusals(), [Refusal::HandshakeRate]);
+    assert!(acceptor.accept("tcp://10.0.0.2:1"), "other addresses are not limited");
+    acceptor.advance(ms(249));
+    assert!(!acceptor.accept("tcp://10.0.0.1:5"));
+    acceptor.advance(ms(1));
+    assert!(acceptor.accept("tcp://10.0.0.1:5"));
+    assert!(!acceptor.accept("tcp://10.0.0.1:6"));
+    // Rejected attempts do not delay the next admission.
+    acceptor.advance(ms(250));
+    assert!(acceptor.accept("tcp://10.0.0.1:6"));
+    acceptor.advance(s(1000));
+    assert!(
+        (1..=4).all(|port| acceptor.accept(&format!("tcp://10.0.0.1:{port}"))),
+        "the unused rate of longer times does not add up"
+    );
+    assert!(!acceptor.accept("tcp://10.0.0.1:5"));
 }
 
 #[test]
-fn only_handshakes_that_cost_something_are_limited_in_their_rate_unasked() {
-    let mut door = Door::new(pull());
-    assert!((0..1024).all(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))));
-    let mut door = Door::new(pull().security(Security::curve_server(KeyPair::random())));
-    assert_eq!((0..1024).filter(|port| door.knock(&format!("tcp://10.0.0.1:{port}"))).count(), 1000);
+fn only_curve_has_a_default_handshake_rate_limit() {
+    let mut acceptor = Acceptor::new(pull());
+    assert!((0..1024).all(|port| acceptor.accept(&format!("tcp://10.0.0.1:{port}"))));
+    let mut acceptor = Acceptor::new(pull().security(Security::curve_server(KeyPair::random())));
+    assert_eq!((0..1024).filter(|port| acceptor.accept(&format!("tcp://10.0.0.1:{port}"))).count(), 1000);
 }
 
 #[test]
-fn an_address_of_ipv6_is_its_first_half() {
-    let mut door = Door::new(pull().max_handshakes(100, 1).unwrap());
-    assert!(door.knock("tcp://[2001:db8::1]:1"));
-    assert!(!door.knock("tcp://[2001:db8::ffff:2]:1"));
-    assert!(door.knock("tcp://[2001:db8:0:1::1]:1"));
-    assert!(door.knock("tcp://[::ffff:10.0.0.1]:1"));
-    assert!(!door.knock("tcp://10.0.0.1:1"), "it is the same in other words");
-    assert!(door.knock("tcp://10.0.0.2:1"));
+fn ipv6_limits_count_per_64_bit_prefix() {
+    let mut acceptor = Acceptor::new(pull().max_handshakes(100, 1).unwrap());
+    assert!(acceptor.accept("tcp://[2001:db8::1]:1"));
+    assert!(!acceptor.accept("tcp://[2001:db8::ffff:2]:1"));
+    assert!(acceptor.accept("tcp://[2001:db8:0:1::1]:1"));
+    assert!(acceptor.accept("tcp://[::ffff:10.0.0.1]:1"));
+    assert!(!acceptor.accept("tcp://10.0.0.1:1"), "an IPv4-mapped address counts as the IPv4 address");
+    assert!(acceptor.accept("tcp://10.0.0.2:1"));
 }
 
 #[test]
-fn a_handshake_that_is_done_or_over_does_not_count() {
+fn finished_handshakes_do_not_count_against_the_limit() {
     let mut net = Net::seeded(1);
     let pull = bound(&mut net, pull().max_handshakes(1, 1).unwrap());
     for _ in 0..5 {
@@ -136,16 +142,16 @@ fn a_handshake_that_is_done_or_over_does_not_count() {
     }
     assert_eq!(net[pull].ready_peers(), 5);
 
-    let mut door = Door::new(Options::new().max_handshakes(1, 1).unwrap());
+    let mut acceptor = Acceptor::new(Options::new().max_handshakes(1, 1).unwrap());
     for _ in 0..5 {
-        assert!(door.knock("tcp://10.0.0.1:1"));
-        let (pipe, connection) = door.strangers.pop().unwrap();
-        door.socket.disconnected(pipe, connection, &ConnectionError::Eof, door.now);
+        assert!(acceptor.accept("tcp://10.0.0.1:1"));
+        let (pipe, connection) = acceptor.connections.pop().unwrap();
+        acceptor.socket.disconnected(pipe, connection, &ConnectionError::Eof, acceptor.now);
     }
 }
 
 #[test]
-fn peers_are_limited_and_one_that_goes_makes_room() {
+fn max_peers_rejects_until_a_peer_is_gone() {
     let mut net = Net::seeded(1);
     let pull = bound(&mut net, pull().max_peers(2).unwrap());
     let pushes = [(); 3].map(|()| {
@@ -154,32 +160,32 @@ fn peers_are_limited_and_one_that_goes_makes_room() {
         push
     });
     assert_eq!(net[pull].ready_peers(), 2);
-    let turned_away = |event: &Event| matches!(event, Event::Rejected { reason: Refusal::Peers, .. });
-    assert!(events(&mut net, pull).iter().any(turned_away));
+    let is_rejected = |event: &Event| matches!(event, Event::Rejected { reason: Refusal::Peers, .. });
+    assert!(events(&mut net, pull).iter().any(is_rejected));
     net[pushes[2]].send("at last").unwrap();
     net[pushes[0]].send("unread").unwrap();
     net.settle();
     close(&mut net, pushes[0]);
     net.pass(s(20));
-    assert_eq!(net[pull].ready_peers(), 1, "what one peer left unread is counted still");
+    assert_eq!(net[pull].ready_peers(), 1, "a closed peer with unread messages still counts");
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["unread"]);
     net.pass(s(20));
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["at last"]);
 }
 
 #[test]
-fn a_limit_of_nobody_is_refused() {
+fn zero_limits_are_rejected() {
     assert_eq!(pull().max_peers(0).unwrap_err(), OptionsError::Zero("max_peers"));
     assert_eq!(pull().max_handshakes(0, 1).unwrap_err(), OptionsError::Zero("max_handshakes"));
     assert_eq!(pull().max_handshakes(1, 0).unwrap_err(), OptionsError::Zero("max_handshakes"));
     assert_eq!(pull().max_handshake_rate(0).unwrap_err(), OptionsError::Zero("max_handshake_rate"));
 }
 
-/// Peers that only this socket went to do not stand in the way of those that come.
+/// `max_peers` limits accepted connections only.
 #[test]
-fn what_we_dial_is_not_limited() {
+fn max_peers_does_not_limit_outgoing_connections() {
     let mut net = Net::seeded(1);
-    let places: [NodeId; 3] = core::array::from_fn(|port| {
+    let pushes: [NodeId; 3] = core::array::from_fn(|port| {
         let push = net.socket(push());
         net.bind(push, &format!("tcp://place:{}", port + 2));
         push
@@ -189,5 +195,5 @@ fn what_we_dial_is_not_limited() {
         net.connect(pull, &format!("tcp://place:{port}"));
     }
     net.settle();
-    assert_eq!(net[pull].ready_peers(), places.len());
+    assert_eq!(net[pull].ready_peers(), pushes.len());
 }

@@ -1,7 +1,7 @@
-//! Requests through a chain of two brokers, which come to grief like everybody else: what is answered is answered right, and
-//! who asks again is answered at last.
+//! Requests through a chain of two brokers that crash: each reply belongs to its request, and a client that repeats a
+//! lost request finally receives a reply.
 
-use super::faults::Weather;
+use super::faults::FaultPlan;
 use super::{ms, s};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Rep, Req, Router};
@@ -10,50 +10,52 @@ use sansmq_proto::{Instant, Message, Options, RecvError, SendError};
 use sansmq_tests::for_seeds;
 use std::collections::BTreeSet;
 
-const FRONTS: [&str; 2] = ["tcp://first:1", "tcp://second:1"];
-const WORKPLACE: &str = "tcp://second:2";
+const FRONT_ENDPOINTS: [&str; 2] = ["tcp://first:1", "tcp://second:1"];
+const WORKER_ENDPOINT: &str = "tcp://second:2";
 
-/// What each client wants to know.
-const QUESTIONS: u32 = 4;
-/// After so long a client asks again.
-const PATIENCE: Duration = s(10);
+/// Number of requests of each client.
+const REQUESTS: u32 = 4;
+/// Time after which a client repeats a request.
+const RETRY_AFTER: Duration = s(10);
 
-/// A ROUTER towards the clients and a DEALER towards the workers, with what could not be passed on yet.
+/// ROUTER for the clients and DEALER for the workers.
 struct Broker {
     front: NodeId,
     back: NodeId,
+    /// High-water marks of requests and of replies.
     marks: [usize; 2],
-    in_hand: Option<Message>,
+    /// Request that could not be forwarded yet.
+    pending: Option<Message>,
 }
 
 impl Broker {
-    fn new(net: &mut Net, weather: &mut Weather) -> Self {
-        let marks = [1 + weather.pick(9), 1 + weather.pick(9)];
-        let front = net.socket(Self::front(weather, marks));
-        let back = net.socket(Self::back(weather, marks));
-        Self { front, back, marks, in_hand: None }
+    fn new(net: &mut Net, faults: &mut FaultPlan) -> Self {
+        let marks = [1 + faults.pick(9), 1 + faults.pick(9)];
+        let front = net.socket(Self::front(faults, marks));
+        let back = net.socket(Self::back(faults, marks));
+        Self { front, back, marks, pending: None }
     }
 
-    fn front(weather: &Weather, marks: [usize; 2]) -> Options<Router> {
-        weather.dress(Options::new().send_hwm(marks[0]).recv_hwm(marks[1]))
+    fn front(faults: &FaultPlan, marks: [usize; 2]) -> Options<Router> {
+        faults.configure(Options::new().send_hwm(marks[0]).recv_hwm(marks[1]))
     }
 
-    fn back(weather: &Weather, marks: [usize; 2]) -> Options<Dealer> {
-        weather.dress(Options::new().send_hwm(marks[1]).recv_hwm(marks[0]))
+    fn back(faults: &FaultPlan, marks: [usize; 2]) -> Options<Dealer> {
+        faults.configure(Options::new().send_hwm(marks[1]).recv_hwm(marks[0]))
     }
 
-    fn restart(&mut self, net: &mut Net, weather: &Weather) {
-        net.restart(self.front, Self::front(weather, self.marks));
-        net.restart(self.back, Self::back(weather, self.marks));
-        self.in_hand = None;
+    fn restart(&mut self, net: &mut Net, faults: &FaultPlan) {
+        net.restart(self.front, Self::front(faults, self.marks));
+        net.restart(self.back, Self::back(faults, self.marks));
+        self.pending = None;
     }
 
-    fn pass_on(&mut self, net: &mut Net) {
-        while let Some(request) = self.in_hand.take().or_else(|| net[self.front].recv().ok()) {
+    fn forward(&mut self, net: &mut Net) {
+        while let Some(request) = self.pending.take().or_else(|| net[self.front].recv().ok()) {
             match net[self.back].send(request) {
                 Ok(()) => {}
                 Err(SendError::Full(request)) => {
-                    self.in_hand = Some(request);
+                    self.pending = Some(request);
                     break;
                 }
                 Err(other) => panic!("{other}"),
@@ -65,49 +67,51 @@ impl Broker {
     }
 }
 
+/// REQ that sends [`REQUESTS`] requests, one after another.
 struct Client {
     number: usize,
     node: NodeId,
-    /// It gives a question up by asking again. Others give up the whole socket.
+    /// Repeats a request on the same socket. Other clients restart the socket.
     relaxed: bool,
-    question: u32,
-    /// How often it has asked in all, and when it did so last, if it waits for an answer.
+    request: u32,
+    /// Number of requests sent, including repeated ones.
     attempt: u32,
-    asked: Option<Instant>,
+    /// Time of the last request, if its reply has not been received.
+    sent_at: Option<Instant>,
 }
 
 impl Client {
-    fn options(relaxed: bool, weather: &Weather) -> Options<Req> {
-        weather.dress(Options::new().relaxed(relaxed).correlate(relaxed))
+    fn options(relaxed: bool, faults: &FaultPlan) -> Options<Req> {
+        faults.configure(Options::new().relaxed(relaxed).correlate(relaxed))
     }
 
     fn text(&self) -> String {
-        format!("question {} of client {}, attempt {}", self.question, self.number, self.attempt)
+        format!("request {} of client {}, attempt {}", self.request, self.number, self.attempt)
     }
 
-    fn act(&mut self, net: &mut Net, weather: &Weather) {
-        if self.asked.is_some() {
+    fn step(&mut self, net: &mut Net, faults: &FaultPlan) {
+        if self.sent_at.is_some() {
             match net[self.node].recv() {
                 Ok(reply) => {
-                    assert_eq!(reply, Message::from(format!("answer to {}", self.text())));
-                    (self.question, self.asked) = (self.question + 1, None);
+                    assert_eq!(reply, Message::from(format!("reply to {}", self.text())));
+                    (self.request, self.sent_at) = (self.request + 1, None);
                 }
-                Err(RecvError::PeerLost) => self.asked = None,
+                Err(RecvError::PeerLost) => self.sent_at = None,
                 Err(RecvError::Empty) => {}
                 Err(other) => panic!("{other}"),
             }
         }
-        if self.asked.is_some_and(|asked| net.now().since(asked) > PATIENCE) {
+        if self.sent_at.is_some_and(|sent_at| net.now().since(sent_at) > RETRY_AFTER) {
             if !self.relaxed {
-                net.restart(self.node, Self::options(false, weather));
-                net.connect(self.node, FRONTS[0]);
+                net.restart(self.node, Self::options(false, faults));
+                net.connect(self.node, FRONT_ENDPOINTS[0]);
             }
-            self.asked = None;
+            self.sent_at = None;
         }
-        if self.asked.is_none() && self.question < QUESTIONS {
+        if self.sent_at.is_none() && self.request < REQUESTS {
             self.attempt += 1;
             match net[self.node].send(self.text()) {
-                Ok(()) => self.asked = Some(net.now()),
+                Ok(()) => self.sent_at = Some(net.now()),
                 Err(SendError::Full(_)) => self.attempt -= 1,
                 Err(other) => panic!("{other}"),
             }
@@ -115,41 +119,43 @@ impl Client {
     }
 }
 
-struct Scene {
+/// Clients, two brokers in a chain, and workers.
+struct Topology {
     clients: Vec<Client>,
     brokers: [Broker; 2],
     workers: Vec<NodeId>,
-    /// What workers have been asked.
-    heard: BTreeSet<String>,
+    /// Requests that workers have received.
+    requests: BTreeSet<String>,
 }
 
-impl Scene {
-    fn new(net: &mut Net, weather: &mut Weather) -> Self {
-        let brokers = [Broker::new(net, weather), Broker::new(net, weather)];
+impl Topology {
+    fn new(net: &mut Net, faults: &mut FaultPlan) -> Self {
+        let brokers = [Broker::new(net, faults), Broker::new(net, faults)];
         let clients = (0..5).map(|number| {
             let relaxed = number % 2 == 0;
-            let node = net.socket(Client::options(relaxed, weather));
-            net.connect(node, FRONTS[0]);
-            Client { number, node, relaxed, question: 0, attempt: 0, asked: None }
+            let node = net.socket(Client::options(relaxed, faults));
+            net.connect(node, FRONT_ENDPOINTS[0]);
+            Client { number, node, relaxed, request: 0, attempt: 0, sent_at: None }
         });
         let clients = clients.collect();
-        let workers = (0..3).map(|_| net.socket(weather.dress(Options::<Rep>::new()))).collect();
-        let scene = Self { clients, brokers, workers, heard: BTreeSet::new() };
+        let workers = (0..3).map(|_| net.socket(faults.configure(Options::<Rep>::new()))).collect();
+        let topology = Self { clients, brokers, workers, requests: BTreeSet::new() };
         for broker in 0..2 {
-            scene.open(net, broker);
+            topology.open(net, broker);
         }
-        for &worker in &scene.workers {
-            net.connect(worker, WORKPLACE);
+        for &worker in &topology.workers {
+            net.connect(worker, WORKER_ENDPOINT);
         }
-        scene
+        topology
     }
 
+    /// Binds and connects the sockets of a broker.
     fn open(&self, net: &mut Net, broker: usize) {
-        net.bind(self.brokers[broker].front, FRONTS[broker]);
+        net.bind(self.brokers[broker].front, FRONT_ENDPOINTS[broker]);
         if broker == 0 {
-            net.connect(self.brokers[0].back, FRONTS[1]);
+            net.connect(self.brokers[0].back, FRONT_ENDPOINTS[1]);
         } else {
-            net.bind(self.brokers[1].back, WORKPLACE);
+            net.bind(self.brokers[1].back, WORKER_ENDPOINT);
         }
     }
 
@@ -158,87 +164,87 @@ impl Scene {
         self.clients.iter().map(|client| client.node).chain(brokers).chain(self.workers.iter().copied()).collect()
     }
 
-    fn work(&mut self, net: &mut Net, worker: usize) {
+    fn serve(&mut self, net: &mut Net, worker: usize) {
         let worker = self.workers[worker];
         if let Ok(request) = net[worker].recv() {
             let text = request.body().to_text().into_owned();
-            net[worker].send(format!("answer to {text}")).unwrap();
-            assert!(!self.heard.contains(&text), "{text} came twice");
-            self.heard.insert(text);
+            net[worker].send(format!("reply to {text}")).unwrap();
+            assert!(!self.requests.contains(&text), "{text} was received twice");
+            self.requests.insert(text);
         }
     }
 
-    fn crash(&mut self, net: &mut Net, weather: &mut Weather) {
-        let broker = weather.pick(4);
+    fn crash(&mut self, net: &mut Net, faults: &mut FaultPlan) {
+        let broker = faults.pick(4);
         if broker < 2 {
-            self.brokers[broker].restart(net, weather);
+            self.brokers[broker].restart(net, faults);
             self.open(net, broker);
         } else {
-            let worker = self.workers[weather.pick(self.workers.len())];
-            net.restart(worker, weather.dress(Options::<Rep>::new()));
-            net.connect(worker, WORKPLACE);
+            let worker = self.workers[faults.pick(self.workers.len())];
+            net.restart(worker, faults.configure(Options::<Rep>::new()));
+            net.connect(worker, WORKER_ENDPOINT);
         }
     }
 
-    fn everybody(&mut self, net: &mut Net, weather: &Weather) {
+    fn step_all(&mut self, net: &mut Net, faults: &FaultPlan) {
         for client in &mut self.clients {
-            client.act(net, weather);
+            client.step(net, faults);
         }
         for broker in &mut self.brokers {
-            broker.pass_on(net);
+            broker.forward(net);
         }
         for worker in 0..self.workers.len() {
-            self.work(net, worker);
+            self.serve(net, worker);
         }
     }
 }
 
 #[test]
-fn through_a_chain_of_brokers_that_crash_every_question_is_answered_at_last_and_by_its_answer() {
+fn clients_get_their_replies_through_crashing_brokers() {
     for_seeds(100, |seed| {
-        let mut weather = Weather::of(seed);
-        let mut net = weather.net(seed);
-        let mut scene = Scene::new(&mut net, &mut weather);
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
+        let mut topology = Topology::new(&mut net, &mut faults);
         for _ in 0..150 {
-            match weather.pick(4) {
+            match faults.pick(4) {
                 0 => {
-                    let client = weather.pick(scene.clients.len());
-                    scene.clients[client].act(&mut net, &weather);
+                    let client = faults.pick(topology.clients.len());
+                    topology.clients[client].step(&mut net, &faults);
                 }
-                1 => scene.brokers[weather.pick(2)].pass_on(&mut net),
+                1 => topology.brokers[faults.pick(2)].forward(&mut net),
                 2 => {
-                    let worker = weather.pick(scene.workers.len());
-                    scene.work(&mut net, worker);
+                    let worker = faults.pick(topology.workers.len());
+                    topology.serve(&mut net, worker);
                 }
-                _ => scene.everybody(&mut net, &weather),
+                _ => topology.step_all(&mut net, &faults),
             }
-            if weather.cuts && weather.once_in(25) {
-                scene.crash(&mut net, &mut weather);
+            if faults.cuts && faults.one_in(25) {
+                topology.crash(&mut net, &mut faults);
             }
-            weather.strike(&mut net, &scene.nodes());
+            faults.inject(&mut net, &topology.nodes());
         }
-        Weather::clear(&mut net, &scene.nodes());
+        FaultPlan::end_faults(&mut net, &topology.nodes());
         for _ in 0..2000 {
-            if scene.clients.iter().all(|client| client.question == QUESTIONS) {
+            if topology.clients.iter().all(|client| client.request == REQUESTS) {
                 break;
             }
-            scene.everybody(&mut net, &weather);
+            topology.step_all(&mut net, &faults);
             net.pass(ms(100));
         }
-        for client in &scene.clients {
-            let Client { number, attempt, question, .. } = client;
-            assert_eq!(*question, QUESTIONS, "client {number} is stuck after {attempt} attempts");
+        for client in &topology.clients {
+            let Client { number, attempt, request, .. } = client;
+            assert_eq!(*request, REQUESTS, "client {number} is stuck after {attempt} attempts");
         }
-        // What was given up may still be on its way.
+        // Abandoned requests may still be in transit.
         for _ in 0..20 {
-            scene.everybody(&mut net, &weather);
+            topology.step_all(&mut net, &faults);
             net.settle();
         }
-        if !weather.tears() {
-            for client in scene.clients.iter().filter(|client| client.relaxed) {
-                let whose = format!("of client {},", client.number);
-                let heard = scene.heard.iter().filter(|text| text.contains(&whose)).count();
-                assert_eq!(heard, client.attempt as usize, "what was asked {whose} got lost");
+        if !faults.loses_connections() {
+            for client in topology.clients.iter().filter(|client| client.relaxed) {
+                let marker = format!("of client {},", client.number);
+                let received = topology.requests.iter().filter(|text| text.contains(&marker)).count();
+                assert_eq!(received, client.attempt as usize, "requests of client {} were lost", client.number);
             }
         }
     });

@@ -1,4 +1,4 @@
-//! Disconnecting, unbinding, closing, and linger.
+//! Disconnect, unbind, close, and linger.
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s};
 use sansmq_proto::kind::Dealer;
@@ -7,12 +7,12 @@ use sansmq_proto::testing::Net;
 use sansmq_proto::{Endpoint, Options, RecvError, SendError};
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 
-fn place(port: u16) -> Endpoint {
+fn endpoint(port: u16) -> Endpoint {
     format!("tcp://place:{port}").parse().unwrap()
 }
 
 #[test]
-fn a_closing_socket_sends_what_is_queued() {
+fn close_sends_queued_messages() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=40).latency(ms(0)..=ms(20)).capacity(100);
         let pull = bound(&mut net, pull().recv_hwm(5));
@@ -26,20 +26,20 @@ fn a_closing_socket_sends_what_is_queued() {
         let now = net.now();
         close(&mut net, push);
         assert!(matches!(net[push].send("late"), Err(SendError::Closed(_))));
-        assert_eq!(net[push].connect(place(1), now), Err(ConnectError::Closed));
-        let mut got = Vec::new();
+        assert_eq!(net[push].connect(endpoint(1), now), Err(ConnectError::Closed));
+        let mut received = Vec::new();
         for _ in 0..400 {
             net.pass(ms(50));
-            got.extend(net[pull].recv());
+            received.extend(net[pull].recv());
         }
-        assert_eq!(got.len(), 100);
+        assert_eq!(received.len(), 100);
         assert!(net[push].is_closed());
         assert_eq!((net[push].unsent(), net.connections(push)), (0, 0));
     });
 }
 
 #[test]
-fn linger_ends_and_counts_what_did_not_go_out() {
+fn linger_expiry_counts_unsent_messages() {
     for connected in [true, false] {
         let mut net = Net::seeded(1).capacity(1000);
         let push = net.socket(push().linger(s(3)));
@@ -65,7 +65,7 @@ fn linger_ends_and_counts_what_did_not_go_out() {
 }
 
 #[test]
-fn without_linger_nothing_is_waited_for() {
+fn zero_linger_closes_at_once() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push().linger(s(0)));
     for _ in 0..5 {
@@ -77,25 +77,25 @@ fn without_linger_nothing_is_waited_for() {
 }
 
 #[test]
-fn endless_linger_waits_as_long_as_it_takes() {
+fn infinite_linger_waits_until_messages_are_sent() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push().linger(None));
-    net[push].send("patience").unwrap();
+    net[push].send("queued").unwrap();
     close(&mut net, push);
     net.pass(s(3600));
     assert!(!net[push].is_closed());
     let pull = bound(&mut net, pull());
     net.pass(s(10));
-    assert_eq!(bodies(&recv_all(&mut net, pull)), ["patience"]);
+    assert_eq!(bodies(&recv_all(&mut net, pull)), ["queued"]);
     assert!(net[push].is_closed());
 }
 
 #[test]
-fn a_socket_with_nothing_to_send_closes_at_once() {
+fn close_with_empty_queues_completes_at_once() {
     let mut net = Net::seeded(1);
     let pull = bound(&mut net, pull());
     let push = connected(&mut net, push());
-    net.connect(push, "tcp://nobody:1");
+    net.connect(push, "tcp://unbound:1");
     net.settle();
     close(&mut net, push);
     net.settle();
@@ -109,7 +109,7 @@ fn a_socket_with_nothing_to_send_closes_at_once() {
 }
 
 #[test]
-fn what_was_dropped_before_is_not_counted_as_unsent_by_close() {
+fn close_does_not_count_earlier_drops_as_unsent() {
     let mut net = Net::seeded(1).capacity(100);
     let server = bound(&mut net, Options::<Dealer>::new());
     let client = connected(&mut net, Options::<Dealer>::new().no_reconnect());
@@ -130,7 +130,7 @@ fn what_was_dropped_before_is_not_counted_as_unsent_by_close() {
 }
 
 #[test]
-fn unbind_ends_what_came_in_there_and_nothing_else() {
+fn unbind_ends_only_the_peers_of_that_listener() {
     let mut net = Net::seeded(1).chunks(1..=9);
     let dealer = net.socket(Options::<Dealer>::new());
     for port in 1..=2 {
@@ -146,35 +146,35 @@ fn unbind_ends_what_came_in_there_and_nothing_else() {
         net[dealer].send(format!("queued {number}")).unwrap();
     }
     let now = net.now();
-    net[dealer].unbind(&place(1), now).unwrap();
-    assert_eq!(net[dealer].unbind(&place(1), now), Err(UnbindError::Unknown(place(1))));
+    net[dealer].unbind(&endpoint(1), now).unwrap();
+    assert_eq!(net[dealer].unbind(&endpoint(1), now), Err(UnbindError::Unknown(endpoint(1))));
     net.settle();
     assert_eq!(others.map(|other| net.connections(other)), [0, 0, 1]);
-    let got = others.map(|other| bodies(&recv_all(&mut net, other)));
-    assert_eq!(got, [["queued 0"], ["queued 1"], ["queued 2"]]);
-    net[dealer].send("on").unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, others[2])), ["on"]);
+    let received = others.map(|other| bodies(&recv_all(&mut net, other)));
+    assert_eq!(received, [["queued 0"], ["queued 1"], ["queued 2"]]);
+    net[dealer].send("after unbind").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, others[2])), ["after unbind"]);
 
     let late = net.socket(Options::<Dealer>::new());
     net.connect(late, "tcp://place:1");
     net.pass(s(10));
-    assert_eq!(net.connections(late), 0, "nobody listens there any more");
+    assert_eq!(net.connections(late), 0, "the endpoint is unbound");
 }
 
 #[test]
-fn a_dial_that_crosses_an_unbind_is_refused() {
+fn connect_that_crosses_an_unbind_is_refused() {
     let mut net = Net::seeded(1);
     let push = net.socket(push());
     let pull = bound(&mut net, pull());
     net.connect(push, PLACE);
     let now = net.now();
-    net[pull].unbind(&place(1), now).unwrap();
+    net[pull].unbind(&endpoint(1), now).unwrap();
     net.settle();
     assert_eq!(net.connections(push), 0);
 }
 
 #[test]
-fn disconnect_ends_what_it_names_and_nothing_else() {
+fn disconnect_ends_only_the_named_endpoint() {
     let mut net = Net::seeded(1).chunks(1..=9);
     let push = net.socket(push());
     let pulls = [1, 2].map(|port| {
@@ -188,8 +188,8 @@ fn disconnect_ends_what_it_names_and_nothing_else() {
         net[push].send(number.to_string()).unwrap();
     }
     let now = net.now();
-    net[push].disconnect(&place(1), now).unwrap();
-    assert_eq!(net[push].disconnect(&place(3), now), Err(UnbindError::Unknown(place(3))));
+    net[push].disconnect(&endpoint(1), now).unwrap();
+    assert_eq!(net[push].disconnect(&endpoint(3), now), Err(UnbindError::Unknown(endpoint(3))));
     net[push].send("4").unwrap();
     net[push].send("5").unwrap();
     net.pass(s(60));
@@ -201,7 +201,7 @@ fn disconnect_ends_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn what_arrived_before_the_end_of_a_connection_is_delivered() {
+fn messages_before_a_peer_close_are_delivered() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=30).latency(ms(0)..=ms(20));
         let pull = bound(&mut net, pull().recv_hwm(3));
@@ -210,15 +210,15 @@ fn what_arrived_before_the_end_of_a_connection_is_delivered() {
             net[push].send(format!("{number:02}")).unwrap();
         }
         close(&mut net, push);
-        let got = bodies(&recv_all(&mut net, pull));
-        assert_eq!(got, (0..50).map(|number| format!("{number:02}")).collect::<Vec<_>>());
+        let received = bodies(&recv_all(&mut net, pull));
+        assert_eq!(received, (0..50).map(|number| format!("{number:02}")).collect::<Vec<_>>());
         net.pass(s(2));
         assert_eq!(net[pull].peers(), 0);
     });
 }
 
 #[test]
-fn closing_under_load_ends_and_what_arrived_is_a_beginning() {
+fn close_under_load_delivers_a_prefix_in_order() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=30).latency(ms(0)..=ms(20)).capacity(100);
         let pull = bound(&mut net, pull().recv_hwm(3));
@@ -227,18 +227,18 @@ fn closing_under_load_ends_and_what_arrived_is_a_beginning() {
             net[push].send(number.to_string()).unwrap();
         }
         net.pass(ms(200));
-        let mut got = Vec::new();
+        let mut received = Vec::new();
         for _ in 0..seed {
-            got.extend(net[pull].recv());
+            received.extend(net[pull].recv());
             net.settle();
         }
         close(&mut net, push);
         net.pass(s(2));
         assert!(net[push].is_closed());
-        got.extend(recv_all(&mut net, pull));
-        let got = bodies(&got);
-        assert_eq!(got, (0..got.len()).map(|number| number.to_string()).collect::<Vec<_>>());
-        assert!(got.len() + net[push].unsent() <= 200);
+        received.extend(recv_all(&mut net, pull));
+        let received = bodies(&received);
+        assert_eq!(received, (0..received.len()).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert!(received.len() + net[push].unsent() <= 200);
         close(&mut net, pull);
         net.pass(s(2));
         assert!(net[pull].is_closed());

@@ -1,4 +1,4 @@
-//! What happens to a network by chance, and what may come of it.
+//! Random faults of the simulated network, and a record of received messages that checks order and duplicates.
 
 use super::{ms, s};
 use sansmq_proto::entropy::SeededEntropy;
@@ -8,60 +8,63 @@ use sansmq_proto::{Entropy, Message, Options};
 use sansmq_tests::Told;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the weather of a seed allows.
-pub(super) struct Weather {
-    dice: SeededEntropy,
-    /// Connections are cut, and sockets may be started anew.
+/// Faults of a seed.
+pub(super) struct FaultPlan {
+    rng: SeededEntropy,
+    /// Connections are cut, and sockets may be restarted.
     pub(super) cuts: bool,
-    /// Who cannot be reached is noticed by heartbeats, which ends connections.
-    pub(super) beats: bool,
+    /// Sockets send heartbeats. Heartbeat timeouts end connections to unreachable peers.
+    pub(super) heartbeats: bool,
 }
 
-impl Weather {
-    pub(super) fn of(seed: u64) -> Self {
-        let mut dice = SeededEntropy::new(seed ^ 0x5eed);
-        dice.fill(&mut [0; 8]);
-        Self { dice, cuts: seed % 3 == 1, beats: seed % 3 == 2 }
+impl FaultPlan {
+    pub(super) fn from_seed(seed: u64) -> Self {
+        let mut rng = SeededEntropy::new(seed ^ 0x5eed);
+        rng.fill(&mut [0; 8]);
+        Self { rng, cuts: seed % 3 == 1, heartbeats: seed % 3 == 2 }
     }
 
-    /// Connections are lost that were whole. Otherwise octets may wait for long, but none are lost.
-    pub(super) const fn tears(&self) -> bool {
-        self.cuts || self.beats
+    /// Returns `true` if established connections may be lost. Otherwise bytes may be delayed, but are not lost.
+    pub(super) const fn loses_connections(&self) -> bool {
+        self.cuts || self.heartbeats
     }
 
+    /// Creates a network with random chunk sizes, latency and capacity.
     pub(super) fn net(&mut self, seed: u64) -> Told {
         let longest = [9, 100, 5000][self.pick(3)];
         let net = Net::seeded(seed).chunks(1..=longest);
-        Told(net.latency(ms(0)..=ms(self.dice.below(40))).capacity(20 + self.pick(500)))
+        Told(net.latency(ms(0)..=ms(self.rng.below(40))).capacity(20 + self.pick(500)))
     }
 
+    /// Draws a number below `count`.
     pub(super) fn pick(&mut self, count: usize) -> usize {
-        usize::try_from(self.dice.below(count as u64)).unwrap()
+        usize::try_from(self.rng.below(count as u64)).unwrap()
     }
 
-    /// Once in so many times.
-    pub(super) fn once_in(&mut self, times: usize) -> bool {
+    /// Returns `true` with a probability of one in `times`.
+    pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.pick(times) == 0
     }
 
-    /// With a heartbeat, if the weather asks for one. Where it tears nothing, time does not either: one side of a handshake
-    /// could run out of it when the other has begun to speak, and what that said would be lost.
-    pub(super) fn dress<T: Kind>(&self, options: Options<T>) -> Options<T> {
-        let options = if self.tears() { options } else { options.handshake_timeout(None) };
-        if self.beats { options.heartbeat(ms(1500)).unwrap() } else { options }
+    /// Adds a heartbeat to the options if the plan has heartbeats.
+    pub(super) fn configure<T: Kind>(&self, options: Options<T>) -> Options<T> {
+        // Without lost connections, the handshake timeout is disabled as well: it could expire on one side after the
+        // other side has completed the handshake and begun to send, and those messages would be lost.
+        let options = if self.loses_connections() { options } else { options.handshake_timeout(None) };
+        if self.heartbeats { options.heartbeat(ms(1500)).unwrap() } else { options }
     }
 
-    /// Something happens to one of the nodes, or only time passes.
-    pub(super) fn strike(&mut self, net: &mut Net, nodes: &[NodeId]) {
+    /// Causes a random fault at one of the nodes, or advances the clock.
+    pub(super) fn inject(&mut self, net: &mut Net, nodes: &[NodeId]) {
         let node = nodes[self.pick(nodes.len())];
-        match self.dice.below(15) {
+        match self.rng.below(15) {
             0 if self.cuts => net.cut(node),
             1 => net.freeze(node),
             2..=4 => net.thaw(node),
-            5..=7 => net.pass(ms(self.dice.below(300))),
-            8 => net.pass(ms(self.dice.below(3000))),
+            5..=7 => net.pass(ms(self.rng.below(300))),
+            8 => net.pass(ms(self.rng.below(3000))),
             9 => {
-                let (some, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|_| self.dice.below(2) == 0);
+                let (some, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|_| self.rng.below(2) == 0);
                 net.part(&some, &others);
             }
             10..=11 => net.heal(),
@@ -69,8 +72,8 @@ impl Weather {
         }
     }
 
-    /// The sun comes out: what is still under way arrives.
-    pub(super) fn clear(net: &mut Net, nodes: &[NodeId]) {
+    /// Ends all faults, and runs the network until everything in transit has arrived.
+    pub(super) fn end_faults(net: &mut Net, nodes: &[NodeId]) {
         net.heal();
         for &node in nodes {
             net.thaw(node);
@@ -79,27 +82,32 @@ impl Weather {
     }
 }
 
-/// What came, by sender and receiver, each message being its sender's next number.
-pub(super) struct Got {
-    /// Connections are lost, and the order is kept within each but not beyond: what one has left is received in turn with
-    /// what comes by the next one.
-    torn: bool,
+/// Received messages by sender and receiver. Each message contains the number of its sender and a sequence number.
+pub(super) struct Received {
+    /// Connections may be lost. Order is then kept only within each connection: messages left by a lost connection are
+    /// received alternately with those of the next connection.
+    loses_connections: bool,
     latest: BTreeMap<(usize, usize), u32>,
     pub(super) all: BTreeSet<(usize, u32)>,
 }
 
-impl Got {
-    pub(super) const fn of(weather: &Weather) -> Self {
-        Self { torn: weather.tears(), latest: BTreeMap::new(), all: BTreeSet::new() }
+impl Received {
+    pub(super) const fn new(faults: &FaultPlan) -> Self {
+        Self { loses_connections: faults.loses_connections(), latest: BTreeMap::new(), all: BTreeSet::new() }
     }
 
-    pub(super) fn note(&mut self, message: &Message, by: usize) {
+    /// Records a message and checks that it is neither a duplicate nor out of order.
+    pub(super) fn record(&mut self, message: &Message, receiver: usize) {
         let text = message.body().to_text().into_owned();
-        let mut words =
-            text.split(' ').map(|word| word.parse::<u32>().expect("a message says whose it is, and its number"));
-        let (from, number) = (words.next().unwrap() as usize, words.next().unwrap());
-        assert!(self.all.insert((from, number)), "{text} came twice");
-        let latest = self.latest.insert((from, by), number);
-        assert!(self.torn || latest.is_none_or(|latest| latest < number), "{text} came after {latest:?}");
+        let mut words = text
+            .split(' ')
+            .map(|word| word.parse::<u32>().expect("a message contains its sender and its sequence number"));
+        let (sender, number) = (words.next().unwrap() as usize, words.next().unwrap());
+        assert!(self.all.insert((sender, number)), "{text} was received twice");
+        let latest = self.latest.insert((sender, receiver), number);
+        assert!(
+            self.loses_connections || latest.is_none_or(|latest| latest < number),
+            "{text} was received after {latest:?}"
+        );
     }
 }

@@ -1,7 +1,7 @@
-//! A ROUTER whose peers take one routing id over from each other, coming and going in all weathers: what is sent to the id
-//! goes to its newest owner, what is sent to others does not, and who has lost it is told.
+//! A ROUTER with handover, and peers that take over one routing id from each other under random faults: messages to the
+//! id go only to its newest owner, and the connection that loses the id ends with that reason.
 
-use super::faults::Weather;
+use super::faults::FaultPlan;
 use super::{bound, close, connected, ms, s};
 use sansmq_proto::kind::{Dealer, Router};
 use sansmq_proto::testing::{Net, NodeId};
@@ -9,69 +9,72 @@ use sansmq_proto::{Event, Options, PipeId, SendError};
 use sansmq_tests::{events, for_seeds};
 use std::collections::{BTreeMap, BTreeSet};
 
-const STRANGERS: usize = 2;
+/// Number of peers with other routing ids.
+const OTHERS: usize = 2;
 
-struct Scene {
+/// ROUTER, and DEALERs that claim the routing id `shared`.
+struct Topology {
     router: NodeId,
-    strangers: [NodeId; STRANGERS],
-    twins: Vec<Twin>,
-    /// Which connection the router gave the id to last, and which twin that is.
+    others: [NodeId; OTHERS],
+    claimants: Vec<Claimant>,
+    /// Newest connection with the shared id, and the number of its claimant.
     owner: Option<(PipeId, usize)>,
-    /// Those that lost the id to another, and have not been told yet.
+    /// Connections that have lost the id and have not ended yet.
     losers: BTreeSet<PipeId>,
-    /// To which twin each message went.
+    /// Claimant that must receive each message, by message number.
     sent: BTreeMap<u32, usize>,
     next: u32,
-    /// What came from each twin last.
+    /// Number of the last message received from each claimant.
     latest: BTreeMap<usize, u32>,
-    heard: BTreeSet<(usize, u32)>,
+    received: BTreeSet<(usize, u32)>,
 }
 
-struct Twin {
+struct Claimant {
     node: NodeId,
-    returns: bool,
-    said: u32,
+    reconnects: bool,
+    sent: u32,
 }
 
-impl Scene {
-    fn new(net: &mut Net, weather: &Weather) -> Self {
-        let router = bound(net, weather.dress(Options::<Router>::new().handover(true).mandatory(true)));
-        let strangers = [0, 1].map(|number| {
-            let options = Options::<Dealer>::new().routing_id(format!("stranger {number}")).unwrap();
-            connected(net, weather.dress(options))
+impl Topology {
+    fn new(net: &mut Net, faults: &FaultPlan) -> Self {
+        let router = bound(net, faults.configure(Options::<Router>::new().handover(true).mandatory(true)));
+        let others = [0, 1].map(|number| {
+            let options = Options::<Dealer>::new().routing_id(format!("other {number}")).unwrap();
+            connected(net, faults.configure(options))
         });
         Self {
             router,
-            strangers,
-            twins: Vec::new(),
+            others,
+            claimants: Vec::new(),
             owner: None,
             losers: BTreeSet::new(),
             sent: BTreeMap::new(),
             next: 0,
             latest: BTreeMap::new(),
-            heard: BTreeSet::new(),
+            received: BTreeSet::new(),
         }
     }
 
     fn nodes(&self) -> Vec<NodeId> {
-        let twins = self.twins.iter().map(|twin| twin.node);
-        twins.chain(self.strangers).chain([self.router]).collect()
+        let claimants = self.claimants.iter().map(|claimant| claimant.node);
+        claimants.chain(self.others).chain([self.router]).collect()
     }
 
-    fn come(&mut self, net: &mut Net, weather: &mut Weather) {
-        let number = self.twins.len().to_string();
-        let options = Options::<Dealer>::new().routing_id("twin").unwrap().metadata("X-Twin", number).unwrap();
-        let returns = weather.once_in(3);
-        let node = connected(net, weather.dress(if returns { options } else { options.no_reconnect() }));
-        self.twins.push(Twin { node, returns, said: 0 });
+    /// Adds a socket that claims the shared id.
+    fn add_claimant(&mut self, net: &mut Net, faults: &mut FaultPlan) {
+        let number = self.claimants.len().to_string();
+        let options = Options::<Dealer>::new().routing_id("shared").unwrap().metadata("X-Claimant", number).unwrap();
+        let reconnects = faults.one_in(3);
+        let node = connected(net, faults.configure(if reconnects { options } else { options.no_reconnect() }));
+        self.claimants.push(Claimant { node, reconnects, sent: 0 });
     }
 
-    /// Hears what has become of the id.
-    fn look(&mut self, net: &mut Net) {
+    /// Updates the owner of the id from the events of the router.
+    fn update_owner(&mut self, net: &mut Net) {
         for event in events(net, self.router) {
             match event {
-                Event::Ready { pipe, peer, routing_id, .. } if routing_id == "twin" => {
-                    let number = peer.metadata.get("X-Twin").expect("twins tell their number");
+                Event::Ready { pipe, peer, routing_id, .. } if routing_id == "shared" => {
+                    let number = peer.metadata.get("X-Claimant").expect("claimants send their number as metadata");
                     let number = str::from_utf8(number).unwrap().parse().unwrap();
                     if let Some((loser, _)) = self.owner.replace((pipe, number)) {
                         self.losers.insert(loser);
@@ -89,97 +92,101 @@ impl Scene {
     }
 
     fn send(&mut self, net: &mut Net) {
-        self.look(net);
+        self.update_owner(net);
         let number = self.next;
         self.next += 1;
-        match (net[self.router].send(("twin", number.to_string())), self.owner) {
-            (Ok(()), Some((_, twin))) => {
-                self.sent.insert(number, twin);
+        match (net[self.router].send(("shared", number.to_string())), self.owner) {
+            (Ok(()), Some((_, claimant))) => {
+                self.sent.insert(number, claimant);
             }
             (Err(SendError::Full(_)), Some(_)) | (Err(SendError::Unroutable(_)), None) => {}
-            (outcome, owner) => panic!("{outcome:?}, though the id belongs to {owner:?}"),
+            (outcome, owner) => panic!("send returned {outcome:?} while the id belongs to {owner:?}"),
         }
-        let stranger = number as usize % STRANGERS;
-        let _ = net[self.router].send((format!("stranger {stranger}"), format!("for stranger {stranger}")));
+        let other = number as usize % OTHERS;
+        let _ = net[self.router].send((format!("other {other}"), format!("for other {other}")));
     }
 
-    /// Twin or stranger, each receives what was sent to it alone.
+    /// Receives at all peers, and checks that each message was sent to that peer.
     fn recv(&mut self, net: &mut Net) {
-        for (number, twin) in self.twins.iter().enumerate() {
-            while let Ok(message) = net[twin.node].recv() {
+        for (number, claimant) in self.claimants.iter().enumerate() {
+            while let Ok(message) = net[claimant.node].recv() {
                 let text = message.body().to_text().into_owned();
                 let to = text.parse().ok().and_then(|text| self.sent.remove(&text));
-                assert_eq!(to, Some(number), "twin {number} received {text}");
+                assert_eq!(to, Some(number), "claimant {number} received {text}");
             }
         }
-        for (number, stranger) in self.strangers.into_iter().enumerate() {
-            while let Ok(message) = net[stranger].recv() {
-                assert_eq!(message.body().to_text(), format!("for stranger {number}"));
+        for (number, other) in self.others.into_iter().enumerate() {
+            while let Ok(message) = net[other].recv() {
+                assert_eq!(message.body().to_text(), format!("for other {number}"));
             }
         }
     }
 
-    fn hear(&mut self, net: &mut Net) {
+    /// Receives at the router, and checks order and duplicates.
+    fn router_recv(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.router].recv() {
-            assert_eq!(message.head(), "twin", "strangers say nothing");
+            assert_eq!(message.head(), "shared", "only claimants send messages");
             let text = message.body().to_text().into_owned();
-            let (twin, number) = text.split_once(' ').expect("a twin says its number");
-            let (twin, number) = (twin.parse().unwrap(), number.parse().unwrap());
-            assert!(self.heard.insert((twin, number)), "{text} came twice");
-            let latest = self.latest.insert(twin, number);
-            // Only on one connection is there an order.
-            assert!(self.twins[twin].returns || latest.is_none_or(|latest| latest < number), "{text} after {latest:?}");
+            let (claimant, number) = text.split_once(' ').expect("a message contains the number of its claimant");
+            let (claimant, number) = (claimant.parse().unwrap(), number.parse().unwrap());
+            assert!(self.received.insert((claimant, number)), "{text} was received twice");
+            let latest = self.latest.insert(claimant, number);
+            // Order is guaranteed only within one connection.
+            assert!(
+                self.claimants[claimant].reconnects || latest.is_none_or(|latest| latest < number),
+                "{text} was received after {latest:?}"
+            );
         }
     }
 }
 
 #[test]
-fn what_is_sent_to_an_id_that_is_handed_over_goes_to_its_newest_owner_and_the_loser_is_told() {
+fn handover_routes_to_the_newest_owner_and_ends_the_loser() {
     for_seeds(100, |seed| {
-        let mut weather = Weather::of(seed);
-        let mut net = weather.net(seed);
-        let mut scene = Scene::new(&mut net, &weather);
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
+        let mut topology = Topology::new(&mut net, &faults);
         for _ in 0..150 {
-            match weather.pick(8) {
-                0 if scene.twins.len() < 8 => scene.come(&mut net, &mut weather),
-                1..=2 if !scene.twins.is_empty() => {
-                    let number = weather.pick(scene.twins.len());
-                    let twin = &mut scene.twins[number];
-                    if net[twin.node].send(format!("{number} {}", twin.said)).is_ok() {
-                        twin.said += 1;
+            match faults.pick(8) {
+                0 if topology.claimants.len() < 8 => topology.add_claimant(&mut net, &mut faults),
+                1..=2 if !topology.claimants.is_empty() => {
+                    let number = faults.pick(topology.claimants.len());
+                    let claimant = &mut topology.claimants[number];
+                    if net[claimant.node].send(format!("{number} {}", claimant.sent)).is_ok() {
+                        claimant.sent += 1;
                     }
                 }
-                3..=5 => scene.send(&mut net),
-                6 => scene.hear(&mut net),
-                _ => scene.recv(&mut net),
+                3..=5 => topology.send(&mut net),
+                6 => topology.router_recv(&mut net),
+                _ => topology.recv(&mut net),
             }
-            scene.look(&mut net);
-            weather.strike(&mut net, &scene.nodes());
+            topology.update_owner(&mut net);
+            faults.inject(&mut net, &topology.nodes());
         }
-        // Those who would take the id back from each other for ever go, and one more comes.
-        for twin in scene.twins.iter().filter(|twin| twin.returns) {
-            close(&mut net, twin.node);
+        // Reconnecting claimants would take the id from each other without end: close them, and add one more claimant.
+        for claimant in topology.claimants.iter().filter(|claimant| claimant.reconnects) {
+            close(&mut net, claimant.node);
         }
-        Weather::clear(&mut net, &scene.nodes());
-        scene.come(&mut net, &mut weather);
+        FaultPlan::end_faults(&mut net, &topology.nodes());
+        topology.add_claimant(&mut net, &mut faults);
         for _ in 0..10 {
-            scene.hear(&mut net);
-            scene.look(&mut net);
-            scene.recv(&mut net);
+            topology.router_recv(&mut net);
+            topology.update_owner(&mut net);
+            topology.recv(&mut net);
             net.pass(s(5));
         }
-        scene.look(&mut net);
-        let newest = scene.twins.len() - 1;
-        assert_eq!(scene.owner.map(|(_, twin)| twin), Some(newest));
-        assert_eq!(scene.losers, BTreeSet::new(), "some were never told");
-        for (number, twin) in scene.twins.iter().enumerate() {
-            assert_eq!(net.connections(twin.node), usize::from(number == newest), "twin {number}");
+        topology.update_owner(&mut net);
+        let newest = topology.claimants.len() - 1;
+        assert_eq!(topology.owner.map(|(_, claimant)| claimant), Some(newest));
+        assert_eq!(topology.losers, BTreeSet::new(), "connections without the id have not ended");
+        for (number, claimant) in topology.claimants.iter().enumerate() {
+            assert_eq!(net.connections(claimant.node), usize::from(number == newest), "claimant {number}");
         }
-        scene.send(&mut net);
-        let last = scene.next - 1;
+        topology.send(&mut net);
+        let last = topology.next - 1;
         net.pass(ms(5000));
-        scene.recv(&mut net);
-        assert_eq!(scene.sent.get(&last), None, "the newest has not received what was sent to it");
-        assert_eq!(net.connections(scene.router), 1 + STRANGERS);
+        topology.recv(&mut net);
+        assert_eq!(topology.sent.get(&last), None, "the newest owner has not received the message");
+        assert_eq!(net.connections(topology.router), 1 + OTHERS);
     });
 }

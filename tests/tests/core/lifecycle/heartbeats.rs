@@ -1,4 +1,4 @@
-//! Peers that say nothing: in the handshake, and later.
+//! Silent peers, during and after the handshake: timeouts and heartbeats.
 
 use super::{bound, close, connected, ms, pull, push, s};
 use sansmq_proto::connection::{ConnectionConfig, Link, Outbox};
@@ -11,7 +11,7 @@ use sansmq_proto::{
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 
 #[test]
-fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
+fn handshake_timeout_ends_the_connection_and_reconnects() {
     for at in [0, 15, 25, 35] {
         let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
         let pull = bound(&mut net, pull());
@@ -33,7 +33,7 @@ fn a_peer_that_freezes_in_the_handshake_is_given_up_and_tried_again() {
 }
 
 #[test]
-fn heartbeats_are_answered_and_a_peer_that_goes_is_noticed_while_nobody_receives() {
+fn full_receiver_answers_pings_and_detects_a_close() {
     for_seeds(10, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=99);
         let pull = bound(&mut net, pull().recv_hwm(1));
@@ -42,38 +42,46 @@ fn heartbeats_are_answered_and_a_peer_that_goes_is_noticed_while_nobody_receives
             net[push].send(format!("{number}")).unwrap();
         }
         net.pass(s(60));
-        assert_eq!(endings(&events(&mut net, push)), Vec::<String>::new(), "its PINGs stand behind its messages");
+        assert_eq!(
+            endings(&events(&mut net, push)),
+            Vec::<String>::new(),
+            "PINGs are answered although they are queued behind messages"
+        );
         assert_eq!(endings(&events(&mut net, pull)), Vec::<String>::new());
         close(&mut net, push);
         net.pass(s(2));
         assert_eq!(endings(&events(&mut net, pull)), ["the peer closed the connection"]);
-        assert_eq!(recv_all(&mut net, pull).len(), 100, "and nothing of what it said is lost");
+        assert_eq!(recv_all(&mut net, pull).len(), 100, "no message is lost");
     });
 }
 
 #[test]
-fn a_dial_that_is_not_answered_is_given_up_in_time() {
+fn unanswered_connect_times_out() {
     let mut net = Net::seeded(1);
     let pull = bound(&mut net, pull());
     net.freeze(pull);
     let push = connected(&mut net, push().connect_timeout(s(1)));
     net.pass(ms(1050));
-    let story = events(&mut net, push);
+    let log = events(&mut net, push);
     assert!(matches!(
-        story[..],
+        log[..],
         [Event::Connecting { .. }, Event::ConnectFailed { error: NetworkError::TimedOut, retry: Some(_), .. }]
     ));
 }
 
 #[test]
-fn a_frozen_peer_is_noticed_by_heartbeats_and_recovers() {
+fn heartbeat_detects_a_frozen_peer_and_reconnects() {
     for_seeds(30, |seed| {
-        let beating = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+        let with_heartbeat = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30));
-        let server = bound(&mut net, beating());
-        let client = connected(&mut net, beating());
+        let server = bound(&mut net, with_heartbeat());
+        let client = connected(&mut net, with_heartbeat());
         net.pass(s(20));
-        assert_eq!(endings(&events(&mut net, client)), Vec::<String>::new(), "a peer that answers is kept");
+        assert_eq!(
+            endings(&events(&mut net, client)),
+            Vec::<String>::new(),
+            "a peer that answers heartbeats stays connected"
+        );
         net.freeze(server);
         net.pass(ms(1100));
         assert_eq!(endings(&events(&mut net, client)), ["the peer did not answer a heartbeat in time"]);
@@ -87,11 +95,11 @@ fn a_frozen_peer_is_noticed_by_heartbeats_and_recovers() {
 }
 
 #[test]
-fn a_time_to_live_ends_the_connection_on_the_side_that_has_no_heartbeat() {
+fn ping_ttl_ends_the_connection_on_the_passive_side() {
     let mut net = Net::seeded(1);
     let server = bound(&mut net, Options::<Dealer>::new());
-    let beating = Options::<Dealer>::new().heartbeat_with(ms(500), s(100), s(2)).unwrap();
-    let client = connected(&mut net, beating);
+    let with_heartbeat = Options::<Dealer>::new().heartbeat_with(ms(500), s(100), s(2)).unwrap();
+    let client = connected(&mut net, with_heartbeat);
     net.pass(s(20));
     assert_eq!(net.connections(server), 1);
     net.freeze(client);
@@ -101,24 +109,28 @@ fn a_time_to_live_ends_the_connection_on_the_side_that_has_no_heartbeat() {
 }
 
 #[test]
-fn a_reader_that_is_slow_is_not_taken_for_dead() {
+fn backpressure_does_not_cause_a_heartbeat_timeout() {
     let mut net = Net::seeded(1).capacity(500);
-    let beating = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
-    let slow = bound(&mut net, beating().recv_hwm(1));
-    let client = connected(&mut net, beating());
+    let with_heartbeat = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+    let slow = bound(&mut net, with_heartbeat().recv_hwm(1));
+    let client = connected(&mut net, with_heartbeat());
     net.settle();
     events(&mut net, slow);
     for _ in 0..100 {
         net[client].send(vec![1; 50]).unwrap();
     }
     net.pass(s(60));
-    assert_eq!(endings(&events(&mut net, slow)), Vec::<String>::new(), "it does not read, so it cannot hear");
+    assert_eq!(
+        endings(&events(&mut net, slow)),
+        Vec::<String>::new(),
+        "a socket that stops reading must not time out its peer"
+    );
 }
 
-/// A stream on which nothing can be read, and everything written.
-struct Void;
+/// Stream that accepts all output and never has input.
+struct SilentStream;
 
-impl Stream for Void {
+impl Stream for SilentStream {
     fn read(&mut self, _: &mut [u8]) -> Result<usize, StreamError> {
         Err(StreamError::WouldBlock)
     }
@@ -133,12 +145,12 @@ impl Stream for Void {
 }
 
 #[test]
-fn a_session_full_of_messages_rests_while_it_waits_for_the_handshake() {
+fn full_session_waits_for_the_handshake_without_spinning() {
     let config = ConnectionConfig::new(SocketType::Push);
     let mut session = Session::new(Connection::new(&config.into(), &mut SystemEntropy, Instant::ORIGIN));
     while session.connection().has_room() {
         session.connection().give(Message::from("x").into());
     }
-    let waits_for = session.turn(&mut Void, &mut SessionBuffers::with_read_size(64), Instant::ORIGIN, |_| Ok(()));
-    assert_eq!(waits_for, Ok(Turn::Wait(Interest { readable: true, writable: false })));
+    let turn = session.turn(&mut SilentStream, &mut SessionBuffers::with_read_size(64), Instant::ORIGIN, |_| Ok(()));
+    assert_eq!(turn, Ok(Turn::Wait(Interest { readable: true, writable: false })));
 }

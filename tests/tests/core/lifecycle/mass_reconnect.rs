@@ -1,6 +1,6 @@
-//! Many peers lose their server at once, and come back.
+//! Many peers lose the connection to their server at once, and reconnect.
 
-use super::faults::Weather;
+use super::faults::FaultPlan;
 use super::{PLACE, bound, connected, ms, s};
 use sansmq_proto::kind::{Dealer, Router};
 use sansmq_proto::testing::{Net, NodeId};
@@ -8,166 +8,168 @@ use sansmq_proto::{Message, Options};
 use sansmq_tests::{Told, for_seeds, recv_all};
 use std::collections::BTreeSet;
 
-struct Crowd {
+/// ROUTER, and DEALERs with their index as routing id.
+struct Cluster {
     server: NodeId,
     peers: Vec<NodeId>,
 }
 
-impl Crowd {
-    fn server(weather: &Weather) -> Options<Router> {
-        weather.dress(Options::new())
+impl Cluster {
+    fn server(faults: &FaultPlan) -> Options<Router> {
+        faults.configure(Options::new())
     }
 
-    fn gather(net: &mut Net, weather: &Weather, count: usize) -> Self {
-        let server = bound(net, Self::server(weather));
+    fn new(net: &mut Net, faults: &FaultPlan, count: usize) -> Self {
+        let server = bound(net, Self::server(faults));
         let peers = (0..count).map(|number| {
             let options = Options::<Dealer>::new().routing_id(number.to_string()).unwrap().connect_timeout(s(2));
-            connected(net, weather.dress(options))
+            connected(net, faults.configure(options))
         });
         let peers = peers.collect();
         Self { server, peers }
     }
 
-    fn restart(&self, net: &mut Net, weather: &Weather) {
-        net.restart(self.server, Self::server(weather));
+    fn restart(&self, net: &mut Net, faults: &FaultPlan) {
+        net.restart(self.server, Self::server(faults));
     }
 
-    fn lost(&self, net: &Net) -> bool {
+    /// Returns `true` if no peer is connected.
+    fn is_disconnected(&self, net: &Net) -> bool {
         self.peers.iter().all(|&peer| net.connections(peer) == 0)
     }
 
-    fn everybody_says(&self, net: &mut Net, what: &str) {
+    fn send_from_all(&self, net: &mut Net, text: &str) {
         for &peer in &self.peers {
-            net[peer].send(what).unwrap();
+            net[peer].send(text).unwrap();
         }
     }
 
-    /// What each said came once.
-    fn is_heard_by_the_server(&self, net: &mut Net, what: &str) {
-        let heard = recv_all(net, self.server);
-        let whose: BTreeSet<_> = heard.iter().map(|message| message.head().to_text().into_owned()).collect();
-        assert!(heard.iter().all(|message| message.body() == what), "{heard:?}");
-        assert_eq!((whose.len(), heard.len()), (self.peers.len(), self.peers.len()), "of each came one message");
+    /// Asserts that the server receives `text` exactly once from each peer.
+    fn assert_server_receives(&self, net: &mut Net, text: &str) {
+        let received = recv_all(net, self.server);
+        let senders: BTreeSet<_> = received.iter().map(|message| message.head().to_text().into_owned()).collect();
+        assert!(received.iter().all(|message| message.body() == text), "{received:?}");
+        assert_eq!((senders.len(), received.len()), (self.peers.len(), self.peers.len()), "one message of each peer");
     }
 
-    /// Each gets what is for it.
-    fn is_answered(&self, net: &mut Net) {
+    /// Sends a reply to each peer, and asserts that each peer receives only its reply.
+    fn assert_replies_arrive(&self, net: &mut Net) {
         for number in 0..self.peers.len() {
-            net[self.server].send([number.to_string(), format!("answer to {number}")]).unwrap();
+            net[self.server].send([number.to_string(), format!("reply to {number}")]).unwrap();
         }
         net.settle();
         for (number, &peer) in self.peers.iter().enumerate() {
-            assert_eq!(recv_all(net, peer), [Message::from(format!("answer to {number}"))]);
+            assert_eq!(recv_all(net, peer), [Message::from(format!("reply to {number}"))]);
         }
     }
 
-    /// Lets time pass until all are there, and tells how many came in each step of that length.
+    /// Runs the network until all peers are connected. Returns the number of new connections in each step.
     fn arrivals(&self, net: &mut Net, step: core::time::Duration) -> Vec<usize> {
-        let mut there = vec![net.connections(self.server)];
-        while *there.last().unwrap() < self.peers.len() {
-            assert!(there.len() < 1000, "only {there:?} have come");
+        let mut counts = vec![net.connections(self.server)];
+        while *counts.last().unwrap() < self.peers.len() {
+            assert!(counts.len() < 1000, "not all peers have reconnected: {counts:?}");
             net.pass(step);
-            there.push(net.connections(self.server));
+            counts.push(net.connections(self.server));
         }
-        there.windows(2).map(|pair| pair[1] - pair[0]).collect()
+        counts.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 }
 
 #[test]
-fn a_thousand_peers_come_back_one_after_another_after_any_disaster_with_all_that_they_had_to_say() {
+fn thousand_peers_reconnect_gradually_without_loss() {
     for_seeds(4, |seed| {
-        // The third kind of weather is the one with heartbeats: nobody tells of a network that falls apart.
-        let parted = seed % 4 == 3;
-        let weather = Weather::of(if parted { 2 } else { 0 });
+        // Only heartbeats detect a partition, so that case needs the fault plan with heartbeats.
+        let partitioned = seed % 4 == 3;
+        let faults = FaultPlan::from_seed(if partitioned { 2 } else { 0 });
         let mut net = Told(Net::seeded(seed).latency(ms(0)..=ms(3)));
-        let crowd = Crowd::gather(&mut net, &weather, 1000);
+        let cluster = Cluster::new(&mut net, &faults, 1000);
         net.pass(s(1));
-        assert_eq!(net.connections(crowd.server), 1000);
+        assert_eq!(net.connections(cluster.server), 1000);
         match seed % 4 {
-            0 => net.cut(crowd.server),
+            0 => net.cut(cluster.server),
             1 => {
-                crowd.restart(&mut net, &weather);
-                net.bind(crowd.server, PLACE);
+                cluster.restart(&mut net, &faults);
+                net.bind(cluster.server, PLACE);
             }
-            2 => crowd.restart(&mut net, &weather),
-            _ => net.part(&[crowd.server], &crowd.peers),
+            2 => cluster.restart(&mut net, &faults),
+            _ => net.part(&[cluster.server], &cluster.peers),
         }
-        if parted {
+        if partitioned {
             net.pass(s(4));
         } else {
             net.settle();
         }
-        assert!(crowd.lost(&net));
-        crowd.everybody_says(&mut net, "I am back");
+        assert!(cluster.is_disconnected(&net));
+        cluster.send_from_all(&mut net, "reconnected");
         if seed % 4 < 2 {
-            // Those of the first attempt come within the second half of 100 ms.
-            let most = crowd.arrivals(&mut net, ms(5)).into_iter().max();
-            assert!(most < Some(200), "{most:?} came within 5 ms");
+            // The first back-off is between 50 and 100 ms.
+            let maximum = cluster.arrivals(&mut net, ms(5)).into_iter().max();
+            assert!(maximum < Some(200), "{maximum:?} peers connected within 5 ms");
         } else {
             net.pass(s(40));
-            if parted {
+            if partitioned {
                 net.heal();
             } else {
-                net.bind(crowd.server, PLACE);
+                net.bind(cluster.server, PLACE);
             }
-            let most = crowd.arrivals(&mut net, ms(100)).into_iter().max();
-            assert!(most < Some(200), "{most:?} came within 100 ms");
+            let maximum = cluster.arrivals(&mut net, ms(100)).into_iter().max();
+            assert!(maximum < Some(200), "{maximum:?} peers connected within 100 ms");
         }
         net.pass(s(1));
-        crowd.is_heard_by_the_server(&mut net, "I am back");
-        crowd.is_answered(&mut net);
+        cluster.assert_server_receives(&mut net, "reconnected");
+        cluster.assert_replies_arrive(&mut net);
     });
 }
 
 #[test]
-fn crowds_in_all_weathers_find_their_server_again_and_hear_and_are_heard() {
+fn peers_reconnect_and_exchange_after_random_faults() {
     for_seeds(100, |seed| {
-        let mut weather = Weather::of(seed);
-        let mut net = weather.net(seed);
-        let count = 5 + weather.pick(20);
-        let crowd = Crowd::gather(&mut net, &weather, count);
-        let nodes = [&[crowd.server][..], &crowd.peers].concat();
-        let mut heard = BTreeSet::new();
-        let mut hear = |net: &mut Net| {
-            while let Ok(message) = net[crowd.server].recv() {
-                let whole = message.iter().map(|frame| frame.to_text().into_owned()).collect::<Vec<_>>();
-                assert!(heard.insert(whole.join(" ")), "{message:?} came twice");
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
+        let count = 5 + faults.pick(20);
+        let cluster = Cluster::new(&mut net, &faults, count);
+        let nodes = [&[cluster.server][..], &cluster.peers].concat();
+        let mut received = BTreeSet::new();
+        let mut receive = |net: &mut Net| {
+            while let Ok(message) = net[cluster.server].recv() {
+                let frames = message.iter().map(|frame| frame.to_text().into_owned()).collect::<Vec<_>>();
+                assert!(received.insert(frames.join(" ")), "{message:?} was received twice");
             }
-            heard.len()
+            received.len()
         };
-        let mut said = 0;
+        let mut sent = 0;
         for round in 0..60 {
-            for _ in 0..weather.pick(10) {
-                let peer = crowd.peers[weather.pick(count)];
-                said += usize::from(net[peer].send(format!("{round} {said}")).is_ok());
+            for _ in 0..faults.pick(10) {
+                let peer = cluster.peers[faults.pick(count)];
+                sent += usize::from(net[peer].send(format!("{round} {sent}")).is_ok());
             }
-            hear(&mut net);
-            match weather.pick(20) {
-                0 if weather.cuts => {
-                    crowd.restart(&mut net, &weather);
+            receive(&mut net);
+            match faults.pick(20) {
+                0 if faults.cuts => {
+                    cluster.restart(&mut net, &faults);
                     net.pass(ms(10));
-                    net.bind(crowd.server, PLACE);
+                    net.bind(cluster.server, PLACE);
                 }
-                1..=3 => net.part(&[crowd.server], &crowd.peers[..weather.pick(count)]),
+                1..=3 => net.part(&[cluster.server], &cluster.peers[..faults.pick(count)]),
                 4..=6 => net.heal(),
                 _ => {}
             }
-            weather.strike(&mut net, &nodes);
+            faults.inject(&mut net, &nodes);
         }
-        Weather::clear(&mut net, &nodes);
+        FaultPlan::end_faults(&mut net, &nodes);
         for _ in 0..10 {
-            hear(&mut net);
+            receive(&mut net);
             net.pass(s(5));
         }
-        let arrived = hear(&mut net);
-        assert!(arrived <= said);
-        if !weather.tears() {
-            assert_eq!(arrived, said, "nothing is lost");
+        let arrived = receive(&mut net);
+        assert!(arrived <= sent);
+        if !faults.loses_connections() {
+            assert_eq!(arrived, sent, "messages were lost");
         }
-        assert_eq!(net.connections(crowd.server), count, "all have come back");
-        crowd.everybody_says(&mut net, "hello");
+        assert_eq!(net.connections(cluster.server), count, "all peers have reconnected");
+        cluster.send_from_all(&mut net, "hello");
         net.pass(s(5));
-        crowd.is_heard_by_the_server(&mut net, "hello");
-        crowd.is_answered(&mut net);
+        cluster.assert_server_receives(&mut net, "hello");
+        cluster.assert_replies_arrive(&mut net);
     });
 }

@@ -1,4 +1,5 @@
-//! How connections, listeners and sockets come, go and come again, over years of a clock that only the test moves.
+//! Life cycle of connections, listeners and sockets: connect, disconnect, reconnect and close, on a clock that only the
+//! test moves.
 
 #![expect(clippy::similar_names, reason = "`pull` and `push`")]
 

@@ -1,5 +1,5 @@
-//! Exhaustive checks of small topologies: every sequence of five actions of two or three sockets, or of six with `NET_SEEDS`. Each
-//! step is compared with a model of plain queues.
+//! Exhaustive checks of small topologies of two or three sockets: every sequence of five actions, or of six with
+//! `NET_SEEDS`. Each step is compared with a model of plain queues.
 
 use super::{PLACE, bound, connected, pull, push, s};
 use core::fmt::Debug;
@@ -9,34 +9,34 @@ use sansmq_proto::{Message, Options, RecvError, SendError};
 use sansmq_tests::is_soak;
 use std::collections::VecDeque;
 
-/// Plays every sequence of these actions.
+/// Runs every sequence of the given actions, each in a new world.
 fn explore<W, A: Copy + Debug>(actions: &[A], world: impl Fn() -> W, act: impl Fn(&mut W, A)) {
     let steps = if is_soak() { 6 } else { 5 };
     for mut number in 0..actions.len().pow(steps) {
-        let mut note = Told(Vec::new());
+        let mut log = ActionLog(Vec::new());
         let mut world = world();
         for _ in 0..steps {
             let action = actions[number % actions.len()];
             number /= actions.len();
-            note.0.push(action);
+            log.0.push(action);
             act(&mut world, action);
         }
     }
 }
 
-/// Tells what has led to a failure.
-struct Told<A: Debug>(Vec<A>);
+/// Actions so far; printed if the test fails.
+struct ActionLog<A: Debug>(Vec<A>);
 
-impl<A: Debug> Drop for Told<A> {
+impl<A: Debug> Drop for ActionLog<A> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("after {:?}", self.0);
+            eprintln!("failed after the actions {:?}", self.0);
         }
     }
 }
 
-/// What a socket receives, as text; `None` if nothing is there.
-fn hear(net: &mut Net, node: NodeId) -> Option<String> {
+/// Receives a message as text; `None` if the queue is empty.
+fn receive(net: &mut Net, node: NodeId) -> Option<String> {
     net.settle();
     match net[node].recv() {
         Ok(message) => Some(message.body().to_text().into_owned()),
@@ -46,89 +46,99 @@ fn hear(net: &mut Net, node: NodeId) -> Option<String> {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Talk {
-    Ask(usize),
-    Hear(usize),
-    Take,
-    Answer,
+enum ReqRepAction {
+    Request(usize),
+    ReceiveReply(usize),
+    ReceiveRequest,
+    Reply,
 }
 
+/// Expected state of a REQ, with the text of its request or reply.
 #[derive(Clone, Debug, PartialEq)]
-enum Turn {
+enum ReqState {
     Idle,
     Waiting(String),
-    Answered(String),
+    Replied(String),
 }
 
-/// A REP and two REQs, and what each of them may do.
-struct Talkers {
+/// A REP and two REQs, with the expected state of each.
+struct ReqRep {
     net: Net,
     rep: NodeId,
     reqs: [NodeId; 2],
-    turns: [Turn; 2],
-    /// Who has asked and was not taken yet.
-    asked: [bool; 2],
-    owed: Option<usize>,
-    said: u32,
+    states: [ReqState; 2],
+    /// REQs with a request queued at the REP.
+    queued: [bool; 2],
+    /// REQ to which the REP must reply.
+    requester: Option<usize>,
+    actions: u32,
 }
 
 #[test]
-fn req_and_rep_take_turns_whatever_they_are_asked_to_do() {
-    use Talk::{Answer, Ask, Hear, Take};
+fn req_and_rep_enforce_their_turns() {
+    use ReqRepAction::{ReceiveReply, ReceiveRequest, Reply, Request};
     let world = || {
         let mut net = Net::seeded(1);
         let rep = bound(&mut net, Options::<Rep>::new());
         let reqs = [(); 2].map(|()| connected(&mut net, Options::<Req>::new()));
         net.settle();
-        Talkers { net, rep, reqs, turns: [Turn::Idle, Turn::Idle], asked: [false; 2], owed: None, said: 0 }
+        ReqRep {
+            net,
+            rep,
+            reqs,
+            states: [ReqState::Idle, ReqState::Idle],
+            queued: [false; 2],
+            requester: None,
+            actions: 0,
+        }
     };
-    explore(&[Ask(0), Hear(0), Ask(1), Hear(1), Take, Answer], world, Talkers::act);
+    explore(&[Request(0), ReceiveReply(0), Request(1), ReceiveReply(1), ReceiveRequest, Reply], world, ReqRep::act);
 }
 
-impl Talkers {
-    fn act(&mut self, talk: Talk) {
-        self.said += 1;
-        let text = format!("{talk:?} {}", self.said);
-        match talk {
-            Talk::Ask(who) => {
-                let sent = self.net[self.reqs[who]].send(text.as_str());
-                if self.turns[who] == Turn::Idle {
+impl ReqRep {
+    fn act(&mut self, action: ReqRepAction) {
+        self.actions += 1;
+        let text = format!("{action:?} {}", self.actions);
+        match action {
+            ReqRepAction::Request(index) => {
+                let sent = self.net[self.reqs[index]].send(text.as_str());
+                if self.states[index] == ReqState::Idle {
                     assert_eq!(sent, Ok(()));
-                    self.turns[who] = Turn::Waiting(text);
-                    self.asked[who] = true;
+                    self.states[index] = ReqState::Waiting(text);
+                    self.queued[index] = true;
                 } else {
                     assert_eq!(sent, Err(SendError::OutOfTurn(Message::from(text))));
                 }
             }
-            Talk::Hear(who) => {
-                let heard = self.net[self.reqs[who]].recv().map(|reply| reply.body().to_text().into_owned());
-                let expected = match core::mem::replace(&mut self.turns[who], Turn::Idle) {
-                    Turn::Idle => Err(RecvError::OutOfTurn),
-                    Turn::Answered(reply) => Ok(reply),
-                    waiting @ Turn::Waiting(_) => {
-                        self.turns[who] = waiting;
+            ReqRepAction::ReceiveReply(index) => {
+                let received = self.net[self.reqs[index]].recv().map(|reply| reply.body().to_text().into_owned());
+                let expected = match core::mem::replace(&mut self.states[index], ReqState::Idle) {
+                    ReqState::Idle => Err(RecvError::OutOfTurn),
+                    ReqState::Replied(reply) => Ok(reply),
+                    queued @ ReqState::Waiting(_) => {
+                        self.states[index] = queued;
                         Err(RecvError::Empty)
                     }
                 };
-                assert_eq!(heard, expected);
+                assert_eq!(received, expected);
             }
-            Talk::Take => match self.net[self.rep].recv() {
+            ReqRepAction::ReceiveRequest => match self.net[self.rep].recv() {
                 Ok(request) => {
                     let text = request.body().to_text().into_owned();
-                    let who = self.turns.iter().position(|turn| *turn == Turn::Waiting(text.clone())).unwrap();
-                    assert!(self.owed.is_none() && core::mem::take(&mut self.asked[who]), "{text} of {who}");
-                    self.owed = Some(who);
+                    let index = self.states.iter().position(|state| *state == ReqState::Waiting(text.clone())).unwrap();
+                    assert!(self.requester.is_none() && core::mem::take(&mut self.queued[index]), "{text} of {index}");
+                    self.requester = Some(index);
                 }
-                Err(RecvError::OutOfTurn) => assert!(self.owed.is_some()),
-                Err(RecvError::Empty) => assert_eq!((self.owed, self.asked), (None, [false; 2])),
+                Err(RecvError::OutOfTurn) => assert!(self.requester.is_some()),
+                Err(RecvError::Empty) => assert_eq!((self.requester, self.queued), (None, [false; 2])),
                 Err(other) => panic!("{other}"),
             },
-            Talk::Answer => {
+            ReqRepAction::Reply => {
                 let sent = self.net[self.rep].send(text.as_str());
-                match self.owed.take() {
-                    Some(who) => {
+                match self.requester.take() {
+                    Some(index) => {
                         assert_eq!(sent, Ok(()));
-                        self.turns[who] = Turn::Answered(text);
+                        self.states[index] = ReqState::Replied(text);
                     }
                     None => assert_eq!(sent, Err(SendError::OutOfTurn(Message::from(text)))),
                 }
@@ -139,140 +149,144 @@ impl Talkers {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum News {
+enum PubSubAction {
     Subscribe(usize, &'static str),
-    Cancel(usize, &'static str),
+    Unsubscribe(usize, &'static str),
     Publish(&'static str),
-    Hear(usize),
+    Receive(usize),
 }
 
-/// A PUB and two SUBs, what they have asked for, and what waits for them.
-struct Readers {
+/// A PUB and two SUBs, with the subscriptions and the queued messages of each SUB.
+struct PubSub {
     net: Net,
     publisher: NodeId,
     subs: [NodeId; 2],
-    wishes: [Vec<&'static str>; 2],
-    waiting: [VecDeque<&'static str>; 2],
+    subscriptions: [Vec<&'static str>; 2],
+    queued: [VecDeque<&'static str>; 2],
 }
 
 #[test]
-fn subscribers_hear_what_they_have_asked_for_by_then_and_ask_for_still() {
-    use News::{Cancel, Hear, Publish, Subscribe};
+fn subs_receive_messages_that_match_their_subscriptions() {
+    use PubSubAction::{Publish, Receive, Subscribe, Unsubscribe};
     let world = || {
         let mut net = Net::seeded(1);
         let publisher = bound(&mut net, Options::<Pub>::new());
         let subs = [(); 2].map(|()| connected(&mut net, Options::<Sub>::new()));
         net.settle();
-        Readers { net, publisher, subs, wishes: Default::default(), waiting: Default::default() }
+        PubSub { net, publisher, subs, subscriptions: Default::default(), queued: Default::default() }
     };
     explore(
-        &[Subscribe(0, "a"), Cancel(0, "a"), Subscribe(1, ""), Publish("ab"), Publish("b"), Hear(0)],
+        &[Subscribe(0, "a"), Unsubscribe(0, "a"), Subscribe(1, ""), Publish("ab"), Publish("b"), Receive(0)],
         world,
-        Readers::act,
+        PubSub::act,
     );
 }
 
-impl Readers {
-    fn act(&mut self, news: News) {
-        match news {
-            News::Subscribe(who, prefix) => {
-                self.net[self.subs[who]].subscribe(prefix).unwrap();
-                self.wishes[who].push(prefix);
+impl PubSub {
+    fn act(&mut self, action: PubSubAction) {
+        match action {
+            PubSubAction::Subscribe(index, prefix) => {
+                self.net[self.subs[index]].subscribe(prefix).unwrap();
+                self.subscriptions[index].push(prefix);
             }
-            News::Cancel(who, prefix) => {
-                let known = self.wishes[who].iter().position(|wish| *wish == prefix);
-                let ended = self.net[self.subs[who]].unsubscribe(prefix);
-                assert_eq!(ended.is_ok(), known.is_some());
-                if let Some(place) = known {
-                    self.wishes[who].remove(place);
+            PubSubAction::Unsubscribe(index, prefix) => {
+                let position = self.subscriptions[index].iter().position(|other| *other == prefix);
+                let ended = self.net[self.subs[index]].unsubscribe(prefix);
+                assert_eq!(ended.is_ok(), position.is_some());
+                if let Some(position) = position {
+                    self.subscriptions[index].remove(position);
                 }
-                // What waits and is wished for no more is dropped.
-                let wishes = &self.wishes[who];
-                self.waiting[who].retain(|topic| wishes.iter().any(|wish| topic.starts_with(wish)));
+                // Queued messages that no subscription matches are dropped.
+                let subscriptions = &self.subscriptions[index];
+                self.queued[index].retain(|topic| subscriptions.iter().any(|prefix| topic.starts_with(prefix)));
             }
-            News::Publish(topic) => {
+            PubSubAction::Publish(topic) => {
                 self.net[self.publisher].send(topic).unwrap();
-                for (wishes, waiting) in self.wishes.iter().zip(&mut self.waiting) {
-                    if wishes.iter().any(|wish| topic.starts_with(wish)) {
-                        waiting.push_back(topic);
+                for (subscriptions, queued) in self.subscriptions.iter().zip(&mut self.queued) {
+                    if subscriptions.iter().any(|prefix| topic.starts_with(prefix)) {
+                        queued.push_back(topic);
                     }
                 }
             }
-            News::Hear(who) => {
-                let heard = hear(&mut self.net, self.subs[who]);
-                assert_eq!(heard.as_deref(), self.waiting[who].pop_front());
+            PubSubAction::Receive(index) => {
+                let received = receive(&mut self.net, self.subs[index]);
+                assert_eq!(received.as_deref(), self.queued[index].pop_front());
             }
         }
         self.net.settle();
-        let audience = ["ab", "b"].map(|topic| self.net[self.publisher].subscriber_count(topic));
-        let wished =
-            |topic: &str| self.wishes.iter().filter(|wishes| wishes.iter().any(|wish| topic.starts_with(wish))).count();
-        assert_eq!(audience, ["ab", "b"].map(wished));
+        let counts = ["ab", "b"].map(|topic| self.net[self.publisher].subscriber_count(topic));
+        let expected = |topic: &str| {
+            self.subscriptions
+                .iter()
+                .filter(|subscriptions| subscriptions.iter().any(|prefix| topic.starts_with(prefix)))
+                .count()
+        };
+        assert_eq!(counts, ["ab", "b"].map(expected));
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Name {
-    Come(usize),
-    Leave(usize),
-    Tell,
-    Hear(usize),
+enum RouterAction {
+    Connect(usize),
+    Disconnect(usize),
+    Send,
+    Receive(usize),
 }
 
-/// A ROUTER, and two DEALERs of the same name.
-struct Namesakes {
+/// A ROUTER with handover, and two DEALERs with equal routing ids.
+struct Handover {
     net: Net,
     router: NodeId,
     dealers: [NodeId; 2],
     connected: [bool; 2],
     owner: Option<usize>,
-    waiting: [VecDeque<String>; 2],
-    told: u32,
+    queued: [VecDeque<String>; 2],
+    sent: u32,
 }
 
 #[test]
-fn the_last_peer_of_a_name_gets_what_is_sent_to_it() {
-    use Name::{Come, Hear, Leave, Tell};
+fn handover_routes_to_the_last_peer_with_the_routing_id() {
+    use RouterAction::{Connect, Disconnect, Receive, Send};
     let world = || {
         let mut net = Net::seeded(1);
         let router = bound(&mut net, Options::<Router>::new().handover(true));
         let dealers = [(); 2].map(|()| net.socket(Options::<Dealer>::new().routing_id("name").unwrap()));
-        let waiting = [VecDeque::new(), VecDeque::new()];
-        Namesakes { net, router, dealers, connected: [false; 2], owner: None, waiting, told: 0 }
+        let queued = [VecDeque::new(), VecDeque::new()];
+        Handover { net, router, dealers, connected: [false; 2], owner: None, queued, sent: 0 }
     };
-    explore(&[Come(0), Come(1), Leave(0), Tell, Hear(0), Hear(1)], world, Namesakes::act);
+    explore(&[Connect(0), Connect(1), Disconnect(0), Send, Receive(0), Receive(1)], world, Handover::act);
 }
 
-impl Namesakes {
-    fn act(&mut self, name: Name) {
-        match name {
-            // A second connection of the same peer would be one more of its name.
-            Name::Come(who) if self.connected[who] => {}
-            Name::Come(who) => {
-                self.net.connect(self.dealers[who], PLACE);
-                self.connected[who] = true;
-                self.owner = Some(who);
+impl Handover {
+    fn act(&mut self, action: RouterAction) {
+        match action {
+            // A second connection of a DEALER would be another peer with the routing id.
+            RouterAction::Connect(index) if self.connected[index] => {}
+            RouterAction::Connect(index) => {
+                self.net.connect(self.dealers[index], PLACE);
+                self.connected[index] = true;
+                self.owner = Some(index);
             }
-            Name::Leave(who) => {
+            RouterAction::Disconnect(index) => {
                 let now = self.net.now();
-                let left = self.net[self.dealers[who]].disconnect(&PLACE.parse().unwrap(), now);
-                assert_eq!(left.is_ok(), self.connected[who]);
-                self.connected[who] = false;
-                // Who goes of its own will has nothing more to hear.
-                self.waiting[who].clear();
-                self.owner = self.owner.filter(|owner| *owner != who);
+                let disconnected = self.net[self.dealers[index]].disconnect(&PLACE.parse().unwrap(), now);
+                assert_eq!(disconnected.is_ok(), self.connected[index]);
+                self.connected[index] = false;
+                // A local disconnect discards the queued messages.
+                self.queued[index].clear();
+                self.owner = self.owner.filter(|owner| *owner != index);
             }
-            Name::Tell => {
-                self.told += 1;
-                let text = self.told.to_string();
+            RouterAction::Send => {
+                self.sent += 1;
+                let text = self.sent.to_string();
                 self.net[self.router].send(("name", text.as_str())).unwrap();
                 if let Some(owner) = self.owner {
-                    self.waiting[owner].push_back(text);
+                    self.queued[owner].push_back(text);
                 }
             }
-            Name::Hear(who) => {
-                let heard = hear(&mut self.net, self.dealers[who]);
-                assert_eq!(heard, self.waiting[who].pop_front());
+            RouterAction::Receive(index) => {
+                let received = receive(&mut self.net, self.dealers[index]);
+                assert_eq!(received, self.queued[index].pop_front());
             }
         }
         self.net.settle();
@@ -280,57 +294,61 @@ impl Namesakes {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Line {
+enum PipelineAction {
     Send,
     Receive,
     Cut,
     Wait,
 }
 
-/// A PUSH and a PULL, and a connection that is cut now and then.
-struct Cable {
+/// A PUSH and a PULL, with a connection that may be cut.
+struct Pipeline {
     net: Net,
     push: NodeId,
     pull: NodeId,
     connected: bool,
-    /// At the PUSH, and at the PULL.
-    waiting: [VecDeque<String>; 2],
+    /// Messages queued at the PUSH, and at the PULL.
+    queued: [VecDeque<String>; 2],
     sent: u32,
 }
 
 #[test]
-fn what_is_sent_while_nobody_is_connected_arrives_when_somebody_is() {
+fn messages_sent_while_disconnected_arrive_after_reconnect() {
     let world = || {
         let mut net = Net::seeded(1);
         let (pull, push) = (bound(&mut net, pull()), connected(&mut net, push()));
         net.settle();
-        Cable { net, push, pull, connected: true, waiting: Default::default(), sent: 0 }
+        Pipeline { net, push, pull, connected: true, queued: Default::default(), sent: 0 }
     };
-    explore(&[Line::Send, Line::Receive, Line::Cut, Line::Wait], world, Cable::act);
+    explore(
+        &[PipelineAction::Send, PipelineAction::Receive, PipelineAction::Cut, PipelineAction::Wait],
+        world,
+        Pipeline::act,
+    );
 }
 
-impl Cable {
-    fn act(&mut self, line: Line) {
-        match line {
-            Line::Send => {
+impl Pipeline {
+    fn act(&mut self, action: PipelineAction) {
+        match action {
+            PipelineAction::Send => {
                 self.sent += 1;
                 let text = self.sent.to_string();
                 self.net[self.push].send(text.as_str()).unwrap();
-                self.waiting[usize::from(self.connected)].push_back(text);
+                self.queued[usize::from(self.connected)].push_back(text);
             }
-            Line::Receive => {
-                let heard = hear(&mut self.net, self.pull);
-                assert_eq!(heard, self.waiting[1].pop_front());
+            PipelineAction::Receive => {
+                let received = receive(&mut self.net, self.pull);
+                assert_eq!(received, self.queued[1].pop_front());
             }
-            Line::Cut => {
+            PipelineAction::Cut => {
                 self.net.cut(self.push);
                 self.connected = false;
             }
-            Line::Wait => {
+            PipelineAction::Wait => {
                 self.net.pass(s(60));
                 self.connected = true;
-                let [there, here] = &mut self.waiting;
-                here.append(there);
+                let [at_push, at_pull] = &mut self.queued;
+                at_pull.append(at_push);
             }
         }
         self.net.settle();

@@ -1,4 +1,4 @@
-//! The simulated network itself.
+//! Tests of the simulated network itself: partitions, crashes and traces.
 
 use super::{PLACE, connected, ms, push, s};
 use sansmq_proto::kind::Dealer;
@@ -6,8 +6,8 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Event, NetworkError, Options};
 use sansmq_tests::{bodies, endings, events, recv_all};
 
-/// Two that are connected, and one that could be.
-fn three(seed: u64) -> (Net, [NodeId; 3]) {
+/// Creates a bound DEALER, a connected DEALER, and a DEALER that is not connected.
+fn three_nodes(seed: u64) -> (Net, [NodeId; 3]) {
     let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(1)..=ms(20));
     let nodes = [0; 3].map(|_| net.socket(Options::<Dealer>::new()));
     net.bind(nodes[0], PLACE);
@@ -17,25 +17,25 @@ fn three(seed: u64) -> (Net, [NodeId; 3]) {
 }
 
 #[test]
-fn those_who_are_parted_hear_nothing_of_each_other_and_everything_when_the_network_is_healed() {
-    let (mut net, [server, client, other]) = three(1);
+fn partition_delays_messages_until_it_is_healed() {
+    let (mut net, [server, client, other]) = three_nodes(1);
     net.part(&[client], &[server]);
-    net[client].send("there").unwrap();
-    net[server].send("back").unwrap();
+    net[client].send("to server").unwrap();
+    net[server].send("to client").unwrap();
     net.pass(s(60));
     assert_eq!((bodies(&recv_all(&mut net, server)), bodies(&recv_all(&mut net, client))), (vec![], vec![]));
     net.connect(other, PLACE);
-    net[other].send("not parted").unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, server)), ["not parted"]);
+    net[other].send("not partitioned").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["not partitioned"]);
     net.heal();
-    assert_eq!(bodies(&recv_all(&mut net, server)), ["there"]);
-    assert_eq!(bodies(&recv_all(&mut net, client)), ["back"]);
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["to server"]);
+    assert_eq!(bodies(&recv_all(&mut net, client)), ["to client"]);
     assert_eq!([&client, &server].map(|&node| endings(&events(&mut net, node)).len()), [0, 0]);
 }
 
 #[test]
-fn a_dial_across_a_parted_network_is_not_answered() {
-    let (mut net, [server, _, other]) = three(1);
+fn connect_across_a_partition_times_out() {
+    let (mut net, [server, _, other]) = three_nodes(1);
     net.part(&[server], &[other]);
     net.connect(other, PLACE);
     net.pass(s(31));
@@ -44,8 +44,8 @@ fn a_dial_across_a_parted_network_is_not_answered() {
 }
 
 #[test]
-fn a_crash_is_noticed_by_those_who_can_see_it_and_by_others_when_they_can() {
-    let (mut net, [server, far, near]) = three(1);
+fn crash_behind_a_partition_is_detected_when_healed() {
+    let (mut net, [server, far, near]) = three_nodes(1);
     net.connect(near, PLACE);
     net.pass(s(1));
     net.part(&[server], &[far]);
@@ -59,9 +59,9 @@ fn a_crash_is_noticed_by_those_who_can_see_it_and_by_others_when_they_can() {
 }
 
 #[test]
-fn a_trace_tells_what_happened_with_its_time_and_is_the_same_each_time() {
-    let story = || {
-        let (mut net, [server, client, _]) = three(7);
+fn trace_has_timestamps_and_is_deterministic() {
+    let run = || {
+        let (mut net, [server, client, _]) = three_nodes(7);
         net.freeze(client);
         net.thaw(client);
         net.part(&[server], &[client]);
@@ -72,7 +72,7 @@ fn a_trace_tells_what_happened_with_its_time_and_is_the_same_each_time() {
         net.pass(ms(200));
         net.trace().map(str::to_owned).collect::<Vec<_>>()
     };
-    let told = story();
+    let trace = run();
     let expected = [
         "    0.000000 s: node 0, a DEALER, listens at tcp://place:1",
         "node 1, a DEALER, dials tcp://place:1 for pipe 0.0 and is accepted as pipe 0.0 of node 0",
@@ -92,15 +92,15 @@ fn a_trace_tells_what_happened_with_its_time_and_is_the_same_each_time() {
         "node 1, a DEALER, ends pipe 0.0: the network failed: the peer reset the connection",
         "node 1, a DEALER, dials tcp://place:1 and is refused",
     ];
-    for (line, part) in told.iter().zip(expected) {
-        assert!(line.contains(part), "{line} is not {part}");
+    for (line, part) in trace.iter().zip(expected) {
+        assert!(line.contains(part), "{line} does not contain {part}");
     }
-    assert!(told.len() >= expected.len());
-    assert_eq!(told, story());
+    assert!(trace.len() >= expected.len());
+    assert_eq!(trace, run());
 }
 
 #[test]
-fn a_trace_keeps_what_happened_last() {
+fn trace_keeps_the_last_300_lines() {
     let mut net = Net::seeded(1);
     connected(&mut net, push().reconnect(ms(100), ms(100)).unwrap());
     net.pass(s(3600));

@@ -1,4 +1,4 @@
-//! What is said when connections come and go: hello, disconnect and hiccup messages, and a ROUTER's notices.
+//! Messages on connect and disconnect: hello, disconnect and hiccup messages, and the notices of a ROUTER.
 
 use super::{PLACE, bound, close, connected, s};
 use sansmq_proto::kind::{Client, Dealer, Peer, Router, Server};
@@ -6,22 +6,23 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options};
 use sansmq_tests::{bodies, recv_all};
 
-/// A ROUTER at [`PLACE`], and a DEALER called `d` that is connected to it.
-fn couple(router: Options<Router>, dealer: Options<Dealer>) -> (Net, NodeId, NodeId) {
+/// Creates a ROUTER at [`PLACE`], and a connected DEALER with the routing id `d`.
+fn router_and_dealer(router: Options<Router>, dealer: Options<Dealer>) -> (Net, NodeId, NodeId) {
     let mut net = Net::seeded(1).chunks(1..=9);
     let router = bound(&mut net, router);
     let dealer = connected(&mut net, dealer.routing_id("d").unwrap());
     (net, router, dealer)
 }
 
+/// Returns a message with the routing id of the DEALER.
 fn from_d(body: &str) -> Message {
     Message::from(["d", body])
 }
 
 #[test]
-fn a_hello_message_comes_first_on_every_connection_to_either_side() {
+fn hello_message_is_first_on_every_connection() {
     let (mut net, router, dealer) =
-        couple(Options::new().hello_message("welcome"), Options::new().hello_message("hello"));
+        router_and_dealer(Options::new().hello_message("welcome"), Options::new().hello_message("hello"));
     net[dealer].send("queued before").unwrap();
     for _ in 0..2 {
         assert_eq!(recv_all(&mut net, router)[0], from_d("hello"));
@@ -32,22 +33,22 @@ fn a_hello_message_comes_first_on_every_connection_to_either_side() {
 }
 
 #[test]
-fn a_disconnect_message_is_received_from_a_peer_that_is_gone_after_what_it_sent() {
-    let (mut net, router, dealer) = couple(Options::new().disconnect_message("gone"), Options::new());
-    net[dealer].send("last words").unwrap();
+fn disconnect_message_follows_the_last_message_of_the_peer() {
+    let (mut net, router, dealer) = router_and_dealer(Options::new().disconnect_message("gone"), Options::new());
+    net[dealer].send("last message").unwrap();
     net.settle();
     close(&mut net, dealer);
     net.pass(s(2));
-    assert_eq!(recv_all(&mut net, router), [from_d("last words"), from_d("gone")]);
+    assert_eq!(recv_all(&mut net, router), [from_d("last message"), from_d("gone")]);
 }
 
 #[test]
-fn no_disconnect_message_is_received_from_a_peer_that_we_disconnect() {
+fn disconnect_message_is_not_received_on_local_disconnect() {
     let mut net = Net::seeded(1);
     let server = bound(&mut net, Options::<Server>::new().disconnect_message("gone"));
     let clients = [(); 2].map(|()| {
         let client = connected(&mut net, Options::<Client>::new().no_reconnect());
-        net[client].send("here").unwrap();
+        net[client].send("hello").unwrap();
         net.settle();
         client
     });
@@ -62,8 +63,8 @@ fn no_disconnect_message_is_received_from_a_peer_that_we_disconnect() {
 }
 
 #[test]
-fn a_hiccup_message_is_received_when_a_connection_is_lost_that_is_dialled_again() {
-    let (mut net, _, dealer) = couple(Options::new(), Options::new().hiccup_message("hiccup"));
+fn hiccup_message_is_received_before_a_reconnect() {
+    let (mut net, _, dealer) = router_and_dealer(Options::new(), Options::new().hiccup_message("hiccup"));
     net.settle();
     for _ in 0..2 {
         net.cut(dealer);
@@ -74,8 +75,9 @@ fn a_hiccup_message_is_received_when_a_connection_is_lost_that_is_dialled_again(
 }
 
 #[test]
-fn no_hiccup_message_is_received_when_it_is_not_dialled_again() {
-    let (mut net, _, dealer) = couple(Options::new(), Options::new().hiccup_message("hiccup").no_reconnect());
+fn hiccup_message_is_not_received_without_reconnect() {
+    let (mut net, _, dealer) =
+        router_and_dealer(Options::new(), Options::new().hiccup_message("hiccup").no_reconnect());
     net.settle();
     net.cut(dealer);
     net.settle();
@@ -83,49 +85,51 @@ fn no_hiccup_message_is_received_when_it_is_not_dialled_again() {
 }
 
 #[test]
-fn a_peer_hears_of_each_end_by_the_number_of_that_peer() {
+fn peer_notices_carry_the_routing_id_of_the_lost_peer() {
     let mut net = Net::seeded(1);
     let options = || Options::<Peer>::new().disconnect_message("gone").hiccup_message("hiccup");
     let bound = bound(&mut net, options());
     let dialling = net.socket(options());
     let now = net.now();
-    let (_, number) = net[dialling].connect_peer(PLACE.parse().unwrap(), now).unwrap();
+    let (_, id) = net[dialling].connect_peer(PLACE.parse().unwrap(), now).unwrap();
     net.settle();
     net.cut(bound);
     net.settle();
-    assert_eq!(recv_all(&mut net, dialling), [Message::from([number, "hiccup".into()])]);
+    assert_eq!(recv_all(&mut net, dialling), [Message::from([id, "hiccup".into()])]);
     assert_eq!(bodies(&recv_all(&mut net, bound)), ["gone"]);
 }
 
 #[test]
-fn a_router_is_told_of_peers_that_come_and_go_if_it_asks_and_of_each_by_itself() {
+fn router_notices_are_enabled_separately() {
     for (connects, disconnects) in [(true, true), (true, false), (false, true), (false, false)] {
         let options = Options::new().notify_connect(connects).notify_disconnect(disconnects);
-        let (mut net, router, dealer) = couple(options, Options::new());
-        net[dealer].send("word").unwrap();
+        let (mut net, router, dealer) = router_and_dealer(options, Options::new());
+        net[dealer].send("message").unwrap();
         net.settle();
         close(&mut net, dealer);
         net.pass(s(2));
-        let notice = |wanted: bool| wanted.then(|| from_d(""));
+        let notice = |enabled: bool| enabled.then(|| from_d(""));
         let expected: Vec<_> =
-            notice(connects).into_iter().chain([from_d("word")]).chain(notice(disconnects)).collect();
+            notice(connects).into_iter().chain([from_d("message")]).chain(notice(disconnects)).collect();
         assert_eq!(recv_all(&mut net, router), expected);
     }
 }
 
 #[test]
-fn notices_come_beyond_the_mark() {
-    let (mut net, router, dealer) =
-        couple(Options::new().notify_disconnect(true).disconnect_message("gone").recv_hwm(1), Options::new());
-    net[dealer].send("word").unwrap();
+fn notices_ignore_the_receive_hwm() {
+    let (mut net, router, dealer) = router_and_dealer(
+        Options::new().notify_disconnect(true).disconnect_message("gone").recv_hwm(1),
+        Options::new(),
+    );
+    net[dealer].send("message").unwrap();
     net.settle();
     net.cut(dealer);
     net.settle();
-    assert_eq!(recv_all(&mut net, router)[..3], [from_d("word"), from_d("gone"), from_d("")]);
+    assert_eq!(recv_all(&mut net, router)[..3], [from_d("message"), from_d("gone"), from_d("")]);
 }
 
 #[test]
-fn a_router_hears_nothing_of_a_peer_whose_handshake_failed() {
+fn failed_handshake_causes_no_router_notice() {
     let mut net = Net::seeded(1);
     let router = bound(&mut net, Options::<Router>::new().notify_connect(true).notify_disconnect(true));
     connected(&mut net, Options::<Server>::new());

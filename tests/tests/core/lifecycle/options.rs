@@ -1,4 +1,5 @@
-//! What may be chosen of connections: not to queue for who is not there, not to dial again, to keep the latest alone.
+//! Options of connections: `immediate`, `conflate`, `reconnect_stop` and metadata; and repeated connects to one
+//! endpoint.
 
 use super::{PLACE, bound, connected, ms, pull, push, s, waits};
 use sansmq_proto::kind::{Dealer, Pub, Req, Router, Sub};
@@ -8,7 +9,7 @@ use sansmq_proto::{Event, NetworkError, Options, SendError};
 use sansmq_tests::{bodies, events, recv_all};
 
 #[test]
-fn with_immediate_messages_go_only_to_peers_that_are_there() {
+fn immediate_queues_messages_only_for_connected_peers() {
     for (immediate, expected) in [(true, 10), (false, 5)] {
         let mut net = Net::seeded(1);
         let pull = bound(&mut net, pull());
@@ -24,7 +25,7 @@ fn with_immediate_messages_go_only_to_peers_that_are_there() {
 }
 
 #[test]
-fn with_immediate_nobody_there_means_no_room_until_somebody_comes() {
+fn immediate_send_is_full_until_a_peer_connects() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push().immediate(true));
     net.settle();
@@ -38,30 +39,30 @@ fn with_immediate_nobody_there_means_no_room_until_somebody_comes() {
     net.freeze(pull);
     net.cut(push);
     net.settle();
-    assert!(matches!(net[push].send("y"), Err(SendError::Full(_))), "it is gone again");
+    assert!(matches!(net[push].send("y"), Err(SendError::Full(_))), "no peer is connected any more");
 }
 
 #[test]
-fn only_the_latest_message_waits_when_conflated_on_either_side() {
+fn conflate_keeps_the_latest_message_on_both_sides() {
     let mut net = Net::seeded(1);
     let pull = net.socket(pull().conflate(true).recv_hwm(1));
     let push = connected(&mut net, push().conflate(true).send_hwm(1));
     for number in 0..10 {
-        net[push].send((number.to_string(), "whole")).unwrap();
+        net[push].send((number.to_string(), "second frame")).unwrap();
     }
     net.bind(pull, PLACE);
     net.pass(s(20));
     for number in 10..20 {
-        net[push].send((number.to_string(), "whole")).unwrap();
+        net[push].send((number.to_string(), "second frame")).unwrap();
         net.settle();
     }
-    let got = recv_all(&mut net, pull);
-    assert_eq!(got.iter().map(|message| message.head().to_text()).collect::<Vec<_>>(), ["19"]);
-    assert_eq!(got[0].len(), 2);
+    let received = recv_all(&mut net, pull);
+    assert_eq!(received.iter().map(|message| message.head().to_text()).collect::<Vec<_>>(), ["19"]);
+    assert_eq!(received[0].len(), 2);
 }
 
 #[test]
-fn a_conflated_queue_holds_the_latest_while_nobody_is_there() {
+fn conflate_keeps_the_latest_message_while_disconnected() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push().conflate(true));
     for number in 0..10 {
@@ -73,7 +74,7 @@ fn a_conflated_queue_holds_the_latest_while_nobody_is_there() {
 }
 
 #[test]
-fn a_conflated_sub_keeps_the_latest_of_what_it_wants() {
+fn conflated_sub_keeps_the_latest_matching_message() {
     let mut net = Net::seeded(1);
     let publisher = bound(&mut net, Options::<Pub>::new());
     let sub = net.socket(Options::<Sub>::new().conflate(true));
@@ -86,13 +87,13 @@ fn a_conflated_sub_keeps_the_latest_of_what_it_wants() {
     assert_eq!(bodies(&recv_all(&mut net, sub)), ["a2"]);
 }
 
-/// Whether each failure or end that a socket's events tell of is followed by another dial.
+/// Returns `true` for each event of a failure or disconnect after which the socket dials again.
 fn dials_again(net: &mut Net, node: NodeId) -> Vec<bool> {
     waits(net, node).iter().map(Option::is_some).collect()
 }
 
 #[test]
-fn a_refused_dial_is_the_last_if_that_is_wished() {
+fn reconnect_stop_refused_ends_dialling() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
     net.pass(s(60));
@@ -101,7 +102,7 @@ fn a_refused_dial_is_the_last_if_that_is_wished() {
 }
 
 #[test]
-fn other_failures_do_not_count_as_refusals() {
+fn reconnect_stop_refused_ignores_other_failures() {
     let mut net = Net::seeded(1);
     let push = net.socket(push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
     let pipe = net[push].connect(PLACE.parse().unwrap(), sansmq_proto::Instant::ORIGIN).unwrap();
@@ -111,7 +112,7 @@ fn other_failures_do_not_count_as_refusals() {
 }
 
 #[test]
-fn a_failed_handshake_is_the_last_if_that_is_wished_and_a_later_end_is_not() {
+fn reconnect_stop_handshake_ignores_later_disconnects() {
     let stop = ReconnectStop { handshake_failed: true, ..ReconnectStop::default() };
     for (age, again) in [(s(1), true), (ms(15), false)] {
         let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
@@ -125,7 +126,7 @@ fn a_failed_handshake_is_the_last_if_that_is_wished_and_a_later_end_is_not() {
 }
 
 #[test]
-fn disconnect_ends_a_dial_whose_messages_wait_if_that_is_wished() {
+fn reconnect_stop_disconnected_ends_a_dial_with_queue() {
     for (disconnected, peers) in [(true, 0), (false, 1)] {
         let mut net = Net::seeded(1);
         let stop = ReconnectStop { disconnected, ..ReconnectStop::default() };
@@ -140,7 +141,7 @@ fn disconnect_ends_a_dial_whose_messages_wait_if_that_is_wished() {
 }
 
 #[test]
-fn a_second_connect_to_the_same_place_means_nothing_to_some_types() {
+fn duplicate_connect_is_ignored_by_some_socket_types() {
     fn peers(net: &mut Net, node: NodeId) -> usize {
         for _ in 0..2 {
             net.connect(node, PLACE);
@@ -149,42 +150,42 @@ fn a_second_connect_to_the_same_place_means_nothing_to_some_types() {
         net[node].peers()
     }
     let mut net = Net::seeded(1);
-    let once = [
+    let without_duplicates = [
         net.socket(Options::<Req>::new()),
         net.socket(Options::<Dealer>::new()),
         net.socket(Options::<Sub>::new()),
         net.socket(Options::<Pub>::new()),
     ];
-    assert_eq!(once.map(|node| peers(&mut net, node)), [2; 4]);
-    let each = [net.socket(push()), net.socket(pull()), net.socket(Options::<Router>::new())];
-    assert_eq!(each.map(|node| peers(&mut net, node)), [3; 3]);
+    assert_eq!(without_duplicates.map(|node| peers(&mut net, node)), [2; 4]);
+    let with_duplicates = [net.socket(push()), net.socket(pull()), net.socket(Options::<Router>::new())];
+    assert_eq!(with_duplicates.map(|node| peers(&mut net, node)), [3; 3]);
 }
 
 #[test]
-fn a_place_that_was_disconnected_may_be_connected_to_again() {
+fn disconnected_endpoint_can_be_connected_again() {
     let mut net = Net::seeded(1);
     let dealer = connected(&mut net, Options::<Dealer>::new());
     net[dealer].send("waits").unwrap();
     let now = net.now();
     net[dealer].disconnect(&PLACE.parse().unwrap(), now).unwrap();
     net.connect(dealer, PLACE);
-    assert_eq!(net[dealer].peers(), 2, "one has last words, the other is new");
+    assert_eq!(net[dealer].peers(), 2, "one pipe still has a queued message, the other is new");
 }
 
 #[test]
-fn properties_of_ones_own_are_told() {
+fn custom_metadata_reaches_the_peer() {
     let mut net = Net::seeded(1);
     let pull = bound(&mut net, pull());
     connected(&mut net, push().metadata("X-Name", "old").unwrap().metadata("X-NAME", "new").unwrap());
     net.settle();
-    let told = events(&mut net, pull).into_iter().find_map(|event| {
+    let value = events(&mut net, pull).into_iter().find_map(|event| {
         if let Event::Ready { peer, .. } = event { peer.metadata.get("X-Name").cloned() } else { None }
     });
-    assert_eq!(told.as_deref(), Some(&b"new"[..]));
+    assert_eq!(value.as_deref(), Some(&b"new"[..]));
 }
 
 #[test]
-fn properties_that_cannot_be_told_are_refused() {
+fn invalid_metadata_is_rejected() {
     for name in ["Name", "x-name", "X-\u{e9}", "X-a b", &format!("X-{}", "a".repeat(254))] {
         assert_eq!(push().metadata(name, "v").unwrap_err(), OptionsError::PropertyName(name.into()));
     }

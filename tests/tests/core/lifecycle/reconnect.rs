@@ -1,4 +1,4 @@
-//! Dialling, and dialling again.
+//! Dialling, back-off and reconnects.
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s, waits};
 use core::time::Duration;
@@ -9,16 +9,16 @@ use sansmq_proto::{Event, Instant, NetworkError, Options, Socket};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 
 #[test]
-fn waits_double_up_to_the_cap_and_are_shortened_by_up_to_half() {
+fn backoff_doubles_up_to_the_cap_with_jitter() {
     let mut second = Vec::new();
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed);
         let push = connected(&mut net, push().reconnect(ms(100), ms(1000)).unwrap());
         net.pass(s(20));
         let waits = waits(&mut net, push);
-        assert!(waits.len() > 20, "it goes on for ever");
+        assert!(waits.len() > 20, "the socket must keep dialling");
         for (wait, ceiling) in waits.iter().zip([100, 200, 400, 800].into_iter().chain([1000].into_iter().cycle())) {
-            let wait = wait.expect("it dials again");
+            let wait = wait.expect("the socket dials again");
             assert!((ms(ceiling) / 2..=ms(ceiling)).contains(&wait), "{wait:?} of {ceiling} ms");
         }
         second.push(waits[1].unwrap());
@@ -26,12 +26,12 @@ fn waits_double_up_to_the_cap_and_are_shortened_by_up_to_half() {
     second.sort_unstable();
     assert!(
         second.last().unwrap().abs_diff(second[0]) > ms(50) || second.len() == 1,
-        "clients do not come back as one"
+        "the back-off must differ between clients"
     );
 }
 
 #[test]
-fn the_dial_comes_when_the_wait_is_over_and_not_before() {
+fn dial_happens_exactly_when_the_backoff_expires() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push());
     net.settle();
@@ -46,7 +46,7 @@ fn the_dial_comes_when_the_wait_is_over_and_not_before() {
 }
 
 #[test]
-fn the_default_cap_is_five_seconds() {
+fn default_backoff_cap_is_five_seconds() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push());
     net.pass(s(365 * 24 * 3600 / 1000));
@@ -56,7 +56,7 @@ fn the_default_cap_is_five_seconds() {
 }
 
 #[test]
-fn waits_begin_anew_after_a_connection_that_lasted() {
+fn backoff_resets_after_a_lasting_connection() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push());
     net.pass(s(60));
@@ -71,7 +71,7 @@ fn waits_begin_anew_after_a_connection_that_lasted() {
 }
 
 #[test]
-fn a_server_that_accepts_and_drops_is_left_in_peace() {
+fn backoff_grows_when_the_server_accepts_and_closes() {
     let named = || Options::<Dealer>::new().routing_id("same").unwrap();
     let mut net = Net::seeded(1).latency(ms(1)..=ms(2));
     let router = bound(&mut net, Options::<Router>::new());
@@ -81,16 +81,16 @@ fn a_server_that_accepts_and_drops_is_left_in_peace() {
         events(&mut net, router);
     }
     net.pass(s(100));
-    let refused = endings(&events(&mut net, router)).len();
-    assert!((20..60).contains(&refused), "{refused} times in 100 s");
+    let rejected = endings(&events(&mut net, router)).len();
+    assert!((20..60).contains(&rejected), "{rejected} rejected connections in 100 s");
 }
 
 #[test]
-fn there_is_no_way_back_after_a_fault_of_protocol() {
+fn protocol_error_prevents_a_reconnect() {
     let mut net = Net::seeded(1).chunks(1..=9);
     let bound = bound(&mut net, push());
     let other = connected(&mut net, push());
-    net[other].send("for nobody").unwrap();
+    net[other].send("dropped").unwrap();
     net.pass(s(100));
     let reason = "a PUSH socket does not speak with a PUSH socket";
     let events = events(&mut net, other);
@@ -103,7 +103,7 @@ fn there_is_no_way_back_after_a_fault_of_protocol() {
 }
 
 #[test]
-fn incompatible_peers_disturb_nobody_else() {
+fn incompatible_peer_does_not_affect_others() {
     for_seeds(20, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(5));
         let pull = bound(&mut net, pull());
@@ -116,12 +116,12 @@ fn incompatible_peers_disturb_nobody_else() {
 }
 
 #[test]
-fn no_reconnect_means_never_after_a_failed_dial_and_never_after_a_lost_connection() {
+fn no_reconnect_stops_after_a_failed_dial_or_lost_connection() {
     let mut net = Net::seeded(1);
-    let lone = connected(&mut net, push().no_reconnect());
+    let dialler = connected(&mut net, push().no_reconnect());
     net.pass(s(10));
-    assert_eq!(waits(&mut net, lone), [None]);
-    assert_eq!(net[lone].peers(), 0);
+    assert_eq!(waits(&mut net, dialler), [None]);
+    assert_eq!(net[dialler].peers(), 0);
 
     let pull = bound(&mut net, pull());
     let push = connected(&mut net, push().no_reconnect());
@@ -133,7 +133,7 @@ fn no_reconnect_means_never_after_a_failed_dial_and_never_after_a_lost_connectio
 }
 
 #[test]
-fn connecting_before_anybody_is_bound_loses_nothing() {
+fn connect_before_bind_loses_no_message() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30)).capacity(50);
         let push = connected(&mut net, push());
@@ -149,7 +149,7 @@ fn connecting_before_anybody_is_bound_loses_nothing() {
 }
 
 #[test]
-fn what_is_sent_while_the_peer_is_away_waits_for_it() {
+fn messages_wait_while_the_peer_is_away() {
     let mut net = Net::seeded(1).chunks(1..=9);
     let server = bound(&mut net, pull());
     let push = connected(&mut net, push());
@@ -166,7 +166,7 @@ fn what_is_sent_while_the_peer_is_away_waits_for_it() {
 }
 
 #[test]
-fn a_monitor_hears_the_whole_story_with_reasons() {
+fn monitor_emits_all_events_with_reasons() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push());
     net.settle();
@@ -181,9 +181,9 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
     for socket in [push, pull] {
         close(&mut net, socket);
     }
-    let story = events(&mut net, push);
+    let log = events(&mut net, push);
     assert!(matches!(
-        &story[..],
+        &log[..],
         [
             Event::Connecting { .. },
             Event::ConnectFailed { error: NetworkError::Refused, retry: Some(_), .. },
@@ -195,10 +195,10 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
             Event::Closed,
         ]
     ));
-    assert_eq!(endings(&story), ["the network failed: the peer reset the connection"]);
-    let story = events(&mut net, pull);
+    assert_eq!(endings(&log), ["the network failed: the peer reset the connection"]);
+    let log = events(&mut net, pull);
     assert!(matches!(
-        &story[..],
+        &log[..],
         [
             Event::Listening { .. },
             Event::Accepted { .. },
@@ -211,7 +211,7 @@ fn a_monitor_hears_the_whole_story_with_reasons() {
 }
 
 #[test]
-fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
+fn unsent_messages_are_sent_on_the_next_connection() {
     let mut net = Net::seeded(1).capacity(100);
     let pull = bound(&mut net, pull());
     let push = connected(&mut net, push());
@@ -224,7 +224,7 @@ fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
     net.cut(push);
     net.settle();
     let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::socket::DropReason::Undelivered);
-    assert!(lost <= 8, "no more than the batch under way: {lost}");
+    assert!(lost <= 8, "at most the batch that was being sent may be lost, but {lost} messages were");
     net.thaw(pull);
     net.pass(s(1));
     let expected: Vec<_> = (lost..100).map(|number| format!("{number:02}")).collect();
@@ -232,10 +232,10 @@ fn what_a_lost_connection_had_not_begun_to_send_goes_out_on_the_next_one() {
 }
 
 #[test]
-fn over_inproc_a_connect_waits_for_a_bind_however_late_it_comes() {
+fn inproc_connect_waits_for_a_bind_without_timeout() {
     let options = push().connect_timeout(s(1)).no_reconnect();
     let mut push = Socket::new(options, SeededEntropy::new(1));
     push.connect("inproc://later".parse().unwrap(), Instant::ORIGIN).unwrap();
     push.send("early").unwrap();
-    assert_eq!(push.poll_timeout(), None, "it would be given up, and the message with it");
+    assert_eq!(push.poll_timeout(), None, "a timeout would end the connect and drop the message");
 }

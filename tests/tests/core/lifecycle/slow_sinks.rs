@@ -1,36 +1,39 @@
-//! A pipeline whose sinks differ in speed: nothing is lost or comes twice, nobody waits for another, and memory is bounded.
+//! A pipeline with sinks of different speeds: no loss, no duplicates, no sink waits for another sink, and memory is
+//! bounded.
 
-use super::faults::{Got, Weather};
+use super::faults::{FaultPlan, Received};
 use super::{close, s};
 use sansmq_proto::kind::{Pull, Push};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, SendError};
 use sansmq_tests::{Told, for_seeds};
 
-struct Scene {
+/// A PUSH, and three PULLs as its sinks.
+struct Pipeline {
     push: NodeId,
     pulls: [NodeId; 3],
+    /// High-water marks of sending and of receiving.
     marks: [usize; 2],
     sent: u32,
-    got: Got,
-    /// What each sink had.
+    received: Received,
+    /// Number of messages that each sink has received.
     shares: [usize; 3],
 }
 
-impl Scene {
-    fn new(net: &mut Net, weather: &mut Weather) -> Self {
-        let marks = [2 + weather.pick(20), 1 + weather.pick(20)];
-        let push = net.socket(weather.dress(Options::<Push>::new().send_hwm(marks[0]).linger(None)));
+impl Pipeline {
+    fn new(net: &mut Net, faults: &mut FaultPlan) -> Self {
+        let marks = [2 + faults.pick(20), 1 + faults.pick(20)];
+        let push = net.socket(faults.configure(Options::<Push>::new().send_hwm(marks[0]).linger(None)));
         let pulls = [1, 2, 3].map(|number| {
-            let pull = net.socket(weather.dress(Options::<Pull>::new().recv_hwm(marks[1])));
+            let pull = net.socket(faults.configure(Options::<Pull>::new().recv_hwm(marks[1])));
             net.bind(pull, &format!("tcp://sink:{number}"));
             net.connect(push, &format!("tcp://sink:{number}"));
             pull
         });
-        Self { push, pulls, marks, sent: 0, got: Got::of(weather), shares: [0; 3] }
+        Self { push, pulls, marks, sent: 0, received: Received::new(faults), shares: [0; 3] }
     }
 
-    /// True if there was room.
+    /// Sends a message. Returns `false` if the queues are full.
     fn send(&mut self, net: &mut Net, size: usize) -> bool {
         let mut body = format!("0 {} 0", self.sent);
         body.extend(core::iter::repeat_n('0', size));
@@ -44,14 +47,15 @@ impl Scene {
         }
     }
 
+    /// Receives a message at a sink. Returns `false` if its queue is empty.
     fn recv(&mut self, net: &mut Net, sink: usize) -> bool {
         let Ok(message) = net[self.pulls[sink]].recv() else { return false };
-        self.got.note(&message, sink);
+        self.received.record(&message, sink);
         self.shares[sink] += 1;
         true
     }
 
-    /// Receives everything there is.
+    /// Receives all messages at all sinks.
     fn drain(&mut self, net: &mut Net) {
         for _ in 0..10 {
             for sink in 0..3 {
@@ -63,106 +67,112 @@ impl Scene {
         }
     }
 
-    /// What waits is within the marks. A connection that is lost leaves what was on its way, beyond them.
+    /// Asserts that queues are within their high-water marks. Valid only without lost connections, because their unread
+    /// messages are queued in addition.
     fn check_marks(&self, net: &Net) {
         let outgoing = net[self.push].stats().outgoing.messages;
-        assert!(outgoing <= 3 * self.marks[0] as u64, "{outgoing} wait to be sent");
+        assert!(outgoing <= 3 * self.marks[0] as u64, "{outgoing} messages are queued to be sent");
         for pull in self.pulls {
             let incoming = net[pull].stats().incoming.messages;
-            assert!(incoming <= self.marks[1] as u64, "{incoming} wait to be received");
+            assert!(incoming <= self.marks[1] as u64, "{incoming} messages are queued to be received");
         }
     }
 }
 
 #[test]
-fn sinks_of_different_speeds_lose_nothing_and_hear_nothing_twice_and_queues_keep_their_marks_in_all_weathers() {
+fn sinks_of_different_speeds_receive_each_message_once() {
     for_seeds(100, |seed| {
-        let mut weather = Weather::of(seed);
-        let mut net = weather.net(seed);
-        let mut scene = Scene::new(&mut net, &mut weather);
-        let nodes = [&[scene.push][..], &scene.pulls].concat();
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
+        let mut pipeline = Pipeline::new(&mut net, &mut faults);
+        let nodes = [&[pipeline.push][..], &pipeline.pulls].concat();
         for _ in 0..200 {
-            for _ in 0..weather.pick(6) {
-                scene.send(&mut net, 0);
+            for _ in 0..faults.pick(6) {
+                pipeline.send(&mut net, 0);
             }
-            // The second is rather slow, and the third asleep.
+            // The second sink is slow, and the third receives almost never.
             for (sink, times) in [(0, 1), (1, 5), (2, 50)] {
-                if weather.once_in(times) {
-                    while scene.recv(&mut net, sink) && !weather.once_in(6) {}
+                if faults.one_in(times) {
+                    while pipeline.recv(&mut net, sink) && !faults.one_in(6) {}
                 }
             }
-            if !weather.tears() {
-                scene.check_marks(&net);
+            if !faults.loses_connections() {
+                pipeline.check_marks(&net);
             }
-            weather.strike(&mut net, &nodes);
+            faults.inject(&mut net, &nodes);
         }
-        Weather::clear(&mut net, &nodes);
-        scene.drain(&mut net);
-        if !weather.tears() {
-            assert_eq!(scene.got.all.len(), scene.sent as usize, "nothing is lost");
+        FaultPlan::end_faults(&mut net, &nodes);
+        pipeline.drain(&mut net);
+        if !faults.loses_connections() {
+            assert_eq!(pipeline.received.all.len(), pipeline.sent as usize, "messages were lost");
         }
-        // Only what a lost connection had begun to send may be lost; the rest is sent by the next one.
-        let sent = net[scene.push].stats().sent.messages;
-        assert_eq!(sent, u64::from(scene.sent), "each message is begun to be sent, and once");
-        assert_eq!(net.connections(scene.push), 3, "all have found each other again");
-        // And it goes on as before.
-        let (before, sent) = (scene.shares, scene.sent);
+        // Only messages that a lost connection has begun to send may be lost; the next connection sends the others.
+        let sent = net[pipeline.push].stats().sent.messages;
+        assert_eq!(sent, u64::from(pipeline.sent), "each message is sent once");
+        assert_eq!(net.connections(pipeline.push), 3, "all peers have reconnected");
+        // The pipeline works as before.
+        let (before, sent) = (pipeline.shares, pipeline.sent);
         for _ in 0..6 {
-            assert!(scene.send(&mut net, 0), "there is room for {} more", 6 + sent - scene.sent);
+            assert!(pipeline.send(&mut net, 0), "there must be room for {} more messages", 6 + sent - pipeline.sent);
             net.settle();
         }
-        scene.drain(&mut net);
-        let gained: Vec<_> = (0..3).map(|sink| scene.shares[sink] - before[sink]).collect();
-        assert_eq!(gained, [2; 3], "all have room, so each has its share");
+        pipeline.drain(&mut net);
+        let gained: Vec<_> = (0..3).map(|sink| pipeline.shares[sink] - before[sink]).collect();
+        assert_eq!(gained, [2; 3], "sinks with room receive equal shares");
     });
 }
 
 #[test]
-fn who_has_room_gets_a_fair_share_whatever_another_does() {
+fn sinks_with_room_receive_equal_shares() {
     for_seeds(100, |seed| {
-        let mut weather = Weather::of(3 * seed);
-        let mut net = weather.net(seed);
-        let mut scene = Scene::new(&mut net, &mut weather);
+        let mut faults = FaultPlan::from_seed(3 * seed);
+        let mut net = faults.net(seed);
+        let mut pipeline = Pipeline::new(&mut net, &mut faults);
         net.pass(s(1));
         for _ in 0..100 {
-            // So few that those who have read everything are never without room.
-            for _ in 0..=weather.pick(scene.marks[0]) {
-                assert!(scene.send(&mut net, 0));
+            // So few messages that a sink that has received everything always has room.
+            for _ in 0..=faults.pick(pipeline.marks[0]) {
+                assert!(pipeline.send(&mut net, 0));
             }
             net.settle();
-            for brisk in 0..2 {
-                while scene.recv(&mut net, brisk) {
+            for fast in 0..2 {
+                while pipeline.recv(&mut net, fast) {
                     net.settle();
                 }
             }
-            if weather.once_in(10) {
-                scene.recv(&mut net, 2);
+            if faults.one_in(10) {
+                pipeline.recv(&mut net, 2);
             }
-            let [one, other, _] = scene.shares;
-            assert!(one.abs_diff(other) <= 1, "{:?}", scene.shares);
+            let [one, other, _] = pipeline.shares;
+            assert!(one.abs_diff(other) <= 1, "{:?}", pipeline.shares);
         }
-        scene.drain(&mut net);
-        assert_eq!(scene.got.all.len(), scene.sent as usize, "nothing is lost");
+        pipeline.drain(&mut net);
+        assert_eq!(pipeline.received.all.len(), pipeline.sent as usize, "messages were lost");
     });
 }
 
 #[test]
-fn sinks_that_do_not_receive_bound_what_a_sender_may_send_and_get_all_of_it_though_it_closes() {
+fn stalled_sinks_bound_the_sender_and_close_loses_nothing() {
     for_seeds(60, |seed| {
-        let mut weather = Weather::of(3 * seed);
-        let mut net = Told(Net::seeded(seed).chunks(1..=5000).capacity(100 + weather.pick(5000)));
-        let mut scene = Scene::new(&mut net, &mut weather);
-        let size = 500 + weather.pick(1000);
+        let mut faults = FaultPlan::from_seed(3 * seed);
+        let mut net = Told(Net::seeded(seed).chunks(1..=5000).capacity(100 + faults.pick(5000)));
+        let mut pipeline = Pipeline::new(&mut net, &mut faults);
+        let size = 500 + faults.pick(1000);
         for _ in 0..50 {
-            while scene.send(&mut net, size) {}
+            while pipeline.send(&mut net, size) {}
             net.pass(s(1));
-            scene.check_marks(&net);
+            pipeline.check_marks(&net);
         }
-        // Beside both queues there is a batch of 64 KiB on its way to the network at each end, and what the network holds.
-        let most = 3 * (scene.marks[0] + scene.marks[1] + (2 * (64 << 10) + 5100) / size + 6);
-        assert!((scene.sent as usize) < most, "{} of {size} octets, of at most {most}", scene.sent);
-        close(&mut net, scene.push);
-        scene.drain(&mut net);
-        assert_eq!(scene.got.all.len(), scene.sent as usize, "nothing is lost");
+        // In addition to both queues, each end holds a batch of 64 KiB in its connection, and the network holds its
+        // capacity.
+        let maximum = 3 * (pipeline.marks[0] + pipeline.marks[1] + (2 * (64 << 10) + 5100) / size + 6);
+        assert!(
+            (pipeline.sent as usize) < maximum,
+            "{} messages of {size} bytes were sent; expected fewer than {maximum}",
+            pipeline.sent
+        );
+        close(&mut net, pipeline.push);
+        pipeline.drain(&mut net);
+        assert_eq!(pipeline.received.all.len(), pipeline.sent as usize, "messages were lost");
     });
 }

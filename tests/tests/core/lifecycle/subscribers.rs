@@ -1,7 +1,7 @@
-//! Random subscriptions, cancels, connects, disconnects and losses of connections: in the end each publisher knows who wants
-//! what, and an XPUB's application has heard of it in order.
+//! Random subscribes, cancels, connects, disconnects and lost connections: finally each publisher has exactly the
+//! subscriptions of its subscribers, and the application of an XPUB has received each change in order.
 
-use super::faults::Weather;
+use super::faults::FaultPlan;
 use sansmq_proto::kind::{Pub, Sub, XPub, XSub};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options};
@@ -10,30 +10,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TOPICS: [&str; 7] = ["", "a", "ab", "abc", "b", "ba", "c"];
 
-/// Two publishers, each bound at a place of its own, and four subscribers.
-struct Scene {
+/// Two publishers and four subscribers, each bound at a separate endpoint.
+struct Topology {
     publishers: [NodeId; 2],
     subscribers: [NodeId; 4],
-    /// Who connected to whom, by number: subscriber and publisher.
-    links: BTreeMap<(usize, usize), By>,
-    /// What each subscriber wants, and how often.
-    wanted: [BTreeMap<&'static str, u32>; 4],
-    /// What the XPUB's application believes that its peers want.
-    told: BTreeSet<Vec<u8>>,
+    /// Connected pairs of subscriber and publisher, by index, with the side that dialled.
+    dialled_by: BTreeMap<(usize, usize), Dialler>,
+    /// Number of subscriptions of each subscriber, by topic.
+    subscribed: [BTreeMap<&'static str, u32>; 4],
+    /// Subscriptions that are active according to the messages that the XPUB has received.
+    reported: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum By {
+enum Dialler {
     Publisher,
     Subscriber,
 }
 
-impl Scene {
-    fn new(net: &mut Net, weather: &mut Weather) -> Self {
-        let marks: Vec<_> = (0..6).map(|_| 1 + weather.pick(5)).collect();
+impl Topology {
+    fn new(net: &mut Net, faults: &mut FaultPlan) -> Self {
+        let marks: Vec<_> = (0..6).map(|_| 1 + faults.pick(5)).collect();
         let publishers = [
             net.socket(Options::<Pub>::new().send_hwm(marks[0])),
-            net.socket(Options::<XPub>::new().send_hwm(marks[1]).recv_hwm(1 + weather.pick(5))),
+            net.socket(Options::<XPub>::new().send_hwm(marks[1]).recv_hwm(1 + faults.pick(5))),
         ];
         let sub = |mark| Options::<Sub>::new().recv_hwm(mark).erase();
         let xsub = |mark| Options::<XSub>::new().send_hwm(mark).recv_hwm(mark).erase();
@@ -45,80 +45,89 @@ impl Scene {
         for (number, &subscriber) in subscribers.iter().enumerate() {
             net.bind(subscriber, &format!("tcp://subscriber-{number}:1"));
         }
-        Self { publishers, subscribers, links: BTreeMap::new(), wanted: Default::default(), told: BTreeSet::new() }
+        Self {
+            publishers,
+            subscribers,
+            dialled_by: BTreeMap::new(),
+            subscribed: Default::default(),
+            reported: BTreeSet::new(),
+        }
     }
 
     fn nodes(&self) -> Vec<NodeId> {
         [&self.publishers[..], &self.subscribers].concat()
     }
 
-    /// Connects two that are not, or disconnects them.
-    fn link(&mut self, net: &mut Net, weather: &mut Weather) {
-        let (sub, publisher) = (weather.pick(4), weather.pick(2));
-        let places = [format!("tcp://publisher-{publisher}:1"), format!("tcp://subscriber-{sub}:1")];
-        let there = self.links.remove(&(sub, publisher));
-        let by = there.unwrap_or_else(|| [By::Subscriber, By::Publisher][weather.pick(2)]);
-        let (dialler, place) = match by {
-            By::Subscriber => (self.subscribers[sub], &places[0]),
-            By::Publisher => (self.publishers[publisher], &places[1]),
+    /// Connects a random pair, or disconnects it if it is connected.
+    fn toggle_connection(&mut self, net: &mut Net, faults: &mut FaultPlan) {
+        let (sub, publisher) = (faults.pick(4), faults.pick(2));
+        let endpoints = [format!("tcp://publisher-{publisher}:1"), format!("tcp://subscriber-{sub}:1")];
+        let current = self.dialled_by.remove(&(sub, publisher));
+        let dialler = current.unwrap_or_else(|| [Dialler::Subscriber, Dialler::Publisher][faults.pick(2)]);
+        let (node, endpoint) = match dialler {
+            Dialler::Subscriber => (self.subscribers[sub], &endpoints[0]),
+            Dialler::Publisher => (self.publishers[publisher], &endpoints[1]),
         };
-        if there.is_some() {
+        if current.is_some() {
             let now = net.now();
-            net[dialler].disconnect(&place.parse().unwrap(), now).unwrap();
+            net[node].disconnect(&endpoint.parse().unwrap(), now).unwrap();
         } else {
-            net.connect(dialler, place);
-            self.links.insert((sub, publisher), by);
+            net.connect(node, endpoint);
+            self.dialled_by.insert((sub, publisher), dialler);
         }
     }
 
-    fn wish(&mut self, net: &mut Net, weather: &mut Weather) {
-        let (sub, topic) = (weather.pick(4), TOPICS[weather.pick(TOPICS.len())]);
+    /// Subscribes to a random topic, or cancels a subscription.
+    fn change_subscription(&mut self, net: &mut Net, faults: &mut FaultPlan) {
+        let (sub, topic) = (faults.pick(4), TOPICS[faults.pick(TOPICS.len())]);
         let node = self.subscribers[sub];
-        let count = self.wanted[sub].entry(topic).or_default();
-        let subscribes = weather.pick(2) == 0;
-        let known = *count > 0;
+        let count = self.subscribed[sub].entry(topic).or_default();
+        let subscribes = faults.pick(2) == 0;
+        let was_subscribed = *count > 0;
         *count = if subscribes { *count + 1 } else { count.saturating_sub(1) };
-        // Half of them are XSUBs, which may say it either way.
-        if sub >= 2 && weather.pick(2) == 0 {
+        // The last two are XSUBs, which may also change subscriptions with messages.
+        if sub >= 2 && faults.pick(2) == 0 {
             net[node].send([&[u8::from(subscribes)], topic.as_bytes()].concat()).unwrap();
         } else if subscribes {
             net[node].subscribe(topic).unwrap();
         } else {
-            assert_eq!(net[node].unsubscribe(topic).is_ok(), known);
+            assert_eq!(net[node].unsubscribe(topic).is_ok(), was_subscribed);
         }
     }
 
-    /// Has the XPUB's application receive. What it hears takes turns for each topic: no news are lost or come twice.
-    fn listen(&mut self, net: &mut Net) {
+    /// Receives the changes at the XPUB. Subscribe and cancel must alternate for each topic: no change is lost or
+    /// duplicated.
+    fn receive_changes(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.publishers[1]].recv() {
             let (flag, topic) = message.head().split_first().unwrap();
-            let is_news = if *flag == 1 { self.told.insert(topic.to_vec()) } else { self.told.remove(topic) };
-            assert!(is_news, "{message:?}");
+            let is_change = if *flag == 1 { self.reported.insert(topic.to_vec()) } else { self.reported.remove(topic) };
+            assert!(is_change, "{message:?}");
         }
     }
 
-    fn wants(&self, sub: usize, topic: &str) -> bool {
-        self.wanted[sub].iter().any(|(prefix, &count)| count > 0 && topic.starts_with(prefix))
+    fn is_subscribed(&self, sub: usize, topic: &str) -> bool {
+        self.subscribed[sub].iter().any(|(prefix, &count)| count > 0 && topic.starts_with(prefix))
     }
 
-    fn compare(&mut self, net: &mut Net) {
+    /// Asserts that the publishers have the subscriptions of the connected subscribers.
+    fn assert_consistent(&mut self, net: &mut Net) {
         for (number, &publisher) in self.publishers.iter().enumerate() {
             for topic in TOPICS.iter().chain(&["abcd", "bx", "x"]) {
-                let linked = (0..4).filter(|&sub| self.links.contains_key(&(sub, number)));
-                let audience = linked.filter(|&sub| self.wants(sub, topic)).count();
-                assert_eq!(net[publisher].subscriber_count(topic), audience, "{topic:?} of publisher {number}");
+                let connected = (0..4).filter(|&sub| self.dialled_by.contains_key(&(sub, number)));
+                let expected = connected.filter(|&sub| self.is_subscribed(sub, topic)).count();
+                assert_eq!(net[publisher].subscriber_count(topic), expected, "{topic:?} of publisher {number}");
             }
         }
-        let linked = (0..4).filter(|&sub| self.links.contains_key(&(sub, 1)));
-        let wanted: BTreeSet<_> = linked
-            .flat_map(|sub| self.wanted[sub].iter().filter(|(_, count)| **count > 0))
+        let connected = (0..4).filter(|&sub| self.dialled_by.contains_key(&(sub, 1)));
+        let active: BTreeSet<_> = connected
+            .flat_map(|sub| self.subscribed[sub].iter().filter(|(_, count)| **count > 0))
             .map(|(prefix, _)| prefix.as_bytes().to_vec())
             .collect();
-        assert_eq!(self.told, wanted, "what the XPUB was told");
-        assert_eq!(net[self.publishers[1]].subscription_count(), wanted.len());
+        assert_eq!(self.reported, active, "changes that the XPUB has received");
+        assert_eq!(net[self.publishers[1]].subscription_count(), active.len());
     }
 
-    /// Each message comes to those who want it, once from each publisher.
+    /// Publishes a message, and asserts that each matching subscriber receives it once from each connected publisher.
     fn publish(&self, net: &mut Net) {
         for &subscriber in &self.subscribers {
             recv_all(net, subscriber);
@@ -127,45 +136,47 @@ impl Scene {
             net[publisher].send(["abc".to_owned(), number.to_string()]).unwrap();
         }
         for (sub, &subscriber) in self.subscribers.iter().enumerate() {
-            let mut got = recv_all(net, subscriber);
-            got.sort_by_key(|message| message.body().clone());
-            let linked = (0..2).filter(|&number| self.links.contains_key(&(sub, number)) && self.wants(sub, "abc"));
-            let expected: Vec<_> = linked.map(|number| Message::from(["abc".to_owned(), number.to_string()])).collect();
-            assert_eq!(got, expected);
+            let mut received = recv_all(net, subscriber);
+            received.sort_by_key(|message| message.body().clone());
+            let connected =
+                (0..2).filter(|&number| self.dialled_by.contains_key(&(sub, number)) && self.is_subscribed(sub, "abc"));
+            let expected: Vec<_> =
+                connected.map(|number| Message::from(["abc".to_owned(), number.to_string()])).collect();
+            assert_eq!(received, expected);
         }
     }
 }
 
 #[test]
-fn publishers_know_in_all_weathers_who_wants_what() {
+fn publishers_match_their_subscribers_after_faults() {
     for_seeds(300, |seed| {
-        let mut weather = Weather::of(seed);
-        let mut net = weather.net(seed);
-        let mut scene = Scene::new(&mut net, &mut weather);
-        let nodes = scene.nodes();
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
+        let mut topology = Topology::new(&mut net, &mut faults);
+        let nodes = topology.nodes();
         for _ in 0..200 {
-            match weather.pick(6) {
-                0 => scene.link(&mut net, &mut weather),
-                1..=3 => scene.wish(&mut net, &mut weather),
-                4 => scene.listen(&mut net),
+            match faults.pick(6) {
+                0 => topology.toggle_connection(&mut net, &mut faults),
+                1..=3 => topology.change_subscription(&mut net, &mut faults),
+                4 => topology.receive_changes(&mut net),
                 _ => {
-                    let _ = net[scene.publishers[weather.pick(2)]].send(TOPICS[weather.pick(TOPICS.len())]);
+                    let _ = net[topology.publishers[faults.pick(2)]].send(TOPICS[faults.pick(TOPICS.len())]);
                 }
             }
-            weather.strike(&mut net, &nodes);
+            faults.inject(&mut net, &nodes);
         }
-        Weather::clear(&mut net, &nodes);
-        // An XPUB that is not received from does not listen, and a full SUB keeps what comes behind from arriving.
+        FaultPlan::end_faults(&mut net, &nodes);
+        // An XPUB and a SUB with full queues stop reading: receive at both until everything has arrived.
         for _ in 0..20 {
-            scene.listen(&mut net);
-            for subscriber in scene.subscribers {
+            topology.receive_changes(&mut net);
+            for subscriber in topology.subscribers {
                 recv_all(&mut net, subscriber);
             }
             net.settle();
         }
         net.pass(super::s(50));
-        scene.listen(&mut net);
-        scene.compare(&mut net);
-        scene.publish(&mut net);
+        topology.receive_changes(&mut net);
+        topology.assert_consistent(&mut net);
+        topology.publish(&mut net);
     });
 }

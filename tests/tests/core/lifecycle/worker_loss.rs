@@ -1,7 +1,7 @@
-//! A ROUTER gives jobs to workers that said they were ready. Workers die with jobs in hand, and come back; what they had goes
-//! to others, so that every job is done at last.
+//! A ROUTER assigns jobs to workers that have reported to be ready. Workers crash while they have a job, and restart;
+//! their jobs are assigned to other workers, so that every job is finally done.
 
-use super::faults::Weather;
+use super::faults::FaultPlan;
 use super::{PLACE, bound, ms};
 use sansmq_proto::kind::{Req, Router};
 use sansmq_proto::testing::{Net, NodeId};
@@ -9,42 +9,49 @@ use sansmq_proto::{Frame, Options, RecvError, SendError};
 use sansmq_tests::for_seeds;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Who gives jobs out.
-struct Desk {
+/// ROUTER that assigns jobs.
+struct Dispatcher {
     node: NodeId,
     jobs: VecDeque<u32>,
-    /// Who waits for one, those first who have waited longest.
+    /// Workers without a job, the longest idle first.
     idle: VecDeque<Frame>,
-    /// Who has which.
+    /// Job of each busy worker.
     busy: BTreeMap<Frame, u32>,
-    /// How often each was given out, less the times its result came.
-    open: BTreeMap<u32, u32>,
-    /// How often jobs were given out in all.
-    handed: usize,
+    /// Number of assignments of each job without a result yet.
+    outstanding: BTreeMap<u32, u32>,
+    /// Total number of assignments.
+    assigned: usize,
     done: BTreeSet<u32>,
 }
 
-impl Desk {
-    fn work(&mut self, net: &mut Net) {
+impl Dispatcher {
+    /// Receives results and assigns jobs.
+    fn step(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.node].recv() {
             let worker = message.head().clone();
             if message.len() == 2 {
                 assert!(message.body().is_empty(), "{message:?}");
-                self.is_gone(&worker);
+                self.on_worker_lost(&worker);
                 continue;
             }
-            // The name, a delimiter, and what the worker says.
+            // Routing id, delimiter, and the text of the worker.
             assert_eq!(message.len(), 3, "{message:?}");
             let text = message.body().to_text().into_owned();
             let expected = self.busy.remove(&worker);
             if text == "ready" {
-                assert_eq!(expected, None, "{worker:?} forgot its job");
+                assert_eq!(expected, None, "{worker:?} is ready without a result for its job");
             } else {
-                let job = text.strip_prefix("done ").and_then(|job| job.parse().ok()).expect("workers say no more");
-                // Whoever lost its connection before it could say so says it under another name.
-                assert!(expected.is_none_or(|expected| expected == job), "{worker:?} did {job}, not {expected:?}");
-                let open = self.open.get_mut(&job).expect("nobody does what he was not given");
-                *open = open.checked_sub(1).expect("a result comes once");
+                let job = text
+                    .strip_prefix("done ")
+                    .and_then(|job| job.parse().ok())
+                    .expect("workers send only `ready` and `done`");
+                // A worker that reconnects before it sends its result has a new routing id.
+                assert!(
+                    expected.is_none_or(|expected| expected == job),
+                    "{worker:?} returned a result of job {job}, not of {expected:?}"
+                );
+                let outstanding = self.outstanding.get_mut(&job).expect("results are of assigned jobs only");
+                *outstanding = outstanding.checked_sub(1).expect("each assignment has one result");
                 self.done.insert(job);
             }
             self.idle.push_back(worker);
@@ -56,8 +63,8 @@ impl Desk {
                 Ok(()) => {
                     self.jobs.pop_front();
                     self.busy.insert(worker, job);
-                    *self.open.entry(job).or_default() += 1;
-                    self.handed += 1;
+                    *self.outstanding.entry(job).or_default() += 1;
+                    self.assigned += 1;
                 }
                 Err(SendError::Unroutable(_)) => {}
                 Err(other) => panic!("{other}"),
@@ -65,8 +72,8 @@ impl Desk {
         }
     }
 
-    /// What it had goes to the next who is idle.
-    fn is_gone(&mut self, worker: &Frame) {
+    /// Returns the job of a lost worker to the queue.
+    fn on_worker_lost(&mut self, worker: &Frame) {
         self.idle.retain(|idle| idle != worker);
         if let Some(job) = self.busy.remove(worker) {
             self.jobs.push_front(job);
@@ -74,25 +81,26 @@ impl Desk {
     }
 }
 
+/// REQ that receives a job with each reply.
 struct Worker {
     node: NodeId,
-    /// It has yet to say that it is ready, or what it has done.
-    says: Option<String>,
+    /// Text to be sent: `ready`, or the result of a job.
+    outgoing: Option<String>,
 }
 
 impl Worker {
-    fn act(&mut self, net: &mut Net) {
-        if let Some(text) = self.says.take() {
+    fn step(&mut self, net: &mut Net) {
+        if let Some(text) = self.outgoing.take() {
             match net[self.node].send(text.as_str()) {
                 Ok(()) => {}
-                Err(SendError::Full(_)) => self.says = Some(text),
+                Err(SendError::Full(_)) => self.outgoing = Some(text),
                 Err(other) => panic!("{other}"),
             }
             return;
         }
         match net[self.node].recv() {
-            Ok(job) => self.says = Some(format!("done {}", job.body().to_text())),
-            Err(RecvError::PeerLost) => self.says = Some("ready".to_owned()),
+            Ok(job) => self.outgoing = Some(format!("done {}", job.body().to_text())),
+            Err(RecvError::PeerLost) => self.outgoing = Some("ready".to_owned()),
             Err(RecvError::Empty) => {}
             Err(other) => panic!("{other}"),
         }
@@ -100,28 +108,28 @@ impl Worker {
 
     fn start(&mut self, net: &mut Net) {
         net.connect(self.node, PLACE);
-        self.says = Some("ready".to_owned());
+        self.outgoing = Some("ready".to_owned());
     }
 }
 
 #[test]
-fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
+fn jobs_of_lost_workers_are_done_by_other_workers() {
     for_seeds(100, |seed| {
-        let mut weather = Weather::of(seed);
-        let mut net = weather.net(seed);
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
         let router = Options::<Router>::new().mandatory(true).notify_disconnect(true);
-        let node = bound(&mut net, weather.dress(router));
-        let mut desk = Desk {
+        let node = bound(&mut net, faults.configure(router));
+        let mut dispatcher = Dispatcher {
             node,
             jobs: VecDeque::new(),
             idle: VecDeque::new(),
             busy: BTreeMap::new(),
-            open: BTreeMap::new(),
-            handed: 0,
+            outstanding: BTreeMap::new(),
+            assigned: 0,
             done: BTreeSet::new(),
         };
-        let mut workers: Vec<_> = (0..2 + weather.pick(4))
-            .map(|_| Worker { node: net.socket(weather.dress(Options::<Req>::new())), says: None })
+        let mut workers: Vec<_> = (0..2 + faults.pick(4))
+            .map(|_| Worker { node: net.socket(faults.configure(Options::<Req>::new())), outgoing: None })
             .collect();
         for worker in &mut workers {
             worker.start(&mut net);
@@ -129,37 +137,41 @@ fn workers_that_die_leave_their_jobs_to_others_and_every_job_is_done_at_last() {
         let nodes: Vec<_> = workers.iter().map(|worker| worker.node).chain([node]).collect();
         let mut jobs = 0;
         for _ in 0..200 {
-            let who = weather.pick(workers.len());
-            match weather.pick(8) {
-                0..=2 => workers[who].act(&mut net),
-                3..=5 => desk.work(&mut net),
-                // Jobs come together, and late: most of the time there are fewer than workers.
-                6 if weather.once_in(4) => {
-                    let more = u32::try_from(weather.pick(9)).unwrap();
-                    desk.jobs.extend(jobs..jobs + more);
+            let index = faults.pick(workers.len());
+            match faults.pick(8) {
+                0..=2 => workers[index].step(&mut net),
+                3..=5 => dispatcher.step(&mut net),
+                // Jobs are added rarely and in groups: most of the time there are fewer jobs than workers.
+                6 if faults.one_in(4) => {
+                    let more = u32::try_from(faults.pick(9)).unwrap();
+                    dispatcher.jobs.extend(jobs..jobs + more);
                     jobs += more;
                 }
-                7 if weather.cuts && weather.once_in(2) => {
-                    net.restart(workers[who].node, weather.dress(Options::<Req>::new()));
-                    workers[who].start(&mut net);
+                7 if faults.cuts && faults.one_in(2) => {
+                    net.restart(workers[index].node, faults.configure(Options::<Req>::new()));
+                    workers[index].start(&mut net);
                 }
                 _ => {}
             }
-            weather.strike(&mut net, &nodes);
+            faults.inject(&mut net, &nodes);
         }
-        Weather::clear(&mut net, &nodes);
-        desk.jobs.push_back(jobs);
+        FaultPlan::end_faults(&mut net, &nodes);
+        dispatcher.jobs.push_back(jobs);
         for _ in 0..300 {
             for worker in &mut workers {
-                worker.act(&mut net);
+                worker.step(&mut net);
             }
-            desk.work(&mut net);
+            dispatcher.step(&mut net);
             net.pass(ms(100));
         }
-        assert!(desk.done.iter().copied().eq(0..=jobs), "of {jobs} jobs only {:?} are done", desk.done);
-        assert_eq!((desk.busy.len(), desk.idle.len()), (0, workers.len()), "everybody waits for more");
-        if !weather.tears() {
-            assert_eq!(desk.handed, desk.done.len(), "nothing is done twice");
+        assert!(
+            dispatcher.done.iter().copied().eq(0..=jobs),
+            "of jobs 0 to {jobs} only {:?} are done",
+            dispatcher.done
+        );
+        assert_eq!((dispatcher.busy.len(), dispatcher.idle.len()), (0, workers.len()), "all workers are idle");
+        if !faults.loses_connections() {
+            assert_eq!(dispatcher.assigned, dispatcher.done.len(), "no job is done twice");
         }
     });
 }

@@ -1,6 +1,6 @@
-//! CLIENT and SERVER, SCATTER and GATHER, CHANNEL, PEER.
+//! Rules of the draft types CLIENT, SERVER, SCATTER, GATHER, CHANNEL and PEER.
 
-use super::pipeline::{receives_in_turn, sends_in_turn};
+use super::pipeline::{assert_fair_queued, assert_round_robin};
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::connection::{ConnectionConfig, Link};
@@ -16,8 +16,8 @@ use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Each type beside the one it speaks with.
-const COUPLES: [(SocketType, SocketType); 6] = [
+/// Each draft socket type with its peer type.
+const PEER_TYPES: [(SocketType, SocketType); 6] = [
     (SocketType::Client, SocketType::Server),
     (SocketType::Server, SocketType::Client),
     (SocketType::Scatter, SocketType::Gather),
@@ -42,38 +42,38 @@ fn channel() -> Options<Channel> {
     Options::new()
 }
 
-/// Has `node` say something, and gives the routing id under which `to` hears of it.
-fn number_of(net: &mut Net, node: NodeId, to: NodeId) -> Frame {
-    net[node].send("who am I?").unwrap();
+/// Sends a message from `node` to `to`, and returns the routing id with which `to` receives it.
+fn routing_id_of(net: &mut Net, node: NodeId, to: NodeId) -> Frame {
+    net[node].send("hello").unwrap();
     net.settle();
-    net[to].recv().expect("it has just spoken").head().clone()
+    net[to].recv().expect("a message was just sent").head().clone()
 }
 
 #[test]
-fn a_server_answers_each_client_by_the_number_it_gave() {
+fn server_replies_to_each_client_by_routing_id() {
     let mut net = net();
     let (server, clients) = star(&mut net, server(), [client(), client(), client()]);
     for (name, node) in ["a", "b", "c"].into_iter().zip(clients) {
         net[node].send(name).unwrap();
     }
-    let asked = recv_all(&mut net, server);
-    assert_eq!(asked.len(), 3);
-    for request in asked.into_iter().rev() {
-        let [id, body] = request.into_array().expect("a routing id and what the CLIENT sent");
+    let requests = recv_all(&mut net, server);
+    assert_eq!(requests.len(), 3);
+    for request in requests.into_iter().rev() {
+        let [id, body] = request.into_array().expect("a routing id and the body");
         assert_eq!(id.len(), 4);
         net[server].send((id, format!("for {}", body.to_text()))).unwrap();
     }
-    let got = clients.map(|node| recv_all(&mut net, node));
-    assert_eq!(got, ["for a", "for b", "for c"].map(|answer| vec![Message::from(answer)]));
+    let received = clients.map(|node| recv_all(&mut net, node));
+    assert_eq!(received, ["for a", "for b", "for c"].map(|answer| vec![Message::from(answer)]));
 }
 
 #[test]
-fn numbers_begin_anywhere_and_are_not_given_twice() {
+fn routing_ids_start_at_random_and_are_not_reused() {
     let mut first = BTreeSet::new();
     for seed in 0..20 {
         let mut net = Net::seeded(seed);
         let (server, clients) = star(&mut net, server(), [(); 5].map(|()| client().no_reconnect()));
-        let mut ids: BTreeSet<_> = clients.into_iter().map(|node| number_of(&mut net, node, server)).collect();
+        let mut ids: BTreeSet<_> = clients.into_iter().map(|node| routing_id_of(&mut net, node, server)).collect();
         first.extend(ids.first().cloned());
         for node in clients {
             net.cut(node);
@@ -81,94 +81,101 @@ fn numbers_begin_anywhere_and_are_not_given_twice() {
         for _ in 0..5 {
             let node = net.socket(client());
             net.connect(node, PLACE);
-            let id = number_of(&mut net, node, server);
-            assert!(ids.insert(id), "those who came first are gone, and their numbers too");
+            let id = routing_id_of(&mut net, node, server);
+            assert!(ids.insert(id), "the routing id of a lost peer was reused");
         }
     }
     assert_eq!(first.len(), 20);
 }
 
 #[test]
-fn a_message_to_nobody_is_given_back() {
+fn server_returns_a_message_to_an_unknown_peer() {
     let mut net = net();
     let (server, [client]) = star(&mut net, server(), [client().no_reconnect()]);
-    let id = number_of(&mut net, client, server);
+    let id = routing_id_of(&mut net, client, server);
     let [mut other, mut longer] = [id.to_vec(), id.to_vec()];
     other[3] ^= 1;
     longer.push(0);
     for unknown in [other, longer, id[..3].to_vec(), vec![], vec![0; 4]] {
-        let Err(SendError::Unroutable(given_back)) = net[server].send((unknown.clone(), "x")) else {
-            panic!("nobody is {unknown:?}");
+        let Err(SendError::Unroutable(returned)) = net[server].send((unknown.clone(), "x")) else {
+            panic!("no peer has the routing id {unknown:?}");
         };
-        assert_eq!(given_back, Message::from((unknown, "x")));
+        assert_eq!(returned, Message::from((unknown, "x")));
     }
-    let Err(SendError::Unaddressed(given_back)) = net[server].send(&id) else { panic!("there is nothing to send") };
-    assert_eq!(given_back, Message::from(&id));
+    let Err(SendError::Unaddressed(returned)) = net[server].send(&id) else {
+        panic!("a message without a body must be rejected")
+    };
+    assert_eq!(returned, Message::from(&id));
 
     net[server].send((&id, "x")).unwrap();
     assert_eq!(bodies(&recv_all(&mut net, client)), ["x"]);
     net.cut(client);
     net.settle();
-    assert!(matches!(net[server].send((&id, "x")), Err(SendError::Unroutable(_))), "it has left");
+    assert!(matches!(net[server].send((&id, "x")), Err(SendError::Unroutable(_))), "the peer is disconnected");
 }
 
 #[test]
-fn a_client_that_does_not_read_holds_up_its_own_answers_only() {
+fn slow_client_blocks_only_its_own_replies() {
     let mut net = net().capacity(2000).chunks(1..=900);
-    let (server, [lazy, brisk]) = star(&mut net, server().send_hwm(3), [client().recv_hwm(1), client()]);
-    let [slow, fast] = [lazy, brisk].map(|node| number_of(&mut net, node, server));
+    let (server, [slow, fast]) = star(&mut net, server().send_hwm(3), [client().recv_hwm(1), client()]);
+    let [slow_id, fast_id] = [slow, fast].map(|node| routing_id_of(&mut net, node, server));
     let mut sent = 0;
-    while let Ok(()) = net[server].send((&slow, vec![1; 5000])) {
+    while let Ok(()) = net[server].send((&slow_id, vec![1; 5000])) {
         net.settle();
         sent += 1;
-        assert!(sent < 100, "the mark is never reached");
+        assert!(sent < 100, "the high-water mark is never reached");
     }
-    let Err(SendError::Full(given_back)) = net[server].send((&slow, "too many")) else { panic!("it is full") };
-    assert_eq!(given_back, Message::from((&slow, "too many")));
-    net[server].send((&fast, "x")).unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, brisk)), ["x"]);
-    assert_eq!(recv_all(&mut net, lazy).len(), sent);
-    net[server].send((&slow, "room again")).unwrap();
+    let Err(SendError::Full(returned)) = net[server].send((&slow_id, "too many")) else {
+        panic!("the queue must be full")
+    };
+    assert_eq!(returned, Message::from((&slow_id, "too many")));
+    net[server].send((&fast_id, "x")).unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, fast)), ["x"]);
+    assert_eq!(recv_all(&mut net, slow).len(), sent);
+    net[server].send((&slow_id, "room again")).unwrap();
 }
 
 #[test]
-fn whoever_waits_to_send_to_a_number_is_told_of_room_and_of_its_end() {
+fn writable_is_emitted_when_a_peer_has_room_or_is_gone() {
     for options in [server().send_hwm(1).erase(), peer().send_hwm(1).erase()] {
-        let theirs = options.socket_type().peers()[0];
+        let peer_type = options.socket_type().peers()[0];
         let mut socket = Socket::new(options, SeededEntropy::new(1));
-        let place: Endpoint = PLACE.parse().unwrap();
-        let (pipe, id) = socket.connect_peer(place.clone(), Instant::ORIGIN).unwrap();
+        let endpoint: Endpoint = PLACE.parse().unwrap();
+        let (pipe, id) = socket.connect_peer(endpoint.clone(), Instant::ORIGIN).unwrap();
         let mut link = socket.connected(pipe, Instant::ORIGIN).unwrap();
-        shake_hands(&mut link, theirs);
+        complete_handshake(&mut link, peer_type);
         socket.send((&id, "one")).unwrap();
         assert!(matches!(socket.send((&id, "two")), Err(SendError::Full(_))));
-        said_writable(&mut socket);
+        takes_writable(&mut socket);
         socket.exchange(pipe, &mut link).unwrap();
-        assert!(said_writable(&mut socket));
+        assert!(takes_writable(&mut socket));
 
         socket.send((&id, "two")).unwrap();
         assert!(matches!(socket.send((&id, "three")), Err(SendError::Full(_))));
-        said_writable(&mut socket);
-        socket.disconnect(&place, Instant::ORIGIN).unwrap();
-        assert!(said_writable(&mut socket));
+        takes_writable(&mut socket);
+        socket.disconnect(&endpoint, Instant::ORIGIN).unwrap();
+        assert!(takes_writable(&mut socket));
         assert!(matches!(socket.send((&id, "three")), Err(SendError::Unroutable(_))));
     }
 }
 
-fn said_writable(socket: &mut Socket) -> bool {
+/// Takes all actions. Returns `true` if [`Action::Writable`] was among them.
+fn takes_writable(socket: &mut Socket) -> bool {
     core::iter::from_fn(|| socket.poll_action()).any(|action| action == Action::Writable)
 }
 
 #[test]
-fn several_frames_are_given_back_by_every_sender() {
-    let several = message(["a", "", "c"]);
+fn multipart_send_is_returned_by_every_type() {
+    let multipart = message(["a", "", "c"]);
     let options: [Options<Any>; 3] = [client().erase(), Options::<Scatter>::new().erase(), channel().erase()];
     for options in options {
         let mut net = net();
-        let theirs = Options::of(options.socket_type().peers()[0]);
-        let (one, [other]) = star(&mut net, options, [theirs]);
-        let Err(SendError::SingleFrame(given_back)) = net[one].send(several.clone()) else { panic!("it has three") };
-        assert_eq!(given_back, several);
+        let peer_type = Options::of(options.socket_type().peers()[0]);
+        let (one, [other]) = star(&mut net, options, [peer_type]);
+        let Err(SendError::SingleFrame(returned)) = net[one].send(multipart.clone()) else {
+            panic!("a message of three frames must be rejected")
+        };
+        assert_eq!(returned, multipart);
         net[one].send("one").unwrap();
         assert_eq!(bodies(&recv_all(&mut net, other)), ["one"]);
     }
@@ -176,41 +183,43 @@ fn several_frames_are_given_back_by_every_sender() {
     for options in [server().erase(), peer().erase()] {
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         let (_, id) = socket.connect_peer(PLACE.parse().unwrap(), now).unwrap();
-        let several = Message::from((&id, "a", "b"));
-        let Err(SendError::SingleFrame(given_back)) = socket.send(several.clone()) else { panic!("two follow the id") };
-        assert_eq!(given_back, several);
+        let multipart = Message::from((&id, "a", "b"));
+        let Err(SendError::SingleFrame(returned)) = socket.send(multipart.clone()) else {
+            panic!("two frames after the routing id must be rejected")
+        };
+        assert_eq!(returned, multipart);
         socket.send((&id, "a")).unwrap();
     }
 }
 
 #[test]
-fn several_frames_that_arrive_are_dropped_whole_and_what_follows_is_heard() {
-    for (ours, theirs) in COUPLES {
-        let mut socket = Socket::new(Options::of(ours), SeededEntropy::new(1));
+fn received_multipart_is_dropped_without_disconnect() {
+    for (socket_type, peer_type) in PEER_TYPES {
+        let mut socket = Socket::new(Options::of(socket_type), SeededEntropy::new(1));
         socket.monitor(true);
         let pipe = socket.connect(PLACE.parse().unwrap(), Instant::ORIGIN).unwrap();
         let mut link = socket.connected(pipe, Instant::ORIGIN).unwrap();
-        let mut stranger = shake_hands(&mut link, theirs);
-        for said in [message(["before"]), message(["a", "b"]), message(["", "", ""]), message(["after"])] {
-            stranger.give(said.into());
+        let mut raw_peer = complete_handshake(&mut link, peer_type);
+        for sent in [message(["before"]), message(["a", "b"]), message(["", "", ""]), message(["after"])] {
+            raw_peer.give(sent.into());
         }
-        let said = stranger.poll_transmit().unwrap();
-        link.handle_input(&said.copy_to_bytes(said.remaining()), Instant::ORIGIN).unwrap();
+        let output = raw_peer.poll_transmit().unwrap();
+        link.handle_input(&output.copy_to_bytes(output.remaining()), Instant::ORIGIN).unwrap();
         socket.exchange(pipe, &mut link).unwrap();
 
-        let heard: Vec<_> = core::iter::from_fn(|| socket.recv().ok()).collect();
-        let expected: &[&str] = if ours == SocketType::Scatter { &[] } else { &["before", "after"] };
-        assert_eq!(bodies(&heard), expected, "{ours}");
+        let received: Vec<_> = core::iter::from_fn(|| socket.recv().ok()).collect();
+        let expected: &[&str] = if socket_type == SocketType::Scatter { &[] } else { &["before", "after"] };
+        assert_eq!(bodies(&received), expected, "{socket_type}");
         let events: Vec<_> = core::iter::from_fn(|| socket.poll_event()).collect();
-        assert_eq!(dropped(&events, DropReason::Multipart), 2, "{ours}");
-        assert_eq!(endings(&events).len(), 0, "{ours}");
+        assert_eq!(dropped(&events, DropReason::Multipart), 2, "{socket_type}");
+        assert_eq!(endings(&events).len(), 0, "{socket_type}");
     }
 }
 
-/// The other side of a connection, a peer of this type, when both have said their READY.
-fn shake_hands(link: &mut Connection, theirs: SocketType) -> Connection {
+/// Completes the handshake of `link` with a peer of the given type. Returns the connection of the peer.
+fn complete_handshake(link: &mut Connection, peer_type: SocketType) -> Connection {
     let now = Instant::ORIGIN;
-    let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(theirs)), &mut SystemEntropy, now);
+    let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(peer_type)), &mut SystemEntropy, now);
     for _ in 0..2 {
         if let Some(out) = link.poll_transmit() {
             peer.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
@@ -219,35 +228,35 @@ fn shake_hands(link: &mut Connection, theirs: SocketType) -> Connection {
             link.handle_input(&out.copy_to_bytes(out.remaining()), now).unwrap();
         }
     }
-    assert!(link.peer().is_some() && peer.peer().is_some(), "the handshake is done");
+    assert!(link.peer().is_some() && peer.peer().is_some(), "the handshake is not complete");
     peer
 }
 
 #[test]
-fn a_client_and_a_scatter_send_to_their_peers_in_turn() {
+fn client_and_scatter_send_round_robin() {
     let mut net = net();
     let (client, servers) = fan(&mut net, client(), [server(), server(), server()]);
-    sends_in_turn(&mut net, client, servers);
+    assert_round_robin(&mut net, client, servers);
     let mut net = super::net();
     let gathers = [(); 3].map(|()| Options::<Gather>::new());
     let (scatter, gathers) = fan(&mut net, Options::<Scatter>::new(), gathers);
-    sends_in_turn(&mut net, scatter, gathers);
+    assert_round_robin(&mut net, scatter, gathers);
 }
 
 #[test]
-fn a_server_a_gather_and_a_client_receive_from_their_peers_in_turn() {
+fn server_gather_and_client_receive_fair_queued() {
     let mut net = net();
     let (server, clients) = star(&mut net, server(), [client(), client(), client()]);
-    receives_in_turn(&mut net, server, clients);
+    assert_fair_queued(&mut net, server, clients);
     let mut net = super::net();
     let scatters = [(); 3].map(|()| Options::<Scatter>::new());
     let (gather, scatters) = star(&mut net, Options::<Gather>::new(), scatters);
-    receives_in_turn(&mut net, gather, scatters);
+    assert_fair_queued(&mut net, gather, scatters);
 
     let mut net = super::net();
     let (client, servers) = fan(&mut net, Options::<Client>::new(), [(); 3].map(|()| Options::<Server>::new()));
     for node in servers {
-        net[client].send("ask").unwrap();
+        net[client].send("request").unwrap();
         net.settle();
         let id = net[node].recv().unwrap().head().clone();
         for _ in 0..2 {
@@ -255,20 +264,20 @@ fn a_server_a_gather_and_a_client_receive_from_their_peers_in_turn() {
         }
         net.settle();
     }
-    let got = bodies(&recv_all(&mut net, client));
-    assert_eq!((got.len(), &got[..3]), (6, &got[3..]), "each once, and then each again");
-    assert_eq!(got.iter().collect::<BTreeSet<_>>().len(), 3);
+    let received = bodies(&recv_all(&mut net, client));
+    assert_eq!((received.len(), &received[..3]), (6, &received[3..]), "the second round has the order of the first");
+    assert_eq!(received.iter().collect::<BTreeSet<_>>().len(), 3);
 }
 
 #[test]
-fn a_client_sends_again_when_its_server_reads_again() {
+fn client_can_send_again_after_its_server_reads() {
     let mut net = net().capacity(2000).chunks(1..=900);
     let (server, [client]) = star(&mut net, server().recv_hwm(1), [client().send_hwm(3)]);
     let mut sent = 0;
     while let Ok(()) = net[client].send(vec![1; 5000]) {
         net.settle();
         sent += 1;
-        assert!(sent < 100, "the mark is never reached");
+        assert!(sent < 100, "the high-water mark is never reached");
     }
     assert!(!net[client].can_send());
     assert_eq!(recv_all(&mut net, server).len(), sent);
@@ -277,18 +286,18 @@ fn a_client_sends_again_when_its_server_reads_again() {
 }
 
 #[test]
-fn without_a_peer_there_is_nothing_to_send_to() {
+fn send_without_a_peer_is_full() {
     for options in [client().erase(), Options::<Scatter>::new().erase(), channel().erase()] {
         let mut net = net();
         let node = net.socket(options);
         assert!(!net[node].can_send());
-        let Err(SendError::Full(given_back)) = net[node].send("x") else { panic!("it has no peer") };
-        assert_eq!(given_back, message(["x"]));
+        let Err(SendError::Full(returned)) = net[node].send("x") else { panic!("a send without a peer must fail") };
+        assert_eq!(returned, message(["x"]));
     }
 }
 
 #[test]
-fn what_a_draft_type_cannot_do_is_said_in_its_own_name() {
+fn unsupported_operation_names_the_draft_socket_type() {
     let mut net = net();
     let (gather, [scatter]) = star(&mut net, Options::<Gather>::new(), [Options::<Scatter>::new()]);
     assert_eq!(net[scatter].recv(), Err(RecvError::Unsupported(SocketType::Scatter)));
@@ -296,23 +305,23 @@ fn what_a_draft_type_cannot_do_is_said_in_its_own_name() {
 }
 
 #[test]
-fn a_second_peer_of_a_channel_is_refused_unheard_and_comes_in_when_the_first_has_left() {
+fn channel_accepts_a_second_peer_after_the_first_left() {
     for_seeds(20, |seed| {
         let mut net = Net::seeded(seed).latency(Duration::ZERO..=Duration::from_millis(20));
         let (bound, [first]) = star(&mut net, channel(), [channel().no_reconnect()]);
         let second = net.socket(channel());
         net.connect(second, PLACE);
-        net[second].send("intruding").unwrap();
+        net[second].send("dropped").unwrap();
         net.settle();
         assert_eq!(net[bound].recv(), Err(RecvError::Empty));
         let reason = "a PAIR or CHANNEL socket speaks with one peer, and has it already";
         assert_eq!(endings(&events(&mut net, bound)), [reason]);
-        net[first].send("there").unwrap();
-        net[bound].send("and back").unwrap();
-        assert_eq!(recv_all(&mut net, bound), [message(["there"])]);
-        assert_eq!(recv_all(&mut net, first), [message(["and back"])]);
+        net[first].send("to bound").unwrap();
+        net[bound].send("to first").unwrap();
+        assert_eq!(recv_all(&mut net, bound), [message(["to bound"])]);
+        assert_eq!(recv_all(&mut net, first), [message(["to first"])]);
         let now = net.now();
-        assert_eq!(net[first].connect("tcp://else:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
+        assert_eq!(net[first].connect("tcp://other:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
 
         net.cut(first);
         net.pass(Duration::from_secs(10));
@@ -322,58 +331,62 @@ fn a_second_peer_of_a_channel_is_refused_unheard_and_comes_in_when_the_first_has
 }
 
 #[test]
-fn connect_peer_names_a_peer_before_it_is_there_and_for_good() {
+fn connect_peer_id_is_valid_before_and_after_connecting() {
     let mut net = net();
-    let here = net.socket(peer());
+    let dialler = net.socket(peer());
     let now = net.now();
-    let (_, id) = net[here].connect_peer(PLACE.parse().unwrap(), now).unwrap();
-    let (_, other) = net[here].connect_peer("tcp://nowhere:1".parse().unwrap(), now).unwrap();
+    let (_, id) = net[dialler].connect_peer(PLACE.parse().unwrap(), now).unwrap();
+    let (_, other) = net[dialler].connect_peer("tcp://nowhere:1".parse().unwrap(), now).unwrap();
     assert_eq!((id.len(), id == other), (4, false));
-    net[here].send((&id, "early")).unwrap();
-    let there = net.socket(peer());
-    net.bind(there, PLACE);
+    net[dialler].send((&id, "early")).unwrap();
+    let bound = net.socket(peer());
+    net.bind(bound, PLACE);
     net.pass(Duration::from_secs(1));
-    let [me, body] = net[there].recv().unwrap().into_array().unwrap();
+    let [own_id, body] = net[bound].recv().unwrap().into_array().unwrap();
     assert_eq!(body, "early");
-    net[there].send((&me, "hello")).unwrap();
-    assert_eq!(recv_all(&mut net, here), [Message::from((&id, "hello"))]);
+    net[bound].send((&own_id, "hello")).unwrap();
+    assert_eq!(recv_all(&mut net, dialler), [Message::from((&id, "hello"))]);
 
-    net.cut(here);
+    net.cut(dialler);
     net.pass(Duration::from_secs(1));
-    net[here].send((&id, "again")).unwrap();
-    let got = recv_all(&mut net, there);
-    assert_eq!((bodies(&got), got[0].head() == &me), (vec!["again".to_owned()], false), "they know us by a new number");
+    net[dialler].send((&id, "again")).unwrap();
+    let received = recv_all(&mut net, bound);
+    assert_eq!(
+        (bodies(&received), received[0].head() == &own_id),
+        (vec!["again".to_owned()], false),
+        "the bound PEER assigns a new routing id to each connection"
+    );
 }
 
 #[test]
-fn a_number_is_told_to_the_monitor() {
+fn monitor_events_carry_the_routing_id() {
     let mut net = net();
     let (server, [client]) = star(&mut net, server(), [client().no_reconnect()]);
-    let id = number_of(&mut net, client, server);
+    let id = routing_id_of(&mut net, client, server);
     let now = net.now();
     net[server].disconnect_peer(&id, now).unwrap();
     net.settle();
-    let told: Vec<_> = events(&mut net, server)
+    let ids: Vec<_> = events(&mut net, server)
         .into_iter()
         .filter_map(|event| match event {
             Event::Ready { routing_id, .. } | Event::Disconnected { routing_id, .. } => Some(routing_id),
             _ => None,
         })
         .collect();
-    assert_eq!(told, [id.clone(), id]);
+    assert_eq!(ids, [id.clone(), id]);
 }
 
 #[test]
-fn a_disconnected_peer_gets_its_last_words_and_its_connection_ends_at_both_ends() {
+fn disconnect_peer_sends_queued_messages_and_closes() {
     let mut net = net();
     let (server, [gone, stays]) = star(&mut net, server(), [client().no_reconnect(), client()]);
-    let [id, other] = [gone, stays].map(|node| number_of(&mut net, node, server));
+    let [id, other] = [gone, stays].map(|node| routing_id_of(&mut net, node, server));
     let now = net.now();
-    net[gone].send("not read any more").unwrap();
+    net[gone].send("not received").unwrap();
     net.settle();
     net[server].send((&id, "goodbye")).unwrap();
     net[server].disconnect_peer(&id, now).unwrap();
-    assert!(matches!(net[server].send((&id, "x")), Err(SendError::Unroutable(_))), "it is gone at once");
+    assert!(matches!(net[server].send((&id, "x")), Err(SendError::Unroutable(_))), "the routing id is invalid at once");
     assert_eq!(net[server].disconnect_peer(&id, now), Err(UnbindError::UnknownPeer(id)));
     assert_eq!(bodies(&recv_all(&mut net, gone)), ["goodbye"]);
     assert_eq!((net.connections(gone), net[gone].peers(), net[server].peers()), (0, 0, 1));
@@ -383,33 +396,33 @@ fn a_disconnected_peer_gets_its_last_words_and_its_connection_ends_at_both_ends(
 }
 
 #[test]
-fn a_disconnected_client_may_come_again_as_somebody_new() {
+fn disconnected_client_reconnects_with_a_new_routing_id() {
     let mut net = net();
     let (server, [client]) = star(&mut net, server(), [client()]);
-    let id = number_of(&mut net, client, server);
+    let id = routing_id_of(&mut net, client, server);
     let now = net.now();
     net[server].disconnect_peer(&id, now).unwrap();
     net.pass(Duration::from_secs(10));
     assert_eq!(net.connections(server), 1);
-    assert_ne!(number_of(&mut net, client, server), id);
+    assert_ne!(routing_id_of(&mut net, client, server), id);
 }
 
 #[test]
-fn a_disconnected_peer_is_not_dialled_again() {
+fn disconnect_peer_prevents_a_redial() {
     let mut net = net();
-    let (bound, here) = (net.socket(peer()), net.socket(peer()));
+    let (bound, dialler) = (net.socket(peer()), net.socket(peer()));
     let now = net.now();
-    let (_, id) = net[here].connect_peer(PLACE.parse().unwrap(), now).unwrap();
+    let (_, id) = net[dialler].connect_peer(PLACE.parse().unwrap(), now).unwrap();
     net.bind(bound, PLACE);
     net.pass(Duration::from_secs(1));
-    assert_eq!((net.connections(here), net.connections(bound)), (1, 1));
-    net[here].disconnect_peer(&id, now).unwrap();
+    assert_eq!((net.connections(dialler), net.connections(bound)), (1, 1));
+    net[dialler].disconnect_peer(&id, now).unwrap();
     net.pass(Duration::from_secs(20));
-    assert_eq!((net.connections(here), net.connections(bound), net[here].peers()), (0, 0, 0));
+    assert_eq!((net.connections(dialler), net.connections(bound), net[dialler].peers()), (0, 0, 0));
 }
 
 #[test]
-fn only_a_server_and_a_peer_number_their_peers() {
+fn only_server_and_peer_assign_routing_ids() {
     let mut net = net();
     let (router, [dealer]) =
         star(&mut net, Options::<Router>::new(), [Options::<Dealer>::new().routing_id("name").unwrap()]);

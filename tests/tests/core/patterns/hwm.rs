@@ -1,4 +1,4 @@
-//! High-water marks: where sending and reading stop, and where they go on.
+//! High-water marks in messages: when sending and reading stop, and when they resume.
 
 use super::{PLACE, net, star};
 use core::time::Duration;
@@ -13,17 +13,17 @@ use sansmq_tests::recv_all;
 use std::sync::Arc;
 
 #[test]
-fn exactly_the_mark_waits_for_a_peer_that_is_away() {
-    for mark in [1, 2, 10] {
+fn send_hwm_is_exact_for_a_disconnected_peer() {
+    for hwm in [1, 2, 10] {
         let mut net = net();
-        let push = net.socket(Options::<Push>::new().send_hwm(mark));
+        let push = net.socket(Options::<Push>::new().send_hwm(hwm));
         net.connect(push, PLACE);
-        for _ in 0..mark {
+        for _ in 0..hwm {
             net[push].send("x").unwrap();
         }
         assert!(matches!(net[push].send("too many"), Err(SendError::Full(_))));
         net.connect(push, "tcp://other:1");
-        for _ in 0..mark {
+        for _ in 0..hwm {
             net[push].send("x").expect("each peer has its own queue");
         }
         assert!(matches!(net[push].send("too many"), Err(SendError::Full(_))));
@@ -31,7 +31,7 @@ fn exactly_the_mark_waits_for_a_peer_that_is_away() {
 }
 
 #[test]
-fn a_mark_of_zero_is_no_mark() {
+fn hwm_zero_is_unlimited() {
     let mut net = Net::seeded(1);
     let push = net.socket(Options::<Push>::new().send_hwm(0));
     net.connect(push, PLACE);
@@ -45,11 +45,11 @@ fn a_mark_of_zero_is_no_mark() {
     while net[pull].recv().is_ok() {
         count += 1;
     }
-    assert_eq!(count, 5000, "all of it waits with the reader");
+    assert_eq!(count, 5000, "all messages are queued at the receiver");
 }
 
 #[test]
-fn a_peer_that_does_not_read_makes_its_sender_wait_and_loses_nothing() {
+fn slow_reader_blocks_its_sender_without_loss() {
     for (send, recv) in [(1, 1), (5, 5), (1, 20), (20, 1)] {
         let mut net = Net::seeded(1).chunks(1..=700).capacity(3000);
         let (pull, [push]) =
@@ -58,17 +58,17 @@ fn a_peer_that_does_not_read_makes_its_sender_wait_and_loses_nothing() {
         while net[push].send(vec![7; 1000]).is_ok() {
             sent += 1;
             net.settle();
-            assert!(sent < 1000, "nobody makes the sender wait");
+            assert!(sent < 1000, "the sender is never blocked");
         }
-        // Beside the queues: one batch, what the network holds, what is read ahead, and one reading.
-        assert!((send + recv..=send + recv + 64 + 1 + 3 + 64 + 5).contains(&sent), "{sent} messages under way");
+        // In addition to the queues: one batch, the capacity of the network, the read-ahead, and one read.
+        assert!((send + recv..=send + recv + 64 + 1 + 3 + 64 + 5).contains(&sent), "{sent} messages in transit");
         assert_eq!(recv_all(&mut net, pull).len(), sent);
-        net[push].send("again").expect("there is room again");
+        net[push].send("again").expect("the queue has room again");
     }
 }
 
 #[test]
-fn reading_goes_on_when_half_of_the_mark_is_taken() {
+fn reading_resumes_at_half_the_recv_hwm() {
     let mut net = Net::seeded(1);
     let (pull, [push]) = star(&mut net, Options::<Pull>::new().recv_hwm(10), [Options::<Push>::new()]);
     for _ in 0..100 {
@@ -76,7 +76,7 @@ fn reading_goes_on_when_half_of_the_mark_is_taken() {
     }
     net.settle();
     let mut take = |count: usize| (0..count).filter(|_| net[pull].recv().is_ok()).count();
-    assert_eq!(take(100), 10, "as many as the mark wait");
+    assert_eq!(take(100), 10, "the queue holds as many messages as the high-water mark");
     let mut net = Net::seeded(1);
     let (pull, [push]) = star(&mut net, Options::<Pull>::new().recv_hwm(10), [Options::<Push>::new()]);
     for _ in 0..100 {
@@ -87,32 +87,38 @@ fn reading_goes_on_when_half_of_the_mark_is_taken() {
         net[pull].recv().unwrap();
     }
     net.settle();
-    assert_eq!((0..100).filter(|_| net[pull].recv().is_ok()).count(), 6, "six are left: too many to go on");
+    assert_eq!(
+        (0..100).filter(|_| net[pull].recv().is_ok()).count(),
+        6,
+        "six are left, more than half: reading must not resume"
+    );
     net.settle();
     for _ in 0..5 {
         net[pull].recv().unwrap();
     }
     net.settle();
-    assert_eq!((0..100).filter(|_| net[pull].recv().is_ok()).count(), 10, "five were left, and five have come");
+    assert_eq!((0..100).filter(|_| net[pull].recv().is_ok()).count(), 10, "five were left, and five were read");
 }
 
-/// A socket with one peer, driven by hand: the link takes three messages of 30 KB at a time.
-pub(super) struct ByHand {
+/// Socket with one connection, without a network. The connection takes three messages of [`send`](Self::send) at a
+/// time.
+pub(super) struct ManualSocket {
     socket: Socket,
     pipe: PipeId,
     link: Connection,
 }
 
-impl ByHand {
-    pub(super) fn new(options: Options, theirs: SocketType) -> Self {
+impl ManualSocket {
+    pub(super) fn new(options: Options, peer_type: SocketType) -> Self {
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         let pipe = socket.connect(PLACE.parse().unwrap(), Instant::ORIGIN).unwrap();
-        Self::connected(socket, pipe, theirs)
+        Self::connected(socket, pipe, peer_type)
     }
 
-    fn connected(mut socket: Socket, pipe: PipeId, theirs: SocketType) -> Self {
+    fn connected(mut socket: Socket, pipe: PipeId, peer_type: SocketType) -> Self {
         let mut link = socket.connected(pipe, Instant::ORIGIN).unwrap();
-        let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(theirs)), &mut SystemEntropy, Instant::ORIGIN);
+        let mut peer =
+            Connection::new(&Arc::new(ConnectionConfig::new(peer_type)), &mut SystemEntropy, Instant::ORIGIN);
         for _ in 0..2 {
             if let Some(out) = link.poll_transmit() {
                 peer.handle_input(&out.copy_to_bytes(out.remaining()), Instant::ORIGIN).unwrap();
@@ -125,12 +131,13 @@ impl ByHand {
         Self { socket, pipe, link }
     }
 
+    /// Sends a message of 90 KB, to `named` if the socket is a ROUTER.
     pub(super) fn send(&mut self) -> Result<(), SendError> {
         let to = if self.socket.socket_type() == SocketType::Router { "named" } else { "" };
         self.socket.send((to, vec![7; 90_000]))
     }
 
-    /// How many messages the queue still takes.
+    /// Sends until the queue is full. Returns the number of messages.
     pub(super) fn fill(&mut self) -> usize {
         let mut taken = 0;
         while self.send().is_ok() {
@@ -139,77 +146,78 @@ impl ByHand {
         taken
     }
 
-    /// The network takes what the link has, and the link takes more.
-    pub(super) fn flow(&mut self) {
+    /// Discards the output of the connection, and lets it take more messages from the socket.
+    pub(super) fn transmit(&mut self) {
         if let Some(out) = self.link.poll_transmit() {
             out.advance(out.remaining());
         }
         self.socket.exchange(self.pipe, &mut self.link).unwrap();
     }
 
-    pub(super) fn says_writable(&mut self) -> bool {
+    /// Takes all actions. Returns `true` if [`Action::Writable`] was among them.
+    pub(super) fn takes_writable(&mut self) -> bool {
         core::iter::from_fn(|| self.socket.poll_action()).any(|action| action == Action::Writable)
     }
 }
 
 #[test]
-fn a_full_queue_says_it_has_room_when_half_of_it_is_gone() {
+fn writable_is_emitted_at_half_the_send_hwm() {
     for options in [Options::<Push>::new().send_hwm(10).erase(), Options::<Dealer>::new().send_hwm(10).erase()] {
-        let theirs = if options.socket_type() == SocketType::Push { SocketType::Pull } else { SocketType::Dealer };
-        let mut socket = ByHand::new(options, theirs);
+        let peer_type = if options.socket_type() == SocketType::Push { SocketType::Pull } else { SocketType::Dealer };
+        let mut socket = ManualSocket::new(options, peer_type);
         assert_eq!(socket.fill(), 10);
-        socket.says_writable();
-        socket.flow();
-        assert!(!socket.says_writable(), "seven are left");
-        assert!(socket.send().is_err(), "and it stays closed so long");
-        socket.flow();
-        assert!(socket.says_writable(), "four are left");
+        socket.takes_writable();
+        socket.transmit();
+        assert!(!socket.takes_writable(), "seven messages are left, more than half");
+        assert!(socket.send().is_err(), "the queue stays full until then");
+        socket.transmit();
+        assert!(socket.takes_writable(), "four messages are left, less than half");
         assert_eq!(socket.fill(), 6);
     }
 }
 
 #[test]
-fn whoever_waits_for_room_is_told_even_if_others_send_meanwhile() {
-    let mut socket = ByHand::new(Options::<Pair>::new().send_hwm(10).erase(), SocketType::Pair);
+fn writable_is_emitted_although_others_send_meanwhile() {
+    let mut socket = ManualSocket::new(Options::<Pair>::new().send_hwm(10).erase(), SocketType::Pair);
     assert_eq!(socket.fill(), 10);
-    socket.says_writable();
-    socket.flow();
-    socket.send().expect("a PAIR takes what fits");
+    socket.takes_writable();
+    socket.transmit();
+    socket.send().expect("a PAIR accepts messages while the queue has room");
     for _ in 0..3 {
-        socket.flow();
+        socket.transmit();
     }
-    assert!(socket.says_writable(), "the one that was turned away waits for this");
+    assert!(socket.takes_writable(), "the sender that received `Full` waits for this action");
 }
 
 #[test]
-fn a_mandatory_router_that_waits_for_room_is_told() {
+fn mandatory_router_emits_writable() {
     let mut socket = Socket::new(Options::<Router>::new().mandatory(true).send_hwm(4), SeededEntropy::new(1));
     let pipe = socket.connect_as(PLACE.parse().unwrap(), "named", Instant::ORIGIN).unwrap();
-    let mut socket = ByHand::connected(socket, pipe, SocketType::Dealer);
+    let mut socket = ManualSocket::connected(socket, pipe, SocketType::Dealer);
     assert_eq!(socket.fill(), 4);
-    socket.says_writable();
-    socket.flow();
-    assert!(socket.says_writable(), "the link took three of four");
+    socket.takes_writable();
+    socket.transmit();
+    assert!(socket.takes_writable(), "the connection took three of four messages");
     assert_eq!(socket.fill(), 3);
 }
 
 #[test]
-fn a_pipe_whose_last_message_is_taken_leaves_nothing_behind() {
-    for mark in [1, 2, 3, 10] {
+fn drained_pipe_of_a_lost_peer_is_removed() {
+    for hwm in [1, 2, 3, 10] {
         let mut net = net();
-        let pull = net.socket(Options::<Pull>::new().recv_hwm(mark));
+        let pull = net.socket(Options::<Pull>::new().recv_hwm(hwm));
         net.bind(pull, PLACE);
         for _ in 0..3 {
             let push = net.socket(Options::<Push>::new().no_reconnect());
             net.connect(push, PLACE);
-            for _ in 0..mark {
+            for _ in 0..hwm {
                 net[push].send("x").unwrap();
             }
             net.settle();
             net.cut(push);
         }
-        assert_eq!(recv_all(&mut net, pull).len(), 3 * mark);
+        assert_eq!(recv_all(&mut net, pull).len(), 3 * hwm);
         assert_eq!(net[pull].recv(), Err(RecvError::Empty));
-        assert_eq!(net[pull].peers(), 0, "mark {mark}");
+        assert_eq!(net[pull].peers(), 0, "recv_hwm {hwm}");
     }
 }

@@ -1,6 +1,6 @@
-//! High-water marks in octets, beside those in messages.
+//! High-water marks in bytes, which apply in addition to the marks in messages.
 
-use super::hwm::ByHand;
+use super::hwm::ManualSocket;
 use super::{PLACE, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Pub, Pull, Push, Sub};
@@ -9,38 +9,38 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, SendError, SocketType};
 use sansmq_tests::{dropped, events, recv_all};
 
-/// How many messages of so many octets a socket takes.
-fn fill(net: &mut Net, node: NodeId, octets: usize) -> usize {
-    (0..1000).take_while(|_| net[node].send(vec![7; octets]).is_ok()).count()
+/// Sends messages of `size` bytes until the socket is full. Returns their number.
+fn fill(net: &mut Net, node: NodeId, size: usize) -> usize {
+    (0..1000).take_while(|_| net[node].send(vec![7; size]).is_ok()).count()
 }
 
 #[test]
-fn whichever_mark_is_reached_first_closes_a_queue() {
-    for (octets, fits) in [(0, 50), (99, 11), (100, 10), (101, 10), (1000, 1), (5000, 1)] {
+fn queue_is_full_at_the_first_hwm_that_is_reached() {
+    for (size, expected) in [(0, 50), (99, 11), (100, 10), (101, 10), (1000, 1), (5000, 1)] {
         let mut net = net();
         let push = net.socket(Options::<Push>::new().send_hwm(50).send_hwm_bytes(1000));
         net.connect(push, PLACE);
-        assert_eq!(fill(&mut net, push, octets), fits, "messages of {octets} octets");
+        assert_eq!(fill(&mut net, push, size), expected, "messages of {size} bytes");
     }
 }
 
 #[test]
-fn a_message_larger_than_the_mark_passes_alone_and_all_frames_count() {
+fn byte_hwm_counts_all_frames_and_admits_one_excess() {
     let mut net = net();
     let push = net.socket(Options::<Push>::new().send_hwm_bytes(1000));
     net.connect(push, PLACE);
     net[push].send([vec![7; 400], vec![7; 400]]).unwrap();
-    net[push].send(vec![7; 5000]).expect("800 octets wait, which is less than the mark");
+    net[push].send(vec![7; 5000]).expect("800 bytes are queued, less than the high-water mark");
     assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
     let pull = net.socket(Options::<Pull>::new());
     net.bind(pull, PLACE);
     net.pass(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, pull).len(), 2);
-    net[push].send(vec![7; 5000]).expect("nothing waits");
+    net[push].send(vec![7; 5000]).expect("the queue is empty");
 }
 
 #[test]
-fn each_peer_has_an_allowance_of_octets_of_its_own() {
+fn byte_hwm_applies_per_peer() {
     let mut net = net();
     let push = net.socket(Options::<Push>::new().send_hwm_bytes(1000));
     net.connect(push, PLACE);
@@ -49,7 +49,7 @@ fn each_peer_has_an_allowance_of_octets_of_its_own() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_makes_its_sender_wait_and_loses_nothing() {
+fn slow_reader_blocks_its_sender_without_loss() {
     let mut net = Net::seeded(1).chunks(1..=700).capacity(3000);
     let pull = Options::<Pull>::new().recv_hwm_bytes(10_000);
     let (pull, [push]) = star(&mut net, pull, [Options::<Push>::new().send_hwm_bytes(20_000)]);
@@ -57,47 +57,47 @@ fn a_peer_that_does_not_read_makes_its_sender_wait_and_loses_nothing() {
     while net[push].send(vec![7; 1000]).is_ok() {
         sent += 1;
         net.settle();
-        assert!(sent < 1000, "nobody makes the sender wait");
+        assert!(sent < 1000, "the sender is never blocked");
     }
     assert_eq!(net[pull].stats().incoming.octets, 10_000);
     assert_eq!(net[push].stats().outgoing.octets, 20_000);
     assert_eq!(recv_all(&mut net, pull).len(), sent);
-    net[push].send("again").expect("there is room again");
+    net[push].send("again").expect("the queue has room again");
 }
 
 #[test]
-fn reading_goes_on_when_half_of_the_octets_are_taken() {
+fn reading_resumes_at_half_the_byte_hwm() {
     let mut net = Net::seeded(1);
     let (pull, [push]) = star(&mut net, Options::<Pull>::new().recv_hwm_bytes(1000), [Options::<Push>::new()]);
     for _ in 0..100 {
         net[push].send(vec![7; 100]).unwrap();
     }
     net.settle();
-    for (taken, waiting) in [(4, 6), (1, 10)] {
+    for (taken, queued) in [(4, 6), (1, 10)] {
         for _ in 0..taken {
             net[pull].recv().unwrap();
         }
         net.settle();
-        assert_eq!(net[pull].stats().incoming.messages, waiting);
+        assert_eq!(net[pull].stats().incoming.messages, queued);
     }
 }
 
 #[test]
-fn whoever_waits_is_told_when_half_of_the_octets_are_gone() {
+fn writable_is_emitted_at_half_the_byte_hwm() {
     let options = Options::<Push>::new().send_hwm(0).send_hwm_bytes(900_000);
-    let mut socket = ByHand::new(options.erase(), SocketType::Pull);
+    let mut socket = ManualSocket::new(options.erase(), SocketType::Pull);
     assert_eq!(socket.fill(), 10);
-    socket.says_writable();
-    socket.flow();
-    assert!(!socket.says_writable(), "630 000 octets are left");
-    assert!(socket.send().is_err(), "and it stays closed so long");
-    socket.flow();
-    assert!(socket.says_writable(), "360 000 octets are left");
+    socket.takes_writable();
+    socket.transmit();
+    assert!(!socket.takes_writable(), "630 000 bytes are left, more than half");
+    assert!(socket.send().is_err(), "the queue stays full until then");
+    socket.transmit();
+    assert!(socket.takes_writable(), "360 000 bytes are left, less than half");
     assert_eq!(socket.fill(), 6);
 }
 
 #[test]
-fn a_subscriber_that_does_not_read_loses_as_many_old_messages_as_a_new_one_needs() {
+fn drop_oldest_discards_only_what_a_new_message_needs() {
     let mut net = Net::seeded(1).capacity(100);
     let options = Options::<Pub>::new().send_hwm_bytes(1000).slow_subscriber(SlowSubscriber::DropOldest);
     let (publisher, [sub]) = star(&mut net, options, [Options::<Sub>::new()]);
@@ -112,16 +112,16 @@ fn a_subscriber_that_does_not_read_loses_as_many_old_messages_as_a_new_one_needs
     events(&mut net, publisher);
     net[publisher].send("new").unwrap();
     let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-    assert_eq!(lost, 1, "the queue held one of 2000 octets");
+    assert_eq!(lost, 1, "the queue held one message of 2000 bytes");
     for _ in 0..20 {
         net[publisher].send(vec![1; 99]).unwrap();
     }
     let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-    assert_eq!(lost, 10, "11 fit");
+    assert_eq!(lost, 10, "11 messages fit");
     net[publisher].send(vec![2; 3000]).unwrap();
     net[publisher].send("newest").unwrap();
     let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-    assert_eq!((lost, net[publisher].stats().outgoing.octets), (12, 6), "what does not fit is gone");
+    assert_eq!((lost, net[publisher].stats().outgoing.octets), (12, 6), "messages that do not fit are dropped");
     net.thaw(sub);
     let received = recv_all(&mut net, sub);
     assert_eq!(received.last().unwrap().body(), "newest");

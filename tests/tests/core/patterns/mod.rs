@@ -1,4 +1,4 @@
-//! The rules of each socket type, between sockets of a simulated network.
+//! Rules of each socket type, tested with sockets on a simulated network.
 
 mod drafts;
 mod hwm;

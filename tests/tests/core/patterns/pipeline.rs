@@ -1,4 +1,4 @@
-//! PUSH and PULL, DEALER, PAIR.
+//! Rules of PUSH, PULL, DEALER and PAIR sockets.
 
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
@@ -21,42 +21,44 @@ fn pair() -> Options<Pair> {
 }
 
 #[test]
-fn a_push_sends_to_its_peers_in_turn() {
+fn push_sends_round_robin() {
     let mut net = net();
     let (push, pulls) = fan(&mut net, push(), [pull(), pull(), pull()]);
-    sends_in_turn(&mut net, push, pulls);
+    assert_round_robin(&mut net, push, pulls);
 }
 
 #[test]
-fn a_dealer_sends_to_its_peers_in_turn() {
+fn dealer_sends_round_robin() {
     let mut net = net();
     let (dealer, dealers) = star(&mut net, Options::<Dealer>::new(), [(); 3].map(|()| Options::<Dealer>::new()));
-    sends_in_turn(&mut net, dealer, dealers);
+    assert_round_robin(&mut net, dealer, dealers);
 }
 
-pub(super) fn sends_in_turn(net: &mut Net, one: NodeId, others: [NodeId; 3]) {
+/// Sends nine messages, and asserts that the peers receive them in turn.
+pub(super) fn assert_round_robin(net: &mut Net, one: NodeId, others: [NodeId; 3]) {
     for number in 0..9 {
         net[one].send(format!("{number}")).unwrap();
     }
-    let got = others.map(|other| bodies(&recv_all(net, other)));
-    assert_eq!(got, [["0", "3", "6"], ["1", "4", "7"], ["2", "5", "8"]]);
+    let received = others.map(|other| bodies(&recv_all(net, other)));
+    assert_eq!(received, [["0", "3", "6"], ["1", "4", "7"], ["2", "5", "8"]]);
 }
 
 #[test]
-fn a_pull_receives_from_its_peers_in_turn() {
+fn pull_receives_fair_queued() {
     let mut net = net();
     let (pull, pushes) = star(&mut net, pull(), [push(), push(), push()]);
-    receives_in_turn(&mut net, pull, pushes);
+    assert_fair_queued(&mut net, pull, pushes);
 }
 
 #[test]
-fn a_dealer_receives_from_its_peers_in_turn() {
+fn dealer_receives_fair_queued() {
     let mut net = net();
     let (dealer, dealers) = fan(&mut net, Options::<Dealer>::new(), [(); 3].map(|()| Options::<Dealer>::new()));
-    receives_in_turn(&mut net, dealer, dealers);
+    assert_fair_queued(&mut net, dealer, dealers);
 }
 
-pub(super) fn receives_in_turn(net: &mut Net, one: NodeId, others: [NodeId; 3]) {
+/// Sends three messages from each peer, and asserts that the socket receives from its peers in turn.
+pub(super) fn assert_fair_queued(net: &mut Net, one: NodeId, others: [NodeId; 3]) {
     for (other, name) in others.into_iter().zip(["a", "b", "c"]) {
         for number in 0..3 {
             net[other].send(format!("{name}{number}")).unwrap();
@@ -67,7 +69,7 @@ pub(super) fn receives_in_turn(net: &mut Net, one: NodeId, others: [NodeId; 3]) 
 }
 
 #[test]
-fn a_message_whose_connection_breaks_in_its_middle_is_not_received_in_part() {
+fn interrupted_message_is_not_received_in_part() {
     let mut total = 0;
     for_seeds(20, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=50).latency(Duration::ZERO..=Duration::from_millis(9));
@@ -83,11 +85,11 @@ fn a_message_whose_connection_breaks_in_its_middle_is_not_received_in_part() {
         assert!(received.is_sorted_by_key(|message| message.head()[0]));
         total += received.len();
     });
-    assert!((1..200).contains(&total), "{total} came: connections break in the middle");
+    assert!((1..200).contains(&total), "{total} messages received; connections must be cut while messages are sent");
 }
 
 #[test]
-fn a_quiet_peer_is_heard_at_once_beside_a_busy_one() {
+fn quiet_peer_is_not_starved_by_a_busy_peer() {
     let mut net = Net::seeded(3);
     let (pull, [busy, quiet]) = star(&mut net, pull(), [push(), push()]);
     for _ in 0..900 {
@@ -98,27 +100,27 @@ fn a_quiet_peer_is_heard_at_once_beside_a_busy_one() {
         net[busy].send("busy").unwrap();
         net[quiet].send("quiet").unwrap();
         net.settle();
-        let got = [net[pull].recv().unwrap(), net[pull].recv().unwrap()];
-        assert!(bodies(&got).contains(&"quiet".to_owned()));
+        let received = [net[pull].recv().unwrap(), net[pull].recv().unwrap()];
+        assert!(bodies(&received).contains(&"quiet".to_owned()));
     }
 }
 
 #[test]
-fn without_peers_there_is_nothing_to_send_to_and_nothing_is_discarded() {
+fn send_without_peers_returns_the_message() {
     let mut net = net();
     let push = net.socket(push());
     let dealer = net.socket(Options::<Dealer>::new());
     let pair = net.socket(pair());
     for node in [push, dealer, pair] {
-        let Err(SendError::Full(given_back)) = net[node].send(["a", "b"]) else {
-            panic!("it has no peer");
+        let Err(SendError::Full(returned)) = net[node].send(["a", "b"]) else {
+            panic!("a send without a peer must fail");
         };
-        assert_eq!(given_back, message(["a", "b"]));
+        assert_eq!(returned, message(["a", "b"]));
     }
 }
 
 #[test]
-fn what_a_type_cannot_do_is_an_error_for_those_who_know_it_at_run_time_only() {
+fn unsupported_operation_of_untyped_socket_is_an_error() {
     let mut net = net();
     let push = net.socket(push());
     let pull = net.socket(pull());
@@ -127,7 +129,7 @@ fn what_a_type_cannot_do_is_an_error_for_those_who_know_it_at_run_time_only() {
 }
 
 #[test]
-fn a_dealer_adds_and_removes_no_frame() {
+fn dealer_does_not_change_frames() {
     let mut net = net();
     let (left, [right]) = star(&mut net, Options::<Dealer>::new(), [Options::<Dealer>::new()]);
     for message in [message(["", "a"]), message(["a", "", "b"]), message([""]), message(["", "", ""])] {
@@ -137,7 +139,7 @@ fn a_dealer_adds_and_removes_no_frame() {
 }
 
 #[test]
-fn a_pair_speaks_both_ways() {
+fn pair_sends_in_both_directions() {
     let mut net = net();
     let (left, [right]) = star(&mut net, pair(), [pair()]);
     for number in 0..100 {
@@ -151,14 +153,14 @@ fn a_pair_speaks_both_ways() {
 }
 
 #[test]
-fn a_second_peer_of_a_pair_is_refused_unheard_and_comes_in_when_the_first_has_left() {
-    // A slow READY arrives in one piece with the message behind it.
+fn pair_accepts_a_second_peer_after_the_first_left() {
+    // A delayed READY arrives in one read with the message that follows it.
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).latency(Duration::ZERO..=Duration::from_millis(20));
         let (bound, [first]) = star(&mut net, pair(), [pair().no_reconnect()]);
         let second = net.socket(pair());
         net.connect(second, PLACE);
-        net[second].send("intruding").unwrap();
+        net[second].send("dropped").unwrap();
         net.settle();
         assert_eq!(net[bound].recv(), Err(RecvError::Empty));
         assert_eq!(
@@ -171,28 +173,28 @@ fn a_second_peer_of_a_pair_is_refused_unheard_and_comes_in_when_the_first_has_le
 
         net.cut(first);
         net.pass(Duration::from_secs(10));
-        net[second].send("my turn").unwrap();
+        net[second].send("accepted").unwrap();
         net[bound].send("welcome").unwrap();
-        assert_eq!(bodies(&recv_all(&mut net, bound)).last().map(String::as_str), Some("my turn"));
+        assert_eq!(bodies(&recv_all(&mut net, bound)).last().map(String::as_str), Some("accepted"));
         assert_eq!(bodies(&recv_all(&mut net, second)), ["welcome"]);
     });
 }
 
 #[test]
-fn a_pair_connects_once() {
+fn pair_rejects_a_second_connect() {
     let mut net = net();
     let (bound, [other]) = star(&mut net, pair(), [pair()]);
     let now = net.now();
     for node in [bound, other] {
-        assert_eq!(net[node].connect("tcp://else:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
+        assert_eq!(net[node].connect("tcp://other:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
     }
     net[other].disconnect(&PLACE.parse().unwrap(), now).unwrap();
     net.settle();
-    assert!(net[other].connect("tcp://else:1".parse().unwrap(), now).is_ok());
+    assert!(net[other].connect("tcp://other:1".parse().unwrap(), now).is_ok());
 }
 
 #[test]
-fn what_a_former_peer_of_a_pair_said_stays_readable() {
+fn pair_keeps_messages_of_a_former_peer() {
     let mut net = net();
     let (bound, [first]) = star(&mut net, pair(), [pair().no_reconnect()]);
     net[first].send("first").unwrap();
@@ -206,7 +208,7 @@ fn what_a_former_peer_of_a_pair_said_stays_readable() {
 }
 
 #[test]
-fn work_is_spread_with_nothing_lost_nothing_twice_and_order_kept_per_pair_of_peers() {
+fn push_pull_keeps_order_without_loss_or_duplicates() {
     for_seeds(40, |seed| {
         let latency = Duration::ZERO..=Duration::from_millis(20);
         let mut net = Net::seeded(seed).chunks(1..=40).capacity(200).latency(latency);
@@ -222,7 +224,7 @@ fn work_is_spread_with_nothing_lost_nothing_twice_and_order_kept_per_pair_of_pee
             }
             push
         });
-        let (mut sent, mut got) = ([0; 3], Vec::new());
+        let (mut sent, mut received) = ([0; 3], Vec::new());
         while sent != [100; 3] {
             for (number, push) in pushes.into_iter().enumerate() {
                 while sent[number] < 100 && net[push].send(format!("{number} {:03}", sent[number])).is_ok() {
@@ -230,20 +232,20 @@ fn work_is_spread_with_nothing_lost_nothing_twice_and_order_kept_per_pair_of_pee
                 }
             }
             net.pass(Duration::from_millis(5));
-            for (place, pull) in pulls.into_iter().enumerate() {
-                got.extend(net[pull].recv().map(|message| (place, message.body().to_text().into_owned())));
+            for (index, pull) in pulls.into_iter().enumerate() {
+                received.extend(net[pull].recv().map(|message| (index, message.body().to_text().into_owned())));
             }
         }
-        for (place, pull) in pulls.into_iter().enumerate() {
-            got.extend(bodies(&recv_all(&mut net, pull)).into_iter().map(|body| (place, body)));
+        for (index, pull) in pulls.into_iter().enumerate() {
+            received.extend(bodies(&recv_all(&mut net, pull)).into_iter().map(|body| (index, body)));
         }
-        for place in 0..3 {
-            for from in ["0 ", "1 ", "2 "] {
-                let of_pair = got.iter().filter(|(at, body)| *at == place && body.starts_with(from));
-                assert!(of_pair.is_sorted(), "order is kept");
+        for index in 0..3 {
+            for sender in ["0 ", "1 ", "2 "] {
+                let of_pair = received.iter().filter(|(receiver, body)| *receiver == index && body.starts_with(sender));
+                assert!(of_pair.is_sorted(), "messages are out of order");
             }
         }
-        let mut all: Vec<_> = got.into_iter().map(|(_, body)| body).collect();
+        let mut all: Vec<_> = received.into_iter().map(|(_, body)| body).collect();
         all.sort_unstable();
         let expected: Vec<_> = (0..300).map(|number| format!("{} {:03}", number / 100, number % 100)).collect();
         assert_eq!(all, expected);

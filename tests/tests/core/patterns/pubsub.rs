@@ -1,5 +1,5 @@
-//! PUB and SUB: who receives what, and what becomes of those who do not read. XPUB and XSUB are in `xpub.rs`, octets in
-//! `wishes.rs`.
+//! Rules of PUB and SUB sockets: matching, and policies for slow subscribers. XPUB and XSUB are in `xpub.rs`, the wire
+//! format in `subscriptions_wire.rs`.
 
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
@@ -17,7 +17,7 @@ fn sub() -> Options<Sub> {
     Options::new()
 }
 
-/// Has a socket subscribe, and its publishers hear of it.
+/// Subscribes a socket, and runs the network until its publishers have received the subscriptions.
 fn subscribe(net: &mut Net, node: NodeId, prefixes: &[&str]) {
     for &prefix in prefixes {
         net[node].subscribe(prefix.to_owned()).unwrap();
@@ -26,7 +26,7 @@ fn subscribe(net: &mut Net, node: NodeId, prefixes: &[&str]) {
 }
 
 #[test]
-fn a_sub_receives_what_it_subscribed_to_and_nothing_else() {
+fn sub_receives_only_matching_messages() {
     let mut net = net();
     let (publisher, [a, b]) = star(&mut net, publisher(), [sub(), sub()]);
     subscribe(&mut net, a, &["news"]);
@@ -39,7 +39,7 @@ fn a_sub_receives_what_it_subscribed_to_and_nothing_else() {
 }
 
 #[test]
-fn nothing_is_sent_to_who_has_not_subscribed_and_nobody_misses_it() {
+fn message_without_subscriber_is_not_counted_as_dropped() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     net[publisher].send("early").unwrap();
@@ -50,7 +50,7 @@ fn nothing_is_sent_to_who_has_not_subscribed_and_nobody_misses_it() {
 }
 
 #[test]
-fn overlapping_prefixes_deliver_once() {
+fn overlapping_subscriptions_deliver_once() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     subscribe(&mut net, sub, &["", "a", "abc", "abcd"]);
@@ -60,7 +60,7 @@ fn overlapping_prefixes_deliver_once() {
 }
 
 #[test]
-fn a_topic_is_any_octets_at_the_front_of_the_first_frame() {
+fn topic_is_a_binary_prefix_of_the_first_frame() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     net[sub].subscribe(vec![0, 1, 255]).unwrap();
@@ -72,7 +72,7 @@ fn a_topic_is_any_octets_at_the_front_of_the_first_frame() {
 }
 
 #[test]
-fn subscriptions_are_counted_by_who_makes_them() {
+fn subscriptions_are_counted_by_the_subscriber() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     subscribe(&mut net, sub, &["a", "a"]);
@@ -92,12 +92,12 @@ fn subscriptions_are_counted_by_who_makes_them() {
 }
 
 #[test]
-fn what_arrived_before_a_subscription_ended_is_dropped_and_its_publishers_are_heard_again() {
+fn unsubscribe_drops_queued_messages_and_resumes_reading() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher().send_hwm(500), [sub().recv_hwm(2)]);
     subscribe(&mut net, sub, &["a", "b"]);
     for number in 0..200 {
-        // So many octets that the SUB leaves some unread.
+        // Messages are so large that the SUB stops reading.
         net[publisher].send([format!("a{number}").into_bytes(), vec![0; 2000]]).unwrap();
         net.settle();
     }
@@ -110,7 +110,7 @@ fn what_arrived_before_a_subscription_ended_is_dropped_and_its_publishers_are_he
 }
 
 #[test]
-fn nothing_is_left_of_a_publisher_that_is_gone_when_its_messages_are_not_wanted_any_more() {
+fn unsubscribe_removes_the_pipe_of_a_lost_publisher() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub().no_reconnect()]);
     subscribe(&mut net, sub, &["a"]);
@@ -124,7 +124,7 @@ fn nothing_is_left_of_a_publisher_that_is_gone_when_its_messages_are_not_wanted_
 }
 
 #[test]
-fn subscriptions_are_told_again_after_a_reconnect_and_those_that_ended_are_not() {
+fn reconnect_sends_only_current_subscriptions() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     subscribe(&mut net, sub, &["a", "b", "b"]);
@@ -142,7 +142,7 @@ fn subscriptions_are_told_again_after_a_reconnect_and_those_that_ended_are_not()
 }
 
 #[test]
-fn no_high_water_mark_bounds_subscriptions() {
+fn subscriptions_are_not_limited_by_the_hwm() {
     let mut net = Net::seeded(1).capacity(3000);
     let options = Options::<XSub>::new().send_hwm(1).recv_hwm(1);
     let (publisher, [early]) = star(&mut net, publisher().send_hwm(1), [options.clone()]);
@@ -158,7 +158,7 @@ fn no_high_water_mark_bounds_subscriptions() {
 }
 
 #[test]
-fn a_bound_sub_subscribes_without_receiving() {
+fn bound_sub_sends_subscriptions_without_recv() {
     let mut net = net();
     let (publisher, [sub]) = fan(&mut net, publisher(), [sub()]);
     net[sub].subscribe("a").unwrap();
@@ -167,9 +167,9 @@ fn a_bound_sub_subscribes_without_receiving() {
 }
 
 #[test]
-fn a_sub_filters_what_a_publisher_sends_unasked() {
+fn sub_filters_messages_without_a_matching_subscription() {
     let mut net = net();
-    // The SUB is told of inverted matching, and its publisher is not.
+    // Only the SUB has inverted matching, so its PUB sends messages that do not match.
     let (publisher, [sub, xsub]) =
         star(&mut net, publisher().erase(), [sub().invert_matching(true).erase(), Options::<XSub>::new().erase()]);
     for node in [sub, xsub] {
@@ -181,7 +181,7 @@ fn a_sub_filters_what_a_publisher_sends_unasked() {
 }
 
 #[test]
-fn inverted_matching_delivers_what_does_not_match() {
+fn inverted_matching_delivers_non_matching_messages() {
     let mut net = net();
     let subs = [(); 2].map(|()| sub().invert_matching(true));
     let (publisher, [a, b]) = star(&mut net, publisher().invert_matching(true), subs);
@@ -192,31 +192,33 @@ fn inverted_matching_delivers_what_does_not_match() {
     net.settle();
     subscribe(&mut net, b, &["b"]);
     assert_eq!(bodies(&recv_all(&mut net, a)), ["b"]);
-    assert_eq!(bodies(&recv_all(&mut net, b)), ["abcd"], "what is not wanted any more is dropped");
+    assert_eq!(bodies(&recv_all(&mut net, b)), ["abcd"], "queued messages that match no more are dropped");
 }
 
-/// How many messages are sent to a subscriber that does not read.
+/// Number of messages that are sent to a subscriber that does not read.
 const FLOOD: usize = 100;
 
-/// A publisher, with this policy and room for three messages, of a subscriber that reads and of one that does not.
+/// Creates a PUB with a policy and a send HWM of three messages, a frozen SUB, and a SUB that reads.
 fn slow(net: &mut Net, policy: SlowSubscriber) -> (NodeId, NodeId, NodeId) {
     let options = publisher().slow_subscriber(policy).send_hwm(3);
-    let (publisher, [slow, brisk]) = star(net, options, [sub().recv_hwm(1), sub()]);
+    let (publisher, [slow, fast]) = star(net, options, [sub().recv_hwm(1), sub()]);
     subscribe(net, slow, &[""]);
-    subscribe(net, brisk, &[""]);
+    subscribe(net, fast, &[""]);
     events(net, publisher);
     net.freeze(slow);
-    (publisher, slow, brisk)
+    (publisher, slow, fast)
 }
 
 fn slow_net() -> Net {
     Net::seeded(1).capacity(2000)
 }
 
+/// Returns the number in the first frame.
 fn number(message: &Message) -> usize {
     message.head().to_text().parse().unwrap()
 }
 
+/// Sends [`FLOOD`] numbered messages.
 fn flood(net: &mut Net, publisher: NodeId) {
     for number in 0..FLOOD {
         net[publisher].send([number.to_string().into_bytes(), vec![0; 5000]]).unwrap();
@@ -225,34 +227,34 @@ fn flood(net: &mut Net, publisher: NodeId) {
 }
 
 #[test]
-fn a_slow_subscriber_misses_the_newest_or_the_oldest_and_every_loss_is_told() {
+fn drop_policies_count_every_dropped_message() {
     for policy in [SlowSubscriber::DropNewest, SlowSubscriber::DropOldest] {
         let mut net = slow_net();
-        let (publisher, slow, brisk) = slow(&mut net, policy);
+        let (publisher, slow, fast) = slow(&mut net, policy);
         flood(&mut net, publisher);
-        assert_eq!(recv_all(&mut net, brisk).len(), FLOOD);
+        assert_eq!(recv_all(&mut net, fast).len(), FLOOD);
         net.thaw(slow);
-        let got: Vec<_> = recv_all(&mut net, slow).iter().map(number).collect();
+        let received: Vec<_> = recv_all(&mut net, slow).iter().map(number).collect();
         let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-        assert!(lost > 10 && got.len() + lost == FLOOD, "{lost} of {got:?}");
-        assert!(got.is_sorted());
-        let tail: Vec<_> = got[got.len() - 3..].to_vec();
+        assert!(lost > 10 && received.len() + lost == FLOOD, "{lost} messages were dropped, {received:?} received");
+        assert!(received.is_sorted());
+        let tail: Vec<_> = received[received.len() - 3..].to_vec();
         if policy == SlowSubscriber::DropOldest {
             assert_eq!(tail, [FLOOD - 3, FLOOD - 2, FLOOD - 1]);
         } else {
-            assert_eq!(got, (0..got.len()).collect::<Vec<_>>());
+            assert_eq!(received, (0..received.len()).collect::<Vec<_>>());
         }
         net[publisher].send("200").unwrap();
-        assert_eq!(recv_all(&mut net, slow).iter().map(number).collect::<Vec<_>>(), [200], "it has room again");
+        assert_eq!(recv_all(&mut net, slow).iter().map(number).collect::<Vec<_>>(), [200], "the queue has room again");
     }
 }
 
 #[test]
-fn a_slow_subscriber_is_disconnected_if_that_is_the_policy_and_comes_again() {
+fn disconnect_policy_ends_a_slow_sub_which_reconnects() {
     let mut net = slow_net();
-    let (publisher, slow, brisk) = slow(&mut net, SlowSubscriber::Disconnect);
+    let (publisher, slow, fast) = slow(&mut net, SlowSubscriber::Disconnect);
     flood(&mut net, publisher);
-    assert_eq!(recv_all(&mut net, brisk).len(), FLOOD);
+    assert_eq!(recv_all(&mut net, fast).len(), FLOOD);
     let events = events(&mut net, publisher);
     assert_eq!(endings(&events).len(), 1);
     assert!(endings(&events)[0].contains("does not read"), "{events:?}");
@@ -264,7 +266,7 @@ fn a_slow_subscriber_is_disconnected_if_that_is_the_policy_and_comes_again() {
 }
 
 #[test]
-fn a_publisher_that_dialled_a_slow_subscriber_dials_it_again() {
+fn publisher_redials_a_disconnected_slow_subscriber() {
     let mut net = slow_net();
     let options = publisher().slow_subscriber(SlowSubscriber::Disconnect).send_hwm(3);
     let (publisher, [slow]) = fan(&mut net, options, [sub().recv_hwm(1)]);
@@ -283,32 +285,32 @@ fn a_publisher_that_dialled_a_slow_subscriber_dials_it_again() {
 }
 
 #[test]
-fn a_publisher_waits_for_a_slow_subscriber_if_that_is_the_policy() {
+fn block_policy_makes_the_publisher_wait() {
     let mut net = slow_net();
-    let (publisher, slow, brisk) = slow(&mut net, SlowSubscriber::Block);
+    let (publisher, slow, fast) = slow(&mut net, SlowSubscriber::Block);
     let mut sent = 0;
-    let given_back = loop {
+    let returned = loop {
         match net[publisher].send([sent.to_string().into_bytes(), vec![0; 5000]]) {
             Ok(()) => sent += 1,
             Err(SendError::Full(message)) => break message,
             Err(other) => panic!("{other}"),
         }
         net.settle();
-        assert!(sent < FLOOD, "it never waits");
+        assert!(sent < FLOOD, "the publisher is never blocked");
     };
-    assert_eq!((number(&given_back), net[publisher].can_send()), (sent, false));
-    assert_eq!(recv_all(&mut net, brisk).len(), sent, "nobody has a part of what was given back");
+    assert_eq!((number(&returned), net[publisher].can_send()), (sent, false));
+    assert_eq!(recv_all(&mut net, fast).len(), sent, "no subscriber has received the returned message");
     net.thaw(slow);
     assert_eq!(recv_all(&mut net, slow).len(), sent);
     assert!(net[publisher].can_send());
-    net[publisher].send(given_back).unwrap();
+    net[publisher].send(returned).unwrap();
     assert_eq!(recv_all(&mut net, slow).iter().map(number).collect::<Vec<_>>(), [sent]);
-    assert_eq!(recv_all(&mut net, brisk).iter().map(number).collect::<Vec<_>>(), [sent]);
+    assert_eq!(recv_all(&mut net, fast).iter().map(number).collect::<Vec<_>>(), [sent]);
     assert_eq!(dropped(&events(&mut net, publisher), DropReason::PeerFull), 0);
 }
 
 #[test]
-fn a_message_of_several_frames_comes_to_all_as_it_was_sent_whatever_its_size() {
+fn multipart_message_of_any_size_reaches_all_subscribers() {
     for size in [0, 10, 100, 1000, 2040, 2047, 2048, 2049, 5000, 70_000] {
         let mut net = Net::seeded(1).chunks(1..=900).capacity(3000);
         let (publisher, subs) = star(&mut net, publisher(), [sub(), sub(), sub()]);
@@ -326,7 +328,7 @@ fn a_message_of_several_frames_comes_to_all_as_it_was_sent_whatever_its_size() {
 }
 
 #[test]
-fn what_a_lost_connection_had_not_begun_comes_whole_on_the_next_one() {
+fn unsent_messages_are_sent_whole_on_the_next_connection() {
     for size in [10, 1000, 3000] {
         for seed in 0..30 {
             let mut net = Net::seeded(seed).chunks(1..=500).capacity(3 * size);
@@ -344,16 +346,16 @@ fn what_a_lost_connection_had_not_begun_comes_whole_on_the_next_one() {
             net.thaw(lost);
             net.pass(Duration::from_secs(10));
             assert_eq!(recv_all(&mut net, other), sent);
-            let got = recv_all(&mut net, lost);
-            assert!(got.iter().all(|message| sent.contains(message)), "each came whole");
-            let numbers: Vec<_> = got.iter().map(number).collect();
+            let received = recv_all(&mut net, lost);
+            assert!(received.iter().all(|message| sent.contains(message)), "a message was received in part");
+            let numbers: Vec<_> = received.iter().map(number).collect();
             assert!(numbers.is_sorted_by(|a, b| a < b) && numbers.last() == Some(&39), "{numbers:?}");
         }
     }
 }
 
 #[test]
-fn a_publisher_that_closes_sends_what_is_queued_and_a_sub_does_not_linger() {
+fn publisher_close_sends_its_queue_and_sub_does_not_linger() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     subscribe(&mut net, sub, &[""]);

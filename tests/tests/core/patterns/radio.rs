@@ -1,4 +1,4 @@
-//! RADIO and DISH.
+//! Rules of RADIO and DISH sockets.
 
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
@@ -17,7 +17,7 @@ fn dish() -> Options<Dish> {
 }
 
 #[test]
-fn a_dish_receives_the_groups_it_joined() {
+fn dish_receives_only_joined_groups() {
     let mut net = net();
     let (radio, [dish, other]) = star(&mut net, radio(), [dish(), dish()]);
     net[dish].join("tv").unwrap();
@@ -34,7 +34,7 @@ fn a_dish_receives_the_groups_it_joined() {
 }
 
 #[test]
-fn groups_are_joined_once_and_left_once() {
+fn duplicate_join_and_leave_are_errors() {
     let mut net = net();
     let (radio, [dish]) = star(&mut net, radio(), [dish()]);
     assert_eq!(net[dish].leave("tv"), Err(JoinError::NotJoined));
@@ -45,7 +45,7 @@ fn groups_are_joined_once_and_left_once() {
     net.settle();
     net[dish].leave("tv").unwrap();
     assert_eq!(net[dish].leave("tv"), Err(JoinError::NotJoined));
-    assert_eq!(recv_all(&mut net, dish), [], "what has arrived is dropped");
+    assert_eq!(recv_all(&mut net, dish), [], "queued messages of a left group are dropped");
     assert_eq!(net[radio].subscriber_count("tv"), 0);
     assert_eq!(net[radio].join("tv"), Err(JoinError::Unsupported(SocketType::Radio)));
     let now = net.now();
@@ -54,7 +54,7 @@ fn groups_are_joined_once_and_left_once() {
 }
 
 #[test]
-fn the_name_of_a_group_has_255_octets_at_most() {
+fn group_name_is_limited_to_255_bytes() {
     let mut net = net();
     let (radio, [dish]) = star(&mut net, radio(), [dish()]);
     let (longest, longer) = ("g".repeat(255), "g".repeat(256));
@@ -62,15 +62,15 @@ fn the_name_of_a_group_has_255_octets_at_most() {
     assert_eq!(net[dish].join(longer.clone()), Err(JoinError::TooLong(256)));
     net.settle();
     net[radio].send((longest.as_str(), "x")).unwrap();
-    let Err(SendError::NotGrouped(given_back)) = net[radio].send((longer.as_str(), "x")) else {
-        panic!("there is no such group");
+    let Err(SendError::NotGrouped(returned)) = net[radio].send((longer.as_str(), "x")) else {
+        panic!("a group name of 256 bytes must be rejected");
     };
-    assert_eq!(given_back.body(), "x");
+    assert_eq!(returned.body(), "x");
     assert_eq!(bodies(&recv_all(&mut net, dish)), ["x"]);
 }
 
 #[test]
-fn a_radio_sends_a_group_and_a_body() {
+fn radio_requires_a_group_and_one_body() {
     let mut net = net();
     let (radio, [dish]) = star(&mut net, radio(), [dish()]);
     assert!(matches!(net[radio].send("tv"), Err(SendError::NotGrouped(_))));
@@ -81,7 +81,7 @@ fn a_radio_sends_a_group_and_a_body() {
 }
 
 #[test]
-fn groups_are_joined_again_after_a_reconnect_and_those_left_are_not() {
+fn reconnect_sends_only_joined_groups() {
     let mut net = net();
     let (radio, [dish]) = star(&mut net, radio(), [dish()]);
     for group in ["a", "b"] {
@@ -98,7 +98,7 @@ fn groups_are_joined_again_after_a_reconnect_and_those_left_are_not() {
 }
 
 #[test]
-fn a_dish_with_too_many_groups_loses_its_connection_and_others_do_not() {
+fn dish_with_too_many_groups_is_disconnected() {
     let mut net = net();
     let (radio, [greedy, modest]) =
         star(&mut net, radio().max_subscriptions(2).unwrap(), [dish().no_reconnect(), dish()]);
@@ -113,27 +113,27 @@ fn a_dish_with_too_many_groups_loses_its_connection_and_others_do_not() {
 }
 
 #[test]
-fn no_ping_is_sent_to_a_dish_and_a_dish_may_ping() {
+fn radio_sends_no_pings_and_accepts_pings() {
     let mut net = Net::seeded(1);
-    let beat = Duration::from_millis(100);
-    let (quiet, [dish]) =
-        star(&mut net, radio().heartbeat(beat).unwrap(), [dish().heartbeat(Duration::from_secs(2)).unwrap()]);
+    let interval = Duration::from_millis(100);
+    let (radio, [dish]) =
+        star(&mut net, radio().heartbeat(interval).unwrap(), [dish().heartbeat(Duration::from_secs(2)).unwrap()]);
     net.pass(Duration::from_secs(1));
-    // A PING would be answered, or end the connection when the dish cannot be reached.
+    // If the RADIO sent PINGs, the connection to the frozen DISH would time out.
     net.freeze(dish);
     net.pass(Duration::from_secs(1));
     net.thaw(dish);
     net.pass(Duration::from_secs(10));
-    assert_eq!(endings(&events(&mut net, quiet)), [""; 0]);
-    assert_eq!(net.connections(quiet), 1);
+    assert_eq!(endings(&events(&mut net, radio)), [""; 0]);
+    assert_eq!(net.connections(radio), 1);
 }
 
 #[test]
-fn a_slow_dish_is_dealt_with_as_a_slow_subscriber() {
+fn slow_dish_follows_the_slow_subscriber_policy() {
     for policy in [SlowSubscriber::DropNewest, SlowSubscriber::Block] {
         let mut net = Net::seeded(1).capacity(2000);
-        let (radio, [slow, brisk]) = star(&mut net, radio().slow_subscriber(policy).send_hwm(3), [dish(), dish()]);
-        for dish in [slow, brisk] {
+        let (radio, [slow, fast]) = star(&mut net, radio().slow_subscriber(policy).send_hwm(3), [dish(), dish()]);
+        for dish in [slow, fast] {
             net[dish].join("g").unwrap();
             net.settle();
         }
@@ -145,7 +145,7 @@ fn a_slow_dish_is_dealt_with_as_a_slow_subscriber() {
         }
         assert_eq!(sent == 100, policy == SlowSubscriber::DropNewest);
         assert_eq!(net[radio].can_send(), policy == SlowSubscriber::DropNewest);
-        assert_eq!(recv_all(&mut net, brisk).len(), sent);
+        assert_eq!(recv_all(&mut net, fast).len(), sent);
         net.thaw(slow);
         let lost = dropped(&events(&mut net, radio), DropReason::PeerFull);
         assert_eq!(recv_all(&mut net, slow).len() + lost, sent);
@@ -154,7 +154,7 @@ fn a_slow_dish_is_dealt_with_as_a_slow_subscriber() {
 }
 
 #[test]
-fn a_bound_dish_joins_without_receiving() {
+fn bound_dish_sends_joins_without_recv() {
     let mut net = net();
     let (radio, [dish]) = fan(&mut net, radio(), [dish()]);
     net[dish].join("g").unwrap();

@@ -1,4 +1,4 @@
-//! REP.
+//! Rules of REP sockets.
 
 use super::{PLACE, message, net, star};
 use sansmq_proto::kind::{Dealer, Rep, Req, Router};
@@ -11,7 +11,7 @@ fn dealer() -> Options<Dealer> {
 }
 
 #[test]
-fn a_rep_receives_and_sends_in_turn() {
+fn rep_alternates_recv_and_send() {
     let mut net = net();
     let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
     assert!(matches!(net[rep].send("a"), Err(SendError::OutOfTurn(_))));
@@ -27,22 +27,22 @@ fn a_rep_receives_and_sends_in_turn() {
 }
 
 #[test]
-fn whoever_waits_for_a_reps_turn_is_told_when_another_one_brings_it_about() {
+fn rep_emits_readiness_when_its_turn_changes() {
     let mut net = net();
     let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
     for request in ["q1", "q2"] {
         net[dealer].send(["", request]).unwrap();
     }
     net.settle();
-    let told = |rep: &mut Socket, news| core::iter::from_fn(|| rep.poll_action()).any(|action| action == news);
+    let emits = |rep: &mut Socket, expected| core::iter::from_fn(|| rep.poll_action()).any(|action| action == expected);
     net[rep].recv().unwrap();
-    assert!(net[rep].can_send() && told(&mut net[rep], Action::Writable));
+    assert!(net[rep].can_send() && emits(&mut net[rep], Action::Writable));
     net[rep].send("a1").unwrap();
-    assert!(net[rep].can_recv() && told(&mut net[rep], Action::Readable));
+    assert!(net[rep].can_recv() && emits(&mut net[rep], Action::Readable));
 }
 
 #[test]
-fn a_reply_goes_back_along_its_envelope() {
+fn rep_reply_has_the_envelope_of_its_request() {
     let mut net = net();
     let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
     for hops in [&[][..], &["hop1"], &["hop3", "hop2", "hop1"]] {
@@ -58,7 +58,7 @@ fn a_reply_goes_back_along_its_envelope() {
 }
 
 #[test]
-fn a_rep_serves_its_peers_in_turn() {
+fn rep_receives_fair_queued() {
     let mut net = net();
     let (rep, dealers) = star(&mut net, Options::<Rep>::new(), [dealer(), dealer(), dealer()]);
     for (dealer, name) in dealers.into_iter().zip(["a", "b", "c"]) {
@@ -76,7 +76,7 @@ fn a_rep_serves_its_peers_in_turn() {
 }
 
 #[test]
-fn a_request_without_delimiter_or_body_is_dropped_and_its_connection_kept() {
+fn rep_drops_a_request_without_delimiter_or_body() {
     let mut net = net();
     let (rep, [dealer]) = star(&mut net, Options::<Rep>::new(), [dealer()]);
     for wrong in [message(["q"]), message(["a", "b"]), message([""]), message(["a", ""])] {
@@ -90,7 +90,7 @@ fn a_request_without_delimiter_or_body_is_dropped_and_its_connection_kept() {
 }
 
 #[test]
-fn a_reply_to_a_requester_that_is_gone_is_dropped_and_the_next_one_served() {
+fn rep_drops_a_reply_to_a_lost_requester() {
     let mut net = net();
     let (rep, [gone, other]) = star(&mut net, Options::<Rep>::new(), [dealer().no_reconnect(), dealer()]);
     net[gone].send(["", "q"]).unwrap();
@@ -99,7 +99,7 @@ fn a_reply_to_a_requester_that_is_gone_is_dropped_and_the_next_one_served() {
     net.cut(gone);
     net[other].send(["", "q2"]).unwrap();
     net.settle();
-    net[rep].send("a").expect("the service goes on");
+    net[rep].send("a").expect("a reply to a lost requester is no error");
     assert_eq!(dropped(&events(&mut net, rep), DropReason::PeerGone), 1);
     assert_eq!(net[rep].recv().unwrap(), message(["q2"]));
     net[rep].send("a2").unwrap();
@@ -108,7 +108,7 @@ fn a_reply_to_a_requester_that_is_gone_is_dropped_and_the_next_one_served() {
 }
 
 #[test]
-fn a_request_that_came_before_its_requester_went_is_still_served() {
+fn rep_receives_requests_of_a_lost_requester() {
     let mut net = net();
     let (rep, [gone]) = star(&mut net, Options::<Rep>::new(), [dealer().no_reconnect()]);
     for body in ["q1", "q2"] {
@@ -126,29 +126,29 @@ fn a_request_that_came_before_its_requester_went_is_still_served() {
 }
 
 #[test]
-fn a_requester_that_does_not_read_stops_nobody_else() {
+fn rep_is_not_blocked_by_a_slow_requester() {
     let mut net = net().capacity(1000).chunks(1..=500);
-    let lazy = dealer().recv_hwm(1);
-    let (rep, [lazy, other]) = star(&mut net, Options::<Rep>::new().send_hwm(2), [lazy, dealer()]);
+    let slow = dealer().recv_hwm(1);
+    let (rep, [slow, other]) = star(&mut net, Options::<Rep>::new().send_hwm(2), [slow, dealer()]);
     let mut drops = 0;
     for round in 0..300 {
-        net[lazy].send(["", "q"]).unwrap();
+        net[slow].send(["", "q"]).unwrap();
         if round % 10 == 0 {
             net[other].send(["", "q"]).unwrap();
         }
         net.settle();
         while net[rep].recv().is_ok() {
-            net[rep].send(vec![7; 2000]).expect("a REP never waits");
+            net[rep].send(vec![7; 2000]).expect("a REP never blocks");
         }
         net.settle();
         drops += dropped(&events(&mut net, rep), DropReason::PeerFull);
     }
-    assert!(drops > 100, "what the one does not read is dropped");
+    assert!(drops > 100, "replies to the slow requester are dropped");
     assert_eq!(recv_all(&mut net, other).len(), 30);
 }
 
 #[test]
-fn many_clients_and_workers_meet_through_a_broker() {
+fn broker_distributes_requests_evenly() {
     let mut net = net();
     let (front, clients) = star(&mut net, Options::<Router>::new(), [(); 5].map(|()| Options::<Req>::new()));
     let back = net.socket(dealer());
@@ -159,7 +159,7 @@ fn many_clients_and_workers_meet_through_a_broker() {
         net.settle();
         worker
     });
-    let mut work = [0; 3];
+    let mut served = [0; 3];
     for round in 0..30 {
         for (number, client) in clients.into_iter().enumerate() {
             net[client].send(format!("{round} of {number}")).unwrap();
@@ -168,7 +168,7 @@ fn many_clients_and_workers_meet_through_a_broker() {
             net[back].send(request).unwrap();
         }
         net.settle();
-        for (worker, count) in workers.into_iter().zip(&mut work) {
+        for (worker, count) in workers.into_iter().zip(&mut served) {
             while let Ok(request) = net[worker].recv() {
                 net[worker].send(format!("done: {}", request.body().to_text())).unwrap();
                 *count += 1;
@@ -182,11 +182,11 @@ fn many_clients_and_workers_meet_through_a_broker() {
             assert_eq!(net[client].recv().unwrap(), Message::from(format!("done: {round} of {number}")));
         }
     }
-    assert_eq!(work, [50; 3], "the work is shared evenly");
+    assert_eq!(served, [50; 3], "requests are distributed evenly");
 }
 
 #[test]
-fn a_rep_that_connects_serves_too() {
+fn connecting_rep_serves_a_bound_req() {
     let mut net = net();
     let req = net.socket(Options::<Req>::new());
     net.bind(req, PLACE);

@@ -1,4 +1,4 @@
-//! REQ.
+//! Rules of REQ sockets.
 
 use super::{PLACE, fan, message, net, star};
 use sansmq_proto::kind::{Rep, Req, Router};
@@ -11,13 +11,13 @@ fn req() -> Options<Req> {
     Options::new()
 }
 
-/// A request as a ROUTER sees it: whom to reply to, and how.
+/// Receives a request at a ROUTER, with its envelope.
 fn request(net: &mut Net, router: NodeId) -> Message {
     net.settle();
-    net[router].recv().expect("a request has come")
+    net[router].recv().expect("a request has arrived")
 }
 
-/// The same envelope around another body.
+/// Replies with the envelope of the request `to`.
 fn reply(net: &mut Net, router: NodeId, to: &Message, body: &str) {
     let mut frames = to.clone().into_frames();
     *frames.last_mut().unwrap() = body.into();
@@ -26,15 +26,15 @@ fn reply(net: &mut Net, router: NodeId, to: &Message, body: &str) {
 }
 
 #[test]
-fn a_req_sends_and_receives_in_turn() {
+fn req_alternates_send_and_recv() {
     let mut net = net();
     let (req, [rep]) = fan(&mut net, req(), [Options::<Rep>::new()]);
     assert_eq!(net[req].recv(), Err(RecvError::OutOfTurn));
     net[req].send("q").unwrap();
-    let Err(SendError::OutOfTurn(given_back)) = net[req].send("again") else {
-        panic!("a second request must wait");
+    let Err(SendError::OutOfTurn(returned)) = net[req].send("again") else {
+        panic!("a second request before the reply must fail");
     };
-    assert_eq!(given_back, message(["again"]));
+    assert_eq!(returned, message(["again"]));
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
     net.settle();
     assert_eq!(net[rep].recv().unwrap(), message(["q"]));
@@ -46,7 +46,7 @@ fn a_req_sends_and_receives_in_turn() {
 }
 
 #[test]
-fn whoever_waits_for_a_reqs_turn_to_send_is_told_when_another_one_takes_the_reply() {
+fn req_emits_writable_when_the_reply_is_received() {
     let mut net = net();
     let (req, [rep]) = fan(&mut net, req(), [Options::<Rep>::new()]);
     net[req].send("q").unwrap();
@@ -60,18 +60,18 @@ fn whoever_waits_for_a_reqs_turn_to_send_is_told_when_another_one_takes_the_repl
 }
 
 #[test]
-fn a_req_without_peers_gives_the_request_back_unchanged() {
+fn req_without_peers_returns_the_request() {
     let mut net = net();
     let req = net.socket(req());
-    let Err(SendError::Full(given_back)) = net[req].send("q") else {
-        panic!("there is nobody to ask");
+    let Err(SendError::Full(returned)) = net[req].send("q") else {
+        panic!("a request without a peer must fail");
     };
-    assert_eq!(given_back, message(["q"]));
+    assert_eq!(returned, message(["q"]));
     assert_eq!(net[req].recv(), Err(RecvError::OutOfTurn));
 }
 
 #[test]
-fn requests_go_to_the_peers_in_turn() {
+fn req_sends_round_robin() {
     let mut net = net();
     let (req, reps) = fan(&mut net, req(), [Options::<Rep>::new(), Options::new(), Options::new()]);
     for rep in reps.into_iter().cycle().take(9) {
@@ -85,7 +85,7 @@ fn requests_go_to_the_peers_in_turn() {
 }
 
 #[test]
-fn on_the_wire_a_request_is_a_delimiter_and_the_body() {
+fn req_prepends_an_empty_delimiter() {
     let mut net = net();
     let (req, [router]) = fan(&mut net, req().routing_id("me").unwrap(), [Options::<Router>::new()]);
     net[req].send(["q", "more"]).unwrap();
@@ -93,7 +93,7 @@ fn on_the_wire_a_request_is_a_delimiter_and_the_body() {
 }
 
 #[test]
-fn a_relaxed_req_that_correlates_ignores_late_replies() {
+fn correlated_req_ignores_late_and_duplicate_replies() {
     let mut net = net();
     let (req, [router]) = fan(&mut net, req().relaxed(true).correlate(true), [Options::<Router>::new()]);
     net[req].send("q1").unwrap();
@@ -113,7 +113,7 @@ fn a_relaxed_req_that_correlates_ignores_late_replies() {
 }
 
 #[test]
-fn a_relaxed_req_gives_an_unread_reply_up() {
+fn relaxed_req_discards_an_unread_reply() {
     let mut net = net();
     let (req, [router]) = fan(&mut net, req().relaxed(true).correlate(true), [Options::<Router>::new()]);
     net[req].send("q1").unwrap();
@@ -127,30 +127,30 @@ fn a_relaxed_req_gives_an_unread_reply_up() {
 }
 
 #[test]
-fn a_relaxed_req_that_does_not_correlate_takes_what_the_asked_peer_says_first() {
+fn relaxed_req_accepts_a_reply_of_the_last_peer_only() {
     let mut net = net();
     let (req, [left, right]) = fan(&mut net, req().relaxed(true), [Options::<Router>::new(), Options::new()]);
     net[req].send("q1").unwrap();
     let first = request(&mut net, left);
     net[req].send("q2").unwrap();
     let second = request(&mut net, right);
-    reply(&mut net, left, &first, "from the peer given up");
+    reply(&mut net, left, &first, "from the abandoned peer");
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
     reply(&mut net, right, &second, "a2");
     assert_eq!(net[req].recv().unwrap(), message(["a2"]));
 }
 
 #[test]
-fn a_relaxed_req_keeps_the_peers_that_it_gave_up_and_comes_back_to_them() {
+fn relaxed_req_keeps_abandoned_peers_in_rotation() {
     let mut net = net();
     let options = req().relaxed(true).correlate(true);
     let (req, [left, right]) = fan(&mut net, options, [Options::<Router>::new(), Options::new()]);
-    for (question, router) in [("q1", left), ("q2", right), ("q3", left)] {
-        net[req].send(question).unwrap();
-        let asked = request(&mut net, router);
-        assert_eq!(asked.body(), question);
-        if question == "q3" {
-            reply(&mut net, left, &asked, "a3");
+    for (text, router) in [("q1", left), ("q2", right), ("q3", left)] {
+        net[req].send(text).unwrap();
+        let received = request(&mut net, router);
+        assert_eq!(received.body(), text);
+        if text == "q3" {
+            reply(&mut net, left, &received, "a3");
         }
     }
     assert_eq!(net[req].recv().unwrap(), message(["a3"]));
@@ -158,7 +158,7 @@ fn a_relaxed_req_keeps_the_peers_that_it_gave_up_and_comes_back_to_them() {
 }
 
 #[test]
-fn a_relaxed_req_that_asked_many_times_before_anybody_was_bound_is_answered_the_last_time() {
+fn relaxed_req_receives_the_reply_to_its_last_request() {
     let mut net = net();
     let req = net.socket(req().relaxed(true).correlate(true));
     net.connect(req, PLACE);
@@ -176,38 +176,38 @@ fn a_relaxed_req_that_asked_many_times_before_anybody_was_bound_is_answered_the_
 }
 
 #[test]
-fn a_reply_with_a_wrong_id_or_none_is_ignored_and_the_connection_kept() {
+fn correlated_req_ignores_a_wrong_or_missing_id() {
     let mut net = net();
     let (req, [router]) = fan(&mut net, req().correlate(true), [Options::<Router>::new()]);
     net[req].send("q").unwrap();
-    let asked = request(&mut net, router);
-    let id = asked.head().clone();
+    let received = request(&mut net, router);
+    let id = received.head().clone();
     net[router].send((id.clone(), "1234", "", "wrong id")).unwrap();
     net[router].send((id.clone(), "", "no id")).unwrap();
     net.settle();
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
-    reply(&mut net, router, &asked, "right");
+    reply(&mut net, router, &received, "right");
     assert_eq!(net[req].recv().unwrap(), message(["right"]));
     assert_eq!(dropped(&events(&mut net, req), DropReason::UnexpectedReply), 2);
     assert_eq!(net.connections(req), 1);
 }
 
 #[test]
-fn a_reply_nobody_asked_for_is_ignored() {
+fn req_ignores_an_unsolicited_reply() {
     let mut net = net();
     let (req, [router]) = fan(&mut net, req().routing_id("me").unwrap(), [Options::<Router>::new()]);
-    net[router].send(["me", "", "unasked"]).unwrap();
+    net[router].send(["me", "", "unsolicited"]).unwrap();
     net.settle();
     assert_eq!(net[req].recv(), Err(RecvError::OutOfTurn));
     net[req].send("q").unwrap();
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
-    let asked = request(&mut net, router);
-    reply(&mut net, router, &asked, "a");
+    let received = request(&mut net, router);
+    reply(&mut net, router, &received, "a");
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
 }
 
 #[test]
-fn a_reply_without_delimiter_or_body_ends_the_connection_for_good() {
+fn malformed_reply_ends_the_connection_permanently() {
     for wrong in
         [message(["me", "a"]), message(["me", ""]), message(["me", "12345", "", "a"]), message(["me", "1234", ""])]
     {
@@ -225,7 +225,7 @@ fn a_reply_without_delimiter_or_body_ends_the_connection_for_good() {
 }
 
 #[test]
-fn a_request_that_left_is_lost_with_its_peer_and_another_may_follow() {
+fn req_reports_peer_lost_and_can_send_again() {
     let mut net = net();
     let (req, [rep]) = fan(&mut net, req(), [Options::<Rep>::new()]);
     for recv_first in [true, false] {
@@ -237,41 +237,42 @@ fn a_request_that_left_is_lost_with_its_peer_and_another_may_follow() {
             assert_eq!(net[req].recv(), Err(RecvError::PeerLost));
             assert_eq!(net[req].recv(), Err(RecvError::OutOfTurn));
         }
-        net[req].send("q again").expect("the turn is free");
+        net[req].send("q again").expect("a REQ may send after its peer is lost");
         assert_eq!(net[req].recv(), Err(RecvError::Empty));
         net.pass(core::time::Duration::from_secs(1));
-        let asked = recv_and_answer(&mut net, rep);
-        assert_eq!(asked.last(), Some(&message(["q again"])));
+        let received = recv_and_reply(&mut net, rep);
+        assert_eq!(received.last(), Some(&message(["q again"])));
         assert_eq!(net[req].recv().unwrap(), message(["a"]));
     }
 }
 
-fn recv_and_answer(net: &mut Net, rep: NodeId) -> Vec<Message> {
-    let mut asked = Vec::new();
+/// Receives all requests at a REP, and replies `a` to each.
+fn recv_and_reply(net: &mut Net, rep: NodeId) -> Vec<Message> {
+    let mut received = Vec::new();
     net.settle();
     while let Ok(message) = net[rep].recv() {
-        asked.push(message);
+        received.push(message);
         net[rep].send("a").unwrap();
     }
     net.settle();
-    asked
+    received
 }
 
 #[test]
-fn the_loss_of_another_peer_is_no_loss() {
+fn req_ignores_the_loss_of_another_peer() {
     let mut net = net();
-    let (req, [asked, other]) = fan(&mut net, req(), [Options::<Rep>::new(), Options::new()]);
+    let (req, [received, other]) = fan(&mut net, req(), [Options::<Rep>::new(), Options::new()]);
     net[req].send("q").unwrap();
     net.settle();
     net.cut(other);
     net.settle();
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
-    recv_and_answer(&mut net, asked);
+    recv_and_reply(&mut net, received);
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
 }
 
 #[test]
-fn a_request_that_had_not_left_is_kept() {
+fn req_keeps_a_request_until_a_peer_is_bound() {
     let mut net = net();
     let req = net.socket(req());
     net.connect(req, "tcp://place:1");
@@ -281,12 +282,12 @@ fn a_request_that_had_not_left_is_kept() {
     let rep = net.socket(Options::<Rep>::new());
     net.bind(rep, "tcp://place:1");
     net.pass(core::time::Duration::from_secs(5));
-    assert_eq!(recv_and_answer(&mut net, rep), [message(["q"])]);
+    assert_eq!(recv_and_reply(&mut net, rep), [message(["q"])]);
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
 }
 
 #[test]
-fn a_request_is_lost_when_its_pipe_is_disconnected() {
+fn disconnect_loses_the_pending_request() {
     let mut net = net();
     let (req, [_]) = fan(&mut net, req(), [Options::<Rep>::new()]);
     net[req].send("q").unwrap();
@@ -298,17 +299,17 @@ fn a_request_is_lost_when_its_pipe_is_disconnected() {
 }
 
 #[test]
-fn a_bound_req_serves_as_well() {
+fn bound_req_receives_replies() {
     let mut net = net();
     let (req, [rep]) = star(&mut net, req(), [Options::<Rep>::new()]);
     net[req].send("q").unwrap();
-    recv_and_answer(&mut net, rep);
+    recv_and_reply(&mut net, rep);
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
     assert!(recv_all(&mut net, rep).is_empty());
 }
 
 #[test]
-fn a_request_that_its_connection_had_not_begun_to_send_is_kept() {
+fn req_resends_an_unsent_request_after_reconnect() {
     let mut net = Net::seeded(1).capacity(100);
     let (req, [router]) = fan(&mut net, req().relaxed(true).correlate(true), [Options::<Router>::new()]);
     net.freeze(router);
@@ -321,7 +322,7 @@ fn a_request_that_its_connection_had_not_begun_to_send_is_kept() {
     assert_eq!(net[req].recv(), Err(RecvError::Empty), "the second request is not lost");
     net.thaw(router);
     net.pass(core::time::Duration::from_secs(1));
-    let asked = request(&mut net, router);
-    reply(&mut net, router, &asked, "a");
+    let received = request(&mut net, router);
+    reply(&mut net, router, &received, "a");
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
 }

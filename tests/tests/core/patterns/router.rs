@@ -1,6 +1,6 @@
-//! ROUTER.
+//! Rules of ROUTER sockets.
 
-use super::pipeline::receives_in_turn;
+use super::pipeline::assert_fair_queued;
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Req, Router};
@@ -22,14 +22,14 @@ fn named(id: &str) -> Options<Dealer> {
     dealer().routing_id(id).unwrap()
 }
 
-/// The routing id under which a ROUTER knows the peer that has just said something.
-fn id_of_speaker(net: &mut Net, router: NodeId) -> Frame {
+/// Receives a message at a ROUTER, and returns the routing id of its sender.
+fn recv_routing_id(net: &mut Net, router: NodeId) -> Frame {
     net.settle();
-    net[router].recv().expect("somebody has spoken").head().clone()
+    net[router].recv().expect("a message has arrived").head().clone()
 }
 
 #[test]
-fn a_router_knows_peers_by_the_ids_they_chose() {
+fn router_addresses_peers_by_their_routing_id() {
     let mut net = net();
     let (router, [ann, bob]) = star(&mut net, router(), [named("ann"), named("bob")]);
     net[ann].send("from ann").unwrap();
@@ -45,14 +45,14 @@ fn a_router_knows_peers_by_the_ids_they_chose() {
 }
 
 #[test]
-fn a_router_receives_from_its_peers_in_turn() {
+fn router_receives_fair_queued() {
     let mut net = net();
     let (router, dealers) = star(&mut net, router(), [dealer(), dealer(), dealer()]);
-    receives_in_turn(&mut net, router, dealers);
+    assert_fair_queued(&mut net, router, dealers);
 }
 
 #[test]
-fn a_hundred_dealers_can_be_spoken_to_within_a_second() {
+fn router_reaches_100_dealers_within_a_second() {
     let mut net = Net::seeded(1).latency(Duration::ZERO..=Duration::from_millis(50));
     let router = net.socket(router().mandatory(true));
     net.bind(router, PLACE);
@@ -71,7 +71,7 @@ fn a_hundred_dealers_can_be_spoken_to_within_a_second() {
 }
 
 #[test]
-fn what_is_queued_for_a_peer_is_gone_with_it() {
+fn router_discards_the_queue_of_a_lost_peer() {
     let mut net = net().capacity(2000).chunks(1..=900);
     let (router, [ann]) = star(&mut net, router(), [named("ann")]);
     net.freeze(ann);
@@ -87,40 +87,40 @@ fn what_is_queued_for_a_peer_is_gone_with_it() {
 }
 
 #[test]
-fn other_peers_get_an_id_of_a_zero_and_64_bits_nobody_can_guess() {
+fn router_assigns_ids_of_a_zero_and_64_random_bits() {
     let mut ids = BTreeSet::new();
-    let mut octets = [BTreeSet::new(), BTreeSet::new()];
+    let mut bytes = [BTreeSet::new(), BTreeSet::new()];
     for seed in 0..5 {
         let mut net = Net::seeded(seed);
         let (router, dealers) = star(&mut net, router(), [(); 20].map(|()| dealer()));
         for dealer in dealers {
-            net[dealer].send("I am").unwrap();
-            let id = id_of_speaker(&mut net, router);
+            net[dealer].send("hello").unwrap();
+            let id = recv_routing_id(&mut net, router);
             assert_eq!((id.len(), id[0]), (9, 0));
-            octets[0].insert(id[1]);
-            octets[1].insert(id[8]);
-            net[router].send((id.clone(), "you are")).unwrap();
-            assert_eq!(bodies(&recv_all(&mut net, dealer)), ["you are"]);
-            assert!(ids.insert(id), "ids are not repeated");
+            bytes[0].insert(id[1]);
+            bytes[1].insert(id[8]);
+            net[router].send((id.clone(), "reply")).unwrap();
+            assert_eq!(bodies(&recv_all(&mut net, dealer)), ["reply"]);
+            assert!(ids.insert(id), "a routing id was assigned twice");
         }
     }
-    assert!(octets.iter().all(|seen| seen.len() > 60), "first and last octet vary");
+    assert!(bytes.iter().all(|seen| seen.len() > 60), "first and last byte must vary");
 }
 
 #[test]
-fn a_message_needs_an_address_and_a_body() {
+fn router_requires_a_routing_id_and_a_body() {
     let mut net = net();
     for options in [router(), router().mandatory(true)] {
         let router = net.socket(options);
-        let Err(SendError::Unaddressed(given_back)) = net[router].send("alone") else {
-            panic!("one frame is not enough");
+        let Err(SendError::Unaddressed(returned)) = net[router].send("alone") else {
+            panic!("a message of one frame must be rejected");
         };
-        assert_eq!(given_back, message(["alone"]));
+        assert_eq!(returned, message(["alone"]));
     }
 }
 
 #[test]
-fn a_message_to_nobody_is_dropped_and_it_is_told() {
+fn router_drops_and_counts_a_message_to_an_unknown_peer() {
     let mut net = net();
     let (router, [dealer]) = star(&mut net, router(), [named("ann")]);
     net[router].send(["bob", "x"]).unwrap();
@@ -130,13 +130,13 @@ fn a_message_to_nobody_is_dropped_and_it_is_told() {
 }
 
 #[test]
-fn mandatory_gives_a_message_to_nobody_back() {
+fn mandatory_router_returns_an_unroutable_message() {
     let mut net = net();
     let (router, [ann]) = star(&mut net, router().mandatory(true), [named("ann").no_reconnect()]);
-    let Err(SendError::Unroutable(given_back)) = net[router].send(["bob", "x"]) else {
-        panic!("bob is not there");
+    let Err(SendError::Unroutable(returned)) = net[router].send(["bob", "x"]) else {
+        panic!("no peer has the routing id bob");
     };
-    assert_eq!(given_back, message(["bob", "x"]));
+    assert_eq!(returned, message(["bob", "x"]));
     net[router].send(["ann", "x"]).unwrap();
     net.settle();
     net.cut(ann);
@@ -146,35 +146,35 @@ fn mandatory_gives_a_message_to_nobody_back() {
 }
 
 #[test]
-fn mandatory_waits_for_a_peer_without_room_which_otherwise_is_passed_over() {
+fn full_peer_blocks_a_mandatory_router_only() {
     for mandatory in [true, false] {
         let mut net = net().capacity(2000).chunks(1..=900);
-        let lazy = named("lazy").recv_hwm(1);
-        let (router, [lazy, brisk]) = star(&mut net, router().send_hwm(3).mandatory(mandatory), [lazy, named("brisk")]);
+        let slow = named("slow").recv_hwm(1);
+        let (router, [slow, fast]) = star(&mut net, router().send_hwm(3).mandatory(mandatory), [slow, named("fast")]);
         let mut sent = 0;
         while dropped(&events(&mut net, router), DropReason::PeerFull) == 0 {
-            match net[router].send((Frame::from("lazy"), vec![1; 5000])) {
+            match net[router].send((Frame::from("slow"), vec![1; 5000])) {
                 Ok(()) => sent += 1,
-                Err(SendError::Full(given_back)) => {
-                    assert_eq!(given_back.head(), "lazy");
+                Err(SendError::Full(returned)) => {
+                    assert_eq!(returned.head(), "slow");
                     break;
                 }
                 Err(other) => panic!("{other}"),
             }
             net.settle();
-            assert!(sent < 100, "the mark is never reached");
+            assert!(sent < 100, "the high-water mark is never reached");
         }
-        net[router].send(["brisk", "x"]).unwrap();
-        assert_eq!(recv_all(&mut net, brisk).len(), 1);
-        let arrived = recv_all(&mut net, lazy).len();
+        net[router].send(["fast", "x"]).unwrap();
+        assert_eq!(recv_all(&mut net, fast).len(), 1);
+        let arrived = recv_all(&mut net, slow).len();
         assert_eq!(arrived, if mandatory { sent } else { sent - 1 });
-        net[router].send(["lazy", "again"]).unwrap();
-        assert_eq!(bodies(&recv_all(&mut net, lazy)), ["again"]);
+        net[router].send(["slow", "again"]).unwrap();
+        assert_eq!(bodies(&recv_all(&mut net, slow)), ["again"]);
     }
 }
 
 #[test]
-fn a_second_peer_of_the_same_id_is_refused_and_heard_when_the_first_is_gone() {
+fn router_rejects_a_duplicate_id_until_the_first_peer_left() {
     let mut net = net();
     let (router, [first]) = star(&mut net, router(), [named("ann").no_reconnect()]);
     let second = net.socket(named("ann"));
@@ -183,30 +183,30 @@ fn a_second_peer_of_the_same_id_is_refused_and_heard_when_the_first_is_gone() {
     net.settle();
     assert_eq!(net.connections(router), 1);
     assert!(endings(&events(&mut net, router))[0].contains("another peer already has this routing id"));
-    net[router].send(["ann", "who?"]).unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, first)), ["who?"]);
+    net[router].send(["ann", "to first"]).unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, first)), ["to first"]);
     net.cut(first);
     net.pass(Duration::from_secs(10));
-    net[router].send(["ann", "and now?"]).unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, second)), ["and now?"]);
+    net[router].send(["ann", "to second"]).unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, second)), ["to second"]);
 }
 
 #[test]
-fn nothing_a_refused_peer_said_is_delivered() {
-    // A slow READY arrives in one piece with the message behind it.
+fn router_drops_messages_of_a_rejected_peer() {
+    // A delayed READY arrives in one read with the message that follows it.
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed).latency(Duration::ZERO..=Duration::from_millis(20));
         let (router, [_first]) = star(&mut net, router(), [named("ann")]);
         let second = net.socket(named("ann").no_reconnect());
         net.connect(second, PLACE);
-        net[second].send("who am I?").unwrap();
+        net[second].send("hello").unwrap();
         net.settle();
         assert_eq!(net[router].recv(), Err(RecvError::Empty));
     });
 }
 
 #[test]
-fn handover_closes_the_loser_with_a_reason_and_the_winner_gets_what_follows() {
+fn handover_closes_the_old_peer_and_routes_to_the_new_one() {
     let mut net = net();
     let (router, [old]) = star(&mut net, router().handover(true), [named("ann").no_reconnect()]);
     net[old].send("old").unwrap();
@@ -216,14 +216,14 @@ fn handover_closes_the_loser_with_a_reason_and_the_winner_gets_what_follows() {
     net.settle();
     assert_eq!((net.connections(router), net.connections(old), net.connections(new)), (1, 0, 1));
     assert_eq!(endings(&events(&mut net, router)), ["a newer connection took the peer's routing id over"]);
-    net[router].send(["ann", "you"]).unwrap();
+    net[router].send(["ann", "to new"]).unwrap();
     net[new].send("new").unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, new)), ["you"]);
+    assert_eq!(bodies(&recv_all(&mut net, new)), ["to new"]);
     assert_eq!(recv_all(&mut net, router), [message(["ann", "old"]), message(["ann", "new"])]);
 }
 
 #[test]
-fn a_loser_of_handover_is_not_heard_without_a_name() {
+fn handover_keeps_the_routing_id_on_queued_messages() {
     let mut net = net();
     let (router, [old]) = star(&mut net, router().handover(true).recv_hwm(2), [named("ann").no_reconnect()]);
     for number in 0..50 {
@@ -232,12 +232,12 @@ fn a_loser_of_handover_is_not_heard_without_a_name() {
     net.settle();
     let new = net.socket(named("ann"));
     net.connect(new, PLACE);
-    let got = recv_all(&mut net, router);
-    assert!(got.iter().all(|message| message.head() == "ann"), "{got:?}");
+    let received = recv_all(&mut net, router);
+    assert!(received.iter().all(|message| message.head() == "ann"), "{received:?}");
 }
 
 #[test]
-fn connect_as_names_a_peer_before_it_is_there() {
+fn connect_as_id_is_valid_before_and_after_connecting() {
     let mut net = net();
     let router = net.socket(router().mandatory(true));
     let now = net.now();
@@ -254,11 +254,11 @@ fn connect_as_names_a_peer_before_it_is_there() {
     net.cut(router);
     net.pass(Duration::from_secs(1));
     net[router].send(["chosen", "again"]).unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, dealer)), ["again"], "the name outlives the connection");
+    assert_eq!(bodies(&recv_all(&mut net, dealer)), ["again"], "the routing id is kept across connections");
 }
 
 #[test]
-fn connect_as_refuses_names_that_are_taken_or_impossible() {
+fn connect_as_rejects_used_and_invalid_ids() {
     let mut net = net();
     let (router, [_ann]) = star(&mut net, router(), [named("ann")]);
     let (now, endpoint) = (net.now(), || "tcp://other:1".parse().unwrap());
@@ -270,7 +270,7 @@ fn connect_as_refuses_names_that_are_taken_or_impossible() {
 }
 
 #[test]
-fn a_name_is_free_again_when_its_pipe_is_disconnected() {
+fn disconnect_frees_the_id_of_connect_as() {
     let mut net = net();
     let router = net.socket(router());
     let (now, endpoint) = (net.now(), || "tcp://nowhere:1".parse().unwrap());
@@ -280,7 +280,7 @@ fn a_name_is_free_again_when_its_pipe_is_disconnected() {
 }
 
 #[test]
-fn a_probe_makes_a_peer_known_before_it_speaks() {
+fn probe_announces_a_peer_before_its_messages() {
     let mut net = net();
     let (router, [dealer]) = star(&mut net, router(), [named("ann").probe_router(true)]);
     assert_eq!(recv_all(&mut net, router), [message(["ann", ""])]);
@@ -288,8 +288,12 @@ fn a_probe_makes_a_peer_known_before_it_speaks() {
     net.settle();
     net[dealer].send("queued").unwrap();
     net.pass(Duration::from_secs(1));
-    let got = recv_all(&mut net, router);
-    assert_eq!(got, [message(["ann", ""]), message(["ann", "queued"])], "a probe on each connection, first of all");
+    let received = recv_all(&mut net, router);
+    assert_eq!(
+        received,
+        [message(["ann", ""]), message(["ann", "queued"])],
+        "the probe is the first message on each connection"
+    );
 
     let mut net = super::net();
     let (req, [probed]) =
@@ -299,24 +303,24 @@ fn a_probe_makes_a_peer_known_before_it_speaks() {
 }
 
 #[test]
-fn a_probing_router_is_known_to_routers() {
+fn probing_router_is_addressable_by_other_routers() {
     let mut net = net();
     let (bound, [other]) = star(&mut net, router(), [router().routing_id("other").unwrap().probe_router(true)]);
     assert_eq!(recv_all(&mut net, bound), [message(["other", ""])]);
     net[bound].send(["other", "hello"]).unwrap();
-    let got = recv_all(&mut net, other);
-    assert_eq!((bodies(&got), got[0].head().len()), (vec!["hello".to_owned()], 9));
+    let received = recv_all(&mut net, other);
+    assert_eq!((bodies(&received), received[0].head().len()), (vec!["hello".to_owned()], 9));
 }
 
 #[test]
-fn a_message_from_a_peer_that_left_keeps_its_address() {
+fn message_of_a_lost_peer_keeps_its_routing_id() {
     let mut net = net();
     let (router, [dealer]) = star(&mut net, router(), [named("ann").no_reconnect()]);
-    net[dealer].send("last words").unwrap();
+    net[dealer].send("last message").unwrap();
     net.settle();
     net.cut(dealer);
     net.settle();
-    assert_eq!(net[router].recv().unwrap(), message(["ann", "last words"]));
+    assert_eq!(net[router].recv().unwrap(), message(["ann", "last message"]));
     net[router].send(["ann", "too late"]).unwrap();
     let events = events(&mut net, router);
     assert_eq!(dropped(&events, DropReason::Unroutable), 1);
@@ -325,7 +329,7 @@ fn a_message_from_a_peer_that_left_keeps_its_address() {
 }
 
 #[test]
-fn routing_ids_of_255_octets_and_of_any_octets_work() {
+fn routing_ids_may_be_binary_and_255_bytes_long() {
     let mut net = net();
     let ids = [vec![0; 255], vec![0, 1], vec![255, 0, 255]];
     let (router, dealers) = star(&mut net, router(), ids.clone().map(|id| dealer().routing_id(id).unwrap()));

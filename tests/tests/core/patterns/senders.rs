@@ -1,4 +1,4 @@
-//! Who sent what is received, whatever has become of them.
+//! Sender of each received message (`recv_from`), also after the sender has disconnected.
 
 use super::{PLACE, fan, net, star};
 use core::time::Duration;
@@ -6,12 +6,12 @@ use sansmq_proto::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub, Typed};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, RecvError};
 
-/// Options by which others know this one.
-fn known<T: Typed>(name: &'static str) -> Options<T> {
+/// Returns options with a name in the metadata.
+fn named<T: Typed>(name: &'static str) -> Options<T> {
     Options::new().metadata("X-Name", name).unwrap()
 }
 
-/// What waits to be received, each after the name of its sender.
+/// Receives all queued messages, each as `sender: body`.
 fn received(net: &mut Net, node: NodeId) -> Vec<String> {
     let mut all = Vec::new();
     loop {
@@ -27,9 +27,9 @@ fn received(net: &mut Net, node: NodeId) -> Vec<String> {
 }
 
 #[test]
-fn each_message_is_told_with_its_sender() {
+fn recv_from_returns_the_sender_of_each_message() {
     let mut net = net();
-    let (router, dealers) = star(&mut net, Options::<Router>::new(), ["ann", "bob", "cat"].map(known::<Dealer>));
+    let (router, dealers) = star(&mut net, Options::<Router>::new(), ["ann", "bob", "cat"].map(named::<Dealer>));
     for text in ["one", "two"] {
         for dealer in dealers {
             net[dealer].send(text).unwrap();
@@ -41,17 +41,17 @@ fn each_message_is_told_with_its_sender() {
 }
 
 #[test]
-fn what_a_former_peer_has_left_is_not_the_next_ones() {
+fn recv_from_separates_former_peers_of_a_pipe() {
     let mut net = net();
-    let (pull, [push]) = fan(&mut net, Options::<Pull>::new(), [known::<Push>("first")]);
+    let (pull, [push]) = fan(&mut net, Options::<Pull>::new(), [named::<Push>("first")]);
     for (number, name) in ["second", "third", "fourth", "fifth"].into_iter().enumerate() {
-        // The third says nothing.
+        // The peer named third sends nothing.
         if number != 2 {
             net[push].send("hello").unwrap();
             net[push].send(number.to_string()).unwrap();
             net.settle();
         }
-        net.restart(push, known::<Push>(name));
+        net.restart(push, named::<Push>(name));
         net.bind(push, PLACE);
         net.pass(Duration::from_mins(1));
     }
@@ -63,9 +63,9 @@ fn what_a_former_peer_has_left_is_not_the_next_ones() {
 }
 
 #[test]
-fn what_is_dropped_on_the_way_counts_for_nobody() {
+fn dropped_messages_do_not_shift_the_senders() {
     let mut net = net();
-    let (sub, [publisher]) = fan(&mut net, Options::<Sub>::new(), [known::<Pub>("first")]);
+    let (sub, [publisher]) = fan(&mut net, Options::<Sub>::new(), [named::<Pub>("first")]);
     for topic in ["A", "B"] {
         net[sub].subscribe(topic).unwrap();
     }
@@ -74,7 +74,7 @@ fn what_is_dropped_on_the_way_counts_for_nobody() {
         net[publisher].send(text).unwrap();
     }
     net.settle();
-    net.restart(publisher, known::<Pub>("second"));
+    net.restart(publisher, named::<Pub>("second"));
     net.bind(publisher, PLACE);
     net.pass(Duration::from_mins(1));
     for text in ["A3", "B3"] {
@@ -86,12 +86,12 @@ fn what_is_dropped_on_the_way_counts_for_nobody() {
 }
 
 #[test]
-fn only_the_latest_message_is_told_of_where_there_is_no_other() {
+fn conflated_queue_returns_the_sender_of_the_latest() {
     let mut net = net();
-    let (pull, [push]) = fan(&mut net, Options::<Pull>::new().conflate(true), [known::<Push>("first")]);
+    let (pull, [push]) = fan(&mut net, Options::<Pull>::new().conflate(true), [named::<Push>("first")]);
     net[push].send("one").unwrap();
     net.settle();
-    net.restart(push, known::<Push>("second"));
+    net.restart(push, named::<Push>("second"));
     net.bind(push, PLACE);
     net.pass(Duration::from_mins(1));
     net[push].send("two").unwrap();
@@ -100,25 +100,25 @@ fn only_the_latest_message_is_told_of_where_there_is_no_other() {
 }
 
 #[test]
-fn a_reply_is_told_with_its_sender_who_is_gone() {
+fn reply_of_a_lost_peer_keeps_its_sender() {
     let mut net = net();
-    let (req, [rep]) = fan(&mut net, Options::<Req>::new(), [known::<Rep>("server")]);
+    let (req, [rep]) = fan(&mut net, Options::<Req>::new(), [named::<Rep>("server")]);
     net[req].send("question").unwrap();
     net.settle();
     net[rep].recv().unwrap();
     net[rep].send("answer").unwrap();
     net.settle();
-    net.restart(rep, known::<Rep>("another"));
+    net.restart(rep, named::<Rep>("another"));
     net.bind(rep, PLACE);
     net.pass(Duration::from_mins(1));
     assert_eq!(received(&mut net, req), ["server: answer"]);
 }
 
 #[test]
-fn a_notice_that_somebody_is_gone_is_told_with_who_it_was() {
+fn disconnect_message_has_the_lost_peer_as_sender() {
     let mut net = net();
     let options = Options::<Router>::new().disconnect_message("gone");
-    let (router, [worker]) = star(&mut net, options, [known::<Dealer>("worker")]);
+    let (router, [worker]) = star(&mut net, options, [named::<Dealer>("worker")]);
     net[worker].send("work").unwrap();
     net.settle();
     net.cut(worker);

@@ -1,4 +1,4 @@
-//! What sockets say of themselves in numbers.
+//! Statistics of sockets and of their peers.
 
 use super::{PLACE, net, star};
 use core::time::Duration;
@@ -12,20 +12,20 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-const fn tally(messages: u64, octets: u64) -> TrafficCount {
+const fn traffic(messages: u64, octets: u64) -> TrafficCount {
     TrafficCount { messages, octets }
 }
 
-/// Of a socket with one peer.
+/// Returns the statistics of the only peer of a socket.
 fn peer(net: &Net, node: NodeId) -> PeerStats {
     let mut peers = net[node].peer_stats();
-    let peer = peers.next().expect("it has a peer");
-    assert!(peers.next().is_none(), "it has one");
+    let peer = peers.next().expect("the socket has a peer");
+    assert!(peers.next().is_none(), "the socket has more than one peer");
     peer
 }
 
 #[test]
-fn payload_is_counted_where_it_waits_and_where_it_went() {
+fn payload_is_counted_when_queued_sent_and_received() {
     let mut net = net();
     let pull = net.socket(Options::<Pull>::new());
     let push = net.socket(Options::<Push>::new());
@@ -33,26 +33,32 @@ fn payload_is_counted_where_it_waits_and_where_it_went() {
     net[push].send(["four", "more"]).unwrap();
     net[push].send("x").unwrap();
     let stats = net[push].stats();
-    assert_eq!((stats.peers, stats.ready_peers, stats.outgoing, stats.sent), (1, 0, tally(2, 9), tally(0, 0)));
+    assert_eq!((stats.peers, stats.ready_peers, stats.outgoing, stats.sent), (1, 0, traffic(2, 9), traffic(0, 0)));
 
     net.bind(pull, PLACE);
     net.pass(ms(1000));
     let stats = net[push].stats();
-    assert_eq!((stats.peers, stats.ready_peers, stats.outgoing, stats.sent), (1, 1, tally(0, 0), tally(2, 9)));
+    assert_eq!((stats.peers, stats.ready_peers, stats.outgoing, stats.sent), (1, 1, traffic(0, 0), traffic(2, 9)));
     let stats = net[pull].stats();
-    assert_eq!((stats.incoming, stats.received, stats.sent), (tally(2, 9), tally(2, 9), tally(0, 0)));
+    assert_eq!((stats.incoming, stats.received, stats.sent), (traffic(2, 9), traffic(2, 9), traffic(0, 0)));
     net[pull].recv().unwrap();
     let stats = net[pull].stats();
-    assert_eq!((stats.incoming, stats.received), (tally(1, 1), tally(2, 9)));
+    assert_eq!((stats.incoming, stats.received), (traffic(1, 1), traffic(2, 9)));
 
-    let there = peer(&net, push);
-    assert_eq!((there.endpoint, there.connected, there.ready), (Some(PLACE.parse().unwrap()), true, true));
-    assert_eq!((there.sent, there.outgoing, there.received), (tally(2, 9), tally(0, 0), tally(0, 0)));
-    assert_eq!((peer(&net, pull).incoming, peer(&net, pull).received), (tally(1, 1), tally(2, 9)));
+    let peer_stats = peer(&net, push);
+    assert_eq!(
+        (peer_stats.endpoint, peer_stats.connected, peer_stats.ready),
+        (Some(PLACE.parse().unwrap()), true, true)
+    );
+    assert_eq!(
+        (peer_stats.sent, peer_stats.outgoing, peer_stats.received),
+        (traffic(2, 9), traffic(0, 0), traffic(0, 0))
+    );
+    assert_eq!((peer(&net, pull).incoming, peer(&net, pull).received), (traffic(1, 1), traffic(2, 9)));
 }
 
 #[test]
-fn what_is_sent_is_what_is_received_whatever_the_pattern_adds_and_takes() {
+fn payload_counts_exclude_envelopes() {
     for_seeds(10, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=9);
         let (rep, [req]) = star(&mut net, Options::<Rep>::new(), [Options::<Req>::new()]);
@@ -64,15 +70,15 @@ fn what_is_sent_is_what_is_received_whatever_the_pattern_adds_and_takes() {
             net.settle();
             net[req].recv().unwrap();
         }
-        let [asking, answering] = [req, rep].map(|node| net[node].stats());
-        assert_eq!((asking.sent, answering.received), (tally(3, 24), tally(3, 24)));
-        assert_eq!((asking.received, answering.sent), (tally(3, 3000), tally(3, 3000)));
-        assert_eq!((asking.incoming, answering.outgoing), (tally(0, 0), tally(0, 0)));
+        let [requester, replier] = [req, rep].map(|node| net[node].stats());
+        assert_eq!((requester.sent, replier.received), (traffic(3, 24), traffic(3, 24)));
+        assert_eq!((requester.received, replier.sent), (traffic(3, 3000), traffic(3, 3000)));
+        assert_eq!((requester.incoming, replier.outgoing), (traffic(0, 0), traffic(0, 0)));
     });
 }
 
 #[test]
-fn each_subscribers_copy_counts_and_peers_that_are_gone_stay_in_the_sum() {
+fn pub_counts_each_copy_and_includes_former_peers() {
     let mut net = net();
     let (publisher, subs) = star(&mut net, Options::<Pub>::new(), [(); 3].map(|()| Options::<Sub>::new()));
     for sub in subs {
@@ -81,23 +87,23 @@ fn each_subscribers_copy_counts_and_peers_that_are_gone_stay_in_the_sum() {
     net.settle();
     net[publisher].send("news").unwrap();
     net.settle();
-    assert_eq!(net[publisher].stats().sent, tally(3, 12));
+    assert_eq!(net[publisher].stats().sent, traffic(3, 12));
     let now = net.now();
     net[subs[0]].close(now);
     net.settle();
     let stats = net[publisher].stats();
-    assert_eq!((stats.peers, stats.sent, stats.accepted, stats.ended), (2, tally(3, 12), 3, 1));
+    assert_eq!((stats.peers, stats.sent, stats.accepted, stats.ended), (2, traffic(3, 12), 3, 1));
     assert_eq!(net[publisher].peer_stats().map(|peer| peer.sent.messages).sum::<u64>(), 2);
 }
 
 #[test]
-fn drops_are_counted_by_reason_whether_or_not_anybody_monitors() {
+fn drops_are_counted_by_reason_without_a_monitor() {
     let mut net = net();
     let (router, [dealer]) =
         star(&mut net, Options::<Router>::new().send_hwm(2), [Options::<Dealer>::new().routing_id("d").unwrap()]);
     net[router].monitor(false);
     for _ in 0..3 {
-        net[router].send(("nobody", "x")).unwrap();
+        net[router].send(("unknown", "x")).unwrap();
     }
     for _ in 0..5 {
         net[router].send(("d", "x")).unwrap();
@@ -111,8 +117,8 @@ fn drops_are_counted_by_reason_whether_or_not_anybody_monitors() {
 
     let now = net.now();
     net[dealer].connect("tcp://nowhere:1".parse().unwrap(), now).unwrap();
-    net[dealer].send("one of them goes nowhere").unwrap();
-    net[dealer].send("one of them goes nowhere").unwrap();
+    net[dealer].send("round robin").unwrap();
+    net[dealer].send("round robin").unwrap();
     net.settle();
     net[dealer].close(now);
     net.pass(Duration::from_mins(1));
@@ -120,7 +126,7 @@ fn drops_are_counted_by_reason_whether_or_not_anybody_monitors() {
 }
 
 #[test]
-fn marks_that_are_reached_and_sends_without_room_are_counted() {
+fn hwm_hits_and_full_sends_are_counted() {
     let mut net = Net::seeded(1);
     let pull = Options::<Pull>::new().recv_hwm(5);
     let (pull, [push]) = star(&mut net, pull, [Options::<Push>::new().send_hwm(10)]);
@@ -135,12 +141,12 @@ fn marks_that_are_reached_and_sends_without_room_are_counted() {
         assert_eq!((peer(&net, push).send_hwm_hits, net[push].stats().send_hwm_hits), (round, round));
         assert_eq!(net[push].stats().full_sends, 2 * round);
         assert_eq!(recv_all(&mut net, pull).len(), 10);
-        assert_eq!(net[pull].stats().recv_hwm_hits, 2 * round, "five of ten, and then the others");
+        assert_eq!(net[pull].stats().recv_hwm_hits, 2 * round, "five of ten messages are read ahead, then the others");
     }
 }
 
 #[test]
-fn connections_are_counted_from_dial_to_end() {
+fn connections_are_counted_from_dial_to_disconnect() {
     let mut net = Net::seeded(1);
     let push = net.socket(Options::<Push>::new());
     net.connect(push, PLACE);
@@ -151,12 +157,12 @@ fn connections_are_counted_from_dial_to_end() {
     net.bind(pull, PLACE);
     net.pass(Duration::from_secs(10));
     for round in 0..3 {
-        let there = peer(&net, push);
-        assert_eq!((there.reconnects, there.ready), (round, true));
+        let peer_stats = peer(&net, push);
+        assert_eq!((peer_stats.reconnects, peer_stats.ready), (round, true));
         net.cut(push);
         net.settle();
-        let there = peer(&net, push);
-        assert_eq!((there.reconnects, there.connected, there.ready), (round, false, false));
+        let peer_stats = peer(&net, push);
+        assert_eq!((peer_stats.reconnects, peer_stats.connected, peer_stats.ready), (round, false, false));
         net.pass(Duration::from_secs(10));
     }
     let stats = net[push].stats();
@@ -167,7 +173,7 @@ fn connections_are_counted_from_dial_to_end() {
 }
 
 #[test]
-fn what_a_lost_connection_had_not_begun_is_not_counted_as_sent() {
+fn unsent_messages_of_a_lost_connection_are_not_counted() {
     let mut net = Net::seeded(1).capacity(100);
     let pull = net.socket(Options::<Pull>::new());
     net.bind(pull, PLACE);
@@ -179,50 +185,50 @@ fn what_a_lost_connection_had_not_begun_is_not_counted_as_sent() {
         net[push].send(vec![7; 1000]).unwrap();
     }
     net.settle();
-    assert_eq!(net[push].stats().sent, tally(20, 20_000));
+    assert_eq!(net[push].stats().sent, traffic(20, 20_000));
     net.cut(push);
     net.settle();
-    let begun = net[push].stats().sent.messages;
-    assert_eq!(net[push].stats().outgoing, tally(20 - begun, 1000 * (20 - begun)));
-    assert_eq!(begun, dropped(&events(&mut net, push), DropReason::Undelivered) as u64);
+    let started = net[push].stats().sent.messages;
+    assert_eq!(net[push].stats().outgoing, traffic(20 - started, 1000 * (20 - started)));
+    assert_eq!(started, dropped(&events(&mut net, push), DropReason::Undelivered) as u64);
     net.thaw(pull);
     net.pass(ms(1000));
-    assert_eq!(net[pull].stats().received, tally(20 - begun, 1000 * (20 - begun)));
-    assert_eq!(net[push].stats().sent, tally(20, 20_000));
+    assert_eq!(net[pull].stats().received, traffic(20 - started, 1000 * (20 - started)));
+    assert_eq!(net[push].stats().sent, traffic(20, 20_000));
 }
 
 #[test]
-fn a_failed_handshake_is_told_apart_from_a_lost_connection() {
+fn failed_handshake_is_not_counted_as_lost_connection() {
     let mut net = net();
     let (pair, [_first, second]) = star(&mut net, Options::<Pair>::new(), [(); 2].map(|()| Options::<Pair>::new()));
-    let told: Vec<_> = events(&mut net, pair);
-    let failed = told.iter().filter(|event| matches!(event, Event::HandshakeFailed { retry: None, .. })).count();
+    let log: Vec<_> = events(&mut net, pair);
+    let failed = log.iter().filter(|event| matches!(event, Event::HandshakeFailed { retry: None, .. })).count();
     let stats = net[pair].stats();
     assert_eq!((failed, stats.failed_handshakes, stats.ended, stats.accepted), (1, 1, 1, 2));
     assert_eq!(net[second].stats().dialled, 1);
 }
 
 #[test]
-fn the_round_trip_is_what_the_network_takes_there_and_back() {
+fn round_trip_equals_twice_the_latency() {
     let mut net = Net::seeded(1).latency(ms(20)..=ms(20));
-    let beating = Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
-    let (router, [dealer]) = star(&mut net, Options::<Router>::new(), [beating]);
-    assert_eq!(peer(&net, dealer).round_trip, None, "nobody has been asked yet");
+    let with_heartbeat = Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+    let (router, [dealer]) = star(&mut net, Options::<Router>::new(), [with_heartbeat]);
+    assert_eq!(peer(&net, dealer).round_trip, None, "no PING has been answered yet");
     net.pass(ms(5000));
     let trip = peer(&net, dealer).round_trip.unwrap();
     assert_eq!((trip.last, trip.smoothed), (ms(40), ms(40)));
-    assert_eq!(peer(&net, router).round_trip, None, "it has no heartbeats of its own");
+    assert_eq!(peer(&net, router).round_trip, None, "a socket without heartbeats measures no round trip");
     net.cut(dealer);
     net.settle();
-    assert_eq!(peer(&net, dealer).round_trip, None, "the next connection may be of another kind");
+    assert_eq!(peer(&net, dealer).round_trip, None, "a round trip is not kept for the next connection");
 }
 
 #[test]
-fn the_smoothed_round_trip_follows_slowly() {
+fn smoothed_round_trip_is_a_moving_average() {
     for_seeds(10, |seed| {
         let mut net = Net::seeded(seed).latency(ms(10)..=ms(30));
-        let beating = Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
-        let (_, [dealer]) = star(&mut net, Options::<Router>::new(), [beating]);
+        let with_heartbeat = Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+        let (_, [dealer]) = star(&mut net, Options::<Router>::new(), [with_heartbeat]);
         let mut expected: Option<Duration> = None;
         let mut last = Duration::ZERO;
         for _ in 0..100 {
@@ -239,10 +245,10 @@ fn the_smoothed_round_trip_follows_slowly() {
 }
 
 #[test]
-fn on_a_way_that_holds_several_pings_each_pong_is_taken_for_its_own() {
+fn round_trip_matches_each_pong_to_its_ping() {
     let mut net = Net::seeded(1).latency(ms(800)..=ms(800));
-    let beating = Options::<Dealer>::new().heartbeat_with(ms(500), ms(10_000), Duration::ZERO).unwrap();
-    let (_, [dealer]) = star(&mut net, Options::<Router>::new(), [beating]);
+    let with_heartbeat = Options::<Dealer>::new().heartbeat_with(ms(500), ms(10_000), Duration::ZERO).unwrap();
+    let (_, [dealer]) = star(&mut net, Options::<Router>::new(), [with_heartbeat]);
     for _ in 0..20 {
         net.pass(ms(500));
         if let Some(trip) = peer(&net, dealer).round_trip {
@@ -253,21 +259,21 @@ fn on_a_way_that_holds_several_pings_each_pong_is_taken_for_its_own() {
 }
 
 #[test]
-fn what_is_taken_from_a_connection_that_is_over_counts_too() {
+fn read_ahead_messages_are_counted_after_a_disconnect() {
     let mut net = Net::seeded(1);
     let (pull, [push]) = star(&mut net, Options::<Pull>::new().recv_hwm(1), [Options::<Push>::new()]);
     for _ in 0..5 {
         net[push].send("x").unwrap();
     }
     net.settle();
-    assert_eq!(net[pull].stats().received, tally(1, 1), "the others are read ahead");
+    assert_eq!(net[pull].stats().received, traffic(1, 1), "the other messages are read ahead and not counted yet");
     let now = net.now();
     net[push].close(now);
     net.pass(ms(2000));
     let stats = net[pull].stats();
-    assert_eq!((stats.ended, stats.received, stats.incoming), (1, tally(5, 5), tally(5, 5)));
-    let left = peer(&net, pull);
-    assert_eq!((left.endpoint, left.connected, left.incoming), (None, false, tally(5, 5)));
+    assert_eq!((stats.ended, stats.received, stats.incoming), (1, traffic(5, 5), traffic(5, 5)));
+    let former = peer(&net, pull);
+    assert_eq!((former.endpoint, former.connected, former.incoming), (None, false, traffic(5, 5)));
     assert_eq!(recv_all(&mut net, pull).len(), 5);
-    assert_eq!((net[pull].stats().peers, net[pull].stats().received), (0, tally(5, 5)));
+    assert_eq!((net[pull].stats().peers, net[pull].stats().received), (0, traffic(5, 5)));
 }

@@ -1,4 +1,4 @@
-//! STREAM.
+//! Rules of STREAM sockets.
 
 use super::{PLACE, message, net, star};
 use core::time::Duration;
@@ -13,84 +13,88 @@ fn stream() -> Options<Stream> {
     Options::new()
 }
 
-/// A notice, or the wish to end a connection.
+/// Returns a message with an empty body: received, a notice of connect or disconnect; sent, a request to end the
+/// connection.
 fn notice(id: &Frame) -> Message {
     Message::from((id, ""))
 }
 
-/// The peer that has just come.
-fn newcomer(net: &mut Net, node: NodeId) -> Frame {
+/// Receives the notice of a new connection, and returns its routing id.
+fn recv_connect_notice(net: &mut Net, node: NodeId) -> Frame {
     net.settle();
-    let [id, nothing] = net[node].recv().expect("somebody has come").into_array().expect("two frames");
-    assert_eq!((id.len(), id[0], nothing.len()), (9, 0, 0));
+    let [id, body] = net[node].recv().expect("a peer has connected").into_array().expect("two frames");
+    assert_eq!((id.len(), id[0], body.len()), (9, 0, 0));
     id
 }
 
-/// The octets among these messages; all are of this peer, and none is a notice.
-fn octets(messages: &[Message], id: &Frame) -> Vec<u8> {
+/// Concatenates the bodies. Asserts that all messages are of one peer, and that no message is a notice.
+fn joined_bodies(messages: &[Message], id: &Frame) -> Vec<u8> {
     assert!(messages.iter().all(|message| message.len() == 2 && message.head() == id), "{messages:?}");
     assert!(messages.iter().all(|message| !message.body().is_empty()), "{messages:?}");
     messages.iter().flat_map(|message| message.body().to_vec()).collect()
 }
 
-/// Two of them, connected, and the name of each at the other.
-fn two(net: &mut Net, bound: Options<Stream>, other: Options<Stream>) -> [(NodeId, Frame); 2] {
+/// Creates two connected STREAMs. Returns each socket with the routing id of its peer.
+fn connected_pair(net: &mut Net, bound: Options<Stream>, other: Options<Stream>) -> [(NodeId, Frame); 2] {
     let (server, [client]) = star(net, bound, [other]);
-    let [at_server, at_client] = [server, client].map(|node| newcomer(net, node));
+    let [at_server, at_client] = [server, client].map(|node| recv_connect_notice(net, node));
     [(server, at_server), (client, at_client)]
 }
 
 #[test]
-fn octets_go_both_ways_after_a_notice_at_each_side() {
+fn stream_exchanges_bytes_after_connect_notices() {
     for_seeds(20, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=9);
-        let [(server, client_id), (client, server_id)] = two(&mut net, stream(), stream());
+        let [(server, client_id), (client, server_id)] = connected_pair(&mut net, stream(), stream());
         net[client].send((&server_id, "GET /\r\n")).unwrap();
         net[client].send((&server_id, "\r\n")).unwrap();
-        let asked = recv_all(&mut net, server);
-        assert_eq!(octets(&asked, &client_id), b"GET /\r\n\r\n");
+        let received = recv_all(&mut net, server);
+        assert_eq!(joined_bodies(&received, &client_id), b"GET /\r\n\r\n");
         let page = vec![b'x'; 5000];
         net[server].send((&client_id, page.clone())).unwrap();
-        let answer = recv_all(&mut net, client);
-        assert!(octets(&answer, &server_id) == page);
+        let reply = recv_all(&mut net, client);
+        assert!(joined_bodies(&reply, &server_id) == page);
     });
 }
 
 #[test]
-fn peers_are_told_apart() {
+fn stream_assigns_a_routing_id_to_each_peer() {
     let mut net = net();
     let (server, [ann, bob]) = star(&mut net, stream(), [stream(), stream()]);
-    let ids = [(); 2].map(|()| newcomer(&mut net, server));
+    let ids = [(); 2].map(|()| recv_connect_notice(&mut net, server));
     assert_ne!(ids[0], ids[1]);
-    for (id, word) in ids.iter().zip(["to ann", "to bob"]) {
-        net[server].send((id, word)).unwrap();
+    for (id, text) in ids.iter().zip(["to ann", "to bob"]) {
+        net[server].send((id, text)).unwrap();
     }
-    for (node, word) in [(ann, "to ann"), (bob, "to bob")] {
-        let server_id = newcomer(&mut net, node);
-        assert_eq!(octets(&recv_all(&mut net, node), &server_id), word.as_bytes());
+    for (node, text) in [(ann, "to ann"), (bob, "to bob")] {
+        let server_id = recv_connect_notice(&mut net, node);
+        assert_eq!(joined_bodies(&recv_all(&mut net, node), &server_id), text.as_bytes());
         net[node].send((server_id, "from")).unwrap();
     }
-    let mut got = recv_all(&mut net, server);
-    got.sort_by_key(|message| *message.head() != ids[0]);
-    let anns = got.iter().position(|message| *message.head() == ids[1]).unwrap();
-    assert_eq!((octets(&got[..anns], &ids[0]), octets(&got[anns..], &ids[1])), (b"from".to_vec(), b"from".to_vec()));
+    let mut received = recv_all(&mut net, server);
+    received.sort_by_key(|message| *message.head() != ids[0]);
+    let split = received.iter().position(|message| *message.head() == ids[1]).unwrap();
+    assert_eq!(
+        (joined_bodies(&received[..split], &ids[0]), joined_bodies(&received[split..], &ids[1])),
+        (b"from".to_vec(), b"from".to_vec())
+    );
 }
 
 #[test]
-fn an_empty_body_ends_the_connection_once_everything_is_out_and_the_peer_alone_is_told() {
+fn empty_body_closes_after_sending_and_notifies_the_peer() {
     for linger in [Some(Duration::ZERO), Some(Duration::from_secs(1)), None] {
         let mut net = net().capacity(500);
         let [(server, client_id), (client, server_id)] =
-            two(&mut net, stream().linger(linger), stream().no_reconnect());
-        net[client].send((&server_id, "never read")).unwrap();
+            connected_pair(&mut net, stream().linger(linger), stream().no_reconnect());
+        net[client].send((&server_id, "not received")).unwrap();
         net.settle();
         let page = vec![b'x'; 5000];
         net[server].send((&client_id, page.clone())).unwrap();
         net[server].send(notice(&client_id)).unwrap();
         assert!(matches!(net[server].send((&client_id, "late")), Err(SendError::Unroutable(_))));
-        let mut got = recv_all(&mut net, client);
-        assert_eq!(got.pop(), Some(notice(&server_id)), "with a linger of {linger:?}");
-        assert!(octets(&got, &server_id) == page);
+        let mut received = recv_all(&mut net, client);
+        assert_eq!(received.pop(), Some(notice(&server_id)), "with a linger of {linger:?}");
+        assert!(joined_bodies(&received, &server_id) == page);
         net.pass(Duration::from_secs(5));
         assert_eq!(recv_all(&mut net, server), []);
         assert_eq!([net[server].peers(), net[client].peers()], [0, 0]);
@@ -98,26 +102,26 @@ fn an_empty_body_ends_the_connection_once_everything_is_out_and_the_peer_alone_i
 }
 
 #[test]
-fn an_end_that_the_peer_does_not_take_comes_when_linger_is_over() {
+fn linger_limits_a_close_by_empty_body() {
     let second = Duration::from_secs(1);
     let mut net = net().capacity(500);
     let options = stream().linger(10 * second);
-    let [(server, client_id), (client, _)] = two(&mut net, options, stream().no_reconnect());
+    let [(server, client_id), (client, _)] = connected_pair(&mut net, options, stream().no_reconnect());
     net.freeze(client);
     net.pass(100 * second);
     net[server].send((&client_id, vec![b'x'; 5000])).unwrap();
     net[server].send(notice(&client_id)).unwrap();
     net.pass(9 * second);
-    assert_eq!(net[server].peers(), 1, "linger begins with the wish, however long nothing has happened before");
+    assert_eq!(net[server].peers(), 1, "linger must begin with the empty body");
     net.pass(2 * second);
     assert_eq!(net[server].peers(), 0);
     assert_eq!(dropped(&events(&mut net, server), DropReason::Undelivered), 1);
 }
 
 #[test]
-fn without_linger_an_end_that_the_peer_does_not_take_comes_when_the_socket_closes() {
+fn zero_linger_ends_a_stalled_close_at_socket_close() {
     let mut net = net().capacity(500);
-    let [(server, client_id), (client, _)] = two(&mut net, stream().linger(Duration::ZERO), stream());
+    let [(server, client_id), (client, _)] = connected_pair(&mut net, stream().linger(Duration::ZERO), stream());
     net.freeze(client);
     net[server].send((&client_id, vec![b'x'; 5000])).unwrap();
     net[server].send(notice(&client_id)).unwrap();
@@ -131,28 +135,28 @@ fn without_linger_an_end_that_the_peer_does_not_take_comes_when_the_socket_close
 }
 
 #[test]
-fn a_peer_that_goes_is_told_after_its_last_octets_and_beyond_the_mark() {
+fn disconnect_notice_follows_the_last_bytes_despite_hwm() {
     for_seeds(20, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=900);
-        let [(server, client_id), (client, server_id)] = two(&mut net, stream().recv_hwm(1), stream());
+        let [(server, client_id), (client, server_id)] = connected_pair(&mut net, stream().recv_hwm(1), stream());
         for _ in 0..10 {
             net[client].send((&server_id, vec![b'x'; 700])).unwrap();
         }
         net[client].send(notice(&server_id)).unwrap();
         net.pass(Duration::from_secs(2));
-        assert_eq!(net.connections(server), 0, "what is unread does not keep the connection");
+        assert_eq!(net.connections(server), 0, "unread bytes must not keep the connection open");
         assert!(matches!(net[server].send((&client_id, "x")), Err(SendError::Unroutable(_))));
-        let mut got = recv_all(&mut net, server);
-        assert_eq!(got.pop(), Some(notice(&client_id)));
-        assert_eq!(octets(&got, &client_id), [b'x'; 7000]);
+        let mut received = recv_all(&mut net, server);
+        assert_eq!(received.pop(), Some(notice(&client_id)));
+        assert_eq!(joined_bodies(&received, &client_id), [b'x'; 7000]);
         assert_eq!(net[server].peers(), 0);
     });
 }
 
 #[test]
-fn a_connection_that_is_cut_is_told_at_both_sides() {
+fn cut_connection_causes_a_notice_on_both_sides() {
     let mut net = net();
-    let [(server, client_id), (client, server_id)] = two(&mut net, stream(), stream().no_reconnect());
+    let [(server, client_id), (client, server_id)] = connected_pair(&mut net, stream(), stream().no_reconnect());
     net.cut(client);
     net.settle();
     assert_eq!(recv_all(&mut net, server), [notice(&client_id)]);
@@ -160,80 +164,80 @@ fn a_connection_that_is_cut_is_told_at_both_sides() {
 }
 
 #[test]
-fn an_end_that_this_side_wants_is_not_told() {
+fn local_disconnect_causes_no_notice() {
     let mut net = net();
-    let [(server, _), (client, server_id)] = two(&mut net, stream(), stream());
-    let (now, place) = (net.now(), PLACE.parse().unwrap());
-    net[server].unbind(&place, now).unwrap();
+    let [(server, _), (client, server_id)] = connected_pair(&mut net, stream(), stream());
+    let (now, endpoint) = (net.now(), PLACE.parse().unwrap());
+    net[server].unbind(&endpoint, now).unwrap();
     net.settle();
     assert_eq!(recv_all(&mut net, server), []);
     assert_eq!(recv_all(&mut net, client), [notice(&server_id)]);
-    net[client].disconnect(&place, now).unwrap();
+    net[client].disconnect(&endpoint, now).unwrap();
     net.pass(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, client), []);
     assert_eq!([net[server].peers(), net[client].peers()], [0, 0]);
 }
 
 #[test]
-fn without_notices_there_are_octets_alone() {
+fn notify_false_delivers_bytes_without_notices() {
     let mut net = net();
     let (server, [client]) = star(&mut net, stream().notify(false), [stream().no_reconnect()]);
-    let server_id = newcomer(&mut net, client);
+    let server_id = recv_connect_notice(&mut net, client);
     net[client].send((server_id, "x")).unwrap();
     net.settle();
     net.cut(client);
     net.settle();
-    let got = recv_all(&mut net, server);
-    assert_eq!((got.len(), got[0].body()), (1, &Frame::from("x")));
+    let received = recv_all(&mut net, server);
+    assert_eq!((received.len(), received[0].body()), (1, &Frame::from("x")));
 }
 
 #[test]
-fn a_message_is_a_routing_id_of_a_peer_and_octets() {
+fn stream_message_requires_a_routing_id_and_one_body() {
     let mut net = net();
-    let [(server, id), _] = two(&mut net, stream(), stream());
+    let [(server, id), _] = connected_pair(&mut net, stream(), stream());
     for message in [message(["alone"]), message(["a", "b", "c"]), Message::from([id.clone(), "b".into(), "c".into()])] {
-        let Err(SendError::FrameCount(given_back)) = net[server].send(message.clone()) else {
-            panic!("{message:?} has not two frames");
+        let Err(SendError::FrameCount(returned)) = net[server].send(message.clone()) else {
+            panic!("{message:?} must be rejected: not two frames");
         };
-        assert_eq!(given_back, message);
+        assert_eq!(returned, message);
     }
-    for message in [message(["nobody", "x"]), message(["nobody", ""]), message(["", "x"])] {
-        let Err(SendError::Unroutable(given_back)) = net[server].send(message.clone()) else {
-            panic!("{message:?} is for nobody");
+    for message in [message(["unknown", "x"]), message(["unknown", ""]), message(["", "x"])] {
+        let Err(SendError::Unroutable(returned)) = net[server].send(message.clone()) else {
+            panic!("{message:?} must be rejected: unknown routing id");
         };
-        assert_eq!(given_back, message);
+        assert_eq!(returned, message);
     }
 }
 
 #[test]
-fn a_peer_without_room_makes_the_sender_wait_and_the_others_do_not() {
+fn full_peer_blocks_only_sends_to_that_peer() {
     let mut net = net().capacity(2000).chunks(1..=900);
-    let (server, [lazy, brisk]) = star(&mut net, stream().send_hwm(3), [stream().recv_hwm(1), stream()]);
-    let ids = [(); 2].map(|()| newcomer(&mut net, server));
+    let (server, [slow, fast]) = star(&mut net, stream().send_hwm(3), [stream().recv_hwm(1), stream()]);
+    let ids = [(); 2].map(|()| recv_connect_notice(&mut net, server));
     let mut sent = 0;
-    let given_back = loop {
+    let returned = loop {
         match net[server].send((&ids[0], vec![b'x'; 30_000])) {
             Ok(()) => sent += 1,
-            Err(SendError::Full(given_back)) => break given_back,
+            Err(SendError::Full(returned)) => break returned,
             Err(other) => panic!("{other}"),
         }
         net.settle();
-        assert!(sent < 100, "nobody makes the sender wait");
+        assert!(sent < 100, "the sender is never blocked");
     };
     net[server].send((&ids[1], "hi")).unwrap();
     net.settle();
-    assert_eq!(recv_all(&mut net, brisk).last().unwrap().body(), "hi");
-    let before = recv_all(&mut net, lazy);
-    net[server].send(given_back).expect("there is room again");
-    let after = recv_all(&mut net, lazy);
-    let got: usize = before.iter().chain(&after).map(|message| message.body().len()).sum();
-    assert_eq!(got, (sent + 1) * 30_000);
+    assert_eq!(recv_all(&mut net, fast).last().unwrap().body(), "hi");
+    let before = recv_all(&mut net, slow);
+    net[server].send(returned).expect("the queue has room again");
+    let after = recv_all(&mut net, slow);
+    let received: usize = before.iter().chain(&after).map(|message| message.body().len()).sum();
+    assert_eq!(received, (sent + 1) * 30_000);
 }
 
 #[test]
-fn a_dialled_peer_keeps_its_name_and_a_new_connection_begins_anew() {
+fn reconnect_keeps_the_routing_id_and_drops_queued_bytes() {
     let mut net = net().capacity(500);
-    let [(server, _), (client, server_id)] = two(&mut net, stream(), stream());
+    let [(server, _), (client, server_id)] = connected_pair(&mut net, stream(), stream());
     net.freeze(server);
     for _ in 0..3 {
         net[client].send((&server_id, vec![b'x'; 300_000])).unwrap();
@@ -242,17 +246,17 @@ fn a_dialled_peer_keeps_its_name_and_a_new_connection_begins_anew() {
     net.cut(client);
     net.thaw(server);
     net.settle();
-    net[client].send((&server_id, "anew")).unwrap();
+    net[client].send((&server_id, "after reconnect")).unwrap();
     net.pass(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, client), [notice(&server_id), notice(&server_id)]);
     assert_eq!(dropped(&events(&mut net, client), DropReason::Undelivered), 3);
-    let got = recv_all(&mut net, server);
-    let second = got.iter().rposition(|message| message.body().is_empty()).unwrap();
-    assert_eq!(octets(&got[second + 1..], got[second].head()), b"anew");
+    let received = recv_all(&mut net, server);
+    let second = received.iter().rposition(|message| message.body().is_empty()).unwrap();
+    assert_eq!(joined_bodies(&received[second + 1..], received[second].head()), b"after reconnect");
 }
 
 #[test]
-fn connect_as_names_a_peer_before_it_is_there() {
+fn connect_as_id_is_valid_before_connecting() {
     let mut net = net();
     let (client, now) = (net.socket(stream()), net.now());
     net[client].connect_as(PLACE.parse().unwrap(), "server", now).unwrap();
@@ -263,13 +267,13 @@ fn connect_as_names_a_peer_before_it_is_there() {
     let server = net.socket(stream());
     net.bind(server, PLACE);
     net.pass(Duration::from_secs(10));
-    let client_id = newcomer(&mut net, server);
-    assert_eq!(octets(&recv_all(&mut net, server), &client_id), b"early");
+    let client_id = recv_connect_notice(&mut net, server);
+    assert_eq!(joined_bodies(&recv_all(&mut net, server), &client_id), b"early");
     assert_eq!(recv_all(&mut net, client), [message(["server", ""])]);
 }
 
 #[test]
-fn a_peer_that_was_never_reached_can_be_given_up() {
+fn empty_body_ends_a_dial_in_progress() {
     let mut net = net();
     let (client, now) = (net.socket(stream()), net.now());
     net[client].connect_as(PLACE.parse().unwrap(), "server", now).unwrap();
@@ -280,7 +284,7 @@ fn a_peer_that_was_never_reached_can_be_given_up() {
 }
 
 #[test]
-fn there_is_no_stream_over_inproc() {
+fn stream_rejects_inproc() {
     let mut net = net();
     let (client, now) = (net.socket(stream()), net.now());
     let error = net[client].connect("inproc://place".parse().unwrap(), now).unwrap_err();
@@ -289,30 +293,30 @@ fn there_is_no_stream_over_inproc() {
 }
 
 #[test]
-fn a_stream_can_speak_zmtp_by_hand() {
+fn stream_exchanges_hand_written_zmtp_with_a_dealer() {
     let mut net = net();
     let (dealer, [client]) = star(&mut net, Options::<Dealer>::new(), [stream()]);
-    let id = newcomer(&mut net, client);
+    let id = recv_connect_notice(&mut net, client);
     net[client].send((&id, greeting("NULL"))).unwrap();
     net[client].send((&id, ready("DEALER", b""))).unwrap();
     net[client].send((&id, [frame(MORE, b"hello"), frame(0, b"world")].concat())).unwrap();
     assert_eq!(recv_all(&mut net, dealer), [message(["hello", "world"])]);
-    net[dealer].send("an answer").unwrap();
-    let said = octets(&recv_all(&mut net, client), &id);
-    let announced = ready("DEALER", &property("Identity", b""));
-    assert_eq!(said, [greeting("NULL"), announced, frame(0, b"an answer")].concat());
+    net[dealer].send("a reply").unwrap();
+    let received = joined_bodies(&recv_all(&mut net, client), &id);
+    let expected_ready = ready("DEALER", &property("Identity", b""));
+    assert_eq!(received, [greeting("NULL"), expected_ready, frame(0, b"a reply")].concat());
 }
 
 #[test]
-fn a_closed_socket_sends_what_is_queued() {
+fn close_sends_queued_bytes() {
     let mut net = net().capacity(500);
-    let [(server, _), (client, server_id)] = two(&mut net, stream(), stream());
+    let [(server, _), (client, server_id)] = connected_pair(&mut net, stream(), stream());
     net[client].send((server_id, vec![b'x'; 5000])).unwrap();
     let now = net.now();
     net[client].close(now);
-    let got = recv_all(&mut net, server);
-    let size: usize = got.iter().map(|message| message.body().len()).sum();
-    assert_eq!((size, got.last().unwrap().body().len()), (5000, 0));
+    let received = recv_all(&mut net, server);
+    let size: usize = received.iter().map(|message| message.body().len()).sum();
+    assert_eq!((size, received.last().unwrap().body().len()), (5000, 0));
     assert!(net[client].is_closed());
     assert_eq!((net[client].unsent(), net[client].recv()), (0, Err(RecvError::Closed)));
 }

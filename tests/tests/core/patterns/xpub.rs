@@ -1,4 +1,4 @@
-//! XPUB and XSUB: subscriptions as messages.
+//! Rules of XPUB and XSUB sockets: subscriptions as messages.
 
 use super::{fan, message, net, star};
 use core::time::Duration;
@@ -16,39 +16,39 @@ fn xsub() -> Options<XSub> {
     Options::new()
 }
 
-/// What the socket was told, a subscription as `+topic` and its end as `-topic`.
-fn told(net: &mut Net, node: NodeId) -> Vec<String> {
-    let told = recv_all(net, node).into_iter().map(|message| match message.head().split_first() {
+/// Receives subscription changes, a subscribe as `+topic` and a cancel as `-topic`.
+fn recv_changes(net: &mut Net, node: NodeId) -> Vec<String> {
+    let changes = recv_all(net, node).into_iter().map(|message| match message.head().split_first() {
         Some((1, topic)) => format!("+{}", topic.escape_ascii()),
         Some((0, topic)) => format!("-{}", topic.escape_ascii()),
         _ => format!("{message:?}"),
     });
-    told.collect()
+    changes.collect()
 }
 
-/// Has sockets say these subscriptions (`+topic`) and cancels (`-topic`), one after another.
-fn say(net: &mut Net, words: &[(NodeId, &str)]) {
-    for (node, word) in words {
-        let (sign, topic) = word.split_at(1);
+/// Sends subscribes (`+topic`) and cancels (`-topic`), one after another.
+fn send_changes(net: &mut Net, changes: &[(NodeId, &str)]) {
+    for (node, change) in changes {
+        let (sign, topic) = change.split_at(1);
         net[*node].send([&[u8::from(sign == "+")], topic.as_bytes()].concat()).unwrap();
         net.settle();
     }
 }
 
 #[test]
-fn an_xpub_hears_of_the_first_subscription_and_of_the_last_cancel() {
+fn xpub_receives_first_subscribe_and_last_cancel() {
     let mut net = net();
     let (publisher, [a, b]) = star(&mut net, xpub(), [xsub(), xsub()]);
-    say(&mut net, &[(a, "+topic"), (b, "+topic"), (a, "+topic"), (a, "+"), (b, "+to")]);
-    assert_eq!(told(&mut net, publisher), ["+topic", "+", "+to"]);
-    say(&mut net, &[(a, "-topic"), (a, "-topic")]);
-    assert_eq!(told(&mut net, publisher), [""; 0]);
-    say(&mut net, &[(b, "-topic"), (a, "-")]);
-    assert_eq!(told(&mut net, publisher), ["-topic", "-"]);
+    send_changes(&mut net, &[(a, "+topic"), (b, "+topic"), (a, "+topic"), (a, "+"), (b, "+to")]);
+    assert_eq!(recv_changes(&mut net, publisher), ["+topic", "+", "+to"]);
+    send_changes(&mut net, &[(a, "-topic"), (a, "-topic")]);
+    assert_eq!(recv_changes(&mut net, publisher), [""; 0]);
+    send_changes(&mut net, &[(b, "-topic"), (a, "-")]);
+    assert_eq!(recv_changes(&mut net, publisher), ["-topic", "-"]);
 }
 
 #[test]
-fn verbose_tells_of_every_subscription_and_verboser_of_every_cancel_too() {
+fn verbose_and_verboser_deliver_duplicate_changes() {
     for (options, expected) in [
         (xpub().verbose(true), &["+t", "+t", "+t", "-t"][..]),
         (xpub().verboser(true), &["+t", "+t", "+t", "-t", "-t"]),
@@ -57,13 +57,13 @@ fn verbose_tells_of_every_subscription_and_verboser_of_every_cancel_too() {
     ] {
         let mut net = net();
         let (publisher, [a, b]) = star(&mut net, options, [xsub(), xsub()]);
-        say(&mut net, &[(a, "+t"), (b, "+t"), (a, "+t"), (a, "-t"), (a, "-t"), (b, "-t")]);
-        assert_eq!(told(&mut net, publisher), expected);
+        send_changes(&mut net, &[(a, "+t"), (b, "+t"), (a, "+t"), (a, "-t"), (a, "-t"), (b, "-t")]);
+        assert_eq!(recv_changes(&mut net, publisher), expected);
     }
 }
 
 #[test]
-fn the_end_of_what_is_not_subscribed_to_is_no_news_except_to_who_wants_all() {
+fn cancel_without_subscription_is_delivered_by_verboser() {
     for (options, expected) in [
         (xpub(), &[""; 0][..]),
         (xpub().verbose(true), &[]),
@@ -71,17 +71,18 @@ fn the_end_of_what_is_not_subscribed_to_is_no_news_except_to_who_wants_all() {
         (xpub().verboser(true), &["-t"]),
     ] {
         let mut net = net();
-        // With this an XSUB says every cancel of what it holds; the publisher ends it at the first.
+        // With `verbose_unsubscribe`, an XSUB sends every cancel; the first cancel ends the subscription at the
+        // publisher.
         let (publisher, [a, b]) = star(&mut net, options, [xsub().verbose_unsubscribe(true), xsub()]);
-        say(&mut net, &[(b, "-never"), (b, "+t"), (a, "+t"), (a, "+t"), (a, "-t")]);
-        told(&mut net, publisher);
-        say(&mut net, &[(a, "-t")]);
-        assert_eq!(told(&mut net, publisher), expected);
+        send_changes(&mut net, &[(b, "-never"), (b, "+t"), (a, "+t"), (a, "+t"), (a, "-t")]);
+        recv_changes(&mut net, publisher);
+        send_changes(&mut net, &[(a, "-t")]);
+        assert_eq!(recv_changes(&mut net, publisher), expected);
     }
 }
 
 #[test]
-fn who_vanished_gave_up_all_its_subscriptions() {
+fn disconnect_cancels_all_subscriptions_of_the_peer() {
     let all = ["-a", "-both"];
     for (options, expected) in [
         (xpub(), &["-a"][..]),
@@ -91,41 +92,41 @@ fn who_vanished_gave_up_all_its_subscriptions() {
     ] {
         let mut net = net();
         let (publisher, [a, b]) = star(&mut net, options, [xsub().no_reconnect(), xsub()]);
-        say(&mut net, &[(a, "+a"), (a, "+both"), (b, "+both")]);
-        told(&mut net, publisher);
+        send_changes(&mut net, &[(a, "+a"), (a, "+both"), (b, "+both")]);
+        recv_changes(&mut net, publisher);
         net.cut(a);
-        let mut got = told(&mut net, publisher);
-        got.sort();
-        assert_eq!(got, expected);
+        let mut received = recv_changes(&mut net, publisher);
+        received.sort();
+        assert_eq!(received, expected);
         assert_eq!(net[publisher].peers(), 1);
     }
 }
 
 #[test]
-fn news_of_many_peers_come_in_the_order_in_which_they_happened() {
+fn changes_of_several_peers_keep_their_order() {
     let mut net = net();
     let (publisher, [a, b]) = star(&mut net, xpub(), [xsub(), xsub()]);
-    say(&mut net, &[(a, "+t"), (a, "-t"), (b, "+t"), (b, "+u"), (a, "+u"), (a, "+t"), (b, "-t"), (a, "-t")]);
-    assert_eq!(told(&mut net, publisher), ["+t", "-t", "+t", "+u", "-t"]);
+    send_changes(&mut net, &[(a, "+t"), (a, "-t"), (b, "+t"), (b, "+u"), (a, "+u"), (a, "+t"), (b, "-t"), (a, "-t")]);
+    assert_eq!(recv_changes(&mut net, publisher), ["+t", "-t", "+t", "+u", "-t"]);
 }
 
 #[test]
-fn what_a_peer_said_is_received_though_its_pipe_was_ended() {
+fn queued_changes_survive_a_local_disconnect() {
     let mut net = net();
     let (publisher, [a, b]) = fan(&mut net, xpub(), [xsub(), xsub()]);
-    say(&mut net, &[(a, "+both"), (a, "+a"), (b, "+both")]);
+    send_changes(&mut net, &[(a, "+both"), (a, "+a"), (b, "+both")]);
     let now = net.now();
     net[publisher].disconnect(&"tcp://place:1".parse().unwrap(), now).unwrap();
-    assert_eq!(told(&mut net, publisher), ["+both", "+a", "-a"]);
+    assert_eq!(recv_changes(&mut net, publisher), ["+both", "+a", "-a"]);
     assert_eq!((net[publisher].subscriber_count("both"), net[publisher].peers()), (1, 1));
 }
 
 #[test]
-fn an_xpub_closes_though_its_peers_had_subscriptions() {
+fn xpub_closes_with_active_subscriptions() {
     for options in [xpub(), xpub().manual(true)] {
         let mut net = net();
         let (publisher, [a]) = star(&mut net, options, [xsub()]);
-        say(&mut net, &[(a, "+a"), (a, "+b")]);
+        send_changes(&mut net, &[(a, "+a"), (a, "+b")]);
         let now = net.now();
         net[publisher].close(now);
         net.settle();
@@ -134,7 +135,7 @@ fn an_xpub_closes_though_its_peers_had_subscriptions() {
 }
 
 #[test]
-fn a_peer_whose_words_are_not_received_is_not_listened_to_and_none_is_lost() {
+fn full_xpub_stops_reading_and_loses_no_changes() {
     let mut net = net();
     let (publisher, [a]) = star(&mut net, xpub().recv_hwm(3), [xsub()]);
     for topic in 'a'..='z' {
@@ -142,16 +143,16 @@ fn a_peer_whose_words_are_not_received_is_not_listened_to_and_none_is_lost() {
     }
     net.settle();
     assert_eq!(net[publisher].subscription_count(), 3);
-    assert_eq!(told(&mut net, publisher).len(), 26);
+    assert_eq!(recv_changes(&mut net, publisher).len(), 26);
     assert_eq!(net[publisher].subscription_count(), 26);
 }
 
 #[test]
-fn the_application_decides_what_is_sent_if_it_is_asked_to() {
+fn manual_xpub_subscribes_only_by_its_application() {
     let mut net = net();
     let (publisher, [a, b]) = star(&mut net, xpub().manual(true), [xsub(), xsub().no_reconnect()]);
     assert_eq!(net[publisher].subscribe("x"), Err(SubscribeError::NoRequest));
-    say(&mut net, &[(a, "+a"), (b, "+b")]);
+    send_changes(&mut net, &[(a, "+a"), (b, "+b")]);
     net[publisher].send("a0").unwrap();
     for granted in ["XA", "XB"] {
         net[publisher].recv().unwrap();
@@ -162,40 +163,48 @@ fn the_application_decides_what_is_sent_if_it_is_asked_to() {
     }
     assert_eq!(bodies(&recv_all(&mut net, a)), ["XA1"]);
     assert_eq!(bodies(&recv_all(&mut net, b)), ["XB1"]);
-    say(&mut net, &[(a, "-a")]);
-    assert_eq!(told(&mut net, publisher), ["-a"]);
-    assert_eq!(net[publisher].unsubscribe("XB"), Err(SubscribeError::NotSubscribed), "that is another's");
+    send_changes(&mut net, &[(a, "-a")]);
+    assert_eq!(recv_changes(&mut net, publisher), ["-a"]);
+    assert_eq!(
+        net[publisher].unsubscribe("XB"),
+        Err(SubscribeError::NotSubscribed),
+        "the subscription belongs to another peer"
+    );
     net[publisher].unsubscribe("XA").unwrap();
     net[publisher].send("XA2").unwrap();
     assert_eq!(recv_all(&mut net, a), []);
     assert_eq!(net[publisher].subscription_count(), 1);
     net.cut(b);
-    assert_eq!(told(&mut net, publisher), ["-b"], "what was asked for, not what was granted");
+    assert_eq!(
+        recv_changes(&mut net, publisher),
+        ["-b"],
+        "the cancel has the topic of the peer, not of the application"
+    );
     assert_eq!(net[publisher].subscription_count(), 0);
 }
 
 #[test]
-fn a_request_of_who_is_gone_can_be_received_and_not_granted() {
+fn manual_xpub_rejects_subscribe_for_a_lost_peer() {
     let mut net = net();
     let (publisher, [a, b]) = star(&mut net, xpub().manual(true), [xsub().no_reconnect(), xsub()]);
-    say(&mut net, &[(a, "+a"), (b, "+b")]);
+    send_changes(&mut net, &[(a, "+a"), (b, "+b")]);
     net.cut(a);
     net.settle();
     assert_eq!(net[publisher].recv().unwrap(), message(["\x01a"]));
     assert_eq!(net[publisher].subscribe("a"), Err(SubscribeError::NoRequest));
     assert_eq!(net[publisher].recv().unwrap(), message(["\x01b"]));
     net[publisher].subscribe("b").unwrap();
-    assert_eq!(told(&mut net, publisher), ["-a"]);
+    assert_eq!(recv_changes(&mut net, publisher), ["-a"]);
     assert_eq!((net[publisher].subscriber_count("a"), net[publisher].subscriber_count("b")), (0, 1));
 }
 
 #[test]
-fn a_last_value_goes_to_who_asked_alone() {
+fn manual_last_value_is_sent_to_the_newest_subscriber() {
     let mut net = net();
     let (publisher, [old, new]) = star(&mut net, xpub().manual_last_value(true), [xsub(), xsub().no_reconnect()]);
     for node in [old, new] {
-        say(&mut net, &[(node, "+t")]);
-        assert_eq!(told(&mut net, publisher), ["+t"]);
+        send_changes(&mut net, &[(node, "+t")]);
+        assert_eq!(recv_changes(&mut net, publisher), ["+t"]);
         net[publisher].subscribe("t").unwrap();
         net[publisher].send("t last").unwrap();
         net[publisher].send("t next").unwrap();
@@ -203,22 +212,22 @@ fn a_last_value_goes_to_who_asked_alone() {
     assert_eq!(bodies(&recv_all(&mut net, old)), ["t last", "t next", "t next"]);
     assert_eq!(bodies(&recv_all(&mut net, new)), ["t last", "t next"]);
 
-    say(&mut net, &[(new, "+u")]);
-    assert_eq!(told(&mut net, publisher), ["+u"]);
+    send_changes(&mut net, &[(new, "+u")]);
+    assert_eq!(recv_changes(&mut net, publisher), ["+u"]);
     net[publisher].send("t for all").unwrap();
-    assert_eq!(bodies(&recv_all(&mut net, old)), ["t for all"], "nothing was granted");
+    assert_eq!(bodies(&recv_all(&mut net, old)), ["t for all"], "the application has not subscribed the new peer");
     net[publisher].subscribe("u").unwrap();
     net.cut(new);
     net.settle();
     net[publisher].send("t last").unwrap();
-    assert_eq!(recv_all(&mut net, old), [], "it was for one who is gone");
+    assert_eq!(recv_all(&mut net, old), [], "the message was for a lost peer");
     assert_eq!(net[publisher].subscribe("v"), Err(SubscribeError::NoRequest));
     net[publisher].send("t next").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, old)), ["t next"]);
 }
 
 #[test]
-fn a_welcome_comes_first_and_once_for_each_connection() {
+fn welcome_message_is_sent_first_on_each_connection() {
     let mut net = net();
     let (publisher, [all, some]) =
         star(&mut net, xpub().welcome_message("welcome"), [Options::<Sub>::new(), Options::<Sub>::new()]);
@@ -226,31 +235,31 @@ fn a_welcome_comes_first_and_once_for_each_connection() {
     net[some].subscribe("news").unwrap();
     net.settle();
     net[publisher].send("news").unwrap();
-    // What came before there was a subscription, the SUB itself has dropped.
+    // The first welcome message arrived before the subscription, so the SUB has dropped it.
     assert_eq!(bodies(&recv_all(&mut net, all)), ["news"]);
     net.cut(all);
     net.pass(Duration::from_secs(1));
     net[publisher].send("news").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, all)), ["welcome", "news"]);
-    assert_eq!(bodies(&recv_all(&mut net, some)), ["news", "news"], "a SUB takes only what it subscribed to");
+    assert_eq!(bodies(&recv_all(&mut net, some)), ["news", "news"], "a SUB receives only matching messages");
 }
 
 #[test]
-fn what_an_xsub_says_besides_reaches_an_xpub_and_a_pub_drops_it() {
+fn xsub_messages_reach_an_xpub_and_are_dropped_by_a_pub() {
     let mut net = net();
     let (publisher, [a]) = star(&mut net, xpub(), [xsub()]);
-    let words = [message(["user"]), message(["two", "\x01frames"]), message([""])];
-    for word in &words {
-        net[a].send(word.clone()).unwrap();
+    let messages = [message(["user"]), message(["two", "\x01frames"]), message([""])];
+    for message in &messages {
+        net[a].send(message.clone()).unwrap();
     }
-    assert_eq!(recv_all(&mut net, publisher), words);
+    assert_eq!(recv_all(&mut net, publisher), messages);
     assert_eq!((net[publisher].subscription_count(), net[a].subscription_count()), (0, 0));
 
     let mut net = super::net();
     let (publisher, [a]) = star(&mut net, Options::<Pub>::new(), [xsub()]);
-    say(&mut net, &[(a, "+a")]);
-    for word in words {
-        net[a].send(word).unwrap();
+    send_changes(&mut net, &[(a, "+a")]);
+    for message in messages {
+        net[a].send(message).unwrap();
     }
     net.settle();
     assert_eq!(net[publisher].subscriber_count("a"), 1);
@@ -259,7 +268,7 @@ fn what_an_xsub_says_besides_reaches_an_xpub_and_a_pub_drops_it() {
 }
 
 #[test]
-fn only_the_first_frame_subscribes_unless_all_are_to_be_looked_at() {
+fn only_first_subscribe_does_not_parse_user_messages() {
     for only_first in [true, false] {
         let mut net = net();
         let options = (xpub().only_first_subscribe(only_first), xsub().only_first_subscribe(only_first));
@@ -267,9 +276,9 @@ fn only_the_first_frame_subscribes_unless_all_are_to_be_looked_at() {
         net[a].send(["user", "\x01a"]).unwrap();
         let expected =
             if only_first { vec![message(["user", "\x01a"])] } else { vec![message(["\x01a"]), message(["user"])] };
-        let mut got = recv_all(&mut net, publisher);
-        got.sort_by_key(|message| message.head().clone());
-        assert_eq!(got, expected);
+        let mut received = recv_all(&mut net, publisher);
+        received.sort_by_key(|message| message.head().clone());
+        assert_eq!(received, expected);
         net[a].send(["\x01b", "\x01c", "rest"]).unwrap();
         net.settle();
         assert_eq!(
@@ -281,29 +290,29 @@ fn only_the_first_frame_subscribes_unless_all_are_to_be_looked_at() {
 }
 
 #[test]
-fn an_xpub_looks_into_messages_of_several_frames_itself() {
+fn xpub_parses_all_frames_without_only_first_subscribe() {
     let mut net = net();
     let (publisher, [a]) = star(&mut net, xpub().only_first_subscribe(false), [xsub()]);
     net[a].send(["user", "\x01a"]).unwrap();
     net.settle();
     assert_eq!((net[publisher].subscriber_count("a"), net[a].subscription_count()), (1, 0));
-    assert_eq!(told(&mut net, publisher), ["+a", "[\"user\"]"]);
+    assert_eq!(recv_changes(&mut net, publisher), ["+a", "[\"user\"]"]);
 }
 
 #[test]
-fn a_verbose_unsubscriber_says_every_cancel() {
+fn verbose_unsubscribe_sends_every_cancel() {
     for verbose in [false, true] {
         let mut net = net();
         let (publisher, [a, _]) = star(&mut net, xpub().verboser(true), [xsub().verbose_unsubscribe(verbose), xsub()]);
-        say(&mut net, &[(a, "+t"), (a, "+t"), (a, "-t")]);
+        send_changes(&mut net, &[(a, "+t"), (a, "+t"), (a, "-t")]);
         assert_eq!(net[publisher].subscriber_count("t"), usize::from(!verbose));
         assert_eq!(net[a].subscription_count(), 1);
     }
 }
 
 #[test]
-fn a_peer_with_too_many_subscriptions_loses_its_connection_and_others_do_not() {
-    // By number, and by octets: four may have 1024.
+fn peer_with_too_many_subscriptions_is_disconnected() {
+    // Limit by number, and by bytes: four subscriptions may have 1024 bytes.
     for topics in
         [["a", "b", "c", "d", "e"].map(str::to_owned), ["a", "b", "c", "d", "e"].map(|topic| topic.repeat(300))]
     {
@@ -313,26 +322,26 @@ fn a_peer_with_too_many_subscriptions_loses_its_connection_and_others_do_not() {
         let long = topics[0].len() > 1;
         let fits = if long { 3 } else { 4 };
         for topic in &topics[..fits] {
-            say(&mut net, &[(greedy, &format!("+{topic}"))]);
+            send_changes(&mut net, &[(greedy, &format!("+{topic}"))]);
         }
-        say(&mut net, &[(greedy, &format!("+{}", topics[0])), (modest, "+m")]);
+        send_changes(&mut net, &[(greedy, &format!("+{}", topics[0])), (modest, "+m")]);
         assert_eq!(net[publisher].subscription_count(), fits + 1);
         assert_eq!(endings(&events(&mut net, publisher)), [""; 0]);
-        told(&mut net, publisher);
-        say(&mut net, &[(greedy, &format!("+{}", topics[4]))]);
+        recv_changes(&mut net, publisher);
+        send_changes(&mut net, &[(greedy, &format!("+{}", topics[4]))]);
         assert!(endings(&events(&mut net, publisher))[0].contains("more than 4 subscriptions"));
         let mut expected: Vec<_> = topics[..fits].iter().map(|topic| format!("-{topic}")).collect();
-        let mut got = told(&mut net, publisher);
-        got.sort();
+        let mut received = recv_changes(&mut net, publisher);
+        received.sort();
         expected.sort();
-        assert_eq!(got, expected, "of the last one nobody has heard");
+        assert_eq!(received, expected, "the rejected subscription must not be delivered");
         net[publisher].send("m1").unwrap();
         assert_eq!(bodies(&recv_all(&mut net, modest)), ["m1"]);
     }
 }
 
 #[test]
-fn xpub_and_xsub_by_hand_are_a_proxy() {
+fn xpub_and_xsub_forward_as_a_proxy() {
     let mut net = net();
     let (source, [front]) = star(&mut net, Options::<Pub>::new(), [xsub()]);
     let back = net.socket(xpub());
@@ -341,30 +350,30 @@ fn xpub_and_xsub_by_hand_are_a_proxy() {
     for sub in subs {
         net.connect(sub, "tcp://back:1");
     }
-    let carry = |net: &mut Net| {
+    let forward = |net: &mut Net| {
         for _ in 0..3 {
-            for word in recv_all(net, back) {
-                net[front].send(word).unwrap();
+            for change in recv_all(net, back) {
+                net[front].send(change).unwrap();
             }
-            for news in recv_all(net, front) {
-                net[back].send(news).unwrap();
+            for message in recv_all(net, front) {
+                net[back].send(message).unwrap();
             }
         }
     };
     net[subs[0]].subscribe("a").unwrap();
     net[subs[1]].subscribe("a").unwrap();
     net[subs[2]].subscribe("b").unwrap();
-    carry(&mut net);
+    forward(&mut net);
     assert_eq!(["a", "b", "c"].map(|topic| net[source].subscriber_count(topic)), [1, 1, 0]);
     for topic in ["a1", "b1", "c1"] {
         net[source].send((topic, "body")).unwrap();
     }
-    carry(&mut net);
+    forward(&mut net);
     assert_eq!(recv_all(&mut net, subs[0]), [Message::from(("a1", "body"))]);
     assert_eq!(recv_all(&mut net, subs[1]), [Message::from(("a1", "body"))]);
     assert_eq!(recv_all(&mut net, subs[2]), [Message::from(("b1", "body"))]);
     net[subs[0]].unsubscribe("a").unwrap();
     net[subs[2]].unsubscribe("b").unwrap();
-    carry(&mut net);
+    forward(&mut net);
     assert_eq!(["a", "b"].map(|topic| net[source].subscriber_count(topic)), [1, 0]);
 }

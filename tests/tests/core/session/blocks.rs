@@ -1,4 +1,4 @@
-//! Large bodies stay in the blocks they are read into, and those are read into again.
+//! Blocks of large bodies: a body stays in the block that it was read into, and a free block is reused.
 
 use super::{Seat, Tape, filled, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 #[test]
-fn what_an_application_holds_is_not_written_over() {
+fn held_bodies_are_not_overwritten() {
     let mut tape = Tape::default();
     let mut seat = Seat::new(Options::<Pull>::new(), "PUSH", &mut tape);
     let sizes = [1024, 3000, 16_000, 20_000, 33_000, 70_000, 300_000, 1_000_000, 1 << 10, 40_000];
@@ -23,41 +23,42 @@ fn what_an_application_holds_is_not_written_over() {
         for _ in 0..3 {
             held.push_back((round, size, seat.socket.recv().unwrap()));
         }
-        // Some are held for long, and some are not.
+        // Holds a varying number of messages.
         while held.len() > usize::from(round % 7) {
-            let (octet, size, message) = held.pop_front().unwrap();
+            let (expected, size, message) = held.pop_front().unwrap();
             assert_eq!(message.size(), size);
-            assert!(message.body().iter().all(|&it| it == octet), "of round {octet}");
+            assert!(message.body().iter().all(|&byte| byte == expected), "body of round {expected} was overwritten");
         }
     }
 }
 
-/// A block that has come back is taken again, for another body too.
+/// A free block is reused, also for a body of another size.
 #[test]
-fn the_memory_of_large_bodies_is_used_again() {
+fn blocks_of_large_bodies_are_reused() {
     let mut tape = Tape::default();
     let mut seat = Seat::new(Options::<Pull>::new(), "PUSH", &mut tape);
-    for (most, size) in [(2, 4000), (1, 200_000), (1, 150_000)] {
-        let mut places = BTreeSet::new();
-        for octet in 0..20 {
-            tape.input.extend(filled(octet, size));
+    for (max_blocks, size) in [(2, 4000), (1, 200_000), (1, 150_000)] {
+        let mut addresses = BTreeSet::new();
+        for byte in 0..20 {
+            tape.input.extend(filled(byte, size));
             seat.settle(&mut tape);
-            places.insert(seat.socket.recv().unwrap().body().as_ptr().addr());
+            addresses.insert(seat.socket.recv().unwrap().body().as_ptr().addr());
         }
-        assert!(places.len() <= most, "{size} octets have been in {} places", places.len());
+        assert!(addresses.len() <= max_blocks, "bodies of {size} bytes used {} blocks", addresses.len());
     }
 }
 
-/// Who allows small messages only, or few, counts on a queue of them being small.
+/// A body that shares a block keeps the whole block alive. Bodies share a block only if several arrive together and the
+/// size limit allows large messages.
 #[test]
 fn small_messages_do_not_keep_large_blocks() {
-    for (limit, together, shares) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
+    for (limit, count, shared) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
         let mut session = pull_session(&Options::new().max_message_size(limit));
         let mut tape = Tape::default();
         let mut buffers = SessionBuffers::new();
         let mut received = Vec::new();
-        for octets in [opening("PUSH"), filled(7, 1500).repeat(together)] {
-            tape.input.extend(octets);
+        for bytes in [opening("PUSH"), filled(7, 1500).repeat(count)] {
+            tape.input.extend(bytes);
             let exchange = |link: &mut Connection| {
                 while let Some(Inbound::Message(message)) = link.take() {
                     received.push(message);
@@ -66,14 +67,18 @@ fn small_messages_do_not_keep_large_blocks() {
             };
             let _ = session.turn(&mut tape, &mut buffers, Instant::ORIGIN, exchange).unwrap();
         }
-        let places = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
-        assert_eq!(places[1].wrapping_sub(places[0]) == 1500 + 9, shares, "{together} of up to {limit} octets");
+        let addresses = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
+        assert_eq!(
+            addresses[1].wrapping_sub(addresses[0]) == 1500 + 9,
+            shared,
+            "{count} messages of at most {limit} bytes"
+        );
     }
 }
 
-/// Memory is granted as octets come, so the first of them have to move when there are more.
+/// Memory is granted as bytes arrive, so the first bytes of a body may be moved once.
 #[test]
-fn most_octets_of_a_large_message_stay_where_they_were_read() {
+fn most_bytes_of_large_bodies_are_not_moved() {
     for piece in [4 << 10, 64 << 10, 1 << 20] {
         for size in [400_000, 4_000_000] {
             let mut tape = Tape { piece: Some(piece), ..Tape::default() };
@@ -90,11 +95,11 @@ fn most_octets_of_a_large_message_stay_where_they_were_read() {
                 let body = body.body().as_ptr_range();
                 let body = body.start.addr()..body.end.addr();
                 let overlap =
-                    |place: &Range<usize>| place.end.min(body.end).saturating_sub(place.start.max(body.start));
+                    |range: &Range<usize>| range.end.min(body.end).saturating_sub(range.start.max(body.start));
                 let stayed: usize = tape.read_to.iter().map(overlap).sum();
-                // From the second on there is a block that is large enough already.
-                let least = if round == 0 { size / 4 } else { size / 4 * 3 };
-                assert!(stayed >= least, "{stayed} of {size} in pieces of {piece}, round {round}");
+                // From the second message on, a block of the full size is free.
+                let minimum = if round == 0 { size / 4 } else { size / 4 * 3 };
+                assert!(stayed >= minimum, "{stayed} of {size} bytes in pieces of {piece}, round {round}");
             }
         }
     }

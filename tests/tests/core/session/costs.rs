@@ -1,4 +1,4 @@
-//! Calls of the system are what small messages cost most, and copies what large ones do; and commands cost others' turns.
+//! Limits on system calls for small messages, on copies of large messages, and on bytes read per turn.
 
 use super::{Seat, Tape, pull_session};
 use sansmq_proto::connection::Link;
@@ -7,7 +7,7 @@ use sansmq_proto::{Instant, Message, Options, SessionBuffers, Turn};
 use sansmq_tests::raw_peer::{command, frame, greeting, opening, property, ready};
 
 #[test]
-fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_copied() {
+fn small_messages_are_batched_and_large_bodies_not_copied() {
     let mut tape = Tape::default();
     let mut seat = Seat::new(Options::<Push>::new(), "PULL", &mut tape);
     tape.writes = 0;
@@ -16,44 +16,44 @@ fn a_thousand_small_messages_are_written_by_few_calls_and_a_large_one_is_not_cop
     }
     seat.settle(&mut tape);
     let large = Message::from(vec![7; 4096]);
-    let place = large.body().as_ptr().addr();
+    let address = large.body().as_ptr().addr();
     seat.socket.send(large).unwrap();
     seat.settle(&mut tape);
     assert_eq!(tape.output.len(), 1000 * 66 + 4096 + 9);
-    assert!(tape.writes <= 3, "{} calls", tape.writes);
-    assert!(tape.written_from.contains(&place), "it was copied");
+    assert!(tape.writes <= 3, "{} write calls", tape.writes);
+    assert!(tape.written_from.contains(&address), "the large body was copied");
 }
 
-/// Commands wait for no application, so nothing else keeps a flood of them from taking the others' turns.
+/// Commands are not queued for the application, so no high-water mark limits them. Small reads limit them instead.
 #[test]
-fn a_flood_of_commands_is_read_in_small_bites_until_there_are_fewer_of_them() {
+fn command_flood_is_read_in_small_chunks() {
     let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());
     let mut tape = Tape::default();
-    let mut eaten = |tape: &mut Tape| {
+    let mut consume = |tape: &mut Tape| {
         let before = tape.input.len();
-        let again = session.turn(tape, &mut buffers, Instant::ORIGIN, |link| {
+        let turn = session.turn(tape, &mut buffers, Instant::ORIGIN, |link| {
             while link.take().is_some() {}
             Ok(())
         });
-        (before - tape.input.len(), again == Ok(Turn::Again))
+        (before - tape.input.len(), turn == Ok(Turn::Again))
     };
     tape.input.extend(opening("PUSH"));
-    eaten(&mut tape);
+    consume(&mut tape);
     tape.input.extend(command("PING", b"\0\0").repeat(20_000));
-    let (first, again) = eaten(&mut tape);
-    assert!(first <= 32 << 10 && again, "{first}");
+    let (first, runs_again) = consume(&mut tape);
+    assert!(first <= 32 << 10 && runs_again, "{first}");
     for _ in 0..20 {
-        assert_eq!(eaten(&mut tape), (2 << 10, true));
+        assert_eq!(consume(&mut tape), (2 << 10, true));
     }
     tape.input.clear();
     tape.input.extend(frame(0, b"hello").repeat(100_000));
-    let bites: Vec<_> = (0..4).map(|_| eaten(&mut tape).0).collect();
-    assert!(bites.is_sorted() && bites[3] == 4 * (32 << 10), "{bites:?}");
+    let chunks: Vec<_> = (0..4).map(|_| consume(&mut tape).0).collect();
+    assert!(chunks.is_sorted() && chunks[3] == 4 * (32 << 10), "{chunks:?}");
 }
 
-/// However much it has to say of itself: others are waited for, and most who come say little.
+/// The limit also applies to a READY with large metadata, so that a handshake does not delay other connections.
 #[test]
-fn who_has_not_said_yet_who_it_is_is_read_in_small_bites() {
+fn handshake_is_read_in_small_chunks() {
     let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());
     let mut tape = Tape::default();
     tape.input.extend(greeting("NULL"));
@@ -62,7 +62,7 @@ fn who_has_not_said_yet_who_it_is_is_read_in_small_bites() {
     while tape.input.len() > 2 << 10 {
         let before = tape.input.len();
         assert_eq!(turn(&mut tape), Ok(Turn::Again));
-        // Less where a grant of memory ends.
+        // A read may be shorter at the end of a memory grant.
         assert!(before - tape.input.len() <= 2 << 10);
     }
     while turn(&mut tape) == Ok(Turn::Again) {}

@@ -1,4 +1,4 @@
-//! One session, or one socket, without a network: streams are made for it.
+//! Tests of one session or one socket without a network: the test provides the stream.
 
 mod blocks;
 mod costs;

@@ -1,4 +1,4 @@
-//! A socket by itself: which listener an unbind ends, and options and times at their ends.
+//! Single sockets without a session: unbind after a failed bind, extreme options and times, and opening messages.
 
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
@@ -10,25 +10,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
-fn unbind_ends_the_listener_that_is_open_and_not_one_that_failed() {
+fn unbind_ends_the_open_listener_not_the_failed_one() {
     let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
-    let place: Endpoint = "tcp://*:1".parse().unwrap();
-    let failed = socket.bind(place.clone());
+    let endpoint: Endpoint = "tcp://*:1".parse().unwrap();
+    let failed = socket.bind(endpoint.clone());
     socket.listen_failed(failed, NetworkError::AddressInUse);
-    let open = socket.bind(place.clone());
-    socket.listening(open, place.clone());
+    let open = socket.bind(endpoint.clone());
+    socket.listening(open, endpoint.clone());
     while socket.poll_action().is_some() {}
-    socket.unbind(&place, Instant::ORIGIN).unwrap();
+    socket.unbind(&endpoint, Instant::ORIGIN).unwrap();
     assert_eq!(socket.poll_action(), Some(Action::Unlisten(open)));
-    assert!(socket.unbind(&place, Instant::ORIGIN).is_err());
+    assert!(socket.unbind(&endpoint, Instant::ORIGIN).is_err());
 }
 
 #[test]
-fn options_at_their_ends_and_time_that_leaps_or_goes_back_do_no_harm() {
-    let (least, most) = (Duration::from_nanos(1), Duration::MAX);
-    for (first, max) in [(most, most), (least, most), (least, least)] {
-        let options = Options::<Dealer>::new().linger(most).handshake_timeout(most).connect_timeout(most);
-        let options = options.heartbeat(most).unwrap().reconnect(first, max).unwrap().send_hwm(usize::MAX);
+fn extreme_options_and_clock_jumps_are_harmless() {
+    let (shortest, longest) = (Duration::from_nanos(1), Duration::MAX);
+    for (first, max) in [(longest, longest), (shortest, longest), (shortest, shortest)] {
+        let options = Options::<Dealer>::new().linger(longest).handshake_timeout(longest).connect_timeout(longest);
+        let options = options.heartbeat(longest).unwrap().reconnect(first, max).unwrap().send_hwm(usize::MAX);
         let mut socket = Socket::new(options.recv_hwm(usize::MAX).max_message_size(usize::MAX), SeededEntropy::new(1));
         let mut now = Instant::ORIGIN;
         let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
@@ -48,9 +48,9 @@ fn options_at_their_ends_and_time_that_leaps_or_goes_back_do_no_harm() {
     }
 }
 
-/// At the end of time a timer that arms itself anew is due at once.
+/// At the maximum instant, a timer that is armed again expires at once.
 #[test]
-fn the_end_of_time_does_not_spin() {
+fn timers_at_the_maximum_instant_do_not_spin() {
     let mut socket = Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1));
     let now = Instant::from_nanos(u64::MAX);
     let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();
@@ -58,17 +58,18 @@ fn the_end_of_time_does_not_spin() {
     socket.handle_timeout(now);
 }
 
-fn say(from: &mut Connection, to: &mut Connection) {
+/// Transfers all output of one connection to another.
+fn transfer(from: &mut Connection, to: &mut Connection) {
     while let Some(out) = from.poll_transmit() {
-        let octets = out.copy_to_bytes(out.remaining());
-        to.handle_input(&octets, Instant::ORIGIN).unwrap();
+        let bytes = out.copy_to_bytes(out.remaining());
+        to.handle_input(&bytes, Instant::ORIGIN).unwrap();
     }
 }
 
-/// A probe that a connection had no time for is not said twice on the next one; and an empty message of the application, which
-/// looks like one, is none.
+/// A probe or hello message that a lost connection has not sent is not sent twice on the next connection. A queued
+/// message of the application with equal content, such as the empty body of a probe, is sent in addition.
 #[test]
-fn what_opens_a_connection_is_said_once_on_each_whatever_waits_behind_it() {
+fn opening_message_is_sent_once_per_connection() {
     for (options, opening) in [
         (Options::<Dealer>::new().probe_router(true), Message::from("")),
         (Options::<Dealer>::new().hello_message("hello"), Message::from("hello")),
@@ -77,21 +78,21 @@ fn what_opens_a_connection_is_said_once_on_each_whatever_waits_behind_it() {
         let mut now = Instant::ORIGIN;
         let pipe = dealer.connect("tcp://a:1".parse().unwrap(), now).unwrap();
         dealer.send(opening.clone()).unwrap();
-        for last in [false, false, true] {
-            let mut ours = dealer.connected(pipe, now).unwrap();
-            let theirs = Arc::new(Options::<Router>::new().connection_config());
-            let mut theirs = Connection::new(&theirs, &mut SystemEntropy, now);
-            while ours.peer().is_none() || theirs.peer().is_none() {
-                say(&mut ours, &mut theirs);
-                say(&mut theirs, &mut ours);
+        for is_last in [false, false, true] {
+            let mut dealer_connection = dealer.connected(pipe, now).unwrap();
+            let router_connection = Arc::new(Options::<Router>::new().connection_config());
+            let mut router_connection = Connection::new(&router_connection, &mut SystemEntropy, now);
+            while dealer_connection.peer().is_none() || router_connection.peer().is_none() {
+                transfer(&mut dealer_connection, &mut router_connection);
+                transfer(&mut router_connection, &mut dealer_connection);
             }
-            dealer.exchange(pipe, &mut ours).unwrap();
-            if last {
-                say(&mut ours, &mut theirs);
-                let said: Vec<_> = std::iter::from_fn(|| theirs.take()).collect();
-                assert_eq!(said, [(); 2].map(|()| Inbound::Message(opening.clone())));
+            dealer.exchange(pipe, &mut dealer_connection).unwrap();
+            if is_last {
+                transfer(&mut dealer_connection, &mut router_connection);
+                let received: Vec<_> = std::iter::from_fn(|| router_connection.take()).collect();
+                assert_eq!(received, [(); 2].map(|()| Inbound::Message(opening.clone())));
             }
-            dealer.disconnected(pipe, ours, &ConnectionError::Eof, now);
+            dealer.disconnected(pipe, dealer_connection, &ConnectionError::Eof, now);
             now = now + Duration::from_secs(10);
             dealer.handle_timeout(now);
         }

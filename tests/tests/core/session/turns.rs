@@ -1,4 +1,4 @@
-//! Turns of a session: lateness, failed writes, farewells, cuts at every place.
+//! Turns of a session: late turns, failed writes, closing, and input split at every position.
 
 use super::{Seat, Tape, accepted, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A PULL's session past its handshake.
+/// Creates the session of a PULL after its handshake.
 fn ready_session(heartbeat: Duration) -> (Session, Tape) {
     let mut session = pull_session(&Options::new().heartbeat(heartbeat).unwrap());
     let mut tape = Tape { input: opening("PUSH").into(), ..Tape::default() };
@@ -26,9 +26,9 @@ fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), Conne
     session.turn(tape, &mut SessionBuffers::with_read_size(4096), at, |_| Ok(())).map(drop)
 }
 
-/// As after a suspended machine or a long computation: the PONG is here, unread.
+/// After a suspended machine or a long computation, the PONG may have arrived but not been read yet.
 #[test]
-fn what_is_here_is_read_before_silence_is_punished() {
+fn pending_input_is_read_before_timeouts_apply() {
     let second = Duration::from_secs(1);
     let (mut session, mut tape) = ready_session(second);
     let at = session.poll_timeout().unwrap();
@@ -39,32 +39,32 @@ fn what_is_here_is_read_before_silence_is_punished() {
 }
 
 #[test]
-fn a_heartbeat_does_not_end_the_farewell() {
+fn heartbeat_does_not_shorten_the_closing_phase() {
     let (mut session, mut tape) = ready_session(Duration::from_millis(10));
     let mut finish = |at| {
-        let finish = |link: &mut Connection| {
+        let exchange = |link: &mut Connection| {
             link.finish();
             Ok(())
         };
-        session.turn(&mut tape, &mut SessionBuffers::with_read_size(4096), at, finish).map(drop)
+        session.turn(&mut tape, &mut SessionBuffers::with_read_size(4096), at, exchange).map(drop)
     };
     assert_eq!(finish(Instant::ORIGIN), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::PeerClosed));
 }
 
-/// A peer that sent everything and left: our next write fails, while most of what it sent has not been read.
+/// The peer has sent everything and closed: the next write fails while most of its messages have not been read.
 #[test]
-fn a_failed_write_loses_nothing_that_arrived() {
+fn failed_write_keeps_received_messages() {
     let (now, mut tape) = (Instant::ORIGIN, Tape::default());
     let Seat { mut socket, pipe, session, .. } = Seat::new(Options::<Pull>::new().recv_hwm(10), "PUSH", &mut tape);
-    tape.input.extend(command("PING", b"\0\0")); // whose PONG cannot be written
+    tape.input.extend(command("PING", b"\0\0")); // The PONG cannot be written.
     for number in 0..600_u32 {
         tape.input.extend(frame(0, &[&number.to_be_bytes()[..], &[7; 200]].concat()));
     }
     (tape.ended, tape.broken) = (true, true);
     let (mut session, mut buffers) = (Some(session), SessionBuffers::with_read_size(4096));
-    let mut next = 0;
+    let mut received = 0;
     loop {
         if let Some(mut running) = session.take() {
             match running.turn(&mut tape, &mut buffers, now, |link| socket.exchange(pipe, link)) {
@@ -73,21 +73,21 @@ fn a_failed_write_loses_nothing_that_arrived() {
             }
         }
         let Ok(message) = socket.recv() else { break };
-        assert_eq!(message.body()[..4], u32::to_be_bytes(next));
-        next += 1;
+        assert_eq!(message.body()[..4], u32::to_be_bytes(received));
+        received += 1;
     }
-    assert_eq!(next, 600);
-    assert!(session.is_none(), "the end was noticed");
+    assert_eq!(received, 600);
+    assert!(session.is_none(), "the session has ended");
 }
 
-/// Greeting, READY, a message and nonsense, all at once: the connection fails before anybody was let in.
+/// Greeting, READY, a message and malformed bytes arrive in one read: the connection fails before the peer is admitted.
 #[test]
-fn what_came_with_a_fault_before_its_sender_was_let_in_is_nobodys() {
+fn messages_before_a_fault_in_the_first_read_are_dropped() {
     for (options, peer) in [(Options::<Router>::new().erase(), "DEALER"), (Options::<Pair>::new().erase(), "PAIR")] {
         let (mut socket, pipe, connection) = accepted(options);
         let (mut session, now) = (Session::new(connection), Instant::ORIGIN);
-        let octets = [opening(peer), frame(0, b"hello"), vec![0xff]].concat();
-        let mut tape = Tape { input: octets.into(), ..Tape::default() };
+        let bytes = [opening(peer), frame(0, b"hello"), vec![0xff]].concat();
+        let mut tape = Tape { input: bytes.into(), ..Tape::default() };
         let reason = session
             .turn(&mut tape, &mut SessionBuffers::with_read_size(4096), now, |link| socket.exchange(pipe, link))
             .unwrap_err();
@@ -99,7 +99,7 @@ fn what_came_with_a_fault_before_its_sender_was_let_in_is_nobodys() {
 }
 
 #[test]
-fn a_large_body_survives_every_kind_of_cut_in_place_and_copied() {
+fn large_body_survives_any_chunk_size() {
     for size in [0_usize, 64, 65, 255, 256, 16_383, 16_384, 16_385, 262_143, 262_144, 262_145, 1 << 20] {
         for chunk in [1_usize, 9, 77, 4095, 65_536, 1 << 21].into_iter().filter(|chunk| size / chunk <= 40_000) {
             let mut config = Options::<Pull>::new().max_message_size(size + 3).connection_config();
@@ -107,13 +107,13 @@ fn a_large_body_survives_every_kind_of_cut_in_place_and_copied() {
             let mut pull = Connection::new(&Arc::new(config), &mut SystemEntropy, Instant::ORIGIN);
             pull.handle_input(&opening("PUSH"), Instant::ORIGIN).unwrap();
             let body: Vec<u8> = (0..=250).cycle().take(size).collect();
-            let octets = [frame(MORE, &body), frame(0, b"end")].concat();
-            let mut rest = &octets[..];
+            let bytes = [frame(MORE, &body), frame(0, b"end")].concat();
+            let mut rest = &bytes[..];
             while !rest.is_empty() {
                 let mut count = chunk.min(rest.len());
-                if let Some(room) = pull.body_space() {
-                    count = count.min(room.len());
-                    room[..count].copy_from_slice(&rest[..count]);
+                if let Some(space) = pull.body_space() {
+                    count = count.min(space.len());
+                    space[..count].copy_from_slice(&rest[..count]);
                     pull.handle_filled(count, Instant::ORIGIN).unwrap();
                 } else {
                     pull.handle_input(&rest[..count], Instant::ORIGIN).unwrap();
@@ -121,25 +121,25 @@ fn a_large_body_survives_every_kind_of_cut_in_place_and_copied() {
                 rest = &rest[count..];
             }
             let expected = Inbound::Message(Message::from((body, "end")));
-            assert!(pull.take() == Some(expected), "{size} octets in pieces of {chunk}");
+            assert!(pull.take() == Some(expected), "{size} bytes in chunks of {chunk}");
         }
     }
 }
 
 #[test]
-fn an_io_stream_reads_writes_and_passes_the_rest_on() {
-    /// Counts how often its end was announced.
+fn io_stream_reads_writes_and_calls_its_functions() {
+    /// Byte queue, with the number of times that its write side was closed.
     struct Pipe(VecDeque<u8>, usize);
 
     impl Read for Pipe {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            self.0.read(room)
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
         }
     }
 
     impl Write for Pipe {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            self.0.write(octets)
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
@@ -155,13 +155,13 @@ fn an_io_stream_reads_writes_and_passes_the_rest_on() {
     let greeting = session.connection().poll_transmit().expect("a connection begins with its greeting");
     let expected = greeting.chunk().to_vec();
     assert_eq!(stream.write(greeting).unwrap(), expected.len());
-    let mut room = [0; 99];
-    assert_eq!(stream.read(&mut room).unwrap(), expected.len());
-    assert_eq!(room[..expected.len()], expected);
+    let mut buffer = [0; 99];
+    assert_eq!(stream.read(&mut buffer).unwrap(), expected.len());
+    assert_eq!(buffer[..expected.len()], expected);
     stream.close_write().unwrap();
     assert_eq!(stream.get_ref().1, 1);
 
-    stream.established().expect("nobody has said how to ask");
+    stream.established().expect("without a check function, a stream counts as connected");
     let mut stream = stream.dialled(|_| Ok(Some(ErrorKind::ConnectionRefused.into())));
     assert_eq!(stream.established(), Err(NetworkError::Refused));
 }
