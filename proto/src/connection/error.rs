@@ -56,10 +56,10 @@ pub enum ConnectionError {
     #[error("CURVE: {0}")]
     Curve(#[from] CurveError),
     /// The received bytes violate the protocol.
-    #[error("the peer broke the protocol: {0}")]
+    #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
     /// A frame was received that is not allowed in the current phase, such as a message before READY.
-    #[error("the peer broke the protocol: {0}")]
+    #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
     /// READY lacks the Socket-Type property.
     #[error("the peer did not send its socket type: its READY has no property Socket-Type")]

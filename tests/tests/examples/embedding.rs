@@ -231,16 +231,16 @@ async fn simulated_disconnect_is_reproducible() -> Outcome {
         let entries = log.iter().filter(|(_, event)| event.starts_with(prefix));
         entries.map(|(at, _)| at.since(Instant::ORIGIN).as_secs_f64()).collect()
     };
-    assert_eq!(times("answer: one"), [0.0]);
+    assert_eq!(times("reply: one"), [0.0]);
     // The connection is cut at 10 s. The next PING is sent one second later, and its timeout is one second.
     assert_eq!(times("disconnected: the peer did not answer a heartbeat"), [12.0]);
-    let failed = times("dialled in vain");
+    let failed = times("dial failed");
     assert!(failed.len() > 3 && failed.iter().all(|&at| 12.0 < at && at < 30.0), "{failed:?}");
     let [_, reconnected] = times("connected")[..] else {
         return Err(format!("expected two connections: {log:?}").into());
     };
     assert!(30.0 < reconnected && reconnected <= failed[failed.len() - 1] + 5.0, "{reconnected}");
-    assert_eq!(times("answer: two"), [reconnected]);
+    assert_eq!(times("reply: two"), [reconnected]);
     assert_eq!(times("disconnected: this side closed the connection"), [40.0]);
     assert_eq!(times("closed: true").len(), 1);
     Ok(())

@@ -234,10 +234,10 @@ async fn routing_table_reports_missing_route_to_sender() -> Outcome {
         let clients = async {
             let sensor = routing_table::join("sensor", &bound).await?;
             sensor.send(["", "21.5 °C"]).await?;
-            assert_eq!(sensor.recv().await?, Message::from(["", "nobody is there"]));
+            assert_eq!(sensor.recv().await?, Message::from(["", "peer not connected"]));
             let unknown = routing_table::join("unknown", &bound).await?;
             unknown.send(["", "message"]).await?;
-            assert_eq!(unknown.recv().await?, Message::from(["", "the table has no way for you"]));
+            assert_eq!(unknown.recv().await?, Message::from(["", "no route"]));
             Ok(())
         };
         tokio::try_join!(routing_table::route(&router, &table, 4), clients)?;

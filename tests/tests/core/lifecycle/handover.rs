@@ -83,7 +83,7 @@ impl Topology {
                 Event::Disconnected { pipe, reason, .. } => {
                     self.owner.take_if(|(owner, _)| *owner == pipe);
                     if self.losers.remove(&pipe) {
-                        assert_eq!(reason.to_string(), "a newer connection took the peer's routing id over");
+                        assert_eq!(reason.to_string(), "a newer connection took over the peer's routing id");
                     }
                 }
                 _ => {}

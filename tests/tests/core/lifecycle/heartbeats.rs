@@ -105,7 +105,7 @@ fn ping_ttl_ends_the_connection_on_the_passive_side() {
     net.freeze(client);
     net.pass(s(3));
     let ended = endings(&events(&mut net, server));
-    assert_eq!(ended, ["the peer has been silent for longer than the time to live it asked for"]);
+    assert_eq!(ended, ["the peer sent nothing for longer than the time to live in its PING"]);
 }
 
 #[test]

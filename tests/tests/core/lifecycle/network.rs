@@ -76,8 +76,8 @@ fn trace_has_timestamps_and_is_deterministic() {
     let expected = [
         "    0.000000 s: node 0, a DEALER, listens at tcp://place:1",
         "node 1, a DEALER, dials tcp://place:1 for pipe 0.0 and is accepted as pipe 0.0 of node 0",
-        "is ready to speak on pipe 0.0",
-        "is ready to speak on pipe 0.0",
+        "is ready on pipe 0.0",
+        "is ready on pipe 0.0",
         "    1.000000 s: node 1, a DEALER, is frozen",
         "node 1, a DEALER, is thawed",
         "[node 0] and [node 1] cannot reach each other",
@@ -86,9 +86,9 @@ fn trace_has_timestamps_and_is_deterministic() {
         "ends pipe 0.0: the network failed: the peer reset the connection",
         "ends pipe 0.0: the network failed: the peer reset the connection",
         "dials tcp://place:1 for pipe 0.0 and is accepted",
-        "is ready to speak",
-        "is ready to speak",
-        "    2.000000 s: node 0, a DEALER, is started anew",
+        "is ready",
+        "is ready",
+        "    2.000000 s: node 0, a DEALER, is restarted",
         "node 1, a DEALER, ends pipe 0.0: the network failed: the peer reset the connection",
         "node 1, a DEALER, dials tcp://place:1 and is refused",
     ];

@@ -92,7 +92,7 @@ fn protocol_error_prevents_a_reconnect() {
     let other = connected(&mut net, push());
     net[other].send("dropped").unwrap();
     net.pass(s(100));
-    let reason = "a PUSH socket does not speak with a PUSH socket";
+    let reason = "a PUSH socket is not compatible with a PUSH socket";
     let events = events(&mut net, other);
     let failed = events.iter().filter(|event| matches!(event, Event::HandshakeFailed { retry: None, .. })).count();
     assert_eq!((failed, endings(&events).len()), (1, 1));

@@ -314,7 +314,7 @@ fn channel_accepts_a_second_peer_after_the_first_left() {
         net[second].send("dropped").unwrap();
         net.settle();
         assert_eq!(net[bound].recv(), Err(RecvError::Empty));
-        let reason = "a PAIR or CHANNEL socket speaks with one peer, and has it already";
+        let reason = "a PAIR or CHANNEL socket accepts one peer only, and already has a peer";
         assert_eq!(endings(&events(&mut net, bound)), [reason]);
         net[first].send("to bound").unwrap();
         net[bound].send("to first").unwrap();

@@ -165,7 +165,7 @@ fn pair_accepts_a_second_peer_after_the_first_left() {
         assert_eq!(net[bound].recv(), Err(RecvError::Empty));
         assert_eq!(
             endings(&events(&mut net, bound)),
-            ["a PAIR or CHANNEL socket speaks with one peer, and has it already"]
+            ["a PAIR or CHANNEL socket accepts one peer only, and already has a peer"]
         );
         assert_eq!(net.connections(bound), 1);
         net[first].send("still here").unwrap();

@@ -215,7 +215,7 @@ fn handover_closes_the_old_peer_and_routes_to_the_new_one() {
     net.connect(new, PLACE);
     net.settle();
     assert_eq!((net.connections(router), net.connections(old), net.connections(new)), (1, 0, 1));
-    assert_eq!(endings(&events(&mut net, router)), ["a newer connection took the peer's routing id over"]);
+    assert_eq!(endings(&events(&mut net, router)), ["a newer connection took over the peer's routing id"]);
     net[router].send(["ann", "to new"]).unwrap();
     net[new].send("new").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, new)), ["to new"]);

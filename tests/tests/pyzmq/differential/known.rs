@@ -7,15 +7,15 @@ use super::{Backend, Observation, from};
 use sansmq::proto::SocketType::{Req, Router, XPub, XSub};
 use sansmq::{Message, RecvError};
 
-const REQUEST_LOST: &str = "a REQ whose peer goes with the request";
-const INPROC_PEER_CLOSED: &str = "an `inproc` connect whose peer went";
-const NO_REPLY: &str = "what a REQ gets over `inproc` that is no reply";
-const INPROC_UNBOUND: &str = "what has connected to an `inproc` name that is unbound";
-const PROBED_AGAIN: &str = "`probe_router` when a connection is made again";
-const XSUB_MESSAGE: &str = "what an XSUB says besides to a publisher that is not connected";
-const FORGOTTEN_SUBSCRIPTIONS: &str = "the subscriptions of a peer that a publisher dials, when the connection is lost";
-const ROUTER_IMMEDIATE: &str = "a ROUTER's peer that is away, with `immediate`";
-const ENDS_LATE: &str = "what a REQ unbinds, or disconnects with `immediate`";
+const REQUEST_LOST: &str = "a REQ that loses its peer before the reply";
+const INPROC_PEER_CLOSED: &str = "an `inproc` connection after its peer has closed";
+const NO_REPLY: &str = "a malformed reply to a REQ over `inproc`";
+const INPROC_UNBOUND: &str = "connections to an `inproc` name after `unbind`";
+const PROBED_AGAIN: &str = "`probe_router` after a reconnect";
+const XSUB_MESSAGE: &str = "other messages of an XSUB to a publisher that is not connected";
+const FORGOTTEN_SUBSCRIPTIONS: &str = "subscriptions of a peer that the publisher dials, after a lost connection";
+const ROUTER_IMMEDIATE: &str = "a disconnected peer of a ROUTER, with `immediate`";
+const ENDS_LATE: &str = "a connection of a REQ after `unbind`, or after `disconnect` with `immediate`";
 
 /// Returns the row that describes a difference.
 pub(crate) fn row(

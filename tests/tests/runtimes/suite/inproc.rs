@@ -229,7 +229,7 @@ fn incompatible_socket_types_fail_without_retry() {
             Event::HandshakeFailed { reason, retry: None, .. } => Some(reason.to_string()),
             _ => None,
         });
-        assert_eq!(reason.await.as_deref(), Some("a DEALER socket does not speak with a PULL socket"));
+        assert_eq!(reason.await.as_deref(), Some("a DEALER socket is not compatible with a PULL socket"));
     });
 }
 
