@@ -92,7 +92,7 @@ async fn ask(endpoint: Endpoint, client: usize, requests: usize) -> Outcome<()> 
 fn print(statistics: &ProxyStatistics) {
     for (name, side) in [("frontend", statistics.frontend), ("backend", statistics.backend)] {
         let (received, sent) = (side.received, side.sent);
-        println!("{name:8}: {} messages in, {} bytes", received.messages, received.octets);
-        println!("{:8}  {} messages out, {} bytes", "", sent.messages, sent.octets);
+        println!("{name:8}: {} messages in, {} bytes", received.messages, received.bytes);
+        println!("{:8}  {} messages out, {} bytes", "", sent.messages, sent.bytes);
     }
 }

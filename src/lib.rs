@@ -23,7 +23,7 @@ pub use sansmq_proto::security::{
     AllowList, AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, Security, SecurityError,
 };
 pub use sansmq_proto::socket::{
-    BindError, ConnectError, DropReason, Drops, JoinError, OptionsError, PeerStats, ReconnectStop, Refusal,
+    BindError, ConnectError, DropReason, Drops, JoinError, OptionsError, PeerStats, ReconnectStop, RejectReason,
     SlowSubscriber, SocketStats, SubscribeError, TrafficCount, UnbindError,
 };
 pub use sansmq_proto::wire::PropertyError;
@@ -33,8 +33,8 @@ pub use sansmq_proto::{
 #[doc(inline)]
 pub use sansmq_runtime as runtime;
 pub use sansmq_runtime::{
-    Closed, Context, Handle, Incoming, Monitor, Outgoing, Passed, Proxy, ProxyControl, ProxyError, ProxyStatistics,
-    SocketTraffic,
+    Closed, Context, Handle, Incoming, Monitor, Outgoing, Proxy, ProxyControl, ProxyError, ProxyStatistics,
+    ProxyTraffic, SocketTraffic,
 };
 
 /// Sockets on mio: blocking sockets, an event loop without an executor, and sockets in your own `mio::Poll`.

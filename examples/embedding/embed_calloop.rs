@@ -30,7 +30,7 @@ pub(crate) struct Guest {
     pub(crate) socket: Socket,
     events: LoopHandle<'static, Self>,
     listeners: BTreeMap<ListenerId, RegistrationToken>,
-    links: SessionSet<IoStream<TcpStream>>,
+    sessions: SessionSet<IoStream<TcpStream>>,
     watched: BTreeMap<PipeId, RegistrationToken>,
     timer: Option<RegistrationToken>,
     start: time::Instant,
@@ -38,8 +38,8 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(options: Options<Router>, events: LoopHandle<'static, Self>) -> Self {
-        let (socket, links, start) = (Socket::new(options, SystemEntropy), SessionSet::new(), time::Instant::now());
-        Self { socket, events, listeners: BTreeMap::new(), links, watched: BTreeMap::new(), timer: None, start }
+        let (socket, sessions, start) = (Socket::new(options, SystemEntropy), SessionSet::new(), time::Instant::now());
+        Self { socket, events, listeners: BTreeMap::new(), sessions, watched: BTreeMap::new(), timer: None, start }
     }
 
     fn now(&self) -> Instant {
@@ -57,7 +57,7 @@ impl Guest {
                 self.socket.close(now);
             }
         }
-        let mut busy = self.links.poll_timeout().is_some_and(|at| at <= now);
+        let mut busy = self.sessions.poll_timeout().is_some_and(|at| at <= now);
         while let Some(action) = self.socket.poll_action() {
             busy = true;
             match action {
@@ -65,20 +65,20 @@ impl Guest {
                     Ok(bound) => self.socket.listening(id, bound),
                     Err(error) => self.socket.listen_failed(id, error),
                 },
-                Action::Unlisten(id) => drop(self.listeners.remove(&id).map(|token| self.events.remove(token))),
+                Action::CloseListener(id) => drop(self.listeners.remove(&id).map(|token| self.events.remove(token))),
                 Action::Accept(id) => drop(self.listeners.get(&id).map(|token| self.events.enable(token))),
-                Action::Service(pipe) => self.links.call(pipe),
+                Action::Service(pipe) => self.sessions.set_ready(pipe),
                 Action::Dial(pipe, _) => self.socket.dial_failed(pipe, NetworkError::Unsupported, now), // this server only binds
-                Action::StopDialling(_) | Action::Readable | Action::Writable => {}
+                Action::CancelDial(_) | Action::Readable | Action::Writable => {}
             }
         }
-        self.links.turn(&mut self.socket, now);
+        self.sessions.turn(&mut self.socket, now);
 
         // Each stream has two descriptors, of `SessionSet` and of the loop; the connection closes with the second.
-        let ended = self.watched.extract_if(.., |pipe, _| self.links.get(*pipe).is_none());
+        let ended = self.watched.extract_if(.., |pipe, _| self.sessions.get(*pipe).is_none());
         ended.for_each(|(_, token)| self.events.remove(token));
         // This round may have caused more work, which the next round does, after the other sources of the loop.
-        let deadline = earliest([self.links.poll_timeout(), self.socket.poll_timeout(), busy.then_some(now)]);
+        let deadline = earliest([self.sessions.poll_timeout(), self.socket.poll_timeout(), busy.then_some(now)]);
         self.timer.take().into_iter().for_each(|timer| self.events.remove(timer)); // no effect if it has expired
         let timer = deadline.map(|at| Timer::from_duration(at.since(now)));
         self.timer = timer.and_then(|it| self.events.insert_source(it, |_, (), _| TimeoutAction::Drop).ok());
@@ -106,9 +106,9 @@ impl Guest {
         stream.set_nodelay(true)?; // messages are batched already; Nagle's algorithm would only delay them
         let source = Generic::new(stream.try_clone()?, Interest::BOTH, Mode::Edge);
         let stream = IoStream::new(stream, |it| it.shutdown(Shutdown::Write));
-        if let Some(pipe) = self.links.accepted(&mut self.socket, id, from.into(), stream, now) {
+        if let Some(pipe) = self.sessions.accepted(&mut self.socket, id, from.into(), stream, now) {
             let token = self.events.insert_source(source, move |_, _, guest| {
-                guest.links.call(pipe); // sessions need no level trigger
+                guest.sessions.set_ready(pipe); // sessions need no level trigger
                 Ok(PostAction::Continue)
             });
             self.watched.insert(pipe, token.map_err(|failed| io::Error::from(failed.error))?);

@@ -35,7 +35,7 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
     let start = time::Instant::now();
     let now = || Instant::from_elapsed(start.elapsed());
     let mut listeners = BTreeMap::new(); // each with the flags to poll for: none while accepting pauses
-    let mut links = SessionSet::new();
+    let mut sessions = SessionSet::new();
     while !socket.is_closed() {
         application(socket, now())?;
 
@@ -50,21 +50,21 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
                     }
                     Err(error) => socket.listen_failed(id, error),
                 },
-                Action::Unlisten(id) => drop(listeners.remove(&id)),
+                Action::CloseListener(id) => drop(listeners.remove(&id)),
                 Action::Accept(id) => drop(listeners.get_mut(&id).map(|(_, flags)| *flags = PollFlags::IN)),
                 Action::Dial(pipe, endpoint) => match addresses(&endpoint) {
-                    Ok(addresses) => links.dial(pipe, addresses.map(connect)),
+                    Ok(addresses) => sessions.dial(pipe, addresses.map(connect)),
                     Err(error) => socket.dial_failed(pipe, error, now()),
                 },
-                Action::StopDialling(pipe) => links.stop_dialling(pipe),
-                Action::Service(pipe) => links.call(pipe),
+                Action::CancelDial(pipe) => sessions.cancel_dial(pipe),
+                Action::Service(pipe) => sessions.set_ready(pipe),
                 Action::Readable | Action::Writable => {}
             }
         }
 
-        let deadline = earliest([hurry, links.poll_timeout(), socket.poll_timeout()]);
+        let deadline = earliest([hurry, sessions.poll_timeout(), socket.poll_timeout()]);
         let patience = deadline.and_then(|at| Timespec::try_from(at.since(now())).ok());
-        let waiting = links.waiting(PollFlags::IN, PollFlags::OUT);
+        let waiting = sessions.waiting(PollFlags::IN, PollFlags::OUT);
         let waiting = waiting.map(|(pipe, stream, flags)| (pipe, PollFd::new(stream.get_ref(), flags)));
         let (pipes, mut fds): (Vec<_>, Vec<_>) = waiting.unzip();
         fds.extend(listeners.values().map(|(listener, flags)| PollFd::new(listener, *flags)));
@@ -72,11 +72,11 @@ pub(crate) fn drive(socket: &mut Socket, mut application: impl FnMut(&mut Socket
         poll(&mut fds, patience.as_ref()).or_else(|error| if error == Errno::INTR { Ok(0) } else { Err(error) })?;
         let mut ready = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
 
-        pipes.into_iter().filter(|_| ready.next() == Some(true)).for_each(|pipe| links.call(pipe));
-        links.turn(socket, now());
+        pipes.into_iter().filter(|_| ready.next() == Some(true)).for_each(|pipe| sessions.set_ready(pipe));
+        sessions.turn(socket, now());
         for (&id, (listener, flags)) in listeners.iter_mut().filter(|_| ready.next() == Some(true)) {
             match listener.accept().and_then(|(stream, from)| Ok((tcp(stream)?, from))) {
-                Ok((stream, from)) => drop(links.accepted(socket, id, from.into(), stream, now())),
+                Ok((stream, from)) => drop(sessions.accepted(socket, id, from.into(), stream, now())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // the client has disconnected already
                 Err(error) => {
                     socket.accept_failed(id, error.into(), now());

@@ -84,7 +84,7 @@ pub fn sockets(data: &[u8]) {
     for node in world.nodes {
         world.net.thaw(node);
     }
-    world.net.pass(Duration::from_mins(2));
+    world.net.advance(Duration::from_mins(2));
     for node in 0..3 {
         while world.receive(node) {}
     }
@@ -142,10 +142,10 @@ impl World {
                 drop(self.net[self.nodes[node as usize]].connect(endpoint, now));
             }
             Op::Disconnect(node) => drop(self.net[self.nodes[node as usize]].disconnect(&endpoint, now)),
-            Op::Cut(node) => self.net.cut(self.nodes[node as usize]),
+            Op::Cut(node) => self.net.reset_connections(self.nodes[node as usize]),
             Op::Freeze(node) => self.net.freeze(self.nodes[node as usize]),
             Op::Thaw(node) => self.net.thaw(self.nodes[node as usize]),
-            Op::Pass(millis) => self.net.pass(Duration::from_millis(u64::from(millis) * u64::from(millis))),
+            Op::Pass(millis) => self.net.advance(Duration::from_millis(u64::from(millis) * u64::from(millis))),
             Op::Subscribe(node) => drop(self.net[self.nodes[node as usize]].subscribe("")),
             Op::Close(node) => self.net[self.nodes[node as usize]].close(now),
         }

@@ -77,11 +77,11 @@ impl Claim {
     /// Removes the socket file, if the file still belongs to this listener. Abstract names have no file.
     ///
     /// # Errors
-    /// - [`NetworkError::NameLost`]: the file was removed or replaced while it was bound. A replacement is not removed.
+    /// - [`NetworkError::PathReplaced`]: the file was removed or replaced while it was bound. A replacement is not removed.
     /// - Any other error of removing the file.
     pub fn release(mut self) -> Result<(), NetworkError> {
         self.remove().map_err(|failure| match failure.kind() {
-            ErrorKind::NotFound => NetworkError::NameLost,
+            ErrorKind::NotFound => NetworkError::PathReplaced,
             _ => error(&failure),
         })
     }

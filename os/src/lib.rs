@@ -35,7 +35,7 @@ pub fn error(error: &io::Error) -> NetworkError {
         #[expect(clippy::wildcard_enum_match_arm, reason = "there are more than a hundred variants")]
         match Errno::from_raw(number) {
             Errno::EMFILE | Errno::ENFILE => return NetworkError::TooManyFiles,
-            Errno::ENOTDIR => return NetworkError::NoSuchName,
+            Errno::ENOTDIR => return NetworkError::PathNotFound,
             Errno::ENODEV => return NetworkError::NoSuchDevice,
             // For example on a system without IPv6.
             Errno::EAFNOSUPPORT => return NetworkError::AddressUnavailable,

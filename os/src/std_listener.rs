@@ -21,7 +21,7 @@ impl StdListener {
     /// Returns the endpoint of the listener.
     ///
     /// # Errors
-    /// [`NetworkError::BadName`] if the listener has no name or its name is not UTF-8, or another error of the operating system.
+    /// [`NetworkError::InvalidPath`] if the listener has no name or its name is not UTF-8, or another error of the operating system.
     pub fn endpoint(&self) -> Result<Endpoint, NetworkError> {
         match self {
             Self::Tcp(listener) => Ok(listener.local_addr()?.into()),
@@ -41,11 +41,11 @@ fn name(listener: &UnixListener) -> Result<IpcName, NetworkError> {
         #[cfg(target_os = "linux")]
         use std::os::linux::net::SocketAddrExt;
         if let Some(name) = address.as_abstract_name() {
-            let name = core::str::from_utf8(name).map_err(|_| NetworkError::BadName)?;
+            let name = core::str::from_utf8(name).map_err(|_| NetworkError::InvalidPath)?;
             return Ok(IpcName::Abstract(name.to_owned()));
         }
     }
-    let path = address.as_pathname().and_then(std::path::Path::to_str).ok_or(NetworkError::BadName)?;
+    let path = address.as_pathname().and_then(std::path::Path::to_str).ok_or(NetworkError::InvalidPath)?;
     Ok(IpcName::Path(path.to_owned()))
 }
 

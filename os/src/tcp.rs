@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 /// Listens at an address. On Unix, the address may still be used by connections of a closed listener (`SO_REUSEADDR`).
 ///
 /// # Errors
-/// [`NetworkError::OptionRefused`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a configured option is
+/// [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a configured option is
 /// rejected, or another error of the operating system.
 pub fn listen(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     match open(at, transport) {
@@ -120,7 +120,7 @@ fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError
 fn option_result(result: io::Result<()>) -> Result<(), NetworkError> {
     result.map_err(|failure| match error(&failure) {
         specific @ (NetworkError::PermissionDenied | NetworkError::NoSuchDevice) => specific,
-        _ => NetworkError::OptionRefused,
+        _ => NetworkError::OptionRejected,
     })
 }
 

@@ -109,7 +109,7 @@ impl SocketType {
     }
 
     /// Returns true for PUB and XPUB, which receive subscriptions from their peers.
-    pub(crate) const fn takes_subscriptions(self) -> bool {
+    pub(crate) const fn accepts_subscriptions(self) -> bool {
         matches!(self, Pub | XPub)
     }
 
@@ -140,7 +140,7 @@ impl SocketType {
     }
 
     /// Returns true for RADIO, which receives JOIN and LEAVE from its peers.
-    pub(crate) const fn takes_groups(self) -> bool {
+    pub(crate) const fn accepts_groups(self) -> bool {
         matches!(self, Radio)
     }
 }

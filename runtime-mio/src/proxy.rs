@@ -1,6 +1,6 @@
 //! [`proxy()`]: runs a proxy in the current thread.
 
-use crate::socket::forever;
+use crate::socket::block_on;
 use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 
 /// Runs a proxy in the current thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
@@ -35,5 +35,5 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// # Errors
 /// [`ProxyError`].
 pub fn proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
-    forever(proxy.run())
+    block_on(proxy.run())
 }

@@ -122,7 +122,7 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
-        forever(self.handle.bind(endpoint))
+        block_on(self.handle.bind(endpoint))
     }
 
     /// Accepts peers from an already bound listener, and returns its endpoint; see [`BindListener`].
@@ -130,7 +130,7 @@ impl<T: Kind> Socket<T> {
     /// # Errors
     /// [`BindError`].
     pub fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
-        forever(self.handle.bind_listener(listener))
+        block_on(self.handle.bind_listener(listener))
     }
 
     /// Connects to an endpoint, and reconnects whenever the connection is lost. Returns at once; see [`Handle::connect`].
@@ -154,7 +154,7 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
-        forever(self.handle.unbind(endpoint))
+        block_on(self.handle.unbind(endpoint))
     }
 
     /// Closes every connection made by `connect` to an endpoint; see [`Handle::disconnect`].
@@ -172,7 +172,7 @@ impl<T: Kind> Socket<T> {
     /// Closes the socket for all its clones; queued messages are still sent until `linger` expires. Returns when the socket is
     /// closed; see [`Handle::close`].
     pub fn close(&self) -> Closed {
-        forever(self.handle.close())
+        block_on(self.handle.close())
     }
 
     /// Returns an iterator of the socket's events from now on; see [`Handle::monitor`].
@@ -182,7 +182,7 @@ impl<T: Kind> Socket<T> {
 }
 
 /// Blocks the thread until `future` is ready.
-pub(crate) fn forever<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     wait(future, None).expect("without a deadline, `wait` returns the output")
 }
 
@@ -192,7 +192,7 @@ impl<T: Sends> Socket<T> {
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        forever(self.handle.send(message))
+        block_on(self.handle.send(message))
     }
 
     /// Sends a message. Blocks at most for `timeout` (`ZMQ_SNDTIMEO`).
@@ -223,7 +223,7 @@ impl<T: Receives> Socket<T> {
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Message, RecvError> {
-        forever(self.handle.recv())
+        block_on(self.handle.recv())
     }
 
     /// Receives the next message. Blocks at most for `timeout` (`ZMQ_RCVTIMEO`).
@@ -240,7 +240,7 @@ impl<T: Receives> Socket<T> {
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
     pub fn recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError> {
-        forever(self.handle.recv_from())
+        block_on(self.handle.recv_from())
     }
 
     /// Receives the next message without blocking, and returns it with its sender; see [`recv_from`](Self::recv_from).
@@ -295,6 +295,6 @@ impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        forever(self.0.next())
+        block_on(self.0.next())
     }
 }

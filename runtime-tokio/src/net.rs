@@ -47,7 +47,7 @@ impl Runtime for Tokio {
         self.runtime.spawn(TaskFuture::new(task, timer));
     }
 
-    fn again(&self, cx: &mut Context<'_>) {
+    fn requeue(&self, cx: &mut Context<'_>) {
         // A task that only wakes itself would be polled about 60 times before the future of `block_on`, which may wait for the
         // messages of this task. `yield_now` defers the task.
         let _ = pin!(task::yield_now()).poll(cx);

@@ -52,7 +52,7 @@ impl<S: PollStream> ConnectionTask<S> {
         (id, from): (ListenerId, Endpoint),
         stream: S,
     ) -> Option<Self> {
-        let received = driver.shared().with_time(|socket, now| socket.receive(id, &from, &port.limits, now));
+        let received = driver.shared().with_time(|socket, now| socket.accept_shared(id, &from, &port.limits, now));
         let mut connection = received?;
         connection.set_peer_address(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unassigned));
@@ -66,8 +66,8 @@ impl<S: PollStream> ConnectionTask<S> {
         };
         let waker = cx.waker();
         // An authentication decision that is still pending wakes the task when it is made.
-        if session.connection().may_ask() {
-            session.connection().wake_with(waker);
+        if session.connection().may_wait_for_auth() {
+            session.connection().set_auth_waker(waker);
         }
         let mut polled = Polled { stream, cx: Context::from_waker(waker) };
         // Each turn begins with an exchange, which registers the waker: a later request for service wakes the task.
@@ -115,7 +115,7 @@ impl<S> ConnectionTask<S> {
             Owner::Remote(socket, pipe) => socket.disconnected(*pipe, session, reason),
             Owner::Unassigned { port, from, .. } => {
                 for member in port.members() {
-                    member.with(|state| state.socket.rejected(member.listener, from, reason));
+                    member.with(|state| state.socket.reject_shared(member.listener, from, reason));
                 }
             }
         }
@@ -144,7 +144,7 @@ impl Owner {
         let Some(bound) = port.find(connection.pending_peer(), *ticket, waker)? else { return Ok(()) };
         let Some(socket) = bound.socket.upgrade() else { return Ok(()) };
         let from = from.clone();
-        let pipe = socket.with_time(|socket, now| socket.received(bound.listener, from, connection, now));
+        let pipe = socket.with_time(|socket, now| socket.attach(bound.listener, from, connection, now));
         match pipe {
             Some(pipe) => *self = Self::Remote(socket, pipe),
             // The socket has left the port in the meantime. Another socket may join, so the task must check again.

@@ -25,7 +25,7 @@ pub(crate) struct WeakContext(Weak<Mutex<Registry>>);
 
 #[derive(Default)]
 pub(crate) struct Registry {
-    bound: BTreeMap<String, InprocListener>,
+    bound: BTreeMap<String, SocketListener>,
     /// Pipes that connected to a name before any socket was bound to it.
     connecting: BTreeMap<String, Vec<InprocConnector>>,
     ports: Vec<Arc<SharedListener>>,
@@ -35,12 +35,12 @@ pub(crate) struct Registry {
 
 /// Listener of a socket.
 #[derive(Clone)]
-pub(crate) struct InprocListener {
+pub(crate) struct SocketListener {
     pub(crate) socket: Weak<Shared>,
     pub(crate) listener: ListenerId,
 }
 
-impl InprocListener {
+impl SocketListener {
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
@@ -89,7 +89,7 @@ impl Context {
     }
 
     /// Binds a listener to a name and returns the pipes that wait for the name. Returns `None` if the name is in use.
-    pub(crate) fn bind(&self, name: &str, listener: InprocListener) -> Option<Vec<InprocConnector>> {
+    pub(crate) fn bind(&self, name: &str, listener: SocketListener) -> Option<Vec<InprocConnector>> {
         let mut registry = self.registry();
         if registry.bound.contains_key(name) {
             return None;
@@ -99,7 +99,7 @@ impl Context {
     }
 
     /// Returns the listener that is bound to the name.
-    pub(crate) fn bound(&self, name: &str) -> Option<InprocListener> {
+    pub(crate) fn bound(&self, name: &str) -> Option<SocketListener> {
         self.registry().bound.get(name).cloned()
     }
 
@@ -121,7 +121,7 @@ impl Context {
 
     /// Returns the listener that is bound to the name. If there is none, the next [`bind`](Self::bind) of the name returns
     /// `connector`.
-    pub(crate) fn find(&self, name: &str, connector: InprocConnector) -> Option<InprocListener> {
+    pub(crate) fn find(&self, name: &str, connector: InprocConnector) -> Option<SocketListener> {
         let mut registry = self.registry();
         let found = registry.bound.get(name).cloned();
         if found.is_none() {
@@ -135,7 +135,7 @@ impl Context {
         &self,
         endpoint: &Endpoint,
         resource: Option<Resource>,
-        member: InprocListener,
+        member: SocketListener,
         config: &Arc<ConnectionConfig>,
     ) -> JoinOutcome {
         let mut registry = self.registry();
@@ -152,7 +152,7 @@ impl Context {
     }
 
     /// Removes a member; see [`SharedListener::leave`]. A port without members can no longer be joined.
-    pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &InprocListener) -> (usize, Vec<Waker>) {
+    pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);
         if left == 0 {

@@ -1,7 +1,7 @@
 //! [`Driver`]: the runtime's side of a shared socket.
 
 use crate::connection_task::{ConnectionTask, Owner};
-use crate::context::InprocListener;
+use crate::context::SocketListener;
 use crate::listener_task::ListenGuard;
 use crate::shared_listener::SharedListener;
 use crate::state::Shared;
@@ -79,7 +79,7 @@ impl Driver {
         stream: S,
     ) -> Option<ConnectionTask<S>> {
         let port = self.port(id)?;
-        if port.is_for(&InprocListener { socket: Arc::downgrade(self.shared()), listener: id }) {
+        if port.is_for(&SocketListener { socket: Arc::downgrade(self.shared()), listener: id }) {
             let accepted = self.shared().with_time(|socket, now| socket.accepted(id, from, now));
             return accepted
                 .map(|(pipe, connection)| ConnectionTask::new(self.clone(), Owner::Local(pipe), connection, stream));

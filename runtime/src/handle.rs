@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::state::{Shared, State};
 use crate::trace::Trace;
 use crate::waiters::{WaiterKey, Waiters};
-use crate::zap::HandlerOf;
+use crate::zap::ContextZapHandler;
 use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
@@ -57,7 +57,7 @@ pub(crate) fn new_socket_with_entropy<T: Kind>(
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
     entropy: impl Entropy + 'static,
 ) -> (Handle<T>, Driver) {
-    let options = options.zap_handler(Arc::new(HandlerOf::new(context)));
+    let options = options.zap_handler(Arc::new(ContextZapHandler::new(context)));
     let trace = Trace::new(options.socket_type());
     let socket = Socket::new(options, entropy);
     let shared = Shared::new(socket, context.clone(), trace, Box::new(clock));

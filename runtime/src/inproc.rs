@@ -6,13 +6,13 @@
 //!                    ◄─exchange─── lane ◄─exchange───
 //! ```
 
-use crate::context::{InprocConnector, InprocListener};
+use crate::context::{InprocConnector, SocketListener};
 use crate::state::{Shared, State};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::{DeferredCall, Wakes};
 use core::cell::Cell;
 use sansmq_proto::connection::{Inbound, Link, Outbound, Peer};
-use sansmq_proto::socket::{Need, Reader};
+use sansmq_proto::socket::{Demand, Reader};
 use sansmq_proto::{ConnectionError, Endpoint, ListenerId, Message, NetworkError, PipeId};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
@@ -94,22 +94,22 @@ impl Locked<'_> {
     }
 
     /// Updates the lanes after an exchange. Returns true if the other side must be scheduled for an exchange.
-    fn leave(&mut self, need: Need) -> bool {
+    fn leave(&mut self, demand: Demand) -> bool {
         let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
         // Messages that the other side queued while we had no demand are still in its pipe: it must exchange again.
-        let hungry = need == Need::Hungry && us.need() != need;
-        us.set_need(need);
+        let hungry = demand == Demand::EachMessage && us.demand() != demand;
+        us.set_demand(demand);
         let theirs = self.theirs();
         let freed = theirs.blocked && theirs.queue.is_empty();
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;
         let can_wait = ours.notified
-            || match them.need() {
-                Need::Hungry => ours.queue.is_empty(),
-                Need::Sated => !blocked && !has_subscription,
-                Need::Full => true,
+            || match them.demand() {
+                Demand::EachMessage => ours.queue.is_empty(),
+                Demand::Batch => !blocked && !has_subscription,
+                Demand::Full => true,
             };
         let must_notify = ours.finished || !can_wait;
         ours.notified |= must_notify;
@@ -169,7 +169,7 @@ impl State {
 
     /// Binds a listener to an `inproc` name.
     pub(crate) fn listen(&mut self, id: ListenerId, name: String, shared: &Shared, wakes: &mut Wakes) {
-        let bound = InprocListener { socket: Weak::clone(&self.me), listener: id };
+        let bound = SocketListener { socket: Weak::clone(&self.me), listener: id };
         match shared.context.bind(&name, bound.clone()) {
             Some(seekers) => {
                 for connector in seekers {
@@ -204,8 +204,8 @@ impl State {
             self.socket.disconnected(pipe, &mut link, &reason, shared.now());
         }
         // While the application has messages to receive, the demand is not `Hungry`: later messages then move in batches.
-        let need = self.socket.need(pipe);
-        if link.leave(need)
+        let demand = self.socket.demand(pipe);
+        if link.leave(demand)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()
         {
@@ -219,7 +219,7 @@ impl State {
 }
 
 /// Links a connecting pipe to the listener of its `inproc` name. The caller must hold no lock.
-pub(crate) fn connect(connector: &InprocConnector, bound: &InprocListener, name: &str, wakes: &mut Wakes) {
+pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name: &str, wakes: &mut Wakes) {
     let Some(dialler) = connector.socket.upgrade() else { return };
     let wanted =
         |state: &mut State, _: &mut _| state.socket.is_dialling(connector.pipe).then(|| state.socket.as_peer());

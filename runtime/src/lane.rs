@@ -2,7 +2,7 @@
 
 use crate::handle::Handle;
 use crate::proxy::ProxyError;
-use crate::proxy_control::{Passed, ProxyStatistics};
+use crate::proxy_control::{ProxyStatistics, ProxyTraffic};
 use crate::state::{Shared, State};
 use crate::waiters::WaiterKey;
 use core::task::{Context, Poll, ready};
@@ -102,7 +102,7 @@ impl<'a> Moving<'a> {
 
     /// Sends the held message.
     fn send(&mut self, cx: &Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
-        let mut size = Passed::default();
+        let mut size = ProxyTraffic::default();
         self.held.iter().for_each(|message| size.add(message));
         match ready!(self.room.wait(cx, |state| give(state, self.held))) {
             Given::Sent => *self.sent(statistics) += size,
@@ -111,14 +111,14 @@ impl<'a> Moving<'a> {
         Poll::Ready(())
     }
 
-    const fn received<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut Passed {
+    const fn received<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut ProxyTraffic {
         match self.end {
             End::Frontend => &mut statistics.frontend.received,
             End::Backend => &mut statistics.backend.received,
         }
     }
 
-    const fn sent<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut Passed {
+    const fn sent<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut ProxyTraffic {
         match self.end {
             End::Frontend => &mut statistics.backend.sent,
             End::Backend => &mut statistics.frontend.sent,

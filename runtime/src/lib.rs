@@ -16,8 +16,8 @@
 //!
 //! | purpose | items |
 //! |---|---|
-//! | links within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`need`](Socket::need), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Need`](proto::socket::Need) |
-//! | shared ports | [`Socket::config`], [`receive`](Socket::receive), [`rejected`](Socket::rejected), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
+//! | links within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`need`](Socket::need), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
+//! | shared ports | [`Socket::config`], [`receive`](Socket::accept_shared), [`rejected`](Socket::rejected), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
 //! | tasks that wait | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
@@ -63,7 +63,7 @@ pub use context::Context;
 pub use driver::Driver;
 pub use handle::{Closed, Handle, new_socket};
 pub use proxy::{Proxy, ProxyError};
-pub use proxy_control::{Passed, ProxyControl, ProxyStatistics, SocketTraffic};
+pub use proxy_control::{ProxyControl, ProxyStatistics, ProxyTraffic, SocketTraffic};
 pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, lookup_addresses, spawn_socket};
 pub use sansmq_proto as proto;
 pub use served::{CurrentRuntime, Served};

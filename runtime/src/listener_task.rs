@@ -174,7 +174,7 @@ impl ListenGuard {
     fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
         let _ = self.port.failure.set(error);
         if let Some(last) = self.port.last() {
-            last.with(|state| state.socket.unlisten_failed(endpoint, error));
+            last.with(|state| state.socket.listener_close_failed(endpoint, error));
         }
     }
 }

@@ -121,33 +121,33 @@ pub struct ProxyStatistics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketTraffic {
     /// Messages that the proxy received from the socket.
-    pub received: Passed,
+    pub received: ProxyTraffic,
     /// Messages that the proxy sent with the socket, including messages that the socket dropped by its own rules.
-    pub sent: Passed,
+    pub sent: ProxyTraffic,
 }
 
 /// Number and size of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Passed {
+pub struct ProxyTraffic {
     /// Number of messages.
     pub messages: u64,
     /// Number of frames of all messages.
     pub frames: u64,
     /// Number of bytes of all frames.
-    pub octets: u64,
+    pub bytes: u64,
 }
 
-impl Passed {
+impl ProxyTraffic {
     pub(crate) fn add(&mut self, message: &Message) {
-        *self += Self { messages: 1, frames: message.len() as u64, octets: message.size() as u64 };
+        *self += Self { messages: 1, frames: message.len() as u64, bytes: message.size() as u64 };
     }
 }
 
-impl AddAssign for Passed {
+impl AddAssign for ProxyTraffic {
     fn add_assign(&mut self, more: Self) {
         self.messages += more.messages;
         self.frames += more.frames;
-        self.octets += more.octets;
+        self.bytes += more.bytes;
     }
 }
 
@@ -156,7 +156,7 @@ impl ProxyStatistics {
     fn to_message(self) -> Message {
         let Self { frontend, backend, .. } = self;
         let traffic = [frontend.received, frontend.sent, backend.received, backend.sent];
-        let numbers = traffic.into_iter().flat_map(|traffic| [traffic.frames, traffic.octets]);
+        let numbers = traffic.into_iter().flat_map(|traffic| [traffic.frames, traffic.bytes]);
         let frames = numbers.map(|number| Frame::from(&number.to_ne_bytes()));
         Message::from_frames(frames).expect("the iterator yields eight frames")
     }

@@ -36,7 +36,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn spawn(&self, task: Task<Self>);
 
     /// Schedules the current task to be polled again after all other ready tasks.
-    fn again(&self, cx: &mut Context<'_>) {
+    fn requeue(&self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
 

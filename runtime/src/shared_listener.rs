@@ -6,7 +6,7 @@
 //!
 //! Lock order: the lock of a port may be taken while a socket is locked. No lock may be taken while a port is locked.
 
-use crate::context::InprocListener;
+use crate::context::SocketListener;
 use crate::listener_task::ListenGuard;
 use crate::state::{Shared, State, remember};
 use crate::sync::{Mutex, MutexGuard};
@@ -38,11 +38,11 @@ const MAX_UNASSIGNED: usize = 1024;
 struct ListenerState {
     /// Bound endpoint, once the listener is open.
     bound: Option<Endpoint>,
-    members: BTreeMap<Option<Resource>, InprocListener>,
+    members: BTreeMap<Option<Resource>, SocketListener>,
     /// Last member that has left. Its `unbind` or `close` waits until the address is free.
-    last: Option<InprocListener>,
+    last: Option<SocketListener>,
     /// Member that keeps the timer of the latest pause in accepting. May still be set after the pause.
-    pausing: Option<InprocListener>,
+    pausing: Option<SocketListener>,
     /// Task of the listener.
     task: Option<Waker>,
     /// Tasks of unassigned connections, by ticket.
@@ -53,8 +53,8 @@ struct ListenerState {
 /// Members and tasks to notify when a port is closed or could not be opened.
 pub(crate) struct ClosedListener {
     /// Members that had not left.
-    pub(crate) members: Vec<InprocListener>,
-    pub(crate) last: Option<InprocListener>,
+    pub(crate) members: Vec<SocketListener>,
+    pub(crate) last: Option<SocketListener>,
     /// Tasks to wake after all locks are released.
     pub(crate) tasks: Vec<Waker>,
 }
@@ -73,7 +73,7 @@ impl SharedListener {
     pub(crate) fn new(
         requested: Endpoint,
         resource: Option<Resource>,
-        first: InprocListener,
+        first: SocketListener,
         limits: &Arc<ConnectionConfig>,
     ) -> Arc<Self> {
         let state = ListenerState { members: BTreeMap::from([(resource, first)]), ..ListenerState::default() };
@@ -112,7 +112,7 @@ impl SharedListener {
     pub(crate) fn join(
         self: &Arc<Self>,
         resource: Option<Resource>,
-        member: InprocListener,
+        member: SocketListener,
         config: &ConnectionConfig,
     ) -> JoinOutcome {
         let mut state = self.state();
@@ -125,7 +125,7 @@ impl SharedListener {
     }
 
     /// Removes a member. Returns the number of members left, and the tasks to wake.
-    pub(crate) fn leave(&self, member: &InprocListener) -> (usize, Vec<Waker>) {
+    pub(crate) fn leave(&self, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut state = self.state();
         let before = state.members.len();
         state.members.retain(|_, other| !other.is(member));
@@ -137,9 +137,9 @@ impl SharedListener {
     }
 
     /// Sets the bound endpoint. Returns each member to notify, with its endpoint.
-    pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, InprocListener)> {
+    pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, SocketListener)> {
         let mut state = self.state();
-        let with_endpoint = |(resource, member): (&Option<Resource>, &InprocListener)| {
+        let with_endpoint = |(resource, member): (&Option<Resource>, &SocketListener)| {
             (bound.clone().with_resource(resource.clone()), member.clone())
         };
         let notified = state.members.iter().map(with_endpoint).collect();
@@ -155,11 +155,11 @@ impl SharedListener {
     }
 
     /// Returns the last member that has left.
-    pub(crate) fn last(&self) -> Option<InprocListener> {
+    pub(crate) fn last(&self) -> Option<SocketListener> {
         self.state().last.clone()
     }
 
-    pub(crate) fn members(&self) -> Vec<InprocListener> {
+    pub(crate) fn members(&self) -> Vec<SocketListener> {
         self.state().members.values().cloned().collect()
     }
 
@@ -174,12 +174,12 @@ impl SharedListener {
     }
 
     /// Returns the member that keeps the timer of a pause in accepting.
-    pub(crate) fn pausing(&self) -> Option<InprocListener> {
+    pub(crate) fn pausing(&self) -> Option<SocketListener> {
         self.state().pausing.clone()
     }
 
     /// Selects and returns the member that keeps the timer of a new pause in accepting.
-    pub(crate) fn pause(&self) -> Option<InprocListener> {
+    pub(crate) fn pause(&self) -> Option<SocketListener> {
         let mut state = self.state();
         // One timer is enough, so any member will do.
         state.pausing = state.members.values().next().cloned();
@@ -191,7 +191,7 @@ impl SharedListener {
     }
 
     /// Returns true if all connections belong to this member: it is the only member, and it is bound without a resource.
-    pub(crate) fn is_for(&self, member: &InprocListener) -> bool {
+    pub(crate) fn is_for(&self, member: &SocketListener) -> bool {
         let state = self.state();
         state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
     }
@@ -213,7 +213,7 @@ impl SharedListener {
         caller: Option<&PendingPeer>,
         ticket: u64,
         waker: &Waker,
-    ) -> Result<Option<InprocListener>, ConnectionError> {
+    ) -> Result<Option<SocketListener>, ConnectionError> {
         let mut state = self.state();
         if state.members.is_empty() {
             return Err(ConnectionError::PeerClosed);
@@ -243,8 +243,8 @@ impl ListenerState {
 }
 
 impl State {
-    fn member(&self, listener: ListenerId) -> InprocListener {
-        InprocListener { socket: Weak::clone(&self.me), listener }
+    fn member(&self, listener: ListenerId) -> SocketListener {
+        SocketListener { socket: Weak::clone(&self.me), listener }
     }
 
     /// Starts a listener at a new port, or joins an existing port.

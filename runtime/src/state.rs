@@ -228,9 +228,9 @@ impl State {
                 Action::Writable => self.senders.wake(wakes),
                 rare @ (Action::Listen(..)
                 | Action::Accept(_)
-                | Action::Unlisten(_)
+                | Action::CloseListener(_)
                 | Action::Dial(..)
-                | Action::StopDialling(_)) => self.act(rare, shared, wakes),
+                | Action::CancelDial(_)) => self.act(rare, shared, wakes),
             }
         }
         if self.socket.poll_timeout() != self.armed {
@@ -258,7 +258,7 @@ impl State {
     fn act(&mut self, action: Action, shared: &Shared, wakes: &mut Wakes) {
         match action {
             Action::Service(_) | Action::Readable | Action::Writable => {}
-            Action::StopDialling(pipe) => {
+            Action::CancelDial(pipe) => {
                 if let Some(name) = self.sought.remove(&pipe) {
                     shared.context.forget(&name, &self.connector(pipe));
                 }
@@ -272,7 +272,7 @@ impl State {
                     wakes.add(port.take_task());
                 }
             }
-            Action::Unlisten(id) => {
+            Action::CloseListener(id) => {
                 if let Some(name) = self.names.remove(&id) {
                     shared.context.unbind(&name);
                 }

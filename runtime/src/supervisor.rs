@@ -50,8 +50,8 @@ impl Supervisor {
                 }
                 // The state executes these itself.
                 Action::Accept(_)
-                | Action::Unlisten(_)
-                | Action::StopDialling(_)
+                | Action::CloseListener(_)
+                | Action::CancelDial(_)
                 | Action::Service(_)
                 | Action::Readable
                 | Action::Writable => None,

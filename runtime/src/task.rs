@@ -127,7 +127,7 @@ impl<R: Runtime, T: AsyncTimer> Future for TaskFuture<R, T> {
         loop {
             match this.task.poll(cx) {
                 TaskState::Finished => return Poll::Ready(()),
-                TaskState::Runnable => this.task.runtime.again(cx),
+                TaskState::Runnable => this.task.runtime.requeue(cx),
                 TaskState::Waiting => {}
             }
             let deadline = this.task.poll_timeout();

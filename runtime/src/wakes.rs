@@ -1,6 +1,6 @@
 //! [`Wakes`]: work that a change of a socket requires after its lock is released.
 
-use crate::context::{InprocConnector, InprocListener};
+use crate::context::{InprocConnector, SocketListener};
 use crate::inproc;
 use crate::state::Shared;
 use core::task::Waker;
@@ -32,7 +32,7 @@ pub(crate) enum DeferredCall {
     /// Exchanges the messages of an `inproc` link: the pipe may have messages to take, or room again.
     Exchange(Arc<Shared>, PipeId),
     /// Links a connecting pipe to the listener of its `inproc` name.
-    ConnectInproc(Box<(InprocConnector, InprocListener, String)>),
+    ConnectInproc(Box<(InprocConnector, SocketListener, String)>),
     /// Emits queued events to the subscriber of `tracing`.
     Trace(Arc<Shared>),
 }

@@ -1,4 +1,4 @@
-//! [`HandlerOf`]: the ZAP handler of a context, and one socket per request to it (RFC 27).
+//! [`ContextZapHandler`]: the ZAP handler of a context, and one socket per request to it (RFC 27).
 
 use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};
@@ -19,24 +19,24 @@ use std::sync::Arc;
 
 /// ZAP handler: the socket that is bound to [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT) in a context when a request is
 /// made.
-pub(crate) struct HandlerOf(WeakContext);
+pub(crate) struct ContextZapHandler(WeakContext);
 
-impl HandlerOf {
+impl ContextZapHandler {
     pub(crate) fn new(context: &Context) -> Self {
         // A weak reference, because the context owns ports, and a port owns the settings that contain this handler.
         Self(context.downgrade())
     }
 }
 
-impl ZapHandler for HandlerOf {
+impl ZapHandler for ContextZapHandler {
     fn is_bound(&self) -> bool {
         self.0.upgrade().is_some_and(|context| context.bound(NAME).is_some())
     }
 
-    fn ask(&self, auth: AuthRequest) -> Option<AuthOutcome> {
+    fn authenticate(&self, auth: AuthRequest) -> Option<AuthOutcome> {
         let context = self.0.upgrade()?;
         let handler = context.bound(NAME)?;
-        let failure = AuthReply::Refuse(AuthStatus::InternalError);
+        let failure = AuthReply::Reject(AuthStatus::InternalError);
         let answers = |state: &mut State| state.socket.socket_type().can_handle_zap();
         if handler.with(answers) != Some(true) {
             return Some(AuthOutcome::Now(failure));
@@ -86,7 +86,7 @@ async fn reply(socket: &Handle<Dealer>) -> Option<Message> {
 /// `inproc` name of [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT).
 const NAME: &str = "zeromq.zap.01";
 
-impl fmt::Debug for HandlerOf {
+impl fmt::Debug for ContextZapHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HandlerOf")
     }

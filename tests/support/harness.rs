@@ -7,7 +7,7 @@ use crate::raw_peer::say;
 use crate::runtimes::RuntimeHandle;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Any, Dealer, Kind, Router};
-use sansmq::proto::socket::Refusal;
+use sansmq::proto::socket::RejectReason;
 use sansmq::{ConnectionError, Endpoint, Event, Handle, Monitor, Options};
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
@@ -55,7 +55,7 @@ pub struct Observed {
     /// Reasons for which connections ended, during or after their handshake.
     pub ends: Vec<ConnectionError>,
     /// Reasons for which connections were rejected.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<RejectReason>,
     /// Number of events that the monitor missed because it lagged.
     pub missed: usize,
 }

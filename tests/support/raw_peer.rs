@@ -97,7 +97,7 @@ pub fn say(to: SocketAddr, bytes: &[u8]) -> io::Result<TcpStream> {
 ///
 /// # Errors
 /// If the linger time of the stream cannot be set.
-pub fn vanish(stream: TcpStream) -> io::Result<()> {
+pub fn reset(stream: TcpStream) -> io::Result<()> {
     rustix::net::sockopt::set_socket_linger(&stream, Some(core::time::Duration::ZERO))?;
     drop(stream);
     Ok(())

@@ -127,13 +127,13 @@ fn claim_reports_lost_name_and_keeps_replacement() {
     let temp = Place::new();
     let (_first, _, claim) = bind(&temp.name).unwrap();
     fs::remove_file(&temp.path).unwrap();
-    assert_eq!(claim.release(), Err(NetworkError::NameLost));
+    assert_eq!(claim.release(), Err(NetworkError::PathReplaced));
 
     let (_second, _, second_claim) = bind(&temp.name).unwrap();
     // Another program may remove the file before it binds, as libzmq does.
     fs::remove_file(&temp.path).unwrap();
     let (_third, _, third_claim) = bind(&temp.name).unwrap();
-    assert_eq!(second_claim.release(), Err(NetworkError::NameLost));
+    assert_eq!(second_claim.release(), Err(NetworkError::PathReplaced));
     fs::remove_file(&temp.path).unwrap();
     let (fourth, bound, _fourth_claim) = bind(&temp.name).unwrap();
     drop(third_claim);
@@ -176,15 +176,15 @@ fn invalid_names_are_errors() {
     };
     let temp = Place::new();
     let below = |path: &str| IpcName::Path(temp.path.with_file_name(path).to_str().unwrap().to_owned());
-    assert_eq!(error_of(below(&"x".repeat(200))), NetworkError::BadName);
-    assert_eq!(error_of(below("a\0b")), NetworkError::BadName);
-    assert_eq!(error_of(IpcName::Path(String::new())), NetworkError::BadName);
-    assert_eq!(error_of(IpcName::Abstract(String::new())), NetworkError::BadName);
-    assert_eq!(error_of(IpcName::Abstract("x".repeat(108))), NetworkError::BadName);
-    assert_eq!(error_of(below("nowhere/socket")), NetworkError::NoSuchName);
+    assert_eq!(error_of(below(&"x".repeat(200))), NetworkError::InvalidPath);
+    assert_eq!(error_of(below("a\0b")), NetworkError::InvalidPath);
+    assert_eq!(error_of(IpcName::Path(String::new())), NetworkError::InvalidPath);
+    assert_eq!(error_of(IpcName::Abstract(String::new())), NetworkError::InvalidPath);
+    assert_eq!(error_of(IpcName::Abstract("x".repeat(108))), NetworkError::InvalidPath);
+    assert_eq!(error_of(below("nowhere/socket")), NetworkError::PathNotFound);
     fs::write(temp.path.with_file_name("file"), "").unwrap();
-    assert_eq!(error_of(below("file/socket")), NetworkError::NoSuchName);
-    assert_eq!(error(&connect(&IpcName::Any).unwrap_err()), NetworkError::BadName);
+    assert_eq!(error_of(below("file/socket")), NetworkError::PathNotFound);
+    assert_eq!(error(&connect(&IpcName::Any).unwrap_err()), NetworkError::InvalidPath);
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn rejected_options_are_errors() {
     assert_eq!(refused(&transport), NetworkError::NoSuchDevice);
     let mut transport = TransportConfig::new();
     transport.max_retransmit_timeout = Some(Duration::from_millis(u32::MAX.into()));
-    assert_eq!(refused(&transport), NetworkError::OptionRefused);
+    assert_eq!(refused(&transport), NetworkError::OptionRejected);
     let datagrams = std::net::UdpSocket::bind(LOCAL).unwrap();
     let not_listening = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));
     assert_eq!(from_listener(not_listening, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);

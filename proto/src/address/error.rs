@@ -33,13 +33,13 @@ pub enum NetworkError {
     PermissionDenied,
     /// No Unix domain socket of that name.
     #[error("no Unix domain socket has this name")]
-    NoSuchName,
+    PathNotFound,
     /// Name of a Unix domain socket that is too long or invalid.
     #[error("the name of the Unix domain socket is too long or invalid")]
-    BadName,
+    InvalidPath,
     /// Name of a bound Unix domain socket that was removed or replaced.
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
-    NameLost,
+    PathReplaced,
     /// Limit of open files reached.
     #[error("too many files are open")]
     TooManyFiles,
@@ -51,7 +51,7 @@ pub enum NetworkError {
     NoSuchDevice,
     /// Option that the operating system rejects or does not know.
     #[error("the operating system rejects an option of the socket, or does not know it")]
-    OptionRefused,
+    OptionRejected,
     /// Given socket that is not in the listening state.
     #[error("the socket is not in the listening state")]
     NotListening,

@@ -33,7 +33,7 @@ pub(super) struct Body {
     head: FrameHead,
     size: usize,
     /// Buffer that grows as input arrives. The first `filled` bytes are received.
-    octets: BytesMut,
+    bytes: BytesMut,
     filled: usize,
 }
 
@@ -199,8 +199,8 @@ impl Decoder {
 
     /// Starts a frame body that is not complete in `input`.
     pub(super) fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
-        let octets = self.blocks.grant(size, input.len());
-        self.body = Some(Body { head, size, octets, filled: 0 });
+        let bytes = self.blocks.grant(size, input.len());
+        self.body = Some(Body { head, size, bytes, filled: 0 });
         self.fill(input);
     }
 
@@ -216,7 +216,7 @@ impl Decoder {
             body.grow(&mut self.blocks);
             let count = body.space().len().min(input.len());
             let (front, rest) = input.split_at(count);
-            body.octets[body.filled..body.filled + count].copy_from_slice(front);
+            body.bytes[body.filled..body.filled + count].copy_from_slice(front);
             body.filled += count;
             *input = rest;
         }
@@ -275,7 +275,7 @@ fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
 fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     match block {
         Some(block) if size >= SHARE_FROM => block.slice_ref(&input[..size]).into(),
-        _ => Frame::copy_of_front(input, size),
+        _ => Frame::copy_prefix(input, size),
     }
 }
 
@@ -300,14 +300,14 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
 impl Body {
     /// Ensures that at least one more byte fits into the buffer.
     fn grow(&mut self, blocks: &mut ReadBuffers) {
-        if self.filled == self.octets.len() {
-            blocks.grow(&mut self.octets, self.size);
+        if self.filled == self.bytes.len() {
+            blocks.grow(&mut self.bytes, self.size);
         }
     }
 
     /// Converts a complete body into a frame.
     fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
-        let block = self.octets.freeze();
+        let block = self.bytes.freeze();
         if !ReadBuffers::is_kept_size(block.len()) {
             return block.into();
         }
@@ -319,13 +319,13 @@ impl Body {
     /// Converts a complete body into mutable bytes, to be decrypted in place.
     #[cfg(feature = "curve")]
     pub(super) fn into_bytes(mut self) -> BytesMut {
-        self.octets.truncate(self.size);
-        self.octets
+        self.bytes.truncate(self.size);
+        self.bytes
     }
 
     /// Returns the unfilled part of the buffer. The buffer may be longer than the body.
     fn space(&mut self) -> &mut [u8] {
-        let end = self.size.min(self.octets.len());
-        &mut self.octets[self.filled..end]
+        let end = self.size.min(self.bytes.len());
+        &mut self.bytes[self.filled..end]
     }
 }

@@ -12,18 +12,18 @@ use crate::wire::{Greeting, Opening, Version};
 impl Connection {
     /// Processes the next part of the peer's greeting, and sends the next part of our greeting.
     pub(super) fn handle_greeting(&mut self, input: &mut &[u8], now: Instant) -> Result<(), ConnectionError> {
-        let Phase::Greeting { octets, len, deadline, side } = &mut self.phase else { return Ok(()) };
+        let Phase::Greeting { bytes, len, deadline, side } = &mut self.phase else { return Ok(()) };
         let (deadline, side) = (*deadline, *side);
         let steps = [Greeting::SIGNATURE, Greeting::SIGNATURE_AND_MAJOR, Greeting::LEN];
         let step = steps.into_iter().find(|end| end > len).unwrap_or(Greeting::LEN);
         let (front, rest) = input.split_at((step - *len).min(input.len()));
-        octets[*len..*len + front.len()].copy_from_slice(front);
+        bytes[*len..*len + front.len()].copy_from_slice(front);
         *len += front.len();
         *input = rest;
         let in_steps = side.sends_greeting_in_steps(&self.config);
-        match Greeting::look(&octets[..*len]) {
+        match Greeting::look(&bytes[..*len]) {
             Opening::Zmtp3 if *len == Greeting::LEN => {
-                let greeting = Greeting::decode(octets);
+                let greeting = Greeting::decode(bytes);
                 self.check_greeting(greeting)?;
                 self.begin_handshake(deadline, side)
             }
@@ -42,7 +42,7 @@ impl Connection {
             }
             Opening::Unsigned if in_steps => {
                 // The bytes are not a greeting, but the beginning of the first frame.
-                let received = octets[..*len].to_vec();
+                let received = bytes[..*len].to_vec();
                 self.begin_legacy(LegacyPhase::Unsigned, Version::V1_0, deadline);
                 self.consume(&mut &received[..], None, now)
             }

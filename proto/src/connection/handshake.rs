@@ -1,7 +1,7 @@
 //! Handshake between greeting and traffic: the commands of the mechanism, and the check of the peer's properties.
 
 use super::link::PeerInfo;
-use super::phase::{Phase, Side};
+use super::phase::{HandshakeOwner, Phase};
 use super::{Connection, Peer};
 use crate::connection::error::ConnectionError;
 use crate::message::Frame;
@@ -19,8 +19,12 @@ use bytes::Bytes;
 
 impl Connection {
     /// Starts the mechanism, after both greetings.
-    pub(super) fn begin_handshake(&mut self, deadline: Option<Instant>, side: Side) -> Result<(), ConnectionError> {
-        let ours = (side == Side::Socket).then(|| self.config.metadata());
+    pub(super) fn begin_handshake(
+        &mut self,
+        deadline: Option<Instant>,
+        side: HandshakeOwner,
+    ) -> Result<(), ConnectionError> {
+        let ours = (side == HandshakeOwner::Socket).then(|| self.config.metadata());
         let fresh = core::mem::take(&mut self.fresh);
         let config =
             MechanismConfig { security: &self.config.security, authenticates_null: self.config.authenticates_null() };
@@ -49,12 +53,12 @@ impl Connection {
         &mut self,
         progress: Progress,
         deadline: Option<Instant>,
-        side: Side,
+        side: HandshakeOwner,
         now: Instant,
     ) -> Result<(), ConnectionError> {
         match progress {
-            Progress::More(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
-            Progress::Ask(credentials, mechanism) => {
+            Progress::Continue(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
+            Progress::Authenticate(credentials, mechanism) => {
                 self.phase = Phase::Handshake { mechanism, deadline, side };
                 if let Some(reply) = self.authenticate(credentials, now) {
                     self.pending_auth = None;
@@ -62,8 +66,8 @@ impl Connection {
                 }
             }
             Progress::MetadataReceived(theirs, ready_pending) => match side {
-                Side::Socket => self.finish_handshake(theirs, ready_pending, now)?,
-                Side::AwaitingSocket => self.wait_for_socket(theirs, ready_pending, deadline)?,
+                HandshakeOwner::Socket => self.finish_handshake(theirs, ready_pending, now)?,
+                HandshakeOwner::SharedListener => self.wait_for_socket(theirs, ready_pending, deadline)?,
             },
             Progress::Done(theirs, established) => {
                 let info = self.check_properties(theirs)?;

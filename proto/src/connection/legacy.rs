@@ -84,7 +84,7 @@ impl Connection {
         };
         self.establish(PeerInfo { socket_type, routing_id, metadata: Metadata::new() }, unauthenticated, now);
         // In libzmq 2, subscribers filter messages themselves and send no subscriptions, so publishers send them all messages.
-        if legacy == LegacyPhase::Unsigned && ours.takes_subscriptions() {
+        if legacy == LegacyPhase::Unsigned && ours.accepts_subscriptions() {
             self.push_subscription(Subscription::Subscribe(Bytes::new()));
         }
         Ok(true)

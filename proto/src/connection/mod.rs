@@ -51,7 +51,7 @@ use decoder::{Decoder, Item};
 use greeting::our_greeting;
 use heartbeat::Heartbeat;
 use pending_auth::PendingAuth;
-use phase::{Phase, Side};
+use phase::{HandshakeOwner, Phase};
 use read_buffers::ReadBuffers;
 
 /// One ZMTP connection as a pure state machine, without IO. A connection of a STREAM socket transfers raw bytes instead.
@@ -125,18 +125,18 @@ impl Connection {
     /// Creates a connection, which first sends its greeting. A STREAM connection has no greeting and is ready at once. The
     /// transient keys of a CURVE handshake are drawn from `entropy`.
     pub fn new(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::begin(Side::Socket, config, HandshakeEntropy::draw(&config.security, entropy), now)
+        Self::begin(HandshakeOwner::Socket, config, HandshakeEntropy::draw(&config.security, entropy), now)
     }
 
-    fn begin(side: Side, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
-        if side == Side::Socket && config.socket_type.is_raw() {
+    fn begin(side: HandshakeOwner, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
+        if side == HandshakeOwner::Socket && config.socket_type.is_raw() {
             return Self::raw(config, fresh, now);
         }
         let mut outbox = Outbox::new();
         let at_once = if side.sends_greeting_in_steps(config) { Greeting::SIGNATURE } else { Greeting::LEN };
         outbox.push_bytes(&our_greeting(config)[..at_once]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
-        let phase = Phase::Greeting { octets: Box::new([0; Greeting::LEN]), len: 0, deadline, side };
+        let phase = Phase::Greeting { bytes: Box::new([0; Greeting::LEN]), len: 0, deadline, side };
         Self::in_phase(phase, outbox, config, fresh, now)
     }
 
@@ -228,7 +228,7 @@ impl Connection {
                     }
                     let fresh = core::mem::take(&mut self.fresh);
                     let origin = self.origin.take();
-                    *self = Self { origin, ..Self::begin(Side::Socket, &self.config, fresh, now) };
+                    *self = Self { origin, ..Self::begin(HandshakeOwner::Socket, &self.config, fresh, now) };
                     continue;
                 }
                 Phase::Greeting { .. } if input.is_empty() => return Ok(()),
@@ -288,7 +288,7 @@ impl Connection {
         if self.decoder.is_1_0 {
             return;
         }
-        if self.config.socket_type.takes_subscriptions() {
+        if self.config.socket_type.accepts_subscriptions() {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
                 self.handle_message(message);
             }
@@ -307,14 +307,14 @@ impl Connection {
                 self.heartbeat.ping_received(ttl, now);
                 self.outbox.push_pong(context);
             }
-            Command::Subscribe(prefix) if ours.takes_subscriptions() => {
+            Command::Subscribe(prefix) if ours.accepts_subscriptions() => {
                 self.push_subscription(Subscription::Subscribe(prefix));
             }
-            Command::Cancel(prefix) if ours.takes_subscriptions() => {
+            Command::Cancel(prefix) if ours.accepts_subscriptions() => {
                 self.push_subscription(Subscription::Cancel(prefix));
             }
-            Command::Join(group) if ours.takes_groups() => self.push_subscription(Subscription::Join(group)),
-            Command::Leave(group) if ours.takes_groups() => self.push_subscription(Subscription::Leave(group)),
+            Command::Join(group) if ours.accepts_groups() => self.push_subscription(Subscription::Join(group)),
+            Command::Leave(group) if ours.accepts_groups() => self.push_subscription(Subscription::Leave(group)),
             Command::Pong(_) => self.heartbeat.pong_received(now),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
             Command::Ready(_) => return Err(ConnectionError::Unexpected("READY was received twice")),
@@ -327,7 +327,7 @@ impl Connection {
     // This form is accepted from peers of every version, as in libzmq.
     #[inline]
     fn handle_message(&mut self, message: Message) {
-        if self.config.socket_type.takes_subscriptions()
+        if self.config.socket_type.accepts_subscriptions()
             && message.len() == 1
             && let Some(change) = Subscription::from_message(message.head())
         {
@@ -352,7 +352,7 @@ impl Connection {
             return self.close_on_error(Err(self.timeout_error()));
         }
         if self.pending_auth.as_ref().is_some_and(|pending_auth| pending_auth.until <= now) {
-            return self.handle_auth_reply(AuthReply::Refuse(AuthStatus::TemporaryError), now);
+            return self.handle_auth_reply(AuthReply::Reject(AuthStatus::TemporaryError), now);
         }
         #[cfg(feature = "curve")]
         if self.outbox.is_spent() {

@@ -39,15 +39,15 @@ impl Connection {
     /// for other reasons.
     ///
     /// [`Session::turn`]: crate::Session::turn
-    pub fn wake_with(&mut self, waker: &Waker) {
+    pub fn set_auth_waker(&mut self, waker: &Waker) {
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }
     }
 
     /// Returns true if an asynchronous authenticator or ZAP handler may still have to decide about the peer. A waker of
-    /// [`wake_with`](Self::wake_with) is needed then.
-    pub fn may_ask(&self) -> bool {
+    /// [`set_auth_waker`](Self::set_auth_waker) is needed then.
+    pub fn may_wait_for_auth(&self) -> bool {
         let may_take_time = match self.config.auth_source {
             AuthSource::Default => self.config.handler().is_some(),
             AuthSource::Driver => false,
@@ -92,15 +92,15 @@ impl Connection {
         };
         let is_required = config.requires_authenticator(&request.credentials);
         let outcome = match &config.auth_source {
-            AuthSource::Default => config.handler().and_then(|handler| handler.ask(request)),
-            AuthSource::Authenticator(authenticator) => Some(authenticator.ask(request)),
+            AuthSource::Default => config.handler().and_then(|handler| handler.authenticate(request)),
+            AuthSource::Authenticator(authenticator) => Some(authenticator.authenticate(request)),
             AuthSource::Driver => {
                 self.begin_wait(AuthTask::Driver(Some(request)), now);
                 return None;
             }
         };
         match outcome {
-            None if is_required => Some(AuthReply::Refuse(AuthStatus::InternalError)),
+            None if is_required => Some(AuthReply::Reject(AuthStatus::InternalError)),
             None => Some(AuthReply::accept()),
             Some(AuthOutcome::Now(reply)) => Some(reply),
             Some(AuthOutcome::Later(reply)) => {
@@ -126,7 +126,7 @@ impl Connection {
     }
 
     /// Polls a pending asynchronous authenticator, and continues the handshake if it has decided. [`Session::turn`] calls this
-    /// method. A caller without a session must call it when the waker of [`wake_with`](Self::wake_with) is woken.
+    /// method. A caller without a session must call it when the waker of [`set_auth_waker`](Self::set_auth_waker) is woken.
     ///
     /// # Errors
     /// Same as [`handle_auth_reply`](Self::handle_auth_reply).

@@ -33,16 +33,16 @@ pub(super) enum Phase {
     Greeting {
         /// Received bytes of the greeting.
         // Boxed, because it is large and needed for a short time only.
-        octets: Box<[u8; Greeting::LEN]>,
+        bytes: Box<[u8; Greeting::LEN]>,
         /// Number of bytes received.
         len: usize,
         deadline: Option<Instant>,
-        side: Side,
+        side: HandshakeOwner,
     },
     /// Handshake with a peer of a version before ZMTP 3.
     Legacy { legacy: LegacyPhase, deadline: Option<Instant> },
     /// Handshake of the security mechanism.
-    Handshake { mechanism: Mechanism, deadline: Option<Instant>, side: Side },
+    Handshake { mechanism: Mechanism, deadline: Option<Instant>, side: HandshakeOwner },
     /// The peer has requested a resource on a shared listener; the connection waits for a socket.
     AwaitingSocket { ready_pending: ReadyPending, deadline: Option<Instant> },
     /// Messages and commands may be exchanged, unencrypted.
@@ -58,14 +58,14 @@ pub(super) enum Phase {
 
 /// Owner of a connection during the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum HandshakeOwner {
     /// A socket.
     Socket,
     /// A shared listener; no socket yet.
-    AwaitingSocket,
+    SharedListener,
 }
 
-impl Side {
+impl HandshakeOwner {
     /// Returns true if this side sends its greeting in parts, until the version of the peer is known.
     pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
         // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a resource.

@@ -1,7 +1,7 @@
 //! Connections of a listener that several sockets share (RFC 37, "The Resource Property"). The peer's greeting and READY are
 //! read to find its socket; our READY is sent later, because it contains the type of that socket.
 
-use super::{Connection, Heartbeat, Phase, READ_AHEAD, Side};
+use super::{Connection, HandshakeOwner, Heartbeat, Phase, READ_AHEAD};
 use crate::address::Resource;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::{ConnectionError, Timeout};
@@ -47,7 +47,7 @@ impl Connection {
     /// Creates a connection of a listener that several sockets share. The settings `limits` apply until the connection is
     /// attached to one of the sockets; `handshake_timeout` includes the wait for a socket.
     ///
-    /// The connection sends its greeting at once. Its READY is sent after [`Socket::received`](crate::Socket::received) has
+    /// The connection sends its greeting at once. Its READY is sent after [`Socket::attach`](crate::Socket::attach) has
     /// attached the connection to the socket that is bound to the resource of [`pending_peer`](Self::pending_peer). The connecting side
     /// never waits for the READY of the peer, so that no deadlock is possible.
     ///
@@ -74,7 +74,7 @@ impl Connection {
     ///         if let Some(pending_peer) = connection.pending_peer() {
     ///             let resource = pending_peer.resource().map(ToString::to_string);
     ///             if let Some((socket, listener)) = services.get_mut(&resource) {
-    ///                 *assigned = socket.received(*listener, from.clone(), connection, now).map(|pipe| (resource, pipe));
+    ///                 *assigned = socket.attach(*listener, from.clone(), connection, now).map(|pipe| (resource, pipe));
     ///             } // otherwise the peer waits, and is rejected when the handshake timeout expires
     ///         }
     ///         let Some((name, pipe)) = assigned else { return Ok(()) };
@@ -83,8 +83,8 @@ impl Connection {
     ///     })
     /// }
     /// ```
-    pub fn receive(limits: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
-        Self::begin(Side::AwaitingSocket, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
+    pub fn for_shared_listener(limits: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
+        Self::begin(HandshakeOwner::SharedListener, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
     }
 
     /// Returns the pending peer; `None` before its READY is received, and after the connection is attached to a socket.

@@ -112,7 +112,7 @@ impl Frame {
     /// # Panics
     /// If `input` is shorter than `len`.
     #[inline]
-    pub(crate) fn copy_of_front(input: &[u8], len: usize) -> Self {
+    pub(crate) fn copy_prefix(input: &[u8], len: usize) -> Self {
         // Copying a constant number of bytes takes a few instructions, copying `len` bytes a call of `memcpy`. Bytes behind
         // `len` are never read.
         match input.first_chunk() {

@@ -123,7 +123,7 @@ impl AllowList {
     #[must_use]
     pub fn decide(&self, request: &AuthRequest) -> AuthReply {
         if !self.accepts_address(&request.address) {
-            return AuthReply::refuse();
+            return AuthReply::reject();
         }
         match &request.credentials {
             AuthCredentials::Null => AuthReply::accept(),
@@ -165,7 +165,7 @@ impl Keys {
 
 #[cfg(any(feature = "plain", feature = "curve"))]
 fn reply(accepted: bool, user_id: impl Into<Bytes>) -> AuthReply {
-    if accepted { AuthReply::accept_as(user_id) } else { AuthReply::refuse() }
+    if accepted { AuthReply::accept_as(user_id) } else { AuthReply::reject() }
 }
 
 impl From<AllowList> for Authenticator {
@@ -210,14 +210,14 @@ mod tests {
         for (rules, expected) in table {
             let rules = rules.plain_user("ann", "secret");
             for (address, accepted) in [first, second, ":1000:1000:42"].into_iter().zip(expected) {
-                let reply = if accepted { AuthReply::accept() } else { AuthReply::refuse() };
+                let reply = if accepted { AuthReply::accept() } else { AuthReply::reject() };
                 assert_eq!(rules.decide(&from(address, AuthCredentials::Null)), reply, "{address}");
-                let reply = if accepted { AuthReply::accept_as("ann") } else { AuthReply::refuse() };
+                let reply = if accepted { AuthReply::accept_as("ann") } else { AuthReply::reject() };
                 assert_eq!(rules.decide(&from(address, plain("ann", "secret"))), reply, "{address}");
             }
         }
         let rules = AllowList::new().deny("::ffff:10.0.0.1".parse().unwrap());
-        assert_eq!(rules.decide(&from(first, AuthCredentials::Null)), AuthReply::refuse());
+        assert_eq!(rules.decide(&from(first, AuthCredentials::Null)), AuthReply::reject());
     }
 
     #[test]
@@ -233,10 +233,10 @@ mod tests {
             ("carl", "", false),
             ("", "", false),
         ] {
-            let reply = if accepted { AuthReply::accept_as(name) } else { AuthReply::refuse() };
+            let reply = if accepted { AuthReply::accept_as(name) } else { AuthReply::reject() };
             assert_eq!(rules.decide(&AuthRequest::new(plain(name, password))), reply, "{name}:{password}");
         }
-        assert_eq!(AllowList::new().decide(&AuthRequest::new(plain("ann", "secret"))), AuthReply::refuse());
+        assert_eq!(AllowList::new().decide(&AuthRequest::new(plain("ann", "secret"))), AuthReply::reject());
         assert!(!format!("{rules:?}").contains("secret"));
     }
 
@@ -252,11 +252,11 @@ mod tests {
             (AllowList::new().any_curve_key(), [true, true]),
         ] {
             for (key, accepted) in [ann, bob].into_iter().zip(expected) {
-                let reply = if accepted { AuthReply::accept_as(key.to_string()) } else { AuthReply::refuse() };
+                let reply = if accepted { AuthReply::accept_as(key.to_string()) } else { AuthReply::reject() };
                 assert_eq!(decide(&rules, key), reply);
             }
         }
         let rules = AllowList::new().any_curve_key().deny("10.0.0.1".parse().unwrap());
-        assert_eq!(rules.decide(&from("10.0.0.1", AuthCredentials::Curve(ann))), AuthReply::refuse());
+        assert_eq!(rules.decide(&from("10.0.0.1", AuthCredentials::Curve(ann))), AuthReply::reject());
     }
 }

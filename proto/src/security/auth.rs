@@ -58,7 +58,7 @@ pub enum AuthReply {
         properties: Metadata,
     },
     /// Rejects the peer.
-    Refuse(AuthStatus),
+    Reject(AuthStatus),
 }
 
 /// Reason for rejecting a peer: the status codes 300, 400 and 500 of RFC 27.
@@ -93,7 +93,7 @@ pub trait ZapHandler: fmt::Debug + Send + Sync {
     fn is_bound(&self) -> bool;
 
     /// Sends the request to the handler; `None` if no handler is bound.
-    fn ask(&self, request: AuthRequest) -> Option<AuthOutcome>;
+    fn authenticate(&self, request: AuthRequest) -> Option<AuthOutcome>;
 }
 
 impl fmt::Debug for AuthOutcome {
@@ -157,8 +157,8 @@ impl AuthReply {
     }
 
     /// Rejects the credentials of the peer (status 400).
-    pub const fn refuse() -> Self {
-        Self::Refuse(AuthStatus::Denied)
+    pub const fn reject() -> Self {
+        Self::Reject(AuthStatus::Denied)
     }
 }
 
@@ -206,7 +206,7 @@ impl Authenticator {
     /// use sansmq_proto::security::{AuthReply, Authenticator};
     ///
     /// let local = Authenticator::new(|request| {
-    ///     if request.address == "127.0.0.1" { AuthReply::accept() } else { AuthReply::refuse() }
+    ///     if request.address == "127.0.0.1" { AuthReply::accept() } else { AuthReply::reject() }
     /// });
     /// # let _ = local;
     /// ```
@@ -217,13 +217,13 @@ impl Authenticator {
     /// Creates an authenticator from an asynchronous function. The decision must be available within
     /// [`auth_timeout`](crate::Options::auth_timeout). The task of the connection polls the future, and drops it if the
     /// peer disconnects.
-    pub fn later<F: Future<Output = AuthReply> + Send + 'static>(
+    pub fn from_async<F: Future<Output = AuthReply> + Send + 'static>(
         decide: impl Fn(AuthRequest) -> F + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(move |request| AuthOutcome::Later(Box::pin(decide(request)))))
     }
 
-    pub(crate) fn ask(&self, request: AuthRequest) -> AuthOutcome {
+    pub(crate) fn authenticate(&self, request: AuthRequest) -> AuthOutcome {
         (self.0)(request)
     }
 }

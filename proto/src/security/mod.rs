@@ -71,9 +71,9 @@ pub(crate) enum Mechanism {
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// The handshake waits for a command of the peer.
-    More(Mechanism),
+    Continue(Mechanism),
     /// The handshake waits for the authentication of these credentials.
-    Ask(AuthCredentials, Mechanism),
+    Authenticate(AuthCredentials, Mechanism),
     /// The metadata of the peer has arrived, and our READY must be sent.
     MetadataReceived(Metadata, ReadyPending),
     /// The handshake is complete. Carries the metadata of the peer.
@@ -151,10 +151,10 @@ impl Mechanism {
             Security::Null => Null::start(config.authenticates_null, ours, out),
             #[cfg(feature = "plain")]
             Security::PlainClient(login) => {
-                Progress::More(PlainClient::start(login, ours.unwrap_or_default(), out).into())
+                Progress::Continue(PlainClient::start(login, ours.unwrap_or_default(), out).into())
             }
             #[cfg(feature = "plain")]
-            Security::PlainServer => Progress::More(PlainServer::Waiting.into()),
+            Security::PlainServer => Progress::Continue(PlainServer::Waiting.into()),
             #[cfg(feature = "curve")]
             Security::CurveClient(keys) => {
                 CurveClient::start(keys, entropy.ephemeral_keys(), ours.unwrap_or_default(), out)?
@@ -184,11 +184,11 @@ impl Mechanism {
         match self {
             Self::Null(state) => state.answer(reply, out),
             #[cfg(feature = "plain")]
-            Self::PlainClient(state) => Ok(Progress::More(state.into())),
+            Self::PlainClient(state) => Ok(Progress::Continue(state.into())),
             #[cfg(feature = "plain")]
             Self::PlainServer(state) => state.answer(reply, out),
             #[cfg(feature = "curve")]
-            Self::CurveClient(state) => Ok(Progress::More(state.into())),
+            Self::CurveClient(state) => Ok(Progress::Continue(state.into())),
             #[cfg(feature = "curve")]
             Self::CurveServer(state) => state.answer(reply, out),
         }

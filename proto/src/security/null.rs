@@ -5,10 +5,10 @@ use crate::security::error::MechanismError;
 use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
 
-/// States of the NULL handshake. `start` leads to `Asking` if the peer must be authenticated.
+/// States of the NULL handshake. `start` leads to `Authenticating` if the peer must be authenticated.
 ///
 /// ```text
-///          Asking ◄──┐                peer's READY
+///          Authenticating ◄──┐                peer's READY
 ///     ┌──►   │  └────┘                is kept
 ///     │      │ answer
 ///   start ───┴──► Greeted ── peer's READY ──► done
@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(crate) enum Null {
     /// Waits for the authentication. If `ours` is known, READY is sent after it. `theirs` may have arrived already.
-    Asking { ours: Option<Metadata>, theirs: Option<Metadata> },
+    Authenticating { ours: Option<Metadata>, theirs: Option<Metadata> },
     /// Our READY is sent; waits for the READY of the peer.
     Greeted(AuthIdentity),
     /// Our READY is not sent; waits for the READY of the peer first.
@@ -28,7 +28,7 @@ pub(crate) enum Null {
 impl Null {
     pub(super) fn start(ask: bool, ours: Option<Metadata>, out: &mut Vec<u8>) -> Progress {
         if ask {
-            return Progress::Ask(AuthCredentials::Null, Self::Asking { ours, theirs: None }.into());
+            return Progress::Authenticate(AuthCredentials::Null, Self::Authenticating { ours, theirs: None }.into());
         }
         Self::admitted(AuthIdentity::default(), ours, None, out)
     }
@@ -47,8 +47,8 @@ impl Null {
         match theirs {
             Some(theirs) if ready_sent => Progress::Done(theirs, HandshakeOutcome::new(identity)),
             Some(theirs) => Progress::MetadataReceived(theirs, ReadyPending::Ready(identity)),
-            None if ready_sent => Progress::More(Self::Greeted(identity).into()),
-            None => Progress::More(Self::Listening(identity).into()),
+            None if ready_sent => Progress::Continue(Self::Greeted(identity).into()),
+            None => Progress::Continue(Self::Listening(identity).into()),
         }
     }
 
@@ -61,20 +61,20 @@ impl Null {
         match self {
             Self::Greeted(identity) => Ok(Progress::Done(theirs, HandshakeOutcome::new(identity))),
             Self::Listening(identity) => Ok(Progress::MetadataReceived(theirs, ReadyPending::Ready(identity))),
-            Self::Asking { ours, theirs: None } => {
-                Ok(Progress::More(Self::Asking { ours, theirs: Some(theirs) }.into()))
+            Self::Authenticating { ours, theirs: None } => {
+                Ok(Progress::Continue(Self::Authenticating { ours, theirs: Some(theirs) }.into()))
             }
-            Self::Asking { theirs: Some(_), .. } => Err(MechanismError::Unexpected("READY came twice")),
+            Self::Authenticating { theirs: Some(_), .. } => Err(MechanismError::Unexpected("READY came twice")),
         }
     }
 
     pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
-            (Self::Asking { ours, theirs }, AuthReply::Accept { user_id, properties }) => {
+            (Self::Authenticating { ours, theirs }, AuthReply::Accept { user_id, properties }) => {
                 Ok(Self::admitted(AuthIdentity { user_id, properties }, ours, theirs, out))
             }
-            (Self::Asking { .. }, AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
-            (other, _) => Ok(Progress::More(other.into())),
+            (Self::Authenticating { .. }, AuthReply::Reject(denial)) => Err(refuse(denial, out)),
+            (other, _) => Ok(Progress::Continue(other.into())),
         }
     }
 }

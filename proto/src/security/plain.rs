@@ -23,14 +23,14 @@ pub(crate) enum PlainClient {
 /// States of the server.
 ///
 /// ```text
-/// start ──► Waiting ── HELLO ──► Asking ── answer ──► Welcome (WELCOME out) ── INITIATE ──► introduced
+/// start ──► Waiting ── HELLO ──► Authenticating ── answer ──► Welcome (WELCOME out) ── INITIATE ──► introduced
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainServer {
     /// Waits for HELLO.
     Waiting,
     /// Waits for the authentication. A command of the client is an error.
-    Asking,
+    Authenticating,
     /// WELCOME is sent; waits for INITIATE.
     Welcome(AuthIdentity),
 }
@@ -54,7 +54,7 @@ impl PlainClient {
                 let mut properties = Vec::new();
                 ours.encode(&mut properties);
                 handshake::encode(b"INITIATE", &[&properties], out);
-                Ok(Progress::More(Self::Initiate.into()))
+                Ok(Progress::Continue(Self::Initiate.into()))
             }
             (Self::Hello { .. }, (b"WELCOME", _)) => Err(DecodeError::CommandBody("WELCOME").into()),
             (Self::Hello { .. }, _) => Err(MechanismError::Unexpected("a command other than WELCOME answered HELLO")),
@@ -72,10 +72,10 @@ impl PlainServer {
             (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
             (Self::Waiting, (b"HELLO", login)) => {
                 let (username, password) = read_login(login).ok_or(DecodeError::CommandBody("HELLO"))?;
-                Ok(Progress::Ask(AuthCredentials::Plain { username, password }, Self::Asking.into()))
+                Ok(Progress::Authenticate(AuthCredentials::Plain { username, password }, Self::Authenticating.into()))
             }
             (Self::Waiting, _) => Err(MechanismError::Unexpected("a command other than HELLO came first")),
-            (Self::Asking, _) => Err(MechanismError::Unexpected("a command came before WELCOME")),
+            (Self::Authenticating, _) => Err(MechanismError::Unexpected("a command came before WELCOME")),
             (Self::Welcome(identity), (b"INITIATE", properties)) => {
                 Ok(Progress::MetadataReceived(Metadata::decode(properties)?, ReadyPending::Ready(identity)))
             }
@@ -85,12 +85,12 @@ impl PlainServer {
 
     pub(super) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
-            (Self::Asking, AuthReply::Accept { user_id, properties }) => {
+            (Self::Authenticating, AuthReply::Accept { user_id, properties }) => {
                 handshake::encode(b"WELCOME", &[], out);
-                Ok(Progress::More(Self::Welcome(AuthIdentity { user_id, properties }).into()))
+                Ok(Progress::Continue(Self::Welcome(AuthIdentity { user_id, properties }).into()))
             }
-            (Self::Asking, AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
-            (other, _) => Ok(Progress::More(other.into())),
+            (Self::Authenticating, AuthReply::Reject(denial)) => Err(refuse(denial, out)),
+            (other, _) => Ok(Progress::Continue(other.into())),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Security {
     /// [`SecurityError::ServerKey`] if `server` is a point of low order, such as all zeros, with which no secret can be
     /// agreed.
     pub fn curve_client(own: KeyPair, server: PublicKey) -> Result<Self, SecurityError> {
-        if !server.can_keep_a_secret() {
+        if !server.is_usable() {
             return Err(SecurityError::ServerKey);
         }
         Ok(Self::CurveClient(Arc::new(ClientKeys { own, server })))

@@ -14,7 +14,7 @@
 //! fn answer(message: &Message) -> Message {
 //!     match zap::Request::read(message) {
 //!         Ok(request) if request.auth.address == "127.0.0.1" => request.reply(&AuthReply::accept_as("this machine")),
-//!         Ok(request) => request.reply(&AuthReply::refuse()),
+//!         Ok(request) => request.reply(&AuthReply::reject()),
 //!         // A REP must reply. A message that is not a ZAP reply rejects the peer.
 //!         Err(error) => error.to_string().into(),
 //!     }
@@ -33,7 +33,7 @@
 //!
 //! let message = Message::from(["routing id", "", "1.0", "17", "global", "127.0.0.1", "", "NULL"]);
 //! let (envelope, request) = Envelope::parse(message).expect("the message has a delimiter");
-//! let reply = envelope.seal(zap::Request::read(&request)?.reply(&AuthReply::refuse()));
+//! let reply = envelope.seal(zap::Request::read(&request)?.reply(&AuthReply::reject()));
 //! assert_eq!(reply.frames()[..5], ["routing id", "", "1.0", "17", "400"]);
 //! # Ok::<(), zap::ZapError>(())
 //! ```
@@ -131,7 +131,7 @@ impl Request {
                 let user_id = user_id.clone().map(Frame::from).unwrap_or_default();
                 ("200".into(), "OK".into(), user_id, Frame::from(metadata))
             }
-            AuthReply::Refuse(denial) => {
+            AuthReply::Reject(denial) => {
                 (denial.status().to_string().into(), denial.meaning().into(), Frame::EMPTY, Frame::EMPTY)
             }
         };
@@ -155,7 +155,7 @@ impl Request {
             let user_id = (!user_id.is_empty()).then(|| user_id.clone().into_bytes());
             return Ok(AuthReply::Accept { user_id, properties: Metadata::decode(metadata)? });
         }
-        AuthStatus::said_by(status).map(AuthReply::Refuse).ok_or(ZapError::Status)
+        AuthStatus::said_by(status).map(AuthReply::Reject).ok_or(ZapError::Status)
     }
 }
 
@@ -176,7 +176,7 @@ impl AuthCredentials {
             (b"CURVE", credentials) => {
                 let key = if let [key] = credentials { key.first_chunk().filter(|_| key.len() == 32) } else { None };
                 let key = key.ok_or(ZapError::Credentials("CURVE", "a public key of 32 bytes"))?;
-                Ok(Self::Curve(PublicKey::from_octets(*key)))
+                Ok(Self::Curve(PublicKey::from_bytes(*key)))
             }
             _ => Err(ZapError::Mechanism(mechanism.clone())),
         }
@@ -191,7 +191,7 @@ impl AuthCredentials {
                 ["PLAIN".into(), username.clone().into(), password.clone().into()].into()
             }
             #[cfg(feature = "curve")]
-            Self::Curve(key) => ["CURVE".into(), key.as_octets().into()].into(),
+            Self::Curve(key) => ["CURVE".into(), key.as_bytes().into()].into(),
         }
     }
 }
@@ -231,7 +231,7 @@ mod tests {
         let cases: [(Request, &[&[u8]]); 3] = [
             (request(AuthCredentials::Null), &[b"NULL"]),
             (plain(), &[b"PLAIN", b"admin", b"secret"]),
-            (request(AuthCredentials::Curve(PublicKey::from_octets(key))), &[b"CURVE", &key]),
+            (request(AuthCredentials::Curve(PublicKey::from_bytes(key))), &[b"CURVE", &key]),
         ];
         for (request, credentials) in cases {
             let frames = message(&[&head, credentials].concat());
@@ -276,7 +276,7 @@ mod tests {
         let frames = message(&[b"1.0", b"0001", b"200", b"OK", b"joe", b"\x05Group\0\0\0\x05wheel"]);
         assert_eq!(plain().reply(&accepted), frames);
         let denials =
-            [AuthStatus::TemporaryError, AuthStatus::Denied, AuthStatus::InternalError].map(AuthReply::Refuse);
+            [AuthStatus::TemporaryError, AuthStatus::Denied, AuthStatus::InternalError].map(AuthReply::Reject);
         for reply in denials.into_iter().chain([AuthReply::accept(), accepted]) {
             assert_eq!(plain().read_reply(&plain().reply(&reply)), Ok(reply));
         }
@@ -299,6 +299,6 @@ mod tests {
     #[test]
     fn rejecting_reply_drops_user_id_and_metadata() {
         let reply = message(&[b"1.0", b"0001", b"400", b"no", b"joe", b"\x05Group\0\0\0\x05wheel"]);
-        assert_eq!(plain().read_reply(&reply), Ok(AuthReply::refuse()));
+        assert_eq!(plain().read_reply(&reply), Ok(AuthReply::reject()));
     }
 }

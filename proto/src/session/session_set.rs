@@ -12,14 +12,14 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::BitOr;
 
-/// Set of the links of a socket, for a hand-written event loop. Each link has a stream, and a [`Session`] once the stream is
+/// Set of the sessions of a socket, for a hand-written event loop. Each link has a stream, and a [`Session`] once the stream is
 /// connected.
 ///
 /// In each round, the loop waits for the events of [`waiting`](Self::waiting), or until [`poll_timeout`](Self::poll_timeout);
 /// calls [`call`](Self::call) for each link that is ready; and calls [`turn`](Self::turn). `SessionSet` opens no streams, and
 /// closes a stream only by dropping it.
 pub struct SessionSet<S> {
-    links: BTreeMap<PipeId, Link<S>>,
+    sessions: BTreeMap<PipeId, Link<S>>,
     /// Memory that all sessions share.
     buffers: SessionBuffers,
 }
@@ -36,9 +36,9 @@ enum Stage<S> {
 }
 
 impl<S: Stream> SessionSet<S> {
-    /// Creates an empty set of links.
+    /// Creates an empty set of sessions.
     pub fn new() -> Self {
-        Self { links: BTreeMap::new(), buffers: SessionBuffers::new() }
+        Self { sessions: BTreeMap::new(), buffers: SessionBuffers::new() }
     }
 
     /// Adds the stream of a connection that a listener has accepted, from the address `from`. Returns `None` and drops the stream
@@ -52,7 +52,7 @@ impl<S: Stream> SessionSet<S> {
         now: Instant,
     ) -> Option<PipeId> {
         let (pipe, connection) = socket.accepted(listener, from, now)?;
-        self.links.insert(pipe, Link::new(Stage::Connected(stream, Box::new(Session::new(connection)))));
+        self.sessions.insert(pipe, Link::new(Stage::Connected(stream, Box::new(Session::new(connection)))));
         Some(pipe)
     }
 
@@ -69,25 +69,25 @@ impl<S: Stream> SessionSet<S> {
     ) {
         let attempts = attempts.map(|attempt| attempt.map_err(Into::into));
         let stage = Stage::Connecting(None, NetworkError::UnknownHost, Box::new(attempts));
-        self.links.insert(pipe, Link::new(stage));
+        self.sessions.insert(pipe, Link::new(stage));
     }
 
-    /// Cancels a connection attempt, in response to [`Action::StopDialling`](crate::Action::StopDialling).
-    pub fn stop_dialling(&mut self, pipe: PipeId) {
-        self.links.remove(&pipe);
+    /// Cancels a connection attempt, in response to [`Action::CancelDial`](crate::Action::CancelDial).
+    pub fn cancel_dial(&mut self, pipe: PipeId) {
+        self.sessions.remove(&pipe);
     }
 
     /// Marks a link as due, because its stream is ready, or because of [`Action::Service`](crate::Action::Service). While a link
     /// connects, this method must be called only when the stream is writable, because [`Stream::established`] is called next.
-    pub fn call(&mut self, pipe: PipeId) {
-        if let Some(link) = self.links.get_mut(&pipe) {
+    pub fn set_ready(&mut self, pipe: PipeId) {
+        if let Some(link) = self.sessions.get_mut(&pipe) {
             link.turn = Turn::Again;
         }
     }
 
     /// Returns the connected or connecting stream of a link, or `None` if the link has no stream.
     pub fn get(&self, pipe: PipeId) -> Option<&S> {
-        match &self.links.get(&pipe)?.stage {
+        match &self.sessions.get(&pipe)?.stage {
             Stage::Connecting(stream, ..) => stream.as_ref(),
             Stage::Connected(stream, _) => Some(stream),
         }
@@ -100,7 +100,7 @@ impl<S: Stream> SessionSet<S> {
         readable: F,
         writable: F,
     ) -> impl Iterator<Item = (PipeId, &S, F)> {
-        self.links.iter().filter_map(move |(&pipe, link)| match (link.turn, &link.stage) {
+        self.sessions.iter().filter_map(move |(&pipe, link)| match (link.turn, &link.stage) {
             (Turn::Wait(interest), Stage::Connecting(Some(stream), ..) | Stage::Connected(stream, _)) => {
                 interest.flags(readable.clone(), writable.clone()).map(|flags| (pipe, stream, flags))
             }
@@ -112,17 +112,17 @@ impl<S: Stream> SessionSet<S> {
     /// [`Instant::ORIGIN`]; a clock that follows the deadlines must not be set back to it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.links.values().map(Link::poll_timeout))
+        earliest(self.sessions.values().map(Link::poll_timeout))
     }
 
     /// Calls [`Session::turn`] once for each link that is due, and returns connections that have ended to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
         let is_due = |link: &Link<S>| link.poll_timeout().is_some_and(|at| at <= now);
-        let due: Vec<_> = self.links.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
+        let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
         for pipe in due {
-            let link = self.links.remove(&pipe);
+            let link = self.sessions.remove(&pipe);
             if let Some(link) = link.and_then(|link| link.turn(pipe, socket, &mut self.buffers, now)) {
-                self.links.insert(pipe, link);
+                self.sessions.insert(pipe, link);
             }
         }
     }
@@ -196,7 +196,7 @@ impl<S: Stream> Default for SessionSet<S> {
 
 impl<S> fmt::Debug for SessionSet<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links").field("links", &self.links.len()).finish_non_exhaustive()
+        f.debug_struct("Links").field("sessions", &self.sessions.len()).finish_non_exhaustive()
     }
 }
 
@@ -237,15 +237,15 @@ mod tests {
         let pipe = socket.connect("tcp://host:1".parse().unwrap(), NOW).unwrap();
         assert!(core::iter::from_fn(|| socket.poll_action()).any(|action| matches!(action, Action::Dial(..))));
         assert!(matches!(socket.poll_event(), Some(Event::Connecting { .. })));
-        let mut links = SessionSet::new();
-        links.dial(pipe, attempts.into_iter());
-        assert_eq!(links.poll_timeout(), Some(NOW), "a dial begins at once");
-        links.turn(&mut socket, NOW);
-        (socket, links, pipe)
+        let mut sessions = SessionSet::new();
+        sessions.dial(pipe, attempts.into_iter());
+        assert_eq!(sessions.poll_timeout(), Some(NOW), "a dial begins at once");
+        sessions.turn(&mut socket, NOW);
+        (socket, sessions, pipe)
     }
 
-    fn interests(links: &SessionSet<BlockedStream>) -> Vec<Interest> {
-        links.waiting(Interest::READ, Interest::WRITE).map(|(_, _, interest)| interest).collect()
+    fn interests(sessions: &SessionSet<BlockedStream>) -> Vec<Interest> {
+        sessions.waiting(Interest::READ, Interest::WRITE).map(|(_, _, interest)| interest).collect()
     }
 
     #[test]
@@ -253,16 +253,16 @@ mod tests {
         let refused = BlockedStream(Some(NetworkError::Refused));
         let attempts =
             vec![Err(NetworkError::Unreachable), Ok(refused), Ok(BlockedStream(None)), Ok(BlockedStream(None))];
-        let (mut socket, mut links, pipe) = dialling(attempts);
+        let (mut socket, mut sessions, pipe) = dialling(attempts);
         for _ in 0..2 {
-            assert_eq!((interests(&links), links.poll_timeout()), (vec![Interest::WRITE], None));
+            assert_eq!((interests(&sessions), sessions.poll_timeout()), (vec![Interest::WRITE], None));
             assert!(socket.poll_event().is_none());
-            links.call(pipe);
-            links.turn(&mut socket, NOW);
+            sessions.set_ready(pipe);
+            sessions.turn(&mut socket, NOW);
         }
         assert!(matches!(socket.poll_event(), Some(Event::Connected { .. })));
-        assert_eq!(interests(&links), [BOTH], "the session has taken its first turn");
-        assert!(links.poll_timeout() > Some(NOW), "the handshake has a deadline");
+        assert_eq!(interests(&sessions), [BOTH], "the session has taken its first turn");
+        assert!(sessions.poll_timeout() > Some(NOW), "the handshake has a deadline");
     }
 
     #[test]
@@ -271,33 +271,33 @@ mod tests {
         let failed = |event| matches!(event, Some(Event::ConnectFailed { error: NetworkError::UnknownHost, .. }));
         assert!(failed(socket.poll_event()));
 
-        let (mut socket, mut links, pipe) = dialling(vec![Ok(BlockedStream(Some(NetworkError::Refused)))]);
-        links.call(pipe);
-        links.turn(&mut socket, NOW);
+        let (mut socket, mut sessions, pipe) = dialling(vec![Ok(BlockedStream(Some(NetworkError::Refused)))]);
+        sessions.set_ready(pipe);
+        sessions.turn(&mut socket, NOW);
         let failed = |event| matches!(event, Some(Event::ConnectFailed { error: NetworkError::Refused, .. }));
         assert!(failed(socket.poll_event()));
-        assert_eq!((interests(&links), links.poll_timeout()), (vec![], None));
+        assert_eq!((interests(&sessions), sessions.poll_timeout()), (vec![], None));
     }
 
     #[test]
     fn stopped_dial_is_removed() {
-        let (_, mut links, pipe) = dialling(vec![Ok(BlockedStream(None))]);
-        links.stop_dialling(pipe);
-        assert_eq!(interests(&links), []);
-        links.call(pipe);
-        assert_eq!(links.poll_timeout(), None);
+        let (_, mut sessions, pipe) = dialling(vec![Ok(BlockedStream(None))]);
+        sessions.cancel_dial(pipe);
+        assert_eq!(interests(&sessions), []);
+        sessions.set_ready(pipe);
+        assert_eq!(sessions.poll_timeout(), None);
     }
 
     #[test]
     fn link_at_deadline_ends_and_returns_its_connection() {
-        let (mut socket, mut links, pipe) = dialling(vec![Ok(BlockedStream(None))]);
-        links.call(pipe);
-        links.turn(&mut socket, NOW);
-        let deadline = links.poll_timeout().unwrap();
-        links.turn(&mut socket, Instant::from_nanos(deadline.as_nanos() - 1));
-        assert_eq!(interests(&links), [BOTH], "the link is unchanged before its deadline");
-        links.turn(&mut socket, deadline);
-        assert_eq!(interests(&links), []);
+        let (mut socket, mut sessions, pipe) = dialling(vec![Ok(BlockedStream(None))]);
+        sessions.set_ready(pipe);
+        sessions.turn(&mut socket, NOW);
+        let deadline = sessions.poll_timeout().unwrap();
+        sessions.turn(&mut socket, Instant::from_nanos(deadline.as_nanos() - 1));
+        assert_eq!(interests(&sessions), [BOTH], "the link is unchanged before its deadline");
+        sessions.turn(&mut socket, deadline);
+        assert_eq!(interests(&sessions), []);
         let events: Vec<_> = core::iter::from_fn(|| socket.poll_event()).collect();
         assert!(
             matches!(&events[..], [Event::Connected { .. }, Event::HandshakeFailed { retry: Some(_), .. }]),

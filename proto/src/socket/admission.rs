@@ -3,7 +3,7 @@
 use super::{ListenerId, Socket};
 use crate::address::{Endpoint, Host};
 use crate::connection::ConnectionError;
-use crate::socket::event::Refusal;
+use crate::socket::event::RejectReason;
 use crate::socket::id::PipeId;
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -92,17 +92,17 @@ fn share(per_second: usize) -> Duration {
 impl Socket {
     /// Checks the limits on peers and handshakes for a new connection. If a handshake limit is reached, evicts the
     /// oldest handshake that is older than [`GRACE`].
-    pub(super) fn admit_peer(&mut self, from: &Endpoint) -> Result<(), Refusal> {
+    pub(super) fn admit_peer(&mut self, from: &Endpoint) -> Result<(), RejectReason> {
         let limits = self.settings.admission;
         if self.pipes.len() >= limits.peers {
-            return Err(Refusal::Peers);
+            return Err(RejectReason::MaxPeers);
         }
         let same_address = address(from).and_then(|address| self.handshakes.by_address.get(&address));
         let full = same_address.filter(|handshakes| handshakes.len() >= limits.handshakes_per_address);
         let (oldest, refusal) = match full {
-            Some(handshakes) => (handshakes.first().copied(), Refusal::HandshakesOfAddress),
+            Some(handshakes) => (handshakes.first().copied(), RejectReason::MaxHandshakesPerAddress),
             None if self.handshakes.by_age.len() >= limits.handshakes => {
-                (self.handshakes.by_age.first().copied(), Refusal::Handshakes)
+                (self.handshakes.by_age.first().copied(), RejectReason::MaxHandshakes)
             }
             None => return Ok(()),
         };
@@ -125,7 +125,7 @@ impl Socket {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
             && !self.handshakes.rates.allows(address, rate, now)
         {
-            self.reject_connection(id, from.clone(), Refusal::HandshakeRate);
+            self.reject_connection(id, from.clone(), RejectReason::MaxHandshakeRate);
             return None;
         }
         Some(())

@@ -39,7 +39,7 @@ impl Socket {
         }
         self.closing = true;
         for id in self.listeners.keys().copied().collect::<Vec<_>>() {
-            self.unlisten(id);
+            self.remove_listener(id);
         }
         self.emit_closed();
         for id in self.pipes.ids() {
@@ -157,7 +157,7 @@ impl Socket {
             return;
         }
         if pipe.state.is_connecting() {
-            self.actions.push_back(Action::StopDialling(id));
+            self.actions.push_back(Action::CancelDial(id));
         }
         if let Some(endpoint) = pipe.state.endpoint().cloned() {
             self.pipes.emit(|| Event::ConnectCancelled { pipe: id, endpoint });

@@ -101,7 +101,7 @@ pub enum Event {
         /// Address of the peer.
         from: Endpoint,
         /// Limit that was reached.
-        reason: Refusal,
+        reason: RejectReason,
     },
     /// A connection to a port that several sockets share ended before it was assigned to a socket. Emitted by each of
     /// these sockets.
@@ -198,15 +198,15 @@ pub enum Event {
 /// Limit because of which a connection was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum RejectReason {
     /// `Options::max_peers` is reached.
-    Peers,
+    MaxPeers,
     /// `Options::max_handshakes` is reached in all.
-    Handshakes,
+    MaxHandshakes,
     /// `Options::max_handshakes` is reached for the address of the peer.
-    HandshakesOfAddress,
+    MaxHandshakesPerAddress,
     /// `Options::max_handshake_rate` is reached for the address of the peer.
-    HandshakeRate,
+    MaxHandshakeRate,
 }
 
 /// Reason for dropping a message.
@@ -221,7 +221,7 @@ pub enum DropReason {
     /// The peer disconnected before a REP replied.
     PeerGone,
     /// A REP received a message without the delimiter of an envelope.
-    NoEnvelope,
+    MissingDelimiter,
     /// A REQ received a reply without an outstanding request of that peer, or after it gave the request up.
     UnexpectedReply,
     /// A PUSH, SCATTER, PUB or RADIO received a message, which its peers should not send (an XSUB's own messages are

@@ -7,7 +7,7 @@ use crate::socket::effects::Effects;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::state::LinkState;
-use crate::socket::pipe::{Need, Reader};
+use crate::socket::pipe::{Demand, Reader};
 use crate::socket::stats::TrafficCount;
 use crate::time::Instant;
 use alloc::sync::Arc;
@@ -119,14 +119,14 @@ impl Socket {
         while self.pipes.may_deliver(id) && link.take().is_some() {}
     }
 
-    /// Returns the demand of this pipe for messages of an `inproc` link. When the demand becomes [`Need::Hungry`]
+    /// Returns the demand of this pipe for messages of an `inproc` link. When the demand becomes [`Demand::EachMessage`]
     /// again, the pipe requests [`Action::Service`](crate::Action::Service).
     #[inline]
-    pub fn need(&mut self, id: PipeId) -> Need {
-        self.pipes.need(id)
+    pub fn demand(&mut self, id: PipeId) -> Demand {
+        self.pipes.demand(id)
     }
 
-    /// Sets the demand of the peer at the other end of an `inproc` link. While the demand is not [`Need::Hungry`],
+    /// Sets the demand of the peer at the other end of an `inproc` link. While the demand is not [`Demand::EachMessage`],
     /// messages for the peer are queued without a request for [`Action::Service`](crate::Action::Service).
     pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {

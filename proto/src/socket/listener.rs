@@ -6,7 +6,7 @@ use super::{Action, ListenerId, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::Connection;
 use crate::socket::error::UnbindError;
-use crate::socket::event::{Event, Refusal};
+use crate::socket::event::{Event, RejectReason};
 use crate::socket::id::PipeId;
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -85,7 +85,7 @@ impl Socket {
             return Err(UnbindError::Unknown(endpoint.clone()));
         }
         for id in ids {
-            self.unlisten(id);
+            self.remove_listener(id);
             for pipe in self.pipes.ids() {
                 if self.pipes.get(pipe).is_some_and(|pipe| pipe.state.is_accepted_by(id)) {
                     self.drain(pipe, LingerFrom::Now);
@@ -151,7 +151,7 @@ impl Socket {
     }
 
     /// Emits the event of a connection that was rejected.
-    pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: Refusal) {
+    pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: RejectReason) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         // The accept itself succeeded, so failed accepts are no longer in a row.
         listener.failures = 0;
@@ -178,15 +178,15 @@ impl Socket {
         self.deadlines.contains(Timer::Accept(id))
     }
 
-    /// Reports that a listener could not be closed cleanly after [`Action::Unlisten`], for example because another
+    /// Reports that a listener could not be closed cleanly after [`Action::CloseListener`], for example because another
     /// process had replaced its socket file.
-    pub fn unlisten_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
+    pub fn listener_close_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
         self.pipes.emit(|| Event::ListenerCloseFailed { endpoint, error });
     }
 
-    pub(super) fn unlisten(&mut self, id: ListenerId) {
+    pub(super) fn remove_listener(&mut self, id: ListenerId) {
         if let Some(listener) = self.listeners.remove(&id) {
-            self.actions.push_back(Action::Unlisten(id));
+            self.actions.push_back(Action::CloseListener(id));
             self.deadlines.clear(Timer::Accept(id));
             self.pipes.emit(|| Event::ListenerClosed { endpoint: listener.endpoint() });
         }

@@ -20,10 +20,10 @@ mod topics;
 pub use error::{
     BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError, Unsent,
 };
-pub use event::{DropReason, Event, EventQueue, Refusal};
+pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
-pub use pipe::{Need, Reader};
+pub use pipe::{Demand, Reader};
 pub use stats::{Drops, PeerStats, SocketStats, TrafficCount};
 
 use crate::address::{Endpoint, NetworkError, TransportConfig};
@@ -122,12 +122,12 @@ pub enum Action {
     /// Accept again: the pause that [`Socket::accept_failed`] began is over.
     Accept(ListenerId),
     /// Stop listening.
-    Unlisten(ListenerId),
+    CloseListener(ListenerId),
     /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Answer with
     /// [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
     /// Cancel the dial of this pipe. Needs no answer.
-    StopDialling(PipeId),
+    CancelDial(PipeId),
     /// The connection of this pipe has work: call [`Socket::exchange`], then write the output of the connection.
     /// Emitted only while the pipe has a connection.
     Service(PipeId),
@@ -308,7 +308,7 @@ impl Socket {
                 Timer::StartLinger(id) => self.start_requested_linger(id),
                 Timer::Accept(id) => self.actions.push_back(Action::Accept(id)),
                 Timer::Dial(id) if self.is_dialling(id) => {
-                    self.actions.push_back(Action::StopDialling(id));
+                    self.actions.push_back(Action::CancelDial(id));
                     self.dial_failed(id, NetworkError::TimedOut, now);
                 }
                 Timer::Dial(id) => {

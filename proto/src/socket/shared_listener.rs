@@ -19,7 +19,7 @@ impl Socket {
     ///
     /// Returns `None` and leaves the connection unchanged if the listener is closed, a limit on peers is reached, or no
     /// peer is pending.
-    pub fn received(
+    pub fn attach(
         &mut self,
         id: ListenerId,
         from: Endpoint,
@@ -33,10 +33,10 @@ impl Socket {
     }
 
     /// Begins a connection at a port that several sockets share. The connection belongs to no socket until its peer has
-    /// requested a resource ([`Connection::pending_peer`]); then [`received`](Self::received) assigns it. `limits` is
+    /// requested a resource ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns it. `limits` is
     /// the [`config`](Self::config) of the socket that opened the port. Returns `None` if the connection exceeds
     /// `max_handshake_rate`.
-    pub fn receive(
+    pub fn accept_shared(
         &mut self,
         id: ListenerId,
         from: &Endpoint,
@@ -45,20 +45,20 @@ impl Socket {
     ) -> Option<Connection> {
         self.check_handshake_rate(id, from, now)?;
         self.count_handshake(from);
-        Some(Connection::receive(limits, &mut *self.entropy, now))
+        Some(Connection::for_shared_listener(limits, &mut *self.entropy, now))
     }
 
     /// Reports the end of a connection at a shared port that was assigned to no socket.
-    pub fn rejected(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
+    pub fn reject_shared(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());
             self.pipes.emit(|| Event::UnknownResource { endpoint, from, reason });
         }
     }
 
-    /// Reports that a listener was closed without [`Action::Unlisten`], for example because its runtime has ended.
+    /// Reports that a listener was closed without [`Action::CloseListener`], for example because its runtime has ended.
     pub fn listener_lost(&mut self, id: ListenerId) {
-        self.unlisten(id);
+        self.remove_listener(id);
     }
 
     /// Returns the settings of this socket's connections.

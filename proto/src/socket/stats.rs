@@ -15,7 +15,7 @@ pub struct TrafficCount {
     /// Number of messages.
     pub messages: u64,
     /// Number of bytes in all frames of these messages.
-    pub octets: u64,
+    pub bytes: u64,
 }
 
 /// Statistics of a socket at one instant, returned by [`Socket::stats`](crate::Socket::stats).
@@ -112,7 +112,7 @@ pub(crate) struct Counts {
 impl TrafficCount {
     #[inline]
     pub(crate) fn of(message: &Message) -> Self {
-        Self { messages: 1, octets: message.size() as u64 }
+        Self { messages: 1, bytes: message.size() as u64 }
     }
 }
 
@@ -120,7 +120,7 @@ impl AddAssign for TrafficCount {
     #[inline]
     fn add_assign(&mut self, other: Self) {
         self.messages += other.messages;
-        self.octets += other.octets;
+        self.bytes += other.bytes;
     }
 }
 
@@ -132,7 +132,7 @@ impl Sub for TrafficCount {
     #[inline]
     fn sub(self, part: Self) -> Self {
         let messages = self.messages.saturating_sub(part.messages);
-        Self { messages, octets: self.octets.saturating_sub(part.octets) }
+        Self { messages, bytes: self.bytes.saturating_sub(part.bytes) }
     }
 }
 

@@ -21,7 +21,7 @@ mod trace;
 mod wire;
 
 pub use conditions::{Chunks, Conditions};
-pub use tcp::{Shipment, Side, Tcp};
+pub use tcp::{Side, Tcp, WriteLimits};
 
 use crate::address::Endpoint;
 use crate::entropy::SeededEntropy;
@@ -201,7 +201,7 @@ impl Net {
     ///
     /// # Panics
     /// If the network never becomes idle. The message contains the seed.
-    pub fn pass(&mut self, duration: Duration) {
+    pub fn advance(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
             self.run_until_idle();
@@ -215,7 +215,7 @@ impl Net {
     }
 
     /// Resets every connection of a socket, for both sides at once.
-    pub fn cut(&mut self, node: NodeId) {
+    pub fn reset_connections(&mut self, node: NodeId) {
         self.note(node, format_args!("is cut"));
         for wire in self.wires.values_mut().filter(|wire| wire.leads_to(node)) {
             for side in Side::BOTH {
@@ -243,7 +243,7 @@ impl Net {
 
     /// Partitions the network without an error: between each of `some` and each of `others`, bytes are held back and dials time
     /// out.
-    pub fn part(&mut self, some: &[NodeId], others: &[NodeId]) {
+    pub fn partition(&mut self, some: &[NodeId], others: &[NodeId]) {
         self.trace.note(self.now, format_args!("{some:?} and {others:?} cannot reach each other"));
         for &one in some {
             self.parted.extend(others.iter().flat_map(|&other| [(one, other), (other, one)]));
@@ -252,7 +252,7 @@ impl Net {
     }
 
     /// Ends all partitions of the network, and delivers the bytes that were held back.
-    pub fn heal(&mut self) {
+    pub fn heal_partitions(&mut self) {
         if !self.parted.is_empty() {
             self.trace.note(self.now, format_args!("all can reach each other again"));
             self.parted.clear();

@@ -33,7 +33,7 @@ impl Net {
         }
         while let Some((wire, side)) = self.arrivals.pop_due(self.now) {
             let Some(wire) = self.wires.get_mut(&wire) else { continue };
-            wire.tcp.land(side, self.now);
+            wire.tcp.deliver(side, self.now);
             self.due.insert(wire.end(side.other()));
         }
         for (node, pipe) in core::mem::take(&mut self.due) {
@@ -64,7 +64,7 @@ impl Net {
                 self.listeners.insert((node, id), endpoint.clone());
                 self.nodes[node.0].socket.listening(id, endpoint);
             }
-            Action::Unlisten(id) => {
+            Action::CloseListener(id) => {
                 if let Some(endpoint) = self.listeners.remove(&(node, id)) {
                     self.note(node, format_args!("no longer listens at {endpoint}"));
                 }
@@ -73,7 +73,7 @@ impl Net {
             Action::Service(pipe) => {
                 self.due.insert((node, pipe));
             }
-            Action::Accept(_) | Action::StopDialling(_) | Action::Readable | Action::Writable => {}
+            Action::Accept(_) | Action::CancelDial(_) | Action::Readable | Action::Writable => {}
         }
     }
 
@@ -185,7 +185,7 @@ impl Net {
             if is_healed {
                 tcp.heal();
             } else {
-                tcp.part();
+                tcp.partition();
             }
             self.due.extend(ends);
             self.arm(id);

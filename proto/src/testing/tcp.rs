@@ -14,11 +14,11 @@ use alloc::vec::Vec;
 ///
 /// ```
 /// use sansmq_proto::{Instant, StreamError};
-/// use sansmq_proto::testing::{Shipment, Side, Tcp};
+/// use sansmq_proto::testing::{WriteLimits, Side, Tcp};
 ///
 /// let (now, later) = (Instant::ORIGIN, Instant::from_nanos(7));
 /// let mut tcp = Tcp::default();
-/// let shipment = Shipment { limit: 4, capacity: 100, arrival: later };
+/// let shipment = WriteLimits { limit: 4, capacity: 100, arrival: later };
 /// assert_eq!(tcp.write(Side::Client, [&b"he"[..], b"llo"], shipment), Ok(4));
 /// let mut buffer = [0; 3];
 /// assert_eq!(tcp.read(Side::Server, &mut buffer, now), Err(StreamError::WouldBlock));
@@ -44,7 +44,7 @@ pub enum Side {
 
 /// Size limit, capacity and arrival time of one write.
 #[derive(Clone, Copy, Debug)]
-pub struct Shipment {
+pub struct WriteLimits {
     /// Maximum number of bytes to move.
     pub limit: usize,
     /// Maximum number of unread bytes in the direction, in flight and arrived.
@@ -85,7 +85,7 @@ impl Tcp {
     /// Nothing has arrived, or the connection is reset.
     pub fn read(&mut self, side: Side, buffer: &mut [u8], now: Instant) -> Result<usize, StreamError> {
         self.check_cut(side)?;
-        self.land(side.other(), now);
+        self.deliver(side.other(), now);
         let (is_parted, is_reset) = (self.is_parted, self.is_reset);
         let incoming = &mut self.end_mut(side.other()).sent;
         let count = incoming.take(buffer);
@@ -108,7 +108,7 @@ impl Tcp {
         &mut self,
         side: Side,
         slices: impl IntoIterator<Item = &'a [u8]>,
-        shipment: Shipment,
+        shipment: WriteLimits,
     ) -> Result<usize, StreamError> {
         self.check_cut(side)?;
         if self.is_reset {
@@ -151,7 +151,7 @@ impl Tcp {
     }
 
     /// Begins a partition. Until [`heal`](Self::heal), no bytes arrive, and neither side detects the end of the other.
-    pub const fn part(&mut self) {
+    pub const fn partition(&mut self) {
         self.is_parted = true;
     }
 
@@ -161,9 +161,9 @@ impl Tcp {
     }
 
     /// Delivers the bytes from `from` that are due, unless there is a partition.
-    pub fn land(&mut self, from: Side, now: Instant) {
+    pub fn deliver(&mut self, from: Side, now: Instant) {
         if !self.is_parted {
-            self.end_mut(from).sent.land(now);
+            self.end_mut(from).sent.deliver(now);
         }
     }
 
@@ -237,7 +237,7 @@ impl Direction {
         self.size = self.arrived.len();
     }
 
-    fn land(&mut self, now: Instant) {
+    fn deliver(&mut self, now: Instant) {
         while let Some((_, bytes)) = self.in_flight.pop_front_if(|(at, _)| *at <= now) {
             self.arrived.extend(bytes);
         }

@@ -1,6 +1,6 @@
 //! [`Wire`]: the connection of two sessions of a [`Net`](super::Net), and the stream of each session.
 
-use super::{Conditions, NodeId, Shipment, Side, Tcp};
+use super::{Conditions, NodeId, Side, Tcp, WriteLimits};
 use crate::connection::Outbox;
 use crate::entropy::SeededEntropy;
 use crate::session::{Stream, StreamError};
@@ -75,7 +75,7 @@ impl Stream for WireEnd<'_> {
         }
         let mut chunks = [&[][..]; 64];
         let filled = data.chunks(&mut chunks);
-        let shipment = Shipment {
+        let shipment = WriteLimits {
             limit: self.conditions.chunk(self.entropy),
             capacity: self.conditions.capacity,
             arrival: self.now + self.conditions.delay(self.entropy),

@@ -3,7 +3,7 @@
 
 use super::super::lane::BURST;
 use super::*;
-use crate::{Context as SocketContext, Driver, Passed};
+use crate::{Context as SocketContext, Driver, ProxyTraffic};
 use core::pin::{Pin, pin};
 use sansmq_proto::kind::{Client, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, Typed};
 use sansmq_proto::{Event, Instant, Options};
@@ -197,7 +197,7 @@ fn proxy_drops_and_counts_unsendable_messages() {
     assert_eq!(bodies(&peer), ["found"]);
     let statistics = proxy.control_handle().statistics();
     assert_eq!((statistics.frontend.received.messages, statistics.dropped), (3, 2));
-    assert_eq!(statistics.backend.sent, Passed { messages: 1, frames: 2, octets: 9 });
+    assert_eq!(statistics.backend.sent, ProxyTraffic { messages: 1, frames: 2, bytes: 9 });
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn proxy_stops_while_paused_and_after_terminate() {
     assert!(wakes.was_woken());
     control.resume();
     let Poll::Ready(Ok(statistics)) = poll() else { panic!("the proxy is terminated") };
-    assert_eq!(statistics.backend.sent, Passed { messages: 1, frames: 1, octets: 5 });
+    assert_eq!(statistics.backend.sent, ProxyTraffic { messages: 1, frames: 1, bytes: 5 });
     assert_eq!(statistics, control.statistics());
     assert_eq!(bodies(&front), ["too late"]);
 }

@@ -2,7 +2,7 @@
 
 use sansmq::SocketType;
 use sansmq_tests::raw_peer::{
-    COMMAND, MORE, come, command, frame, greeting, head, opening, property, ready, say, vanish,
+    COMMAND, MORE, come, command, frame, greeting, head, opening, property, ready, reset, say,
 };
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -170,7 +170,7 @@ fn churn(at: SocketAddr) -> io::Result<()> {
     loop {
         drop(come(at));
         drop(say(at, &dealer(b"")));
-        let _ = say(at, &dealer(&frame(0, b"hello"))).and_then(vanish);
+        let _ = say(at, &dealer(&frame(0, b"hello"))).and_then(reset);
     }
 }
 

@@ -41,7 +41,7 @@ impl ServerSecurity {
             Self::Curve(own) => router.security(Security::curve_server(own.clone())),
             Self::Plain => router.security(Security::PlainServer).authenticate(|request| match &request.credentials {
                 AuthCredentials::Plain { password, .. } if &password[..] == b"right" => AuthReply::accept(),
-                _ => AuthReply::refuse(),
+                _ => AuthReply::reject(),
             }),
         };
         router.erase()

@@ -160,7 +160,7 @@ impl World {
         let (from, error) = match to.socket_addr().map(|address| address.ip()) {
             Some(ip) if !ip.is_loopback() => return Err((NetworkError::Unreachable, far)),
             Some(ip) => (self.network.with_free_port(ip, &mut self.rng), NetworkError::Refused),
-            None => (to.clone(), NetworkError::NoSuchName),
+            None => (to.clone(), NetworkError::PathNotFound),
         };
         match self.network.listeners.iter_mut().find(|(at, _)| serves(at, to)) {
             Some((_, backlog)) => {

@@ -1,7 +1,7 @@
 //! [`Stream`]: one side of a simulated TCP connection.
 
 use super::world::{Sim, World};
-use sansmq_proto::testing::{Shipment, Side, Tcp};
+use sansmq_proto::testing::{Side, Tcp, WriteLimits};
 use sansmq_proto::{Instant, StreamError};
 use sansmq_runtime::PollStream;
 use smol::io::{AsyncRead, AsyncWrite};
@@ -36,11 +36,11 @@ impl Stream {
     }
 
     /// Draws the chunk size and the arrival time of one read or write. Also returns the current time.
-    fn draw(&self) -> (Instant, Shipment) {
+    fn draw(&self) -> (Instant, WriteLimits) {
         self.sim.with(|world, _| {
             let World { now, conditions, rng, .. } = world;
             let arrival = *now + conditions.delay(rng);
-            (*now, Shipment { limit: conditions.chunk(rng), capacity: conditions.capacity, arrival })
+            (*now, WriteLimits { limit: conditions.chunk(rng), capacity: conditions.capacity, arrival })
         })
     }
 
@@ -55,7 +55,7 @@ impl Stream {
 
 impl PollStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let (now, Shipment { limit, capacity, .. }) = self.draw();
+        let (now, WriteLimits { limit, capacity, .. }) = self.draw();
         if limit == 0 {
             return again(cx);
         }
@@ -105,7 +105,7 @@ impl PollStream for Stream {
     }
 
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (_, Shipment { arrival, .. }) = self.draw();
+        let (_, WriteLimits { arrival, .. }) = self.draw();
         self.with(|wire, wakes| {
             wire.tcp.close_write(self.side, arrival);
             wakes.extend(wire.readers[self.side.other() as usize].take());
@@ -142,7 +142,7 @@ fn again<R>(cx: &Context<'_>) -> Poll<R> {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let (_, Shipment { arrival, .. }) = self.draw();
+        let (_, WriteLimits { arrival, .. }) = self.draw();
         let other = self.side.other() as usize;
         self.with(|wire, wakes| {
             wire.tcp.close(self.side, arrival);

@@ -69,7 +69,7 @@ mod plain {
             AuthCredentials::Plain { username, password } if username == "ann" && password == "secret" => {
                 AuthReply::accept_as(username.clone())
             }
-            _ => AuthReply::refuse(),
+            _ => AuthReply::reject(),
         })
     }
 }
@@ -210,7 +210,7 @@ mod curve {
             if request.credentials == AuthCredentials::Curve(known) {
                 AuthReply::accept_as("ann")
             } else {
-                AuthReply::refuse()
+                AuthReply::reject()
             }
         })
     }
@@ -261,7 +261,7 @@ mod null {
         within(async {
             let options = Options::new().zap_domain("global")?.authenticate(|request| {
                 assert_eq!((&*request.domain, &*request.address), ("global", "127.0.0.1"));
-                AuthReply::refuse()
+                AuthReply::reject()
             });
             let router = RouterSocket::with(options);
             let bound = router.bind(ANY).await?.to_string();

@@ -70,7 +70,7 @@ fn monitor_iterator_ends_when_socket_closes() {
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send("x").unwrap();
     pull.recv().unwrap();
-    assert_eq!((pull.stats().received.messages, push.peer_stats()[0].sent.octets), (1, 1));
+    assert_eq!((pull.stats().received.messages, push.peer_stats()[0].sent.bytes), (1, 1));
     pull.close();
     let events: Vec<_> = monitor.collect();
     assert!(events.iter().any(|event| matches!(event, Event::Ready { .. })), "{events:?}");

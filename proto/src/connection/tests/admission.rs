@@ -78,7 +78,7 @@ impl Wake for Later {
 impl Later {
     fn authenticator(self: &Arc<Self>) -> Authenticator {
         let later = Arc::clone(self);
-        Authenticator::later(move |_| {
+        Authenticator::from_async(move |_| {
             let later = Arc::clone(&later);
             core::future::poll_fn(move |context: &mut Context<'_>| {
                 let mut reply = later.reply.lock().unwrap();
@@ -99,8 +99,8 @@ impl Later {
 fn async_authenticator_wakes_the_connection_driver() {
     let later = Arc::new(Later::default());
     let mut connection = authenticating(later.authenticator());
-    assert!(connection.may_ask());
-    connection.wake_with(&Waker::from(Arc::clone(&later)));
+    assert!(connection.may_wait_for_auth());
+    connection.set_auth_waker(&Waker::from(Arc::clone(&later)));
     deliver(&mut connection, &[greeting(3, 1), ready("DEALER")].concat());
     connection.poll_auth_reply(NOW).unwrap();
     assert_eq!((connection.peer(), *later.wake_count.lock().unwrap()), (None, 0));
@@ -108,7 +108,7 @@ fn async_authenticator_wakes_the_connection_driver() {
     assert_eq!(*later.wake_count.lock().unwrap(), 1);
     connection.poll_auth_reply(NOW).unwrap();
     assert!(connection.peer().is_some());
-    assert!(!connection.may_ask());
+    assert!(!connection.may_wait_for_auth());
 }
 
 #[test]

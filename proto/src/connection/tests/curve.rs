@@ -137,7 +137,7 @@ fn authenticator_receives_the_proven_client_key() {
         if request.credentials == AuthCredentials::Curve(only) {
             AuthReply::accept_as("ann")
         } else {
-            AuthReply::refuse()
+            AuthReply::reject()
         }
     });
     let auth_source = AuthSource::Authenticator(authenticator);
@@ -334,7 +334,7 @@ fn weak_public_key_is_rejected() {
         one
     }] {
         assert_eq!(
-            Security::curve_client(keys(2), PublicKey::from_octets(weak)),
+            Security::curve_client(keys(2), PublicKey::from_bytes(weak)),
             Err(crate::security::SecurityError::ServerKey)
         );
         let error = tampered(2, |bytes| bytes[2 + 6 + 2 + 72..][..32].copy_from_slice(&weak));
@@ -443,7 +443,7 @@ fn reclaim_decrypts_unsent_messages() {
 
 #[test]
 fn debug_output_contains_no_secret_key() {
-    let secret = alloc::format!("{:?}", keys(1).secret().as_octets());
+    let secret = alloc::format!("{:?}", keys(1).secret().as_bytes());
     let output =
         alloc::format!("{:?} {:?}", server_config(SocketType::Rep), ready_pair(SocketType::Req, SocketType::Rep));
     assert!(!output.contains(&secret) && !output.contains(&**keys(1).secret().to_z85()));

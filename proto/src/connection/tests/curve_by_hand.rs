@@ -29,7 +29,7 @@ struct Client {
 }
 
 fn secret(byte: u8) -> SecretKey {
-    SecretKey::from_octets([byte; 32])
+    SecretKey::from_bytes([byte; 32])
 }
 
 fn long_term() -> SecretKey {
@@ -66,7 +66,7 @@ impl Client {
         let to_server = BoxKey::agreed(&server_key(), &transient()).unwrap();
         let signature = to_server.seal(&short_nonce(*b"CurveZMQHELLO---", 1), &[0; 64]);
         let public = transient().public_key();
-        let hello = [&[1, 0][..], &[0; 72], public.as_octets(), &1_u64.to_be_bytes(), &signature].concat();
+        let hello = [&[1, 0][..], &[0; 72], public.as_bytes(), &1_u64.to_be_bytes(), &signature].concat();
         deliver(&mut server, &[greeting_with(3, 1, b"CURVE"), command("HELLO", &hello)].concat());
 
         let welcome = drain(&mut server).split_off(64 + 2 + 8);
@@ -80,9 +80,9 @@ impl Client {
     /// Sends an INITIATE to the server. The reply stays in the output of the server.
     fn initiate(&mut self, initiate: &Initiate) -> Result<(), ConnectionError> {
         let vouch_key = BoxKey::agreed(&self.theirs, &initiate.voucher).unwrap();
-        let vouched = initiate.vouched.map(|key| *key.as_octets()).concat();
+        let vouched = initiate.vouched.map(|key| *key.as_bytes()).concat();
         let vouch = vouch_key.seal(&long_nonce(*b"VOUCH---", *b"0123456789abcdef"), &vouched);
-        let plain = [initiate.own.as_octets(), &b"0123456789abcdef"[..], &vouch, &initiate.metadata].concat();
+        let plain = [initiate.own.as_bytes(), &b"0123456789abcdef"[..], &vouch, &initiate.metadata].concat();
         let boxed = self.key.seal(&short_nonce(*b"CurveZMQINITIATE", initiate.count), &plain);
         let command = command("INITIATE", &[&self.cookie, &initiate.count.to_be_bytes()[..], &boxed].concat());
         self.server.handle_input(&command, NOW)
@@ -153,7 +153,7 @@ fn each_auth_denial_is_sent_as_error() {
         let mut client = Client::welcome(SocketType::Rep, AuthSource::Driver);
         client.initiate(&Initiate::good("REQ")).unwrap();
         client.server.poll_auth_request().expect("there is a request");
-        let refused = client.server.handle_auth_reply(AuthReply::Refuse(denial), NOW);
+        let refused = client.server.handle_auth_reply(AuthReply::Reject(denial), NOW);
         assert_eq!(refused, Err(ConnectionError::Denied(denial)));
         assert_eq!(drain(&mut client.server), command("ERROR", &[b"\x03", status.as_bytes()].concat()));
         // RFC 27: 300 is a temporary error, and an internal error (500) may be temporary too. libzmq does not reconnect.

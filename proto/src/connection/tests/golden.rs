@@ -126,7 +126,7 @@ impl Session {
 fn reply(status: &str) -> AuthReply {
     match status {
         "200" => AuthReply::accept(),
-        "400" => AuthReply::refuse(),
+        "400" => AuthReply::reject(),
         _ => panic!("{status} is not in the recorded sessions"),
     }
 }

@@ -261,7 +261,7 @@ fn auth_reply_after_peer_ready_completes_handshake() {
     deliver(&mut connection, &frame(0, b"hello"));
     assert_eq!(connection.take(), Some(Message::from("hello").into()));
     assert_eq!(connection.peer().unwrap().user_id.as_deref(), Some(&b"ann"[..]));
-    assert_eq!(connection.handle_auth_reply(AuthReply::refuse(), NOW), Ok(()), "a reply without a request is ignored");
+    assert_eq!(connection.handle_auth_reply(AuthReply::reject(), NOW), Ok(()), "a reply without a request is ignored");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn auth_denial_sends_error_and_ends_connection() {
     for ready_first in [false, true] {
         let (_, mut connection) = waiting_for_auth();
         deliver(&mut connection, &if ready_first { after_ready("PUSH", b"") } else { greeting(3, 1) });
-        let error = connection.handle_auth_reply(AuthReply::refuse(), NOW).unwrap_err();
+        let error = connection.handle_auth_reply(AuthReply::reject(), NOW).unwrap_err();
         assert_eq!(error, ConnectionError::Denied(AuthStatus::Denied));
         assert_eq!(drain(&mut connection), [greeting(3, 1), command("ERROR", b"\x03400")].concat());
         assert_eq!(connection.handle_input(&ready("PUSH"), NOW), Ok(()));

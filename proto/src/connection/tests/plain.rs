@@ -20,7 +20,7 @@ fn server(decide: impl Fn(&[u8], &[u8]) -> AuthReply + Send + Sync + 'static) ->
 }
 
 fn server_with_password() -> ConnectionConfig {
-    server(|user, password| if password == b"pass" { AuthReply::accept_as(user.to_vec()) } else { AuthReply::refuse() })
+    server(|user, password| if password == b"pass" { AuthReply::accept_as(user.to_vec()) } else { AuthReply::reject() })
 }
 
 fn plain() -> Vec<u8> {

@@ -9,7 +9,7 @@ use core::time::Duration;
 const HELLO: &[u8] = b"\0\x05hello";
 
 fn pending_connection() -> Connection {
-    Connection::receive(&Arc::new(config(SocketType::Router)), &mut SystemEntropy, NOW)
+    Connection::for_shared_listener(&Arc::new(config(SocketType::Router)), &mut SystemEntropy, NOW)
 }
 
 /// Returns the input of a PUSH that requests this resource, and then sends a message.
@@ -102,7 +102,7 @@ fn handshake_timeout_includes_wait_for_socket() {
     limits.handshake_timeout = Some(Duration::from_secs(1));
     let later = NOW + Duration::from_secs(1);
     let timeout_after = |bytes: &[u8]| {
-        let mut connection = Connection::receive(&Arc::new(limits.clone()), &mut SystemEntropy, NOW);
+        let mut connection = Connection::for_shared_listener(&Arc::new(limits.clone()), &mut SystemEntropy, NOW);
         deliver(&mut connection, bytes);
         assert_eq!(connection.poll_timeout(), Some(later));
         connection.handle_timeout(NOW + Duration::from_millis(999)).unwrap();
@@ -114,7 +114,7 @@ fn handshake_timeout_includes_wait_for_socket() {
     assert_eq!(timeout_after(&push_for(b"names")), ConnectionError::NoSuchResource(Some(names)));
     assert_eq!(timeout_after(&after_ready("PUSH", b"")), ConnectionError::NoSuchResource(None));
 
-    let mut connection = Connection::receive(&Arc::new(limits.clone()), &mut SystemEntropy, NOW);
+    let mut connection = Connection::for_shared_listener(&Arc::new(limits.clone()), &mut SystemEntropy, NOW);
     deliver(&mut connection, &push_for(b"names"));
     join(&mut connection, config(SocketType::Pull)).unwrap();
     assert_eq!(connection.poll_timeout(), None, "the handshake is done");
@@ -154,7 +154,8 @@ fn pending_peer_is_authenticated_before_a_socket_joins() {
     let mut config_with_auth = config(SocketType::Pull);
     config_with_auth.auth_source = AuthSource::Driver;
     for ready_first in [false, true] {
-        let mut connection = Connection::receive(&Arc::new(config_with_auth.clone()), &mut SystemEntropy, NOW);
+        let mut connection =
+            Connection::for_shared_listener(&Arc::new(config_with_auth.clone()), &mut SystemEntropy, NOW);
         let bytes = push_for(b"names");
         let (front, rest) = bytes.split_at(if ready_first { bytes.len() - HELLO.len() } else { 64 });
         deliver(&mut connection, front);

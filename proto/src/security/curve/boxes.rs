@@ -25,7 +25,7 @@ impl BoxKey {
     /// Returns `None` if `public` is a point of low order. Then the result is zero for every secret key, so the shared key
     /// would not be secret. The check takes constant time.
     pub(crate) fn agreed(public: &PublicKey, secret: &SecretKey) -> Option<Self> {
-        let shared = Zeroizing::new(MontgomeryPoint(*public.as_octets()).mul_clamped(*secret.as_octets()));
+        let shared = Zeroizing::new(MontgomeryPoint(*public.as_bytes()).mul_clamped(*secret.as_bytes()));
         if *shared == MontgomeryPoint([0; 32]) {
             return None;
         }

@@ -62,7 +62,7 @@ impl EphemeralKeys {
         for nonce in &mut nonces {
             entropy.fill(nonce);
         }
-        Self { secret: SecretKey::from_octets(*secret), cookie_key: BoxKey::random(entropy), nonces }
+        Self { secret: SecretKey::from_bytes(*secret), cookie_key: BoxKey::random(entropy), nonces }
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Hello {
 /// States of the server.
 ///
 /// ```text
-/// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──► Asking ── answer ──► introduced
+/// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──► Authenticating ── answer ──► introduced
 /// ```
 ///
 /// In `Welcome` the server stores neither the transient key of the client nor its own transient key: both are in the
@@ -112,7 +112,7 @@ pub(crate) enum CurveServer {
     /// WELCOME with our transient key and the cookie is sent; waits for INITIATE. The key of the cookie expires at `until`.
     Welcome { keys: Arc<KeyPair>, cookie_key: BoxKey, until: Instant },
     /// Waits for the authentication. A command of the client is an error.
-    Asking(Box<Asking>),
+    Authenticating(Box<Authenticating>),
 }
 
 #[derive(Debug)]
@@ -122,7 +122,7 @@ pub(crate) struct Waiting {
 }
 
 #[derive(Debug)]
-pub(crate) struct Asking {
+pub(crate) struct Authenticating {
     traffic: Traffic,
     theirs: Metadata,
 }
@@ -145,10 +145,10 @@ impl CurveClient {
         let transient = KeyPair::from(ephemeral_keys.secret);
         let key = BoxKey::agreed(&keys.server, transient.secret()).ok_or(CurveError::WeakKey)?;
         let signature = key.seal(&short_nonce(HELLO, 1), &ZEROS);
-        let public = transient.public().as_octets();
+        let public = transient.public().as_bytes();
         handshake::encode(b"HELLO", &[&VERSION, &[0; PADDING], public, &1_u64.to_be_bytes(), &signature], out);
         let hello = Hello { keys: Arc::clone(keys), transient, vouch_nonce: ephemeral_keys.nonces[0], key, ours };
-        Ok(Progress::More(Self::Hello(Box::new(hello)).into()))
+        Ok(Progress::Continue(Self::Hello(Box::new(hello)).into()))
     }
 
     pub(in crate::security) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
@@ -157,7 +157,7 @@ impl CurveClient {
             (_, (b"HELLO", _)) => Err(MechanismError::SameRole { server: false }),
             (Self::Hello(hello), (b"WELCOME", rest)) => {
                 let key = hello.initiate(rest, out)?;
-                Ok(Progress::More(Self::Initiate(key).into()))
+                Ok(Progress::Continue(Self::Initiate(key).into()))
             }
             (Self::Hello(_), _) => Err(MechanismError::Unexpected("a command other than WELCOME answered HELLO")),
             (Self::Initiate(key), (b"READY", rest)) => {
@@ -187,13 +187,13 @@ impl Hello {
         }
         let plain = self.key.open(&long_nonce(WELCOME, *nonce), boxed).ok_or(CurveError::Box("WELCOME"))?;
         let (server, cookie) = plain.split_first_chunk().ok_or(CurveError::Length("WELCOME"))?;
-        let server = PublicKey::from_octets(*server);
+        let server = PublicKey::from_bytes(*server);
 
-        let vouched = [&self.transient.public().as_octets()[..], self.keys.server.as_octets()].concat();
+        let vouched = [&self.transient.public().as_bytes()[..], self.keys.server.as_bytes()].concat();
         let vouch_key = BoxKey::agreed(&server, self.keys.own.secret()).ok_or(CurveError::WeakKey)?;
         let vouch = vouch_key.seal(&long_nonce(VOUCH_BOX, self.vouch_nonce), &vouched);
         let mut plain = Zeroizing::new(Vec::new());
-        plain.extend_from_slice(self.keys.own.public().as_octets());
+        plain.extend_from_slice(self.keys.own.public().as_bytes());
         plain.extend_from_slice(&self.vouch_nonce);
         plain.extend_from_slice(&vouch);
         self.ours.encode(&mut plain);
@@ -207,7 +207,7 @@ impl Hello {
 
 impl CurveServer {
     pub(in crate::security) fn start(keys: &Arc<KeyPair>, ephemeral_keys: EphemeralKeys) -> Progress {
-        Progress::More(Self::Waiting(Box::new(Waiting { keys: Arc::clone(keys), ephemeral_keys })).into())
+        Progress::Continue(Self::Waiting(Box::new(Waiting { keys: Arc::clone(keys), ephemeral_keys })).into())
     }
 
     pub(in crate::security) fn step(
@@ -218,28 +218,33 @@ impl CurveServer {
     ) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
             (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
-            (Self::Waiting(waiting), (b"HELLO", rest)) => Ok(Progress::More(waiting.welcome(rest, out, now)?.into())),
+            (Self::Waiting(waiting), (b"HELLO", rest)) => {
+                Ok(Progress::Continue(waiting.welcome(rest, out, now)?.into()))
+            }
             (Self::Waiting(_), _) => Err(MechanismError::Unexpected("a command other than HELLO came first")),
             (Self::Welcome { until, .. }, _) if until <= now => Err(CurveError::StaleCookie.into()),
             (Self::Welcome { keys, cookie_key, .. }, (b"INITIATE", rest)) => {
-                let (client, asking) = read_initiate(&keys, &cookie_key, rest)?;
-                Ok(Progress::Ask(AuthCredentials::Curve(client), Self::Asking(Box::new(asking)).into()))
+                let (client, pending) = read_initiate(&keys, &cookie_key, rest)?;
+                Ok(Progress::Authenticate(
+                    AuthCredentials::Curve(client),
+                    Self::Authenticating(Box::new(pending)).into(),
+                ))
             }
             (Self::Welcome { .. }, _) => {
                 Err(MechanismError::Unexpected("a command other than INITIATE answered WELCOME"))
             }
-            (Self::Asking(_), _) => Err(MechanismError::Unexpected("a command came before READY")),
+            (Self::Authenticating(_), _) => Err(MechanismError::Unexpected("a command came before READY")),
         }
     }
 
     pub(in crate::security) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, reply) {
-            (Self::Asking(asking), AuthReply::Accept { user_id, properties }) => {
-                let ready_pending = ReadyPending::Curve(asking.traffic, AuthIdentity { user_id, properties });
-                Ok(Progress::MetadataReceived(asking.theirs, ready_pending))
+            (Self::Authenticating(pending), AuthReply::Accept { user_id, properties }) => {
+                let ready_pending = ReadyPending::Curve(pending.traffic, AuthIdentity { user_id, properties });
+                Ok(Progress::MetadataReceived(pending.theirs, ready_pending))
             }
-            (Self::Asking(_), AuthReply::Refuse(denial)) => Err(refuse(denial, out)),
-            (other, _) => Ok(Progress::More(other.into())),
+            (Self::Authenticating(_), AuthReply::Reject(denial)) => Err(refuse(denial, out)),
+            (other, _) => Ok(Progress::Continue(other.into())),
         }
     }
 }
@@ -255,7 +260,7 @@ impl Waiting {
         let rest = &hello[VERSION.len() + PADDING..];
         let (client, rest) = rest.split_first_chunk().ok_or(CurveError::Length("HELLO"))?;
         let (count, signature) = rest.split_first_chunk().ok_or(CurveError::Length("HELLO"))?;
-        let key = BoxKey::agreed(&PublicKey::from_octets(*client), self.keys.secret()).ok_or(CurveError::WeakKey)?;
+        let key = BoxKey::agreed(&PublicKey::from_bytes(*client), self.keys.secret()).ok_or(CurveError::WeakKey)?;
         let zeros = key.open(&short_nonce(HELLO, u64::from_be_bytes(*count)), signature);
         if zeros.ok_or(CurveError::Box("HELLO"))?[..] != ZEROS {
             return Err(CurveError::Box("HELLO").into());
@@ -263,9 +268,9 @@ impl Waiting {
 
         let Self { keys, ephemeral_keys: EphemeralKeys { secret, cookie_key, nonces: [cookie_nonce, welcome_nonce] } } =
             self;
-        let secrets = Zeroizing::new([&client[..], secret.as_octets()].concat());
+        let secrets = Zeroizing::new([&client[..], secret.as_bytes()].concat());
         let cookie = cookie_key.seal(&long_nonce(COOKIE_BOX, cookie_nonce), &secrets);
-        let plain = [&secret.public_key().as_octets()[..], &cookie_nonce, &cookie].concat();
+        let plain = [&secret.public_key().as_bytes()[..], &cookie_nonce, &cookie].concat();
         let boxed = key.seal(&long_nonce(WELCOME, welcome_nonce), &plain);
         handshake::encode(b"WELCOME", &[&welcome_nonce, &boxed], out);
         Ok(CurveServer::Welcome { keys, cookie_key, until: now + COOKIE_LIFE })
@@ -273,7 +278,11 @@ impl Waiting {
 }
 
 /// Decodes INITIATE and returns the long-term key of the client and the next state.
-fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(PublicKey, Asking), MechanismError> {
+fn read_initiate(
+    keys: &KeyPair,
+    cookie_key: &BoxKey,
+    body: &[u8],
+) -> Result<(PublicKey, Authenticating), MechanismError> {
     const SHORT: MechanismError = MechanismError::Curve(CurveError::Length("INITIATE"));
     let (cookie, rest) = body.split_first_chunk::<COOKIE>().ok_or(SHORT)?;
     let (count, boxed) = rest.split_first_chunk().ok_or(SHORT)?;
@@ -285,23 +294,23 @@ fn read_initiate(keys: &KeyPair, cookie_key: &BoxKey, body: &[u8]) -> Result<(Pu
     let (transient, secret) = secrets.split_first_chunk::<32>().ok_or(SHORT)?;
     let secret = SecretKey::try_from(secret).map_err(|_| SHORT)?;
 
-    let key = BoxKey::agreed(&PublicKey::from_octets(*transient), &secret).ok_or(CurveError::WeakKey)?;
+    let key = BoxKey::agreed(&PublicKey::from_bytes(*transient), &secret).ok_or(CurveError::WeakKey)?;
     let last = u64::from_be_bytes(*count);
     let plain = key.open(&short_nonce(INITIATE, last), boxed).ok_or(CurveError::Box("INITIATE"))?;
     let (client, rest) = plain.split_first_chunk().ok_or(SHORT)?;
     let (vouch, metadata) = rest.split_first_chunk::<VOUCH>().ok_or(SHORT)?;
-    let client = PublicKey::from_octets(*client);
+    let client = PublicKey::from_bytes(*client);
 
     let (nonce, vouch) = vouch.split_first_chunk().ok_or(SHORT)?;
     let vouch_key = BoxKey::agreed(&client, &secret).ok_or(CurveError::WeakKey)?;
     let vouched = vouch_key.open(&long_nonce(VOUCH_BOX, *nonce), vouch).ok_or(CurveError::Vouch)?;
     // The vouch must name this connection and this server. Otherwise another server could forward a vouch that it has
     // received.
-    if vouched[..] != [&transient[..], keys.public().as_octets()].concat() {
+    if vouched[..] != [&transient[..], keys.public().as_bytes()].concat() {
         return Err(CurveError::Vouch.into());
     }
     let traffic = Traffic { key, last };
-    Ok((client, Asking { traffic, theirs: Metadata::decode(metadata)? }))
+    Ok((client, Authenticating { traffic, theirs: Metadata::decode(metadata)? }))
 }
 
 impl Traffic {

@@ -34,20 +34,20 @@ pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
     /// Creates a key from its bytes.
-    pub const fn from_octets(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// Returns the bytes of the key.
-    pub const fn as_octets(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
 impl PublicKey {
     /// Returns false for points of low order, with which the key agreement results in zero for every secret key.
-    pub(crate) fn can_keep_a_secret(&self) -> bool {
-        BoxKey::agreed(self, &SecretKey::from_octets([1; 32])).is_some()
+    pub(crate) fn is_usable(&self) -> bool {
+        BoxKey::agreed(self, &SecretKey::from_bytes([1; 32])).is_some()
     }
 }
 
@@ -91,12 +91,12 @@ pub struct SecretKey(Zeroizing<[u8; 32]>);
 
 impl SecretKey {
     /// Creates a key from its bytes. The caller must wipe its own copy of the bytes.
-    pub fn from_octets(bytes: [u8; 32]) -> Self {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
     /// Returns the bytes of the key.
-    pub fn as_octets(&self) -> &[u8; 32] {
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 

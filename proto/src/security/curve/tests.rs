@@ -21,11 +21,11 @@ fn array<const N: usize>(hex: &str) -> [u8; N] {
 }
 
 fn public(hex: &str) -> PublicKey {
-    PublicKey::from_octets(array(hex))
+    PublicKey::from_bytes(array(hex))
 }
 
 fn secret(hex: &str) -> SecretKey {
-    SecretKey::from_octets(array(hex))
+    SecretKey::from_bytes(array(hex))
 }
 
 fn entropy() -> SeededEntropy {

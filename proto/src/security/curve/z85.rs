@@ -28,7 +28,7 @@ const ALPHABET: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 pub enum Z85Error {
     /// Number of bytes to encode that is not a multiple of 4. The application must add padding (RFC 32).
     #[error("{0} bytes cannot be encoded in Z85; the number of bytes must be a multiple of 4")]
-    OctetCount(usize),
+    ByteCount(usize),
     /// Number of characters (bytes of UTF-8) to decode that is not a multiple of 5.
     #[error("{0} characters are not Z85; the number of characters must be a multiple of 5")]
     CharacterCount(usize),
@@ -44,10 +44,10 @@ pub enum Z85Error {
 ///
 /// # Errors
 ///
-/// [`Z85Error::OctetCount`] if the number of bytes is not a multiple of 4.
+/// [`Z85Error::ByteCount`] if the number of bytes is not a multiple of 4.
 pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
     let (quads, []) = bytes.as_chunks() else {
-        return Err(Z85Error::OctetCount(bytes.len()));
+        return Err(Z85Error::ByteCount(bytes.len()));
     };
     let mut text = String::with_capacity(quads.len() * 5);
     quads.iter().flat_map(|quad| encode_group(*quad)).for_each(|character| text.push(character));
@@ -182,7 +182,7 @@ mod tests {
         #[test]
         fn incomplete_groups_are_rejected(bytes in vec(any::<u8>(), 0..20), text in "[0-9a-zA-Z]{0,20}") {
             if bytes.len() % 4 != 0 {
-                prop_assert_eq!(encode(&bytes), Err(Z85Error::OctetCount(bytes.len())));
+                prop_assert_eq!(encode(&bytes), Err(Z85Error::ByteCount(bytes.len())));
             }
             if text.len() % 5 != 0 {
                 prop_assert_eq!(decode(&text), Err(Z85Error::CharacterCount(text.len())));

@@ -49,7 +49,7 @@ impl<T: Zmtp> Options<T> {
     ///         AuthCredentials::Plain { username, password } if &password[..] == b"secret" => {
     ///             AuthReply::accept_as(username.clone())
     ///         }
-    ///         _ => AuthReply::refuse(),
+    ///         _ => AuthReply::reject(),
     ///     }
     /// });
     /// # let _ = options;
@@ -108,7 +108,7 @@ mod tests {
             false
         }
 
-        fn ask(&self, _: AuthRequest) -> Option<AuthOutcome> {
+        fn authenticate(&self, _: AuthRequest) -> Option<AuthOutcome> {
             None
         }
     }

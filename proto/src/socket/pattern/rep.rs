@@ -43,7 +43,7 @@ impl Pattern for Rep {
         if frames.iter().position(|frame| frame.is_empty()).is_some_and(|delimiter| delimiter + 1 < frames.len()) {
             *effects |= self.requests.deliver(pipes, pipe, message);
         } else {
-            pipes.dropped(DropReason::NoEnvelope, 1);
+            pipes.dropped(DropReason::MissingDelimiter, 1);
         }
         Ok(())
     }

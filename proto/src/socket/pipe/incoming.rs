@@ -7,7 +7,7 @@ use crate::socket::effects::Effects;
 use crate::socket::error::RecvError;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::Queue;
-use crate::socket::pipe::reader::Need;
+use crate::socket::pipe::reader::Demand;
 use alloc::sync::Arc;
 
 impl Pipes {
@@ -15,21 +15,21 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
-    /// Returns the demand for messages of the link. When the demand becomes [`Need::Hungry`] again, the pipe requests
+    /// Returns the demand for messages of the link. When the demand becomes [`Demand::EachMessage`] again, the pipe requests
     /// service.
     #[inline]
-    pub(crate) fn need(&mut self, id: PipeId) -> Need {
+    pub(crate) fn demand(&mut self, id: PipeId) -> Demand {
         // With fewer queued messages, fetching in batches does not pay.
         const BATCH: usize = 8;
-        let Some(pipe) = self.get_mut(id) else { return Need::Hungry };
+        let Some(pipe) = self.get_mut(id) else { return Demand::EachMessage };
         // A full pipe with few (large) messages must not request more from its link.
-        let need = match pipe.incoming.len() {
-            _ if pipe.stalled => Need::Full,
-            BATCH.. => Need::Sated,
-            _ => Need::Hungry,
+        let demand = match pipe.incoming.len() {
+            _ if pipe.stalled => Demand::Full,
+            BATCH.. => Demand::Batch,
+            _ => Demand::EachMessage,
         };
-        pipe.service_when_empty = need != Need::Hungry;
-        need
+        pipe.service_when_empty = demand != Demand::EachMessage;
+        demand
     }
 
     /// Sets the sender of the messages that arrive from now on.

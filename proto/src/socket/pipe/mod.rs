@@ -11,7 +11,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use reader::{Need, Reader};
+pub use reader::{Demand, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
@@ -20,7 +20,7 @@ use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
-use crate::socket::pipe::queue::{Mark, Queue, QueueCapacity};
+use crate::socket::pipe::queue::{HighWaterMark, Queue, SpareBuffers};
 use crate::socket::stats::{Counts, SocketStats};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
@@ -75,11 +75,11 @@ enum Service {
 #[derive(Debug)]
 pub(crate) struct Pipes {
     slots: Vec<Slot>,
-    buffers: QueueCapacity,
+    buffers: SpareBuffers,
     free: Vec<u32>,
     count: usize,
-    send_hwm: Mark,
-    recv_hwm: Mark,
+    send_hwm: HighWaterMark,
+    recv_hwm: HighWaterMark,
     /// Each queue keeps only its latest message (`CONFLATE`).
     conflate: bool,
     /// Messages are queued only for connected peers (`IMMEDIATE`).
@@ -104,11 +104,11 @@ impl Pipes {
     pub(crate) fn new(settings: &Settings) -> Self {
         // A queue that keeps only its latest message is never full.
         let mark = |messages, bytes| {
-            if settings.conflate { Mark::new(usize::MAX, 0) } else { Mark::new(messages, bytes) }
+            if settings.conflate { HighWaterMark::new(usize::MAX, 0) } else { HighWaterMark::new(messages, bytes) }
         };
         Self {
             slots: Vec::new(),
-            buffers: QueueCapacity::default(),
+            buffers: SpareBuffers::default(),
             free: Vec::new(),
             count: 0,
             send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
@@ -179,7 +179,7 @@ impl Pipes {
 
     /// Returns a pipe, and the shared memory for bursts.
     #[inline]
-    fn get_with_buffers(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut QueueCapacity)> {
+    fn get_with_buffers(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut SpareBuffers)> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
         Some((slot.pipe.as_mut()?, &mut self.buffers))
     }

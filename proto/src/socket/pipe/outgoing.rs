@@ -4,8 +4,8 @@ use super::{Pipe, Pipes};
 use crate::connection::{Link, Outbound, Subscription};
 use crate::message::Message;
 use crate::socket::id::PipeId;
-use crate::socket::pipe::queue::{Mark, Queue};
-use crate::socket::pipe::reader::Need;
+use crate::socket::pipe::queue::{HighWaterMark, Queue};
+use crate::socket::pipe::reader::Demand;
 
 impl Pipes {
     /// Returns true if a message may be queued for this peer.
@@ -143,7 +143,7 @@ impl Pipe {
 
     /// Marks the pipe as full if its outgoing queue has reached the mark.
     #[inline]
-    fn close_if_full(&mut self, hwm: Mark) {
+    fn close_if_full(&mut self, hwm: HighWaterMark) {
         if !self.full && self.outgoing.is_full(hwm) {
             self.full = true;
             self.counts.send_hwm_hits += 1;
@@ -153,6 +153,6 @@ impl Pipe {
     /// Returns true if the reader fetches queued messages without a request for service.
     #[inline]
     fn reader_fetches(&self) -> bool {
-        self.reader.as_ref().is_some_and(|reader| reader.need() != Need::Hungry)
+        self.reader.as_ref().is_some_and(|reader| reader.demand() != Demand::EachMessage)
     }
 }

@@ -1,4 +1,4 @@
-//! [`Queue`]: messages and the total of their bytes; and [`Mark`], the limit of both.
+//! [`Queue`]: messages and the total of their bytes; and [`HighWaterMark`], the limit of both.
 
 use crate::message::Message;
 use crate::socket::stats::TrafficCount;
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// The size of the next message is not considered: the last message may exceed the bytes, and an empty queue accepts
 /// any message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+pub(crate) struct HighWaterMark {
     messages: usize,
     bytes: u64,
 }
@@ -20,9 +20,9 @@ const IDLE_CAPACITY: usize = 64;
 
 /// Buffers for bursts, shared by the queues of a socket.
 #[derive(Debug, Default)]
-pub(crate) struct QueueCapacity(Vec<VecDeque<Message>>);
+pub(crate) struct SpareBuffers(Vec<VecDeque<Message>>);
 
-impl QueueCapacity {
+impl SpareBuffers {
     /// Maximum number of kept buffers: one for incoming and one for outgoing messages.
     const BUFFERS: usize = 2;
     /// Maximum capacity of a kept buffer in messages.
@@ -36,7 +36,7 @@ pub(crate) struct Queue {
     bytes: u64,
 }
 
-impl Mark {
+impl HighWaterMark {
     /// Creates a mark from the values of options: 0 bytes means no limit.
     pub(crate) const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
@@ -65,24 +65,24 @@ impl Queue {
     }
 
     pub(crate) fn tally(&self) -> TrafficCount {
-        TrafficCount { messages: self.messages.len() as u64, octets: self.bytes }
+        TrafficCount { messages: self.messages.len() as u64, bytes: self.bytes }
     }
 
     /// Returns true if the queue has reached this mark.
     #[inline]
-    pub(crate) fn is_full(&self, mark: Mark) -> bool {
+    pub(crate) fn is_full(&self, mark: HighWaterMark) -> bool {
         self.messages.len() >= mark.messages || self.bytes >= mark.bytes
     }
 
     /// Returns true if the queue has fallen to half of this mark.
     #[inline]
-    pub(crate) fn is_low(&self, mark: Mark) -> bool {
+    pub(crate) fn is_low(&self, mark: HighWaterMark) -> bool {
         let low = mark.low_water();
         self.messages.len() <= low.messages && self.bytes <= low.bytes
     }
 
     #[inline]
-    pub(crate) fn push_back(&mut self, message: Message, buffers: &mut QueueCapacity) {
+    pub(crate) fn push_back(&mut self, message: Message, buffers: &mut SpareBuffers) {
         if self.messages.len() == self.messages.capacity() {
             self.grow_into(buffers);
         }
@@ -127,7 +127,7 @@ impl Queue {
     }
 
     /// Moves the messages to a larger shared buffer, if there is one.
-    fn grow_into(&mut self, buffers: &mut QueueCapacity) {
+    fn grow_into(&mut self, buffers: &mut SpareBuffers) {
         if let Some(mut larger) = buffers.0.pop_if(|buffer| buffer.capacity() > self.messages.capacity()) {
             larger.append(&mut self.messages);
             self.messages = larger;
@@ -137,15 +137,15 @@ impl Queue {
     /// Returns the buffer of a burst that is over to the shared buffers.
     // At the default marks of 1000 messages, a buffer has 72 KiB, too much for each peer and direction.
     #[inline]
-    pub(crate) fn release_buffer(&mut self, buffers: &mut QueueCapacity) {
+    pub(crate) fn release_buffer(&mut self, buffers: &mut SpareBuffers) {
         if self.messages.is_empty() && self.messages.capacity() > IDLE_CAPACITY {
             self.release_buffer_now(buffers);
         }
     }
 
-    fn release_buffer_now(&mut self, buffers: &mut QueueCapacity) {
+    fn release_buffer_now(&mut self, buffers: &mut SpareBuffers) {
         let buffer = core::mem::take(&mut self.messages);
-        if buffers.0.len() < QueueCapacity::BUFFERS && buffer.capacity() <= QueueCapacity::MESSAGES {
+        if buffers.0.len() < SpareBuffers::BUFFERS && buffer.capacity() <= SpareBuffers::MESSAGES {
             buffers.0.push(buffer);
         }
     }
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn queue_counts_bytes_of_messages_at_both_ends() {
         let mut queue = Queue::new();
-        let bytes = |queue: &Queue| queue.tally().octets;
-        queue.push_back(Message::from(["four", "more"]), &mut QueueCapacity::default());
-        queue.push_back(vec![7; 1000].into(), &mut QueueCapacity::default());
+        let bytes = |queue: &Queue| queue.tally().bytes;
+        queue.push_back(Message::from(["four", "more"]), &mut SpareBuffers::default());
+        queue.push_back(vec![7; 1000].into(), &mut SpareBuffers::default());
         queue.push_front("first".into());
         assert_eq!((queue.len(), bytes(&queue)), (3, 1013));
         queue.retain(|message| message.len() == 1);
@@ -181,15 +181,15 @@ mod tests {
     #[test]
     fn queue_is_full_at_either_mark_and_low_at_half_of_both() {
         let mut queue = Queue::new();
-        let mark = Mark::new(4, 100);
+        let mark = HighWaterMark::new(4, 100);
         for _ in 0..3 {
-            queue.push_back(vec![7; 33].into(), &mut QueueCapacity::default());
+            queue.push_back(vec![7; 33].into(), &mut SpareBuffers::default());
         }
         assert!(!queue.is_full(mark), "three messages and 99 bytes");
-        queue.push_back(Message::from(""), &mut QueueCapacity::default());
+        queue.push_back(Message::from(""), &mut SpareBuffers::default());
         assert!(queue.is_full(mark), "four messages");
         queue.pop_front();
-        queue.push_back(vec![7; 34].into(), &mut QueueCapacity::default());
+        queue.push_back(vec![7; 34].into(), &mut SpareBuffers::default());
         queue.retain(|message| message.size() > 0);
         assert!(queue.is_full(mark), "100 bytes");
         queue.pop_front();

@@ -9,23 +9,23 @@ use loom::sync::atomic::AtomicU8;
 
 /// Demand of a receiving socket, read by its sender in the same process; see [`Socket::set_reader`].
 ///
-/// While the demand is not [`Need::Hungry`], messages stay in the sender's pipe, and the reader fetches them in batches
+/// While the demand is not [`Demand::EachMessage`], messages stay in the sender's pipe, and the reader fetches them in batches
 /// after it has received the messages that it holds. The reader stores its new demand before it locks the sender to
 /// fetch. So a sender that still reads the old value has taken its lock before, and the reader finds its message.
 ///
 /// [`Socket::set_reader`]: crate::Socket::set_reader
 #[derive(Debug, Default)]
 pub struct Reader {
-    need: AtomicU8,
+    demand: AtomicU8,
 }
 
 /// Demand of a [`Reader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Demand {
     /// Requests service for each message.
-    Hungry,
+    EachMessage,
     /// Requests no service now; accepts further messages.
-    Sated,
+    Batch,
     /// Requests no service, and has no room for further messages.
     Full,
 }
@@ -33,17 +33,17 @@ pub enum Need {
 impl Reader {
     /// Returns the present demand.
     #[inline]
-    pub fn need(&self) -> Need {
-        match self.need.load(Ordering::Relaxed) {
-            0 => Need::Hungry,
-            1 => Need::Sated,
-            _ => Need::Full,
+    pub fn demand(&self) -> Demand {
+        match self.demand.load(Ordering::Relaxed) {
+            0 => Demand::EachMessage,
+            1 => Demand::Batch,
+            _ => Demand::Full,
         }
     }
 
     /// Stores the demand.
     #[inline]
-    pub fn set_need(&self, need: Need) {
-        self.need.store(need as u8, Ordering::Relaxed);
+    pub fn set_demand(&self, demand: Demand) {
+        self.demand.store(demand as u8, Ordering::Relaxed);
     }
 }

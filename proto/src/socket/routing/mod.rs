@@ -5,7 +5,7 @@ pub(super) mod distributor;
 pub(super) mod fair_queue;
 mod key;
 pub(super) mod load_balancer;
-mod prefix_node;
+mod prefix_part;
 pub(super) mod routing_table;
 pub(super) mod subscriptions;
 pub(super) mod trie;

@@ -1,7 +1,7 @@
 //! [`Trie`]: values by prefix. Finds all prefixes of a topic by reading the topic once. Knows no peers.
 
 use super::key::Key;
-use super::prefix_node::{Lengths, PrefixNode};
+use super::prefix_part::{Lengths, PrefixPart};
 use crate::entropy::Entropy;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(NonZeroU32);
 
-/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`PrefixNode::MAX`] bytes and a rest. Each piece is
+/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`PrefixPart::MAX`] bytes and a rest. Each piece is
 /// a node in an arena. One hash table finds the nodes by parent and piece, so that the cost of a step does not depend
 /// on the number of other prefixes.
 ///
@@ -42,7 +42,7 @@ pub(crate) struct Trie<V> {
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
-    piece: PrefixNode,
+    piece: PrefixPart,
     below: Lengths,
     value: Option<V>,
 }
@@ -55,7 +55,7 @@ impl<V> Trie<V> {
     }
 
     fn keyed(key: Key) -> Self {
-        let root = Node::new(ROOT, PrefixNode::EMPTY);
+        let root = Node::new(ROOT, PrefixPart::EMPTY);
         Self { nodes: vec![root], free: Vec::new(), index: HashTable::new(), key, len: 0 }
     }
 
@@ -65,8 +65,8 @@ impl<V> Trie<V> {
     }
 
     pub(crate) fn get(&self, prefix: &[u8]) -> Option<(NodeId, &V)> {
-        let mut pieces = prefix.chunks(PrefixNode::MAX);
-        let id = pieces.try_fold(ROOT, |id, piece| self.child(id, PrefixNode::new(piece)))?;
+        let mut pieces = prefix.chunks(PrefixPart::MAX);
+        let id = pieces.try_fold(ROOT, |id, piece| self.child(id, PrefixPart::new(piece)))?;
         Some((id, self.node(id).value.as_ref()?))
     }
 
@@ -83,8 +83,8 @@ impl<V> Trie<V> {
     /// Returns the value of a prefix, and inserts it first if there is none.
     pub(crate) fn insert_with(&mut self, prefix: &[u8], make: impl FnOnce() -> V) -> (NodeId, &mut V) {
         let mut id = ROOT;
-        for piece in prefix.chunks(PrefixNode::MAX) {
-            let piece = PrefixNode::new(piece);
+        for piece in prefix.chunks(PrefixPart::MAX) {
+            let piece = PrefixPart::new(piece);
             id = self.child(id, piece).unwrap_or_else(|| self.insert_child(id, piece));
         }
         self.len += usize::from(self.node(id).value.is_none());
@@ -136,21 +136,21 @@ impl<V> Trie<V> {
     /// Returns the nodes along a topic that have pieces of full length, each with the rest of the topic after the node.
     fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
-            let (piece, rest) = rest.split_first_chunk::<{ PrefixNode::MAX }>()?;
+            let (piece, rest) = rest.split_first_chunk::<{ PrefixPart::MAX }>()?;
             if !self.node(id).below.has_full() {
                 return None;
             }
-            Some((self.child(id, PrefixNode::new(piece))?, rest))
+            Some((self.child(id, PrefixPart::new(piece))?, rest))
         })
     }
 
     /// Returns the nodes directly below `id` that have shorter pieces and match the beginning of `rest`.
     fn partial_nodes(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
-        let longest = PrefixNode::new(&rest[..rest.len().min(PrefixNode::MAX - 1)]);
+        let longest = PrefixPart::new(&rest[..rest.len().min(PrefixPart::MAX - 1)]);
         self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
     }
 
-    fn child(&self, parent: NodeId, piece: PrefixNode) -> Option<NodeId> {
+    fn child(&self, parent: NodeId, piece: PrefixPart) -> Option<NodeId> {
         let is_child = |&id: &NodeId| {
             let node = self.node(id);
             node.parent == parent && node.piece == piece
@@ -159,7 +159,7 @@ impl<V> Trie<V> {
     }
 
     /// Creates a child of a node. The child must not exist yet.
-    fn insert_child(&mut self, parent: NodeId, piece: PrefixNode) -> NodeId {
+    fn insert_child(&mut self, parent: NodeId, piece: PrefixPart) -> NodeId {
         self.node_mut(parent).below.add(piece);
         let id = self.allocate(Node::new(parent, piece));
         let Self { nodes, index, key, .. } = self;
@@ -169,7 +169,7 @@ impl<V> Trie<V> {
 
     /// Removes a node and returns its parent.
     fn remove_node(&mut self, id: NodeId) -> NodeId {
-        let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixNode::EMPTY));
+        let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixPart::EMPTY));
         if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
             entry.remove();
         }
@@ -208,7 +208,7 @@ impl NodeId {
 }
 
 impl<V> Node<V> {
-    const fn new(parent: NodeId, piece: PrefixNode) -> Self {
+    const fn new(parent: NodeId, piece: PrefixPart) -> Self {
         Self { parent, piece, below: Lengths::NONE, value: None }
     }
 
@@ -217,7 +217,7 @@ impl<V> Node<V> {
     }
 }
 
-fn hash(key: Key, parent: NodeId, piece: PrefixNode) -> u64 {
+fn hash(key: Key, parent: NodeId, piece: PrefixPart) -> u64 {
     let mut hasher = key.hasher();
     hasher.write(piece.padded());
     hasher.write_u32(parent.0.get());
@@ -257,7 +257,7 @@ mod tests {
 
         /// Checks that each node is either free or reachable and necessary, and that free nodes keep no memory.
         fn check_invariants(&self) {
-            let mut below: BTreeMap<NodeId, Vec<PrefixNode>> = BTreeMap::new();
+            let mut below: BTreeMap<NodeId, Vec<PrefixPart>> = BTreeMap::new();
             for place in 0..self.nodes.len() {
                 let id = NodeId(NonZeroU32::new(u32::try_from(place).unwrap() + 1).unwrap());
                 let node = self.node(id);
@@ -340,7 +340,7 @@ mod tests {
             }
             compare(&trie, &model, &topic);
             let bytes: usize = model.keys().map(Vec::len).sum();
-            assert!(trie.used_nodes() <= 1 + model.len() + bytes / PrefixNode::MAX, "{} nodes", trie.used_nodes());
+            assert!(trie.used_nodes() <= 1 + model.len() + bytes / PrefixPart::MAX, "{} nodes", trie.used_nodes());
         }
     }
 
@@ -354,7 +354,7 @@ mod tests {
 
         #[test]
         fn trie_with_long_prefixes_and_zeros_equals_a_map(
-            steps in changes(&[b"a", b"\0", &[b'a'; PrefixNode::MAX - 1], &[b'a'; 2 * PrefixNode::MAX + 3], &[0; PrefixNode::MAX]])
+            steps in changes(&[b"a", b"\0", &[b'a'; PrefixPart::MAX - 1], &[b'a'; 2 * PrefixPart::MAX + 3], &[0; PrefixPart::MAX]])
         ) {
             check_changes(steps);
         }
@@ -371,9 +371,9 @@ mod tests {
         assert_eq!(trie.prefix_of(id), long);
         assert!(trie.iter().eq([(long[..1000].to_vec(), &0), (long.clone(), &1)]));
         assert!(size_of::<Node<Vec<u8>>>() <= 64, "{} bytes", size_of::<Node<Vec<u8>>>());
-        assert!(trie.used_nodes() <= long.len() / PrefixNode::MAX + 3, "{} nodes", trie.used_nodes());
+        assert!(trie.used_nodes() <= long.len() / PrefixPart::MAX + 3, "{} nodes", trie.used_nodes());
         assert_eq!(trie.remove(id), 1);
-        assert!(trie.used_nodes() <= 1000 / PrefixNode::MAX + 2, "{} nodes", trie.used_nodes());
+        assert!(trie.used_nodes() <= 1000 / PrefixPart::MAX + 2, "{} nodes", trie.used_nodes());
         assert_eq!(trie.remove(short), 0);
     }
 
@@ -427,7 +427,7 @@ mod tests {
         assert!(one.iter().eq(other.iter()));
         assert!(one.walk(b"999").eq(&[9, 99, 999]));
         assert!(other.walk(b"999").eq(&[9, 99, 999]));
-        let [one, other] = [one, other].map(|trie| hash(trie.key, ROOT, PrefixNode::new(b"9")));
+        let [one, other] = [one, other].map(|trie| hash(trie.key, ROOT, PrefixPart::new(b"9")));
         assert_ne!(one, other);
     }
 
@@ -436,7 +436,7 @@ mod tests {
         let key = Key::new(&mut SeededEntropy::new(1));
         let other = NodeId(NonZeroU32::new(2).unwrap());
         let hashes = [(ROOT, &b"a"[..]), (other, b"a"), (ROOT, b"b"), (ROOT, b"a\0")];
-        let hashes = hashes.map(|(parent, piece)| hash(key, parent, PrefixNode::new(piece)));
+        let hashes = hashes.map(|(parent, piece)| hash(key, parent, PrefixPart::new(piece)));
         for (place, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..place].contains(hash));
         }

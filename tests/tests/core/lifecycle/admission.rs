@@ -6,7 +6,7 @@ use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::Pull;
 use sansmq_proto::security::Security;
 use sansmq_proto::security::curve::KeyPair;
-use sansmq_proto::socket::{OptionsError, Refusal};
+use sansmq_proto::socket::{OptionsError, RejectReason};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, PipeId, Socket};
 use sansmq_tests::{bodies, events, recv_all};
@@ -54,7 +54,7 @@ impl Acceptor {
         ended
     }
 
-    fn refusals(&mut self) -> Vec<Refusal> {
+    fn refusals(&mut self) -> Vec<RejectReason> {
         let events = core::iter::from_fn(|| self.socket.poll_event());
         events
             .filter_map(|event| if let Event::Rejected { reason, .. } = event { Some(reason) } else { None })
@@ -67,7 +67,7 @@ fn handshake_limit_evicts_slow_handshakes() {
     let mut acceptor = Acceptor::new(pull().max_handshakes(3, 100).unwrap());
     assert!((1..=3).all(|host| acceptor.accept(&format!("tcp://10.0.0.{host}:1"))));
     assert!(!acceptor.accept("tcp://10.0.0.4:1"), "no handshake is old enough to be evicted");
-    assert_eq!(acceptor.refusals(), [Refusal::Handshakes]);
+    assert_eq!(acceptor.refusals(), [RejectReason::MaxHandshakes]);
     assert_eq!(acceptor.advance(ms(1001)), 0);
     assert!(acceptor.accept("tcp://10.0.0.4:1"), "the oldest handshake is evicted");
     assert_eq!(acceptor.advance(ms(0)), 1);
@@ -80,7 +80,7 @@ fn handshakes_are_limited_per_address() {
     let mut acceptor = Acceptor::new(pull().max_handshakes(100, 2).unwrap());
     assert!(acceptor.accept("tcp://10.0.0.1:1") && acceptor.accept("tcp://10.0.0.1:2"));
     assert!(!acceptor.accept("tcp://10.0.0.1:3"));
-    assert_eq!(acceptor.refusals(), [Refusal::HandshakesOfAddress]);
+    assert_eq!(acceptor.refusals(), [RejectReason::MaxHandshakesPerAddress]);
     assert!(acceptor.accept("tcp://10.0.0.2:1"), "other addresses are not limited");
     acceptor.advance(ms(1001));
     assert!(acceptor.accept("tcp://10.0.0.1:3"));
@@ -95,7 +95,7 @@ fn handshake_rate_is_limited_per_address() {
         "the limit of one second may be used at once"
     );
     assert!(!acceptor.accept("tcp://10.0.0.1:5"));
-    assert_eq!(acceptor.refusals(), [Refusal::HandshakeRate]);
+    assert_eq!(acceptor.refusals(), [RejectReason::MaxHandshakeRate]);
     assert!(acceptor.accept("tcp://10.0.0.2:1"), "other addresses are not limited");
     acceptor.advance(ms(249));
     assert!(!acceptor.accept("tcp://10.0.0.1:5"));
@@ -160,16 +160,16 @@ fn max_peers_rejects_until_a_peer_is_gone() {
         push
     });
     assert_eq!(net[pull].ready_peers(), 2);
-    let is_rejected = |event: &Event| matches!(event, Event::Rejected { reason: Refusal::Peers, .. });
+    let is_rejected = |event: &Event| matches!(event, Event::Rejected { reason: RejectReason::MaxPeers, .. });
     assert!(events(&mut net, pull).iter().any(is_rejected));
     net[pushes[2]].send("at last").unwrap();
     net[pushes[0]].send("unread").unwrap();
     net.settle();
     close(&mut net, pushes[0]);
-    net.pass(s(20));
+    net.advance(s(20));
     assert_eq!(net[pull].ready_peers(), 1, "a closed peer with unread messages still counts");
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["unread"]);
-    net.pass(s(20));
+    net.advance(s(20));
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["at last"]);
 }
 

@@ -229,7 +229,7 @@ fn clients_get_their_replies_through_crashing_brokers() {
                 break;
             }
             topology.step_all(&mut net, &faults);
-            net.pass(ms(100));
+            net.advance(ms(100));
         }
         for client in &topology.clients {
             let Client { number, attempt, request, .. } = client;

@@ -29,7 +29,7 @@ fn close_sends_queued_messages() {
         assert_eq!(net[push].connect(endpoint(1), now), Err(ConnectError::Closed));
         let mut received = Vec::new();
         for _ in 0..400 {
-            net.pass(ms(50));
+            net.advance(ms(50));
             received.extend(net[pull].recv());
         }
         assert_eq!(received.len(), 100);
@@ -48,15 +48,15 @@ fn linger_expiry_counts_unsent_messages() {
             net.bind(pull, PLACE);
         }
         net.connect(push, PLACE);
-        net.pass(s(1));
+        net.advance(s(1));
         net.freeze(pull);
         for _ in 0..10 {
             net[push].send(vec![1; 2000]).unwrap();
         }
         close(&mut net, push);
-        net.pass(ms(2999));
+        net.advance(ms(2999));
         assert!(!net[push].is_closed());
-        net.pass(ms(1));
+        net.advance(ms(1));
         net.settle();
         assert!(net[push].is_closed());
         assert_eq!(net[push].unsent(), 10);
@@ -82,10 +82,10 @@ fn infinite_linger_waits_until_messages_are_sent() {
     let push = connected(&mut net, push().linger(None));
     net[push].send("queued").unwrap();
     close(&mut net, push);
-    net.pass(s(3600));
+    net.advance(s(3600));
     assert!(!net[push].is_closed());
     let pull = bound(&mut net, pull());
-    net.pass(s(10));
+    net.advance(s(10));
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["queued"]);
     assert!(net[push].is_closed());
 }
@@ -120,7 +120,7 @@ fn close_does_not_count_earlier_drops_as_unsent() {
         net[server].send(vec![1; 100_000]).unwrap();
     }
     net.settle();
-    net.cut(client);
+    net.reset_connections(client);
     net.settle();
     assert_eq!(dropped(&events(&mut net, server), DropReason::Undelivered), 5);
     close(&mut net, server);
@@ -157,7 +157,7 @@ fn unbind_ends_only_the_peers_of_that_listener() {
 
     let late = net.socket(Options::<Dealer>::new());
     net.connect(late, "tcp://place:1");
-    net.pass(s(10));
+    net.advance(s(10));
     assert_eq!(net.connections(late), 0, "the endpoint is unbound");
 }
 
@@ -192,7 +192,7 @@ fn disconnect_ends_only_the_named_endpoint() {
     assert_eq!(net[push].disconnect(&endpoint(3), now), Err(UnbindError::Unknown(endpoint(3))));
     net[push].send("4").unwrap();
     net[push].send("5").unwrap();
-    net.pass(s(60));
+    net.advance(s(60));
     assert_eq!(pulls.map(|pull| bodies(&recv_all(&mut net, pull)).join(" ")), ["0 2", "1 3 4 5"]);
     assert_eq!((net.connections(push), net.connections(pulls[0])), (1, 0));
     net.connect(push, "tcp://place:1");
@@ -212,7 +212,7 @@ fn messages_before_a_peer_close_are_delivered() {
         close(&mut net, push);
         let received = bodies(&recv_all(&mut net, pull));
         assert_eq!(received, (0..50).map(|number| format!("{number:02}")).collect::<Vec<_>>());
-        net.pass(s(2));
+        net.advance(s(2));
         assert_eq!(net[pull].peers(), 0);
     });
 }
@@ -226,21 +226,21 @@ fn close_under_load_delivers_a_prefix_in_order() {
         for number in 0..200 {
             net[push].send(number.to_string()).unwrap();
         }
-        net.pass(ms(200));
+        net.advance(ms(200));
         let mut received = Vec::new();
         for _ in 0..seed {
             received.extend(net[pull].recv());
             net.settle();
         }
         close(&mut net, push);
-        net.pass(s(2));
+        net.advance(s(2));
         assert!(net[push].is_closed());
         received.extend(recv_all(&mut net, pull));
         let received = bodies(&received);
         assert_eq!(received, (0..received.len()).map(|number| number.to_string()).collect::<Vec<_>>());
         assert!(received.len() + net[push].unsent() <= 200);
         close(&mut net, pull);
-        net.pass(s(2));
+        net.advance(s(2));
         assert!(net[pull].is_closed());
     });
 }

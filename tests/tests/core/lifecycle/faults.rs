@@ -58,27 +58,27 @@ impl FaultPlan {
     pub(super) fn inject(&mut self, net: &mut Net, nodes: &[NodeId]) {
         let node = nodes[self.pick(nodes.len())];
         match self.rng.below(15) {
-            0 if self.cuts => net.cut(node),
+            0 if self.cuts => net.reset_connections(node),
             1 => net.freeze(node),
             2..=4 => net.thaw(node),
-            5..=7 => net.pass(ms(self.rng.below(300))),
-            8 => net.pass(ms(self.rng.below(3000))),
+            5..=7 => net.advance(ms(self.rng.below(300))),
+            8 => net.advance(ms(self.rng.below(3000))),
             9 => {
                 let (some, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|_| self.rng.below(2) == 0);
-                net.part(&some, &others);
+                net.partition(&some, &others);
             }
-            10..=11 => net.heal(),
-            _ => net.pass(ms(1)),
+            10..=11 => net.heal_partitions(),
+            _ => net.advance(ms(1)),
         }
     }
 
     /// Ends all faults, and runs the network until everything in transit has arrived.
     pub(super) fn end_faults(net: &mut Net, nodes: &[NodeId]) {
-        net.heal();
+        net.heal_partitions();
         for &node in nodes {
             net.thaw(node);
         }
-        net.pass(s(50));
+        net.advance(s(50));
     }
 }
 

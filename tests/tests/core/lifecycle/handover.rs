@@ -173,7 +173,7 @@ fn handover_routes_to_the_newest_owner_and_ends_the_loser() {
             topology.router_recv(&mut net);
             topology.update_owner(&mut net);
             topology.recv(&mut net);
-            net.pass(s(5));
+            net.advance(s(5));
         }
         topology.update_owner(&mut net);
         let newest = topology.claimants.len() - 1;
@@ -184,7 +184,7 @@ fn handover_routes_to_the_newest_owner_and_ends_the_loser() {
         }
         topology.send(&mut net);
         let last = topology.next - 1;
-        net.pass(ms(5000));
+        net.advance(ms(5000));
         topology.recv(&mut net);
         assert_eq!(topology.sent.get(&last), None, "the newest owner has not received the message");
         assert_eq!(net.connections(topology.router), 1 + OTHERS);

@@ -17,17 +17,17 @@ fn handshake_timeout_ends_the_connection_and_reconnects() {
         let pull = bound(&mut net, pull());
         let push = connected(&mut net, push().handshake_timeout(s(2)));
         net[push].send("kept").unwrap();
-        net.pass(ms(at));
+        net.advance(ms(at));
         let ready = events(&mut net, push).iter().any(|event| matches!(event, Event::Ready { .. }));
         net.freeze(pull);
-        net.pass(s(3));
+        net.advance(s(3));
         if ready {
             continue;
         }
         let first = events(&mut net, push);
         assert_eq!(endings(&first), ["the peer did not finish its handshake in time"], "frozen after {at} ms");
         net.thaw(pull);
-        net.pass(s(60));
+        net.advance(s(60));
         assert_eq!(bodies(&recv_all(&mut net, pull)), ["kept"]);
     }
 }
@@ -41,7 +41,7 @@ fn full_receiver_answers_pings_and_detects_a_close() {
         for number in 0..100 {
             net[push].send(format!("{number}")).unwrap();
         }
-        net.pass(s(60));
+        net.advance(s(60));
         assert_eq!(
             endings(&events(&mut net, push)),
             Vec::<String>::new(),
@@ -49,7 +49,7 @@ fn full_receiver_answers_pings_and_detects_a_close() {
         );
         assert_eq!(endings(&events(&mut net, pull)), Vec::<String>::new());
         close(&mut net, push);
-        net.pass(s(2));
+        net.advance(s(2));
         assert_eq!(endings(&events(&mut net, pull)), ["the peer closed the connection"]);
         assert_eq!(recv_all(&mut net, pull).len(), 100, "no message is lost");
     });
@@ -61,7 +61,7 @@ fn unanswered_connect_times_out() {
     let pull = bound(&mut net, pull());
     net.freeze(pull);
     let push = connected(&mut net, push().connect_timeout(s(1)));
-    net.pass(ms(1050));
+    net.advance(ms(1050));
     let log = events(&mut net, push);
     assert!(matches!(
         log[..],
@@ -76,19 +76,19 @@ fn heartbeat_detects_a_frozen_peer_and_reconnects() {
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30));
         let server = bound(&mut net, with_heartbeat());
         let client = connected(&mut net, with_heartbeat());
-        net.pass(s(20));
+        net.advance(s(20));
         assert_eq!(
             endings(&events(&mut net, client)),
             Vec::<String>::new(),
             "a peer that answers heartbeats stays connected"
         );
         net.freeze(server);
-        net.pass(ms(1100));
+        net.advance(ms(1100));
         assert_eq!(endings(&events(&mut net, client)), ["the peer did not answer a heartbeat in time"]);
         net[client].send("meanwhile").unwrap();
-        net.pass(s(30));
+        net.advance(s(30));
         net.thaw(server);
-        net.pass(s(60));
+        net.advance(s(60));
         assert_eq!(bodies(&recv_all(&mut net, server)), ["meanwhile"]);
         assert_eq!((net.connections(server), net.connections(client)), (1, 1));
     });
@@ -100,10 +100,10 @@ fn ping_ttl_ends_the_connection_on_the_passive_side() {
     let server = bound(&mut net, Options::<Dealer>::new());
     let with_heartbeat = Options::<Dealer>::new().heartbeat_with(ms(500), s(100), s(2)).unwrap();
     let client = connected(&mut net, with_heartbeat);
-    net.pass(s(20));
+    net.advance(s(20));
     assert_eq!(net.connections(server), 1);
     net.freeze(client);
-    net.pass(s(3));
+    net.advance(s(3));
     let ended = endings(&events(&mut net, server));
     assert_eq!(ended, ["the peer sent nothing for longer than the time to live in its PING"]);
 }
@@ -119,7 +119,7 @@ fn backpressure_does_not_cause_a_heartbeat_timeout() {
     for _ in 0..100 {
         net[client].send(vec![1; 50]).unwrap();
     }
-    net.pass(s(60));
+    net.advance(s(60));
     assert_eq!(
         endings(&events(&mut net, slow)),
         Vec::<String>::new(),

@@ -68,7 +68,7 @@ impl Cluster {
         let mut counts = vec![net.connections(self.server)];
         while *counts.last().unwrap() < self.peers.len() {
             assert!(counts.len() < 1000, "not all peers have reconnected: {counts:?}");
-            net.pass(step);
+            net.advance(step);
             counts.push(net.connections(self.server));
         }
         counts.windows(2).map(|pair| pair[1] - pair[0]).collect()
@@ -83,19 +83,19 @@ fn thousand_peers_reconnect_gradually_without_loss() {
         let faults = FaultPlan::from_seed(if partitioned { 2 } else { 0 });
         let mut net = Told(Net::seeded(seed).latency(ms(0)..=ms(3)));
         let cluster = Cluster::new(&mut net, &faults, 1000);
-        net.pass(s(1));
+        net.advance(s(1));
         assert_eq!(net.connections(cluster.server), 1000);
         match seed % 4 {
-            0 => net.cut(cluster.server),
+            0 => net.reset_connections(cluster.server),
             1 => {
                 cluster.restart(&mut net, &faults);
                 net.bind(cluster.server, PLACE);
             }
             2 => cluster.restart(&mut net, &faults),
-            _ => net.part(&[cluster.server], &cluster.peers),
+            _ => net.partition(&[cluster.server], &cluster.peers),
         }
         if partitioned {
-            net.pass(s(4));
+            net.advance(s(4));
         } else {
             net.settle();
         }
@@ -106,16 +106,16 @@ fn thousand_peers_reconnect_gradually_without_loss() {
             let maximum = cluster.arrivals(&mut net, ms(5)).into_iter().max();
             assert!(maximum < Some(200), "{maximum:?} peers connected within 5 ms");
         } else {
-            net.pass(s(40));
+            net.advance(s(40));
             if partitioned {
-                net.heal();
+                net.heal_partitions();
             } else {
                 net.bind(cluster.server, PLACE);
             }
             let maximum = cluster.arrivals(&mut net, ms(100)).into_iter().max();
             assert!(maximum < Some(200), "{maximum:?} peers connected within 100 ms");
         }
-        net.pass(s(1));
+        net.advance(s(1));
         cluster.assert_server_receives(&mut net, "reconnected");
         cluster.assert_replies_arrive(&mut net);
     });
@@ -147,11 +147,11 @@ fn peers_reconnect_and_exchange_after_random_faults() {
             match faults.pick(20) {
                 0 if faults.cuts => {
                     cluster.restart(&mut net, &faults);
-                    net.pass(ms(10));
+                    net.advance(ms(10));
                     net.bind(cluster.server, PLACE);
                 }
-                1..=3 => net.part(&[cluster.server], &cluster.peers[..faults.pick(count)]),
-                4..=6 => net.heal(),
+                1..=3 => net.partition(&[cluster.server], &cluster.peers[..faults.pick(count)]),
+                4..=6 => net.heal_partitions(),
                 _ => {}
             }
             faults.inject(&mut net, &nodes);
@@ -159,7 +159,7 @@ fn peers_reconnect_and_exchange_after_random_faults() {
         FaultPlan::end_faults(&mut net, &nodes);
         for _ in 0..10 {
             receive(&mut net);
-            net.pass(s(5));
+            net.advance(s(5));
         }
         let arrived = receive(&mut net);
         assert!(arrived <= sent);
@@ -168,7 +168,7 @@ fn peers_reconnect_and_exchange_after_random_faults() {
         }
         assert_eq!(net.connections(cluster.server), count, "all peers have reconnected");
         cluster.send_from_all(&mut net, "hello");
-        net.pass(s(5));
+        net.advance(s(5));
         cluster.assert_server_receives(&mut net, "hello");
         cluster.assert_replies_arrive(&mut net);
     });

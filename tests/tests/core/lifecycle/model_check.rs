@@ -341,11 +341,11 @@ impl Pipeline {
                 assert_eq!(received, self.queued[1].pop_front());
             }
             PipelineAction::Cut => {
-                self.net.cut(self.push);
+                self.net.reset_connections(self.push);
                 self.connected = false;
             }
             PipelineAction::Wait => {
-                self.net.pass(s(60));
+                self.net.advance(s(60));
                 self.connected = true;
                 let [at_push, at_pull] = &mut self.queued;
                 at_pull.append(at_push);

@@ -12,22 +12,22 @@ fn three_nodes(seed: u64) -> (Net, [NodeId; 3]) {
     let nodes = [0; 3].map(|_| net.socket(Options::<Dealer>::new()));
     net.bind(nodes[0], PLACE);
     net.connect(nodes[1], PLACE);
-    net.pass(s(1));
+    net.advance(s(1));
     (net, nodes)
 }
 
 #[test]
 fn partition_delays_messages_until_it_is_healed() {
     let (mut net, [server, client, other]) = three_nodes(1);
-    net.part(&[client], &[server]);
+    net.partition(&[client], &[server]);
     net[client].send("to server").unwrap();
     net[server].send("to client").unwrap();
-    net.pass(s(60));
+    net.advance(s(60));
     assert_eq!((bodies(&recv_all(&mut net, server)), bodies(&recv_all(&mut net, client))), (vec![], vec![]));
     net.connect(other, PLACE);
     net[other].send("not partitioned").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, server)), ["not partitioned"]);
-    net.heal();
+    net.heal_partitions();
     assert_eq!(bodies(&recv_all(&mut net, server)), ["to server"]);
     assert_eq!(bodies(&recv_all(&mut net, client)), ["to client"]);
     assert_eq!([&client, &server].map(|&node| endings(&events(&mut net, node)).len()), [0, 0]);
@@ -36,9 +36,9 @@ fn partition_delays_messages_until_it_is_healed() {
 #[test]
 fn connect_across_a_partition_times_out() {
     let (mut net, [server, _, other]) = three_nodes(1);
-    net.part(&[server], &[other]);
+    net.partition(&[server], &[other]);
     net.connect(other, PLACE);
-    net.pass(s(31));
+    net.advance(s(31));
     let failed = |event| matches!(event, Event::ConnectFailed { error: NetworkError::TimedOut, .. });
     assert!(events(&mut net, other).into_iter().any(failed));
 }
@@ -47,13 +47,13 @@ fn connect_across_a_partition_times_out() {
 fn crash_behind_a_partition_is_detected_when_healed() {
     let (mut net, [server, far, near]) = three_nodes(1);
     net.connect(near, PLACE);
-    net.pass(s(1));
-    net.part(&[server], &[far]);
+    net.advance(s(1));
+    net.partition(&[server], &[far]);
     net.restart(server, Options::<Dealer>::new());
-    net.pass(s(60));
+    net.advance(s(60));
     assert_eq!(endings(&events(&mut net, near)), ["the network failed: the peer reset the connection"]);
     assert_eq!(endings(&events(&mut net, far)), Vec::<String>::new());
-    net.heal();
+    net.heal_partitions();
     net.settle();
     assert_eq!(endings(&events(&mut net, far)), ["the network failed: the peer reset the connection"]);
 }
@@ -64,12 +64,12 @@ fn trace_has_timestamps_and_is_deterministic() {
         let (mut net, [server, client, _]) = three_nodes(7);
         net.freeze(client);
         net.thaw(client);
-        net.part(&[server], &[client]);
-        net.heal();
-        net.cut(client);
-        net.pass(s(1));
+        net.partition(&[server], &[client]);
+        net.heal_partitions();
+        net.reset_connections(client);
+        net.advance(s(1));
         net.restart(server, Options::<Dealer>::new());
-        net.pass(ms(200));
+        net.advance(ms(200));
         net.trace().map(str::to_owned).collect::<Vec<_>>()
     };
     let trace = run();
@@ -103,7 +103,7 @@ fn trace_has_timestamps_and_is_deterministic() {
 fn trace_keeps_the_last_300_lines() {
     let mut net = Net::seeded(1);
     connected(&mut net, push().reconnect(ms(100), ms(100)).unwrap());
-    net.pass(s(3600));
+    net.advance(s(3600));
     let times: Vec<f64> = net.trace().map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
     assert_eq!(times.len(), 300);
     assert!(times.is_sorted() && times[299] > 3599.0);

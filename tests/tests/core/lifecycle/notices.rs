@@ -27,8 +27,8 @@ fn hello_message_is_first_on_every_connection() {
     for _ in 0..2 {
         assert_eq!(recv_all(&mut net, router)[0], from_d("hello"));
         assert_eq!(bodies(&recv_all(&mut net, dealer)), ["welcome"]);
-        net.cut(dealer);
-        net.pass(s(10));
+        net.reset_connections(dealer);
+        net.advance(s(10));
     }
 }
 
@@ -38,7 +38,7 @@ fn disconnect_message_follows_the_last_message_of_the_peer() {
     net[dealer].send("last message").unwrap();
     net.settle();
     close(&mut net, dealer);
-    net.pass(s(2));
+    net.advance(s(2));
     assert_eq!(recv_all(&mut net, router), [from_d("last message"), from_d("gone")]);
 }
 
@@ -55,10 +55,10 @@ fn disconnect_message_is_not_received_on_local_disconnect() {
     let ids: Vec<_> = recv_all(&mut net, server).iter().map(|message| message.head().clone()).collect();
     let now = net.now();
     net[server].disconnect_peer(ids[0].clone(), now).unwrap();
-    net.pass(s(2));
+    net.advance(s(2));
     assert_eq!(recv_all(&mut net, server), []);
     close(&mut net, clients[1]);
-    net.pass(s(2));
+    net.advance(s(2));
     assert_eq!(recv_all(&mut net, server), [Message::from([ids[1].clone(), "gone".into()])]);
 }
 
@@ -67,10 +67,10 @@ fn hiccup_message_is_received_before_a_reconnect() {
     let (mut net, _, dealer) = router_and_dealer(Options::new(), Options::new().hiccup_message("hiccup"));
     net.settle();
     for _ in 0..2 {
-        net.cut(dealer);
+        net.reset_connections(dealer);
         net.settle();
         assert_eq!(bodies(&recv_all(&mut net, dealer)), ["hiccup"]);
-        net.pass(s(10));
+        net.advance(s(10));
     }
 }
 
@@ -79,7 +79,7 @@ fn hiccup_message_is_not_received_without_reconnect() {
     let (mut net, _, dealer) =
         router_and_dealer(Options::new(), Options::new().hiccup_message("hiccup").no_reconnect());
     net.settle();
-    net.cut(dealer);
+    net.reset_connections(dealer);
     net.settle();
     assert_eq!(bodies(&recv_all(&mut net, dealer)), Vec::<String>::new());
 }
@@ -93,7 +93,7 @@ fn peer_notices_carry_the_routing_id_of_the_lost_peer() {
     let now = net.now();
     let (_, id) = net[dialling].connect_peer(PLACE.parse().unwrap(), now).unwrap();
     net.settle();
-    net.cut(bound);
+    net.reset_connections(bound);
     net.settle();
     assert_eq!(recv_all(&mut net, dialling), [Message::from([id, "hiccup".into()])]);
     assert_eq!(bodies(&recv_all(&mut net, bound)), ["gone"]);
@@ -107,7 +107,7 @@ fn router_notices_are_enabled_separately() {
         net[dealer].send("message").unwrap();
         net.settle();
         close(&mut net, dealer);
-        net.pass(s(2));
+        net.advance(s(2));
         let notice = |enabled: bool| enabled.then(|| from_d(""));
         let expected: Vec<_> =
             notice(connects).into_iter().chain([from_d("message")]).chain(notice(disconnects)).collect();
@@ -123,7 +123,7 @@ fn notices_ignore_the_receive_hwm() {
     );
     net[dealer].send("message").unwrap();
     net.settle();
-    net.cut(dealer);
+    net.reset_connections(dealer);
     net.settle();
     assert_eq!(recv_all(&mut net, router)[..3], [from_d("message"), from_d("gone"), from_d("")]);
 }
@@ -133,6 +133,6 @@ fn failed_handshake_causes_no_router_notice() {
     let mut net = Net::seeded(1);
     let router = bound(&mut net, Options::<Router>::new().notify_connect(true).notify_disconnect(true));
     connected(&mut net, Options::<Server>::new());
-    net.pass(s(10));
+    net.advance(s(10));
     assert_eq!(recv_all(&mut net, router), []);
 }

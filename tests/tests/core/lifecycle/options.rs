@@ -32,12 +32,12 @@ fn immediate_send_is_full_until_a_peer_connects() {
     assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
     assert!(!net[push].can_send());
     let pull = bound(&mut net, pull());
-    net.pass(s(20));
+    net.advance(s(20));
     assert!(net[push].can_send());
     net[push].send("x").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["x"]);
     net.freeze(pull);
-    net.cut(push);
+    net.reset_connections(push);
     net.settle();
     assert!(matches!(net[push].send("y"), Err(SendError::Full(_))), "no peer is connected any more");
 }
@@ -51,7 +51,7 @@ fn conflate_keeps_the_latest_message_on_both_sides() {
         net[push].send((number.to_string(), "second frame")).unwrap();
     }
     net.bind(pull, PLACE);
-    net.pass(s(20));
+    net.advance(s(20));
     for number in 10..20 {
         net[push].send((number.to_string(), "second frame")).unwrap();
         net.settle();
@@ -69,7 +69,7 @@ fn conflate_keeps_the_latest_message_while_disconnected() {
         net[push].send(number.to_string()).unwrap();
     }
     let pull = bound(&mut net, pull());
-    net.pass(s(20));
+    net.advance(s(20));
     assert_eq!(bodies(&recv_all(&mut net, pull)), ["9"]);
 }
 
@@ -96,7 +96,7 @@ fn dials_again(net: &mut Net, node: NodeId) -> Vec<bool> {
 fn reconnect_stop_refused_ends_dialling() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push().reconnect_stop(ReconnectStop { refused: true, ..ReconnectStop::default() }));
-    net.pass(s(60));
+    net.advance(s(60));
     assert_eq!(dials_again(&mut net, push), [false]);
     assert_eq!(net[push].peers(), 0);
 }
@@ -118,8 +118,8 @@ fn reconnect_stop_handshake_ignores_later_disconnects() {
         let mut net = Net::seeded(1).latency(ms(10)..=ms(10));
         bound(&mut net, pull());
         let push = connected(&mut net, push().reconnect_stop(stop));
-        net.pass(age);
-        net.cut(push);
+        net.advance(age);
+        net.reset_connections(push);
         net.settle();
         assert_eq!(dials_again(&mut net, push), [again], "after {age:?}");
     }

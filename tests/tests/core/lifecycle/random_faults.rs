@@ -51,7 +51,7 @@ fn pipeline_keeps_order_under_faults_without_duplicates() {
                     net.settle();
                 }
             }
-            net.pass(s(1));
+            net.advance(s(1));
         }
         let sent = next.map(|next| next as usize).iter().sum::<usize>();
         if !faults.loses_connections() {
@@ -109,7 +109,7 @@ fn router_echoes_keep_order_under_faults_and_all_are_counted() {
             serve(&mut net, &mut requests);
             net.settle();
             if round % 20 == 0 {
-                net.pass(s(6));
+                net.advance(s(6));
             }
             for (receiver, dealer) in dealers.into_iter().enumerate() {
                 while let Ok(echo) = net[dealer].recv() {

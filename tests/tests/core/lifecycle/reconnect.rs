@@ -14,7 +14,7 @@ fn backoff_doubles_up_to_the_cap_with_jitter() {
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed);
         let push = connected(&mut net, push().reconnect(ms(100), ms(1000)).unwrap());
-        net.pass(s(20));
+        net.advance(s(20));
         let waits = waits(&mut net, push);
         assert!(waits.len() > 20, "the socket must keep dialling");
         for (wait, ceiling) in waits.iter().zip([100, 200, 400, 800].into_iter().chain([1000].into_iter().cycle())) {
@@ -37,9 +37,9 @@ fn dial_happens_exactly_when_the_backoff_expires() {
     net.settle();
     let mut announced = waits(&mut net, push)[0].unwrap();
     for _ in 0..10 {
-        net.pass(announced.saturating_sub(Duration::from_nanos(1)));
+        net.advance(announced.saturating_sub(Duration::from_nanos(1)));
         assert_eq!(events(&mut net, push), []);
-        net.pass(Duration::from_nanos(1));
+        net.advance(Duration::from_nanos(1));
         let next = waits(&mut net, push);
         announced = next[0].unwrap();
     }
@@ -49,7 +49,7 @@ fn dial_happens_exactly_when_the_backoff_expires() {
 fn default_backoff_cap_is_five_seconds() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push());
-    net.pass(s(365 * 24 * 3600 / 1000));
+    net.advance(s(365 * 24 * 3600 / 1000));
     let waits = waits(&mut net, push);
     assert!(waits.iter().flatten().all(|wait| *wait <= s(5)));
     assert!(waits.iter().flatten().any(|wait| *wait > s(4)));
@@ -59,14 +59,14 @@ fn default_backoff_cap_is_five_seconds() {
 fn backoff_resets_after_a_lasting_connection() {
     let mut net = Net::seeded(1);
     let push = connected(&mut net, push());
-    net.pass(s(60));
+    net.advance(s(60));
     bound(&mut net, pull());
-    net.pass(s(60));
+    net.advance(s(60));
     events(&mut net, push);
-    net.cut(push);
+    net.reset_connections(push);
     net.settle();
     assert!(waits(&mut net, push)[0].unwrap() <= ms(100));
-    net.pass(s(1));
+    net.advance(s(1));
     assert_eq!(net.connections(push), 1);
 }
 
@@ -77,10 +77,10 @@ fn backoff_grows_when_the_server_accepts_and_closes() {
     let router = bound(&mut net, Options::<Router>::new());
     for _ in 0..2 {
         connected(&mut net, named());
-        net.pass(ms(20));
+        net.advance(ms(20));
         events(&mut net, router);
     }
-    net.pass(s(100));
+    net.advance(s(100));
     let rejected = endings(&events(&mut net, router)).len();
     assert!((20..60).contains(&rejected), "{rejected} rejected connections in 100 s");
 }
@@ -91,7 +91,7 @@ fn protocol_error_prevents_a_reconnect() {
     let bound = bound(&mut net, push());
     let other = connected(&mut net, push());
     net[other].send("dropped").unwrap();
-    net.pass(s(100));
+    net.advance(s(100));
     let reason = "a PUSH socket is not compatible with a PUSH socket";
     let events = events(&mut net, other);
     let failed = events.iter().filter(|event| matches!(event, Event::HandshakeFailed { retry: None, .. })).count();
@@ -119,15 +119,15 @@ fn incompatible_peer_does_not_affect_others() {
 fn no_reconnect_stops_after_a_failed_dial_or_lost_connection() {
     let mut net = Net::seeded(1);
     let dialler = connected(&mut net, push().no_reconnect());
-    net.pass(s(10));
+    net.advance(s(10));
     assert_eq!(waits(&mut net, dialler), [None]);
     assert_eq!(net[dialler].peers(), 0);
 
     let pull = bound(&mut net, pull());
     let push = connected(&mut net, push().no_reconnect());
     net.settle();
-    net.cut(push);
-    net.pass(s(10));
+    net.reset_connections(push);
+    net.advance(s(10));
     assert_eq!(waits(&mut net, push), [None]);
     assert_eq!((net[push].peers(), net[pull].peers()), (0, 0));
 }
@@ -139,10 +139,10 @@ fn connect_before_bind_loses_no_message() {
         let push = connected(&mut net, push());
         for number in 0..20 {
             net[push].send(number.to_string()).unwrap();
-            net.pass(ms(50));
+            net.advance(ms(50));
         }
         let pull = bound(&mut net, pull());
-        net.pass(s(10));
+        net.advance(s(10));
         let expected: Vec<_> = (0..20).map(|number| number.to_string()).collect();
         assert_eq!(bodies(&recv_all(&mut net, pull)), expected);
     });
@@ -156,11 +156,11 @@ fn messages_wait_while_the_peer_is_away() {
     net[push].send("before").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, server)), ["before"]);
     net.restart(server, pull());
-    net.pass(s(1));
+    net.advance(s(1));
     net[push].send("meanwhile").unwrap();
-    net.pass(s(60));
+    net.advance(s(60));
     net.bind(server, PLACE);
-    net.pass(s(6));
+    net.advance(s(6));
     net[push].send("after").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, server)), ["meanwhile", "after"]);
 }
@@ -171,13 +171,13 @@ fn monitor_emits_all_events_with_reasons() {
     let push = connected(&mut net, push());
     net.settle();
     let pull = bound(&mut net, pull());
-    net.pass(s(1));
-    net.cut(push);
+    net.advance(s(1));
+    net.reset_connections(push);
     net.settle();
     let now = net.now();
     net[push].disconnect(&PLACE.parse().unwrap(), now).unwrap();
     net[pull].unbind(&PLACE.parse().unwrap(), now).unwrap();
-    net.pass(s(10));
+    net.advance(s(10));
     for socket in [push, pull] {
         close(&mut net, socket);
     }
@@ -221,12 +221,12 @@ fn unsent_messages_are_sent_on_the_next_connection() {
         net[push].send((vec![7; 10_000], format!("{number:02}"))).unwrap();
         net.settle();
     }
-    net.cut(push);
+    net.reset_connections(push);
     net.settle();
     let lost = sansmq_tests::dropped(&events(&mut net, push), sansmq_proto::socket::DropReason::Undelivered);
     assert!(lost <= 8, "at most the batch that was being sent may be lost, but {lost} messages were");
     net.thaw(pull);
-    net.pass(s(1));
+    net.advance(s(1));
     let expected: Vec<_> = (lost..100).map(|number| format!("{number:02}")).collect();
     assert_eq!(bodies(&recv_all(&mut net, pull)), expected);
 }

@@ -63,7 +63,7 @@ impl Pipeline {
                     net.settle();
                 }
             }
-            net.pass(s(1));
+            net.advance(s(1));
         }
     }
 
@@ -128,7 +128,7 @@ fn sinks_with_room_receive_equal_shares() {
         let mut faults = FaultPlan::from_seed(3 * seed);
         let mut net = faults.net(seed);
         let mut pipeline = Pipeline::new(&mut net, &mut faults);
-        net.pass(s(1));
+        net.advance(s(1));
         for _ in 0..100 {
             // So few messages that a sink that has received everything always has room.
             for _ in 0..=faults.pick(pipeline.marks[0]) {
@@ -160,7 +160,7 @@ fn stalled_sinks_bound_the_sender_and_close_loses_nothing() {
         let size = 500 + faults.pick(1000);
         for _ in 0..50 {
             while pipeline.send(&mut net, size) {}
-            net.pass(s(1));
+            net.advance(s(1));
             pipeline.check_marks(&net);
         }
         // In addition to both queues, each end holds a batch of 64 KiB in its connection, and the network holds its

@@ -174,7 +174,7 @@ fn publishers_match_their_subscribers_after_faults() {
             }
             net.settle();
         }
-        net.pass(super::s(50));
+        net.advance(super::s(50));
         topology.receive_changes(&mut net);
         topology.assert_consistent(&mut net);
         topology.publish(&mut net);

@@ -162,7 +162,7 @@ fn jobs_of_lost_workers_are_done_by_other_workers() {
                 worker.step(&mut net);
             }
             dispatcher.step(&mut net);
-            net.pass(ms(100));
+            net.advance(ms(100));
         }
         assert!(
             dispatcher.done.iter().copied().eq(0..=jobs),

@@ -76,7 +76,7 @@ fn routing_ids_start_at_random_and_are_not_reused() {
         let mut ids: BTreeSet<_> = clients.into_iter().map(|node| routing_id_of(&mut net, node, server)).collect();
         first.extend(ids.first().cloned());
         for node in clients {
-            net.cut(node);
+            net.reset_connections(node);
         }
         for _ in 0..5 {
             let node = net.socket(client());
@@ -109,7 +109,7 @@ fn server_returns_a_message_to_an_unknown_peer() {
 
     net[server].send((&id, "x")).unwrap();
     assert_eq!(bodies(&recv_all(&mut net, client)), ["x"]);
-    net.cut(client);
+    net.reset_connections(client);
     net.settle();
     assert!(matches!(net[server].send((&id, "x")), Err(SendError::Unroutable(_))), "the peer is disconnected");
 }
@@ -323,8 +323,8 @@ fn channel_accepts_a_second_peer_after_the_first_left() {
         let now = net.now();
         assert_eq!(net[first].connect("tcp://other:1".parse().unwrap(), now), Err(ConnectError::PairInUse));
 
-        net.cut(first);
-        net.pass(Duration::from_secs(10));
+        net.reset_connections(first);
+        net.advance(Duration::from_secs(10));
         net[bound].send("welcome").unwrap();
         assert_eq!(bodies(&recv_all(&mut net, second)), ["welcome"]);
     });
@@ -341,14 +341,14 @@ fn connect_peer_id_is_valid_before_and_after_connecting() {
     net[dialler].send((&id, "early")).unwrap();
     let bound = net.socket(peer());
     net.bind(bound, PLACE);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     let [own_id, body] = net[bound].recv().unwrap().into_array().unwrap();
     assert_eq!(body, "early");
     net[bound].send((&own_id, "hello")).unwrap();
     assert_eq!(recv_all(&mut net, dialler), [Message::from((&id, "hello"))]);
 
-    net.cut(dialler);
-    net.pass(Duration::from_secs(1));
+    net.reset_connections(dialler);
+    net.advance(Duration::from_secs(1));
     net[dialler].send((&id, "again")).unwrap();
     let received = recv_all(&mut net, bound);
     assert_eq!(
@@ -402,7 +402,7 @@ fn disconnected_client_reconnects_with_a_new_routing_id() {
     let id = routing_id_of(&mut net, client, server);
     let now = net.now();
     net[server].disconnect_peer(&id, now).unwrap();
-    net.pass(Duration::from_secs(10));
+    net.advance(Duration::from_secs(10));
     assert_eq!(net.connections(server), 1);
     assert_ne!(routing_id_of(&mut net, client, server), id);
 }
@@ -414,10 +414,10 @@ fn disconnect_peer_prevents_a_redial() {
     let now = net.now();
     let (_, id) = net[dialler].connect_peer(PLACE.parse().unwrap(), now).unwrap();
     net.bind(bound, PLACE);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!((net.connections(dialler), net.connections(bound)), (1, 1));
     net[dialler].disconnect_peer(&id, now).unwrap();
-    net.pass(Duration::from_secs(20));
+    net.advance(Duration::from_secs(20));
     assert_eq!((net.connections(dialler), net.connections(bound), net[dialler].peers()), (0, 0, 0));
 }
 

@@ -40,7 +40,7 @@ fn hwm_zero_is_unlimited() {
     }
     let pull = net.socket(Options::<Pull>::new().recv_hwm(0));
     net.bind(pull, PLACE);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     let mut count = 0;
     while net[pull].recv().is_ok() {
         count += 1;
@@ -214,7 +214,7 @@ fn drained_pipe_of_a_lost_peer_is_removed() {
                 net[push].send("x").unwrap();
             }
             net.settle();
-            net.cut(push);
+            net.reset_connections(push);
         }
         assert_eq!(recv_all(&mut net, pull).len(), 3 * hwm);
         assert_eq!(net[pull].recv(), Err(RecvError::Empty));

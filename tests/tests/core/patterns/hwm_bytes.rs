@@ -34,7 +34,7 @@ fn byte_hwm_counts_all_frames_and_admits_one_excess() {
     assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
     let pull = net.socket(Options::<Pull>::new());
     net.bind(pull, PLACE);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, pull).len(), 2);
     net[push].send(vec![7; 5000]).expect("the queue is empty");
 }
@@ -59,8 +59,8 @@ fn slow_reader_blocks_its_sender_without_loss() {
         net.settle();
         assert!(sent < 1000, "the sender is never blocked");
     }
-    assert_eq!(net[pull].stats().incoming.octets, 10_000);
-    assert_eq!(net[push].stats().outgoing.octets, 20_000);
+    assert_eq!(net[pull].stats().incoming.bytes, 10_000);
+    assert_eq!(net[push].stats().outgoing.bytes, 20_000);
     assert_eq!(recv_all(&mut net, pull).len(), sent);
     net[push].send("again").expect("the queue has room again");
 }
@@ -121,7 +121,7 @@ fn drop_oldest_discards_only_what_a_new_message_needs() {
     net[publisher].send(vec![2; 3000]).unwrap();
     net[publisher].send("newest").unwrap();
     let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-    assert_eq!((lost, net[publisher].stats().outgoing.octets), (12, 6), "messages that do not fit are dropped");
+    assert_eq!((lost, net[publisher].stats().outgoing.bytes), (12, 6), "messages that do not fit are dropped");
     net.thaw(sub);
     let received = recv_all(&mut net, sub);
     assert_eq!(received.last().unwrap().body(), "newest");

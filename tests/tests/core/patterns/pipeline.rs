@@ -76,10 +76,10 @@ fn interrupted_message_is_not_received_in_part() {
         let (pull, [push]) = star(&mut net, pull(), [push()]);
         for number in 0..10 {
             net[push].send([vec![number], vec![0; 300], b"end".to_vec()]).unwrap();
-            net.pass(Duration::from_millis(3));
+            net.advance(Duration::from_millis(3));
         }
-        net.cut(push);
-        net.pass(Duration::from_secs(20));
+        net.reset_connections(push);
+        net.advance(Duration::from_secs(20));
         let received = recv_all(&mut net, pull);
         assert!(received.iter().all(|message| message.len() == 3 && message.body() == "end"));
         assert!(received.is_sorted_by_key(|message| message.head()[0]));
@@ -171,8 +171,8 @@ fn pair_accepts_a_second_peer_after_the_first_left() {
         net[first].send("still here").unwrap();
         assert_eq!(bodies(&recv_all(&mut net, bound)), ["still here"]);
 
-        net.cut(first);
-        net.pass(Duration::from_secs(10));
+        net.reset_connections(first);
+        net.advance(Duration::from_secs(10));
         net[second].send("accepted").unwrap();
         net[bound].send("welcome").unwrap();
         assert_eq!(bodies(&recv_all(&mut net, bound)).last().map(String::as_str), Some("accepted"));
@@ -199,7 +199,7 @@ fn pair_keeps_messages_of_a_former_peer() {
     let (bound, [first]) = star(&mut net, pair(), [pair().no_reconnect()]);
     net[first].send("first").unwrap();
     net.settle();
-    net.cut(first);
+    net.reset_connections(first);
     net.settle();
     let second = net.socket(pair());
     net.connect(second, PLACE);
@@ -231,7 +231,7 @@ fn push_pull_keeps_order_without_loss_or_duplicates() {
                     sent[number] += 1;
                 }
             }
-            net.pass(Duration::from_millis(5));
+            net.advance(Duration::from_millis(5));
             for (index, pull) in pulls.into_iter().enumerate() {
                 received.extend(net[pull].recv().map(|message| (index, message.body().to_text().into_owned())));
             }

@@ -116,7 +116,7 @@ fn unsubscribe_removes_the_pipe_of_a_lost_publisher() {
     subscribe(&mut net, sub, &["a"]);
     net[publisher].send("a1").unwrap();
     net.settle();
-    net.cut(sub);
+    net.reset_connections(sub);
     net.settle();
     assert_eq!((net[sub].peers(), net[sub].can_recv()), (1, true));
     net[sub].unsubscribe("a").unwrap();
@@ -128,12 +128,12 @@ fn reconnect_sends_only_current_subscriptions() {
     let mut net = net();
     let (publisher, [sub]) = star(&mut net, publisher(), [sub()]);
     subscribe(&mut net, sub, &["a", "b", "b"]);
-    net.cut(sub);
+    net.reset_connections(sub);
     net.settle();
     assert_eq!(net[publisher].subscription_count(), 0);
     net[sub].unsubscribe("a").unwrap();
     net[sub].subscribe("c").unwrap();
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(["a", "b", "c"].map(|topic| net[publisher].subscriber_count(topic)), [0, 1, 1]);
     net[sub].unsubscribe("b").unwrap();
     net[sub].unsubscribe("b").unwrap();
@@ -261,7 +261,7 @@ fn disconnect_policy_ends_a_slow_sub_which_reconnects() {
     assert!(dropped(&events, DropReason::PeerFull) > 0);
     net.thaw(slow);
     recv_all(&mut net, slow);
-    net.pass(Duration::from_secs(5));
+    net.advance(Duration::from_secs(5));
     assert_eq!(net[publisher].subscriber_count(""), 2);
 }
 
@@ -275,7 +275,7 @@ fn publisher_redials_a_disconnected_slow_subscriber() {
     flood(&mut net, publisher);
     net.thaw(slow);
     for _ in 0..20 {
-        net.pass(Duration::from_secs(10));
+        net.advance(Duration::from_secs(10));
         recv_all(&mut net, slow);
     }
     assert_eq!(net[publisher].subscriber_count(""), 1);
@@ -342,9 +342,9 @@ fn unsent_messages_are_sent_whole_on_the_next_connection() {
                 net[publisher].send(message.clone()).unwrap();
             }
             net.settle();
-            net.cut(lost);
+            net.reset_connections(lost);
             net.thaw(lost);
-            net.pass(Duration::from_secs(10));
+            net.advance(Duration::from_secs(10));
             assert_eq!(recv_all(&mut net, other), sent);
             let received = recv_all(&mut net, lost);
             assert!(received.iter().all(|message| sent.contains(message)), "a message was received in part");

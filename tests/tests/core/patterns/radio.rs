@@ -88,12 +88,12 @@ fn reconnect_sends_only_joined_groups() {
         net[dish].join(group).unwrap();
     }
     net.settle();
-    net.cut(dish);
+    net.reset_connections(dish);
     net.settle();
     assert_eq!((net[radio].subscription_count(), net[radio].subscriber_count("a")), (0, 0));
     net[dish].leave("a").unwrap();
     net[dish].join("c").unwrap();
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(["a", "b", "c"].map(|group| net[radio].subscriber_count(group)), [0, 1, 1]);
 }
 
@@ -118,12 +118,12 @@ fn radio_sends_no_pings_and_accepts_pings() {
     let interval = Duration::from_millis(100);
     let (radio, [dish]) =
         star(&mut net, radio().heartbeat(interval).unwrap(), [dish().heartbeat(Duration::from_secs(2)).unwrap()]);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     // If the RADIO sent PINGs, the connection to the frozen DISH would time out.
     net.freeze(dish);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     net.thaw(dish);
-    net.pass(Duration::from_secs(10));
+    net.advance(Duration::from_secs(10));
     assert_eq!(endings(&events(&mut net, radio)), [""; 0]);
     assert_eq!(net.connections(radio), 1);
 }

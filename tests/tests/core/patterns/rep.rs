@@ -85,7 +85,7 @@ fn rep_drops_a_request_without_delimiter_or_body() {
     net[dealer].send(["", "right"]).unwrap();
     net.settle();
     assert_eq!(net[rep].recv().unwrap(), message(["right"]));
-    assert_eq!(dropped(&events(&mut net, rep), DropReason::NoEnvelope), 4);
+    assert_eq!(dropped(&events(&mut net, rep), DropReason::MissingDelimiter), 4);
     assert_eq!(net.connections(rep), 1);
 }
 
@@ -96,7 +96,7 @@ fn rep_drops_a_reply_to_a_lost_requester() {
     net[gone].send(["", "q"]).unwrap();
     net.settle();
     net[rep].recv().unwrap();
-    net.cut(gone);
+    net.reset_connections(gone);
     net[other].send(["", "q2"]).unwrap();
     net.settle();
     net[rep].send("a").expect("a reply to a lost requester is no error");
@@ -115,7 +115,7 @@ fn rep_receives_requests_of_a_lost_requester() {
         net[gone].send(["", body]).unwrap();
     }
     net.settle();
-    net.cut(gone);
+    net.reset_connections(gone);
     net.settle();
     for body in ["q1", "q2"] {
         assert_eq!(net[rep].recv().unwrap(), message([body]));

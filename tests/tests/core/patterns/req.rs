@@ -167,7 +167,7 @@ fn relaxed_req_receives_the_reply_to_its_last_request() {
     }
     let rep = net.socket(Options::<Rep>::new());
     net.bind(rep, PLACE);
-    net.pass(core::time::Duration::from_secs(20));
+    net.advance(core::time::Duration::from_secs(20));
     while let Ok(request) = net[rep].recv() {
         net[rep].send(request).unwrap();
         net.settle();
@@ -219,7 +219,7 @@ fn malformed_reply_ends_the_connection_permanently() {
         net.settle();
         assert_eq!(net[req].recv(), Err(RecvError::PeerLost));
         assert_eq!(endings(&events(&mut net, req)), ["the peer's reply has no empty delimiter before its body"]);
-        net.pass(core::time::Duration::from_mins(1));
+        net.advance(core::time::Duration::from_mins(1));
         assert_eq!((net.connections(req), net[req].peers()), (0, 0));
     }
 }
@@ -231,7 +231,7 @@ fn req_reports_peer_lost_and_can_send_again() {
     for recv_first in [true, false] {
         net[req].send("q").unwrap();
         net.settle();
-        net.cut(rep);
+        net.reset_connections(rep);
         net.settle();
         if recv_first {
             assert_eq!(net[req].recv(), Err(RecvError::PeerLost));
@@ -239,7 +239,7 @@ fn req_reports_peer_lost_and_can_send_again() {
         }
         net[req].send("q again").expect("a REQ may send after its peer is lost");
         assert_eq!(net[req].recv(), Err(RecvError::Empty));
-        net.pass(core::time::Duration::from_secs(1));
+        net.advance(core::time::Duration::from_secs(1));
         let received = recv_and_reply(&mut net, rep);
         assert_eq!(received.last(), Some(&message(["q again"])));
         assert_eq!(net[req].recv().unwrap(), message(["a"]));
@@ -264,7 +264,7 @@ fn req_ignores_the_loss_of_another_peer() {
     let (req, [received, other]) = fan(&mut net, req(), [Options::<Rep>::new(), Options::new()]);
     net[req].send("q").unwrap();
     net.settle();
-    net.cut(other);
+    net.reset_connections(other);
     net.settle();
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
     recv_and_reply(&mut net, received);
@@ -277,11 +277,11 @@ fn req_keeps_a_request_until_a_peer_is_bound() {
     let req = net.socket(req());
     net.connect(req, "tcp://place:1");
     net[req].send("q").unwrap();
-    net.pass(core::time::Duration::from_secs(20));
+    net.advance(core::time::Duration::from_secs(20));
     assert_eq!(net[req].recv(), Err(RecvError::Empty));
     let rep = net.socket(Options::<Rep>::new());
     net.bind(rep, "tcp://place:1");
-    net.pass(core::time::Duration::from_secs(5));
+    net.advance(core::time::Duration::from_secs(5));
     assert_eq!(recv_and_reply(&mut net, rep), [message(["q"])]);
     assert_eq!(net[req].recv().unwrap(), message(["a"]));
 }
@@ -317,11 +317,11 @@ fn req_resends_an_unsent_request_after_reconnect() {
         net[req].send(vec![7; 100_000]).unwrap();
         net.settle();
     }
-    net.cut(req);
+    net.reset_connections(req);
     net.settle();
     assert_eq!(net[req].recv(), Err(RecvError::Empty), "the second request is not lost");
     net.thaw(router);
-    net.pass(core::time::Duration::from_secs(1));
+    net.advance(core::time::Duration::from_secs(1));
     let received = request(&mut net, router);
     reply(&mut net, router, &received, "a");
     assert_eq!(net[req].recv().unwrap(), message(["a"]));

@@ -61,7 +61,7 @@ fn router_reaches_100_dealers_within_a_second() {
     for &dealer in &dealers {
         net.connect(dealer, PLACE);
     }
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     for name in &names {
         net[router].send((name.as_str(), name.as_str())).unwrap();
     }
@@ -80,8 +80,8 @@ fn router_discards_the_queue_of_a_lost_peer() {
     }
     net.settle();
     net.thaw(ann);
-    net.cut(ann);
-    net.pass(Duration::from_secs(20));
+    net.reset_connections(ann);
+    net.advance(Duration::from_secs(20));
     net[router].send(["ann", "welcome back"]).unwrap();
     assert_eq!(bodies(&recv_all(&mut net, ann)), ["welcome back"]);
 }
@@ -139,7 +139,7 @@ fn mandatory_router_returns_an_unroutable_message() {
     assert_eq!(returned, message(["bob", "x"]));
     net[router].send(["ann", "x"]).unwrap();
     net.settle();
-    net.cut(ann);
+    net.reset_connections(ann);
     net.settle();
     assert!(matches!(net[router].send(["ann", "x"]), Err(SendError::Unroutable(_))));
     assert_eq!(dropped(&events(&mut net, router), DropReason::Unroutable), 0);
@@ -185,8 +185,8 @@ fn router_rejects_a_duplicate_id_until_the_first_peer_left() {
     assert!(endings(&events(&mut net, router))[0].contains("another peer already has this routing id"));
     net[router].send(["ann", "to first"]).unwrap();
     assert_eq!(bodies(&recv_all(&mut net, first)), ["to first"]);
-    net.cut(first);
-    net.pass(Duration::from_secs(10));
+    net.reset_connections(first);
+    net.advance(Duration::from_secs(10));
     net[router].send(["ann", "to second"]).unwrap();
     assert_eq!(bodies(&recv_all(&mut net, second)), ["to second"]);
 }
@@ -245,14 +245,14 @@ fn connect_as_id_is_valid_before_and_after_connecting() {
     net[router].send(["chosen", "early"]).unwrap();
     let dealer = net.socket(named("own name"));
     net.bind(dealer, PLACE);
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(bodies(&recv_all(&mut net, dealer)), ["early"]);
     net[dealer].send("hi").unwrap();
     assert_eq!(recv_all(&mut net, router), [message(["chosen", "hi"])]);
     assert!(matches!(net[router].send(["own name", "x"]), Err(SendError::Unroutable(_))));
 
-    net.cut(router);
-    net.pass(Duration::from_secs(1));
+    net.reset_connections(router);
+    net.advance(Duration::from_secs(1));
     net[router].send(["chosen", "again"]).unwrap();
     assert_eq!(bodies(&recv_all(&mut net, dealer)), ["again"], "the routing id is kept across connections");
 }
@@ -284,10 +284,10 @@ fn probe_announces_a_peer_before_its_messages() {
     let mut net = net();
     let (router, [dealer]) = star(&mut net, router(), [named("ann").probe_router(true)]);
     assert_eq!(recv_all(&mut net, router), [message(["ann", ""])]);
-    net.cut(dealer);
+    net.reset_connections(dealer);
     net.settle();
     net[dealer].send("queued").unwrap();
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     let received = recv_all(&mut net, router);
     assert_eq!(
         received,
@@ -318,7 +318,7 @@ fn message_of_a_lost_peer_keeps_its_routing_id() {
     let (router, [dealer]) = star(&mut net, router(), [named("ann").no_reconnect()]);
     net[dealer].send("last message").unwrap();
     net.settle();
-    net.cut(dealer);
+    net.reset_connections(dealer);
     net.settle();
     assert_eq!(net[router].recv().unwrap(), message(["ann", "last message"]));
     net[router].send(["ann", "too late"]).unwrap();

@@ -53,7 +53,7 @@ fn recv_from_separates_former_peers_of_a_pipe() {
         }
         net.restart(push, named::<Push>(name));
         net.bind(push, PLACE);
-        net.pass(Duration::from_mins(1));
+        net.advance(Duration::from_mins(1));
     }
     net[push].send("last").unwrap();
     net.settle();
@@ -76,7 +76,7 @@ fn dropped_messages_do_not_shift_the_senders() {
     net.settle();
     net.restart(publisher, named::<Pub>("second"));
     net.bind(publisher, PLACE);
-    net.pass(Duration::from_mins(1));
+    net.advance(Duration::from_mins(1));
     for text in ["A3", "B3"] {
         net[publisher].send(text).unwrap();
     }
@@ -93,7 +93,7 @@ fn conflated_queue_returns_the_sender_of_the_latest() {
     net.settle();
     net.restart(push, named::<Push>("second"));
     net.bind(push, PLACE);
-    net.pass(Duration::from_mins(1));
+    net.advance(Duration::from_mins(1));
     net[push].send("two").unwrap();
     net.settle();
     assert_eq!(received(&mut net, pull), ["second: two"]);
@@ -110,7 +110,7 @@ fn reply_of_a_lost_peer_keeps_its_sender() {
     net.settle();
     net.restart(rep, named::<Rep>("another"));
     net.bind(rep, PLACE);
-    net.pass(Duration::from_mins(1));
+    net.advance(Duration::from_mins(1));
     assert_eq!(received(&mut net, req), ["server: answer"]);
 }
 
@@ -121,7 +121,7 @@ fn disconnect_message_has_the_lost_peer_as_sender() {
     let (router, [worker]) = star(&mut net, options, [named::<Dealer>("worker")]);
     net[worker].send("work").unwrap();
     net.settle();
-    net.cut(worker);
+    net.reset_connections(worker);
     net.settle();
     assert_eq!(received(&mut net, router), ["worker: work", "worker: gone"]);
 }

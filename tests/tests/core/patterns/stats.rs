@@ -12,8 +12,8 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-const fn traffic(messages: u64, octets: u64) -> TrafficCount {
-    TrafficCount { messages, octets }
+const fn traffic(messages: u64, bytes: u64) -> TrafficCount {
+    TrafficCount { messages, bytes }
 }
 
 /// Returns the statistics of the only peer of a socket.
@@ -36,7 +36,7 @@ fn payload_is_counted_when_queued_sent_and_received() {
     assert_eq!((stats.peers, stats.ready_peers, stats.outgoing, stats.sent), (1, 0, traffic(2, 9), traffic(0, 0)));
 
     net.bind(pull, PLACE);
-    net.pass(ms(1000));
+    net.advance(ms(1000));
     let stats = net[push].stats();
     assert_eq!((stats.peers, stats.ready_peers, stats.outgoing, stats.sent), (1, 1, traffic(0, 0), traffic(2, 9)));
     let stats = net[pull].stats();
@@ -121,7 +121,7 @@ fn drops_are_counted_by_reason_without_a_monitor() {
     net[dealer].send("round robin").unwrap();
     net.settle();
     net[dealer].close(now);
-    net.pass(Duration::from_mins(1));
+    net.advance(Duration::from_mins(1));
     assert_eq!(net[dealer].stats().dropped.of(DropReason::Undelivered), 1);
 }
 
@@ -150,20 +150,20 @@ fn connections_are_counted_from_dial_to_disconnect() {
     let mut net = Net::seeded(1);
     let push = net.socket(Options::<Push>::new());
     net.connect(push, PLACE);
-    net.pass(ms(1000));
+    net.advance(ms(1000));
     let failed = net[push].stats().failed_dials;
     assert!(failed > 1);
     let pull = net.socket(Options::<Pull>::new());
     net.bind(pull, PLACE);
-    net.pass(Duration::from_secs(10));
+    net.advance(Duration::from_secs(10));
     for round in 0..3 {
         let peer_stats = peer(&net, push);
         assert_eq!((peer_stats.reconnects, peer_stats.ready), (round, true));
-        net.cut(push);
+        net.reset_connections(push);
         net.settle();
         let peer_stats = peer(&net, push);
         assert_eq!((peer_stats.reconnects, peer_stats.connected, peer_stats.ready), (round, false, false));
-        net.pass(Duration::from_secs(10));
+        net.advance(Duration::from_secs(10));
     }
     let stats = net[push].stats();
     assert_eq!((stats.dialled, stats.reconnects, stats.ended, stats.accepted), (4, 3, 3, 0));
@@ -186,13 +186,13 @@ fn unsent_messages_of_a_lost_connection_are_not_counted() {
     }
     net.settle();
     assert_eq!(net[push].stats().sent, traffic(20, 20_000));
-    net.cut(push);
+    net.reset_connections(push);
     net.settle();
     let started = net[push].stats().sent.messages;
     assert_eq!(net[push].stats().outgoing, traffic(20 - started, 1000 * (20 - started)));
     assert_eq!(started, dropped(&events(&mut net, push), DropReason::Undelivered) as u64);
     net.thaw(pull);
-    net.pass(ms(1000));
+    net.advance(ms(1000));
     assert_eq!(net[pull].stats().received, traffic(20 - started, 1000 * (20 - started)));
     assert_eq!(net[push].stats().sent, traffic(20, 20_000));
 }
@@ -214,11 +214,11 @@ fn round_trip_equals_twice_the_latency() {
     let with_heartbeat = Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
     let (router, [dealer]) = star(&mut net, Options::<Router>::new(), [with_heartbeat]);
     assert_eq!(peer(&net, dealer).round_trip, None, "no PING has been answered yet");
-    net.pass(ms(5000));
+    net.advance(ms(5000));
     let trip = peer(&net, dealer).round_trip.unwrap();
     assert_eq!((trip.last, trip.smoothed), (ms(40), ms(40)));
     assert_eq!(peer(&net, router).round_trip, None, "a socket without heartbeats measures no round trip");
-    net.cut(dealer);
+    net.reset_connections(dealer);
     net.settle();
     assert_eq!(peer(&net, dealer).round_trip, None, "a round trip is not kept for the next connection");
 }
@@ -232,7 +232,7 @@ fn smoothed_round_trip_is_a_moving_average() {
         let mut expected: Option<Duration> = None;
         let mut last = Duration::ZERO;
         for _ in 0..100 {
-            net.pass(ms(50));
+            net.advance(ms(50));
             if let Some(trip) = peer(&net, dealer).round_trip.filter(|trip| trip.last != last) {
                 last = trip.last;
                 expected = Some(expected.map_or(last, |before| (before * 7 + last) / 8));
@@ -250,7 +250,7 @@ fn round_trip_matches_each_pong_to_its_ping() {
     let with_heartbeat = Options::<Dealer>::new().heartbeat_with(ms(500), ms(10_000), Duration::ZERO).unwrap();
     let (_, [dealer]) = star(&mut net, Options::<Router>::new(), [with_heartbeat]);
     for _ in 0..20 {
-        net.pass(ms(500));
+        net.advance(ms(500));
         if let Some(trip) = peer(&net, dealer).round_trip {
             assert_eq!(trip.last, ms(1600));
         }
@@ -269,7 +269,7 @@ fn read_ahead_messages_are_counted_after_a_disconnect() {
     assert_eq!(net[pull].stats().received, traffic(1, 1), "the other messages are read ahead and not counted yet");
     let now = net.now();
     net[push].close(now);
-    net.pass(ms(2000));
+    net.advance(ms(2000));
     let stats = net[pull].stats();
     assert_eq!((stats.ended, stats.received, stats.incoming), (1, traffic(5, 5), traffic(5, 5)));
     let former = peer(&net, pull);

@@ -95,7 +95,7 @@ fn empty_body_closes_after_sending_and_notifies_the_peer() {
         let mut received = recv_all(&mut net, client);
         assert_eq!(received.pop(), Some(notice(&server_id)), "with a linger of {linger:?}");
         assert!(joined_bodies(&received, &server_id) == page);
-        net.pass(Duration::from_secs(5));
+        net.advance(Duration::from_secs(5));
         assert_eq!(recv_all(&mut net, server), []);
         assert_eq!([net[server].peers(), net[client].peers()], [0, 0]);
     }
@@ -108,12 +108,12 @@ fn linger_limits_a_close_by_empty_body() {
     let options = stream().linger(10 * second);
     let [(server, client_id), (client, _)] = connected_pair(&mut net, options, stream().no_reconnect());
     net.freeze(client);
-    net.pass(100 * second);
+    net.advance(100 * second);
     net[server].send((&client_id, vec![b'x'; 5000])).unwrap();
     net[server].send(notice(&client_id)).unwrap();
-    net.pass(9 * second);
+    net.advance(9 * second);
     assert_eq!(net[server].peers(), 1, "linger must begin with the empty body");
-    net.pass(2 * second);
+    net.advance(2 * second);
     assert_eq!(net[server].peers(), 0);
     assert_eq!(dropped(&events(&mut net, server), DropReason::Undelivered), 1);
 }
@@ -125,7 +125,7 @@ fn zero_linger_ends_a_stalled_close_at_socket_close() {
     net.freeze(client);
     net[server].send((&client_id, vec![b'x'; 5000])).unwrap();
     net[server].send(notice(&client_id)).unwrap();
-    net.pass(Duration::from_secs(1000));
+    net.advance(Duration::from_secs(1000));
     assert_eq!(net[server].peers(), 1);
     let now = net.now();
     net[server].close(now);
@@ -143,7 +143,7 @@ fn disconnect_notice_follows_the_last_bytes_despite_hwm() {
             net[client].send((&server_id, vec![b'x'; 700])).unwrap();
         }
         net[client].send(notice(&server_id)).unwrap();
-        net.pass(Duration::from_secs(2));
+        net.advance(Duration::from_secs(2));
         assert_eq!(net.connections(server), 0, "unread bytes must not keep the connection open");
         assert!(matches!(net[server].send((&client_id, "x")), Err(SendError::Unroutable(_))));
         let mut received = recv_all(&mut net, server);
@@ -157,7 +157,7 @@ fn disconnect_notice_follows_the_last_bytes_despite_hwm() {
 fn cut_connection_causes_a_notice_on_both_sides() {
     let mut net = net();
     let [(server, client_id), (client, server_id)] = connected_pair(&mut net, stream(), stream().no_reconnect());
-    net.cut(client);
+    net.reset_connections(client);
     net.settle();
     assert_eq!(recv_all(&mut net, server), [notice(&client_id)]);
     assert_eq!(recv_all(&mut net, client), [notice(&server_id)]);
@@ -173,7 +173,7 @@ fn local_disconnect_causes_no_notice() {
     assert_eq!(recv_all(&mut net, server), []);
     assert_eq!(recv_all(&mut net, client), [notice(&server_id)]);
     net[client].disconnect(&endpoint, now).unwrap();
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, client), []);
     assert_eq!([net[server].peers(), net[client].peers()], [0, 0]);
 }
@@ -185,7 +185,7 @@ fn notify_false_delivers_bytes_without_notices() {
     let server_id = recv_connect_notice(&mut net, client);
     net[client].send((server_id, "x")).unwrap();
     net.settle();
-    net.cut(client);
+    net.reset_connections(client);
     net.settle();
     let received = recv_all(&mut net, server);
     assert_eq!((received.len(), received[0].body()), (1, &Frame::from("x")));
@@ -243,11 +243,11 @@ fn reconnect_keeps_the_routing_id_and_drops_queued_bytes() {
         net[client].send((&server_id, vec![b'x'; 300_000])).unwrap();
     }
     net.settle();
-    net.cut(client);
+    net.reset_connections(client);
     net.thaw(server);
     net.settle();
     net[client].send((&server_id, "after reconnect")).unwrap();
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     assert_eq!(recv_all(&mut net, client), [notice(&server_id), notice(&server_id)]);
     assert_eq!(dropped(&events(&mut net, client), DropReason::Undelivered), 3);
     let received = recv_all(&mut net, server);
@@ -263,10 +263,10 @@ fn connect_as_id_is_valid_before_connecting() {
     let again = net[client].connect_as("tcp://other:1".parse().unwrap(), "server", now);
     assert_eq!(again, Err(ConnectError::RoutingIdTaken));
     net[client].send(["server", "early"]).unwrap();
-    net.pass(Duration::from_secs(1));
+    net.advance(Duration::from_secs(1));
     let server = net.socket(stream());
     net.bind(server, PLACE);
-    net.pass(Duration::from_secs(10));
+    net.advance(Duration::from_secs(10));
     let client_id = recv_connect_notice(&mut net, server);
     assert_eq!(joined_bodies(&recv_all(&mut net, server), &client_id), b"early");
     assert_eq!(recv_all(&mut net, client), [message(["server", ""])]);
@@ -279,7 +279,7 @@ fn empty_body_ends_a_dial_in_progress() {
     net[client].connect_as(PLACE.parse().unwrap(), "server", now).unwrap();
     net[client].send(["server", ""]).unwrap();
     assert_eq!(net[client].peers(), 0);
-    net.pass(Duration::from_secs(100));
+    net.advance(Duration::from_secs(100));
     assert_eq!(recv_all(&mut net, client), []);
 }
 

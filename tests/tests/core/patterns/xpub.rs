@@ -94,7 +94,7 @@ fn disconnect_cancels_all_subscriptions_of_the_peer() {
         let (publisher, [a, b]) = star(&mut net, options, [xsub().no_reconnect(), xsub()]);
         send_changes(&mut net, &[(a, "+a"), (a, "+both"), (b, "+both")]);
         recv_changes(&mut net, publisher);
-        net.cut(a);
+        net.reset_connections(a);
         let mut received = recv_changes(&mut net, publisher);
         received.sort();
         assert_eq!(received, expected);
@@ -174,7 +174,7 @@ fn manual_xpub_subscribes_only_by_its_application() {
     net[publisher].send("XA2").unwrap();
     assert_eq!(recv_all(&mut net, a), []);
     assert_eq!(net[publisher].subscription_count(), 1);
-    net.cut(b);
+    net.reset_connections(b);
     assert_eq!(
         recv_changes(&mut net, publisher),
         ["-b"],
@@ -188,7 +188,7 @@ fn manual_xpub_rejects_subscribe_for_a_lost_peer() {
     let mut net = net();
     let (publisher, [a, b]) = star(&mut net, xpub().manual(true), [xsub().no_reconnect(), xsub()]);
     send_changes(&mut net, &[(a, "+a"), (b, "+b")]);
-    net.cut(a);
+    net.reset_connections(a);
     net.settle();
     assert_eq!(net[publisher].recv().unwrap(), message(["\x01a"]));
     assert_eq!(net[publisher].subscribe("a"), Err(SubscribeError::NoRequest));
@@ -217,7 +217,7 @@ fn manual_last_value_is_sent_to_the_newest_subscriber() {
     net[publisher].send("t for all").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, old)), ["t for all"], "the application has not subscribed the new peer");
     net[publisher].subscribe("u").unwrap();
-    net.cut(new);
+    net.reset_connections(new);
     net.settle();
     net[publisher].send("t last").unwrap();
     assert_eq!(recv_all(&mut net, old), [], "the message was for a lost peer");
@@ -237,8 +237,8 @@ fn welcome_message_is_sent_first_on_each_connection() {
     net[publisher].send("news").unwrap();
     // The first welcome message arrived before the subscription, so the SUB has dropped it.
     assert_eq!(bodies(&recv_all(&mut net, all)), ["news"]);
-    net.cut(all);
-    net.pass(Duration::from_secs(1));
+    net.reset_connections(all);
+    net.advance(Duration::from_secs(1));
     net[publisher].send("news").unwrap();
     assert_eq!(bodies(&recv_all(&mut net, all)), ["welcome", "news"]);
     assert_eq!(bodies(&recv_all(&mut net, some)), ["news", "news"], "a SUB receives only matching messages");

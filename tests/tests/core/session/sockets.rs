@@ -19,7 +19,7 @@ fn unbind_ends_the_open_listener_not_the_failed_one() {
     socket.listening(open, endpoint.clone());
     while socket.poll_action().is_some() {}
     socket.unbind(&endpoint, Instant::ORIGIN).unwrap();
-    assert_eq!(socket.poll_action(), Some(Action::Unlisten(open)));
+    assert_eq!(socket.poll_action(), Some(Action::CloseListener(open)));
     assert!(socket.unbind(&endpoint, Instant::ORIGIN).is_err());
 }
 

@@ -1,13 +1,13 @@
 //! Hostile peers during the handshake.
 
 use sansmq::proto::connection::{Fault, Timeout};
-use sansmq::proto::socket::Refusal;
+use sansmq::proto::socket::RejectReason;
 use sansmq::proto::wire::DecodeError;
 use sansmq::{ConnectionError, Options};
 use sansmq_tests::harness::{Observed, Target, connect_all, on_each_runtime};
 use sansmq_tests::memory::Memory;
 use sansmq_tests::raw_peer::{
-    COMMAND, LONG, come, command, frame, greeting, head, opening, property, ready, say, vanish,
+    COMMAND, LONG, come, command, frame, greeting, head, opening, property, ready, reset, say,
 };
 use std::io::{Read, Write};
 use std::thread;
@@ -53,7 +53,7 @@ fn silent_connections_are_limited_and_honest_peers_served() {
         target.serve_new_client(handle, Options::new()).await;
         let (stats, observed) = (target.router.stats(), &target.observed);
         assert!(target.hostile_peers() <= ALLOWED as u64 + 1, "{stats:?}");
-        assert!(observed.refusals.iter().all(|reason| *reason == Refusal::HandshakesOfAddress));
+        assert!(observed.refusals.iter().all(|reason| *reason == RejectReason::MaxHandshakesPerAddress));
         assert!(
             observed
                 .ends
@@ -167,9 +167,9 @@ fn short_lived_connections_leave_no_memory() {
         let mut target = Target::new(handle, Options::new()).await;
         let whole = [opening("DEALER"), frame(0, b"hello")].concat();
         target.serve_during(|at| (0..EACH).for_each(|_| drop(come(at).unwrap()))).await;
-        target.serve_during(|at| (0..EACH).for_each(|_| vanish(come(at).unwrap()).unwrap())).await;
+        target.serve_during(|at| (0..EACH).for_each(|_| reset(come(at).unwrap()).unwrap())).await;
         let sent = whole.clone();
-        target.serve_during(move |at| (0..EACH).for_each(|_| vanish(say(at, &sent).unwrap()).unwrap())).await;
+        target.serve_during(move |at| (0..EACH).for_each(|_| reset(say(at, &sent).unwrap()).unwrap())).await;
         target
             .serve_during(move |at| {
                 for _ in 0..EACH {

@@ -2,7 +2,7 @@
 
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::kind::{Dealer, Router};
-use sansmq::proto::socket::Refusal;
+use sansmq::proto::socket::RejectReason;
 use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Options, Security};
 use sansmq_tests::TempDir as Directory;
 use sansmq_tests::harness::{Target, on_each_runtime};
@@ -28,7 +28,11 @@ fn invalid_curve_hellos_are_limited_by_handshake_rate() {
         let observed = target.serve_until(|observed| observed.ends.len() + observed.refusals.len() >= FLOOD).await;
         let invalid_box = ConnectionError::Curve(CurveError::Box("HELLO"));
         assert!(observed.ends.iter().filter(|end| **end == invalid_box).count() >= RATE);
-        assert!(observed.refusals.iter().all(|refusal| *refusal == Refusal::HandshakeRate), "{:?}", observed.refusals);
+        assert!(
+            observed.refusals.iter().all(|refusal| *refusal == RejectReason::MaxHandshakeRate),
+            "{:?}",
+            observed.refusals
+        );
         target.baseline.grew_less_than(2 << 20);
         target.finish().await;
     });
@@ -41,7 +45,7 @@ fn wrong_passwords_are_denied_and_right_one_accepted() {
         let options = Options::<Router>::new().security(Security::PlainServer).authenticate(|request| {
             match &request.credentials {
                 AuthCredentials::Plain { password, .. } if &password[..] == b"right" => AuthReply::accept(),
-                _ => AuthReply::refuse(),
+                _ => AuthReply::reject(),
             }
         });
         let honest = || Options::<Dealer>::new().security(Security::plain_client("me", "right").unwrap());
@@ -67,7 +71,7 @@ fn silent_ipc_peers_are_evicted_for_honest_peers() {
         assert!(target.hostile_peers() <= ALLOWED as u64);
         target.serve_new_client_at(handle, &endpoint, Options::new()).await;
         let observed = target.serve_until(|observed| observed.ends.contains(&ConnectionError::HandshakeEvicted)).await;
-        assert!(observed.refusals.contains(&Refusal::Handshakes));
+        assert!(observed.refusals.contains(&RejectReason::MaxHandshakes));
         target.baseline.grew_less_than(2 << 20);
         drop(streams);
         target.finish().await;

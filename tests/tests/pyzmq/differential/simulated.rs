@@ -101,7 +101,7 @@ impl Backend for Simulated {
 
     fn settle(&mut self, program: &Program, step: usize, _: Option<&SettledState>) -> Result<SettledState, CallResult> {
         // Connections that ended while messages were received are dialled again.
-        self.net.pass(RECONNECT_TIME);
+        self.net.advance(RECONNECT_TIME);
         for (&node, count) in self.nodes.iter().zip(&mut self.settled.connections) {
             while let Some(event) = self.net[node].poll_event() {
                 match event {

@@ -187,7 +187,7 @@ fn control_socket_pauses_resumes_and_terminates() {
         assert_eq!(send_command("RESUME").await, Message::from(""));
         assert_eq!(pull.recv().await.unwrap().body(), "later");
         assert_eq!(send_command("TERMINATE").await, Message::from(""));
-        assert_eq!(finished.await.backend.sent.octets, 5);
+        assert_eq!(finished.await.backend.sent.bytes, 5);
     });
 }
 

@@ -62,7 +62,7 @@ fn decide(request: &AuthRequest) -> AuthReply {
             user_id: Some(username.clone()),
             properties: Metadata::new().with("Group", "wheel").unwrap(),
         },
-        _ => AuthReply::refuse(),
+        _ => AuthReply::reject(),
     }
 }
 
@@ -107,7 +107,7 @@ async fn decide_later(request: AuthRequest) -> AuthReply {
 #[test]
 fn sync_and_async_authenticators_check_password() {
     run(|| async {
-        for authenticator in [Authenticator::new(decide), Authenticator::later(decide_later)] {
+        for authenticator in [Authenticator::new(decide), Authenticator::from_async(decide_later)] {
             let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(authenticator);
             let rep = Socket::with(options);
             let endpoint = rep.bind(ANY).await.unwrap();
@@ -166,7 +166,7 @@ fn client_retries_after_temporary_denial_only() {
                 Options::<Rep>::new().security(Security::PlainServer).authenticate(move |request| {
                     match decide(request) {
                         AuthReply::Accept { .. } if count.fetch_add(1, Ordering::SeqCst) == 0 => {
-                            AuthReply::Refuse(denial)
+                            AuthReply::Reject(denial)
                         }
                         reply => reply,
                     }
@@ -187,7 +187,7 @@ fn client_retries_after_temporary_denial_only() {
 #[test]
 fn denied_peer_receives_error_and_is_disconnected() {
     run(|| async {
-        let refuse = |_: &AuthRequest| AuthReply::refuse();
+        let refuse = |_: &AuthRequest| AuthReply::reject();
         let router = Socket::with(Options::<Router>::new().handshake_timeout(None).authenticate(refuse));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut server_monitor = router.monitor();
@@ -206,7 +206,7 @@ fn denied_peer_receives_error_and_is_disconnected() {
 #[test]
 fn auth_timeout_is_a_temporary_error() {
     run(|| async {
-        let never = Authenticator::later(|_| pending());
+        let never = Authenticator::from_async(|_| pending());
         let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(never);
         let rep = Socket::with(options.auth_timeout(Duration::from_millis(20)).unwrap());
         let ann = plain_client("ann", "secret");
@@ -230,7 +230,7 @@ fn cancelled_auth_future_is_dropped_without_lock() {
     }
     run(|| async {
         let socket = Arc::new(std::sync::OnceLock::new());
-        let authenticator = Authenticator::later({
+        let authenticator = Authenticator::from_async({
             let socket = Arc::clone(&socket);
             move |_| {
                 let guard = CallsSocketOnDrop(Arc::clone(&socket));

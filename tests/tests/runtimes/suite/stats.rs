@@ -30,10 +30,10 @@ fn stats_count_messages_bytes_connections_and_drops() {
 
         let stats = dealer.stats();
         assert_eq!((stats.peers, stats.ready_peers, stats.dialled), (1, 1, 1));
-        assert_eq!((stats.sent.messages, stats.sent.octets), (3, 24));
-        assert_eq!((stats.received.messages, stats.received.octets), (1, 6));
+        assert_eq!((stats.sent.messages, stats.sent.bytes), (3, 24));
+        assert_eq!((stats.received.messages, stats.received.bytes), (1, 6));
         let stats = router.stats();
-        assert_eq!((stats.sent.octets, stats.received.octets, stats.accepted), (6, 24, 1));
+        assert_eq!((stats.sent.bytes, stats.received.bytes, stats.accepted), (6, 24, 1));
         assert_eq!(stats.dropped.of(DropReason::Unroutable), 1);
         let peers = router.peer_stats();
         assert_eq!(peers.len(), 1);

@@ -33,7 +33,7 @@ fn decide(request: &zap::Request) -> Message {
             user_id: Some(username.clone()),
             properties: Metadata::new().with("Group", "wheel").unwrap(),
         }),
-        _ => request.reply(&AuthReply::refuse()),
+        _ => request.reply(&AuthReply::reject()),
     }
 }
 
@@ -187,7 +187,7 @@ fn invalid_zap_reply_rejects_peer() {
             failed
         );
         for denial in [AuthStatus::TemporaryError, AuthStatus::Denied, AuthStatus::InternalError] {
-            let result = outcome_of_reply(|request| request.reply(&AuthReply::Refuse(denial))).await;
+            let result = outcome_of_reply(|request| request.reply(&AuthReply::Reject(denial))).await;
             assert_eq!(result, Err(ConnectionError::Denied(denial)));
         }
     });

@@ -109,7 +109,7 @@ fn invalid_names_return_errors_with_reasons() {
         let no_directory: Endpoint =
             format!("ipc://{}", dir.directory().join("no-directory/socket").display()).parse().unwrap();
         let error = router.bind(&no_directory).await.unwrap_err();
-        assert_eq!(error, BindError::Network { endpoint: no_directory, error: NetworkError::NoSuchName });
+        assert_eq!(error, BindError::Network { endpoint: no_directory, error: NetworkError::PathNotFound });
 
         fs::write(dir.socket(), "precious").unwrap();
         let error = router.bind(dir.endpoint()).await.unwrap_err();
@@ -130,13 +130,13 @@ fn connect_before_bind_reports_reason_and_loses_nothing() {
         for number in 0..10 {
             push.send(number.to_string()).await.unwrap();
         }
-        for expected in [NetworkError::NoSuchName, NetworkError::Refused] {
+        for expected in [NetworkError::PathNotFound, NetworkError::Refused] {
             let failed = monitor.find(|event| match event {
                 Event::ConnectFailed { error, retry: Some(_), .. } if error == expected => Some(()),
                 _ => None,
             });
             failed.await.unwrap();
-            if expected == NetworkError::NoSuchName {
+            if expected == NetworkError::PathNotFound {
                 drop(UnixListener::bind(dir.socket()).unwrap());
             }
         }
@@ -173,7 +173,7 @@ fn unbind_reports_lost_name_and_keeps_foreign_file() {
         let pull = PullSocket::new();
         let mut monitor = pull.monitor();
         let endpoint = pull.bind(dir.endpoint()).await.unwrap();
-        let lost = NetworkError::NameLost;
+        let lost = NetworkError::PathReplaced;
         fs::remove_file(dir.socket()).unwrap();
         let error = pull.unbind(&endpoint).await.unwrap_err();
         assert_eq!(error, UnbindError::Network { endpoint: endpoint.clone(), error: lost });

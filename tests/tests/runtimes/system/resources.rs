@@ -8,7 +8,7 @@ use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Rep, Router, Stream};
 use sansmq::proto::address::Resource;
 use sansmq::proto::connection::Timeout;
-use sansmq::proto::socket::Refusal;
+use sansmq::proto::socket::RejectReason;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
 use sansmq_tests::raw_peer::{frame, greeting, opening, property, ready};
@@ -239,7 +239,7 @@ fn handshake_rate_limits_all_peers_of_shared_port() {
         });
         // The rate is 1 per second: a machine that takes a second for each connection would accept all of them.
         let _raw_peers: Vec<_> = (0..5).map(|_| raw_peer(&port, &greeting("NULL"))).collect();
-        assert_eq!(refused.await, Some(Refusal::HandshakeRate));
+        assert_eq!(refused.await, Some(RejectReason::MaxHandshakeRate));
         let push = PushSocket::new();
         push.connect(with_resource(&port, "second")).unwrap();
         assert_delivered(&push, &second, "accepted after a retry").await;

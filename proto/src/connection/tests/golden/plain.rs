@@ -165,7 +165,7 @@ fn config_as_libzmq(session: &Session) -> ConnectionConfig {
 fn config_as_peer(session: &Session, refuses: bool) -> ConnectionConfig {
     let socket_type = if session.socket_type() == SocketType::Req { SocketType::Rep } else { SocketType::Req };
     if session.option("PLAIN_SERVER").is_none() {
-        let decide = move |_: &AuthRequest| if refuses { AuthReply::refuse() } else { AuthReply::accept() };
+        let decide = move |_: &AuthRequest| if refuses { AuthReply::reject() } else { AuthReply::accept() };
         let auth_source = AuthSource::Authenticator(Authenticator::new(decide));
         return ConnectionConfig { security: Security::PlainServer, auth_source, ..config(socket_type) };
     }

@@ -15,10 +15,10 @@ fn keys_parse_as_in_libzmq() {
     assert_eq!(*pair.public(), PUBLIC.parse().unwrap());
     assert_eq!(pair.public().to_string(), PUBLIC);
     assert_eq!(*pair.secret().to_z85(), SECRET);
-    for key in [PUBLIC.as_bytes(), pair.public().as_octets()] {
+    for key in [PUBLIC.as_bytes(), pair.public().as_bytes()] {
         assert_eq!(PublicKey::try_from(key), Ok(*pair.public()));
     }
-    for key in [SECRET.as_bytes(), pair.secret().as_octets()] {
+    for key in [SECRET.as_bytes(), pair.secret().as_bytes()] {
         assert_eq!(SecretKey::try_from(key), Ok(pair.secret().clone()));
     }
 }
@@ -78,7 +78,7 @@ fn z85_round_trips_all_byte_values() {
 #[test]
 fn z85_rejects_invalid_input() {
     for count in [1, 2, 3, 5, 33] {
-        assert_eq!(z85::encode(&vec![0; count]), Err(Z85Error::OctetCount(count)));
+        assert_eq!(z85::encode(&vec![0; count]), Err(Z85Error::ByteCount(count)));
     }
     for count in [1, 4, 6, 41] {
         assert_eq!(z85::decode(&"0".repeat(count)), Err(Z85Error::CharacterCount(count)));

@@ -130,7 +130,7 @@ impl Session {
         };
         let vouch_nonce = long_nonce(*b"VOUCH---", plain[32..48].try_into().unwrap());
         let vouch = vouch_key.unwrap().open(&vouch_nonce, &plain[48..128]).unwrap();
-        assert_eq!(*vouch, [*client.as_octets(), *self.server.public_key().as_octets()].concat());
+        assert_eq!(*vouch, [*client.as_bytes(), *self.server.public_key().as_bytes()].concat());
         let from_client = Opener::new(&key, Role::Server, 2);
         let from_server = Opener::new(&key, Role::Client, 1);
         self.traffic = Some(Traffic { key, from_client, from_server });

@@ -1,4 +1,4 @@
-//! [`PrefixNode`]: a part of a prefix; and [`Lengths`]: the lengths of the pieces below a node. Knows no trie.
+//! [`PrefixPart`]: a part of a prefix; and [`Lengths`]: the lengths of the pieces below a node. Knows no trie.
 
 use alloc::boxed::Box;
 use core::iter::from_fn;
@@ -6,13 +6,13 @@ use core::num::NonZeroU16;
 
 /// Part of a prefix, of up to [`MAX`](Self::MAX) bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PrefixNode {
+pub(crate) struct PrefixPart {
     len: u8,
     /// Bytes of the piece, filled up with zeros.
     bytes: [u8; Self::MAX],
 }
 
-impl PrefixNode {
+impl PrefixPart {
     /// Maximum length in bytes.
     // Most prefixes are not longer, and a node of the trie with a `Vec` as its value has 64 bytes.
     pub(crate) const MAX: usize = 16;
@@ -58,13 +58,13 @@ pub(crate) enum Lengths {
     Many(Box<Counts>),
 }
 
-/// Number of pieces of each length, from 1 to [`PrefixNode::MAX`].
+/// Number of pieces of each length, from 1 to [`PrefixPart::MAX`].
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Counts {
     /// Bit set of the lengths with a number that is not zero.
     present: u16,
-    counts: [u32; PrefixNode::MAX],
+    counts: [u32; PrefixPart::MAX],
 }
 
 impl Lengths {
@@ -76,11 +76,11 @@ impl Lengths {
 
     /// Returns true if there is a piece of the maximum length.
     pub(crate) const fn has_full(&self) -> bool {
-        self.present() >> (PrefixNode::MAX - 1) != 0
+        self.present() >> (PrefixPart::MAX - 1) != 0
     }
 
     /// Returns the beginnings of `longest` in each length that occurs, the shortest first.
-    pub(crate) fn up_to(&self, longest: PrefixNode) -> impl Iterator<Item = PrefixNode> {
+    pub(crate) fn up_to(&self, longest: PrefixPart) -> impl Iterator<Item = PrefixPart> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {
             let shortest = NonZeroU16::new(lengths)?;
@@ -89,7 +89,7 @@ impl Lengths {
         })
     }
 
-    pub(crate) fn add(&mut self, piece: PrefixNode) {
+    pub(crate) fn add(&mut self, piece: PrefixPart) {
         match self {
             Self::One { len, count } if *len == piece.len || *count == 0 => {
                 *self = Self::One { len: piece.len, count: *count + 1 };
@@ -105,7 +105,7 @@ impl Lengths {
     }
 
     /// Removes a piece that was added.
-    pub(crate) fn remove(&mut self, piece: PrefixNode) {
+    pub(crate) fn remove(&mut self, piece: PrefixPart) {
         match self {
             Self::One { count, .. } => *count -= 1,
             Self::Many(many) => {
