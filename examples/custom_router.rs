@@ -36,14 +36,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         "all" => {
             let bound = router.bind(endpoint).await?;
-            let (alice, bob) = (say("alice", &bound).await?, say("bob", &bound).await?);
+            let (alice, bob) = (connect_client("alice", &bound).await?, connect_client("bob", &bound).await?);
             answer_only(&router, "alice", 2).await?;
             println!("alice received: {}", alice.recv().await?.body().to_text());
             println!("bob received: {:?}", bob.try_recv());
             Ok(())
         }
         name => {
-            let reply = say(name, &endpoint).await?.recv().await?;
+            let reply = connect_client(name, &endpoint).await?.recv().await?;
             println!("{name} received: {}", reply.body().to_text());
             Ok(())
         }
@@ -74,7 +74,7 @@ pub(crate) async fn answer_only(router: &RouterSocket, chosen: &str, messages: u
 }
 
 /// Creates a client with the routing id `name`, which sends one message.
-pub(crate) async fn say(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
+pub(crate) async fn connect_client(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
     let client = DealerSocket::with(Options::new().routing_id(name)?);
     client.connect(endpoint)?;
     client.send(("", format!("Hello, {name} here"))).await?;

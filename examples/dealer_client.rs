@@ -36,12 +36,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let dealer = DealerSocket::new();
     dealer.connect(endpoint)?;
-    talk(&dealer, framing, 5).await?;
+    send_and_receive(&dealer, framing, 5).await?;
     Ok(())
 }
 
 /// Sends all requests, then receives and returns all replies.
-pub(crate) async fn talk(
+pub(crate) async fn send_and_receive(
     dealer: &DealerSocket,
     framing: Framing,
     requests: usize,

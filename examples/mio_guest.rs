@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = words.next().unwrap_or_else(|| "127.0.0.1:7000".into()).parse()?;
     let sink = words.next().unwrap_or_else(|| "tcp://127.0.0.1:5557".into()).parse()?;
     let mut gateway = Gateway::new(address, &sink)?;
-    println!("lines to {}, messages to {sink}", gateway.door()?);
+    println!("lines to {}, messages to {sink}", gateway.local_addr()?);
     loop {
         gateway.round()?;
     }
@@ -56,7 +56,7 @@ impl Gateway {
         Ok(Self { poll, events, reactor, push, listener, clients: BTreeMap::new(), next: LISTENER.0 + 1 })
     }
 
-    pub(crate) fn door(&self) -> Result<SocketAddr, Box<dyn Error>> {
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, Box<dyn Error>> {
         Ok(self.listener.local_addr()?)
     }
 

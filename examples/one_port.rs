@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "tcp://127.0.0.1:*".into());
     let services = Services::bind(endpoint.parse()?).await?;
     println!("three services at {}", services.port);
-    tokio::try_join!(services.serve(), ask(&services.port))?;
+    tokio::try_join!(services.serve(), run_clients(&services.port))?;
     Ok(())
 }
 
@@ -53,7 +53,7 @@ impl Services {
 }
 
 /// Runs a client of each service. Returns the replies of the REP and the ROUTER.
-pub(crate) async fn ask(port: &Endpoint) -> Result<(String, String), Box<dyn Error>> {
+pub(crate) async fn run_clients(port: &Endpoint) -> Result<(String, String), Box<dyn Error>> {
     let (req, push, dealer) = (ReqSocket::new(), PushSocket::new(), DealerSocket::new());
     req.connect(format!("{port}/text/length"))?;
     req.send("resource").await?;

@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             tokio::try_join!(route(&router, &table, 3), show_one_reading(&bound, &reading)).map(drop)
         }
         name => {
-            let client = join(name, &endpoint).await?;
+            let client = register(name, &endpoint).await?;
             if name == "display" {
                 println!("display received: {}", client.recv().await?.body().to_text());
             } else {
@@ -80,7 +80,7 @@ pub(crate) async fn route(router: &RouterSocket, table: &Table, messages: usize)
 }
 
 /// Creates a client with the routing id `name`, which is registered with the ROUTER.
-pub(crate) async fn join(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
+pub(crate) async fn register(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
     let client = DealerSocket::with(Options::new().routing_id(name)?);
     client.connect(endpoint)?;
     client.send(("", "HELLO")).await?;
@@ -90,8 +90,8 @@ pub(crate) async fn join(name: &str, endpoint: &Endpoint) -> Result<DealerSocket
 
 /// Sends a reading from a sensor. Returns the reading that the display receives.
 pub(crate) async fn show_one_reading(endpoint: &Endpoint, reading: &str) -> Result<String, Box<dyn Error>> {
-    let display = join("display", endpoint).await?;
-    let sensor = join("sensor", endpoint).await?;
+    let display = register("display", endpoint).await?;
+    let sensor = register("sensor", endpoint).await?;
     sensor.send(("", reading)).await?;
     let shown = display.recv().await?.body().to_text().into_owned();
     println!("display received: {shown}");

@@ -18,14 +18,14 @@ use std::time::Duration;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("the argument is missing: a folder for the certificates of clients")?;
-    let (hello, refusal) = visit(Path::new(&folder)).await?;
+    let (hello, refusal) = run(Path::new(&folder)).await?;
     println!("Ironhouse: {hello}");
     println!("Ironhouse, unknown client: {refusal}");
     Ok(())
 }
 
 /// Returns the message that a client with a certificate in the folder receives, and the reason why another client is rejected.
-pub(crate) async fn visit(folder: &Path) -> Result<(String, ConnectionError), Box<dyn Error>> {
+pub(crate) async fn run(folder: &Path) -> Result<(String, ConnectionError), Box<dyn Error>> {
     let keys = KeyPair::random();
     let public = *keys.public();
     let known = KeyFolder::open(folder, Duration::ZERO)?;

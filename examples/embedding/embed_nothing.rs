@@ -9,14 +9,14 @@ use sansmq::{NetworkError, Options, kind};
 use std::{error::Error, mem, time::Duration};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for (at, event) in story()? {
+    for (at, event) in simulate()? {
         println!("{:>7.3} s  {event}", at.since(Instant::ORIGIN).as_secs_f64());
     }
     Ok(())
 }
 
 /// Runs the simulation. Returns its events and their times.
-pub(crate) fn story() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
+pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
     let heartbeat = Options::<kind::Dealer>::new().heartbeat(Duration::from_secs(1))?;
     let sockets = [Socket::new(heartbeat, Seeded(1)), Socket::new(Options::<kind::Router>::new(), Seeded(2))];
     let [mut client, mut server] = sockets.map(|socket| End { socket, link: None, arriving: Vec::new() });

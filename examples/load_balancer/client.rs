@@ -28,7 +28,7 @@ impl Load {
 }
 
 /// Runs a single client in its own process.
-pub(crate) async fn alone(name: &str, front: &str, requests: u64) -> Result<Report, Failure> {
+pub(crate) async fn run_single(name: &str, front: &str, requests: u64) -> Result<Report, Failure> {
     run(name, front, Load::of(requests), &Progress::of(requests)).await
 }
 

@@ -56,8 +56,8 @@ async fn main() -> Result<(), Failure> {
         ["broker", front, back] => broker::Broker::bind(front, back).await?.run().await?,
         ["worker", name, back] => worker::run(name, back, Duration::from_millis(5)).await?,
         ["worker", name, back, cost] => worker::run(name, back, Duration::from_millis(cost.parse()?)).await?,
-        ["client", name, front] => println!("{}", client::alone(name, front, 1000).await?),
-        ["client", name, front, requests] => println!("{}", client::alone(name, front, requests.parse()?).await?),
+        ["client", name, front] => println!("{}", client::run_single(name, front, 1000).await?),
+        ["client", name, front, requests] => println!("{}", client::run_single(name, front, requests.parse()?).await?),
         _ => Err("the arguments are none, or broker FRONT BACK, worker NAME BACK [MS], client NAME FRONT [REQUESTS]")?,
     }
     Ok(())

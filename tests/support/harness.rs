@@ -1,9 +1,9 @@
 //! Fixture of the tests with hostile peers: an attacked ROUTER, and an honest DEALER that must be served during the
 //! attack.
 
-use crate::leak_check::{on_each, settle};
+use crate::leak_check::{on_each, wait_for_release};
 use crate::memory::Memory;
-use crate::raw_peer::say;
+use crate::raw_peer::connect_and_send;
 use crate::runtimes::RuntimeHandle;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Any, Dealer, Kind, Router};
@@ -27,7 +27,7 @@ pub fn on_each_runtime(scenario: impl AsyncFn(&RuntimeHandle) + Send + Sync + 's
     on_each(move |runtime, before| {
         let handle = runtime.handle();
         runtime.run(Box::pin(scenario(&handle)));
-        settle(runtime, before, "the attack");
+        wait_for_release(runtime, before, "the attack");
     });
 }
 
@@ -88,7 +88,7 @@ impl Target {
         let open = Vec::new();
         let mut target = Self { router, honest, observed, monitor, address, endpoint, open, baseline: Memory::now() };
         let Self { router, honest, .. } = &target;
-        run_until(echo(router), ask(honest)).await;
+        run_until(echo(router), round_trip(honest)).await;
         target.baseline = Memory::now();
         target
     }
@@ -109,7 +109,7 @@ impl Target {
         let round_trips = async {
             let mut rounds = 0;
             while rounds < ROUNDS || !done.get() {
-                ask(honest).await;
+                round_trip(honest).await;
                 rounds += 1;
             }
         };
@@ -158,7 +158,7 @@ impl Target {
         client.connect(endpoint).unwrap();
         let Self { router, observed, monitor, .. } = self;
         let background = join(echo(router), collect_events(monitor, observed, |_| false));
-        run_until(background, ask(&client.erase())).await;
+        run_until(background, round_trip(&client.erase())).await;
     }
 
     /// Returns the number of open connections, without the connection of the honest peer.
@@ -178,13 +178,13 @@ impl Target {
             }
         };
         run_until(echo(router), disconnected).await;
-        run_until(echo(router), ask(honest)).await;
+        run_until(echo(router), round_trip(honest)).await;
     }
 }
 
 /// Opens `count` connections and sends `bytes` on each.
 pub fn connect_all(to: SocketAddr, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
-    (0..count).map(|_| say(to, bytes).unwrap()).collect()
+    (0..count).map(|_| connect_and_send(to, bytes).unwrap()).collect()
 }
 
 /// Binds a socket to TCP and returns its address.
@@ -215,7 +215,7 @@ pub async fn echo(socket: &Handle<Any>) {
 ///
 /// # Panics
 /// If the reply differs from the request, or arrives twice.
-pub async fn ask(honest: &Handle<Any>) {
+pub async fn round_trip(honest: &Handle<Any>) {
     honest.send("request").await.unwrap();
     assert_eq!(honest.recv().await.unwrap().body(), "request");
     assert!(honest.try_recv().is_err(), "the reply arrived twice");

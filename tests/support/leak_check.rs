@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Maximum time in which a closed socket must release everything; long enough for failing name lookups and slow
 /// machines.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const RELEASE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Number of tasks of a runtime, and of descriptors of the process.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,15 +35,15 @@ pub fn descriptors() -> usize {
 /// Runs the tasks until the counts are no higher than `before`. `what` names the phase in the panic message.
 ///
 /// # Panics
-/// If the counts are still higher after [`PATIENCE`].
-pub fn settle(runtime: &mut dyn TestRuntime, before: Counts, what: &str) {
+/// If the counts are still higher after [`RELEASE_TIMEOUT`].
+pub fn wait_for_release(runtime: &mut dyn TestRuntime, before: Counts, what: &str) {
     let start = Instant::now();
     loop {
         let now = counts(runtime);
         if now.tasks <= before.tasks && now.descriptors <= before.descriptors {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "{what}: {now:?} remain, expected at most {before:?}");
+        assert!(start.elapsed() < RELEASE_TIMEOUT, "{what}: {now:?} remain, expected at most {before:?}");
         runtime.step();
     }
 }
@@ -55,14 +55,14 @@ const RUNTIME: &str = "SANSMQ_TEST_RUNTIME";
 /// descriptors and memory are counted for the whole process. The processes of one test run concurrently.
 ///
 /// # Panics
-/// If a run panics, or does not end within five times [`PATIENCE`].
+/// If a run panics, or does not end within five times [`RELEASE_TIMEOUT`].
 pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'static) {
     let (chosen, thread) = (env::var(RUNTIME).ok(), thread::current());
     // With `--test-threads=1`, tests run one after another on the main thread, which has no test's name: no child
     // process.
     let test_name = thread.name().filter(|name| chosen.is_none() && *name != "main");
     let Some(test_name) = test_name else {
-        return limited(PATIENCE * 5, move || {
+        return limited(RELEASE_TIMEOUT * 5, move || {
             for (_, make) in ALL.iter().filter(|(name, _)| chosen.as_ref().is_none_or(|chosen| chosen == name)) {
                 run_on(&mut *make(), &test);
             }
@@ -90,7 +90,7 @@ fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Co
     let handle = runtime.handle();
     // The first use creates reactors, threads and descriptors that stay open; they are not leaks of the test.
     runtime.run(Box::pin(exchange(&handle)));
-    settle(runtime, Counts { tasks: 0, descriptors: usize::MAX }, "the first use");
+    wait_for_release(runtime, Counts { tasks: 0, descriptors: usize::MAX }, "the first use");
     let before = counts(runtime);
     test(runtime, before);
 }

@@ -29,9 +29,9 @@ pub mod net;
 pub mod raw_peer;
 pub mod runtimes;
 pub mod sim;
-pub mod tape;
+pub mod test_stream;
 
-pub use net::{Told, bodies, dropped, endings, events, recv_all};
+pub use net::{TracedNet, bodies, dropped, endings, events, recv_all};
 
 use sansmq_proto::Endpoint;
 use std::hash::{BuildHasher, RandomState};
@@ -96,7 +96,7 @@ fn command() -> String {
 /// If the connection is refused, or the stream fails.
 pub fn push_peer(address: SocketAddr) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(&raw_peer::opening("PUSH"))?;
+    stream.write_all(&raw_peer::greeting_and_ready("PUSH"))?;
     Ok(stream)
 }
 

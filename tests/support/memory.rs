@@ -18,7 +18,7 @@ impl Memory {
     ///
     /// # Panics
     /// If memory grew by `bytes` or more.
-    pub fn grew_less_than(&self, bytes: usize) {
+    pub fn assert_growth_below(&self, bytes: usize) {
         let grown = PeakAlloc.peak_usage().saturating_sub(self.0);
         eprintln!("memory grew by {grown} bytes, limit {bytes}");
         assert!(grown < bytes, "memory grew by {grown} bytes, limit {bytes}");

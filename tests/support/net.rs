@@ -12,7 +12,7 @@ use std::thread;
 pub const PLACE: &str = "tcp://place:1";
 
 /// Creates a network that splits what is sent into chunks of 1 to 9 bytes, so that tests cover every boundary.
-pub fn chopped() -> Net {
+pub fn net_with_small_chunks() -> Net {
     Net::seeded(1).chunks(1..=9)
 }
 
@@ -110,9 +110,9 @@ pub fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
 
 /// A simulated network that prints its trace if the test fails.
 #[derive(Debug)]
-pub struct Told(pub Net);
+pub struct TracedNet(pub Net);
 
-impl Deref for Told {
+impl Deref for TracedNet {
     type Target = Net;
 
     fn deref(&self) -> &Net {
@@ -120,13 +120,13 @@ impl Deref for Told {
     }
 }
 
-impl DerefMut for Told {
+impl DerefMut for TracedNet {
     fn deref_mut(&mut self) -> &mut Net {
         &mut self.0
     }
 }
 
-impl Drop for Told {
+impl Drop for TracedNet {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.trace().for_each(|line| eprintln!("{line}"));

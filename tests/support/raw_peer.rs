@@ -58,21 +58,21 @@ pub fn ready(socket_type: &str, more: &[u8]) -> Vec<u8> {
 }
 
 /// Returns everything that a peer of the given socket type sends before messages: greeting and READY.
-pub fn opening(socket_type: &str) -> Vec<u8> {
+pub fn greeting_and_ready(socket_type: &str) -> Vec<u8> {
     [greeting("NULL"), ready(socket_type, b"")].concat()
 }
 
-/// Connects from [`NEXT_DOOR`] on Linux, so that limits per address count hostile and honest peers separately. Connects
+/// Connects from [`HOSTILE_SOURCE`] on Linux, so that limits per address count hostile and honest peers separately. Connects
 /// from the default address on other systems.
 ///
 /// # Errors
 /// If the connection is refused, or the address is unavailable.
-pub fn come(to: SocketAddr) -> io::Result<TcpStream> {
+pub fn connect_raw(to: SocketAddr) -> io::Result<TcpStream> {
     if cfg!(not(target_os = "linux")) {
         return TcpStream::connect(to);
     }
     let stream = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    bind(&stream, &SocketAddr::from((NEXT_DOOR, 0)))?;
+    bind(&stream, &SocketAddr::from((HOSTILE_SOURCE, 0)))?;
     connect(&stream, &to)?;
     let stream = TcpStream::from(stream);
     stream.set_nodelay(true)?;
@@ -80,15 +80,15 @@ pub fn come(to: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Source address of hostile peers.
-pub const NEXT_DOOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub const HOSTILE_SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Connects and sends `bytes`. A failed write is no error, because the socket may close the connection before it has
 /// read all.
 ///
 /// # Errors
 /// If the connection is refused.
-pub fn say(to: SocketAddr, bytes: &[u8]) -> io::Result<TcpStream> {
-    let mut stream = come(to)?;
+pub fn connect_and_send(to: SocketAddr, bytes: &[u8]) -> io::Result<TcpStream> {
+    let mut stream = connect_raw(to)?;
     let _ = stream.write_all(bytes);
     Ok(stream)
 }

@@ -2,7 +2,8 @@
 
 use sansmq::SocketType;
 use sansmq_tests::raw_peer::{
-    COMMAND, MORE, come, command, frame, greeting, head, opening, property, ready, reset, say,
+    COMMAND, MORE, command, connect_and_send, connect_raw, frame, greeting, greeting_and_ready, head, property, ready,
+    reset,
 };
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -64,18 +65,18 @@ pub(crate) const ATTACKS: [Attack; 21] = [
     }),
     on("router-never-read", SocketType::Router, |at| flood(at, &dealer(b""), |_| frame(0, &[7; 4096]))),
     on("rep-never-read", SocketType::Rep, |at| {
-        flood(at, &opening("REQ"), |_| [frame(MORE, b""), frame(0, &[7; 4096])].concat())
+        flood(at, &greeting_and_ready("REQ"), |_| [frame(MORE, b""), frame(0, &[7; 4096])].concat())
     }),
     on("pub-never-read", SocketType::Pub, |at| {
-        connect_repeatedly(at, FEW, &[opening("SUB"), command("SUBSCRIBE", b"")].concat())
+        connect_repeatedly(at, FEW, &[greeting_and_ready("SUB"), command("SUBSCRIBE", b"")].concat())
     }),
-    on("push-never-read", SocketType::Push, |at| connect_repeatedly(at, FEW, &opening("PULL"))),
-    on("pub-subscriptions", SocketType::Pub, |at| flood(at, &opening("SUB"), new_subscriptions)),
+    on("push-never-read", SocketType::Push, |at| connect_repeatedly(at, FEW, &greeting_and_ready("PULL"))),
+    on("pub-subscriptions", SocketType::Pub, |at| flood(at, &greeting_and_ready("SUB"), new_subscriptions)),
     Attack {
         service: Service::PublishAndReceive,
-        ..on("xpub-subscriptions", SocketType::XPub, |at| flood(at, &opening("SUB"), new_subscriptions))
+        ..on("xpub-subscriptions", SocketType::XPub, |at| flood(at, &greeting_and_ready("SUB"), new_subscriptions))
     },
-    on("xpub-never-received", SocketType::XPub, |at| flood(at, &opening("SUB"), subscribe_and_cancel)),
+    on("xpub-never-received", SocketType::XPub, |at| flood(at, &greeting_and_ready("SUB"), subscribe_and_cancel)),
     on("metadata", SocketType::Router, |at| connect_repeatedly(at, FEW, &largest_ready())),
     on("churn", SocketType::Router, churn),
     Attack {
@@ -115,7 +116,7 @@ fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<
     report_start()?;
     loop {
         // A rejected connection is tried again.
-        if let Ok(stream) = say(at, bytes) {
+        if let Ok(stream) = connect_and_send(at, bytes) {
             streams.push_back(stream);
         }
         if streams.len() == count {
@@ -124,14 +125,14 @@ fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<
     }
 }
 
-/// Connects, sends `opening` and then `more` until the connection is closed, and connects again. Reads nothing.
-fn flood(at: SocketAddr, opening: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
+/// Connects, sends `greeting_and_ready` and then `more` until the connection is closed, and connects again. Reads nothing.
+fn flood(at: SocketAddr, greeting_and_ready: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
-            let opening = opening.to_vec();
+            let greeting_and_ready = greeting_and_ready.to_vec();
             thread::spawn(move || {
                 loop {
-                    let Ok(mut stream) = say(at, &opening) else { continue };
+                    let Ok(mut stream) = connect_and_send(at, &greeting_and_ready) else { continue };
                     let mut round = 0;
                     while stream.write_all(&more(round)).is_ok() {
                         round += 1;
@@ -153,7 +154,7 @@ fn slow_handshakes(at: SocketAddr) -> io::Result<()> {
     report_start()?;
     loop {
         while streams.len() < FEW {
-            streams.push((come(at)?, 0));
+            streams.push((connect_raw(at)?, 0));
         }
         streams.retain_mut(|(stream, sent)| {
             let byte = bytes.get(*sent..=*sent).unwrap_or_default();
@@ -168,9 +169,9 @@ fn slow_handshakes(at: SocketAddr) -> io::Result<()> {
 fn churn(at: SocketAddr) -> io::Result<()> {
     report_start()?;
     loop {
-        drop(come(at));
-        drop(say(at, &dealer(b"")));
-        let _ = say(at, &dealer(&frame(0, b"hello"))).and_then(reset);
+        drop(connect_raw(at));
+        drop(connect_and_send(at, &dealer(b"")));
+        let _ = connect_and_send(at, &dealer(&frame(0, b"hello"))).and_then(reset);
     }
 }
 
@@ -179,7 +180,7 @@ fn greeting_and(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn dealer(bytes: &[u8]) -> Vec<u8> {
-    [&opening("DEALER"), bytes].concat()
+    [&greeting_and_ready("DEALER"), bytes].concat()
 }
 
 fn new_subscriptions(round: usize) -> Vec<u8> {

@@ -15,7 +15,7 @@ use std::{env, thread};
 pub(crate) const PEERS: usize = 4;
 
 /// Time after which a request is repeated, because the reply may have been sent to another peer.
-const PATIENCE: Duration = Duration::from_millis(50);
+const RELEASE_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Security that the socket requires of peers.
 pub(crate) enum ServerSecurity {
@@ -137,7 +137,7 @@ fn send_requests(
 ) {
     while request_socket.send(name).is_ok() {
         loop {
-            match socket.recv_timeout(PATIENCE) {
+            match socket.recv_timeout(RELEASE_TIMEOUT) {
                 Ok(_) => {
                     count.fetch_add(1, Ordering::Relaxed);
                     break;

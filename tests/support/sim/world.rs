@@ -65,7 +65,7 @@ impl Sim {
     }
 
     /// Makes the network deliver all further bytes without splits and delays.
-    pub fn calm_down(&self) {
+    pub fn disable_faults(&self) {
         self.with(|world, _| {
             world.conditions = Conditions { capacity: world.conditions.capacity, ..Conditions::default() }
         });

@@ -53,7 +53,7 @@ fn idle_sockets_are_never_woken() {
 fn heartbeat_takes_three_turns() {
     for_seeds(8, |seed| {
         run(seed, async || {
-            Sim::current().calm_down();
+            Sim::current().disable_faults();
             let (pull, interval) = (Socket::with(Options::<Pull>::new()), Duration::from_secs(10));
             let push = Socket::with(Options::<Push>::new().heartbeat(interval).unwrap());
             push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
@@ -72,7 +72,7 @@ fn heartbeat_takes_three_turns() {
 fn refused_dial_takes_at_most_five_turns() {
     for_seeds(8, |seed| {
         run(seed, async || {
-            Sim::current().calm_down();
+            Sim::current().disable_faults();
             let wait = Duration::from_secs(10);
             let push = Socket::with(Options::<Push>::new().reconnect(wait, wait).unwrap());
             push.connect("tcp://127.0.0.1:1".parse::<Endpoint>().unwrap()).unwrap();

@@ -5,7 +5,7 @@ use calloop::EventLoop;
 use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::tokio::{DealerSocket, ReqSocket, RouterSocket};
 use sansmq::{Endpoint, Event, Message, NetworkError, Options, RecvError, kind};
-use sansmq_tests::raw_peer::{frame, opening};
+use sansmq_tests::raw_peer::{frame, greeting_and_ready};
 use std::error::Error;
 use std::future::Future;
 use std::thread;
@@ -29,7 +29,7 @@ use embed_calloop::Guest;
 use embed_poll::{drive, echo};
 
 /// Time limit of each test.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(20);
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -224,8 +224,8 @@ async fn calloop_closes_after_linger() -> Outcome {
 #[tokio::test]
 async fn simulated_disconnect_is_reproducible() -> Outcome {
     // On a thread of its own, so that the timeout works even if virtual time stands still and the loop never ends.
-    let twice = on_thread(|| Ok([embed_nothing::story()?, embed_nothing::story()?]));
-    let [log, second_log] = timeout(PATIENCE, twice).await???;
+    let twice = on_thread(|| Ok([embed_nothing::simulate()?, embed_nothing::simulate()?]));
+    let [log, second_log] = timeout(RELEASE_TIMEOUT, twice).await???;
     assert_eq!(second_log, log);
     let times = |prefix: &str| -> Vec<f64> {
         let entries = log.iter().filter(|(_, event)| event.starts_with(prefix));
@@ -317,7 +317,7 @@ async fn expect_echo(bound: &Endpoint) -> Outcome {
 
 /// Returns the bytes of a DEALER that requests an echo of 32 MiB and the end of the server.
 fn greeting_and_requests() -> Vec<u8> {
-    [opening("DEALER"), frame(0, &vec![b'x'; 32 << 20]), frame(0, b"bye")].concat()
+    [greeting_and_ready("DEALER"), frame(0, &vec![b'x'; 32 << 20]), frame(0, b"bye")].concat()
 }
 
 fn any() -> Endpoint {
@@ -333,7 +333,7 @@ fn on_thread<T: Send + 'static>(
     receiver
 }
 
-/// Limits the time of a test to [`PATIENCE`].
+/// Limits the time of a test to [`RELEASE_TIMEOUT`].
 async fn within(test: impl Future<Output = Outcome>) -> Outcome {
-    timeout(PATIENCE, test).await?
+    timeout(RELEASE_TIMEOUT, test).await?
 }

@@ -21,7 +21,7 @@ mod mio_guest;
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[test]
 fn blocking_serves_each_client_and_stops() -> Outcome {
@@ -45,20 +45,20 @@ fn mio_guest_turns_lines_into_messages() -> Outcome {
         move || {
             let mut gateway =
                 mio_guest::Gateway::new(([127, 0, 0, 1], 0).into(), &sink).map_err(|error| error.to_string())?;
-            sender.send(gateway.door().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+            sender.send(gateway.local_addr().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
             while !stop.load(Ordering::Relaxed) {
                 gateway.round().map_err(|error| error.to_string())?;
             }
             Ok::<_, String>(())
         }
     });
-    let address = receiver.recv_timeout(PATIENCE)?;
+    let address = receiver.recv_timeout(RELEASE_TIMEOUT)?;
     let mut client = TcpStream::connect(address)?;
     client.write_all(b"one\ntwo, in")?;
     reserved.bind(&sink)?;
-    assert_eq!(reserved.recv_timeout(PATIENCE)?.body(), "one");
+    assert_eq!(reserved.recv_timeout(RELEASE_TIMEOUT)?.body(), "one");
     client.write_all(b" two parts\n")?;
-    assert_eq!(reserved.recv_timeout(PATIENCE)?.body(), "two, in two parts");
+    assert_eq!(reserved.recv_timeout(RELEASE_TIMEOUT)?.body(), "two, in two parts");
     stop.store(true, Ordering::Relaxed);
     drop(client); // wakes the gateway, which then reads `stop`
     gateway.join().map_err(|_| "the gateway panicked")??;

@@ -110,7 +110,7 @@ async fn dealer_client_sends_all_requests_before_replies() -> Outcome {
                 }
                 Ok(())
             };
-            let ((), replies) = tokio::try_join!(server, dealer_client::talk(&dealer, framing, 3))?;
+            let ((), replies) = tokio::try_join!(server, dealer_client::send_and_receive(&dealer, framing, 3))?;
             assert_eq!(replies, ["ACK"; 3]);
         }
         Ok(())
@@ -126,7 +126,7 @@ async fn dealer_client_and_router_server_exchange_messages() -> Outcome {
             let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
             dealer.connect(router.bind(ANY).await?)?;
             let server = router_server::serve(&router, 5);
-            let ((), replies) = tokio::try_join!(server, dealer_client::talk(&dealer, framing, 5))?;
+            let ((), replies) = tokio::try_join!(server, dealer_client::send_and_receive(&dealer, framing, 5))?;
             assert_eq!(replies, ["ACK"; 5]);
         }
         Ok(())
@@ -204,7 +204,10 @@ async fn custom_router_replies_to_chosen_client_only() -> Outcome {
     within(async {
         let router = RouterSocket::with(Options::new().mandatory(true));
         let bound = router.bind(ANY).await?;
-        let (alice, bob) = (custom_router::say("alice", &bound).await?, custom_router::say("bob", &bound).await?);
+        let (alice, bob) = (
+            custom_router::connect_client("alice", &bound).await?,
+            custom_router::connect_client("bob", &bound).await?,
+        );
         assert_eq!(custom_router::answer_only(&router, "alice", 2).await?, 1);
         assert_eq!(alice.recv().await?, Message::from(["", "for alice only"]));
         assert_eq!(bob.try_recv(), Err(RecvError::Empty));
@@ -232,10 +235,10 @@ async fn routing_table_reports_missing_route_to_sender() -> Outcome {
         let (router, table) = (RouterSocket::with(Options::new().mandatory(true)), sensor_to_display());
         let bound = router.bind(ANY).await?;
         let clients = async {
-            let sensor = routing_table::join("sensor", &bound).await?;
+            let sensor = routing_table::register("sensor", &bound).await?;
             sensor.send(["", "21.5 °C"]).await?;
             assert_eq!(sensor.recv().await?, Message::from(["", "peer not connected"]));
-            let unknown = routing_table::join("unknown", &bound).await?;
+            let unknown = routing_table::register("unknown", &bound).await?;
             unknown.send(["", "message"]).await?;
             assert_eq!(unknown.recv().await?, Message::from(["", "no route"]));
             Ok(())
@@ -289,7 +292,7 @@ async fn req_and_rep_errors_advise_dealer_and_router() -> Outcome {
 async fn one_port_serves_clients_by_resource() -> Outcome {
     within(async {
         let services = one_port::Services::bind(ANY.parse()?).await?;
-        let ((), received) = tokio::try_join!(services.serve(), one_port::ask(&services.port))?;
+        let ((), received) = tokio::try_join!(services.serve(), one_port::run_clients(&services.port))?;
         assert_eq!(received, ("8".to_owned(), "and who are you?".to_owned()));
         Ok(())
     })
@@ -517,7 +520,7 @@ async fn security_examples_accept_and_reject_as_documented() -> Outcome {
         assert_eq!(wrong_key, CurveError::Box("HELLO").into());
 
         let dir = TempDir::new();
-        assert_eq!(ironhouse::visit(dir.directory()).await?, ("Hello".into(), refused));
+        assert_eq!(ironhouse::run(dir.directory()).await?, ("Hello".into(), refused));
         Ok(())
     })
     .await

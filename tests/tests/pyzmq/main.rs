@@ -477,7 +477,7 @@ mod restarts {
 }
 
 mod tutorial {
-    use super::dealer_client::{Framing, talk};
+    use super::dealer_client::{Framing, send_and_receive};
     use super::*;
 
     #[tokio::test]
@@ -516,7 +516,7 @@ mod tutorial {
             let mut python = Python::start("tutorial_router.py", &[ANY]);
             let dealer = DealerSocket::with(Options::new().routing_id("ours")?);
             dealer.connect(python.read_line().await)?;
-            assert_eq!(talk(&dealer, Framing::Delimited, 3).await?, ["ACK"; 3]);
+            assert_eq!(send_and_receive(&dealer, Framing::Delimited, 3).await?, ["ACK"; 3]);
             for number in 1..=3 {
                 assert_eq!(python.read_line().await, format!("From b'ours': Hello ROUTER, for the {number}. time"));
             }
@@ -549,7 +549,7 @@ mod tutorial {
             let mut python = Python::start("tutorial_delayed_router.py", &[ANY]);
             let dealer = DealerSocket::new();
             dealer.connect(python.read_line().await)?;
-            assert_eq!(talk(&dealer, Framing::Delimited, 3).await?, ["Response after delay"; 3]);
+            assert_eq!(send_and_receive(&dealer, Framing::Delimited, 3).await?, ["Response after delay"; 3]);
             Ok(())
         })
         .await

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Returns a random high-water mark, most often a small one.
 fn random_hwm(random: &mut SeededEntropy) -> usize {
@@ -34,13 +34,13 @@ fn sockets_flooding_each_other_keep_order() {
             for end in &ends {
                 scope.spawn(|| {
                     for number in 0..COUNT {
-                        end.send_timeout(&number.to_be_bytes(), PATIENCE)
+                        end.send_timeout(&number.to_be_bytes(), RELEASE_TIMEOUT)
                             .expect("no timeout: the other socket receives");
                     }
                 });
                 scope.spawn(|| {
                     for number in 0..COUNT {
-                        let message = end.recv_timeout(PATIENCE).expect("no timeout: the other socket sends");
+                        let message = end.recv_timeout(RELEASE_TIMEOUT).expect("no timeout: the other socket sends");
                         assert_eq!(message.body(), &number.to_be_bytes());
                     }
                 });
@@ -66,7 +66,7 @@ fn tokens_circulate_in_a_ring_without_deadlock() {
                 );
                 pull.bind(format!("inproc://{member}")).unwrap();
                 push.connect(format!("inproc://{}", (member + 1) % size)).unwrap();
-                push.send_timeout("token", PATIENCE).unwrap();
+                push.send_timeout("token", RELEASE_TIMEOUT).unwrap();
                 (pull, push)
             })
             .collect();
@@ -86,7 +86,7 @@ fn tokens_circulate_in_a_ring_without_deadlock() {
                     }
                 });
             }
-            let finished = is_done.recv_timeout(PATIENCE);
+            let finished = is_done.recv_timeout(RELEASE_TIMEOUT);
             for (pull, push) in &members {
                 pull.close();
                 push.close();

@@ -5,7 +5,7 @@ use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Entropy, Message, Options};
-use sansmq_tests::Told;
+use sansmq_tests::TracedNet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Faults of a seed.
@@ -30,10 +30,10 @@ impl FaultPlan {
     }
 
     /// Creates a network with random chunk sizes, latency and capacity.
-    pub(super) fn net(&mut self, seed: u64) -> Told {
+    pub(super) fn net(&mut self, seed: u64) -> TracedNet {
         let longest = [9, 100, 5000][self.pick(3)];
         let net = Net::seeded(seed).chunks(1..=longest);
-        Told(net.latency(ms(0)..=ms(self.rng.below(40))).capacity(20 + self.pick(500)))
+        TracedNet(net.latency(ms(0)..=ms(self.rng.below(40))).capacity(20 + self.pick(500)))
     }
 
     /// Draws a number below `count`.

@@ -5,7 +5,7 @@ use super::{PLACE, bound, connected, ms, s};
 use sansmq_proto::kind::{Dealer, Router};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options};
-use sansmq_tests::{Told, for_seeds, recv_all};
+use sansmq_tests::{TracedNet, for_seeds, recv_all};
 use std::collections::BTreeSet;
 
 /// ROUTER, and DEALERs with their index as routing id.
@@ -81,7 +81,7 @@ fn thousand_peers_reconnect_gradually_without_loss() {
         // Only heartbeats detect a partition, so that case needs the fault plan with heartbeats.
         let partitioned = seed % 4 == 3;
         let faults = FaultPlan::from_seed(if partitioned { 2 } else { 0 });
-        let mut net = Told(Net::seeded(seed).latency(ms(0)..=ms(3)));
+        let mut net = TracedNet(Net::seeded(seed).latency(ms(0)..=ms(3)));
         let cluster = Cluster::new(&mut net, &faults, 1000);
         net.advance(s(1));
         assert_eq!(net.connections(cluster.server), 1000);

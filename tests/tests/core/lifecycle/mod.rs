@@ -5,14 +5,14 @@
 
 mod admission;
 mod brokers;
-mod ending;
+mod close;
+mod connect_messages;
 mod faults;
 mod handover;
 mod heartbeats;
 mod mass_reconnect;
 mod model_check;
 mod network;
-mod notices;
 mod options;
 mod random_faults;
 mod reconnect;

@@ -6,7 +6,7 @@ use super::{close, s};
 use sansmq_proto::kind::{Pull, Push};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, SendError};
-use sansmq_tests::{Told, for_seeds};
+use sansmq_tests::{TracedNet, for_seeds};
 
 /// A PUSH, and three PULLs as its sinks.
 struct Pipeline {
@@ -155,7 +155,7 @@ fn sinks_with_room_receive_equal_shares() {
 fn stalled_sinks_bound_the_sender_and_close_loses_nothing() {
     for_seeds(60, |seed| {
         let mut faults = FaultPlan::from_seed(3 * seed);
-        let mut net = Told(Net::seeded(seed).chunks(1..=5000).capacity(100 + faults.pick(5000)));
+        let mut net = TracedNet(Net::seeded(seed).chunks(1..=5000).capacity(100 + faults.pick(5000)));
         let mut pipeline = Pipeline::new(&mut net, &mut faults);
         let size = 500 + faults.pick(1000);
         for _ in 0..50 {

@@ -15,4 +15,4 @@ mod stream;
 mod subscriptions_wire;
 mod xpub;
 
-use sansmq_tests::net::{PLACE, chopped as net, fan, message, star};
+use sansmq_tests::net::{PLACE, fan, message, net_with_small_chunks as net, star};

@@ -1,25 +1,25 @@
 //! Blocks of large bodies: a body stays in the block that it was read into, and a free block is reused.
 
-use super::{Seat, Tape, filled, pull_session};
+use super::{SessionFixture, TestStream, filled, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::kind::Pull;
 use sansmq_proto::{Connection, Instant, Options, SessionBuffers};
-use sansmq_tests::raw_peer::opening;
+use sansmq_tests::raw_peer::greeting_and_ready;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 #[test]
 fn held_bodies_are_not_overwritten() {
-    let mut tape = Tape::default();
-    let mut seat = Seat::new(Options::<Pull>::new(), "PUSH", &mut tape);
+    let mut stream = TestStream::default();
+    let mut seat = SessionFixture::new(Options::<Pull>::new(), "PUSH", &mut stream);
     let sizes = [1024, 3000, 16_000, 20_000, 33_000, 70_000, 300_000, 1_000_000, 1 << 10, 40_000];
     let mut held = VecDeque::new();
     for round in 0..200_u8 {
         let size = sizes[usize::from(round) % sizes.len()] + usize::from(round);
         for _ in 0..3 {
-            tape.input.extend(filled(round, size));
+            stream.input.extend(filled(round, size));
         }
-        seat.settle(&mut tape);
+        seat.settle(&mut stream);
         for _ in 0..3 {
             held.push_back((round, size, seat.socket.recv().unwrap()));
         }
@@ -35,13 +35,13 @@ fn held_bodies_are_not_overwritten() {
 /// A free block is reused, also for a body of another size.
 #[test]
 fn blocks_of_large_bodies_are_reused() {
-    let mut tape = Tape::default();
-    let mut seat = Seat::new(Options::<Pull>::new(), "PUSH", &mut tape);
+    let mut stream = TestStream::default();
+    let mut seat = SessionFixture::new(Options::<Pull>::new(), "PUSH", &mut stream);
     for (max_blocks, size) in [(2, 4000), (1, 200_000), (1, 150_000)] {
         let mut addresses = BTreeSet::new();
         for byte in 0..20 {
-            tape.input.extend(filled(byte, size));
-            seat.settle(&mut tape);
+            stream.input.extend(filled(byte, size));
+            seat.settle(&mut stream);
             addresses.insert(seat.socket.recv().unwrap().body().as_ptr().addr());
         }
         assert!(addresses.len() <= max_blocks, "bodies of {size} bytes used {} blocks", addresses.len());
@@ -54,18 +54,18 @@ fn blocks_of_large_bodies_are_reused() {
 fn small_messages_do_not_keep_large_blocks() {
     for (limit, count, shared) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
         let mut session = pull_session(&Options::new().max_message_size(limit));
-        let mut tape = Tape::default();
+        let mut stream = TestStream::default();
         let mut buffers = SessionBuffers::new();
         let mut received = Vec::new();
-        for bytes in [opening("PUSH"), filled(7, 1500).repeat(count)] {
-            tape.input.extend(bytes);
+        for bytes in [greeting_and_ready("PUSH"), filled(7, 1500).repeat(count)] {
+            stream.input.extend(bytes);
             let exchange = |link: &mut Connection| {
                 while let Some(Inbound::Message(message)) = link.take() {
                     received.push(message);
                 }
                 Ok(())
             };
-            let _ = session.turn(&mut tape, &mut buffers, Instant::ORIGIN, exchange).unwrap();
+            let _ = session.turn(&mut stream, &mut buffers, Instant::ORIGIN, exchange).unwrap();
         }
         let addresses = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
         assert_eq!(
@@ -81,13 +81,13 @@ fn small_messages_do_not_keep_large_blocks() {
 fn most_bytes_of_large_bodies_are_not_moved() {
     for piece in [4 << 10, 64 << 10, 1 << 20] {
         for size in [400_000, 4_000_000] {
-            let mut tape = Tape { piece: Some(piece), ..Tape::default() };
-            let mut seat = Seat::new(Options::<Pull>::new(), "PUSH", &mut tape);
+            let mut stream = TestStream { piece: Some(piece), ..TestStream::default() };
+            let mut seat = SessionFixture::new(Options::<Pull>::new(), "PUSH", &mut stream);
             for round in 0..3 {
-                tape.input.extend(filled(7, size));
-                tape.read_to.clear();
+                stream.input.extend(filled(7, size));
+                stream.read_to.clear();
                 let body = loop {
-                    let _ = seat.turn(&mut tape).unwrap();
+                    let _ = seat.turn(&mut stream).unwrap();
                     if let Ok(message) = seat.socket.recv() {
                         break message;
                     }
@@ -96,7 +96,7 @@ fn most_bytes_of_large_bodies_are_not_moved() {
                 let body = body.start.addr()..body.end.addr();
                 let overlap =
                     |range: &Range<usize>| range.end.min(body.end).saturating_sub(range.start.max(body.start));
-                let stayed: usize = tape.read_to.iter().map(overlap).sum();
+                let stayed: usize = stream.read_to.iter().map(overlap).sum();
                 // From the second message on, a block of the full size is free.
                 let minimum = if round == 0 { size / 4 } else { size / 4 * 3 };
                 assert!(stayed >= minimum, "{stayed} of {size} bytes in pieces of {piece}, round {round}");

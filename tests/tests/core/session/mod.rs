@@ -1,8 +1,8 @@
 //! Tests of one session or one socket without a network: the test provides the stream.
 
+mod batching;
 mod blocks;
-mod costs;
 mod sockets;
 mod turns;
 
-use sansmq_tests::tape::{Seat, Tape, accepted, filled, pull_session};
+use sansmq_tests::test_stream::{SessionFixture, TestStream, accepted, filled, pull_session};

@@ -1,52 +1,52 @@
 //! Turns of a session: late turns, failed writes, closing, and input split at every position.
 
-use super::{Seat, Tape, accepted, pull_session};
+use super::{SessionFixture, TestStream, accepted, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::kind::{Pair, Pull, Router};
 use sansmq_proto::{
     Buf, Connection, ConnectionError, Instant, IoStream, Message, NetworkError, Options, RecvError, Session,
     SessionBuffers, Stream, SystemEntropy,
 };
-use sansmq_tests::raw_peer::{MORE, command, frame, opening};
+use sansmq_tests::raw_peer::{MORE, command, frame, greeting_and_ready};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Creates the session of a PULL after its handshake.
-fn ready_session(heartbeat: Duration) -> (Session, Tape) {
+fn ready_session(heartbeat: Duration) -> (Session, TestStream) {
     let mut session = pull_session(&Options::new().heartbeat(heartbeat).unwrap());
-    let mut tape = Tape { input: opening("PUSH").into(), ..Tape::default() };
-    turn(&mut session, &mut tape, Instant::ORIGIN).unwrap();
+    let mut stream = TestStream { input: greeting_and_ready("PUSH").into(), ..TestStream::default() };
+    turn(&mut session, &mut stream, Instant::ORIGIN).unwrap();
     assert!(session.connection().peer().is_some());
-    (session, tape)
+    (session, stream)
 }
 
-fn turn(session: &mut Session, tape: &mut Tape, at: Instant) -> Result<(), ConnectionError> {
-    session.turn(tape, &mut SessionBuffers::with_read_size(4096), at, |_| Ok(())).map(drop)
+fn turn(session: &mut Session, stream: &mut TestStream, at: Instant) -> Result<(), ConnectionError> {
+    session.turn(stream, &mut SessionBuffers::with_read_size(4096), at, |_| Ok(())).map(drop)
 }
 
 /// After a suspended machine or a long computation, the PONG may have arrived but not been read yet.
 #[test]
 fn pending_input_is_read_before_timeouts_apply() {
     let second = Duration::from_secs(1);
-    let (mut session, mut tape) = ready_session(second);
+    let (mut session, mut stream) = ready_session(second);
     let at = session.poll_timeout().unwrap();
-    turn(&mut session, &mut tape, at).unwrap();
-    assert!(tape.output.ends_with(b"PING\0\0"));
-    tape.input.extend(command("PONG", b""));
-    assert_eq!(turn(&mut session, &mut tape, at + second * 2), Ok(()));
+    turn(&mut session, &mut stream, at).unwrap();
+    assert!(stream.output.ends_with(b"PING\0\0"));
+    stream.input.extend(command("PONG", b""));
+    assert_eq!(turn(&mut session, &mut stream, at + second * 2), Ok(()));
 }
 
 #[test]
 fn heartbeat_does_not_shorten_the_closing_phase() {
-    let (mut session, mut tape) = ready_session(Duration::from_millis(10));
+    let (mut session, mut stream) = ready_session(Duration::from_millis(10));
     let mut finish = |at| {
         let exchange = |link: &mut Connection| {
             link.finish();
             Ok(())
         };
-        session.turn(&mut tape, &mut SessionBuffers::with_read_size(4096), at, exchange).map(drop)
+        session.turn(&mut stream, &mut SessionBuffers::with_read_size(4096), at, exchange).map(drop)
     };
     assert_eq!(finish(Instant::ORIGIN), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
@@ -56,18 +56,19 @@ fn heartbeat_does_not_shorten_the_closing_phase() {
 /// The peer has sent everything and closed: the next write fails while most of its messages have not been read.
 #[test]
 fn failed_write_keeps_received_messages() {
-    let (now, mut tape) = (Instant::ORIGIN, Tape::default());
-    let Seat { mut socket, pipe, session, .. } = Seat::new(Options::<Pull>::new().recv_hwm(10), "PUSH", &mut tape);
-    tape.input.extend(command("PING", b"\0\0")); // The PONG cannot be written.
+    let (now, mut stream) = (Instant::ORIGIN, TestStream::default());
+    let SessionFixture { mut socket, pipe, session, .. } =
+        SessionFixture::new(Options::<Pull>::new().recv_hwm(10), "PUSH", &mut stream);
+    stream.input.extend(command("PING", b"\0\0")); // The PONG cannot be written.
     for number in 0..600_u32 {
-        tape.input.extend(frame(0, &[&number.to_be_bytes()[..], &[7; 200]].concat()));
+        stream.input.extend(frame(0, &[&number.to_be_bytes()[..], &[7; 200]].concat()));
     }
-    (tape.ended, tape.broken) = (true, true);
+    (stream.ended, stream.broken) = (true, true);
     let (mut session, mut buffers) = (Some(session), SessionBuffers::with_read_size(4096));
     let mut received = 0;
     loop {
         if let Some(mut running) = session.take() {
-            match running.turn(&mut tape, &mut buffers, now, |link| socket.exchange(pipe, link)) {
+            match running.turn(&mut stream, &mut buffers, now, |link| socket.exchange(pipe, link)) {
                 Ok(_) => session = Some(running),
                 Err(reason) => socket.disconnected(pipe, running.into_connection(), &reason, now),
             }
@@ -86,10 +87,10 @@ fn messages_before_a_fault_in_the_first_read_are_dropped() {
     for (options, peer) in [(Options::<Router>::new().erase(), "DEALER"), (Options::<Pair>::new().erase(), "PAIR")] {
         let (mut socket, pipe, connection) = accepted(options);
         let (mut session, now) = (Session::new(connection), Instant::ORIGIN);
-        let bytes = [opening(peer), frame(0, b"hello"), vec![0xff]].concat();
-        let mut tape = Tape { input: bytes.into(), ..Tape::default() };
+        let bytes = [greeting_and_ready(peer), frame(0, b"hello"), vec![0xff]].concat();
+        let mut stream = TestStream { input: bytes.into(), ..TestStream::default() };
         let reason = session
-            .turn(&mut tape, &mut SessionBuffers::with_read_size(4096), now, |link| socket.exchange(pipe, link))
+            .turn(&mut stream, &mut SessionBuffers::with_read_size(4096), now, |link| socket.exchange(pipe, link))
             .unwrap_err();
         assert!(matches!(reason, ConnectionError::Malformed(_)), "{reason}");
         socket.disconnected(pipe, session.into_connection(), &reason, now);
@@ -105,7 +106,7 @@ fn large_body_survives_any_chunk_size() {
             let mut config = Options::<Pull>::new().max_message_size(size + 3).connection_config();
             config.max_frames = 2;
             let mut pull = Connection::new(&Arc::new(config), &mut SystemEntropy, Instant::ORIGIN);
-            pull.handle_input(&opening("PUSH"), Instant::ORIGIN).unwrap();
+            pull.handle_input(&greeting_and_ready("PUSH"), Instant::ORIGIN).unwrap();
             let body: Vec<u8> = (0..=250).cycle().take(size).collect();
             let bytes = [frame(MORE, &body), frame(0, b"end")].concat();
             let mut rest = &bytes[..];

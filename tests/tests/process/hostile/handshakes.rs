@@ -7,7 +7,8 @@ use sansmq::{ConnectionError, Options};
 use sansmq_tests::harness::{Observed, Target, connect_all, on_each_runtime};
 use sansmq_tests::memory::Memory;
 use sansmq_tests::raw_peer::{
-    COMMAND, LONG, come, command, frame, greeting, head, opening, property, ready, reset, say,
+    COMMAND, LONG, command, connect_and_send, connect_raw, frame, greeting, greeting_and_ready, head, property, ready,
+    reset,
 };
 use std::io::{Read, Write};
 use std::thread;
@@ -37,7 +38,7 @@ fn slow_handshake_ends_at_timeout() {
         let streams = streams.await;
         target.expect_ends(SLOW, |end| *end == ConnectionError::TimedOut(Timeout::Handshake)).await;
         assert_eq!(target.hostile_peers(), 0);
-        target.baseline.grew_less_than(SLOW * (16 << 10));
+        target.baseline.assert_growth_below(SLOW * (16 << 10));
         drop(streams);
         target.finish().await;
     });
@@ -63,7 +64,7 @@ fn silent_connections_are_limited_and_honest_peers_served() {
         let reported = |observed: &Observed| observed.refusals.len() + observed.ends.len() + observed.missed;
         let observed = target.serve_until(|observed| reported(observed) + ALLOWED >= SILENT).await;
         assert!(!observed.refusals.is_empty());
-        target.baseline.grew_less_than(1 << 20);
+        target.baseline.assert_growth_below(1 << 20);
         // Rejected connections are closed at once.
         target.finish().await;
     });
@@ -79,7 +80,7 @@ fn announced_command_size_allocates_little() {
             target.serve_during(|_| ()).await;
         }
         // The announced sizes add up to 64 MiB.
-        target.baseline.grew_less_than(16 << 20);
+        target.baseline.assert_growth_below(16 << 20);
         target.finish().await;
     });
 }
@@ -135,7 +136,7 @@ fn oversized_ready_is_rejected_and_largest_ready_stored_once() {
             target.serve_during(|_| ()).await;
         }
         // The metadata is stored once; read buffers are reused.
-        baseline.grew_less_than(MANY * (size + size / 8) + KEPT);
+        baseline.assert_growth_below(MANY * (size + size / 8) + KEPT);
         target.finish().await;
     });
 }
@@ -165,22 +166,24 @@ fn short_lived_connections_leave_no_memory() {
     const EACH: usize = 250;
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
-        let whole = [opening("DEALER"), frame(0, b"hello")].concat();
-        target.serve_during(|at| (0..EACH).for_each(|_| drop(come(at).unwrap()))).await;
-        target.serve_during(|at| (0..EACH).for_each(|_| reset(come(at).unwrap()).unwrap())).await;
+        let whole = [greeting_and_ready("DEALER"), frame(0, b"hello")].concat();
+        target.serve_during(|at| (0..EACH).for_each(|_| drop(connect_raw(at).unwrap()))).await;
+        target.serve_during(|at| (0..EACH).for_each(|_| reset(connect_raw(at).unwrap()).unwrap())).await;
         let sent = whole.clone();
-        target.serve_during(move |at| (0..EACH).for_each(|_| reset(say(at, &sent).unwrap()).unwrap())).await;
+        target
+            .serve_during(move |at| (0..EACH).for_each(|_| reset(connect_and_send(at, &sent).unwrap()).unwrap()))
+            .await;
         target
             .serve_during(move |at| {
                 for _ in 0..EACH {
-                    let mut stream = say(at, &whole).unwrap();
+                    let mut stream = connect_and_send(at, &whole).unwrap();
                     stream.read_exact(&mut [0; 64]).unwrap();
                 }
             })
             .await;
         target.serve_new_client(handle, Options::new()).await;
         target.serve_until(|observed| observed.ends.len() >= EACH).await;
-        target.baseline.grew_less_than(2 << 20);
+        target.baseline.assert_growth_below(2 << 20);
         target.finish().await;
     });
 }

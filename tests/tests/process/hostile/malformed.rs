@@ -4,8 +4,8 @@ use sansmq::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router, Typed};
 use sansmq::{Handle, Options};
 use sansmq_proto::connection::Fault;
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_tests::harness::{ANY, Observed, ask, bind_tcp, echo, on_each_runtime, run_until};
-use sansmq_tests::raw_peer::{opening, say};
+use sansmq_tests::harness::{ANY, Observed, bind_tcp, echo, on_each_runtime, round_trip, run_until};
+use sansmq_tests::raw_peer::{connect_and_send, greeting_and_ready};
 use sansmq_tests::runtimes::RuntimeHandle;
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Returns the bytes of a valid session of a peer with this socket type.
 fn valid_session(peer: &str) -> Vec<u8> {
-    let mut bytes = opening(peer);
+    let mut bytes = greeting_and_ready(peer);
     for _ in 0..3 {
         bytes.extend(b"\x01\x00\x01\x04meta\x00\x05hello");
         bytes.extend(b"\x04\x0a\x04PING\x00\x00ctx\x02\0\0\0\0\0\0\0\x03abc");
@@ -47,7 +47,7 @@ fn attack(at: SocketAddr, peer: &str, seeds: std::ops::Range<u64>) {
         for seed in seeds {
             scope.spawn(move || {
                 let mut random = SeededEntropy::new(seed);
-                let mut stream = say(at, &corrupt(valid_session(peer), &mut random)).unwrap();
+                let mut stream = connect_and_send(at, &corrupt(valid_session(peer), &mut random)).unwrap();
                 if random.below(2) == 0 {
                     let _ = stream.shutdown(Shutdown::Write);
                 }
@@ -103,7 +103,7 @@ async fn corrupted_sessions(handle: &RuntimeHandle) {
     let (client, server) = (socket::<Dealer>(handle), socket::<Router>(handle));
     for (bound, client_socket) in [(rep.erase(), socket::<Req>(handle).erase()), (router.erase(), client.erase())] {
         client_socket.connect(bound.bind(ANY).await.unwrap()).unwrap();
-        run_until(echo(&bound), ask(&client_socket)).await;
+        run_until(echo(&bound), round_trip(&client_socket)).await;
     }
     let (puller, pusher) = (socket::<Pull>(handle), socket::<Push>(handle));
     push.connect(puller.bind(ANY).await.unwrap()).unwrap();

@@ -5,13 +5,13 @@ use sansmq::proto::connection::Fault;
 use sansmq::{ConnectionError, Options};
 use sansmq_tests::harness::{Target, bind_tcp, connect_all, on_each_runtime};
 use sansmq_tests::memory::Memory;
-use sansmq_tests::raw_peer::{COMMAND, MORE, command, frame, head, opening, say};
+use sansmq_tests::raw_peer::{COMMAND, MORE, command, connect_and_send, frame, greeting_and_ready, head};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 /// Returns the greeting and the READY of a DEALER, followed by `bytes`.
 fn dealer(bytes: &[u8]) -> Vec<u8> {
-    [&opening("DEALER"), bytes].concat()
+    [&greeting_and_ready("DEALER"), bytes].concat()
 }
 
 /// Reads until the received bytes end with `end`, and returns them.
@@ -43,7 +43,7 @@ fn size_above_limit_is_rejected_before_the_body() {
         // RFC 37: the highest bit of a size is zero.
         let malformed = |end: &ConnectionError| matches!(end, ConnectionError::Malformed(_));
         target.expect_rejected(EACH, dealer(&head(0, u64::MAX)), malformed).await;
-        target.baseline.grew_less_than(512 << 10);
+        target.baseline.assert_growth_below(512 << 10);
         target.finish().await;
     });
 }
@@ -59,7 +59,7 @@ fn announced_message_size_allocates_little() {
         }
         assert_eq!(target.hostile_peers(), MANY as u64, "an unfinished message is valid");
         // The announced sizes add up to about 32 GiB.
-        target.baseline.grew_less_than(16 << 20);
+        target.baseline.assert_growth_below(16 << 20);
         target.finish().await;
     });
 }
@@ -87,7 +87,7 @@ fn endless_message_is_rejected_by_frame_count_or_size() {
             target.expect_ends(EACH, |end| end == reason).await;
             drop(streams);
         }
-        target.baseline.grew_less_than(5 * LIMIT);
+        target.baseline.assert_growth_below(5 * LIMIT);
         target.finish().await;
     });
 }
@@ -106,7 +106,7 @@ fn unknown_commands_are_ignored_and_use_no_memory() {
         let streams = target.serve_during(move |at| {
             let done = frame(0, b"done");
             floods.map(|flood| {
-                let mut stream = say(at, &opening("DEALER")).unwrap();
+                let mut stream = connect_and_send(at, &greeting_and_ready("DEALER")).unwrap();
                 stream.write_all(&flood).unwrap();
                 stream.write_all(&done).unwrap();
                 read_until(&mut stream, &done);
@@ -117,7 +117,7 @@ fn unknown_commands_are_ignored_and_use_no_memory() {
         assert_eq!(target.hostile_peers(), streams.len() as u64);
         let waiting = target.router.peer_stats().iter().map(|peer| peer.incoming.messages).sum::<u64>();
         assert_eq!(waiting, 0);
-        target.baseline.grew_less_than(512 << 10);
+        target.baseline.assert_growth_below(512 << 10);
         drop(streams);
         target.finish().await;
     });
@@ -148,7 +148,7 @@ fn pongs_to_a_peer_that_does_not_read_are_not_queued() {
     on_each_runtime(async |handle| {
         let mut target = Target::new(handle, Options::new()).await;
         let stream = target.serve_during(|at| {
-            let mut stream = say(at, &opening("DEALER")).unwrap();
+            let mut stream = connect_and_send(at, &greeting_and_ready("DEALER")).unwrap();
             for first in (0..PINGS).step_by(1000) {
                 let numbers = first..first + 1000;
                 let pings = numbers.flat_map(|number| command("PING", format!("\0\0{number:016}").as_bytes()));
@@ -158,7 +158,7 @@ fn pongs_to_a_peer_that_does_not_read_are_not_queued() {
             stream
         });
         let mut stream = stream.await;
-        target.baseline.grew_less_than(512 << 10);
+        target.baseline.assert_growth_below(512 << 10);
         let last = command("PONG", format!("{:016}", PINGS - 1).as_bytes());
         let answered = target.serve_during(move |_| read_until(&mut stream, &last).len() / last.len()).await;
         assert!(answered < PINGS as usize, "PONGs were queued: {answered}");
@@ -176,7 +176,7 @@ fn queued_messages_use_little_more_memory_than_their_size() {
         let at = bind_tcp(&sink).await;
         target.baseline = Memory::now();
         let stream = target.serve_during(move |_| {
-            let mut stream = say(at, &opening("PUSH")).unwrap();
+            let mut stream = connect_and_send(at, &greeting_and_ready("PUSH")).unwrap();
             for number in 0..MESSAGES {
                 // Waiting for the PONG makes the socket read each message alone.
                 let number = format!("{number:016}");
@@ -188,7 +188,7 @@ fn queued_messages_use_little_more_memory_than_their_size() {
         });
         let stream = stream.await;
         assert_eq!(sink.stats().incoming.messages, MESSAGES as u64);
-        target.baseline.grew_less_than(MESSAGES * 4 * BODY);
+        target.baseline.assert_growth_below(MESSAGES * 4 * BODY);
         drop((stream, sink));
         target.finish().await;
     });

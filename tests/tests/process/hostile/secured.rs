@@ -33,7 +33,7 @@ fn invalid_curve_hellos_are_limited_by_handshake_rate() {
             "{:?}",
             observed.refusals
         );
-        target.baseline.grew_less_than(2 << 20);
+        target.baseline.assert_growth_below(2 << 20);
         target.finish().await;
     });
 }
@@ -53,7 +53,7 @@ fn wrong_passwords_are_denied_and_right_one_accepted() {
         let hello = [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat();
         target.expect_rejected(FLOOD, hello, |end| *end == ConnectionError::Denied(AuthStatus::Denied)).await;
         target.serve_new_client(handle, honest()).await;
-        target.baseline.grew_less_than(2 << 20);
+        target.baseline.assert_growth_below(2 << 20);
         target.finish().await;
     });
 }
@@ -72,7 +72,7 @@ fn silent_ipc_peers_are_evicted_for_honest_peers() {
         target.serve_new_client_at(handle, &endpoint, Options::new()).await;
         let observed = target.serve_until(|observed| observed.ends.contains(&ConnectionError::HandshakeEvicted)).await;
         assert!(observed.refusals.contains(&RejectReason::MaxHandshakes));
-        target.baseline.grew_less_than(2 << 20);
+        target.baseline.assert_growth_below(2 << 20);
         drop(streams);
         target.finish().await;
     });

@@ -5,7 +5,7 @@ use sansmq::kind::{Pub, Publishes, Sends, Sub, XPub};
 use sansmq::{ConnectionError, Handle, Options};
 use sansmq_tests::harness::{ANY, Observed, on_each_runtime, run_until};
 use sansmq_tests::memory::Memory;
-use sansmq_tests::raw_peer::{command, frame, opening, say};
+use sansmq_tests::raw_peer::{command, connect_and_send, frame, greeting_and_ready};
 use sansmq_tests::runtimes::RuntimeHandle;
 use std::cell::Cell;
 use std::io::Write;
@@ -40,7 +40,7 @@ impl<T: Publishes + Sends> Fixture<T> {
         let mut monitor = publisher.monitor();
         let attack = async {
             let stream = smol::unblock(move || {
-                let mut stream = say(at, &opening("SUB")).unwrap();
+                let mut stream = connect_and_send(at, &greeting_and_ready("SUB")).unwrap();
                 let _ = stream.write_all(&flood);
                 let _ = stream.write_all(&command("SUBSCRIBE", b"end of flood"));
                 stream
@@ -91,7 +91,7 @@ fn peer_above_max_subscriptions_is_disconnected() {
             fixture.observed = Observed::default();
             drop(stream);
         }
-        baseline.grew_less_than(5 << 20);
+        baseline.assert_growth_below(5 << 20);
     });
 }
 
@@ -113,7 +113,7 @@ fn repeated_and_cancelled_subscriptions_are_counted_once() {
                 fixture.subscriber.recv().await.unwrap();
             }
         }
-        baseline.grew_less_than(512 << 10);
+        baseline.assert_growth_below(512 << 10);
     });
 }
 
@@ -125,7 +125,7 @@ fn unreceived_subscriptions_are_limited_by_recv_hwm() {
         let (at, baseline) = (fixture.at, Memory::now());
         let changes = [command("SUBSCRIBE", b"on"), command("CANCEL", b"on")].concat();
         let stream = smol::unblock(move || {
-            let stream = say(at, &opening("XSUB")).unwrap();
+            let stream = connect_and_send(at, &greeting_and_ready("XSUB")).unwrap();
             stream.set_nonblocking(true).unwrap();
             stream
         });
@@ -139,7 +139,7 @@ fn unreceived_subscriptions_are_limited_by_recv_hwm() {
         }
         let queued = fixture.publisher.stats().incoming.messages;
         assert!(queued <= HWM as u64 + 1, "{queued} subscriptions are queued; one is of the honest subscriber");
-        baseline.grew_less_than(1 << 20);
+        baseline.assert_growth_below(1 << 20);
         drop(stream);
     });
 }

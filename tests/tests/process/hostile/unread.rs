@@ -3,9 +3,9 @@
 use sansmq::kind::{Any, Pub, Pull, Push, Rep, Router, Sub};
 use sansmq::proto::socket::DropReason;
 use sansmq::{Handle, Options, SocketType};
-use sansmq_tests::harness::{ANY, ask, bind_tcp, connect_all, echo, on_each_runtime, run_until};
+use sansmq_tests::harness::{ANY, bind_tcp, connect_all, echo, on_each_runtime, round_trip, run_until};
 use sansmq_tests::memory::Memory;
-use sansmq_tests::raw_peer::{MORE, command, frame, opening};
+use sansmq_tests::raw_peer::{MORE, command, frame, greeting_and_ready};
 use sansmq_tests::runtimes::RuntimeHandle;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ const BODY: usize = 4 << 10;
 
 /// Connects peers of this socket type that send `bytes` and never read.
 async fn connect_non_readers(to: SocketAddr, socket_type: &str, bytes: &[u8]) -> Vec<TcpStream> {
-    let sent = [&opening(socket_type), bytes].concat();
+    let sent = [&greeting_and_ready(socket_type), bytes].concat();
     smol::unblock(move || connect_all(to, NON_READERS, &sent)).await
 }
 
@@ -30,7 +30,7 @@ fn assert_within_hwm(socket: &Handle<Any>, memory: &Memory) {
     assert!(queued <= HWM as u64, "{queued} messages are queued");
     assert!(socket.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= NON_READERS);
     // The queue, and the batch that the connection holds.
-    memory.grew_less_than(NON_READERS * (HWM * BODY + (1 << 20)));
+    memory.assert_growth_below(NON_READERS * (HWM * BODY + (1 << 20)));
 }
 
 #[test]
@@ -106,7 +106,7 @@ async fn serve_with_non_readers(handle: &RuntimeHandle, server: Handle<Any>, kin
                 streams
             });
             streams = writing.await;
-            ask(&honest).await;
+            round_trip(&honest).await;
         }
         streams
     };

@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::time::{ClockId, clock_gettime};
 use sansmq::kind::{Pull, Router};
 use sansmq::{Event, Handle, Monitor, NetworkError, Options, RecvError};
-use sansmq_tests::leak_check::{Counts, PATIENCE, counts, descriptors, on_each, settle};
+use sansmq_tests::leak_check::{Counts, RELEASE_TIMEOUT, counts, descriptors, on_each, wait_for_release};
 use sansmq_tests::push_peer;
 use sansmq_tests::raw_peer::frame;
 use sansmq_tests::runtimes::{RuntimeHandle, TestRuntime};
@@ -30,7 +30,7 @@ fn listening_socket_is_counted() {
         let now = counts(runtime);
         assert!(now.tasks > before.tasks && (now.descriptors > before.descriptors || before.descriptors == 0));
         drop(router);
-        settle(runtime, before, "listening");
+        wait_for_release(runtime, before, "listening");
     });
 }
 
@@ -44,7 +44,7 @@ fn sockets_dropped_in_any_state_leave_nothing() {
             let mut kept = Kept::default();
             runtime.run(Box::pin(async { kept = state(&peers, &handle).await }));
             let with_kept = Counts { descriptors: before.descriptors + kept.streams.len(), ..before };
-            settle(runtime, with_kept, name);
+            wait_for_release(runtime, with_kept, name);
         }
     });
 }
@@ -98,7 +98,7 @@ fn accepting_without_descriptors_pauses_and_resumes() {
             monitor.find(|event| matches!(event, Event::Accepted { .. }).then_some(())).await.unwrap();
         }));
         drop((router, stream));
-        settle(runtime, before, "accepting after a pause");
+        wait_for_release(runtime, before, "accepting after a pause");
     });
 }
 
@@ -111,11 +111,11 @@ fn socket_dropped_while_accepting_pauses_leaves_nothing() {
         // Counting descriptors needs a free descriptor.
         let start = Instant::now();
         while runtime.tasks() > before.tasks {
-            assert!(start.elapsed() < PATIENCE, "the task of the listener did not end");
+            assert!(start.elapsed() < RELEASE_TIMEOUT, "the task of the listener did not end");
             runtime.step();
         }
         drop(all_descriptors);
-        settle(runtime, before, "accepting pauses");
+        wait_for_release(runtime, before, "accepting pauses");
     });
 }
 
@@ -141,7 +141,7 @@ fn close_by_another_thread_ends_blocking_calls() {
             thread.join().unwrap();
         }
         drop(router);
-        settle(runtime, before, "blocking calls");
+        wait_for_release(runtime, before, "blocking calls");
     });
 }
 
@@ -188,6 +188,6 @@ fn ten_thousand_ended_connections_leave_no_memory() {
             assert!(growth <= SLACK, "{growth} KiB more than after a tenth of the connections");
         }));
         drop(pull);
-        settle(runtime, before, "many connections");
+        wait_for_release(runtime, before, "many connections");
     });
 }

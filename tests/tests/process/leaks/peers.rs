@@ -5,7 +5,7 @@ use rustix::net::{AddressFamily, SocketType, connect, listen, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sansmq::kind::Router;
 use sansmq::{Endpoint, Event, Frame, Handle};
-use sansmq_tests::raw_peer::{frame, opening};
+use sansmq_tests::raw_peer::{frame, greeting_and_ready};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
@@ -57,7 +57,7 @@ pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream
 
 /// Connects a raw DEALER that sends a message and never reads; returns its stream and its routing id.
 pub(crate) async fn greeted_peer(router: &Handle<Router>) -> (TcpStream, Frame) {
-    let stream = raw_peer(router, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
+    let stream = raw_peer(router, &[greeting_and_ready("DEALER"), frame(0, b"hi")].concat()).await;
     let [id, _hi] = router.recv().await.unwrap().into_array().unwrap();
     (stream, id)
 }

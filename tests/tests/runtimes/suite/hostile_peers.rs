@@ -6,7 +6,7 @@ use futures_util::future::join;
 use sansmq::kind::Router;
 use sansmq::proto::ConnectionError;
 use sansmq::{Endpoint, Message, Options, SendError};
-use sansmq_tests::raw_peer::{COMMAND, command, frame, greeting, head, opening, property, ready};
+use sansmq_tests::raw_peer::{COMMAND, command, frame, greeting, greeting_and_ready, head, property, ready};
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn end_reason_after(bytes: &[u8]) -> ConnectionError {
 #[test]
 fn malformed_input_ends_only_its_own_connection() {
     run(|| async {
-        let after_handshake = |rest: &[u8]| [&opening("DEALER"), rest].concat();
+        let after_handshake = |rest: &[u8]| [&greeting_and_ready("DEALER"), rest].concat();
         assert_eq!(end_reason_after(b"GET / HTTP/1.1\r\n\r\n").await, ConnectionError::NotZmtp);
         assert!(matches!(end_reason_after(b"").await, ConnectionError::TimedOut(_)));
         assert!(matches!(end_reason_after(&greeting("NULL")[..20]).await, ConnectionError::TimedOut(_)));
@@ -54,7 +54,7 @@ fn malformed_input_ends_only_its_own_connection() {
             end_reason_after(&after_handshake(&frame(COMMAND, b""))).await,
             ConnectionError::Malformed(_)
         ));
-        assert!(matches!(end_reason_after(&opening("PUB")).await, ConnectionError::Incompatible { .. }));
+        assert!(matches!(end_reason_after(&greeting_and_ready("PUB")).await, ConnectionError::Incompatible { .. }));
         assert!(matches!(end_reason_after(&greeting("PLAIN")).await, ConnectionError::MechanismMismatch { .. }));
     });
 }
@@ -90,7 +90,7 @@ fn full_router_answers_heartbeats_and_detects_disconnect() {
         let router = Socket::with(Options::<Router>::new().recv_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut monitor = router.monitor();
-        let bytes = [opening("DEALER"), frame(0, b"hi").repeat(100), command("PING", b"\0\0here")].concat();
+        let bytes = [greeting_and_ready("DEALER"), frame(0, b"hi").repeat(100), command("PING", b"\0\0here")].concat();
         let mut peer = raw_peer(&endpoint, &bytes).await;
         read_until(&mut peer, &command("PONG", b"here")).await;
         drop(peer);
@@ -106,7 +106,7 @@ fn close_waits_for_end_of_stream_from_peer() {
     run(|| async {
         let router = RouterSocket::new();
         let endpoint = router.bind(ANY).await.unwrap();
-        let mut peer = raw_peer(&endpoint, &[opening("DEALER"), frame(0, b"hi")].concat()).await;
+        let mut peer = raw_peer(&endpoint, &[greeting_and_ready("DEALER"), frame(0, b"hi")].concat()).await;
         assert_eq!(router.recv().await.unwrap().body(), "hi");
         let writes = spawn(async move {
             while peer.read(&mut [0; 100]).await? > 0 {}

@@ -10,7 +10,7 @@ use sansmq::{
     AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, ConnectionError, Context, Endpoint, Event,
     Monitor, Options, Peer, RecvError, Security,
 };
-use sansmq_tests::raw_peer::{command, greeting, opening};
+use sansmq_tests::raw_peer::{command, greeting, greeting_and_ready};
 use smol::io::AsyncReadExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -191,7 +191,7 @@ fn denied_peer_receives_error_and_is_disconnected() {
         let router = Socket::with(Options::<Router>::new().handshake_timeout(None).authenticate(refuse));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut server_monitor = router.monitor();
-        for sent in [greeting("NULL"), opening("DEALER")] {
+        for sent in [greeting("NULL"), greeting_and_ready("DEALER")] {
             let mut peer = raw_peer(&endpoint, &sent).await;
             assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
             let mut received = [0; 64 + 12];

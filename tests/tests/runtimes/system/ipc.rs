@@ -11,7 +11,7 @@ use sansmq::proto::connection::Credentials;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Endpoint, Event, Options, UnbindError};
 use sansmq_tests::TempDir;
-use sansmq_tests::raw_peer::{frame, opening};
+use sansmq_tests::raw_peer::{frame, greeting_and_ready};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -271,7 +271,7 @@ fn dealer_reconnects_after_peer_closes() {
 #[test]
 fn close_shuts_down_writing_and_reads_until_peer_closes() {
     fn write_after_end_of_stream(mut stream: impl Read + Write) -> io::Result<()> {
-        stream.write_all(&[opening("DEALER"), frame(0, b"hi")].concat())?;
+        stream.write_all(&[greeting_and_ready("DEALER"), frame(0, b"hi")].concat())?;
         stream.read_to_end(&mut Vec::new())?;
         // A reset in reply to the first write may be returned only by the second write.
         stream.write_all(&frame(0, b"still"))?;

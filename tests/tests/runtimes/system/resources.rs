@@ -11,7 +11,7 @@ use sansmq::proto::connection::Timeout;
 use sansmq::proto::socket::RejectReason;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
-use sansmq_tests::raw_peer::{frame, greeting, opening, property, ready};
+use sansmq_tests::raw_peer::{frame, greeting, greeting_and_ready, property, ready};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -145,7 +145,7 @@ fn early_client_waits_for_resource_on_one_connection() {
         push.connect(with_resource(&port, "late")).unwrap();
         push.send("early").await.unwrap();
         while !matches!(monitor.next().await, Some(Event::Connected { .. })) {}
-        let unnamed = raw_peer(&port, &[opening("DEALER"), frame(0, b"hi")].concat());
+        let unnamed = raw_peer(&port, &[greeting_and_ready("DEALER"), frame(0, b"hi")].concat());
         for _ in 0..20 {
             yield_now().await;
         }
@@ -253,7 +253,7 @@ fn closing_shared_port_disconnects_pending_peers() {
         let rep = Socket::with(Options::<Rep>::new().handshake_timeout(None));
         let port = without_resource(&rep.bind("tcp://127.0.0.1:*/rep").await.unwrap());
         let mut raw_peers = Vec::new();
-        for bytes in [greeting("NULL"), opening("DEALER")] {
+        for bytes in [greeting("NULL"), greeting_and_ready("DEALER")] {
             let mut stream = raw_peer(&port, &bytes);
             let greeted = smol::unblock(move || {
                 stream.read_exact(&mut [0; 64]).unwrap();

@@ -1,6 +1,6 @@
 //! Single sessions over a stream that the test controls.
 
-use crate::raw_peer::{frame, opening};
+use crate::raw_peer::{frame, greeting_and_ready};
 use sansmq_proto::connection::{Link, Outbox};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Kind, Pull};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Stream with input provided by the test and output recorded for the test.
 #[derive(Debug, Default)]
-pub struct Tape {
+pub struct TestStream {
     /// Bytes that have not been read yet.
     pub input: VecDeque<u8>,
     /// Maximum number of bytes per read.
@@ -33,7 +33,7 @@ pub struct Tape {
     pub written_from: Vec<usize>,
 }
 
-impl Stream for Tape {
+impl Stream for TestStream {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
         if self.input.is_empty() && !self.ended {
             return Err(StreamError::WouldBlock);
@@ -83,29 +83,29 @@ pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
 
 /// Socket with its only session.
 #[derive(Debug)]
-pub struct Seat {
+pub struct SessionFixture {
     /// Socket that exchanges messages with the session.
     pub socket: Socket,
     /// Pipe of the session.
     pub pipe: PipeId,
-    /// Session that reads and writes the tape.
+    /// Session that reads and writes the stream.
     pub session: Session,
     /// Buffers of every turn.
     pub buffers: SessionBuffers,
 }
 
-impl Seat {
+impl SessionFixture {
     /// Creates a socket and completes the handshake with a peer of the socket type `peer`.
     ///
     /// # Panics
     /// If the handshake fails.
-    pub fn new<T: Kind>(options: Options<T>, peer: &str, tape: &mut Tape) -> Self {
+    pub fn new<T: Kind>(options: Options<T>, peer: &str, stream: &mut TestStream) -> Self {
         let (socket, pipe, connection) = accepted(options);
         let mut seat = Self { socket, pipe, session: Session::new(connection), buffers: SessionBuffers::new() };
-        tape.input.extend(opening(peer));
-        seat.settle(tape);
+        stream.input.extend(greeting_and_ready(peer));
+        seat.settle(stream);
         assert!(seat.session.connection().peer().is_some());
-        tape.output.clear();
+        stream.output.clear();
         seat
     }
 
@@ -113,14 +113,14 @@ impl Seat {
     ///
     /// # Errors
     /// If the connection has ended.
-    pub fn turn(&mut self, tape: &mut Tape) -> Result<Turn, ConnectionError> {
+    pub fn turn(&mut self, stream: &mut TestStream) -> Result<Turn, ConnectionError> {
         let Self { socket, pipe, session, buffers } = self;
-        session.turn(tape, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))
+        session.turn(stream, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))
     }
 
     /// Runs turns until the session waits for IO or fails.
-    pub fn settle(&mut self, tape: &mut Tape) {
-        while self.turn(tape) == Ok(Turn::Again) {}
+    pub fn settle(&mut self, stream: &mut TestStream) {
+        while self.turn(stream) == Ok(Turn::Again) {}
     }
 }
 
