@@ -100,25 +100,25 @@ pub fn round_trip(data: &[u8]) {
     let ends = [1, 2].map(|seed| {
         Connection::new(&ConnectionConfig::new(SocketType::Dealer).into(), &mut SeededEntropy::new(seed), now)
     });
-    let [mut sender, mut receiver] = ends;
+    let [mut client, mut server] = ends;
     let mut sent = messages.iter();
     let mut received = Vec::new();
     let mut idle = 0;
     while idle < 3 {
         idle += 1;
-        while sender.has_room() {
+        while client.has_room() {
             let Some(message) = sent.next() else { break };
-            sender.give(message.clone().into());
+            client.give(message.clone().into());
         }
         for forward in [true, false] {
-            let (from, to) = if forward { (&mut sender, &mut receiver) } else { (&mut receiver, &mut sender) };
+            let (from, to) = if forward { (&mut client, &mut server) } else { (&mut server, &mut client) };
             while let Some(out) = from.poll_transmit() {
                 let bytes = out.copy_to_bytes(out.remaining().min(usize::from(step) + 1));
                 to.handle_input(&bytes, now).expect("own output is valid input");
                 idle = 0;
             }
         }
-        while let Some(item) = receiver.take() {
+        while let Some(item) = server.take() {
             received.push(item);
         }
     }

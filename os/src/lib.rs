@@ -10,12 +10,12 @@ pub mod ipc;
 #[cfg(feature = "curve")]
 pub mod keys;
 #[cfg(feature = "runtime")]
-mod opened;
+mod net;
 mod std_listener;
 pub mod tcp;
 
 #[cfg(feature = "runtime")]
-pub use opened::{BindListener, OpenListener, StdStream, dial, listen};
+pub use net::{BindListener, OpenListener, StdStream, dial, listen};
 pub use std_listener::StdListener;
 
 use sansmq_proto::NetworkError;

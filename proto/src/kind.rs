@@ -3,6 +3,12 @@
 //! Misuse does not compile: `send` exists only for kinds that implement [`Sends`], `recv` only for kinds that implement
 //! [`Receives`], and `mandatory` only for `Options<Router>`. [`Any`] is the kind of a socket with a type that is known only
 //! at run time.
+//!
+//! ```compile_fail,E0277
+//! use sansmq_proto::{Options, kind::Sub};
+//!
+//! let _ = Options::<Sub>::new().send_hwm(10); // error: `Sub` sockets cannot send
+//! ```
 
 use crate::socket_type::SocketType;
 use core::fmt::Debug;

@@ -1,7 +1,7 @@
 //! [`Mio`]: the [`Runtime`] of a reactor, shared by its tasks and other threads.
 
 use crate::inbox::{Inbox, Request};
-use crate::net::{Listener, Stream};
+use crate::net::{MioListener, MioStream};
 use crate::sources::Sources;
 use core::fmt;
 use core::net::SocketAddr;
@@ -23,8 +23,8 @@ pub(crate) struct Mio {
 }
 
 impl Runtime for Mio {
-    type Stream = Stream;
-    type Listener = Listener;
+    type Stream = MioStream;
+    type Listener = MioListener;
 
     fn spawn(&self, task: Task<Self>) {
         self.inbox.push(Request::Spawn(Box::new(task)));
@@ -38,18 +38,18 @@ impl Runtime for Mio {
         self,
         endpoint: Endpoint,
         transport: TransportConfig,
-    ) -> Result<(Listener, Endpoint), NetworkError> {
+    ) -> Result<(MioListener, Endpoint), NetworkError> {
         let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
         let bound = open.bound.clone();
-        Ok((Listener::new(&self.sources, open)?, bound))
+        Ok((MioListener::new(&self.sources, open)?, bound))
     }
 
-    fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        Listener::new(&self.sources, OpenListener::from_listener(listener, transport)?)
+    fn take_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<MioListener, NetworkError> {
+        MioListener::new(&self.sources, OpenListener::from_listener(listener, transport)?)
     }
 
-    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {
-        let establish = |stream| Stream::established(Arc::clone(&self.sources), stream);
+    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<MioStream, NetworkError> {
+        let establish = |stream| MioStream::established(Arc::clone(&self.sources), stream);
         sansmq_os::dial(&endpoint, &transport, lookup, establish).await
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Connected stream of a reactor.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) enum MioStream {
     Tcp(Registered<TcpStream>),
     #[cfg(unix)]
     Ipc(Registered<UnixStream>),
@@ -29,7 +29,7 @@ pub(crate) enum Stream {
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-impl Stream {
+impl MioStream {
     /// Waits until a stream is connected.
     pub(crate) async fn established(sources: Arc<Sources>, stream: StdStream) -> Result<Self, NetworkError> {
         match stream {
@@ -57,7 +57,7 @@ fn connected(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-impl PollStream for Stream {
+impl PollStream for MioStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let len = buffer.len();
         match self {
@@ -95,7 +95,7 @@ impl PollStream for Stream {
 
 /// Listener of a reactor.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct MioListener {
     /// Ownership of the name of a Unix domain socket. Declared before the listener, because it must be dropped first.
     #[cfg(unix)]
     claim: Option<ipc::Claim>,
@@ -113,7 +113,7 @@ enum Inner {
     Ipc(Registered<UnixListener>),
 }
 
-impl Listener {
+impl MioListener {
     pub(crate) fn new(sources: &Arc<Sources>, open: OpenListener) -> Result<Self, NetworkError> {
         let inner = match open.listener {
             StdListener::Tcp(listener) => {
@@ -135,21 +135,21 @@ impl Listener {
     }
 }
 
-impl PollListener for Listener {
-    type Stream = Stream;
+impl PollListener for MioListener {
+    type Stream = MioStream;
 
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
         transport: &TransportConfig,
-    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+    ) -> Poll<Result<(MioStream, Endpoint), NetworkError>> {
         let failed = |failure| error(&failure);
         Poll::Ready(match &self.inner {
             Inner::Tcp(listener) => {
                 let accepted = ready!(listener.poll_attempt(cx, Interest::READABLE, TcpListener::accept));
                 accepted.map_err(failed).and_then(|(stream, from)| {
                     tcp::accepted(&stream, transport);
-                    Ok((Stream::Tcp(Registered::new(&self.sources, stream, BOTH)?), from.into()))
+                    Ok((MioStream::Tcp(Registered::new(&self.sources, stream, BOTH)?), from.into()))
                 })
             }
             #[cfg(unix)]
@@ -157,7 +157,7 @@ impl PollListener for Listener {
                 let accepted = ready!(listener.poll_attempt(cx, Interest::READABLE, UnixListener::accept));
                 accepted.map_err(failed).and_then(|(stream, _)| {
                     ipc::accepted(&stream, transport);
-                    Ok((Stream::Ipc(Registered::new(&self.sources, stream, BOTH)?), self.bound.clone()))
+                    Ok((MioStream::Ipc(Registered::new(&self.sources, stream, BOTH)?), self.bound.clone()))
                 })
             }
         })
@@ -205,8 +205,8 @@ mod tests {
             };
             for stream in [dialled, accepted] {
                 let is_set = match &stream {
-                    Stream::Tcp(stream) => SockRef::from(stream.get_ref()).priority().unwrap() == 5,
-                    Stream::Ipc(stream) => SockRef::from(stream.get_ref()).send_buffer_size().unwrap() == 60_000,
+                    MioStream::Tcp(stream) => SockRef::from(stream.get_ref()).priority().unwrap() == 5,
+                    MioStream::Ipc(stream) => SockRef::from(stream.get_ref()).send_buffer_size().unwrap() == 60_000,
                 };
                 assert!(is_set, "{stream:?}");
             }

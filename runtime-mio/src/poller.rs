@@ -89,7 +89,7 @@ impl<'a> PollItem<'a> {
 /// The `poll` of the operating system failed, or no descriptors are left for the first `poll` of this thread.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    with_wake_pipe(|mut wakes, waker| {
+    with_wake_pipe(|mut read_end, waker| {
         let mut futures: Vec<_> = items
             .iter()
             .map(|item| match &item.source {
@@ -99,14 +99,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
             .collect();
         loop {
             // Wake-ups are drained before the futures are polled, so that a later wake-up ends the wait.
-            while wakes.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
+            while read_end.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
             let mut cx = Context::from_waker(waker);
             for (item, future) in items.iter_mut().zip(&mut futures) {
                 item.ready = future.as_mut().is_some_and(|future| future.as_mut().poll(&mut cx).is_ready());
             }
             let found = items.iter().any(|item| item.ready);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            wait(items, wakes, if found { Some(Duration::ZERO) } else { left })?;
+            wait(items, read_end, if found { Some(Duration::ZERO) } else { left })?;
             let count = items.iter().filter(|item| item.ready).count();
             if count > 0 || left.is_some_and(|left| left.is_zero()) {
                 return Ok(count);
@@ -116,12 +116,12 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
 }
 
 /// Waits for the descriptors of `items` and for a wake-up.
-fn wait(items: &mut [PollItem<'_>], wakes: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
+fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
         Source::Socket(_) => None,
     });
-    let mut polled: Vec<_> = descriptors.chain([PollFd::new(wakes, PollFlags::IN)]).collect();
+    let mut polled: Vec<_> = descriptors.chain([PollFd::new(read_end, PollFlags::IN)]).collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match rustix::event::poll(&mut polled, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
@@ -157,16 +157,16 @@ fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) ->
         if cell.get().is_none() {
             let _ = cell.set(make_wake_pipe()?);
         }
-        let (wakes, waker) = cell.get().expect("the waker was set above");
-        work(wakes, waker)
+        let (read_end, waker) = cell.get().expect("the waker was set above");
+        work(read_end, waker)
     })
 }
 
 fn make_wake_pipe() -> io::Result<(UnixStream, Waker)> {
-    let (wakes, sender) = UnixStream::pair()?;
-    wakes.set_nonblocking(true)?;
+    let (read_end, sender) = UnixStream::pair()?;
+    read_end.set_nonblocking(true)?;
     sender.set_nonblocking(true)?;
-    Ok((wakes, Arc::new(PipeWaker(sender)).into()))
+    Ok((read_end, Arc::new(PipeWaker(sender)).into()))
 }
 
 impl fmt::Debug for PollItem<'_> {

@@ -186,12 +186,15 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     wait(future, None).expect("without a deadline, `wait` returns the output")
 }
 
-impl<T: Sends> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Sends a message. Blocks while there is no peer, or while the high-water mark of every peer is reached.
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
-    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: Sends,
+    {
         block_on(self.handle.send(message))
     }
 
@@ -199,7 +202,10 @@ impl<T: Sends> Socket<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message; [`SendError::Full`] when the timeout expires.
-    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError>
+    where
+        T: Sends,
+    {
         // Waiting for `writable` would not work: a ROUTER is always writable, even if the peer of the message has no room.
         let mut sending = self.handle.send(message);
         wait(&mut sending, deadline(timeout)).unwrap_or_else(|| {
@@ -212,17 +218,23 @@ impl<T: Sends> Socket<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: Sends,
+    {
         self.handle.try_send(message)
     }
 }
 
-impl<T: Receives> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Receives the next message, from the peers in turn. Blocks while no message is queued.
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
-    pub fn recv(&self) -> Result<Message, RecvError> {
+    pub fn recv(&self) -> Result<Message, RecvError>
+    where
+        T: Receives,
+    {
         block_on(self.handle.recv())
     }
 
@@ -230,7 +242,10 @@ impl<T: Receives> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`]; [`RecvError::Empty`] when the timeout expires.
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError>
+    where
+        T: Receives,
+    {
         wait(self.handle.recv(), deadline(timeout)).unwrap_or(Err(RecvError::Empty))
     }
 
@@ -239,7 +254,10 @@ impl<T: Receives> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
-    pub fn recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError> {
+    pub fn recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError>
+    where
+        T: Receives,
+    {
         block_on(self.handle.recv_from())
     }
 
@@ -247,7 +265,10 @@ impl<T: Receives> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`].
-    pub fn try_recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError> {
+    pub fn try_recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError>
+    where
+        T: Receives,
+    {
         self.handle.try_recv_from()
     }
 
@@ -255,13 +276,19 @@ impl<T: Receives> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`].
-    pub fn try_recv(&self) -> Result<Message, RecvError> {
+    pub fn try_recv(&self) -> Result<Message, RecvError>
+    where
+        T: Receives,
+    {
         self.handle.try_recv()
     }
 
     /// Returns an iterator that receives messages, blocks for each, and ends when the socket is closed. Other errors, such as
     /// [`RecvError::OutOfTurn`], are items.
-    pub fn iter(&self) -> impl Iterator<Item = Result<Message, RecvError>> {
+    pub fn iter(&self) -> impl Iterator<Item = Result<Message, RecvError>>
+    where
+        T: Receives,
+    {
         core::iter::from_fn(|| match self.recv() {
             Err(RecvError::Closed) => None,
             result => Some(result),

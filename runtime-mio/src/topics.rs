@@ -6,12 +6,15 @@ use core::time::Duration;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
 use sansmq_proto::socket::{JoinError, SubscribeError};
 
-impl<T: Subscribes> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Subscribes to messages that begin with `prefix`; see [`Handle::subscribe`](sansmq_runtime::Handle::subscribe).
     ///
     /// # Errors
     /// [`SubscribeError`].
-    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
+    where
+        T: Subscribes,
+    {
         self.handle().subscribe(prefix)
     }
 
@@ -19,17 +22,23 @@ impl<T: Subscribes> Socket<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
-    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
+    where
+        T: Subscribes,
+    {
         self.handle().unsubscribe(prefix)
     }
 }
 
-impl<T: JoinsGroups> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Joins a group; see [`Handle::join`](sansmq_runtime::Handle::join).
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError> {
+    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
+    where
+        T: JoinsGroups,
+    {
         self.handle().join(group)
     }
 
@@ -37,20 +46,29 @@ impl<T: JoinsGroups> Socket<T> {
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError> {
+    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
+    where
+        T: JoinsGroups,
+    {
         self.handle().leave(group)
     }
 }
 
-impl<T: Publishes> Socket<T> {
+impl<T: Kind> Socket<T> {
     /// Returns the number of peers to which a message with this topic or group would be sent now.
-    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
+    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize
+    where
+        T: Publishes,
+    {
         self.handle().subscriber_count(topic)
     }
 
     /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if `timeout` expires;
     /// `None` is no timeout.
-    pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool {
+    pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool
+    where
+        T: Publishes,
+    {
         wait(self.handle().wait_subscribed(topic, peers), timeout.into().and_then(deadline)).is_some()
     }
 }

@@ -38,7 +38,7 @@ pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
 pub use sansmq_runtime as runtime;
 
-pub use net::{Listener, Smol, SmolTimer, Stream, Task};
+pub use net::{Smol, SmolListener, SmolStream, SmolTimer, Task};
 
 /// Socket that runs on smol's global executor, or on the executor that is passed to `Socket::on`. Its methods are those of
 /// [`Handle`](sansmq_runtime::Handle).

@@ -72,8 +72,8 @@ impl fmt::Debug for Smol {
 }
 
 impl Runtime for Smol {
-    type Stream = Stream;
-    type Listener = Listener;
+    type Stream = SmolStream;
+    type Listener = SmolListener;
 
     fn spawn(&self, task: sansmq_runtime::Task<Self>) {
         (self.spawn)(Box::pin(TaskFuture::new(task, self.timer())));
@@ -87,18 +87,22 @@ impl Runtime for Smol {
         self,
         endpoint: Endpoint,
         transport: TransportConfig,
-    ) -> Result<(Listener, Endpoint), NetworkError> {
+    ) -> Result<(SmolListener, Endpoint), NetworkError> {
         let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
         let bound = open.bound.clone();
-        Ok((Listener::new(open)?, bound))
+        Ok((SmolListener::new(open)?, bound))
     }
 
-    fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
-        Listener::new(OpenListener::from_listener(listener, transport)?)
+    fn take_listener(
+        &self,
+        listener: BoundListener,
+        transport: &TransportConfig,
+    ) -> Result<SmolListener, NetworkError> {
+        SmolListener::new(OpenListener::from_listener(listener, transport)?)
     }
 
-    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {
-        sansmq_os::dial(&endpoint, &transport, lookup, Stream::established).await
+    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<SmolStream, NetworkError> {
+        sansmq_os::dial(&endpoint, &transport, lookup, SmolStream::established).await
     }
 }
 
@@ -110,7 +114,7 @@ async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = Socket
 
 /// Listener of a [`Smol`] runtime.
 #[derive(Debug)]
-pub enum Listener {
+pub enum SmolListener {
     /// TCP listener.
     Tcp(Async<TcpListener>),
     /// Unix domain socket listener.
@@ -125,7 +129,7 @@ pub enum Listener {
     },
 }
 
-impl Listener {
+impl SmolListener {
     fn new(open: OpenListener) -> Result<Self, NetworkError> {
         let listener = match open.listener {
             StdListener::Tcp(listener) => Async::new_nonblocking(listener).map(Self::Tcp),
@@ -147,7 +151,7 @@ impl Listener {
         }
     }
 
-    fn accept(&self, transport: &TransportConfig) -> io::Result<(Stream, Endpoint)> {
+    fn accept(&self, transport: &TransportConfig) -> io::Result<(SmolStream, Endpoint)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.get_ref().accept()?;
@@ -164,14 +168,14 @@ impl Listener {
     }
 }
 
-impl PollListener for Listener {
-    type Stream = Stream;
+impl PollListener for SmolListener {
+    type Stream = SmolStream;
 
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
         transport: &TransportConfig,
-    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+    ) -> Poll<Result<(SmolStream, Endpoint), NetworkError>> {
         loop {
             match self.accept(transport) {
                 Err(failure) if failure.kind() == ErrorKind::WouldBlock => {}
@@ -193,7 +197,7 @@ impl PollListener for Listener {
 
 /// Connected stream of a [`Smol`] runtime.
 #[derive(Debug)]
-pub struct Stream {
+pub struct SmolStream {
     io: Io,
     arrived: Arrived,
 }
@@ -219,13 +223,13 @@ enum Io {
     Ipc(Async<UnixStream>),
 }
 
-impl From<Io> for Stream {
+impl From<Io> for SmolStream {
     fn from(io: Io) -> Self {
         Self { io, arrived: Arrived::Perhaps }
     }
 }
 
-impl Stream {
+impl SmolStream {
     /// Waits until a stream is connected.
     async fn established(stream: StdStream) -> Result<Self, NetworkError> {
         let connected = async {
@@ -243,7 +247,7 @@ impl Stream {
     }
 }
 
-impl PollStream for Stream {
+impl PollStream for SmolStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         match core::mem::replace(&mut self.arrived, Arrived::Perhaps) {
             Arrived::Perhaps => {}

@@ -38,7 +38,7 @@ pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
 pub use sansmq_runtime as runtime;
 
-pub use net::{Listener, Stream, Tokio, TokioTimer};
+pub use net::{Tokio, TokioListener, TokioStream, TokioTimer};
 
 /// Socket that runs on the tokio runtime in which it was created. Its methods are those of
 /// [`Handle`](sansmq_runtime::Handle).

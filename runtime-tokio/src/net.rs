@@ -38,8 +38,8 @@ impl CurrentRuntime for Tokio {
 }
 
 impl Runtime for Tokio {
-    type Stream = Stream;
-    type Listener = Listener;
+    type Stream = TokioStream;
+    type Listener = TokioListener;
 
     fn spawn(&self, task: Task<Self>) {
         let _guard = self.runtime.enter();
@@ -61,19 +61,23 @@ impl Runtime for Tokio {
         self,
         endpoint: Endpoint,
         transport: TransportConfig,
-    ) -> Result<(Listener, Endpoint), NetworkError> {
+    ) -> Result<(TokioListener, Endpoint), NetworkError> {
         let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
         let bound = open.bound.clone();
-        Ok((Listener::new(open)?, bound))
+        Ok((TokioListener::new(open)?, bound))
     }
 
-    fn from_listener(&self, listener: BoundListener, transport: &TransportConfig) -> Result<Listener, NetworkError> {
+    fn take_listener(
+        &self,
+        listener: BoundListener,
+        transport: &TransportConfig,
+    ) -> Result<TokioListener, NetworkError> {
         let _guard = self.runtime.enter();
-        Listener::new(OpenListener::from_listener(listener, transport)?)
+        TokioListener::new(OpenListener::from_listener(listener, transport)?)
     }
 
-    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<Stream, NetworkError> {
-        sansmq_os::dial(&endpoint, &transport, lookup, Stream::established).await
+    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<TokioStream, NetworkError> {
+        sansmq_os::dial(&endpoint, &transport, lookup, TokioStream::established).await
     }
 }
 
@@ -84,7 +88,7 @@ async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 /// Listener of a [`Tokio`] runtime.
 #[derive(Debug)]
-pub enum Listener {
+pub enum TokioListener {
     /// TCP listener.
     Tcp(TcpListener),
     /// Unix domain socket listener.
@@ -99,7 +103,7 @@ pub enum Listener {
     },
 }
 
-impl Listener {
+impl TokioListener {
     fn new(open: OpenListener) -> Result<Self, NetworkError> {
         let listener = match open.listener {
             StdListener::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
@@ -114,23 +118,23 @@ impl Listener {
     }
 }
 
-impl PollListener for Listener {
-    type Stream = Stream;
+impl PollListener for TokioListener {
+    type Stream = TokioStream;
 
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
         transport: &TransportConfig,
-    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+    ) -> Poll<Result<(TokioStream, Endpoint), NetworkError>> {
         let accepted = match self {
             Self::Tcp(listener) => ready!(listener.poll_accept(cx)).map(|(stream, from)| {
                 tcp::accepted(&stream, transport);
-                (Stream::Tcp(stream), from.into())
+                (TokioStream::Tcp(stream), from.into())
             }),
             #[cfg(unix)]
             Self::Ipc { listener, bound, .. } => ready!(listener.poll_accept(cx)).map(|(stream, _)| {
                 ipc::accepted(&stream, transport);
-                (Stream::Ipc(stream), bound.clone())
+                (TokioStream::Ipc(stream), bound.clone())
             }),
         };
         Poll::Ready(accepted.map_err(|failure| error(&failure)))
@@ -147,7 +151,7 @@ impl PollListener for Listener {
 
 /// Connected stream of a [`Tokio`] runtime.
 #[derive(Debug)]
-pub enum Stream {
+pub enum TokioStream {
     /// TCP stream.
     Tcp(TcpStream),
     /// Unix domain socket stream.
@@ -155,7 +159,7 @@ pub enum Stream {
     Ipc(UnixStream),
 }
 
-impl Stream {
+impl TokioStream {
     /// Waits until a stream is connected.
     async fn established(stream: StdStream) -> Result<Self, NetworkError> {
         let connected = async {
@@ -173,7 +177,7 @@ impl Stream {
     }
 }
 
-impl PollStream for Stream {
+impl PollStream for TokioStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let poll = match self {
@@ -251,8 +255,8 @@ mod tests {
             let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
             for stream in [dialled, accepted] {
                 let is_set = match &stream {
-                    Stream::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
-                    Stream::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
+                    TokioStream::Tcp(stream) => SockRef::from(stream).priority().unwrap() == 5,
+                    TokioStream::Ipc(stream) => SockRef::from(stream).send_buffer_size().unwrap() == 60_000,
                 };
                 assert!(is_set, "{stream:?}");
             }

@@ -215,14 +215,17 @@ impl<T: Kind> Handle<T> {
     }
 }
 
-impl<T: Sends> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Sends a message. Waits while there is no peer, or while the high-water mark of every peer is reached.
     ///
     /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent.
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
-    pub fn send(&self, message: impl Into<Message>) -> Send<'_> {
+    pub fn send(&self, message: impl Into<Message>) -> Send<'_>
+    where
+        T: Sends,
+    {
         Send { key: WaiterKey::new(self.shared(), |state| &mut state.senders), message: Some(message.into()) }
     }
 
@@ -230,7 +233,10 @@ impl<T: Sends> Handle<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>
+    where
+        T: Sends,
+    {
         let mut message = message.into();
         self.shared().with(|state| state.socket.offer(&mut message)).map_err(|why| why.into_error(message))
     }
@@ -239,17 +245,23 @@ impl<T: Sends> Handle<T> {
     /// is used up again.
     ///
     /// Cancel-safe.
-    pub async fn writable(&self) {
+    pub async fn writable(&self)
+    where
+        T: Sends,
+    {
         self.until(|state| &mut state.senders, Socket::can_send).await;
     }
 
     /// Returns this socket as a [`Sink`](futures_sink::Sink) of messages.
-    pub fn sink(&self) -> Outgoing<T> {
+    pub fn sink(&self) -> Outgoing<T>
+    where
+        T: Sends,
+    {
         Outgoing::new(self.clone())
     }
 }
 
-impl<T: Receives> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Receives the next message, from the peers in turn. Waits while no message is queued.
     ///
     /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages left from the
@@ -259,7 +271,10 @@ impl<T: Receives> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
-    pub fn recv(&self) -> Recv<'_> {
+    pub fn recv(&self) -> Recv<'_>
+    where
+        T: Receives,
+    {
         Recv(WaiterKey::new(self.shared(), |state| &mut state.receivers))
     }
 
@@ -271,7 +286,10 @@ impl<T: Receives> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
-    pub async fn recv_from(&self) -> Result<(Message, Arc<proto::connection::Peer>), RecvError> {
+    pub async fn recv_from(&self) -> Result<(Message, Arc<proto::connection::Peer>), RecvError>
+    where
+        T: Receives,
+    {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.receivers);
         poll_fn(|cx| key.wait(cx, |state| arrived(state.socket.recv_from()))).await
     }
@@ -280,7 +298,10 @@ impl<T: Receives> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`].
-    pub fn try_recv_from(&self) -> Result<(Message, Arc<proto::connection::Peer>), RecvError> {
+    pub fn try_recv_from(&self) -> Result<(Message, Arc<proto::connection::Peer>), RecvError>
+    where
+        T: Receives,
+    {
         self.shared().with(|state| state.socket.recv_from())
     }
 
@@ -288,7 +309,10 @@ impl<T: Receives> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`].
-    pub fn try_recv(&self) -> Result<Message, RecvError> {
+    pub fn try_recv(&self) -> Result<Message, RecvError>
+    where
+        T: Receives,
+    {
         let mut received = Err(RecvError::Empty);
         self.shared().with(|state| received = state.socket.recv());
         received
@@ -297,17 +321,23 @@ impl<T: Receives> Handle<T> {
     /// Waits until a receive would not have to wait, as [`Socket::can_recv`] defines. Another task may receive the message first.
     ///
     /// Cancel-safe.
-    pub async fn readable(&self) {
+    pub async fn readable(&self)
+    where
+        T: Receives,
+    {
         self.until(|state| &mut state.receivers, Socket::can_recv).await;
     }
 
     /// Returns this socket as a [`Stream`](futures_core::Stream) of messages, which ends when the socket is closed.
-    pub fn stream(&self) -> Incoming<T> {
+    pub fn stream(&self) -> Incoming<T>
+    where
+        T: Receives,
+    {
         Incoming::new(self.clone())
     }
 }
 
-impl<T: RoutesById> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Connects as [`connect`](Self::connect) does, and gives the peer a routing id. Messages to this routing id may be sent at
     /// once (`ZMQ_CONNECT_ROUTING_ID`).
     ///
@@ -315,6 +345,7 @@ impl<T: RoutesById> Handle<T> {
     /// [`ConnectError`], also if another peer has that routing id.
     pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<Frame>) -> Result<(), ConnectError>
     where
+        T: RoutesById,
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
@@ -324,12 +355,15 @@ impl<T: RoutesById> Handle<T> {
     }
 }
 
-impl<T: AssignsRoutingId> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Closes the connection to the peer with this routing id, and does not reconnect; see [`Socket::disconnect_peer`].
     ///
     /// # Errors
     /// [`UnbindError::UnknownPeer`].
-    pub fn disconnect_peer(&self, routing_id: impl Into<Frame>) -> Result<(), UnbindError> {
+    pub fn disconnect_peer(&self, routing_id: impl Into<Frame>) -> Result<(), UnbindError>
+    where
+        T: AssignsRoutingId,
+    {
         let id = routing_id.into();
         self.shared().with_time(|socket, now| socket.disconnect_peer(id, now))
     }

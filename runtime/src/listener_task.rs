@@ -46,7 +46,7 @@ impl<R: Runtime> ListenerTask<R> {
             None => Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.shared().transport.clone()))),
             Some(given) => {
                 let bound = given.endpoint().clone();
-                match runtime.from_listener(given, &driver.shared().transport) {
+                match runtime.take_listener(given, &driver.shared().transport) {
                     Ok(listener) => {
                         driver.listening(guard.id, bound.clone());
                         Phase::Accepting { listener, bound }

@@ -46,7 +46,7 @@ pub struct Proxy {
     backend: Handle,
     capture: Option<Handle>,
     control: Option<Handle>,
-    proxy_control: ProxyControl,
+    control_handle: ProxyControl,
     lanes: Vec<Lane>,
 }
 
@@ -77,7 +77,7 @@ impl Proxy {
         if !Arc::ptr_eq(frontend.shared(), backend.shared()) {
             lanes.extend(Lane::between(&backend, &frontend, End::Backend));
         }
-        Self { frontend, backend, capture: None, control: None, proxy_control: ProxyControl::new(), lanes }
+        Self { frontend, backend, capture: None, control: None, control_handle: ProxyControl::new(), lanes }
     }
 
     /// Sends a copy of every message of both directions to this socket too: a PUB, PUSH, PAIR or DEALER.
@@ -108,7 +108,7 @@ impl Proxy {
 
     /// Returns the remote control of this proxy, usable from any task or thread.
     pub fn control_handle(&self) -> ProxyControl {
-        self.proxy_control.clone()
+        self.control_handle.clone()
     }
 
     /// Forwards messages until the proxy is [terminated](ProxyControl::terminate) or one of the two sockets is closed. Returns the
@@ -130,7 +130,7 @@ impl Proxy {
             ends: [&self.frontend, &self.backend].map(|end| WaiterKey::new(end.shared(), |state| &mut state.watchers)),
             control: self.control.as_ref().map(Control::new),
             capture: self.capture.as_ref(),
-            proxy_control: &self.proxy_control,
+            control_handle: &self.control_handle,
             lanes: self.lanes.iter_mut().map(Moving::new).collect(),
         };
         poll_fn(|cx| run.turn(cx)).await
@@ -148,16 +148,16 @@ struct Run<'a> {
     ends: [WaiterKey<&'a Arc<Shared>>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
-    proxy_control: &'a ProxyControl,
+    control_handle: &'a ProxyControl,
     lanes: Vec<Moving<'a>>,
 }
 
 impl Run<'_> {
     /// Executes commands and forwards messages, at most one burst of commands and one burst per direction.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
-        let proxy_control = self.proxy_control;
-        let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, proxy_control).is_ready());
-        let (mode, mut statistics) = proxy_control.poll_state(cx.waker());
+        let control_handle = self.control_handle;
+        let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, control_handle).is_ready());
+        let (mode, mut statistics) = control_handle.poll_state(cx.waker());
         let is_closing = |state: &mut State| if state.socket.is_closing() { Poll::Ready(()) } else { Poll::Pending };
         let closed = self.ends.iter_mut().any(|end| end.wait(cx, is_closing).is_ready());
         let mut outcome = Ok(());
@@ -173,7 +173,7 @@ impl Run<'_> {
                         Poll::Pending => {}
                     }
                 }
-                proxy_control.record(statistics);
+                control_handle.record(statistics);
             }
         }
         if let Err(error) = outcome {

@@ -61,7 +61,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// # Errors
     /// This runtime does not support the type of the listener, the listener is not in the listening state, or the operating
     /// system rejects an option of `transport`.
-    fn from_listener(
+    fn take_listener(
         &self,
         listener: BoundListener,
         transport: &TransportConfig,

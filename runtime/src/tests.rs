@@ -72,7 +72,7 @@ impl Runtime for StubRuntime {
         pending().await
     }
 
-    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<NoListener, NetworkError> {
+    fn take_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<NoListener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
@@ -169,13 +169,13 @@ fn cancelled_dial_does_not_take_the_waker_of_next_pipe() {
     handle.connect("tcp://2.2.2.2:2").unwrap();
     let (pipe, _) = tasks.next_dial();
     let mut connection = tasks.connected(pipe, IdleStream::default());
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
 
     assert!(!tasks.is_current(late), "the dial was cancelled");
     handle.try_send("x").unwrap();
-    assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the connection has a message to send");
+    assert_eq!(counter.0.load(Ordering::SeqCst), 1, "the connection has a message to send");
 }
 
 #[test]
@@ -232,13 +232,13 @@ fn waker_of_ended_connection_is_dropped() {
     let (pipe, _) = tasks.next_dial();
     let stream = IdleStream::default();
     let mut connection = tasks.connected(pipe, stream.clone());
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     assert_eq!(poll(&mut connection, &waker), TaskState::Waiting);
     stream.ended.store(true, Ordering::SeqCst);
     assert_eq!(poll(&mut connection, &waker), TaskState::Finished);
     drop(waker);
-    assert_eq!(Arc::strong_count(&wakes), 1, "a runtime keeps the memory of a task while its waker exists");
+    assert_eq!(Arc::strong_count(&counter), 1, "a runtime keeps the memory of a task while its waker exists");
 }
 
 #[test]
@@ -247,10 +247,10 @@ fn close_is_woken_once_after_listener_closes() {
     assert!(pin!(pull.bind(ENDPOINT)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, listening) = tasks.next_listener();
     let wakers = [(); 2].map(|()| Arc::new(CountingWaker::default()));
-    let [application, supervisor] = wakers.each_ref().map(|wakes| Waker::from(Arc::clone(wakes)));
+    let [application, supervisor] = wakers.each_ref().map(|counter| Waker::from(Arc::clone(counter)));
     let mut cx = Context::from_waker(&application);
     let mut closing = pin!(pull.close());
-    let wake_counts = || wakers.each_ref().map(|wakes| wakes.0.load(Ordering::SeqCst));
+    let wake_counts = || wakers.each_ref().map(|counter| counter.0.load(Ordering::SeqCst));
 
     assert!(closing.as_mut().poll(&mut cx).is_pending());
     assert!(tasks.supervisor.poll_action(&supervisor).is_pending());
@@ -268,16 +268,16 @@ fn monitor_ends_when_runtime_with_connection_ends() {
     push.connect(ENDPOINT).unwrap();
     let (pipe, _) = tasks.next_dial();
     let connection = tasks.connected(pipe, IdleStream::default());
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     let mut cx = Context::from_waker(&waker);
     while let Poll::Ready(event) = pin!(monitor.next()).poll(&mut cx) {
         assert!(event.is_some(), "the monitor has not ended");
     }
-    let before = wakes.0.load(Ordering::SeqCst);
+    let before = counter.0.load(Ordering::SeqCst);
     // A runtime that shuts down drops its tasks, and no connection is returned to its socket.
     drop((connection, tasks));
-    assert_eq!(wakes.0.load(Ordering::SeqCst), before + 1);
+    assert_eq!(counter.0.load(Ordering::SeqCst), before + 1);
     assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(None));
 }
 
@@ -286,11 +286,11 @@ fn listener_yields_after_sixteen_accepts() {
     let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
     assert!(pin!(pull.bind(ENDPOINT)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, mut listening) = tasks.next_listener();
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     for turns in 1..=3 {
         let accepted = (0..1000).take_while(|_| listening.poll_next(&waker) == Poll::Ready(AcceptState::Open)).count();
-        assert_eq!((accepted, wakes.0.load(Ordering::SeqCst)), (16, turns), "the listener yields and wakes itself");
+        assert_eq!((accepted, counter.0.load(Ordering::SeqCst)), (16, turns), "the listener yields and counter itself");
     }
 }
 
@@ -299,17 +299,17 @@ fn close_of_port_guest_ends_when_its_runtime_ends() {
     let context = SocketContext::new();
     let pull = || socket(Options::<Pull>::new(), &context);
     let ((host, mut host_tasks), (guest, tasks)) = (pull(), pull());
-    let (wakes, mut silent) = (Arc::new(CountingWaker::default()), Context::from_waker(Waker::noop()));
+    let (counter, mut silent) = (Arc::new(CountingWaker::default()), Context::from_waker(Waker::noop()));
     assert!(pin!(host.bind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_pending());
     let _listening = host_tasks.next_listener();
     assert!(pin!(guest.bind("tcp://1.1.1.1:1/guest")).poll(&mut silent).is_ready());
     assert!(pin!(host.unbind("tcp://1.1.1.1:1/host")).poll(&mut silent).is_ready());
 
-    let waker = Waker::from(Arc::clone(&wakes));
+    let waker = Waker::from(Arc::clone(&counter));
     let mut closing = pin!(guest.close());
     assert!(closing.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     drop(tasks);
-    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    assert_eq!(counter.0.load(Ordering::SeqCst), 1);
     assert!(closing.as_mut().poll(&mut silent).is_ready());
 }
 

@@ -9,7 +9,7 @@ use core::task::Poll;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
 use sansmq_proto::socket::{JoinError, SubscribeError};
 
-impl<T: Subscribes> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Subscribes to messages that begin with `prefix`; an empty prefix matches every message (`ZMQ_SUBSCRIBE`). Subscriptions
     /// are counted: after two calls with the same prefix, two calls of `unsubscribe` are needed. The subscription is sent to
     /// connected peers at once, even if the application does not receive. It is sent to later peers when they connect, and
@@ -19,7 +19,10 @@ impl<T: Subscribes> Handle<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
-    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
+    where
+        T: Subscribes,
+    {
         let prefix = Bytes::copy_from_slice(prefix.as_ref());
         self.shared().with(|state| state.socket.subscribe(prefix))
     }
@@ -28,19 +31,25 @@ impl<T: Subscribes> Handle<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
-    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
+    where
+        T: Subscribes,
+    {
         let prefix = Bytes::copy_from_slice(prefix.as_ref());
         self.shared().with(|state| state.socket.unsubscribe(prefix))
     }
 }
 
-impl<T: JoinsGroups> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Joins a group (`zmq_join`). Groups match by exact name, not by prefix. The JOIN is sent to connected peers at once, and to
     /// later peers when they connect.
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError> {
+    pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
+    where
+        T: JoinsGroups,
+    {
         let group = Bytes::copy_from_slice(group.as_ref());
         self.shared().with(|state| state.socket.join(group))
     }
@@ -49,15 +58,21 @@ impl<T: JoinsGroups> Handle<T> {
     ///
     /// # Errors
     /// [`JoinError`].
-    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError> {
+    pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
+    where
+        T: JoinsGroups,
+    {
         let group = Bytes::copy_from_slice(group.as_ref());
         self.shared().with(|state| state.socket.leave(group))
     }
 }
 
-impl<T: Publishes> Handle<T> {
+impl<T: Kind> Handle<T> {
     /// Returns the number of peers to which a message with this topic or group would be sent now.
-    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
+    pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize
+    where
+        T: Publishes,
+    {
         self.shared().with(|state| state.socket.subscriber_count(topic))
     }
 
@@ -65,7 +80,10 @@ impl<T: Publishes> Handle<T> {
     /// without a sleep. Returns at once if the socket is closed.
     ///
     /// Cancel-safe.
-    pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize) {
+    pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize)
+    where
+        T: Publishes,
+    {
         let topic = topic.as_ref();
         self.watch(|state| state.socket.subscriber_count(topic) >= peers).await;
     }

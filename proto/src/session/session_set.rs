@@ -16,7 +16,7 @@ use core::ops::BitOr;
 /// connected.
 ///
 /// In each round, the loop waits for the events of [`waiting`](Self::waiting), or until [`poll_timeout`](Self::poll_timeout);
-/// calls [`call`](Self::call) for each link that is ready; and calls [`turn`](Self::turn). `SessionSet` opens no streams, and
+/// calls [`set_ready`](Self::set_ready) for each link that is ready; and calls [`turn`](Self::turn). `SessionSet` opens no streams, and
 /// closes a stream only by dropping it.
 pub struct SessionSet<S> {
     sessions: BTreeMap<PipeId, Link<S>>,

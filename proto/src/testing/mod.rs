@@ -40,7 +40,7 @@ use wire::{Wire, WireId};
 /// Simulated network.
 ///
 /// Index the network by a [`NodeId`] to call a socket; then let the network [`settle`](Self::settle), or let time
-/// [`pass`](Self::pass). The cost depends on the number of active sockets, not on the number of all sockets.
+/// [`advance`](Self::advance). The cost depends on the number of active sockets, not on the number of all sockets.
 #[derive(Debug)]
 pub struct Net {
     now: Instant,

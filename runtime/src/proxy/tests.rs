@@ -112,17 +112,17 @@ fn proxy_serves_other_direction_during_flood_and_yields() {
     }
     far.try_send("against the stream").unwrap();
     let mut proxy = Proxy::new(&front, &back);
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     let mut run = pin!(proxy.run());
     for burst in 0..5 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(wakes.was_woken(), "there may be more messages");
+        assert!(counter.was_woken(), "there may be more messages");
         assert_eq!(bodies(&far), numbers(burst * BURST..(burst + 1) * BURST));
         assert_eq!(bodies(&near).len(), usize::from(burst == 0));
     }
     assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    assert!(!wakes.was_woken(), "there are no more messages");
+    assert!(!counter.was_woken(), "there are no more messages");
 }
 
 #[test]
@@ -165,16 +165,16 @@ fn proxy_sends_held_message_when_peer_has_room() {
         push.try_send(("peer", number.to_string())).unwrap();
     }
     let mut proxy = Proxy::new(&front, &back);
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     let mut run = pin!(proxy.run());
     let mut received = Vec::new();
     while received.len() < 1000 {
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        wakes.was_woken();
+        counter.was_woken();
         received.extend(bodies(&peer));
         assert!(
-            wakes.was_woken() || received.len() == 1000,
+            counter.was_woken() || received.len() == 1000,
             "received {}, and the proxy is not woken for the rest",
             received.len()
         );
@@ -265,13 +265,13 @@ fn waiting_proxy_ends_when_either_socket_is_closed() {
         back.connect("inproc://unbound").unwrap();
         back.try_send("lingers").unwrap();
         let mut proxy = Proxy::new(&front, &back);
-        let wakes = Arc::new(CountingWaker::default());
-        let waker = Waker::from(Arc::clone(&wakes));
+        let counter = Arc::new(CountingWaker::default());
+        let waker = Waker::from(Arc::clone(&counter));
         let mut run = pin!(proxy.run());
         assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(!wakes.was_woken());
+        assert!(!counter.was_woken());
         let _closed = if one == 0 { turn(pin!(front.close())) } else { turn(pin!(back.close())) };
-        assert!(wakes.was_woken(), "socket {one} is closed");
+        assert!(counter.was_woken(), "socket {one} is closed");
         assert_eq!(ready(run), Ok(ProxyStatistics::default()));
     }
 }
@@ -282,26 +282,26 @@ fn proxy_stops_while_paused_and_after_terminate() {
     let [near, front, back, far] = fixture.pairs();
     let mut proxy = Proxy::new(&front, &back);
     let control = proxy.control_handle();
-    let wakes = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(CountingWaker::default());
+    let waker = Waker::from(Arc::clone(&counter));
     let mut run = pin!(proxy.run());
     let mut poll = || run.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(poll().is_pending());
     control.pause();
-    assert!(wakes.was_woken());
+    assert!(counter.was_woken());
     near.try_send("waits").unwrap();
     assert!(poll().is_pending());
     assert_eq!((bodies(&far), control.statistics()), (vec![], ProxyStatistics::default()));
-    wakes.was_woken();
+    counter.was_woken();
     control.resume();
-    assert!(wakes.was_woken());
+    assert!(counter.was_woken());
     assert!(poll().is_pending());
     assert_eq!(bodies(&far), ["waits"]);
 
     near.try_send("too late").unwrap();
-    wakes.was_woken();
+    counter.was_woken();
     control.terminate();
-    assert!(wakes.was_woken());
+    assert!(counter.was_woken());
     control.resume();
     let Poll::Ready(Ok(statistics)) = poll() else { panic!("the proxy is terminated") };
     assert_eq!(statistics.backend.sent, ProxyTraffic { messages: 1, frames: 1, bytes: 5 });

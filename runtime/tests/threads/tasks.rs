@@ -67,7 +67,7 @@ impl Runtime for QueueRuntime {
         Ok((QueueListener(self), endpoint))
     }
 
-    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<QueueListener, NetworkError> {
+    fn take_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<QueueListener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 

@@ -75,7 +75,7 @@ impl Runtime for Sim {
         network::listen(&self, &endpoint).await
     }
 
-    fn from_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<Listener, NetworkError> {
+    fn take_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<Listener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 

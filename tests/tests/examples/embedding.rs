@@ -195,9 +195,9 @@ async fn calloop_handles_session_timeout() -> Outcome {
             return Err("not a TCP endpoint".into());
         };
         let mut silent = TcpStream::connect(("127.0.0.1", port)).await?;
-        let mut received = Vec::new();
-        silent.read_to_end(&mut received).await?; // ends when the server closes the connection
-        assert_eq!(received.first(), Some(&0xff), "the server must send its greeting");
+        let mut greeting = Vec::new();
+        silent.read_to_end(&mut greeting).await?; // ends when the server closes the connection
+        assert_eq!(greeting.first(), Some(&0xff), "the server must send its greeting");
         Ok(())
     })
     .await

@@ -102,12 +102,12 @@ impl Runtime for NeverResolves {
         core::future::pending().await
     }
 
-    fn from_listener(
+    fn take_listener(
         &self,
         listener: BoundListener,
         transport: &TransportConfig,
     ) -> Result<Self::Listener, NetworkError> {
-        self.0.from_listener(listener, transport)
+        self.0.take_listener(listener, transport)
     }
 
     async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Self::Stream, NetworkError> {

@@ -133,41 +133,53 @@ fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError>
     if count == 0 { Err(OptionsError::Zero(name)) } else { Ok(count) }
 }
 
-impl<T: Conflate> Options<T> {
+impl<T: Kind> Options<T> {
     /// Keeps only the latest message per peer and direction, and ignores the high-water marks: `CONFLATE`. Messages of
     /// several frames are kept whole; libzmq keeps only their last frame. Messages that were already given to the
     /// connection are not replaced. Default off.
     #[must_use]
-    pub const fn conflate(mut self, conflate: bool) -> Self {
+    pub const fn conflate(mut self, conflate: bool) -> Self
+    where
+        T: Conflate,
+    {
         self.settings.conflate = conflate;
         self
     }
 }
 
-impl<T: HelloMessage> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sends this message on each new connection before any other message: `HELLO_MSG`. Default none.
     #[must_use]
-    pub fn hello_message(mut self, message: impl Into<Frame>) -> Self {
+    pub fn hello_message(mut self, message: impl Into<Frame>) -> Self
+    where
+        T: HelloMessage,
+    {
         self.settings.notices.hello = Some(message.into().into());
         self
     }
 }
 
-impl<T: DisconnectMessage> Options<T> {
+impl<T: Kind> Options<T> {
     /// Delivers this message, as if the peer had sent it, when a peer that had connected to this socket disconnects:
     /// `DISCONNECT_MSG`. Default none.
     #[must_use]
-    pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self {
+    pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self
+    where
+        T: DisconnectMessage,
+    {
         self.settings.notices.disconnect = Some(message.into().into());
         self
     }
 }
 
-impl<T: HiccupMessage> Options<T> {
+impl<T: Kind> Options<T> {
     /// Delivers this message, as if the peer had sent it, when a connection is lost and will be dialled again:
     /// `HICCUP_MSG`. Default none.
     #[must_use]
-    pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self {
+    pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self
+    where
+        T: HiccupMessage,
+    {
         self.settings.notices.hiccup = Some(message.into().into());
         self
     }

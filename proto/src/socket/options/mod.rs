@@ -284,38 +284,47 @@ impl<T: Kind> Options<T> {
     }
 }
 
-impl<T: Sends> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sets the maximum number of messages that wait for each peer: SNDHWM, the send high-water mark. 0: no limit.
     /// Default 1000.
     ///
     /// One more batch may be in the connection, on its way to the network: about 64 KiB, or 256 KiB of bodies of 2 KiB
     /// and more.
     #[must_use]
-    pub const fn send_hwm(mut self, messages: usize) -> Self {
+    pub const fn send_hwm(mut self, messages: usize) -> Self
+    where
+        T: Sends,
+    {
         self.settings.send_hwm = if messages == 0 { usize::MAX } else { messages };
         self
     }
 }
 
-impl<T: Receives> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sets the maximum number of messages of each peer that wait for `recv`: RCVHWM, the receive high-water mark. 0:
     /// no limit. Default 1000.
     ///
     /// When the mark is reached, the connection reads about 64 KiB more from the peer, so that heartbeats are still
     /// received. Then it stops reading, and TCP stops the peer.
     #[must_use]
-    pub const fn recv_hwm(mut self, messages: usize) -> Self {
+    pub const fn recv_hwm(mut self, messages: usize) -> Self
+    where
+        T: Receives,
+    {
         self.settings.recv_hwm = if messages == 0 { usize::MAX } else { messages };
         self
     }
 }
 
-impl<T: HasRoutingId> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sets the routing id by which ROUTER peers address this socket: `ROUTING_ID`. Default: each ROUTER generates one.
     ///
     /// # Errors
     /// [`OptionsError::RoutingId`] unless it has 1 to 255 bytes.
-    pub fn routing_id(mut self, id: impl Into<Frame>) -> Result<Self, OptionsError> {
+    pub fn routing_id(mut self, id: impl Into<Frame>) -> Result<Self, OptionsError>
+    where
+        T: HasRoutingId,
+    {
         let id = id.into();
         if id.is_empty() || id.len() > 255 {
             return Err(OptionsError::RoutingId(id.len()));
@@ -327,7 +336,10 @@ impl<T: HasRoutingId> Options<T> {
     /// Sends an empty message on each new connection, so that a ROUTER learns the routing id of this socket before any
     /// other message: `PROBE_ROUTER`. Other peers receive an empty message. Default off.
     #[must_use]
-    pub const fn probe_router(mut self, probe: bool) -> Self {
+    pub const fn probe_router(mut self, probe: bool) -> Self
+    where
+        T: HasRoutingId,
+    {
         self.settings.probe = probe;
         self
     }

@@ -1,7 +1,7 @@
 //! Options of publishers and subscribers.
 
 use super::Options;
-use crate::kind::{FiltersByPrefix, Publishes, XPub, XSub};
+use crate::kind::{FiltersByPrefix, Kind, Publishes, XPub, XSub};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
 
@@ -83,11 +83,14 @@ impl Subscribing {
     pub(super) const DEFAULT: Self = Self { invert: false, verbose_unsubscribe: false, only_first: true };
 }
 
-impl<T: Publishes> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sets the policy for messages to slow subscribers. Default [`SlowSubscriber::DropNewest`], as in libzmq;
     /// `XPUB_NODROP` is [`SlowSubscriber::Block`].
     #[must_use]
-    pub const fn slow_subscriber(mut self, policy: SlowSubscriber) -> Self {
+    pub const fn slow_subscriber(mut self, policy: SlowSubscriber) -> Self
+    where
+        T: Publishes,
+    {
         self.settings.publishing.slow = policy;
         self
     }
@@ -99,7 +102,10 @@ impl<T: Publishes> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::Zero`].
-    pub fn max_subscriptions(mut self, subscriptions: usize) -> Result<Self, OptionsError> {
+    pub fn max_subscriptions(mut self, subscriptions: usize) -> Result<Self, OptionsError>
+    where
+        T: Publishes,
+    {
         if subscriptions == 0 {
             return Err(OptionsError::Zero("max_subscriptions"));
         }
@@ -108,11 +114,14 @@ impl<T: Publishes> Options<T> {
     }
 }
 
-impl<T: FiltersByPrefix> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sends messages to, and receives messages on, topics that match *no* subscription: `INVERT_MATCHING`. Must be set
     /// on both sides. Default off.
     #[must_use]
-    pub const fn invert_matching(mut self, invert: bool) -> Self {
+    pub const fn invert_matching(mut self, invert: bool) -> Self
+    where
+        T: FiltersByPrefix,
+    {
         self.settings.publishing.invert = invert;
         self.settings.subscribing.invert = invert;
         self

@@ -8,13 +8,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-impl<T: Zmtp> Options<T> {
+impl<T: Kind> Options<T> {
     /// Sets the security mechanism of all connections, with its keys or credentials: `MECHANISM`. Default:
     /// [`Security::Null`].
     ///
     /// `inproc` links have no handshake and ignore the mechanism, because they do not leave the process.
     #[must_use]
-    pub fn security(mut self, security: Security) -> Self {
+    pub fn security(mut self, security: Security) -> Self
+    where
+        T: Zmtp,
+    {
         self.settings.connection.security = security;
         self
     }
@@ -26,7 +29,10 @@ impl<T: Zmtp> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::Domain`] unless it has 1 to 255 bytes.
-    pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError> {
+    pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError>
+    where
+        T: Zmtp,
+    {
         let domain = domain.into();
         if domain.is_empty() || domain.len() > 255 {
             return Err(OptionsError::Domain(domain.len()));
@@ -56,13 +62,19 @@ impl<T: Zmtp> Options<T> {
     /// # }
     /// ```
     #[must_use]
-    pub fn authenticate(self, decide: impl Fn(&AuthRequest) -> AuthReply + Send + Sync + 'static) -> Self {
+    pub fn authenticate(self, decide: impl Fn(&AuthRequest) -> AuthReply + Send + Sync + 'static) -> Self
+    where
+        T: Zmtp,
+    {
         self.authenticator(Authenticator::new(decide))
     }
 
     /// Sets the authenticator of every peer, with any mechanism. It replaces the ZAP handler.
     #[must_use]
-    pub fn authenticator(mut self, authenticator: impl Into<Authenticator>) -> Self {
+    pub fn authenticator(mut self, authenticator: impl Into<Authenticator>) -> Self
+    where
+        T: Zmtp,
+    {
         self.settings.connection.auth_source = AuthSource::Authenticator(authenticator.into());
         self
     }
@@ -72,7 +84,10 @@ impl<T: Zmtp> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`].
-    pub fn auth_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError> {
+    pub fn auth_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError>
+    where
+        T: Zmtp,
+    {
         if timeout.is_zero() {
             return Err(OptionsError::ZeroDuration("auth_timeout"));
         }
