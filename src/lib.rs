@@ -37,12 +37,12 @@ pub use sansmq_runtime::{
     ProxyTraffic, SocketTraffic,
 };
 
-/// Sockets on mio: blocking sockets, an event loop without an executor, and sockets in your own `mio::Poll`.
+/// Sockets on mio: blocking sockets, an event loop that needs no async executor, and sockets in your own `mio::Poll`.
 #[cfg(feature = "mio")]
 #[doc(inline)]
 pub use sansmq_mio as mio;
 
-/// Sockets on smol, or on another executor together with the reactor of async-io.
+/// Sockets on smol, or on another async executor together with the reactor of `async-io`.
 #[cfg(feature = "smol")]
 #[doc(inline)]
 pub use sansmq_smol as smol;

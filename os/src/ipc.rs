@@ -13,14 +13,16 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// Listens at a name. Returns the listener, the bound name, which differs for [`IpcName::Any`], and the [`Claim`] on the name.
+/// Listens at the name of a Unix domain socket. Returns the listener, the bound name, and the [`Claim`] that removes
+/// the socket file. The bound name differs from `name` only for [`IpcName::Any`].
 ///
 /// The listener is non-blocking. The umask of the process and the permissions of the directory decide which users may connect,
 /// as for any file.
 ///
-/// A stale socket file, at which no process listens any more, is replaced; a killed process leaves such a file behind. Nothing
-/// else is replaced: no live socket, even if it does not accept, and no other type of file. If several processes find the same
-/// stale file, only one process replaces the file, because it must lock the directory first (`flock`).
+/// A stale socket file, at which no process listens any more, is replaced; a killed process leaves such a file behind.
+/// A live socket is never replaced, even if its process does not accept connections, and neither is another type of
+/// file. If several processes find the same stale file, only one of them replaces the file, because a process must lock
+/// the directory first (`flock`).
 ///
 /// Only the backlog and the buffer sizes of `transport` are used.
 ///
@@ -53,10 +55,11 @@ pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixList
     }
 }
 
-/// Ownership of a bound name. Its drop removes the socket file and, for a wildcard, the directory of the file.
+/// Ownership of the socket file of a bound Unix domain socket. Dropping the claim removes the file and, for a wildcard
+/// endpoint (`ipc://*`), also the directory of the file. The claim on an abstract name owns no file.
 ///
-/// Must be dropped *before* the listener. While the listener is open, the operating system gives the identity of the file to no
-/// other file, and no other process mistakes the file for a stale one.
+/// Must be dropped *before* the listener. While the listener is open, the operating system gives the inode number of
+/// the file to no other file, and no other process treats the file as stale.
 #[derive(Debug)]
 pub struct Claim(Option<Held>);
 
@@ -64,7 +67,8 @@ pub struct Claim(Option<Held>);
 struct Held {
     path: PathBuf,
     identity: (u64, u64),
-    /// Wildcard directory, removed when dropped, which is after the file was removed.
+    /// Directory that was created for a wildcard endpoint (`ipc://*`), otherwise `None`. Removed when dropped, which is
+    /// after the socket file was removed.
     _directory: Option<Directory>,
 }
 
@@ -74,7 +78,8 @@ impl Claim {
         Ok(Self(Some(Held { path, identity, _directory: directory })))
     }
 
-    /// Removes the socket file, if the file still belongs to this listener. Abstract names have no file.
+    /// Removes the socket file, if it is still the file that the listener created. Does nothing if the claim owns no
+    /// file: for an abstract name, or after [`from_listener`].
     ///
     /// # Errors
     /// - [`NetworkError::PathReplaced`]: the file was removed or replaced while it was bound. A replacement is not removed.
@@ -105,7 +110,8 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// Connects to a name. The returned stream is non-blocking and connected: local connections are made at once or fail.
+/// Connects to a Unix domain socket. The returned stream is non-blocking and already connected, because connecting to a
+/// local socket succeeds or fails at once.
 ///
 /// # Errors
 /// - [`ErrorKind::NotFound`]: there is no such file;
@@ -121,10 +127,12 @@ pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixSt
     Ok(stream)
 }
 
-/// Takes over an already bound listener. The returned [`Claim`] is empty: the file is not removed.
+/// Takes over an already bound listener: makes the listener non-blocking, and sets the buffer sizes of `transport`. The
+/// returned [`Claim`] owns no file, so dropping the claim does not remove the socket file.
 ///
 /// # Errors
-/// [`NetworkError::NotListening`], if the operating system can report it, or another error of the operating system.
+/// [`NetworkError::NotListening`] if the socket does not listen and the operating system can report it; or another
+/// error of the operating system.
 pub fn from_listener(
     listener: UnixListener,
     transport: &TransportConfig,
@@ -136,7 +144,8 @@ pub fn from_listener(
     Ok((socket.into(), Claim(None)))
 }
 
-/// Sets the buffer sizes of `transport` on an accepted connection, which does not inherit them from its listener.
+/// Sets the buffer sizes of `transport` on an accepted connection. Unix domain sockets do not inherit these sizes from
+/// their listener.
 pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig) {
     // The operating system has accepted the same sizes for the listener. So an error means that the connection has ended.
     let _ = size_buffers(&stream.into(), transport);
@@ -164,7 +173,8 @@ fn listen_or_replace(
     listen(name, transport)
 }
 
-/// Returns true if the file is certainly a socket file without a socket.
+/// Returns true if `path` is a stale socket file: a socket file at which no process listens any more. Returns false if
+/// this is not certain.
 fn is_stale(path: &Path) -> bool {
     // A symbolic link is not followed, because it is another type of file.
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
@@ -199,7 +209,7 @@ fn address(name: &IpcName) -> io::Result<UnixAddr> {
     }
 }
 
-/// Creates a stream socket that child processes do not inherit.
+/// Creates a Unix domain stream socket that child processes do not inherit (close-on-exec).
 fn socket() -> Result<OwnedFd, Errno> {
     #[cfg(not(target_vendor = "apple"))]
     const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
@@ -212,7 +222,8 @@ fn socket() -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// New directory that only the current user can access. Removed when dropped, if it is empty.
+/// New directory in the temporary directory of the system. Only the current user can access the directory. Removed when
+/// dropped, if it is empty.
 #[derive(Debug)]
 struct Directory(PathBuf);
 

@@ -26,13 +26,13 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Error of reading a certificate.
+/// Error of reading a certificate file, or a directory of certificate files.
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The file or directory could not be read.
     #[error("cannot read {}", path.display())]
     Io {
-        /// Path of the file or directory.
+        /// Path of the file or directory that could not be read.
         path: PathBuf,
         /// Error of the operating system; [`InvalidData`](io::ErrorKind::InvalidData) if the file is not UTF-8.
         source: io::Error,
@@ -40,7 +40,7 @@ pub enum ReadError {
     /// The file is not a certificate.
     #[error("{} is not a valid certificate", path.display())]
     Certificate {
-        /// Path of the file.
+        /// Path of the file that is not a certificate.
         path: PathBuf,
         /// Error in the content of the file.
         source: CertificateError,
@@ -103,9 +103,9 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
     |source| ReadError::Io { path: path.to_owned(), source }
 }
 
-/// Mode of the secret file on Unix.
+/// Unix permissions of the file with the secret key: only the owner can read and write the file.
 const OWNER: u32 = 0o600;
-/// Mode of the public file on Unix, restricted by the umask of the process.
+/// Unix permissions of the file with the public key, before the umask of the process restricts them.
 const ALL: u32 = 0o666;
 
 /// Newly created file. Removed when dropped, unless [`keep`](Self::keep) is called.

@@ -26,8 +26,9 @@ use std::io;
 #[cfg(unix)]
 pub use peer::credentials;
 
-/// Converts an error of a network call. More exact than `NetworkError::from(error.kind())`: distinguishes, for example, too many
-/// open files and a path component that is not a directory.
+/// Converts the error of a network call to a [`NetworkError`]. On Unix, more exact than
+/// `NetworkError::from(error.kind())`: recognizes, for example, that too many files are open, or that a component of a
+/// path is not a directory.
 pub fn error(error: &io::Error) -> NetworkError {
     #[cfg(unix)]
     if let Some(number) = error.raw_os_error() {
@@ -47,7 +48,8 @@ pub fn error(error: &io::Error) -> NetworkError {
     error.kind().into()
 }
 
-/// Sets the buffer sizes of a socket, if configured.
+/// Sets the send and receive buffer sizes of a socket to those of `transport`. Sizes that are not configured are not
+/// changed.
 fn size_buffers(socket: &Socket, transport: &TransportConfig) -> io::Result<()> {
     if let Some(bytes) = transport.send_buffer {
         socket.set_send_buffer_size(bytes)?;
@@ -58,12 +60,13 @@ fn size_buffers(socket: &Socket, transport: &TransportConfig) -> io::Result<()> 
     Ok(())
 }
 
-/// Returns the backlog for `listen`. Default: the maximum, which the operating system reduces to its own limit.
+/// Returns the configured backlog for the system call `listen`, or the maximum if none is configured. The operating
+/// system reduces the value to its own limit.
 fn backlog(transport: &TransportConfig) -> i32 {
     transport.backlog.and_then(|backlog| i32::try_from(backlog).ok()).unwrap_or(i32::MAX)
 }
 
-/// Returns an error if the socket does not listen.
+/// Returns [`NetworkError::NotListening`] if the socket does not listen. Variant for Linux, Android and FreeBSD.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn check_listens(socket: &Socket) -> Result<(), NetworkError> {
     match socket.is_listener() {
@@ -73,7 +76,8 @@ fn check_listens(socket: &Socket) -> Result<(), NetworkError> {
     }
 }
 
-/// Accepts any socket: this system does not report whether a socket listens.
+/// Returns `Ok` for any socket. Variant for systems other than Linux, Android and FreeBSD, because those systems do not
+/// report whether a socket listens.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 #[expect(clippy::unnecessary_wraps, reason = "other systems report it")]
 fn check_listens(_: &Socket) -> Result<(), NetworkError> {
@@ -85,11 +89,12 @@ mod peer {
     use sansmq_proto::connection::Credentials;
     use std::os::fd::AsFd;
 
-    /// Returns the credentials of the process at the other end of a Unix domain socket: on Linux those of `SO_PEERCRED`, on
-    /// other systems `None`.
+    /// Returns the credentials of the process at the other end of a Unix domain socket. Variant for Linux and Android,
+    /// which uses `SO_PEERCRED`. On other systems, this function always returns `None`.
     ///
-    /// They belong to the process that called `connect` or `listen`, which is not necessarily the process that owns the socket
-    /// now. `pid` is `None` if the process is not visible from this one, for example in another container.
+    /// The credentials are those of the process that called `connect` or `listen`, which is not necessarily the process
+    /// that owns the socket now. `pid` is `None` if the process is not visible from this one, for example in another
+    /// container.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn credentials(stream: &impl AsFd) -> Option<Credentials> {
         use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -98,7 +103,8 @@ mod peer {
         Some(Credentials { pid, uid: peer.uid(), gid: peer.gid() })
     }
 
-    /// Returns `None`. On Linux, returns the credentials of the process at the other end of a Unix domain socket.
+    /// Returns `None`. Variant for Unix systems other than Linux and Android. On Linux and Android, this function
+    /// returns the credentials of the process at the other end of a Unix domain socket.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub fn credentials(_: &impl AsFd) -> Option<Credentials> {
         None

@@ -1,4 +1,4 @@
-//! Common code of the adapters of `sansmq-runtime`: opening listeners, connecting, and [`BindListener`].
+//! Common code of the mio, tokio and smol runtimes: opening listeners, connecting, and [`BindListener`].
 
 use crate::{StdListener, tcp};
 #[cfg(unix)]
@@ -15,24 +15,26 @@ use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
-/// Bound, non-blocking listener, for an adapter to register with its poller.
+/// Bound, non-blocking listener, before a runtime registers the listener with its event loop.
 #[derive(Debug)]
 pub struct OpenListener {
-    /// The listener.
+    /// Listener of the standard library, in non-blocking mode.
     pub listener: StdListener,
-    /// The bound endpoint.
+    /// Endpoint to which the listener is bound. If a wildcard was requested, this endpoint has the port or path that
+    /// was chosen.
     pub bound: Endpoint,
-    /// Ownership of the name of a Unix domain socket. Must be dropped before the listener.
+    /// Ownership of the file of a Unix domain socket; `None` for TCP. Must be dropped before the listener.
     #[cfg(unix)]
     pub claim: Option<ipc::Claim>,
 }
 
-/// Non-blocking stream that is connected or connecting.
+/// Non-blocking stream of the standard library, connected or still connecting.
 #[derive(Debug)]
 pub enum StdStream {
-    /// TCP stream. The attempt to connect has ended when the stream is writable; then `take_error` returns its error, if any.
+    /// TCP stream, which may still be connecting. The attempt has ended when the stream becomes writable; `take_error`
+    /// then returns the error of a failed attempt.
     Tcp(TcpStream),
-    /// Unix domain socket stream, which is connected.
+    /// Unix domain socket stream, already connected.
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -58,8 +60,8 @@ impl OpenListener {
     /// Takes over an already bound listener. The path of a Unix domain socket is not removed on close.
     ///
     /// # Errors
-    /// [`NetworkError::Unsupported`] if the listener is not a [`StdListener`]; [`NetworkError::NotListening`] if the socket does
-    /// not listen and the operating system can report it; or the error of an option of `transport`.
+    /// [`NetworkError::Unsupported`] if the listener is not a [`StdListener`]; [`NetworkError::NotListening`] if the
+    /// socket does not listen and the operating system can report it; or the error of setting an option of `transport`.
     pub fn from_listener(listener: BoundListener, transport: &TransportConfig) -> Result<Self, NetworkError> {
         let bound = listener.endpoint().clone();
         let listener: StdListener = listener.into_listener().ok_or(NetworkError::Unsupported)?;
@@ -79,7 +81,8 @@ impl OpenListener {
     }
 }
 
-/// Opens a listener. `lookup` returns the addresses of a host name, and must not block.
+/// Opens a listener at `endpoint`. A host name can have several addresses; the listener is bound to the first address
+/// that works. `lookup` returns the addresses of a host name, and must not block.
 ///
 /// # Errors
 /// The error of the last address, if listening failed at every address of the host name.
@@ -102,8 +105,9 @@ pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
     Err(failure)
 }
 
-/// Connects by the first route that succeeds. `lookup` returns the addresses of a host name, and must not block; `establish`
-/// waits until a stream is connected.
+/// Connects to `endpoint` by the first of its [routes](Endpoint::routes) that succeeds. `lookup` returns the addresses
+/// of a host name, and must not block. `establish` registers a stream with the runtime, and waits until the stream is
+/// connected.
 ///
 /// # Errors
 /// The error of the last route, if connecting failed by every route.
@@ -131,11 +135,12 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
     Err(failure)
 }
 
-/// Binding to an already bound listener of the standard library.
+/// Extension of [`Handle`] with a method that binds the socket to an already bound listener of the standard library.
 pub trait BindListener {
-    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`), and returns its endpoint, which `unbind` takes. A
-    /// service manager can pass such a listener to the program, so that no connection is refused while the program starts. See
-    /// [`Handle::bind_existing`] for the options that apply.
+    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`). Returns the endpoint of the listener; pass
+    /// this endpoint to `unbind` to close the listener. A service manager can pass such a listener to the program, so
+    /// that no connection is refused while the program starts. See [`Handle::bind_existing`] for the options that
+    /// apply.
     ///
     /// # Errors
     /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.

@@ -18,10 +18,11 @@ pub enum StdListener {
 }
 
 impl StdListener {
-    /// Returns the endpoint of the listener.
+    /// Returns the endpoint to which the listener is bound.
     ///
     /// # Errors
-    /// [`NetworkError::InvalidPath`] if the listener has no name or its name is not UTF-8, or another error of the operating system.
+    /// [`NetworkError::InvalidPath`] if a Unix domain socket listener has no name, or a name that is not UTF-8; or
+    /// another error of the operating system.
     pub fn endpoint(&self) -> Result<Endpoint, NetworkError> {
         match self {
             Self::Tcp(listener) => Ok(listener.local_addr()?.into()),

@@ -9,7 +9,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
-/// Listens at an address. On Unix, the address may still be used by connections of a closed listener (`SO_REUSEADDR`).
+/// Listens at a TCP address. On Unix, this is possible even while connections of an earlier, closed listener still use
+/// the address (`SO_REUSEADDR`).
 ///
 /// # Errors
 /// [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a configured option is
@@ -37,10 +38,12 @@ fn open(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, Netw
     Ok(socket.into())
 }
 
-/// Begins to connect. The attempt has ended when the stream is writable; then `take_error` returns its error, if any.
+/// Begins to connect, and returns a non-blocking stream. The attempt has ended when the stream becomes writable;
+/// `take_error` then returns the error of a failed attempt.
 ///
 /// # Errors
-/// The same as for [`listen`].
+/// [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a
+/// configured option is rejected; or another error of the operating system.
 pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, NetworkError> {
     let socket = socket(route.to, transport)?;
     if let Some(from) = route.from {
@@ -59,10 +62,13 @@ pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, N
     Ok(socket.into())
 }
 
-/// Takes over an already bound listener, and sets the options that can be set after `bind`.
+/// Takes over an already bound listener: makes the listener non-blocking, and sets the options of `transport` that can
+/// be set after `bind`.
 ///
 /// # Errors
-/// The same as for [`listen`], and [`NetworkError::NotListening`] if the operating system can report it.
+/// [`NetworkError::NotListening`] if the socket does not listen and the operating system can report it;
+/// [`NetworkError::OptionRejected`] or [`NetworkError::PermissionDenied`] if a configured option is rejected; or
+/// another error of the operating system.
 pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     let socket = Socket::from(listener);
     check_listens(&socket)?;
@@ -71,7 +77,8 @@ pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Resu
     Ok(socket.into())
 }
 
-/// Sets the options on an accepted connection, because operating systems differ in the options that it inherits.
+/// Sets the options of `transport` on an accepted connection. Operating systems differ in the options that a connection
+/// inherits from its listener.
 pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig) {
     // The operating system has accepted the same options for the listener. So an error means that the connection has ended.
     let stream = stream.into();
@@ -79,7 +86,8 @@ pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig)
     let _ = tune(&stream, transport);
 }
 
-/// Creates a socket of the address family, with the options that must be set before `bind` and `connect`.
+/// Creates a non-blocking TCP socket of the address family of `address`, and sets the options of `transport` that
+/// listeners and connections have in common.
 fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, NetworkError> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -96,7 +104,8 @@ fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, Ne
     Ok(socket)
 }
 
-/// Sets the options that can be set at any time.
+/// Sets the options of `transport` that can be set at any time: buffer sizes, keep-alive, retransmission timeout, type
+/// of service and priority.
 fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError> {
     option_result(size_buffers(socket, transport))?;
     match &transport.keepalive {
@@ -116,7 +125,8 @@ fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError
     Ok(())
 }
 
-/// Converts the error of setting an option.
+/// Converts the error of setting a socket option: to [`NetworkError::OptionRejected`], unless the cause is a missing
+/// permission or a missing device.
 fn option_result(result: io::Result<()>) -> Result<(), NetworkError> {
     result.map_err(|failure| match error(&failure) {
         specific @ (NetworkError::PermissionDenied | NetworkError::NoSuchDevice) => specific,

@@ -15,11 +15,11 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::task::Wake;
 
-/// Event loop that runs the tasks of sockets.
+/// Event loop that does the IO of its sockets in one thread.
 ///
 /// The thread that owns the event loop calls [`turn`](Self::turn) from time to time, or blocks in [`run`](Self::run) or
-/// [`block_on`](Self::block_on). The sockets may be used on any thread, but no messages are transferred while the loop does not
-/// run.
+/// [`block_on`](Self::block_on). Any thread can use the sockets, but their network connections make no progress while
+/// the event loop does not run.
 ///
 /// ```
 /// use sansmq_mio::EventLoop;
@@ -46,10 +46,11 @@ pub struct EventLoop {
     reactor: Reactor,
 }
 
-/// Token of the waker. All other tokens belong to the reactor.
+/// mio token of the waker that interrupts the poll. All smaller tokens are used for the listeners and connections of
+/// the reactor.
 const WAKER: Token = Token(usize::MAX);
 
-/// Maximum number of events per poll.
+/// Maximum number of events that one call of `Poll::poll` returns.
 const EVENTS: usize = 1024;
 
 impl EventLoop {
@@ -64,12 +65,13 @@ impl EventLoop {
         Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor })
     }
 
-    /// Creates a socket that runs on this event loop.
+    /// Creates a socket that runs on this event loop, in the global [`Context`].
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.reactor.socket(options)
     }
 
-    /// Creates a socket that runs on this event loop. Its `inproc` names and shared ports are those of `context`.
+    /// Creates a socket that runs on this event loop, in `context`. Only sockets of the same context can connect to
+    /// each other by `inproc` or share a TCP port.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         self.remote().socket_in(context, options)
     }
@@ -79,8 +81,8 @@ impl EventLoop {
         self.reactor.remote()
     }
 
-    /// Runs one round: waits until a task is ready, at most for `timeout` (`None`: no limit), and polls ready tasks. The work of
-    /// one round is bounded, so that the thread soon has time for other work.
+    /// Runs one round of the loop: waits until a task is ready, at most for `timeout` (`None`: no limit), and polls
+    /// ready tasks. A round does a limited amount of work, so that the thread soon has time for other work.
     ///
     /// # Errors
     /// The poll of the operating system failed.
@@ -102,12 +104,13 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Returns the number of tasks: one for each socket, listener, dial and connection.
+    /// Returns the number of tasks that have not ended: one for each socket and, except for `inproc`, one for each
+    /// listener, attempt to connect and connection.
     pub fn tasks(&self) -> usize {
         self.reactor.tasks()
     }
 
-    /// Runs until all sockets are closed.
+    /// Runs the loop until all its sockets are closed.
     ///
     /// # Errors
     /// The poll of the operating system failed.
@@ -120,8 +123,8 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Runs until `future` is ready, and returns its output. The future may wait for sockets of this event loop, and for anything
-    /// else that wakes its waker.
+    /// Runs the loop until `future` is ready, and returns the output of the future. The future can wait for sockets of
+    /// this event loop, and for anything else that wakes the waker of the future.
     ///
     /// # Panics
     /// If the poll of the operating system fails.
@@ -145,7 +148,7 @@ impl EventLoop {
     }
 }
 
-/// Waker of the future of [`EventLoop::block_on`].
+/// Waker that makes [`EventLoop::block_on`] poll its future again.
 struct RunWaker {
     woken: AtomicBool,
     remote: Remote,

@@ -1,4 +1,4 @@
-//! [`Inbox`]: requests of other threads, and of the sockets themselves, to a reactor.
+//! [`Inbox`]: queue of requests to a reactor, from other threads and from the reactor's own sockets.
 
 use crate::mio_runtime::Mio;
 use crate::sync::{self, AtomicBool, Mutex, MutexGuard};
@@ -7,26 +7,27 @@ use sansmq_runtime::Task;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 
-/// Identifier of a task of a reactor: an index, and a number that no other task has had at this index.
+/// Identifier of a task of a reactor: the index of its slot, and a serial number that distinguishes the task from
+/// earlier tasks in the same slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) index: usize,
     pub(crate) serial: u64,
 }
 
-/// Request to a reactor.
+/// Request to the thread that runs a reactor.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// Adds a task.
+    /// Adds a new task to the reactor.
     Spawn(Box<Task<Mio>>),
-    /// Polls a task.
+    /// Marks a task as ready, so that the reactor polls the task.
     Wake(Key),
 }
 
 #[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    /// The requests include [`Request::Spawn`].
+    /// True while the queued requests include a [`Request::Spawn`]. Readable without locking `state`.
     new_tasks: AtomicBool,
     waker: Arc<sync::Waker>,
 }
@@ -34,11 +35,14 @@ pub(crate) struct Inbox {
 #[derive(Debug)]
 struct State {
     requests: Vec<Request>,
-    /// The thread must return from `poll`, and has not taken the requests since.
+    /// True after [`Inbox::wake`], until the thread of the reactor takes the requests. Prevents the thread from
+    /// sleeping.
     interrupted: bool,
-    /// The thread of the reactor is in `poll`, or about to call `poll`, so it must be woken.
+    /// True while the thread of the reactor is in `poll`, or about to call `poll`. A new request must then wake the
+    /// thread.
     asleep: bool,
-    /// The reactor was dropped. Requests are dropped too, which closes the socket of a dropped task.
+    /// True after the reactor was dropped. Every new request is then dropped at once, which closes the socket of a
+    /// dropped task.
     closed: bool,
 }
 
@@ -67,7 +71,8 @@ impl Inbox {
         self.wake_poll(state);
     }
 
-    /// Makes the thread return from `poll`, or from the next `poll` if it has not called `poll` yet.
+    /// Makes the thread of the reactor return from `poll`. If the thread is not in `poll`, its next `poll` returns at
+    /// once.
     pub(crate) fn wake(&self) {
         let mut state = self.state();
         state.interrupted = true;
@@ -83,12 +88,14 @@ impl Inbox {
         }
     }
 
-    /// Reports that the thread has returned from `poll`. Requests of the thread itself need no wake-up from now on.
+    /// Records that the thread of the reactor has returned from `poll`. Requests that the thread makes itself do not
+    /// use the waker from now on.
     pub(crate) fn returned(&self) {
         self.state().asleep = false;
     }
 
-    /// Swaps the requests with an empty list, and marks the thread as awake.
+    /// Takes the queued requests: swaps them with `requests`, which must be empty. Marks the thread of the reactor as
+    /// awake.
     pub(crate) fn take(&self, requests: &mut Vec<Request>) {
         let mut state = self.state();
         state.asleep = false;
@@ -97,19 +104,20 @@ impl Inbox {
         core::mem::swap(&mut state.requests, requests);
     }
 
-    /// Returns true if there are tasks among the requests.
+    /// Returns true if the queued requests include a new task.
     pub(crate) fn has_new_tasks(&self) -> bool {
         self.new_tasks.load(Ordering::Acquire)
     }
 
-    /// Marks the thread as asleep, and returns true, unless there are requests.
+    /// Returns true if the thread of the reactor can wait in `poll`: no request is queued, and [`wake`](Self::wake) was
+    /// not called. Marks the thread as asleep in this case.
     pub(crate) fn may_sleep(&self) -> bool {
         let mut state = self.state();
         state.asleep = state.requests.is_empty() && !state.interrupted;
         state.asleep
     }
 
-    /// Drops all requests, present and future, because the reactor is dropped.
+    /// Drops all queued requests, and all later requests when they are pushed. Called when the reactor is dropped.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -119,7 +127,7 @@ impl Inbox {
     }
 }
 
-/// Waker of a task.
+/// Waker of a task: pushes a [`Request::Wake`] for the task.
 pub(crate) struct TaskWaker {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) key: Key,

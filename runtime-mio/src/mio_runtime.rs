@@ -13,12 +13,13 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
-/// Shared parts of a reactor. Cheap to clone.
+/// Parts of a reactor that its tasks and other threads share: the queue of requests, the registered sources and the
+/// clock. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Mio {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) sources: Arc<Sources>,
-    /// Time that is [`Instant::ORIGIN`].
+    /// Creation time of the reactor, which is the time zero ([`Instant::ORIGIN`]) of its clock.
     pub(crate) origin: std::time::Instant,
 }
 
@@ -54,7 +55,7 @@ impl Runtime for Mio {
     }
 }
 
-/// Looks up a host name on the threads of `blocking`.
+/// Looks up the addresses of a host name on the thread pool of the crate `blocking`.
 async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
     let name = name.to_owned();
     blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await

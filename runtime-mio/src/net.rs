@@ -1,4 +1,4 @@
-//! Streams and listeners of the reactor.
+//! TCP and Unix domain socket streams and listeners of a reactor.
 
 use crate::sources::{Registered, Sources};
 use core::future::poll_fn;
@@ -19,7 +19,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// Connected stream of a reactor.
+/// Connected TCP or Unix domain socket stream, registered with the `mio::Poll` of a reactor.
 #[derive(Debug)]
 pub(crate) enum MioStream {
     Tcp(Registered<TcpStream>),
@@ -30,7 +30,7 @@ pub(crate) enum MioStream {
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 impl MioStream {
-    /// Waits until a stream is connected.
+    /// Registers `stream` with the reactor, and waits until the stream is connected.
     pub(crate) async fn established(sources: Arc<Sources>, stream: StdStream) -> Result<Self, NetworkError> {
         match stream {
             StdStream::Tcp(stream) => {
@@ -45,7 +45,7 @@ impl MioStream {
     }
 }
 
-/// Returns the outcome of connecting, or `WouldBlock` while the stream is connecting.
+/// Returns the outcome of an attempt to connect, or the error `WouldBlock` while the attempt is in progress.
 fn connected(stream: &TcpStream) -> io::Result<()> {
     if let Some(failure) = stream.take_error()? {
         return Err(failure);
@@ -93,14 +93,16 @@ impl PollStream for MioStream {
     }
 }
 
-/// Listener of a reactor.
+/// TCP or Unix domain socket listener, registered with the `mio::Poll` of a reactor.
 #[derive(Debug)]
 pub(crate) struct MioListener {
-    /// Ownership of the name of a Unix domain socket. Declared before the listener, because it must be dropped first.
+    /// Ownership of the file of a Unix domain socket; `None` for TCP. Declared before `inner`, because fields are
+    /// dropped in the order of their declaration, and the claim must be dropped before the listener.
     #[cfg(unix)]
     claim: Option<ipc::Claim>,
     inner: Inner,
-    /// The bound endpoint, also reported as the address of Unix domain socket peers, which have none.
+    /// Endpoint to which the listener is bound. Also reported as the address of peers that connect by a Unix domain
+    /// socket, because such peers have no address of their own.
     #[cfg(unix)]
     bound: Endpoint,
     sources: Arc<Sources>,
@@ -181,7 +183,7 @@ mod tests {
     use sansmq_runtime::Runtime;
     use socket2::SockRef;
 
-    /// Uses options that an accepted connection does not inherit.
+    /// Tests both streams of a connection, with options that an accepted connection does not inherit from its listener.
     #[test]
     fn options_are_set_on_both_ends_of_a_connection() {
         let poll = mio::Poll::new().unwrap();

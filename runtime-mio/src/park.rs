@@ -19,7 +19,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Blocks the thread until `future` is ready, at most until `deadline`. Returns `None` at the deadline.
+/// Blocks the current thread until `future` is ready, but not longer than until `deadline` (`None`: no limit). Returns
+/// `None` if the deadline passes first.
 pub(crate) fn wait<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     thread_local! {
         static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));

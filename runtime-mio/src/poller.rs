@@ -16,38 +16,39 @@ use std::sync::Arc;
 use std::task::Wake;
 use std::time::Instant;
 
-/// Socket or descriptor to wait for; see [`poll`].
+/// Socket or file descriptor to wait for in [`poll`], and its readiness after the last call of [`poll`].
 pub struct PollItem<'a> {
     source: Source<'a>,
     ready: bool,
 }
 
 enum Source<'a> {
-    /// Creates a future that is ready when the socket is ready. Called once for each [`poll`].
+    /// Function that creates a future, which is ready when the socket is readable or writable. Called once in each
+    /// [`poll`].
     Socket(Box<dyn Fn() -> Ready<'a> + 'a>),
     Descriptor(BorrowedFd<'a>, PollFlags),
 }
 
-/// Future that is ready when a socket is ready.
+/// Future that is ready when the socket of a [`PollItem`] is readable or writable.
 type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<'a> PollItem<'a> {
-    /// Waits until a receive on the socket would not have to wait. The socket may run on any runtime.
+    /// Creates an item that is ready when a receive on the socket would not wait. The socket can run on any runtime.
     pub fn readable<T: Receives>(socket: &'a Handle<T>) -> Self {
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.readable()))))
     }
 
-    /// Waits until a send on the socket would not have to wait. The socket may run on any runtime.
+    /// Creates an item that is ready when a send on the socket would not wait. The socket can run on any runtime.
     pub fn writable<T: Sends>(socket: &'a Handle<T>) -> Self {
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable()))))
     }
 
-    /// Waits until a descriptor is readable or has an error.
+    /// Creates an item that is ready when a file descriptor is readable or has an error.
     pub fn input(descriptor: &'a impl AsFd) -> Self {
         Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::IN))
     }
 
-    /// Waits until a descriptor is writable or has an error.
+    /// Creates an item that is ready when a file descriptor is writable or has an error.
     pub fn output(descriptor: &'a impl AsFd) -> Self {
         Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::OUT))
     }
@@ -62,10 +63,11 @@ impl<'a> PollItem<'a> {
     }
 }
 
-/// Waits until at least one item is ready, at most for `timeout` (`None`: no limit), and returns the number of ready items
-/// (`zmq_poll`). Readiness is level-triggered: an item stays ready until the socket or descriptor is used.
+/// Waits until at least one item is ready, at most for `timeout` (`None`: no limit), and returns the number of ready
+/// items (`zmq_poll`). Readiness is level-triggered: as long as a socket has a message to receive, for example, every
+/// call of `poll` reports the socket as readable.
 ///
-/// Several threads may wait for the same socket; the first thread that receives gets the message.
+/// Several threads can wait for the same socket; only the first thread that receives gets the message.
 ///
 /// ```
 /// use sansmq_mio::{PollItem, PullSocket, PushSocket, poll};
@@ -115,7 +117,8 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
     })
 }
 
-/// Waits for the descriptors of `items` and for a wake-up.
+/// Waits until a file descriptor of `items` is ready, or a wake-up arrives at `read_end`, at most for `timeout`
+/// (`None`: no limit). Sets the readiness of the items with file descriptors.
 fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
@@ -134,7 +137,7 @@ fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Durat
     Ok(())
 }
 
-/// Waker that interrupts the `poll` of a thread.
+/// Waker that interrupts the `poll` of a thread: writes a byte to a stream from which `poll` waits to read.
 struct PipeWaker(UnixStream);
 
 impl Wake for PipeWaker {
@@ -148,7 +151,7 @@ impl Wake for PipeWaker {
     }
 }
 
-/// Calls `work` with this thread's waker and the stream that receives its wake-ups.
+/// Calls `work` with the waker of the current thread, and the stream that becomes readable when this waker is used.
 fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
     thread_local! {
         static WAKER: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };

@@ -22,8 +22,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-/// Runs the tasks of sockets in your own event loop: an [`EventLoop`](crate::EventLoop) without its loop. The reactor registers
-/// its sources in your `mio::Poll`, and never waits. In each round of your loop:
+/// Runner of sockets in your own event loop. Unlike an [`EventLoop`](crate::EventLoop), a reactor never waits: it
+/// registers its listeners and connections in your `mio::Poll`, and your loop waits for their events. In each round of
+/// your loop:
 ///
 /// 1. Wait no longer than [`next_timeout`](Self::next_timeout).
 /// 2. Pass each event to [`handle_event`](Self::handle_event), which returns false for your own events.
@@ -70,9 +71,9 @@ pub struct Reactor {
     slots: Slab<Slot>,
     generations: u64,
     timers: Timers,
-    /// Tasks to poll, in order. Each task is contained at most once.
+    /// Keys of the tasks to poll, in this order. Contains each key at most once.
     ready: VecDeque<Key>,
-    /// Buffer for reading requests, kept to avoid allocations.
+    /// Empty buffer that is swapped with the queued requests of the [`Inbox`], kept to avoid allocations.
     requests: Vec<Request>,
 }
 
@@ -80,23 +81,24 @@ struct Slot {
     key: Key,
     task: Task<Mio>,
     waker: Waker,
-    /// The task is contained in `ready`.
+    /// True while the key of this task is contained in `Reactor::ready`.
     is_ready: bool,
     deadline: Option<Instant>,
 }
 
-/// Maximum timeout of one poll.
+/// Maximum timeout that [`Reactor::next_timeout`] returns, apart from `None`.
 // Operating systems take the timeout as a 32-bit number of milliseconds, and longer timeouts would be truncated.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Maximum number of tasks polled before the next poll for events.
+/// Maximum number of tasks that one call of [`Reactor::handle_timeout`] polls, before the next poll for events.
 const TURNS: usize = 256;
 
 impl Reactor {
-    /// Creates a reactor. The reactor registers its sources in `registry` with tokens of the range `tokens`, and uses one token
-    /// for each open listener and connection.
+    /// Creates a reactor. The reactor registers its listeners and connections in `registry`, each with its own token of
+    /// the range `tokens`.
     ///
-    /// `waker` is the waker of the poll, because a poll can have only one. The caller chooses its token, and ignores its events.
+    /// `waker` is the waker of your `mio::Poll`; the reactor does not create one, because mio allows only one waker for
+    /// each `Poll`. You choose the token of the waker, outside of `tokens`, and ignore its events.
     ///
     /// # Errors
     /// The operating system has no descriptors left.
@@ -110,12 +112,13 @@ impl Reactor {
         Ok(Self { runtime, slots: Slab::new(), generations: 0, timers, ready: VecDeque::new(), requests: Vec::new() })
     }
 
-    /// Creates a socket that runs on this reactor.
+    /// Creates a socket that runs on this reactor, in the global [`Context`].
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.remote().socket(options)
     }
 
-    /// Creates a socket that runs on this reactor. Its `inproc` names and shared ports are those of `context`.
+    /// Creates a socket that runs on this reactor, in `context`. Only sockets of the same context can connect to each
+    /// other by `inproc` or share a TCP port.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         self.remote().socket_in(context, options)
     }
@@ -125,13 +128,15 @@ impl Reactor {
         Remote { runtime: self.runtime.clone() }
     }
 
-    /// Handles an event of the poll. Returns false if its token is not in the range of this reactor.
+    /// Handles an event of your `mio::Poll`. Returns false if the event does not belong to this reactor: its token is
+    /// not in the range that was passed to [`new`](Self::new).
     pub fn handle_event(&mut self, event: &mio::event::Event) -> bool {
         self.runtime.inbox.returned();
         self.runtime.sources.handle_event(event)
     }
 
-    /// Returns how long the next poll may wait; `None` means no limit. Must be called before each poll.
+    /// Returns the maximum timeout for your next poll; `None` means no limit. Must be called before each poll, because
+    /// other threads use the waker only after this call.
     pub fn next_timeout(&self) -> Option<Duration> {
         if !self.ready.is_empty() || !self.runtime.inbox.may_sleep() {
             return Some(Duration::ZERO);
@@ -139,8 +144,8 @@ impl Reactor {
         Some(self.timers.next()?.since(self.runtime.now()).min(LONGEST))
     }
 
-    /// Handles requests and expired deadlines, and polls ready tasks. The work is bounded; if some is left,
-    /// [`next_timeout`](Self::next_timeout) returns zero.
+    /// Handles the requests of other threads and expired deadlines, and polls ready tasks. One call does a limited
+    /// amount of work; if some work is left, [`next_timeout`](Self::next_timeout) returns zero.
     pub fn handle_timeout(&mut self) {
         self.read_requests();
         let now = self.runtime.now();
@@ -158,8 +163,8 @@ impl Reactor {
         }
     }
 
-    /// Binds a socket, and blocks until it is bound. Other tasks run meanwhile, but no events are handled. Only a host name lookup
-    /// takes long.
+    /// Binds a socket to an endpoint, and blocks until the socket is bound. Other tasks run meanwhile, but no events
+    /// are handled. Blocks for a long time only if a host name must be looked up.
     ///
     /// # Errors
     /// The same as for [`Handle::bind`].
@@ -171,7 +176,8 @@ impl Reactor {
         self.until(socket.bind(endpoint))
     }
 
-    /// Binds a socket to an already bound listener, and blocks until that is done; see [`BindListener`].
+    /// Binds a socket to an already bound listener, and blocks until the socket has taken over the listener; see
+    /// [`BindListener`].
     ///
     /// # Errors
     /// The same as for [`BindListener::bind_listener`].
@@ -197,7 +203,8 @@ impl Reactor {
         }
     }
 
-    /// Returns the number of tasks: one for each socket, listener, dial and connection.
+    /// Returns the number of tasks that have not ended: one for each socket and, except for `inproc`, one for each
+    /// listener, attempt to connect and connection.
     pub fn tasks(&self) -> usize {
         self.slots.len()
     }
@@ -223,7 +230,7 @@ impl Reactor {
         self.set_ready(key);
     }
 
-    /// Adds a task to the ready tasks.
+    /// Appends a task to the ready tasks, unless the task is one of them already or has ended.
     fn set_ready(&mut self, key: Key) {
         if let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key)
             && !core::mem::replace(&mut slot.is_ready, true)
@@ -269,25 +276,27 @@ impl fmt::Debug for Reactor {
     }
 }
 
-/// Creates sockets on a reactor or an event loop from any thread. Cheap to clone.
+/// Reference to a reactor or an event loop, with which any thread can create sockets there. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Remote {
     pub(crate) runtime: Mio,
 }
 
 impl Remote {
-    /// Creates a socket. If the reactor was dropped, the socket is closed: every call returns `Closed`.
+    /// Creates a socket on the reactor or event loop, in the global [`Context`]. If the reactor was dropped, the socket
+    /// is closed: every call returns `Closed`.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.socket_in(&Context::global(), options)
     }
 
-    /// Creates a socket. Its `inproc` names and shared ports are those of `context`. If the reactor was dropped, the socket is
-    /// closed: every call returns `Closed`.
+    /// Creates a socket on the reactor or event loop, in `context`. Only sockets of the same context can connect to
+    /// each other by `inproc` or share a TCP port. If the reactor was dropped, the socket is closed: every call returns
+    /// `Closed`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         spawn_socket(options, context, &self.runtime)
     }
 
-    /// Makes the poll return.
+    /// Makes the poll of the reactor or event loop return; see [`Inbox::wake`].
     pub(crate) fn wake(&self) {
         self.runtime.inbox.wake();
     }

@@ -15,11 +15,13 @@ use sansmq_runtime::{Closed, Context, Handle, Monitor};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// Blocking socket, for plain threads. One background thread of the process does the IO of all sockets.
+/// Blocking socket, for plain threads. One background thread of the process does the IO of all these sockets, except
+/// those created with [`on`](Self::on).
 ///
-/// Cheap to clone, and usable from several threads at the same time; sending and receiving may overlap. When the last clone is
-/// dropped, the socket closes in the background and lingers as its options say. The end of the process does not wait for that, so
-/// call [`close`](Self::close) before if queued messages must be sent.
+/// Cheap to clone, and usable from several threads at the same time; sending and receiving can overlap. When the last
+/// clone is dropped, the socket closes in the background, and still sends queued messages until its `linger` time
+/// expires. The end of the process does not wait for this, so call [`close`](Self::close) first if queued messages must
+/// be sent.
 ///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
@@ -45,7 +47,7 @@ pub struct Socket<T: Kind = Any> {
     handle: Handle<T>,
 }
 
-/// Returns the event loop of the background thread, and starts the thread on first use.
+/// Returns the [`Remote`] of the background thread's event loop. The first call starts the thread.
 fn background() -> &'static Remote {
     static REMOTE: OnceLock<Remote> = OnceLock::new();
     REMOTE.get_or_init(|| {
@@ -89,7 +91,8 @@ impl<T: Kind> Socket<T> {
         Self::on(background(), options)
     }
 
-    /// Creates a socket. Its `inproc` names and shared ports are those of `context`.
+    /// Creates a socket with the given options, in `context`. Only sockets of the same context can connect to each
+    /// other by `inproc` or share a TCP port.
     ///
     /// # Panics
     /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
@@ -97,7 +100,8 @@ impl<T: Kind> Socket<T> {
         background().socket_in(context, options).into()
     }
 
-    /// Creates a socket that runs on another event loop or reactor, which must run in another thread.
+    /// Creates a socket that runs on the given event loop or reactor instead of the background thread. The event loop
+    /// or reactor must run in another thread, because the methods of this socket block.
     pub fn on(remote: &Remote, options: Options<T>) -> Self {
         remote.socket(options).into()
     }
@@ -107,7 +111,8 @@ impl<T: Kind> Socket<T> {
         &self.handle
     }
 
-    /// Returns this socket without its static socket type, as [`Handle::erase`] does.
+    /// Returns this socket without its static socket type, so that sockets of several types can be stored together; see
+    /// [`Handle::erase`].
     pub fn erase(&self) -> Socket<Any> {
         self.handle.erase().into()
     }
@@ -125,10 +130,11 @@ impl<T: Kind> Socket<T> {
         block_on(self.handle.bind(endpoint))
     }
 
-    /// Accepts peers from an already bound listener, and returns its endpoint; see [`BindListener`].
+    /// Accepts connections from an already bound listener, and returns the endpoint of the listener; see
+    /// [`BindListener`].
     ///
     /// # Errors
-    /// [`BindError`].
+    /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.
     pub fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
         block_on(self.handle.bind_listener(listener))
     }
@@ -157,7 +163,7 @@ impl<T: Kind> Socket<T> {
         block_on(self.handle.unbind(endpoint))
     }
 
-    /// Closes every connection made by `connect` to an endpoint; see [`Handle::disconnect`].
+    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting; see [`Handle::disconnect`].
     ///
     /// # Errors
     /// [`UnbindError`].
@@ -181,7 +187,7 @@ impl<T: Kind> Socket<T> {
     }
 }
 
-/// Blocks the thread until `future` is ready.
+/// Blocks the current thread until `future` is ready, and returns the output of the future.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     wait(future, None).expect("without a deadline, `wait` returns the output")
 }
@@ -283,8 +289,8 @@ impl<T: Kind> Socket<T> {
         self.handle.try_recv()
     }
 
-    /// Returns an iterator that receives messages, blocks for each, and ends when the socket is closed. Other errors, such as
-    /// [`RecvError::OutOfTurn`], are items.
+    /// Returns an iterator over received messages. The iterator blocks until the next message is received, and ends
+    /// when the socket is closed. Other errors, such as [`RecvError::OutOfTurn`], are items of the iterator.
     pub fn iter(&self) -> impl Iterator<Item = Result<Message, RecvError>>
     where
         T: Receives,
@@ -314,7 +320,8 @@ impl<T: Kind> fmt::Debug for Socket<T> {
     }
 }
 
-/// Iterator of a socket's events, which blocks for each event and ends when the socket is closed; see [`Socket::monitor`].
+/// Iterator over the events of a socket; see [`Socket::monitor`]. Blocks until the next event, and ends when the socket
+/// is closed.
 #[derive(Debug)]
 pub struct Events(Monitor);
 

@@ -1,4 +1,5 @@
-//! [`Sources`]: the registered event sources of a reactor, and [`Registered`], a source with its readiness.
+//! [`Sources`]: the event sources (listeners and streams) that a reactor has registered with mio, and [`Registered`],
+//! one source with its readiness.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -18,18 +19,19 @@ pub(crate) struct Sources {
     slots: Mutex<Slab<Arc<Readiness>>>,
 }
 
-/// Readiness of a source. Stored, because mio reports each change only once. While a source is not ready, no system call is made
-/// for it.
+/// Readiness of an event source. Stored, because mio reports each change only once (edge-triggered). While a source is
+/// not ready, no system call is made for the source.
 #[derive(Debug)]
 struct Readiness {
     flags: AtomicU8,
-    /// Waker of the task that waits for the source.
+    /// Waker of the last task that waited for the source; `None` before the first wait.
     waker: Mutex<Option<Waker>>,
 }
 
 const READABLE: u8 = 1;
 const WRITABLE: u8 = 2;
-/// The peer has closed its direction. Its last bytes may be unread, and no other event follows.
+/// Flag of a source: the peer has closed its sending direction, or the source has an error. Received bytes may still be
+/// unread, and mio reports no further event. So a read that does not fill its buffer must not clear [`READABLE`].
 const ENDED: u8 = 4;
 
 impl Sources {
@@ -45,7 +47,8 @@ impl Sources {
         &self.tokens
     }
 
-    /// Handles an event. Returns false if its token is not in the range of this reactor.
+    /// Handles an event of mio: stores the new readiness of the source, and wakes the task that waits for the source.
+    /// Returns false if the token of the event is not in the range of this reactor.
     pub(crate) fn handle_event(&self, event: &Event) -> bool {
         let Token(token) = event.token();
         if !self.tokens.contains(&token) {
@@ -80,7 +83,7 @@ impl Readiness {
         }
     }
 
-    /// Pending until the flag is set; the task is woken then.
+    /// Returns `Ready` if `flag` is set. Otherwise returns `Pending`, and the next event of the source wakes the task.
     fn poll(&self, flag: u8, cx: &Context<'_>) -> Poll<()> {
         if self.flags.load(Ordering::Acquire) & flag != 0 {
             return Poll::Ready(());
@@ -102,7 +105,7 @@ impl Readiness {
     }
 }
 
-/// A source that is registered until it is dropped.
+/// Event source that is registered with the `mio::Poll` of a reactor until this value is dropped.
 pub(crate) struct Registered<S: Source> {
     source: S,
     token: usize,
@@ -111,7 +114,7 @@ pub(crate) struct Registered<S: Source> {
 }
 
 impl<S: Source> Registered<S> {
-    /// Registers a source, which counts as ready until a call returns `WouldBlock`.
+    /// Registers an event source with the reactor. The source counts as ready until a call on it returns `WouldBlock`.
     ///
     /// # Errors
     /// [`NetworkError::TooManyFiles`] if there is no token left; or the error of the operating system.
@@ -133,7 +136,7 @@ impl<S: Source> Registered<S> {
         &self.source
     }
 
-    /// Reads into a buffer of `len` bytes, if the source is readable.
+    /// Calls `read` if the source is readable; `len` is the size of the buffer that `read` fills, in bytes.
     pub(crate) fn poll_read(
         &mut self,
         cx: &Context<'_>,
@@ -160,7 +163,7 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// Writes, if the source is writable.
+    /// Calls `write` if the source is writable.
     pub(crate) fn poll_write(
         &mut self,
         cx: &Context<'_>,
@@ -178,7 +181,8 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// Calls `attempt` when the source is ready, until it does not return `WouldBlock`.
+    /// Calls `attempt` as soon as the source has the readiness `interest`, and returns the result. If `attempt` returns
+    /// `WouldBlock`, waits for the readiness again.
     pub(crate) fn poll_attempt<R>(
         &self,
         cx: &Context<'_>,

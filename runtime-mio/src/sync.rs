@@ -1,5 +1,6 @@
-//! Locks, atomics and the poll: those of the standard library and mio, or those of `loom`, which runs a test once for each order
-//! in which its threads can use them.
+//! Locks, atomics and `Poll` for the event loop. Normally, they are those of the standard library and mio. With
+//! `cfg(sansmq_loom)`, they are those of `loom`, which runs a test once for each order in which its threads can use
+//! them.
 
 #[cfg(not(sansmq_loom))]
 pub(crate) use {
@@ -15,8 +16,9 @@ pub(crate) use {
     model::{Poll, Waker},
 };
 
-/// `Poll` that blocks only until its waker is woken, and then polls the operating system without blocking. Each run of a test
-/// has one.
+/// Replacement of mio's `Poll` and `Waker` in tests under `loom`. A poll without a timeout first blocks until the waker
+/// is used, which `loom` can observe. Then the operating system is polled without blocking. Each run of a test has only
+/// one waker.
 #[cfg(sansmq_loom)]
 mod model {
     use core::time::Duration;

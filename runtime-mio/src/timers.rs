@@ -4,14 +4,14 @@ use crate::inbox::Key;
 use sansmq_proto::Instant;
 use std::collections::BTreeSet;
 
-/// Deadlines of tasks, in order.
+/// Deadlines with the keys of their tasks, the earliest deadline first.
 // Most deadlines are moved or removed before they expire (handshakes succeed, peers answer), which would leave dead entries in a
 // heap. The constant time of a timer wheel would not be noticeable, because the turn of a task costs far more.
 #[derive(Debug, Default)]
 pub(crate) struct Timers(BTreeSet<(Instant, Key)>);
 
 impl Timers {
-    /// Moves a task's deadline.
+    /// Replaces the deadline `from` of a task by `to`. `None` means that the task has no deadline.
     pub(crate) fn set(&mut self, key: Key, from: Option<Instant>, to: Option<Instant>) {
         if from == to {
             return;
@@ -28,7 +28,8 @@ impl Timers {
         self.0.first().map(|&(at, _)| at)
     }
 
-    /// Removes and returns the first task with a deadline not after `now`.
+    /// Removes the earliest deadline if it is not after `now`, and returns the key of its task. Returns `None` if no
+    /// deadline has expired.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
         let &(at, key) = self.0.first()?;
         (at <= now).then(|| {

@@ -63,8 +63,8 @@ impl<T: Kind> Socket<T> {
         self.handle().subscriber_count(topic)
     }
 
-    /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if `timeout` expires;
-    /// `None` is no timeout.
+    /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if
+    /// `timeout` expires (`None`: no timeout). Returns true at once if the socket is closed.
     pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool
     where
         T: Publishes,
@@ -74,8 +74,9 @@ impl<T: Kind> Socket<T> {
 }
 
 impl<T: Kind> Socket<T> {
-    /// Returns the number of different prefixes or groups: of the socket's own subscriptions for a subscriber, of the subscriptions
-    /// of all peers for a publisher (`ZMQ_TOPICS_COUNT`).
+    /// Returns the number of different subscribed prefixes or joined groups (`ZMQ_TOPICS_COUNT`). For a SUB, XSUB or
+    /// DISH, counts the subscriptions of the socket itself. For a PUB, XPUB or RADIO, counts the subscriptions of all
+    /// peers. Returns zero for other socket types.
     pub fn subscription_count(&self) -> usize {
         self.handle().subscription_count()
     }
@@ -85,8 +86,8 @@ impl<T: Kind> Socket<T> {
         self.handle().ready_peers()
     }
 
-    /// Blocks until at least `peers` peers are connected and their handshakes are complete. Returns false if `timeout` expires;
-    /// `None` is no timeout.
+    /// Blocks until at least `peers` peers are connected and their handshakes are complete. Returns false if `timeout`
+    /// expires (`None`: no timeout). Returns true at once if the socket is closed.
     pub fn wait_connected(&self, peers: usize, timeout: impl Into<Option<Duration>>) -> bool {
         wait(self.handle().wait_connected(peers), timeout.into().and_then(deadline)).is_some()
     }

@@ -1,7 +1,7 @@
-//! Tests under `loom` that in every order of threads, the event loop does not miss a request of another thread. Each test runs
-//! once for every order with at most three preemptions.
+//! Tests that the event loop misses no request of another thread. Under `loom`, each test runs once for every order of
+//! its threads with at most three preemptions.
 //!
-//! `loom` reports "deadlock" when a thread sleeps that no other thread can wake.
+//! If a request is missed, the thread of the event loop sleeps forever, and `loom` reports a deadlock.
 #![cfg(sansmq_loom)]
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
@@ -17,7 +17,8 @@ use sansmq_mio::proto::{Options, RecvError};
 use sansmq_runtime::Context as SocketContext;
 use std::sync::Arc;
 
-/// Runs a test for every order of threads with at most three preemptions.
+/// Runs `test` once for every order of its threads with at most three preemptions. Each run gets a new event loop and
+/// context.
 fn in_every_order(test: impl Fn(EventLoop, SocketContext) + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);

@@ -1,9 +1,9 @@
 //! sansmq on smol: the sockets of [`sansmq_proto`], with IO by `async-io`.
 //!
-//! The application may await the futures of a socket on any executor: under `smol::block_on`, on an `Executor`, or on another
-//! runtime, even tokio. The tasks of a socket need only the reactor of `async-io`. They run on smol's global executor, or on an
-//! executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread that uses the socket, messages
-//! are not passed between threads, which saves nearly half of a round trip.
+//! The application can await the futures of a socket on any executor: under `smol::block_on`, on an `Executor`, or on
+//! another runtime, even tokio. The tasks of a socket need only the reactor of `async-io`. They run on smol's global
+//! executor, or on an executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread
+//! that uses the socket, messages are not passed between threads, which saves nearly half of a round trip.
 //!
 //! ```
 //! use sansmq_smol::{DealerSocket, RouterSocket};

@@ -1,4 +1,4 @@
-//! [`Runtime`] for smol: tasks, time, TCP and Unix domain sockets.
+//! [`Runtime`] on smol: [`Smol`], with its TCP and Unix domain socket streams, listeners and timers.
 
 use async_io::Async;
 use core::fmt;
@@ -23,7 +23,8 @@ use std::sync::Arc;
 /// Background task of a socket, for an executor to run.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runtime of [`Socket`](crate::Socket)s: an executor, the reactor of `async-io`, and the threads of `blocking`.
+/// Runtime on which [`Socket`](crate::Socket)s run. Tasks run on an executor, IO and timers use the reactor of
+/// `async-io`, and host names are looked up on the thread pool of the crate `blocking`.
 ///
 /// ```
 /// use sansmq_smol::{Smol, Socket};
@@ -42,17 +43,18 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Smol {
     spawn: Arc<dyn Fn(Task) + Send + Sync>,
-    /// Time that is [`Instant::ORIGIN`].
+    /// Creation time of this value, which is the time zero ([`Instant::ORIGIN`]) of its sockets.
     origin: std::time::Instant,
 }
 
 impl Smol {
-    /// Returns a cleared timer, for a [`TaskFuture`] that the caller spawns.
+    /// Returns a timer without a deadline. Needed only by callers that create and spawn a [`TaskFuture`] themselves.
     pub fn timer(&self) -> SmolTimer {
         SmolTimer { timer: async_io::Timer::never(), origin: self.origin }
     }
 
-    /// Creates a runtime that passes each task to `spawn`, which must run the task on an executor.
+    /// Creates a runtime that passes each background task of its sockets to `spawn`, which must run the task on an
+    /// executor.
     pub fn new(spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         Self { spawn: Arc::new(spawn), origin: std::time::Instant::now() }
     }
@@ -106,13 +108,13 @@ impl Runtime for Smol {
     }
 }
 
-/// Looks up a host name on the threads of `blocking`.
+/// Looks up the addresses of a host name on the thread pool of the crate `blocking`.
 async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
     let name = name.to_owned();
     blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
 }
 
-/// Listener of a [`Smol`] runtime.
+/// TCP or Unix domain socket listener, registered with the reactor of `async-io`.
 #[derive(Debug)]
 pub enum SmolListener {
     /// TCP listener.
@@ -120,11 +122,13 @@ pub enum SmolListener {
     /// Unix domain socket listener.
     #[cfg(unix)]
     Ipc {
-        /// Ownership of the name. Declared before the listener, because it must be dropped first.
+        /// Ownership of the socket file. Declared before `listener`, because fields are dropped in the order of their
+        /// declaration, and the claim must be dropped before the listener.
         claim: Option<ipc::Claim>,
-        /// The listener.
+        /// Listener of the standard library, made asynchronous by `async-io`.
         listener: Async<UnixListener>,
-        /// The bound endpoint, also reported as the address of peers, which have none.
+        /// Endpoint to which the listener is bound. Also reported as the address of every peer, because peers that
+        /// connect by a Unix domain socket have no address of their own.
         bound: Endpoint,
     },
 }
@@ -195,25 +199,26 @@ impl PollListener for SmolListener {
     }
 }
 
-/// Connected stream of a [`Smol`] runtime.
+/// Connected TCP or Unix domain socket stream, registered with the reactor of `async-io`.
 #[derive(Debug)]
 pub struct SmolStream {
     io: Io,
     arrived: Arrived,
 }
 
-/// Expected input, judged by the last read.
+/// Estimate of the input that a stream has ready, made from the size of its last read.
 #[derive(Clone, Copy, Debug)]
 enum Arrived {
     Perhaps,
-    /// The last read took everything. Another read would only be a wasted system call.
+    /// The last read has received all input. The next read waits until the stream is readable, because reading now
+    /// would be a wasted system call.
     Nothing,
-    /// The last read took everything, and that was much, so that more is expected soon. Polling again after the other ready tasks
-    /// costs less than waiting through the reactor.
+    /// The last read has received all input, but this was at least [`MUCH`] bytes, so more input is expected soon. The
+    /// task is polled again after the other ready tasks, which costs less than waiting through the reactor.
     Soon,
 }
 
-/// Minimum size of a read, in bytes, after which more input is expected soon.
+/// Minimum number of bytes received by a read after which more input is expected soon; see [`Arrived::Soon`].
 const MUCH: usize = 4 << 10;
 
 #[derive(Debug)]
@@ -230,7 +235,7 @@ impl From<Io> for SmolStream {
 }
 
 impl SmolStream {
-    /// Waits until a stream is connected.
+    /// Registers `stream` with the reactor of `async-io`, and waits until the stream is connected.
     async fn established(stream: StdStream) -> Result<Self, NetworkError> {
         let connected = async {
             match stream {
@@ -315,7 +320,7 @@ impl Io {
     }
 }
 
-/// Timer of a [`Smol`] runtime.
+/// Timer of one background task on a [`Smol`] runtime.
 #[derive(Debug)]
 pub struct SmolTimer {
     timer: async_io::Timer,
@@ -341,7 +346,7 @@ mod tests {
     use core::future::poll_fn;
     use socket2::SockRef;
 
-    /// Uses options that an accepted connection does not inherit.
+    /// Tests both streams of a connection, with options that an accepted connection does not inherit from its listener.
     #[test]
     fn options_are_set_on_both_ends_of_a_connection() {
         let runtime = Smol::current();

@@ -1,7 +1,7 @@
 //! sansmq on tokio: the sockets of [`sansmq_proto`], with IO by tokio's TCP and Unix streams.
 //!
-//! Works on the current-thread and on the multi-thread runtime; IO and time must be enabled. A socket must be created inside the
-//! runtime that is to run its tasks. It may be used on any thread and any runtime.
+//! Works on the current-thread and on the multi-thread runtime; IO and time must be enabled. A socket must be created
+//! inside the runtime that will run its tasks. After that, the socket can be used on any thread and any runtime.
 //!
 //! On the current-thread runtime, messages are not passed between threads. For the lowest latency, run the messaging loop in a
 //! spawned task instead of the future of `block_on`, because tokio wakes a spawned task at a lower cost.

@@ -1,4 +1,4 @@
-//! [`Runtime`] for tokio: tasks, time, TCP and Unix domain sockets.
+//! [`Runtime`] on tokio: [`Tokio`], with its TCP and Unix domain socket streams, listeners and timers.
 
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
@@ -19,16 +19,16 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task;
 use tokio::time::{self, Sleep};
 
-/// Runtime of [`Socket`](crate::Socket)s: a tokio runtime with IO and time enabled.
+/// tokio runtime on which [`Socket`](crate::Socket)s run. IO and time must be enabled.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     runtime: tokio::runtime::Handle,
-    /// Time that is [`Instant::ORIGIN`].
+    /// Creation time of this value, which is the time zero ([`Instant::ORIGIN`]) of its sockets.
     origin: time::Instant,
 }
 
 impl CurrentRuntime for Tokio {
-    /// Returns the tokio runtime of the caller.
+    /// Returns the tokio runtime in which the caller runs.
     ///
     /// # Panics
     /// If called outside of a tokio runtime.
@@ -81,12 +81,12 @@ impl Runtime for Tokio {
     }
 }
 
-/// Looks up a host name on tokio's blocking threads.
+/// Looks up the addresses of a host name on tokio's thread pool for blocking calls.
 async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     lookup_host((name, port)).await.map(Vec::from_iter)
 }
 
-/// Listener of a [`Tokio`] runtime.
+/// TCP or Unix domain socket listener, registered with a tokio runtime.
 #[derive(Debug)]
 pub enum TokioListener {
     /// TCP listener.
@@ -94,11 +94,13 @@ pub enum TokioListener {
     /// Unix domain socket listener.
     #[cfg(unix)]
     Ipc {
-        /// Ownership of the name. Declared before the listener, because it must be dropped first.
+        /// Ownership of the socket file. Declared before `listener`, because fields are dropped in the order of their
+        /// declaration, and the claim must be dropped before the listener.
         claim: Option<ipc::Claim>,
-        /// The listener.
+        /// Listener of tokio.
         listener: UnixListener,
-        /// The bound endpoint, also reported as the address of peers, which have none.
+        /// Endpoint to which the listener is bound. Also reported as the address of every peer, because peers that
+        /// connect by a Unix domain socket have no address of their own.
         bound: Endpoint,
     },
 }
@@ -149,7 +151,7 @@ impl PollListener for TokioListener {
     }
 }
 
-/// Connected stream of a [`Tokio`] runtime.
+/// Connected TCP or Unix domain socket stream, registered with a tokio runtime.
 #[derive(Debug)]
 pub enum TokioStream {
     /// TCP stream.
@@ -160,7 +162,7 @@ pub enum TokioStream {
 }
 
 impl TokioStream {
-    /// Waits until a stream is connected.
+    /// Registers `stream` with the current tokio runtime, and waits until the stream is connected.
     async fn established(stream: StdStream) -> Result<Self, NetworkError> {
         let connected = async {
             match stream {
@@ -214,7 +216,7 @@ impl PollStream for TokioStream {
     }
 }
 
-/// Timer of a [`Tokio`] runtime.
+/// Timer of one background task on a tokio runtime.
 #[derive(Debug)]
 pub struct TokioTimer {
     sleep: Pin<Box<Sleep>>,
@@ -242,7 +244,7 @@ mod tests {
     use core::future::poll_fn;
     use socket2::SockRef;
 
-    /// Uses options that an accepted connection does not inherit.
+    /// Tests both streams of a connection, with options that an accepted connection does not inherit from its listener.
     #[tokio::test]
     async fn options_are_set_on_both_ends_of_a_connection() {
         let runtime = Tokio::current();

@@ -260,7 +260,8 @@ fn assert_reaches(name: &IpcName, listener: &UnixListener) {
     listener.accept().expect("the connection must reach this listener");
 }
 
-/// Unused name in a temporary directory, which is removed with its content.
+/// Unused socket name in a new temporary directory. The directory and its content are removed when this value is
+/// dropped.
 struct Place {
     name: IpcName,
     path: PathBuf,

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Current public keys of a directory of certificates, which are its files `*.key`. Adding or removing a certificate file allows
-/// or denies later connections with its key. Existing connections are not closed.
+/// Public keys of all certificate files (`*.key`) in a directory, kept up to date while files are added and removed. A
+/// server can use the folder as its list of allowed clients: a new file allows later connections with its key, and
+/// removing the file denies them. Existing connections are not closed.
 ///
 /// ```no_run
 /// use sansmq_os::keys::KeyFolder;
@@ -36,17 +37,19 @@ struct State {
     checked: Instant,
 }
 
-/// Modification time and size of each certificate file, to detect changes.
+/// Modification time and size in bytes of each certificate file, by file name. The time is `None` if the file system
+/// does not store one. Used to detect changes of the directory.
 type Files = BTreeMap<OsString, (Option<SystemTime>, u64)>;
 
 impl KeyFolder {
-    /// Reads the directory. [`contains`](Self::contains) checks the directory for changes, but not more often than every
-    /// `interval`.
+    /// Reads the keys of all certificates in `directory`. Later, [`contains`](Self::contains) checks the directory for
+    /// changes, but not more often than once per `interval`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: the directory cannot be read, or one of its files is not a certificate. Later, an invalid file allows no
-    /// key, and a removed directory allows no keys.
+    /// [`ReadError`]: the directory cannot be read, or one of its files `*.key` is not a certificate. There are no
+    /// errors after `open`: if a file becomes invalid later, only the key of this file is denied, and if the directory
+    /// is removed, all keys are denied.
     pub fn open(directory: impl Into<PathBuf>, interval: Duration) -> Result<Self, ReadError> {
         let directory = directory.into();
         // The file times are read before the keys, so that a change in between is detected by the next check.
@@ -55,8 +58,8 @@ impl KeyFolder {
         Ok(Self { directory, interval, state: Mutex::new(State { keys, files, checked: Instant::now() }) })
     }
 
-    /// Returns true if the directory has a certificate with this key. May read the directory, and blocks meanwhile, so the
-    /// directory should be on a local disk.
+    /// Returns true if the directory has a certificate with this public key. If `interval` has passed since the last
+    /// check, reads the directory and blocks meanwhile, so the directory should be on a local disk.
     pub fn contains(&self, key: &PublicKey) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.checked.elapsed() >= self.interval {

@@ -3,7 +3,7 @@ use sansmq_proto::security::curve::KeyPair;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// Temporary directory of one test, removed when dropped.
+/// Temporary directory of one test, removed with its content when dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -100,7 +100,8 @@ fn read_errors_name_the_path() {
     }
 }
 
-/// With an interval of zero, each call checks the directory.
+/// Tests [`KeyFolder::contains`] after each change of the directory. With an interval of zero, each call checks for
+/// changes.
 #[test]
 fn folder_follows_added_and_removed_files() {
     let temp = Place::new("folder");

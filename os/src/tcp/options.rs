@@ -1,4 +1,5 @@
-//! Options that TCP sockets do not have on every system. On other systems, setting the option is an error.
+//! TCP socket options that only some operating systems have. On the other systems, setting such an option returns an
+//! error.
 
 use sansmq_proto::address::Keepalive;
 use socket2::{Socket, TcpKeepalive};
@@ -21,7 +22,7 @@ pub(super) fn keepalive(socket: &Socket, keepalive: &Keepalive) -> io::Result<()
     socket.set_tcp_keepalive(&config)
 }
 
-/// Sets the type of service of IPv4 and, on an IPv6 socket, the traffic class.
+/// Sets the type of service of IPv4 packets and, on an IPv6 socket, also the traffic class of IPv6 packets.
 // A dual-stack IPv6 socket needs both, because its IPv4 packets use the former.
 pub(super) fn tos(socket: &Socket, value: u8) -> io::Result<()> {
     let is_ipv6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());

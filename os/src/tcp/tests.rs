@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Returns a configuration with all options that need no privileges.
+/// Returns a configuration with all socket options that a process without privileges can set.
 fn all_options() -> TransportConfig {
     let second = Duration::from_secs(1);
     let keepalive = Keepalive::new().idle(50 * second).unwrap();
@@ -22,7 +22,7 @@ fn all_options() -> TransportConfig {
     transport
 }
 
-/// Returns the two ends of a connection, the connecting end first.
+/// Returns both streams of a new connection to `listener`: the connecting stream, then the accepted stream.
 fn pair(listener: &TcpListener, transport: &TransportConfig) -> [TcpStream; 2] {
     let stream = dial(listener.local_addr().unwrap(), transport);
     listener.set_nonblocking(false).unwrap();
