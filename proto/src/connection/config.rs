@@ -21,16 +21,16 @@ pub struct ConnectionConfig {
     pub routing_id: Frame,
     /// Further properties that this side sends in READY. Their names begin with `X-`.
     pub properties: Metadata,
-    /// Resource to request from the peer, if several sockets share the peer's port.
+    /// Resource to request from the peer, if several sockets share the peer's port; `None` to request no resource.
     pub resource: Option<Resource>,
-    /// Maximum bytes in all frames of a message.
+    /// Maximum size of a received message in bytes, summed over all its frames.
     pub max_message_size: usize,
-    /// Maximum number of frames of a message.
+    /// Maximum number of frames of a received message.
     pub max_frames: usize,
     /// Maximum duration of greeting and handshake together; `None` for no limit.
     pub handshake_timeout: Option<Duration>,
-    /// Acceptance of peers of ZMTP 2.0 and 1.0. Such a peer is accepted only with the NULL mechanism, without authentication, and
-    /// without a resource.
+    /// True to accept peers of ZMTP 2.0 and 1.0. Even then, such a peer is accepted only with the NULL mechanism,
+    /// without authentication, and without a resource.
     pub allow_legacy_zmtp: bool,
     /// Heartbeat settings; `None` to send no PINGs.
     pub heartbeat: Option<HeartbeatConfig>,
@@ -42,7 +42,8 @@ pub struct ConnectionConfig {
     pub domain: String,
     /// Maximum duration of an authentication decision.
     pub auth_timeout: Duration,
-    /// ZAP handler that decides if [`auth_source`](Self::auth_source) is [`AuthSource::Default`].
+    /// ZAP handler that makes the authentication decisions if [`auth_source`](Self::auth_source) is
+    /// [`AuthSource::Default`]; `None` without a handler.
     pub(crate) handler: Option<Arc<dyn ZapHandler>>,
 }
 
@@ -51,7 +52,7 @@ pub struct ConnectionConfig {
 pub struct HeartbeatConfig {
     /// Interval between two PINGs.
     pub interval: Duration,
-    /// Time after a PING, without any received byte, after which the connection ends.
+    /// Maximum time after a PING without any received byte. When this time is over, the connection ends.
     pub timeout: Duration,
     /// Time to live that the PINGs contain, in tenths of a second. The peer ends the connection if it receives no byte for this
     /// time; 0 for no time to live.
@@ -79,8 +80,9 @@ impl ConnectionConfig {
         }
     }
 
-    /// Returns true if sockets with both settings may share a listener: both use ZMTP, and their settings for security,
-    /// authority and domain are equal, because these settings apply before the peer names a resource.
+    /// Returns true if two sockets with these settings are allowed to share a listener. Both must use ZMTP, and must
+    /// have the same security settings, source of authentication decisions, and ZAP domain.
+    // These settings are used before the peer requests a resource, so before its socket is known.
     pub fn may_share_with(&self, other: &Self) -> bool {
         // RFC 37: all services of an endpoint must use the same security.
         let same =
@@ -100,12 +102,13 @@ impl ConnectionConfig {
         self.allow_legacy_zmtp && is_open && self.resource.is_none() && self.socket_type.code().is_some()
     }
 
-    /// Returns true if this mechanism, in this role, authenticates peers.
+    /// Returns true if this side authenticates its peers: as a server of PLAIN or CURVE, or with NULL if authentication
+    /// is configured.
     pub(crate) fn authenticates_peers(&self) -> bool {
         self.authenticates_null() || self.security.is_server()
     }
 
-    /// Returns the ZAP handler, if this side authenticates peers.
+    /// Returns the ZAP handler; `None` if there is no handler, or if this side does not authenticate peers.
     pub(crate) fn handler(&self) -> Option<&Arc<dyn ZapHandler>> {
         self.handler.as_ref().filter(|_| self.authenticates_peers())
     }
@@ -116,7 +119,7 @@ impl ConnectionConfig {
         is_curve_server && !self.authenticates_null() && !self.handler().is_some_and(|handler| handler.is_bound())
     }
 
-    /// Returns true if these credentials must be checked, so that a missing authenticator is an error.
+    /// Returns true if a peer with these credentials must be rejected when no authenticator is configured.
     pub(crate) fn requires_authenticator(&self, credentials: &AuthCredentials) -> bool {
         match credentials {
             #[cfg(feature = "plain")]
@@ -125,7 +128,8 @@ impl ConnectionConfig {
         }
     }
 
-    /// Returns the properties for READY: those that libzmq sends, in the same order, and the resource, which libzmq lacks.
+    /// Returns the properties of this side's READY: Socket-Type and Identity in the order of libzmq, then Resource,
+    /// then the properties that the application has set.
     pub(crate) fn metadata(&self) -> Metadata {
         let mut metadata = Metadata::new();
         metadata.push(SOCKET_TYPE, Bytes::from_static(self.socket_type.name().as_bytes()));

@@ -9,7 +9,7 @@ use crate::wire::{DecodeError, FrameHead, LONG, MAX_HEAD_1_0, MORE};
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
-/// Decoder state between two pieces of input.
+/// Decoder of received bytes. It keeps partly received frames and messages until the next input.
 #[derive(Debug)]
 pub(super) struct Decoder {
     /// Bytes of a partly received frame head.
@@ -37,17 +37,19 @@ pub(super) struct Body {
     filled: usize,
 }
 
-/// Decoded unit of input.
+/// Message or command that was decoded from input.
 #[derive(Debug)]
 pub(super) enum Item {
     Message(Message),
     Command(Frame),
 }
 
-/// Minimum missing bytes of a body for reads directly into its buffer.
+/// Minimum number of missing bytes of a body for direct reads. If fewer bytes are missing, input is read into the
+/// shared read buffer and copied.
 const DIRECT_READ: usize = 16 << 10;
 
-/// Minimum bytes of a body that refers to the block that it was read into. A block is freed after all bodies in it.
+/// Minimum size in bytes of a body that is not copied, but refers to the memory block that it was read into. The block
+/// is freed after all bodies that refer to it.
 pub(super) const SHARE_FROM: usize = 1 << 10;
 
 /// Maximum bytes of a command. Larger than any sensible READY, and independent of the limit for messages.
@@ -66,7 +68,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes the next item at the front of `input`. Returns `None` if all input is consumed and more is needed.
+    /// Decodes the next item at the front of `input`, and removes its bytes. Returns `None` if all input is consumed
+    /// and more is needed. `block` is shared memory that contains `input`; large bodies then refer to it.
     #[inline]
     pub(super) fn next(
         &mut self,
@@ -102,8 +105,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes a message at the front of `input`, if the message is complete and within the limits. Otherwise returns `None`, and
-    /// [`next`](Self::next) decides.
+    /// Decodes a message at the front of `input`, if the message is complete and within the limits. Otherwise returns
+    /// `None` and consumes nothing; [`next`](Self::next) then decodes the input or returns the error.
     // Decodes heads and checks limits itself: with `FrameHead::decode` and `check` a short message takes twice as long.
     #[inline]
     pub(super) fn whole_message(
@@ -126,7 +129,8 @@ impl Decoder {
         Some(front(rest, size, block).into())
     }
 
-    /// Decodes the frame in which a peer of a version before ZMTP 3 sends its routing id.
+    /// Decodes the frame in which a peer of a version before ZMTP 3 sends its routing id. Returns `None` if more input
+    /// is needed.
     pub(super) fn routing_id(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, ConnectionError> {
         if !self.is_in_body() {
             let Some(head) = self.head(input)? else {
@@ -151,7 +155,7 @@ impl Decoder {
         self.body.is_some()
     }
 
-    /// Decodes a frame head, which may arrive in pieces.
+    /// Decodes a frame head, which may arrive in pieces. Returns `None` if more input is needed.
     #[inline]
     pub(super) fn head(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
         if self.head_len == 0
@@ -182,7 +186,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Checks an announced frame against the limits, before its body is received, and returns its size.
+    /// Checks a received frame head against the limits, before the body is received. Returns the size of the body in
+    /// bytes.
     #[inline]
     pub(super) fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
         let (limit, before) =
@@ -197,14 +202,14 @@ impl Decoder {
         usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
     }
 
-    /// Starts a frame body that is not complete in `input`.
+    /// Starts to receive a frame body of `size` bytes. `input` contains the first part of the body, but not all of it.
     pub(super) fn begin(&mut self, head: FrameHead, size: usize, input: &mut &[u8]) {
         let bytes = self.blocks.grant(size, input.len());
         self.body = Some(Body { head, size, bytes, filled: 0 });
         self.fill(input);
     }
 
-    /// Continues a partly received body, and returns the body if it is complete.
+    /// Adds input to a partly received body, and returns the body once it is complete.
     pub(super) fn resume(&mut self, input: &mut &[u8]) -> Option<Body> {
         self.fill(input);
         self.body.take_if(|body| body.filled == body.size)
@@ -222,7 +227,8 @@ impl Decoder {
         }
     }
 
-    /// Returns the buffer for the rest of a large body, for a direct read.
+    /// Returns the missing part of a large body as a buffer, so that the caller can read from the stream directly into
+    /// it.
     pub(super) fn body_space(&mut self) -> Option<&mut [u8]> {
         let body = self.body.as_mut().filter(|body| body.size - body.filled >= DIRECT_READ)?;
         body.grow(&mut self.blocks);

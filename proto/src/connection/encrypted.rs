@@ -13,9 +13,10 @@ use crate::security::curve::{CurveError, OVERHEAD, Opener};
 use crate::wire::FrameHead;
 use bytes::{Buf, BytesMut};
 
-/// More frames of the message follow.
+/// Flag at the start of the encrypted part: more frames of the message follow.
 const MORE: u8 = 1;
-/// The frame is a command. RFC 26 does not define this flag; libzmq uses it for the commands of RFC 37.
+/// Flag at the start of the encrypted part: the frame is a command. RFC 26 does not define this flag; libzmq uses it
+/// for the commands of RFC 37.
 const COMMAND: u8 = 2;
 
 impl Outbox {
@@ -36,14 +37,15 @@ impl Outbox {
         }
     }
 
-    /// Encrypts an already encoded frame.
+    /// Encrypts a frame that is already encoded with its frame head, and appends it to the arena.
     pub(super) fn seal_encoded(&mut self, frame: &[u8]) {
         if let Ok(Some((head, len))) = FrameHead::decode(frame) {
             self.seal_frame(head, &frame[len..]);
         }
     }
 
-    /// Decrypts a frame that this side encrypted and did not send.
+    /// Decrypts a frame that this side has encrypted but not sent. Without CURVE, returns the frame unchanged; `None`
+    /// if the frame cannot be decrypted.
     pub(super) fn unseal(&self, head: FrameHead, body: Frame) -> Option<(FrameHead, Frame)> {
         let Some(sealer) = &self.sealer else { return Some((head, body)) };
         let (flags, body) = sealer.reopen(&body)?;
@@ -85,7 +87,8 @@ impl Decoder {
     }
 }
 
-/// Checks an announced encrypted frame against the limits, before its body is received, and returns its size.
+/// Checks the size in the head of an encrypted frame against the limits, before the body is received. Returns the size
+/// of the body in bytes.
 fn check_outer(head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
     if head.more {
         return Err(CurveError::OuterMore.into());
@@ -118,7 +121,7 @@ fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, 
     Ok((head, Frame::from(sealed.freeze())))
 }
 
-/// Returns the head of the inner frame.
+/// Returns the frame head that these flags and this size in bytes define for a decrypted frame.
 fn head_of(flags: u8, size: usize) -> Result<FrameHead, ConnectionError> {
     match flags {
         0 | MORE | COMMAND => Ok(FrameHead { command: flags == COMMAND, more: flags == MORE, size: size as u64 }),

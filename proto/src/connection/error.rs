@@ -10,7 +10,7 @@ use crate::wire::{DecodeError, MechanismName};
 use bytes::Bytes;
 use thiserror::Error;
 
-/// Reason why a connection ended. It is never fatal to the socket, and does not affect other connections.
+/// Reason why a connection ended. The socket and its other connections continue to work.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
@@ -29,8 +29,9 @@ pub enum ConnectionError {
     /// The received bytes are not ZMTP.
     #[error("the peer does not use ZMTP; is this the port of another service?")]
     NotZmtp,
-    /// The peer uses a version before ZMTP 3.0, which this side does not accept; see
-    /// [`Options::allow_legacy_zmtp`](crate::Options::allow_legacy_zmtp). The value is the revision byte after the signature; 1 is ZMTP 2.0.
+    /// The peer uses a version before ZMTP 3.0, and this side does not accept such peers; see
+    /// [`Options::allow_legacy_zmtp`](crate::Options::allow_legacy_zmtp). The value is the revision byte after the
+    /// signature of the peer's greeting; 1 means ZMTP 2.0.
     #[error(
         "the peer uses a version before ZMTP 3.0 (revision byte {0}); either the peer must use libzmq 4 or newer, or this side \
          the option `allow_legacy_zmtp`, the NULL mechanism without authentication, and a port that is not shared"
@@ -44,7 +45,7 @@ pub enum ConnectionError {
         /// Mechanism in the peer's greeting.
         theirs: MechanismName,
     },
-    /// Both sides are servers of the mechanism, or both are clients.
+    /// Both sides are servers of the security mechanism, or both are clients.
     #[error("both sides are {} of the security mechanism; one has to be its {}", if *.server { "servers" } else { "clients" }, if *.server { "client" } else { "server" })]
     SameRole {
         /// True if both sides are servers, false if both are clients.
@@ -61,10 +62,10 @@ pub enum ConnectionError {
     /// A frame was received that is not allowed in the current phase, such as a message before READY.
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
-    /// READY lacks the Socket-Type property.
+    /// The peer's READY or INITIATE has no property Socket-Type.
     #[error("the peer did not send its socket type: its READY has no property Socket-Type")]
     MissingSocketType,
-    /// READY names a socket type that does not exist.
+    /// The peer sent a socket type that does not exist, in its READY or INITIATE, or in its greeting of ZMTP 2.0.
     #[error("the peer sent a socket type that does not exist")]
     UnknownSocketType,
     /// The two socket types are not compatible (RFC 28).
@@ -75,44 +76,50 @@ pub enum ConnectionError {
         /// Socket type of the peer.
         theirs: SocketType,
     },
-    /// A message or a command exceeds its size limit. Detected when the size of a frame is announced, before its body is received.
+    /// The peer announced a message or a command that is too large. The size is checked when a frame head is received,
+    /// before the body is received.
     #[error("the peer announced {size} bytes, but the limit is {limit}; see `Options::max_message_size`")]
     TooLarge {
-        /// Announced size in bytes.
+        /// Announced size in bytes. For a message, the sum of all its frames so far.
         size: u64,
-        /// Limit in bytes.
+        /// Maximum size in bytes: `Options::max_message_size` for a message, 128 KiB for a command, and the larger of
+        /// both for an encrypted frame.
         limit: u64,
     },
     /// A message has more frames than `Options::max_frames` allows.
     #[error("the peer sent a message of more than {limit} frames; see `Options::max_frames`")]
     TooManyFrames {
-        /// Maximum number of frames.
+        /// Maximum number of frames of a message (`Options::max_frames`).
         limit: usize,
     },
     /// A REQ socket received a reply that is not an empty delimiter followed by a body.
     #[error("the peer's reply has no empty delimiter before its body")]
     MissingDelimiter,
-    /// The peer sent ERROR with this reason. The reasons of ZAP are `300`, `400` and `500`.
+    /// The peer sent an ERROR command. The value is the reason in this command; if ZAP denied access, it is the status
+    /// code `300`, `400` or `500` as text.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// The authentication of this side denied the peer access.
+    /// This side did not admit the peer, because the authentication denied access, failed or took too long. The value
+    /// is the status.
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
-    /// Another peer of a ROUTER has the same routing id, and `handover` is off.
+    /// This side is a ROUTER that already has another peer with the same routing id, and `Options::handover` is off.
     #[error("another peer already has this routing id; see `Options::handover`")]
     RoutingIdTaken,
-    /// A newer connection with the same routing id replaced this connection, because `handover` is on.
+    /// A newer connection with the same routing id replaced this connection, because `Options::handover` is on.
     #[error("a newer connection took over the peer's routing id")]
     HandedOver,
-    /// The subscriptions, or groups, of the peer exceed the limit of `Options::max_subscriptions` in number or total size.
+    /// The number or the total size of the peer's subscriptions (or groups, for a RADIO) exceeds the limit of
+    /// `Options::max_subscriptions`.
     #[error(
         "the peer has more than {limit} subscriptions, or their total size exceeds the limit; see `Options::max_subscriptions`"
     )]
     TooManySubscriptions {
-        /// Maximum number of subscriptions.
+        /// Maximum number of subscriptions or groups of one peer (`Options::max_subscriptions`).
         limit: usize,
     },
-    /// The peer joined a group whose name is longer than 255 bytes (RFC 48).
+    /// The peer joined a group with a name longer than 255 bytes (RFC 48). The value is the length of the name in
+    /// bytes.
     #[error("the peer joined a group with a name of {0} bytes, but the limit is 255")]
     GroupTooLong(usize),
     /// The handshake was evicted to admit a new connection, because `Options::max_handshakes` was reached.
@@ -130,7 +137,8 @@ pub enum ConnectionError {
         .0.as_ref().map_or("no resource", Resource::as_str)
     )]
     NoSuchResource(Option<Resource>),
-    /// This side closed the socket, the listener or the connection.
+    /// This side closed the socket, the listener or the connection. If the peer closes the stream, the error is
+    /// [`Eof`](Self::Eof).
     #[error("this side closed the connection")]
     PeerClosed,
 }
@@ -183,9 +191,10 @@ impl ConnectionError {
 
     /// Returns true if a new connection attempt may succeed.
     ///
-    /// False after a protocol error, as in libzmq, and after an ERROR command, because RFC 37 forbids to reconnect with the
-    /// same credentials. True after an ERROR with the ZAP status 300 (temporary) or 500 (internal error), after any error of
-    /// CURVE, after a network error, and after [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow).
+    /// Returns false after a protocol error, as in libzmq, and after an ERROR command, because RFC 37 does not allow a
+    /// client to reconnect with the same credentials. Returns true after an ERROR with the ZAP status 300 (temporary)
+    /// or 500 (internal error), after any error of CURVE, after a network error, and after
+    /// [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow).
     pub fn may_reconnect(&self) -> bool {
         // The data of a CURVE connection may have been changed in transit, which is not the peer's fault.
         #[cfg(feature = "curve")]

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 impl Connection {
-    /// Starts the mechanism, after both greetings.
+    /// Starts the handshake of the security mechanism, after the greeting of the peer is received.
     pub(super) fn begin_handshake(
         &mut self,
         deadline: Option<Instant>,
@@ -32,7 +32,8 @@ impl Connection {
         self.proceed(progress, deadline, side, self.now)
     }
 
-    /// Performs one step of the handshake. Does nothing in other phases.
+    /// Performs one step of the handshake with the function `step`. Does nothing if no handshake of a mechanism is in
+    /// progress.
     pub(super) fn handshake(
         &mut self,
         step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, MechanismError>,
@@ -111,7 +112,8 @@ impl Connection {
         if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
     }
 
-    /// Starts the traffic with a peer whose properties are checked.
+    /// Ends the handshake, so that messages can be exchanged. The properties of the peer, in `info`, are already
+    /// checked.
     pub(super) fn establish(&mut self, info: PeerInfo, established: HandshakeOutcome, now: Instant) {
         let PeerInfo { socket_type, routing_id, metadata } = info;
         let AuthIdentity { user_id, properties } = established.identity;

@@ -73,7 +73,8 @@ impl Heartbeat {
         self.0.as_ref()?.round_trip()
     }
 
-    /// Restarts both timeouts, while back-pressure stops us from reading.
+    /// Restarts the timeout after a PING and the time to live that the peer requested. Called while back-pressure stops
+    /// this side from reading.
     pub(super) fn restart_timeouts(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
             state.restart_timeouts(now);
@@ -103,8 +104,8 @@ struct State {
     ttl: Option<(Instant, Duration)>,
     /// Number of PINGs without a PONG.
     unanswered: u32,
-    /// Time at which the measured PING was queued, and which of the next PONGs answers it (1 for the next one). Only one PING is
-    /// measured at a time.
+    /// PING with which the round-trip time is measured: the time at which it was queued, and the number of PONGs that
+    /// must still arrive, its own PONG included. Only one PING is measured at a time.
     measured: Option<(Instant, u32)>,
     round_trip: Option<RoundTrip>,
 }
@@ -189,7 +190,7 @@ impl State {
 }
 
 impl RoundTrip {
-    /// Returns the values after the new measurement `last`; `before` are the previous values.
+    /// Returns the round-trip times after the new measurement `last`. `before` are the previous values, if any.
     pub(crate) fn measured(before: Option<Self>, last: Duration) -> Self {
         Self { last, smoothed: before.map_or(last, |before| (before.smoothed * 7 + last) / 8) }
     }

@@ -15,11 +15,11 @@ use bytes::Bytes;
 /// Progress of the handshake with a peer of a version before ZMTP 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LegacyPhase {
-    /// The peer sent no signature, but began with the frame of its routing id.
+    /// The peer sent no signature, but began with the frame of its routing id, as peers of ZMTP 1.0 do.
     Unsigned,
     /// Signature and revision are received. The socket type comes next, then the frame of the routing id.
     Signed,
-    /// The socket type is received too.
+    /// Signature, revision and socket type are received. The frame of the routing id comes next.
     Typed(SocketType),
 }
 
@@ -33,7 +33,7 @@ pub(super) const fn version(revision: u8) -> Option<Version> {
     }
 }
 
-/// Peers of versions before ZMTP 3.
+/// Handshake with peers of versions before ZMTP 3.
 impl Connection {
     /// Begins the handshake with a legacy peer. At this point our side has sent only the signature, or the signature and the
     /// major version.

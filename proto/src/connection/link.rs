@@ -30,7 +30,7 @@ pub struct Peer {
     pub credentials: Option<Credentials>,
 }
 
-/// Checked properties that a peer sent in its handshake.
+/// Properties that a peer sent in its handshake, after they were checked.
 pub(super) struct PeerInfo {
     pub(super) socket_type: SocketType,
     pub(super) routing_id: Frame,
@@ -48,7 +48,8 @@ pub struct Credentials {
     pub gid: u32,
 }
 
-/// Item that a socket gives to a link. Each link must handle every variant, so a new one is a breaking change.
+/// Item that a socket passes to a [`Link`] to be sent. An implementation of `Link` must handle every variant, so a new
+/// variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outbound {
     /// A message.
@@ -57,7 +58,7 @@ pub enum Outbound {
     Subscription(Subscription),
 }
 
-/// Item that a socket takes from a link. Each link must handle every variant, so a new one is a breaking change.
+/// Item that a socket receives from a [`Link`]. The enum is exhaustive, so a new variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbound {
     /// A message.
@@ -82,7 +83,8 @@ pub enum Subscription {
 }
 
 impl Subscription {
-    /// Decodes the subscription change that a message of this content encodes in ZMTP 3.0, if any.
+    /// Decodes a message with this content as a subscription change of ZMTP 3.0: the byte 1 or 0, followed by the
+    /// prefix. Returns `None` for any other message.
     pub(crate) fn from_message(content: &[u8]) -> Option<Self> {
         match content.split_first() {
             Some((1, prefix)) => Some(Self::Subscribe(Bytes::copy_from_slice(prefix))),
@@ -91,7 +93,7 @@ impl Subscription {
         }
     }
 
-    /// Returns the prefix or the group.
+    /// Returns the topic prefix, or the name of the group.
     pub const fn subject(&self) -> &Bytes {
         match self {
             Self::Subscribe(subject) | Self::Cancel(subject) | Self::Join(subject) | Self::Leave(subject) => subject,
@@ -111,33 +113,36 @@ impl From<Message> for Inbound {
     }
 }
 
-/// Counterpart of a socket's pipe: a [`Connection`](crate::Connection), or an `inproc` socket of the same process.
+/// Transport of one pipe of a socket: a [`Connection`](crate::Connection) to a peer, or the other socket of an `inproc`
+/// connection.
 pub trait Link {
-    /// Returns the peer; `Some` once messages may be exchanged.
+    /// Returns the properties of the peer; `None` before the end of the handshake and after the end of the connection.
     fn peer(&self) -> Option<&Arc<Peer>>;
-    /// Returns true if the link accepts further items now. The limit counts bytes, not messages: about one batch of 64 KiB, or
-    /// 256 KiB with large bodies.
+    /// Returns true while the queue of unsent items is short enough for more calls of [`give`](Self::give). A
+    /// [`Connection`](crate::Connection) queues about one batch: 64 KiB, 256 KiB with large bodies, or 512 messages.
     fn has_room(&self) -> bool;
-    /// Encodes the first of these messages from a reference, if that costs no more than [`give`](Self::give), and returns their
-    /// number. The caller must pass the other messages to [`give`](Self::give).
+    /// Encodes messages from the front of the iterator without taking ownership of them, if that costs no more than
+    /// [`give`](Self::give). Returns the number of encoded messages; the caller must pass all others to
+    /// [`give`](Self::give).
     fn copy<'a>(&mut self, _: impl Iterator<Item = &'a Message>) -> usize
     where
         Self: Sized,
     {
         0
     }
-    /// Queues an item to send. Allowed at any time; to bound the memory, call it only while [`has_room`](Self::has_room) is
-    /// true.
+    /// Queues an item to send. A call is possible at any time; to bound the memory, the caller should do so only while
+    /// [`has_room`](Self::has_room) returns true.
     fn give(&mut self, item: Outbound);
-    /// Removes and returns the next received item.
+    /// Removes and returns the next received item; `None` if no item is waiting.
     fn take(&mut self) -> Option<Inbound>;
     /// Announces that no further items will be sent. The link ends once all queued items are written.
     fn finish(&mut self);
     /// Returns the number of queued messages that are not completely written.
     fn unsent(&self) -> usize;
-    /// Removes and returns the messages of which no byte is written, in order. Called when the link has ended.
+    /// Removes and returns the messages of which no byte has been written to the peer, in order. Called when the link
+    /// has ended.
     fn reclaim(&mut self) -> Vec<Message>;
-    /// Returns the round-trip time to the peer, if heartbeats have measured it.
+    /// Returns the round-trip time to the peer; `None` before heartbeats have measured it, and without heartbeats.
     fn round_trip(&self) -> Option<RoundTrip> {
         None
     }

@@ -1,5 +1,5 @@
-//! [`Connection`]: the state machine of one ZMTP connection: bytes on one side, messages on the other. It knows one peer and
-//! no socket.
+//! [`Connection`]: the state machine of one ZMTP connection to one peer. It converts received bytes to messages, and
+//! messages to bytes to send. It does not depend on the socket.
 
 mod config;
 mod decoder;
@@ -110,11 +110,13 @@ pub struct Connection {
     origin: Option<Box<Endpoint>>,
     /// Waker for a pending authentication decision.
     waker: Option<Waker>,
-    /// Peer of a shared listener: waits for a socket, or is attached to one and has stored input that is not processed yet.
+    /// State of a connection of a shared listener, from the peer's READY until the connection is attached to a socket
+    /// and the input that was stored before is processed; otherwise `None`.
     pending_peer: Option<Box<PendingPeer>>,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,
-    /// Latest `now` of all calls. An earlier `now` is replaced by this value.
+    /// Latest time that was passed as `now` in any call. If a later call passes an earlier time, this value is used
+    /// instead.
     now: Instant,
 }
 
@@ -187,8 +189,8 @@ impl Connection {
         self.consume_input(input, None, now)
     }
 
-    /// Does the same as [`handle_input`](Self::handle_input), for bytes in shared memory: large bodies refer to `input` and are
-    /// not copied.
+    /// Processes bytes received from the peer without copying large message bodies: such a body refers to the memory of
+    /// `input`. Otherwise the same as [`handle_input`](Self::handle_input).
     ///
     /// # Errors
     /// Same as [`handle_input`](Self::handle_input).
@@ -323,7 +325,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a message, or the subscription change that the message encodes in ZMTP 3.0.
+    /// Queues a received message. If a subscriber sent it as a subscription change (first byte `00` or `01`, as in ZMTP
+    /// 3.0), queues the change instead.
     // This form is accepted from peers of every version, as in libzmq.
     #[inline]
     fn handle_message(&mut self, message: Message) {
@@ -409,24 +412,25 @@ impl Connection {
         }
     }
 
-    /// Returns false while too many decoded messages wait for the application. The caller must then stop reading, so that TCP
-    /// slows the peer down.
+    /// Returns true if the caller should read more input. Returns false while too many decoded messages wait for the
+    /// application: the caller must then stop reading, so that TCP slows the peer down.
     ///
-    /// About 64 KiB are read ahead of the application. The connection can thus still answer the heartbeats of the peer and
-    /// detect a disconnect while the application does not receive.
+    /// About 64 KiB are read before the application receives them. So the connection can still answer the heartbeats of
+    /// the peer and detect a disconnect while the application does not receive.
     #[inline]
     pub fn wants_input(&self) -> bool {
         let room = self.inbox.is_empty() || self.read_ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
         room && self.pending_peer.as_ref().is_none_or(|pending_peer| pending_peer.has_room())
     }
 
-    /// Returns the buffer for the rest of a large body that is partly received. The caller may read up to that many bytes
-    /// directly into the buffer, and then reports them with [`handle_filled`](Self::handle_filled). This avoids a copy.
+    /// Returns the missing part of a large message body that is partly received, as a buffer; `None` if there is no
+    /// such body. To avoid a copy, the caller can read from the stream directly into this buffer, and then call
+    /// [`handle_filled`](Self::handle_filled).
     pub fn body_space(&mut self) -> Option<&mut [u8]> {
         self.decoder.body_space()
     }
 
-    /// Reports that `count` bytes were read into [`body_space`](Self::body_space).
+    /// Processes `count` bytes that the caller has read into the buffer returned by [`body_space`](Self::body_space).
     ///
     /// # Errors
     /// Same as [`handle_input`](Self::handle_input).
@@ -444,10 +448,12 @@ impl Connection {
         self.outbox.is_finished()
     }
 
-    /// Frees the memory that a burst of messages has needed: 64 KiB of empty messages need megabytes of memory. Should be
-    /// called when the connection has been idle for a while; a busy connection would only allocate the memory again.
-    /// A [`Session`](crate::Session) does not need this method: it borrows the memory from a [`SessionBuffers`](crate::SessionBuffers)
-    /// during each turn.
+    /// Frees memory that a burst of messages has left allocated. For example, if 64 KiB of input contain empty messages
+    /// only, their queue needs megabytes.
+    ///
+    /// Should be called when the connection has been idle for a while; a busy connection would only allocate the memory
+    /// again. Not needed with a [`Session`](crate::Session), which borrows the memory from a
+    /// [`SessionBuffers`](crate::SessionBuffers) during each turn.
     pub fn shrink(&mut self) {
         const IDLE: usize = 64;
         if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {
@@ -457,12 +463,13 @@ impl Connection {
         self.outbox.shrink();
     }
 
-    /// Returns the number of commands in the latest input.
+    /// Returns the number of commands in the latest input, including subscriptions that were received as messages.
     pub(crate) const fn commands(&self) -> usize {
         self.commands
     }
 
-    /// Records that `count` bytes were received.
+    /// Records that `count` bytes were received at the time `now`, for the heartbeats and for the limit of
+    /// [`wants_input`](Self::wants_input).
     fn record_input(&mut self, count: usize, now: Instant) {
         // With an empty inbox, earlier input was not read ahead. It may be hours of heartbeats.
         self.read_ahead = if self.inbox.is_empty() { count } else { self.read_ahead + count };
@@ -470,7 +477,7 @@ impl Connection {
         self.heartbeat.bytes_received(now);
     }
 
-    /// Returns `now`, or the latest time of an earlier call if `now` is before it.
+    /// Returns the latest time that was passed in any call, including `now`, so that time never runs backwards.
     fn observe(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now

@@ -6,8 +6,9 @@
 //! push ──► queue ──refill, after the batch──────┘
 //! ```
 //!
-//! `copy` encodes messages at once, because encoding a small message costs no more than moving the message to the queue.
-//! Messages to be encrypted are queued instead: `copy` and `push` are called while the socket is locked.
+//! `copy` encodes messages at once, because encoding a small message costs no more than moving the message to the
+//! queue. Messages that must be encrypted are queued instead, because encryption takes longer, and `copy` and `push`
+//! are called while the socket is locked.
 //!
 //! Frame heads and small bodies are encoded one after the other into one arena. Large bodies are not copied, only referred to.
 //! A batch consists of whole frames, so that a command is never placed inside a frame.
@@ -31,7 +32,7 @@ pub struct Outbox {
     pub(super) arena: Vec<u8>,
     /// Number of bytes of the arena that are written.
     at: usize,
-    /// Bodies that are not copied, each with its position in the arena.
+    /// Large bodies that are not copied into the arena. Each is written when its position in the arena is reached.
     pub(super) bodies: VecDeque<(usize, Bytes)>,
     /// Unwritten bytes in `bodies`.
     body_bytes: usize,
@@ -51,7 +52,7 @@ pub struct Outbox {
     queued: usize,
     /// True if the batch contains an unwritten PING.
     pinging: bool,
-    /// Contexts of the latest PINGs without a PONG.
+    /// Contexts of the latest PINGs of the peer that are not answered with a PONG yet.
     // Bounded by `MAX_PONGS`, because a peer may send PINGs faster than it reads PONGs.
     pongs: VecDeque<Frame>,
     /// Encoding of messages; `None` until the handshake is done. Messages stay in `queue` until then.
@@ -65,24 +66,27 @@ pub struct Outbox {
 /// Encoding of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
-    /// Frames of ZMTP 2.0 or later.
+    /// Frames of this version, which is ZMTP 2.0 or later.
     Zmtp(Version),
     /// Frames of ZMTP 1.0.
     Zmtp1,
-    /// Frames inside encrypted frames.
+    /// Frames of this ZMTP version inside encrypted frames (CURVE).
     #[cfg(feature = "curve")]
     Sealed(Version),
-    /// Bodies without frame heads (STREAM).
+    /// Message bodies without frame heads (STREAM sockets).
     Raw,
 }
 
-/// Bodies of fewer bytes are copied into the arena: the copy costs less than one more slice in a vectored write.
+/// Size in bytes below which a body is copied into the arena. The copy of a small body costs less than one more slice
+/// in a vectored write.
 const COPY_BELOW: usize = 2 << 10;
 
-/// Target size of a batch in bytes, without large bodies. Also the limit of bytes accepted from a pipe.
+/// Target size of a batch in bytes, without the bodies that are not copied. While a batch is partly written,
+/// [`has_room`](Outbox::has_room) applies this limit to all bytes that wait to be written.
 const BATCH: usize = 64 << 10;
 
-/// Maximum bytes of bodies in a batch that are referred to instead of copied; one body may exceed the limit.
+/// Maximum total bytes of the bodies in a batch that are not copied into the arena. The last such body may exceed the
+/// limit.
 const BODIES: usize = 256 << 10;
 
 /// Maximum number of messages in a batch.
@@ -128,7 +132,7 @@ impl Outbox {
         &mut self.arena
     }
 
-    /// Appends a command to the current batch, ahead of all queued messages.
+    /// Appends a command to the current batch, ahead of all messages that are queued but not yet encoded.
     pub(super) fn push_command(&mut self, command: &Command) {
         self.closed = !self.ends.is_empty();
         #[cfg(feature = "curve")]
@@ -157,19 +161,21 @@ impl Outbox {
         self.pongs.push_back(context);
     }
 
-    /// Starts to encode messages.
+    /// Sets the encoding of messages to frames of this ZMTP version, at the end of the handshake. Messages that were
+    /// pushed before have been waiting in the queue.
     pub(super) fn open(&mut self, version: Version) {
         self.framing = Some(if version < Version::V2_0 { Framing::Zmtp1 } else { Framing::Zmtp(version) });
     }
 
-    /// Starts to encode messages, and encrypts all messages and commands from now on.
+    /// Sets the encoding of messages to encrypted frames, at the end of a CURVE handshake. All later messages and
+    /// commands are encrypted with `sealer`.
     #[cfg(feature = "curve")]
     pub(super) fn open_sealed(&mut self, version: Version, sealer: Sealer) {
         self.framing = Some(Framing::Sealed(version));
         self.sealer = Some(Box::new(sealer));
     }
 
-    /// Starts to encode messages as their bodies alone, without frame heads.
+    /// Sets the encoding of messages to their bodies alone, without frame heads, for a STREAM socket.
     pub(super) const fn open_raw(&mut self) {
         self.framing = Some(Framing::Raw);
     }
@@ -179,8 +185,9 @@ impl Outbox {
         if self.is_gathering() { !self.is_full() } else { self.queued + self.remaining() < BATCH }
     }
 
-    /// Encodes the first of these messages, up to a full batch, and returns their number. Returns 0 if the batch is partly
-    /// written, or if earlier messages are queued.
+    /// Encodes messages from the front of `messages` into the current batch until the batch is full, and returns the
+    /// number of encoded messages. Returns 0 if that is impossible, for example because the batch is partly written or
+    /// earlier messages are queued.
     #[inline]
     pub(super) fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
         if !self.is_gathering() {
@@ -200,7 +207,9 @@ impl Outbox {
         self.ends.len() - before
     }
 
-    /// Returns true if messages may be added to the current batch.
+    /// Returns true if [`copy`](Self::copy) can add messages to the current batch: messages are encoded without
+    /// encryption as ZMTP 2.0 or later, no byte of the batch is written, no item is queued, and no command follows the
+    /// messages.
     #[inline]
     fn is_gathering(&self) -> bool {
         matches!(self.framing, Some(Framing::Zmtp(_))) && self.written == 0 && self.queue.is_empty() && !self.closed
@@ -328,7 +337,7 @@ impl Outbox {
         self.has_remaining()
     }
 
-    /// Encodes the pending PONGs, which precede the messages of a batch.
+    /// Starts a batch with the pending PONGs. The messages of the batch follow them.
     fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));
@@ -476,8 +485,9 @@ impl Outbox {
     }
 }
 
-/// Returns the message with its encoded form attached, which is shared by all peers that the message is sent to. A message of
-/// [`COPY_BELOW`] bytes or more is not encoded, because its bodies need not be copied.
+/// Returns a message that is cheap to send to many peers: a message of several frames carries its encoded bytes, which
+/// all peers share. A message of [`COPY_BELOW`] bytes or more is not encoded in advance.
+// A larger message usually has a large body, which is sent without a copy.
 pub(crate) fn encode_once(message: Message) -> Message {
     message.into_shared(|frames| {
         let mut wire = Vec::new();
@@ -491,7 +501,8 @@ pub(crate) fn encode_once(message: Message) -> Message {
     })
 }
 
-/// Encodes a subscription change: a command since ZMTP 3.1, a message before.
+/// Appends a subscription change to `out`: encoded as a command for ZMTP 3.1, and as a message for earlier versions.
+/// Joining and leaving a group is always a command.
 fn encode_subscription(change: &Subscription, version: Version, out: &mut Vec<u8>) {
     if let Some(flag) = subscription_flag(change).filter(|_| version < Version::V3_1) {
         subscription_head(change).encode(out);
@@ -506,7 +517,8 @@ fn encode_subscription(change: &Subscription, version: Version, out: &mut Vec<u8
     }
 }
 
-/// Returns the first byte of the message that encodes this subscription change before ZMTP 3.1. Groups have no such message.
+/// Returns the first byte of the message that encodes this subscription change before ZMTP 3.1; `None` for a change of
+/// a group, which is always a command.
 const fn subscription_flag(change: &Subscription) -> Option<u8> {
     match change {
         Subscription::Subscribe(_) => Some(1),

@@ -1,4 +1,4 @@
-//! [`OutputBuffers`]: buffers that the connections of a thread share, one after the other.
+//! [`OutputBuffers`]: buffers that all connections of a thread use, one connection at a time.
 
 use super::decoder::SHARE_FROM;
 use super::read_buffers::ReadBuffers;
@@ -22,11 +22,12 @@ pub(crate) struct OutputBuffers {
     blocks: ReadBuffers,
 }
 
-/// Maximum bytes of a buffer that is kept. Few connections need larger buffers.
+/// Maximum size in bytes of a buffer that is kept for the next connection. Few connections need larger buffers.
 const MAX_KEPT: usize = 512 << 10;
 
 impl Connection {
-    /// Borrows the buffers for each queue of this connection that is empty.
+    /// Exchanges the read buffers and all empty queues of this connection for the buffers in `spare`, which usually
+    /// have memory already.
     pub(crate) fn borrow_from(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
@@ -42,7 +43,8 @@ impl Connection {
         }
     }
 
-    /// Returns the empty buffers, and shrinks the others while messages wait to be received.
+    /// Returns the buffers that are empty to `spare`. If received messages still wait for the application, also frees
+    /// the unused memory of the queues that the connection keeps.
     pub(crate) fn return_to(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.outbox.queue.is_empty() {

@@ -13,7 +13,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-/// Authentication request without a reply.
+/// Authentication request that has no reply yet.
 pub(super) struct PendingAuth {
     pub(super) until: Instant,
     task: AuthTask,
@@ -26,7 +26,7 @@ enum AuthTask {
     Pending(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// Authentication.
+/// Authentication of the peer.
 impl Connection {
     /// Sets the address of the peer, which is part of the authentication request. Must be called before the first input;
     /// [`Socket::accepted`](crate::Socket::accepted) does so.
@@ -45,8 +45,9 @@ impl Connection {
         }
     }
 
-    /// Returns true if an asynchronous authenticator or ZAP handler may still have to decide about the peer. A waker of
-    /// [`set_auth_waker`](Self::set_auth_waker) is needed then.
+    /// Returns true if an asynchronous authenticator or ZAP handler may have to decide about this peer later. The
+    /// caller should then set a waker with [`set_auth_waker`](Self::set_auth_waker), to be woken when the decision is
+    /// made.
     pub fn may_wait_for_auth(&self) -> bool {
         let may_take_time = match self.config.auth_source {
             AuthSource::Default => self.config.handler().is_some(),
@@ -56,8 +57,9 @@ impl Connection {
         may_take_time && self.phase.is_before_traffic()
     }
 
-    /// Returns the authentication request that the caller must answer, with [`AuthSource::Driver`]. The handshake waits for
-    /// [`handle_auth_reply`](Self::handle_auth_reply). At most one request per connection.
+    /// Returns the authentication request that the caller must answer with
+    /// [`handle_auth_reply`](Self::handle_auth_reply). The handshake waits for this reply. A connection has at most one
+    /// such request, and only if its `auth_source` is [`AuthSource::Driver`].
     #[must_use]
     pub fn poll_auth_request(&mut self) -> Option<AuthRequest> {
         match &mut self.pending_auth.as_mut()?.task {

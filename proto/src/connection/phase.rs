@@ -17,9 +17,9 @@ use alloc::sync::Arc;
 /// ```text
 /// Greeting ──64 bytes──► Handshake ──properties exchanged──► Traffic or Sealed
 ///                            │                                 ▲
-///                            └──► Reception ──socket attached──┘      any state ──error──► Closed
+///                            └──► AwaitingSocket ───attached───┘      any state ──error──► Closed
 ///
-/// Greeting ──version before ZMTP 3──► LegacyPhase ──► Traffic
+/// Greeting ──version before ZMTP 3──► Legacy ──► Traffic
 ///
 /// Raw: connection of a STREAM socket, no transition
 ///
@@ -56,17 +56,18 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// Owner of a connection during the handshake.
+/// Owner of a connection during the handshake. A connection of a shared listener gets a socket later than other
+/// connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HandshakeOwner {
     /// A socket.
     Socket,
-    /// A shared listener; no socket yet.
+    /// A listener that several sockets share. The connection belongs to no socket yet.
     SharedListener,
 }
 
 impl HandshakeOwner {
-    /// Returns true if this side sends its greeting in parts, until the version of the peer is known.
+    /// Returns true if this side sends its greeting in parts, because the peer may use a version before ZMTP 3.
     pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
         // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a resource.
         self == Self::Socket && config.accepts_legacy_peers()
@@ -74,12 +75,12 @@ impl HandshakeOwner {
 }
 
 impl Phase {
-    /// Returns true until the handshake is done.
+    /// Returns true until the handshake is done. Returns false for a closed connection.
     pub(super) const fn is_before_traffic(&self) -> bool {
         !self.is_traffic() && !matches!(self, Self::Raw(_) | Self::Closed)
     }
 
-    /// Returns true if ZMTP messages may be exchanged.
+    /// Returns true if the handshake is done and ZMTP messages can be exchanged.
     pub(super) const fn is_traffic(&self) -> bool {
         match self {
             Self::Traffic(_) => true,
@@ -89,7 +90,7 @@ impl Phase {
         }
     }
 
-    /// Returns the deadline of the handshake, until it is done.
+    /// Returns the time at which the handshake must be done; `None` without a timeout, and after the handshake.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Proxy(socks) => socks.deadline,

@@ -10,7 +10,7 @@ use crate::wire::{Metadata, Version};
 use alloc::sync::Arc;
 
 impl Connection {
-    /// Creates a connection that exchanges bytes at once.
+    /// Creates a connection of a STREAM socket. It has no handshake, so bytes can be exchanged at once.
     pub(super) fn raw(config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
         let peer = Peer {
             socket_type: SocketType::Stream,

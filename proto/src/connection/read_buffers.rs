@@ -7,16 +7,17 @@ use bytes::{Bytes, BytesMut};
 // To free such a block and to map and clear a new one for each large message would cost more than all other work on it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffers {
-    /// Handle of each block in its full length. The block is free when the handle is unique.
+    /// Handle of each block in its full length. If it is the only handle of the block, no message body refers to the
+    /// block any more, and the block is free.
     kept: Vec<Bytes>,
     /// Total length of `kept` in bytes.
     bytes: usize,
 }
 
-/// Maximum total bytes of kept blocks. The handles of the oldest blocks are dropped first.
+/// Maximum total bytes of the blocks that are kept for reuse. The handles of the oldest blocks are dropped first.
 const MAX_KEPT: usize = 4 << 20;
 
-/// Minimum bytes of a block that is kept. Shorter blocks are cheap to allocate.
+/// Minimum size in bytes of a block that is kept for reuse. Shorter blocks are cheap to allocate.
 const MIN_KEPT: usize = 16 << 10;
 
 /// Bytes allocated for an announced body before any part of the body is received.
@@ -38,7 +39,7 @@ impl ReadBuffers {
         self.find(min).unwrap_or_else(|| BytesMut::zeroed(min))
     }
 
-    /// Extends the full buffer of a body of `size` bytes.
+    /// Extends `filled`, the buffer of a body that has `size` bytes in total, after the buffer became full.
     pub(crate) fn grow(&mut self, filled: &mut BytesMut, size: usize) {
         let min = granted(size, filled.len());
         match self.find(min) {
@@ -67,7 +68,7 @@ impl ReadBuffers {
         (MIN_KEPT..=MAX_KEPT).contains(&len)
     }
 
-    /// Keeps a handle of a block, whose length must satisfy [`is_kept_size`](Self::is_kept_size).
+    /// Keeps a handle of a block for reuse. The length of the block must satisfy [`is_kept_size`](Self::is_kept_size).
     pub(crate) fn keep(&mut self, block: Bytes) {
         let len = block.len();
         while self.bytes + len > MAX_KEPT {
@@ -84,7 +85,7 @@ impl ReadBuffers {
     }
 }
 
-/// Returns the number of bytes to allocate for a body of `size` bytes after `received` bytes.
+/// Returns the length in bytes of the buffer for a body of `size` bytes, of which `received` bytes have arrived.
 fn granted(size: usize, received: usize) -> usize {
     size.min(received.saturating_mul(GROWTH).max(FIRST_GRANT))
 }

@@ -1,5 +1,6 @@
-//! Connections of a listener that several sockets share (RFC 37, "The Resource Property"). The peer's greeting and READY are
-//! read to find its socket; our READY is sent later, because it contains the type of that socket.
+//! Connections of a listener that several sockets share (RFC 37, "The Resource Property"). The peer's READY requests a
+//! resource, and the socket that is bound to this resource gets the connection. Our READY is sent after that, because
+//! it contains the type of this socket.
 
 use super::{Connection, HandshakeOwner, Heartbeat, Phase, READ_AHEAD};
 use crate::address::Resource;
@@ -13,12 +14,14 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Pending peer of a shared listener: its READY has named a resource, and it waits for the socket that is bound to the resource.
+/// Peer of a shared listener that has sent its READY or INITIATE, and that waits for the socket that is bound to the
+/// requested resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPeer {
     metadata: Metadata,
     resource: Option<Resource>,
-    /// Input after READY, not decoded yet, because the limits depend on the socket.
+    /// Input after READY. It is not decoded before the socket is known, because the size limits are settings of the
+    /// socket.
     rest: Vec<u8>,
     /// True once the connection is attached to a socket.
     joined: bool,
@@ -35,7 +38,7 @@ impl PendingPeer {
         &self.metadata
     }
 
-    /// Returns true if more input may be read before the connection is attached to a socket.
+    /// Returns true while less than 64 KiB of input are stored, so that the caller should continue to read.
     // Reading is needed to detect that the peer disconnects.
     pub(super) const fn has_room(&self) -> bool {
         self.rest.len() < READ_AHEAD
@@ -44,12 +47,13 @@ impl PendingPeer {
 
 /// Connections of a shared listener.
 impl Connection {
-    /// Creates a connection of a listener that several sockets share. The settings `limits` apply until the connection is
-    /// attached to one of the sockets; `handshake_timeout` includes the wait for a socket.
+    /// Creates a connection of a listener that several sockets share. The settings `limits` apply until the connection
+    /// is attached to one of the sockets; `handshake_timeout` includes the wait for a socket.
     ///
     /// The connection sends its greeting at once. Its READY is sent after [`Socket::attach`](crate::Socket::attach) has
-    /// attached the connection to the socket that is bound to the resource of [`pending_peer`](Self::pending_peer). The connecting side
-    /// never waits for the READY of the peer, so that no deadlock is possible.
+    /// attached the connection to the socket that is bound to the resource of [`pending_peer`](Self::pending_peer).
+    /// This cannot cause a deadlock, because the connecting side sends its own READY or INITIATE without waiting for
+    /// this READY.
     ///
     /// A hand-written loop drives the connection with a [`Session`](crate::Session), and checks for a pending peer in each
     /// exchange:
@@ -60,7 +64,7 @@ impl Connection {
     /// /// Sockets by the resource that they are bound to, all on one port.
     /// type Services = BTreeMap<Option<String>, (Socket, ListenerId)>;
     ///
-    /// /// Drives a connection for one turn. `assigned` is its socket and pipe, once they are known.
+    /// /// Drives a connection for one turn. `assigned` is the resource and pipe of its socket, once they are known.
     /// fn turn(
     ///     services: &mut Services,
     ///     assigned: &mut Option<(Option<String>, PipeId)>,
@@ -92,7 +96,8 @@ impl Connection {
         self.pending_peer.as_deref().filter(|pending_peer| !pending_peer.joined)
     }
 
-    /// Starts to wait for a socket, after the peer's READY or INITIATE.
+    /// Stores the properties that the peer sent in READY or INITIATE, and makes the connection wait for a socket until
+    /// `deadline`.
     pub(super) fn wait_for_socket(
         &mut self,
         metadata: Metadata,
@@ -125,7 +130,8 @@ impl Connection {
         true
     }
 
-    /// Returns true if the connection is attached to a socket and the stored input is not processed yet.
+    /// Returns true if the connection is attached to a socket, but has not yet continued the handshake and processed
+    /// the input that was stored before.
     pub(crate) fn has_stored_input(&self) -> bool {
         self.pending_peer.as_ref().is_some_and(|pending_peer| pending_peer.joined)
             && !matches!(self.phase, Phase::Closed)
@@ -143,7 +149,7 @@ impl Connection {
         self.consume(&mut &pending_peer.rest[..], None, now)
     }
 
-    /// Returns the error of a handshake whose timeout has expired.
+    /// Returns the error with which the handshake ends when the handshake timeout expires.
     pub(super) fn timeout_error(&self) -> ConnectionError {
         match self.pending_peer() {
             Some(pending_peer) => ConnectionError::NoSuchResource(pending_peer.resource.clone()),

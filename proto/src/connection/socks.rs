@@ -22,7 +22,8 @@ pub enum SocksError {
     /// The reply of the proxy is not SOCKS5.
     #[error("the reply is not SOCKS5; is this the port of another service?")]
     NotSocks,
-    /// The proxy does not accept the offered authentication method: no authentication, or user name and password.
+    /// The proxy does not accept the authentication method that this side offered. The value is the name of the method:
+    /// no authentication, or user name and password.
     #[error("the proxy does not accept the offered authentication method: {0}")]
     Method(&'static str),
     /// The proxy rejected the user name or the password.
@@ -50,7 +51,7 @@ fn reason(code: u8) -> &'static str {
     }
 }
 
-/// Credentials for a proxy.
+/// User name and password for a SOCKS proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,
@@ -80,7 +81,7 @@ enum Stage {
     Reply,
 }
 
-/// Handshake with a proxy.
+/// State of the handshake with a SOCKS proxy.
 #[derive(Debug)]
 pub(super) struct Socks {
     stage: Stage,
@@ -96,7 +97,8 @@ const NO_AUTHENTICATION: u8 = 0;
 const USER_PASSWORD: u8 = 2;
 
 impl Connection {
-    /// Creates a connection to the peer at the endpoint `to` through a proxy.
+    /// Creates a connection to the peer at the endpoint `to` through a SOCKS proxy. Without a `user`, the connection
+    /// offers no authentication to the proxy.
     pub(crate) fn via_socks(
         config: &Arc<ConnectionConfig>,
         user: Option<User>,
@@ -149,7 +151,8 @@ impl Socks {
         }
     }
 
-    /// Returns the length of the current reply, or a lower bound that the received bytes imply.
+    /// Returns the length of the current reply in bytes. If the received bytes do not contain the length yet, returns a
+    /// lower bound.
     fn expected(&self) -> usize {
         match (self.stage, &self.reply[..]) {
             (Stage::Method | Stage::Login, _) => 2,

@@ -30,18 +30,18 @@ use bytes::Buf;
 
 const NOW: Instant = Instant::ORIGIN;
 
-/// Result of a connection after some input.
+/// Result of delivering some input to a connection.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     error: Option<ConnectionError>,
     received: Vec<Inbound>,
-    /// Output of the connection, collected at the end.
+    /// All output of the connection, collected after the input.
     sent: Vec<u8>,
     peer: Option<Peer>,
 }
 
 impl Outcome {
-    /// Returns the received messages. Panics on an error and on other items.
+    /// Returns the received messages. Panics if the connection has failed, or has received a subscription change.
     fn messages(self) -> Vec<Message> {
         assert_eq!(self.error, None);
         let message = |item| match item {
@@ -56,8 +56,8 @@ impl Outcome {
     }
 }
 
-/// Delivers `bytes` to a new connection: whole, byte by byte, and in random pieces, by direct reads where possible. Checks that
-/// the outcome is the same each time.
+/// Delivers `bytes` to a new connection, and checks that the outcome is the same whether they arrive as a whole, byte
+/// by byte, or in random pieces. Bytes of large bodies are read directly into the buffer of the body.
 fn feed(config: &ConnectionConfig, bytes: &[u8]) -> Outcome {
     let whole = feed_in_pieces(config, bytes, |left| left);
     if bytes.len() < 100_000 {
@@ -93,7 +93,7 @@ fn feed_in_pieces(config: &ConnectionConfig, mut bytes: &[u8], mut piece: impl F
     Outcome { error, received, sent: drain(&mut connection), peer }
 }
 
-/// Creates a connection after its handshake, with empty output.
+/// Creates a connection after its handshake with a peer of the socket type `theirs`. All its output is removed.
 fn ready_connection(config: &ConnectionConfig, theirs: &str) -> Connection {
     ready_with_version(config, theirs, 1)
 }
@@ -110,7 +110,7 @@ fn deliver(connection: &mut Connection, bytes: &[u8]) {
     connection.handle_input(bytes, NOW).expect("the input is valid");
 }
 
-/// Removes and returns all output.
+/// Removes and returns all output of a connection.
 fn drain(connection: &mut Connection) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(out) = connection.poll_transmit() {
@@ -123,7 +123,7 @@ fn config(socket_type: SocketType) -> ConnectionConfig {
     ConnectionConfig::new(socket_type)
 }
 
-/// Returns a NULL greeting as sent by libzmq.
+/// Returns a greeting with the NULL mechanism and this ZMTP version, as sent by libzmq.
 fn greeting(major: u8, minor: u8) -> Vec<u8> {
     greeting_with(major, minor, b"NULL")
 }
@@ -151,13 +151,13 @@ fn ready_with(properties: &[(&str, &[u8])]) -> Vec<u8> {
     command("READY", &body)
 }
 
-/// Returns a command frame, short or long.
+/// Returns a command frame with this name and body.
 fn command(name: &str, body: &[u8]) -> Vec<u8> {
     let name_len = [u8::try_from(name.len()).unwrap()];
     frame(0b100, &[&name_len, name.as_bytes(), body].concat())
 }
 
-/// Returns a frame with these flags, short or long.
+/// Returns a frame with these flags. Its size field has one byte, or eight bytes if the body is longer than 255 bytes.
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     match u8::try_from(body.len()) {
         Ok(size) => [&[flags, size], body].concat(),

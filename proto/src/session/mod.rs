@@ -17,9 +17,9 @@ use core::time::Duration;
 /// Readiness events that a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
-    /// [`Session::turn`] must be called when the stream is readable.
+    /// True if [`Session::turn`] must be called when the stream is readable.
     pub readable: bool,
-    /// [`Session::turn`] must be called when the stream is writable.
+    /// True if [`Session::turn`] must be called when the stream is writable.
     pub writable: bool,
 }
 
@@ -69,12 +69,13 @@ pub enum Turn {
     Again,
 }
 
-/// Driver of a [`Connection`] over a [`Stream`]. It defines the order of writing, reading and exchanging messages, the budget of
-/// each turn, and the end of the connection.
+/// A [`Connection`] that is run over a [`Stream`]. The session defines the order of writing, reading and exchanging
+/// messages, the budget of each turn, and the end of the connection.
 ///
 /// [`turn`](Self::turn) must be called when the stream is ready for the events of [`Interest`], when the socket emits
-/// [`Action::Service`](crate::Action::Service), and at the time of [`poll_timeout`](Self::poll_timeout). If it returns an error,
-/// the connection has ended, and must be returned to the socket with [`Socket::disconnected`](crate::Socket::disconnected).
+/// [`Action::Service`](crate::Action::Service), and at the time of [`poll_timeout`](Self::poll_timeout). If `turn`
+/// returns an error, the connection has ended, and must be returned to the socket with
+/// [`Socket::disconnected`](crate::Socket::disconnected).
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
@@ -93,13 +94,14 @@ pub struct Session {
 enum Phase {
     /// Reads and writes.
     Active,
-    /// Writing has failed with this error. Input that the peer sent before is still read, to its end.
+    /// Writing has failed with this error. Input that the peer sent before is still read, up to the end of the stream.
     WriteFailed(ConnectionError),
-    /// No more items will be sent: the rest of the output is written, and input is discarded.
+    /// No more items will be sent. The session writes the rest of the output, discards input, and waits for the peer to
+    /// close the stream.
     Closing(Closing),
 }
 
-/// Orderly end of a connection.
+/// State of the orderly end of a connection, in which the peer should close the stream first.
 #[derive(Debug)]
 struct Closing {
     reason: ConnectionError,
@@ -239,7 +241,7 @@ impl Session {
         }
     }
 
-    /// Returns the connection, which the caller returns to its socket with
+    /// Ends the session and returns the connection. The caller must return the connection to its socket with
     /// [`Socket::disconnected`](crate::Socket::disconnected).
     pub fn into_connection(mut self) -> Connection {
         // Dropping an authentication request may run code of the application, which must not happen under the lock of the socket.
@@ -247,7 +249,7 @@ impl Session {
         self.connection
     }
 
-    /// Returns the connection.
+    /// Returns the connection that this session runs.
     pub const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
@@ -299,7 +301,7 @@ impl Session {
         true
     }
 
-    /// Reads once, if the connection wants input.
+    /// Reads from the stream once, if the connection wants input, and processes the received bytes.
     fn fill(
         &mut self,
         stream: &mut impl Stream,

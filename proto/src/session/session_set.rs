@@ -12,12 +12,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::BitOr;
 
-/// Set of the sessions of a socket, for a hand-written event loop. Each link has a stream, and a [`Session`] once the stream is
-/// connected.
+/// Set of the sessions of a socket, for a hand-written event loop. It holds the stream of each pipe, and a [`Session`]
+/// once the stream is connected.
 ///
-/// In each round, the loop waits for the events of [`waiting`](Self::waiting), or until [`poll_timeout`](Self::poll_timeout);
-/// calls [`set_ready`](Self::set_ready) for each link that is ready; and calls [`turn`](Self::turn). `SessionSet` opens no streams, and
-/// closes a stream only by dropping it.
+/// In each round, the loop waits for the events of [`waiting`](Self::waiting), or until
+/// [`poll_timeout`](Self::poll_timeout); calls [`set_ready`](Self::set_ready) for each pipe with a ready stream; and
+/// calls [`turn`](Self::turn). `SessionSet` opens no streams, and closes a stream only by dropping it.
 pub struct SessionSet<S> {
     sessions: BTreeMap<PipeId, Link<S>>,
     /// Memory that all sessions share.
@@ -77,15 +77,17 @@ impl<S: Stream> SessionSet<S> {
         self.sessions.remove(&pipe);
     }
 
-    /// Marks a link as due, because its stream is ready, or because of [`Action::Service`](crate::Action::Service). While a link
-    /// connects, this method must be called only when the stream is writable, because [`Stream::established`] is called next.
+    /// Marks the session or connection attempt of this pipe as due, so that [`turn`](Self::turn) drives it. Must be
+    /// called when its stream is ready, and in response to [`Action::Service`](crate::Action::Service). While the pipe
+    /// connects, this method must be called only when the stream is writable, because [`Stream::established`] is called
+    /// next.
     pub fn set_ready(&mut self, pipe: PipeId) {
         if let Some(link) = self.sessions.get_mut(&pipe) {
             link.turn = Turn::Again;
         }
     }
 
-    /// Returns the connected or connecting stream of a link, or `None` if the link has no stream.
+    /// Returns the connected or connecting stream of a pipe, or `None` if the pipe has no stream.
     pub fn get(&self, pipe: PipeId) -> Option<&S> {
         match &self.sessions.get(&pipe)?.stage {
             Stage::Connecting(stream, ..) => stream.as_ref(),
@@ -93,8 +95,9 @@ impl<S: Stream> SessionSet<S> {
         }
     }
 
-    /// Returns the streams to wait for, each with the events to wait for. The events are expressed in the two flags of a poller, or
-    /// in those of [`Interest`]. Streams without an event are left out, as described at [`Interest::flags`].
+    /// Returns the streams to wait for, each with the events to wait for. An event is expressed by the flags `readable`
+    /// and `writable`, which are flags of a poller or constants of [`Interest`]. Streams without an event are left out,
+    /// as described at [`Interest::flags`].
     pub fn waiting<F: BitOr<Output = F> + Clone>(
         &self,
         readable: F,
@@ -108,14 +111,16 @@ impl<S: Stream> SessionSet<S> {
         })
     }
 
-    /// Returns the time at which [`turn`](Self::turn) must be called at the latest. If a link is due, the time is
-    /// [`Instant::ORIGIN`]; a clock that follows the deadlines must not be set back to it.
+    /// Returns the time at which [`turn`](Self::turn) must be called at the latest. If `turn` must be called now, the
+    /// time is [`Instant::ORIGIN`], which is usually in the past. So a simulated clock that jumps to the returned time
+    /// must never jump backwards.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.sessions.values().map(Link::poll_timeout))
     }
 
-    /// Calls [`Session::turn`] once for each link that is due, and returns connections that have ended to the socket.
+    /// Calls [`Session::turn`] once for each session that is due, and returns connections that have ended to the
+    /// socket. Also continues the connection attempts that are due.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
         let is_due = |link: &Link<S>| link.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
@@ -129,7 +134,7 @@ impl<S: Stream> SessionSet<S> {
 }
 
 impl<S: Stream> Link<S> {
-    /// Creates a link that is due at once.
+    /// Creates a link of which the first turn is due at once.
     // The first turn needs no event: it sends the greeting, or begins the first connection attempt.
     const fn new(stage: Stage<S>) -> Self {
         Self { stage, turn: Turn::Again }

@@ -63,25 +63,28 @@ pub trait Stream {
     /// connection.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError>;
 
-    /// Writes bytes from the front of `data` and returns their number. The caller removes them from `data`.
+    /// Writes bytes from the front of `data` and returns the number of written bytes. The caller then removes these
+    /// bytes from `data`.
     ///
     /// A stream that writes one slice writes `data.chunk()` ([`Buf::chunk`](bytes::Buf::chunk)). A stream with a vectored
     /// write takes several slices from [`Outbox::chunks`], or from `Outbox::with_io_slices` with the feature `std`.
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if no bytes can be written now. After any other error but [`StreamError::Interrupted`],
-    /// and after `Ok(0)`, nothing more is written. The connection ends when [`read`](Self::read) fails or returns 0, so that
-    /// the last messages of the peer are still received: a stream whose `write` has failed must also let `read` end.
+    /// [`StreamError::WouldBlock`] if no bytes can be written now. After any other error but
+    /// [`StreamError::Interrupted`], and after `Ok(0)`, nothing more is written. The session continues to read, to
+    /// receive the last messages of the peer, and the connection ends when [`read`](Self::read) fails or returns 0. So
+    /// after `write` has failed, `read` must also fail or return 0 in the end.
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError>;
 
     /// Ends the sending direction (FIN of TCP).
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] to be called again. Any other error ends the connection.
+    /// [`StreamError::WouldBlock`] if the direction cannot be closed yet; the method is then called again. Any other
+    /// error ends the connection.
     fn close_write(&mut self) -> Result<(), StreamError>;
 
-    /// Returns the outcome of a non-blocking connect; called once, when the stream becomes writable for the first time.
-    /// [`SessionSet`](super::SessionSet) calls it for a stream that it connects, [`Session`](super::Session) does not.
+    /// Returns the outcome of a non-blocking connect. [`SessionSet`](super::SessionSet) calls this method once, when a
+    /// stream that it connects becomes writable for the first time. [`Session`](super::Session) does not call it.
     ///
     /// # Errors
     /// The reason why connecting failed.

@@ -61,11 +61,11 @@ fn ipc_peer_address_contains_its_credentials() {
     assert!(connection.peer().is_some());
 }
 
-/// Asynchronous decision that the test makes, and the waker of the connection.
+/// Asynchronous authenticator that waits until the test calls `decide`. It is also the waker of the connection.
 #[derive(Default)]
 struct Later {
     reply: Mutex<(Option<AuthReply>, Option<Waker>)>,
-    /// Number of calls of the waker.
+    /// Number of times that the connection was woken.
     wake_count: Mutex<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! CURVE between two connections, with and without changes in transit.
+//! CURVE between two connections, with unchanged bytes and with bytes that are modified in transit.
 
 use super::*;
 use crate::security::curve::{CurveError, KeyPair, PublicKey};
@@ -172,8 +172,9 @@ fn curve_server_with_domain_and_no_authenticator_denies() {
     assert_eq!(error, ConnectionError::Denied(AuthStatus::InternalError));
 }
 
-/// Returns the error of the receiver after `change` has modified a flight in transit. `step` is the index of the flight; client
-/// and server alternate, and the first two flights are the greetings.
+/// Returns the error of the receiver after `change` has modified the bytes of one flight. A flight is all bytes that
+/// one side sends before it waits for the other side; client and server alternate. `step` is the index of the flight: 0
+/// and 1 are the greetings.
 fn tampered(step: usize, change: impl Fn(&mut Vec<u8>)) -> Option<ConnectionError> {
     let [mut from, mut to] = pair(&client_config(SocketType::Req), &server_config(SocketType::Rep));
     for flight in 0..6 {
@@ -191,7 +192,7 @@ fn tampered(step: usize, change: impl Fn(&mut Vec<u8>)) -> Option<ConnectionErro
     None
 }
 
-/// Flights of a handshake after the greetings: index and command.
+/// Flights of a CURVE handshake after the two greetings: index of the flight, and name of its command.
 const FLIGHTS: [(usize, &str); 4] = [(2, "HELLO"), (3, "WELCOME"), (4, "INITIATE"), (5, "READY")];
 
 #[test]

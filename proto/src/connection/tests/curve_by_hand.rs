@@ -1,4 +1,4 @@
-//! CURVE with a client whose commands are built by hand, so that it can send correctly encrypted but invalid commands.
+//! CURVE with a client that builds its commands by hand, so that it can send correctly encrypted but invalid commands.
 
 use super::*;
 use crate::security::curve::{
@@ -6,20 +6,20 @@ use crate::security::curve::{
 };
 use crate::security::{AuthSource, Security};
 
-/// Content of an INITIATE command.
+/// Content of the INITIATE command that a test sends.
 struct Initiate {
-    /// Number in the nonce.
+    /// Counter in the nonce of the command.
     count: u64,
-    /// Long-term key of the client.
+    /// Long-term public key of the client.
     own: PublicKey,
     /// Secret key that encrypts the vouch.
     voucher: SecretKey,
-    /// Content of the vouch.
+    /// Content of the vouch. In a valid vouch: transient key of the client, long-term key of the server.
     vouched: [PublicKey; 2],
     metadata: Vec<u8>,
 }
 
-/// Client that has received WELCOME, with its server.
+/// Simulated client that has received WELCOME, together with the server connection under test.
 struct Client {
     server: Connection,
     key: BoxKey,
@@ -50,7 +50,7 @@ fn metadata(socket_type: &str) -> Vec<u8> {
 }
 
 impl Initiate {
-    /// Creates a valid INITIATE.
+    /// Creates the content of a valid INITIATE of a client with this socket type.
     fn good(socket_type: &str) -> Self {
         let vouched = [transient().public_key(), server_key()];
         let metadata = metadata(socket_type);
@@ -96,7 +96,8 @@ impl Client {
         client
     }
 
-    /// Sends a MESSAGE with this number in the nonce, and these inner flags, to the server.
+    /// Sends a MESSAGE to the server. `count` is the counter in the nonce, `flags` are the flags inside the encrypted
+    /// part.
     fn message(&mut self, count: u64, flags: u8, body: &[u8]) -> Result<(), ConnectionError> {
         let mut message = vec![];
         Sealer::new(&self.key, Role::Client, count).seal(&mut message, flags, body).unwrap();

@@ -11,7 +11,7 @@ use crate::entropy::Entropy;
 use crate::security::AuthRequest;
 use alloc::string::{String, ToString};
 
-/// Recorded session: the first word of each line, and its other words.
+/// Recorded session. Each line is stored as its first word and the list of its other words.
 struct Session {
     name: &'static str,
     lines: Vec<(&'static str, Vec<&'static str>)>,
@@ -40,7 +40,7 @@ impl Session {
         Self { name, lines: words.collect() }
     }
 
-    /// Returns the third word of the first line that begins with these words.
+    /// Returns the third word of the first line that begins with `verb` and `word`.
     fn after(&self, verb: &str, word: &str) -> Option<&'static str> {
         let found = self.lines.iter().find(|(first, rest)| *first == verb && rest[0] == word);
         found.map(|(_, rest)| rest[1])
@@ -55,12 +55,12 @@ impl Session {
         SocketType::from_name(words[0].as_bytes()).unwrap()
     }
 
-    /// Returns all bytes that libzmq (`>`) or its peer (`<`) sent.
+    /// Returns all bytes that libzmq (mark `>`) or its peer (mark `<`) sent in the session.
     fn stream(&self, mark: &str) -> Vec<u8> {
         self.lines.iter().filter(|(verb, _)| *verb == mark).flat_map(|(_, rest)| from_hex(rest[0])).collect()
     }
 
-    /// Returns a message of the application, with the delimiter that REQ or REP prepends.
+    /// Returns the message with these frames (in hexadecimal), with the empty delimiter that a REQ or REP adds.
     fn message(&self, frames: &[&str]) -> Message {
         let delimiter = matches!(self.socket_type(), SocketType::Req | SocketType::Rep).then(Vec::new);
         Message::from_vec(
@@ -68,13 +68,14 @@ impl Session {
         )
     }
 
-    /// Returns the messages that the connection must receive.
+    /// Returns the messages that the connection must receive if it takes the role of `side`.
     fn messages(&self, side: ReplayedSide) -> Vec<Message> {
         let theirs = if side == ReplayedSide::Libzmq { "recv" } else { "send" };
         self.lines.iter().filter(|(verb, _)| *verb == theirs).map(|(_, frames)| self.message(frames)).collect()
     }
 
-    /// Replays the session twice, with the recorded input of the other side: each flight whole, and byte by byte.
+    /// Replays the session twice to a connection in the role of `side`. The recorded bytes of the other side are
+    /// delivered line by line, and then byte by byte.
     fn replay(&self, side: ReplayedSide, config: &ConnectionConfig, entropy: impl Fn() -> Box<dyn Entropy>) -> Replay {
         let whole = self.replay_in_pieces(side, config, &mut *entropy(), usize::MAX);
         let pieces = self.replay_in_pieces(side, config, &mut *entropy(), 1);
@@ -135,13 +136,14 @@ fn system() -> Box<dyn Entropy> {
     Box::new(SystemEntropy)
 }
 
-/// Decodes hexadecimal digits; `-` is empty.
+/// Decodes hexadecimal digits. The text `-` means no bytes.
 fn from_hex(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
     digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }
 
-/// Returns our complete greeting. Unlike libzmq, it sets the as-server flag on a server.
+/// Returns the complete greeting that a connection with these settings sends. Unlike libzmq, a server sets the
+/// as-server flag.
 fn our_greeting(config: &ConnectionConfig) -> Vec<u8> {
     let mut greeting = greeting_with(3, 1, config.security.mechanism().to_string().as_bytes());
     greeting[32] = u8::from(config.security.is_server());

@@ -1,4 +1,4 @@
-//! Greeting, READY, and errors of the handshake.
+//! Handshake with the NULL mechanism: greeting, READY, and errors.
 
 use super::*;
 use crate::connection::error::Fault;

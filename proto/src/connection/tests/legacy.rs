@@ -1,4 +1,4 @@
-//! Peers of versions before ZMTP 3.
+//! Peers of ZMTP 2.0 and 1.0.
 
 use super::*;
 use crate::wire::DecodeError;
@@ -155,7 +155,8 @@ fn unfinished_legacy_handshake_times_out() {
     }
 }
 
-/// Returns true if legacy peers are rejected. The whole greeting is sent at once then.
+/// Returns true if a connection with these settings rejects peers of ZMTP 2.0 and 1.0. Also checks that a connection
+/// that accepts them sends its greeting in parts.
 fn rejects_legacy_peers(config: &ConnectionConfig) -> bool {
     let outcome = feed(config, &greeting_2_0(8, b"")[..11]);
     let signature_alone = outcome.sent == [SIGNATURE, b"\x03\x07\0\0"].concat();

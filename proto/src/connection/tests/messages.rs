@@ -1,4 +1,4 @@
-//! Messages of all sizes, and the limits.
+//! Received messages of all sizes, and the limits on message size, number of frames, and stored input.
 
 use super::*;
 use crate::wire::DecodeError;

@@ -1,8 +1,8 @@
-//! Output in partial writes of all sizes, and reclaimed messages after the end of a connection.
+//! Output that is written in parts of all sizes, and messages that are reclaimed after the end of a connection.
 
 use super::*;
 
-/// Returns messages of small and large frames, and their encoded bytes.
+/// Returns messages with small and large frames, and the bytes that a connection must send for them.
 fn traffic() -> (Vec<Message>, Vec<u8>) {
     let frames: [&[usize]; 6] = [&[5], &[0], &[3000], &[1, 2048, 0, 5000], &[2047, 10], &[4000, 4000]];
     let messages = frames.iter().map(|sizes| Message::from_frames(sizes.iter().map(|&size| body(size))).unwrap());

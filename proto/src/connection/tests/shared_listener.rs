@@ -1,4 +1,4 @@
-//! Pending peers of a shared listener, before and after a socket joins.
+//! Connections of a shared listener, before and after they are attached to a socket.
 
 use super::*;
 use crate::address::Resource;
@@ -12,7 +12,7 @@ fn pending_connection() -> Connection {
     Connection::for_shared_listener(&Arc::new(config(SocketType::Router)), &mut SystemEntropy, NOW)
 }
 
-/// Returns the input of a PUSH that requests this resource, and then sends a message.
+/// Returns the bytes that a PUSH sends if it requests this resource and then sends a message.
 fn push_for(resource: &[u8]) -> Vec<u8> {
     [greeting(3, 1), ready_with(&[("Socket-Type", b"PUSH"), ("Resource", resource)]), HELLO.to_vec()].concat()
 }

@@ -1,8 +1,8 @@
-//! Connections through a SOCKS5 proxy, whose replies are written by hand.
+//! Connections through a SOCKS5 proxy. The replies of the proxy are written by hand.
 
 use super::*;
 
-/// Simulated proxy between the connection and its peer.
+/// Connection under test, and the requests that a simulated proxy has received from it.
 struct Proxy {
     connection: Connection,
     received: Vec<Vec<u8>>,
@@ -16,7 +16,7 @@ impl Proxy {
         Self { connection, received: Vec::new() }
     }
 
-    /// Receives the pending output of the connection, and sends a reply in pieces of this size.
+    /// Stores the pending output of the connection, and delivers a reply of the proxy to it in pieces of `piece` bytes.
     fn reply(&mut self, bytes: &[u8], piece: usize) -> Result<(), ConnectionError> {
         self.received.push(drain(&mut self.connection));
         bytes.chunks(piece).try_for_each(|bytes| self.connection.handle_input(bytes, NOW))

@@ -16,7 +16,7 @@ fn with_heartbeats() -> ConnectionConfig {
     ConnectionConfig { heartbeat: Some(heartbeat), ..config(SocketType::Pull) }
 }
 
-/// Handles timeouts at this time in milliseconds, and returns the timer that ended the connection, if any.
+/// Handles expired timers at the time `at` in milliseconds. Returns the timer that ended the connection, if any.
 fn timed_out(connection: &mut Connection, at: u64) -> Option<Timeout> {
     match connection.handle_timeout(ms(at)) {
         Ok(()) => None,

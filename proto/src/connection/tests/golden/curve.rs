@@ -18,7 +18,8 @@ const WHOLE: [(&str, &str); 10] = sessions! {
     "whole/server-maxmsgsize" "whole/server-null-peer" "whole/server-plain-peer"
 };
 
-/// Returns the error with which a session ends if this side takes the role of libzmq, and whether WELCOME is sent.
+/// Returns the error with which this session ends if a connection takes the role of libzmq, and true if the connection
+/// sends WELCOME before.
 fn ours(name: &str) -> (Option<ConnectionError>, bool) {
     let mismatch = |ours, theirs| ConnectionError::MechanismMismatch { ours, theirs };
     let (error, welcome): (ConnectionError, bool) = match name {
@@ -70,7 +71,8 @@ fn server_accepts_recorded_hello_of_libzmq() {
     assert_eq!(server.handle_input(&recorded.next().unwrap(), NOW), Err(CurveError::Cookie.into()));
 }
 
-/// Number of recorded commands and messages of the client that are valid, and the socket type of the client.
+/// Number of valid commands and messages that the recorded client sends, and socket type of the client; one entry for
+/// each session in `SERVERS`.
 const AS_CLIENT: [(usize, SocketType); 9] = [
     (3, SocketType::Pair),
     (2, SocketType::Push),
@@ -153,7 +155,7 @@ fn is_message(frame: &str) -> bool {
     from_hex(frame).windows(8).take(10).any(|bytes| bytes == b"\x07MESSAGE")
 }
 
-/// Queues the decrypted content of a recorded frame, flags and body, as output of a client.
+/// Passes the decrypted content of a recorded frame (flags and body) to a client, which then sends it again.
 fn send_decrypted(client: &mut Connection, inside: &[u8]) {
     match inside.split_first().unwrap() {
         // The delimiter of a REQ is added to the next frame.
@@ -194,7 +196,7 @@ fn client_with(session: &Session, socket_type: SocketType) -> ConnectionConfig {
     config
 }
 
-/// Random values of a recorded client.
+/// Entropy that returns the random values of a recorded client: its transient key and the nonce of its vouch.
 struct Scripted(Vec<u8>);
 
 impl Scripted {

@@ -1,4 +1,4 @@
-//! Replays of PLAIN sessions.
+//! Replays of PLAIN sessions that were recorded from libzmq.
 
 use super::*;
 use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};
@@ -17,17 +17,17 @@ const SESSIONS: [(&str, &str); 21] = sessions! {
     "server-initiate-first" "server-no-zap" "server-null-peer" "server-ok" "server-ready-first"
 };
 
-/// Output in the role of libzmq, compared with the recorded output.
+/// Expected output of a connection in the role of libzmq, in relation to the recorded output of libzmq.
 enum Sent {
     /// Same output, except for the as-server flag in the greeting.
     Same,
-    /// Same output, followed by these bytes.
+    /// Same output as recorded, followed by these bytes.
     SameAnd(Vec<u8>),
-    /// These bytes after the greeting.
+    /// The greeting, and then these bytes instead of the recorded output.
     Instead(Vec<u8>),
 }
 
-/// Returns the error with which a session ends if this side takes the role of libzmq, and the output.
+/// Returns the error with which this session ends if a connection takes the role of libzmq, and the expected output.
 fn ours(name: &str) -> (Option<ConnectionError>, Sent) {
     let hello = DecodeError::CommandBody("HELLO").into();
     let out_of_order = ConnectionError::Unexpected("a command other than HELLO came first");
@@ -106,8 +106,8 @@ fn replay_as_libzmq_matches_or_lists_the_difference() {
     }
 }
 
-/// Sessions to replay in the role of the peer, with the expected error: sessions with a correct peer, and sessions with output of
-/// libzmq that this side must understand.
+/// Returns the sessions to replay with a connection in the role of libzmq's peer, each with the expected error. Some
+/// have a correct peer; in the others, libzmq sends output that this side must understand.
 fn peers() -> [(&'static str, Option<ConnectionError>); 9] {
     let refused = || Some(ConnectionError::Refused("400".into()));
     [
