@@ -54,8 +54,8 @@ pub struct HeartbeatConfig {
     pub interval: Duration,
     /// Maximum time after a PING without any received byte. When this time is over, the connection ends.
     pub timeout: Duration,
-    /// Time to live that the PINGs contain, in tenths of a second. The peer ends the connection if it receives no byte for this
-    /// time; 0 for no time to live.
+    /// Time to live that the PINGs contain, in tenths of a second. The peer ends the connection if it receives no byte
+    /// for this time; 0 for no time to live.
     pub ttl: u16,
 }
 
@@ -97,7 +97,8 @@ impl ConnectionConfig {
 
     /// Returns true if peers of versions before ZMTP 3 are accepted.
     pub(crate) fn accepts_legacy_peers(&self) -> bool {
-        // A legacy peer has no mechanism, sends no resource, and knows only some socket types. It must not bypass security.
+        // A legacy peer has no mechanism, sends no resource, and knows only some socket types. It must not bypass
+        // security.
         let is_open = self.security.mechanism() == MechanismName::NULL && !self.authenticates_null();
         self.allow_legacy_zmtp && is_open && self.resource.is_none() && self.socket_type.code().is_some()
     }

@@ -1,5 +1,5 @@
-//! [`Decoder`]: decodes bytes, in pieces of any size, to messages and commands. Each size is checked against its limit before
-//! memory is allocated.
+//! [`Decoder`]: decodes bytes, in pieces of any size, to messages and commands. Each size is checked against its limit
+//! before memory is allocated.
 
 use super::read_buffers::ReadBuffers;
 use crate::connection::config::ConnectionConfig;
@@ -262,8 +262,8 @@ impl Decoder {
     }
 }
 
-/// Decodes the head of a message frame: returns whether more frames follow, the size of the body, and the rest of `input`. Returns
-/// `None` for other frames and for an incomplete head.
+/// Decodes the head of a message frame: returns whether more frames follow, the size of the body, and the rest of
+/// `input`. Returns `None` for other frames and for an incomplete head.
 #[inline]
 fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     match input {

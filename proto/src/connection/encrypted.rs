@@ -1,8 +1,8 @@
-//! Traffic after a CURVE handshake: each frame of a message or a command is sent inside an encrypted frame (RFC 26, "The MESSAGE
-//! Command").
+//! Traffic after a CURVE handshake: each frame of a message or a command is sent inside an encrypted frame (RFC 26,
+//! "The MESSAGE Command").
 //!
-//! RFC 37 requires the outer frames to be commands. libzmq sends messages instead, and drops outer frames that are commands.
-//! So this side sends messages, and accepts both. The flags inside the encrypted part define the inner frame.
+//! RFC 37 requires the outer frames to be commands. libzmq sends messages instead, and drops outer frames that are
+//! commands. So this side sends messages, and accepts both. The flags inside the encrypted part define the inner frame.
 
 use super::decoder::{Decoder, Item, MAX_COMMAND};
 use super::outbox::Outbox;
@@ -25,7 +25,8 @@ impl Outbox {
         self.sealer.as_ref().is_some_and(|sealer| sealer.is_spent())
     }
 
-    /// Encrypts a frame and appends it to the arena. If no nonce is left, the frame is dropped; the connection ends soon after.
+    /// Encrypts a frame and appends it to the arena. If no nonce is left, the frame is dropped; the connection ends
+    /// soon after.
     pub(super) fn seal_frame(&mut self, head: FrameHead, body: &[u8]) {
         let Some(sealer) = &mut self.sealer else { return };
         let flags = if head.more { MORE } else { 0 } | if head.command { COMMAND } else { 0 };
@@ -55,7 +56,8 @@ impl Outbox {
 }
 
 impl Decoder {
-    /// Decodes and decrypts the next item at the front of `input`. Returns `None` if all input is consumed and more is needed.
+    /// Decodes and decrypts the next item at the front of `input`. Returns `None` if all input is consumed and more is
+    /// needed.
     pub(super) fn next_sealed(
         &mut self,
         input: &mut &[u8],

@@ -51,8 +51,8 @@ pub enum ConnectionError {
         /// True if both sides are servers, false if both are clients.
         server: bool,
     },
-    /// The CURVE mechanism failed, for example because the keys of the two sides do not match, or because data was changed in
-    /// transit.
+    /// The CURVE mechanism failed, for example because the keys of the two sides do not match, or because data was
+    /// changed in transit.
     #[cfg(feature = "curve")]
     #[error("CURVE: {0}")]
     Curve(#[from] CurveError),
@@ -131,7 +131,8 @@ pub enum ConnectionError {
     /// The PAIR or CHANNEL socket already has its only peer.
     #[error("a PAIR or CHANNEL socket accepts one peer only, and already has a peer")]
     PairInUse,
-    /// No socket was bound to the resource that the peer requested (`None` for no resource) before the handshake timeout expired.
+    /// No socket was bound to the resource that the peer requested (`None` for no resource) before the handshake
+    /// timeout expired.
     #[error(
         "the peer requested {}, to which no socket at this port is bound",
         .0.as_ref().map_or("no resource", Resource::as_str)

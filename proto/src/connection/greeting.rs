@@ -1,5 +1,5 @@
-//! The greeting of 64 bytes in each direction (RFC 37, "Greeting"), sent in parts while the peer may use a version before
-//! ZMTP 3.
+//! The greeting of 64 bytes in each direction (RFC 37, "Greeting"), sent in parts while the peer may use a version
+//! before ZMTP 3.
 
 use super::Connection;
 use super::legacy::{self, LegacyPhase};

@@ -96,7 +96,8 @@ impl Connection {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
         self.check_socket_type(socket_type).inspect_err(|_| {
-            // RFC 37 requires an ERROR here. libzmq closes the connection without one, so that its peer cannot log a reason.
+            // RFC 37 requires an ERROR here. libzmq closes the connection without one, so that its peer cannot log a
+            // reason.
             self.outbox.push_command(&Command::Error(Bytes::from_static(b"incompatible socket type")));
         })?;
         let routing_id = metadata.get(IDENTITY).map(|id| Frame::copy_from_slice(id)).unwrap_or_default();
@@ -119,8 +120,8 @@ impl Connection {
         let AuthIdentity { user_id, properties } = established.identity;
         let (version, credentials) = (self.version, self.credentials);
         let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
-        // RFC 23 (ZMTP 3.0) has no PING, so a strict peer would treat PING as a protocol error; and RFC 48 allows only messages
-        // with a group to be sent to a DISH.
+        // RFC 23 (ZMTP 3.0) has no PING, so a strict peer would treat PING as a protocol error; and RFC 48 allows only
+        // messages with a group to be sent to a DISH.
         if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
             self.heartbeat.start(now);
         }

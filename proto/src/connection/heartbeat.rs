@@ -1,5 +1,5 @@
-//! Heartbeats: PING intervals, round-trip times, the heartbeat timeout, and the time to live that the peer requested (RFC 37,
-//! "Heartbeating").
+//! Heartbeats: PING intervals, round-trip times, the heartbeat timeout, and the time to live that the peer requested
+//! (RFC 37, "Heartbeating").
 
 use crate::connection::config::HeartbeatConfig;
 use crate::connection::error::Timeout;
@@ -8,8 +8,8 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Maximum number of PINGs counted as unanswered.
-// A peer with more outstanding PONGs may have dropped some, as this crate does. If PINGs were counted further, every later PONG
-// would be matched with an earlier PING.
+// A peer with more outstanding PONGs may have dropped some, as this crate does. If PINGs were counted further, every
+// later PONG would be matched with an earlier PING.
 const MAX_UNANSWERED: u32 = 16;
 
 /// Round-trip time from a PING to its PONG, including the time until each side reads its input. Available if
@@ -99,7 +99,8 @@ struct State {
     ping: Option<Instant>,
     /// Time at which the timeout after a PING expires. Cleared by any received byte.
     silence: Option<Instant>,
-    /// Time at which the time to live of the peer's latest PING expires, and its duration. Restarted by any received byte.
+    /// Time at which the time to live of the peer's latest PING expires, and its duration. Restarted by any received
+    /// byte.
     // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
     /// Number of PINGs without a PONG.
@@ -142,8 +143,8 @@ impl State {
     }
 
     fn pong_received(&mut self, now: Instant) {
-        // Several PINGs may be in flight, but their PONGs arrive in the same order. Counting is therefore enough, and no context
-        // is needed, which libzmq before 4.3 would not echo.
+        // Several PINGs may be in flight, but their PONGs arrive in the same order. Counting is therefore enough, and
+        // no context is needed, which libzmq before 4.3 would not echo.
         self.unanswered = self.unanswered.saturating_sub(1);
         self.measured = match self.measured {
             Some((at, position)) if position > 1 => Some((at, position - 1)),

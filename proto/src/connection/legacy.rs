@@ -1,7 +1,7 @@
 //! Peers of versions before ZMTP 3: 2.0 (RFC 15, libzmq 3) and 1.0 (RFC 13, libzmq 2).
 //!
-//! A peer of 2.0 sends a byte with its socket type, a peer of 1.0 sends no type. Both then send a frame with their routing id,
-//! and after that messages. This side sends the same bytes to them as libzmq does.
+//! A peer of 2.0 sends a byte with its socket type, a peer of 1.0 sends no type. Both then send a frame with their
+//! routing id, and after that messages. This side sends the same bytes to them as libzmq does.
 
 use super::link::PeerInfo;
 use super::{Connection, Phase, Subscription};
@@ -35,8 +35,8 @@ pub(super) const fn version(revision: u8) -> Option<Version> {
 
 /// Handshake with peers of versions before ZMTP 3.
 impl Connection {
-    /// Begins the handshake with a legacy peer. At this point our side has sent only the signature, or the signature and the
-    /// major version.
+    /// Begins the handshake with a legacy peer. At this point our side has sent only the signature, or the signature
+    /// and the major version.
     pub(super) fn begin_legacy(&mut self, legacy: LegacyPhase, version: Version, deadline: Option<Instant>) {
         self.version = version;
         self.decoder.is_1_0 = self.version < Version::V2_0;
@@ -83,7 +83,8 @@ impl Connection {
             cipher: None,
         };
         self.establish(PeerInfo { socket_type, routing_id, metadata: Metadata::new() }, unauthenticated, now);
-        // In libzmq 2, subscribers filter messages themselves and send no subscriptions, so publishers send them all messages.
+        // In libzmq 2, subscribers filter messages themselves and send no subscriptions, so publishers send them all
+        // messages.
         if legacy == LegacyPhase::Unsigned && ours.accepts_subscriptions() {
             self.push_subscription(Subscription::Subscribe(Bytes::new()));
         }

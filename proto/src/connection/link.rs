@@ -1,5 +1,5 @@
-//! The interface between a socket and its connections: the trait [`Link`], its items (messages and subscription changes), and
-//! the [`Peer`].
+//! The interface between a socket and its connections: the trait [`Link`], its items (messages and subscription
+//! changes), and the [`Peer`].
 
 use crate::connection::heartbeat::RoundTrip;
 use crate::message::{Frame, Message};
@@ -13,8 +13,8 @@ use bytes::Bytes;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// Socket type of the peer, compatible with the type of this side. A peer of ZMTP 1.0 sends no type; a compatible type is
-    /// assumed.
+    /// Socket type of the peer, compatible with the type of this side. A peer of ZMTP 1.0 sends no type; a compatible
+    /// type is assumed.
     pub socket_type: SocketType,
     /// Routing id of the peer (wire property Identity); empty if the peer has set no routing id.
     pub routing_id: Frame,
@@ -37,10 +37,12 @@ pub(super) struct PeerInfo {
     pub(super) metadata: Metadata,
 }
 
-/// Credentials of the process at the other end of a Unix domain socket, as reported by the operating system (`SO_PEERCRED`).
+/// Credentials of the process at the other end of a Unix domain socket, as reported by the operating system
+/// (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// Process id, if the operating system reports it. The process may have ended, and its id may be in use by another process.
+    /// Process id, if the operating system reports it. The process may have ended, and its id may be in use by another
+    /// process.
     pub pid: Option<u32>,
     /// User id of the process.
     pub uid: u32,
@@ -70,11 +72,11 @@ pub enum Inbound {
 /// Change of one subscription, or of one group membership, sent to a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscription {
-    /// Subscribes to messages with this prefix (RFC 37, "SUBSCRIBE"). Sent as a command to peers of ZMTP 3.1, and as a message
-    /// that begins with the byte `01` to peers of earlier versions. Both forms are accepted from all peers.
+    /// Subscribes to messages with this prefix (RFC 37, "SUBSCRIBE"). Sent as a command to peers of ZMTP 3.1, and as a
+    /// message that begins with the byte `01` to peers of earlier versions. Both forms are accepted from all peers.
     Subscribe(Bytes),
-    /// Cancels the subscription to this prefix (RFC 37, "CANCEL"). Sent as a command to peers of ZMTP 3.1, and as a message that
-    /// begins with the byte `00` to peers of earlier versions.
+    /// Cancels the subscription to this prefix (RFC 37, "CANCEL"). Sent as a command to peers of ZMTP 3.1, and as a
+    /// message that begins with the byte `00` to peers of earlier versions.
     Cancel(Bytes),
     /// Joins this group (RFC 48, "JOIN").
     Join(Bytes),

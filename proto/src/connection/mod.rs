@@ -54,7 +54,8 @@ use pending_auth::PendingAuth;
 use phase::{HandshakeOwner, Phase};
 use read_buffers::ReadBuffers;
 
-/// One ZMTP connection as a pure state machine, without IO. A connection of a STREAM socket transfers raw bytes instead.
+/// One ZMTP connection as a pure state machine, without IO. A connection of a STREAM socket transfers raw bytes
+/// instead.
 ///
 /// The methods form four groups:
 ///
@@ -65,8 +66,8 @@ use read_buffers::ReadBuffers;
 /// - messages: the [`Link`] trait, which [`Socket::exchange`](crate::Socket::exchange) calls in most programs;
 /// - getters.
 ///
-/// Any order of calls is safe: an unsuitable order delays work, but corrupts nothing. [`Session`](crate::Session) makes the
-/// calls in a suitable order, over any non-blocking stream.
+/// Any order of calls is safe: an unsuitable order delays work, but corrupts nothing. [`Session`](crate::Session) makes
+/// the calls in a suitable order, over any non-blocking stream.
 ///
 /// ```
 /// use sansmq_proto::{Connection, Instant, Message, SocketType, SystemEntropy};
@@ -124,8 +125,8 @@ pub struct Connection {
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
-    /// Creates a connection, which first sends its greeting. A STREAM connection has no greeting and is ready at once. The
-    /// transient keys of a CURVE handshake are drawn from `entropy`.
+    /// Creates a connection, which first sends its greeting. A STREAM connection has no greeting and is ready at once.
+    /// The transient keys of a CURVE handshake are drawn from `entropy`.
     pub fn new(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
         Self::begin(HandshakeOwner::Socket, config, HandshakeEntropy::draw(&config.security, entropy), now)
     }
@@ -169,8 +170,8 @@ impl Connection {
         }
     }
 
-    /// Sets the value of [`Peer::credentials`]: the credentials of the peer's process, as reported by the operating system. Must
-    /// be called before the handshake is done; later calls have no effect, except on a STREAM connection.
+    /// Sets the value of [`Peer::credentials`]: the credentials of the peer's process, as reported by the operating
+    /// system. Must be called before the handshake is done; later calls have no effect, except on a STREAM connection.
     pub fn set_peer_credentials(&mut self, credentials: Option<Credentials>) {
         self.credentials = credentials;
         if let Phase::Raw(peer) = &mut self.phase {
@@ -180,11 +181,12 @@ impl Connection {
 
     /// Processes bytes received from the peer, in pieces of any size, and consumes all of `input`.
     ///
-    /// The work is bounded by the length of `input`. Decoded messages are queued until [`take`](Link::take) is called. To
-    /// bound the memory too, a caller must stop reading while [`wants_input`](Self::wants_input) is false.
+    /// The work is bounded by the length of `input`. Decoded messages are queued until [`take`](Link::take) is called.
+    /// To bound the memory too, a caller must stop reading while [`wants_input`](Self::wants_input) is false.
     ///
     /// # Errors
-    /// The connection has ended. [`poll_transmit`](Self::poll_transmit) may still return a last ERROR command for the peer.
+    /// The connection has ended. [`poll_transmit`](Self::poll_transmit) may still return a last ERROR command for the
+    /// peer.
     pub fn handle_input(&mut self, input: &[u8], now: Instant) -> Result<(), ConnectionError> {
         self.consume_input(input, None, now)
     }
@@ -382,8 +384,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Returns the bytes to write next, or `None` if there are no bytes to write. The caller removes the written bytes with
-    /// [`Buf::advance`](bytes::Buf::advance).
+    /// Returns the bytes to write next, or `None` if there are no bytes to write. The caller removes the written bytes
+    /// with [`Buf::advance`](bytes::Buf::advance).
     #[must_use]
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<&mut Outbox> {

@@ -10,8 +10,8 @@
 //! queue. Messages that must be encrypted are queued instead, because encryption takes longer, and `copy` and `push`
 //! are called while the socket is locked.
 //!
-//! Frame heads and small bodies are encoded one after the other into one arena. Large bodies are not copied, only referred to.
-//! A batch consists of whole frames, so that a command is never placed inside a frame.
+//! Frame heads and small bodies are encoded one after the other into one arena. Large bodies are not copied, only
+//! referred to. A batch consists of whole frames, so that a command is never placed inside a frame.
 
 use super::{Outbound, Subscription};
 use crate::message::{Frame, Message};
@@ -24,8 +24,8 @@ use {crate::security::curve::Sealer, alloc::boxed::Box};
 
 /// Output of a connection, as a [`Buf`] of one or more chunks.
 ///
-/// The caller writes the bytes of [`chunk`](Buf::chunk) or, for a vectored write, of [`chunks`](Self::chunks), and then calls
-/// [`advance`](Buf::advance) with the number of bytes written.
+/// The caller writes the bytes of [`chunk`](Buf::chunk) or, for a vectored write, of [`chunks`](Self::chunks), and then
+/// calls [`advance`](Buf::advance) with the number of bytes written.
 #[derive(Debug)]
 pub struct Outbox {
     /// Encoded frame heads, small bodies and commands of the batch.
@@ -144,7 +144,8 @@ impl Outbox {
         command.encode(&mut self.arena);
     }
 
-    /// Appends a PING ahead of all queued messages and returns true; returns false if an earlier PING is still unwritten.
+    /// Appends a PING ahead of all queued messages and returns true; returns false if an earlier PING is still
+    /// unwritten.
     pub(super) fn push_ping(&mut self, ttl: u16) -> bool {
         let is_waiting = core::mem::replace(&mut self.pinging, true);
         if !is_waiting {
@@ -261,8 +262,8 @@ impl Outbox {
         }
     }
 
-    /// Removes and returns the messages of which no byte has been written, in order. The outbox must not be used to send
-    /// afterwards.
+    /// Removes and returns the messages of which no byte has been written, in order. The outbox must not be used to
+    /// send afterwards.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;
         let encoded = self.decode_batch();
@@ -282,8 +283,8 @@ impl Outbox {
             done if done > 0 && self.ends[done - 1] == self.written => done,
             done => done + 1,
         };
-        // Without frame heads, the rest of a raw stream cannot be split into messages; and a batch with subscription changes
-        // has commands between its messages.
+        // Without frame heads, the rest of a raw stream cannot be split into messages; and a batch with subscription
+        // changes has commands between its messages.
         if self.mixed || self.framing == Some(Framing::Raw) || begun >= self.ends.len() {
             return messages;
         }
@@ -360,8 +361,8 @@ impl Outbox {
     /// Encodes the queued items, up to a full batch.
     // Generic, so that the loop is compiled separately for each framing.
     fn encode_each(&mut self, encode: impl Fn(&mut Self, &Outbound)) {
-        // Reserves space for heads and for the part of the last body that exceeds the batch. Growing later would double the
-        // capacity, and the operating system would have to map new memory.
+        // Reserves space for heads and for the part of the last body that exceeds the batch. Growing later would double
+        // the capacity, and the operating system would have to map new memory.
         self.arena.reserve(self.queued.min(BATCH) + COPY_BELOW);
         let mut queue = core::mem::take(&mut self.queue);
         let mut count = 0;

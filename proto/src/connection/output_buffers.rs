@@ -64,16 +64,17 @@ impl Connection {
 }
 
 impl Connection {
-    /// Processes the first `count` bytes of the read buffer `room`. If message bodies still refer to the buffer afterwards, `room`
-    /// is replaced by another buffer of the same length.
+    /// Processes the first `count` bytes of the read buffer `room`. If message bodies still refer to the buffer
+    /// afterwards, `room` is replaced by another buffer of the same length.
     pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,
         count: usize,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        // A body that refers to `room` keeps the whole buffer allocated. If each message were read alone, or were limited to a
-        // fraction of the buffer, the limits of message count and message size would not bound the memory: such input is copied.
+        // A body that refers to `room` keeps the whole buffer allocated. If each message were read alone, or were
+        // limited to a fraction of the buffer, the limits of message count and message size would not bound the memory:
+        // such input is copied.
         if count < room.len() / 4 || count < SHARE_FROM || self.config.max_message_size < room.len() {
             return self.consume_input(&room[..count], None, now);
         }

@@ -28,15 +28,15 @@ enum AuthTask {
 
 /// Authentication of the peer.
 impl Connection {
-    /// Sets the address of the peer, which is part of the authentication request. Must be called before the first input;
-    /// [`Socket::accepted`](crate::Socket::accepted) does so.
+    /// Sets the address of the peer, which is part of the authentication request. Must be called before the first
+    /// input; [`Socket::accepted`](crate::Socket::accepted) does so.
     pub fn set_peer_address(&mut self, endpoint: Endpoint) {
         self.origin = Some(Box::new(endpoint));
     }
 
-    /// Sets the waker that is woken when an asynchronous [`Authenticator`](crate::security::Authenticator) or ZAP handler has
-    /// decided. The caller must then call [`Session::turn`]. Without a waker, the decision is polled only in turns that happen
-    /// for other reasons.
+    /// Sets the waker that is woken when an asynchronous [`Authenticator`](crate::security::Authenticator) or ZAP
+    /// handler has decided. The caller must then call [`Session::turn`]. Without a waker, the decision is polled only
+    /// in turns that happen for other reasons.
     ///
     /// [`Session::turn`]: crate::Session::turn
     pub fn set_auth_waker(&mut self, waker: &Waker) {
@@ -68,12 +68,12 @@ impl Connection {
         }
     }
 
-    /// Passes the reply to the request that [`poll_auth_request`](Self::poll_auth_request) returned. Does nothing without a
-    /// pending request.
+    /// Passes the reply to the request that [`poll_auth_request`](Self::poll_auth_request) returned. Does nothing
+    /// without a pending request.
     ///
     /// # Errors
-    /// [`ConnectionError::Denied`] if the reply denies access; [`poll_transmit`](Self::poll_transmit) then returns an ERROR
-    /// command for the peer. Also any error of the peer's READY, if READY was received before the reply.
+    /// [`ConnectionError::Denied`] if the reply denies access; [`poll_transmit`](Self::poll_transmit) then returns an
+    /// ERROR command for the peer. Also any error of the peer's READY, if READY was received before the reply.
     pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.pending_auth.take().is_none() {
@@ -83,7 +83,8 @@ impl Connection {
         self.close_on_error(result)
     }
 
-    /// Requests a decision about a peer with these credentials. Returns the reply, or `None` while the decision is pending.
+    /// Requests a decision about a peer with these credentials. Returns the reply, or `None` while the decision is
+    /// pending.
     pub(super) fn authenticate(&mut self, credentials: AuthCredentials, now: Instant) -> Option<AuthReply> {
         let config = &self.config;
         let request = AuthRequest {
@@ -127,8 +128,9 @@ impl Connection {
         }
     }
 
-    /// Polls a pending asynchronous authenticator, and continues the handshake if it has decided. [`Session::turn`] calls this
-    /// method. A caller without a session must call it when the waker of [`set_auth_waker`](Self::set_auth_waker) is woken.
+    /// Polls a pending asynchronous authenticator, and continues the handshake if it has decided. [`Session::turn`]
+    /// calls this method. A caller without a session must call it when the waker of
+    /// [`set_auth_waker`](Self::set_auth_waker) is woken.
     ///
     /// # Errors
     /// Same as [`handle_auth_reply`](Self::handle_auth_reply).

@@ -69,7 +69,8 @@ pub(super) enum HandshakeOwner {
 impl HandshakeOwner {
     /// Returns true if this side sends its greeting in parts, because the peer may use a version before ZMTP 3.
     pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
-        // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a resource.
+        // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a
+        // resource.
         self == Self::Socket && config.accepts_legacy_peers()
     }
 }

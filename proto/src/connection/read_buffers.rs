@@ -32,8 +32,8 @@ impl ReadBuffers {
         Self { kept: Vec::new(), bytes: 0 }
     }
 
-    /// Returns a buffer for a body of `size` bytes, of which `received` bytes have arrived. The buffer may be shorter than the
-    /// body; [`grow`](Self::grow) extends it.
+    /// Returns a buffer for a body of `size` bytes, of which `received` bytes have arrived. The buffer may be shorter
+    /// than the body; [`grow`](Self::grow) extends it.
     pub(crate) fn grant(&mut self, size: usize, received: usize) -> BytesMut {
         let min = granted(size, received);
         self.find(min).unwrap_or_else(|| BytesMut::zeroed(min))

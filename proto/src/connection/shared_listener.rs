@@ -55,8 +55,8 @@ impl Connection {
     /// This cannot cause a deadlock, because the connecting side sends its own READY or INITIATE without waiting for
     /// this READY.
     ///
-    /// A hand-written loop drives the connection with a [`Session`](crate::Session), and checks for a pending peer in each
-    /// exchange:
+    /// A hand-written loop drives the connection with a [`Session`](crate::Session), and checks for a pending peer in
+    /// each exchange:
     ///
     /// ```
     /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, SessionBuffers, Session, Socket, Stream, Turn};
@@ -118,8 +118,8 @@ impl Connection {
         }
     }
 
-    /// Attaches the pending peer to a socket with these settings. The next [`handle_input`](Self::handle_input) sends our READY
-    /// and processes the stored input. Returns false if no peer is pending.
+    /// Attaches the pending peer to a socket with these settings. The next [`handle_input`](Self::handle_input) sends
+    /// our READY and processes the stored input. Returns false if no peer is pending.
     pub(crate) fn join(&mut self, config: &Arc<ConnectionConfig>) -> bool {
         let Some(pending_peer) = self.pending_peer.as_mut().filter(|pending_peer| !pending_peer.joined) else {
             return false;

@@ -1,4 +1,5 @@
-//! Connections through a SOCKS5 proxy (RFC 1928, RFC 1929): the handshake with the proxy, before the greeting of the peer.
+//! Connections through a SOCKS5 proxy (RFC 1928, RFC 1929): the handshake with the proxy, before the greeting of the
+//! peer.
 
 use super::{Connection, Outbox, Phase};
 use crate::address::{Endpoint, Host};
@@ -118,7 +119,8 @@ impl Connection {
 }
 
 impl Socks {
-    /// Processes the replies of the proxy at the front of `input`. Returns true once the proxy has connected to the peer.
+    /// Processes the replies of the proxy at the front of `input`. Returns true once the proxy has connected to the
+    /// peer.
     pub(super) fn step(&mut self, input: &mut &[u8], outbox: &mut Outbox) -> Result<bool, ConnectionError> {
         loop {
             let missing = self.expected().saturating_sub(self.reply.len());
@@ -196,7 +198,8 @@ impl Socks {
     }
 }
 
-/// Returns the CONNECT request for an endpoint; `None` if a proxy cannot connect to it. Host names are resolved by the proxy.
+/// Returns the CONNECT request for an endpoint; `None` if a proxy cannot connect to it. Host names are resolved by the
+/// proxy.
 fn request(to: &Endpoint) -> Option<Vec<u8>> {
     let Endpoint::Tcp { host, port, .. } = to else { return None };
     let mut request = Vec::from([VERSION, 1, 0]);

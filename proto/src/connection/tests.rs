@@ -1,5 +1,5 @@
-//! Tests of [`Connection`] on the level of bytes. The input is written by hand, not by the encoder under test, and is delivered
-//! in pieces of many sizes.
+//! Tests of [`Connection`] on the level of bytes. The input is written by hand, not by the encoder under test, and is
+//! delivered in pieces of many sizes.
 
 mod admission;
 mod commands;

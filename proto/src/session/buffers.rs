@@ -5,16 +5,16 @@ use bytes::BytesMut;
 use core::fmt;
 
 /// Read buffer, and buffers for encoding and decoding. A [`Session`](crate::Session) needs them only during a
-/// [turn](crate::Session::turn), so all sessions of a thread can share one `SessionBuffers`: idle connections then hold almost no memory,
-/// and active ones use memory that is in the processor's caches.
+/// [turn](crate::Session::turn), so all sessions of a thread can share one `SessionBuffers`: idle connections then hold
+/// almost no memory, and active ones use memory that is in the processor's caches.
 pub struct SessionBuffers {
     pub(crate) room: BytesMut,
     pub(crate) spare: OutputBuffers,
 }
 
 impl SessionBuffers {
-    /// Creates a `SessionBuffers` with a read buffer of 32 KiB. With a larger buffer, the bytes may be evicted from the processor's
-    /// caches before they are decoded, and the sender waits longer for space in the kernel's buffers.
+    /// Creates a `SessionBuffers` with a read buffer of 32 KiB. With a larger buffer, the bytes may be evicted from the
+    /// processor's caches before they are decoded, and the sender waits longer for space in the kernel's buffers.
     pub fn new() -> Self {
         Self::with_read_size(32 << 10)
     }

@@ -1,4 +1,5 @@
-//! [`Session`] drives a connection over a non-blocking byte stream; [`SessionSet`] holds the sessions of a socket. Neither blocks.
+//! [`Session`] drives a connection over a non-blocking byte stream; [`SessionSet`] holds the sessions of a socket.
+//! Neither blocks.
 
 mod buffers;
 mod session_set;
@@ -29,8 +30,8 @@ impl Interest {
     /// Interest in writing only.
     pub const WRITE: Self = Self { readable: false, writable: true };
 
-    /// Converts the interest to the flags of a poller. `None` means no interest: the stream must not be registered with the
-    /// poller, because most pollers report a hang-up even without any flag.
+    /// Converts the interest to the flags of a poller. `None` means no interest: the stream must not be registered with
+    /// the poller, because most pollers report a hang-up even without any flag.
     ///
     /// ```
     /// # use sansmq_proto::Interest;
@@ -64,8 +65,8 @@ impl BitOr for Interest {
 pub enum Turn {
     /// No more work until the stream is ready for one of these events.
     Wait(Interest),
-    /// The budget of the turn is used up, and there is more work. The caller should drive other sessions first, and then call
-    /// `turn` again without waiting, because no further readiness event may be reported.
+    /// The budget of the turn is used up, and there is more work. The caller should drive other sessions first, and
+    /// then call `turn` again without waiting, because no further readiness event may be reported.
     Again,
 }
 
@@ -126,16 +127,16 @@ enum ReadOutcome {
 const ROUNDS: usize = 4;
 
 /// Maximum bytes of a read directly into a large body.
-// Small reads stay in the processor's caches until they are copied again, and free space in the kernel's buffer early, so that the
-// sender can continue.
+// Small reads stay in the processor's caches until they are copied again, and free space in the kernel's buffer early,
+// so that the sender can continue.
 const MAX_DIRECT_READ: usize = 16 << 10;
 
 /// Number of commands in one read above which the next read is small.
 const MANY_COMMANDS: usize = 32;
 
 /// Maximum bytes of a small read: from a peer that sends many commands, and during the handshake.
-// Commands and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes are
-// shorter than this.
+// Commands and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
+// are shorter than this.
 const SMALL_READ: usize = 2 << 10;
 
 /// Maximum time to wait for the peer to close the stream.
@@ -151,8 +152,8 @@ impl Session {
 
     /// Handles expired timers, writes, reads and exchanges messages, within a budget.
     ///
-    /// All sessions of a thread may share one `buffers`. `exchange` usually calls [`Socket::exchange`](crate::Socket::exchange)
-    /// for the pipe of this connection.
+    /// All sessions of a thread may share one `buffers`. `exchange` usually calls
+    /// [`Socket::exchange`](crate::Socket::exchange) for the pipe of this connection.
     ///
     /// # Errors
     /// The reason why the connection has ended.
@@ -195,7 +196,8 @@ impl Session {
             }
             exchange(&mut self.connection)?;
             if self.connection.has_stored_input() {
-                // `exchange` has attached the connection to a socket. The stored input causes no further readiness event.
+                // `exchange` has attached the connection to a socket. The stored input causes no further readiness
+                // event.
                 if let Err(error) = self.connection.handle_input(&[], now) {
                     return self.end(stream, room, error, now, exchange);
                 }
@@ -211,7 +213,8 @@ impl Session {
                 Ok(read) => read,
                 Err(error) => return self.end(stream, room, error, now, exchange),
             };
-            // If the flush made room, the next exchange can add messages. Before the end of the handshake it makes no room.
+            // If the flush made room, the next exchange can add messages. Before the end of the handshake it makes no
+            // room.
             let has_new_room = flushed && was_full && self.connection.has_room();
             if read == ReadOutcome::Yield {
                 return Ok(Turn::Again);
@@ -244,7 +247,8 @@ impl Session {
     /// Ends the session and returns the connection. The caller must return the connection to its socket with
     /// [`Socket::disconnected`](crate::Socket::disconnected).
     pub fn into_connection(mut self) -> Connection {
-        // Dropping an authentication request may run code of the application, which must not happen under the lock of the socket.
+        // Dropping an authentication request may run code of the application, which must not happen under the lock of
+        // the socket.
         self.connection.cancel_auth_request();
         self.connection
     }
@@ -254,7 +258,8 @@ impl Session {
         &mut self.connection
     }
 
-    /// Ends the connection after an error: delivers the received messages, and sends the last ERROR to the peer, if possible.
+    /// Ends the connection after an error: delivers the received messages, and sends the last ERROR to the peer, if
+    /// possible.
     fn end(
         &mut self,
         stream: &mut impl Stream,
@@ -264,7 +269,8 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let _ = exchange(&mut self.connection);
-        // A rejected peer must receive the ERROR, or it would reconnect again and again: so the stream is closed in order.
+        // A rejected peer must receive the ERROR, or it would reconnect again and again: so the stream is closed in
+        // order.
         if let (Phase::Active, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
             (&self.phase, &error)
         {
@@ -335,15 +341,16 @@ impl Session {
         }
     }
 
-    /// Sets the limit of the next read, and decides whether other sessions should be driven first. `is_full` means that the read
-    /// filled the buffer.
+    /// Sets the limit of the next read, and decides whether other sessions should be driven first. `is_full` means that
+    /// the read filled the buffer.
     fn adapt_read_limit(&mut self, is_handshake: bool, is_full: bool) -> ReadOutcome {
         let has_many_commands = self.connection.commands() > MANY_COMMANDS;
         self.read_limit = if has_many_commands { SMALL_READ } else { self.read_limit.saturating_mul(2) };
         if is_full && (is_handshake || has_many_commands) { ReadOutcome::Yield } else { ReadOutcome::Progress }
     }
 
-    /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the stream.
+    /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the
+    /// stream.
     fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
         let Phase::Closing(Closing { reason, .. }) = &self.phase else { return Err(ConnectionError::PeerClosed) };
         let reason = reason.clone();

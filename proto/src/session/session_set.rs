@@ -41,8 +41,8 @@ impl<S: Stream> SessionSet<S> {
         Self { sessions: BTreeMap::new(), buffers: SessionBuffers::new() }
     }
 
-    /// Adds the stream of a connection that a listener has accepted, from the address `from`. Returns `None` and drops the stream
-    /// if the socket rejects the connection.
+    /// Adds the stream of a connection that a listener has accepted, from the address `from`. Returns `None` and drops
+    /// the stream if the socket rejects the connection.
     pub fn accepted(
         &mut self,
         socket: &mut Socket,
@@ -56,12 +56,12 @@ impl<S: Stream> SessionSet<S> {
         Some(pipe)
     }
 
-    /// Connects to a peer, in response to [`Action::Dial`](crate::Action::Dial). The iterator yields one attempt for each address;
-    /// an attempt begins to connect when the iterator returns it. [`Stream::established`] returns the outcome of an attempt.
-    /// If no attempt is left, the dial has failed.
+    /// Connects to a peer, in response to [`Action::Dial`](crate::Action::Dial). The iterator yields one attempt for
+    /// each address; an attempt begins to connect when the iterator returns it. [`Stream::established`] returns the
+    /// outcome of an attempt. If no attempt is left, the dial has failed.
     ///
-    /// The attempts must be `Send`, so that `SessionSet` is `Send`. A stream that is not `Send` must be driven with a [`Session`]
-    /// and [`Socket::connected`] instead.
+    /// The attempts must be `Send`, so that `SessionSet` is `Send`. A stream that is not `Send` must be driven with a
+    /// [`Session`] and [`Socket::connected`] instead.
     pub fn dial<E: Into<NetworkError>>(
         &mut self,
         pipe: PipeId,

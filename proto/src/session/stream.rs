@@ -6,12 +6,12 @@ use thiserror::Error;
 
 /// A byte stream that never blocks.
 ///
-/// The traits of `embedded-io` are not used, because their calls block by contract if there are no data, and because they have
-/// no vectored write, no half-close and no outcome of a connect. With the feature `std`, `IoStream` adapts any
-/// `std::io::Read + Write`.
+/// The traits of `embedded-io` are not used, because their calls block by contract if there are no data, and because
+/// they have no vectored write, no half-close and no outcome of a connect. With the feature `std`, `IoStream` adapts
+/// any `std::io::Read + Write`.
 ///
-/// An implementation converts its errors to the nearest [`NetworkError`], or to [`NetworkError::Other`]. Example of one end of
-/// a pipe in memory:
+/// An implementation converts its errors to the nearest [`NetworkError`], or to [`NetworkError::Other`]. Example of one
+/// end of a pipe in memory:
 ///
 /// ```
 /// use sansmq_proto::{Buf, NetworkError, Outbox, Stream, StreamError};
@@ -59,15 +59,16 @@ pub trait Stream {
     /// Reads bytes into `buffer` and returns their number; 0 means the end of the stream.
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if no bytes are available now. Any other error but [`StreamError::Interrupted`] ends the
-    /// connection.
+    /// [`StreamError::WouldBlock`] if no bytes are available now. Any other error but [`StreamError::Interrupted`] ends
+    /// the connection.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError>;
 
     /// Writes bytes from the front of `data` and returns the number of written bytes. The caller then removes these
     /// bytes from `data`.
     ///
-    /// A stream that writes one slice writes `data.chunk()` ([`Buf::chunk`](bytes::Buf::chunk)). A stream with a vectored
-    /// write takes several slices from [`Outbox::chunks`], or from `Outbox::with_io_slices` with the feature `std`.
+    /// A stream that writes one slice writes `data.chunk()` ([`Buf::chunk`](bytes::Buf::chunk)). A stream with a
+    /// vectored write takes several slices from [`Outbox::chunks`], or from `Outbox::with_io_slices` with the feature
+    /// `std`.
     ///
     /// # Errors
     /// [`StreamError::WouldBlock`] if no bytes can be written now. After any other error but

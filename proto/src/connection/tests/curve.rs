@@ -211,7 +211,8 @@ fn handshake_with_one_changed_bit_ends() {
             let (from, to) = if step % 2 == 0 { (&mut client, &mut server) } else { (&mut server, &mut client) };
             transfer(from, to, |bytes| len = bytes.len()).unwrap();
         }
-        // The padding of HELLO is not checked, as in libzmq. A changed frame head may announce more bytes, which causes no error.
+        // The padding of HELLO is not checked, as in libzmq. A changed frame head may announce more bytes, which causes
+        // no error.
         let padding = 2 + 6 + 2..2 + 6 + 2 + 72;
         for at in (0..len).filter(|at| !(name == "HELLO" && padding.contains(at))) {
             for bit in 0..8 {

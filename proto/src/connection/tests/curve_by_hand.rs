@@ -157,7 +157,8 @@ fn each_auth_denial_is_sent_as_error() {
         let refused = client.server.handle_auth_reply(AuthReply::Reject(denial), NOW);
         assert_eq!(refused, Err(ConnectionError::Denied(denial)));
         assert_eq!(drain(&mut client.server), command("ERROR", &[b"\x03", status.as_bytes()].concat()));
-        // RFC 27: 300 is a temporary error, and an internal error (500) may be temporary too. libzmq does not reconnect.
+        // RFC 27: 300 is a temporary error, and an internal error (500) may be temporary too. libzmq does not
+        // reconnect.
         let client_error = ConnectionError::Refused(status.into());
         assert_eq!(client_error.may_reconnect(), denial != AuthStatus::Denied);
     }

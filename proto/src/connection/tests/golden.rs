@@ -1,5 +1,5 @@
-//! Replays of sessions recorded from libzmq. A connection takes the role of libzmq or of its peer, and must send the same bytes;
-//! each difference is listed in the test. `tests/data/plain/README.md` describes the sessions.
+//! Replays of sessions recorded from libzmq. A connection takes the role of libzmq or of its peer, and must send the
+//! same bytes; each difference is listed in the test. `tests/data/plain/README.md` describes the sessions.
 
 #[cfg(feature = "curve")]
 mod curve;

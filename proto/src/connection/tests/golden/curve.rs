@@ -1,5 +1,6 @@
-//! Replays of CURVE sessions. The secret transient keys of libzmq are not recorded, so the role of libzmq can be replayed only
-//! until they are needed; the role of its client can be replayed to the end. `tests/data/curve/README.md` lists the tests.
+//! Replays of CURVE sessions. The secret transient keys of libzmq are not recorded, so the role of libzmq can be
+//! replayed only until they are needed; the role of its client can be replayed to the end. `tests/data/curve/README.md`
+//! lists the tests.
 
 use super::*;
 use crate::security::Security;

@@ -43,7 +43,8 @@ fn ours(name: &str) -> (Option<ConnectionError>, Sent) {
         "server-hello-trailing" | "server-hello-trunc-user" => (hello, Sent::Same),
         "server-initiate-first" | "server-ready-first" => (out_of_order, Sent::Same),
 
-        // libzmq does so after the signature, because it sends its greeting in parts; this side sends the whole greeting.
+        // libzmq does so after the signature, because it sends its greeting in parts; this side sends the whole
+        // greeting.
         "null-plain-peer" => (mismatch(MechanismName::NULL, MechanismName::PLAIN), nothing()),
         "server-curve-peer" => (mismatch(MechanismName::PLAIN, MechanismName::CURVE), nothing()),
         "server-null-peer" => (mismatch(MechanismName::PLAIN, MechanismName::NULL), nothing()),
