@@ -75,7 +75,7 @@ fn handshakes(bencher: Bencher<'_, '_>, [client, server]: [Security; 2]) {
         let mut near = Host::new(client.clone()).dial();
         let (pipe, mut far) = server.accept();
         handshake(&mut near.1, &mut far);
-        server.socket.disconnected(pipe, far, &ConnectionError::Eof, NOW);
+        server.socket.disconnected(pipe, far, &ConnectionError::PeerClosed, NOW);
         while server.socket.poll_action().is_some() {}
     });
 }

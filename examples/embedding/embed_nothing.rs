@@ -101,7 +101,7 @@ fn transfer(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result
         receiver.handle_input(&mem::take(&mut to.arriving), now)?;
         return Ok(true);
     } else if sender.is_finished() {
-        return Err(ConnectionError::PeerClosed); // the sender has closed, and all bytes have arrived
+        return Err(ConnectionError::LocallyClosed); // the sender has closed, and all bytes have arrived
     }
     Ok(false)
 }

@@ -300,7 +300,7 @@ impl Stage {
             "join" => self.socket.join(decode(&step.words[0])).unwrap(),
             "leave" => self.socket.leave(decode(&step.words[0])).unwrap(),
             "wait" => self.pass(Duration::from_millis(step.words[0].parse().unwrap())),
-            "close" if step.words[0] == "peer" => self.each(|_, _, _| Err(ConnectionError::Eof)),
+            "close" if step.words[0] == "peer" => self.each(|_, _, _| Err(ConnectionError::PeerClosed)),
             "close" => assert!(self.ends[&step.conn].connection.is_none(), "{context}: the connection is closed"),
             other => panic!("{context}: {other}"),
         }

@@ -128,7 +128,7 @@ impl<S> Drop for ConnectionTask<S> {
         // wait for the connection.
         match &self.owner {
             Owner::Local(_) => {}
-            Owner::Remote(..) => self.give_back(&ConnectionError::PeerClosed),
+            Owner::Remote(..) => self.give_back(&ConnectionError::LocallyClosed),
             Owner::Unassigned { port, ticket, .. } => port.forget(*ticket),
         }
     }

@@ -88,9 +88,9 @@ impl Locked<'_> {
     /// Returns an error if the link has ended for this side.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
-            return Err(ConnectionError::PeerClosed);
+            return Err(ConnectionError::LocallyClosed);
         }
-        if self.theirs().finished { Err(ConnectionError::Eof) } else { Ok(()) }
+        if self.theirs().finished { Err(ConnectionError::PeerClosed) } else { Ok(()) }
     }
 
     /// Updates the lanes after an exchange. Returns true if the other side must be scheduled for an exchange.

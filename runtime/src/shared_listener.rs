@@ -216,7 +216,7 @@ impl SharedListener {
     ) -> Result<Option<SocketListener>, ConnectionError> {
         let mut state = self.state();
         if state.members.is_empty() {
-            return Err(ConnectionError::PeerClosed);
+            return Err(ConnectionError::LocallyClosed);
         }
         let found = caller.and_then(|caller| state.members.get(&caller.resource().cloned()).cloned());
         let spent = match found {

@@ -16,7 +16,7 @@ use thiserror::Error;
 pub enum ConnectionError {
     /// The peer closed the stream.
     #[error("the peer closed the connection")]
-    Eof,
+    PeerClosed,
     /// The network, or the operating system's network stack, reported an error.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
@@ -139,9 +139,9 @@ pub enum ConnectionError {
     )]
     NoSuchResource(Option<Resource>),
     /// This side closed the socket, the listener or the connection. If the peer closes the stream, the error is
-    /// [`Eof`](Self::Eof).
+    /// [`PeerClosed`](Self::PeerClosed).
     #[error("this side closed the connection")]
-    PeerClosed,
+    LocallyClosed,
 }
 
 /// Side that caused the end of a connection.
@@ -159,8 +159,8 @@ impl ConnectionError {
     /// Returns the side that caused the end of the connection.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::Eof | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
-            Self::PeerClosed
+            Self::PeerClosed | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
+            Self::LocallyClosed
             | Self::Denied(_)
             | Self::RoutingIdTaken
             | Self::HandedOver

@@ -165,6 +165,6 @@ impl Connection {
 
 impl fmt::Debug for PendingAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Question").field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("PendingAuth").field("until", &self.until).finish_non_exhaustive()
     }
 }

@@ -82,7 +82,7 @@ impl Connection {
     ///             } // otherwise the peer waits, and is rejected when the handshake timeout expires
     ///         }
     ///         let Some((name, pipe)) = assigned else { return Ok(()) };
-    ///         let Some((socket, _)) = services.get_mut(name) else { return Err(ConnectionError::PeerClosed) };
+    ///         let Some((socket, _)) = services.get_mut(name) else { return Err(ConnectionError::LocallyClosed) };
     ///         socket.exchange(*pipe, connection)
     ///     })
     /// }

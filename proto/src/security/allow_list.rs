@@ -177,7 +177,10 @@ impl From<AllowList> for Authenticator {
 /// Omits users and keys.
 impl fmt::Debug for AllowList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rules").field("allowed", &self.allowed).field("denied", &self.denied).finish_non_exhaustive()
+        f.debug_struct("AllowList")
+            .field("allowed", &self.allowed)
+            .field("denied", &self.denied)
+            .finish_non_exhaustive()
     }
 }
 

@@ -94,7 +94,7 @@ impl Security {
 #[cfg(feature = "plain")]
 impl fmt::Debug for PlainCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("PlainCredentials").field("username", &self.username).finish_non_exhaustive()
     }
 }
 

@@ -33,6 +33,6 @@ impl Default for SessionBuffers {
 
 impl fmt::Debug for SessionBuffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scratch").field("room", &self.room.len()).finish_non_exhaustive()
+        f.debug_struct("SessionBuffers").field("room", &self.room.len()).finish_non_exhaustive()
     }
 }

@@ -206,7 +206,7 @@ impl Session {
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
-                self.phase = Phase::Closing(Closing::new(ConnectionError::PeerClosed, now));
+                self.phase = Phase::Closing(Closing::new(ConnectionError::LocallyClosed, now));
                 return self.close(stream, room);
             }
             let read = match self.fill(stream, room, now) {
@@ -292,7 +292,7 @@ impl Session {
         }
         while let Some(outbox) = self.connection.poll_transmit() {
             let failure = match stream.write(outbox) {
-                Ok(0) | Err(StreamError::Eof) => ConnectionError::Eof,
+                Ok(0) | Err(StreamError::Eof) => ConnectionError::PeerClosed,
                 Ok(written) => {
                     outbox.advance(written);
                     continue;
@@ -326,7 +326,7 @@ impl Session {
         };
         let limit = if is_handshake { SMALL_READ } else { limit }.min(space.len());
         match stream.read(&mut space[..limit]) {
-            Ok(0) | Err(StreamError::Eof) => Err(ConnectionError::Eof),
+            Ok(0) | Err(StreamError::Eof) => Err(ConnectionError::PeerClosed),
             Ok(count) => {
                 if in_place {
                     self.connection.handle_filled(count, now)?;
@@ -352,7 +352,7 @@ impl Session {
     /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the
     /// stream.
     fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
-        let Phase::Closing(Closing { reason, .. }) = &self.phase else { return Err(ConnectionError::PeerClosed) };
+        let Phase::Closing(Closing { reason, .. }) = &self.phase else { return Err(ConnectionError::LocallyClosed) };
         let reason = reason.clone();
         let is_flushed = self.flush(stream);
         let Phase::Closing(closing) = &mut self.phase else { return Err(reason) };

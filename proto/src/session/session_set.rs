@@ -201,7 +201,7 @@ impl<S: Stream> Default for SessionSet<S> {
 
 impl<S> fmt::Debug for SessionSet<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links").field("sessions", &self.sessions.len()).finish_non_exhaustive()
+        f.debug_struct("SessionSet").field("sessions", &self.sessions.len()).finish_non_exhaustive()
     }
 }
 

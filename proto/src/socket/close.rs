@@ -153,7 +153,7 @@ impl Socket {
     pub(super) fn abort_pipe(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get(id) else { return };
         if pipe.state.is_connected() {
-            self.pipes.fail(id, ConnectionError::PeerClosed);
+            self.pipes.fail(id, ConnectionError::LocallyClosed);
             return;
         }
         if pipe.state.is_connecting() {
@@ -226,7 +226,7 @@ mod tests {
         xpub.exchange(pipe, &mut xpub_link).unwrap();
         assert_eq!(xpub.subscriber_count("topic"), 1);
         xpub.disconnect(&endpoint, now).unwrap();
-        xpub.disconnected(pipe, xpub_link, &ConnectionError::PeerClosed, now);
+        xpub.disconnected(pipe, xpub_link, &ConnectionError::LocallyClosed, now);
         assert_eq!(xpub.peers(), 1, "the subscription and its cancellation wait to be received");
         xpub.close(now);
         assert!(xpub.is_closed());

@@ -30,12 +30,14 @@ impl Socket {
     /// The reason to close the connection. The caller must then give the link back with
     /// [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
-        let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::PeerClosed) };
+        let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::LocallyClosed) };
         let is_draining = pipe.state.is_draining();
         let mut is_ready = match pipe.state.link() {
             Some(LinkState::Connected(active)) => active.is_ready(),
             Some(LinkState::Failed(_, reason)) => return Err(ConnectionError::clone(reason)),
-            Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => return Err(ConnectionError::PeerClosed),
+            Some(LinkState::Connecting(_) | LinkState::Backoff(_)) | None => {
+                return Err(ConnectionError::LocallyClosed);
+            }
         };
         pipe.serviced();
         if !is_ready && let Some(peer) = link.peer() {

@@ -96,7 +96,7 @@ impl Net {
         };
         self.touched.extend([from, server]);
         let Some(dialled) = self.nodes[from.0].socket.connected(pipe, self.now) else {
-            self.nodes[server.0].socket.disconnected(accepted, connection, &ConnectionError::Eof, self.now);
+            self.nodes[server.0].socket.disconnected(accepted, connection, &ConnectionError::PeerClosed, self.now);
             return;
         };
         self.note(from, format_args!("dials {to} for {pipe:?} and is accepted as {accepted:?} of {server:?}"));

@@ -420,7 +420,7 @@ mod restarts {
                 assert_eq!(dealer.recv().await?, request);
                 python.kill().await;
                 let reason = disconnection(&mut monitor).await?;
-                assert!(matches!(reason, ConnectionError::Eof | ConnectionError::Network(_)), "{reason}");
+                assert!(matches!(reason, ConnectionError::PeerClosed | ConnectionError::Network(_)), "{reason}");
                 // Sent while no peer is connected: the message is queued.
                 dealer.send(["", "queued"]).await?;
                 python = Python::start("echo.py", &["REP", "bind", &endpoint]);

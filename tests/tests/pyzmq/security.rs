@@ -57,7 +57,7 @@ mod plain {
             let address = python.read_line().await;
             let security = Security::plain_client("ann", "secret")?;
             let reason = connect_failure(Options::new().security(security), &address).await?;
-            assert_eq!(reason, ConnectionError::Eof);
+            assert_eq!(reason, ConnectionError::PeerClosed);
             Ok(())
         })
         .await
@@ -130,7 +130,7 @@ mod curve {
             // With a wrong server key libzmq closes the connection without an ERROR.
             let wrong_server_key = Options::new().security(client(&ann, KeyPair::random().public())?);
             let reason = connect_failure(wrong_server_key, &address).await?;
-            assert_eq!(reason, ConnectionError::Eof);
+            assert_eq!(reason, ConnectionError::PeerClosed);
             Ok(())
         })
         .await

@@ -68,7 +68,7 @@ impl EphemeralKeys {
 
 impl fmt::Debug for EphemeralKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Luck { .. }")
+        f.write_str("EphemeralKeys { .. }")
     }
 }
 

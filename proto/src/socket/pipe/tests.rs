@@ -116,7 +116,7 @@ fn failed_connection_keeps_its_first_reason() {
     let mut state = accepted();
     state.make_ready();
     state.fail(ConnectionError::TooSlow);
-    state.fail(ConnectionError::PeerClosed);
+    state.fail(ConnectionError::LocallyClosed);
     assert_eq!(state.failure(), Some(&ConnectionError::TooSlow));
     assert!(state.is_connected() && state.is_ready(), "until the connection has ended");
     assert!(!state.accepts_messages() && !state.delivers_messages());
@@ -144,7 +144,7 @@ fn draining_pipe_keeps_its_connection_and_accepts_nothing() {
     state.connect(Instant::ORIGIN);
     state.make_ready();
     assert!(state.is_draining() && state.is_ready() && !state.delivers_messages());
-    state.fail(ConnectionError::PeerClosed);
+    state.fail(ConnectionError::LocallyClosed);
     assert!(state.is_draining() && state.failure().is_some());
     assert!(!PipeState::Gone.drain());
 }

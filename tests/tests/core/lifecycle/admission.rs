@@ -146,7 +146,7 @@ fn finished_handshakes_do_not_count_against_the_limit() {
     for _ in 0..5 {
         assert!(acceptor.accept("tcp://10.0.0.1:1"));
         let (pipe, connection) = acceptor.connections.pop().unwrap();
-        acceptor.socket.disconnected(pipe, connection, &ConnectionError::Eof, acceptor.now);
+        acceptor.socket.disconnected(pipe, connection, &ConnectionError::PeerClosed, acceptor.now);
     }
 }
 

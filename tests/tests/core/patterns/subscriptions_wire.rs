@@ -233,7 +233,7 @@ fn writable_is_emitted_on_read_cancel_and_disconnect() {
     assert!(cancels.takes_writable());
     cancels.socket.send("without subscriber").unwrap();
     let Fixture { mut socket, pipe, connection } = blocked();
-    socket.disconnected(pipe, connection, &ConnectionError::Eof, Instant::ORIGIN);
+    socket.disconnected(pipe, connection, &ConnectionError::PeerClosed, Instant::ORIGIN);
     let actions: Vec<_> = core::iter::from_fn(|| socket.poll_action()).collect();
     assert!(actions.contains(&Action::Writable) && socket.can_send());
 }
@@ -249,7 +249,7 @@ fn reconnect_omits_a_cancelled_unsent_subscription() {
     fixture.output();
     fixture.socket.subscribe("cancelled").unwrap();
     fixture.socket.subscribe("kept").unwrap();
-    fixture.socket.disconnected(pipe, fixture.connection, &ConnectionError::Eof, now);
+    fixture.socket.disconnected(pipe, fixture.connection, &ConnectionError::PeerClosed, now);
     fixture.socket.unsubscribe("cancelled").unwrap();
     let later = now + Duration::from_mins(1);
     fixture.socket.handle_timeout(later);
@@ -274,7 +274,7 @@ fn unsent_welcome_is_sent_once_after_reconnect() {
             let (output, welcome) = (fixture.output(), frame(0, b"welcome"));
             assert!(output.ends_with(&welcome) && !output.ends_with(&welcome.repeat(2)), "{}", output.escape_ascii());
         }
-        fixture.socket.disconnected(pipe, fixture.connection, &ConnectionError::Eof, now);
+        fixture.socket.disconnected(pipe, fixture.connection, &ConnectionError::PeerClosed, now);
         socket = fixture.socket;
     }
 }

@@ -39,7 +39,7 @@ fn extreme_options_and_clock_jumps_are_harmless() {
             socket.handle_timeout(Instant::ORIGIN);
             while socket.poll_action().is_some() {}
             if let Some(link) = socket.connected(pipe, now) {
-                socket.disconnected(pipe, link, &ConnectionError::Eof, Instant::ORIGIN);
+                socket.disconnected(pipe, link, &ConnectionError::PeerClosed, Instant::ORIGIN);
             }
         }
         socket.send("x").unwrap();
@@ -92,7 +92,7 @@ fn opening_message_is_sent_once_per_connection() {
                 let received: Vec<_> = std::iter::from_fn(|| router_connection.take()).collect();
                 assert_eq!(received, [(); 2].map(|()| Inbound::Message(opening.clone())));
             }
-            dealer.disconnected(pipe, dealer_connection, &ConnectionError::Eof, now);
+            dealer.disconnected(pipe, dealer_connection, &ConnectionError::PeerClosed, now);
             now = now + Duration::from_secs(10);
             dealer.handle_timeout(now);
         }

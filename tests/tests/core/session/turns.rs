@@ -50,7 +50,7 @@ fn heartbeat_does_not_shorten_the_closing_phase() {
     };
     assert_eq!(finish(Instant::ORIGIN), Ok(()));
     assert_eq!(finish(Instant::ORIGIN + Duration::from_millis(500)), Ok(()));
-    assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::PeerClosed));
+    assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::LocallyClosed));
 }
 
 /// The peer has sent everything and closed: the next write fails while most of its messages have not been read.

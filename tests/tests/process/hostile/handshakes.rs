@@ -59,7 +59,7 @@ fn silent_connections_are_limited_and_honest_peers_served() {
             observed
                 .ends
                 .iter()
-                .all(|reason| matches!(reason, ConnectionError::HandshakeEvicted | ConnectionError::Eof))
+                .all(|reason| matches!(reason, ConnectionError::HandshakeEvicted | ConnectionError::PeerClosed))
         );
         let reported = |observed: &Observed| observed.refusals.len() + observed.ends.len() + observed.missed;
         let observed = target.serve_until(|observed| reported(observed) + ALLOWED >= SILENT).await;

@@ -108,7 +108,7 @@ impl Backend for Simulated {
                     Event::Ready { .. } => count.ready += 1,
                     Event::Disconnected { reason, .. } => {
                         count.ended += 1;
-                        count.lost += usize::from(reason != ConnectionError::PeerClosed);
+                        count.lost += usize::from(reason != ConnectionError::LocallyClosed);
                     }
                     _ => {}
                 }

@@ -45,7 +45,7 @@ fn server_disconnects_one_client() {
         server.send((&id, "goodbye")).await.unwrap();
         server.disconnect_peer(&id).unwrap();
         assert_eq!(client.recv().await.unwrap().body(), "goodbye");
-        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::Eof));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PeerClosed));
         assert!(matches!(server.send((&id, "late")).await, Err(SendError::Unroutable(_))));
         assert_eq!(server.disconnect_peer(&id), Err(UnbindError::UnknownPeer(id)));
     });
@@ -101,7 +101,7 @@ fn peer_sends_to_connected_peer_before_it_binds() {
         bound.send((peer_id, "welcome")).await.unwrap();
         assert_eq!(connected.recv().await.unwrap(), Message::from((&id, "welcome")));
         connected.disconnect_peer(&id).unwrap();
-        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PeerClosed));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::LocallyClosed));
     });
 }
 

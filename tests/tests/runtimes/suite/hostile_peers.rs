@@ -94,7 +94,7 @@ fn full_router_answers_heartbeats_and_detects_disconnect() {
         let mut peer = raw_peer(&endpoint, &bytes).await;
         read_until(&mut peer, &command("PONG", b"here")).await;
         drop(peer);
-        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::Eof));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PeerClosed));
         for _ in 0..100 {
             assert_eq!(router.recv().await.unwrap().body(), "hi");
         }

@@ -158,7 +158,7 @@ fn close_delivers_queued_messages_and_ends_peer() {
         })
         .await;
         assert_eq!(closed.unsent, 0);
-        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::Eof));
+        assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::PeerClosed));
     });
 }
 

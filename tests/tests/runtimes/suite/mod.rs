@@ -400,7 +400,7 @@ fn monitor_reports_connection_events_with_reasons() {
         let Some(Event::Disconnected { reason, retry, .. }) = dealer_monitor.next().await else {
             panic!("expected Disconnected")
         };
-        assert_eq!(reason, ConnectionError::Eof);
+        assert_eq!(reason, ConnectionError::PeerClosed);
         assert!(retry.is_some());
         dealer.close().await;
         let mut last = None;

@@ -268,8 +268,11 @@ fn disconnect_cancels_pending_zap_request() {
         ann.connect(server.bind(ANY).await.unwrap()).unwrap();
         let (envelope, request) = recv_request(&handler).await;
         ann.close().await;
-        assert!(matches!(outcome(&mut server_monitor).await, Err(ConnectionError::Eof | ConnectionError::Network(_))));
-        assert_eq!(end_reason(&mut handler_monitor).await, Some(ConnectionError::Eof));
+        assert!(matches!(
+            outcome(&mut server_monitor).await,
+            Err(ConnectionError::PeerClosed | ConnectionError::Network(_))
+        ));
+        assert_eq!(end_reason(&mut handler_monitor).await, Some(ConnectionError::PeerClosed));
         assert_eq!((handler.ready_peers(), names(&context)), (0, before));
         // A late reply is dropped.
         handler.send(envelope.seal(decide(&request))).await.unwrap();

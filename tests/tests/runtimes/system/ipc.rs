@@ -260,7 +260,7 @@ fn dealer_reconnects_after_peer_closes() {
             Event::Disconnected { reason, retry: Some(_), .. } => Some(reason),
             _ => None,
         });
-        assert_eq!(reason.await, Some(ConnectionError::Eof));
+        assert_eq!(reason.await, Some(ConnectionError::PeerClosed));
         let router = RouterSocket::new();
         router.bind(dir.endpoint()).await.unwrap();
         dealer.send("second").await.unwrap();

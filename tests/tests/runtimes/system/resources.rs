@@ -178,7 +178,7 @@ fn unknown_resource_is_rejected_after_timeout_and_retried() {
         }
         assert_eq!(
             retried_failure(&mut monitor).await,
-            ConnectionError::Eof,
+            ConnectionError::PeerClosed,
             "the resource may be bound later (RFC 37)"
         );
         to_unknown.close().await;
@@ -186,7 +186,7 @@ fn unknown_resource_is_rejected_after_timeout_and_retried() {
         let mut monitor = unnamed.monitor();
         unnamed.connect(&port).unwrap();
         while rejection(&mut monitors[0]).await != ConnectionError::NoSuchResource(None) {}
-        assert_eq!(retried_failure(&mut monitor).await, ConnectionError::Eof);
+        assert_eq!(retried_failure(&mut monitor).await, ConnectionError::PeerClosed);
         let router = RouterSocket::new();
         router.bind(&port).await.unwrap();
         unnamed.send("delivered").await.unwrap();
@@ -215,7 +215,7 @@ fn invalid_peers_at_shared_port_are_rejected_with_reason() {
         for bytes in [&request[..9], &request] {
             drop(raw_peer(&port, &[&greeting, bytes].concat()));
             let reason = rejection(&mut monitor).await;
-            assert!(matches!(reason, ConnectionError::Eof | ConnectionError::Network(_)), "{reason}");
+            assert!(matches!(reason, ConnectionError::PeerClosed | ConnectionError::Network(_)), "{reason}");
         }
 
         let req = ReqSocket::new();
