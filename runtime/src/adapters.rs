@@ -31,7 +31,7 @@ impl Future for Recv<'_> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
     pub(crate) key: WaiterKey<&'a Arc<Shared>>,
-    /// `None` after the future has completed.
+    /// Message to send. `None` after the future has completed.
     pub(crate) message: Option<Message>,
 }
 
@@ -54,7 +54,7 @@ impl Future for Send<'_> {
     }
 }
 
-/// Maps [`RecvError::Empty`] to `Pending`.
+/// Converts the result of a receive: [`RecvError::Empty`] becomes `Pending`, every other result `Ready`.
 pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvError>> {
     match result {
         Err(RecvError::Empty) => Poll::Pending,
@@ -62,7 +62,8 @@ pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvErr
     }
 }
 
-/// Sends the waiting message, if any. A message that is not sent stays in `waiting`.
+/// Sends the message in `waiting`, if any. Returns `Pending` and keeps the message in `waiting` if the socket has no
+/// room.
 fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(), Unsent>> {
     let Some(message) = waiting else {
         return Poll::Ready(Ok(()));
@@ -73,7 +74,7 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
     }
 }
 
-/// Takes the message of a completed send, and moves it into the error if the send failed.
+/// Returns the result of a send that has completed. If the send failed, the error contains the message.
 #[inline]
 fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
     match (message.take(), sent) {
@@ -88,7 +89,7 @@ fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Resul
 /// stream.
 pub struct Incoming<T: Receives> {
     key: WaiterKey<Arc<Shared>>,
-    /// Keeps the socket open.
+    /// Handle that keeps the socket open while the stream exists.
     handle: Handle<T>,
 }
 
@@ -155,10 +156,11 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
     }
 }
 
-/// Stream of a socket's events; see [`Handle::monitor`]. A monitor does not keep the socket open, and ends when the socket is
-/// closed.
+/// Stream of a socket's events; see [`Handle::monitor`]. A monitor does not keep the socket open. The stream ends when
+/// the socket is closed.
 ///
-/// At most 1000 unread events are queued; then the oldest events are dropped and counted in [`Event::Lagged`].
+/// At most 1000 unread events are queued. When more events occur, the oldest are dropped and counted in
+/// [`Event::Lagged`].
 pub struct Monitor {
     shared: Arc<Shared>,
     id: u64,
@@ -175,8 +177,9 @@ impl Monitor {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Waits for the first event for which `pick` returns `Some`, and returns that value. Returns `None` after the socket has
-    /// closed. When the future is dropped, the events that `pick` has skipped are lost, and no others.
+    /// Waits for the first event for which `pick` returns `Some`, and returns that value. Returns `None` after the
+    /// socket has closed. When the future is dropped, the events for which `pick` has returned `None` are lost, but no
+    /// other events.
     pub async fn find<R>(&mut self, mut pick: impl FnMut(Event) -> Option<R>) -> Option<R> {
         loop {
             if let Some(found) = pick(self.next().await?) {

@@ -1,4 +1,4 @@
-//! [`BoundListener`]: a listener that was bound outside of this library, to be passed to a runtime.
+//! [`BoundListener`]: a listener that was bound outside of this library and that a socket takes over.
 
 use crate::handle::Handle;
 use core::any::Any;
@@ -6,7 +6,8 @@ use sansmq_proto::Endpoint;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 
-/// An already bound listener for [`Handle::bind_existing`]. The type of the listener is known to the runtime, not to this crate.
+/// Listener that is already bound, for [`Handle::bind_existing`]. Each runtime defines the types of listeners that it
+/// supports.
 #[derive(Debug)]
 pub struct BoundListener {
     endpoint: Endpoint,
@@ -31,15 +32,16 @@ impl BoundListener {
 }
 
 impl<T: Kind> Handle<T> {
-    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`), of a type that the socket's runtime supports. For
-    /// listeners of the standard library, the runtimes of this project have `bind_listener`.
+    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`). The socket's runtime must support the type of
+    /// the listener. For listeners of the standard library, the runtimes of this project have `bind_listener`.
     ///
-    /// The socket closes the listener on `unbind` and `close`, but does not remove the file of a Unix domain socket: that is the
-    /// duty of the code that created the file. The options `backlog`, `bind_to_device` and `dual_stack` have no effect here,
-    /// because the listener is bound already; all other [`Options`](sansmq_proto::Options) apply.
+    /// The socket closes the listener on `unbind` and `close`, but does not remove the file of a Unix domain socket:
+    /// the code that created the file must remove it. The options `backlog`, `bind_to_device` and `dual_stack` have no
+    /// effect here, because the listener is bound already; all other [`Options`](sansmq_proto::Options) apply.
     ///
     /// # Errors
-    /// [`BindError`]: the runtime does not support this type of listener, or the listener is not in the listening state.
+    /// [`BindError`]: the runtime does not support this type of listener, or the listener is not in the listening
+    /// state.
     pub async fn bind_existing(&self, listener: BoundListener) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint.clone();
         let bound_listeners = self.shared().with(|state| state.bind_existing(listener));

@@ -1,4 +1,4 @@
-//! [`ConnectionTask`]: drives one connection over its stream, for the socket that owns the connection.
+//! [`ConnectionTask`]: the task that moves the bytes of one connection between its stream and its socket.
 
 use crate::driver::Driver;
 use crate::runtime::PollStream;
@@ -17,25 +17,29 @@ use std::sync::Arc;
 
 /// Task of one connection.
 ///
-/// Most connections belong to the socket of the task. A connection to a port that several sockets share belongs to no socket
-/// until its peer has requested a resource. The socket of that resource may run on another runtime; the task does not move.
+/// Usually the connection belongs to the socket that spawned the task. At a port that several sockets share, a new
+/// connection waits until its peer has requested a resource. Then the connection is assigned to the socket that is
+/// bound to this resource. That socket may run on another runtime; the task stays on the runtime that accepted the
+/// connection.
 pub(crate) struct ConnectionTask<S> {
-    /// `None` after the connection has ended.
+    /// Stream of the connection; `None` after the connection has ended.
     stream: Option<S>,
-    /// `None` after the session was returned to its socket.
+    /// Protocol state of the connection. `None` after the connection has ended and the owner was notified.
     session: Option<Session>,
     owner: Owner,
-    /// Driver of the socket that has spawned the task. The clock of this socket is the clock of the session, even if the owner
-    /// is another socket.
+    /// Driver of the socket that has spawned the task. This socket's clock is used, even if `owner` is another socket.
     driver: Driver,
 }
 
 pub(crate) enum Owner {
-    /// The driver's own socket.
+    /// Socket that has spawned the task (the socket of `driver`), and its pipe for the connection.
     Local(PipeId),
-    /// No socket yet.
+    /// No socket yet: the connection waits to be assigned to one of the sockets that are bound to `port`. `ticket`
+    /// identifies the waiting connection at the port. `_counted` is a clone of the port's `unassigned`, which counts
+    /// such connections.
     Unassigned { port: Arc<SharedListener>, from: Endpoint, ticket: u64, _counted: Arc<()> },
-    /// Another socket that shares the port, on any runtime.
+    /// Socket to which a connection at a shared port was assigned, and its pipe for the connection. The socket may run
+    /// on another runtime, and may also be the socket of `driver`.
     Remote(Arc<Shared>, PipeId),
 }
 
@@ -45,7 +49,8 @@ impl<S: PollStream> ConnectionTask<S> {
         Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
     }
 
-    /// Creates the task of a connection to a shared port. Returns `None` if the connection is rejected.
+    /// Creates the task of a connection at a shared port, which waits to be assigned to a socket. Returns `None` if the
+    /// connection exceeds the `max_handshake_rate` of the driver's socket.
     pub(crate) fn unassigned(
         driver: Driver,
         port: Arc<SharedListener>,
@@ -135,10 +140,12 @@ impl<S> Drop for ConnectionTask<S> {
 }
 
 impl Owner {
-    /// Assigns the connection to the socket of the resource that the peer has requested, if the request was received.
+    /// Assigns a connection that waits at a shared port to the socket that is bound to the resource requested by the
+    /// peer. If the peer has not requested a resource yet, or no socket is bound to it, the connection continues to
+    /// wait, and `waker` is woken when a socket binds or unbinds.
     ///
     /// # Errors
-    /// The port is closed.
+    /// No socket is bound to the port any more.
     fn assign(&mut self, connection: &mut Connection, waker: &Waker) -> Result<(), ConnectionError> {
         let Self::Unassigned { port, from, ticket, .. } = self else { return Ok(()) };
         let Some(bound) = port.find(connection.pending_peer(), *ticket, waker)? else { return Ok(()) };
@@ -154,7 +161,8 @@ impl Owner {
     }
 }
 
-/// Stream during one poll of its task.
+/// Adapter for one poll of the task: implements [`Stream`] for the session, and returns [`StreamError::WouldBlock`]
+/// when the stream returns `Pending`.
 struct Polled<'a, S> {
     stream: &'a mut S,
     cx: Context<'a>,

@@ -1,4 +1,4 @@
-//! [`Context`]: the registry of `inproc` names and of the ports that sockets may share.
+//! [`Context`]: the registry of `inproc` names and of the ports that sockets share.
 
 use crate::shared_listener::{ClosedListener, JoinOutcome, SharedListener};
 use crate::state::{Shared, State};
@@ -19,21 +19,21 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 #[derive(Clone, Default)]
 pub struct Context(Arc<Mutex<Registry>>);
 
-/// Weak reference to a context.
+/// Weak reference to a [`Context`], which does not keep the context in memory.
 #[derive(Clone)]
 pub(crate) struct WeakContext(Weak<Mutex<Registry>>);
 
 #[derive(Default)]
 pub(crate) struct Registry {
     bound: BTreeMap<String, SocketListener>,
-    /// Pipes that connected to a name before any socket was bound to it.
+    /// `inproc` names to which no socket is bound yet, with the pipes that wait to connect to each name.
     connecting: BTreeMap<String, Vec<InprocConnector>>,
     ports: Vec<Arc<SharedListener>>,
-    /// Number of requests sent to ZAP handlers so far.
+    /// Number of ZAP requests made in this context so far. Each request takes the next number as its request id.
     questions: u64,
 }
 
-/// Listener of a socket.
+/// Reference to one listener of a socket, at an `inproc` name or at a port.
 #[derive(Clone)]
 pub(crate) struct SocketListener {
     pub(crate) socket: Weak<Shared>,
@@ -45,13 +45,14 @@ impl SocketListener {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
 
-    /// Calls `work` with the locked socket, if the socket still exists. The caller must hold no lock.
+    /// Locks the socket and calls `work` with its state. Returns `None` if the socket no longer exists. The caller must
+    /// hold no lock.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> Option<R> {
         self.socket.upgrade().map(|socket| socket.with(work))
     }
 }
 
-/// Pipe of a socket that connects to an `inproc` name.
+/// Reference to one pipe of a socket, which connects to an `inproc` name.
 #[derive(Clone)]
 pub(crate) struct InprocConnector {
     pub(crate) socket: Weak<Shared>,
@@ -71,7 +72,7 @@ impl WeakContext {
 }
 
 impl Context {
-    /// Creates an empty context.
+    /// Creates a context without `inproc` names and shared ports.
     pub fn new() -> Self {
         Self::default()
     }
@@ -82,13 +83,14 @@ impl Context {
         GLOBAL.get_or_init(Self::new).clone()
     }
 
-    /// Locks the registry.
+    /// Locks the registry of names and ports.
     fn registry(&self) -> MutexGuard<'_, Registry> {
         // Lock order: sockets look names up under their own lock, so no socket may be locked while this lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Binds a listener to a name and returns the pipes that wait for the name. Returns `None` if the name is in use.
+    /// Binds a listener to an `inproc` name. Returns the pipes that already wait for this name, or `None` if another
+    /// listener is bound to it.
     pub(crate) fn bind(&self, name: &str, listener: SocketListener) -> Option<Vec<InprocConnector>> {
         let mut registry = self.registry();
         if registry.bound.contains_key(name) {
@@ -98,12 +100,12 @@ impl Context {
         Some(registry.connecting.remove(name).unwrap_or_default())
     }
 
-    /// Returns the listener that is bound to the name.
+    /// Returns the listener that is bound to the `inproc` name, if any.
     pub(crate) fn bound(&self, name: &str) -> Option<SocketListener> {
         self.registry().bound.get(name).cloned()
     }
 
-    /// Returns a number for a ZAP request, unique within the context.
+    /// Returns the number of the next ZAP request, which is unique within the context.
     pub(crate) fn number_question(&self) -> u64 {
         let mut registry = self.registry();
         registry.questions += 1;
@@ -119,8 +121,8 @@ impl Context {
         self.registry().bound.remove(name);
     }
 
-    /// Returns the listener that is bound to the name. If there is none, the next [`bind`](Self::bind) of the name returns
-    /// `connector`.
+    /// Returns the listener that is bound to the `inproc` name. If there is none, stores `connector` and returns
+    /// `None`; the next [`bind`](Self::bind) of the name then returns `connector`.
     pub(crate) fn find(&self, name: &str, connector: InprocConnector) -> Option<SocketListener> {
         let mut registry = self.registry();
         let found = registry.bound.get(name).cloned();
@@ -130,7 +132,9 @@ impl Context {
         found
     }
 
-    /// Binds a listener of a socket to a resource at an endpoint: joins the port that is open there, or creates a new one.
+    /// Binds `member`, a listener of a socket, at `endpoint`. If a port is registered there already, `member` shares it
+    /// or is refused. If there is none, or neither `member` nor the sockets of the port have a resource, registers a
+    /// new port.
     pub(crate) fn enter(
         &self,
         endpoint: &Endpoint,
@@ -151,7 +155,8 @@ impl Context {
         JoinOutcome::New(port)
     }
 
-    /// Removes a member; see [`SharedListener::leave`]. A port without members can no longer be joined.
+    /// Unbinds a socket from a port; see [`SharedListener::leave`]. After the last socket has unbound, no socket can
+    /// join the port.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);
@@ -161,7 +166,7 @@ impl Context {
         (left, tasks)
     }
 
-    /// Closes a port; see [`SharedListener::closed`]. The port can no longer be joined.
+    /// Unbinds all sockets from a port; see [`SharedListener::closed`]. Afterwards no socket can join the port.
     pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
         let mut registry = self.registry();
         registry.ports.retain(|other| !Arc::ptr_eq(other, port));

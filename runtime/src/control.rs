@@ -1,4 +1,4 @@
-//! [`Control`]: the control socket of a proxy.
+//! [`Control`]: the control socket of a proxy, which receives commands such as `PAUSE`.
 
 use crate::handle::Handle;
 use crate::proxy_control::ProxyControl;
@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
 use std::sync::Arc;
 
-/// Control socket of a running proxy.
+/// Control socket of a proxy during a run; see [`Proxy::control`](crate::Proxy::control).
 pub(crate) struct Control<'a> {
     socket: &'a Handle,
     commands: WaiterKey<&'a Arc<Shared>>,
@@ -19,8 +19,8 @@ impl<'a> Control<'a> {
         Self { socket, commands: WaiterKey::new(socket.shared(), |state| &mut state.receivers) }
     }
 
-    /// Executes and answers commands. Returns `Pending` when no more commands are queued, and `Ready` when the budget of one
-    /// turn is spent.
+    /// Executes the commands that the control socket has received, and sends the replies. Returns `Pending` when no
+    /// more commands are queued, and `Ready` after [`BURST`] commands, when more commands may be queued.
     pub(crate) fn execute(&mut self, cx: &Context<'_>, control: &ProxyControl) -> Poll<()> {
         for _ in 0..BURST {
             let Poll::Ready((command, socket_type)) = self.commands.wait(cx, take) else {
@@ -45,5 +45,5 @@ fn take(state: &mut State) -> Poll<(Message, SocketType)> {
     }
 }
 
-/// Commands executed per turn of the proxy.
+/// Maximum number of commands that a proxy executes per turn.
 const BURST: usize = 10;

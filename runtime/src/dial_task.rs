@@ -1,4 +1,4 @@
-//! [`DialTask`]: one attempt to connect, which becomes the task of the connection.
+//! [`DialTask`]: the task of one attempt to connect. On success, a [`ConnectionTask`] replaces it.
 
 use crate::connection_task::{ConnectionTask, Owner};
 use crate::driver::Driver;
@@ -8,20 +8,21 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use sansmq_proto::{NetworkError, PipeId};
 
-/// Future of the runtime that connects.
+/// Future of one attempt to connect, from [`Runtime::dial`].
 type Dialled<S> = Pin<Box<dyn Future<Output = Result<S, NetworkError>> + Send>>;
 
 pub(crate) struct DialTask<R: Runtime> {
     pub(crate) driver: Driver,
     pub(crate) pipe: PipeId,
-    /// Number of the dial; a later dial of the same pipe has another.
+    /// Number of this attempt to connect. Each attempt of a socket has a new number, so that an attempt detects that a
+    /// later attempt of its pipe has replaced it.
     pub(crate) dial: u64,
     pub(crate) dialled: Dialled<R::Stream>,
 }
 
 impl<R: Runtime> DialTask<R> {
-    /// Returns the task of the connection when connected. Returns `None` if the attempt was cancelled, or failed and the failure
-    /// was reported to the socket.
+    /// Continues the attempt, and returns the task of the connection when connected. Returns `None` if the attempt was
+    /// cancelled or replaced by a later attempt, or if it failed and the failure was reported to the socket.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ConnectionTask<R::Stream>>> {
         let (shared, pipe) = (self.driver.shared(), self.pipe);
         if shared.with(|state| state.poll_dial(pipe, self.dial, cx.waker())).is_ready() {

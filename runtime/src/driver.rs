@@ -1,4 +1,4 @@
-//! [`Driver`]: the runtime's side of a shared socket.
+//! [`Driver`]: the reference to a socket that the tasks of its runtime hold.
 
 use crate::connection_task::{ConnectionTask, Owner};
 use crate::context::SocketListener;
@@ -9,14 +9,15 @@ use core::fmt;
 use sansmq_proto::{Endpoint, ListenerId, NetworkError};
 use std::sync::Arc;
 
-/// The runtime's side of a shared socket: cheap to clone, held by every [`Task`](crate::Task) of the socket.
+/// Reference to a socket that the tasks of its runtime hold. The application holds a [`Handle`](crate::Handle) of the
+/// same socket. Cheap to clone; every [`Task`](crate::Task) of the socket has a clone.
 ///
-/// If the last driver is dropped before the socket is closed, as when a runtime shuts down, the socket closes at once, and
-/// every call that waits for the socket returns.
+/// If the last driver is dropped before the socket is closed, for example because the runtime shuts down, the socket
+/// closes at once, and every call that waits for the socket returns.
 #[derive(Clone)]
 pub struct Driver(Arc<Tasks>);
 
-/// Closes the socket when the last task is dropped.
+/// Part that all clones of a [`Driver`] share. Its drop, after the last clone was dropped, closes the socket.
 struct Tasks(Arc<Shared>);
 
 impl Drop for Tasks {
@@ -47,7 +48,8 @@ impl Driver {
         self.shared().with(|state| state.hosted.get(&id).cloned())
     }
 
-    /// Reports that the listener is open, to each socket that shares the port.
+    /// Reports to all sockets that share the port of listener `id` that the listener is open. `endpoint` is the bound
+    /// endpoint.
     pub(crate) fn listening(&self, id: ListenerId, endpoint: Endpoint) {
         let members = self.port(id).map(|port| port.opened(endpoint));
         for (endpoint, member) in members.into_iter().flatten() {
@@ -58,7 +60,7 @@ impl Driver {
         }
     }
 
-    /// Reports that the listener could not be opened, to each socket that shares the port.
+    /// Reports to all sockets that share the port of listener `id` that the listener could not be opened.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
         let closed = self.shared().context.close(&port);
@@ -70,8 +72,8 @@ impl Driver {
         }
     }
 
-    /// Returns the task of an incoming connection. Returns `None` if the listener is closed or a limit is reached; the stream is
-    /// dropped then.
+    /// Creates the task of an accepted connection. Drops the stream and returns `None` if the listener is closed or a
+    /// limit is reached.
     pub(crate) fn accepted<S: crate::PollStream>(
         &self,
         id: ListenerId,
@@ -87,7 +89,8 @@ impl Driver {
         if port.has_room() { ConnectionTask::unassigned(self.clone(), port, (id, from), stream) } else { None }
     }
 
-    /// Pauses accepting; see [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
+    /// Reports a failed accept to one of the sockets that share the port, which starts a pause in accepting; see
+    /// [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
     pub(crate) fn accept_failed(&self, id: ListenerId, error: NetworkError) {
         if let Some(member) = self.port(id).and_then(|port| port.pause())
             && let Some(socket) = member.socket.upgrade()

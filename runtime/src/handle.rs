@@ -22,8 +22,9 @@ use std::sync::Arc;
 
 /// Handle of a socket: cheap to clone, and usable from several tasks at the same time, on any runtime.
 ///
-/// Every method takes `&self`, so sending and receiving may overlap. When the last clone is dropped, the socket closes in the
-/// background and lingers as its options say; [`close`](Self::close) waits for the end and returns the number of unsent messages.
+/// Every method takes `&self`, so sending and receiving may overlap. When the last clone is dropped, the socket closes
+/// in the background, after it has sent the queued messages or `linger` has expired. [`close`](Self::close) waits for
+/// this and returns the number of unsent messages.
 ///
 /// The futures are cancel-safe: when a future is dropped, no message is lost and no message is sent twice.
 pub struct Handle<T: Kind = Any> {
@@ -31,7 +32,7 @@ pub struct Handle<T: Kind = Any> {
     pub(crate) kind: PhantomData<fn() -> T>,
 }
 
-/// Closes the socket when the last handle is dropped.
+/// Part that all clones of a [`Handle`] share. Its drop, after the last clone was dropped, closes the socket.
 pub(crate) struct Application(pub(crate) Arc<Shared>);
 
 impl Drop for Application {
@@ -50,7 +51,7 @@ pub fn new_socket<T: Kind>(
     new_socket_with_entropy(options, context, clock, SystemEntropy)
 }
 
-/// Creates a socket as [`new_socket`] does, with a random source.
+/// Creates a socket like [`new_socket`], but with `entropy` as the source of its random numbers.
 pub(crate) fn new_socket_with_entropy<T: Kind>(
     options: Options<T>,
     context: &Context,
@@ -78,7 +79,8 @@ impl<T: Kind> Handle<T> {
         &self.application.0
     }
 
-    /// Waits among the waiters of `among` until `condition` is true.
+    /// Waits until `condition` is true. `among` selects the list of waiting futures that is woken when the condition
+    /// may have changed, for example the receivers.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
         let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
@@ -91,22 +93,24 @@ impl<T: Kind> Handle<T> {
         Handle { application: Arc::clone(&self.application), kind: PhantomData }
     }
 
-    /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port, the bound
-    /// endpoint has the port that the operating system chose.
+    /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port,
+    /// the bound endpoint has the port that the operating system chose.
     ///
-    /// Sockets of one [`Context`] may share a TCP port, even if they run on different runtimes. Each socket binds with its own
-    /// [`Resource`](proto::address::Resource), and one socket may bind without a resource. The first socket that binds opens the
-    /// port, later sockets join, and the port is closed when the last socket unbinds. At a shared port, a peer is assigned to the
-    /// socket of the resource that the peer requests, or to the socket without a resource if the peer requests none. If there
-    /// is no such socket, the peer waits until one binds, and is rejected when the handshake timeout expires. Before a peer is
-    /// assigned, the limits of the socket that opened the port apply. The only socket of a port, if bound without a resource,
-    /// accepts every peer, whichever resource the peer requests, as libzmq does.
+    /// Sockets of one [`Context`] may share a TCP port, even if they run on different runtimes. Each socket binds with
+    /// its own [`Resource`](proto::address::Resource), and one socket may bind without a resource. The first socket
+    /// that binds opens the port, later sockets join, and the port is closed when the last socket unbinds. At a shared
+    /// port, a peer is assigned to the socket of the resource that the peer requests, or to the socket without a
+    /// resource if the peer requests none. If there is no such socket, the peer waits until one binds, and is rejected
+    /// when the handshake timeout expires. Before a peer is assigned, the limits of the socket that opened the port
+    /// apply. If only one socket is bound to the port, and without a resource, that socket accepts every peer, even a
+    /// peer that requests a resource (as libzmq does).
     ///
     /// Not cancel-safe: if the future is dropped, the socket may still become bound.
     ///
     /// # Errors
-    /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, the operating system returned an error, or
-    /// another socket is bound to that resource at that port ([`AddressInUse`](proto::NetworkError::AddressInUse)).
+    /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, the operating system returned an
+    /// error, or another socket is bound to that resource at that port
+    /// ([`AddressInUse`](proto::NetworkError::AddressInUse)).
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -117,7 +121,8 @@ impl<T: Kind> Handle<T> {
         self.bound(listener, endpoint).await
     }
 
-    /// Waits for the outcome of a bind.
+    /// Waits until `listener` is open or has failed, and returns the bound endpoint or the error. `endpoint` is the
+    /// endpoint that the application requested, for the error.
     pub(crate) async fn bound(&self, listener: ListenerId, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
@@ -134,8 +139,9 @@ impl<T: Kind> Handle<T> {
         .await
     }
 
-    /// Connects to an endpoint, and reconnects whenever the connection is lost. Returns at once: the connection is made in the
-    /// background, and messages that are sent before are queued. A [`monitor`](Self::monitor) emits the progress as events.
+    /// Connects to an endpoint, and reconnects whenever the connection is lost. Returns at once: the connection is made
+    /// in the background, and messages are queued until then. A [`monitor`](Self::monitor) receives an event for each
+    /// step.
     ///
     /// # Errors
     /// [`ConnectError`]: `endpoint` is invalid, not supported by the socket type, or a wildcard.
@@ -209,7 +215,8 @@ impl<T: Kind> Handle<T> {
         .await
     }
 
-    /// Returns a stream of the socket's events from now on: of listeners, connections and dropped messages, with the reasons.
+    /// Returns a stream of the events that the socket emits from now on. They concern its listeners, its connections
+    /// and dropped messages, and contain the reason of each failure.
     pub fn monitor(&self) -> Monitor {
         Monitor::new(self.shared())
     }
@@ -241,8 +248,8 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.offer(&mut message)).map_err(|why| why.into_error(message))
     }
 
-    /// Waits until a send would not have to wait, as [`Socket::can_send`] defines. Another task may send first, so that the room
-    /// is used up again.
+    /// Waits until the socket can send without waiting, as defined by [`Socket::can_send`]. Another task may then send
+    /// first and use up the room.
     ///
     /// Cancel-safe.
     pub async fn writable(&self)
@@ -264,8 +271,8 @@ impl<T: Kind> Handle<T> {
 impl<T: Kind> Handle<T> {
     /// Receives the next message, from the peers in turn. Waits while no message is queued.
     ///
-    /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages left from the
-    /// previous connection may be received in turn with messages of the new connection.
+    /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages that
+    /// are still queued from the previous connection may alternate with messages of the new connection.
     ///
     /// Cancel-safe: if the future is dropped before it is ready, no message has been removed from the queue.
     ///
@@ -318,7 +325,8 @@ impl<T: Kind> Handle<T> {
         received
     }
 
-    /// Waits until a receive would not have to wait, as [`Socket::can_recv`] defines. Another task may receive the message first.
+    /// Waits until the socket can receive without waiting, as defined by [`Socket::can_recv`]. Another task may then
+    /// receive the message first.
     ///
     /// Cancel-safe.
     pub async fn readable(&self)
@@ -338,8 +346,8 @@ impl<T: Kind> Handle<T> {
 }
 
 impl<T: Kind> Handle<T> {
-    /// Connects as [`connect`](Self::connect) does, and gives the peer a routing id. Messages to this routing id may be sent at
-    /// once (`ZMQ_CONNECT_ROUTING_ID`).
+    /// Connects to an endpoint like [`connect`](Self::connect), and assigns `routing_id` to the peer
+    /// (`ZMQ_CONNECT_ROUTING_ID`). Messages to this routing id can be sent at once, before the connection is made.
     ///
     /// # Errors
     /// [`ConnectError`], also if another peer has that routing id.
@@ -370,8 +378,8 @@ impl<T: Kind> Handle<T> {
 }
 
 impl Handle<Peer> {
-    /// Connects as [`connect`](Self::connect) does, and returns the routing id of the new peer. Messages to this routing id may be
-    /// sent at once (`zmq_connect_peer`).
+    /// Connects to an endpoint like [`connect`](Self::connect), and returns the routing id of the new peer
+    /// (`zmq_connect_peer`). Messages to this routing id can be sent at once, before the connection is made.
     ///
     /// # Errors
     /// [`ConnectError`].

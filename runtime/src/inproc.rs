@@ -1,5 +1,7 @@
-//! The `inproc` transport: direct links between two sockets of one process, without tasks and without encoding. The thread that
-//! sends moves the messages, first under the lock of its own socket, then under the lock of the other; never under both.
+//! The `inproc` transport: connections between two sockets of one process, without tasks and without encoding. The two
+//! sockets exchange messages through two queues, called lanes: one lane per direction. A send or receive of the
+//! application moves the messages on its own thread: first under the lock of its own socket, then under the lock of the
+//! other socket. No thread holds both locks at the same time.
 //!
 //! ```text
 //! pipe of one socket ──exchange──► lane ──exchange──► pipe of the other
@@ -17,14 +19,17 @@ use sansmq_proto::{ConnectionError, Endpoint, ListenerId, Message, NetworkError,
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-/// Link between two pipes.
+/// `inproc` connection between a pipe of one socket and a pipe of another. In each array, index 0 is the socket that
+/// was bound to the name, and index 1 is the socket that connected.
 #[derive(Default)]
 struct Wire {
-    /// Messages sent by each side.
+    /// Queues between the two sockets; each socket sends into the lane with its own index.
     lanes: Mutex<[Lane; 2]>,
-    /// Demand of each side as a reader.
+    /// [`Demand`] of each socket as a receiver: it must be notified of each message, fetches messages in batches, or
+    /// has no room.
     readers: [Arc<Reader>; 2],
-    /// Socket and pipe of each side. The references are weak, because a wire must not keep a socket alive.
+    /// Socket and pipe at each of the two ends. The references are weak, because a connection must not keep a socket
+    /// alive.
     ends: [OnceLock<(Weak<Shared>, PipeId)>; 2],
 }
 
@@ -34,45 +39,49 @@ impl Wire {
     }
 }
 
-/// One direction of a link.
+/// Messages of one direction of an `inproc` connection: put in by the sending socket, taken out by the receiving
+/// socket.
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Inbound>,
-    /// The writer has ended its direction.
+    /// The sending socket has ended this direction, and puts in no more messages.
     finished: bool,
-    /// An exchange of the reader is scheduled and has not begun yet.
+    /// An exchange of the receiving socket is already scheduled, and has not begun yet.
     notified: bool,
-    /// The writer found no room.
+    /// The sending socket has found the lane full. When the receiving socket has emptied the lane, it schedules an
+    /// exchange of the sending socket.
     blocked: bool,
 }
 
-/// Maximum number of messages in one direction of a link.
+/// Maximum number of messages that are queued in one direction of an `inproc` connection.
 // With larger batches, both sockets stay locked longer, and their threads wait for each other. In measurements with two threads,
 // 32 was the fastest; the channels of tokio use blocks of the same size.
 const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
 
-/// One side of a wire.
+/// One of the two ends of an `inproc` connection, stored by the socket at this end.
 pub(crate) struct End {
     wire: Arc<Wire>,
     side: usize,
-    /// Metadata of the socket at the other side.
+    /// Metadata of the socket at the other end.
     peer: Arc<Peer>,
 }
 
 impl End {
-    /// Returns the demand of the other side.
+    /// Returns the [`Reader`] of the socket at the other end. That socket stores in it if it must be notified of each
+    /// message; see [`Demand`].
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
     }
 }
 
-/// An end during one exchange.
+/// One end of an `inproc` connection during one exchange, with both lanes locked.
 struct Locked<'a> {
     lanes: MutexGuard<'a, [Lane; 2]>,
     end: &'a End,
-    /// [`Link::has_room`] has returned false.
+    /// The lane in which this socket sends is full: the last call of [`Link::has_room`] returned false.
     blocked: Cell<bool>,
-    /// A subscription change was sent, which must reach the reader even while it has messages to receive.
+    /// This socket has sent a subscription change during the exchange. The other socket must then be scheduled for an
+    /// exchange even if its application still has messages to receive.
     has_subscription: bool,
 }
 
@@ -85,7 +94,8 @@ impl Locked<'_> {
         &mut self.lanes[1 - self.end.side]
     }
 
-    /// Returns an error if the link has ended for this side.
+    /// Returns the reason as an error if the connection must end: this socket or the other socket has ended its
+    /// direction.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
             return Err(ConnectionError::LocallyClosed);
@@ -93,7 +103,8 @@ impl Locked<'_> {
         if self.theirs().finished { Err(ConnectionError::PeerClosed) } else { Ok(()) }
     }
 
-    /// Updates the lanes after an exchange. Returns true if the other side must be scheduled for an exchange.
+    /// Ends an exchange: updates the lanes, and stores `demand` as the new demand of this socket. Returns true if an
+    /// exchange of the other socket must be scheduled.
     fn leave(&mut self, demand: Demand) -> bool {
         let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
@@ -167,7 +178,7 @@ impl State {
         InprocConnector { socket: Weak::clone(&self.me), pipe }
     }
 
-    /// Binds a listener to an `inproc` name.
+    /// Binds listener `id` of this socket to an `inproc` name, and connects the pipes that already wait for the name.
     pub(crate) fn listen(&mut self, id: ListenerId, name: String, shared: &Shared, wakes: &mut Wakes) {
         let bound = SocketListener { socket: Weak::clone(&self.me), listener: id };
         match shared.context.bind(&name, bound.clone()) {
@@ -182,7 +193,8 @@ impl State {
         }
     }
 
-    /// Connects a pipe to an `inproc` name, now or when a socket binds to the name.
+    /// Connects a pipe of this socket to an `inproc` name: at once if a socket is bound to the name, otherwise when a
+    /// socket binds to it.
     pub(crate) fn seek(&mut self, pipe: PipeId, name: &str, shared: &Shared, wakes: &mut Wakes) {
         let connector = self.connector(pipe);
         match shared.context.find(name, connector.clone()) {
@@ -191,7 +203,8 @@ impl State {
         }
     }
 
-    /// Exchanges messages with the lanes of an `inproc` link, if the pipe still has one.
+    /// Moves messages between a pipe and the lanes of its `inproc` connection. Does nothing if the pipe has no such
+    /// connection.
     pub(crate) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
         let Some(end) = self.end(pipe).and_then(Option::take) else { return };
         let lanes = end.wire.lock();
@@ -218,7 +231,8 @@ impl State {
     }
 }
 
-/// Links a connecting pipe to the listener of its `inproc` name. The caller must hold no lock.
+/// Creates the `inproc` connection between a connecting pipe and a listener that is bound to `name`. The caller must
+/// hold no lock.
 pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name: &str, wakes: &mut Wakes) {
     let Some(dialler) = connector.socket.upgrade() else { return };
     let wanted =

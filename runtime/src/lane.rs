@@ -1,4 +1,4 @@
-//! [`Lane`]: one direction of a proxy.
+//! [`Lane`]: one direction of a proxy, from the socket that receives to the socket that sends.
 
 use crate::handle::Handle;
 use crate::proxy::ProxyError;
@@ -10,16 +10,17 @@ use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Message, RecvError};
 use std::sync::Arc;
 
-/// One direction of a proxy: its source, its sink, and a message in between.
+/// One direction of a proxy: the socket that receives (the source), the socket that sends (the sink), and the message
+/// that the proxy holds between receiving and sending.
 pub(crate) struct Lane {
     end: End,
     from: Handle,
     to: Handle,
-    /// Message that was received from the source and that the sink has no room for.
+    /// Message that was received from the source and not sent yet, because the sink had no room.
     pub(crate) held: Option<Message>,
 }
 
-/// Source of a lane.
+/// Socket of the proxy that is the source of a lane.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
     Frontend,
@@ -27,7 +28,8 @@ pub(crate) enum End {
 }
 
 impl Lane {
-    /// Creates a lane with the source `end`. Returns `None` if `from` cannot receive or `to` cannot send.
+    /// Creates a lane that receives with `from` and sends with `to`. Returns `None` if `from` cannot receive or `to`
+    /// cannot send. `end` selects the statistics of the lane.
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
         let receives = from.shared().with(|state| state.socket.socket_type().receives());
         let sends = to.shared().with(|state| state.socket.socket_type().sends());
@@ -35,7 +37,7 @@ impl Lane {
     }
 }
 
-/// Lane of a running proxy, with its registrations as a waiter.
+/// Lane during a run of the proxy. Holds the registrations by which a new message or new room wakes the proxy.
 pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
@@ -58,8 +60,8 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Moves messages. Returns `Pending` when the source is empty or the sink is full, and `Ready` when the budget of one turn is
-    /// spent.
+    /// Forwards messages. Returns `Pending` when the source is empty or the sink is full, and `Ready` after [`BURST`]
+    /// messages, when more messages may be queued.
     pub(crate) fn burst(
         &mut self,
         cx: &Context<'_>,
@@ -73,7 +75,8 @@ impl<'a> Moving<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Receives the next message into `held`, unless a message is held already.
+    /// Receives the next message of the source into `held`, and sends a copy to the capture socket. Does nothing if a
+    /// message is held already.
     fn receive(
         &mut self,
         cx: &Context<'_>,
@@ -100,7 +103,8 @@ impl<'a> Moving<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends the held message.
+    /// Sends the held message with the sink, or drops the message if the sink can never send it. Returns `Pending` and
+    /// keeps the message while the sink has no room.
     fn send(&mut self, cx: &Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
         let mut size = ProxyTraffic::default();
         self.held.iter().for_each(|message| size.add(message));
@@ -126,14 +130,15 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// Outcome of sending a message.
+/// Outcome of sending a held message.
 enum Given {
     Sent,
-    /// The socket can never send the message.
+    /// The sink can never send the message, which was therefore dropped.
     Refused,
 }
 
-/// Receives the next message; only [`RecvError::PeerLost`] is an error.
+/// Receives the next message of a source. Returns an error only after [`RecvError::PeerLost`]; after any other error,
+/// returns `Pending`.
 fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     match state.socket.recv() {
         Ok(message) => Poll::Ready(Ok(message)),
@@ -144,7 +149,8 @@ fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     }
 }
 
-/// Sends the held message; keeps it while the send can still succeed later.
+/// Sends the held message with the sink. Returns `Pending` and keeps the message while the send can still succeed
+/// later.
 fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     let Some(message) = held else { return Poll::Pending };
     let given = match state.socket.offer(message) {
@@ -163,5 +169,5 @@ fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     Poll::Ready(given)
 }
 
-/// Messages that each direction moves per turn of the proxy (libzmq: 1000).
+/// Maximum number of messages that a proxy forwards in each direction per turn (libzmq: 1000).
 pub(crate) const BURST: usize = 100;

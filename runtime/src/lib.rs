@@ -1,18 +1,21 @@
-//! Shared parts of sansmq's runtime adapters: socket handles, wakers, tasks, `inproc`, proxies, ZAP over `inproc`, tracing.
+//! Shared parts of sansmq's runtime adapters: socket handles, wakers, tasks, `inproc`, proxies, ZAP over `inproc`,
+//! tracing.
 //!
-//! `sansmq-proto` implements the protocol without IO, an adapter crate waits for IO, and this crate is the common part of all
-//! adapters. It needs `std`, but makes no system calls and depends on no runtime.
+//! `sansmq-proto` implements the protocol without IO, an adapter crate waits for IO, and this crate is the common part
+//! of all adapters. It needs `std`, but makes no system calls and depends on no runtime.
 //!
 //! # Where to begin
 //!
-//! - Writing a program? Use the `sansmq` crate and one of its runtimes.
-//! - Another async runtime? Implement [`Runtime`], [`PollStream`], [`PollListener`] and [`AsyncTimer`], and spawn each [`Task`] as a
-//!   [`TaskFuture`]; [`spawn_socket`] returns a [`Handle`].
-//! - Another event loop with handles? Implement the same traits except [`AsyncTimer`], and poll each [`Task`] yourself.
+//! - To write a program, use the `sansmq` crate and one of its runtimes.
+//! - To support another async runtime, implement [`Runtime`], [`PollStream`], [`PollListener`] and [`AsyncTimer`], and
+//!   spawn each [`Task`] as a [`TaskFuture`]; [`spawn_socket`] returns a [`Handle`].
+//! - To support an event loop that runs no futures, implement these traits except [`AsyncTimer`], and poll each
+//!   [`Task`] when its waker is woken or its timeout has passed. Applications use the same [`Handle`].
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
-//! In addition to the API for embedding single-threaded sockets, this crate uses these twenty-one items for three purposes:
+//! In addition to the API for embedding single-threaded sockets, this crate uses these twenty-one items for three
+//! purposes:
 //!
 //! | purpose | items |
 //! |---|---|

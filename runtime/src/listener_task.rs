@@ -1,4 +1,4 @@
-//! [`ListenerTask`]: opens a listener and accepts connections until the socket unbinds.
+//! [`ListenerTask`]: the task that opens a listener and accepts connections until no socket is bound to its port.
 
 use crate::bound_listener::BoundListener;
 use crate::driver::Driver;
@@ -15,10 +15,13 @@ use std::sync::Arc;
 pub(crate) struct ListenerTask<R: Runtime> {
     driver: Driver,
     phase: Phase<R>,
-    /// Declared last, because its drop reports that the address is free.
+    /// Guard that reports on drop that the address is free. Declared last, so that an open listener in `phase` is
+    /// dropped before.
     guard: ListenGuard,
 }
 
+/// Phase of a listener task.
+///
 /// ```text
 /// Opening ──opened──► Accepting ──stopped──► Closed
 ///    └──failed or stopped──────────────────────▲
@@ -29,12 +32,12 @@ enum Phase<R: Runtime> {
     Closed,
 }
 
-/// Future of the runtime that opens a listener and returns it with its bound endpoint.
+/// Future from [`Runtime::listen`], which opens a listener and returns it with its bound endpoint.
 type Opening<L> = Pin<Box<dyn Future<Output = Result<(L, Endpoint), NetworkError>> + Send>>;
 
 impl<R: Runtime> ListenerTask<R> {
-    /// Opens a listener at `endpoint`, or takes over `given`. Returns `None` if that failed; the failure was reported to the
-    /// socket.
+    /// Creates the task of a listener: it opens a listener at `endpoint`, or takes over `given`. Returns `None` if the
+    /// runtime rejects `given`; the error was reported to the sockets of the port.
     pub(crate) fn new(
         driver: Driver,
         guard: ListenGuard,
@@ -119,34 +122,37 @@ impl<R: Runtime> fmt::Debug for ListenerTask<R> {
     }
 }
 
-/// Guard of the task that listens at a port. Its drop reports to `unbind` and `close` that the address is free.
+/// Guard that a listener task holds. Its drop closes the port, so that `unbind` and `close` stop waiting for the
+/// address to be free.
 pub(crate) struct ListenGuard {
     pub(crate) shared: Arc<Shared>,
     id: ListenerId,
     pub(crate) port: Arc<SharedListener>,
-    /// Connections that may still be accepted before the task yields.
+    /// Number of connections that the task may still accept before it yields to other tasks.
     budget: u8,
 }
 
-/// Next step of a listener task.
+/// Next step of a listener task, from [`ListenGuard::poll_next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptState {
-    /// Accept connections.
+    /// The task must accept connections.
     Open,
-    /// Close the listener.
+    /// The task must close the listener, because no socket is bound to the port.
     Closed,
 }
 
 impl ListenGuard {
-    /// Connections accepted before the task yields, so that many new peers do not delay the connected peers.
+    /// Number of connections that a task accepts before it yields, so that many new peers do not delay the connected
+    /// peers.
     const BUDGET: u8 = 16;
 
     pub(crate) fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<SharedListener>) -> Self {
         Self { shared: Arc::clone(shared), id, port, budget: Self::BUDGET }
     }
 
-    /// Returns the next step. `Pending` during the pause after a failed accept, and when the budget is spent; the task is woken
-    /// when the result changes. Must be called before each accept.
+    /// Returns the next step of the listener task, which must call this before each accept. Returns `Pending` during
+    /// the pause after a failed accept, and when the task must yield after many connections. Then `waker` is woken when
+    /// the task must continue.
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<AcceptState> {
         if self.poll_stopped(waker).is_ready() {
             return Poll::Ready(AcceptState::Closed);
@@ -165,12 +171,14 @@ impl ListenGuard {
         Poll::Ready(AcceptState::Open)
     }
 
-    /// Ready when no socket is bound to the port. The task is woken then.
+    /// Returns `Ready` if no socket is bound to the port any more. Otherwise registers the waker, to be woken when this
+    /// changes.
     pub(crate) fn poll_stopped(&self, waker: &Waker) -> Poll<()> {
         if self.port.poll_members(waker) { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Reports that closing the listener at `endpoint` returned an error. The listener is closed nevertheless.
+    /// Stores the error of closing the listener at `endpoint`, and reports it to the socket that was the last to
+    /// unbind. The listener is closed nevertheless.
     fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
         let _ = self.port.failure.set(error);
         if let Some(last) = self.port.last() {

@@ -1,4 +1,4 @@
-//! Replacement of `trace.rs` without the feature `tracing`: the same functions, which do nothing.
+//! Replacement of `trace.rs` when the feature `tracing` is disabled: the same functions, which do nothing.
 
 use sansmq_proto::{Event, PipeId, SocketType};
 

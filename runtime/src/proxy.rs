@@ -18,20 +18,25 @@ use thiserror::Error;
 
 /// Forwards messages between two sockets, in both directions (`zmq_proxy`, `zmq_proxy_steerable`).
 ///
-/// - ROUTER and DEALER form a queue: requests of many clients are distributed to many workers, and each reply returns to its
-///   client.
-/// - XSUB and XPUB form a forwarder: publications are forwarded in one direction, and subscriptions, which an XPUB receives as
-///   messages, in the other.
+/// - ROUTER and DEALER form a queue: requests of many clients are distributed to many workers, and each reply returns
+///   to its client.
+/// - XSUB and XPUB form a forwarder: publications are forwarded in one direction, and subscriptions, which an XPUB
+///   receives as messages, in the other.
 /// - PULL and PUSH form a streamer.
-/// - Any other two sockets work if one of them receives and the other sends, even on different runtimes. If the same socket is
-///   given twice, the proxy sends every message back. Messages are forwarded unchanged, with all frames.
+/// - Any other two sockets work if one of them receives and the other sends, even on different runtimes. If the same
+///   socket is given twice, the proxy sends every message back. Messages are forwarded unchanged, with all frames.
 ///
-/// The two directions take turns, and the proxy yields to other tasks after each burst. While the sink of a direction is full,
-/// the proxy receives nothing from its source, so the high-water marks of both sockets slow the senders down. Some sockets
-/// report only per peer whether there is room (a SERVER or a PEER, a ROUTER with `mandatory`), so they may be full for a message
-/// that was received already: the message is held in the proxy, and its direction waits until there is room. A message that the
-/// sink can never send, because its peer does not exist or its form is wrong, is dropped and
-/// [counted](ProxyStatistics::dropped). Messages that a socket drops by its own rules are reported to its monitor.
+/// Each direction has a source, the socket that receives, and a sink, the socket that sends. The two directions take
+/// turns, and the proxy yields to other tasks after each burst of messages. While the sink of a direction is full, the
+/// proxy receives nothing from its source, so the high-water marks of both sockets slow the senders down.
+///
+/// For some sinks (SERVER, PEER, and ROUTER with `mandatory`), room depends on the peer to which a message is
+/// addressed. So the proxy can only detect after receiving a message that the sink has no room for it. Then the proxy
+/// holds the message, and its direction waits until there is room.
+///
+/// A message that the sink can never send, because its peer does not exist or its form is wrong, is dropped and
+/// [counted](ProxyStatistics::dropped). A message that the sink accepts and then drops, for example because a ROUTER
+/// without `mandatory` has no such peer, is reported to the monitor of the sink.
 ///
 /// ```
 /// use sansmq_runtime::{Handle, Proxy, ProxyError, ProxyStatistics};
@@ -54,12 +59,13 @@ pub struct Proxy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// There is no direction in which one socket receives and the other sends.
+    /// The proxy can forward messages in neither direction, because a direction needs one socket that receives and
+    /// another that sends. The fields are the types of the two sockets.
     #[error("a proxy cannot forward between a {0} and a {1} socket: one socket must receive and the other must send")]
     NoDirection(SocketType, SocketType),
     /// The peer that received the request of a REQ socket has disconnected, so there will be no reply
-    /// ([`RecvError::PeerLost`]). The proxy may be run again; if the other socket is a REP, first send a reply with it. A DEALER
-    /// instead of the REQ does not have this error.
+    /// ([`RecvError::PeerLost`]). The proxy can be run again; if the other socket is a REP, first send a reply with it.
+    /// To avoid this error, use a DEALER instead of the REQ.
     #[error(
         "the peer that received the request of the proxy's REQ socket has disconnected; use a DEALER, or reply to the \
          request and run the proxy again"
@@ -68,7 +74,7 @@ pub enum ProxyError {
 }
 
 impl Proxy {
-    /// Creates a proxy between two sockets, and keeps the sockets open. The proxy forwards nothing until [`run`](Self::run).
+    /// Creates a proxy between two sockets. It keeps the sockets open, and forwards nothing until [`run`](Self::run).
     ///
     /// The two sockets are treated alike; "frontend" and "backend" are only names in the statistics.
     pub fn new<F: Kind, B: Kind>(frontend: &Handle<F>, backend: &Handle<B>) -> Self {
@@ -80,24 +86,27 @@ impl Proxy {
         Self { frontend, backend, capture: None, control: None, control_handle: ProxyControl::new(), lanes }
     }
 
-    /// Sends a copy of every message of both directions to this socket too: a PUB, PUSH, PAIR or DEALER.
+    /// Adds a capture socket, to which the proxy sends a copy of every message of both directions: a PUB, PUSH, PAIR or
+    /// DEALER.
     ///
     /// The capture socket never blocks the proxy: a copy for which there is no room is dropped and
-    /// [counted](ProxyStatistics::missed). (The manual of libzmq does not specify this. There a PUB drops the copy, and other
-    /// sockets block the proxy while they have no peer.)
+    /// [counted](ProxyStatistics::missed). (The manual of libzmq does not specify this. There a PUB drops the copy, and
+    /// other sockets block the proxy while they have no peer.)
     #[must_use]
     pub fn capture<T: Sends>(mut self, socket: &Handle<T>) -> Self {
         self.capture = Some(socket.erase());
         self
     }
 
-    /// Executes the commands that this socket receives: usually a REP or PAIR, or a PULL or SUB, which cannot reply.
+    /// Adds a control socket; the proxy executes the commands that the socket receives. Usually this is a REP or PAIR,
+    /// or a PULL or SUB, which cannot reply.
     ///
-    /// Messages of one frame are commands (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do what the methods of
-    /// [`ProxyControl`] do. The reply to `STATISTICS` has eight frames, each a 64-bit number in native byte order: the frames and
-    /// the bytes that the frontend received, the frames and the bytes that the frontend sent, and the same four numbers of the
-    /// backend. Any other message is ignored. A REP replies to every message except `STATISTICS` with an empty message; other
-    /// sockets reply to `STATISTICS` only. A reply for which there is no room is dropped.
+    /// Messages of one frame are commands (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do the same as the
+    /// methods of [`ProxyControl`]. The reply to `STATISTICS` has eight frames, each a 64-bit number in native byte
+    /// order: the frames and the bytes that the frontend received, the frames and the bytes that the frontend sent, and
+    /// the same four numbers of the backend. Any other message is ignored. A REP replies to every message except
+    /// `STATISTICS` with an empty message; other sockets reply to `STATISTICS` only. A reply for which there is no room
+    /// is dropped.
     ///
     /// Commands are executed while the proxy runs, paused or not. If this socket is closed, the proxy continues.
     #[must_use]
@@ -111,15 +120,16 @@ impl Proxy {
         self.control_handle.clone()
     }
 
-    /// Forwards messages until the proxy is [terminated](ProxyControl::terminate) or one of the two sockets is closed. Returns the
-    /// statistics of all runs.
+    /// Forwards messages until the proxy is [terminated](ProxyControl::terminate) or one of the two sockets is closed.
+    /// Returns the statistics of all runs.
     ///
-    /// Cancel-safe: when the future is dropped, no message is lost. A message that was received and found no room, which is
-    /// possible with the sockets listed at [`Proxy`], stays in this `Proxy`. The next run continues with the message, or
-    /// [`take_held`](Self::take_held) returns it. So keep the `Proxy`: a held message is dropped with the `Proxy`.
+    /// Cancel-safe: when the future is dropped, no message is lost. A message that was received while the sink had no
+    /// room, which is possible with the sockets listed at [`Proxy`], stays in this `Proxy`. The next run sends the
+    /// message, or [`take_held`](Self::take_held) returns it. So keep the `Proxy`: a held message is dropped with the
+    /// `Proxy`.
     ///
     /// # Errors
-    /// [`ProxyError`]. No other error of a message or a peer ends the run.
+    /// [`ProxyError`]. After any other error of a receive or a send, the proxy continues to run.
     pub async fn run(&mut self) -> Result<ProxyStatistics, ProxyError> {
         if self.lanes.is_empty() {
             let [front, back] =
@@ -136,15 +146,15 @@ impl Proxy {
         poll_fn(|cx| run.turn(cx)).await
     }
 
-    /// Takes the messages that were received, but not sent before the last run ended: at most two, usually none.
+    /// Takes the messages that the proxy had received but not sent when the last run ended: at most two, usually none.
     pub fn take_held(&mut self) -> Vec<Message> {
         self.lanes.iter_mut().filter_map(|lane| lane.held.take()).collect()
     }
 }
 
-/// Running proxy, with its registrations as a waiter.
+/// One run of a proxy. Holds the registrations by which its sockets wake the run.
 struct Run<'a> {
-    /// Registrations for the end of the two sockets.
+    /// Registrations by which the close of one of the two sockets wakes the run.
     ends: [WaiterKey<&'a Arc<Shared>>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
@@ -153,7 +163,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Executes commands and forwards messages, at most one burst of commands and one burst per direction.
+    /// Executes commands and forwards messages, at most one burst of commands and one burst per direction. Returns
+    /// `Ready` when the run ends.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
         let control_handle = self.control_handle;
         let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, control_handle).is_ready());

@@ -17,11 +17,12 @@ pub struct ProxyControl(Arc<Mutex<ControlState>>);
 struct ControlState {
     mode: ProxyState,
     statistics: ProxyStatistics,
-    /// Waker of the running proxy.
+    /// Waker of the task that runs the proxy, woken when the state changes. `None` if it was woken already, or before
+    /// the first run.
     proxy: Option<Waker>,
 }
 
-/// State of a proxy.
+/// State of a proxy, which commands change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyState {
     Running,
@@ -35,7 +36,8 @@ impl ProxyControl {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Pauses the proxy. Until it is resumed, messages wait in its sockets, and the high-water marks slow the senders down.
+    /// Pauses the proxy: it forwards nothing until it is resumed. Messages wait in its sockets, and the high-water
+    /// marks slow the senders down.
     pub fn pause(&self) {
         self.set(ProxyState::Paused);
     }
@@ -45,13 +47,13 @@ impl ProxyControl {
         self.set(ProxyState::Running);
     }
 
-    /// Ends the current run of the proxy and every later run, at once. Later commands have no effect. Messages that its
-    /// sockets have queued stay in the sockets.
+    /// Ends the current run of the proxy at its next turn, and makes every later run return at once. Later commands
+    /// have no effect. Messages that are queued in the proxy's sockets stay there.
     pub fn terminate(&self) {
         self.set(ProxyState::Terminated);
     }
 
-    /// Returns the statistics of all runs so far. They do not change while the proxy is paused.
+    /// Returns the statistics of all runs so far. The numbers do not change while the proxy is paused.
     pub fn statistics(&self) -> ProxyStatistics {
         self.state().statistics
     }
@@ -87,7 +89,8 @@ impl ProxyControl {
         self.state().statistics = statistics;
     }
 
-    /// Executes a command of a control socket. Returns the reply to `STATISTICS`; other commands have none.
+    /// Executes a command that a control socket has received. Returns the reply to `STATISTICS`, and `None` for every
+    /// other message.
     pub(crate) fn command(&self, command: &Message) -> Option<Message> {
         match command.frames() {
             [only] if only == b"PAUSE" => self.pause(),
@@ -100,33 +103,36 @@ impl ProxyControl {
     }
 }
 
-/// Traffic of a proxy in all its runs; see [`ProxyControl::statistics`].
+/// Numbers of messages that a proxy has forwarded, dropped and captured in all its runs; see
+/// [`ProxyControl::statistics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyStatistics {
-    /// Traffic of the first socket of [`Proxy::new`](super::Proxy::new). If both sockets are the same, its received messages are
-    /// counted here.
+    /// Traffic of the first socket of [`Proxy::new`](super::Proxy::new). If the same socket was given twice, only the
+    /// messages that it received are counted here.
     pub frontend: SocketTraffic,
-    /// Traffic of the second socket. If both sockets are the same, its sent messages are counted here.
+    /// Traffic of the second socket of [`Proxy::new`](super::Proxy::new). If the same socket was given twice, only the
+    /// messages that it sent are counted here.
     pub backend: SocketTraffic,
-    /// Number of received messages that the other socket could never send.
+    /// Number of messages that the proxy received and dropped, because the other socket could never send them.
     pub dropped: u64,
-    /// Number of copies that the capture socket has accepted.
+    /// Number of copies that the capture socket has accepted to send.
     pub captured: u64,
-    /// Number of copies that the capture socket had no room for, or could not send.
+    /// Number of copies that were dropped, because the capture socket had no room or could not send them.
     pub missed: u64,
 }
 
-/// Traffic of one socket of a proxy.
+/// Messages that a proxy has received and sent with one of its sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketTraffic {
     /// Messages that the proxy received from the socket.
     pub received: ProxyTraffic,
-    /// Messages that the proxy sent with the socket, including messages that the socket dropped by its own rules.
+    /// Messages that the proxy sent with the socket. Includes messages that the socket accepted and then dropped, as a
+    /// PUB does without subscribers.
     pub sent: ProxyTraffic,
 }
 
-/// Number and size of messages.
+/// Number and size of the messages that were received or sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProxyTraffic {
     /// Number of messages.

@@ -16,15 +16,16 @@ use std::io::{self, IoSlice};
 
 /// Interface that an async runtime or event loop implements to run sockets: spawning, the time, and a network.
 ///
-/// Implementations wait and do IO; they implement no rule of ZeroMQ. `sansmq-tokio`, `sansmq-smol` and `sansmq-mio` are
-/// implementations.
+/// An implementation waits and does IO; `sansmq-proto` implements the protocol. Examples are `sansmq-tokio`,
+/// `sansmq-smol` and `sansmq-mio`.
 pub trait Runtime: Clone + Send + Sync + 'static {
-    /// Connected byte stream.
+    /// Type of a connected byte stream, such as a TCP connection.
     type Stream: PollStream + 'static;
-    /// Listener that accepts byte streams.
+    /// Type of an open listener, which accepts byte streams.
     type Listener: PollListener<Stream = Self::Stream> + 'static;
 
-    /// Calls `work` with the buffers that sessions need while they are polled. Default: buffers of the current thread.
+    /// Calls `work` with buffers for reading, encoding and decoding. A connection needs them only while it is polled,
+    /// so all connections of a thread can share them. Default: one set of buffers per thread.
     fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
         thread_local! {
             static BUFFERS: RefCell<SessionBuffers> = RefCell::default();
@@ -35,41 +36,43 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Runs a task in the background. Must not poll the task before `spawn` returns.
     fn spawn(&self, task: Task<Self>);
 
-    /// Schedules the current task to be polled again after all other ready tasks.
+    /// Schedules the current task to be polled again after all other ready tasks. Default: wakes the task.
     fn requeue(&self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
 
-    /// Returns the time, which never goes backwards.
+    /// Returns the current time. The clock must never go backwards.
     fn now(&self) -> Instant;
 
-    /// Returns the random source of a new socket. Default: the operating system. A simulation with a seed overrides this method.
+    /// Returns the source of random numbers for a new socket. Default: the operating system. A simulation with a seed
+    /// overrides this method.
     fn entropy(&self) -> impl Entropy + 'static {
         SystemEntropy
     }
 
-    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try every address.
-    /// Must return an error if the operating system rejects an option of `transport`.
+    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try every
+    /// address of the host. Must return an error if the operating system rejects an option of `transport`.
     fn listen(
         self,
         endpoint: Endpoint,
         transport: TransportConfig,
     ) -> impl Future<Output = Result<(Self::Listener, Endpoint), NetworkError>> + Send;
 
-    /// Takes over an already bound listener. The path of a Unix domain socket is not removed on close.
+    /// Takes over an already bound listener. Closing the returned listener must not remove the path of a Unix domain
+    /// socket.
     ///
     /// # Errors
-    /// This runtime does not support the type of the listener, the listener is not in the listening state, or the operating
-    /// system rejects an option of `transport`.
+    /// This runtime does not support the type of the listener, the listener is not in the listening state, or the
+    /// operating system rejects an option of `transport`.
     fn take_listener(
         &self,
         listener: BoundListener,
         transport: &TransportConfig,
     ) -> Result<Self::Listener, NetworkError>;
 
-    /// Connects to an endpoint. Must look host names up on each call, without blocking, and try every
-    /// [route](Endpoint::routes) to their addresses. Must return an error if the operating system rejects an option of
-    /// `transport`.
+    /// Connects to an endpoint. Must look the host name up on each call, without blocking, and try the
+    /// [routes](Endpoint::routes) to all addresses that were found. Must return an error if the operating system
+    /// rejects an option of `transport`.
     fn dial(
         self,
         endpoint: Endpoint,
@@ -77,9 +80,9 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
 }
 
-/// Timer of a [`TaskFuture`](crate::TaskFuture).
+/// Timer of a [`TaskFuture`](crate::TaskFuture), which wakes the task at a deadline.
 pub trait AsyncTimer: Send {
-    /// Sets the timer, or clears it. A cleared timer must cost nothing.
+    /// Sets the timer to `deadline`, or clears it if `deadline` is `None`. A cleared timer must cost nothing.
     fn set(&mut self, deadline: Option<Instant>);
 
     /// Returns `Ready` at the deadline or shortly after. Is not called while the timer is cleared.
@@ -94,44 +97,46 @@ pub trait PollStream: Send {
     /// Any error ends the connection.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Writes bytes of several slices and returns their number.
+    /// Writes bytes from several slices and returns the number of bytes that were written.
     ///
     /// # Errors
     /// Any error ends the connection.
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
 
-    /// Closes the sending direction.
+    /// Closes the sending direction of the stream; the peer then reads the end of the stream.
     ///
     /// # Errors
     /// Any error ends the connection.
     fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Returns the credentials of the peer's process, where the operating system reports them.
+    /// Returns the credentials of the peer's process, if the operating system reports them. Default: `None`.
     fn credentials(&self) -> Option<Credentials> {
         None
     }
 }
 
-/// Listener of a [`Runtime`].
+/// Open listener of a [`Runtime`].
 pub trait PollListener: Send {
     /// Type of the accepted streams.
     type Stream;
 
-    /// Accepts a connection, sets the options of `transport`, and returns the connection with the peer's address. An option that
-    /// the operating system rejects here may be ignored, because opening the listener has returned an error for it already.
+    /// Accepts a connection, sets the options of `transport` on it, and returns the connection with the peer's address.
+    /// An implementation may ignore an option that the operating system rejects here, because [`Runtime::listen`] has
+    /// already returned an error in this case.
     ///
     /// # Errors
-    /// After any error, accepting pauses and is then repeated.
+    /// Any error starts a pause, after which this method is called again.
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
         transport: &TransportConfig,
     ) -> Poll<Result<(Self::Stream, Endpoint), NetworkError>>;
 
-    /// Closes the listener.
+    /// Closes the listener. Default: drops it.
     ///
     /// # Errors
-    /// The listener is closed, but its path had been removed, or replaced by another socket.
+    /// The file of the Unix domain socket had been removed, or replaced by another socket. The listener is closed
+    /// nevertheless.
     fn close(self) -> Result<(), NetworkError>
     where
         Self: Sized,
@@ -150,10 +155,12 @@ pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketCo
     handle
 }
 
-/// Returns the addresses of a TCP endpoint. `lookup` returns the addresses of a host name and port, and must not block.
+/// Returns the addresses of a TCP endpoint. If the endpoint has a host name, calls `lookup` with the name and the port;
+/// `lookup` must not block.
 ///
 /// # Errors
-/// [`NetworkError::UnknownHost`] if the lookup fails; [`NetworkError::Unsupported`] if the endpoint is not a TCP endpoint.
+/// [`NetworkError::UnknownHost`] if the lookup fails; [`NetworkError::Unsupported`] if the endpoint is not a TCP
+/// endpoint.
 pub async fn lookup_addresses<A: IntoIterator<Item = SocketAddr>>(
     endpoint: &Endpoint,
     lookup: impl AsyncFn(&str, u16) -> io::Result<A>,

@@ -1,4 +1,4 @@
-//! [`Served`]: a handle with constructors. Each runtime exports it as its `Socket`.
+//! [`Served`]: a socket handle with constructors. Each runtime exports it as its `Socket`.
 
 use crate::context::Context;
 use crate::handle::Handle;
@@ -72,7 +72,7 @@ impl<R, T: Kind> Served<R, T> {
         self.handle.erase().into()
     }
 
-    /// Returns the handle. Its type is independent of the runtime.
+    /// Returns the handle of this socket. Its type [`Handle`] does not depend on the runtime.
     pub fn into_handle(self) -> Handle<T> {
         self.handle
     }

@@ -1,8 +1,11 @@
-//! [`SharedListener`]: one listener and the sockets that share it, each with its own resource (RFC 37, "The Resource Property").
+//! [`SharedListener`]: a port, which is one listener and the sockets that are bound to it, each with its own resource
+//! (RFC 37, "The Resource Property").
 //!
-//! The runtime of the first socket that binds opens the listener; sockets that bind later join. The listener stays open until
-//! the last socket has left. Most ports belong to one socket without a resource; each connection belongs to that socket from
-//! the first byte. At a shared port, a connection belongs to no socket until its peer has requested a resource.
+//! The runtime of the first socket that binds opens the listener; sockets that bind later share it. The listener stays
+//! open until the last socket has unbound. Usually one socket is bound to a port, without a resource; then each
+//! connection belongs to this socket from the first byte. At a shared port, a connection waits until its peer has
+//! requested a resource, and is then assigned to the socket that is bound to this resource. Until then the connection
+//! is called unassigned.
 //!
 //! Lock order: the lock of a port may be taken while a socket is locked. No lock may be taken while a port is locked.
 
@@ -19,53 +22,58 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 pub(crate) struct SharedListener {
-    /// Endpoint that the first socket has requested.
+    /// Endpoint to which the first socket has bound, as requested: the port may be a wildcard.
     requested: Endpoint,
-    /// Settings of the first socket, which apply to a connection before it is assigned to a socket.
+    /// Settings of the first socket that was bound. They apply to a connection before it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
-    /// Error of closing the listener.
+    /// Error of closing the listener. Empty while the listener is open, and if it closed without an error.
     pub(crate) failure: OnceLock<NetworkError>,
-    /// Counts unassigned connections: each holds a clone.
+    /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`.
     pub(crate) unassigned: Arc<()>,
     state: Mutex<ListenerState>,
 }
 
-/// Maximum number of unassigned connections to a port. Further connections are closed at once.
+/// Maximum number of connections at one port that wait to be assigned to a socket. Further connections are closed at
+/// once.
 const MAX_UNASSIGNED: usize = 1024;
 
-/// Mutable state of a port.
+/// Mutable state of a shared port.
 #[derive(Default)]
 struct ListenerState {
-    /// Bound endpoint, once the listener is open.
+    /// Bound endpoint of the listener; `None` until the listener is open.
     bound: Option<Endpoint>,
     members: BTreeMap<Option<Resource>, SocketListener>,
-    /// Last member that has left. Its `unbind` or `close` waits until the address is free.
+    /// Socket that was the last to unbind. Its `unbind` or `close` waits until the address is free. `None` while a
+    /// socket is bound.
     last: Option<SocketListener>,
-    /// Member that keeps the timer of the latest pause in accepting. May still be set after the pause.
+    /// Socket that holds the timer of the latest pause in accepting, after a failed accept. Not cleared when the pause
+    /// ends. `None` if there was no pause, or if this socket has unbound.
     pausing: Option<SocketListener>,
-    /// Task of the listener.
+    /// Waker of the task that accepts connections from the listener.
     task: Option<Waker>,
-    /// Tasks of unassigned connections, by ticket.
+    /// Wakers of the tasks of connections that wait to be assigned to a socket. The key is the number that
+    /// [`SharedListener::ticket`] gave to the connection.
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
 }
 
-/// Members and tasks to notify when a port is closed or could not be opened.
+/// Sockets and tasks to notify when a port was closed or could not be opened.
 pub(crate) struct ClosedListener {
-    /// Members that had not left.
+    /// Sockets that were still bound to the port.
     pub(crate) members: Vec<SocketListener>,
     pub(crate) last: Option<SocketListener>,
-    /// Tasks to wake after all locks are released.
+    /// Wakers of tasks that wait for the port. They must be woken after all locks are released.
     pub(crate) tasks: Vec<Waker>,
 }
 
-/// Outcome of a request to listen at a port.
+/// Outcome of binding a socket to a port.
 pub(crate) enum JoinOutcome {
-    /// New port. Its listener must be opened.
+    /// The socket is the first that is bound to this new port, and must open the listener.
     New(Arc<SharedListener>),
-    /// Existing port that was joined, its bound endpoint if its listener is already open, and the tasks to wake.
+    /// The socket shares an existing port. Contains the port, its bound endpoint if the listener is already open, and
+    /// the wakers of waiting connections, which may now be assigned to the socket.
     Joined(Arc<SharedListener>, Option<Endpoint>, Vec<Waker>),
-    /// Rejected: another socket is bound to the resource, or the socket's settings differ from the settings of the port.
+    /// Another socket is bound to the same resource, or the socket's settings do not allow sharing this port.
     Refused,
 }
 
@@ -90,7 +98,8 @@ impl SharedListener {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns true if the port was requested at, or is bound to, `endpoint`. False for wildcard ports, which are never shared.
+    /// Returns true if a socket that binds to `endpoint` can share this port: the port was requested at, or is bound
+    /// to, this endpoint. Returns false if `endpoint` has a wildcard port, which is never shared.
     pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
         let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
         let address = endpoint.socket_addr();
@@ -98,17 +107,19 @@ impl SharedListener {
         matches(&self.requested) || self.state().bound.as_ref().is_some_and(matches)
     }
 
-    /// Returns true if one more unassigned connection may be accepted.
+    /// Returns true if the port can accept one more connection that waits to be assigned to a socket: a socket is bound
+    /// to the port, and fewer than [`MAX_UNASSIGNED`] connections wait.
     pub(crate) fn has_room(&self) -> bool {
         Arc::strong_count(&self.unassigned) <= MAX_UNASSIGNED && !self.state().members.is_empty()
     }
 
-    /// Returns true if no member is bound with a resource.
+    /// Returns true if no socket is bound to the port with a resource.
     pub(crate) fn is_plain(&self) -> bool {
         self.state().members.keys().all(Option::is_none)
     }
 
-    /// Adds a member.
+    /// Binds a further socket, `member`, to this port with a resource of its own. `config` are the settings of the
+    /// socket.
     pub(crate) fn join(
         self: &Arc<Self>,
         resource: Option<Resource>,
@@ -124,7 +135,8 @@ impl SharedListener {
         JoinOutcome::Joined(Arc::clone(self), state.bound.clone(), waiting)
     }
 
-    /// Removes a member. Returns the number of members left, and the tasks to wake.
+    /// Unbinds a socket from the port. Returns the number of sockets that are still bound, and the wakers of the tasks
+    /// to wake.
     pub(crate) fn leave(&self, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut state = self.state();
         let before = state.members.len();
@@ -136,7 +148,8 @@ impl SharedListener {
         (state.members.len(), state.tasks())
     }
 
-    /// Sets the bound endpoint. Returns each member to notify, with its endpoint.
+    /// Stores the bound endpoint of the listener, which is open now. Returns each socket to notify, with its endpoint
+    /// including the resource.
     pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, SocketListener)> {
         let mut state = self.state();
         let with_endpoint = |(resource, member): (&Option<Resource>, &SocketListener)| {
@@ -147,14 +160,15 @@ impl SharedListener {
         notified
     }
 
-    /// Removes all members, because the listener is closed or could not be opened.
+    /// Unbinds all sockets, because the listener is closed or could not be opened. Returns the sockets and tasks to
+    /// notify.
     pub(crate) fn closed(&self) -> ClosedListener {
         let mut state = self.state();
         let members = core::mem::take(&mut state.members).into_values().collect();
         ClosedListener { members, last: state.last.take(), tasks: state.tasks() }
     }
 
-    /// Returns the last member that has left.
+    /// Returns the socket that was the last to unbind, or `None` while a socket is bound.
     pub(crate) fn last(&self) -> Option<SocketListener> {
         self.state().last.clone()
     }
@@ -163,7 +177,8 @@ impl SharedListener {
         self.state().members.values().cloned().collect()
     }
 
-    /// Returns true if the port has members. Registers the waker of the listener's task, to be woken when the members change.
+    /// Returns true if a socket is bound to the port. Registers the waker of the listener's task, to be woken when a
+    /// socket unbinds.
     pub(crate) fn poll_members(&self, waker: &Waker) -> bool {
         let mut state = self.state();
         let spent = remember(&mut state.task, waker);
@@ -173,12 +188,14 @@ impl SharedListener {
         has_members
     }
 
-    /// Returns the member that keeps the timer of a pause in accepting.
+    /// Returns the socket that holds the timer of the latest pause in accepting. The pause may have ended. Returns
+    /// `None` if there was no pause, or if the socket has unbound.
     pub(crate) fn pausing(&self) -> Option<SocketListener> {
         self.state().pausing.clone()
     }
 
-    /// Selects and returns the member that keeps the timer of a new pause in accepting.
+    /// Selects one of the sockets that share the port, to hold the timer of a new pause in accepting. Returns `None` if
+    /// no socket is bound.
     pub(crate) fn pause(&self) -> Option<SocketListener> {
         let mut state = self.state();
         // One timer is enough, so any member will do.
@@ -190,24 +207,26 @@ impl SharedListener {
         self.state().task.take()
     }
 
-    /// Returns true if all connections belong to this member: it is the only member, and it is bound without a resource.
+    /// Returns true if all connections belong to the given socket: only this socket is bound to the port, and without a
+    /// resource.
     pub(crate) fn is_for(&self, member: &SocketListener) -> bool {
         let state = self.state();
         state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
     }
 
-    /// Returns a new ticket, the number of an unassigned connection.
+    /// Returns the number of a new connection that waits to be assigned to a socket.
     pub(crate) fn ticket(&self) -> u64 {
         let mut state = self.state();
         state.tickets += 1;
         state.tickets
     }
 
-    /// Returns the member that is bound to the resource which the pending peer requests. If there is no such member, or the peer
-    /// has not requested a resource yet, returns `None` and registers the waker, to be woken when the members change.
+    /// Returns the socket that is bound to the resource which the peer requests. If there is none, or the peer has not
+    /// requested a resource yet (`caller` is `None`), returns `None` and stores the waker, to be woken when a socket
+    /// binds or unbinds. `ticket` is the number of the connection.
     ///
     /// # Errors
-    /// The port is closed: no socket is bound to it, and no socket can join.
+    /// No socket is bound to the port any more, and no socket can bind to it.
     pub(crate) fn find(
         &self,
         caller: Option<&PendingPeer>,
@@ -228,7 +247,7 @@ impl SharedListener {
         Ok(found)
     }
 
-    /// Removes the waker of an unassigned connection.
+    /// Removes the waker of a connection that has ended before it was assigned to a socket.
     pub(crate) fn forget(&self, ticket: u64) {
         let spent = self.state().waiting.remove(&ticket);
         drop(spent);
@@ -236,7 +255,8 @@ impl SharedListener {
 }
 
 impl ListenerState {
-    /// Takes the wakers of all tasks that wait for a change of the members.
+    /// Takes the wakers of all tasks that wait for a socket to bind or unbind: the connections that wait to be
+    /// assigned, and the listener's task.
     fn tasks(&mut self) -> Vec<Waker> {
         core::mem::take(&mut self.waiting).into_values().chain(self.task.take()).collect()
     }
@@ -247,7 +267,8 @@ impl State {
         SocketListener { socket: Weak::clone(&self.me), listener }
     }
 
-    /// Starts a listener at a new port, or joins an existing port.
+    /// Binds listener `id` of this socket to `endpoint`: opens a new port, or shares the port that is already open
+    /// there.
     pub(crate) fn open(&mut self, id: ListenerId, mut endpoint: Endpoint, shared: &Shared, wakes: &mut Wakes) {
         let resource = endpoint.resource().cloned();
         endpoint = endpoint.with_resource(None);
@@ -274,8 +295,8 @@ impl State {
         }
     }
 
-    /// Leaves the port of a listener. If other members are left, the listener ends at once; otherwise it ends when the port is
-    /// closed.
+    /// Unbinds listener `id` of this socket from its port. If other sockets share the port, the listener ends at once;
+    /// otherwise it ends when the port is closed.
     pub(crate) fn quit(&mut self, id: ListenerId, shared: &Shared, wakes: &mut Wakes) {
         if let Some(port) = self.listeners.get(&id) {
             let (left, tasks) = shared.context.leave(port, &self.member(id));
@@ -289,7 +310,7 @@ impl State {
         }
     }
 
-    /// Removes a listener after its port was closed or could not be opened.
+    /// Removes listener `id` of this socket, after its port was closed or could not be opened.
     pub(crate) fn port_closed(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
         self.notify_watchers();
@@ -297,7 +318,8 @@ impl State {
 }
 
 impl ListenGuard {
-    /// Closes the port, and reports the end of the listener to all members and waiting tasks.
+    /// Closes the port. Reports the end of the listener to the sockets that are bound to it, and wakes the connections
+    /// that wait to be assigned.
     pub(crate) fn end(&self) {
         let closed = self.shared.context.close(&self.port);
         for member in closed.members {

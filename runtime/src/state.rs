@@ -1,5 +1,5 @@
-//! State shared by handle and driver: the socket behind one lock, and the tasks that wait for it. Tasks are woken only after the
-//! lock is released.
+//! State that the handle and the driver of a socket share: the socket behind one lock, and the tasks that wait for it.
+//! Tasks are woken only after the lock is released.
 
 use crate::bound_listener::BoundListener;
 use crate::context::Context;
@@ -20,38 +20,43 @@ use std::sync::{Arc, PoisonError, Weak};
 
 pub(crate) struct Shared {
     state: Mutex<State>,
-    /// Registry of `inproc` names and shared ports.
+    /// Context of the socket: the registry of `inproc` names and shared ports.
     pub(crate) context: Context,
     pub(crate) trace: Trace,
     pub(crate) transport: TransportConfig,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
-/// State behind the lock.
+/// Mutable part of [`Shared`], behind its lock.
 pub(crate) struct State {
     pub(crate) socket: Socket,
-    /// Weak reference to the owner of this state.
+    /// Weak reference to the [`Shared`] that contains this state.
     pub(crate) me: Weak<Shared>,
-    /// `inproc` names to which the socket is bound.
+    /// `inproc` name of each listener that is bound to one.
     pub(crate) names: BTreeMap<ListenerId, String>,
-    /// `inproc` names to which the socket connects, and to which no socket is bound yet.
+    /// `inproc` name of each pipe that waits for a socket to bind to this name.
     pub(crate) sought: BTreeMap<PipeId, String>,
-    /// Tasks that drive pipes, by the pipe's index.
+    /// Task of each pipe, at the index of the pipe.
     tasks: Vec<Task>,
-    /// Already bound listeners, until their listener tasks are spawned.
+    /// Listeners for `bind_existing`, which were bound outside of this library. Each is kept here until its listener
+    /// task is spawned.
     pub(crate) bound_listeners: BTreeMap<ListenerId, BoundListener>,
-    /// Ports to which this socket is bound, and ports that it has left last and that are not closed yet.
+    /// Port of each listener of this socket. If this socket was the last to unbind from a port, the port stays in this
+    /// map until its listener is closed.
     pub(crate) listeners: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// Ports with a listener task on this socket's runtime, even if the socket has left them.
+    /// Ports that this socket has opened. The listener tasks of these ports run on this socket's runtime, even if this
+    /// socket has unbound and other sockets still use the port.
     pub(crate) hosted: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// Actions that the supervisor must spawn a task for, with the number of the dial (0 for other actions).
+    /// Actions for which the supervisor must spawn a task, each with the number of the attempt to connect (0 for a
+    /// listener).
     pub(crate) actions: VecDeque<(Action, u64)>,
-    /// Number of the latest dial. A task detects by its number that its dial was cancelled or replaced.
+    /// Number of the latest attempt to connect. A task detects by its number that its attempt was cancelled or
+    /// replaced.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
-    /// Deadline to which the timer of the supervisor is set.
+    /// Deadline to which the supervisor's timer is set; `None` if it is not set.
     pub(crate) armed: Option<Instant>,
-    /// All drivers were dropped, so no task will ever drive the socket again.
+    /// All drivers of the socket were dropped, so no task will ever drive the socket again.
     pub(crate) orphaned: bool,
     pub(crate) receivers: Waiters,
     pub(crate) senders: Waiters,
@@ -59,25 +64,25 @@ pub(crate) struct State {
     pub(crate) watchers: Waiters,
     /// Replaced wakers, to be dropped after the lock is released, because dropping a waker may run arbitrary code.
     pub(crate) spent: Vec<Waker>,
-    /// The watchers must be woken.
+    /// The futures in `watchers` must be woken after the lock is released.
     wake_watchers: bool,
-    /// The watchers were woken for the end of the socket.
+    /// The futures in `watchers` were woken because the socket has ended. This happens only once.
     over: bool,
     monitors: BTreeMap<u64, Watch>,
     next_monitor: u64,
 }
 
-/// Listener that ends, and its port, which stores the error of closing it.
+/// Listener that is being closed, and its port, which stores the error of closing it.
 pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
-/// Task that drives one pipe.
+/// Entry of one pipe: the state of the task that drives its connection, or this socket's end of an `inproc` connection.
 struct Task {
     pipe: PipeId,
     due: bool,
-    /// Number of the current dial; 0 if there is none.
+    /// Number of the current attempt to connect; 0 if there is none.
     dial: u64,
     waker: Option<Waker>,
-    /// Side of an `inproc` link, which needs no task.
+    /// This socket's end of the `inproc` connection, which needs no task. `None` for other transports.
     end: Option<End>,
 }
 
@@ -135,7 +140,8 @@ impl Shared {
         result
     }
 
-    /// Calls `work` with the locked state. The caller must [run](Wakes::run) `wakes` after all locks are released.
+    /// Calls `work` with the locked state. Adds the tasks to wake to `wakes`, which the caller must [run](Wakes::run)
+    /// after all locks are released.
     #[inline]
     pub(crate) fn locked<R>(&self, wakes: &mut Wakes, work: impl FnOnce(&mut State, &mut Wakes) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +155,8 @@ impl Shared {
         self.with(|state| work(&mut state.socket, now))
     }
 
-    /// Reports the end of a connection; see [`Socket::disconnected`].
+    /// Reports to the socket that the connection of a pipe has ended, and returns the session's connection to it; see
+    /// [`Socket::disconnected`].
     pub(crate) fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
         let (connection, now) = (session.into_connection(), self.now());
         drop(self.with(|state| {
@@ -158,7 +165,8 @@ impl Shared {
         }));
     }
 
-    /// Exchanges messages with a connection; see [`Socket::exchange`]. If a waker is given, later requests for service wake it.
+    /// Exchanges messages between a pipe and its connection; see [`Socket::exchange`]. If a waker is given, it is woken
+    /// when the pipe requests the next exchange.
     pub(crate) fn exchange(
         &self,
         pipe: PipeId,
@@ -196,14 +204,15 @@ impl State {
         Ok(self.socket.bind(endpoint))
     }
 
-    /// Binds to an already bound listener.
+    /// Binds to the endpoint of a listener that was bound outside of this library, and stores the listener for its
+    /// task.
     pub(crate) fn bind_existing(&mut self, listener: BoundListener) -> Result<ListenerId, BindError> {
         let id = self.bind(listener.endpoint().clone())?;
         self.bound_listeners.insert(id, listener);
         Ok(id)
     }
 
-    /// Unbinds. Returns the ending listeners, each with its port.
+    /// Unbinds the socket from `endpoint`. Returns the listeners that close now, each with its port.
     pub(crate) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<Ending>, UnbindError> {
         self.socket.unbind(endpoint, now)?;
         let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
@@ -211,7 +220,8 @@ impl State {
         Ok(ending.map(|(&id, port)| (id, Arc::clone(port))).collect())
     }
 
-    /// Executes or queues the actions of the socket, and collects the tasks to wake.
+    /// Executes the actions that the socket has requested, or queues them for the supervisor. Adds the tasks to wake to
+    /// `wakes`.
     #[inline]
     fn settle(&mut self, shared: &Shared, wakes: &mut Wakes) {
         while let Some(action) = self.socket.poll_action() {
@@ -253,7 +263,7 @@ impl State {
         wakes.drop_later(&mut self.spent);
     }
 
-    /// Executes or queues an action that is rare.
+    /// Executes an action of a listener or a dial, which is rare, or queues the action for the supervisor.
     #[inline(never)]
     fn act(&mut self, action: Action, shared: &Shared, wakes: &mut Wakes) {
         match action {
@@ -292,18 +302,19 @@ impl State {
         }
     }
 
-    /// Wakes the watchers after the lock is released.
+    /// Requests that the futures in `watchers` are woken after the lock is released.
     pub(crate) const fn notify_watchers(&mut self) {
         self.wake_watchers = true;
     }
 
-    /// Queues an action for the supervisor.
+    /// Queues an action, with the number of the attempt to connect, and wakes the supervisor, which spawns a task for
+    /// the action.
     pub(crate) fn add_action(&mut self, action: (Action, u64), wakes: &mut Wakes) {
         self.actions.push_back(action);
         wakes.add(self.supervisor.take());
     }
 
-    /// Ends the socket after the last driver was dropped, and wakes the watchers.
+    /// Closes the socket at once, because its last driver was dropped, and wakes the futures in `watchers`.
     pub(crate) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
         self.notify_watchers();
@@ -311,7 +322,7 @@ impl State {
         self.socket.abort(now);
     }
 
-    /// Returns the task of an existing pipe. A task that an earlier pipe has left at this index is replaced.
+    /// Returns the entry of an existing pipe in `tasks`. Replaces the entry of an earlier pipe with the same index.
     fn task(&mut self, pipe: PipeId) -> &mut Task {
         let index = pipe.index();
         while self.tasks.len() <= index {
@@ -324,19 +335,20 @@ impl State {
         task
     }
 
-    /// Returns the slot of a pipe's `inproc` link.
+    /// Returns the field that holds this socket's end of the pipe's `inproc` connection. Returns `None` if the pipe has
+    /// no entry in `tasks`.
     pub(crate) fn end(&mut self, pipe: PipeId) -> Option<&mut Option<End>> {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe).map(|task| &mut task.end)
     }
 
-    /// Attaches an `inproc` link to a pipe.
+    /// Stores this socket's end of a new `inproc` connection for a pipe.
     pub(crate) fn attach(&mut self, pipe: PipeId, end: End) {
         self.socket.set_reader(pipe, end.reader());
         self.task(pipe).end = Some(end);
     }
 
-    /// Ready if service was requested since the last call, or if the pipe no longer exists. Registers the waker for the next
-    /// request.
+    /// Returns `Ready` if the pipe has requested an exchange ([`Action::Service`]) since the last call, or no longer
+    /// exists. Registers the waker of the connection's task for the next request.
     pub(crate) fn poll_link(&mut self, pipe: PipeId, waker: &Waker) -> Poll<()> {
         if !self.socket.contains(pipe) {
             return Poll::Ready(());
@@ -348,7 +360,8 @@ impl State {
         if due { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Ready when this dial was cancelled, or replaced by a later dial.
+    /// Returns `Ready` if the attempt to connect with the number `dial` was cancelled, or replaced by a later attempt.
+    /// Otherwise registers the waker of the attempt's task.
     pub(crate) fn poll_dial(&mut self, pipe: PipeId, dial: u64, waker: &Waker) -> Poll<()> {
         // A late task must not replace the task of a newer pipe with the same index.
         if !self.socket.contains(pipe) {
@@ -363,8 +376,8 @@ impl State {
         Poll::Pending
     }
 
-    /// Removes the waker of a task that ends, because a waker keeps the task allocated in the runtime. The caller must drop the
-    /// waker outside of the lock.
+    /// Removes and returns the waker of a pipe's task, which has ended: the stored waker would keep the task allocated
+    /// in the runtime. The caller must drop the waker outside of the lock.
     pub(crate) fn release(&mut self, pipe: PipeId) -> Option<Waker> {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe)?.waker.take()
     }
@@ -431,7 +444,7 @@ impl Task {
     }
 }
 
-/// Stores the waker of a task, and clones it only if it differs from the stored one. Returns the waker that it replaces.
+/// Stores a waker in `slot`, and clones it only if it differs from the stored one. Returns the waker that was replaced.
 pub(crate) fn remember(slot: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match slot {
         Some(known) if known.will_wake(waker) => None,

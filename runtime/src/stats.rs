@@ -1,4 +1,4 @@
-//! Statistics of a socket and its peers.
+//! Methods of [`Handle`] that return statistics of a socket and its peers.
 
 use crate::handle::Handle;
 use sansmq_proto::kind::Kind;

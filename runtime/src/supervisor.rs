@@ -1,4 +1,5 @@
-//! [`Supervisor`]: the task that executes the actions of a socket and keeps its deadline.
+//! [`Supervisor`]: the first task of a socket. It spawns the tasks that the socket requests, and handles the socket's
+//! timeouts.
 
 use crate::dial_task::DialTask;
 use crate::driver::Driver;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     driver: Driver,
-    /// Deadline of the socket at the last poll.
+    /// Next deadline of the socket at the last poll; `None` if no timeout is pending.
     deadline: Option<Instant>,
 }
 
@@ -62,8 +63,8 @@ impl Supervisor {
         }
     }
 
-    /// Returns the next action that needs a task, with the number of its dial. Returns `None` when the socket and all of its
-    /// listeners are closed.
+    /// Returns the next action that needs a task, with the number of the attempt to connect (0 for a listener). Returns
+    /// `None` when the socket and all of its listeners are closed.
     pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
         let shared = self.driver.shared();
         let now = shared.now();

@@ -1,5 +1,5 @@
-//! Locks: those of the standard library, or those of `loom`, which runs a test once for each order in which its threads can
-//! take the locks.
+//! Locks of the standard library. In tests under `loom`, the locks of `loom`, which runs a test once for each order in
+//! which its threads can take the locks.
 
 #[cfg(sansmq_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};

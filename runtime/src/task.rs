@@ -17,10 +17,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use sansmq_proto::Instant;
 
-/// Background task of a socket: its supervisor, a listener, a dial, or a connection.
+/// Background task of a socket: its supervisor, a listener, an attempt to connect, or a connection.
 ///
-/// A runtime starts with the task of [`new`](Self::new), and runs every task that a task [spawns](Runtime::spawn). An async
-/// runtime wraps each task in a [`TaskFuture`]. An event loop polls a task when its waker is woken and when
+/// A runtime starts with the task of [`new`](Self::new), and runs every task that a task [spawns](Runtime::spawn). An
+/// async runtime wraps each task in a [`TaskFuture`]. An event loop polls a task when its waker is woken and when
 /// [`poll_timeout`](Self::poll_timeout) has passed.
 pub struct Task<R: Runtime> {
     pub(crate) runtime: R,
@@ -49,13 +49,13 @@ pub enum TaskState {
 }
 
 impl<R: Runtime> Task<R> {
-    /// Creates the first task of a socket.
+    /// Creates the first task of a socket, which spawns all other tasks of the socket on `runtime`.
     pub const fn new(driver: Driver, runtime: R) -> Self {
         Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
     }
 
-    /// Makes progress, within a budget. The waker of `cx` is woken when there is more work. A finished task holds no reference
-    /// to its socket.
+    /// Continues the task until it must wait or the budget of one poll is spent. The waker of `cx` is woken when there
+    /// is more work. A finished task holds no reference to its socket.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> TaskState {
         let state = match &mut self.kind {
             Kind::Connection(connection) => R::with_buffers(|buffers| connection.poll(cx, buffers)),
@@ -77,7 +77,8 @@ impl<R: Runtime> Task<R> {
         state
     }
 
-    /// Returns the time at which [`poll`](Self::poll) must be called at the latest. The time may change with each poll.
+    /// Returns the latest time at which [`poll`](Self::poll) must be called, even if the waker is not woken. Returns
+    /// `None` if the task waits for the waker only. The time may change with each poll.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.kind {
@@ -105,12 +106,12 @@ impl<R: Runtime> fmt::Debug for Task<R> {
 pub struct TaskFuture<R: Runtime, T> {
     task: Task<R>,
     timer: T,
-    /// Deadline to which the timer is set.
+    /// Deadline to which the timer is set; `None` if it is cleared.
     armed: Option<Instant>,
 }
 
 impl<R: Runtime, T: AsyncTimer> TaskFuture<R, T> {
-    /// Wraps a task. `timer` must not be set.
+    /// Creates a future from a task and its timer, which must be cleared.
     pub const fn new(task: Task<R>, timer: T) -> Self {
         Self { task, timer, armed: None }
     }

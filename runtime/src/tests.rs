@@ -30,7 +30,7 @@ impl std::task::Wake for CountingWaker {
     }
 }
 
-/// Stream that transfers no bytes, until it ends.
+/// Stream that transfers no bytes. Reads are pending until `ended` is true, and then return the end of the stream.
 #[derive(Clone, Default)]
 struct IdleStream {
     ended: Arc<AtomicBool>,
@@ -50,7 +50,7 @@ impl PollStream for IdleStream {
     }
 }
 
-/// Runtime that runs no tasks.
+/// Runtime that drops spawned tasks, and opens no listeners and no connections.
 #[derive(Clone)]
 struct StubRuntime;
 
@@ -122,7 +122,7 @@ fn push() -> (Handle<Push>, Tasks) {
 }
 
 impl Tasks {
-    /// Returns the next dial that the socket requests, and its number.
+    /// Returns the pipe and the number of the next attempt to connect that the socket requests.
     fn next_dial(&mut self) -> (PipeId, u64) {
         match self.supervisor.poll_action(Waker::noop()) {
             Poll::Ready(Some((Action::Dial(pipe, _), dial))) => (pipe, dial),
@@ -130,12 +130,12 @@ impl Tasks {
         }
     }
 
-    /// Returns true unless the dial was cancelled or replaced by a later dial.
+    /// Returns true unless the attempt to connect was cancelled or replaced by a later attempt.
     fn is_current(&self, (pipe, dial): (PipeId, u64)) -> bool {
         self.driver.shared().with(|state| state.poll_dial(pipe, dial, Waker::noop())).is_pending()
     }
 
-    /// Returns the next listener that the socket requests, and reports that it is open.
+    /// Returns the next listener that the socket requests, with its guard, and reports to the socket that it is open.
     fn next_listener(&mut self) -> (ListenerId, ListenGuard) {
         let Poll::Ready(Some((Action::Listen(id, endpoint), _))) = self.supervisor.poll_action(Waker::noop()) else {
             panic!("expected a listener");
@@ -359,7 +359,7 @@ fn replaced_waker_does_not_deadlock() {
     wait.recv_timeout(Duration::from_secs(10)).expect("deadlock");
 }
 
-/// Returns the debug text of an empty context.
+/// Returns the debug text of a context without `inproc` names, for comparison.
 fn empty_context() -> String {
     format!("{:?}", SocketContext::new())
 }

@@ -1,4 +1,4 @@
-//! Subscriptions, groups, and waiting for peers and subscribers.
+//! Methods of [`Handle`] for subscriptions, groups, and waiting for peers and subscribers.
 
 use crate::handle::Handle;
 use crate::state::State;
@@ -90,8 +90,8 @@ impl<T: Kind> Handle<T> {
 }
 
 impl<T: Kind> Handle<T> {
-    /// Returns the number of different prefixes or groups: of the socket's own subscriptions for a subscriber, of the subscriptions
-    /// of all peers for a publisher (`ZMQ_TOPICS_COUNT`).
+    /// Returns the number of different prefixes or groups (`ZMQ_TOPICS_COUNT`). A subscriber counts its own
+    /// subscriptions; a publisher counts the subscriptions of all peers.
     pub fn subscription_count(&self) -> usize {
         self.shared().with(|state| state.socket.subscription_count())
     }
@@ -109,7 +109,8 @@ impl<T: Kind> Handle<T> {
         self.watch(|state| state.socket.ready_peers() >= peers).await;
     }
 
-    /// Waits until `condition` is true, and checks it whenever peers or their subscriptions change.
+    /// Waits until `condition` is true or the socket is closed. Checks the condition again whenever peers or their
+    /// subscriptions change.
     async fn watch(&self, mut condition: impl FnMut(&mut State) -> bool) {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {

@@ -1,9 +1,9 @@
-//! [`Trace`]: spans and events of a socket for the crate `tracing`. There is one span per socket and one span per connection; the
-//! events of the monitor are emitted within these spans.
+//! [`Trace`]: spans and events of a socket for the crate `tracing`. There is one span per socket and one span per
+//! connection. Each event that a monitor receives is also emitted within one of these spans.
 //!
-//! A subscriber may run arbitrary code, and may even use the socket. So the subscriber is called while no lock is held, and for
-//! each socket by one thread at a time. Events that occur during such a call, perhaps caused by the subscriber, are queued and
-//! emitted afterwards, in order.
+//! A subscriber may run arbitrary code, and may even use the socket. So the subscriber is called while no lock is held,
+//! and for each socket by one thread at a time. Events that occur during such a call, perhaps caused by the subscriber,
+//! are queued and emitted afterwards, in order.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
@@ -21,12 +21,12 @@ pub(crate) struct Trace {
 
 #[derive(Default)]
 struct Records {
-    /// Spans of the connections.
+    /// Span of each connection, by its pipe.
     // In an `Arc`, because cloning and dropping a `Span` calls the subscriber, which must not happen under the lock.
     links: BTreeMap<PipeId, Arc<Span>>,
-    /// Events that were not emitted yet.
+    /// Socket events that were not emitted to `tracing` yet.
     queue: EventQueue,
-    /// A thread emits the queued events now.
+    /// True while a thread emits the queued events.
     emitting: bool,
 }
 
@@ -38,7 +38,8 @@ macro_rules! record {
 }
 
 impl Trace {
-    /// Creates the span of a socket. If no subscriber is interested at this moment, the socket is never traced.
+    /// Creates the span of a socket. If `tracing` has no interested subscriber at this moment, the socket is never
+    /// traced.
     pub(crate) fn new(socket_type: SocketType) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         // The span has the level ERROR, so that a filter which admits only warnings still shows the socket of each warning.
@@ -91,7 +92,7 @@ impl Trace {
         }
     }
 
-    /// Calls `work` within the span of a connection, if there is one.
+    /// Calls `work` within the span of a pipe's connection. Without such a span, only calls `work`.
     #[inline]
     pub(crate) fn within<R>(&self, pipe: PipeId, work: impl FnOnce() -> R) -> R {
         match self.is_on().then(|| self.link(pipe)).flatten() {

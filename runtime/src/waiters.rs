@@ -4,7 +4,7 @@ use crate::state::{Shared, State};
 use crate::wakes::Wakes;
 use core::task::{Context, Poll, Waker};
 
-/// Futures that wait for one kind of change.
+/// Futures that wait for the same kind of change of a socket, such as a received message.
 // A change wakes all futures, not one. Otherwise a woken future that is dropped before its poll would leave the others asleep.
 #[derive(Default)]
 pub(crate) struct Waiters {
@@ -15,13 +15,14 @@ pub(crate) struct Waiters {
 
 enum WaiterSlot {
     Free,
-    /// Woken, and not polled since.
+    /// The future was woken, and has not been polled since.
     Awake,
     Asleep(Waker),
 }
 
 impl Waiters {
-    /// Registers a waker. Returns a replaced waker, to be dropped like that of [`leave`](Self::leave).
+    /// Registers the waker of a future. `slot` is the index of its registration, which the first call sets. Returns the
+    /// waker that was replaced, which the caller must drop outside of the lock.
     fn sleep(&mut self, slot: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
         let index = *slot.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
@@ -40,8 +41,8 @@ impl Waiters {
         }
     }
 
-    /// Frees a slot and returns its waker. The caller must drop the waker outside of the lock, because dropping a waker may run
-    /// arbitrary code.
+    /// Removes the registration of a future and returns its waker. The caller must drop the waker outside of the lock,
+    /// because dropping a waker may run arbitrary code.
     fn leave(&mut self, slot: &mut Option<usize>) -> Option<Waker> {
         let index = slot.take()?;
         self.free.push(index);
@@ -54,7 +55,7 @@ impl Waiters {
         }
     }
 
-    /// Wakes all futures after the lock is released.
+    /// Moves the wakers of all waiting futures to `wakes`, to be woken after the lock is released.
     #[inline]
     pub(crate) fn wake(&mut self, wakes: &mut Wakes) {
         if self.asleep == 0 {
@@ -71,7 +72,7 @@ impl Waiters {
     }
 }
 
-/// Registration of one future among the [`Waiters`]. Removed when the future is ready or dropped.
+/// Registration of one future in a [`Waiters`] list of a socket. Removed when the future is ready or dropped.
 pub(crate) struct WaiterKey<S: AsRef<Shared>> {
     shared: S,
     among: fn(&mut State) -> &mut Waiters,
@@ -101,7 +102,7 @@ impl<S: AsRef<Shared>> WaiterKey<S> {
 }
 
 impl<S: AsRef<Shared>> Drop for WaiterKey<S> {
-    /// Leaves the place, if there is one.
+    /// Removes the registration, if there is one.
     fn drop(&mut self) {
         if self.slot.is_some() {
             drop(self.shared.as_ref().with(|state| (self.among)(state).leave(&mut self.slot)));

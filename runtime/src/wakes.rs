@@ -8,7 +8,7 @@ use sansmq_proto::PipeId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Wakers to wake and calls of other sockets to make after the lock is released.
+/// Work to do after the lock of a socket is released: wakers to wake, and calls of other sockets.
 // Most changes need at most one waker and one call. They are stored inline, without an allocation, and `run` only has to check
 // three fields.
 #[derive(Default)]
@@ -18,22 +18,23 @@ pub(crate) struct Wakes {
     more: Option<Box<More>>,
 }
 
-/// Work that does not fit into the inline fields.
+/// Wakers and calls that do not fit into the inline fields of [`Wakes`].
 #[derive(Default)]
 struct More {
     wakers: VecDeque<Waker>,
     calls: VecDeque<DeferredCall>,
-    /// Wakers that must only be dropped.
+    /// Wakers that must be dropped after the lock is released, but not woken.
     spent: Vec<Waker>,
 }
 
-/// Work on another socket.
+/// Call of a socket, to be made when no lock is held.
 pub(crate) enum DeferredCall {
-    /// Exchanges the messages of an `inproc` link: the pipe may have messages to take, or room again.
+    /// Exchanges messages between a pipe and its `inproc` connection, because the connection holds messages for the
+    /// pipe or has room again.
     Exchange(Arc<Shared>, PipeId),
-    /// Links a connecting pipe to the listener of its `inproc` name.
+    /// Connects a pipe to the listener that is bound to an `inproc` name.
     ConnectInproc(Box<(InprocConnector, SocketListener, String)>),
-    /// Emits queued events to the subscriber of `tracing`.
+    /// Emits the queued events of a socket to the subscriber of `tracing`.
     Trace(Arc<Shared>),
 }
 

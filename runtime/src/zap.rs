@@ -1,4 +1,5 @@
-//! [`ContextZapHandler`]: the ZAP handler of a context, and one socket per request to it (RFC 27).
+//! [`ContextZapHandler`]: sends the authentication requests of a context to its ZAP handler (RFC 27), each with a
+//! socket of its own.
 
 use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};
@@ -17,8 +18,8 @@ use sansmq_proto::security::{AuthOutcome, AuthReply, AuthRequest, AuthStatus, Za
 use sansmq_proto::{Endpoint, Instant, Message, Options, Socket, SystemEntropy};
 use std::sync::Arc;
 
-/// ZAP handler: the socket that is bound to [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT) in a context when a request is
-/// made.
+/// ZAP handler of a context: the socket that is bound to [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT) at the
+/// time of a request.
 pub(crate) struct ContextZapHandler(WeakContext);
 
 impl ContextZapHandler {
@@ -58,7 +59,7 @@ async fn ask(context: &Context, auth: AuthRequest) -> Option<AuthReply> {
     if envelope == Envelope::new() { request.read_reply(&reply).ok() } else { None }
 }
 
-/// Creates the socket of a request.
+/// Creates the DEALER socket that sends one ZAP request and receives its reply.
 fn request_socket(context: &Context) -> Handle<Dealer> {
     // The socket has no driver, because an `inproc` link needs neither tasks nor timers.
     let options = Options::<Dealer>::new().linger(Duration::ZERO).no_reconnect();
@@ -67,7 +68,7 @@ fn request_socket(context: &Context) -> Handle<Dealer> {
     Handle { application: Arc::new(Application(shared)), kind: PhantomData }
 }
 
-/// Waits for the reply of the handler. Returns `None` if the handler has disconnected.
+/// Waits for the reply of the ZAP handler. Returns `None` if the handler has disconnected.
 async fn reply(socket: &Handle<Dealer>) -> Option<Message> {
     let check = |state: &mut State| match state.socket.recv() {
         Ok(message) => Poll::Ready(Some(message)),
@@ -83,7 +84,7 @@ async fn reply(socket: &Handle<Dealer>) -> Option<Message> {
     .await
 }
 
-/// `inproc` name of [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT).
+/// `inproc` name to which a ZAP handler binds: the name of [`ENDPOINT`](sansmq_proto::security::zap::ENDPOINT).
 const NAME: &str = "zeromq.zap.01";
 
 impl fmt::Debug for ContextZapHandler {

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-/// Sockets of one context, without a runtime.
+/// Context in which a test creates its sockets, without a runtime.
 #[derive(Default)]
 struct Fixture {
     context: SocketContext,
@@ -45,7 +45,7 @@ impl Fixture {
         (self.connected(Options::new(), "front"), pull, self.bound(Options::new(), "back"))
     }
 
-    /// Returns the peer of the frontend, the frontend, the backend, and the peer of the backend.
+    /// Returns four PAIR sockets: the peer of the frontend, the frontend, the backend, and the peer of the backend.
     fn pairs(&self) -> [Handle<Pair>; 4] {
         let (front, back) = (self.bound(Options::new(), "front"), self.bound(Options::new(), "back"));
         [self.connected(Options::new(), "front"), front, back, self.connected(Options::new(), "back")]

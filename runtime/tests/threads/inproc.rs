@@ -1,4 +1,4 @@
-//! Tests of two `inproc` sockets, each on its own thread.
+//! Tests of message exchange, connect and close between two `inproc` sockets, each on its own thread.
 
 use super::{ENDPOINT, Pipeline, in_every_order, now, pipeline, socket};
 use core::time::Duration;

@@ -1,5 +1,5 @@
-//! Tests under `loom` that in every order of threads, no waiting task is left asleep, no message is lost, and no message is
-//! overtaken. Each test runs once for every order with at most a few preemptions.
+//! Tests under `loom`, which runs each test once for every order of its threads with at most a few preemptions. In
+//! every order, each waiting task must be woken, no message may be lost, and messages must keep their order.
 //!
 //! `loom` reports "deadlock" when a thread sleeps that no other thread can wake.
 #![cfg(sansmq_loom)]
@@ -33,19 +33,21 @@ fn in_every_order(preemptions: usize, test: impl Fn() + Sync + Send + 'static) {
     println!("{orders:?} orders");
 }
 
-/// Creates a socket with a constant clock. The socket lives as long as the driver.
+/// Creates a socket with a constant clock. The socket closes when the returned driver is dropped.
 fn socket<T: Kind>(options: Options<T>, context: &SocketContext) -> (Handle<T>, Driver) {
     new_socket(options, context, || Instant::ORIGIN)
 }
 
-/// Two connected sockets with high-water marks of 1. The lane between them has room for two messages under `loom`.
+/// PUSH and PULL that are connected over `inproc`, with high-water marks of 1. Under `loom`, the connection itself
+/// holds up to two messages.
 struct Pipeline {
     push: Handle<Push>,
     pull: Handle<Pull>,
     drivers: [Driver; 2],
 }
 
-/// Messages that a PUSH can send while the PULL does not receive: one in its queue, two in the lane, one in the PULL's queue.
+/// Number of messages that the PUSH can send while the PULL does not receive: one in the queue of the PUSH, two in the
+/// `inproc` connection, and one in the queue of the PULL.
 const FILL: u8 = 4;
 
 fn pipeline() -> Pipeline {

@@ -26,7 +26,7 @@ struct QueueRuntime(Arc<StdMutex<State>>);
 #[derive(Default)]
 struct State {
     spawned: VecDeque<Task<QueueRuntime>>,
-    /// Streams for its dials and its listeners.
+    /// Streams that the next dials and accepts of this runtime return.
     streams: VecDeque<DuplexStream>,
 }
 
@@ -40,7 +40,7 @@ impl QueueRuntime {
         self.0.lock().unwrap().streams.pop_front()
     }
 
-    /// Polls a task, which must wait and must have spawned another task. Returns the spawned task.
+    /// Polls a task once, and checks that it waits and has spawned another task. Returns the spawned task.
     fn spawned_by(&self, task: &mut Task<Self>) -> Task<Self> {
         assert_eq!(task.poll(&mut Context::from_waker(Waker::noop())), TaskState::Waiting);
         self.0.lock().unwrap().spawned.pop_front().expect("the task must have spawned another task")
@@ -108,7 +108,7 @@ impl AsyncTimer for Never {
     }
 }
 
-/// Runs a task until it has finished.
+/// Polls a task on the current thread until it has finished.
 fn run(task: Task<QueueRuntime>) {
     block_on(TaskFuture::new(task, Never));
 }
@@ -186,7 +186,7 @@ fn bind_that_joins_an_opening_port_returns_its_endpoint() {
     });
 }
 
-/// One direction of a stream, with an unlimited buffer.
+/// One direction of an in-memory stream, with an unlimited buffer.
 #[derive(Default)]
 struct HalfStream {
     bytes: VecDeque<u8>,
@@ -194,7 +194,7 @@ struct HalfStream {
     reader: Option<Waker>,
 }
 
-/// One end of a stream with unlimited buffers.
+/// One end of an in-memory stream with unlimited buffers in both directions.
 struct DuplexStream {
     read: Arc<Mutex<HalfStream>>,
     write: Arc<Mutex<HalfStream>>,

@@ -1,4 +1,4 @@
-//! Tests of futures that wait for a socket.
+//! Tests of futures that wait for a socket on one thread, while another thread sends, receives or closes.
 
 use super::{FILL, Pipeline, full_pipeline, in_every_order, now, pipeline, socket};
 use core::task::Poll;
