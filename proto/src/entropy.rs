@@ -51,7 +51,7 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// Returns a duration that is uniformly distributed in `low..=high`.
+/// Returns a random duration, uniformly distributed in `low..=high`.
 pub(crate) fn between(entropy: &mut dyn Entropy, low: Duration, high: Duration) -> Duration {
     let mut bytes = [0; 4];
     entropy.fill(&mut bytes);

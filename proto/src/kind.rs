@@ -13,7 +13,7 @@
 use crate::socket_type::SocketType;
 use core::fmt::Debug;
 
-/// A marker of a socket type, or [`Any`].
+/// A marker type for a socket type, such as [`Router`], or [`Any`]. The type parameter of [`Options`](crate::Options).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a kind of socket",
     label = "requires a marker of a socket type, or `Any`",
@@ -21,7 +21,7 @@ use core::fmt::Debug;
 )]
 pub trait Kind: sealed::Sealed + Debug + Send + Sync + 'static {}
 
-/// A marker of one socket type. [`Any`] does not implement this trait.
+/// A marker type for exactly one socket type. [`Any`] does not implement this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not stand for one socket type",
     label = "requires a marker of one socket type",
@@ -105,8 +105,8 @@ pub trait JoinsGroups: Kind {}
 )]
 pub trait AssignsRoutingId: Kind {}
 
-/// Socket types with messages that begin with the routing id of a peer, and that accept an id chosen by the application
-/// when they connect (option `CONNECT_ROUTING_ID`).
+/// Socket types that address a peer by its routing id, the first frame of each message. The application can choose this
+/// id when it connects to the peer (option `CONNECT_ROUTING_ID`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets cannot connect to a peer under a routing id chosen by the application",
     label = "requires a socket type that accepts a routing id for the peer",
@@ -210,8 +210,8 @@ kinds! {
     Gather: Zmtp Receives;
     /// CHANNEL: exchanges messages with exactly one peer. Each message has one frame (RFC 52).
     Channel: Zmtp Sends Receives;
-    /// PEER: addresses other PEER sockets as [`Server`] addresses its clients (RFC 51). `connect_peer` returns the routing
-    /// id of a new peer, so that the first message can come from either side.
+    /// PEER: addresses other PEER sockets as [`Server`] addresses its clients (RFC 51). `connect_peer` returns the
+    /// routing id of a new peer, so that either peer can send the first message.
     Peer: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage;
     /// STREAM: exchanges bytes over tcp and ipc with peers that do not use ZMTP (`ZMQ_STREAM`).
     ///
@@ -219,9 +219,9 @@ kinds! {
     /// its boundaries do not correspond to writes of the peer. The bytes of a sent message are written unchanged.
     ///
     /// An empty second frame has a special meaning. Such a message is received when a peer connects or disconnects (see
-    /// [`notify`](crate::Options::notify)). Sending such a message closes the connection after all bytes sent before are
-    /// written, or after [`linger`](crate::Options::linger). A linger of zero closes the connection at once only when the
-    /// socket itself is closed.
+    /// [`notify`](crate::Options::notify)). Sending such a message closes the connection when all bytes sent before are
+    /// written, or when the [`linger`](crate::Options::linger) time has expired. A linger of zero closes the connection
+    /// at once only when the socket itself is closed.
     ///
     /// Messages queued for a lost connection are dropped and not sent on another connection, because they are parts of one
     /// byte stream. STREAM has no handshake and no frames, so options for handshakes, frames and heartbeats have no effect.

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// A socket type, with the name that READY carries (RFC 28, 29, 30, 31, and the drafts 41, 48, 49, 51, 52).
+/// A socket type of ZeroMQ. Its name is sent to each peer in the READY command (RFC 28, 29, 30, 31, and the drafts 41,
+/// 48, 49, 51, 52).
 ///
 /// [`Socket`](crate::Socket) implements the types that have a marker in [`kind`](crate::kind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +29,7 @@ pub enum SocketType {
     Scatter,
     Peer,
     Channel,
-    /// A socket for peers that do not use ZMTP: plain bytes. READY never carries this type.
+    /// A socket that exchanges plain bytes with peers that do not use ZMTP. The READY command never carries this type.
     Stream,
 }
 
@@ -37,7 +38,7 @@ use SocketType::{
     Stream, Sub, XPub, XSub,
 };
 
-/// Each type, its name, and the types that it can connect to.
+/// Each socket type, its name, and the socket types of its possible peers.
 const TABLE: [(SocketType, &str, &[SocketType]); 20] = [
     (Pair, "PAIR", &[Pair]),
     (Pub, "PUB", &[Sub, XSub]),
@@ -66,23 +67,25 @@ impl SocketType {
         TABLE.iter().find(|row| row.0 == self).expect("the table has a row for every type")
     }
 
-    /// Returns the name, such as `DEALER`. READY carries this name, except `STREAM`.
+    /// Returns the name of the type, such as `DEALER`. The READY command carries this name for all types except STREAM.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// Returns the type with exactly this name in READY. `STREAM` is not such a name.
+    /// Returns the type with exactly this name, in upper case, as the READY command carries it. Returns `None` for
+    /// unknown names and for `STREAM`, which READY never carries.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         TABLE.iter().find(|row| row.1.as_bytes() == name && !row.0.is_raw()).map(|row| row.0)
     }
 
-    /// Returns the byte that represents the type in ZMTP 2.0 (RFC 15). Newer types have no such byte.
+    /// Returns the byte that represents the type in ZMTP 2.0 (RFC 15). Returns `None` for types that ZMTP 2.0 does not
+    /// have.
     pub(crate) fn code(self) -> Option<u8> {
         const CODES: [SocketType; 11] = [Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub];
         (0..).zip(CODES).find_map(|(code, socket_type)| (socket_type == self).then_some(code))
     }
 
-    /// Returns the type that the byte `code` represents in ZMTP 2.0.
+    /// Returns the type that the byte `code` represents in ZMTP 2.0, or `None` if the byte has no meaning.
     pub(crate) fn from_code(code: u8) -> Option<Self> {
         TABLE.iter().map(|row| row.0).find(|socket_type| socket_type.code() == Some(code))
     }

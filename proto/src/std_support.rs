@@ -30,7 +30,8 @@ impl KeyPair {
     }
 }
 
-/// A [`Stream`] over a non-blocking `std::io::{Read, Write}`. Functions supply the operations for which `std` has no trait.
+/// A [`Stream`] over a non-blocking `std::io::{Read, Write}`. The caller supplies functions for the operations that no
+/// trait of `std` has: closing the write direction, and taking the error of a connect.
 ///
 /// ```
 /// use sansmq_proto::IoStream;
@@ -53,7 +54,8 @@ impl<T> IoStream<T> {
         Self { io, close_write, take_error: |_| Ok(None) }
     }
 
-    /// Sets the function that returns the error of a failed connection attempt; see [`Stream::established`].
+    /// Sets the function that implements [`Stream::established`]: it returns the error of a failed non-blocking
+    /// connect, or `None` if the connection is established. Default: a function that returns `None`.
     #[must_use]
     pub const fn dialled(mut self, take_error: fn(&mut T) -> io::Result<Option<io::Error>>) -> Self {
         self.take_error = take_error;
@@ -84,11 +86,11 @@ impl<T: Read + Write> Stream for IoStream<T> {
     }
 }
 
-/// Maximum slices of one vectored write. More slices do not make it faster.
+/// Maximum number of slices in one vectored write. More slices do not make the write faster.
 const SLICES: usize = 64;
 
 impl Outbox {
-    /// Calls `write` with the next chunks to write, at most 64, and returns its result.
+    /// Calls `write` with the next bytes to send, as at most 64 slices, and returns the result of `write`.
     #[inline]
     pub fn with_io_slices<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         // One slice is the most frequent case. Initialising an array of 64 slices costs more than the rest of this

@@ -58,7 +58,7 @@ pub fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<
     deadlines.into_iter().flatten().min()
 }
 
-/// A set of deadlines, at most one per key. `set`, `clear` and `next` take O(log n).
+/// A set of deadlines, at most one deadline per key. `set`, `clear` and `next` take O(log n).
 #[derive(Debug)]
 pub(crate) struct Deadlines<K> {
     // Both collections contain the same deadlines, ordered by key and by time.

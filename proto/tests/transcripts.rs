@@ -1,5 +1,5 @@
-//! Replays recorded sessions of libzmq. A connection must decode the bytes of libzmq, split at every position; and our socket,
-//! in place of libzmq's, must send the same bytes. `data/README.md` describes the files.
+//! Replays recorded sessions of libzmq. A connection must decode the bytes of libzmq, split at every position. Our
+//! socket, in place of the socket of libzmq, must send the same bytes as libzmq. `data/README.md` describes the files.
 
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a panic fails the test")]
 
@@ -77,7 +77,7 @@ fn socket_in_place_of_libzmq_sends_the_same_bytes() {
     }
 }
 
-/// Session of one file of `data`.
+/// Recorded session: the content of one file in `data`.
 struct Session {
     socket_type: SocketType,
     connects: bool,
@@ -85,7 +85,7 @@ struct Session {
     steps: Vec<Step>,
 }
 
-/// Line of a session: its connection, its first word and the rest.
+/// Line of a recorded session: the number of its connection, its first word, and the other words.
 struct Step {
     conn: u32,
     verb: String,
@@ -96,8 +96,8 @@ fn sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"), 50)
 }
 
-/// Returns the sessions with ZMTP 2.0 and 1.0 peers. libzmq sends other bytes to such peers than to us, so that its bytes cannot
-/// be replayed to our connection.
+/// Returns the sessions with ZMTP 2.0 and 1.0 peers. To such peers libzmq sends other bytes than to a peer with ZMTP
+/// 3.1, so these bytes cannot be replayed to our connection.
 fn legacy_sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/old"), 15)
 }
@@ -135,7 +135,7 @@ impl Session {
         session
     }
 
-    /// Returns all bytes of libzmq and all bytes of the peer, by connection.
+    /// Returns for each connection all bytes that libzmq sent, and all bytes that its peer sent.
     fn streams(&self) -> BTreeMap<u32, [Vec<u8>; 2]> {
         let mut streams = BTreeMap::<_, [Vec<u8>; 2]>::new();
         for step in &self.steps {
@@ -149,12 +149,13 @@ impl Session {
         streams
     }
 
-    /// Returns true if the socket sends only the messages to which its peer has subscribed.
+    /// Returns true if the socket type sends to a peer only the messages to which the peer has subscribed.
     fn publishes(&self) -> bool {
         matches!(self.socket_type, SocketType::Pub | SocketType::XPub | SocketType::Radio)
     }
 
-    /// Returns the subscription changes that the peer must receive: each subscription, and the end of the last one per topic.
+    /// Returns the subscription changes that the peer must receive: each subscription, but for each topic only the
+    /// cancellation of the last subscription.
     fn subscriptions(&self) -> Vec<Subscription> {
         let mut counts = BTreeMap::<_, u32>::new();
         let mut changes = Vec::new();
@@ -222,12 +223,13 @@ impl Session {
     }
 }
 
-/// Returns the positions at which `len` bytes are split: all positions, or for long input those near the ends and some between.
+/// Returns the positions at which input of `len` bytes is split: all positions, or for long input the positions near
+/// both ends and some between.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (0..=len).filter(move |&cut| cut < 2000 || len - cut < 300 || cut % 65_521 == 0)
 }
 
-/// Returns the socket type in the READY of a stream.
+/// Returns the socket type in the READY command of these recorded bytes.
 fn socket_type_in(stream: &[u8]) -> SocketType {
     let name = b"Socket-Type\0\0\0";
     let at = stream.windows(name.len()).position(|window| window == name).expect("the stream must have a READY")
@@ -236,7 +238,7 @@ fn socket_type_in(stream: &[u8]) -> SocketType {
     SocketType::from_name(&stream[at + 1..end]).expect("the socket type must be known")
 }
 
-/// Our socket, in place of libzmq's.
+/// Replay of a recorded session, with our socket in place of the socket of libzmq.
 struct Stage {
     socket: Socket,
     listener: ListenerId,
@@ -338,7 +340,8 @@ impl Stage {
         self.each(|_, _, _| Ok(()));
     }
 
-    /// Calls `act` with each connection, exchanges messages, collects the sent bytes, and ends connections with an error.
+    /// Calls `act` with each connection, exchanges messages with the socket, collects the sent bytes, and ends each
+    /// connection that returns an error.
     fn each(&mut self, mut act: impl FnMut(u32, &mut Connection, Instant) -> Result<(), ConnectionError>) {
         for (&conn, end) in &mut self.ends {
             let Some(connection) = &mut end.connection else {

@@ -1,5 +1,6 @@
-//! Replays valid and invalid input of recorded peers, and compares whether the connection is kept with the verdict of libzmq.
-//! `data/verdicts.list` gives the reason for each difference. The result must not depend on how the input is split.
+//! Replays recorded valid and invalid input to a connection, and tests that our connection ends exactly if libzmq ended
+//! its connection. `data/verdicts.list` has the input, the verdict of libzmq, and a reason for each intended
+//! difference. The result must not depend on how the input is split.
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 

@@ -8,7 +8,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::str::FromStr;
 
-/// The address of a `bind` or `connect`.
+/// The address that a socket binds or connects to.
 ///
 /// ```
 /// use sansmq_proto::Endpoint;
@@ -38,7 +38,8 @@ pub enum Endpoint {
     },
     /// `ipc://…`: a Unix domain socket on this machine.
     Ipc(IpcName),
-    /// `inproc://name`: sockets of the same `Context`, also on different runtimes. The name is any non-empty text.
+    /// `inproc://name`: connects sockets of the same `Context`, even if they use different runtimes. The name is any
+    /// non-empty text.
     Inproc(String),
 }
 
@@ -55,7 +56,7 @@ pub enum Endpoint {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IpcName {
-    /// `*`: on `bind`, a new file in a new directory.
+    /// `*`: `bind` creates a socket file in a new directory. Not valid for `connect`.
     Any,
     /// A file path of at most 107 bytes. Relative to the working directory if it does not begin with `/`.
     Path(String),
@@ -77,7 +78,7 @@ pub enum Host {
 
 /// The local address of connections to a `tcp` [`Endpoint`]: the part before the `;` in `tcp://source;host:port`.
 ///
-/// libzmq accepts the name of a network interface there too. This crate has the option
+/// libzmq also accepts the name of a network interface as the source. This crate has the option
 /// [`Options::bind_to_device`](crate::Options::bind_to_device) instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source {
@@ -85,8 +86,8 @@ pub struct Source {
     pub ip: Option<IpAddr>,
     /// The local port. With 0, also written `*`, the operating system chooses a port for each connection.
     ///
-    /// A fixed port allows only one connection to each peer address at a time, and after it ends the operating system may
-    /// reject the next connection for a minute or more.
+    /// A fixed port allows only one connection to each peer address at a time. After this connection has ended, the
+    /// operating system may reject a new connection to the same peer for a minute or more.
     pub port: u16,
 }
 
@@ -132,7 +133,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns the resource. Only TCP endpoints can have one.
+    /// Returns the resource of the endpoint, or `None` if it has no resource. Only TCP endpoints can have a resource.
     pub const fn resource(&self) -> Option<&Resource> {
         match self {
             Self::Tcp { resource, .. } => resource.as_ref(),
@@ -140,7 +141,7 @@ impl Endpoint {
         }
     }
 
-    /// Replaces the resource; `None` removes it. Has no effect on endpoints of other transports than TCP.
+    /// Replaces the resource of the endpoint; `None` removes the resource. Has no effect if the transport is not TCP.
     #[must_use]
     pub fn with_resource(mut self, wanted: Option<Resource>) -> Self {
         match &mut self {
@@ -192,7 +193,8 @@ fn parse_port(port: &str) -> Option<u16> {
     }
 }
 
-/// Parses a source. Returns `None` if it is invalid, or if source and host are IP addresses of different families.
+/// Parses the part before the `;` of a TCP endpoint with the host `to`. Returns `None` if the source is invalid, or if
+/// source and host are IP addresses of different versions.
 fn parse_source(source: &str, to: &Host) -> Option<Source> {
     let (ip, port) = source.rsplit_once(':')?;
     let ip = match parse_host(ip)? {

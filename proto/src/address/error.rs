@@ -7,31 +7,31 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// Connection refused: no listener at the address.
+    /// Connection refused: no socket listens at the address.
     #[error("connection refused: no socket listens at the address")]
     Refused,
-    /// Host or network unreachable.
+    /// Host or network that the operating system cannot reach.
     #[error("the host or network is unreachable")]
     Unreachable,
-    /// Time limit expired.
+    /// No answer within the time limit of a connection attempt or a transmission.
     #[error("the time limit expired without an answer")]
     TimedOut,
-    /// Connection reset, aborted, or broken pipe.
+    /// Connection that the peer or the operating system has reset or aborted.
     #[error("the peer reset the connection")]
     Reset,
     /// Host name without addresses.
     #[error("the host name has no addresses")]
     UnknownHost,
-    /// Address already in use.
+    /// Address that another socket has already bound.
     #[error("the address is already in use")]
     AddressInUse,
-    /// Address that this machine does not have.
+    /// Local address that this machine does not have.
     #[error("this machine does not have the address")]
     AddressUnavailable,
-    /// Permission denied.
+    /// Operation that the operating system denies to this process.
     #[error("permission denied")]
     PermissionDenied,
-    /// No Unix domain socket of that name.
+    /// Unix domain socket that does not exist.
     #[error("no Unix domain socket has this name")]
     PathNotFound,
     /// Name of a Unix domain socket that is too long or invalid.
@@ -40,7 +40,7 @@ pub enum NetworkError {
     /// Name of a bound Unix domain socket that was removed or replaced.
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
     PathReplaced,
-    /// Limit of open files reached.
+    /// Too many open files: the limit of the process or of the system is reached.
     #[error("too many files are open")]
     TooManyFiles,
     /// Transport that this runtime or system does not support.
@@ -49,16 +49,16 @@ pub enum NetworkError {
     /// Network interface that this machine does not have.
     #[error("this machine does not have the network interface")]
     NoSuchDevice,
-    /// Option that the operating system rejects or does not know.
+    /// Socket option that the operating system rejects or does not know.
     #[error("the operating system rejects an option of the socket, or does not know it")]
     OptionRejected,
-    /// Given socket that is not in the listening state.
+    /// Already open socket, passed by the application, that is not in the listening state.
     #[error("the socket is not in the listening state")]
     NotListening,
     /// Endpoint with a source address, which only `connect` accepts.
     #[error("a source address (the part before `;`) is valid only for connect, not for bind")]
     HasSource,
-    /// Any other error.
+    /// Any other error of the operating system.
     #[error("an error of the operating system")]
     Other,
 }
@@ -67,38 +67,38 @@ pub enum NetworkError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseEndpointError {
-    /// Text without `://`.
+    /// Text without `://`. Carries the text.
     #[error("`{0}` has no transport; write it like tcp://127.0.0.1:5555")]
     NoTransport(String),
-    /// Unknown transport.
+    /// Unknown transport. Carries the text before `://`.
     #[error("`{0}` is not a known transport; use tcp, ipc or inproc, as in tcp://127.0.0.1:5555")]
     UnknownTransport(String),
-    /// Missing or invalid port.
+    /// Missing or invalid port. Carries the endpoint.
     #[error(
         "`{0}` has no valid port; write a number from 0 to 65535, or * for any free port, as in tcp://127.0.0.1:5555"
     )]
     Port(String),
-    /// Missing or invalid host, such as an IPv6 address without brackets.
+    /// Missing or invalid host, such as an IPv6 address without brackets. Carries the endpoint.
     #[error(
         "`{0}` has no valid host; write a name, an IPv4 address, an IPv6 address in brackets, or * for all interfaces"
     )]
     Host(String),
-    /// Invalid source address before the `;`, or source and host of different IP versions.
+    /// Invalid source address before the `;`, or source and host of different IP versions. Carries the endpoint.
     #[error(
         "`{0}` has no valid source before the `;`; write an IP address of the version of the host, or *, and a port, as in \
          tcp://192.0.2.1:*;192.0.2.2:5555"
     )]
     Source(String),
-    /// Invalid [`Resource`](super::Resource) after the port.
+    /// Invalid [`Resource`](super::Resource). Carries the endpoint, or the resource if it was parsed alone.
     #[error(
         "`{0}` has no valid resource; write names of letters, digits and $-_@.&+, separated by /, as in \
          tcp://127.0.0.1:5555/system/names"
     )]
     Resource(String),
-    /// An `ipc` or `inproc` endpoint without a name.
+    /// An `ipc` or `inproc` endpoint without a name. Carries the endpoint.
     #[error("`{0}` has no name; write it like ipc:///run/service, ipc://@service or inproc://service")]
     NoName(String),
-    /// Path of a Unix domain socket with more than 107 bytes.
+    /// Path of a Unix domain socket with more than 107 bytes. Carries the path.
     #[error("`{0}` is too long for a Unix domain socket: the path has {len} bytes, at most 107 are allowed", len = .0.len())]
     TooLong(String),
 }

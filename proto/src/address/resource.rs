@@ -32,13 +32,14 @@ impl Resource {
         &self.0
     }
 
-    /// Parses the value of a received property.
+    /// Parses a resource in an endpoint, or in the property `Resource` of a peer. Returns `None` if the text is not a
+    /// valid resource.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?;
         is_valid(text).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the value of the property `Resource`.
+    /// Returns the resource as the value of the metadata property `Resource`.
     pub(crate) fn to_bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.0.as_bytes())
     }

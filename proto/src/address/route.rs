@@ -1,4 +1,4 @@
-//! [`Route`]: one source and destination address for a connection attempt. Opens nothing.
+//! [`Route`]: the local and the remote address of one connection attempt. Opens no connection.
 
 use super::endpoint::{Endpoint, Source};
 use alloc::vec::Vec;
@@ -7,14 +7,14 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 /// Local and remote address of one connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Local address; with `None` the operating system chooses.
+    /// Local address. With `None` the operating system chooses an address and a port.
     pub from: Option<SocketAddr>,
-    /// Remote address.
+    /// Address of the peer.
     pub to: SocketAddr,
 }
 
 impl Source {
-    /// Returns the local address for a connection to `to`, or `None` if the two have different IP versions.
+    /// Returns the local address for a connection to `to`, or `None` if the source and `to` have different IP versions.
     fn towards(self, to: SocketAddr) -> Option<SocketAddr> {
         let ip = match (self.ip, to) {
             (Some(ip), to) => (ip.is_ipv4() == to.is_ipv4()).then_some(ip)?,
@@ -26,7 +26,7 @@ impl Source {
 }
 
 impl Endpoint {
-    /// Returns the local address of connections to this endpoint, if the endpoint has one.
+    /// Returns the local address that this endpoint sets for its connections, or `None` if it sets no local address.
     pub const fn source(&self) -> Option<Source> {
         match self {
             Self::Tcp { source, .. } => *source,
@@ -34,8 +34,10 @@ impl Endpoint {
         }
     }
 
-    /// Returns a route to each of `addresses`, the resolved addresses of the host of this endpoint, in the same order.
-    /// Omits addresses of another IP version than the source.
+    /// Returns a route to each address in `addresses`, in the same order. Omits addresses with another IP version than
+    /// the source of this endpoint.
+    ///
+    /// `addresses` are the addresses to which the caller has resolved the host of this endpoint.
     ///
     /// ```
     /// # use sansmq_proto::Endpoint;

@@ -6,26 +6,27 @@ use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 use thiserror::Error;
 
-/// Options for the sockets of the operating system below a ZeroMQ socket. `None` always selects the default of the system.
+/// Options for the operating-system sockets that a ZeroMQ socket uses. In each field `None` selects the default of the
+/// operating system.
 ///
-/// A [`Socket`](crate::Socket) takes these from its [`Options`](crate::Options), which describe each option in
-/// detail. The runtime applies them.
+/// A [`Socket`](crate::Socket) copies these values from its [`Options`](crate::Options), which describe each option in
+/// detail. The runtime applies the values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportConfig {
-    /// Maximum connections that wait for `accept`. `None`: the maximum that the system allows.
+    /// Maximum number of connections to a listener that wait for `accept`. `None`: the maximum that the system allows.
     pub backlog: Option<u32>,
-    /// TCP keepalive.
+    /// Settings of TCP keepalive, which detects unreachable peers.
     pub keepalive: KeepaliveConfig,
     /// Maximum time that sent TCP data may stay unacknowledged before the connection fails.
     pub max_retransmit_timeout: Option<Duration>,
-    /// Bytes of the send buffer of the system.
+    /// Size of the send buffer of the operating system, in bytes.
     pub send_buffer: Option<usize>,
-    /// Bytes of the receive buffer of the system.
+    /// Size of the receive buffer of the operating system, in bytes.
     pub recv_buffer: Option<usize>,
-    /// Type-of-service byte in the IP header.
+    /// Type-of-service byte in the IP header of sent packets.
     pub tos: Option<u8>,
-    /// Priority of packets in the queues of this machine.
+    /// Priority of sent packets in the queues of this machine (Linux).
     pub priority: Option<u32>,
     /// Name of the network interface that the socket is bound to.
     pub device: Option<String>,
@@ -36,12 +37,12 @@ pub struct TransportConfig {
 /// TCP keepalive: probes that detect a peer that is no longer reachable (`TCP_KEEPALIVE`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeepaliveConfig {
-    /// The default of the system (`-1`).
+    /// The default of the operating system (`-1` in libzmq).
     #[default]
     System,
-    /// No probes (`0`).
+    /// No probes (`0` in libzmq).
     Off,
-    /// Probes with these parameters (`1`).
+    /// Probes with these parameters (`1` in libzmq).
     On(Keepalive),
 }
 
@@ -74,7 +75,7 @@ const MAX_TIME: Duration = Duration::from_secs(32_767);
 const MAX_PROBES: u32 = 127;
 
 impl Keepalive {
-    /// Creates parameters with the defaults of the system.
+    /// Creates parameters that are all the defaults of the operating system.
     pub const fn new() -> Self {
         Self { idle: None, interval: None, count: None }
     }
@@ -111,17 +112,18 @@ impl Keepalive {
         Ok(self)
     }
 
-    /// Returns the time that [`idle`](Self::idle) set.
+    /// Returns the idle time before the first probe, or `None` for the default of the operating system.
     pub const fn idle_time(&self) -> Option<Duration> {
         self.idle
     }
 
-    /// Returns the time that [`interval`](Self::interval) set.
+    /// Returns the time between unanswered probes, or `None` for the default of the operating system.
     pub const fn interval_time(&self) -> Option<Duration> {
         self.interval
     }
 
-    /// Returns the number of probes that [`count`](Self::count) set.
+    /// Returns the number of unanswered probes that ends the connection, or `None` for the default of the operating
+    /// system.
     pub const fn probes(&self) -> Option<u32> {
         self.count
     }
@@ -150,7 +152,8 @@ impl TransportConfig {
         }
     }
 
-    /// Returns the endpoint to listen on for a bind to `requested`: replaces `*` by `[::]` if `dual_stack` is set.
+    /// Returns the endpoint to listen at when the socket binds `requested`: the same endpoint, but with the host `[::]`
+    /// instead of `*` if `dual_stack` is set.
     pub(crate) fn place(&self, requested: &Endpoint) -> Endpoint {
         let mut endpoint = requested.clone();
         if self.dual_stack
@@ -162,14 +165,14 @@ impl TransportConfig {
     }
 }
 
-/// A value that no operating system accepts.
+/// Error of an option with a value outside the range that operating systems accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("`{option}` must be {range}")]
 #[non_exhaustive]
 pub struct OutOfRange {
     /// Name of the option.
     pub option: &'static str,
-    /// Values that the option accepts.
+    /// Values that the option accepts, as text.
     pub range: &'static str,
 }
 

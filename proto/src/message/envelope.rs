@@ -29,7 +29,8 @@ use alloc::vec::Vec;
 pub struct Envelope(Vec<Frame>);
 
 impl Envelope {
-    /// Creates an envelope without routing ids, which consists of the delimiter alone, as REQ sends it.
+    /// Creates an envelope without routing ids. In a message, such an envelope is only the delimiter, as a REQ sends
+    /// it.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
@@ -51,24 +52,26 @@ impl Envelope {
         }
     }
 
-    /// Returns the routing ids, that of the last hop first.
+    /// Returns the routing ids in the order of their frames: the id of the last hop is the first.
     pub fn ids(&self) -> &[Frame] {
         &self.0
     }
 
-    /// Adds the routing id of one more hop at the front. The next ROUTER on the return path sends to `id`.
+    /// Adds the routing id of one more hop at the front. The first ROUTER on the path of the reply sends the reply to
+    /// the peer `id`.
     #[must_use]
     pub fn push(mut self, id: impl Into<Frame>) -> Self {
         self.0.insert(0, id.into());
         self
     }
 
-    /// Removes the first routing id and returns it.
+    /// Removes the first routing id and returns it. Returns `None` if the envelope has no routing ids.
     pub fn pop(&mut self) -> Option<Frame> {
         if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
     }
 
-    /// Returns the message that returns `body` along the path of this envelope: routing ids, delimiter, body.
+    /// Creates a reply that takes the path of this envelope back to the requester. The frames of the reply are the
+    /// routing ids, the empty delimiter, and the frames of `body`.
     pub fn reply_to(&self, body: impl Into<Message>) -> Message {
         let mut message = body.into();
         message.push_front(Frame::EMPTY);
@@ -76,7 +79,8 @@ impl Envelope {
         message
     }
 
-    /// Same as [`reply_to`](Self::reply_to), but consumes the envelope.
+    /// Creates a reply of the routing ids, the empty delimiter and `body`, and consumes the envelope. To keep the
+    /// envelope, use [`reply_to`](Self::reply_to).
     pub fn seal(self, body: impl Into<Message>) -> Message {
         self.reply_to(body)
     }

@@ -36,7 +36,8 @@ use core::ops::Deref;
 #[derive(Clone)]
 pub struct Frame(Repr);
 
-/// Capacity for inline bodies. A body of 64 bytes, a frequent size, is stored inline, and a frame has 72 bytes.
+/// Maximum number of bytes that a [`Frame`] stores inside the value, without an allocation. Bodies of 64 bytes are
+/// frequent. A `Frame` has a size of 72 bytes.
 const INLINE: usize = 64;
 
 #[derive(Clone)]
@@ -56,10 +57,10 @@ struct Inline {
     len: Len,
 }
 
-/// Declares [`Len`] and the array of its variants in ascending order.
+/// Declares the enum [`Len`], and an array of all its variants in ascending order.
 macro_rules! lengths {
     ($($len:ident)*) => {
-        /// Number of bytes of an inline body.
+        /// Number of bytes of a body that is stored inside the frame.
         #[derive(Clone, Copy)]
         #[repr(u64)]
         enum Len {
@@ -326,14 +327,14 @@ enum Frames {
     One(Frame),
     /// One or more frames; never empty.
     Many(Vec<Frame>),
-    /// Several frames that are sent to many peers.
+    /// Reference-counted frames of a message that is sent to many peers.
     Shared(Arc<Shared>),
 }
 
 /// Frames that are sent to many peers and are encoded once for all of them.
 struct Shared {
     frames: Vec<Frame>,
-    /// The encoded message; empty if the message is long, because a long message is not copied.
+    /// The frames in wire format. Empty for a long message: its bodies are not copied, so they are not encoded either.
     wire: Vec<u8>,
 }
 
@@ -360,8 +361,9 @@ impl Message {
         }
     }
 
-    /// Converts the message into a form that is cheap to clone and to send to many peers. Calls `encode` once if the
-    /// message has several frames.
+    /// Converts a message that is stored as a vector of frames into a reference-counted form, which is cheap to clone
+    /// and to send to many peers. `encode` is called once and returns the frames in wire format, or nothing for a long
+    /// message. A message that is stored as a single frame stays unchanged.
     pub(crate) fn into_shared(self, encode: impl FnOnce(&[Frame]) -> Vec<u8>) -> Self {
         match self.0 {
             Frames::Many(frames) => {
@@ -372,7 +374,7 @@ impl Message {
         }
     }
 
-    /// Returns the encoded message, if [`into_shared`](Self::into_shared) has stored it.
+    /// Returns the message in wire format, or `None` if [`into_shared`](Self::into_shared) has not stored this form.
     #[inline]
     pub(crate) fn wire(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -393,7 +395,7 @@ impl Message {
         self.frames().len()
     }
 
-    /// Returns the sum of the bytes of all frames.
+    /// Returns the total number of bytes in all frames.
     #[inline]
     pub fn size(&self) -> usize {
         match &self.0 {
@@ -404,7 +406,7 @@ impl Message {
         }
     }
 
-    /// Returns the frame at `index`, counted from zero.
+    /// Returns the frame at `index`, counted from zero, or `None` if the message has fewer frames.
     pub fn get(&self, index: usize) -> Option<&Frame> {
         self.frames().get(index)
     }
@@ -479,7 +481,8 @@ impl Message {
         frames.drain(..count).collect()
     }
 
-    /// Returns the frames as a vector, with room for `more` frames if it is allocated now.
+    /// Stores the frames of this message in a vector, if they are not in one yet, and returns the vector. A vector that
+    /// replaces a single frame has room for `more` additional frames.
     fn as_many(&mut self, more: usize) -> &mut Vec<Frame> {
         match &mut self.0 {
             Frames::One(frame) => {

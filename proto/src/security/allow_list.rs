@@ -13,12 +13,12 @@ use {alloc::collections::BTreeMap, subtle::ConstantTimeEq};
 #[cfg(feature = "curve")]
 use {alloc::string::ToString, alloc::sync::Arc};
 
-/// Lists of accepted addresses, users and keys, as in `zmq.auth` of pyzmq and `zauth` of czmq. Converts into an
-/// [`Authenticator`].
+/// Lists of addresses, PLAIN users and CURVE keys that are accepted, as in `zmq.auth` of pyzmq and `zauth` of czmq.
+/// Converts into an [`Authenticator`].
 ///
-/// The address is checked first, for every mechanism. NULL checks nothing else. PLAIN and CURVE then reject every user or
-/// key that is not in the list. The [user id](crate::connection::Peer::user_id) of an accepted peer is the user name, or
-/// the key as Z85.
+/// The address of the peer is checked first, for every mechanism, and for NULL nothing else is checked. PLAIN users and
+/// CURVE keys that are not in the lists are rejected. The [user id](crate::connection::Peer::user_id) of an accepted
+/// peer is the PLAIN user name, or the CURVE key as Z85.
 ///
 /// ```
 /// # #[cfg(feature = "plain")] {
@@ -34,7 +34,7 @@ use {alloc::string::ToString, alloc::sync::Arc};
 /// ```
 #[derive(Clone, Default)]
 pub struct AllowList {
-    /// Accepted addresses; empty accepts all addresses.
+    /// Accepted addresses. An empty set accepts all addresses.
     allowed: BTreeSet<IpAddr>,
     denied: BTreeSet<IpAddr>,
     #[cfg(feature = "plain")]
@@ -59,7 +59,7 @@ impl Default for Keys {
 }
 
 impl AllowList {
-    /// Creates rules that accept every address, no user and no key.
+    /// Creates a list that accepts every address, but no PLAIN user and no CURVE key.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -84,7 +84,7 @@ impl AllowList {
 
     /// Adds a PLAIN user, or replaces the password of an existing user.
     ///
-    /// PLAIN transmits at most 255 bytes of each, so no peer can match a longer name or password.
+    /// PLAIN limits the user name and the password to 255 bytes each, so no peer can match longer values.
     #[cfg(feature = "plain")]
     #[must_use]
     pub fn plain_user(mut self, name: impl Into<Bytes>, password: impl Into<Bytes>) -> Self {
@@ -92,7 +92,7 @@ impl AllowList {
         self
     }
 
-    /// Accepts these CURVE keys and no others. Replaces the keys of earlier calls.
+    /// Accepts these CURVE keys and no others. Replaces earlier settings for CURVE keys.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_keys(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
@@ -111,7 +111,8 @@ impl AllowList {
         self
     }
 
-    /// Accepts every CURVE key: `CURVE_ALLOW_ANY`. The user id then only shows which connections have the same key.
+    /// Accepts every CURVE key (`CURVE_ALLOW_ANY` of pyzmq and czmq). The user id then only shows which connections use
+    /// the same key.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn any_curve_key(mut self) -> Self {
@@ -119,7 +120,7 @@ impl AllowList {
         self
     }
 
-    /// Returns the reply to `request`, with the user id if the peer is accepted.
+    /// Returns the reply to `request`. A reply that accepts a PLAIN or CURVE peer contains its user id.
     #[must_use]
     pub fn decide(&self, request: &AuthRequest) -> AuthReply {
         if !self.accepts_address(&request.address) {
@@ -174,7 +175,7 @@ impl From<AllowList> for Authenticator {
     }
 }
 
-/// Omits users and keys.
+/// Shows the addresses, but omits users, passwords and keys.
 impl fmt::Debug for AllowList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AllowList")

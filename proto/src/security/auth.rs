@@ -1,4 +1,4 @@
-//! Authentication of peers: request and reply of RFC 27 (ZAP) as values, and the source of the decisions.
+//! Authentication of peers: request and reply of RFC 27 (ZAP) as values, and the types that decide on a request.
 
 #[cfg(feature = "curve")]
 use super::curve::PublicKey;
@@ -16,7 +16,8 @@ use core::pin::Pin;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthRequest {
-    /// Domain of the authenticating socket ([`Options::zap_domain`](crate::Options::zap_domain)); empty if none is set.
+    /// ZAP domain of the authenticating socket ([`Options::zap_domain`](crate::Options::zap_domain)); empty if none is
+    /// set.
     pub domain: String,
     /// Address of the peer: the IP address without a port, such as `192.0.2.1`, or `:uid:gid:pid` over ipc where the
     /// operating system reports these; empty if unknown.
@@ -51,8 +52,8 @@ pub enum AuthCredentials {
 pub enum AuthReply {
     /// Accepts the peer.
     Accept {
-        /// Authenticated user, if known. Appears as [`Peer::user_id`](crate::connection::Peer::user_id), which a peer
-        /// cannot set itself.
+        /// Name of the authenticated user, or `None` if there is none. Appears as
+        /// [`Peer::user_id`](crate::connection::Peer::user_id), which a peer cannot set itself.
         user_id: Option<Bytes>,
         /// Further properties of the peer. Appear in [`Peer::properties`](crate::connection::Peer::properties).
         properties: Metadata,
@@ -72,27 +73,29 @@ pub enum AuthStatus {
     InternalError,
 }
 
-/// A function that accepts or rejects peers, immediately or by a future. Cheap to clone; all connections share the
-/// function.
+/// A function that accepts or rejects peers: it returns the decision immediately, or as a future. Clones are cheap,
+/// because they share the function.
 #[derive(Clone)]
 pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> AuthOutcome + Send + Sync>);
 
 /// Outcome of an [`AuthRequest`]: an [`AuthReply`], available immediately or later.
 pub enum AuthOutcome {
-    /// The decision.
+    /// The reply, available immediately.
     Now(AuthReply),
-    /// The decision is pending. Dropping the future cancels the request.
+    /// A future that returns the reply later. Dropping the future cancels the request.
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// A ZAP handler (RFC 27) outside the socket, which authenticates peers if the socket has no authenticator.
+/// Access to a ZAP handler (RFC 27): another socket of the same process, which authenticates peers if this socket has
+/// no authenticator.
 ///
-/// The handler may be bound and unbound at any time. See [`Options::zap_handler`](crate::Options::zap_handler).
+/// The application can bind and unbind the handler at any time. See
+/// [`Options::zap_handler`](crate::Options::zap_handler).
 pub trait ZapHandler: fmt::Debug + Send + Sync {
     /// Returns true if a handler is bound now.
     fn is_bound(&self) -> bool;
 
-    /// Sends the request to the handler; `None` if no handler is bound.
+    /// Sends the request to the handler. Returns `None` if no handler is bound.
     fn authenticate(&self, request: AuthRequest) -> Option<AuthOutcome>;
 }
 
@@ -105,7 +108,7 @@ impl fmt::Debug for AuthOutcome {
     }
 }
 
-/// The source of authentication decisions.
+/// The component that decides whether a peer is accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthSource {
@@ -115,13 +118,16 @@ pub enum AuthSource {
     /// [`zap`](crate::security::zap)). A NULL socket without a [domain](crate::Options::zap_domain) uses no handler, as in
     /// libzmq.
     ///
-    /// Without a handler, NULL accepts every peer, and CURVE accepts every peer with any key. PLAIN rejects every peer, and
-    /// so does any mechanism if a domain is set, because both require that credentials are checked.
+    /// Without a handler, NULL accepts every peer, and CURVE accepts every peer with any key. PLAIN rejects every peer,
+    /// because its credentials must be checked. If a domain is set but no handler is bound, every mechanism rejects
+    /// every peer.
     #[default]
     Default,
-    /// The code that drives the connection, by [`poll_auth_request`](crate::Connection::poll_auth_request).
+    /// The code that drives the connection: it takes each request from
+    /// [`poll_auth_request`](crate::Connection::poll_auth_request), and passes its reply to
+    /// [`handle_auth_reply`](crate::Connection::handle_auth_reply).
     Driver,
-    /// The given authenticator.
+    /// This authenticator of the application.
     Authenticator(Authenticator),
 }
 
@@ -146,17 +152,17 @@ impl AuthCredentials {
 }
 
 impl AuthReply {
-    /// Accepts the peer, without a user id and properties.
+    /// Creates a reply that accepts the peer, without user id and properties.
     pub const fn accept() -> Self {
         Self::Accept { user_id: None, properties: Metadata::new() }
     }
 
-    /// Accepts the peer with this user id.
+    /// Creates a reply that accepts the peer with this user id, without properties.
     pub fn accept_as(user_id: impl Into<Bytes>) -> Self {
         Self::Accept { user_id: Some(user_id.into()), properties: Metadata::new() }
     }
 
-    /// Rejects the credentials of the peer (status 400).
+    /// Creates a reply that rejects the credentials of the peer (status 400).
     pub const fn reject() -> Self {
         Self::Reject(AuthStatus::Denied)
     }
@@ -172,7 +178,7 @@ impl AuthStatus {
         }
     }
 
-    /// Returns the status text.
+    /// Returns the text that explains the status in a ZAP reply.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::TemporaryError => "temporary error, try again later",
@@ -181,7 +187,8 @@ impl AuthStatus {
         }
     }
 
-    /// Returns the status that the reason of an ERROR command carries, if the reason is a status code of RFC 27.
+    /// Parses a status code of RFC 27 for a rejected peer, such as `400`, in an ERROR command or a ZAP reply. Returns
+    /// `None` for any other text.
     pub(crate) fn said_by(reason: &[u8]) -> Option<Self> {
         match reason {
             b"300" => Some(Self::TemporaryError),
@@ -243,7 +250,7 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// Omits the password.
+/// Shows the user name or the public key, but omits the password.
 impl fmt::Debug for AuthCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

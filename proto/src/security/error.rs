@@ -23,7 +23,7 @@ pub(crate) enum MechanismError {
         /// True if this side is the server.
         server: bool,
     },
-    /// ERROR from the peer. Carries the reason.
+    /// ERROR command from the peer. Carries the reason that the command gives.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
     /// Rejection of the peer by the authentication of this side.

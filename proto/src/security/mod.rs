@@ -1,7 +1,7 @@
 //! Security handshakes, which follow the greeting: one state machine per mechanism and role.
 //!
-//! A step consumes the state and returns the next state, so an outdated state cannot be used. A handshake may stop until
-//! the application has authenticated the peer; the reply may arrive at any later time.
+//! A step consumes the state and returns the next state, so an outdated state cannot be used. A handshake can wait for
+//! the authentication of the peer by the application; the reply of the application can arrive at any later time.
 
 mod allow_list;
 mod auth;
@@ -49,11 +49,11 @@ pub(crate) struct HandshakeEntropy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MechanismConfig<'a> {
     pub(crate) security: &'a Security,
-    /// True if a NULL peer must be authenticated.
+    /// True if the peer must be authenticated even with the NULL mechanism.
     pub(crate) authenticates_null: bool,
 }
 
-/// State of a security handshake.
+/// State of the security handshake of one connection.
 #[derive(Debug)]
 pub(crate) enum Mechanism {
     Null(Null),
@@ -74,18 +74,18 @@ pub(crate) enum Progress {
     Continue(Mechanism),
     /// The handshake waits for the authentication of these credentials.
     Authenticate(AuthCredentials, Mechanism),
-    /// The metadata of the peer has arrived, and our READY must be sent.
+    /// The metadata of the peer has arrived. READY must be sent to the peer by [`ReadyPending::send_ready`].
     MetadataReceived(Metadata, ReadyPending),
     /// The handshake is complete. Carries the metadata of the peer.
     Done(Metadata, HandshakeOutcome),
 }
 
-/// A handshake in which only our READY is missing.
+/// A handshake that is complete as soon as this side has sent its READY.
 #[derive(Debug)]
 pub(crate) enum ReadyPending {
-    /// READY in clear text.
+    /// READY is sent in clear text (NULL and PLAIN).
     Ready(AuthIdentity),
-    /// Encrypted READY.
+    /// READY is sent encrypted (CURVE).
     #[cfg(feature = "curve")]
     Curve(Traffic, AuthIdentity),
 }
@@ -99,7 +99,7 @@ pub(crate) struct HandshakeOutcome {
     pub(crate) cipher: Option<(Sealer, Opener)>,
 }
 
-/// Identity of a peer according to the authentication, not to the peer itself.
+/// User id and properties that the authentication assigned to a peer. The peer cannot choose them.
 #[derive(Debug, Default)]
 pub(crate) struct AuthIdentity {
     pub(crate) user_id: Option<Bytes>,
@@ -107,7 +107,7 @@ pub(crate) struct AuthIdentity {
 }
 
 impl HandshakeEntropy {
-    /// Draws the values that the mechanism needs.
+    /// Draws the random values that the mechanism needs: for CURVE transient keys and nonces, otherwise nothing.
     #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE needs randomness"))]
     pub(crate) fn draw(security: &Security, entropy: &mut dyn Entropy) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl HandshakeEntropy {
 
 #[cfg(feature = "curve")]
 impl HandshakeEntropy {
-    /// Returns the values for CURVE, which [`draw`](Self::draw) has drawn if the mechanism is CURVE.
+    /// Returns the random values for CURVE. The mechanism of the connection must be CURVE.
     fn ephemeral_keys(self) -> EphemeralKeys {
         *self.ephemeral_keys.expect("random values were drawn for the CURVE mechanism")
     }
@@ -139,8 +139,9 @@ impl HandshakeEntropy {
 impl Mechanism {
     /// Begins the handshake. Appends the first command to `out` if this side sends it.
     ///
-    /// `ours` is the metadata of this side. `None` makes a server wait for the metadata of the peer first; a client needs
-    /// `ours`.
+    /// `ours` is the metadata that this side sends. A PLAIN or CURVE client needs it. With the NULL mechanism `None`
+    /// delays the READY of this side until the metadata of the peer has arrived. A PLAIN or CURVE server ignores
+    /// `ours`, because it always sends READY after the metadata of the client.
     pub(crate) fn start(
         config: MechanismConfig<'_>,
         ours: Option<Metadata>,
@@ -179,7 +180,7 @@ impl Mechanism {
         }
     }
 
-    /// Processes the reply of the authentication.
+    /// Processes the reply to [`Progress::Authenticate`].
     pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.answer(reply, out),
@@ -196,7 +197,7 @@ impl Mechanism {
 }
 
 impl ReadyPending {
-    /// Appends our READY to `out` and completes the handshake.
+    /// Appends the READY of this side, with the metadata `ours`, to `out` and completes the handshake.
     pub(crate) fn send_ready(self, ours: &Metadata, out: &mut Vec<u8>) -> HandshakeOutcome {
         match self {
             Self::Ready(identity) => {
@@ -224,9 +225,9 @@ impl HandshakeOutcome {
     }
 }
 
-/// Appends an ERROR with the status code to `out` (RFC 37, "ERROR"). libzmq sends nothing for 300, and leaves the peer
-/// waiting.
+/// Appends an ERROR command with the status code to `out` (RFC 37, "ERROR"), and returns the error that ends the connection.
 fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
+    // libzmq sends nothing for status 300, so that its peer waits in vain.
     Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
     MechanismError::Denied(denial)
 }

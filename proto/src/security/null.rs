@@ -5,23 +5,25 @@ use crate::security::error::MechanismError;
 use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
 
-/// States of the NULL handshake. `start` leads to `Authenticating` if the peer must be authenticated.
+/// States of the NULL handshake. `start` leads to `Authenticating` if the peer must be authenticated. `Done` and
+/// `MetadataReceived` are variants of [`Progress`].
 ///
 /// ```text
-///          Authenticating ◄──┐                peer's READY
-///     ┌──►   │  └────┘                is kept
-///     │      │ answer
-///   start ───┴──► Greeted ── peer's READY ──► done
+///          Authenticating ◄──┐   peer's READY is
+///     ┌──►   │  └────────────┘   stored
+///     │      │ AuthReply
+///   start ───┴──► Greeted ── peer's READY ──► Done
 ///     │
-///     └──(our metadata is not known)────► Listening ── peer's READY ──► introduced
+///     └──(our metadata is not known)────► Listening ── peer's READY ──► MetadataReceived
 /// ```
 #[derive(Debug)]
 pub(crate) enum Null {
-    /// Waits for the authentication. If `ours` is known, READY is sent after it. `theirs` may have arrived already.
+    /// Waits for the reply of the authenticator. `ours` is the metadata for the READY of this side, `None` if not known
+    /// yet. `theirs` is the metadata of the peer, `None` until its READY arrives.
     Authenticating { ours: Option<Metadata>, theirs: Option<Metadata> },
     /// Our READY is sent; waits for the READY of the peer.
     Greeted(AuthIdentity),
-    /// Our READY is not sent; waits for the READY of the peer first.
+    /// Our READY is not sent, because our metadata is not known yet; waits for the READY of the peer first.
     Listening(AuthIdentity),
 }
 
@@ -33,7 +35,7 @@ impl Null {
         Self::admitted(AuthIdentity::default(), ours, None, out)
     }
 
-    /// Continues after the peer was accepted.
+    /// Continues the handshake after the peer was accepted: sends READY if `ours` is known.
     fn admitted(
         identity: AuthIdentity,
         ours: Option<Metadata>,

@@ -7,7 +7,7 @@ use crate::wire::{DecodeError, Metadata, handshake};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// States of the client.
+/// States of the client in the PLAIN handshake.
 ///
 /// ```text
 /// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
@@ -20,16 +20,17 @@ pub(crate) enum PlainClient {
     Initiate,
 }
 
-/// States of the server.
+/// States of the server in the PLAIN handshake. `MetadataReceived` is a variant of [`Progress`].
 ///
 /// ```text
-/// start ──► Waiting ── HELLO ──► Authenticating ── answer ──► Welcome (WELCOME out) ── INITIATE ──► introduced
+/// start ──► Waiting ── HELLO ──► Authenticating ── AuthReply ──►
+///           Welcome (WELCOME out) ── INITIATE ──► MetadataReceived
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainServer {
     /// Waits for HELLO.
     Waiting,
-    /// Waits for the authentication. A command of the client is an error.
+    /// Waits for the reply of the authenticator. A command of the client in this state is an error.
     Authenticating,
     /// WELCOME is sent; waits for INITIATE.
     Welcome(AuthIdentity),
@@ -99,7 +100,7 @@ impl PlainServer {
 /// one escape. The last byte is the length of the reason, which always has three bytes.
 const GARBLED_ERROR: &[u8] = b"\x5eRROR\x03";
 
-/// Decodes user name and password from the body of a HELLO. No bytes may follow them.
+/// Decodes user name and password from the body of a HELLO. Returns `None` if the body is too short or too long.
 fn read_login(mut body: &[u8]) -> Option<(Bytes, Bytes)> {
     let mut next = || {
         let (&len, rest) = body.split_first()?;

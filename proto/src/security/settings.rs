@@ -37,8 +37,8 @@ pub enum Security {
     /// `CURVE_SECRETKEY`).
     ///
     /// **Accepts any key**, unless the socket has an [authenticator](crate::Options::authenticator), a
-    /// [domain](crate::Options::zap_domain) or a ZAP handler. Without these the traffic is encrypted, but every client is
-    /// accepted.
+    /// [domain](crate::Options::zap_domain) or a ZAP handler. Without any of these, the traffic is encrypted, but every
+    /// client is accepted.
     #[cfg(feature = "curve")]
     CurveServer(Arc<KeyPair>),
 }
@@ -53,7 +53,8 @@ pub struct PlainCredentials {
 
 #[cfg(feature = "plain")]
 impl Security {
-    /// Creates the client side of PLAIN (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). Both are transmitted in clear text.
+    /// Creates the client side of PLAIN (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). The user name and the password are
+    /// transmitted in clear text.
     ///
     /// # Errors
     /// [`SecurityError::PlainCredentials`] if the user name or the password has more than 255 bytes.
@@ -83,14 +84,14 @@ impl Security {
         Ok(Self::CurveClient(Arc::new(ClientKeys { own, server })))
     }
 
-    /// Creates the server side of CURVE (`CURVE_SERVER`, `CURVE_SECRETKEY`). For the accepted clients see
-    /// [`CurveServer`](Self::CurveServer).
+    /// Creates the server side of CURVE (`CURVE_SERVER`, `CURVE_SECRETKEY`). By default the server accepts clients with
+    /// any key; see [`CurveServer`](Self::CurveServer).
     pub fn curve_server(own: KeyPair) -> Self {
         Self::CurveServer(Arc::new(own))
     }
 }
 
-/// Omits the password.
+/// Shows the user name, but omits the password.
 #[cfg(feature = "plain")]
 impl fmt::Debug for PlainCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,7 +124,7 @@ impl Security {
         }
     }
 
-    /// Returns true if this side is the server of the mechanism.
+    /// Returns true if this side has the server role of PLAIN or CURVE.
     pub(crate) const fn is_server(&self) -> bool {
         match self {
             Self::Null => false,

@@ -1,9 +1,10 @@
 //! ZAP (RFC 27): encoding of authentication requests and replies as messages between two sockets of one process.
 //!
-//! A ZAP *handler* is a REP or ROUTER socket that an application binds to [`ENDPOINT`]. The sockets of the same context
-//! send a request to the handler for each of their peers if they have no [authenticator](crate::Options::authenticator),
-//! and have a [domain](crate::Options::zap_domain) or are the server of PLAIN or CURVE. Handlers that were written for
-//! libzmq work unchanged. In new code an authenticator is simpler, because it needs no messages.
+//! A ZAP *handler* is a REP or ROUTER socket that an application binds to [`ENDPOINT`]. The other sockets of the same
+//! context send a request to the handler for each connecting peer. A socket does so only if it has no
+//! [authenticator](crate::Options::authenticator), and if it has a [domain](crate::Options::zap_domain) or is the
+//! server of PLAIN or CURVE. Handlers that were written for libzmq work unchanged. In new code an authenticator is
+//! simpler, because it needs no messages.
 //!
 //! A REP socket receives a request and sends the reply that this function returns:
 //!
@@ -47,7 +48,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use thiserror::Error;
 
-/// Endpoint of the ZAP handler.
+/// Endpoint that a ZAP handler binds.
 pub const ENDPOINT: &str = "inproc://zeromq.zap.01";
 
 const VERSION: &str = "1.0";
@@ -61,7 +62,7 @@ const VERSION: &str = "1.0";
 pub struct Request {
     /// Request id, which the reply repeats.
     pub id: Frame,
-    /// Peer to authenticate.
+    /// Address and credentials of the peer to authenticate.
     pub auth: AuthRequest,
 }
 
@@ -69,28 +70,29 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ZapError {
-    /// Wrong number of frames.
+    /// Wrong number of frames. Carries the number of frames in the message.
     #[error("a ZAP request must have 6 frames and the credentials, a reply 6 frames; the message has {0}")]
     FrameCount(usize),
-    /// Another version, or not a ZAP message.
+    /// First frame that is not the ZAP version `1.0`.
     #[error("the first frame must be the ZAP version 1.0; remove an envelope first")]
     Version,
-    /// Reply to another request.
+    /// Reply with the id of another request.
     #[error("the reply belongs to another request; it must repeat the id of the request")]
     RequestId,
-    /// Domain or address that is not UTF-8.
+    /// Domain or address that is not UTF-8. Carries `domain` or `address`.
     #[error("the {0} is not UTF-8")]
     Text(&'static str),
-    /// Unknown mechanism, or a mechanism with a disabled cargo feature.
+    /// Unknown mechanism, or a mechanism with a disabled cargo feature. Carries the name of the mechanism.
     #[error("unknown mechanism {0:?}; known are NULL, and PLAIN and CURVE with the features `plain` and `curve`")]
     Mechanism(Frame),
-    /// Credentials that are invalid for the mechanism.
+    /// Credentials that are invalid for the mechanism. Carries the name of the mechanism, and a description of valid
+    /// credentials.
     #[error("invalid credentials: {0} has {1}")]
     Credentials(&'static str, &'static str),
-    /// Unknown status code.
+    /// Reply with an unknown status code.
     #[error("the status must be 200, 300, 400 or 500")]
     Status,
-    /// Malformed metadata of the peer.
+    /// Reply with malformed metadata.
     #[error("the metadata of the reply is malformed: {0}")]
     Metadata(#[from] DecodeError),
 }
@@ -182,7 +184,7 @@ impl AuthCredentials {
         }
     }
 
-    /// Returns the frames of the mechanism and the credentials.
+    /// Returns the frame with the name of the mechanism, and after it the frames of the credentials.
     fn to_frames(&self) -> Vec<Frame> {
         match self {
             Self::Null => ["NULL".into()].into(),

@@ -4,31 +4,31 @@ use crate::entropy::SeededEntropy;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
-/// Chunk sizes, latency and capacity of the connections of a simulated network. Random values are drawn from the entropy that is
-/// passed to each call.
+/// Chunk sizes, latency and capacity of the connections of a simulated network. Each method takes the source of its
+/// random values as an argument.
 ///
 /// Default: no limit on chunks, no latency, and a capacity of 64 KiB.
 #[derive(Clone, Debug)]
 pub struct Conditions {
-    /// Sizes of reads and writes.
+    /// Maximum sizes of reads and writes.
     pub chunks: Chunks,
-    /// Time from a write to its arrival. Bytes arrive in order.
+    /// Time from a write until its bytes arrive, drawn from this range for each write. Bytes arrive in order.
     pub latency: RangeInclusive<Duration>,
-    /// Number of unread bytes per direction at which the sender has to wait.
+    /// Maximum number of unread bytes in each direction. When it is reached, the sender has to wait.
     pub capacity: usize,
 }
 
-/// Maximum sizes of reads and writes.
+/// Maximum number of bytes of each read and each write.
 #[derive(Clone, Debug)]
 pub enum Chunks {
     /// No maximum.
     Unlimited,
     /// A maximum that is drawn from this range for each call.
     Uniform(RangeInclusive<u64>),
-    /// Mostly few bytes, sometimes many, and sometimes none, like a stream with spurious readiness.
+    /// A maximum that is mostly small, sometimes large, and sometimes zero, as for a stream with spurious readiness.
     Bursts {
-        /// Number of calls for which the maximum stays below four bytes. At random set to 100, more than the calls of one turn of
-        /// a session.
+        /// Number of next calls for which the maximum stays below four bytes. Set to 100 at random times; one turn of a
+        /// session makes fewer calls.
         tiny: u64,
     },
 }

@@ -1,5 +1,5 @@
-//! A simulated network for tests (feature `testing`): many sockets in one thread, a virtual clock, and connections that split,
-//! delay and block bytes, and that break. A seed determines everything random.
+//! A simulated network for tests (feature `testing`): many sockets in one thread, a virtual clock, and connections that
+//! split, delay and block bytes, and that break. A seed determines all random values.
 //!
 //! ```
 //! use sansmq_proto::{Options, kind, testing::Net};
@@ -37,10 +37,11 @@ use core::time::Duration;
 use trace::Trace;
 use wire::{Wire, WireId};
 
-/// Simulated network.
+/// Simulated network of sockets.
 ///
 /// Index the network by a [`NodeId`] to call a socket; then let the network [`settle`](Self::settle), or let time
-/// [`advance`](Self::advance). The cost depends on the number of active sockets, not on the number of all sockets.
+/// [`advance`](Self::advance). The computing time depends on the number of active sockets, not on the number of all
+/// sockets.
 #[derive(Debug)]
 pub struct Net {
     now: Instant,
@@ -50,15 +51,15 @@ pub struct Net {
     listeners: BTreeMap<(NodeId, ListenerId), Endpoint>,
     wires: BTreeMap<WireId, Wire>,
     next_wire: WireId,
-    /// Pairs of sockets that a partition separates, in both orders.
+    /// Pairs of sockets that a partition separates. Contains each pair in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
     /// Sockets that may have new actions or a new timeout.
     touched: BTreeSet<NodeId>,
-    /// Ends of wires that must be given a turn.
+    /// Ends of connections for which a turn of the session is due.
     due: BTreeSet<(NodeId, PipeId)>,
-    /// Timeouts of sockets and of the sessions of their pipes.
+    /// Timeouts of sockets (without a pipe) and of the sessions of their pipes.
     timers: Deadlines<(NodeId, Option<PipeId>)>,
-    /// Time of the next arrival of bytes that this side of a wire has sent.
+    /// Time at which the next bytes arrive that this side of a connection has sent.
     arrivals: Deadlines<(WireId, Side)>,
     conditions: Conditions,
     buffers: SessionBuffers,
@@ -82,18 +83,18 @@ struct Node {
     frozen: bool,
 }
 
-/// End of a wire.
+/// One end of a simulated connection (a [`Wire`]), with the session of a socket.
 #[derive(Debug)]
 struct End {
     session: Session,
     wire: WireId,
     side: Side,
-    /// The handshake is complete.
+    /// True if the handshake of the session is complete.
     ready: bool,
 }
 
 impl Net {
-    /// Creates a network without sockets. `seed` determines everything random.
+    /// Creates a network without sockets. `seed` determines all random values.
     pub fn seeded(seed: u64) -> Self {
         Self {
             now: Instant::ORIGIN,
@@ -114,7 +115,7 @@ impl Net {
         }
     }
 
-    /// Limits every read and write to a random number of bytes in this range. Default: no limit.
+    /// Limits each read and each write to a random number of bytes in this range. Default: no limit.
     #[must_use]
     pub const fn chunks(mut self, bytes: RangeInclusive<u64>) -> Self {
         self.conditions.chunks = Chunks::Uniform(bytes);
@@ -128,14 +129,15 @@ impl Net {
         self
     }
 
-    /// Sets the number of unread bytes in one direction of a connection at which the sender has to wait. Default: 64 KiB.
+    /// Sets the maximum number of unread bytes in each direction of a connection. When it is reached, the sender has to
+    /// wait. Default: 64 KiB.
     #[must_use]
     pub const fn capacity(mut self, bytes: usize) -> Self {
         self.conditions.capacity = bytes;
         self
     }
 
-    /// Adds a socket with a monitor.
+    /// Adds a socket to the network, and enables its monitor.
     pub fn socket<T: Kind>(&mut self, options: Options<T>) -> NodeId {
         let node = self.node(options);
         self.nodes.push(node);
@@ -149,7 +151,7 @@ impl Net {
         Node { socket, ends: BTreeMap::new(), frozen: false }
     }
 
-    /// Binds a socket to an endpoint. Host names may be chosen freely.
+    /// Binds a socket to an endpoint. Any host name is possible, because the network resolves no names.
     ///
     /// # Panics
     /// If `endpoint` is invalid.
@@ -159,7 +161,7 @@ impl Net {
         self.act();
     }
 
-    /// Connects a socket to an endpoint.
+    /// Connects a socket to an endpoint, and returns the pipe of the connection.
     ///
     /// # Panics
     /// If `endpoint` is invalid, or the socket returns an error.
@@ -174,18 +176,18 @@ impl Net {
         self.now
     }
 
-    /// Returns the number of connections of a socket.
+    /// Returns the number of open connections of a socket, those in the handshake included.
     pub fn connections(&self, node: NodeId) -> usize {
         self.nodes[node.0].ends.len()
     }
 
-    /// Returns the most recent events of the network, one line each, with their time: listeners, dials, begins and ends of
-    /// connections, and faults. A test should print them when it fails.
+    /// Returns the most recent events of the network, one line each, with their time: listeners, dials, the begin and
+    /// the end of connections, and faults. A test should print them when it fails.
     pub fn trace(&self) -> impl Iterator<Item = &str> {
         self.trace.lines()
     }
 
-    /// Runs until no bytes are in flight and no socket has work left. Does not wait for timers.
+    /// Runs the network until no bytes are in flight and no socket has work left. Does not wait for timers.
     ///
     /// # Panics
     /// If the network never becomes idle. The message contains the seed.
@@ -225,8 +227,8 @@ impl Net {
         self.wake_wires(|wire| wire.leads_to(node));
     }
 
-    /// Isolates a socket from the network without an error: bytes to and from the socket are held back, and dials to it time
-    /// out.
+    /// Isolates a socket from the network without an error: bytes to and from the socket are held back, and connection
+    /// attempts to it time out.
     pub fn freeze(&mut self, node: NodeId) {
         self.note(node, format_args!("is frozen"));
         self.nodes[node.0].frozen = true;
@@ -241,8 +243,8 @@ impl Net {
         }
     }
 
-    /// Partitions the network without an error: between each of `some` and each of `others`, bytes are held back and dials time
-    /// out.
+    /// Partitions the network without an error: between each socket of `some` and each socket of `others`, bytes are
+    /// held back and connection attempts time out.
     pub fn partition(&mut self, some: &[NodeId], others: &[NodeId]) {
         self.trace.note(self.now, format_args!("{some:?} and {others:?} cannot reach each other"));
         for &one in some {
@@ -260,8 +262,8 @@ impl Net {
         }
     }
 
-    /// Ends a socket as a crash would, and replaces it by a new socket. The connections of its peers are reset; for peers behind
-    /// a partition, when the partition ends.
+    /// Ends a socket as a crash would, and replaces it by a new socket. The connections of its peers are reset. A peer
+    /// that a partition separates from the socket detects the reset only when the partition ends.
     pub fn restart<T: Kind>(&mut self, node: NodeId, options: Options<T>) {
         self.note(node, format_args!("is restarted"));
         let new = self.node(options);

@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 impl Net {
-    /// Runs until no socket has work left at the current time.
+    /// Runs the network until no socket has work left at the current time.
     pub(super) fn run_until_idle(&mut self) {
         let mut steps = 0;
         while self.step() {
@@ -19,7 +19,7 @@ impl Net {
         }
     }
 
-    /// Runs one round of the work that is due at the current time. Returns false if there was none.
+    /// Runs one round of the work that is due at the current time. Returns false if no work was due.
     fn step(&mut self) -> bool {
         let mut busy = self.act();
         while let Some((node, pipe)) = self.timers.pop_due(self.now) {
@@ -43,7 +43,7 @@ impl Net {
         busy
     }
 
-    /// Executes the actions of the sockets. Returns false if there were none.
+    /// Executes the actions of the sockets, and updates their timeouts. Returns false if there were no actions.
     pub(super) fn act(&mut self) -> bool {
         let mut busy = false;
         while let Some(node) = self.touched.pop_first() {
@@ -118,7 +118,7 @@ impl Net {
         self.touched.insert(from);
     }
 
-    /// Runs one turn of the session at one end of a wire.
+    /// Runs one turn of the session of this pipe.
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
@@ -152,7 +152,7 @@ impl Net {
         }
     }
 
-    /// Ends a connection at one of its ends.
+    /// Ends the connection of this pipe. The peer reads the end of the stream later.
     fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
         self.note(node, format_args!("ends {pipe:?}: {reason}"));
         let end = self.nodes[node.0].ends.remove(&pipe).expect("the end exists until it is removed here");
@@ -163,7 +163,7 @@ impl Net {
         self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
     }
 
-    /// Marks one end of a wire as unused, and removes a wire without ends.
+    /// Marks this end of a connection as unused, and removes the [`Wire`] if both ends are unused.
     pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
         self.timers.clear((node, Some(pipe)));
         let wire = self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends");
@@ -175,7 +175,8 @@ impl Net {
         self.arm(end.wire);
     }
 
-    /// Applies a change of partitions or frozen nodes to the selected wires, and gives both ends a turn.
+    /// Updates the partition state of the selected connections after a change of partitions or frozen sockets, and
+    /// schedules a turn of the sessions at both ends.
     pub(super) fn wake_wires(&mut self, select: impl Fn(&Wire) -> bool) {
         let selected: Vec<_> = self.wires.iter().filter(|(_, wire)| select(wire)).map(|(&id, _)| id).collect();
         for id in selected {
@@ -192,7 +193,7 @@ impl Net {
         }
     }
 
-    /// Updates the time of the next arrival in both directions of a wire.
+    /// Updates the time of the next arrival of bytes in both directions of a connection.
     fn arm(&mut self, id: WireId) {
         let wire = self.wires.get(&id);
         for side in Side::BOTH {
@@ -207,7 +208,7 @@ impl Net {
     }
 }
 
-/// Returns true if a listener at `at` accepts a dial to `to`.
+/// Returns true if a listener at the endpoint `at` accepts a connection to the endpoint `to`.
 fn serves(at: &Endpoint, to: &Endpoint) -> bool {
     let (Endpoint::Tcp { host: own, port, .. }, Endpoint::Tcp { host, port: dialled, .. }) = (at, to) else {
         return at == to;

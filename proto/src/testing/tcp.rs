@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 /// Simulated TCP connection, with bytes in flight, arrived bytes, half-close, reset and partition.
 ///
-/// The connection keeps the order of bytes and is deterministic: the caller draws chunk sizes, latency and capacity from
-/// [`Conditions`](super::Conditions). [`Net`](super::Net) uses one connection per pair of sessions; a simulated runtime uses one
-/// per pair of streams.
+/// The connection keeps the order of bytes. It contains no random source: the caller passes chunk sizes, latency and
+/// capacity, which it takes from [`Conditions`](super::Conditions). [`Net`](super::Net) uses one connection per pair of
+/// sessions; a simulated runtime uses one per pair of streams.
 ///
 /// ```
 /// use sansmq_proto::{Instant, StreamError};
@@ -29,7 +29,8 @@ use alloc::vec::Vec;
 pub struct Tcp {
     ends: [End; 2],
     is_parted: bool,
-    /// One side was closed with unread input, or received bytes after it was closed. Both sides get an error, after arrived bytes.
+    /// True if one side was closed with unread input, or received bytes after it was closed. Both sides get an error
+    /// when they have read the arrived bytes.
     is_reset: bool,
 }
 
@@ -42,24 +43,25 @@ pub enum Side {
     Server,
 }
 
-/// Size limit, capacity and arrival time of one write.
+/// Parameters of one write: maximum size, capacity of the direction, and time of arrival.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteLimits {
-    /// Maximum number of bytes to move.
+    /// Maximum number of bytes to write.
     pub limit: usize,
-    /// Maximum number of unread bytes in the direction, in flight and arrived.
+    /// Maximum number of unread bytes in this direction of the connection, both in flight and arrived.
     pub capacity: usize,
-    /// Time of arrival. Delayed if bytes of an earlier write arrive later.
+    /// Time at which the bytes arrive. If bytes of an earlier write arrive later, the new bytes arrive with them.
     pub arrival: Instant,
 }
 
-/// State of one side, with the direction into which it sends.
+/// State of one side of the connection, with the bytes that this side has sent.
 #[derive(Debug, Default)]
 struct End {
     sent: Direction,
-    /// The side had no room for its last write.
+    /// True if the last write of this side failed because the direction was full.
     is_blocked: bool,
-    /// The connection was cut at this side. The other side gets an error too, unless the network is partitioned.
+    /// True if the connection was cut at this side. The other side gets an error too, unless the network is
+    /// partitioned.
     is_cut: bool,
     is_closed: bool,
 }
@@ -79,10 +81,10 @@ impl Side {
 }
 
 impl Tcp {
-    /// Reads bytes that have arrived at `side`. Returns 0 at the end of the stream.
+    /// Reads bytes that have arrived at `side`, and returns their number. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// Nothing has arrived, or the connection is reset.
+    /// [`StreamError::WouldBlock`] if no unread bytes have arrived; [`NetworkError::Reset`] if the connection is reset.
     pub fn read(&mut self, side: Side, buffer: &mut [u8], now: Instant) -> Result<usize, StreamError> {
         self.check_cut(side)?;
         self.deliver(side.other(), now);
@@ -100,10 +102,10 @@ impl Tcp {
         }
     }
 
-    /// Sends bytes from `side` and returns their number.
+    /// Sends bytes from `side`, and returns the number of bytes that were sent.
     ///
     /// # Errors
-    /// The direction is full, or the connection is reset.
+    /// [`StreamError::WouldBlock`] if the direction is full; [`NetworkError::Reset`] if the connection is reset.
     pub fn write<'a>(
         &mut self,
         side: Side,
@@ -128,13 +130,14 @@ impl Tcp {
         Ok(end.sent.send(slices, shipment.limit.min(room), shipment.arrival))
     }
 
-    /// Ends the stream that `side` sends. The other side reads the end at `arrival`, after all bytes. Later calls have no effect.
+    /// Ends the stream that `side` sends. The other side reads the end of the stream at `arrival`, after all bytes.
+    /// Later calls have no effect.
     pub fn close_write(&mut self, side: Side, arrival: Instant) {
         self.end_mut(side).sent.end(arrival);
     }
 
-    /// Closes `side` and ends the stream that it sends. If `side` has unread input, the connection is reset, and the bytes that it
-    /// has in flight are lost.
+    /// Closes `side` and ends the stream that it sends. If `side` has unread input, the connection is reset, and the
+    /// bytes from `side` that are in flight are lost.
     pub fn close(&mut self, side: Side, arrival: Instant) {
         self.end_mut(side).is_closed = true;
         if self.end(side.other()).sent.size > 0 {
@@ -144,40 +147,44 @@ impl Tcp {
         self.close_write(side, arrival);
     }
 
-    /// Resets the connection at `side`, as a crash does. The other side gets an error at once, before it can read arrived bytes,
-    /// unless the network is partitioned.
+    /// Resets the connection at `side`, as a crash does. Unless the network is partitioned, the other side gets an
+    /// error at once, and cannot read arrived bytes any more.
     pub fn cut(&mut self, side: Side) {
         self.end_mut(side).is_cut = true;
     }
 
-    /// Begins a partition. Until [`heal`](Self::heal), no bytes arrive, and neither side detects the end of the other.
+    /// Begins a partition. Until [`heal`](Self::heal) no bytes arrive, and neither side detects that the other side has
+    /// ended.
     pub const fn partition(&mut self) {
         self.is_parted = true;
     }
 
-    /// Ends a partition. Bytes that are due arrive at once.
+    /// Ends a partition. Bytes with an arrival time in the past arrive at once.
     pub const fn heal(&mut self) {
         self.is_parted = false;
     }
 
-    /// Delivers the bytes from `from` that are due, unless there is a partition.
+    /// Delivers the bytes from `from` with an arrival time of at most `now`. Does nothing during a partition.
     pub fn deliver(&mut self, from: Side, now: Instant) {
         if !self.is_parted {
             self.end_mut(from).sent.deliver(now);
         }
     }
 
-    /// Returns the next time after `now` at which bytes from `from`, or the end of its stream, arrive.
+    /// Returns the next time at which bytes from `from`, or the end of its stream, arrive. Returns `None` during a
+    /// partition, or if nothing is in flight.
     pub fn next_arrival(&self, from: Side, now: Instant) -> Option<Instant> {
         if self.is_parted { None } else { self.end(from).sent.next_arrival(now) }
     }
 
-    /// Returns true if the connection was reset because one side closed early. Both sides get an error, after arrived bytes.
+    /// Returns true if the connection was reset because one side was closed with unread input, or received bytes after
+    /// it was closed. Both sides get an error when they have read the arrived bytes.
     pub const fn is_reset(&self) -> bool {
         self.is_reset
     }
 
-    /// Returns true if `side` has room again after a write without room; only once per such write.
+    /// Returns true if a write of `side` failed because the direction was full, and the direction has room again.
+    /// Returns true only once per failed write.
     pub fn take_unblocked(&mut self, side: Side, capacity: usize) -> bool {
         let end = self.end_mut(side);
         let is_unblocked = end.is_blocked && end.sent.size < capacity;
@@ -208,7 +215,7 @@ struct Direction {
     arrived: VecDeque<u8>,
     /// Number of bytes in flight and arrived.
     size: usize,
-    /// Arrival of the end of the stream.
+    /// Time at which the end of the stream arrives, or `None` while the stream is open.
     fin: Option<Instant>,
 }
 
@@ -255,7 +262,7 @@ impl Direction {
         count
     }
 
-    /// Returns true if every byte was read and the end of the stream has arrived.
+    /// Returns true if all bytes were read and the end of the stream has arrived.
     fn is_over(&self, now: Instant) -> bool {
         self.size == 0 && self.fin.is_some_and(|fin| fin <= now)
     }

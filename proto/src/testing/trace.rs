@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-/// Maximum number of lines. Older lines are dropped.
+/// Maximum number of lines in a [`Trace`]. Older lines are dropped.
 const KEPT: usize = 300;
 
 #[derive(Debug, Default)]

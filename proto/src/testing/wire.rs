@@ -7,38 +7,38 @@ use crate::session::{Stream, StreamError};
 use crate::socket::PipeId;
 use crate::time::Instant;
 
-/// Identifier of a wire. Identifiers are not reused.
+/// Identifier of a [`Wire`], a simulated connection. Identifiers are not reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WireId(u64);
 
 impl WireId {
-    /// Returns a new identifier each time.
+    /// Advances to the next identifier, and returns it.
     pub(super) const fn next(&mut self) -> Self {
         self.0 += 1;
         *self
     }
 }
 
-/// Connection of two sessions. Its arrays have one entry per [`Side`].
+/// Simulated connection of two sessions. The arrays have one entry per [`Side`].
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) tcp: Tcp,
-    /// Node and pipe at each side. The pipe may have been removed.
+    /// Socket and pipe at each side. The pipe may have been removed from the socket already.
     ends: [(NodeId, PipeId); 2],
-    /// True while the session at that side exists.
+    /// True for each side while the session at this side exists.
     pub(super) in_use: [bool; 2],
 }
 
-/// Stream of one side of a wire during one turn.
+/// Stream of one side of a [`Wire`], for one turn of the session.
 pub(super) struct WireEnd<'a> {
     pub(super) wire: &'a mut Wire,
     pub(super) side: Side,
     pub(super) now: Instant,
     pub(super) entropy: &'a mut SeededEntropy,
     pub(super) conditions: &'a mut Conditions,
-    /// The node of this side cannot send.
+    /// True if the socket of this side is frozen and cannot send.
     pub(super) is_frozen: bool,
-    /// The other side must be given a turn.
+    /// True if the session of the other side must be given a turn.
     pub(super) wake: bool,
 }
 

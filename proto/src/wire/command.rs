@@ -18,21 +18,20 @@ pub enum Command {
     Subscribe(Bytes),
     /// CANCEL: removes one subscription to the prefix.
     Cancel(Bytes),
-    /// JOIN: requests the messages of the group (RFC 48).
+    /// JOIN: adds a subscription to the messages of the group (RFC 48).
     Join(Bytes),
-    /// LEAVE: ends the membership in the group (RFC 48).
+    /// LEAVE: removes the subscription to the messages of the group (RFC 48).
     Leave(Bytes),
-    /// PING: requests a PONG. A `ttl` other than 0 asks the receiver to close the connection if it receives no data for
-    /// this time.
+    /// PING: requests a PONG. The receiver should close the connection if it receives no data for the time `ttl`.
     Ping {
-        /// Tenths of a second; 0 sets no limit.
+        /// Time in tenths of a second after which the receiver should close a silent connection; 0 sets no limit.
         ttl: u16,
         /// Up to 16 bytes, which the PONG returns. A longer context is truncated, as in libzmq.
         context: Frame,
     },
     /// PONG: reply to a PING; carries the context of the PING.
     Pong(Frame),
-    /// Name of a command that this crate does not know.
+    /// Command that this crate does not know. Carries only the name of the command.
     Other(Bytes),
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// Flags of a frame with reserved bits, or with both COMMAND and MORE (RFC 37).
+    /// Flags of a frame with reserved bits, or with both COMMAND and MORE (RFC 37). Carries the byte of flags.
     #[error("frame flags {0:#04x} are not allowed: only MORE, LONG, COMMAND and COMMAND with LONG are")]
     Flags(u8),
     /// Frame size of 2^63 bytes or more, which RFC 37 forbids.
@@ -40,7 +40,7 @@ pub enum DecodeError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PropertyError {
-    /// Name that RFC 37 does not allow.
+    /// Name that RFC 37 does not allow. Carries the name.
     #[error("`{0}` cannot be a property's name; write 1 to 255 letters, digits and -_.+")]
     Name(String),
     /// Value of 2 GiB or more. Carries the number of bytes.

@@ -7,13 +7,14 @@ pub(crate) const MORE: u8 = 0b001;
 pub(crate) const LONG: u8 = 0b010;
 pub(crate) const COMMAND: u8 = 0b100;
 
-/// Maximum bytes of a body with a size of one byte on the wire.
+/// Maximum number of bytes of a body for which the frame head has a size field of one byte.
 pub(crate) const SHORT_MAX: usize = 255;
 
-/// Maximum bytes of a head: flags and a size of eight bytes.
+/// Maximum number of bytes of a frame head: one byte of flags, and a size field of eight bytes.
 pub(crate) const MAX_HEAD: usize = 9;
 
-/// Maximum bytes of a head in ZMTP 1.0: a byte 0xff that marks a long size, the size, and the flags.
+/// Maximum number of bytes of a frame head in ZMTP 1.0: a byte 0xff that marks a long size, eight bytes of size, and
+/// one byte of flags.
 pub(crate) const MAX_HEAD_1_0: usize = 10;
 
 /// The head of a frame, which precedes the body: the flags COMMAND and MORE, and the size of the body.
@@ -28,11 +29,11 @@ pub struct FrameHead {
 }
 
 impl FrameHead {
-    /// Decodes a head from the start of `bytes`. Returns the head and its number of bytes, or `None` if the head is
-    /// incomplete.
+    /// Decodes a head from the start of `bytes`. Returns the head and the number of bytes that it occupies, or `None`
+    /// if the head is incomplete.
     ///
-    /// Accepts the long form for short bodies too. Rejects reserved bits, so that a stream that is out of step is detected
-    /// at once.
+    /// Accepts the long form for short bodies too. Rejects reserved bits, because they show that the input does not
+    /// begin at the start of a frame.
     ///
     /// # Errors
     /// [`DecodeError::Flags`] and [`DecodeError::Size`].
@@ -77,8 +78,8 @@ impl FrameHead {
         }
     }
 
-    /// Decodes a head of ZMTP 1.0 (RFC 13): first the size, which includes the flags byte, then the flags. There are no
-    /// commands.
+    /// Decodes a head of ZMTP 1.0 (RFC 13): first the size, which includes the flags byte, then the flags. ZMTP 1.0 has
+    /// no commands. Returns the head and the number of bytes that it occupies, or `None` if the head is incomplete.
     ///
     /// Rejects reserved bits, because only these distinguish ZMTP 1.0 from arbitrary bytes.
     ///

@@ -79,14 +79,15 @@ pub struct Greeting {
 }
 
 impl Greeting {
-    /// Bytes of a greeting.
+    /// Number of bytes of a greeting.
     pub const LEN: usize = 64;
-    /// Bytes of the signature, which shows whether a version follows.
+    /// Number of bytes of the signature, with which a greeting begins. A peer that sends a signature uses ZMTP 2.0 or
+    /// later, and sends its version next.
     pub(crate) const SIGNATURE: usize = 10;
-    /// Bytes of the signature and the major version, which together determine the ZMTP generation of a peer.
+    /// Number of bytes of the signature and the major version, which together determine the ZMTP generation of a peer.
     pub(crate) const SIGNATURE_AND_MAJOR: usize = 11;
 
-    /// Encodes the greeting.
+    /// Encodes the greeting of a socket with a routing id of `routing_id_len` bytes.
     ///
     /// The padding of the signature is not significant. As in libzmq it contains `routing_id_len` plus one, so that the
     /// first ten bytes are also a valid frame head of ZMTP 1.0.
@@ -141,7 +142,7 @@ pub(crate) enum Opening {
     Zmtp3,
     /// An older ZMTP generation. Carries the byte after the signature, which is 1 for ZMTP 2.0.
     Old(u8),
-    /// Not ZMTP 2.0 or later. ZMTP 1.0, which begins with a frame, or another protocol.
+    /// No signature. The peer uses ZMTP 1.0, which begins with a frame, or another protocol.
     Unsigned,
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
 /// Name of the property with the routing id of a REQ, DEALER or ROUTER.
 pub(crate) const IDENTITY: &str = "Identity";
-/// Name of the property with the resource that the sender requests, where several sockets share a port.
+/// Name of the property with the resource, which selects one of several sockets that share the port of the receiver.
 pub(crate) const RESOURCE: &str = "Resource";
 
 /// The properties of a peer, in the order in which the peer sent them. Names are case-insensitive.
@@ -25,7 +25,7 @@ impl Metadata {
         Self(Vec::new())
     }
 
-    /// Returns the value of the property `name`.
+    /// Returns the value of the property `name`, or `None` if the peer sent no such property.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
@@ -64,7 +64,8 @@ impl Metadata {
         self.0.extend_from_slice(&other.0);
     }
 
-    /// Adds a property, or replaces the value of an existing one. The limits are those of [`push`](Self::push).
+    /// Adds a property, or replaces the value of an existing one. The name must have 1 to 255 bytes, the value less
+    /// than 2 GiB.
     pub(crate) fn set(&mut self, name: &str, value: Bytes) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
         self.0.push((Bytes::copy_from_slice(name.as_bytes()), value));
@@ -122,7 +123,7 @@ pub(crate) fn is_name_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte)
 }
 
-/// Maximum properties of one peer; peers send only a few.
+/// Maximum number of properties of one peer. In practice, peers send only a few.
 const MAX_PROPERTIES: usize = 128;
 
 #[cfg(test)]

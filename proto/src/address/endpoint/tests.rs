@@ -86,7 +86,7 @@ fn host() -> impl Strategy<Value = Host> {
     ]
 }
 
-/// Generates sources of the IP version of the host.
+/// Generates source addresses with the same IP version as the host `to`.
 fn source(to: &Host) -> impl Strategy<Value = Source> + use<> {
     let version = match to {
         Host::Ip(address) => Some(address.is_ipv4()),
@@ -117,7 +117,7 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     prop_oneof![4 => tcp(), 1 => ipc.prop_map(Endpoint::Ipc), 1 => ".{1,30}".prop_map(Endpoint::Inproc)]
 }
 
-/// Generates text that resembles endpoints.
+/// Generates text from parts of endpoints in random order. Some of these texts are valid endpoints.
 fn near_endpoint() -> impl Strategy<Value = String> {
     let pieces =
         ["*", ":", "0", "80", "65536", "[", "]", "::1", "fe80::1%eth0", "1.2.3.4", "/", ";", "a", "é", "@", " "];

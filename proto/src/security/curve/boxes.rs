@@ -12,7 +12,7 @@ use core::fmt;
 use curve25519_dalek::MontgomeryPoint;
 use zeroize::Zeroizing;
 
-/// Bytes of a tag, by which a box is longer than its content.
+/// Number of bytes of the authentication tag, with which a box begins. A box is longer than its content by this number.
 pub(crate) const TAG: usize = 16;
 
 /// Symmetric key of a box or secretbox. Wiped when dropped.
@@ -20,10 +20,11 @@ pub(crate) const TAG: usize = 16;
 pub(crate) struct BoxKey(Zeroizing<[u8; 32]>);
 
 impl BoxKey {
-    /// Returns the key that the owners of `secret` and `public` agree on: the key of a Box [..](C->S), for both directions.
+    /// Computes the shared key of `secret` and the public key of the other side. Both sides compute the same key, so it
+    /// is valid for both directions. RFC 26 writes a box with this key as `Box [..](C->S)`.
     ///
-    /// Returns `None` if `public` is a point of low order. Then the result is zero for every secret key, so the shared key
-    /// would not be secret. The check takes constant time.
+    /// Returns `None` if `public` is a point of low order. With such a point the result is zero for every secret key,
+    /// so the shared key would not be secret. The check takes constant time.
     pub(crate) fn agreed(public: &PublicKey, secret: &SecretKey) -> Option<Self> {
         let shared = Zeroizing::new(MontgomeryPoint(*public.as_bytes()).mul_clamped(*secret.as_bytes()));
         if *shared == MontgomeryPoint([0; 32]) {
@@ -67,7 +68,8 @@ impl BoxKey {
         primitives::encrypt(&self.0, nonce, data)
     }
 
-    /// Decrypts `data` in place if the tag matches, and otherwise leaves `data` unchanged. Checks the tag in constant time.
+    /// Decrypts `data` in place and returns true if the tag matches; otherwise leaves `data` unchanged. Checks the tag
+    /// in constant time.
     pub(super) fn decrypt(&self, nonce: &Nonce, data: &mut [u8], tag: &[u8; TAG]) -> bool {
         primitives::decrypt(&self.0, nonce, data, tag)
     }

@@ -23,7 +23,7 @@ const SECRET_BANNER: &str = "\
 
 ";
 
-/// Capacity for the line of the secret key.
+/// Number of bytes to reserve for the line with the secret key.
 const SECRET_LINE: usize = 64;
 
 /// Error of parsing a certificate, or of metadata that a certificate cannot contain.
@@ -38,7 +38,7 @@ pub enum CertificateError {
     Key {
         /// Line number, from 1.
         line: usize,
-        /// Error of the key.
+        /// Reason why the key is invalid.
         #[source]
         reason: KeyError,
     },
@@ -88,7 +88,8 @@ impl Certificate {
         self.pair.as_ref()
     }
 
-    /// Returns the names and values of the section `metadata`, in order. No signature protects them.
+    /// Returns the names and values of the section `metadata`, in order. No signature protects the metadata against
+    /// changes.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
         self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -192,7 +193,7 @@ fn set<K: FromStr<Err = KeyError>>(key: &mut Option<K>, value: &str, line: usize
     }
 }
 
-/// Returns the quote that `value` does not contain, or `None` if it contains both.
+/// Returns a quotation mark (`"` or `'`) that `value` does not contain, or `None` if `value` contains both.
 fn quote(value: &str) -> Option<&'static str> {
     ["\"", "'"].into_iter().find(|quote| !value.contains(*quote))
 }
@@ -221,7 +222,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Returns the text between the quotes, or the unquoted text before a comment. Returns `None` if a quote is not closed.
+/// Returns the value of a property without quotes and without a comment. Returns `None` if a quote is not closed, or
+/// other text follows the closing quote.
 fn unquoted(value: &str) -> Option<&str> {
     let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) else {
         return Some(without_comment(value));

@@ -7,10 +7,10 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CurveError {
-    /// Handshake command of invalid length.
+    /// Handshake command of invalid length. Carries the name of the command.
     #[error("a {0} command does not have the length that RFC 26 requires")]
     Length(&'static str),
-    /// Client with another version of `CurveZMQ`.
+    /// Client with another version of the protocol `CurveZMQ` than 1.0.
     #[error("the client uses CurveZMQ {major}.{minor}, this side supports only 1.0")]
     Version {
         /// Major version of the client.
@@ -18,7 +18,7 @@ pub enum CurveError {
         /// Minor version of the client.
         minor: u8,
     },
-    /// Handshake command that cannot be decrypted.
+    /// Handshake command that cannot be decrypted. Carries the name of the command.
     #[error(
         "the {0} command cannot be decrypted: the client is configured with a wrong public key of the server, or the command was \
          modified in transit"
@@ -27,14 +27,14 @@ pub enum CurveError {
     /// Public key of low order, with which the shared secret is known to everyone.
     #[error("a public key of the peer is a point of low order, which allows no secret key agreement")]
     WeakKey,
-    /// INITIATE with another cookie than that of WELCOME.
+    /// INITIATE without the cookie that the server sent in WELCOME on this connection.
     #[error("the INITIATE command does not contain the cookie of the WELCOME command of this connection")]
     Cookie,
     /// INITIATE more than one minute after WELCOME, when the cookie has expired (RFC 26).
     #[error("the INITIATE command arrived more than one minute after WELCOME")]
     StaleCookie,
-    /// Vouch that does not prove that the client has its secret long-term key, or proves it for another connection or
-    /// server.
+    /// Invalid vouch. With the vouch in INITIATE the client proves that it has its secret long-term key. The proof must
+    /// be made for this connection and this server.
     #[error("the vouch of the client does not prove ownership of its key for this server and this connection")]
     Vouch,
     /// Frame after the handshake that is not a MESSAGE.
@@ -43,7 +43,7 @@ pub enum CurveError {
     /// MESSAGE with the flag MORE in its unencrypted frame head.
     #[error("a MESSAGE has the flag MORE in its unencrypted frame head")]
     OuterMore,
-    /// MESSAGE with invalid encrypted flags.
+    /// MESSAGE with invalid encrypted flags. Carries the byte of flags.
     #[error("a MESSAGE has the encrypted flags {0:#04x}; only MORE or COMMAND are allowed")]
     Flags(u8),
     /// MESSAGE that is repeated or out of order.
@@ -52,7 +52,7 @@ pub enum CurveError {
     /// MESSAGE that was modified, or encrypted with another key.
     #[error("a MESSAGE was modified in transit, or encrypted with another key")]
     Message,
-    /// No unused nonce: this side has encrypted 2^64 frames with the key of the connection.
+    /// No unused nonce is left: this side has used the highest of the 2^64 nonces of the key of the connection.
     #[error("all nonces of the connection are used; a new connection is required")]
     NoncesSpent,
 }

@@ -1,4 +1,4 @@
-//! The CURVE handshake as consuming states (RFC 26; RFC 25 for ZMTP).
+//! The CURVE handshake as state machines of client and server; each step consumes the state (RFC 26; RFC 25 for ZMTP).
 //!
 //! ```text
 //!   client                                            server
@@ -8,8 +8,8 @@
 //!               ◄──────  READY      Box[metadata](S'->C')
 //! ```
 //!
-//! `C` and `S` are long-term keys, `C'` and `S'` are the transient keys of one connection. Each length is checked before
-//! any computation.
+//! `C` and `S` are long-term keys, `C'` and `S'` are the transient keys of one connection. `s'` is the secret key of
+//! `S'`, and `K` is the cookie key, which only the server has. Each length is checked before any computation.
 
 use super::boxes::{BoxKey, TAG};
 use super::message::{Opener, Role, Sealer};
@@ -28,9 +28,10 @@ use core::fmt;
 use core::time::Duration;
 use zeroize::Zeroizing;
 
-/// `CurveZMQ` 1.0.
+/// Version of `CurveZMQ` in HELLO: 1.0.
 const VERSION: [u8; 2] = [1, 0];
-/// Bytes of padding in HELLO, which make HELLO longer than the WELCOME that answers it.
+/// Number of bytes of padding in HELLO. The padding makes HELLO longer than WELCOME, so that a server does not send
+/// more bytes than it has received.
 const PADDING: usize = 72;
 const ZEROS: [u8; 64] = [0; 64];
 // Cookie and vouch each consist of a nonce and a box of two keys.
@@ -44,10 +45,10 @@ const READY: [u8; 16] = *b"CurveZMQREADY---";
 const COOKIE_BOX: [u8; 8] = *b"COOKIE--";
 const VOUCH_BOX: [u8; 8] = *b"VOUCH---";
 
-/// Lifetime of the key of a cookie (RFC 26).
+/// Time after WELCOME during which the server accepts its cookie (RFC 26).
 const COOKIE_LIFE: Duration = Duration::from_mins(1);
 
-/// Random values of one handshake: the transient secret key, the key of the cookie, and nonces.
+/// Random values of one handshake: the transient secret key of this side, the key that encrypts the cookie, and nonces.
 pub(in crate::security) struct EphemeralKeys {
     secret: SecretKey,
     cookie_key: BoxKey,
@@ -72,7 +73,7 @@ impl fmt::Debug for EphemeralKeys {
     }
 }
 
-/// States of the client.
+/// States of the client in the CURVE handshake.
 ///
 /// ```text
 /// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
@@ -81,7 +82,8 @@ impl fmt::Debug for EphemeralKeys {
 pub(crate) enum CurveClient {
     /// HELLO with our transient key is sent; waits for WELCOME.
     Hello(Box<Hello>),
-    /// INITIATE with our long-term key and metadata is sent; waits for READY. Carries the key of the connection.
+    /// INITIATE with our long-term key and metadata is sent; waits for READY. Carries the key of the connection, agreed
+    /// from the two transient keys.
     Initiate(BoxKey),
 }
 
@@ -95,23 +97,24 @@ pub(crate) struct Hello {
     ours: Metadata,
 }
 
-/// States of the server.
+/// States of the server in the CURVE handshake. `MetadataReceived` is a variant of [`Progress`].
 ///
 /// ```text
-/// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──► Authenticating ── answer ──► introduced
+/// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──►
+///           Authenticating ── AuthReply ──► MetadataReceived
 /// ```
 ///
-/// In `Welcome` the server stores neither the transient key of the client nor its own transient key: both are in the
-/// cookie. Each connection has its own random key for the cookie, so a cookie is valid once and only for this connection.
-/// After the cookie was used, or the connection has ended, this key no longer exists and the cookie cannot be decrypted.
-/// This preserves forward secrecy.
+/// In `Welcome` the server does not store the transient key of the client or its own transient secret key: both keys
+/// are in the cookie, encrypted with a random cookie key. Each connection has its own cookie key, so a cookie is valid
+/// only once and only for this connection. The server drops the cookie key when the cookie was used or the connection
+/// has ended. Then the cookie cannot be decrypted any more, which preserves forward secrecy.
 #[derive(Debug)]
 pub(crate) enum CurveServer {
     /// Waits for HELLO with the transient key of the client.
     Waiting(Box<Waiting>),
-    /// WELCOME with our transient key and the cookie is sent; waits for INITIATE. The key of the cookie expires at `until`.
+    /// WELCOME with our transient key and the cookie is sent; waits for INITIATE. The cookie expires at `until`.
     Welcome { keys: Arc<KeyPair>, cookie_key: BoxKey, until: Instant },
-    /// Waits for the authentication. A command of the client is an error.
+    /// Waits for the reply of the authenticator. A command of the client in this state is an error.
     Authenticating(Box<Authenticating>),
 }
 
@@ -127,11 +130,11 @@ pub(crate) struct Authenticating {
     theirs: Metadata,
 }
 
-/// Key and nonce with which the server sends READY and then encrypts the traffic.
+/// Values of a server that has accepted INITIATE, for READY and the traffic after the handshake.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     key: BoxKey,
-    /// Nonce of INITIATE from the client.
+    /// Nonce of the INITIATE of the client. The client must use higher nonces from then on.
     last: u64,
 }
 
@@ -277,7 +280,7 @@ impl Waiting {
     }
 }
 
-/// Decodes INITIATE and returns the long-term key of the client and the next state.
+/// Decodes INITIATE. Returns the long-term public key of the client, and the next state of the server.
 fn read_initiate(
     keys: &KeyPair,
     cookie_key: &BoxKey,

@@ -11,14 +11,14 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Characters of a key in Z85.
+/// Number of characters of a key in Z85.
 const TEXT: usize = 40;
 
 /// Error of parsing a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Invalid length.
+    /// Length other than 32 bytes or 40 characters of Z85. Carries the length of the input, in bytes.
     #[error("a key must have 32 bytes, or 40 characters of Z85, not {0}")]
     Length(usize),
     /// Text of 40 characters that is not Z85.
@@ -155,7 +155,7 @@ pub struct KeyPair {
 }
 
 impl KeyPair {
-    /// Generates a key pair. The keys are as unpredictable as the output of `entropy`.
+    /// Generates a key pair from 32 bytes of `entropy`. The secret key is as unpredictable as these bytes.
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(&mut *bytes);
@@ -173,7 +173,7 @@ impl KeyPair {
     }
 }
 
-/// Computes the public key.
+/// Creates the key pair of a secret key; computes the public key.
 impl From<SecretKey> for KeyPair {
     fn from(secret: SecretKey) -> Self {
         Self { public: secret.public_key(), secret }

@@ -1,6 +1,6 @@
 //! XSalsa20 and Poly1305 of `dryoc`, which computes several blocks at once with the vector instructions of the processor.
 //!
-//! Offers the same functions as `portable`.
+//! The implementation for `x86_64` and `aarch64` with Unix or Windows. Has the same functions as the module `portable`.
 
 use super::boxes::TAG;
 use super::nonce::Nonce;

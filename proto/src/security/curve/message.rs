@@ -24,15 +24,15 @@ use thiserror::Error;
 
 const NAME: &[u8; 8] = b"\x07MESSAGE";
 
-/// Offset of the tag.
+/// Offset of the tag in a MESSAGE, in bytes.
 const HEAD: usize = NAME.len() + size_of::<u64>();
-/// Offset of the encrypted part, which follows the tag.
+/// Offset of the encrypted part of a MESSAGE, which follows the tag, in bytes.
 const ENCRYPTED: usize = HEAD + TAG;
 
-/// Bytes of a MESSAGE that precede the body.
+/// Number of bytes of a MESSAGE that precede the body.
 pub(crate) const OVERHEAD: usize = ENCRYPTED + 1;
 
-/// Side of a connection. Each side has its own nonces.
+/// CURVE role of one side of a connection. The messages of each role have their own nonce prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
@@ -40,7 +40,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// Returns the nonce prefix of the messages that this side sends.
+    /// Returns the nonce prefix of the messages that a side with this role sends.
     const fn purpose(self) -> [u8; 16] {
         match self {
             Self::Client => *b"CurveZMQMESSAGEC",
@@ -56,7 +56,8 @@ impl Role {
     }
 }
 
-/// Error of opening a MESSAGE. TCP does not cause these errors, so the connection must end.
+/// Error of decrypting a MESSAGE. The connection must end: TCP keeps the bytes and their order, so the cause is a
+/// faulty peer or an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OpenError {
     #[error("a frame has less than the {OVERHEAD} bytes of an empty MESSAGE")]
@@ -77,7 +78,8 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Creates a `Sealer`. `first` is the nonce of the first message: 3 for a client, 2 for a server.
+    /// Creates a `Sealer`. `role` is the role of this side. `first` is the nonce of the first message: 3 for a client,
+    /// 2 for a server.
     pub(crate) fn new(key: &BoxKey, role: Role, first: u64) -> Self {
         Self { key: MessageKey::new(key, role.purpose()), nonces: NonceCounter::starting_at(first) }
     }
@@ -87,7 +89,8 @@ impl Sealer {
         self.nonces.is_spent()
     }
 
-    /// Appends a MESSAGE with the encrypted `flags` and `body` to `out`. Appends nothing if all nonces are used.
+    /// Appends a MESSAGE with the encrypted `flags` and `body` to `out`. Appends nothing and returns [`NoncesSpent`] if
+    /// all nonces are used.
     ///
     /// Bit 0 of `flags` is MORE, bit 1 is COMMAND.
     pub(crate) fn seal(&mut self, out: &mut Vec<u8>, flags: u8, body: &[u8]) -> Result<(), NoncesSpent> {
@@ -106,10 +109,10 @@ impl Sealer {
         Ok(())
     }
 
-    /// Decrypts a MESSAGE that this `Sealer` has sealed, and returns flags and body. Used to recover messages that were not
-    /// sent.
+    /// Decrypts a MESSAGE that this `Sealer` has encrypted, and returns flags and body. Used to recover messages that
+    /// were not sent before the connection ended.
     ///
-    /// Returns `None` if another `Sealer` has sealed the message.
+    /// Returns `None` if another `Sealer` has encrypted the message.
     pub(crate) fn reopen(&self, message: &[u8]) -> Option<(u8, Vec<u8>)> {
         let mut message = message.to_vec();
         let (count, tag, encrypted) = parts(&mut message).ok()?;

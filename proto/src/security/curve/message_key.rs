@@ -1,12 +1,13 @@
-//! [`MessageKey`]: the key of one direction of the traffic, optimised for many short messages.
+//! [`MessageKey`]: the key for the messages of one direction of a connection, optimised for many short messages.
 //!
 //! The nonces of one direction differ only in their last 8 bytes, so HSalsa20, the first step of XSalsa20, returns the same
 //! subkey for all of them. For a short message, which has two or three blocks, this step takes as long as one more block.
 //! Therefore the subkey is computed once, and short messages are encrypted with Salsa20 and Poly1305 directly, combined as
 //! in NaCl.
 //!
-//! For longer messages the time of this step is small, and Salsa20 of several blocks in parallel is faster. No library
-//! offers both.
+//! For longer messages HSalsa20 takes only a small part of the time, and an implementation of XSalsa20 that computes
+//! several blocks in parallel is faster. No library combines a precomputed subkey with parallel blocks, so this module
+//! selects by the length.
 
 use super::boxes::{BoxKey, TAG};
 use super::nonce::short_nonce;
@@ -25,7 +26,7 @@ const MAC_KEY: usize = 32;
 const SHORT_SEALED: usize = 2 * 64 - MAC_KEY;
 const SHORT_OPENED: usize = 3 * 64 - MAC_KEY;
 
-/// The key and the nonce prefix of one direction. Wiped when dropped.
+/// The key and the nonce prefix for the messages of one direction of a connection. Wiped when dropped.
 pub(super) struct MessageKey {
     key: BoxKey,
     purpose: [u8; 16],
@@ -37,7 +38,7 @@ impl MessageKey {
         Self { key: key.clone(), purpose, subkey: key.subkey(purpose) }
     }
 
-    /// Encrypts `data` in place and returns the tag.
+    /// Encrypts `data` in place and returns the tag. `count` is the counter of the nonce.
     pub(super) fn encrypt(&self, count: u64, data: &mut [u8]) -> [u8; TAG] {
         if data.len() > SHORT_SEALED {
             return self.key.encrypt(&short_nonce(self.purpose, count), data);
@@ -50,7 +51,8 @@ impl MessageKey {
         tag
     }
 
-    /// Decrypts `data` in place if the tag matches, and otherwise leaves `data` unchanged. Checks the tag in constant time.
+    /// Decrypts `data` in place and returns true if the tag matches; otherwise leaves `data` unchanged. Checks the tag
+    /// in constant time. `count` is the counter of the nonce.
     pub(super) fn decrypt(&self, count: u64, data: &mut [u8], tag: &[u8; TAG]) -> bool {
         if data.len() > SHORT_OPENED {
             return self.key.decrypt(&short_nonce(self.purpose, count), data, tag);
@@ -65,7 +67,8 @@ impl MessageKey {
         matches
     }
 
-    /// Computes the key of the tag, and `data` encrypted or decrypted, in `stream`, which must be zero. Returns both parts.
+    /// Applies the key stream to `data`, which encrypts or decrypts it, and writes the result to the buffer `stream`.
+    /// The buffer must contain zeros. Returns the one-time key of the tag, and the encrypted or decrypted data.
     fn apply<'a>(&self, count: u64, data: &[u8], stream: &'a mut [u8]) -> (&'a mut [u8; MAC_KEY], &'a [u8]) {
         let stream = &mut stream[..MAC_KEY + data.len()];
         stream[MAC_KEY..].copy_from_slice(data);

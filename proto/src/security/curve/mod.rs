@@ -57,7 +57,7 @@ pub(crate) use message::{OVERHEAD, Opener, Sealer};
 #[cfg(test)]
 pub(crate) use nonce::{long_nonce, short_nonce};
 
-/// The keys of a CURVE client.
+/// The keys that a CURVE client needs: its own key pair, and the public key of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientKeys {
     /// Key pair of the client.

@@ -1,4 +1,4 @@
-//! Nonces of CURVE (RFC 26): their layout, and the counters that prevent that a nonce is used twice with a key.
+//! Nonces of CURVE (RFC 26): their layout, and the counters that ensure that each nonce is used only once with a key.
 //!
 //! ```text
 //!   short   prefix of 16 bytes, such as "CurveZMQMESSAGEC"   counter, big-endian, 8 bytes; only the counter is sent
@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-/// Number that XSalsa20 uses once with a key.
+/// Nonce of XSalsa20. A key must not be used twice with the same nonce.
 pub(crate) type Nonce = [u8; 24];
 
 /// Returns a nonce of a prefix and a counter, such as `CurveZMQREADY---` and 1.
@@ -26,15 +26,15 @@ pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
     nonce
 }
 
-/// Error of a connection that has used all nonces; only a new handshake creates a new key.
+/// Error of a connection that has used all nonces of its key. Only the handshake of a new connection creates a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("all nonces of the connection are used; a new connection is required")]
 pub(crate) struct NoncesSpent;
 
-/// Counter of the nonces of one direction, on the sending side. Each is one higher than the nonce before.
+/// Counter for the nonces of the messages that this side sends. Each nonce is one higher than the nonce before.
 #[derive(Debug)]
 pub(super) struct NonceCounter {
-    /// `None` once the last nonce was used.
+    /// Nonce of the next message, or `None` after the highest nonce, `u64::MAX`, was used.
     next: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ impl NonceCounter {
         self.next.is_none()
     }
 
-    /// Returns the next nonce and counts it as used.
+    /// Returns the nonce for the next message, and advances the counter.
     #[inline]
     pub(super) fn take(&mut self) -> Result<u64, NoncesSpent> {
         let count = self.next.ok_or(NoncesSpent)?;
@@ -56,11 +56,11 @@ impl NonceCounter {
     }
 }
 
-/// Check of the nonces of one direction, on the receiving side: each must be higher than all before. Gaps are allowed,
-/// because libzmq allows them.
+/// Check of the nonces of the messages that the peer sends: each nonce must be higher than all nonces before. Gaps are
+/// allowed, because libzmq allows them.
 #[derive(Debug)]
 pub(super) struct NonceCheck {
-    /// Highest nonce that was accepted.
+    /// Highest nonce that was accepted from the peer.
     last: u64,
 }
 
@@ -69,13 +69,13 @@ impl NonceCheck {
         Self { last }
     }
 
-    /// Returns true if the nonce was not used before.
+    /// Returns true if the nonce is higher than all accepted nonces.
     #[inline]
     pub(super) const fn is_new(&self, count: u64) -> bool {
         count > self.last
     }
 
-    /// Counts the nonce of an authenticated message as used, and with it all lower ones.
+    /// Accepts the nonce of an authenticated message. After that, this nonce and all lower nonces are rejected.
     #[inline]
     pub(super) const fn accept(&mut self, count: u64) {
         self.last = count;

@@ -26,16 +26,18 @@ const ALPHABET: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Z85Error {
-    /// Number of bytes to encode that is not a multiple of 4. The application must add padding (RFC 32).
+    /// Input of [`encode`] with a length that is not a multiple of 4. Carries the number of bytes. The application must
+    /// add padding (RFC 32).
     #[error("{0} bytes cannot be encoded in Z85; the number of bytes must be a multiple of 4")]
     ByteCount(usize),
-    /// Number of characters (bytes of UTF-8) to decode that is not a multiple of 5.
+    /// Input of [`decode`] with a length that is not a multiple of 5. Carries the number of characters (bytes of
+    /// UTF-8).
     #[error("{0} characters are not Z85; the number of characters must be a multiple of 5")]
     CharacterCount(usize),
-    /// Byte offset of a character that is not in the alphabet.
+    /// Character that is not in the alphabet of Z85. Carries its byte offset.
     #[error("the character at offset {0} is not one of the 85 characters of Z85")]
     Character(usize),
-    /// Byte offset of five characters with a value that does not fit into four bytes.
+    /// Five characters with a value that does not fit into four bytes. Carries the byte offset of the first character.
     #[error("the value of the five characters at offset {0} does not fit into four bytes")]
     Overflow(usize),
 }
@@ -82,7 +84,7 @@ fn encode_group(quad: [u8; 4]) -> [char; 5] {
     [52_200_625, 614_125, 7_225, 85, 1].map(|power| character(value / power % 85))
 }
 
-/// Returns the character of the digit `digit`.
+/// Returns the character of Z85 with the value `digit`, from 0 to 84.
 fn character(digit: u32) -> char {
     let mut found = 0;
     for (value, character) in (0_u32..).zip(ALPHABET) {
@@ -104,7 +106,7 @@ fn decode_group(group: [u8; 5], offset: usize) -> Result<[u8; 4], Z85Error> {
     Ok(value.to_be_bytes())
 }
 
-/// Returns the value of `character`, and true if it is in the alphabet.
+/// Returns the value of `character`, from 0 to 84, and true if the character is in the alphabet of Z85.
 fn digit(character: u8) -> (u8, Choice) {
     let mut found = (0, Choice::from(0));
     for (value, candidate) in (0_u8..).zip(ALPHABET) {
@@ -123,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
-    /// Encodes four bytes by repeated division by 85 (RFC 32).
+    /// Encodes four bytes by repeated division by 85 (RFC 32), to compare with [`encode`].
     fn model(quad: [u8; 4]) -> [u8; 5] {
         let mut value = u32::from_be_bytes(quad);
         let mut text = [0; 5];
@@ -140,7 +142,7 @@ mod tests {
         vec(prop_oneof![vec(select(ALPHABET.as_slice()), 5), large], 0..8).prop_map(|groups| groups.concat())
     }
 
-    /// Generates ASCII characters that are not in the alphabet.
+    /// Generates ASCII characters that are not in the alphabet of Z85.
     fn wrong() -> impl Strategy<Value = u8> {
         select((0..128).filter(|byte| !ALPHABET.contains(byte)).collect::<Vec<_>>())
     }

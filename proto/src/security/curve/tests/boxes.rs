@@ -1,4 +1,4 @@
-//! Tests with the vectors of NaCl (`tests/box.c`, `tests/core1.c`).
+//! Tests of boxes and their keys with the test vectors of NaCl (`tests/box.c`, `tests/core1.c`).
 
 use super::{array, entropy, from_hex, public, secret};
 use crate::security::curve::boxes::BoxKey;

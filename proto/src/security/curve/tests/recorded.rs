@@ -1,4 +1,4 @@
-//! Decrypts all boxes of recorded sessions of libzmq. `tests/data/curve/README.md` describes the sessions.
+//! Tests that decrypt all boxes of recorded sessions of libzmq. `tests/data/curve/README.md` describes the sessions.
 
 use super::{from_hex, secret};
 use crate::security::curve::boxes::BoxKey;
@@ -43,13 +43,13 @@ fn all_boxes_of_recorded_sessions_open() {
     }
 }
 
-/// State of both sides of a session.
+/// Keys and state of a recorded session, to decrypt the boxes of both sides.
 struct Session {
     peer: Role,
     server: SecretKey,
     client: SecretKey,
     transient: SecretKey,
-    /// Transient public keys: of the client, then of the server.
+    /// Transient public keys of the client and of the server. `None` until their command is read.
     transients: [Option<PublicKey>; 2],
     cookie: Vec<u8>,
     traffic: Option<Traffic>,
@@ -75,7 +75,8 @@ impl Session {
         }
     }
 
-    /// Returns the content of the boxes of a frame in hex, with the flags as the first byte of a MESSAGE, or the error.
+    /// Decrypts the boxes in a frame and returns their contents in hex. For a MESSAGE, returns the byte of flags
+    /// followed by the body, or the name of the error.
     fn open(&mut self, sender: Role, frame: &[u8]) -> Vec<String> {
         let mut body = frame[if frame[0] & 2 == 0 { 2 } else { 9 }..].to_vec();
         match body.get(1..).unwrap_or_default() {
@@ -137,8 +138,9 @@ impl Session {
         vec![to_hex(&plain), to_hex(&vouch)]
     }
 
-    /// Seals the frame of 70,000 bytes that was recorded without its middle, and returns its start and end. The tag covers
-    /// the middle.
+    /// Encrypts the message of 70,000 bytes again, because only the start and the end of its frame were recorded.
+    /// Returns the first 64 and the last 32 bytes of the new frame in hex. The tag at the start shows that the bytes in
+    /// the middle are equal too.
     fn seal_again(&mut self, sender: Role) -> [String; 2] {
         let plain: Vec<u8> = (0..70_000_u32).map(|i| (7 * i + i / 256).to_le_bytes()[0]).collect();
         let mut frame = from_hex("020000000000011191");
