@@ -18,7 +18,7 @@ fn main() {
     divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
 }
 
-/// Messages per iteration, as in a batch of a busy connection.
+/// Messages per iteration, as many as a busy connection takes at a time.
 const BATCH: usize = 32;
 
 const SIZES: [usize; 6] = [16, 64, 256, 1024, 8192, 65_536];
@@ -76,13 +76,13 @@ fn decode_batch(bencher: Bencher<'_, '_>, message: Message) {
     bencher.counter(items).counter(bytes).bench_local(|| assert_eq!(bare::decode(&mut far, &input), BATCH));
 }
 
-/// Sends `messages` messages at a time from PUSH to PULL.
+/// Sends `messages` messages at a time from a PUSH to a PULL.
 #[divan::bench(args = [1, 100])]
 fn push_to_pull(bencher: Bencher<'_, '_>, messages: usize) {
     carry(bencher, &mut Net::pipeline(), messages);
 }
 
-/// Sends 100 messages from one DEALER, or one from each of 100 DEALERs, to a ROUTER.
+/// Sends 100 messages to a ROUTER: all from one DEALER, or one from each of 100 DEALERs.
 #[divan::bench(args = [1, 100])]
 fn dealers_to_router(bencher: Bencher<'_, '_>, peers: usize) {
     carry(bencher, &mut Net::star(peers), 100 / peers);
@@ -94,7 +94,7 @@ fn carry(bencher: Bencher<'_, '_>, net: &mut Net, each: usize) {
     bencher.counter(items).counter(bytes).bench_local(|| net.carry(&message, each));
 }
 
-/// Sends one message from a ROUTER to each of its DEALERs, which it looks up by routing id.
+/// Sends one message from a ROUTER to each of its DEALERs. The ROUTER looks up each DEALER by its routing id.
 #[divan::bench(args = [1, 100, 1000])]
 fn router_to_dealers(bencher: Bencher<'_, '_>, peers: usize) {
     let (mut net, message) = (Net::star(peers), body(64));
@@ -103,8 +103,8 @@ fn router_to_dealers(bencher: Bencher<'_, '_>, peers: usize) {
     bencher.counter(items).counter(bytes).bench_local(|| net.answer(&ids, &message));
 }
 
-/// Sends a hundred messages to a SUB with `topics` subscriptions, of which each message matches one. The benchmark `topics`
-/// measures lookups among more subscriptions.
+/// Sends 100 messages from a PUB to a SUB with `topics` subscriptions. Each message matches one subscription. The
+/// benchmark `topics` measures the lookup alone, among more subscriptions.
 #[divan::bench(args = [10, 1000, 10_000])]
 fn pub_to_sub(bencher: Bencher<'_, '_>, topics: usize) {
     let mut net = Net::pubsub(topics);
@@ -113,7 +113,7 @@ fn pub_to_sub(bencher: Bencher<'_, '_>, topics: usize) {
     bencher.counter(items).counter(bytes).bench_local(|| net.publish(&messages));
 }
 
-/// Returns the counters for an iteration with `messages` messages.
+/// Returns the counters of messages and bytes for an iteration with `messages` messages.
 fn load(message: &Message, messages: usize) -> (ItemsCount, BytesCount) {
     (ItemsCount::new(messages), BytesCount::new(messages * message.size()))
 }

@@ -26,7 +26,7 @@ const RUNTIMES: [&str; 4] = ["tokio-ct", "tokio-mt", "smol", "mio"];
 /// after a second, and the result would include this second.
 const WAVE: usize = 100;
 
-/// Bytes of the message that is sent in each direction.
+/// Size in bytes of the message that each peer sends and receives.
 const BODY: usize = 16 << 10;
 
 fn main() -> io::Result<()> {
@@ -92,7 +92,8 @@ fn measure(runtime: &str, count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns per peer: KiB after the handshake, KiB after the transfer of messages, µs to connect, µs for plain `accept` and `write`.
+/// Serves `count` peers. Returns four results per peer: memory in KiB after the handshake, memory in KiB after the
+/// transfer of messages, time in µs to connect, and time in µs for a plain `accept` and `write`.
 async fn serve(router: Handle<Router>, count: usize) -> io::Result<[f64; 4]> {
     let Ok(Endpoint::Tcp { port, .. }) = router.bind("tcp://127.0.0.1:*").await else {
         return Err(io::Error::other("could not bind"));
@@ -141,13 +142,13 @@ async fn receive(router: &Handle<Router>) -> io::Result<Message> {
     router.recv().await.map_err(io::Error::other)
 }
 
-/// Starts the next step of the peers.
+/// Makes the process of the peers start its next step. Returns the start time.
 fn start_step(child: &mut Child) -> io::Result<Instant> {
     child.stdin.as_mut().expect("the input is piped").write_all(b"\n")?;
     Ok(Instant::now())
 }
 
-/// Runs the process of the peers. Each step begins with a line on the standard input.
+/// Main function of the process of the peers. Each step begins when a line arrives at the standard input.
 fn peers(bare: &str, router: &str, count: usize) -> io::Result<()> {
     raise_descriptor_limit(count)?;
     let mut steps = io::stdin().lock().lines();

@@ -37,7 +37,7 @@ fn sockets(runtime: &Runtime) -> (PushSocket, PullSocket) {
     })
 }
 
-/// One task that sends and receives in turn, without wake-ups.
+/// Benchmarks with one task, which sends and receives in turn, so that no task is woken.
 mod one_task {
     use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 
@@ -65,7 +65,7 @@ mod one_task {
     }
 }
 
-/// Two tasks on two threads.
+/// Benchmarks with two tasks on two threads: one sends, the other receives.
 mod two_tasks {
     use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 

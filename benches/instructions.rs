@@ -5,8 +5,8 @@
 //! cargo bench -p sansmq-benches --bench instructions # the counts alone; needs valgrind and gungraun-runner
 //! ```
 //!
-//! Each count is for a hundred messages of 64 bytes, unless its name states something else. Setup is not counted; every
-//! benchmark warms its sockets and connections up there, so that the count is that of a connection in use.
+//! Each count is for a hundred messages of 64 bytes, unless its name states something else. Setup is not counted. In
+//! the setup, every benchmark already uses its sockets and connections, so that first uses are not counted either.
 
 #![expect(missing_docs, reason = "the macros make public items")]
 
@@ -46,7 +46,7 @@ fn ends([client, server]: [Security; 2]) -> Ends {
     })
 }
 
-/// Returns a connection in use, and messages to send.
+/// Returns a connection that has already sent messages, and further messages to send.
 fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
     let [mut near, _far] = handshake(ends);
     let messages = vec![message; MESSAGES];
@@ -54,7 +54,7 @@ fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
     (near, messages)
 }
 
-/// Returns a connection in use, and bytes to receive.
+/// Returns a connection that has already received messages, and further encoded messages to receive.
 fn receiver(ends: &Ends, message: Message) -> (Connection, Vec<u8>) {
     let [mut near, mut far] = handshake(ends);
     let messages = vec![message; MESSAGES];
@@ -87,7 +87,7 @@ fn decode((mut connection, input): (Connection, Vec<u8>)) -> (Connection, Vec<u8
     (connection, input)
 }
 
-/// Returns settings after one handshake, so that their caches are filled.
+/// Runs one handshake, which fills the caches in the settings, and returns the settings.
 fn handshaken(ends: Ends) -> Ends {
     handshake(&ends);
     ends
@@ -102,7 +102,8 @@ fn introduce(ends: Ends) -> (Ends, [Connection; 2]) {
     (ends, connections)
 }
 
-/// Returns sockets in use, a message, and the number of times that each client sends it.
+/// Returns sockets that have already exchanged messages, a message, and the number of times that each client sends the
+/// message.
 fn warm(mut net: Net, each: usize) -> (Net, Message, usize) {
     let message = body(64);
     net.carry(&message, each);
@@ -118,7 +119,7 @@ fn carry((mut net, message, each): (Net, Message, usize)) -> Net {
     net
 }
 
-/// Returns a ROUTER that has sent one message to each of its peers, and the routing ids of the peers.
+/// Returns a ROUTER that has already sent a message to each of its peers, the routing ids of the peers, and a message.
 fn answering(peers: usize) -> (Net, Vec<Frame>, Message) {
     let (mut net, message) = (Net::star(peers), body(64));
     let ids = net.routing_ids();
@@ -135,7 +136,8 @@ fn router_to_dealers((mut net, ids, message): (Net, Vec<Frame>, Message)) -> Net
     net
 }
 
-/// Returns a publisher in use, and messages on topics spread over the subscriptions of its peer.
+/// Returns a PUB that has already sent messages to its SUB, and messages on topics spread over the subscriptions of the
+/// SUB.
 fn publishing(topics: usize) -> (Net, Vec<Message>) {
     let mut net = Net::pubsub(topics);
     let messages: Vec<_> = (0..MESSAGES).map(|number| bare::topic(number * 7919 % topics).into()).collect();
@@ -153,7 +155,8 @@ fn pub_to_sub((mut net, messages): (Net, Vec<Message>)) -> Net {
     net
 }
 
-/// Two handles connected by inproc, and the runtime that they were made in, which has no part in what is counted.
+/// PUSH and PULL connected by inproc, and the runtime on which they were created. The runtime does no work that is
+/// counted.
 struct Handles {
     push: PushSocket,
     pull: PullSocket,

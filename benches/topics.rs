@@ -19,7 +19,7 @@ fn main() {
     divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
 }
 
-/// Number of subscriptions of the only peer.
+/// Numbers of subscriptions of the only peer; each benchmark runs with each number.
 const SUBSCRIPTIONS: [usize; 3] = [10, 1000, 1_000_000];
 
 /// Messages per iteration, below the high-water mark.
@@ -41,7 +41,8 @@ fn send_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
     bench(bencher, subscriptions, || topics.next().expect("the iterator is endless"));
 }
 
-/// Sends on every topic in turn, each far from the previous one, so that each trie node was last used a million messages ago.
+/// Sends on every topic in turn. Successive topics are far from each other. With a million subscriptions, each trie
+/// node was last used a million messages ago.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_matching_each_in_turn(bencher: Bencher<'_, '_>, subscriptions: usize) {
     let mut publisher = Publisher::new(subscriptions);

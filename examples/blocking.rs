@@ -1,7 +1,7 @@
 //! A ROUTER and its clients in plain threads, without `async`. A message on another socket stops the ROUTER.
 //!
-//! The server waits for two sockets with `poll`, which also accepts file descriptors: standard input, a pipe, a socket of
-//! another library. Each client is a thread with a DEALER, which receives with a timeout.
+//! The server waits for two sockets at the same time with `poll`. `poll` also accepts file descriptors: standard input,
+//! a pipe, or a socket of another library. Each client is a thread with a DEALER that receives with a timeout.
 //!
 //! ```text
 //! cargo run --example blocking

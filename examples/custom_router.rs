@@ -1,7 +1,8 @@
 //! A ROUTER with its own routing rule: it receives from many clients and replies to one of them.
 //!
-//! Counterpart of the tutorial's "커스텀 라우터 응용: 특정 사용자에게만 응답 보내기". A REP cannot do this: it has no access to
-//! the sender, and must reply to every request. Clients set their own routing ids.
+//! Counterpart of the section "커스텀 라우터 응용: 특정 사용자에게만 응답 보내기" in a Korean ZeroMQ tutorial for
+//! Python. A REP cannot do this: it does not know the routing id of the sender, and it must reply to every request.
+//! Here each client sets its own routing id.
 //!
 //! ```text
 //! cargo run --example custom_router                                       # all roles in one process
@@ -11,9 +12,15 @@
 //!
 //! # Framing
 //!
-//! Clients send `["", content]`, as a REQ does and a DEALER may; they receive `["", answer]`. The router receives
-//! `[id, "", content]`, which [`Envelope::parse`] splits into the ids before the delimiter and the content after it.
-//! Messages without a delimiter are rejected. In pyzmq a client's name is `socket.setsockopt(zmq.ROUTING_ID, b"alice")`.
+//! Clients send `["", content]`: a REQ adds the empty delimiter itself, a DEALER must send it. Clients receive
+//! `["", answer]`. The router receives `[id, "", content]`. [`Envelope::parse`] splits this message into the routing
+//! ids before the delimiter and the content after it. Messages without a delimiter are rejected.
+//!
+//! A client in Python sets its routing id, which is its name in this example, with pyzmq:
+//!
+//! ```python
+//! socket.setsockopt(zmq.ROUTING_ID, b"alice")
+//! ```
 
 use sansmq::tokio::{DealerSocket, RouterSocket};
 use sansmq::{Endpoint, Envelope, Options};
@@ -50,7 +57,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Receives `messages` messages, then replies only to the messages of the client `chosen`. Returns the number of replies.
+/// Receives `messages` messages, and then replies only to the messages of the client with the routing id `chosen`.
+/// Returns the number of these messages.
 pub(crate) async fn answer_only(router: &RouterSocket, chosen: &str, messages: usize) -> Result<usize, Box<dyn Error>> {
     let mut envelopes = Vec::new();
     for _ in 0..messages {
@@ -73,7 +81,7 @@ pub(crate) async fn answer_only(router: &RouterSocket, chosen: &str, messages: u
     Ok(envelopes.len())
 }
 
-/// Creates a client with the routing id `name`, which sends one message.
+/// Connects a DEALER with the routing id `name` to `endpoint`, and sends one message. Returns the DEALER.
 pub(crate) async fn connect_client(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
     let client = DealerSocket::with(Options::new().routing_id(name)?);
     client.connect(endpoint)?;

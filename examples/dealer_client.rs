@@ -1,7 +1,7 @@
 //! A DEALER that sends several requests without waiting, and then receives the replies in any order.
 //!
-//! Counterpart of the tutorial's "DEALER 클라이언트 예제 (비동기 클라이언트)". Its server is `router_server`, or the tutorial's own
-//! ROUTER in Python:
+//! Counterpart of the section "DEALER 클라이언트 예제 (비동기 클라이언트)" in a Korean ZeroMQ tutorial for Python. The
+//! server is either the example `router_server` or the ROUTER of the tutorial:
 //!
 //! ```text
 //! cargo run --example dealer_client -- tcp://127.0.0.1:5555           # ["", content]
@@ -10,21 +10,24 @@
 //!
 //! # Framing
 //!
-//! The tutorial's ROUTER unpacks three frames: `[id, "", content]`. The ROUTER prepends the id. The client must send the empty
-//! delimiter, because a DEALER sends exactly the frames of the message. So this client sends `["", content]`. With the argument
-//! `bare` it sends messages of one frame, as the tutorial's DEALER does: the tutorial's ROUTER fails on them, `router_server`
-//! accepts both. In a reply, with or without a delimiter, the content is the last frame.
+//! The ROUTER of the tutorial expects messages of exactly three frames: `[id, "", content]`. The ROUTER socket prepends
+//! the routing id of the client. The client must send the empty delimiter itself, because a DEALER sends the frames of
+//! a message unchanged. So this client sends `["", content]`.
+//!
+//! With the argument `bare`, this client sends messages of one frame, as the DEALER of the tutorial does. The ROUTER of
+//! the tutorial fails on such a message; `router_server` accepts both formats. In a reply, with or without a delimiter,
+//! the content is the last frame.
 
 use sansmq::Message;
 use sansmq::tokio::DealerSocket;
 use std::error::Error;
 
-/// Format of the requests.
+/// Frames of each request that the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// `["", content]`, the format of a REQ.
+    /// Two frames, `["", content]`, the format of a REQ.
     Delimited,
-    /// `[content]`.
+    /// One frame, `[content]`, without a delimiter.
     Bare,
 }
 
@@ -40,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends all requests, then receives and returns all replies.
+/// Sends `requests` requests without waiting for replies. Then receives all replies, and returns their contents.
 pub(crate) async fn send_and_receive(
     dealer: &DealerSocket,
     framing: Framing,

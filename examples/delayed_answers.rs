@@ -1,7 +1,8 @@
 //! A ROUTER that replies out of order: a slow request does not delay a quick one.
 //!
-//! Counterpart of the tutorial's "예: 여러 요청 처리 후 순서 없이 응답". There `time.sleep(2)` blocks the whole server, so
-//! its replies arrive in order, two seconds apart. Here every request has its own task.
+//! Counterpart of the section "예: 여러 요청 처리 후 순서 없이 응답" in a Korean ZeroMQ tutorial for Python. In the
+//! tutorial, `time.sleep(2)` blocks the whole server, so its replies arrive in order, two seconds apart. Here each
+//! request is handled by its own task.
 //!
 //! ```text
 //! cargo run --example delayed_answers                                   # both sides
@@ -11,7 +12,8 @@
 //!
 //! # Framing
 //!
-//! Replies in any order need a number that identifies the request. It is the frame after the delimiter:
+//! Because the replies may arrive in any order, each request contains a number, and its reply contains the same number.
+//! The number is the frame after the delimiter:
 //!
 //! | side   | sends                          | receives                         |
 //! |--------|--------------------------------|----------------------------------|
@@ -49,7 +51,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Replies to `requests` requests, each after its own delay, independent of the others.
+/// Receives `requests` requests, and replies to each after the delay that the request contains. A delay does not affect
+/// other requests.
 pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     let mut tasks = JoinSet::new();
     for _ in 0..requests {
@@ -72,7 +75,8 @@ pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), 
     Ok(())
 }
 
-/// Sends a request for each delay. Returns the numbers of the requests in the order of the replies.
+/// Sends one request for each delay, in milliseconds. Returns the numbers of the requests in the order in which their
+/// replies arrive.
 pub(crate) async fn ask(dealer: &DealerSocket, delays: &[u64]) -> Result<Vec<u64>, Box<dyn Error>> {
     let mut pending = BTreeMap::new();
     for (number, delay) in (1_u64..).zip(delays) {

@@ -1,7 +1,8 @@
 //! A message of two frames: metadata and body.
 //!
-//! Counterpart of the tutorial's "Multipart 메시지 활용". A message arrives complete or not at all, so a receiver of the first
-//! frame has the second too. The frames may contain any bytes; nothing needs to be escaped.
+//! Counterpart of the section "Multipart 메시지 활용" in a Korean ZeroMQ tutorial for Python. A message arrives
+//! complete or not at all, so a receiver that has the first frame also has the second. The frames may contain any
+//! bytes; nothing needs to be escaped.
 //!
 //! ```text
 //! cargo run --example meta_and_body                                     # both sides
@@ -11,8 +12,8 @@
 //!
 //! # Framing
 //!
-//! The tutorial shows `meta, body = recv_multipart()`, which suits a DEALER or a PAIR. A ROUTER has one more frame, the
-//! routing id. There is no empty delimiter here: only REQ and REP need one.
+//! The tutorial receives with `meta, body = recv_multipart()`, which is right for a DEALER or a PAIR. A ROUTER receives
+//! one more frame, the routing id. There is no empty delimiter here: only REQ and REP need one.
 //!
 //! | side   | sends              | receives           |
 //! |--------|--------------------|--------------------|
@@ -60,7 +61,7 @@ pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), 
     Ok(())
 }
 
-/// Sends a text with the id of a user as metadata. Returns the metadata and the body of the reply.
+/// Sends a text, with the number of a user as its metadata. Returns the metadata and the body of the reply.
 pub(crate) async fn ask(dealer: &DealerSocket, user: u32) -> Result<(String, String), Box<dyn Error>> {
     dealer.send((format!("META:userid={user}"), "Hello World")).await?;
     let reply = dealer.recv().await?;

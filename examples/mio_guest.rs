@@ -38,7 +38,7 @@ pub(crate) struct Gateway {
     reactor: Reactor,
     push: Handle<kind::Push>,
     listener: TcpListener,
-    /// Stream and incomplete line of each TCP client.
+    /// Stream of each TCP client, and the bytes received since its last complete line.
     clients: BTreeMap<Token, (TcpStream, Vec<u8>)>,
     next: usize,
 }
@@ -60,7 +60,7 @@ impl Gateway {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Runs one iteration of the program's own loop.
+    /// Runs one iteration of the event loop of the program.
     pub(crate) fn round(&mut self) -> Result<(), Box<dyn Error>> {
         self.poll.poll(&mut self.events, self.reactor.next_timeout())?;
         let other: Vec<_> = self.events.iter().filter(|event| !self.reactor.handle_event(event)).cloned().collect();

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) struct Services {
-    /// Bound endpoint of all services, without a resource name.
+    /// Endpoint to which all services are bound, without a resource name.
     pub(crate) port: Endpoint,
     lengths: RepSocket,
     log: PullSocket,
@@ -31,8 +31,8 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Binds all services. The first socket opens the port, in any order, and the others share it. The port closes with the last
-    /// socket.
+    /// Binds all services to one port. The socket that is bound first opens the port, and the other sockets share it;
+    /// any of them can be first. The port is closed when the last of these sockets is closed.
     pub(crate) async fn bind(endpoint: Endpoint) -> Result<Self, Box<dyn Error>> {
         let (lengths, log, others) = (RepSocket::new(), PullSocket::new(), RouterSocket::new());
         let port = others.bind(endpoint).await?;
@@ -41,7 +41,7 @@ impl Services {
         Ok(Self { port, lengths, log, others })
     }
 
-    /// Serves one client of each service.
+    /// Serves one client of each service, and returns.
     pub(crate) async fn serve(&self) -> Result<(), Box<dyn Error>> {
         let word = self.lengths.recv().await?;
         self.lengths.send(word.body().len().to_string()).await?;

@@ -6,8 +6,8 @@
 //! cargo run --example proxy -- forwarder tcp://*:5555 tcp://*:5556         # PUB to the first, SUB to the second
 //! ```
 //!
-//! The last two run until Ctrl-C. A proxy forwards complete messages and does not inspect them. A program that inspects messages
-//! needs its own loop: see `load_balancer`.
+//! The last two commands run until Ctrl-C. A proxy forwards complete messages and does not inspect them. A program that
+//! inspects messages needs its own loop: see `load_balancer`.
 
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket, XPubSocket, XSubSocket};
 use sansmq::{Endpoint, Proxy, ProxyStatistics};
@@ -45,7 +45,8 @@ async fn until_interrupted(mut proxy: Proxy) -> Outcome<ProxyStatistics> {
     Ok(proxy.run().await?)
 }
 
-/// Runs clients with `requests` requests each, and workers, connected through a queue. Returns the statistics of the proxy.
+/// Runs `clients` clients with `requests` requests each, and `workers` workers, connected by a proxy. Returns the
+/// statistics of the proxy.
 pub(crate) async fn queue_with_peers(clients: usize, workers: usize, requests: usize) -> Outcome<ProxyStatistics> {
     let (front, back) = (RouterSocket::new(), DealerSocket::new());
     let (client_endpoint, worker_endpoint) =

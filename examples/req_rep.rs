@@ -1,8 +1,8 @@
 //! REQ and REP, and their limits.
 //!
-//! Counterpart of the tutorial's "REQ-REP의 한계". Two limits: each side must send and receive strictly in turn, and a REP
-//! serves one peer at a time. A call out of turn neither hangs nor corrupts anything: it returns an error that names the
-//! alternative.
+//! Counterpart of the section "REQ-REP의 한계" in a Korean ZeroMQ tutorial for Python. There are two limits: each side
+//! must send and receive strictly in turn, and a REP serves one peer at a time. A call out of turn neither blocks nor
+//! changes anything: it returns an error that names the alternative.
 //!
 //! ```text
 //! cargo run --example req_rep                                     # both sides, and their limits
@@ -12,8 +12,8 @@
 //!
 //! # Framing
 //!
-//! REQ and REP add and remove the empty delimiter: both applications see `[content]`. On the wire it is `["", content]`, the
-//! format that a ROUTER or a DEALER at the other end must use.
+//! REQ and REP add and remove the empty delimiter, so both applications see `[content]`. On the wire the message is
+//! `["", content]`. A ROUTER or a DEALER at the other end must use this format.
 
 use sansmq::tokio::{RepSocket, ReqSocket};
 use sansmq::{Endpoint, RecvError, SendError};
@@ -67,7 +67,8 @@ pub(crate) async fn ask(req: &ReqSocket, requests: usize) -> Result<Vec<String>,
     Ok(replies)
 }
 
-/// Shows the first limit: send and receive alternate. Returns the errors of a REQ that calls them out of turn.
+/// Shows the first limit: send and receive must alternate. Returns the errors of a REQ that receives before it sends,
+/// and of a REQ that sends twice.
 pub(crate) async fn strict_alternation(
     req: &ReqSocket,
     rep: &RepSocket,

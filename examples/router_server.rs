@@ -1,7 +1,7 @@
 //! A ROUTER that serves many clients.
 //!
-//! Counterpart of the tutorial's "ROUTER 서버 예제 (멀티 클라이언트 라우팅)". Run it, then any number of `dealer_client`s,
-//! or the tutorial's own DEALER in Python:
+//! Counterpart of the section "ROUTER 서버 예제 (멀티 클라이언트 라우팅)" in a Korean ZeroMQ tutorial for Python. Run
+//! this server, and then any number of `dealer_client`s, or the DEALER of the tutorial:
 //!
 //! ```text
 //! cargo run --example router_server -- tcp://127.0.0.1:5555
@@ -9,16 +9,19 @@
 //!
 //! # Framing
 //!
-//! A ROUTER receives the frames of the client, after the client's routing id. The frames depend on the client:
+//! A ROUTER receives the routing id of the client and then the frames that the client has sent. These frames depend on
+//! the client:
 //!
-//! | client                                     | this side receives      | this side replies     |
-//! |--------------------------------------------|-------------------------|-----------------------|
-//! | REQ, or DEALER sending `["", content]`     | `[id, "", content]`     | `[id, "", "ACK"]`     |
-//! | DEALER sending `[content]`, as the tutorial's | `[id, content]`      | `[id, "ACK"]`         |
+//! | client                                              | this side receives      | this side replies     |
+//! |-----------------------------------------------------|-------------------------|-----------------------|
+//! | REQ, or DEALER that sends `["", content]`           | `[id, "", content]`     | `[id, "", "ACK"]`     |
+//! | DEALER that sends `[content]`, as in the tutorial   | `[id, content]`         | `[id, "ACK"]`         |
 //!
-//! The tutorial's server unpacks three frames, but its DEALER sends one, which arrives as two: Python stops with "not enough
-//! values to unpack". Only a REQ adds the empty delimiter; a DEALER does not. So this server accepts both formats, and replies to
-//! each client in the format of its request: the tutorial's DEALER calls `recv()` once, and would print an empty delimiter.
+//! The server of the tutorial unpacks three frames, but the DEALER of the tutorial sends one frame. That server
+//! receives `[id, content]`, and Python stops with "not enough values to unpack". Only a REQ adds the empty delimiter;
+//! a DEALER does not. So the server of this example accepts both formats, and replies to each client in the format of
+//! its request. The DEALER of the tutorial calls `recv()` once per reply, and would print an empty delimiter instead of
+//! the content.
 
 use sansmq::tokio::RouterSocket;
 use std::error::Error;
@@ -31,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serve(&router, usize::MAX).await
 }
 
-/// Acknowledges `requests` requests.
+/// Receives `requests` requests, and replies `ACK` to each.
 pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..requests {
         match router.recv().await?.into_frames().as_slice() {

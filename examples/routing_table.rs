@@ -1,6 +1,7 @@
 //! A ROUTER that forwards messages of one client to *another* client, according to a table.
 //!
-//! Counterpart of the tutorial's "커스텀 라우터 응용: 응답을 라우팅 테이블에 따라 다른 클라이언트에게 보내기".
+//! Counterpart of the section "커스텀 라우터 응용: 응답을 라우팅 테이블에 따라 다른 클라이언트에게 보내기" in a Korean
+//! ZeroMQ tutorial for Python.
 //!
 //! ```text
 //! cargo run --example routing_table                                            # all roles in one process
@@ -20,7 +21,7 @@ use sansmq::{Endpoint, Envelope, Frame, Options, SendError};
 use std::collections::BTreeMap;
 use std::error::Error;
 
-/// Routing id of the receiver for each sender.
+/// Routing table: the routing id of the receiver, by the routing id of the sender.
 pub(crate) type Table = BTreeMap<Frame, Frame>;
 
 #[tokio::main]
@@ -55,7 +56,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Routes `messages` messages. The sender of a message that cannot be routed receives the reason.
+/// Receives `messages` messages, and forwards each to the client that the table names. Replies WELCOME to HELLO. If a
+/// message cannot be forwarded, replies to its sender with the reason.
 pub(crate) async fn route(router: &RouterSocket, table: &Table, messages: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..messages {
         let Ok((mut envelope, content)) = Envelope::parse(router.recv().await?) else {
@@ -79,7 +81,7 @@ pub(crate) async fn route(router: &RouterSocket, table: &Table, messages: usize)
     Ok(())
 }
 
-/// Creates a client with the routing id `name`, which is registered with the ROUTER.
+/// Creates a client with the routing id `name`, sends HELLO to the ROUTER, and waits for WELCOME.
 pub(crate) async fn register(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
     let client = DealerSocket::with(Options::new().routing_id(name)?);
     client.connect(endpoint)?;
@@ -88,7 +90,7 @@ pub(crate) async fn register(name: &str, endpoint: &Endpoint) -> Result<DealerSo
     Ok(client)
 }
 
-/// Sends a reading from a sensor. Returns the reading that the display receives.
+/// Connects a display and a sensor, and sends `reading` from the sensor. Returns the reading that the display receives.
 pub(crate) async fn show_one_reading(endpoint: &Endpoint, reading: &str) -> Result<String, Box<dyn Error>> {
     let display = register("display", endpoint).await?;
     let sensor = register("sensor", endpoint).await?;

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns the message that the client receives.
+/// Connects a client to a server without security. Returns the message that the client receives.
 pub(crate) async fn hello() -> Result<String, Box<dyn Error>> {
     let (server, client) = (PushSocket::new(), PullSocket::new());
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;

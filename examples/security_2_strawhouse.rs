@@ -18,12 +18,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Creates a server that accepts one address only. With a domain, a server without an authenticator would reject every peer.
+/// Creates a server that accepts clients only from the address `known`. The ZAP domain makes authentication mandatory:
+/// without an authenticator, the server would reject every client.
 fn server(known: IpAddr) -> Result<PushSocket, Box<dyn Error>> {
     Ok(PushSocket::with(Options::new().zap_domain("global")?.authenticator(AllowList::new().allow(known))))
 }
 
-/// Returns the message that a client with this address receives.
+/// Connects a client from 127.0.0.1 to a server that accepts only the address `known`. Returns the message that the
+/// client receives.
 pub(crate) async fn hello(known: IpAddr) -> Result<String, Box<dyn Error>> {
     let (server, client) = (server(known)?, PullSocket::new());
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;
@@ -31,7 +33,8 @@ pub(crate) async fn hello(known: IpAddr) -> Result<String, Box<dyn Error>> {
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Returns the reason why a client with another address is rejected.
+/// Connects a client from 127.0.0.1 to a server that accepts only the address `known`. Returns the reason why the
+/// client is rejected.
 pub(crate) async fn refusal(known: IpAddr) -> Result<ConnectionError, Box<dyn Error>> {
     let (server, client) = (server(known)?, PullSocket::new());
     let mut monitor = client.monitor();

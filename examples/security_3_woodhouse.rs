@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Creates a server that accepts one user.
+/// Creates a server that accepts only the user `admin` with the password `secret`.
 fn server() -> PushSocket {
     let rules = AllowList::new().plain_user("admin", "secret");
     PushSocket::with(Options::new().security(Security::PlainServer).authenticator(rules))
@@ -27,7 +27,7 @@ fn client(user: &'static str, password: &'static str) -> Result<PullSocket, Box<
     Ok(PullSocket::with(Options::new().security(Security::plain_client(user, password)?)))
 }
 
-/// Returns the message that this user receives.
+/// Connects a client with this user name and password. Returns the message that the client receives.
 pub(crate) async fn hello(user: &'static str, password: &'static str) -> Result<String, Box<dyn Error>> {
     let (server, client) = (server(), client(user, password)?);
     client.connect(server.bind("tcp://127.0.0.1:*").await?)?;
@@ -35,7 +35,7 @@ pub(crate) async fn hello(user: &'static str, password: &'static str) -> Result<
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Returns the reason why this user is rejected.
+/// Connects a client with this user name and password. Returns the reason why the client is rejected.
 pub(crate) async fn refusal(user: &'static str, password: &'static str) -> Result<ConnectionError, Box<dyn Error>> {
     let (server, client) = (server(), client(user, password)?);
     let mut monitor = client.monitor();

@@ -24,7 +24,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Returns the message that a client with a certificate in the folder receives, and the reason why another client is rejected.
+/// Connects a client without a certificate in the folder, and then a client with one. Returns the message that the
+/// second client receives, and the reason why the first is rejected.
 pub(crate) async fn run(folder: &Path) -> Result<(String, ConnectionError), Box<dyn Error>> {
     let keys = KeyPair::random();
     let public = *keys.public();

@@ -1,4 +1,4 @@
-//! Connections and sockets without IO, shared by the benchmarks of the core.
+//! Connections and sockets without IO, used by the benchmarks of the core.
 
 mod topic;
 
@@ -27,7 +27,7 @@ impl Entropy for FixedEntropy {
     }
 }
 
-/// One server and its clients, with bytes copied from connection to connection.
+/// One server socket and its client sockets. Bytes are copied directly from connection to connection.
 pub(crate) struct Net {
     pub(crate) server: Socket,
     pub(crate) clients: Vec<Client>,
@@ -35,9 +35,9 @@ pub(crate) struct Net {
 
 pub(crate) struct Client {
     pub(crate) socket: Socket,
-    /// Pipe and connection of the client.
+    /// Pipe of the client, and its connection to the server.
     near: (PipeId, Connection),
-    /// Pipe and connection of the server to this client.
+    /// Pipe of the server to this client, and its connection.
     far: (PipeId, Connection),
 }
 
@@ -73,7 +73,7 @@ impl Net {
         Self::new(Socket::new(Options::<kind::Router>::new(), FixedEntropy(1)), dealers)
     }
 
-    /// Creates a PUB and a SUB with subscriptions to `topics` topics.
+    /// Creates a PUB and a connected SUB with subscriptions to `topics` topics.
     pub(crate) fn pubsub(topics: usize) -> Self {
         let mut sub = Socket::new(Options::<kind::Sub>::new(), FixedEntropy(2));
         for number in 0..topics {
@@ -86,7 +86,7 @@ impl Net {
         net
     }
 
-    /// Sends messages from the server, and receives them at each client.
+    /// Sends messages from the server, and receives all of them at each client.
     pub(crate) fn publish(&mut self, messages: &[Message]) {
         for message in messages {
             self.server.send(message.clone()).expect("the pipe has room");
@@ -140,7 +140,8 @@ impl Net {
         ids.collect()
     }
 
-    /// Runs one exchange of every pipe with its connection, and copies the bytes in both directions.
+    /// Passes queued messages between each pipe and its connection once, and copies the encoded bytes to the peer, in
+    /// both directions.
     pub(crate) fn exchange(&mut self) {
         for Client { socket, near, far } in &mut self.clients {
             while let Some(action) = socket.poll_action() {
@@ -166,7 +167,7 @@ pub(crate) fn handshake([near, far]: &[Arc<ConnectionConfig>; 2]) -> [Connection
     [near, far]
 }
 
-/// Writes all output of a connection, like a stream without limits.
+/// Passes all output of a connection to `write`, which acts as a stream that accepts all bytes.
 pub(crate) fn drain(connection: &mut Connection, mut write: impl FnMut(&[u8])) {
     while let Some(outbox) = connection.poll_transmit() {
         let chunk = outbox.chunk();
@@ -180,12 +181,12 @@ pub(crate) fn body(size: usize) -> Message {
     vec![b'x'; size].into()
 }
 
-/// Returns a message like those from a ROUTER to a REQ.
+/// Returns a message with the frames that a ROUTER sends to a REQ: routing id, empty delimiter, and a body of 64 bytes.
 pub(crate) fn routed() -> Message {
     ("peer1", Frame::EMPTY, vec![b'x'; 64]).into()
 }
 
-/// Passes messages to the connection, like a pipe, and discards the encoded bytes.
+/// Encodes messages: passes them to the connection, as a socket does, and discards the encoded bytes.
 pub(crate) fn encode(connection: &mut Connection, messages: &[Message]) {
     let copied = connection.copy(messages.iter());
     for message in &messages[copied..] {
@@ -196,7 +197,7 @@ pub(crate) fn encode(connection: &mut Connection, messages: &[Message]) {
     });
 }
 
-/// Passes bytes to the connection. Returns the number of decoded messages.
+/// Decodes bytes: passes them to the connection in pieces of [`READ`] bytes. Returns the number of decoded messages.
 pub(crate) fn decode(connection: &mut Connection, bytes: &[u8]) -> usize {
     let mut taken = 0;
     for read in bytes.chunks(READ) {
@@ -209,7 +210,7 @@ pub(crate) fn decode(connection: &mut Connection, bytes: &[u8]) -> usize {
     taken
 }
 
-/// Returns the encoded bytes of messages.
+/// Encodes messages on the connection, and returns the bytes.
 pub(crate) fn encoded(connection: &mut Connection, messages: &[Message]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for message in messages {

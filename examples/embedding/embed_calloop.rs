@@ -1,5 +1,6 @@
-//! A socket in a third-party event loop: the echo server of `embed_poll` on `calloop`. Unlike the supported runtimes, `calloop`
-//! calls back, owns the streams that it watches, lends one `&mut` state to every callback, and has no futures.
+//! A ROUTER in a third-party event loop: the echo server of `embed_poll`, on `calloop`. Unlike the supported runtimes,
+//! `calloop` has no futures: it calls callbacks, owns the streams that it watches, and passes the same `&mut` state to
+//! each callback.
 
 use calloop::timer::{TimeoutAction, Timer};
 use calloop::{EventLoop, Interest, LoopHandle, Mode, PostAction, RegistrationToken, generic::Generic};
@@ -25,7 +26,7 @@ pub(crate) fn serve(events: &mut EventLoop<'static, Guest>, server: &mut Guest) 
     Ok(())
 }
 
-/// State that the loop lends to every callback: a ROUTER that echoes until it receives "bye".
+/// State that the event loop passes to each callback: a ROUTER that echoes messages until it receives "bye".
 pub(crate) struct Guest {
     pub(crate) socket: Socket,
     events: LoopHandle<'static, Self>,
@@ -46,7 +47,7 @@ impl Guest {
         Instant::from_elapsed(self.start.elapsed())
     }
 
-    /// Does all work that is due, and sets the timer for the next deadline. Callbacks only record readiness.
+    /// Does all work that is due, and sets the next timer. Callbacks only accept connections and record readiness.
     pub(crate) fn round(&mut self) {
         let now = self.now();
         self.socket.handle_timeout(now);

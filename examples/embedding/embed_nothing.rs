@@ -1,8 +1,8 @@
-//! Sockets without an operating system: a DEALER and a ROUTER in one thread, bytes in a `Vec`, and a simulated clock. The program
-//! uses only the part of `sansmq-proto` that needs no `std`, so it can run on a microcontroller, in a browser, or in a simulation.
+//! A DEALER and a ROUTER without an operating system: one thread, a `Vec` of bytes in transit, and a simulated clock.
+//! The used part of `sansmq-proto` needs no `std`, so it can also run on a microcontroller or in a browser.
 //!
-//! The simulated cable is unplugged. The heartbeat detects it, the DEALER dials without success at growing intervals, the cable is
-//! plugged in again, and the queued message is sent: more than half a minute of simulated time, within a millisecond.
+//! The simulated cable is unplugged for 20 seconds. The heartbeat detects this, and the DEALER dials at growing
+//! intervals. When the cable is plugged in, the DEALER sends its queued message. 50 seconds are simulated in total.
 
 use sansmq::proto::{Action, Buf, Connection, ConnectionError, Entropy, Instant, PipeId, Socket, time::earliest};
 use sansmq::{NetworkError, Options, kind};
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs the simulation. Returns its events and their times.
+/// Runs the simulation. Returns a description of each event, with its simulated time.
 pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
     let heartbeat = Options::<kind::Dealer>::new().heartbeat(Duration::from_secs(1))?;
     let sockets = [Socket::new(heartbeat, Seeded(1)), Socket::new(Options::<kind::Router>::new(), Seeded(2))];
@@ -81,14 +81,14 @@ pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
     Ok(log)
 }
 
-/// A socket, its connection, and the bytes in transit to it.
+/// One of the two sockets, with its connection and the bytes that are in transit to it.
 struct End {
     socket: Socket,
     link: Option<(PipeId, Connection)>,
     arriving: Vec<u8>,
 }
 
-/// Encodes messages, transfers their bytes, and decodes them. Returns true if any bytes have arrived.
+/// Transfers messages as bytes, which are lost if the cable is not `plugged`. Returns true if any bytes have arrived.
 fn transfer(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result<bool, ConnectionError> {
     let (Some((pipe, sender)), Some((_, receiver))) = (&mut from.link, &mut to.link) else { return Ok(false) };
     sender.handle_timeout(now)?;
@@ -106,7 +106,7 @@ fn transfer(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result
     Ok(false)
 }
 
-/// Deterministic random source, which makes every run the same. A real program needs one that peers cannot predict.
+/// Deterministic random source: every run is the same. A real program needs a source that peers cannot predict.
 struct Seeded(u64);
 
 impl Entropy for Seeded {

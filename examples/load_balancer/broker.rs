@@ -6,7 +6,7 @@ use sansmq::tokio::RouterSocket;
 use sansmq::{Endpoint, Envelope, Message, Options, SendError};
 use std::time::{Duration, Instant};
 
-/// Broker with clients at the frontend and workers at the backend.
+/// Broker: a ROUTER for clients (frontend), a ROUTER for workers (backend), and the queue between them.
 #[derive(Debug)]
 pub(crate) struct Broker {
     frontend: RouterSocket,
@@ -16,12 +16,12 @@ pub(crate) struct Broker {
     pub(crate) front: Endpoint,
     /// Endpoint to which workers connect.
     pub(crate) back: Endpoint,
-    /// Time after which an unanswered request is sent to another worker.
+    /// Time after which a request without a reply is sent to another worker.
     pub(crate) patience: Duration,
 }
 
 impl Broker {
-    /// Creates a broker that listens at both endpoints.
+    /// Creates a broker, and binds its frontend to the endpoint `front` and its backend to `back`.
     pub(crate) async fn bind(front: &str, back: &str) -> Result<Self, Failure> {
         let frontend = RouterSocket::new();
         // Mandatory: a request to a disconnected worker is returned, not dropped. Handover: a restarted worker gets its routing
@@ -32,7 +32,7 @@ impl Broker {
         Ok(Self { frontend, backend, queue: Queue::default(), front, back, patience: Duration::from_secs(2) })
     }
 
-    /// Serves until a socket fails.
+    /// Forwards requests and replies until a socket fails.
     pub(crate) async fn run(mut self) -> Result<(), Failure> {
         let mut check = tokio::time::interval(self.patience / 4);
         loop {
@@ -55,7 +55,7 @@ impl Broker {
         }
     }
 
-    /// Queues a request: `[client, "", request…]` or `[client, request…]`.
+    /// Adds a request of a client to the queue: `[client, "", request…]` or `[client, request…]`.
     fn handle_request(&mut self, mut request: Message) {
         if let Some(client) = request.pop_front() {
             let delimited = request.head().is_empty() && request.pop_front().is_some();
@@ -63,7 +63,8 @@ impl Broker {
         }
     }
 
-    /// Handles a message of a worker: `[worker, "", "READY"]` or `[worker, "", client, "", reply…]`. Either makes the worker ready.
+    /// Handles a message of a worker: `[worker, "", "READY"]` or `[worker, "", client, "", reply…]`. After either
+    /// message, the worker is ready for a request.
     async fn handle_reply(&mut self, message: Message) -> Result<(), Failure> {
         let (mut envelope, body) = match Envelope::parse(message) {
             Ok(parts) => parts,
@@ -82,7 +83,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Sends a reply in the format of the request. If the client is gone, the socket drops the reply.
+    /// Sends a reply to the client, with an empty delimiter if the request had one. If the client is disconnected, the
+    /// socket drops the reply.
     async fn reply(&self, job: Job, reply: Message) -> Result<(), SendError> {
         let mut message = if job.delimited { Envelope::new().seal(reply) } else { reply };
         message.push_front(job.client);

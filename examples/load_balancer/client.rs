@@ -8,31 +8,31 @@ use sansmq::tokio::DealerSocket;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time without a reply after which the client fails.
+/// Time without a reply after which the client returns an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Number of requests of a client.
+/// Number of requests that one client sends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// Total number of requests.
     pub(crate) requests: u64,
-    /// Maximum number of unanswered requests.
+    /// Maximum number of requests that wait for a reply at the same time.
     pub(crate) in_flight: usize,
 }
 
 impl Load {
-    /// Returns a load of `requests` requests, eight at a time.
+    /// Returns a load of `requests` requests, of which at most eight wait for a reply at the same time.
     pub(crate) const fn of(requests: u64) -> Self {
         Self { requests, in_flight: 8 }
     }
 }
 
-/// Runs a single client in its own process.
+/// Runs the only client of this process: sends `requests` requests to the broker at `front`.
 pub(crate) async fn run_single(name: &str, front: &str, requests: u64) -> Result<Report, Failure> {
     run(name, front, Load::of(requests), &Progress::of(requests)).await
 }
 
-/// Sends requests to the broker at `front`. Returns a report when all have been answered.
+/// Sends requests to the broker at `front`. Returns a report when all requests have been answered.
 pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress) -> Result<Report, Failure> {
     let broker = DealerSocket::with(Options::new().routing_id(name)?);
     broker.connect(front)?;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Names of workers, and their time per request. Slow workers cause replies out of order.
+/// Names of the workers, and the time that each takes for a request. Workers of different speed cause replies out of
+/// order.
 pub(crate) const WORKERS: [(&str, Duration); 4] = [
     ("swift", Duration::from_millis(1)),
     ("brisk", Duration::from_millis(2)),
@@ -17,7 +18,8 @@ pub(crate) const WORKERS: [(&str, Duration); 4] = [
     ("sleepy", Duration::from_millis(20)),
 ];
 
-/// Runs a broker, `workers` and `clients` clients. Returns when every client has all its replies.
+/// Runs a broker, the given workers, and `clients` clients with the same load. Returns the results of all clients when
+/// every client has received all its replies.
 pub(crate) async fn run(clients: u64, load: Load, workers: &[(&'static str, Duration)]) -> Result<Report, Failure> {
     let broker = Broker::bind("tcp://127.0.0.1:*", "tcp://127.0.0.1:*").await?;
     let (front, back) = (broker.front.to_string(), broker.back.to_string());

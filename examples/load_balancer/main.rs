@@ -1,5 +1,6 @@
-//! A load balancer: clients keep several requests in flight, and the broker sends each to the worker that has been
-//! ready for longest. Counterpart of the tutorial's "요청을 큐에 넣고, 워커에게 분산 처리".
+//! A load balancer: clients keep several requests in flight, and the broker sends each request to the worker that has
+//! been ready for longest. Counterpart of the section "요청을 큐에 넣고, 워커에게 분산 처리" in a Korean ZeroMQ
+//! tutorial for Python.
 //!
 //! ```text
 //! cargo run --release --example load_balancer                                      # all roles, for some seconds
@@ -10,9 +11,10 @@
 //!
 //! # Framing
 //!
-//! The format of "lbbroker" in the ZeroMQ guide. Clients connect to the frontend: a REQ sends `[number]`, a DEALER `["", number]`
-//! or `[number]`. The reply has the format of the request and one more frame: `[number, worker]`. The number is chosen by the
-//! client, may be any bytes, and identifies the request. Workers connect to the backend:
+//! The format is that of the example "lbbroker" in the ZeroMQ guide. Clients connect to the frontend: a REQ sends
+//! `[number]`, a DEALER sends `["", number]` or `[number]`. The number identifies the request; the client chooses it,
+//! and it may be any bytes. A reply has the format of its request and one more frame: `[number, worker]`. Workers
+//! connect to the backend:
 //!
 //! | a worker   | as a REQ                       | on the wire, or as a DEALER        |
 //! |------------|--------------------------------|------------------------------------|
@@ -20,7 +22,8 @@
 //! | receives   | `[client, "", number]`         | `["", client, "", number]`         |
 //! | replies    | `[client, "", number, worker]` | `["", client, "", number, worker]` |
 //!
-//! So this Python program is a worker too, and so is one with `ctx.socket(zmq.DEALER)` and another `b""` in front:
+//! So a Python program can be a worker too. The following worker is a REQ. A DEALER (`ctx.socket(zmq.DEALER)`) is
+//! possible too; its messages then have one more `b""` in front, in both directions.
 //!
 //! ```python
 //! worker = ctx.socket(zmq.REQ)
@@ -44,7 +47,7 @@ pub(crate) mod worker;
 
 use std::time::Duration;
 
-/// Any error of this program.
+/// Error of any kind that this program can return.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]

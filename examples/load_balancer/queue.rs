@@ -1,4 +1,4 @@
-//! The broker's queue: waiting requests, ready workers and busy workers. No sockets.
+//! The queue of the broker: waiting requests, ready workers and busy workers. This module uses no sockets.
 
 use sansmq::{Frame, Message};
 use std::collections::{BTreeMap, VecDeque};
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 /// Maximum number of waiting requests. When it is reached, the broker stops receiving from clients.
 const CAPACITY: usize = 10_000;
 
-/// A request, with the routing id and the format for its reply.
+/// A request of a client, with the routing id and the format that the reply needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// Routing id of the client.
     pub(crate) client: Frame,
-    /// True if the request had an empty delimiter.
+    /// True if the request had an empty delimiter; its reply must then have one too.
     pub(crate) delimited: bool,
     /// Frames of the request after the delimiter.
     pub(crate) request: Message,
@@ -22,35 +22,36 @@ pub(crate) struct Job {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: VecDeque<Job>,
-    /// Least recently used worker first.
+    /// Routing ids of the workers without a request; the worker that has been ready for longest is first.
     ready: VecDeque<Frame>,
     busy: BTreeMap<Frame, (Job, Instant)>,
 }
 
 impl Queue {
-    /// Returns true if another request may be added.
+    /// Returns true if the queue has room for another request of a client.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < CAPACITY
     }
 
-    /// Adds a request behind all others.
+    /// Adds a new request at the end of the queue.
     pub(crate) fn add(&mut self, job: Job) {
         self.waiting.push_back(job);
     }
 
-    /// Adds a request before all others, because its worker has failed.
+    /// Adds a request at the front of the queue, because the worker that received it has failed.
     pub(crate) fn requeue(&mut self, job: Job) {
         self.waiting.push_front(job);
     }
 
-    /// Marks a worker as ready. Returns the request that it was working on.
+    /// Marks a worker as ready. Returns the request that the worker was processing, if any.
     pub(crate) fn ready(&mut self, worker: &Frame) -> Option<Job> {
         self.ready.retain(|known| known != worker);
         self.ready.push_back(worker.clone());
         self.busy.remove(worker).map(|(job, _)| job)
     }
 
-    /// Pairs the oldest request with the worker that has been ready for longest.
+    /// Assigns the oldest waiting request to the worker that has been ready for longest, and returns both. Returns
+    /// `None` if no request is waiting or no worker is ready.
     pub(crate) fn next(&mut self, now: Instant) -> Option<(Frame, Job)> {
         if self.waiting.is_empty() {
             return None;
@@ -61,7 +62,7 @@ impl Queue {
         Some((worker, job))
     }
 
-    /// Removes a worker, and requeues its request.
+    /// Removes a worker. The request that it was processing, if any, is put back at the front of the queue.
     pub(crate) fn remove(&mut self, worker: &Frame) {
         self.ready.retain(|known| known != worker);
         if let Some((job, _)) = self.busy.remove(worker) {
@@ -69,7 +70,7 @@ impl Queue {
         }
     }
 
-    /// Returns the workers that have been busy for longer than `patience`.
+    /// Returns the workers that have been busy with one request for longer than `patience`.
     pub(crate) fn overdue(&self, now: Instant, patience: Duration) -> Vec<Frame> {
         let late = self.busy.iter().filter(|(_, (_, since))| now.duration_since(*since) > patience);
         late.map(|(worker, _)| worker.clone()).collect()

@@ -13,16 +13,17 @@ pub(crate) struct Report {
     pub(crate) answers: u64,
     /// Number of replies that arrived before the reply to an earlier request of the same client.
     pub(crate) out_of_order: u64,
-    /// Number of replies of each worker.
+    /// Number of replies of each worker, by the name of the worker.
     pub(crate) workers: BTreeMap<String, u64>,
     /// Time from request to reply, for each reply.
     latencies: Vec<Duration>,
-    /// Numbers of the first requests that were answered, in the order of the replies.
+    /// Numbers of the first 16 requests of one client that were answered, in the order of the replies.
     pub(crate) first: Vec<u64>,
 }
 
 impl Report {
-    /// Records a reply.
+    /// Adds the reply of `worker` to the request `number`. `overtook` is true if it arrived before the reply to an
+    /// earlier request.
     pub(crate) fn answered(&mut self, number: u64, worker: &str, latency: Duration, overtook: bool) {
         self.answers += 1;
         self.out_of_order += u64::from(overtook);

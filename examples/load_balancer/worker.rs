@@ -1,11 +1,12 @@
-//! The worker: a REQ that sends READY, and then receives a request in reply to each of its messages.
+//! The worker: a REQ that first sends READY. Each reply of the broker contains a request of a client; the next message
+//! of the worker contains the answer to it.
 
 use super::Failure;
 use sansmq::tokio::ReqSocket;
 use sansmq::{Envelope, Options, RecvError};
 use std::time::Duration;
 
-/// Works for the broker at `back` until the socket fails. Each request takes the time `cost`.
+/// Connects to the broker at `back`, and answers requests until the socket fails. Each request takes the time `cost`.
 pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Failure> {
     let broker = ReqSocket::with(Options::new().routing_id(name)?);
     broker.connect(back)?;

@@ -1,4 +1,4 @@
-//! A connection that receives arbitrary input in pieces of any length.
+//! Fuzz targets for a connection: arbitrary input, and the output of another connection, in pieces of any length.
 
 use sansmq_proto::connection::{ConnectionConfig, HeartbeatConfig, Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
@@ -6,16 +6,18 @@ use sansmq_proto::{Buf, Connection, Instant, Message, SocketType};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Maximum number of bytes that a connection may send beyond the number that it has received.
+/// Maximum number of bytes that a connection may send in response to one piece of input, in addition to the length of
+/// the whole input.
 const OVERHEAD: usize = 1 << 20;
 
 const MAX_MESSAGE: usize = 1 << 16;
 
-/// Maximum size of a command.
+/// Maximum size of a command, in bytes.
 const MAX_COMMAND: usize = 128 << 10;
 
-/// Checks that whole input and input in pieces give the same result, without a panic, and that memory and output are
-/// bounded. The first byte selects the socket type, the second the length of pieces.
+/// Checks that a connection returns the same result for the whole input at once and for the input in pieces, does not
+/// panic, and limits its memory and output. The first byte selects the socket type, the second the length of the
+/// pieces.
 pub fn connection(data: &[u8]) {
     let Some((&kind, bytes)) = data.split_first() else { return };
     let Some((&step, bytes)) = bytes.split_first() else { return };
@@ -52,7 +54,8 @@ fn config(kind: u8) -> Arc<ConnectionConfig> {
     config.into()
 }
 
-/// Returns the received items, and the error that ended the connection.
+/// Passes `bytes` to a new connection in pieces of `step` bytes. Returns the received items, and the error that ended
+/// the connection, if any.
 fn receive(config: &Arc<ConnectionConfig>, bytes: &[u8], step: usize) -> (Vec<Inbound>, Option<String>) {
     let now = Instant::ORIGIN;
     let mut connection = Connection::new(config, &mut SeededEntropy::new(1), now);
@@ -87,7 +90,8 @@ fn body_of(item: &Inbound) -> Vec<u8> {
     }
 }
 
-/// Checks that messages arrive unchanged at the peer, with pieces of any length.
+/// Checks that messages arrive unchanged when their encoded bytes arrive in pieces. The first byte of `data` selects
+/// the length of the pieces.
 pub fn round_trip(data: &[u8]) {
     let Some((&step, bytes)) = data.split_first() else { return };
     let messages: Vec<Message> = bytes

@@ -22,7 +22,8 @@ enum Mechanism {
     Curve,
 }
 
-/// A change in transit. In [`Scenario`] a number precedes each change: the bytes that pass unchanged before it.
+/// Change of the bytes in transit. In [`Scenario`], the number in front of each change is the number of bytes that pass
+/// unchanged before it.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Change {
     Split,
@@ -30,11 +31,11 @@ enum Change {
     Drop,
     Repeat,
     Insert(u8),
-    /// Time passes, in tenths of a second.
+    /// Time passes; the number is in tenths of a second.
     Wait(u8),
 }
 
-/// Checks that neither side panics or sends without end, and that the handshake succeeds if nothing was changed.
+/// Checks that neither side panics or sends without end, and that the handshake succeeds if no byte was changed.
 pub fn handshake(data: &[u8]) {
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let (client, server) = securities(scenario.mechanism);

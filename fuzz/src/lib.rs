@@ -17,13 +17,13 @@ pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
 
-/// Name and function of a target.
+/// Name and function of a fuzz target.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Name of a target, and an input to start from.
+/// Name of a fuzz target, and an input with which fuzzing starts.
 pub type Seed = (&'static str, Vec<u8>);
 
-/// All targets.
+/// All fuzz targets.
 pub const TARGETS: [Target; 11] = [
     ("greeting", greeting),
     ("frames", frames),

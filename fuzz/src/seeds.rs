@@ -1,4 +1,4 @@
-//! Seeds for the targets, made from recorded sessions of libzmq and its peers.
+//! Seeds for the fuzz targets, made from recorded sessions between libzmq and its peers.
 
 use super::Seed;
 use sansmq_proto::entropy::SeededEntropy;
@@ -25,7 +25,7 @@ pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-/// Returns a public and a secret certificate, with metadata and comments.
+/// Returns seeds for the target `certificate`: a public and a secret key file, with metadata and comments.
 fn certificates() -> [Seed; 2] {
     let certificate = Certificate::from(KeyPair::generate(&mut SeededEntropy::new(1)));
     let certificate = certificate.with_metadata("name", "it's #1").expect("valid metadata");

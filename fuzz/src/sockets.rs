@@ -1,4 +1,4 @@
-//! Sockets with random operations on a simulated network with delays and disconnects.
+//! Fuzz target for sockets: random operations on a simulated network with delays and disconnects.
 
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::{Net, NodeId};
@@ -37,7 +37,7 @@ enum Op {
     Cut(Node),
     Freeze(Node),
     Thaw(Node),
-    /// Advances time by the square of the number, in milliseconds.
+    /// Advances the clock by the square of the number, in milliseconds.
     Pass(u8),
     Subscribe(Node),
     Close(Node),
@@ -60,14 +60,14 @@ struct World {
     nodes: [NodeId; 3],
     types: [SocketType; 3],
     sent: [u32; 3],
-    /// Number of the last message that a receiver (first) has received of a sender (second).
+    /// Number of the last message, by index of the receiver and index of the sender.
     latest: BTreeMap<(usize, u8), u32>,
     /// Receiver, sender and number of each received message.
     received: BTreeSet<(usize, u8, u32)>,
     /// True for each node that has connected.
     connected: [bool; 3],
-    /// True if a connection has ended, or a node has two connections. Messages are ordered within each connection, but
-    /// the remaining messages of one connection are received in turn with those of the next.
+    /// True if a connection has ended or a node has connected twice. Messages may then be received out of order: order
+    /// is kept only within each connection, and a socket receives from two connections in turn.
     unordered: bool,
     hwm: usize,
 }
@@ -92,7 +92,7 @@ pub fn sockets(data: &[u8]) {
 }
 
 impl Pattern {
-    /// Returns the types of the bound and of the connecting sockets.
+    /// Returns the type of the bound socket, and the type of the connecting sockets.
     const fn types(self) -> [SocketType; 2] {
         match self {
             Self::PushPull => [SocketType::Pull, SocketType::Push],
@@ -166,7 +166,7 @@ impl World {
         }
     }
 
-    /// Receives and checks a message; returns false if there is none.
+    /// Receives a message at `node` and checks it; returns false if no message is queued.
     fn receive(&mut self, node: usize) -> bool {
         let socket = &mut self.net[self.nodes[node]];
         let Ok(mut message) = socket.recv() else { return false };

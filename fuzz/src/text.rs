@@ -1,4 +1,4 @@
-//! Endpoints, key files and envelopes.
+//! Fuzz targets for texts and messages that are parsed: endpoints, key files and envelopes.
 
 use sansmq_proto::message::Envelope;
 use sansmq_proto::security::curve::{Certificate, PublicKey, z85};

@@ -1,4 +1,4 @@
-//! Subscriptions and publications, compared with a list of prefixes.
+//! Fuzz target for subscriptions and publications, compared with a plain list of prefixes.
 
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::Net;

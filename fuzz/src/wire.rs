@@ -1,4 +1,4 @@
-//! Decoding and encoding of greetings, frame heads, commands and metadata.
+//! Fuzz targets for decoding and encoding of greetings, frame heads, commands and metadata.
 
 use sansmq_proto::wire::{Command, FrameHead, Greeting, Metadata};
 

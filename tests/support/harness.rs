@@ -61,7 +61,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Adds an event.
+    /// Adds an event of the monitor.
     pub fn note(&mut self, event: Event) {
         match event {
             Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => self.ends.push(reason),
@@ -123,8 +123,8 @@ impl Target {
         self.open.extend(streams);
     }
 
-    /// Connects `count` hostile peers that send `bytes`, and asserts that each connection ends with an accepted
-    /// `reason`.
+    /// Connects `count` hostile peers that send `bytes`. Asserts that each connection ends with an error that `reason`
+    /// accepts.
     pub async fn expect_rejected(&mut self, count: usize, bytes: Vec<u8>, reason: impl Fn(&ConnectionError) -> bool) {
         let streams = self.serve_during(move |address| connect_all(address, count, &bytes)).await;
         self.expect_ends(count, reason).await;

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Maximum time in which a closed socket must release everything; long enough for failing name lookups and slow
-/// machines.
+/// Maximum time in which a closed socket must release its tasks and descriptors. Long enough for failing name lookups
+/// and slow machines.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Number of tasks of a runtime, and of descriptors of the process.
@@ -85,7 +85,7 @@ pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'stat
     assert_eq!(failed.iter().flatten().count(), 0, "failed on {failed:?}");
 }
 
-/// Uses a runtime once, and then runs a test on it.
+/// Uses a runtime once, so that its first use does not count as a leak, and then runs a test on the runtime.
 fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Counts)) {
     let handle = runtime.handle();
     // The first use creates reactors, threads and descriptors that stay open; they are not leaks of the test.

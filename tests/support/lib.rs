@@ -56,7 +56,7 @@ pub fn for_seeds(count: u64, mut test: impl FnMut(u64)) {
     }
 }
 
-/// Returns `true` if the environment requests a long run: `NET_SEEDS` is set.
+/// Returns `true` if the environment variable `NET_SEEDS` is set, which requests a long test run.
 pub fn is_soak() -> bool {
     env::var_os("NET_SEEDS").is_some()
 }

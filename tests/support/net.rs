@@ -8,7 +8,7 @@ use sansmq_proto::{Event, Frame, Message, Options, RecvError};
 use std::ops::{Deref, DerefMut};
 use std::thread;
 
-/// Default endpoint on the simulated network.
+/// Endpoint on the simulated network that most tests use.
 pub const PLACE: &str = "tcp://place:1";
 
 /// Creates a network that splits what is sent into chunks of 1 to 9 bytes, so that tests cover every boundary.
@@ -97,7 +97,8 @@ pub fn close(net: &mut Net, node: NodeId) {
     net[node].close(now);
 }
 
-/// Returns the back-off of each event that reports one; `None` if the socket does not dial again.
+/// Takes all queued events. Returns, for each failed or ended connection, the time until the socket dials again; `None`
+/// if the socket does not dial again.
 pub fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
     let waits = events(net, node).into_iter().filter_map(|event| match event {
         Event::ConnectFailed { retry, .. }
@@ -134,7 +135,7 @@ impl Drop for TracedNet {
     }
 }
 
-/// Receives messages and runs the network until no more messages arrive.
+/// Receives messages at a socket and runs the network until no more messages arrive.
 ///
 /// # Panics
 /// If receiving fails with another error than [`RecvError::Empty`].
@@ -155,7 +156,7 @@ pub fn bodies(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|message| message.body().to_text().into_owned()).collect()
 }
 
-/// Takes all queued events.
+/// Takes all queued events of a socket.
 pub fn events(net: &mut Net, node: NodeId) -> Vec<Event> {
     core::iter::from_fn(|| net[node].poll_event()).collect()
 }

@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// Runtime that serves sockets.
+/// Runtime on which a test runs and that serves sockets.
 pub trait TestRuntime {
     /// Returns a handle that creates sockets on this runtime.
     fn handle(&self) -> RuntimeHandle;
@@ -21,7 +21,7 @@ pub trait TestRuntime {
     /// Runs a scenario to completion.
     fn run(&mut self, scenario: LocalBoxFuture<'_, ()>);
 
-    /// Runs the tasks of the sockets for one millisecond.
+    /// Runs the tasks that serve sockets for one millisecond.
     fn step(&mut self);
 
     /// Returns the number of tasks that serve sockets.
@@ -73,7 +73,7 @@ impl RuntimeHandle {
     }
 }
 
-/// Duration of one step.
+/// Duration of one call of [`TestRuntime::step`].
 const STEP: Duration = Duration::from_millis(1);
 
 struct OnTokio(Runtime);
@@ -129,7 +129,7 @@ impl TestRuntime for OnSmol {
     }
 }
 
-/// Guard of a running task; drop decrements the count.
+/// Guard that counts a running task. Drop decrements the number of running tasks.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -165,7 +165,7 @@ impl TestRuntime for OnMio {
     }
 }
 
-/// Blocking sockets, served by an event loop on another thread.
+/// Runtime for blocking sockets, which an event loop on another thread serves.
 struct OnThread {
     remote: Remote,
     tasks: Arc<AtomicUsize>,

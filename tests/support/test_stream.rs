@@ -17,15 +17,15 @@ use std::sync::Arc;
 pub struct TestStream {
     /// Bytes that have not been read yet.
     pub input: VecDeque<u8>,
-    /// Maximum number of bytes per read.
+    /// Maximum number of bytes per read; `None` for no limit.
     pub piece: Option<usize>,
-    /// The peer has closed its side: reads return end of stream after the input.
+    /// True if the peer has closed its side: reads return the end of the stream after the input.
     pub ended: bool,
     /// Memory ranges that reads have filled.
     pub read_to: Vec<Range<usize>>,
     /// Bytes that were written.
     pub output: Vec<u8>,
-    /// Makes every write fail with a connection reset.
+    /// True if every write must fail with a connection reset.
     pub broken: bool,
     /// Number of write calls.
     pub writes: usize,
@@ -86,11 +86,11 @@ pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
 pub struct SessionFixture {
     /// Socket that exchanges messages with the session.
     pub socket: Socket,
-    /// Pipe of the session.
+    /// Pipe that connects the socket and the session.
     pub pipe: PipeId,
     /// Session that reads and writes the stream.
     pub session: Session,
-    /// Buffers of every turn.
+    /// Buffers that the session uses in every turn.
     pub buffers: SessionBuffers,
 }
 
@@ -109,7 +109,7 @@ impl SessionFixture {
         seat
     }
 
-    /// Runs one turn.
+    /// Runs one turn of the session: reads and writes the stream, and exchanges messages with the socket.
     ///
     /// # Errors
     /// If the connection has ended.

@@ -1,4 +1,4 @@
-//! Records and spans that a subscriber of the crate `tracing` receives of sockets, on each runtime.
+//! Spans and records that sockets emit to a subscriber of the crate `tracing`, on each runtime.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use sansmq::kind::{Dealer, Router};
@@ -27,7 +27,7 @@ struct Span {
     parent: Option<u64>,
     fields: Fields,
     entered: usize,
-    /// Number of references to the span.
+    /// Number of references to the span that have not been dropped.
     references: usize,
 }
 
@@ -53,7 +53,7 @@ impl Fields {
     }
 }
 
-/// Subscriber of the process; [`on_each`] runs one test at a time.
+/// Global `tracing` subscriber of this process. All tests share it, so [`on_each`] runs one test at a time.
 static COLLECTOR: Collector = Collector {
     seen: Mutex::new(Seen { spans: BTreeMap::new(), records: Vec::new() }),
     level: Mutex::new(None),
@@ -62,15 +62,15 @@ static COLLECTOR: Collector = Collector {
 
 struct Collector {
     seen: Mutex<Seen>,
-    /// Maximum level of records; `None` disables all.
+    /// Maximum level of the records that are kept; `None` disables all records.
     level: Mutex<Option<Level>>,
-    /// Called with the message of each record.
+    /// Function that is called with the message of each record, if any.
     at_record: Mutex<Option<Hook>>,
 }
 
 type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// View of the spans and records of sockets that are created after the view.
+/// View of the collected spans and records, limited to sockets that were created after the view.
 #[derive(Clone, Copy)]
 struct View {
     first: u64,
@@ -107,7 +107,7 @@ impl View {
         with_spans.collect()
     }
 
-    /// Returns true if `condition` holds for all spans.
+    /// Returns true if `condition` holds for all spans of the view.
     fn all(self, condition: fn(&Span) -> bool) -> bool {
         COLLECTOR.seen.lock().unwrap().spans.range(self.first..).all(|(_, span)| condition(span))
     }

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of the benchmark.
 
 use super::Failure;
 use sansmq::SocketType;
@@ -29,13 +29,14 @@ pub(crate) enum Command {
     End(End),
 }
 
-/// A series of runs between two processes.
+/// Series of benchmark runs, one for each combination of pair, runtime and message size. The two sides of a run are
+/// separate processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) pairs: Vec<Pair>,
-    /// Message sizes; empty: a default selection.
+    /// Message sizes in bytes. If empty, a default selection is used.
     pub(crate) sizes: Vec<usize>,
-    /// Messages per run; `None`: depends on the size.
+    /// Number of messages per run; `None` for a number that depends on the message size.
     pub(crate) count: Option<u64>,
     pub(crate) peers: usize,
     pub(crate) runtimes: Vec<Flavor>,
@@ -44,7 +45,7 @@ pub(crate) struct Plan {
     pub(crate) plot: Option<PathBuf>,
 }
 
-/// One end of a run.
+/// One side of a benchmark run, such as the PUSH of a PUSH and PULL pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) socket: SocketType,
@@ -59,7 +60,7 @@ pub(crate) struct End {
     pub(crate) output: Output,
 }
 
-/// The two ends of a run.
+/// The two sides of a benchmark run: the socket that connects and the socket that binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub(crate) name: &'static str,
@@ -84,7 +85,7 @@ const PAIRS: [Pair; 9] = [
     pair("channel-channel", "channel", "channel", false),
 ];
 
-/// Work of an end.
+/// Work that one side of the benchmark does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     Send,
@@ -105,11 +106,11 @@ pub(crate) enum Flavor {
     CurrentThread,
     /// tokio's multi-thread runtime.
     MultiThread,
-    /// An executor of smol on this thread.
+    /// smol, with an executor that runs on the current thread.
     Smol,
-    /// A mio event loop on the thread of this end.
+    /// mio, with an event loop that runs on the current thread.
     Mio,
-    /// A mio event loop on a background thread, and blocking calls.
+    /// mio, with blocking calls and an event loop on a background thread.
     Blocking,
 }
 
@@ -125,8 +126,9 @@ pub(crate) enum Output {
     Json,
 }
 
-/// Returns the socket type, the job and the side of an end. `given` is the side from the command line; the default is the side
-/// of the corresponding program of libzmq.
+/// Returns the socket type, the job, and the bind or connect side for `word`, the name of one side on the command line,
+/// such as `push`. `given` is the side from the options `--bind` and `--connect`; without them, the side is that of the
+/// corresponding program of libzmq.
 fn role(word: &str, given: Option<Side>) -> Result<(SocketType, Job, Side), Failure> {
     use SocketType as S;
     let two_ways = if given == Some(Side::Connect) { Job::Request } else { Job::Reply };
@@ -190,7 +192,7 @@ impl Transport {
         }
     }
 
-    /// Returns a wildcard endpoint.
+    /// Returns an endpoint of this transport for which the system chooses the port or the path.
     pub(crate) const fn wildcard(self) -> &'static str {
         match self {
             Self::Tcp => "tcp://127.0.0.1:*",

@@ -1,4 +1,4 @@
-//! The runtime of an end.
+//! Runtimes on which the benchmark can run.
 
 use super::Failure;
 use super::args::Flavor;
@@ -8,7 +8,7 @@ use sansmq::{Handle, Options, mio, smol, tokio as on_tokio};
 use std::sync::Arc;
 use tokio::runtime::Builder;
 
-/// Creates sockets on a runtime.
+/// Factory of sockets on one runtime.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Tokio,
@@ -28,7 +28,8 @@ impl Backend {
     }
 }
 
-/// Runs a task to completion on the runtime `flavor`.
+/// Starts the runtime `flavor`, and runs a task on it until the task ends. The task is created with the [`Backend`]
+/// that creates its sockets.
 pub(crate) fn run<R: Send + 'static, F: Future<Output = Result<R, Failure>> + Send + 'static>(
     flavor: Flavor,
     task: impl FnOnce(Backend) -> F,

@@ -1,4 +1,4 @@
-//! Runs both ends as two processes of this program, and prints their rows under one heading.
+//! Runs both sides of the benchmark as two processes of this program, and prints the results of both.
 
 use super::Failure;
 use super::args::{Flavor, Output, Pair, Plan};
@@ -9,7 +9,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Runs every pair of the plan on every runtime, for every size.
+/// Runs the benchmark for every pair, runtime and message size of the plan. Prints the results, and plots them if the
+/// plan requires it.
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     if plan.output == Output::Table {
         println!("{HEADING}");
@@ -46,7 +47,7 @@ fn sizes(plan: &Plan, pair: &Pair) -> Vec<usize> {
     }
 }
 
-/// Returns a number of messages that takes about a second.
+/// Returns the default number of messages in a run, so that the run takes about a second.
 fn default_count(pair: &Pair, size: usize) -> u64 {
     if pair.one_way {
         (1_000_000_000 / (size as u64 + 200)).clamp(1000, 4_000_000)
@@ -55,7 +56,8 @@ fn default_count(pair: &Pair, size: usize) -> u64 {
     }
 }
 
-/// Starts the end that binds, reads its endpoint, starts the other end with this endpoint, and returns the rows of both.
+/// Runs the benchmark once: starts the side that binds, reads its endpoint, and starts the other side with this
+/// endpoint. Returns the results of the side that connects, then those of the side that binds.
 fn run_pair(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[Row; 2], Failure> {
     let count = plan.count.unwrap_or_else(|| default_count(pair, size));
     let mut server = Process::start(plan, [pair.binds, "--bind"], runtime, plan.transport.wildcard(), size, count)?;
@@ -68,7 +70,7 @@ fn run_pair(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[R
     Ok([client.row()?, server.row()?])
 }
 
-/// One end in a child process, which is killed on drop.
+/// Child process that runs one side of the benchmark. Drop kills the process.
 struct Process {
     end: String,
     child: Child,
@@ -92,7 +94,7 @@ impl Process {
         Ok(Self { end: end.into(), child, output: BufReader::new(output) })
     }
 
-    /// Reads the bound endpoint.
+    /// Reads the endpoint to which the socket of the child process is bound, from the first line of its output.
     fn bound(&mut self) -> Result<String, Failure> {
         let line: serde_json::Value = serde_json::from_str(&self.line()?)?;
         let endpoint = line["bound"].as_str().map(Into::into);
@@ -107,7 +109,7 @@ impl Process {
         }
     }
 
-    /// Reads the results.
+    /// Reads the results of the child process from the next line of its output.
     fn row(&mut self) -> Result<Row, Failure> {
         Ok(serde_json::from_str(&self.line()?)?)
     }

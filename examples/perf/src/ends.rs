@@ -1,4 +1,4 @@
-//! The job of each end, and the time that it measures.
+//! Work of one side of the benchmark, and the time that this work takes.
 
 use super::Failure;
 use super::args::{End, Job, Side};
@@ -11,13 +11,14 @@ use sansmq::kind::Any;
 use sansmq::{Endpoint, Handle, Message, Options, SlowSubscriber, SocketType};
 use std::time::Instant;
 
-/// One of this many messages is checked.
+/// Interval of content checks, in messages: the content of one message in each interval is checked.
 const SAMPLE: u64 = 512;
 
-/// Content of every body.
+/// Byte that fills the body of every message.
 const FILL: u8 = b'x';
 
-/// Runs this end until all messages have been sent or received. Calls `bound` with the bound endpoint, if it binds.
+/// Runs one side of the benchmark until all messages have been sent or received. Calls `bound` with the bound endpoint,
+/// if this side binds.
 pub(crate) async fn run(end: End, backend: Backend, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
     if end.count == 0 {
         return Err("the count must be at least 1".into());
@@ -37,7 +38,7 @@ pub(crate) async fn run(end: End, backend: Backend, bound: impl FnOnce(&Endpoint
 
 type Outcome = (u64, Spent, Option<Histogram<u64>>);
 
-/// Creates one socket and binds it, or creates a socket per peer and connects each.
+/// Creates the sockets of one side of the benchmark: one socket that is bound, or one connected socket for each peer.
 async fn open(end: &End, backend: &Backend, bound: impl FnOnce(&Endpoint)) -> Result<Vec<Handle<Any>>, Failure> {
     let socket = || {
         let options = Options::of(end.socket);
@@ -60,7 +61,8 @@ async fn open(end: &End, backend: &Backend, bound: impl FnOnce(&Endpoint)) -> Re
     Ok(sockets)
 }
 
-/// Sends all messages. Measures from the last handshake or subscription until all messages are sent.
+/// Sends all messages. Measures the time from the last handshake, or for a PUB from the last subscription, until all
+/// messages are sent.
 async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         if end.socket == SocketType::Pub {
@@ -81,7 +83,7 @@ async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     Ok((end.count, watch.stop(), None))
 }
 
-/// Receives all messages. Measures from the first message to the last.
+/// Receives all messages. Measures the time from the first message to the last.
 async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     let watch = Watch::start();
     let each = sockets.iter().map(|socket| async {
@@ -101,7 +103,8 @@ async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure>
     Ok((end.count * sockets.len() as u64 - 1, watch.stop_since(first), None))
 }
 
-/// Sends all requests, each after the previous reply. Measures from the last handshake to the last reply.
+/// Sends all requests, each after the reply to the previous one. Measures the time from the last handshake to the last
+/// reply, and the time of each round trip.
 async fn request(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         socket.wait_connected(1).await;
@@ -133,7 +136,7 @@ async fn request(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure>
     Ok((end.count, watch.stop(), Some(all)))
 }
 
-/// Replies to all requests. Measures from the first request until the last reply is sent.
+/// Replies to all requests. Measures the time from the first request until the last reply is sent.
 async fn reply(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     let socket = sockets.first().ok_or("there is no socket")?;
     let mut request = socket.recv().await?;
@@ -149,7 +152,8 @@ async fn reply(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     Ok((end.count - 1, watch.stop(), None))
 }
 
-/// Returns the part of `total` for one of `among` sockets.
+/// Returns the number of requests that the socket `index` sends, so that `among` sockets together send `total`
+/// requests.
 const fn share(total: u64, among: u64, index: u64) -> u64 {
     total / among + if index < total % among { 1 } else { 0 }
 }

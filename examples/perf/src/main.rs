@@ -1,7 +1,7 @@
-//! Throughput and round trips between two processes.
+//! Benchmark of throughput and round-trip times between two processes.
 //!
 //! ```text
-//! cargo run --profile bench -p sansmq-perf                      # both ends; prints a table
+//! cargo run --profile bench -p sansmq-perf                      # both sides; prints a table
 //! cargo run --profile bench -p sansmq-perf -- --size 64 --runtime mio --transport ipc
 //! cargo run --profile bench -p sansmq-perf -- --pair pub-sub,dealer-router --peers 16
 //! cargo run --profile bench -p sansmq-perf -- --runtime ct,smol,mio --plot perf.svg
@@ -9,8 +9,9 @@
 //! cargo run --profile bench -p sansmq-perf -- push tcp://localhost:5555 64 1000000
 //! ```
 //!
-//! The peer of a single end may be a program of libzmq, with the same three arguments: `remote_thr` for `pull`, `local_thr` for
-//! `push`, `remote_lat` for `rep`, `local_lat` for `req`.
+//! The last two commands run one side of the benchmark each. The other side may then be a program of libzmq, with the
+//! same three arguments: `remote_thr` for `pull`, `local_thr` for `push`, `remote_lat` for `rep`, `local_lat` for
+//! `req`.
 
 mod args;
 mod backend;
@@ -49,7 +50,7 @@ fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Runs one end, and prints its results.
+/// Runs one side of the benchmark in this process, and prints its results.
 fn run_end(end: End) -> Result<(), Failure> {
     let output = end.output;
     let report = backend::run(end.runtime, |backend| ends::run(end, backend, move |bound| print_bound(output, bound)))?;
@@ -60,7 +61,7 @@ fn run_end(end: End) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the bound endpoint, because the port may have been a wildcard.
+/// Prints the endpoint to which the socket is bound. The other side needs it if the requested port was a wildcard.
 fn print_bound(output: Output, bound: &sansmq::Endpoint) {
     match output {
         Output::Table => println!("bound {bound}"),

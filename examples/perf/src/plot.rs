@@ -1,4 +1,5 @@
-//! Diagram of the results: messages per second, and round trips, by message size.
+//! Diagram of the benchmark results, as an SVG file. It shows the messages per second and the round-trip times for each
+//! message size.
 
 use super::Failure;
 use super::args::Pair;
@@ -7,20 +8,21 @@ use plotters::prelude::*;
 use std::ops::Range;
 use std::path::Path;
 
-/// One point of the diagram.
+/// Result of one benchmark run, to be drawn in the diagram.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) pair: Pair,
     pub(crate) row: Row,
 }
 
-/// Name and points of a line of the diagram.
+/// Name of a line of the diagram, and its points: message size in bytes, and measured value.
 type Series = (String, Vec<(f64, f64)>);
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 450;
 
-/// Draws a panel for throughput and a panel for round trips, if they have any points.
+/// Draws the diagram to `file`: one panel for throughput and one for round-trip times. A panel without points is left
+/// out.
 pub(crate) fn draw(file: &Path, measured: &[Measured]) -> Result<(), Failure> {
     let rate = series(measured, true, "", |row| Some(row.msg_per_s));
     let mut trips = series(measured, false, " p50", |row| row.p50_us);
@@ -62,7 +64,8 @@ fn panel(
     Ok(())
 }
 
-/// Returns the lines of a panel, one for each pair and runtime.
+/// Returns the lines of a panel, one for each pair of socket types and each runtime. `value` selects the measured
+/// value.
 fn series(measured: &[Measured], one_way: bool, suffix: &str, value: impl Fn(&Row) -> Option<f64>) -> Vec<Series> {
     let mut lines: Vec<Series> = Vec::new();
     for Measured { pair, row } in measured.iter().filter(|measured| measured.pair.one_way == one_way) {
@@ -78,7 +81,7 @@ fn series(measured: &[Measured], one_way: bool, suffix: &str, value: impl Fn(&Ro
     lines
 }
 
-/// Returns a range that is a little larger than the range of the values.
+/// Returns the range of an axis, which is a little larger than the range of the values.
 fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (least, most) =
         values.fold((f64::MAX, f64::MIN_POSITIVE), |(least, most), value| (least.min(value), most.max(value)));

@@ -1,4 +1,4 @@
-//! Results of one end, as a row of a table or as JSON.
+//! Results of one side of the benchmark, as a row of a table or as JSON.
 
 use super::args::End;
 use super::watch::Spent;
@@ -12,7 +12,7 @@ pub(crate) struct Report {
     /// Number of messages in the measured time, without the first one if that message started the measurement.
     pub(crate) measured: u64,
     pub(crate) spent: Spent,
-    /// Durations in nanoseconds.
+    /// Durations of the round trips, in nanoseconds; `None` if this side does not send requests.
     pub(crate) round_trips: Option<Histogram<u64>>,
 }
 
@@ -27,9 +27,9 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
     pub(crate) msg_per_s: f64,
     pub(crate) mb_per_s: f64,
-    /// Processor time of this process per message.
+    /// Processor time of this process per message, in microseconds; `None` if the system does not report it.
     pub(crate) cpu_us_per_msg: Option<f64>,
-    /// Peak memory of this process.
+    /// Peak memory of this process, in MiB; `None` if the system does not report it.
     pub(crate) peak_mib: Option<f64>,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p90_us: Option<f64>,

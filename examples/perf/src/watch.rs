@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A running measurement.
+/// Running measurement of wall time and processor time.
 #[derive(Debug)]
 pub(crate) struct Watch {
     begun: Instant,
@@ -20,7 +20,7 @@ pub(crate) struct Spent {
     pub(crate) memory: Option<f64>,
 }
 
-/// Messages between two reads of the clock, which would otherwise affect the results.
+/// Number of messages between two reads of the clock. Reading it for each message would affect the results.
 const CHECK_EVERY: u64 = 512;
 
 const REPORT_EVERY: Duration = Duration::from_secs(3);
@@ -31,7 +31,7 @@ impl Watch {
         Self { begun: now, processor: processor_time(), reported: now }
     }
 
-    /// Prints the progress to stderr every three seconds.
+    /// Prints the progress to stderr every three seconds: `done` of `of` messages.
     pub(crate) fn progress(&mut self, done: u64, of: u64) {
         if done.is_multiple_of(CHECK_EVERY) && self.reported.elapsed() >= REPORT_EVERY {
             self.reported = Instant::now();
@@ -44,7 +44,7 @@ impl Watch {
         self.stop_since(begun)
     }
 
-    /// Ends the measurement like [`stop`](Self::stop), with a later start of the wall time.
+    /// Ends the measurement like [`stop`](Self::stop), but with the wall time since `begun` instead of since the start.
     pub(crate) fn stop_since(self, begun: Instant) -> Spent {
         let wall = begun.elapsed();
         let processor = processor_time().zip(self.processor).map(|(now, then)| now.saturating_sub(then));
@@ -52,7 +52,8 @@ impl Watch {
     }
 }
 
-/// Returns user and system time of this process, in hundredths of a second: proc(5), fields 14 and 15.
+/// Returns the user and system time of this process. The source is fields 14 and 15 of `/proc/self/stat`, in hundredths
+/// of a second (proc(5)).
 fn processor_time() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // Field 2, the name of the program, may contain any character, so field 3 starts after the last bracket.
@@ -62,7 +63,7 @@ fn processor_time() -> Option<Duration> {
     Some(Duration::from_millis((user + system) * 10))
 }
 
-/// Returns `VmHWM` of proc(5) in MiB.
+/// Returns the peak memory of this process in MiB: `VmHWM` of `/proc/self/status` (proc(5)).
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! Writes a seed corpus for the targets: `cargo run --bin seeds`, in the folder `fuzz`.
+//! Writes a seed corpus for the fuzz targets: `cargo run --bin seeds`, in the folder `fuzz`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;

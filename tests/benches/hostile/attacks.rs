@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// An attack, and the socket that it is made on.
+/// An attack, with the type and the behaviour of the attacked socket.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) target: SocketType,
@@ -20,24 +20,24 @@ pub(crate) struct Attack {
     act: fn(SocketAddr) -> io::Result<()>,
 }
 
-/// Behaviour of the socket towards honest peers.
+/// Behaviour of the attacked socket towards honest peers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// Echoes each message.
+    /// Sends each received message back to its sender.
     Echo,
-    /// Sends each message that is received on the trigger socket.
+    /// Sends each message that the trigger socket receives. The trigger socket is a PULL; honest peers send to it.
     Publish,
-    /// As `Publish`, and also receives and drops messages.
+    /// Sends each message that the trigger socket receives, like `Publish`. Also receives and drops messages.
     PublishAndReceive,
 }
 
 /// Number of parallel connections of [`flood`].
 const THREADS: usize = 4;
 
-/// Number of open connections that cost the attacker only a descriptor.
+/// Number of connections that an attack keeps open if each costs the attacker only a descriptor.
 const MANY: usize = 3000;
 
-/// Number of open connections that also cost the attacker memory.
+/// Number of connections that an attack keeps open if each also costs the attacker memory.
 const FEW: usize = 500;
 
 const fn on(name: &'static str, target: SocketType, act: fn(SocketAddr) -> io::Result<()>) -> Attack {
@@ -110,7 +110,8 @@ fn idle() -> io::Result<()> {
     }
 }
 
-/// Connects again and again and sends `bytes`. The last `count` connections stay open.
+/// Connects again and again, and sends `bytes` on each connection. When `count` connections are open, closes the
+/// oldest.
 fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<()> {
     let mut streams = VecDeque::with_capacity(count);
     report_start()?;
@@ -125,7 +126,8 @@ fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<
     }
 }
 
-/// Connects, sends `greeting_and_ready` and then `more` until the connection is closed, and connects again. Reads nothing.
+/// Connects, sends `greeting_and_ready`, and then sends the results of `more` until the connection is closed; then
+/// connects again. Never reads. `more` is called with the number of previous calls for the connection.
 fn flood(at: SocketAddr, greeting_and_ready: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {

@@ -14,10 +14,11 @@ use std::{env, thread};
 
 pub(crate) const PEERS: usize = 4;
 
-/// Time after which a request is repeated, because the reply may have been sent to another peer.
+/// Time without a reply after which a peer repeats its request, because the reply may have been sent to another peer. A
+/// REQ does not repeat requests.
 const RELEASE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Security that the socket requires of peers.
+/// Security that the attacked socket requires of its peers.
 pub(crate) enum ServerSecurity {
     None,
     Plain,
@@ -33,7 +34,7 @@ impl ServerSecurity {
         }
     }
 
-    /// Returns the options of the socket. With PLAIN and CURVE the socket is a ROUTER.
+    /// Returns the options of the attacked socket. With PLAIN or CURVE this socket is a ROUTER.
     pub(crate) fn server(&self, attack: &Attack) -> Options<Any> {
         let router = Options::<Router>::new();
         let router = match self {
@@ -48,7 +49,7 @@ impl ServerSecurity {
     }
 }
 
-/// Returns the options of an honest peer.
+/// Returns the options of the socket of an honest peer. `key` is the public key of the server, for CURVE.
 fn client(attack: &Attack, key: Option<&str>) -> io::Result<Options<Any>> {
     let security = match (attack.mechanism, key) {
         ("PLAIN", _) => Security::plain_client("me", "right"),
@@ -81,7 +82,7 @@ impl Honest {
         Ok(honest)
     }
 
-    /// Returns the number of replies received so far.
+    /// Returns the number of replies that the honest peers have received so far.
     pub(crate) fn replies(&mut self) -> io::Result<f64> {
         self.child.stdin.as_mut().expect("stdin is piped").write_all(b"\n")?;
         let mut line = String::new();
@@ -97,7 +98,8 @@ impl Drop for Honest {
     }
 }
 
-/// Runs [`PEERS`] honest peers, and prints the number of replies for each line of the standard input.
+/// Main function of the process of the honest peers. Runs [`PEERS`] peers, each on its own thread. When a line arrives
+/// at the standard input, prints the number of replies that all peers have received so far.
 pub(crate) fn run(attack: &'static Attack, at: &str, trigger: &str, key: Option<&str>) -> io::Result<()> {
     let counts: Vec<_> = (0..PEERS).map(|_| Arc::new(AtomicU64::new(0))).collect();
     for (number, count) in counts.iter().enumerate() {
@@ -123,7 +125,7 @@ pub(crate) fn run(attack: &'static Attack, at: &str, trigger: &str, key: Option<
     Ok(())
 }
 
-/// Returns the name of a peer: the topic of its subscription and the body of its requests.
+/// Returns the name of an honest peer. It is the topic of the subscription and the body of the requests of this peer.
 fn name(number: usize) -> String {
     format!("honest {number}")
 }

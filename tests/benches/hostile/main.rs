@@ -81,7 +81,7 @@ fn address(word: &str) -> SocketAddr {
     word.parse().expect("an address")
 }
 
-/// Raises the soft limit of descriptors to the hard limit.
+/// Raises the soft limit of file descriptors of this process to the hard limit.
 fn raise_descriptor_limit() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
@@ -141,7 +141,7 @@ async fn run_socket(
     }
 }
 
-/// Echoes each message, or sends each message that `trigger` receives.
+/// Serves the honest peers: echoes each message of `socket`, or sends each message that `trigger` receives.
 async fn serve(socket: &Handle<Any>, trigger: &Handle<Any>, service: Service) {
     let source = if service == Service::Echo { socket } else { trigger };
     while let Ok(message) = source.recv().await {
@@ -151,7 +151,7 @@ async fn serve(socket: &Handle<Any>, trigger: &Handle<Any>, service: Service) {
     }
 }
 
-/// Receives and drops messages, for [`Service::PublishAndReceive`] only.
+/// Receives and drops messages if the service is [`Service::PublishAndReceive`]. Never returns.
 async fn drain(socket: &Handle<Any>, service: Service) {
     if service == Service::PublishAndReceive {
         while socket.recv().await.is_ok() {}
@@ -172,13 +172,13 @@ async fn count_outcomes(mut monitor: Monitor, outcomes: &Outcomes) {
     }
 }
 
-/// Measurements over a period.
+/// Measurements of the attacked socket and its honest peers over a period.
 struct Measured {
-    /// Replies per second.
+    /// Number of replies to honest peers per second.
     replies: f64,
-    /// Processor time as a fraction of one processor.
+    /// Processor time of the process of the attacked socket, as a fraction of one processor.
     time: f64,
-    /// Peak resident memory in KiB.
+    /// Peak resident memory of the process of the attacked socket, in KiB.
     memory: f64,
 }
 
@@ -240,14 +240,14 @@ impl Drop for HostilePeers {
     }
 }
 
-/// Returns the resident set size in KiB.
+/// Returns the resident set size of this process in KiB.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }
 
-/// Returns the socket type of honest peers of `target`.
+/// Returns the socket type of the honest peers of a socket of the type `target`.
 const fn peer_of(target: SocketType) -> SocketType {
     match target {
         SocketType::Rep => SocketType::Req,

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 /// Maximum virtual time of a scenario: longer than every linger and every retry.
 const LIMIT: Duration = Duration::from_hours(24);
-/// Maximum number of turns of a scenario.
+/// Maximum number of times that tasks are polled in a scenario.
 const TURNS: u64 = 10_000_000;
 /// Task number of the scenario itself, which is not in [`Tasks`].
 const SCENARIO: u64 = 0;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Owner of a task.
+/// Owner of a task, which determines when the task must end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// Task of a socket: must end by itself after the socket is closed.
@@ -28,7 +28,7 @@ pub(super) enum Owner {
     Scenario,
 }
 
-/// Running tasks.
+/// Running tasks of a simulation.
 #[derive(Default)]
 pub(super) struct Tasks {
     /// Tasks by number; `None` while the task is polled.
@@ -77,7 +77,8 @@ impl Sim {
         self.with(|world, _| world.tasks.waker(number))
     }
 
-    /// Draws one of the ready tasks, and advances the clock by the duration of its turn.
+    /// Chooses one of the ready tasks at random, and advances the clock by the time that its poll takes. Returns the
+    /// number of the task; `None` if no task is ready.
     fn draw(&self) -> Option<u64> {
         // A turn takes time, so that a task that polls in a loop sees time pass.
         let (number, turn_end) = self.with(|world, _| {
@@ -93,7 +94,7 @@ impl Sim {
         Some(number)
     }
 
-    /// Returns the next task to poll. Advances the clock to the next deadline while no task is ready.
+    /// Returns the number of the next task to poll. While no task is ready, advances the clock to the next deadline.
     fn next(&self) -> u64 {
         loop {
             if let Some(number) = self.draw() {
@@ -111,7 +112,7 @@ impl Sim {
         }
     }
 
-    /// Polls a task; does nothing if the task has ended.
+    /// Polls a task once; does nothing if the task has ended.
     fn turn(&self, number: u64) {
         let task = self.with(|world, _| world.tasks.by_number.get_mut(&number).and_then(|(_, task)| task.take()));
         let Some(mut task) = task else { return };
@@ -160,7 +161,7 @@ pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
     }
 }
 
-/// Returns the number of turns of all tasks and of the scenario so far.
+/// Returns how often tasks have been polled so far, including the scenario itself.
 ///
 /// # Panics
 /// Outside [`run`].

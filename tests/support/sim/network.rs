@@ -13,13 +13,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Draws the latency, capacity and chunk sizes of a simulation.
+/// Chooses latency, capacity and chunk sizes of the network of a simulation at random.
 pub(super) fn conditions(rng: &mut SeededEntropy) -> Conditions {
     let latency = Duration::ZERO..=Duration::from_micros(rng.below(5) * rng.below(1000));
     Conditions { latency, capacity: 1 << (12 + rng.below(7)), chunks: Chunks::Bursts { tiny: rng.below(500) } }
 }
 
-/// Draws the duration of a task's turn.
+/// Chooses the time that one poll of a task takes at random.
 pub(super) fn turn(conditions: &Conditions, rng: &mut SeededEntropy) -> Duration {
     let latency = *conditions.latency.end();
     let longest = u64::try_from(latency.as_nanos() / 20).unwrap_or(u64::MAX);
@@ -57,7 +57,7 @@ impl Network {
     }
 }
 
-/// Returns `true` if a listener at `at` accepts connections to `to`.
+/// Returns `true` if a listener that is bound to `at` accepts connections to `to`.
 fn serves(at: &Endpoint, to: &Endpoint) -> bool {
     let (Some(at), Some(to)) = (at.socket_addr(), to.socket_addr()) else {
         return at == to;
@@ -66,7 +66,7 @@ fn serves(at: &Endpoint, to: &Endpoint) -> bool {
     at.port() == to.port() && (at.ip() == to.ip() || at.ip().is_unspecified() && family_matches)
 }
 
-/// Returns the endpoints that an endpoint resolves to.
+/// Returns the addresses of an endpoint, as endpoints: two for the host name `localhost`, else the endpoint itself.
 fn resolve(endpoint: &Endpoint) -> Result<Vec<Endpoint>, NetworkError> {
     if endpoint.source().is_some() {
         return Err(NetworkError::Unsupported);
@@ -85,7 +85,8 @@ fn resolve(endpoint: &Endpoint) -> Result<Vec<Endpoint>, NetworkError> {
     }
 }
 
-/// Calls `work` with each resolved endpoint until it succeeds, each time after a round trip. Returns the last error.
+/// Calls `work` with each address of `endpoint` until a call succeeds. Waits for one round trip before each call.
+/// Returns the last error if no call succeeds.
 async fn try_each<R>(
     sim: &Sim,
     endpoint: &Endpoint,
@@ -155,7 +156,8 @@ impl World {
         Ok(at)
     }
 
-    /// Adds the far end of a new stream to the backlog of the listener. Returns the stream if no listener accepts it.
+    /// Adds `far`, the accepted side of a new stream, to the backlog of the listener at `to`. Returns `far` with an
+    /// error if there is no such listener.
     fn dial(&mut self, to: &Endpoint, far: Stream, wakes: &mut Vec<Waker>) -> Result<(), (NetworkError, Stream)> {
         let (from, error) = match to.socket_addr().map(|address| address.ip()) {
             Some(ip) if !ip.is_loopback() => return Err((NetworkError::Unreachable, far)),

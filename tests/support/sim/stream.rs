@@ -21,7 +21,7 @@ struct Wire {
     writers: [Option<Waker>; 2],
 }
 
-/// Side of a simulated TCP connection.
+/// One side of a simulated TCP connection.
 pub struct Stream {
     sim: Sim,
     wire: Arc<Mutex<Wire>>,
@@ -35,7 +35,7 @@ impl Stream {
         Side::BOTH.map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
     }
 
-    /// Draws the chunk size and the arrival time of one read or write. Also returns the current time.
+    /// Chooses the chunk size and the arrival time for one read or write at random. Also returns the current time.
     fn draw(&self) -> (Instant, WriteLimits) {
         self.sim.with(|world, _| {
             let World { now, conditions, rng, .. } = world;
@@ -44,7 +44,8 @@ impl Stream {
         })
     }
 
-    /// Calls `work` with the locked connection. Wakes the collected wakers after the lock is released.
+    /// Calls `work` with the locked connection and an empty list of wakers. Wakes the wakers in the list after the lock
+    /// is released.
     fn with<R>(&self, work: impl FnOnce(&mut Wire, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
         let result = work(&mut self.wire.lock().expect("no task panics while it holds the lock"), &mut wakes);
@@ -134,7 +135,7 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Returns `Pending` and wakes the task at once: a spurious readiness event.
+/// Returns `Pending` and wakes the task at once, as after a spurious readiness event.
 fn again<R>(cx: &Context<'_>) -> Poll<R> {
     cx.waker().wake_by_ref();
     Poll::Pending

@@ -43,8 +43,8 @@ impl Sim {
         })))
     }
 
-    /// Calls `work` with the locked world. Wakes the collected wakers after the lock is released, because a waker may
-    /// lock the world.
+    /// Calls `work` with the locked world and an empty list of wakers. Wakes the wakers in the list after the lock is
+    /// released, because a waker may lock the world.
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut World, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
         let result = work(&mut self.0.lock().expect("no thread panics while it holds the lock"), &mut wakes);
@@ -97,7 +97,7 @@ impl World {
         (at, self.last_deadline)
     }
 
-    /// Removes a waker; `None` if it has been woken.
+    /// Removes a registered waker; returns `None` if it has already been woken.
     pub(super) fn forget(&mut self, key: (Instant, u64)) -> Option<Waker> {
         self.deadlines.remove(&key)
     }

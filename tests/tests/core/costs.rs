@@ -8,7 +8,7 @@ use sansmq::runtime::spawn_socket;
 use sansmq::{Context, Handle, Message, Options, SlowSubscriber, SocketType, mio, smol, tokio};
 use std::sync::Arc;
 
-/// Number of messages that are queued at a time.
+/// Number of messages that are sent before they are received.
 const BURST: usize = 500;
 
 /// Number of bursts that are measured.
@@ -101,7 +101,7 @@ fn assert_allocation_limits(runtime: &mut impl TestRuntime) {
     }
 }
 
-/// Returns the number of allocations while messages of `size` bytes are exchanged. A first exchange is not counted.
+/// Returns the number of allocations during an exchange of messages of `size` bytes. A first exchange is not counted.
 fn allocations(
     runtime: &mut impl TestRuntime,
     (from, to): (SocketType, SocketType),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Waits until all activity has ended, and returns the number of turns in the following hour.
+/// Waits until all activity has ended. Returns how often tasks are polled in the following hour of virtual time.
 async fn turns_in_an_hour() -> u64 {
     let sim = Sim::current();
     sim.sleep(Duration::from_mins(1)).await;

@@ -315,7 +315,7 @@ async fn expect_echo(bound: &Endpoint) -> Outcome {
     Ok(())
 }
 
-/// Returns the bytes of a DEALER that requests an echo of 32 MiB and the end of the server.
+/// Returns the bytes that a DEALER sends: greeting, READY, a request of 32 MiB, and the request that ends the server.
 fn greeting_and_requests() -> Vec<u8> {
     [greeting_and_ready("DEALER"), frame(0, &vec![b'x'; 32 << 20]), frame(0, b"bye")].concat()
 }

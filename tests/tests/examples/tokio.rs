@@ -445,7 +445,7 @@ mod balancing {
         .await
     }
 
-    /// A running broker.
+    /// Broker that runs in a task until this value is dropped, with its endpoints for clients and workers.
     struct Setup {
         front: String,
         back: String,
@@ -460,7 +460,7 @@ mod balancing {
             Ok(Self { front, back, broker: tokio::spawn(broker.run()) })
         }
 
-        /// Creates a worker that the test drives, and sends its READY.
+        /// Creates a worker that the test itself operates, and sends its READY.
         async fn worker(&self, name: &str) -> Result<DealerSocket, Failure> {
             let worker = DealerSocket::with(Options::new().routing_id(name)?);
             worker.connect(&self.back)?;
@@ -485,7 +485,7 @@ mod balancing {
         }
     }
 
-    /// Replies to a request with the suffix `done`.
+    /// Replies to a request: sends back its frames and one more frame, `done`.
     async fn reply(worker: &DealerSocket, mut request: Message) -> Result<(), SendError> {
         request.push_back("done");
         worker.send(request).await

@@ -1,4 +1,4 @@
-//! Key files: `zmq.auth` reads our files, and we read its files.
+//! Key files: `zmq.auth` of pyzmq reads our files, and we read its files.
 
 use super::{Outcome, Python, within};
 use sansmq_os::keys::{read_certificate, read_public_keys, write_certificates};

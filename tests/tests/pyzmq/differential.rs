@@ -90,7 +90,7 @@ trait Backend {
 
     fn recv(&mut self, socket: usize, wait: Duration) -> Result<Message, CallResult>;
 
-    /// Returns true if the socket is one of libzmq.
+    /// Returns true if the socket with this index is one of libzmq.
     fn is_libzmq(&self, _: usize) -> bool {
         false
     }
@@ -113,7 +113,7 @@ trait Backend {
 #[derive(Clone, Debug, Default)]
 struct SettledState {
     connections: Vec<ConnectionCount>,
-    /// Pairs of a publisher and a subscriber that receives its messages.
+    /// Index pairs: a publisher, and a subscriber that receives the messages of this publisher.
     subscribed: Vec<(usize, usize)>,
 }
 
@@ -146,7 +146,7 @@ struct Difference {
     op: Op,
     expected: Vec<Observation>,
     found: Vec<Observation>,
-    /// Row of the table that describes the difference.
+    /// Row of the table of known differences that describes this difference; `None` if no row does.
     known: Option<&'static str>,
 }
 
@@ -182,11 +182,11 @@ impl fmt::Display for Observation {
     }
 }
 
-/// A running program.
+/// Execution of a program on one implementation of the sockets.
 struct Run<'a, W> {
     program: &'a Program,
     backend: &'a mut W,
-    /// Outcomes of the reference run.
+    /// Outcomes of the reference run; `None` if this is the reference run.
     reference: Option<&'a [Outcome]>,
     /// Index of the current operation.
     step: usize,
@@ -269,7 +269,8 @@ impl<'a, W: Backend> Run<'a, W> {
         observations
     }
 
-    /// Waits for the expected messages, and then receives what else is queued.
+    /// Waits for the expected messages, and then receives the other queued messages, but at most `limit` messages in
+    /// total.
     fn receive(&mut self, socket: usize, limit: usize, expected: Option<&Observation>) -> Observation {
         let (expected, end): (&[Message], &str) = match expected {
             Some(Observation::Received { messages, end, .. }) => (messages, end),
@@ -305,7 +306,8 @@ impl<'a, W: Backend> Run<'a, W> {
         }
     }
 
-    /// Returns true if the only missing messages are cancellations that libzmq never sends, so that waiting is useless.
+    /// Returns true if the only missing messages are cancellations of subscriptions, which libzmq never sends in this
+    /// case. Waiting for them is then useless.
     fn only_lacks_known(&self, socket: usize, messages: &[Message], expected: &[Message]) -> bool {
         self.backend.is_libzmq(socket)
             && known::forgets(self.program, self.step, socket)
@@ -371,7 +373,7 @@ fn missing<'a>(messages: &[Message], expected: &'a [Message]) -> Vec<&'a Message
     expected.iter().filter(is_missing).collect()
 }
 
-/// Returns the sender of a message: the last tag that the message contains.
+/// Returns the index of the socket that sent a message. The source is the last tag (see [`tag`]) in the message.
 fn from(message: &Message) -> Option<usize> {
     message.iter().rev().find_map(|frame| sender(frame))
 }

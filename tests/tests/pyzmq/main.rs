@@ -1,4 +1,5 @@
-//! Interoperation with pyzmq (libzmq): each pair of socket types in both directions, and the programs of the pyzmq tutorial.
+//! Interoperation with pyzmq (libzmq): each pair of socket types in both directions, and the programs of a Korean
+//! ZeroMQ tutorial for Python.
 //!
 //! ```text
 //! python3 -m venv venv && venv/bin/pip install pyzmq
@@ -112,7 +113,8 @@ mod pairs {
         .await
     }
 
-    /// Sends the series and its echo four times: each side requests, and each side binds.
+    /// Sends the messages of [`series`] and their echo four times. Our socket and the one of pyzmq each send the
+    /// requests, and each bind.
     async fn all_directions(requester: SocketType, echoer: SocketType) -> Outcome {
         within(async {
             let ours = socket(echoer);
@@ -648,7 +650,7 @@ mod balancing {
         .await
     }
 
-    /// A running broker.
+    /// Broker that runs in a task until this value is dropped, with its endpoints for clients and workers.
     struct Running {
         front: String,
         back: String,
@@ -764,7 +766,7 @@ impl Python {
         Self { name, child, lines }
     }
 
-    /// Returns the next line of the output.
+    /// Waits for the next line that the program prints to its standard output, and returns it.
     async fn read_line(&mut self) -> String {
         let line = timeout(20 * SECOND, self.lines.next_line()).await;
         let line =

@@ -18,11 +18,11 @@ const REQUESTS: u32 = 4;
 /// Time after which a client repeats a request.
 const RETRY_AFTER: Duration = s(10);
 
-/// ROUTER for the clients and DEALER for the workers.
+/// Broker: a ROUTER that receives requests, and a DEALER that forwards them to the next broker or to the workers.
 struct Broker {
     front: NodeId,
     back: NodeId,
-    /// High-water marks of requests and of replies.
+    /// High-water marks, in messages: first for replies, then for requests.
     marks: [usize; 2],
     /// Request that could not be forwarded yet.
     pending: Option<Message>,
@@ -71,12 +71,13 @@ impl Broker {
 struct Client {
     number: usize,
     node: NodeId,
-    /// Repeats a request on the same socket. Other clients restart the socket.
+    /// True if the client repeats a lost request on the same socket (option `relaxed`). Other clients restart the
+    /// socket.
     relaxed: bool,
     request: u32,
     /// Number of requests sent, including repeated ones.
     attempt: u32,
-    /// Time of the last request, if its reply has not been received.
+    /// Time at which the last request was sent; `None` if no request waits for its reply.
     sent_at: Option<Instant>,
 }
 

@@ -8,12 +8,12 @@ use sansmq_proto::{Entropy, Message, Options};
 use sansmq_tests::TracedNet;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Faults of a seed.
+/// Kinds of faults that a test injects, and their random source. The seed determines both.
 pub(super) struct FaultPlan {
     rng: SeededEntropy,
-    /// Connections are cut, and sockets may be restarted.
+    /// True if connections are cut, and sockets may be restarted.
     pub(super) cuts: bool,
-    /// Sockets send heartbeats. Heartbeat timeouts end connections to unreachable peers.
+    /// True if sockets send heartbeats. Heartbeat timeouts then end connections to unreachable peers.
     pub(super) heartbeats: bool,
 }
 
@@ -36,7 +36,7 @@ impl FaultPlan {
         TracedNet(net.latency(ms(0)..=ms(self.rng.below(40))).capacity(20 + self.pick(500)))
     }
 
-    /// Draws a number below `count`.
+    /// Returns a random number below `count`.
     pub(super) fn pick(&mut self, count: usize) -> usize {
         usize::try_from(self.rng.below(count as u64)).unwrap()
     }
@@ -84,8 +84,8 @@ impl FaultPlan {
 
 /// Received messages by sender and receiver. Each message contains the number of its sender and a sequence number.
 pub(super) struct Received {
-    /// Connections may be lost. Order is then kept only within each connection: messages left by a lost connection are
-    /// received alternately with those of the next connection.
+    /// True if connections may be lost. Messages are then in order only within each connection, because a socket
+    /// receives the remaining messages of a lost connection and those of the next connection in turn.
     loses_connections: bool,
     latest: BTreeMap<(usize, usize), u32>,
     pub(super) all: BTreeSet<(usize, u32)>,

@@ -1,5 +1,6 @@
-//! A ROUTER with handover, and peers that take over one routing id from each other under random faults: messages to the
-//! id go only to its newest owner, and the connection that loses the id ends with that reason.
+//! A ROUTER with handover, and peers that take over one routing id from each other under random faults. Messages to
+//! this id must go only to its newest owner. The connection that loses the id must end, with the handover as the
+//! reason.
 
 use super::faults::FaultPlan;
 use super::{bound, close, connected, ms, s};
@@ -12,19 +13,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Number of peers with other routing ids.
 const OTHERS: usize = 2;
 
-/// ROUTER, and DEALERs that claim the routing id `shared`.
+/// ROUTER, DEALERs that claim the routing id `shared` (claimants), and DEALERs with other routing ids.
 struct Topology {
     router: NodeId,
     others: [NodeId; OTHERS],
     claimants: Vec<Claimant>,
-    /// Newest connection with the shared id, and the number of its claimant.
+    /// Newest connection with the id `shared`, and the index of its claimant in `claimants`.
     owner: Option<(PipeId, usize)>,
     /// Connections that have lost the id and have not ended yet.
     losers: BTreeSet<PipeId>,
-    /// Claimant that must receive each message, by message number.
+    /// Index of the claimant that must receive each message of the router, by number of the message.
     sent: BTreeMap<u32, usize>,
     next: u32,
-    /// Number of the last message received from each claimant.
+    /// Number of the last message that the router has received from each claimant, by index of the claimant.
     latest: BTreeMap<usize, u32>,
     received: BTreeSet<(usize, u32)>,
 }
@@ -60,7 +61,7 @@ impl Topology {
         claimants.chain(self.others).chain([self.router]).collect()
     }
 
-    /// Adds a socket that claims the shared id.
+    /// Adds a DEALER that claims the routing id `shared`.
     fn add_claimant(&mut self, net: &mut Net, faults: &mut FaultPlan) {
         let number = self.claimants.len().to_string();
         let options = Options::<Dealer>::new().routing_id("shared").unwrap().metadata("X-Claimant", number).unwrap();
@@ -69,7 +70,7 @@ impl Topology {
         self.claimants.push(Claimant { node, reconnects, sent: 0 });
     }
 
-    /// Updates the owner of the id from the events of the router.
+    /// Updates the owner of the routing id `shared` from the events of the router.
     fn update_owner(&mut self, net: &mut Net) {
         for event in events(net, self.router) {
             match event {
@@ -106,7 +107,7 @@ impl Topology {
         let _ = net[self.router].send((format!("other {other}"), format!("for other {other}")));
     }
 
-    /// Receives at all peers, and checks that each message was sent to that peer.
+    /// Receives at all DEALERs, and checks that each message was sent to the DEALER that received it.
     fn recv(&mut self, net: &mut Net) {
         for (number, claimant) in self.claimants.iter().enumerate() {
             while let Ok(message) = net[claimant.node].recv() {

@@ -8,7 +8,7 @@ use sansmq_proto::{Message, Options};
 use sansmq_tests::{TracedNet, for_seeds, recv_all};
 use std::collections::BTreeSet;
 
-/// ROUTER, and DEALERs with their index as routing id.
+/// A ROUTER, and DEALERs that each have their index as routing id.
 struct Cluster {
     server: NodeId,
     peers: Vec<NodeId>,
@@ -63,7 +63,7 @@ impl Cluster {
         }
     }
 
-    /// Runs the network until all peers are connected. Returns the number of new connections in each step.
+    /// Advances the clock in steps until all peers are connected. Returns the number of new connections in each step.
     fn arrivals(&self, net: &mut Net, step: core::time::Duration) -> Vec<usize> {
         let mut counts = vec![net.connections(self.server)];
         while *counts.last().unwrap() < self.peers.len() {

@@ -1,5 +1,6 @@
-//! Exhaustive checks of small topologies of two or three sockets: every sequence of five actions, or of six with
-//! `NET_SEEDS`. Each step is compared with a model of plain queues.
+//! Exhaustive checks of small topologies of two or three sockets. Each check runs every sequence of five actions, or of
+//! six if the environment variable `NET_SEEDS` is set. After each action, the sockets are compared with a simple model
+//! that consists of plain queues.
 
 use super::{PLACE, bound, connected, pull, push, s};
 use core::fmt::Debug;
@@ -67,9 +68,9 @@ struct ReqRep {
     rep: NodeId,
     reqs: [NodeId; 2],
     states: [ReqState; 2],
-    /// REQs with a request queued at the REP.
+    /// True for each REQ that has a request queued at the REP.
     queued: [bool; 2],
-    /// REQ to which the REP must reply.
+    /// Index of the REQ to which the REP must reply; `None` if the REP must receive.
     requester: Option<usize>,
     actions: u32,
 }
@@ -156,7 +157,7 @@ enum PubSubAction {
     Receive(usize),
 }
 
-/// A PUB and two SUBs, with the subscriptions and the queued messages of each SUB.
+/// A PUB and two SUBs, with the subscriptions and the expected queued messages of each SUB.
 struct PubSub {
     net: Net,
     publisher: NodeId,
@@ -301,13 +302,13 @@ enum PipelineAction {
     Wait,
 }
 
-/// A PUSH and a PULL, with a connection that may be cut.
+/// A PUSH and a PULL, with a connection that the test can cut.
 struct Pipeline {
     net: Net,
     push: NodeId,
     pull: NodeId,
     connected: bool,
-    /// Messages queued at the PUSH, and at the PULL.
+    /// Expected messages in the queue of the PUSH, and in the queue of the PULL.
     queued: [VecDeque<String>; 2],
     sent: u32,
 }

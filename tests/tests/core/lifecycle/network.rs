@@ -6,7 +6,7 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Event, NetworkError, Options};
 use sansmq_tests::{bodies, endings, events, recv_all};
 
-/// Creates a bound DEALER, a connected DEALER, and a DEALER that is not connected.
+/// Creates a bound DEALER, a DEALER that is connected to it, and a DEALER that is not connected.
 fn three_nodes(seed: u64) -> (Net, [NodeId; 3]) {
     let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(1)..=ms(20));
     let nodes = [0; 3].map(|_| net.socket(Options::<Dealer>::new()));

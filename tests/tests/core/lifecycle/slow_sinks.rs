@@ -12,7 +12,7 @@ use sansmq_tests::{TracedNet, for_seeds};
 struct Pipeline {
     push: NodeId,
     pulls: [NodeId; 3],
-    /// High-water marks of sending and of receiving.
+    /// Send high-water mark of the PUSH, and receive high-water mark of the PULLs.
     marks: [usize; 2],
     sent: u32,
     received: Received,
@@ -67,8 +67,8 @@ impl Pipeline {
         }
     }
 
-    /// Asserts that queues are within their high-water marks. Valid only without lost connections, because their unread
-    /// messages are queued in addition.
+    /// Asserts that queues are within their high-water marks. Must be called only if no connection can be lost, because
+    /// the unread messages of lost connections are queued in addition to the marks.
     fn check_marks(&self, net: &Net) {
         let outgoing = net[self.push].stats().outgoing.messages;
         assert!(outgoing <= 3 * self.marks[0] as u64, "{outgoing} messages are queued to be sent");

@@ -14,7 +14,7 @@ const TOPICS: [&str; 7] = ["", "a", "ab", "abc", "b", "ba", "c"];
 struct Topology {
     publishers: [NodeId; 2],
     subscribers: [NodeId; 4],
-    /// Connected pairs of subscriber and publisher, by index, with the side that dialled.
+    /// Pairs of subscriber and publisher that are connected, by index, with the side that dialled.
     dialled_by: BTreeMap<(usize, usize), Dialler>,
     /// Number of subscriptions of each subscriber, by topic.
     subscribed: [BTreeMap<&'static str, u32>; 4],
@@ -58,7 +58,7 @@ impl Topology {
         [&self.publishers[..], &self.subscribers].concat()
     }
 
-    /// Connects a random pair, or disconnects it if it is connected.
+    /// Connects a random pair of subscriber and publisher, or disconnects the pair if it is connected.
     fn toggle_connection(&mut self, net: &mut Net, faults: &mut FaultPlan) {
         let (sub, publisher) = (faults.pick(4), faults.pick(2));
         let endpoints = [format!("tcp://publisher-{publisher}:1"), format!("tcp://subscriber-{sub}:1")];
@@ -95,8 +95,8 @@ impl Topology {
         }
     }
 
-    /// Receives the changes at the XPUB. Subscribe and cancel must alternate for each topic: no change is lost or
-    /// duplicated.
+    /// Receives the subscription changes at the XPUB. Subscribe and cancel must alternate for each topic: no change is
+    /// lost or duplicated.
     fn receive_changes(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.publishers[1]].recv() {
             let (flag, topic) = message.head().split_first().unwrap();

@@ -17,7 +17,7 @@ struct Dispatcher {
     idle: VecDeque<Frame>,
     /// Job of each busy worker.
     busy: BTreeMap<Frame, u32>,
-    /// Number of assignments of each job without a result yet.
+    /// Number of times that each job was assigned without a result so far, by job.
     outstanding: BTreeMap<u32, u32>,
     /// Total number of assignments.
     assigned: usize,
@@ -81,7 +81,7 @@ impl Dispatcher {
     }
 }
 
-/// REQ that receives a job with each reply.
+/// Worker: a REQ that receives a job as the reply to each of its messages.
 struct Worker {
     node: NodeId,
     /// Text to be sent: `ready`, or the result of a job.

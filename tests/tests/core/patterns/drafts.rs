@@ -216,7 +216,8 @@ fn received_multipart_is_dropped_without_disconnect() {
     }
 }
 
-/// Completes the handshake of `link` with a peer of the given type. Returns the connection of the peer.
+/// Completes the handshake between the connection `link` and a new peer of the given type. Returns the connection of
+/// the peer.
 fn complete_handshake(link: &mut Connection, peer_type: SocketType) -> Connection {
     let now = Instant::ORIGIN;
     let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(peer_type)), &mut SystemEntropy, now);

@@ -100,8 +100,8 @@ fn reading_resumes_at_half_the_recv_hwm() {
     assert_eq!((0..100).filter(|_| net[pull].recv().is_ok()).count(), 10, "five were left, and five were read");
 }
 
-/// Socket with one connection, without a network. The connection takes three messages of [`send`](Self::send) at a
-/// time.
+/// Socket with one connection, without a network. The connection takes at most three messages of [`send`](Self::send)
+/// from the socket before [`transmit`](Self::transmit) is called.
 pub(super) struct ManualSocket {
     socket: Socket,
     pipe: PipeId,
@@ -131,7 +131,7 @@ impl ManualSocket {
         Self { socket, pipe, link }
     }
 
-    /// Sends a message of 90 KB, to `named` if the socket is a ROUTER.
+    /// Sends a message of 90 KB. A ROUTER sends it to the peer with the routing id `named`.
     pub(super) fn send(&mut self) -> Result<(), SendError> {
         let to = if self.socket.socket_type() == SocketType::Router { "named" } else { "" };
         self.socket.send((to, vec![7; 90_000]))

@@ -13,8 +13,8 @@ fn stream() -> Options<Stream> {
     Options::new()
 }
 
-/// Returns a message with an empty body: received, a notice of connect or disconnect; sent, a request to end the
-/// connection.
+/// Returns a message that consists of the routing id `id` and an empty body. A STREAM receives it when a peer connects
+/// or disconnects, and sends it to end the connection.
 fn notice(id: &Frame) -> Message {
     Message::from((id, ""))
 }
@@ -27,7 +27,8 @@ fn recv_connect_notice(net: &mut Net, node: NodeId) -> Frame {
     id
 }
 
-/// Concatenates the bodies. Asserts that all messages are of one peer, and that no message is a notice.
+/// Concatenates the bodies of `messages`. Asserts that all messages are from the peer `id`, and that none has an empty
+/// body.
 fn joined_bodies(messages: &[Message], id: &Frame) -> Vec<u8> {
     assert!(messages.iter().all(|message| message.len() == 2 && message.head() == id), "{messages:?}");
     assert!(messages.iter().all(|message| !message.body().is_empty()), "{messages:?}");

@@ -9,7 +9,7 @@ use sansmq_proto::{
 };
 use sansmq_tests::raw_peer::{MORE, command, frame, greeting, ready};
 
-/// Socket with one connection to a hand-written peer.
+/// Socket with one connection to a peer of which the test writes the bytes.
 struct Fixture {
     socket: Socket,
     pipe: PipeId,
@@ -30,7 +30,8 @@ impl Fixture {
         fixture
     }
 
-    /// Moves the socket into a fixture with a second connection. This fixture is left with an unrelated socket.
+    /// Accepts a second connection of the socket. Returns a new fixture with the socket and this connection. `self`
+    /// keeps the first connection, and gets an unrelated socket.
     fn with_second_connection(&mut self, peer: &str, minor: u8) -> Self {
         let spare = Socket::new(Options::<Pub>::new(), SeededEntropy::new(1));
         let mut socket = core::mem::replace(&mut self.socket, spare);

@@ -24,7 +24,8 @@ fn small_messages_are_batched_and_large_bodies_not_copied() {
     assert!(stream.written_from.contains(&address), "the large body was copied");
 }
 
-/// Commands are not queued for the application, so no high-water mark limits them. Small reads limit them instead.
+/// Commands are not queued for the application, so no high-water mark limits them. Reading in small chunks limits them
+/// instead.
 #[test]
 fn command_flood_is_read_in_small_chunks() {
     let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());
@@ -51,7 +52,7 @@ fn command_flood_is_read_in_small_chunks() {
     assert!(chunks.is_sorted() && chunks[3] == 4 * (32 << 10), "{chunks:?}");
 }
 
-/// The limit also applies to a READY with large metadata, so that a handshake does not delay other connections.
+/// A READY with large metadata is also read in small chunks, so that a handshake does not delay other connections.
 #[test]
 fn handshake_is_read_in_small_chunks() {
     let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());

@@ -1,4 +1,4 @@
-//! Blocks of large bodies: a body stays in the block that it was read into, and a free block is reused.
+//! Memory blocks of large message bodies: a body stays in the block that it was read into, and a free block is reused.
 
 use super::{SessionFixture, TestStream, filled, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
@@ -48,8 +48,8 @@ fn blocks_of_large_bodies_are_reused() {
     }
 }
 
-/// A body that shares a block keeps the whole block alive. Bodies share a block only if several arrive together and the
-/// size limit allows large messages.
+/// A body that shares a memory block with other bodies keeps the whole block alive. Bodies share a block only if
+/// several arrive together and the size limit allows large messages.
 #[test]
 fn small_messages_do_not_keep_large_blocks() {
     for (limit, count, shared) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
@@ -76,7 +76,7 @@ fn small_messages_do_not_keep_large_blocks() {
     }
 }
 
-/// Memory is granted as bytes arrive, so the first bytes of a body may be moved once.
+/// Memory for a body is allocated while its bytes arrive, so the first bytes of the body may be moved once.
 #[test]
 fn most_bytes_of_large_bodies_are_not_moved() {
     for piece in [4 << 10, 64 << 10, 1 << 20] {

@@ -48,7 +48,8 @@ fn extreme_options_and_clock_jumps_are_harmless() {
     }
 }
 
-/// At the maximum instant, a timer that is armed again expires at once.
+/// If the clock is at the maximum instant, a timer that is armed again expires at once. This must not cause an endless
+/// loop.
 #[test]
 fn timers_at_the_maximum_instant_do_not_spin() {
     let mut socket = Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1));
@@ -66,8 +67,8 @@ fn transfer(from: &mut Connection, to: &mut Connection) {
     }
 }
 
-/// A probe or hello message that a lost connection has not sent is not sent twice on the next connection. A queued
-/// message of the application with equal content, such as the empty body of a probe, is sent in addition.
+/// A probe or hello message that was not sent before its connection was lost is sent only once on the next connection.
+/// A message of the application with equal content, such as the empty body of a probe, is sent in addition.
 #[test]
 fn opening_message_is_sent_once_per_connection() {
     for (options, opening) in [

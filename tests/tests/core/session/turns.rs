@@ -26,7 +26,7 @@ fn turn(session: &mut Session, stream: &mut TestStream, at: Instant) -> Result<(
     session.turn(stream, &mut SessionBuffers::with_read_size(4096), at, |_| Ok(())).map(drop)
 }
 
-/// After a suspended machine or a long computation, the PONG may have arrived but not been read yet.
+/// If the process was suspended or busy for long, the PONG may have arrived but not been read yet.
 #[test]
 fn pending_input_is_read_before_timeouts_apply() {
     let second = Duration::from_secs(1);
@@ -53,7 +53,8 @@ fn heartbeat_does_not_shorten_the_closing_phase() {
     assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::LocallyClosed));
 }
 
-/// The peer has sent everything and closed: the next write fails while most of its messages have not been read.
+/// The peer has sent all its messages and closed the connection. The next write fails before most of these messages
+/// have been read.
 #[test]
 fn failed_write_keeps_received_messages() {
     let (now, mut stream) = (Instant::ORIGIN, TestStream::default());

@@ -85,7 +85,7 @@ fn announced_command_size_allocates_little() {
     });
 }
 
-/// Returns the greeting and the READY of a DEALER, with the properties `more`.
+/// Returns the greeting and the READY of a DEALER. `more` contains further encoded properties of the READY.
 fn handshake_with(more: &[u8]) -> Vec<u8> {
     greeting_and(&ready("DEALER", more))
 }
@@ -95,7 +95,7 @@ fn properties(count: usize, len: usize) -> Vec<u8> {
     (0..count).flat_map(|number| property(&format!("X-{number:0251}"), &vec![b'x'; len])).collect()
 }
 
-/// Returns a READY with the maximum of 128 properties, including the socket type.
+/// Returns the greeting and a READY with the maximum of 128 properties, including the socket type.
 fn largest_valid_ready() -> Vec<u8> {
     handshake_with(&properties(127, 700))
 }
@@ -122,7 +122,7 @@ fn invalid_readies() -> [(Vec<u8>, ConnectionError); 6] {
 fn oversized_ready_is_rejected_and_largest_ready_stored_once() {
     const EACH: usize = 20;
     const MANY: usize = 200;
-    /// Read buffers that threads keep for large bodies, up to 4 MiB for each thread.
+    /// Maximum size of the read buffers that threads keep for large bodies, in bytes: 4 MiB for each of four threads.
     const KEPT: usize = 4 * (4 << 20);
     on_each_runtime(async |handle| {
         let (invalid, largest) = (invalid_readies(), largest_valid_ready());

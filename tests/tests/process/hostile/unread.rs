@@ -89,7 +89,8 @@ fn push_sends_to_readers_while_others_do_not_read() {
     });
 }
 
-/// Peers of this socket type send requests and do not read the replies, while an honest peer is served.
+/// Connects peers of the socket type `kind` that send `request` again and again and do not read the replies. Asserts
+/// that an honest peer is served meanwhile.
 async fn serve_with_non_readers(handle: &RuntimeHandle, server: Handle<Any>, kind: SocketType, request: Vec<u8>) {
     let at = bind_tcp(&server).await;
     let honest = handle.socket(Options::of(kind));

@@ -11,9 +11,9 @@ use std::net::{TcpListener, TcpStream};
 
 /// Listeners without a ZeroMQ socket.
 pub(crate) struct RawPeers {
-    /// Accepts connections and never sends.
+    /// Listener that completes connections and never sends.
     silent: TcpListener,
-    /// Never completes a connection, because its queue is full.
+    /// Listener that never completes a connection, because its queue is full.
     busy: TcpListener,
     _queue: Vec<OwnedFd>,
 }
@@ -45,7 +45,8 @@ pub(crate) fn closed_endpoint() -> Endpoint {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into()
 }
 
-/// Connects a raw peer to `router` and sends `bytes`.
+/// Binds `router`, and connects a raw peer to it that sends `bytes`. Returns the stream of the peer after the router
+/// has accepted the connection.
 pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream {
     let mut monitor = router.monitor();
     let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
@@ -62,7 +63,7 @@ pub(crate) async fn greeted_peer(router: &Handle<Router>) -> (TcpStream, Frame) 
     (stream, id)
 }
 
-/// All free descriptors of the process, until dropped.
+/// Guard that uses all free file descriptors of the process until it is dropped.
 pub(crate) struct Descriptors {
     descriptors: Vec<OwnedFd>,
     limit: Rlimit,

@@ -237,7 +237,8 @@ async fn poll_once<R>(future: impl Future<Output = R>) {
     .await;
 }
 
-/// Lets the tasks of a socket begin earlier calls: waits for a later `bind`.
+/// Runs the tasks of a socket until the work of earlier calls, such as `connect`, has begun. Binds the socket and waits
+/// for this later call to finish.
 async fn run_tasks(dealer: &Handle<Dealer>) {
     dealer.bind(ANY).await.unwrap();
 }
@@ -250,7 +251,7 @@ fn keep_nothing<'a>(state: impl Future<Output = ()> + 'a) -> LocalBoxFuture<'a, 
     })
 }
 
-/// Connects two sockets and passes a message.
+/// Connects a ROUTER and a DEALER, and sends a message from the DEALER to the ROUTER.
 pub(crate) async fn pair(handle: &RuntimeHandle, endpoint: &str) -> (Handle<Router>, Handle<Dealer>) {
     // A message that the ROUTER had not received would keep the DEALER reconnecting for its linger.
     let (router, dealer) = (router(handle), handle.socket(Options::<Dealer>::new().linger(SHORT)));
@@ -260,7 +261,8 @@ pub(crate) async fn pair(handle: &RuntimeHandle, endpoint: &str) -> (Handle<Rout
     (router, dealer)
 }
 
-/// Sends more than the system's buffers hold to a peer that does not read.
+/// Creates a ROUTER with a full queue: sends more bytes than the buffers of the system hold to a peer that does not
+/// read. Returns the stream of this peer.
 async fn full_queue(handle: &RuntimeHandle, linger: Duration) -> Kept {
     let router = handle.socket(Options::<Router>::new().linger(linger));
     let (stream, id) = greeted_peer(&router).await;

@@ -24,12 +24,12 @@ struct Generator {
     /// Number of sockets on the left side. Each connects only to sockets of the right side.
     left: usize,
     edges: Vec<Edge>,
-    /// Owner of each endpoint, and true if the endpoint is bound.
+    /// Index of the socket that owns each endpoint, and true if the endpoint is bound.
     bound: Vec<(usize, bool)>,
     /// Number of messages that each socket has sent since it has had more than one peer.
     sent: Vec<usize>,
     open: Vec<bool>,
-    /// Sockets that have sent since the last drain.
+    /// Sockets that have sent since all sockets last received all messages.
     senders: BTreeSet<usize>,
     /// Sockets that have sent a request without an envelope, which a REP drops.
     sent_without_envelope: BTreeSet<usize>,
@@ -42,7 +42,7 @@ struct Generator {
     small: bool,
 }
 
-/// Two sockets that connect at some time.
+/// Pair of sockets that are connected to each other at some time of the program.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     binder: usize,
@@ -230,7 +230,7 @@ impl Generator {
         self.end_edge(edge);
     }
 
-    /// Unbinds an endpoint, or binds it again.
+    /// Unbinds an endpoint of `socket`, or binds it again.
     fn rebind(&mut self, socket: usize) {
         let mine: Vec<_> = (0..self.bound.len()).filter(|&endpoint| self.bound[endpoint].0 == socket).collect();
         if mine.is_empty() {
@@ -332,7 +332,7 @@ impl Generator {
         self.sent[socket] += 1;
     }
 
-    /// Sends a message from a ROUTER to a REQ that is not a reply.
+    /// Makes a ROUTER send a message to a REQ. The message is not a valid reply, because it has no delimiter.
     fn send_invalid_reply(&mut self, socket: usize) {
         let Some(Target::Peer(peer)) = (self.program.kind(socket) == Router).then(|| self.target(socket)).flatten()
         else {
@@ -390,8 +390,8 @@ impl Generator {
         }
     }
 
-    /// Chooses the addressee of a ROUTER. A REQ without `correlate` is excluded, because it may accept any message as
-    /// its reply.
+    /// Chooses the receiver of the next message of a ROUTER; `None` for a message that consists of a routing id only.
+    /// Never chooses a REQ without `correlate`, because such a REQ may accept any message as its reply.
     fn target(&mut self, socket: usize) -> Option<Target> {
         let mut peers = self.peers(socket);
         peers.retain(|&peer| self.program.kind(peer) != Req || self.program.has(peer, Switch::Correlate));
@@ -403,7 +403,7 @@ impl Generator {
         }
     }
 
-    /// Returns all peers, including planned and former ones.
+    /// Returns all peers of `socket`, including planned and former ones.
     fn peers(&self, socket: usize) -> Vec<usize> {
         let mine = self.edges.iter().filter(|edge| edge.binder == socket || edge.dialler == socket);
         mine.map(|edge| edge.binder + edge.dialler - socket).collect()
@@ -439,7 +439,8 @@ impl Generator {
             && !self.sent_without_envelope.contains(&socket)
     }
 
-    /// Returns true if the binder may end the connection. The dialler keeps the pipe unless `immediate` is set.
+    /// Returns true if the socket that is bound may end the connection of `edge`. The socket that dialled keeps its
+    /// pipe, unless `immediate` is set.
     fn may_lose(&self, edge: usize) -> bool {
         let Edge { binder, dialler, .. } = self.edges[edge];
         let keeps = !self.program.has(dialler, Switch::Immediate) && !self.sent_without_envelope.contains(&dialler);

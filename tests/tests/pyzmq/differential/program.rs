@@ -22,7 +22,7 @@ pub(crate) struct Spec {
     pub(crate) serves: bool,
 }
 
-/// Options that are on or off.
+/// Socket options that are either on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Switch {
     Mandatory,
@@ -85,7 +85,7 @@ pub(crate) enum Op {
     },
 }
 
-/// Addressee of a message of a ROUTER.
+/// Receiver of a message that a ROUTER sends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Peer(usize),
@@ -99,12 +99,12 @@ pub(crate) struct FrameSpec {
     pub(crate) text: String,
 }
 
-/// Returns the text that marks a message with its sender. No other text has this form.
+/// Returns the tag of a message: a text that contains the index of its sender. No other text has this form.
 pub(crate) fn tag(socket: usize, number: usize) -> String {
     format!("s{socket}:{number:04}.")
 }
 
-/// Returns the sender in the tag of a frame.
+/// Returns the index of the sending socket from the tag (see [`tag`]) in a frame; `None` if the frame has no tag.
 pub(crate) fn sender(frame: &[u8]) -> Option<usize> {
     let name = frame.windows(8).find(|part| part[0] == b's' && part[2] == b':' && part[7] == b'.')?;
     name[1].is_ascii_digit().then(|| usize::from(name[1] - b'0'))

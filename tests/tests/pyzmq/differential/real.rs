@@ -37,7 +37,7 @@ pub(crate) struct Real<'a> {
     transports: Vec<Transport>,
     /// Maximum time to wait for each call.
     patience: Duration,
-    /// Addresses of bound endpoints.
+    /// Actual addresses of bound endpoints, by index of the endpoint.
     addresses: BTreeMap<usize, String>,
     name: String,
 }
@@ -309,7 +309,7 @@ impl Ours {
     }
 }
 
-/// The running program `tests/python/differential.py`.
+/// The running Python program `tests/python/differential.py`, which runs the sockets of libzmq.
 pub(crate) struct Libzmq {
     child: Child,
     stdin: ChildStdin,

@@ -10,7 +10,7 @@ use sansmq::proto::{Endpoint, SocketType, kind};
 use sansmq::{ConnectionError, Event, Message, Options};
 use std::time::Duration;
 
-/// Longer than the reconnect interval.
+/// Time in which a socket reconnects; longer than the reconnect interval.
 const RECONNECT_TIME: Duration = Duration::from_secs(1);
 
 pub(crate) struct Simulated {
@@ -27,8 +27,9 @@ impl Simulated {
         Self { net, nodes, settled: SettledState { connections, subscribed: Vec::new() } }
     }
 
-    /// Determines which subscribers receive from which publishers, by a message with a probe topic. The subscription count of a
-    /// publisher is not enough, because it includes subscriptions to all topics.
+    /// Determines which subscribers receive from which publishers: each publisher sends a message with a topic that
+    /// only this check uses. The subscription count of a publisher is not enough, because it includes subscriptions to
+    /// all topics.
     fn find_subscribed(&mut self, program: &Program, step: usize) {
         self.settled.subscribed.clear();
         let of_kinds = |kinds: &[SocketType]| -> Vec<usize> {

@@ -21,7 +21,8 @@ pub(super) async fn raw_peer(
     stream
 }
 
-/// Sends `bytes` to a bound ROUTER and returns the reason for which it closes the connection. A second peer stays connected.
+/// Sends `bytes` to a bound ROUTER, and returns the reason for which the ROUTER ends the connection. Asserts that a
+/// second peer stays connected.
 async fn end_reason_after(bytes: &[u8]) -> ConnectionError {
     let router =
         Socket::with(Options::<Router>::new().max_message_size(1000).handshake_timeout(Duration::from_millis(100)));
@@ -119,8 +120,8 @@ fn close_waits_for_end_of_stream_from_peer() {
     });
 }
 
-/// Returns the bytes that a ZMTP 2.0 peer with this socket type code sends (handshake and a message) and the expected reply;
-/// then both for ZMTP 1.0.
+/// Returns, first for ZMTP 2.0 and then for ZMTP 1.0, the bytes that a peer with this socket type code sends (handshake
+/// and one message), and the bytes of the expected reply.
 pub(crate) fn legacy_peers(code: u8) -> [(Vec<u8>, &'static [u8]); 2] {
     let zmtp2 = [b"\xff\0\0\0\0\0\0\0\x01\x7f\x01", &[code][..], b"\0\x03old\0\x05hello"].concat();
     [(zmtp2, b"\0\x04back"), (b"\x04\0old\x06\0hello".to_vec(), b"\x05\0back")]

@@ -68,7 +68,7 @@ async fn work(worker: RepSocket, number: usize) {
     }
 }
 
-/// Sends requests by a REQ, one at a time, and returns the worker that answered each.
+/// Sends requests from a REQ, one at a time. Returns the name of the worker that answered each request.
 async fn ask_one_by_one(endpoint: Endpoint, client: usize, requests: usize) -> Vec<Frame> {
     let req = ReqSocket::new();
     req.connect(&endpoint).unwrap();
@@ -82,7 +82,7 @@ async fn ask_one_by_one(endpoint: Endpoint, client: usize, requests: usize) -> V
     workers
 }
 
-/// Sends all requests by a DEALER before it receives, and returns the worker that answered each.
+/// Sends all requests from a DEALER before it receives. Returns the name of the worker that answered each request.
 async fn ask_all_at_once(endpoint: Endpoint, client: usize, requests: usize) -> Vec<Frame> {
     let dealer = DealerSocket::new();
     dealer.connect(&endpoint).unwrap();

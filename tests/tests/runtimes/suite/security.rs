@@ -55,7 +55,8 @@ pub(super) async fn round_trip(req: &ReqSocket, rep: &RepSocket) {
     assert_eq!(req.recv().await.unwrap().body(), "reply");
 }
 
-/// Accepts peers with the password `secret`, and adds a property.
+/// Authentication function: accepts peers with the password `secret`, with the user name as user id and `Group` as a
+/// property. Rejects all other peers.
 fn decide(request: &AuthRequest) -> AuthReply {
     match &request.credentials {
         AuthCredentials::Plain { username, password } if password == "secret" => AuthReply::Accept {
@@ -96,7 +97,7 @@ fn recv_from_returns_peer_as_set_by_authenticator() {
     });
 }
 
-/// Runs [`decide`] after a few polls.
+/// Authenticates like [`decide`], but only after a few polls.
 async fn decide_later(request: AuthRequest) -> AuthReply {
     for _ in 0..3 {
         yield_now().await;
@@ -219,7 +220,7 @@ fn auth_timeout_is_a_temporary_error() {
 
 #[test]
 fn cancelled_auth_future_is_dropped_without_lock() {
-    /// Calls the socket on drop, which deadlocks if the socket is locked.
+    /// Guard that calls the socket when it is dropped. The call deadlocks if the socket is locked.
     struct CallsSocketOnDrop(Arc<std::sync::OnceLock<RouterSocket>>);
     impl Drop for CallsSocketOnDrop {
         fn drop(&mut self) {

@@ -13,19 +13,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Creates a PLAIN server without an authenticator of its own.
+/// Creates a PLAIN server that has no authenticator and so depends on a ZAP handler.
 fn server(context: &Context) -> RepSocket {
     Socket::in_context(context, Options::<Rep>::new().security(Security::PlainServer))
 }
 
-/// Binds a socket to the endpoint of ZAP handlers.
+/// Creates a ZAP handler: a socket that is bound to the endpoint of ZAP handlers.
 async fn handler<T: kind::Kind>(context: &Context, options: Options<T>) -> Socket<T> {
     let handler = Socket::in_context(context, options);
     handler.bind(zap::ENDPOINT).await.unwrap();
     handler
 }
 
-/// Accepts peers with the password `secret`.
+/// Returns the reply to a ZAP request: accepts peers with the password `secret`, and rejects all others.
 fn decide(request: &zap::Request) -> Message {
     assert_eq!((&*request.auth.domain, &*request.auth.address), ("", "127.0.0.1"));
     match &request.auth.credentials {
@@ -43,7 +43,7 @@ async fn answer_once(handler: &RepSocket, answer: impl FnOnce(&zap::Request) -> 
     handler.send(answer(&zap::Request::read(&message).unwrap())).await.unwrap();
 }
 
-/// Receives a ZAP request by a ROUTER and returns it with its envelope.
+/// Receives a ZAP request at a ROUTER. Returns the envelope, which the reply needs, and the request.
 async fn recv_request(handler: &RouterSocket) -> (Envelope, zap::Request) {
     let (envelope, message) = Envelope::parse(handler.recv().await.unwrap()).unwrap();
     (envelope, zap::Request::read(&message).unwrap())
@@ -167,7 +167,7 @@ async fn outcome_of_reply(answer: impl FnOnce(&zap::Request) -> Message) -> Resu
 
 #[test]
 fn invalid_zap_reply_rejects_peer() {
-    /// Returns a function that builds an accepting reply with frame `at` replaced.
+    /// Returns a function that builds an accepting reply in which `frame` replaces the frame at the index `at`.
     fn with_frame(at: usize, frame: &'static [u8]) -> impl FnOnce(&zap::Request) -> Message {
         move |request| {
             let frames = request.reply(&AuthReply::accept()).into_frames().into_iter().enumerate();
@@ -204,7 +204,7 @@ impl Concatenated for [Message; 2] {
     }
 }
 
-/// Returns the outcome of a handshake while a socket with `options` is bound to the handler's endpoint.
+/// Returns the outcome of a handshake while a socket with `options` is bound to the endpoint of ZAP handlers.
 async fn outcome_with_handler<T: kind::Kind>(options: Options<T>) -> Result<Arc<Peer>, ConnectionError> {
     let context = Context::new();
     let (_handler, server) = (handler(&context, options).await, server(&context));
@@ -252,7 +252,7 @@ fn silent_handler_causes_temporary_error() {
     });
 }
 
-/// Returns the names of a context as text: bound names, and names that sockets wait for.
+/// Returns the `inproc` names of a context as text: bound names, and names that sockets wait for.
 fn names(context: &Context) -> String {
     format!("{context:?}")
 }

@@ -149,7 +149,8 @@ fn option_rejected_by_system_fails_bind_and_connect() {
     });
 }
 
-/// Returns the milliseconds until the system sends a keep-alive probe; `None` if the keep-alive timer is not running.
+/// Returns the milliseconds until Linux sends a keep-alive probe on the connection from the port `from` to the port
+/// `to`; `None` if the keep-alive timer is not running.
 #[cfg(target_os = "linux")]
 fn keepalive_timer(from: u16, to: u16) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
