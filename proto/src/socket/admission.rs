@@ -10,11 +10,12 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// Age from which a handshake may be evicted to admit a new connection. A normal handshake takes a few round trips.
+/// Age from which an unfinished handshake is evicted to admit a new connection. A normal handshake takes a few round
+/// trips.
 const GRACE: Duration = SECOND;
 
-/// Default handshakes per second and address for a mechanism that costs cryptography: some tens of milliseconds of
-/// processor time per second.
+/// Default maximum of handshakes per second and address, if the security mechanism needs expensive cryptography
+/// (CURVE). That many handshakes cost some tens of milliseconds of processor time.
 const COSTLY_RATE: usize = 1000;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -62,7 +63,7 @@ impl Handshakes {
 }
 
 impl HandshakeRates {
-    /// Returns true if this address may begin another handshake now.
+    /// Returns true if the rate limit allows this address to begin another handshake now.
     fn allows(&self, address: IpAddr, per_second: usize, now: Instant) -> bool {
         self.clear_at.get(&address).is_none_or(|clear_at| clear_at.since(now) + share(per_second) <= SECOND)
     }
@@ -84,14 +85,16 @@ impl HandshakeRates {
     }
 }
 
-/// Returns the share of a second that one handshake uses.
+/// Returns the time by which one handshake advances the clear time of its address: one second divided by the maximum
+/// number of handshakes per second.
 fn share(per_second: usize) -> Duration {
     SECOND / u32::try_from(per_second).unwrap_or(u32::MAX)
 }
 
 impl Socket {
-    /// Checks the limits on peers and handshakes for a new connection. If a handshake limit is reached, evicts the
-    /// oldest handshake that is older than [`GRACE`].
+    /// Checks the limits on peers and handshakes for a new connection. If a limit of handshakes is reached, evicts the
+    /// oldest handshake that counts for this limit, or returns the reason to reject the connection if that handshake is
+    /// not older than [`GRACE`].
     pub(super) fn admit_peer(&mut self, from: &Endpoint) -> Result<(), RejectReason> {
         let limits = self.settings.admission;
         if self.pipes.len() >= limits.peers {
@@ -112,14 +115,15 @@ impl Socket {
         Ok(())
     }
 
-    /// Registers the handshake of an accepted connection. An `inproc` link has no handshake.
+    /// Registers the handshake of an accepted connection. Does nothing for an `inproc` link, which has no handshake.
     pub(super) fn begin_handshake(&mut self, pipe: PipeId, from: &Endpoint) {
         if !matches!(from, Endpoint::Inproc(_)) {
             self.handshakes.begin(pipe, address(from), self.now);
         }
     }
 
-    /// Checks the handshake rate of the address of `from`. Returns `None`, and emits an event, if the rate is exceeded.
+    /// Checks whether the address of `from` may begin another handshake now, given the limit of handshakes per second.
+    /// Returns `None`, and emits an event, if the limit is exceeded.
     pub(super) fn check_handshake_rate(&mut self, id: ListenerId, from: &Endpoint, now: Instant) -> Option<()> {
         let now = self.observe(now);
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
@@ -131,21 +135,22 @@ impl Socket {
         Some(())
     }
 
-    /// Counts a new handshake against the rate of its address.
+    /// Counts a new handshake against the limit of handshakes per second of its address.
     pub(super) fn count_handshake(&mut self, from: &Endpoint) {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from)) {
             self.handshakes.rates.count(address, rate, self.now);
         }
     }
 
-    /// Returns the limit of handshakes per second from one address.
+    /// Returns the maximum number of handshakes per second from one address; `None` if there is no limit.
     fn handshake_rate(&self) -> Option<usize> {
         let default = self.config.security.is_costly().then_some(COSTLY_RATE);
         self.settings.admission.handshake_rate.or(default)
     }
 }
 
-/// Returns the address that limits apply to. IPv6 addresses are cut to their first 64 bits.
+/// Returns the IP address for which handshakes are counted; `None` for ipc and inproc. IPv6 addresses are cut to their
+/// first 64 bits.
 fn address(from: &Endpoint) -> Option<IpAddr> {
     match from {
         // A single host usually controls a whole /64 of IPv6.

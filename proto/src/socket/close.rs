@@ -3,7 +3,7 @@
 //! | verb | effect on a pipe |
 //! |---|---|
 //! | `drain` | accepts no further messages, sends the queued ones while `linger` allows, then ends |
-//! | `fail` | the connection must be closed for a reason; it ends with `disconnected` |
+//! | `fail` | gives the reason why the connection must be closed; the driver closes it and calls `disconnected` |
 //! | `reconnect` | a connection or a dial ended, and the pipe dials again after a back-off |
 //! | `remove` | ends for good; the last incoming messages can still be received |
 //! | `close` | drains all pipes of the socket |
@@ -21,11 +21,11 @@ use crate::time::Instant;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// Beginning of the linger period of a pipe.
+/// Time at which the linger period of a pipe begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LingerFrom {
     Now,
-    /// The next call of [`Socket::handle_timeout`], which is due at once.
+    /// At the next call of [`Socket::handle_timeout`], which is due at once.
     NextTimeout,
 }
 
@@ -57,27 +57,29 @@ impl Socket {
         }
     }
 
-    /// Returns true after [`close`](Self::close) was called.
+    /// Returns true if [`close`](Self::close) was called.
     pub const fn is_closing(&self) -> bool {
         self.closing
     }
 
-    /// Returns true after [`close`](Self::close) was called and all pipes are removed.
+    /// Returns true if [`close`](Self::close) was called and all pipes are removed, so that the driver can drop the
+    /// socket.
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.closing && self.pipes.len() == 0
     }
 
-    /// Returns the number of messages that could not be sent since `close`; final once [`is_closed`](Self::is_closed)
-    /// is true.
+    /// Returns the number of messages that could not be sent since [`close`](Self::close) was called. The number is
+    /// final when [`is_closed`](Self::is_closed) returns true.
     pub const fn unsent(&self) -> usize {
         self.unsent
     }
 
-    /// Ends every `connect` to this endpoint. Queued messages are still sent for as long as `linger` allows.
+    /// Ends the connections and dials of every `connect` to this endpoint. Queued messages are still sent for as long
+    /// as `linger` allows.
     ///
     /// # Errors
-    /// [`UnbindError::Unknown`].
+    /// [`UnbindError::Unknown`] if the socket has no `connect` to this endpoint.
     pub fn disconnect(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
         let dialled = |pipe: &PipeId| self.pipes.get(*pipe).is_some_and(|pipe| pipe.state.is_dialled_to(endpoint));
@@ -93,8 +95,8 @@ impl Socket {
 
     /// Disconnects the peer that has this routing id at a SERVER or PEER, and stops dialling it
     /// (`zmq_disconnect_peer`). Messages queued for the peer are still sent for as long as `linger` allows; messages of
-    /// the peer that were not received are dropped. An accepted peer may connect again and then gets another routing
-    /// id.
+    /// the peer that were not received are dropped. A peer that this socket accepted can connect again, and then has
+    /// another routing id.
     ///
     /// # Errors
     /// [`UnbindError::UnknownPeer`]: no peer has that routing id, or the socket type is neither SERVER nor PEER.
@@ -108,7 +110,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Drains a pipe: accepts no further messages, sends the queued ones while `linger` allows, then ends.
+    /// Drains a pipe: the pipe accepts no further messages, sends its queued messages while `linger` allows, then ends.
+    /// `from` is the beginning of the linger period.
     pub(super) fn drain(&mut self, id: PipeId, from: LingerFrom) {
         let Some(pipe) = self.pipes.get_mut(id) else { return };
         let is_gone = pipe.state.is_gone();
@@ -132,8 +135,9 @@ impl Socket {
         }
     }
 
-    /// Starts the linger period of a pipe that a message requested to end (STREAM). A connected peer still receives the
-    /// earlier messages, even with a linger of zero, because the socket itself stays open.
+    /// Starts the linger period of a pipe after the application of a STREAM requested to disconnect the peer by an
+    /// empty message. A connected peer still receives the earlier messages, even with a linger of zero, because the
+    /// socket itself stays open.
     pub(super) fn start_requested_linger(&mut self, id: PipeId) {
         let is_connected = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connected());
         if !is_connected || self.settings.linger != Some(Duration::ZERO) {
@@ -177,7 +181,7 @@ impl Socket {
         self.emit_closed();
     }
 
-    /// Counts messages that were queued and can no longer be sent.
+    /// Counts messages that were queued for a peer and can no longer be sent, and reports them as dropped.
     pub(super) fn count_unsent(&mut self, messages: usize) {
         if self.closing {
             self.unsent += messages;
@@ -201,7 +205,7 @@ mod tests {
     use crate::kind::{Sub, XPub};
     use crate::socket::Options;
 
-    /// An XPUB keeps unreceived cancellations after `disconnect`, but not after `close`.
+    /// An XPUB keeps cancellations that the application has not received yet after `disconnect`, but not after `close`.
     #[test]
     fn closed_xpub_drops_reports_of_a_disconnected_peer() {
         let now = Instant::ORIGIN;

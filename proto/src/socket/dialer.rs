@@ -1,4 +1,4 @@
-//! Connect side: dials, back-off, and reconnects. The transitions of a pipe are in [`PipeState`].
+//! Outgoing connections of a socket: dials, back-off, and reconnects. The transitions of a pipe are in [`PipeState`].
 
 use super::pipe::state::PipeState;
 use super::{Action, Socket, Timer};
@@ -15,7 +15,8 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 impl Socket {
-    /// Begins to dial, and dials again after each lost connection. The pipe exists at once and accepts messages.
+    /// Begins to dial the endpoint, and dials again after each lost connection. Returns the new pipe, for which
+    /// messages can be queued at once.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -23,9 +24,9 @@ impl Socket {
         self.open(endpoint, None, now)
     }
 
-    /// Connects as [`connect`](Self::connect) does, and gives the peer a routing id (`CONNECT_ROUTING_ID`). Messages to
-    /// this routing id are sent to that peer, and can be queued at once. Applies to ROUTER and STREAM only; other types
-    /// ignore the routing id.
+    /// Begins to dial the endpoint as [`connect`](Self::connect) does, and gives the peer this routing id
+    /// (`CONNECT_ROUTING_ID`). Messages with the routing id are sent to that peer, and can be queued at once. Applies
+    /// to ROUTER and STREAM only; other types ignore the routing id.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -42,8 +43,9 @@ impl Socket {
         self.open(endpoint, Some(id), now)
     }
 
-    /// Connects as [`connect`](Self::connect) does, and returns the routing id of the new peer, so that messages can be
-    /// sent to it at once (`zmq_connect_peer`). Applies to PEER and SERVER only; other types return an empty id.
+    /// Begins to dial the endpoint as [`connect`](Self::connect) does, and returns the routing id of the new peer, so
+    /// that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER and SERVER only; other types
+    /// return an empty id.
     ///
     /// The routing id stays the same through all reconnects.
     ///
@@ -83,7 +85,7 @@ impl Socket {
         Ok(pipe)
     }
 
-    /// Emits [`Action::Dial`] for a pipe that has no connection.
+    /// Emits [`Action::Dial`] for a pipe that waits for a connection, and starts the timer of `connect_timeout`.
     pub(super) fn dial(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get(id) else { return };
         let Some(endpoint) = pipe.state.endpoint().filter(|_| pipe.state.is_connecting()).cloned() else { return };
@@ -141,7 +143,8 @@ impl Socket {
         self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connecting())
     }
 
-    /// Returns the [`Peer`] that describes this socket to a socket of the same process. It replaces a handshake.
+    /// Returns the properties that a peer at the other end of an `inproc` link would receive from this socket in a
+    /// handshake. An `inproc` link has no handshake.
     pub fn as_peer(&self) -> Peer {
         Peer {
             socket_type: self.config.socket_type,
@@ -154,7 +157,7 @@ impl Socket {
         }
     }
 
-    /// Reports that a dial failed.
+    /// Reports that the dial of a pipe failed. The pipe dials again after a back-off, or is removed.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.state.is_connecting()) else { return };
@@ -168,10 +171,10 @@ impl Socket {
         }
     }
 
-    /// Starts the back-off before the next dial and returns its length. Returns `None` if the pipe will not be dialled
-    /// again.
+    /// Starts the delay (back-off) before the next dial of a pipe, and returns the delay. Returns `None` if the pipe
+    /// will not be dialled again.
     ///
-    /// The back-off doubles with each failure in a row, up to `max`, and is then shortened by a random part of up to
+    /// The delay doubles with each failure in a row, up to the maximum, and is then shortened by a random part of up to
     /// half.
     pub(super) fn reconnect(&mut self, id: PipeId) -> Option<Duration> {
         let backoff = self.settings.reconnect?;

@@ -1,8 +1,8 @@
-//! [`Effects`]: consequences of a call, which the caller passes on.
+//! [`Effects`]: consequences of a call to a socket type, for example that a message can be received now.
 
 use core::ops::{BitOr, BitOrAssign};
 
-/// Set of the consequences of a call for the application and for a peer.
+/// Set of consequences that a call to a socket type has, for the application or for a peer.
 ///
 /// A socket type returns the effects of what it did. [`Socket`](crate::Socket) collects them until
 /// [`poll_action`](crate::Socket::poll_action) and [`take_peers_changed`](crate::Socket::take_peers_changed) take them.
@@ -18,7 +18,7 @@ impl Effects {
     pub(crate) const WRITABLE: Self = Self(1 << 1);
     /// A peer became ready or disconnected, a subscription changed, or the socket was closed.
     pub(crate) const PEERS_CHANGED: Self = Self(1 << 2);
-    /// The message that was sent asks to disconnect its peer (STREAM).
+    /// The message that was sent requests to disconnect the peer that it addresses (STREAM only).
     pub(crate) const DRAIN_PEER: Self = Self(1 << 3);
 
     #[inline]
@@ -26,13 +26,13 @@ impl Effects {
         self.0 == 0
     }
 
-    /// Returns true if all of `effects` are among these.
+    /// Returns true if all of `effects` are in this set.
     #[inline]
     pub(crate) const fn contains(self, effects: Self) -> bool {
         self.0 & effects.0 == effects.0
     }
 
-    /// Removes `effects`. Returns true if all of them were among these.
+    /// Removes `effects` from this set. Returns true if the set contained all of them.
     #[inline]
     pub(crate) const fn take(&mut self, effects: Self) -> bool {
         let contained = self.contains(effects);

@@ -72,28 +72,28 @@ impl SendError {
 /// [`SendError`], because moving a message costs as much as sending it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
-    /// See [`SendError::Full`].
+    /// No peer has room now; see [`SendError::Full`].
     Full,
-    /// See [`SendError::Unroutable`].
+    /// No peer has the routing id; see [`SendError::Unroutable`].
     Unroutable,
-    /// See [`SendError::Unaddressed`].
+    /// The message has a routing id but no body; see [`SendError::Unaddressed`].
     Unaddressed,
-    /// See [`SendError::NotGrouped`].
+    /// The message of a RADIO is not a group and a body; see [`SendError::NotGrouped`].
     NotGrouped,
-    /// See [`SendError::SingleFrame`].
+    /// The message has several body frames; see [`SendError::SingleFrame`].
     SingleFrame,
-    /// See [`SendError::FrameCount`].
+    /// The message of a STREAM does not have two frames; see [`SendError::FrameCount`].
     FrameCount,
-    /// See [`SendError::OutOfTurn`].
+    /// A REQ or REP must receive before it sends; see [`SendError::OutOfTurn`].
     OutOfTurn,
-    /// See [`SendError::Unsupported`].
+    /// The socket type only receives; see [`SendError::Unsupported`].
     Unsupported(SocketType),
-    /// See [`SendError::Closed`].
+    /// The socket is closed; see [`SendError::Closed`].
     Closed,
 }
 
 impl Unsent {
-    /// Returns the error that contains `message`.
+    /// Returns the [`SendError`] of this reason, with `message` in it.
     #[cold]
     pub fn into_error(self, message: Message) -> SendError {
         match self {
@@ -190,7 +190,7 @@ pub enum SubscribeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The socket type has no groups.
+    /// The socket type is not DISH; no other type joins groups.
     #[error("a {0} socket does not join groups; a DISH does")]
     Unsupported(SocketType),
     /// The socket has already joined this group.
@@ -199,7 +199,7 @@ pub enum JoinError {
     /// The socket has not joined this group.
     #[error("the group is not joined")]
     NotJoined,
-    /// The name of the group has more than 255 bytes (RFC 48).
+    /// The name of the group has more than 255 bytes (RFC 48). The value is its length in bytes.
     #[error("the name of a group has at most 255 bytes, not {0}")]
     TooLong(usize),
     /// The socket is closed.
@@ -211,22 +211,22 @@ pub enum JoinError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The text is not an endpoint.
+    /// The text cannot be parsed as an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// The endpoint has `*` or port 0, which can only be bound.
+    /// The endpoint has the host `*` or the port 0. Such an endpoint can be bound, but not connected to.
     #[error("{0} is a wildcard, which can be bound but not connected to; name the host and the port")]
     Wildcard(Endpoint),
-    /// A PAIR or CHANNEL already has its only peer.
+    /// The socket is a PAIR or CHANNEL and already has a peer. These types have only one peer.
     #[error("a PAIR or CHANNEL socket can have only one peer; disconnect the present peer first")]
     PairInUse,
     /// A peer already has the routing id that was given to `connect_as`.
     #[error("another peer of this socket already has that routing id")]
     RoutingIdTaken,
-    /// The routing id does not have 1 to 255 bytes.
+    /// The routing id does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// The socket type does not support the transport.
+    /// The socket type does not support the transport, or the resource, of the endpoint.
     #[error("a {0} socket cannot connect to {1}: it supports only tcp and ipc, and no resource")]
     Transport(SocketType, Endpoint),
     /// The socket is closed.
@@ -238,18 +238,18 @@ pub enum ConnectError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The text is not an endpoint.
+    /// The text cannot be parsed as an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// The operating system returned an error.
+    /// The listener could not be opened, usually because the operating system returned an error.
     #[error("cannot listen at {endpoint}: {error}")]
     Network {
-        /// Endpoint that was to be bound.
+        /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
         /// Reason of the failure.
         error: NetworkError,
     },
-    /// The socket type does not support the transport.
+    /// The socket type does not support the transport, or the resource, of the endpoint.
     #[error("a {0} socket cannot listen at {1}: it supports only tcp and ipc, and no shared port")]
     Transport(SocketType, Endpoint),
     /// The bound address of the listener given to `bind_listener` is unknown or cannot be written as an endpoint.
@@ -264,15 +264,16 @@ pub enum BindError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnbindError {
-    /// The text is not an endpoint.
+    /// The text cannot be parsed as an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
-    /// The endpoint is unbound, but an error occurred while it was closed.
+    /// The listener is closed, but an error occurred while it was closed, for example because its socket file had been
+    /// replaced.
     #[error("{endpoint} is unbound, but: {error}")]
     Network {
         /// Endpoint that was unbound.
         endpoint: Endpoint,
-        /// Error that occurred.
+        /// Error that occurred while the endpoint was closed.
         error: NetworkError,
     },
     /// The socket is neither bound nor connected to the endpoint.
@@ -287,37 +288,38 @@ pub enum UnbindError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OptionsError {
-    /// The routing id does not have 1 to 255 bytes (RFC 37).
+    /// The routing id does not have 1 to 255 bytes (RFC 37). The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// The duration is zero.
+    /// The duration is zero. The value is the name of the option.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
-    /// The name of a property does not begin with `X-`, or contains other characters, or is too long.
+    /// The name of a property does not begin with `X-`, contains a character other than letters, digits and `-_.+`, or
+    /// is longer than 255 bytes. The value is the name.
     #[error("`{0}` cannot be the name of a property; write `X-` and then letters, digits and -_.+, 255 at most in all")]
     PropertyName(String),
-    /// More than 32 properties, or a value of more than 1024 bytes.
+    /// The socket has more than 32 properties of its own, or the value of a property has more than 1024 bytes.
     #[error("a socket may have 32 properties of its own, each with at most 1024 bytes")]
     Properties,
-    /// The proxy is not a host and a port.
+    /// The address of the proxy is not a host and a port. The value is the text that was given.
     #[error("`{0}` is not a proxy; write host:port, as in localhost:1080")]
     Proxy(String),
     /// The user or the password of the proxy does not have 1 to 255 bytes.
     #[error("the user and the password of a proxy have 1 to 255 bytes each")]
     ProxyUser,
-    /// The ZAP domain does not have 1 to 255 bytes.
+    /// The ZAP domain does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a ZAP domain has 1 to 255 bytes, not {0}")]
     Domain(usize),
-    /// The credentials of a mechanism are not usable.
+    /// The keys or credentials of a security mechanism are invalid.
     #[error(transparent)]
     Security(#[from] SecurityError),
-    /// The count is zero.
+    /// The number is zero. The value is the name of the option.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),
     /// The time to live of a heartbeat exceeds 6553.5 s: a PING has a 16-bit count of tenths of a second.
     #[error("the time to live of a heartbeat is at most 6553.5 s")]
     TimeToLive,
-    /// The value is accepted by no operating system.
+    /// No operating system accepts the value of the option.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
 }

@@ -45,7 +45,7 @@ use core::time::Duration;
 pub enum Event {
     /// A listener is open (`LISTENING`).
     Listening {
-        /// Bound address.
+        /// Bound endpoint of the listener.
         endpoint: Endpoint,
     },
     /// A CURVE server admits any client key, because no authenticator is configured: the socket has neither an
@@ -53,21 +53,21 @@ pub enum Event {
     /// handler](crate::security::zap) is bound. The connections are encrypted nevertheless. Emitted once, when the
     /// listener is open; a ZAP handler that is bound later is used.
     NoAuthenticator {
-        /// Bound address.
+        /// Bound endpoint of the listener.
         endpoint: Endpoint,
     },
     /// A listener could not be opened (`BIND_FAILED`).
     ListenFailed {
         /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
-        /// Reason of the failure.
+        /// Error that occurred.
         error: NetworkError,
     },
     /// A listener failed to accept a connection and pauses (`ACCEPT_FAILED`).
     AcceptFailed {
         /// Address of the listener.
         endpoint: Endpoint,
-        /// Reason of the failure.
+        /// Error that occurred.
         error: NetworkError,
         /// Time until the listener accepts again.
         pause: Duration,
@@ -82,12 +82,12 @@ pub enum Event {
     ListenerCloseFailed {
         /// Address of the listener.
         endpoint: Endpoint,
-        /// Error that occurred.
+        /// Error that occurred while the listener was closed.
         error: NetworkError,
     },
     /// A connection was accepted; its handshake begins (`ACCEPTED`).
     Accepted {
-        /// New pipe.
+        /// Pipe of the new connection.
         pipe: PipeId,
         /// Address of the listener.
         endpoint: Endpoint,
@@ -100,7 +100,7 @@ pub enum Event {
         endpoint: Endpoint,
         /// Address of the peer.
         from: Endpoint,
-        /// Limit that was reached.
+        /// Limit because of which the connection was rejected.
         reason: RejectReason,
     },
     /// A connection to a port that several sockets share ended before it was assigned to a socket. Emitted by each of
@@ -110,7 +110,7 @@ pub enum Event {
         endpoint: Endpoint,
         /// Address of the peer.
         from: Endpoint,
-        /// Reason of the end.
+        /// Reason why the connection ended.
         reason: ConnectionError,
     },
     /// A dial begins (`CONNECT_DELAYED`). Over `inproc`, the dial lasts until the endpoint is bound.
@@ -133,7 +133,7 @@ pub enum Event {
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
-        /// Reason of the failure.
+        /// Error that occurred.
         error: NetworkError,
         /// Time until the next dial; `None` if the pipe is not dialled again.
         retry: Option<Duration>,
@@ -151,7 +151,7 @@ pub enum Event {
         pipe: PipeId,
         /// Endpoint or address of the peer.
         endpoint: Endpoint,
-        /// Properties of the peer.
+        /// Properties that the peer sent in its handshake, and those that authentication set.
         peer: Arc<Peer>,
         /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER: sent by the peer, given to `connect_as`, or
         /// generated. Empty for other types.
@@ -164,7 +164,7 @@ pub enum Event {
         pipe: PipeId,
         /// Endpoint or address of the peer.
         endpoint: Endpoint,
-        /// Reason of the end.
+        /// Reason why the connection ended.
         reason: ConnectionError,
         /// Time until the next dial; `None` if the pipe is not dialled again, and its queued messages are dropped.
         retry: Option<Duration>,
@@ -177,35 +177,36 @@ pub enum Event {
         endpoint: Endpoint,
         /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
         routing_id: Frame,
-        /// Reason of the end.
+        /// Reason why the connection ended.
         reason: ConnectionError,
         /// Time until the next dial; `None` if the pipe is not dialled again, and its queued messages are dropped.
         retry: Option<Duration>,
     },
     /// Messages were dropped. [`SocketStats::dropped`](crate::socket::SocketStats::dropped) has the totals.
     Dropped {
-        /// Reason of the drop.
+        /// Reason why the messages were dropped.
         reason: DropReason,
-        /// Number of messages.
+        /// Number of messages that were dropped.
         messages: usize,
     },
     /// The socket is closed and all its pipes are removed (`MONITOR_STOPPED`).
     Closed,
-    /// The monitor was too slow and missed this number of events.
+    /// The monitor polled its events too slowly, so that the oldest events were dropped. The value is the number of
+    /// dropped events.
     Lagged(u64),
 }
 
-/// Limit because of which a connection was rejected.
+/// Limit that was reached, so that a new connection was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// `Options::max_peers` is reached.
+    /// The socket has the maximum number of peers, see `Options::max_peers`.
     MaxPeers,
-    /// `Options::max_handshakes` is reached in all.
+    /// The maximum number of handshakes of all peers together is in progress, see `Options::max_handshakes`.
     MaxHandshakes,
-    /// `Options::max_handshakes` is reached for the address of the peer.
+    /// The maximum number of handshakes from the address of the peer is in progress, see `Options::max_handshakes`.
     MaxHandshakesPerAddress,
-    /// `Options::max_handshake_rate` is reached for the address of the peer.
+    /// Connections from the address of the peer arrive faster than `Options::max_handshake_rate` allows.
     MaxHandshakeRate,
 }
 
@@ -213,29 +214,34 @@ pub enum RejectReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// A ROUTER without `mandatory` has no peer with the routing id of the message.
+    /// A ROUTER without `mandatory` sent a message to a routing id that no peer has.
     Unroutable,
-    /// The send high-water mark of a slow peer is reached, at a ROUTER without `mandatory`, a REP, or a publisher with
-    /// a [`SlowSubscriber`](crate::socket::SlowSubscriber) policy that does not block.
+    /// The outgoing queue of the receiving peer had no room, usually because the send high-water mark is reached. The
+    /// message was not sent to this peer. This socket is a ROUTER without `mandatory`, a REP, an XSUB, or a publisher
+    /// with a [`SlowSubscriber`](crate::socket::SlowSubscriber) policy other than `Block`. With `DropOldest`, older
+    /// messages in the queue were dropped instead.
     PeerFull,
-    /// The peer disconnected before a REP replied.
+    /// A REP replied to a peer that had disconnected.
     PeerGone,
-    /// A REP received a message without the delimiter of an envelope.
+    /// A REP received a message without an envelope: the empty delimiter frame, or the body after it, is missing.
     MissingDelimiter,
-    /// A REQ received a reply without an outstanding request of that peer, or after it gave the request up.
+    /// A REQ received a message that is not the reply to its outstanding request: the REQ has no outstanding request,
+    /// sent the request to another peer, or used another request id (`correlate`).
     UnexpectedReply,
-    /// A PUSH, SCATTER, PUB or RADIO received a message, which its peers should not send (an XSUB's own messages are
-    /// for an XPUB). Or a DISH received a message that is not a group and a body.
+    /// The peer sent a message that this socket type does not receive: any message to a PUSH, SCATTER or RADIO; a
+    /// message of an XSUB to a PUB (an XPUB receives such messages); or a message to a DISH that is not a group and a
+    /// body.
     Unexpected,
-    /// A CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER received a message of several frames, but supports only one
-    /// frame.
+    /// A CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER received a message of several frames. These socket types
+    /// support only messages of one frame.
     Multipart,
-    /// The messages were queued when the connection ended for good, or when the linger period expired.
+    /// Messages for a peer could not be sent: their connection ended and they cannot be sent on a later connection, or
+    /// the linger period expired.
     Undelivered,
 }
 
-/// A queue of at most 1000 events for one reader. A slow reader loses the oldest events and receives their number as
-/// [`Event::Lagged`].
+/// Queue of at most 1000 events for one monitor. If the monitor is slow, the oldest events are dropped, and the monitor
+/// receives their number as [`Event::Lagged`].
 #[derive(Debug, Default)]
 pub struct EventQueue(VecDeque<Event>);
 

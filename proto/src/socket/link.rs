@@ -1,4 +1,5 @@
-//! Links of pipes: exchanges with a connection, from the end of its handshake to the end of the connection.
+//! Links of pipes: the exchange of messages between a pipe and its link, which is a connection or one end of an
+//! `inproc` link, and the end of a link.
 
 use super::Socket;
 use crate::connection::{ConnectionError, Inbound, Link, Peer};
@@ -20,14 +21,15 @@ enum Next {
     Remove,
 }
 
-/// Exchanges.
+/// Exchange of messages between pipes and links.
 impl Socket {
-    /// Moves messages in both directions while both sides have room.
+    /// Moves messages between a pipe and its link in both directions, while the receiving side of each direction has
+    /// room. The link is a [`Connection`](crate::Connection) or one end of an `inproc` link.
     ///
     /// The work is bounded by the messages that the link holds and by its room.
     ///
     /// # Errors
-    /// The reason to close the connection. The caller must then give the link back with
+    /// The reason why the connection must be closed. The caller must then give the link back with
     /// [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::LocallyClosed) };
@@ -62,7 +64,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Begins the traffic of a connection that has finished its handshake.
+    /// Starts the exchange of messages with a peer that has finished its handshake.
     fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {
@@ -84,7 +86,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Moves messages from the link to the application while the pipe has room, and counts them.
+    /// Moves received messages from the link to the incoming queue of the pipe while the queue has room, and counts
+    /// them.
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = TrafficCount::default();
@@ -115,21 +118,23 @@ impl Socket {
         outcome
     }
 
-    /// Drops messages of the link while the pipe has room. The application receives no more messages from a draining
-    /// pipe.
+    /// Drops the messages that the link of a draining pipe has received, because the application receives no more
+    /// messages from such a pipe. Stops while the incoming queue is full.
     fn discard(&mut self, id: PipeId, link: &mut impl Link) {
         while self.pipes.may_deliver(id) && link.take().is_some() {}
     }
 
-    /// Returns the demand of this pipe for messages of an `inproc` link. When the demand becomes [`Demand::EachMessage`]
-    /// again, the pipe requests [`Action::Service`](crate::Action::Service).
+    /// Returns the [`Demand`] of this pipe, the receiving end of an `inproc` link, for the [`Reader`] that the sending
+    /// socket reads. When the demand changes back to [`Demand::EachMessage`], the pipe requests
+    /// [`Action::Service`](crate::Action::Service), because messages may wait at the sending socket.
     #[inline]
     pub fn demand(&mut self, id: PipeId) -> Demand {
         self.pipes.demand(id)
     }
 
-    /// Sets the demand of the peer at the other end of an `inproc` link. While the demand is not [`Demand::EachMessage`],
-    /// messages for the peer are queued without a request for [`Action::Service`](crate::Action::Service).
+    /// Sets the [`Reader`] from which this pipe reads the demand of the socket at the other end of its `inproc` link.
+    /// While the demand is not [`Demand::EachMessage`], messages for that socket are queued without a request for
+    /// [`Action::Service`](crate::Action::Service).
     pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.reader = Some(reader);
@@ -137,11 +142,11 @@ impl Socket {
     }
 }
 
-/// Ends of connections.
+/// End of a connection or other link.
 impl Socket {
-    /// Reports the end of a pipe's [`Connection`](crate::Connection) or other link, and takes the link back. Messages
-    /// that the link had not begun to send are sent on the next one. A link that is passed by reference must not be
-    /// used afterwards.
+    /// Reports that the [`Connection`](crate::Connection) or other link of a pipe has ended, and gives the link back.
+    /// If the pipe reconnects, messages that the link had not begun to send are sent on the next link. A link that is
+    /// passed by reference must not be used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else { return };
@@ -179,8 +184,9 @@ impl Socket {
         }
     }
 
-    /// Delivers the complete messages that arrived before the end of a connection, beyond the high-water mark if
-    /// necessary: one batch at most. The application receives no more messages from a pipe that drains or has failed.
+    /// Delivers the complete messages that arrived before the end of a connection, at most one batch, even if the
+    /// incoming queue is full. Drops the messages if the pipe drains or has failed, because the application receives no
+    /// more messages from such a pipe.
     fn receive_rest(&mut self, id: PipeId, link: &mut impl Link) {
         let delivers_messages = self.pipes.get(id).is_some_and(|pipe| pipe.state.delivers_messages());
         while let Some(item) = link.take() {
@@ -193,7 +199,7 @@ impl Socket {
         }
     }
 
-    /// Returns the next step of a pipe after its connection ended for this reason.
+    /// Returns the next step of a pipe after its connection ended for this reason: to reconnect or to be removed.
     fn next_after(&self, id: PipeId, reason: &ConnectionError) -> Next {
         let Some(pipe) = self.pipes.get(id) else { return Next::Remove };
         let is_stopped = !pipe.state.is_ready() && self.settings.reconnect_stop.handshake_failed;
@@ -201,7 +207,8 @@ impl Socket {
         if is_possible && !is_stopped && reason.may_reconnect() { Next::Reconnect } else { Next::Remove }
     }
 
-    /// Returns the messages that a link had not begun to send to the pipe, and counts the messages that are lost.
+    /// Puts the messages that an ended link had not begun to send back into the queue of a pipe that reconnects, and
+    /// counts the messages that are lost.
     fn take_back(&mut self, id: PipeId, link: &mut impl Link, next: Next) {
         let was_ready = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_ready());
         let mut lost = link.unsent();
@@ -220,9 +227,10 @@ impl Socket {
     }
 }
 
-/// Notices: messages that notify of the beginning or the end of a connection.
+/// Notices: messages that notify the application, or the peer, of the beginning or the end of a connection.
 impl Socket {
-    /// Sends and delivers the notices of a connection that has finished its handshake.
+    /// Sends `hello_message`, and delivers the message of `notify_connect`, for a connection that has finished its
+    /// handshake.
     fn notify_ready(&mut self, id: PipeId) {
         if let Some(hello) = &self.settings.notices.hello {
             self.pipes.push_opening(id, hello.clone());
@@ -232,7 +240,8 @@ impl Socket {
         }
     }
 
-    /// Delivers the notices of a connection that has ended after its handshake.
+    /// Delivers `hiccup_message` or `disconnect_message`, and the message of `notify_disconnect`, after the end of a
+    /// connection that had finished its handshake.
     fn notify_disconnected(&mut self, id: PipeId, next: Next) {
         let is_dialled = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_dialled());
         let message = match next {
@@ -248,7 +257,8 @@ impl Socket {
         }
     }
 
-    /// Delivers a message as if the peer had sent it, beyond the high-water mark if necessary: one per connection.
+    /// Delivers a message to the application as if the peer had sent it, even if the incoming queue is full. A
+    /// connection causes only a few such messages.
     fn deliver_notice(&mut self, id: PipeId, message: Message) {
         // The error is ignored: a notice that does not fit the socket type is dropped.
         let _ = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);

@@ -1,4 +1,4 @@
-//! Listeners: bind, unbind, and accepted connections.
+//! Listeners of a socket: bind, unbind, and accepted connections.
 
 use super::close::LingerFrom;
 use super::pipe::state::PipeState;
@@ -12,13 +12,13 @@ use crate::time::Instant;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// State of one `bind`.
+/// Listener of a socket: the state of one `bind`.
 #[derive(Debug)]
 pub(super) struct Listener {
     requested: Endpoint,
-    /// Bound endpoint or error; `None` while the listener is being opened.
+    /// Bound endpoint, or the error because of which the listener could not be opened; `None` while it is being opened.
     pub(super) outcome: Option<Result<Endpoint, NetworkError>>,
-    /// Number of accepts in a row that failed.
+    /// Number of accepts that failed since the last successful accept.
     failures: u32,
 }
 
@@ -44,9 +44,9 @@ impl Listener {
 }
 
 impl Socket {
-    /// Begins to listen, unless the socket is closed. [`listener`](Self::listener) returns the outcome after the driver
-    /// has reported it. An endpoint with a [`Source`](crate::address::Source) fails at once with
-    /// [`NetworkError::HasSource`].
+    /// Begins to listen at the endpoint, unless the socket is closed, and returns the id of the listener.
+    /// [`listener`](Self::listener) returns the outcome after the driver has reported it. An endpoint with a
+    /// [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
@@ -67,16 +67,17 @@ impl Socket {
     /// Returns the outcome of a `bind`: `None` while the listener is being opened, then its bound address or the error.
     ///
     /// # Errors
-    /// The error of the listener; [`NetworkError::Other`] if the listener is closed.
+    /// The error because of which the listener could not be opened; [`NetworkError::Other`] if the listener is closed.
     pub fn listener(&self, id: ListenerId) -> Option<Result<Endpoint, NetworkError>> {
         self.listeners.get(&id).map_or(Some(Err(NetworkError::Other)), |listener| listener.outcome.clone())
     }
 
-    /// Stops listening, and ends the connections that the listener accepted. Each connection may still send its queued
-    /// messages for as long as `linger` allows. `endpoint` is the argument of `bind`, or the bound endpoint.
+    /// Stops listening at the endpoint, and ends the connections that were accepted there. Each connection can still
+    /// send its queued messages for as long as `linger` allows. `endpoint` is the argument of `bind`, or the bound
+    /// endpoint.
     ///
     /// # Errors
-    /// [`UnbindError::Unknown`].
+    /// [`UnbindError::Unknown`] if the socket has no listener at this endpoint.
     pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
         let matching = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
@@ -95,7 +96,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Reports that a listener is open, and its bound endpoint.
+    /// Reports that a listener is open. `endpoint` is its bound endpoint.
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
@@ -107,7 +108,7 @@ impl Socket {
         }
     }
 
-    /// Reports that a listener could not be opened.
+    /// Reports that a listener could not be opened. `error` is the reason.
     pub fn listen_failed(&mut self, id: ListenerId, error: NetworkError) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Err(error));
@@ -116,13 +117,13 @@ impl Socket {
         }
     }
 
-    /// Removes a listener that failed, after its error was returned to the application.
+    /// Removes a listener that could not be opened. Call it after its error was returned to the application.
     pub fn forget_listener(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
     }
 
-    /// Reports an accepted stream and returns its new connection. Returns `None` if the listener is closed or a limit
-    /// on peers is reached; the caller must then close the stream.
+    /// Reports that a listener accepted a stream, and returns the new connection for this stream. Returns `None` if the
+    /// listener is closed or a limit on peers is reached; the caller must then close the stream.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
         self.check_handshake_rate(id, &from, now)?;
         let pipe = self.accepted_link(id, from.clone(), now)?;
@@ -150,7 +151,7 @@ impl Socket {
         Some(pipe)
     }
 
-    /// Emits the event of a connection that was rejected.
+    /// Emits the event that a connection at this listener was rejected.
     pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: RejectReason) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         // The accept itself succeeded, so failed accepts are no longer in a row.
@@ -159,8 +160,9 @@ impl Socket {
         self.pipes.emit(|| Event::Rejected { endpoint, from, reason });
     }
 
-    /// Reports that accepting failed, for example because no file descriptors are left. The driver must not accept
-    /// again until [`Action::Accept`]. The pause grows from 10 ms to 1 s.
+    /// Reports that accepting a connection failed, for example because no file descriptors are left. The driver must
+    /// not accept at this listener again until [`Action::Accept`]. The pause grows from 10 ms to 1 s with each failure
+    /// in a row.
     pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError, now: Instant) {
         let now = self.observe(now);
         let Some(listener) = self.listeners.get_mut(&id) else {
@@ -173,7 +175,8 @@ impl Socket {
         self.pipes.emit(|| Event::AcceptFailed { endpoint, error, pause });
     }
 
-    /// Returns true during the pause that [`accept_failed`](Self::accept_failed) began.
+    /// Returns true while the driver must not accept at this listener: during the pause that
+    /// [`accept_failed`](Self::accept_failed) began.
     pub fn is_accept_paused(&self, id: ListenerId) -> bool {
         self.deadlines.contains(Timer::Accept(id))
     }

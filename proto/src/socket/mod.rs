@@ -1,4 +1,5 @@
-//! [`Socket`]: messages of all peers of a socket. Knows no wire format.
+//! [`Socket`]: state machine of a ZeroMQ socket, which moves messages between the application and all peers. Knows no
+//! wire format.
 
 mod admission;
 mod close;
@@ -48,7 +49,8 @@ use effects::Effects;
 use listener::Listener;
 use pattern::Pattern;
 
-/// A ZeroMQ socket as a pure state machine: pipes to peers, the rules of the socket type, listeners and dials.
+/// A ZeroMQ socket as a state machine without IO: the message queues of each peer (its pipe), the selection of peers by
+/// the socket type, the listeners and the dials.
 ///
 /// - Calls of the application: [`bind`](Self::bind), [`connect`](Self::connect), [`send`](Self::send),
 ///   [`recv`](Self::recv), [`close`](Self::close).
@@ -102,14 +104,14 @@ pub struct Socket {
     config: Arc<ConnectionConfig>,
     entropy: Box<dyn Entropy>,
     actions: VecDeque<Action>,
-    /// Effects that were not polled yet.
+    /// Effects of earlier calls that `poll_action` and `take_peers_changed` have not returned yet.
     effects: Effects,
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
     closing: bool,
     /// Number of messages that could not be sent since `close`.
     unsent: usize,
-    /// Latest `now` of any call. An earlier `now` is replaced by it.
+    /// Latest time that was passed to any call. A call with an earlier time uses this time instead.
     now: Instant,
 }
 
@@ -119,9 +121,9 @@ pub struct Socket {
 pub enum Action {
     /// Listen at the endpoint. Answer with [`Socket::listening`] or [`Socket::listen_failed`].
     Listen(ListenerId, Endpoint),
-    /// Accept again: the pause that [`Socket::accept_failed`] began is over.
+    /// Accept connections at this listener again: the pause that [`Socket::accept_failed`] began is over.
     Accept(ListenerId),
-    /// Stop listening.
+    /// Close this listener.
     CloseListener(ListenerId),
     /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Answer with
     /// [`Socket::connected`] or [`Socket::dial_failed`].
@@ -137,16 +139,16 @@ pub enum Action {
     Writable,
 }
 
-/// Timers of a socket.
+/// Timer of a socket, named by the event at which it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// End of a back-off, or of the time that a dial may take.
+    /// End of the back-off before a dial, or of the time that a dial may take (`connect_timeout`).
     Dial(PipeId),
     /// End of the linger period of a pipe.
     Linger(PipeId),
     /// Beginning of the linger period of a pipe.
     StartLinger(PipeId),
-    /// End of the pause of a listener.
+    /// End of the pause of a listener after a failed accept.
     Accept(ListenerId),
 }
 
@@ -173,13 +175,13 @@ impl Socket {
         }
     }
 
-    /// Returns the socket type.
+    /// Returns the type of this socket.
     pub const fn socket_type(&self) -> SocketType {
         self.settings.connection.socket_type
     }
 
-    /// Returns true if sockets of this type can use the transport of `endpoint`. A STREAM socket supports neither
-    /// `inproc` nor a resource.
+    /// Returns true if sockets of this type can use `endpoint`. A STREAM socket supports neither the transport `inproc`
+    /// nor an endpoint with a resource (RFC 37); all other types support every endpoint.
     pub const fn supports(&self, endpoint: &Endpoint) -> bool {
         // An `inproc` link carries messages, not bytes, and a resource is requested in the ZMTP handshake.
         !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
@@ -191,7 +193,8 @@ impl Socket {
         &self.settings.transport
     }
 
-    /// Queues a message for the peer that the rules of the socket type choose.
+    /// Queues a message for the peers that the socket type selects, for example the next peer in turn, or all
+    /// subscribers.
     ///
     /// # Errors
     /// [`SendError`], which returns the message.
@@ -201,11 +204,11 @@ impl Socket {
         self.offer(&mut message).map_err(|why| why.into_error(message))
     }
 
-    /// Sends `message` as [`send`](Self::send) does, and leaves an empty message in its place. A message that is not
-    /// sent stays in place.
+    /// Queues a message as [`send`](Self::send) does. Leaves an empty message in the place of a message that is sent; a
+    /// message that is not sent stays unchanged.
     ///
     /// # Errors
-    /// [`Unsent`], with the reasons of [`SendError`].
+    /// [`Unsent`], which has the reasons of [`SendError`].
     #[inline]
     pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
         if self.closing {
@@ -224,7 +227,8 @@ impl Socket {
         }
     }
 
-    /// Handles the effects of a message that was sent.
+    /// Handles the effects that the socket type returned for a sent message. A STREAM may have requested to disconnect
+    /// the peer.
     fn handle_sent(&mut self, message: &mut Message, mut effects: Effects) {
         if effects.take(Effects::DRAIN_PEER)
             && let Some(pipe) = self.pattern.addressee(&self.pipes, message)
@@ -235,7 +239,8 @@ impl Socket {
         self.effects |= effects;
     }
 
-    /// Removes and returns the next message, from each peer in turn; at an XPUB, in the order of arrival.
+    /// Removes and returns the next received message. The peers are served in turn; at an XPUB, messages are returned
+    /// in the order of arrival.
     ///
     /// # Errors
     /// [`RecvError`].
@@ -259,16 +264,17 @@ impl Socket {
         Ok((message, sender.expect("each message was sent by a peer that was ready")))
     }
 
-    /// Returns true if [`send`](Self::send) has a result now: neither [`SendError::Full`] nor [`SendError::OutOfTurn`].
-    /// Returns true for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
+    /// Returns true if [`send`](Self::send) would return neither [`SendError::Full`] nor [`SendError::OutOfTurn`] now,
+    /// and always for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
     ///
-    /// Always true for a ROUTER, STREAM, SERVER or PEER, because only the message determines the peer that needs room.
+    /// Always true for a ROUTER, STREAM, SERVER or PEER: the message selects the peer, and so the room is known only to
+    /// `send`.
     pub fn can_send(&mut self) -> bool {
         self.closing || self.pattern.can_send(&mut self.pipes)
     }
 
-    /// Returns true if [`recv`](Self::recv) has a result now: neither [`RecvError::Empty`] nor
-    /// [`RecvError::OutOfTurn`]. Returns true for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLIN`).
+    /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now,
+    /// and always for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLIN`).
     pub fn can_recv(&mut self) -> bool {
         self.closing || self.pattern.can_recv(&mut self.pipes)
     }
@@ -289,15 +295,15 @@ impl Socket {
         self.actions.pop_front()
     }
 
-    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called.
+    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called; `None` if no timer is set.
     #[must_use]
     #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// Handles the timers that have expired: back-offs, slow dials, pauses of listeners, linger. Does nothing if no
-    /// timer has expired.
+    /// Handles the timers that have expired: the end of back-offs, of dials that take too long, of pauses of listeners,
+    /// and of linger periods. Does nothing if no timer has expired.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.observe(now);
         // Collect first: a timer that is set again below waits for the next call, even if it expires at once.
@@ -326,13 +332,14 @@ impl Socket {
         self.now
     }
 
-    /// Returns the next event, if [`monitor`](Self::monitor) is on.
+    /// Returns the next event; `None` if there is none now or [`monitor`](Self::monitor) is off.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.pipes.events.as_mut()?.pop()
     }
 
-    /// Turns events on or off. At most 1000 events wait to be polled; beyond that, the oldest are dropped and counted.
+    /// Turns the events of [`poll_event`](Self::poll_event) on or off. At most 1000 events are kept for `poll_event`;
+    /// beyond that, the oldest are dropped and their number is returned as [`Event::Lagged`].
     pub fn monitor(&mut self, on: bool) {
         match (on, &self.pipes.events) {
             (true, None) => self.pipes.events = Some(EventQueue::new()),
@@ -341,7 +348,7 @@ impl Socket {
         }
     }
 
-    /// Returns true until the pipe is removed.
+    /// Returns true if the socket has a pipe with this id: from its creation until its removal.
     #[inline]
     pub fn contains(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some()
@@ -354,7 +361,7 @@ impl Socket {
     }
 }
 
-/// Statistics.
+/// Statistics of a socket and its peers.
 impl Socket {
     /// Returns the counters of the socket and the size of its queues. The cost grows with the number of peers. The
     /// counters are always updated, at negligible cost.

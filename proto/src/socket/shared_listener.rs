@@ -1,5 +1,5 @@
-//! Ports that several sockets share: connections are assigned by the resource that the peer requests (RFC 37, "The
-//! Resource Property").
+//! Ports that several sockets share: each connection is assigned to the socket that is bound to the resource which the
+//! peer requests (RFC 37, "The Resource Property").
 
 #[cfg(doc)]
 use super::Action;
@@ -12,10 +12,11 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 
 impl Socket {
-    /// Assigns a connection at a shared port to this socket: listener `id` of this socket is bound to the resource that
-    /// the [pending peer](Connection::pending_peer) requests. The next [`Connection::handle_input`] queues READY and
-    /// processes the bytes that the peer has already sent, so call it even without new input; a
-    /// [`Session`](crate::Session) does that after the exchange.
+    /// Assigns a connection at a shared port to this socket. `id` is the listener of this socket that is bound to the
+    /// resource that the [pending peer](Connection::pending_peer) requests; `from` is the address of the peer.
+    ///
+    /// The next [`Connection::handle_input`] queues READY and processes the bytes that the peer has already sent. Call
+    /// `handle_input` even without new input; a [`Session`](crate::Session) calls it after the exchange.
     ///
     /// Returns `None` and leaves the connection unchanged if the listener is closed, a limit on peers is reached, or no
     /// peer is pending.
@@ -32,10 +33,10 @@ impl Socket {
         Some(pipe)
     }
 
-    /// Begins a connection at a port that several sockets share. The connection belongs to no socket until its peer has
-    /// requested a resource ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns it. `limits` is
-    /// the [`config`](Self::config) of the socket that opened the port. Returns `None` if the connection exceeds
-    /// `max_handshake_rate`.
+    /// Begins a connection that was accepted at a port that several sockets share. `from` is the address of the peer,
+    /// `limits` is the [`config`](Self::config) of the socket that opened the port. The connection belongs to no socket
+    /// until its peer has requested a resource ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns
+    /// it. Returns `None` if the connection exceeds `max_handshake_rate`.
     pub fn accept_shared(
         &mut self,
         id: ListenerId,
@@ -48,7 +49,8 @@ impl Socket {
         Some(Connection::for_shared_listener(limits, &mut *self.entropy, now))
     }
 
-    /// Reports the end of a connection at a shared port that was assigned to no socket.
+    /// Reports that a connection to a port that several sockets share ended before it was assigned to a socket. The
+    /// driver reports it to each of these sockets. `id` is the listener of this socket at the port.
     pub fn reject_shared(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());
@@ -61,7 +63,7 @@ impl Socket {
         self.remove_listener(id);
     }
 
-    /// Returns the settings of this socket's connections.
+    /// Returns the settings of the connections of this socket.
     pub const fn config(&self) -> &Arc<ConnectionConfig> {
         &self.config
     }

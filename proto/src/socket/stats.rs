@@ -1,4 +1,5 @@
-//! Statistics of sockets: [`SocketStats`] and [`PeerStats`]. Counters begin at zero with the socket and only grow.
+//! Statistics of sockets: [`SocketStats`] and [`PeerStats`]. Counters begin at zero when the socket is created, and
+//! only grow, except that `sent` is corrected when a connection is lost.
 
 use crate::address::Endpoint;
 use crate::connection::RoundTrip;
@@ -9,7 +10,7 @@ use alloc::collections::BTreeMap;
 use core::iter::Sum;
 use core::ops::{AddAssign, Sub};
 
-/// Number of messages and of the bytes in their frames, without the overhead of the protocol.
+/// Number of messages, and number of bytes in their frames without the overhead of the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficCount {
     /// Number of messages.
@@ -27,17 +28,17 @@ pub struct SocketStats {
     pub peers: usize,
     /// Number of peers with a finished handshake.
     pub ready_peers: usize,
-    /// Messages of all peers that wait to be sent. Each connection may hold one more batch: about 64 KiB, or 256 KiB of
-    /// bodies of 2 KiB and more.
+    /// Messages of all peers that wait to be sent. In addition, each connection can hold one batch of messages: about
+    /// 64 KiB, or 256 KiB if the bodies have 2 KiB or more.
     pub outgoing: TrafficCount,
-    /// Messages of all peers that wait to be received, without the reply that a REQ holds.
+    /// Messages of all peers that wait for the application. The reply that a REQ has received is not included.
     pub incoming: TrafficCount,
-    /// Messages that were given to connections; one per peer for each message. Messages that a lost connection had not
-    /// begun to send are subtracted.
+    /// Messages that were given to connections. A message to several peers counts once per peer. Messages that a lost
+    /// connection had not begun to send are subtracted.
     pub sent: TrafficCount,
-    /// Messages that connections received: taken by the application, waiting, or dropped.
+    /// Messages that connections received, including those that still wait for the application or were dropped.
     pub received: TrafficCount,
-    /// Messages that were dropped, by reason.
+    /// Number of messages that were dropped, by reason.
     pub dropped: Drops,
     /// Number of attempts to send that returned [`SendError::Full`](crate::SendError::Full).
     pub full_sends: u64,
@@ -47,9 +48,9 @@ pub struct SocketStats {
     pub recv_hwm_hits: u64,
     /// Number of connections that were accepted.
     pub accepted: u64,
-    /// Number of dials that succeeded.
+    /// Number of dials that succeeded, including reconnects.
     pub dialled: u64,
-    /// Number of dials that succeeded after an earlier connection of the same pipe.
+    /// Number of dials that succeeded after an earlier dial of the same pipe had succeeded.
     pub reconnects: u64,
     /// Number of dials that failed.
     pub failed_dials: u64,
@@ -67,12 +68,12 @@ pub struct SocketStats {
 pub struct PeerStats {
     /// Pipe of the peer.
     pub pipe: PipeId,
-    /// Endpoint or address of the peer; `None` if the peer disconnected for good and its last messages wait to be
-    /// received.
+    /// Endpoint that is dialled, or address of the accepted peer; `None` if the peer disconnected for good and its last
+    /// messages wait to be received.
     pub endpoint: Option<Endpoint>,
     /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
     pub routing_id: Frame,
-    /// True if the pipe has a connection.
+    /// True if the pipe has a connection, with or without a finished handshake.
     pub connected: bool,
     /// True if the handshake of the connection is finished.
     pub ready: bool,
@@ -88,7 +89,7 @@ pub struct PeerStats {
     pub send_hwm_hits: u64,
     /// Number of times that the incoming queue of the peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// Number of reconnects.
+    /// Number of dials to the peer that succeeded after an earlier one had succeeded.
     pub reconnects: u64,
     /// Round trip time, measured by the heartbeats of the present connection. `None` if no heartbeat was answered.
     pub round_trip: Option<RoundTrip>,
@@ -98,7 +99,7 @@ pub struct PeerStats {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops(BTreeMap<DropReason, u64>);
 
-/// Counters of a pipe.
+/// Counters of a pipe. They include all its connections.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) sent: TrafficCount,
@@ -127,7 +128,7 @@ impl AddAssign for TrafficCount {
 impl Sub for TrafficCount {
     type Output = Self;
 
-    /// Subtracts, and stops at zero.
+    /// Subtracts messages and bytes. A result that would be negative is zero.
     // A connection may return messages that were not counted, because the caller put them there directly.
     #[inline]
     fn sub(self, part: Self) -> Self {
@@ -145,7 +146,7 @@ impl<'a> Sum<&'a Message> for TrafficCount {
 }
 
 impl SocketStats {
-    /// Adds the counters of a pipe.
+    /// Adds the counters of a pipe to the counters of the socket.
     pub(crate) fn include(&mut self, counts: &Counts) {
         let Counts { sent, received, send_hwm_hits, recv_hwm_hits, dialled } = counts;
         self.sent += *sent;
@@ -169,12 +170,12 @@ impl Drops {
         self.0.get(&reason).copied().unwrap_or(0)
     }
 
-    /// Returns the number of dropped messages.
+    /// Returns the number of messages dropped for any reason.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// Returns each reason that occurred, with its number of messages.
+    /// Returns each reason for which messages were dropped, with the number of these messages.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
         self.0.iter().map(|(&reason, &messages)| (reason, messages))
     }

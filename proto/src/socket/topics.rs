@@ -11,18 +11,23 @@ impl Socket {
     /// Subscriptions are counted: two calls of `subscribe` need two calls of `unsubscribe`. The subscription is sent to
     /// connected peers now, and to other peers when they connect.
     ///
-    /// On an XPUB with `manual`: subscribes the peer of the request that was received last.
+    /// On an XPUB with `manual`: subscribes the peer of the subscription change that was received last.
     ///
     /// # Errors
-    /// [`SubscribeError`].
+    /// [`SubscribeError`] if the socket type has no subscriptions, the socket is closed, or an XPUB with `manual` has
+    /// received no subscription change.
     pub fn subscribe(&mut self, prefix: impl Into<Bytes>) -> Result<(), SubscribeError> {
         self.change_subscription(Subscription::Subscribe(prefix.into()))
     }
 
-    /// Removes one subscription (`UNSUBSCRIBE`). Messages that have arrived and no longer match are dropped.
+    /// Removes one subscription to this prefix (`UNSUBSCRIBE`). Received messages that no longer match a subscription
+    /// are dropped.
+    ///
+    /// On an XPUB with `manual`: unsubscribes the peer of the subscription change that was received last.
     ///
     /// # Errors
-    /// [`SubscribeError`].
+    /// [`SubscribeError`] if there is no such subscription, the socket type has no subscriptions, or the socket is
+    /// closed.
     pub fn unsubscribe(&mut self, prefix: impl Into<Bytes>) -> Result<(), SubscribeError> {
         self.change_subscription(Subscription::Cancel(prefix.into()))
     }
@@ -36,10 +41,10 @@ impl Socket {
         Ok(())
     }
 
-    /// Joins a group: receives its messages from now on (`zmq_join`).
+    /// Joins a group: from now on, the socket receives messages of the group (`zmq_join`).
     ///
     /// # Errors
-    /// [`JoinError`].
+    /// [`JoinError`] if the socket is not a DISH or is closed, has already joined the group, or the name is too long.
     pub fn join(&mut self, group: impl Into<Bytes>) -> Result<(), JoinError> {
         if self.closing {
             return Err(JoinError::Closed);
@@ -51,7 +56,7 @@ impl Socket {
     /// Leaves a group (`zmq_leave`). Messages of the group that have arrived are dropped.
     ///
     /// # Errors
-    /// [`JoinError`].
+    /// [`JoinError`] if the socket is not a DISH or is closed, or has not joined the group.
     pub fn leave(&mut self, group: impl Into<Bytes>) -> Result<(), JoinError> {
         if self.closing {
             return Err(JoinError::Closed);
@@ -60,14 +65,14 @@ impl Socket {
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
     }
 
-    /// Returns the number of different prefixes or groups: those of this socket if it is a subscriber, those of its
-    /// peers if it is a publisher (`TOPICS_COUNT`).
+    /// Returns the number of different prefixes or groups (`TOPICS_COUNT`). At a subscriber these are its own, at a
+    /// publisher those of its peers.
     pub fn subscription_count(&self) -> usize {
         self.pattern.subscription_count()
     }
 
-    /// Returns the number of peers that would receive a message on this topic, or in this group, now. Zero unless the
-    /// socket is a publisher.
+    /// Returns the number of peers to which a publisher would send a message on this topic, or in this group, now. Zero
+    /// for other socket types.
     pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
         self.pattern.subscriber_count(topic.as_ref())
     }
@@ -77,7 +82,8 @@ impl Socket {
         self.pipes.ready
     }
 
-    /// Returns true if peers or their subscriptions changed, or the socket was closed, since the last call.
+    /// Returns true if a peer became ready or disconnected, a subscription of a peer changed, or the socket was closed,
+    /// since the last call of this method.
     #[inline]
     pub const fn take_peers_changed(&mut self) -> bool {
         self.effects.take(Effects::PEERS_CHANGED)

@@ -8,26 +8,27 @@ use crate::wire::is_name_char;
 use alloc::borrow::ToOwned;
 use bytes::Bytes;
 
-/// Conditions under which a lost or failed connection is not dialled again: `RECONNECT_STOP`. By default, the socket
-/// dials again after all errors except those that another dial cannot fix.
+/// Conditions under which the socket does not dial again after a connection was lost or a dial failed:
+/// `RECONNECT_STOP`. By default, the socket dials again after all errors except those that another dial cannot fix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReconnectStop {
-    /// No listener at the endpoint: `ZMQ_RECONNECT_STOP_CONN_REFUSED`.
+    /// Stops dialling when a dial is refused, because no listener is at the endpoint:
+    /// `ZMQ_RECONNECT_STOP_CONN_REFUSED`.
     pub refused: bool,
-    /// Connection that ended before its handshake was finished: `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
+    /// Stops dialling when a connection ends before its handshake is finished: `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
     pub handshake_failed: bool,
-    /// Call of `disconnect` while there is no connection, although queued messages could be sent during `linger`:
-    /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
+    /// Stops dialling when `disconnect` is called while there is no connection: `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
+    /// Otherwise the socket still dials during `linger`, to send its queued messages.
     pub disconnected: bool,
 }
 
-/// Limits on peers and handshakes.
+/// Limits on the number of peers, and on handshakes of accepted connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdmissionLimits {
     pub(crate) peers: usize,
     pub(crate) handshakes: usize,
     pub(crate) handshakes_per_address: usize,
-    /// Handshakes per second and address; `None` selects the default of the mechanism.
+    /// Maximum number of handshakes per second from one address. `None` selects the default of the security mechanism.
     pub(crate) handshake_rate: Option<usize>,
 }
 
@@ -61,47 +62,56 @@ impl<T: Kind> Options<T> {
     /// not limited. Default 65 536; libzmq has no limit.
     ///
     /// # Errors
-    /// [`OptionsError::Zero`].
+    /// [`OptionsError::Zero`] if `peers` is 0.
     pub fn max_peers(mut self, peers: usize) -> Result<Self, OptionsError> {
         self.settings.admission.peers = at_least_one(peers, "max_peers")?;
         Ok(self)
     }
 
-    /// Sets the maximum number of handshakes in progress on accepted connections: in all, and per address, which for
-    /// IPv6 is its first 64 bits. When a limit is reached, a new connection evicts the oldest handshake if that is
-    /// older than a second; otherwise the new connection is rejected. Default 4096 and 1024; libzmq has no limit. At a
-    /// port that several sockets share, 1024 more connections may wait to be assigned to a socket.
+    /// Sets the maximum number of handshakes in progress on accepted connections: `in_all` for all peers together, and
+    /// `per_address` for the peers of one IP address. IPv6 addresses with the same first 64 bits count as one address.
+    /// Default 4096 and 1024; libzmq has no limit.
+    ///
+    /// If a new connection would exceed a limit, the oldest handshake that counts for this limit is evicted, provided
+    /// that it began more than a second ago. Otherwise the new connection is rejected. At a port that several sockets
+    /// share, 1024 more connections can wait until they are assigned to a socket.
     ///
     /// # Errors
-    /// [`OptionsError::Zero`].
+    /// [`OptionsError::Zero`] if a number is 0.
     pub fn max_handshakes(mut self, in_all: usize, per_address: usize) -> Result<Self, OptionsError> {
         self.settings.admission.handshakes = at_least_one(in_all, "max_handshakes")?;
         self.settings.admission.handshakes_per_address = at_least_one(per_address, "max_handshakes")?;
         Ok(self)
     }
 
-    /// Sets the maximum number of handshakes that may begin per second and address, which for IPv6 is its first 64
-    /// bits. After a second without a handshake, that number may begin at once. Further connections are rejected.
-    /// Default: 1000 for a CURVE server, because each HELLO, even an invalid one, costs computing time; no limit for
-    /// others. libzmq has no limit. At a port that several sockets share, the rate of the socket that opened the port
+    /// Sets the maximum number of handshakes that one IP address may begin per second. IPv6 addresses with the same
+    /// first 64 bits count as one address. After a second without a handshake, the address may begin this number at
+    /// once. Further connections are rejected.
+    ///
+    /// Default: 1000 for a CURVE server, because each HELLO, even an invalid one, costs computing time; otherwise no
+    /// limit. libzmq has no limit. At a port that several sockets share, the rate of the socket that opened the port
     /// applies.
     ///
     /// # Errors
-    /// [`OptionsError::Zero`].
+    /// [`OptionsError::Zero`] if `per_second` is 0.
     pub fn max_handshake_rate(mut self, per_second: usize) -> Result<Self, OptionsError> {
         self.settings.admission.handshake_rate = Some(at_least_one(per_second, "max_handshake_rate")?);
         Ok(self)
     }
 
-    /// Queues messages only for connected peers: `IMMEDIATE`, with which libzmq delays the creation of a pipe. Default
-    /// off: messages can be queued as soon as `connect` is called, and stay queued across reconnects.
+    /// Queues messages only for peers that have finished their handshake: `IMMEDIATE`. Default off, as in libzmq:
+    /// messages can be queued as soon as `connect` is called.
+    ///
+    /// With or without this option, messages that are queued when a connection is lost are sent on the next connection.
+    /// libzmq drops them if its option is on.
     #[must_use]
     pub const fn immediate(mut self, immediate: bool) -> Self {
         self.settings.immediate = immediate;
         self
     }
 
-    /// Sets the conditions under which a connection is not dialled again: `RECONNECT_STOP`. Default: none.
+    /// Sets the conditions under which the socket does not dial again: `RECONNECT_STOP`. Default: no condition of
+    /// [`ReconnectStop`].
     #[must_use]
     pub const fn reconnect_stop(mut self, stop: ReconnectStop) -> Self {
         self.settings.reconnect_stop = stop;
@@ -114,7 +124,7 @@ impl<T: Kind> Options<T> {
     /// # Errors
     /// [`OptionsError::PropertyName`] unless the name begins with `X-` and has at most 255 bytes, all of them letters,
     /// digits or one of `-_.+` (RFC 37). [`OptionsError::Properties`] for more than 32 properties, or a value of more
-    /// than 1024 bytes; within these limits, every peer accepts the properties.
+    /// than 1024 bytes. Every peer accepts properties within these limits.
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionsError> {
         if !name.starts_with("X-") || name.len() > 255 || !name.bytes().all(is_name_char) {
             return Err(OptionsError::PropertyName(name.to_owned()));
@@ -134,9 +144,9 @@ fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError>
 }
 
 impl<T: Kind> Options<T> {
-    /// Keeps only the latest message per peer and direction, and ignores the high-water marks: `CONFLATE`. Messages of
-    /// several frames are kept whole; libzmq keeps only their last frame. Messages that were already given to the
-    /// connection are not replaced. Default off.
+    /// Keeps only the latest message in each of the two queues of a peer, outgoing and incoming, and ignores the
+    /// high-water marks: `CONFLATE`. Messages of several frames are kept whole; libzmq keeps only their last frame. A
+    /// message that the connection has already taken from the queue is not replaced. Default off.
     #[must_use]
     pub const fn conflate(mut self, conflate: bool) -> Self
     where
@@ -160,8 +170,8 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Delivers this message, as if the peer had sent it, when a peer that had connected to this socket disconnects:
-    /// `DISCONNECT_MSG`. Default none.
+    /// Delivers this message to the application, as if the peer had sent it, when a peer that this socket accepted
+    /// disconnects: `DISCONNECT_MSG`. Default none.
     #[must_use]
     pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -173,8 +183,8 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Delivers this message, as if the peer had sent it, when a connection is lost and will be dialled again:
-    /// `HICCUP_MSG`. Default none.
+    /// Delivers this message to the application, as if the peer had sent it, when a connection is lost and will be
+    /// dialled again: `HICCUP_MSG`. Default none.
     #[must_use]
     pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -186,15 +196,16 @@ impl<T: Kind> Options<T> {
 }
 
 impl Options<Router> {
-    /// Delivers `[routing id, ""]` when a peer has connected: `ROUTER_NOTIFY` with `ZMQ_NOTIFY_CONNECT`. Default off.
+    /// Delivers `[routing id, ""]` to the application when a peer has connected: `ROUTER_NOTIFY` with
+    /// `ZMQ_NOTIFY_CONNECT`. Default off.
     #[must_use]
     pub const fn notify_connect(mut self, notify: bool) -> Self {
         self.settings.notices.connects = notify;
         self
     }
 
-    /// Delivers `[routing id, ""]` when a peer has disconnected: `ROUTER_NOTIFY` with `ZMQ_NOTIFY_DISCONNECT`. Default
-    /// off.
+    /// Delivers `[routing id, ""]` to the application when a peer has disconnected: `ROUTER_NOTIFY` with
+    /// `ZMQ_NOTIFY_DISCONNECT`. Default off.
     #[must_use]
     pub const fn notify_disconnect(mut self, notify: bool) -> Self {
         self.settings.notices.disconnects = notify;

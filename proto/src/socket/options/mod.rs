@@ -1,4 +1,4 @@
-//! [`Options`]: settings of a socket, each with a default value and checked when it is set.
+//! [`Options`]: settings of a socket. Each has a default value, and is checked when it is set.
 
 mod links;
 mod marks;
@@ -22,8 +22,8 @@ use crate::socket_type::SocketType;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-/// Options of a socket of kind `T`, passed when the socket is created. An option that has no effect on a socket type
-/// does not exist for that type.
+/// Options of a socket of kind `T` (the socket type), passed when the socket is created. An option that has no effect
+/// on a socket type does not exist for that type.
 ///
 /// ```
 /// use core::time::Duration;
@@ -43,7 +43,7 @@ pub struct Options<T: Kind = Any> {
     kind: PhantomData<fn() -> T>,
 }
 
-/// Options of any kind, without the type parameter.
+/// Values of all options of a socket, without the type parameter of [`Options`].
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) connection: ConnectionConfig,
@@ -71,7 +71,7 @@ pub(crate) struct Settings {
     pub(crate) notify: bool,
 }
 
-/// Delay before the next dial.
+/// First and maximum delay between a failure, or the loss of a connection, and the next dial.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,
@@ -135,7 +135,8 @@ impl<T: Kind> Options<T> {
         Self { settings, kind: PhantomData }
     }
 
-    /// Removes the socket type from the compile-time type. The socket type at run time stays the same.
+    /// Removes the socket type from the type parameter, so that options of different socket types have the same Rust
+    /// type. The socket type at run time stays the same.
     pub fn erase(self) -> Options<Any> {
         Options { settings: self.settings, kind: PhantomData }
     }
@@ -148,16 +149,16 @@ impl<T: Kind> Options<T> {
     /// Sets the time during which queued messages are still sent after `close` or `disconnect`: LINGER. `None`: no
     /// limit; zero: queued messages are dropped.
     ///
-    /// Default 30 s; libzmq has no limit, so that a program does not exit while a peer is unreachable. Default for SUB,
-    /// XSUB and DISH: zero, as in libzmq.
+    /// Default 30 s; in libzmq no limit, so that a program with libzmq does not exit while a peer is unreachable.
+    /// Default for SUB, XSUB and DISH: zero, as in libzmq.
     #[must_use]
     pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
         self.settings.linger = linger.into();
         self
     }
 
-    /// Sets the maximum number of bytes in all frames of an incoming message: MAXMSGSIZE, which in libzmq applies to
-    /// each frame. A peer that announces a larger message is disconnected at once.
+    /// Sets the maximum size of an incoming message, in bytes of all its frames: MAXMSGSIZE. In libzmq the option
+    /// limits each frame. A peer that announces a larger message is disconnected at once.
     ///
     /// Default 64 MiB; libzmq has no limit by default.
     #[must_use]
@@ -171,7 +172,7 @@ impl<T: Kind> Options<T> {
     /// Default 4096; libzmq has no limit.
     ///
     /// # Errors
-    /// [`OptionsError::Zero`].
+    /// [`OptionsError::Zero`] if `frames` is 0.
     pub fn max_frames(mut self, frames: usize) -> Result<Self, OptionsError> {
         if frames == 0 {
             return Err(OptionsError::Zero("max_frames"));
@@ -202,16 +203,16 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sends a PING at this interval, and closes a connection when nothing arrives during the same time after a PING:
-    /// `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Default off. No PING is sent to peers of ZMTP 3.0, which does not have
-    /// it.
+    /// Sends a PING to each peer at this interval, and closes a connection when nothing is received for the same time
+    /// after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Default off. No PING is sent to a peer of ZMTP 3.0 or
+    /// older, because these versions do not have this command, and none to a DISH (RFC 48).
     ///
-    /// If the application of the peer does not receive, the peer still answers PINGs while only few messages precede
-    /// them: this crate reads about 64 KiB beyond `recv_hwm`, libzmq reads nothing. Choose an interval longer than the
-    /// pauses of the receivers.
+    /// If the application of the peer does not call `recv`, the peer stops reading after some messages, and then does
+    /// not answer a PING that follows them: this crate reads about 64 KiB beyond `recv_hwm`, libzmq reads nothing.
+    /// Choose an interval that is longer than the pauses between the `recv` calls of the peer.
     ///
     /// # Errors
-    /// [`OptionsError::ZeroDuration`].
+    /// [`OptionsError::ZeroDuration`] if the interval is zero.
     pub fn heartbeat(mut self, interval: Duration) -> Result<Self, OptionsError> {
         if interval.is_zero() {
             return Err(OptionsError::ZeroDuration("heartbeat"));
@@ -227,7 +228,8 @@ impl<T: Kind> Options<T> {
     /// `ttl` should be below 65.6 s if the peer may be libzmq.
     ///
     /// # Errors
-    /// [`OptionsError::ZeroDuration`] for the interval or the timeout, [`OptionsError::TimeToLive`] above 6553.5 s.
+    /// [`OptionsError::ZeroDuration`] if the interval or the timeout is zero, [`OptionsError::TimeToLive`] if `ttl` is
+    /// above 6553.5 s.
     pub fn heartbeat_with(
         mut self,
         interval: Duration,
@@ -245,15 +247,15 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sets the delay before the first and the maximum delay before later dials: `RECONNECT_IVL` and
-    /// `RECONNECT_IVL_MAX`.
+    /// Sets the delay before the first dial after a failure or a lost connection, and the maximum delay before later
+    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`.
     ///
     /// The delay doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
     /// clients do not reconnect at the same time. The delay is reset when a connection has lasted longer than the last
     /// delay. Default 100 ms to 5 s; libzmq stays at 100 ms, and has no random part if a maximum is set.
     ///
     /// # Errors
-    /// [`OptionsError::ZeroDuration`] for `first`. A `max` below `first` counts as `first`.
+    /// [`OptionsError::ZeroDuration`] if `first` is zero. A `max` below `first` counts as `first`.
     pub fn reconnect(mut self, first: Duration, max: Duration) -> Result<Self, OptionsError> {
         if first.is_zero() {
             return Err(OptionsError::ZeroDuration("reconnect"));
@@ -278,18 +280,19 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Returns the settings of a connection, for programs that drive [`Connection`](crate::Connection) directly.
+    /// Returns the settings of the socket's connections, for programs that drive a [`Connection`](crate::Connection)
+    /// without a socket.
     pub fn connection_config(&self) -> ConnectionConfig {
         self.settings.connection.clone()
     }
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the maximum number of messages that wait for each peer: SNDHWM, the send high-water mark. 0: no limit.
-    /// Default 1000.
+    /// Sets the maximum number of messages that wait to be sent to each peer: SNDHWM, the send high-water mark. 0: no
+    /// limit. Default 1000.
     ///
-    /// One more batch may be in the connection, on its way to the network: about 64 KiB, or 256 KiB of bodies of 2 KiB
-    /// and more.
+    /// In addition, the connection can hold one batch of messages on the way to the network: about 64 KiB, or 256 KiB
+    /// if the bodies have 2 KiB or more.
     #[must_use]
     pub const fn send_hwm(mut self, messages: usize) -> Self
     where
@@ -304,8 +307,8 @@ impl<T: Kind> Options<T> {
     /// Sets the maximum number of messages of each peer that wait for `recv`: RCVHWM, the receive high-water mark. 0:
     /// no limit. Default 1000.
     ///
-    /// When the mark is reached, the connection reads about 64 KiB more from the peer, so that heartbeats are still
-    /// received. Then it stops reading, and TCP stops the peer.
+    /// When this number is reached, the connection reads about 64 KiB more from the peer, so that heartbeats are still
+    /// received. Then it stops reading, and TCP flow control stops the peer.
     #[must_use]
     pub const fn recv_hwm(mut self, messages: usize) -> Self
     where
@@ -320,7 +323,7 @@ impl<T: Kind> Options<T> {
     /// Sets the routing id by which ROUTER peers address this socket: `ROUTING_ID`. Default: each ROUTER generates one.
     ///
     /// # Errors
-    /// [`OptionsError::RoutingId`] unless it has 1 to 255 bytes.
+    /// [`OptionsError::RoutingId`] unless the routing id has 1 to 255 bytes.
     pub fn routing_id(mut self, id: impl Into<Frame>) -> Result<Self, OptionsError>
     where
         T: HasRoutingId,
@@ -333,8 +336,8 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sends an empty message on each new connection, so that a ROUTER learns the routing id of this socket before any
-    /// other message: `PROBE_ROUTER`. Other peers receive an empty message. Default off.
+    /// Sends an empty message first on each new connection: `PROBE_ROUTER`. A ROUTER thus learns the routing id of this
+    /// socket before any other message; other peers receive an empty message. Default off.
     #[must_use]
     pub const fn probe_router(mut self, probe: bool) -> Self
     where
@@ -346,15 +349,16 @@ impl<T: Kind> Options<T> {
 }
 
 impl Options<Router> {
-    /// Returns an error for a message to an unknown routing id, and waits if the peer has no room: `ROUTER_MANDATORY`.
-    /// Default off: both messages are dropped with [`Event::Dropped`](crate::Event::Dropped).
+    /// Makes `send` return an error if no peer has the routing id of the message, and wait if the peer has no room:
+    /// `ROUTER_MANDATORY`. Default off: in both cases the message is dropped with
+    /// [`Event::Dropped`](crate::Event::Dropped).
     #[must_use]
     pub const fn mandatory(mut self, mandatory: bool) -> Self {
         self.settings.mandatory = mandatory;
         self
     }
 
-    /// Gives the routing id of a connected peer to a new peer with the same id, and closes the old connection:
+    /// Lets a new peer take over a routing id that a connected peer has, and closes the connection of that peer:
     /// `ROUTER_HANDOVER`. Default off: the new peer is rejected. If on, any peer that knows a routing id can take it
     /// over, so routing ids must not be trusted.
     #[must_use]
@@ -365,17 +369,17 @@ impl Options<Router> {
 }
 
 impl Options<Req> {
-    /// Allows a new request while another request is unanswered, and abandons the old request: `REQ_RELAXED`. Set
-    /// [`correlate`](Self::correlate) too; otherwise a late reply to the old request is taken for the reply to the new
-    /// one. Default off.
+    /// Allows a new request before the reply to the previous request has arrived, and abandons the previous request:
+    /// `REQ_RELAXED`. Set [`correlate`](Self::correlate) too; otherwise a late reply to the previous request is taken
+    /// for the reply to the new request. Default off.
     #[must_use]
     pub const fn relaxed(mut self, relaxed: bool) -> Self {
         self.settings.relaxed = relaxed;
         self
     }
 
-    /// Sends a request id before the delimiter, and ignores replies without it: `REQ_CORRELATE`. REP and ROUTER peers
-    /// return the id as part of the envelope. Default off.
+    /// Sends a request id before the delimiter of each request, and ignores replies without this id: `REQ_CORRELATE`.
+    /// REP and ROUTER peers return the id as part of the envelope. Default off.
     #[must_use]
     pub const fn correlate(mut self, correlate: bool) -> Self {
         self.settings.correlate = correlate;
@@ -384,11 +388,11 @@ impl Options<Req> {
 }
 
 impl Options<Stream> {
-    /// Delivers a message of the routing id and an empty frame when a peer has connected or disconnected:
-    /// `STREAM_NOTIFY`. Default on.
+    /// Delivers `[routing id, ""]` to the application when a peer has connected or disconnected: `STREAM_NOTIFY`.
+    /// Default on.
     ///
-    /// A local disconnect is not notified. Notifications are delivered in the order of events, beyond `recv_hwm` if
-    /// necessary.
+    /// No such message is delivered after a local disconnect. The messages have the order of the events, and are
+    /// delivered even if `recv_hwm` is reached.
     #[must_use]
     pub const fn notify(mut self, notify: bool) -> Self {
         self.settings.notify = notify;

@@ -5,22 +5,22 @@ use crate::kind::{FiltersByPrefix, Kind, Publishes, XPub, XSub};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
 
-/// Policy of a publisher for messages to a slow subscriber, which has reached its send high-water mark. Other
-/// subscribers are affected only by [`Block`](Self::Block). Every dropped message is reported by
-/// [`Event::Dropped`](crate::Event::Dropped) and counted.
+/// Policy of a publisher for messages to a subscriber that has reached its send high-water mark. Other subscribers are
+/// affected only by [`Block`](Self::Block). Every dropped message is counted and reported by
+/// [`Event::Dropped`](crate::Event::Dropped).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowSubscriber {
-    /// Drops the message for this subscriber, as libzmq does.
+    /// Drops the new message for this subscriber, as libzmq does.
     #[default]
     DropNewest,
     /// Drops the oldest messages that wait for this subscriber, so that it receives the latest messages later.
     DropOldest,
     /// Closes the connection of the subscriber with [`ConnectionError::TooSlow`](crate::ConnectionError::TooSlow), so
-    /// that it learns that it missed messages.
+    /// that the subscriber notices that it missed messages.
     Disconnect,
-    /// Makes the publisher wait, or return [`SendError::Full`](crate::SendError::Full), until every subscriber of the
-    /// message has room: `XPUB_NODROP`.
+    /// Does not send the message until every subscriber of its topic has room: an asynchronous `send` waits, and
+    /// [`Socket::send`](crate::Socket::send) returns [`SendError::Full`](crate::SendError::Full). `XPUB_NODROP`.
     Block,
 }
 
@@ -47,15 +47,16 @@ pub(crate) enum Verbosity {
     All,
 }
 
-/// Decision about the subscriptions of the peers of an XPUB.
+/// Side that decides about the subscriptions of the peers of an XPUB (`XPUB_MANUAL`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manual {
-    /// Made by the peers.
+    /// Each peer decides: a subscription takes effect when the XPUB receives it.
     Off,
-    /// Made by the application.
+    /// The application decides: it calls `subscribe` and `unsubscribe` for the peer of the subscription change that it
+    /// received last.
     On,
-    /// Made by the application; the message that is sent after a subscription goes only to the peer of that
-    /// subscription.
+    /// The application decides as with [`On`](Self::On), and the next message that it sends after `subscribe` goes only
+    /// to the peer of that subscription.
     LastValue,
 }
 
@@ -84,8 +85,8 @@ impl Subscribing {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the policy for messages to slow subscribers. Default [`SlowSubscriber::DropNewest`], as in libzmq;
-    /// `XPUB_NODROP` is [`SlowSubscriber::Block`].
+    /// Sets the policy for messages to subscribers that have reached their send high-water mark. Default
+    /// [`SlowSubscriber::DropNewest`], as in libzmq; `XPUB_NODROP` is [`SlowSubscriber::Block`].
     #[must_use]
     pub const fn slow_subscriber(mut self, policy: SlowSubscriber) -> Self
     where
@@ -95,13 +96,13 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sets the maximum number of subscriptions or groups per peer. The prefixes of a peer may have 256 bytes on
-    /// average. A peer that exceeds a limit is disconnected with
+    /// Sets the maximum number of subscriptions, or of joined groups, per peer. The total length of a peer's subscribed
+    /// prefixes is limited too: to 256 bytes times this number. A peer that exceeds a limit is disconnected with
     /// [`ConnectionError::TooManySubscriptions`](crate::ConnectionError::TooManySubscriptions). Default 100 000; libzmq
     /// has no limit.
     ///
     /// # Errors
-    /// [`OptionsError::Zero`].
+    /// [`OptionsError::Zero`] if `subscriptions` is 0.
     pub fn max_subscriptions(mut self, subscriptions: usize) -> Result<Self, OptionsError>
     where
         T: Publishes,
@@ -115,8 +116,9 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sends messages to, and receives messages on, topics that match *no* subscription: `INVERT_MATCHING`. Must be set
-    /// on both sides. Default off.
+    /// Inverts subscriptions: a publisher sends a message to the peers that have *no* matching subscription, and a
+    /// subscriber receives the messages that match *none* of its subscriptions: `INVERT_MATCHING`. Must be set on both
+    /// sides. Default off.
     #[must_use]
     pub const fn invert_matching(mut self, invert: bool) -> Self
     where
@@ -137,8 +139,8 @@ impl Options<XPub> {
         self
     }
 
-    /// Delivers every subscription and every cancellation to the application, including cancellations without a
-    /// subscription: `XPUB_VERBOSER`. Default off. Resets [`verbose`](Self::verbose).
+    /// Delivers every subscription and every cancellation to the application, even the cancellation of a prefix that
+    /// the peer has not subscribed to: `XPUB_VERBOSER`. Default off. Resets [`verbose`](Self::verbose).
     #[must_use]
     pub const fn verboser(mut self, verboser: bool) -> Self {
         self.settings.publishing.verbosity = if verboser { Verbosity::All } else { Verbosity::Changes };
@@ -146,24 +148,25 @@ impl Options<XPub> {
     }
 
     /// Lets the application decide which subscriptions its peers get: `XPUB_MANUAL`. Every subscription change is
-    /// delivered to the application, which calls `subscribe` and `unsubscribe` for the peer of the message received
-    /// last. Default off.
+    /// delivered to the application. A call of `subscribe` or `unsubscribe` then applies to the peer of the change that
+    /// was received last. Default off.
     #[must_use]
     pub const fn manual(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::On } else { Manual::Off };
         self
     }
 
-    /// Works as [`manual`](Self::manual), and sends the next message after `subscribe` only to the peer of that
-    /// subscription, if the message matches: `XPUB_MANUAL_LAST_VALUE`, for last value caches. If the peer has
-    /// disconnected, the message is sent to no peer. Default off.
+    /// Lets the application decide about subscriptions as with [`manual`](Self::manual). In addition, the next message
+    /// that is sent after `subscribe` goes only to the peer of that subscription, if the message matches:
+    /// `XPUB_MANUAL_LAST_VALUE`, for last value caches. If the peer has disconnected, the message is sent to no peer.
+    /// Default off.
     #[must_use]
     pub const fn manual_last_value(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::LastValue } else { Manual::Off };
         self
     }
 
-    /// Sends this message to every new subscriber before any other message, whatever it subscribes to:
+    /// Sends this message to every new subscriber before any other message, without regard to its subscriptions:
     /// `XPUB_WELCOME_MSG`. A SUB delivers it only if one of its subscriptions matches. Default none.
     #[must_use]
     pub fn welcome_message(mut self, message: impl Into<Frame>) -> Self {
@@ -171,9 +174,9 @@ impl Options<XPub> {
         self
     }
 
-    /// Treats a message as a subscription change only if its first frame is one: `ONLY_FIRST_SUBSCRIBE`. If so, the
-    /// other frames are checked too. Default on; libzmq checks every frame of every message, so that a frame which
-    /// happens to begin with the byte 0 or 1 changes a subscription.
+    /// Checks whether a received message is a subscription change by its first frame only: `ONLY_FIRST_SUBSCRIBE`. If
+    /// the first frame is a change, the other frames are checked too. Default on. If off, every frame of every message
+    /// is checked, as in libzmq, so that a frame which happens to begin with the byte 0 or 1 changes a subscription.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
@@ -182,18 +185,20 @@ impl Options<XPub> {
 }
 
 impl Options<XSub> {
-    /// Sends every `unsubscribe` to the peers, even while the prefix is still subscribed to, for an XPUB with
-    /// [`verboser`](Options::verboser): `XSUB_VERBOSE_UNSUBSCRIBE`. Default off: only the last one is sent.
+    /// Sends every `unsubscribe` to the peers, even if the socket has subscribed to the prefix several times:
+    /// `XSUB_VERBOSE_UNSUBSCRIBE`. Meant for XPUB peers with [`verboser`](Options::verboser). Default off: only the
+    /// last `unsubscribe` of a prefix is sent.
     ///
-    /// A libzmq publisher removes a subscription at the first cancellation.
+    /// A libzmq publisher removes a subscription at the first cancellation that it receives.
     #[must_use]
     pub const fn verbose_unsubscribe(mut self, verbose: bool) -> Self {
         self.settings.subscribing.verbose_unsubscribe = verbose;
         self
     }
 
-    /// Treats a message to be sent as a subscription change only if its first frame is one: `ONLY_FIRST_SUBSCRIBE`. If
-    /// so, the other frames are checked too. Default on; libzmq checks every frame.
+    /// Checks whether a message to be sent is a subscription change by its first frame only: `ONLY_FIRST_SUBSCRIBE`. If
+    /// the first frame is a change, the other frames are checked too. Default on. If off, every frame is checked, as in
+    /// libzmq.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

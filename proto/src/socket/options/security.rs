@@ -24,11 +24,11 @@ impl<T: Kind> Options<T> {
 
     /// Sets the ZAP domain of the socket: `ZAP_DOMAIN`. A socket with a domain authenticates every peer, also with the
     /// NULL mechanism. It rejects all peers if there is neither an [authenticator](Self::authenticator) nor a handler
-    /// bound to `inproc://zeromq.zap.01`. libzmq does so with `ZAP_ENFORCE_DOMAIN`; otherwise libzmq accepts all peers
-    /// in that case.
+    /// bound to `inproc://zeromq.zap.01`. In that case, libzmq rejects all peers only with `ZAP_ENFORCE_DOMAIN`, and
+    /// otherwise accepts all.
     ///
     /// # Errors
-    /// [`OptionsError::Domain`] unless it has 1 to 255 bytes.
+    /// [`OptionsError::Domain`] unless the domain has 1 to 255 bytes.
     pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError>
     where
         T: Zmtp,
@@ -41,8 +41,9 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sets a function that authenticates every peer, with any mechanism, and returns at once. It is called outside all
-    /// locks and must not block. For an asynchronous decision see [`authenticator`](Self::authenticator).
+    /// Sets a function that decides about every peer, with any mechanism, and returns its decision at once. The
+    /// function is called outside all locks and must not block. For an asynchronous decision see
+    /// [`authenticator`](Self::authenticator).
     ///
     /// ```
     /// # #[cfg(feature = "plain")] {
@@ -69,7 +70,7 @@ impl<T: Kind> Options<T> {
         self.authenticator(Authenticator::new(decide))
     }
 
-    /// Sets the authenticator of every peer, with any mechanism. It replaces the ZAP handler.
+    /// Sets the authenticator that decides about every peer, with any mechanism. It is used instead of the ZAP handler.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Into<Authenticator>) -> Self
     where
@@ -79,11 +80,11 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sets the time that the authentication of a peer may take. After it, the peer is rejected with a temporary error
-    /// and may connect again. Default 10 s. The timeout of the whole handshake applies too.
+    /// Sets the time that the authentication of a peer may take. When it expires, the peer is rejected with a temporary
+    /// error, after which the peer can connect again. Default 10 s. The timeout of the whole handshake applies too.
     ///
     /// # Errors
-    /// [`OptionsError::ZeroDuration`].
+    /// [`OptionsError::ZeroDuration`] if the timeout is zero.
     pub fn auth_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError>
     where
         T: Zmtp,
@@ -98,10 +99,10 @@ impl<T: Kind> Options<T> {
 
 impl<T: Kind> Options<T> {
     /// Sets the ZAP handler (RFC 27) that authenticates peers when the socket has no
-    /// [authenticator](Options::authenticator). A socket uses it if it is a server of PLAIN or CURVE, or has a
+    /// [authenticator](Options::authenticator). A socket uses the handler if it is a server of PLAIN or CURVE, or has a
     /// [domain](Options::zap_domain).
     ///
-    /// Runtimes replace it by the handler of the socket's context.
+    /// The runtime crates overwrite this option with the ZAP handler of the socket's context.
     #[must_use]
     pub fn zap_handler(mut self, handler: Arc<dyn ZapHandler>) -> Self {
         self.settings.connection.handler = Some(handler);

@@ -8,7 +8,7 @@ use crate::socket::error::OptionsError;
 use alloc::format;
 use alloc::string::String;
 
-/// SOCKS5 proxy of outgoing connections.
+/// SOCKS5 proxy that outgoing connections use.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     pub(crate) at: Endpoint,
@@ -16,7 +16,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Returns the endpoint to dial for a peer: that of the proxy, with the source address of the peer's endpoint.
+    /// Returns the endpoint to dial in order to connect to `peer`: the endpoint of the proxy, with the source address
+    /// of `peer`. Returns `peer` itself if it is not a TCP endpoint.
     pub(crate) fn dial_endpoint(&self, peer: &Endpoint) -> Endpoint {
         match (peer, &self.at) {
             (Endpoint::Tcp { source, .. }, Endpoint::Tcp { host, port, .. }) => {
@@ -29,7 +30,7 @@ impl Proxy {
 
 impl<T: Kind> Options<T> {
     /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`: `SOCKS_PROXY`. The proxy resolves
-    /// host names. Does not affect `bind` and other transports. Default none.
+    /// the host names of the peers. Affects neither `bind` nor other transports. Default none.
     ///
     /// `connect_timeout` limits the time to connect to the proxy; `handshake_timeout` limits the time until the proxy
     /// has connected to the peer.
@@ -43,11 +44,12 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Connects as [`socks_proxy`](Self::socks_proxy) does, through a proxy that requires a user and a password:
-    /// `SOCKS_USERNAME` and `SOCKS_PASSWORD`. Both are sent unencrypted.
+    /// Connects to TCP endpoints through a SOCKS5 proxy that requires a user and a password: `SOCKS_USERNAME` and
+    /// `SOCKS_PASSWORD`. Both are sent unencrypted. Otherwise the same as [`socks_proxy`](Self::socks_proxy).
     ///
     /// # Errors
-    /// [`OptionsError::Proxy`]; [`OptionsError::ProxyUser`] unless both have 1 to 255 bytes.
+    /// [`OptionsError::Proxy`] if `proxy` is not a host and a port, or is a wildcard; [`OptionsError::ProxyUser`]
+    /// unless user and password have 1 to 255 bytes each.
     pub fn socks_proxy_as(
         self,
         proxy: &str,

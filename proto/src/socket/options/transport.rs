@@ -26,15 +26,16 @@ impl<T: Kind> Options<T> {
     /// `TCP_KEEPALIVE_CNT`. `None` turns it off (`TCP_KEEPALIVE` of 0). Applies to tcp.
     ///
     /// Default: that of the operating system, usually off. [`heartbeat`](Self::heartbeat) detects a lost peer sooner,
-    /// and checks the peer's ZeroMQ and not only its operating system.
+    /// and also detects a peer process that does not respond although its operating system does.
     #[must_use]
     pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
         self.settings.transport.keepalive = keepalive.into().map_or(KeepaliveConfig::Off, KeepaliveConfig::On);
         self
     }
 
-    /// Ends a connection when sent data stays unacknowledged for this time: `TCP_MAXRT`, on Linux `TCP_USER_TIMEOUT`;
-    /// most other systems have no such option. Applies to tcp. Rounded down to milliseconds.
+    /// Ends a connection when the peer does not acknowledge sent data for this time: `TCP_MAXRT`, on Linux
+    /// `TCP_USER_TIMEOUT`. Most other systems have no such option. Applies to tcp. The time is rounded down to
+    /// milliseconds.
     ///
     /// Default: that of the operating system, on Linux about 15 minutes.
     ///
@@ -52,8 +53,8 @@ impl<T: Kind> Options<T> {
     /// Sets the size in bytes of the operating system's send buffer of a connection: `SNDBUF`. Applies to tcp and ipc.
     /// The operating system may use another size: Linux doubles it, and limits it to `net.core.wmem_max`.
     ///
-    /// Default: that of the operating system. On most systems the default buffer grows as needed, and a buffer of a set
-    /// size does not.
+    /// Default: that of the operating system. On most systems, a buffer of the default size grows as needed, and a
+    /// buffer of a size that was set does not.
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
@@ -62,8 +63,9 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sets the size in bytes of the operating system's receive buffer of a connection: `RCVBUF`. Otherwise as
-    /// [`send_buffer`](Self::send_buffer), with `net.core.rmem_max`.
+    /// Sets the size in bytes of the operating system's receive buffer of a connection: `RCVBUF`. Applies to tcp and
+    /// ipc. Linux doubles the size, and limits it to `net.core.rmem_max`. Default: that of the operating system, as for
+    /// [`send_buffer`](Self::send_buffer).
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
@@ -88,8 +90,8 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Uses only this network interface: `BINDTODEVICE`. Applies to tcp on Linux. Default: the interface that the
-    /// routing table selects.
+    /// Uses only the network interface with this name: `BINDTODEVICE`. Applies to tcp on Linux. Default: the interface
+    /// that the routing table of the operating system selects.
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] unless the name has 1 to 15 bytes, without `/` and white space.
@@ -107,8 +109,8 @@ impl<T: Kind> Options<T> {
     /// system: `IPV6` of 1. The bound address of `tcp://*` is then `[::]`. On a machine without IPv6, both listen for
     /// IPv4 only.
     ///
-    /// Default off: `*` is IPv4 only, as in libzmq. The option affects only listeners: IPv6 addresses can always be
-    /// bound and connected to, and `connect` tries all addresses of a host, of which libzmq tries only the first.
+    /// Default off: `*` is IPv4 only, as in libzmq. The option affects only listeners. IPv6 addresses can always be
+    /// bound and connected to, and `connect` tries all addresses of a host; libzmq tries only the first address.
     #[must_use]
     pub const fn dual_stack(mut self, dual_stack: bool) -> Self {
         self.settings.transport.dual_stack = dual_stack;

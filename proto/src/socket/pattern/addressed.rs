@@ -1,5 +1,5 @@
-//! [`Addressed`]: a socket type with messages that begin with the routing id of a peer; and [`AddressedPeers`], its
-//! peers.
+//! [`Addressed`]: common part of ROUTER and STREAM, with messages that begin with the routing id of a peer; and
+//! [`AddressedPeers`], the peers of such a socket.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -14,18 +14,19 @@ use crate::socket::routing::routing_table::RoutingTable;
 use alloc::sync::Arc;
 use core::fmt::Debug;
 
-/// Rules of a socket type that addresses its peers by routing id. A pipe keeps its routing id across reconnects.
+/// [`Pattern`] of a socket type that addresses its peers by routing id. `R` is the part that is specific to ROUTER or
+/// STREAM. A pipe keeps its routing id across reconnects.
 #[derive(Debug)]
 pub(super) struct Addressed<R>(pub(super) R);
 
-/// Peers by routing id, and their received messages.
+/// Peers by routing id, and the queue of the messages that they sent.
 #[derive(Debug)]
 pub(super) struct AddressedPeers {
     pub(super) table: RoutingTable,
     pub(super) arrived: FairQueue,
 }
 
-/// Rules that differ between socket types; see the methods of [`Pattern`].
+/// Behaviour that differs between ROUTER and STREAM. The methods correspond to those of [`Pattern`].
 pub(super) trait Addressing: Debug + Send {
     fn peers(&mut self) -> &mut AddressedPeers;
 
@@ -55,7 +56,7 @@ impl AddressedPeers {
         Self { table: RoutingTable::new(entropy), arrived: FairQueue::default() }
     }
 
-    /// Returns the peer that the routing id in the first frame of a message identifies.
+    /// Returns the peer that has the routing id in the first frame of a message.
     #[inline]
     pub(super) fn addressee(&self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
         self.table.find(pipes, message.head())
@@ -137,12 +138,12 @@ impl<R: Addressing> Pattern for Addressed<R> {
     }
 }
 
-/// Returns true if the peer of this pipe has a routing id.
+/// Returns true if a routing id is already assigned to this pipe.
 pub(super) fn has_routing_id(pipes: &Pipes, pipe: PipeId) -> bool {
     pipes.get(pipe).is_some_and(|entry| !entry.routing_id.is_empty())
 }
 
-/// Queues a message of this peer, with its routing id as the first frame.
+/// Queues a message of this peer for the application, with the routing id of the peer as the first frame.
 #[inline]
 pub(super) fn deliver_addressed(
     arrived: &mut FairQueue,
@@ -155,7 +156,8 @@ pub(super) fn deliver_addressed(
     arrived.deliver(pipes, pipe, message)
 }
 
-/// Sends this peer a message without the routing id. The peer must have room.
+/// Removes the first frame, the routing id, from a message, and queues the rest for this peer. The caller must check
+/// that the peer has room.
 #[inline]
 pub(super) fn send_addressed(pipes: &mut Pipes, pipe: PipeId, message: &mut Message) {
     message.pop_front();

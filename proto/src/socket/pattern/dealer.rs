@@ -1,12 +1,12 @@
-//! DEALER (RFC 28, "The DEALER Socket Type") and CLIENT (RFC 41): sends to its peers in turn, receives from its peers
-//! in turn, and neither adds nor removes frames.
+//! DEALER (RFC 28, "The DEALER Socket Type") and CLIENT (RFC 41): sends messages to its peers in turn, receives
+//! messages from its peers in turn, and neither adds nor removes frames.
 
 use super::halves::Halves;
 use crate::socket::options::Settings;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::load_balancer::LoadBalancer;
 
-/// Returns the rules of a DEALER.
+/// Creates the pattern of a DEALER. CLIENT uses it inside a `SingleFrame`.
 pub(super) fn new(settings: &Settings) -> Halves {
     Halves {
         socket_type: settings.connection.socket_type,

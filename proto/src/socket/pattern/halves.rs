@@ -1,4 +1,4 @@
-//! [`Halves`]: a socket type with independent sending and receiving halves.
+//! [`Halves`]: a socket type that sends and receives independently, such as DEALER.
 
 use super::{Pattern, probe};
 use crate::connection::{ConnectionError, Peer};
@@ -14,15 +14,17 @@ use crate::socket::routing::load_balancer::LoadBalancer;
 use crate::socket_type::SocketType;
 use alloc::sync::Arc;
 
-/// Rules of a socket type that adds no frames to messages, and sends and receives independently.
+/// [`Pattern`] of a socket type that sends and receives independently and adds no frames to messages: DEALER, PUSH and
+/// PULL, and with single frames CLIENT, SCATTER and GATHER.
 #[derive(Debug)]
 pub(super) struct Halves {
     pub(super) socket_type: SocketType,
-    /// Sends to the peers in turn, and waits while no peer has room; `None` if the socket type does not send.
+    /// Selects the peers in turn for sent messages; while no peer has room, `send` returns `Full`. `None` if the socket
+    /// type does not send.
     pub(super) outgoing: Option<LoadBalancer>,
-    /// Receives from the peers in turn; `None` if the socket type does not receive.
+    /// Takes received messages from the peers in turn. `None` if the socket type does not receive.
     pub(super) incoming: Option<FairQueue>,
-    /// Begins each connection with a probe.
+    /// Sends the empty message of `PROBE_ROUTER` first on each connection.
     pub(super) probe: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Rules of each socket type, one file per type, as its RFC specifies them. Types with the same rules share a file.
+//! Behaviour of each socket type as its RFC specifies: the peers that receive a sent message, and the order in which
+//! received messages are returned. One file per socket type; types with the same behaviour share a file.
 
 mod addressed;
 mod dealer;
@@ -36,18 +37,18 @@ use bytes::Bytes;
 use core::fmt::Debug;
 use single_frame::SingleFrame;
 
-/// Rules of a socket type.
+/// Behaviour of a socket type: selects the peers that receive a sent message, and orders or drops received messages.
 ///
 /// Callbacks of a pipe: `on_connect` when the application connects, so that messages can be queued before there is a
 /// connection; `on_ready` and `on_disconnect` for each connection that finishes its handshake; `on_end` when the pipe
-/// accepts no more messages. Messages that arrived earlier can still be received.
+/// accepts no more messages. Messages that arrived before `on_end` can still be received.
 ///
-/// A method returns the effects of what it did. `on_message` and `recv` add their effects to the parameter `effects`
-/// instead: the effects of [`on_message`](Self::on_message) count even if it fails, and returning effects together with
-/// a message would copy the message once more.
+/// A method returns the effects that it has on the socket. `on_message` and `recv` add their effects to the parameter
+/// `effects` instead: the effects of [`on_message`](Self::on_message) count even if it fails, and returning effects
+/// together with a message would copy the message once more.
 pub(super) trait Pattern: Debug + Send {
-    /// Adds a pipe that the application connected and that has no connection yet, with the routing id that the application
-    /// chose.
+    /// Adds a pipe that the application connected and that has no connection yet. The last parameter is the routing id
+    /// that the application chose for the peer, if any.
     fn on_connect(&mut self, _: &mut Pipes, _: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         Ok(Effects::NONE)
     }
@@ -61,28 +62,28 @@ pub(super) trait Pattern: Debug + Send {
         entropy: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError>;
 
-    /// Ends the exchange of messages with a connection. The messages that the connection had not begun to send are back
-    /// in the pipe.
+    /// Ends the exchange of messages with a connection. The messages that the connection had not begun to send are
+    /// already back in the outgoing queue of the pipe.
     fn on_disconnect(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
 
-    /// Returns true if queued messages of a connection that ended may be sent on the next one.
+    /// Returns true if messages that are queued when a connection ends can be sent on the next connection of the pipe.
     fn carries_over(&self) -> bool {
         true
     }
 
-    /// Returns true if queued incoming messages survive a local disconnect.
+    /// Returns true if queued incoming messages of a peer can still be received after a local disconnect.
     fn keeps_incoming(&self) -> bool {
         false
     }
 
-    /// Removes a pipe that accepts no further messages. May be called again for the same pipe.
+    /// Removes a pipe that accepts no further messages. Can be called again for the same pipe.
     fn on_end(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
 
-    /// Reopens a pipe that was full and has room again.
+    /// Handles that the outgoing queue of a pipe was full and has room again.
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
@@ -96,16 +97,17 @@ pub(super) trait Pattern: Debug + Send {
         effects: &mut Effects,
     ) -> Result<(), ConnectionError>;
 
-    /// Handles a subscription change of a peer, which only publishers receive. An error closes the connection.
+    /// Handles a subscription change of a peer. An error closes the connection. Only PUB, XPUB and RADIO receive such
+    /// changes.
     fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Subscription) -> Result<Effects, ConnectionError> {
         Ok(Effects::NONE)
     }
 
-    /// Sends this message and leaves an empty one. A message that is not sent stays as it is, and so does a message
-    /// with the effect [`Effects::DRAIN_PEER`].
+    /// Sends this message to the selected peers, and leaves an empty message in its place. A message stays unchanged if
+    /// it is not sent, or if the effect [`Effects::DRAIN_PEER`] is returned.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
-    /// Returns the peer of a message with the effect [`Effects::DRAIN_PEER`].
+    /// Returns the peer to disconnect after `send` returned the effect [`Effects::DRAIN_PEER`] for this message.
     fn addressee(&mut self, _: &Pipes, _: &Message) -> Option<PipeId> {
         None
     }
@@ -117,10 +119,10 @@ pub(super) trait Pattern: Debug + Send {
         None
     }
 
-    /// Returns true if `send` would return neither `Full` nor `OutOfTurn`.
+    /// Returns true if `send` would return neither `Full` nor `OutOfTurn` now.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// Returns true if `recv` would return neither `Empty` nor `OutOfTurn`.
+    /// Returns true if `recv` would return neither `Empty` nor `OutOfTurn` now.
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 
     /// Adds or removes a subscription of the application. Returns `None` if the socket type has no subscriptions.
@@ -138,7 +140,8 @@ pub(super) trait Pattern: Debug + Send {
         None
     }
 
-    /// Returns the number of different prefixes or groups that are subscribed to.
+    /// Returns the number of different prefixes or groups: those of this socket if it is a subscriber, those of its
+    /// peers if it is a publisher.
     fn subscription_count(&self) -> usize {
         0
     }
@@ -148,7 +151,8 @@ pub(super) trait Pattern: Debug + Send {
         0
     }
 
-    /// Returns the peer with this routing id, which a SERVER or PEER assigned; `None` if there is no such peer.
+    /// Returns the peer to which a SERVER or PEER assigned this routing id. Returns `None` if there is no such peer,
+    /// and for all other socket types.
     fn find_peer(&self, _: &Frame) -> Option<PipeId> {
         None
     }
@@ -157,7 +161,8 @@ pub(super) trait Pattern: Debug + Send {
 /// Maximum length of the name of a group in bytes (RFC 48).
 const MAX_GROUP: usize = 255;
 
-/// Splits a message into subscription changes in the format of ZMTP 3.0 and the remaining frames.
+/// Splits a message into subscription changes in the format of ZMTP 3.0 and the remaining frames. If `only_first` is
+/// true and the first frame is not a change, the other frames are not checked.
 fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
     if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {
         return (Vec::new(), Some(message));
@@ -173,7 +178,7 @@ fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>
     (changes, Message::from_frames(rest))
 }
 
-/// Creates the rules of the socket type of `settings`.
+/// Creates the [`Pattern`] for the socket type in `settings`.
 pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Pattern> {
     match settings.connection.socket_type {
         SocketType::Req => Box::new(req::Req::new(settings, entropy)),
@@ -196,7 +201,8 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
     }
 }
 
-/// Sends the empty message of `PROBE_ROUTER` before the queued messages; see [`Options::probe_router`](crate::Options).
+/// Queues the empty message of `PROBE_ROUTER` before all other outgoing messages of a pipe; see
+/// [`Options::probe_router`](crate::Options).
 fn probe(pipes: &mut Pipes, pipe: PipeId) {
     pipes.push_opening(pipe, Frame::EMPTY.into());
     pipes.request_service(pipe);

@@ -1,5 +1,5 @@
-//! PAIR (RFC 31) and CHANNEL (RFC 52): exchanges messages with one peer and adds no frames. The connection of a second
-//! peer is rejected instead of being ignored.
+//! PAIR (RFC 31) and CHANNEL (RFC 52): exchanges messages with one peer and adds no frames. A second peer is rejected;
+//! libzmq ignores it.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Pair {
     peer: Option<PipeId>,
-    /// Messages of the peer, and sometimes the last messages of a former peer.
+    /// Messages of the peer. The last messages of an earlier peer can be among them.
     arrived: FairQueue,
 }
 

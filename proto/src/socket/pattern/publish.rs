@@ -24,17 +24,19 @@ pub(super) struct Publish {
     options: Publishing,
     /// Peers with a finished handshake.
     peers: BTreeSet<PipeId>,
-    /// Subscriptions that determine the recipients of a message.
+    /// Subscriptions that are in effect: they determine the recipients of a message.
     granted: Subscriptions,
-    /// Subscriptions that peers requested, if the application decides about them (`XPUB_MANUAL`).
+    /// Subscriptions that peers requested, if the application decides about them (`XPUB_MANUAL`). Empty otherwise.
     requested: Subscriptions,
     distributor: Distributor,
-    /// Incoming subscription changes and messages for the application; XPUB only.
+    /// Subscription changes and messages of peers that wait for the application of an XPUB; `None` for a PUB.
     // RFC 29 requires fair queuing. But the order matters between a subscription and a cancellation by different peers.
     upstream: Option<ArrivalOrder>,
-    /// Peer of the request that was received last (`XPUB_MANUAL`).
+    /// Peer of the subscription change that the application received last (`XPUB_MANUAL`). `None` if that peer has
+    /// disconnected.
     requester: Option<PipeId>,
-    /// Only recipient of the next message (`XPUB_MANUAL_LAST_VALUE`).
+    /// Only recipient of the next message, after a call of `subscribe` (`XPUB_MANUAL_LAST_VALUE`). `None` if all
+    /// subscribers receive it.
     only_recipient: Option<PipeId>,
 }
 
@@ -56,12 +58,13 @@ impl Publish {
         self.options.manual != Manual::Off
     }
 
-    /// Returns the subscriptions that the peers have requested.
+    /// Returns the subscriptions that the peers have requested, whether or not the application decides about them.
     fn requests(&mut self) -> &mut Subscriptions {
         if self.is_manual() { &mut self.requested } else { &mut self.granted }
     }
 
-    /// Delivers a subscription or cancellation to the application of an XPUB, in the format of ZMTP 3.0.
+    /// Delivers a subscription or cancellation of a peer to the application of an XPUB, as a message in the format of
+    /// ZMTP 3.0. `flag` is 1 for a subscription, 0 for a cancellation.
     fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) -> Effects {
         let Some(upstream) = &mut self.upstream else { return Effects::NONE };
         let mut frame = Vec::with_capacity(1 + prefix.len());
@@ -70,7 +73,7 @@ impl Publish {
         upstream.deliver(pipes, pipe, Frame::from(frame).into())
     }
 
-    /// Adds a subscription of a peer, within its limits.
+    /// Adds a subscription that a peer sent. Returns an error if the peer then exceeds a limit.
     fn handle_subscribe(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
         let requests = self.requests();
@@ -86,7 +89,8 @@ impl Publish {
         Ok(Effects::NONE)
     }
 
-    /// Removes a subscription of a peer. With `verboser`, a cancellation without a subscription is reported too.
+    /// Removes a subscription that a peer cancelled. With `verboser`, the application also receives a cancellation of a
+    /// prefix that the peer has not subscribed to.
     fn handle_cancel(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Effects {
         let outcome = self.requests().cancel(pipe, prefix);
         // A sender may have waited for room in a pipe that the message no longer concerns.
@@ -99,12 +103,13 @@ impl Publish {
         effects
     }
 
-    /// Returns true if the application must receive this cancellation.
+    /// Returns true if the application must receive this cancellation, given the options `manual` and `verboser`.
     fn is_reported(&self, outcome: Cancelled) -> bool {
         self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
     }
 
-    /// Removes a peer that has disconnected, and its subscriptions.
+    /// Removes a peer that has disconnected, and its subscriptions. The application of an XPUB receives their
+    /// cancellations.
     fn remove_peer(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if !self.peers.remove(&pipe) {
             return Effects::NONE;
@@ -126,7 +131,7 @@ impl Publish {
     }
 }
 
-/// Average length of a peer's prefixes in bytes, at most.
+/// Bytes by which each allowed subscription raises the limit on the total length of a peer's prefixes.
 const AVERAGE_PREFIX: usize = 256;
 
 impl Pattern for Publish {
@@ -174,7 +179,8 @@ impl Pattern for Publish {
         }
     }
 
-    /// Handles a message of an XSUB's application. A PUB only handles its subscription changes, and drops the rest.
+    /// Handles a message that the application of an XSUB sent. A PUB handles only the subscription changes in the
+    /// message, and drops the rest.
     fn on_message(
         &mut self,
         pipes: &mut Pipes,
@@ -219,7 +225,8 @@ impl Pattern for Publish {
         Ok(message)
     }
 
-    /// Answers the subscription request that was received last.
+    /// Adds or removes a subscription of the peer of the subscription change that the application received last
+    /// (`XPUB_MANUAL`).
     fn change_subscription(&mut self, _: &mut Pipes, change: Subscription) -> Option<Result<Effects, SubscribeError>> {
         self.is_manual().then(|| {
             let pipe = self.requester.ok_or(SubscribeError::NoRequest)?;

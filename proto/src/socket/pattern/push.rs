@@ -1,10 +1,11 @@
-//! PUSH (RFC 30, "The PUSH Socket Type") and SCATTER (RFC 49): sends to its peers in turn and receives nothing.
+//! PUSH (RFC 30, "The PUSH Socket Type") and SCATTER (RFC 49): sends messages to its peers in turn and receives
+//! nothing.
 
 use super::halves::Halves;
 use crate::socket::options::Settings;
 use crate::socket::routing::load_balancer::LoadBalancer;
 
-/// Returns the rules of a PUSH.
+/// Creates the pattern of a PUSH. SCATTER uses it inside a `SingleFrame`.
 pub(super) fn new(settings: &Settings) -> Halves {
     Halves {
         socket_type: settings.connection.socket_type,

@@ -18,7 +18,7 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub(super) struct Radio {
     options: Publishing,
-    /// Groups that each peer joined.
+    /// Groups that each peer joined, for all peers with a finished handshake.
     peers: BTreeMap<PipeId, BTreeSet<Bytes>>,
     /// Peers that joined each group.
     groups: BTreeMap<Bytes, BTreeSet<PipeId>>,

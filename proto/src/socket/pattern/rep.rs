@@ -1,4 +1,5 @@
-//! REP (RFC 28, "The REP Socket Type"): receives one request at a time and sends the reply back along its envelope.
+//! REP (RFC 28, "The REP Socket Type"): receives one request at a time, and sends the reply to the same peer with the
+//! envelope of the request.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -15,7 +16,8 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Rep {
     requests: FairQueue,
-    /// Requester and envelope of the request that must be replied to; `None` if the next request may be received.
+    /// Peer and envelope of the received request that the application must reply to. `None` if the next request can be
+    /// received.
     reply_to: Option<(PipeId, Envelope)>,
 }
 

@@ -1,4 +1,4 @@
-//! REQ (RFC 28, "The REQ Socket Type"): sends a request and receives its reply, alternately.
+//! REQ (RFC 28, "The REQ Socket Type"): sends a request, then receives its reply, and so on in turn.
 
 use super::{Pattern, probe};
 use crate::connection::{ConnectionError, Peer};
@@ -13,7 +13,8 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
-/// State of the request.
+/// State of the request of a REQ. `Waiting` holds the peer that the request was sent to; `Answered` holds the reply and
+/// its sender.
 ///
 /// ```text
 ///        send              reply                recv
@@ -34,7 +35,7 @@ pub(super) struct Req {
     peers: LoadBalancer,
     turn: Turn,
     relaxed: bool,
-    /// The id of the latest request (`REQ_CORRELATE`).
+    /// Id of the latest request. `None` if requests have no id (`REQ_CORRELATE` is off).
     request: Option<u32>,
     probe: bool,
 }
@@ -50,8 +51,8 @@ impl Req {
         Self { peers, turn: Turn::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
     }
 
-    /// Returns two frames, and the index from which they form the envelope: the request id if there is one, and the
-    /// delimiter.
+    /// Returns two frames and an index. The frames from the index on form the envelope of a request: the request id, if
+    /// there is one, and the delimiter.
     // The id is in native byte order, as in libzmq: only its writer reads it.
     fn envelope(&self) -> ([Frame; 2], usize) {
         match self.request {
@@ -60,7 +61,7 @@ impl Req {
         }
     }
 
-    /// Ends the wait for a reply that this pipe can no longer deliver.
+    /// Ends the wait for the reply, if the request was sent to this pipe. The pipe can no longer deliver a reply.
     fn fail_request(&mut self, pipe: PipeId) -> Effects {
         if !matches!(self.turn, Turn::Waiting(recipient) if recipient == pipe) {
             return Effects::NONE;
@@ -69,7 +70,8 @@ impl Req {
         Effects::READABLE | Effects::WRITABLE
     }
 
-    /// Removes the envelope of a reply. Returns `Ok(None)` for a well-formed reply to a different request.
+    /// Removes the envelope of a received message. Returns `Ok(None)` for a well-formed reply to a different request,
+    /// and an error for a message without an envelope.
     fn strip_envelope(&self, mut reply: Message) -> Result<Option<Message>, ConnectionError> {
         // The format that libzmq's REQ sessions accept: an optional id of four bytes, the delimiter, at least one body
         // frame.

@@ -1,4 +1,5 @@
-//! ROUTER (RFC 28, "The ROUTER Socket Type"): every message begins with the routing id of its peer.
+//! ROUTER (RFC 28, "The ROUTER Socket Type"): every message that the application sends or receives begins with the
+//! routing id of the peer.
 
 use super::addressed::{AddressedPeers, Addressing, has_routing_id, send_addressed};
 use super::probe;

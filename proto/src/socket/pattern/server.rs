@@ -1,5 +1,5 @@
-//! SERVER (RFC 41, "The SERVER Socket Type") and PEER (RFC 51): every message is `[routing id, body]`. This side
-//! assigns each peer a number as its routing id, which is not sent to the peer.
+//! SERVER (RFC 41, "The SERVER Socket Type") and PEER (RFC 51): every message is `[routing id, body]`. The socket
+//! assigns each peer a number as its routing id. The number is not sent to the peer.
 
 use super::Pattern;
 use super::addressed::{deliver_addressed, send_addressed};
@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 pub(super) struct Server {
     arrived: FairQueue,
     peers: BTreeMap<u32, PipeId>,
-    /// Number assigned last.
+    /// Number that was assigned last, as the routing id of a peer.
     // The first number is random, so that an id kept from an earlier socket does not address a peer by accident.
     latest: u32,
 }
@@ -31,7 +31,8 @@ impl Server {
         Self { arrived: FairQueue::default(), peers: BTreeMap::new(), latest: u32::from_ne_bytes(bytes) }
     }
 
-    /// Assigns a routing id to the pipe, unless it has one. A pipe keeps its routing id across reconnects.
+    /// Assigns a routing id to the pipe, unless the pipe has one already. A pipe keeps its routing id across
+    /// reconnects.
     ///
     /// RFC 41: "a unique "routing id", which is a non-zero 32-bit unsigned integer value".
     // Numbers are assigned in ascending order, so that the number of a removed peer is reused only after about 2^32
@@ -51,7 +52,7 @@ impl Server {
     }
 }
 
-/// Returns the number in a routing id.
+/// Returns the number that a routing id contains; `None` if the routing id does not have four bytes.
 fn parse_id(id: &[u8]) -> Option<u32> {
     id.try_into().ok().map(u32::from_be_bytes)
 }

@@ -1,4 +1,5 @@
-//! [`SingleFrame`]: messages of one frame only (RFC 41, 49, 52), with the other rules of an older socket type.
+//! [`SingleFrame`]: socket types that send and receive only messages of one frame: CLIENT (RFC 41), SCATTER and GATHER
+//! (RFC 49), CHANNEL (RFC 52).
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -11,7 +12,8 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::sync::Arc;
 
-/// Rules of a socket type with messages of one frame and without routing ids.
+/// [`Pattern`] of CLIENT, SCATTER, GATHER or CHANNEL: allows only messages of one frame, and otherwise behaves as `P`,
+/// the pattern of DEALER, PUSH, PULL or PAIR.
 #[derive(Debug, Default)]
 pub(super) struct SingleFrame<P>(pub(super) P);
 

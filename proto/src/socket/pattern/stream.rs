@@ -17,7 +17,7 @@ use alloc::collections::BTreeSet;
 pub(super) struct Stream {
     peers: AddressedPeers,
     notify: bool,
-    /// Peers with a connection that was notified to the application. Their disconnect is notified too.
+    /// Peers for which the application received the notice of a connect. It receives a notice of their disconnect too.
     notified: BTreeSet<PipeId>,
 }
 
@@ -26,7 +26,8 @@ impl Stream {
         Self { peers: AddressedPeers::new(entropy), notify: settings.notify, notified: BTreeSet::new() }
     }
 
-    /// Notifies the application that this peer has connected or disconnected, beyond the high-water mark if necessary.
+    /// Delivers `[routing id, ""]` to the application, because this peer has connected or disconnected. Ignores the
+    /// receive high-water mark.
     fn deliver_notice(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         deliver_addressed(&mut self.peers.arrived, pipes, pipe, Message::from(Frame::EMPTY))
     }

@@ -1,8 +1,8 @@
-//! SUB and XSUB (RFC 29, "The SUB Socket Type", "The XSUB Socket Type"): receives messages that match its subscriptions
-//! from all peers.
+//! SUB and XSUB (RFC 29, "The SUB Socket Type", "The XSUB Socket Type"): receives messages from all peers. A SUB
+//! receives only messages that match one of its subscriptions.
 //!
-//! Subscriptions are state of the socket. All of them are sent on each new connection, and each change is sent to all
-//! connected peers, independent of the high-water mark. No change can be lost.
+//! Subscriptions belong to the socket, not to a connection. All of them are sent on each new connection, and each
+//! change is sent to all connected peers, even if the send high-water mark is reached. So no change can be lost.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Subscription};
@@ -43,7 +43,8 @@ impl Subscribe {
         }
     }
 
-    /// Returns true if the message matches a subscription, or if this is an XSUB, which does not filter.
+    /// Returns true if the application receives this message: a SUB receives messages that match a subscription, or
+    /// none with `invert_matching`. An XSUB receives all messages.
     // A SUB must filter: a publisher may not have received a cancellation yet, or may send unsubscribed topics. An XSUB
     // is usually half of a proxy, which filters elsewhere.
     fn accepts(&self, message: &Message) -> bool {
@@ -58,7 +59,7 @@ impl Subscribe {
         }
     }
 
-    /// Drops the queued messages that no longer match.
+    /// Drops the received messages in the queues that no longer match a subscription.
     fn drop_unmatched(&self, pipes: &mut Pipes) {
         for pipe in pipes.ids() {
             pipes.retain_incoming(pipe, |message| self.accepts(message));
@@ -127,8 +128,8 @@ impl Pattern for Subscribe {
         Ok(())
     }
 
-    /// Applies the subscription changes in the message of an XSUB, and sends the rest to all peers, except peers
-    /// without room.
+    /// Applies the subscription changes in a message of an XSUB. Sends the remaining frames to all peers that have
+    /// room.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if self.socket_type == SocketType::Sub {
             return Err(Unsent::Unsupported(SocketType::Sub));

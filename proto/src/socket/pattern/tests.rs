@@ -1,4 +1,4 @@
-//! Effects of socket types, tested without a socket.
+//! Tests of the [`Effects`] that socket types return, without a socket.
 
 use super::*;
 use crate::entropy::SeededEntropy;
@@ -8,7 +8,7 @@ use crate::socket::options::Options;
 use crate::socket::pipe::state::PipeState;
 use crate::socket::{Socket, SubscribeError};
 
-/// Rules of a socket type, and a pipe with a ready peer.
+/// [`Pattern`] of a socket type, and a pipe with a peer that has finished its handshake.
 struct Fixture {
     pattern: Box<dyn Pattern>,
     pipes: Pipes,

@@ -15,8 +15,9 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
-    /// Returns the demand for messages of the link. When the demand becomes [`Demand::EachMessage`] again, the pipe requests
-    /// service.
+    /// Returns the [`Demand`] of this pipe as the receiver of an `inproc` link: whether the sending socket must request
+    /// an exchange for each message. When the demand changes back to [`Demand::EachMessage`], the pipe requests an
+    /// exchange.
     #[inline]
     pub(crate) fn demand(&mut self, id: PipeId) -> Demand {
         // With fewer queued messages, fetching in batches does not pay.
@@ -39,17 +40,18 @@ impl Pipes {
         }
     }
 
-    /// Returns the sender of the first queued message.
+    /// Returns the sender of the first queued incoming message.
     pub(crate) fn first_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
         self.get(id)?.senders.first().cloned()
     }
 
-    /// Returns the sender of messages that arrive now.
+    /// Returns the sender of the messages that arrive now: the peer that connected last.
     pub(crate) fn latest_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
         self.get(id)?.senders.latest().cloned()
     }
 
-    /// Returns true if the link may deliver more messages. Otherwise the pipe requests service when it has room again.
+    /// Returns true if the link may deliver more messages to the incoming queue. If false, the pipe requests an
+    /// exchange when the queue has room again.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
         let hwm = self.recv_hwm;
@@ -64,7 +66,7 @@ impl Pipes {
         !pipe.stalled
     }
 
-    /// Queues a message of this peer for the application.
+    /// Queues a message of this peer for the application, even if the incoming queue is full.
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
         let conflate = self.conflate;
@@ -85,8 +87,8 @@ impl Pipes {
         }
     }
 
-    /// Requests service if messages were removed and the link may deliver more. Frees a removed pipe after its last
-    /// message was received.
+    /// Requests an exchange if incoming messages were removed and the link may deliver more. Frees a pipe in the state
+    /// `Gone` after its last message was received.
     #[inline]
     fn after_removal(&mut self, id: PipeId) {
         let hwm = self.recv_hwm;
@@ -101,7 +103,7 @@ impl Pipes {
         }
     }
 
-    /// Removes the first incoming message, or returns [`RecvError::Empty`].
+    /// Removes and returns the first incoming message, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
         let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
@@ -111,8 +113,8 @@ impl Pipes {
         self.pop_slow(id).ok_or(RecvError::Empty)
     }
 
-    /// Removes the first incoming message: the slow path of [`pop_incoming`](Self::pop_incoming), which also updates
-    /// the senders and requests service.
+    /// Removes the first incoming message, updates the senders, and requests an exchange if necessary. The slow path of
+    /// [`pop_incoming`](Self::pop_incoming).
     #[inline(never)]
     fn pop_slow(&mut self, id: PipeId) -> Option<Message> {
         let (pipe, buffers) = self.get_with_buffers(id)?;

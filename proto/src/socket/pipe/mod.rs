@@ -28,46 +28,49 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use state::PipeState;
 
-/// Queues and state of one peer.
+/// Message queues and state of one peer. The peer is connected by a link: a connection, or one end of an `inproc` link.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     outgoing: Queue,
     incoming: Queue,
-    /// Latest pending subscription change per topic; sent before messages, not counted against the high-water mark.
+    /// Latest subscription change per topic that is not sent yet. The changes are sent before messages, and do not
+    /// count against the high-water mark.
     subscription_changes: BTreeMap<Bytes, Subscription>,
     /// Sender of each queued incoming message.
     senders: Senders,
     /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
     pub(crate) routing_id: Frame,
-    /// The outgoing queue reached its high-water mark and has not fallen to its low-water mark.
+    /// The outgoing queue has reached its high-water mark, and has not fallen to its low-water mark since.
     full: bool,
-    /// The link holds messages for which the incoming queue had no room.
+    /// The link (connection) of the pipe holds received messages for which the incoming queue had no room.
     stalled: bool,
-    /// The link waits for a request for service, which follows when all messages are received.
+    /// The pipe must request an exchange with its link when the application has received all queued messages.
     service_when_empty: bool,
     service: Service,
-    /// The pipe is in the rotation of the load balancer.
+    /// The pipe is in the rotation of the load balancer, which selects the peer of the next sent message.
     pub(crate) balanced: bool,
-    /// The pipe is in the rotation of the fair queue.
+    /// The pipe is in the rotation of the fair queue, which selects the peer of the next received message.
     pub(crate) queued: bool,
-    /// The distributor has chosen the pipe for the message that is being sent.
+    /// The distributor has chosen this peer as a recipient of the message that is being sent.
     pub(crate) chosen: bool,
-    /// Demand of the socket at the other end of an `inproc` link.
+    /// Demand of the socket at the other end of an `inproc` link: whether this pipe must request an exchange for each
+    /// queued message. `None` if the pipe has another link or none.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
-    /// End of the messages that belong only to this connection, such as a probe or a welcome message, as a count of
-    /// `counts.sent.messages`.
+    /// Value that `counts.sent.messages` will have when the last queued message that belongs only to the present
+    /// connection is sent. Such messages are, for example, a probe or a welcome message.
     opening: u64,
     pub(crate) state: PipeState,
 }
 
-/// Request for an exchange with the link of a pipe.
+/// State of the request of a pipe for an exchange with its link (service).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Idle,
-    /// The pipe is on the service list.
+    /// The pipe is in the list `service` of [`Pipes`].
     Queued,
-    /// The request was polled and the link has not exchanged since. The next exchange does all later work too.
+    /// `poll_action` has returned the request, and no exchange has followed yet. That exchange also does the work of
+    /// later requests.
     Notified,
 }
 
@@ -80,17 +83,17 @@ pub(crate) struct Pipes {
     count: usize,
     send_hwm: HighWaterMark,
     recv_hwm: HighWaterMark,
-    /// Each queue keeps only its latest message (`CONFLATE`).
+    /// Each incoming and outgoing queue keeps only its latest message (`CONFLATE`).
     conflate: bool,
-    /// Messages are queued only for connected peers (`IMMEDIATE`).
+    /// Messages are queued only for peers with a finished handshake (`IMMEDIATE`).
     immediate: bool,
-    /// Pipes that request an exchange with their link; each at most once.
+    /// Pipes that request an exchange with their link; each pipe at most once.
     service: VecDeque<PipeId>,
     /// Number of pipes with a finished handshake.
     pub(crate) ready: usize,
     /// Events that a monitor has not read yet; `None` if there is no monitor.
     pub(crate) events: Option<EventQueue>,
-    /// Counters of the socket as a whole and of removed pipes.
+    /// Counters of the socket as a whole, and the sums of the counters of removed pipes.
     pub(crate) stats: SocketStats,
 }
 
@@ -156,7 +159,8 @@ impl Pipes {
         PipeId { index, generation: slot.generation }
     }
 
-    /// Frees the slot of a pipe. The id becomes stale.
+    /// Removes a pipe at once and returns it. Its id becomes invalid, and its counters are added to those of the
+    /// socket.
     fn free(&mut self, id: PipeId) -> Option<Pipe> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
         let pipe = slot.pipe.take()?;
@@ -177,7 +181,7 @@ impl Pipes {
         self.get_with_buffers(id).map(|(pipe, _)| pipe)
     }
 
-    /// Returns a pipe, and the shared memory for bursts.
+    /// Returns a pipe, and the spare buffers that all queues of the socket share.
     #[inline]
     fn get_with_buffers(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut SpareBuffers)> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
@@ -192,8 +196,8 @@ impl Pipes {
             .collect()
     }
 
-    /// Returns true if this pipe is a `connect` to `endpoint` that is not draining. Each `connect` over `inproc` counts
-    /// as different.
+    /// Returns true if this pipe was created by a `connect` to `endpoint`, and is not draining. Always false for
+    /// `inproc`, where each `connect` creates a separate pipe.
     pub(crate) fn is_connect_to(&self, id: PipeId, endpoint: &Endpoint) -> bool {
         let matches = |pipe: &Pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint);
         !matches!(endpoint, Endpoint::Inproc(_)) && self.get(id).is_some_and(matches)
@@ -204,7 +208,7 @@ impl Pipes {
         self.count
     }
 
-    /// Removes a pipe. A pipe with incoming messages stays until they are received.
+    /// Removes a pipe. A pipe with queued incoming messages stays until the application has received them.
     pub(crate) fn remove(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         if pipe.incoming.is_empty() {
@@ -217,7 +221,8 @@ impl Pipes {
         }
     }
 
-    /// Requests an exchange with the link of this pipe.
+    /// Requests an exchange with the link of this pipe, which `poll_action` returns as
+    /// [`Action::Service`](crate::Action::Service).
     #[inline]
     pub(crate) fn request_service(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id)
@@ -228,7 +233,7 @@ impl Pipes {
         }
     }
 
-    /// Removes the next pipe from the service list.
+    /// Removes the next pipe that requests an exchange from the list, and returns it. Skips pipes without a connection.
     #[inline]
     pub(crate) fn pop_due(&mut self) -> Option<PipeId> {
         loop {
@@ -243,7 +248,8 @@ impl Pipes {
         }
     }
 
-    /// Fails the connection of a pipe. The next exchange returns the reason.
+    /// Gives the reason why the connection of a pipe must be closed. The next exchange returns this reason to the
+    /// driver.
     pub(crate) fn fail(&mut self, id: PipeId, reason: ConnectionError) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.state.fail(reason);
@@ -258,7 +264,7 @@ impl Pipes {
         }
     }
 
-    /// Counts messages that were dropped by the rules of the socket type, and emits an event.
+    /// Counts dropped messages, and emits [`Event::Dropped`]. Does nothing if `messages` is 0.
     pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
         if messages > 0 {
             self.stats.dropped.add(reason, messages);
@@ -268,7 +274,8 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Clears a polled request for service: the link exchanges now, or has ended.
+    /// Clears a request for an exchange that `poll_action` has returned: the exchange takes place now, or the link has
+    /// ended.
     #[inline]
     pub(crate) fn serviced(&mut self) {
         if self.service == Service::Notified {

@@ -1,4 +1,5 @@
-//! Outgoing half of a pipe: messages and subscription changes for the peer, and the send high-water mark.
+//! Outgoing half of a pipe: messages and subscription changes that wait to be sent to the peer, and the send high-water
+//! mark.
 
 use super::{Pipe, Pipes};
 use crate::connection::{Link, Outbound, Subscription};
@@ -8,7 +9,8 @@ use crate::socket::pipe::queue::{HighWaterMark, Queue};
 use crate::socket::pipe::reader::Demand;
 
 impl Pipes {
-    /// Returns true if a message may be queued for this peer.
+    /// Returns true if a message can be queued for this peer: the pipe accepts messages and its outgoing queue is not
+    /// full.
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
         self.get(id).is_some_and(|pipe| {
@@ -34,8 +36,8 @@ impl Pipes {
         }
     }
 
-    /// Queues a message for a peer without room, and drops its oldest messages instead. Returns the number of dropped
-    /// messages.
+    /// Queues a message for a peer without room, after dropping the oldest messages in the outgoing queue of this peer.
+    /// Returns the number of dropped messages.
     pub(crate) fn push_dropping_oldest(&mut self, id: PipeId, message: Message) -> usize {
         let hwm = self.send_hwm;
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
@@ -52,7 +54,7 @@ impl Pipes {
     }
 
     /// Queues a message that belongs only to the present connection, such as a probe or a welcome message, before all
-    /// others and beyond the mark.
+    /// other outgoing messages, even if the queue is full.
     pub(crate) fn push_opening(&mut self, id: PipeId, message: Message) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.opening = pipe.opening.max(pipe.counts.sent.messages) + 1;
@@ -60,7 +62,8 @@ impl Pipes {
         }
     }
 
-    /// Drops the messages that belonged only to a connection that has ended.
+    /// Drops the outgoing messages that belonged only to a connection that has ended, such as a probe or a welcome
+    /// message.
     pub(crate) fn drop_opening(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         while pipe.is_opening() && pipe.outgoing.pop_front().is_some() {
@@ -68,7 +71,8 @@ impl Pipes {
         }
     }
 
-    /// Queues messages before all others and beyond the mark: those that a lost connection had not begun to send.
+    /// Queues messages before all other outgoing messages, even if the queue is full. A lost connection had not begun
+    /// to send these messages.
     pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
@@ -93,7 +97,8 @@ impl Pipes {
         }
     }
 
-    /// Gives the link messages while it has room. Returns true if the pipe was full and has room again.
+    /// Moves outgoing messages to the link while the link has room. Returns true if the outgoing queue was full and has
+    /// room again.
     #[inline]
     pub(crate) fn fill_link(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let hwm = self.send_hwm;
@@ -136,12 +141,13 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Returns true if the next message to be sent belongs only to this connection.
+    /// Returns true if the first outgoing message belongs only to the present connection, such as a probe or a welcome
+    /// message.
     const fn is_opening(&self) -> bool {
         self.opening > self.counts.sent.messages
     }
 
-    /// Marks the pipe as full if its outgoing queue has reached the mark.
+    /// Marks the outgoing queue as full if it has reached the high-water mark.
     #[inline]
     fn close_if_full(&mut self, hwm: HighWaterMark) {
         if !self.full && self.outgoing.is_full(hwm) {
@@ -150,7 +156,8 @@ impl Pipe {
         }
     }
 
-    /// Returns true if the reader fetches queued messages without a request for service.
+    /// Returns true if the socket at the other end of an `inproc` link fetches queued messages by itself, so that no
+    /// exchange must be requested.
     #[inline]
     fn reader_fetches(&self) -> bool {
         self.reader.as_ref().is_some_and(|reader| reader.demand() != Demand::EachMessage)

@@ -5,27 +5,28 @@ use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// High-water mark. A queue is full at this number of messages, or at this number of bytes.
+/// High-water mark of a queue. The queue is full at this number of messages, or at this number of bytes.
 ///
-/// The size of the next message is not considered: the last message may exceed the bytes, and an empty queue accepts
-/// any message.
+/// The size of the next message is not considered: the message that reaches the number of bytes can exceed it, and an
+/// empty queue accepts any message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HighWaterMark {
     messages: usize,
     bytes: u64,
 }
 
-/// Capacity above which an empty queue releases its buffer.
+/// Capacity in messages above which an empty queue gives its buffer away.
 const IDLE_CAPACITY: usize = 64;
 
-/// Buffers for bursts, shared by the queues of a socket.
+/// Large unused message buffers, shared by all queues of a socket. A queue takes one when it grows during a burst of
+/// messages.
 #[derive(Debug, Default)]
 pub(crate) struct SpareBuffers(Vec<VecDeque<Message>>);
 
 impl SpareBuffers {
-    /// Maximum number of kept buffers: one for incoming and one for outgoing messages.
+    /// Maximum number of unused buffers that are kept: one for incoming and one for outgoing messages.
     const BUFFERS: usize = 2;
-    /// Maximum capacity of a kept buffer in messages.
+    /// Maximum capacity, in messages, of an unused buffer that is kept.
     const MESSAGES: usize = 4096;
 }
 
@@ -37,12 +38,13 @@ pub(crate) struct Queue {
 }
 
 impl HighWaterMark {
-    /// Creates a mark from the values of options: 0 bytes means no limit.
+    /// Creates a mark from the values of the options. 0 bytes means no limit of bytes.
     pub(crate) const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
     }
 
-    /// Returns half of the mark, at which a full queue has room again.
+    /// Returns the low-water mark: half of this mark. A full queue has room again when it has fallen to the low-water
+    /// mark.
     // A distance between the marks keeps sender and receiver from waking each other for every message.
     const fn low_water(self) -> Self {
         Self { messages: self.messages / 2, bytes: self.bytes / 2 }
@@ -74,7 +76,7 @@ impl Queue {
         self.messages.len() >= mark.messages || self.bytes >= mark.bytes
     }
 
-    /// Returns true if the queue has fallen to half of this mark.
+    /// Returns true if the queue has fallen to the low-water mark, half of this mark.
     #[inline]
     pub(crate) fn is_low(&self, mark: HighWaterMark) -> bool {
         let low = mark.low_water();
@@ -126,7 +128,7 @@ impl Queue {
         });
     }
 
-    /// Moves the messages to a larger shared buffer, if there is one.
+    /// Moves the messages to a larger buffer from the spare buffers, if there is one.
     fn grow_into(&mut self, buffers: &mut SpareBuffers) {
         if let Some(mut larger) = buffers.0.pop_if(|buffer| buffer.capacity() > self.messages.capacity()) {
             larger.append(&mut self.messages);
@@ -134,7 +136,7 @@ impl Queue {
         }
     }
 
-    /// Returns the buffer of a burst that is over to the shared buffers.
+    /// Gives the large buffer of an empty queue to the spare buffers, after a burst of messages.
     // At the default marks of 1000 messages, a buffer has 72 KiB, too much for each peer and direction.
     #[inline]
     pub(crate) fn release_buffer(&mut self, buffers: &mut SpareBuffers) {
@@ -150,7 +152,7 @@ impl Queue {
         }
     }
 
-    /// Returns the number of messages that fit without an allocation.
+    /// Returns the capacity of the buffer, in messages.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.messages.capacity()

@@ -1,4 +1,5 @@
-//! [`Reader`]: the demand of a socket that receives from another socket of the same process.
+//! [`Reader`]: value that the receiving socket of an `inproc` link writes and the sending socket reads, so that the
+//! sender requests no exchange for each message while the receiver has enough messages.
 
 use core::sync::atomic::Ordering;
 
@@ -7,11 +8,13 @@ use core::sync::atomic::AtomicU8;
 #[cfg(sansmq_loom)]
 use loom::sync::atomic::AtomicU8;
 
-/// Demand of a receiving socket, read by its sender in the same process; see [`Socket::set_reader`].
+/// Present [`Demand`] of the receiving socket of an `inproc` link, which the sending socket in the same process reads;
+/// see [`Socket::set_reader`].
 ///
-/// While the demand is not [`Demand::EachMessage`], messages stay in the sender's pipe, and the reader fetches them in batches
-/// after it has received the messages that it holds. The reader stores its new demand before it locks the sender to
-/// fetch. So a sender that still reads the old value has taken its lock before, and the reader finds its message.
+/// While the demand is not [`Demand::EachMessage`], messages stay in the pipe of the sending socket. The receiver
+/// fetches them in batches, after the application has received the messages that the receiver holds. The receiver
+/// stores its new demand before it locks the sending socket to fetch. So if the sending socket still reads the old
+/// value, it has taken its lock earlier, and the receiver finds the message.
 ///
 /// [`Socket::set_reader`]: crate::Socket::set_reader
 #[derive(Debug, Default)]
@@ -19,19 +22,22 @@ pub struct Reader {
     demand: AtomicU8,
 }
 
-/// Demand of a [`Reader`].
+/// Demand of the receiving socket of an `inproc` link: whether the sending socket must request an exchange
+/// ([`Action::Service`](crate::Action::Service)) for each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// Requests service for each message.
+    /// The receiver has few messages: the sender requests an exchange for each message.
     EachMessage,
-    /// Requests no service now; accepts further messages.
+    /// The receiver has several messages, and room for more: the sender requests no exchange, and the receiver fetches
+    /// further messages in batches.
     Batch,
-    /// Requests no service, and has no room for further messages.
+    /// The receiver has no room: the sender requests no exchange, and the receiver fetches further messages when it has
+    /// room.
     Full,
 }
 
 impl Reader {
-    /// Returns the present demand.
+    /// Returns the present demand of the receiver.
     #[inline]
     pub fn demand(&self) -> Demand {
         match self.demand.load(Ordering::Relaxed) {
@@ -41,7 +47,7 @@ impl Reader {
         }
     }
 
-    /// Stores the demand.
+    /// Stores the demand of the receiver.
     #[inline]
     pub fn set_demand(&self, demand: Demand) {
         self.demand.store(demand as u8, Ordering::Relaxed);

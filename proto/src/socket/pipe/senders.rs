@@ -1,4 +1,5 @@
-//! [`Senders`]: the senders of the queued messages of a pipe, which outlives its connections.
+//! [`Senders`]: the senders of the queued incoming messages of a pipe. A pipe outlives its connections, so its messages
+//! can have different senders.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -7,16 +8,19 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Senders of queued incoming messages: the last connected peer, and earlier peers with messages that still wait.
+/// Senders of the queued incoming messages of a pipe: the peer that connected last, and earlier peers if messages of
+/// them are still queued.
 #[derive(Debug, Default)]
 pub(crate) struct Senders {
     latest: Option<Arc<Peer>>,
-    /// Earlier senders in the order of the queue, each with its number of messages, which is not zero.
+    /// Earlier senders in the order of the queue, each with the number of its messages that are still queued, which is
+    /// not zero.
     former: VecDeque<(Arc<Peer>, usize)>,
 }
 
 impl Senders {
-    /// Sets the sender of the messages that arrive from now on. `waiting` is the number of queued messages.
+    /// Sets the sender of the messages that arrive from now on. `waiting` is the number of messages that are queued
+    /// now.
     pub(super) fn set_latest(&mut self, peer: &Arc<Peer>, waiting: usize) {
         let previous = self.latest.replace(Arc::clone(peer));
         let left = waiting - self.former.iter().map(|&(_, left)| left).sum::<usize>();
@@ -33,12 +37,13 @@ impl Senders {
         self.former.is_empty()
     }
 
-    /// Returns the sender of the first message.
+    /// Returns the sender of the first message in the incoming queue. If the queue is empty, returns the peer that
+    /// connected last.
     pub(super) fn first(&self) -> Option<&Arc<Peer>> {
         self.former.front().map(|(peer, _)| peer).or(self.latest.as_ref())
     }
 
-    /// Records that the first message was removed from the queue.
+    /// Records that the first message was removed from the incoming queue.
     #[inline]
     pub(super) fn remove_first(&mut self) {
         if let Some((_, left)) = self.former.front_mut() {
@@ -49,12 +54,12 @@ impl Senders {
         }
     }
 
-    /// Records that all messages were removed from the queue.
+    /// Records that all messages were removed from the incoming queue.
     pub(super) fn clear(&mut self) {
         self.former.clear();
     }
 
-    /// Drops the messages for which `wanted` returns false, also from the queue.
+    /// Drops the messages in the incoming queue for which `wanted` returns false, and updates the senders.
     pub(super) fn retain(&mut self, messages: &mut Queue, mut wanted: impl FnMut(&Message) -> bool) {
         let mut kept = Vec::with_capacity(messages.len());
         messages.retain(|message| {

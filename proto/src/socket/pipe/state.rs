@@ -37,7 +37,7 @@ use core::time::Duration;
 pub(crate) enum PipeState {
     /// Accepts messages in both directions.
     Open(LinkState),
-    /// Accepts no further messages; sends the queued ones.
+    /// Accepts no further messages; sends the queued messages, then ends.
     Draining(LinkState),
     /// Has no connection and will have none. The last incoming messages wait to be received.
     Gone,
@@ -49,27 +49,27 @@ pub(crate) enum PipeState {
 pub(crate) enum LinkState {
     /// Waits for the outcome of [`Action::Dial`](crate::Action::Dial).
     Connecting(Dialer),
-    /// Waits for the time of the next dial.
+    /// Waits until the back-off before the next dial ends.
     Backoff(Dialer),
-    /// Exchanges messages with a connection.
+    /// Has a connection, with or without a finished handshake.
     Connected(ActiveLink),
-    /// Waits for the end of a connection that must be closed for a reason.
+    /// Has a connection that must be closed for this reason, and waits for its end.
     Failed(ActiveLink, Box<ConnectionError>),
 }
 
-/// Connect side of a pipe.
+/// State of a pipe that this socket dials: the endpoint, and the back-off between dials.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) endpoint: Endpoint,
-    /// Number of dials and connections in a row that failed early; the base of the back-off.
+    /// Number of dials and connections in a row that failed early. The back-off grows with this number.
     failures: u32,
-    /// Latest back-off. A connection that lasts longer resets `failures`.
+    /// Latest back-off. A connection that lasts longer than this resets `failures`.
     last_delay: Duration,
-    /// Reason to close the next connection at once. The pipe was failed while it had no connection.
+    /// Reason to close the next connection at once, set if the pipe was failed while it had no connection.
     rejection: Option<Box<ConnectionError>>,
 }
 
-/// Connection of a pipe.
+/// Connection of a pipe: its origin, and the progress of its handshake.
 #[derive(Debug)]
 pub(crate) struct ActiveLink {
     origin: Origin,
@@ -79,24 +79,24 @@ pub(crate) struct ActiveLink {
 /// Side that opened a connection.
 #[derive(Debug)]
 enum Origin {
-    /// The peer, through a listener of this socket.
+    /// The peer opened the connection, and a listener of this socket accepted it. `from` is the address of the peer.
     Accepted { listener: ListenerId, from: Endpoint },
-    /// This socket.
+    /// This socket opened the connection by a dial. `since` is the beginning of the connection.
     Dialled { dialer: Dialer, since: Instant },
 }
 
-/// Progress of a connection.
+/// Progress of the handshake of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
     /// The handshake is not finished; no messages are exchanged.
     Handshake,
-    /// The handshake is finished. `round_trip` is the latest measurement by heartbeats.
+    /// The handshake is finished. `round_trip` is the latest round trip time that heartbeats measured, if any.
     Ready { round_trip: Option<RoundTrip> },
 }
 
 impl PipeState {
-    /// Creates the state of a new `connect`.
+    /// Creates the state of the pipe of a new `connect`.
     pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
         let dialer = Dialer { endpoint, failures: 0, last_delay: Duration::ZERO, rejection: None };
         Self::Open(LinkState::Connecting(dialer))
@@ -108,7 +108,7 @@ impl PipeState {
         Self::Open(LinkState::Connected(ActiveLink { origin, phase: Phase::Handshake }))
     }
 
-    /// Returns true if messages may be queued for the peer.
+    /// Returns true if messages for the peer can be queued.
     #[inline]
     pub(crate) const fn accepts_messages(&self) -> bool {
         match self {
@@ -117,13 +117,13 @@ impl PipeState {
         }
     }
 
-    /// Returns true if messages of the peer reach the application.
+    /// Returns true if messages that the peer sends are delivered to the application.
     #[inline]
     pub(crate) const fn delivers_messages(&self) -> bool {
         matches!(self, Self::Open(LinkState::Connected(ActiveLink { phase: Phase::Ready { .. }, .. })))
     }
 
-    /// Returns true if the pipe sends only what is queued.
+    /// Returns true if the pipe accepts no further messages and sends only the queued ones.
     #[inline]
     pub(crate) const fn is_draining(&self) -> bool {
         matches!(self, Self::Draining(_))
@@ -134,7 +134,7 @@ impl PipeState {
         matches!(self, Self::Gone)
     }
 
-    /// Returns true between the beginning and the end of a connection.
+    /// Returns true if the pipe has a connection, even if its handshake is not finished.
     #[inline]
     pub(crate) const fn is_connected(&self) -> bool {
         matches!(self.link(), Some(LinkState::Connected(_) | LinkState::Failed(..)))
@@ -178,7 +178,7 @@ impl PipeState {
         }
     }
 
-    /// Returns the reason to close the connection.
+    /// Returns the reason why the connection must be closed; `None` if the connection has not failed.
     #[inline]
     pub(crate) const fn failure(&self) -> Option<&ConnectionError> {
         match self.link() {
@@ -187,7 +187,7 @@ impl PipeState {
         }
     }
 
-    /// Returns the round trip time, if the connection has measured it.
+    /// Returns the latest round trip time that heartbeats measured on the present connection, if any.
     pub(crate) const fn round_trip(&self) -> Option<RoundTrip> {
         match self.active() {
             Some(ActiveLink { phase: Phase::Ready { round_trip }, .. }) => *round_trip,
@@ -248,7 +248,7 @@ impl PipeState {
 
 /// Transitions. A transition that does not exist for a state leaves the state unchanged.
 impl PipeState {
-    /// Changes Backoff to Connecting.
+    /// Changes Backoff to Connecting, when the next dial begins.
     pub(crate) fn dial(&mut self) {
         self.change(|link| match link {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => LinkState::Connecting(dialer),
@@ -274,7 +274,7 @@ impl PipeState {
         is_connecting
     }
 
-    /// Changes Handshake to Ready.
+    /// Changes the phase of the connection from Handshake to Ready.
     pub(crate) const fn make_ready(&mut self) {
         if let Some(ActiveLink { phase: phase @ Phase::Handshake, .. }) = self.active_mut() {
             *phase = Phase::Ready { round_trip: None };
@@ -307,7 +307,8 @@ impl PipeState {
         chosen
     }
 
-    /// Changes Connected to Failed. Without a connection, the reason is kept for the next one. The first reason counts.
+    /// Changes Connected to Failed. Without a connection, keeps the reason, and the next connection fails for this
+    /// reason. If a pipe is failed several times, only the first reason counts.
     pub(crate) fn fail(&mut self, reason: ConnectionError) {
         self.change(|link| match link {
             LinkState::Connecting(dialer) => LinkState::Connecting(dialer.reject(reason)),

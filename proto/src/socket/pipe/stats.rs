@@ -1,4 +1,4 @@
-//! Counters of pipes, and the statistics of a socket that result from them.
+//! Counters of pipes, and the statistics of a socket and of its peers that are computed from them.
 
 use super::{Pipe, Pipes};
 use crate::socket::id::PipeId;
@@ -13,14 +13,14 @@ impl Pipes {
         }
     }
 
-    /// Subtracts messages that were counted as sent but were not sent.
+    /// Subtracts messages that were counted as sent to this peer, but that a lost connection had not begun to send.
     pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;
         }
     }
 
-    /// Returns the statistics of all pipes, including removed ones.
+    /// Returns the statistics of the socket: the sums over all pipes, including removed pipes.
     pub(crate) fn stats(&self) -> SocketStats {
         let mut stats = SocketStats { peers: self.count, ready_peers: self.ready, ..self.stats.clone() };
         for (_, pipe) in self.iter() {

@@ -1,4 +1,4 @@
-//! Pipes, tested without a socket.
+//! Tests of [`Pipes`], [`PipeState`] and [`EventQueue`] without a socket.
 
 use super::*;
 use crate::SystemEntropy;

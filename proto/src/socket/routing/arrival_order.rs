@@ -1,5 +1,5 @@
-//! [`ArrivalOrder`]: receives from many peers in the order of arrival, for messages with an order that matters across
-//! peers.
+//! [`ArrivalOrder`]: receives messages from many peers in the order of arrival. Used where the order of messages from
+//! different peers matters.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -9,15 +9,16 @@ use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-/// Order in which the queued messages arrived.
+/// Order in which the queued incoming messages of all peers arrived.
 #[derive(Debug, Default)]
 pub(crate) struct ArrivalOrder {
-    /// Pipe of each message. The messages stay in their pipes, so that each peer has its own high-water mark.
+    /// Pipe of each message. The messages themselves stay in their pipes, so that each peer has its own high-water
+    /// mark.
     arrived: VecDeque<PipeId>,
 }
 
 impl ArrivalOrder {
-    /// Queues a message that arrived.
+    /// Queues a message that arrived from this peer.
     pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
         if pipes.get(id).is_none() {
             return Effects::NONE;
@@ -26,7 +27,7 @@ impl ArrivalOrder {
         pipes.deliver(id, message)
     }
 
-    /// Returns the sender of the next message.
+    /// Returns the sender of the message that `next` returns next.
     pub(crate) fn sender_of_next(&mut self, pipes: &Pipes) -> Option<Arc<Peer>> {
         if !self.has_message(pipes) {
             return None;
@@ -34,7 +35,7 @@ impl ArrivalOrder {
         pipes.first_sender(*self.arrived.front()?)
     }
 
-    /// Removes the next message, and returns it with its pipe.
+    /// Removes the message that arrived first, and returns it with its pipe.
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
         loop {
             let id = self.arrived.pop_front()?;
@@ -44,7 +45,7 @@ impl ArrivalOrder {
         }
     }
 
-    /// Returns true if there is a message.
+    /// Returns true if a message can be received.
     pub(crate) fn has_message(&mut self, pipes: &Pipes) -> bool {
         while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {}
         !self.arrived.is_empty()

@@ -1,5 +1,5 @@
-//! [`Distributor`]: sends one message to many peers (RFC 29: "fan-out"). The policy of the socket decides about peers
-//! without room.
+//! [`Distributor`]: sends one message to many peers (RFC 29: "fan-out"). The [`SlowSubscriber`] policy of the socket
+//! applies to peers without room.
 
 use crate::connection::{ConnectionError, encode_once};
 use crate::message::Message;
@@ -10,14 +10,14 @@ use crate::socket::options::SlowSubscriber;
 use crate::socket::pipe::Pipes;
 use alloc::vec::Vec;
 
-/// Peers chosen for the message that is being sent; empty between sends.
+/// Peers that are chosen to receive the message that is being sent. Empty between two messages.
 #[derive(Debug, Default)]
 pub(crate) struct Distributor {
     chosen: Vec<PipeId>,
 }
 
 impl Distributor {
-    /// Chooses a peer. A peer may be chosen several times.
+    /// Chooses a peer to receive the next message. Choosing a peer again has no effect.
     #[inline]
     pub(crate) fn choose(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(pipe) = pipes.get_mut(id)
@@ -27,7 +27,7 @@ impl Distributor {
         }
     }
 
-    /// Chooses the peers of `all` that were not chosen, instead of the chosen ones.
+    /// Replaces the chosen peers by the other peers in `all`.
     pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
         let previous = self.chosen.len();
         for &id in all {
@@ -38,7 +38,7 @@ impl Distributor {
         }
     }
 
-    /// Sends the message to all chosen peers.
+    /// Sends the message to all chosen peers. `policy` applies to chosen peers without room.
     pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,

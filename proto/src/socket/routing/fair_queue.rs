@@ -1,5 +1,5 @@
-//! [`FairQueue`]: receives from many peers in turn, one message each (RFC 28: "fair-queuing"). The cost depends only on
-//! the pipes that have messages.
+//! [`FairQueue`]: receives messages from many peers in turn, one message from each (RFC 28: "fair-queuing"). The cost
+//! of a call depends only on the number of pipes that have messages.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -10,14 +10,14 @@ use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-/// Rotation of the pipes that have messages.
+/// Rotation of the pipes that have incoming messages.
 #[derive(Debug, Default)]
 pub(crate) struct FairQueue {
     active: VecDeque<PipeId>,
 }
 
 impl FairQueue {
-    /// Queues a message that arrived.
+    /// Queues a message that arrived from this peer.
     #[inline]
     pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
         let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };
@@ -27,7 +27,7 @@ impl FairQueue {
         pipes.deliver(id, message)
     }
 
-    /// Removes and returns the next message, or returns [`RecvError::Empty`].
+    /// Removes and returns the first message of the next pipe in turn, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
         if self.next_pipe(pipes).is_none() {
@@ -38,13 +38,13 @@ impl FairQueue {
         pipes.pop_incoming(id)
     }
 
-    /// Returns the sender of the next message.
+    /// Returns the sender of the message that `next` returns next.
     pub(crate) fn sender_of_next(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
         let pipe = self.next_pipe(pipes)?;
         pipes.first_sender(pipe)
     }
 
-    /// Returns the pipe of the next message.
+    /// Returns the pipe of the message that `next` returns next.
     #[inline]
     pub(crate) fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         // A pipe leaves the rotation here when its messages were received, or dropped by a local disconnect.
@@ -58,7 +58,7 @@ impl FairQueue {
         }
     }
 
-    /// Returns true if there is a message.
+    /// Returns true if a message can be received.
     pub(crate) fn has_message(&mut self, pipes: &mut Pipes) -> bool {
         self.next_pipe(pipes).is_some()
     }

@@ -1,11 +1,11 @@
-//! [`Key`]: secret key for hashes of values that peers choose.
+//! [`Key`]: secret key for the hashes of values that peers choose, such as routing ids.
 
 use crate::entropy::Entropy;
 use core::fmt;
 use siphasher::sip::SipHasher13;
 
-/// Secret random key for the hashes of a table. SipHash-1-3 does not reveal the key, so peers cannot choose values that
-/// collide.
+/// Secret random key for the hashes in a table of values that peers choose. SipHash-1-3 does not reveal the key, so
+/// peers cannot choose values that collide.
 #[derive(Clone, Copy)]
 pub(super) struct Key(SipHasher13);
 

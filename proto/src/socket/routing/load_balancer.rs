@@ -1,16 +1,16 @@
-//! [`LoadBalancer`]: sends to many peers in turn, one message each (RFC 28: "round-robin"). The cost depends only on
-//! the pipes that have room.
+//! [`LoadBalancer`]: sends messages to many peers in turn, one message to each (RFC 28: "round-robin"). The cost of a
+//! call depends only on the number of pipes that have room.
 
 use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 
-/// Rotation of the pipes that had room when last checked.
+/// Rotation of the pipes that had room for an outgoing message when last checked.
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
     open: VecDeque<PipeId>,
-    /// Maximum number of removed pipes that are still in the rotation.
+    /// Upper bound for the number of removed pipes that are still in the rotation.
     gone: usize,
 }
 
@@ -25,7 +25,7 @@ impl LoadBalancer {
         Effects::WRITABLE
     }
 
-    /// Removes a pipe for good.
+    /// Removes a pipe that accepts no more messages from the rotation.
     // The removed pipes are cleared when they are more than half of the rotation, which bounds memory at constant
     // average cost.
     pub(crate) fn remove(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -49,7 +49,7 @@ impl LoadBalancer {
         Some(id)
     }
 
-    /// Returns true if there is a pipe with room, which is then first in the rotation.
+    /// Returns true if a pipe has room for a message. This pipe is then the first in the rotation.
     #[inline]
     pub(crate) fn has_room(&mut self, pipes: &mut Pipes) -> bool {
         while let Some(&id) = self.open.front() {

@@ -1,4 +1,5 @@
-//! Structures that select the peer of a message: rotations, the routing table and subscriptions.
+//! Data structures that select the peer for the next sent or received message: rotations, the routing table and
+//! subscriptions.
 
 pub(super) mod arrival_order;
 pub(super) mod distributor;

@@ -1,10 +1,11 @@
-//! [`PrefixPart`]: a part of a prefix; and [`Lengths`]: the lengths of the pieces below a node. Knows no trie.
+//! [`PrefixPart`]: a piece of a subscription prefix, as a node of the trie stores it; and [`Lengths`]: the lengths of
+//! the pieces below a node. Does not depend on the trie.
 
 use alloc::boxed::Box;
 use core::iter::from_fn;
 use core::num::NonZeroU16;
 
-/// Part of a prefix, of up to [`MAX`](Self::MAX) bytes.
+/// Piece of a subscription prefix, of up to [`MAX`](Self::MAX) bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PrefixPart {
     len: u8,
@@ -13,7 +14,7 @@ pub(crate) struct PrefixPart {
 }
 
 impl PrefixPart {
-    /// Maximum length in bytes.
+    /// Maximum length of a piece in bytes.
     // Most prefixes are not longer, and a node of the trie with a `Vec` as its value has 64 bytes.
     pub(crate) const MAX: usize = 16;
 
@@ -34,7 +35,8 @@ impl PrefixPart {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Returns the bytes, filled up with zeros to [`MAX`](Self::MAX). With the length, they identify the piece.
+    /// Returns the bytes of the piece, filled up with zeros to [`MAX`](Self::MAX). These bytes and the length together
+    /// identify the piece.
     pub(crate) const fn padded(&self) -> &[u8; Self::MAX] {
         &self.bytes
     }
@@ -46,11 +48,11 @@ impl PrefixPart {
     }
 }
 
-/// Number of pieces of each length. The pieces are not empty.
+/// Number of pieces of each length that are directly below a node of the trie. The pieces are not empty.
 #[derive(Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) enum Lengths {
-    /// All pieces have the same length, or there are none.
+    /// All pieces have the same length, or there are no pieces.
     One {
         len: u8,
         count: u32,
@@ -58,11 +60,11 @@ pub(crate) enum Lengths {
     Many(Box<Counts>),
 }
 
-/// Number of pieces of each length, from 1 to [`PrefixPart::MAX`].
+/// Number of pieces of each length, from 1 byte to [`PrefixPart::MAX`] bytes.
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Counts {
-    /// Bit set of the lengths with a number that is not zero.
+    /// Set of the lengths for which there is a piece. The lowest bit stands for length 1.
     present: u16,
     counts: [u32; PrefixPart::MAX],
 }
@@ -74,12 +76,13 @@ impl Lengths {
         self.present() == 0
     }
 
-    /// Returns true if there is a piece of the maximum length.
+    /// Returns true if there is a piece of the maximum length [`PrefixPart::MAX`].
     pub(crate) const fn has_full(&self) -> bool {
         self.present() >> (PrefixPart::MAX - 1) != 0
     }
 
-    /// Returns the beginnings of `longest` in each length that occurs, the shortest first.
+    /// Returns the beginning of `longest` once for each length that occurs among the pieces, up to the length of
+    /// `longest`. The shortest beginning is returned first.
     pub(crate) fn up_to(&self, longest: PrefixPart) -> impl Iterator<Item = PrefixPart> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {
@@ -104,7 +107,7 @@ impl Lengths {
         }
     }
 
-    /// Removes a piece that was added.
+    /// Removes a piece from the count. The piece must have been added before.
     pub(crate) fn remove(&mut self, piece: PrefixPart) {
         match self {
             Self::One { count, .. } => *count -= 1,
@@ -142,7 +145,7 @@ const fn bit(len: u8) -> u16 {
     1 << (len - 1)
 }
 
-/// Returns the shortest of these lengths.
+/// Returns the shortest length in a set of lengths.
 fn length(present: NonZeroU16) -> u8 {
     u8::try_from(present.trailing_zeros() + 1).expect("the set has 16 bits")
 }

@@ -9,15 +9,16 @@ use crate::socket::pipe::Pipes;
 use core::hash::Hasher;
 use hashbrown::HashTable;
 
-/// Peers by routing id. The ids are stored in the pipes; the table must always agree with them.
+/// Peers by routing id. The routing ids are stored in the pipes. A routing id must be changed only through this table,
+/// so that the table agrees with the pipes.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
     key: Key,
     peers: HashTable<PipeId>,
 }
 
-/// Length of a generated routing id in bytes: a zero, which RFC 28 reserves for it, and 64 random bits that peers
-/// cannot guess.
+/// Length of a generated routing id in bytes: a zero byte, which RFC 28 reserves as the first byte of generated ids,
+/// and 64 random bits that peers cannot guess.
 const GENERATED_LEN: usize = 9;
 
 impl RoutingTable {
@@ -44,7 +45,7 @@ impl RoutingTable {
         }
     }
 
-    /// Gives the pipe this routing id.
+    /// Gives the pipe this routing id. A previous routing id of the pipe is removed.
     pub(crate) fn assign(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Effects {
         self.remove(pipes, pipe);
         let Some(peer) = pipes.get_mut(pipe) else { return Effects::NONE };
@@ -73,7 +74,7 @@ fn hash(key: Key, id: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Returns a function that hashes the routing id of a pipe.
+/// Returns a function that computes the hash of a pipe's routing id, for when the table grows or shrinks.
 fn rehash(key: Key, pipes: &Pipes) -> impl Fn(&PipeId) -> u64 {
     move |&pipe| pipes.get(pipe).map_or(0, |peer| hash(key, &peer.routing_id))
 }

@@ -1,4 +1,5 @@
-//! Subscriptions: [`Subscriptions`] of a publisher's peers, and [`Interests`] of a subscriber. Knows no messages.
+//! [`Subscriptions`] of a publisher's peers, and [`Interests`], the subscriptions of a subscriber. Does not depend on
+//! messages.
 
 use super::trie::{NodeId, Trie, shrink_if_sparse};
 use crate::entropy::Entropy;
@@ -10,20 +11,21 @@ use alloc::vec::Vec;
 /// Result of a peer's subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subscribed {
-    /// The prefix had no subscriber.
+    /// No peer had subscribed to the prefix before.
     First,
-    /// The prefix had other subscribers, but not this peer.
+    /// Other peers had already subscribed to the prefix, but not this peer.
     Joined,
     /// This peer had already subscribed to the prefix.
     Again,
 }
 
-/// Result of a cancellation.
+/// Result of the cancellation of a subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cancelled {
-    /// The prefix has no more subscribers.
+    /// The prefix has no subscription any more.
     Gone,
-    /// The prefix has other subscribers, or the application has subscribed to it several times.
+    /// The prefix still has a subscription: at a publisher that of another peer, at a subscriber another one of the
+    /// application.
     StillHeld,
 }
 
@@ -32,19 +34,19 @@ pub(crate) enum Cancelled {
 // its publishers keep a set: after two subscriptions to a prefix, one cancellation removes it. So this is a set too.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
-    /// Subscribers of each prefix, in order.
+    /// Subscribers of each prefix, in the order of their pipe ids.
     // A sorted array, because publishing reads it for each message. An insertion or removal among ten thousand moves
     // some tens of kilobytes, once per subscription.
     holders: Trie<Holders>,
-    /// Prefixes of each peer. Peers without prefixes have no entry.
+    /// Prefixes to which each peer has subscribed. Peers without prefixes have no entry.
     held: BTreeMap<PipeId, Held>,
 }
 
-/// Prefixes of one peer.
+/// Prefixes to which one peer has subscribed.
 #[derive(Debug, Default)]
 struct Held {
     prefixes: BTreeSet<NodeId>,
-    /// Total length of the prefixes in bytes.
+    /// Total length of these prefixes in bytes.
     bytes: usize,
 }
 
@@ -53,12 +55,12 @@ impl Subscriptions {
         Self { holders: Trie::new(entropy), held: BTreeMap::new() }
     }
 
-    /// Returns the number of different prefixes (libzmq: `TOPICS_COUNT`).
+    /// Returns the number of different prefixes of all peers (libzmq: `TOPICS_COUNT`).
     pub(crate) const fn len(&self) -> usize {
         self.holders.len()
     }
 
-    /// Returns the number of prefixes of a peer.
+    /// Returns the number of prefixes to which a peer has subscribed.
     pub(crate) fn count_of(&self, pipe: PipeId) -> usize {
         self.held.get(&pipe).map_or(0, |held| held.prefixes.len())
     }
@@ -74,8 +76,8 @@ impl Subscriptions {
         self.held.get(&pipe).into_iter().flat_map(|held| &held.prefixes).map(|&id| self.holders.prefix_of(id))
     }
 
-    /// Returns the subscribers of a topic. A peer is returned once for each of its prefixes that match, so the caller
-    /// must remove duplicates.
+    /// Returns the peers that have subscribed to a prefix of this topic. A peer is returned once for each of its
+    /// prefixes that match, so the caller must remove duplicates.
     pub(crate) fn matching(&self, topic: &[u8]) -> impl Iterator<Item = PipeId> {
         self.holders.walk(topic).flat_map(Holders::as_slice).copied()
     }
@@ -92,7 +94,7 @@ impl Subscriptions {
         outcome
     }
 
-    /// Removes a prefix from a peer. Returns `None` if the peer has not subscribed to it.
+    /// Removes the subscription of a peer to a prefix. Returns `None` if the peer has not subscribed to the prefix.
     pub(crate) fn cancel(&mut self, pipe: PipeId, prefix: &[u8]) -> Option<Cancelled> {
         let (id, _) = self.holders.get(prefix)?;
         let held = self.held.get_mut(&pipe)?;
@@ -106,8 +108,8 @@ impl Subscriptions {
         Some(self.remove_holder(pipe, id))
     }
 
-    /// Removes all prefixes from a peer, and calls `cancelled` for each. The cost does not depend on other peers'
-    /// subscriptions.
+    /// Removes all subscriptions of a peer, and calls `cancelled` for each prefix. The cost does not depend on the
+    /// subscriptions of other peers.
     pub(crate) fn remove_peer(&mut self, pipe: PipeId, mut cancelled: impl FnMut(Vec<u8>, Cancelled)) {
         for id in self.held.remove(&pipe).into_iter().flat_map(|held| held.prefixes) {
             let prefix = self.holders.prefix_of(id);
@@ -127,12 +129,12 @@ impl Subscriptions {
     }
 }
 
-/// Subscribers of a prefix, in order.
+/// Subscribers of one prefix, in the order of their pipe ids.
 // Most prefixes have a single subscriber. It is stored inline, which saves publishing a cache miss.
 #[derive(Debug)]
 enum Holders {
     One(PipeId),
-    /// Several subscribers; temporarily none.
+    /// Several subscribers. Empty only while the prefix is being added or removed.
     Many(Vec<PipeId>),
 }
 
@@ -176,7 +178,7 @@ impl Holders {
     }
 }
 
-/// Subscriptions of a subscriber: prefixes, each with its count.
+/// Subscriptions of a subscriber: prefixes, each with the number of times that the application has subscribed to it.
 #[derive(Debug)]
 pub(crate) struct Interests {
     counts: Trie<usize>,
@@ -192,14 +194,16 @@ impl Interests {
         self.counts.len()
     }
 
-    /// Adds a subscription. Returns true if the prefix is new, so that it must be sent to publishers.
+    /// Adds one subscription to a prefix. Returns true if the prefix is new, so that the subscription must be sent to
+    /// publishers.
     pub(crate) fn add(&mut self, prefix: &[u8]) -> bool {
         let (_, count) = self.counts.insert_with(prefix, || 0);
         *count += 1;
         *count == 1
     }
 
-    /// Removes a subscription. Returns `None` if there was none. [`Cancelled::Gone`] must be sent to publishers.
+    /// Removes one subscription to a prefix. Returns `None` if there was none. If the result is [`Cancelled::Gone`],
+    /// the cancellation must be sent to publishers.
     pub(crate) fn remove(&mut self, prefix: &[u8]) -> Option<Cancelled> {
         let (id, count) = self.counts.get_mut(prefix)?;
         *count -= 1;
@@ -242,7 +246,7 @@ mod tests {
         vec(select(b"ab".as_slice()), 0..6)
     }
 
-    /// Operation of a peer.
+    /// Operation of a peer in the property test.
     #[derive(Clone, Debug)]
     enum Operation {
         Subscribe(Vec<u8>),
@@ -259,7 +263,7 @@ mod tests {
         (0..5_usize, operation)
     }
 
-    /// Model: the subscribers of each prefix.
+    /// Model of [`Subscriptions`]: the subscribers of each prefix.
     type Model = BTreeMap<Vec<u8>, BTreeSet<PipeId>>;
 
     /// Removes a prefix from a peer in the model, and returns the expected result.

@@ -1,4 +1,5 @@
-//! [`Trie`]: values by prefix. Finds all prefixes of a topic by reading the topic once. Knows no peers.
+//! [`Trie`]: table of values by subscription prefix. Finds all prefixes of a topic by reading the topic once. Does not
+//! depend on peers.
 
 use super::key::Key;
 use super::prefix_part::{Lengths, PrefixPart};
@@ -18,13 +19,14 @@ pub(crate) struct NodeId(NonZeroU32);
 /// a node in an arena. One hash table finds the nodes by parent and piece, so that the cost of a step does not depend
 /// on the number of other prefixes.
 ///
-/// Every node stores the lengths of the pieces below it. [`walk`](Self::walk) looks into the table once for each of
-/// these lengths, from the root on, as long as the pieces of the topic exist: once if all prefixes are short and
-/// have the same length, and at most once per byte of the topic, if peers subscribe to such prefixes.
+/// Every node stores the lengths of the pieces below it. [`walk`](Self::walk) begins at the root and follows the pieces
+/// of the topic as long as they exist. At each node it looks into the table once for each stored length. If all
+/// prefixes are short and have the same length, this is one look-up. If peers subscribe to prefixes of many lengths, it
+/// is at most one look-up per byte of the topic.
 ///
-/// Nothing recurses. The cost of a call is bounded by the length of its prefix, except that the table and the arena
-/// double when they are full; spread over the insertions before, that is a constant cost for each. The hash has a
-/// secret key and does not reveal it (SipHash-1-3), so peers cannot choose prefixes that collide.
+/// No function recurses. The cost of a call is bounded by the length of its prefix, except when the table or the arena
+/// is full and doubles its size. Distributed over the preceding insertions, doubling adds a constant cost to each. The
+/// hash has a secret key and does not reveal it (SipHash-1-3), so peers cannot choose prefixes that collide.
 ///
 /// Memory is proportional to the bytes of the prefixes. The arena keeps its maximum size until the last prefix is
 /// removed; its free nodes are reused.
@@ -32,13 +34,13 @@ pub(crate) struct NodeId(NonZeroU32);
 pub(crate) struct Trie<V> {
     nodes: Vec<Node<V>>,
     free: Vec<NodeId>,
-    /// All nodes except the root, by their hashes.
+    /// All nodes except the root, by the hash of their parent and piece.
     index: HashTable<NodeId>,
     key: Key,
     len: usize,
 }
 
-/// Node of the trie. A node without a value has nodes below it, except the root.
+/// Node of the trie. A node without a value exists only for the nodes below it; the root always exists.
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
@@ -75,12 +77,13 @@ impl<V> Trie<V> {
         Some((id, self.value_mut(id)))
     }
 
-    /// Returns the value of a prefix that has one.
+    /// Returns the value of the prefix with this id.
     pub(crate) fn value_mut(&mut self, id: NodeId) -> &mut V {
         self.node_mut(id).value.as_mut().expect("an id is valid only while its prefix has a value")
     }
 
-    /// Returns the value of a prefix, and inserts it first if there is none.
+    /// Returns the id and the value of a prefix. If the prefix has no value, first inserts the value that `make`
+    /// returns.
     pub(crate) fn insert_with(&mut self, prefix: &[u8], make: impl FnOnce() -> V) -> (NodeId, &mut V) {
         let mut id = ROOT;
         for piece in prefix.chunks(PrefixPart::MAX) {
@@ -91,7 +94,7 @@ impl<V> Trie<V> {
         (id, self.node_mut(id).value.get_or_insert_with(make))
     }
 
-    /// Removes and returns the value of a prefix that has one, and the nodes that only this prefix needed.
+    /// Removes a prefix that has a value, and the nodes that only this prefix needed. Returns the value.
     pub(crate) fn remove(&mut self, id: NodeId) -> V {
         let value = self.node_mut(id).value.take().expect("an id is valid only while its prefix has a value");
         self.len -= 1;
@@ -107,13 +110,14 @@ impl<V> Trie<V> {
         value
     }
 
-    /// Returns the values of all prefixes of a topic, from the shortest, which may be empty, to the longest.
+    /// Returns the values of all stored prefixes of a topic, from the shortest prefix, which can be empty, to the
+    /// longest.
     pub(crate) fn walk(&self, topic: &[u8]) -> impl Iterator<Item = &V> {
         let ids = self.full_nodes(topic).flat_map(|(id, rest)| once(id).chain(self.partial_nodes(id, rest)));
         ids.filter_map(|id| self.node(id).value.as_ref())
     }
 
-    /// Returns the prefix of a node.
+    /// Returns the prefix that the path from the root to a node forms.
     pub(crate) fn prefix_of(&self, id: NodeId) -> Vec<u8> {
         let ascent = successors(Some(id), |&id| (id != ROOT).then(|| self.node(id).parent));
         let mut prefix = Vec::new();
@@ -124,7 +128,7 @@ impl<V> Trie<V> {
         prefix
     }
 
-    /// Returns all prefixes with their values, in lexicographic order. Sorts them first.
+    /// Returns all stored prefixes with their values, in lexicographic order. Sorts the prefixes first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &V)> {
         let ids = (1..).map_while(NonZeroU32::new).map(NodeId);
         let values = self.nodes.iter().zip(ids).filter_map(|(node, id)| Some((id, node.value.as_ref()?)));
@@ -133,7 +137,8 @@ impl<V> Trie<V> {
         all.into_iter()
     }
 
-    /// Returns the nodes along a topic that have pieces of full length, each with the rest of the topic after the node.
+    /// Returns the root, and the nodes along a topic that have pieces of the maximum length, each with the rest of the
+    /// topic after the node.
     fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
             let (piece, rest) = rest.split_first_chunk::<{ PrefixPart::MAX }>()?;
@@ -144,7 +149,8 @@ impl<V> Trie<V> {
         })
     }
 
-    /// Returns the nodes directly below `id` that have shorter pieces and match the beginning of `rest`.
+    /// Returns the nodes directly below `id` that have pieces of less than the maximum length and match the beginning
+    /// of `rest`.
     fn partial_nodes(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
         let longest = PrefixPart::new(&rest[..rest.len().min(PrefixPart::MAX - 1)]);
         self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
@@ -158,7 +164,7 @@ impl<V> Trie<V> {
         self.index.find(hash(self.key, parent, piece), is_child).copied()
     }
 
-    /// Creates a child of a node. The child must not exist yet.
+    /// Creates a node with this piece directly below the node `parent`. Such a node must not exist yet.
     fn insert_child(&mut self, parent: NodeId, piece: PrefixPart) -> NodeId {
         self.node_mut(parent).below.add(piece);
         let id = self.allocate(Node::new(parent, piece));
@@ -243,7 +249,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
-    /// Model: each prefix with its id and a unique number.
+    /// Model of the trie: each stored prefix with its id and a unique number as its value.
     type Model = BTreeMap<Vec<u8>, (NodeId, u64)>;
 
     fn empty<V>() -> Trie<V> {
@@ -298,7 +304,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Change {
         Insert(Vec<u8>),
-        /// Removes one of the present prefixes.
+        /// Removes one of the stored prefixes, chosen by the index.
         Remove(Index),
     }
 
@@ -307,8 +313,8 @@ mod tests {
         vec(select(pieces), 0..5).prop_map(|pieces| pieces.concat())
     }
 
-    /// Generates changes, each with a topic to look up after it. Phases of growing and shrinking alternate, so that the
-    /// trie is often large and often empty.
+    /// Generates changes, each with a topic to look up after the change. Phases of growing and shrinking alternate, so
+    /// that the trie is often large and often empty.
     fn changes(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<(Change, Vec<u8>)>> {
         let changes = move |inserts: u32| {
             let insert = prefix(pieces).prop_map(Change::Insert);
@@ -319,7 +325,7 @@ mod tests {
             .prop_map(|phases| phases.into_iter().flat_map(|(up, down)| [up, down]).flatten().collect())
     }
 
-    /// Applies these changes, and compares all results with the model after each.
+    /// Applies these changes to a trie and to the model, and compares all results with the model after each change.
     fn check_changes(changes: Vec<(Change, Vec<u8>)>) {
         let (mut trie, mut model) = (empty(), Model::new());
         for ((change, topic), number) in changes.into_iter().zip(0..) {
@@ -414,7 +420,7 @@ mod tests {
         assert_eq!(trie.index.capacity(), 0);
     }
 
-    /// Compares two tries with the same prefixes and different keys.
+    /// Compares two tries that have the same prefixes and different secret keys.
     #[test]
     fn trie_key_affects_only_hashes() {
         let tries = [1, 2].map(|seed| {
