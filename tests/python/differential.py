@@ -98,7 +98,7 @@ class Sockets:
                 counts = {number: (self.sockets[number].ready, self.sockets[number].lost) for number, *_ in expected}
                 raise TimeoutError(f"connections made and lost: {counts} instead of {expected}")
         # Events are followed by commands between sockets and the I/O thread, in at most four steps: a session requests
-        # its end, is told to end, terminates its pipe, and the socket acknowledges.
+        # its end, receives the request to terminate, terminates its pipe, and the socket acknowledges.
         for _ in range(4):
             self.run_pending()
 
