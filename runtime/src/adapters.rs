@@ -63,7 +63,7 @@ pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvErr
 }
 
 /// Sends the message in `waiting`, if any. Returns `Pending` and keeps the message in `waiting` if the socket has no
-/// room.
+/// room for the message.
 fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(), Unsent>> {
     let Some(message) = waiting else {
         return Poll::Ready(Ok(()));
@@ -74,7 +74,8 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
     }
 }
 
-/// Returns the result of a send that has completed. If the send failed, the error contains the message.
+/// Returns the result of a send that has completed, and clears `message`. If the send failed, moves the message into
+/// the returned error.
 #[inline]
 fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
     match (message.take(), sent) {

@@ -15,7 +15,8 @@ pub struct BoundListener {
 }
 
 impl BoundListener {
-    /// Wraps a listener that is bound to `endpoint`.
+    /// Creates a `BoundListener` from `listener`, which must already be bound to `endpoint`. The type of `listener`
+    /// must be one that the socket's runtime supports.
     pub fn new(endpoint: Endpoint, listener: impl Any + Send) -> Self {
         Self { endpoint, listener: Box::new(listener) }
     }
@@ -25,7 +26,8 @@ impl BoundListener {
         &self.endpoint
     }
 
-    /// Returns the listener if its type is `L`.
+    /// Returns the listener if its type is `L`, and otherwise `None`. A runtime calls this with each type that it
+    /// supports.
     pub fn into_listener<L: Any>(self) -> Option<L> {
         self.listener.downcast().ok().map(|listener| *listener)
     }
@@ -40,8 +42,8 @@ impl<T: Kind> Handle<T> {
     /// effect here, because the listener is bound already; all other [`Options`](sansmq_proto::Options) apply.
     ///
     /// # Errors
-    /// [`BindError`]: the runtime does not support this type of listener, or the listener is not in the listening
-    /// state.
+    /// [`BindError`]: the runtime does not support this type of listener, the listener is not in the listening state,
+    /// or an error that is listed at [`bind`](Self::bind) occurred.
     pub async fn bind_existing(&self, listener: BoundListener) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint.clone();
         let bound_listeners = self.shared().with(|state| state.bind_existing(listener));

@@ -15,31 +15,33 @@ use sansmq_proto::{
 use std::io;
 use std::sync::Arc;
 
-/// Task of one connection.
+/// Task that runs the protocol of one connection over its byte stream.
 ///
 /// Usually the connection belongs to the socket that spawned the task. At a port that several sockets share, a new
-/// connection waits until its peer has requested a resource. Then the connection is assigned to the socket that is
-/// bound to this resource. That socket may run on another runtime; the task stays on the runtime that accepted the
-/// connection.
+/// connection waits until its peer has requested a resource (RFC 37: a name that selects one of these sockets). Then
+/// the connection is assigned to the socket that is bound to this resource. That socket may run on another runtime; the
+/// task stays on the runtime that accepted the connection.
 pub(crate) struct ConnectionTask<S> {
     /// Stream of the connection; `None` after the connection has ended.
     stream: Option<S>,
-    /// Protocol state of the connection. `None` after the connection has ended and the owner was notified.
+    /// Protocol state of the connection. `None` after the connection has ended and was given back to its socket.
     session: Option<Session>,
     owner: Owner,
-    /// Driver of the socket that has spawned the task. This socket's clock is used, even if `owner` is another socket.
+    /// Reference to the socket that has spawned the task. The time comes from this socket's clock, even if the
+    /// connection was assigned to another socket.
     driver: Driver,
 }
 
 pub(crate) enum Owner {
-    /// Socket that has spawned the task (the socket of `driver`), and its pipe for the connection.
+    /// The connection belongs to the socket that has spawned the task. Contains the socket's pipe for the connection.
     Local(PipeId),
-    /// No socket yet: the connection waits to be assigned to one of the sockets that are bound to `port`. `ticket`
-    /// identifies the waiting connection at the port. `_counted` is a clone of the port's `unassigned`, which counts
-    /// such connections.
+    /// The connection was accepted at a port that several sockets share, and is not assigned to one of them yet. `from`
+    /// is the address of the peer. `ticket` identifies the connection among those that wait at `port`. `_counted` is a
+    /// clone of the `Arc` in [`SharedListener::unassigned`], by which the port counts these connections.
     Unassigned { port: Arc<SharedListener>, from: Endpoint, ticket: u64, _counted: Arc<()> },
-    /// Socket to which a connection at a shared port was assigned, and its pipe for the connection. The socket may run
-    /// on another runtime, and may also be the socket of `driver`.
+    /// The connection was accepted at a port that several sockets share, and was assigned to one of them. Contains this
+    /// socket and its pipe for the connection. The socket may run on another runtime, or may be the socket that has
+    /// spawned the task.
     Remote(Arc<Shared>, PipeId),
 }
 
@@ -49,8 +51,10 @@ impl<S: PollStream> ConnectionTask<S> {
         Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
     }
 
-    /// Creates the task of a connection at a shared port, which waits to be assigned to a socket. Returns `None` if the
-    /// connection exceeds the `max_handshake_rate` of the driver's socket.
+    /// Creates the task of a connection that was accepted at `port`, which several sockets share. The connection
+    /// belongs to no socket until its peer has requested a resource. `driver` refers to the socket that opened the
+    /// port, `id` is the listener of this socket, and `from` is the address of the peer. Returns `None` if the
+    /// connection exceeds the `max_handshake_rate` of this socket.
     pub(crate) fn unassigned(
         driver: Driver,
         port: Arc<SharedListener>,
@@ -161,8 +165,8 @@ impl Owner {
     }
 }
 
-/// Adapter for one poll of the task: implements [`Stream`] for the session, and returns [`StreamError::WouldBlock`]
-/// when the stream returns `Pending`.
+/// Adapter by which the session, which needs a non-blocking [`Stream`], uses the [`PollStream`] during one poll of the
+/// task. Returns [`StreamError::WouldBlock`] when the stream returns `Pending`.
 struct Polled<'a, S> {
     stream: &'a mut S,
     cx: Context<'a>,

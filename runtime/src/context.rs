@@ -33,7 +33,8 @@ pub(crate) struct Registry {
     questions: u64,
 }
 
-/// Reference to one listener of a socket, at an `inproc` name or at a port.
+/// Weak reference to a socket, with the id of one of its listeners. The listener is bound to an `inproc` name, or to a
+/// port that sockets can share.
 #[derive(Clone)]
 pub(crate) struct SocketListener {
     pub(crate) socket: Weak<Shared>,
@@ -52,7 +53,7 @@ impl SocketListener {
     }
 }
 
-/// Reference to one pipe of a socket, which connects to an `inproc` name.
+/// Weak reference to a socket, with the id of one of its pipes. The pipe connects to an `inproc` name.
 #[derive(Clone)]
 pub(crate) struct InprocConnector {
     pub(crate) socket: Weak<Shared>,
@@ -72,12 +73,12 @@ impl WeakContext {
 }
 
 impl Context {
-    /// Creates a context without `inproc` names and shared ports.
+    /// Creates a context in which no `inproc` name and no port is in use.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the global context of the process.
+    /// Returns the global context of the process, to which sockets belong by default.
     pub fn global() -> Self {
         static GLOBAL: OnceLock<Context> = OnceLock::new();
         GLOBAL.get_or_init(Self::new).clone()
@@ -89,8 +90,8 @@ impl Context {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Binds a listener to an `inproc` name. Returns the pipes that already wait for this name, or `None` if another
-    /// listener is bound to it.
+    /// Binds a listener to an `inproc` name. Returns the pipes that already wait to connect to this name, or `None` if
+    /// another listener is bound to it.
     pub(crate) fn bind(&self, name: &str, listener: SocketListener) -> Option<Vec<InprocConnector>> {
         let mut registry = self.registry();
         if registry.bound.contains_key(name) {
@@ -105,7 +106,7 @@ impl Context {
         self.registry().bound.get(name).cloned()
     }
 
-    /// Returns the number of the next ZAP request, which is unique within the context.
+    /// Counts a new ZAP request and returns its number, which is unique within the context.
     pub(crate) fn number_question(&self) -> u64 {
         let mut registry = self.registry();
         registry.questions += 1;
@@ -132,9 +133,11 @@ impl Context {
         found
     }
 
-    /// Binds `member`, a listener of a socket, at `endpoint`. If a port is registered there already, `member` shares it
-    /// or is refused. If there is none, or neither `member` nor the sockets of the port have a resource, registers a
-    /// new port.
+    /// Binds a socket to a port at `endpoint`. `member` is the socket with its new listener, `resource` is the name by
+    /// which peers select this socket at a shared port, and `config` are the settings of the socket.
+    ///
+    /// If the context has a port at `endpoint` already, the socket shares this port or is refused. If there is none, or
+    /// if neither this socket nor the sockets at the existing port have a resource, registers a new port.
     pub(crate) fn enter(
         &self,
         endpoint: &Endpoint,
@@ -155,8 +158,8 @@ impl Context {
         JoinOutcome::New(port)
     }
 
-    /// Unbinds a socket from a port; see [`SharedListener::leave`]. After the last socket has unbound, no socket can
-    /// join the port.
+    /// Unbinds `member`, a socket with one of its listeners, from `port`. Returns the number of sockets that are still
+    /// bound, and the wakers of the tasks to wake. After the last socket has unbound, no socket can join the port.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);
@@ -166,7 +169,8 @@ impl Context {
         (left, tasks)
     }
 
-    /// Unbinds all sockets from a port; see [`SharedListener::closed`]. Afterwards no socket can join the port.
+    /// Unbinds all sockets from a port, which was closed or could not be opened. Returns the sockets and tasks to
+    /// notify. Afterwards no socket can join the port.
     pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
         let mut registry = self.registry();
         registry.ports.retain(|other| !Arc::ptr_eq(other, port));

@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
 use std::sync::Arc;
 
-/// Control socket of a proxy during a run; see [`Proxy::control`](crate::Proxy::control).
+/// Control socket of a proxy while the proxy runs; see [`Proxy::control`](crate::Proxy::control).
 pub(crate) struct Control<'a> {
     socket: &'a Handle,
     commands: WaiterKey<&'a Arc<Shared>>,
@@ -45,5 +45,5 @@ fn take(state: &mut State) -> Poll<(Message, SocketType)> {
     }
 }
 
-/// Maximum number of commands that a proxy executes per turn.
+/// Maximum number of commands that a proxy executes each time its future is polled.
 const BURST: usize = 10;

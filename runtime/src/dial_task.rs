@@ -8,7 +8,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use sansmq_proto::{NetworkError, PipeId};
 
-/// Future of one attempt to connect, from [`Runtime::dial`].
+/// Future of one attempt to connect, from [`Runtime::dial`]. Returns the connected stream.
 type Dialled<S> = Pin<Box<dyn Future<Output = Result<S, NetworkError>> + Send>>;
 
 pub(crate) struct DialTask<R: Runtime> {
@@ -21,8 +21,9 @@ pub(crate) struct DialTask<R: Runtime> {
 }
 
 impl<R: Runtime> DialTask<R> {
-    /// Continues the attempt, and returns the task of the connection when connected. Returns `None` if the attempt was
-    /// cancelled or replaced by a later attempt, or if it failed and the failure was reported to the socket.
+    /// Continues the attempt to connect. When connected, returns the task of the new connection. Returns `None` if the
+    /// attempt was cancelled or replaced by a later attempt, or if it failed and the failure was reported to the
+    /// socket.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ConnectionTask<R::Stream>>> {
         let (shared, pipe) = (self.driver.shared(), self.pipe);
         if shared.with(|state| state.poll_dial(pipe, self.dial, cx.waker())).is_ready() {

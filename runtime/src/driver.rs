@@ -48,8 +48,7 @@ impl Driver {
         self.shared().with(|state| state.hosted.get(&id).cloned())
     }
 
-    /// Reports to all sockets that share the port of listener `id` that the listener is open. `endpoint` is the bound
-    /// endpoint.
+    /// Reports that listener `id` is open, to all sockets that share its port. `endpoint` is the bound endpoint.
     pub(crate) fn listening(&self, id: ListenerId, endpoint: Endpoint) {
         let members = self.port(id).map(|port| port.opened(endpoint));
         for (endpoint, member) in members.into_iter().flatten() {
@@ -60,7 +59,7 @@ impl Driver {
         }
     }
 
-    /// Reports to all sockets that share the port of listener `id` that the listener could not be opened.
+    /// Reports that listener `id` could not be opened, to all sockets that share its port.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
         let closed = self.shared().context.close(&port);
@@ -72,8 +71,9 @@ impl Driver {
         }
     }
 
-    /// Creates the task of an accepted connection. Drops the stream and returns `None` if the listener is closed or a
-    /// limit is reached.
+    /// Creates the task of a connection that listener `id` has accepted. `from` is the address of the peer. Drops the
+    /// stream and returns `None` if the listener is closed, or if a limit on the number or the rate of new connections
+    /// is reached.
     pub(crate) fn accepted<S: crate::PollStream>(
         &self,
         id: ListenerId,
@@ -89,7 +89,8 @@ impl Driver {
         if port.has_room() { ConnectionTask::unassigned(self.clone(), port, (id, from), stream) } else { None }
     }
 
-    /// Reports a failed accept to one of the sockets that share the port, which starts a pause in accepting; see
+    /// Reports that listener `id` failed to accept a connection. The report goes to one of the sockets that share the
+    /// port. This socket then pauses the accepting of connections for all of them; see
     /// [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
     pub(crate) fn accept_failed(&self, id: ListenerId, error: NetworkError) {
         if let Some(member) = self.port(id).and_then(|port| port.pause())

@@ -70,7 +70,8 @@ pub(crate) fn new_socket_with_entropy<T: Kind>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// Number of messages that were not sent before the linger time expired.
+    /// Number of messages that could not be sent after the socket was closed, for example because `linger` expired
+    /// first.
     pub unsent: usize,
 }
 
@@ -79,8 +80,8 @@ impl<T: Kind> Handle<T> {
         &self.application.0
     }
 
-    /// Waits until `condition` is true. `among` selects the list of waiting futures that is woken when the condition
-    /// may have changed, for example the receivers.
+    /// Waits until `condition` is true for the socket. `among` selects the list in which this future waits, for example
+    /// the list that is woken when a message was received.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
         let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
@@ -154,12 +155,13 @@ impl<T: Kind> Handle<T> {
         self.shared().with_time(|socket, now| socket.connect(endpoint, now)).map(drop)
     }
 
-    /// Stops listening at an endpoint, and closes the connections that were accepted there; messages queued for them are still
-    /// sent until `linger` expires. Completes when the address is free again, or at once if other sockets share the port. If the
-    /// future is dropped, the socket unbinds nevertheless.
+    /// Stops listening at an endpoint, and closes the connections that were accepted there; messages queued for them
+    /// are still sent until `linger` expires. Completes when the address is free again, or at once if other sockets
+    /// share the port. If the future is dropped, the socket unbinds nevertheless.
     ///
     /// # Errors
-    /// [`UnbindError`].
+    /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or an error occurred while the listener
+    /// was closed.
     pub async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -181,11 +183,11 @@ impl<T: Kind> Handle<T> {
         failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
     }
 
-    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting; queued messages are still sent until
-    /// `linger` expires.
+    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting; queued messages are still sent
+    /// until `linger` expires.
     ///
     /// # Errors
-    /// [`UnbindError`].
+    /// [`UnbindError`]: `endpoint` is invalid, or the socket has no `connect` to it.
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -269,7 +271,8 @@ impl<T: Kind> Handle<T> {
 }
 
 impl<T: Kind> Handle<T> {
-    /// Receives the next message, from the peers in turn. Waits while no message is queued.
+    /// Receives the next message. The peers that have sent messages take turns (fair queueing). Waits while no message
+    /// is queued.
     ///
     /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages that
     /// are still queued from the previous connection may alternate with messages of the new connection.

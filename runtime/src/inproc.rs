@@ -1,7 +1,7 @@
-//! The `inproc` transport: connections between two sockets of one process, without tasks and without encoding. The two
-//! sockets exchange messages through two queues, called lanes: one lane per direction. A send or receive of the
-//! application moves the messages on its own thread: first under the lock of its own socket, then under the lock of the
-//! other socket. No thread holds both locks at the same time.
+//! The `inproc` transport: connections between two sockets of one process, without tasks and without encoding. Between
+//! the two sockets are two queues, called lanes: one lane per direction. An exchange moves messages between the pipe of
+//! one socket and the two lanes. A send or receive of the application runs the exchanges on its own thread: first under
+//! the lock of its own socket, then under the lock of the other socket. No thread holds both locks at the same time.
 //!
 //! ```text
 //! pipe of one socket ──exchange──► lane ──exchange──► pipe of the other
@@ -25,8 +25,8 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 struct Wire {
     /// Queues between the two sockets; each socket sends into the lane with its own index.
     lanes: Mutex<[Lane; 2]>,
-    /// [`Demand`] of each socket as a receiver: it must be notified of each message, fetches messages in batches, or
-    /// has no room.
+    /// Value by which each socket shows the other one how it receives ([`Demand`]): it must be notified of each
+    /// message, or it fetches messages in batches, or it has no room.
     readers: [Arc<Reader>; 2],
     /// Socket and pipe at each of the two ends. The references are weak, because a connection must not keep a socket
     /// alive.
@@ -44,12 +44,14 @@ impl Wire {
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Inbound>,
-    /// The sending socket has ended this direction, and puts in no more messages.
+    /// True after the sending socket has closed this direction of the connection. The sending socket then puts no more
+    /// messages into the lane.
     finished: bool,
-    /// An exchange of the receiving socket is already scheduled, and has not begun yet.
+    /// True while a call of the receiving socket that takes the messages out of this lane is scheduled, but has not
+    /// begun. New messages then need no second call.
     notified: bool,
-    /// The sending socket has found the lane full. When the receiving socket has emptied the lane, it schedules an
-    /// exchange of the sending socket.
+    /// True if the sending socket has found the lane full. When the receiving socket has emptied the lane, it schedules
+    /// a call of the sending socket, which puts in further messages.
     blocked: bool,
 }
 
@@ -67,21 +69,23 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// Returns the [`Reader`] of the socket at the other end. That socket stores in it if it must be notified of each
-    /// message; see [`Demand`].
+    /// Returns the [`Reader`] in which the socket at the other end stores its [`Demand`], for example that it must be
+    /// notified of each message.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
     }
 }
 
-/// One end of an `inproc` connection during one exchange, with both lanes locked.
+/// One end of an `inproc` connection while messages are moved between its pipe and the two lanes. Both lanes are
+/// locked.
 struct Locked<'a> {
     lanes: MutexGuard<'a, [Lane; 2]>,
     end: &'a End,
-    /// The lane in which this socket sends is full: the last call of [`Link::has_room`] returned false.
+    /// True if the lane in which this socket sends was full at the last call of [`Link::has_room`].
     blocked: Cell<bool>,
-    /// This socket has sent a subscription change during the exchange. The other socket must then be scheduled for an
-    /// exchange even if its application still has messages to receive.
+    /// True if this socket has put a subscription change into its lane since the lanes were locked. The other socket
+    /// must then be called to take it out, unless it has no room. Usually the other socket is not called while its
+    /// application still has messages to receive, because it fetches later messages itself.
     has_subscription: bool,
 }
 
@@ -94,8 +98,8 @@ impl Locked<'_> {
         &mut self.lanes[1 - self.end.side]
     }
 
-    /// Returns the reason as an error if the connection must end: this socket or the other socket has ended its
-    /// direction.
+    /// Returns an error with the reason if the connection must end, because this socket or the other socket has closed
+    /// its sending direction.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
             return Err(ConnectionError::LocallyClosed);
@@ -103,8 +107,8 @@ impl Locked<'_> {
         if self.theirs().finished { Err(ConnectionError::PeerClosed) } else { Ok(()) }
     }
 
-    /// Ends an exchange: updates the lanes, and stores `demand` as the new demand of this socket. Returns true if an
-    /// exchange of the other socket must be scheduled.
+    /// Updates the lanes after messages were moved, and stores `demand` as the new demand of this socket. Returns true
+    /// if the other socket must be called, to move messages between the lanes and its own pipe.
     fn leave(&mut self, demand: Demand) -> bool {
         let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);

@@ -16,11 +16,12 @@ pub(crate) struct Lane {
     end: End,
     from: Handle,
     to: Handle,
-    /// Message that was received from the source and not sent yet, because the sink had no room.
+    /// Message that was received from one socket and not sent yet, because the other socket had no room.
     pub(crate) held: Option<Message>,
 }
 
-/// Socket of the proxy that is the source of a lane.
+/// Socket from which a lane (one direction of a proxy) receives: the first or the second socket of
+/// [`Proxy::new`](crate::Proxy::new).
 #[derive(Clone, Copy)]
 pub(crate) enum End {
     Frontend,
@@ -29,7 +30,7 @@ pub(crate) enum End {
 
 impl Lane {
     /// Creates a lane that receives with `from` and sends with `to`. Returns `None` if `from` cannot receive or `to`
-    /// cannot send. `end` selects the statistics of the lane.
+    /// cannot send. `end` is the role of `from` in the proxy, and selects the statistics in which messages are counted.
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
         let receives = from.shared().with(|state| state.socket.socket_type().receives());
         let sends = to.shared().with(|state| state.socket.socket_type().sends());
@@ -37,7 +38,8 @@ impl Lane {
     }
 }
 
-/// Lane during a run of the proxy. Holds the registrations by which a new message or new room wakes the proxy.
+/// A [`Lane`], one direction of a proxy, while the proxy runs. Registers the proxy's waker with both sockets, so that a
+/// new message at the source and new room at the sink wake the proxy.
 pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
@@ -60,8 +62,8 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Forwards messages. Returns `Pending` when the source is empty or the sink is full, and `Ready` after [`BURST`]
-    /// messages, when more messages may be queued.
+    /// Forwards messages from the source to the sink. Returns `Pending` when the source is empty or the sink is full,
+    /// and `Ready` after [`BURST`] messages, when more messages may be queued.
     pub(crate) fn burst(
         &mut self,
         cx: &Context<'_>,
@@ -76,7 +78,8 @@ impl<'a> Moving<'a> {
     }
 
     /// Receives the next message of the source into `held`, and sends a copy to the capture socket. Does nothing if a
-    /// message is held already.
+    /// message is held already. Returns `Pending` if the source is empty, or if the sink is another socket that is
+    /// full.
     fn receive(
         &mut self,
         cx: &Context<'_>,
@@ -130,15 +133,15 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// Outcome of sending a held message.
+/// Outcome of sending a held message with the sink, the socket of a lane that sends.
 enum Given {
     Sent,
     /// The sink can never send the message, which was therefore dropped.
     Refused,
 }
 
-/// Receives the next message of a source. Returns an error only after [`RecvError::PeerLost`]; after any other error,
-/// returns `Pending`.
+/// Receives the next message of a source. Returns [`ProxyError::PeerLost`] if the receive fails with
+/// [`RecvError::PeerLost`]. After any other error, returns `Pending`, so that the proxy continues to run.
 fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     match state.socket.recv() {
         Ok(message) => Poll::Ready(Ok(message)),
@@ -149,8 +152,8 @@ fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     }
 }
 
-/// Sends the held message with the sink. Returns `Pending` and keeps the message while the send can still succeed
-/// later.
+/// Sends the message in `held` with the sink. Clears `held` if the message was sent or can never be sent. Returns
+/// `Pending` while the sink cannot send the message yet.
 fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     let Some(message) = held else { return Poll::Pending };
     let given = match state.socket.offer(message) {
@@ -169,5 +172,5 @@ fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     Poll::Ready(given)
 }
 
-/// Maximum number of messages that a proxy forwards in each direction per turn (libzmq: 1000).
+/// Maximum number of messages that a proxy forwards in each direction each time its future is polled (libzmq: 1000).
 pub(crate) const BURST: usize = 100;

@@ -19,9 +19,9 @@
 //!
 //! | purpose | items |
 //! |---|---|
-//! | links within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`demand`](Socket::demand), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
+//! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`demand`](Socket::demand), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
 //! | shared ports | [`Socket::config`], [`accept_shared`](Socket::accept_shared), [`attach`](Socket::attach), [`reject_shared`](Socket::reject_shared), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
-//! | tasks that wait | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
+//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
 //! `Socket::supports`, `contains`, `is_accept_paused` and `abort`; `SocketType::sends`, `receives`, `must_reply` and

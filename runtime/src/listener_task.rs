@@ -15,8 +15,8 @@ use std::sync::Arc;
 pub(crate) struct ListenerTask<R: Runtime> {
     driver: Driver,
     phase: Phase<R>,
-    /// Guard that reports on drop that the address is free. Declared last, so that an open listener in `phase` is
-    /// dropped before.
+    /// Guard of the port. Its drop reports that the address is free. Declared last, so that an open listener in `phase`
+    /// is dropped before the guard.
     guard: ListenGuard,
 }
 
@@ -36,8 +36,9 @@ enum Phase<R: Runtime> {
 type Opening<L> = Pin<Box<dyn Future<Output = Result<(L, Endpoint), NetworkError>> + Send>>;
 
 impl<R: Runtime> ListenerTask<R> {
-    /// Creates the task of a listener: it opens a listener at `endpoint`, or takes over `given`. Returns `None` if the
-    /// runtime rejects `given`; the error was reported to the sockets of the port.
+    /// Creates the task of a listener. The task opens a listener at `endpoint`, or takes over `given`, a listener that
+    /// was bound outside of this library. Returns `None` if the runtime rejects `given`; the error was then reported to
+    /// the sockets of the port.
     pub(crate) fn new(
         driver: Driver,
         guard: ListenGuard,
@@ -128,7 +129,8 @@ pub(crate) struct ListenGuard {
     pub(crate) shared: Arc<Shared>,
     id: ListenerId,
     pub(crate) port: Arc<SharedListener>,
-    /// Number of connections that the task may still accept before it yields to other tasks.
+    /// Number of connections that the task may still accept before it yields to other tasks. Set to
+    /// [`BUDGET`](Self::BUDGET) again after each yield.
     budget: u8,
 }
 
@@ -171,8 +173,8 @@ impl ListenGuard {
         Poll::Ready(AcceptState::Open)
     }
 
-    /// Returns `Ready` if no socket is bound to the port any more. Otherwise registers the waker, to be woken when this
-    /// changes.
+    /// Returns `Ready` if no socket is bound to the port any more. Otherwise registers the waker of the listener task,
+    /// to be woken when a socket unbinds.
     pub(crate) fn poll_stopped(&self, waker: &Waker) -> Poll<()> {
         if self.port.poll_members(waker) { Poll::Pending } else { Poll::Ready(()) }
     }

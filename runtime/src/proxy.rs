@@ -74,7 +74,8 @@ pub enum ProxyError {
 }
 
 impl Proxy {
-    /// Creates a proxy between two sockets. It keeps the sockets open, and forwards nothing until [`run`](Self::run).
+    /// Creates a proxy between two sockets. The proxy keeps the sockets open, and forwards nothing until
+    /// [`run`](Self::run).
     ///
     /// The two sockets are treated alike; "frontend" and "backend" are only names in the statistics.
     pub fn new<F: Kind, B: Kind>(frontend: &Handle<F>, backend: &Handle<B>) -> Self {
@@ -86,8 +87,8 @@ impl Proxy {
         Self { frontend, backend, capture: None, control: None, control_handle: ProxyControl::new(), lanes }
     }
 
-    /// Adds a capture socket, to which the proxy sends a copy of every message of both directions: a PUB, PUSH, PAIR or
-    /// DEALER.
+    /// Adds a capture socket, to which the proxy sends a copy of every message of both directions. The capture socket
+    /// is usually a PUB, PUSH, PAIR or DEALER.
     ///
     /// The capture socket never blocks the proxy: a copy for which there is no room is dropped and
     /// [counted](ProxyStatistics::missed). (The manual of libzmq does not specify this. There a PUB drops the copy, and
@@ -115,7 +116,8 @@ impl Proxy {
         self
     }
 
-    /// Returns the remote control of this proxy, usable from any task or thread.
+    /// Returns the remote control of this proxy, which pauses, resumes and terminates the proxy from any task or
+    /// thread.
     pub fn control_handle(&self) -> ProxyControl {
         self.control_handle.clone()
     }
@@ -146,15 +148,18 @@ impl Proxy {
         poll_fn(|cx| run.turn(cx)).await
     }
 
-    /// Takes the messages that the proxy had received but not sent when the last run ended: at most two, usually none.
+    /// Removes and returns the messages that the proxy had received but not sent when the last run ended: at most two,
+    /// usually none.
     pub fn take_held(&mut self) -> Vec<Message> {
         self.lanes.iter_mut().filter_map(|lane| lane.held.take()).collect()
     }
 }
 
-/// One run of a proxy. Holds the registrations by which its sockets wake the run.
+/// State of the future that [`Proxy::run`] returns. Registers the waker of this future with the proxy's sockets, which
+/// wake the future when they receive a message, have room to send, or are closed.
 struct Run<'a> {
-    /// Registrations by which the close of one of the two sockets wakes the run.
+    /// Registrations of the waker with the frontend and the backend, which wake the future when one of these sockets is
+    /// closed.
     ends: [WaiterKey<&'a Arc<Shared>>; 2],
     control: Option<Control<'a>>,
     capture: Option<&'a Handle>,
@@ -163,8 +168,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Executes commands and forwards messages, at most one burst of commands and one burst per direction. Returns
-    /// `Ready` when the run ends.
+    /// Executes commands of the control socket and forwards messages, a limited number of each, so that other tasks can
+    /// run in between. Returns `Ready` when the run ends.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
         let control_handle = self.control_handle;
         let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, control_handle).is_ready());

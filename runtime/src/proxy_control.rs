@@ -9,7 +9,8 @@ use std::sync::{Arc, PoisonError};
 
 /// Remote control of a [`Proxy`](super::Proxy), for any task or thread: cheap to clone, and its methods never block.
 ///
-/// A command takes effect at the proxy's next turn. The current turn ends first, after at most one burst of messages.
+/// A command takes effect when the future of [`Proxy::run`](super::Proxy::run) is polled next. A poll that has already
+/// begun still forwards messages, but at most 100 in each direction.
 #[derive(Clone, Debug)]
 pub struct ProxyControl(Arc<Mutex<ControlState>>);
 
@@ -22,7 +23,7 @@ struct ControlState {
     proxy: Option<Waker>,
 }
 
-/// State of a proxy, which commands change.
+/// State of a proxy. The methods of [`ProxyControl`] and the commands of the control socket change the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyState {
     Running,
@@ -47,8 +48,8 @@ impl ProxyControl {
         self.set(ProxyState::Running);
     }
 
-    /// Ends the current run of the proxy at its next turn, and makes every later run return at once. Later commands
-    /// have no effect. Messages that are queued in the proxy's sockets stay there.
+    /// Ends the current run of the proxy when its future is polled next, and makes every later run return at once.
+    /// Later commands have no effect. Messages that are queued in the proxy's sockets stay there.
     pub fn terminate(&self) {
         self.set(ProxyState::Terminated);
     }
@@ -116,13 +117,13 @@ pub struct ProxyStatistics {
     pub backend: SocketTraffic,
     /// Number of messages that the proxy received and dropped, because the other socket could never send them.
     pub dropped: u64,
-    /// Number of copies that the capture socket has accepted to send.
+    /// Number of copies of messages that the capture socket has accepted for sending.
     pub captured: u64,
-    /// Number of copies that were dropped, because the capture socket had no room or could not send them.
+    /// Number of copies of messages that were dropped, because the capture socket had no room or could not send them.
     pub missed: u64,
 }
 
-/// Messages that a proxy has received and sent with one of its sockets.
+/// Numbers and sizes of the messages that a proxy has received and sent with one of its sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketTraffic {
     /// Messages that the proxy received from the socket.
@@ -132,14 +133,14 @@ pub struct SocketTraffic {
     pub sent: ProxyTraffic,
 }
 
-/// Number and size of the messages that were received or sent.
+/// Number and size of the messages that a proxy has received from one of its sockets, or sent with it, in all its runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProxyTraffic {
-    /// Number of messages.
+    /// Total number of messages.
     pub messages: u64,
-    /// Number of frames of all messages.
+    /// Total number of frames in these messages.
     pub frames: u64,
-    /// Number of bytes of all frames.
+    /// Total number of bytes in these frames, without protocol overhead.
     pub bytes: u64,
 }
 

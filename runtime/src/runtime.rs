@@ -36,7 +36,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Runs a task in the background. Must not poll the task before `spawn` returns.
     fn spawn(&self, task: Task<Self>);
 
-    /// Schedules the current task to be polled again after all other ready tasks. Default: wakes the task.
+    /// Schedules the current task to be polled again after all other ready tasks. The default implementation wakes the
+    /// task at once.
     fn requeue(&self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
@@ -50,8 +51,9 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         SystemEntropy
     }
 
-    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try every
-    /// address of the host. Must return an error if the operating system rejects an option of `transport`.
+    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try the
+    /// addresses of the host, one after the other, until listening at one of them succeeds. Must return an error if the
+    /// operating system rejects an option of `transport`.
     fn listen(
         self,
         endpoint: Endpoint,
@@ -70,9 +72,9 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         transport: &TransportConfig,
     ) -> Result<Self::Listener, NetworkError>;
 
-    /// Connects to an endpoint. Must look the host name up on each call, without blocking, and try the
-    /// [routes](Endpoint::routes) to all addresses that were found. Must return an error if the operating system
-    /// rejects an option of `transport`.
+    /// Connects to an endpoint. Must look the host name up on each call, without blocking. Must try the
+    /// [routes](Endpoint::routes) to the addresses that were found, in the order of the addresses, until one of them
+    /// succeeds. Must return an error if the operating system rejects an option of `transport`.
     fn dial(
         self,
         endpoint: Endpoint,
@@ -80,7 +82,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
 }
 
-/// Timer of a [`TaskFuture`](crate::TaskFuture), which wakes the task at a deadline.
+/// Timer that wakes the task of a [`TaskFuture`](crate::TaskFuture) at a deadline.
 pub trait AsyncTimer: Send {
     /// Sets the timer to `deadline`, or clears it if `deadline` is `None`. A cleared timer must cost nothing.
     fn set(&mut self, deadline: Option<Instant>);
@@ -109,7 +111,8 @@ pub trait PollStream: Send {
     /// Any error ends the connection.
     fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Returns the credentials of the peer's process, if the operating system reports them. Default: `None`.
+    /// Returns the credentials of the peer's process (user, group and process id), if the operating system reports
+    /// them. Default: `None`.
     fn credentials(&self) -> Option<Credentials> {
         None
     }

@@ -1,5 +1,5 @@
-//! [`SharedListener`]: a port, which is one listener and the sockets that are bound to it, each with its own resource
-//! (RFC 37, "The Resource Property").
+//! [`SharedListener`]: a port, which is one listener and the sockets that are bound to it. Each of these sockets has
+//! its own resource, a name by which peers select the socket (RFC 37, "The Resource Property").
 //!
 //! The runtime of the first socket that binds opens the listener; sockets that bind later share it. The listener stays
 //! open until the last socket has unbound. Usually one socket is bound to a port, without a resource; then each
@@ -22,11 +22,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 pub(crate) struct SharedListener {
-    /// Endpoint to which the first socket has bound, as requested: the port may be a wildcard.
+    /// Endpoint that the first socket has requested when it was bound. Its TCP port may be a wildcard.
     requested: Endpoint,
     /// Settings of the first socket that was bound. They apply to a connection before it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
-    /// Error of closing the listener. Empty while the listener is open, and if it closed without an error.
+    /// Error that occurred while the listener was closed, for example because its socket file had been removed. Empty
+    /// while the listener is open, and if there was no error.
     pub(crate) failure: OnceLock<NetworkError>,
     /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`.
     pub(crate) unassigned: Arc<()>,
@@ -46,10 +47,11 @@ struct ListenerState {
     /// Socket that was the last to unbind. Its `unbind` or `close` waits until the address is free. `None` while a
     /// socket is bound.
     last: Option<SocketListener>,
-    /// Socket that holds the timer of the latest pause in accepting, after a failed accept. Not cleared when the pause
+    /// Socket that times the latest pause in accepting, which begins after a failed accept. Not cleared when the pause
     /// ends. `None` if there was no pause, or if this socket has unbound.
     pausing: Option<SocketListener>,
-    /// Waker of the task that accepts connections from the listener.
+    /// Waker of the task that accepts connections from the listener. Woken when a socket unbinds, and when a pause in
+    /// accepting ends.
     task: Option<Waker>,
     /// Wakers of the tasks of connections that wait to be assigned to a socket. The key is the number that
     /// [`SharedListener::ticket`] gave to the connection.
@@ -59,10 +61,11 @@ struct ListenerState {
 
 /// Sockets and tasks to notify when a port was closed or could not be opened.
 pub(crate) struct ClosedListener {
-    /// Sockets that were still bound to the port.
+    /// Sockets that were still bound to the port, each with its listener.
     pub(crate) members: Vec<SocketListener>,
     pub(crate) last: Option<SocketListener>,
-    /// Wakers of tasks that wait for the port. They must be woken after all locks are released.
+    /// Wakers of the listener's task, and of connections that wait to be assigned to a socket. They must be woken after
+    /// all locks are released.
     pub(crate) tasks: Vec<Waker>,
 }
 
@@ -99,7 +102,8 @@ impl SharedListener {
     }
 
     /// Returns true if a socket that binds to `endpoint` can share this port: the port was requested at, or is bound
-    /// to, this endpoint. Returns false if `endpoint` has a wildcard port, which is never shared.
+    /// to, this endpoint. Returns false if `endpoint` is not a TCP endpoint or has a wildcard port, because these are
+    /// never shared.
     pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
         let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
         let address = endpoint.socket_addr();
@@ -118,8 +122,8 @@ impl SharedListener {
         self.state().members.keys().all(Option::is_none)
     }
 
-    /// Binds a further socket, `member`, to this port with a resource of its own. `config` are the settings of the
-    /// socket.
+    /// Binds a further socket to this port. `member` is the socket with its listener, `resource` is the name by which
+    /// peers select this socket, and `config` are the settings of the socket.
     pub(crate) fn join(
         self: &Arc<Self>,
         resource: Option<Resource>,
@@ -136,7 +140,7 @@ impl SharedListener {
     }
 
     /// Unbinds a socket from the port. Returns the number of sockets that are still bound, and the wakers of the tasks
-    /// to wake.
+    /// to wake: the listener's task, and connections that wait to be assigned to a socket.
     pub(crate) fn leave(&self, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut state = self.state();
         let before = state.members.len();
@@ -188,14 +192,14 @@ impl SharedListener {
         has_members
     }
 
-    /// Returns the socket that holds the timer of the latest pause in accepting. The pause may have ended. Returns
-    /// `None` if there was no pause, or if the socket has unbound.
+    /// Returns the socket that times the latest pause in accepting, which begins after a failed accept. The pause may
+    /// have ended. Returns `None` if there was no pause, or if the socket has unbound.
     pub(crate) fn pausing(&self) -> Option<SocketListener> {
         self.state().pausing.clone()
     }
 
-    /// Selects one of the sockets that share the port, to hold the timer of a new pause in accepting. Returns `None` if
-    /// no socket is bound.
+    /// Selects one of the sockets that share the port, to time a new pause in accepting after a failed accept. Returns
+    /// `None` if no socket is bound.
     pub(crate) fn pause(&self) -> Option<SocketListener> {
         let mut state = self.state();
         // One timer is enough, so any member will do.
@@ -214,7 +218,7 @@ impl SharedListener {
         state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
     }
 
-    /// Returns the number of a new connection that waits to be assigned to a socket.
+    /// Returns a new number, which identifies a connection while it waits to be assigned to a socket.
     pub(crate) fn ticket(&self) -> u64 {
         let mut state = self.state();
         state.tickets += 1;
@@ -295,8 +299,8 @@ impl State {
         }
     }
 
-    /// Unbinds listener `id` of this socket from its port. If other sockets share the port, the listener ends at once;
-    /// otherwise it ends when the port is closed.
+    /// Unbinds listener `id` of this socket from its port. If other sockets share the port, removes the listener from
+    /// the socket at once. Otherwise the listener is removed when the port is closed.
     pub(crate) fn quit(&mut self, id: ListenerId, shared: &Shared, wakes: &mut Wakes) {
         if let Some(port) = self.listeners.get(&id) {
             let (left, tasks) = shared.context.leave(port, &self.member(id));

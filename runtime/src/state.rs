@@ -36,37 +36,41 @@ pub(crate) struct State {
     pub(crate) names: BTreeMap<ListenerId, String>,
     /// `inproc` name of each pipe that waits for a socket to bind to this name.
     pub(crate) sought: BTreeMap<PipeId, String>,
-    /// Task of each pipe, at the index of the pipe.
+    /// Entry of each pipe, at the index of the pipe.
     tasks: Vec<Task>,
     /// Listeners for `bind_existing`, which were bound outside of this library. Each is kept here until its listener
     /// task is spawned.
     pub(crate) bound_listeners: BTreeMap<ListenerId, BoundListener>,
-    /// Port of each listener of this socket. If this socket was the last to unbind from a port, the port stays in this
-    /// map until its listener is closed.
+    /// Port of each listener of this socket: the open listener and all sockets that share it. If this socket was the
+    /// last to unbind from a port, the port stays in this map until it is closed.
     pub(crate) listeners: BTreeMap<ListenerId, Arc<SharedListener>>,
     /// Ports that this socket has opened. The listener tasks of these ports run on this socket's runtime, even if this
     /// socket has unbound and other sockets still use the port.
     pub(crate) hosted: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// Actions for which the supervisor must spawn a task, each with the number of the attempt to connect (0 for a
-    /// listener).
+    /// Actions for which the supervisor, the first task of the socket, must spawn a task that opens a listener or
+    /// connects. Each action has the number of the attempt to connect (0 for a listener).
     pub(crate) actions: VecDeque<(Action, u64)>,
-    /// Number of the latest attempt to connect. A task detects by its number that its attempt was cancelled or
-    /// replaced.
+    /// Number of the latest attempt to connect. By its number, the task of an attempt detects that the attempt was
+    /// cancelled or replaced.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
-    /// Deadline to which the supervisor's timer is set; `None` if it is not set.
+    /// Deadline at which the supervisor, the task that handles the socket's timeouts, must be polled next. `None` if
+    /// the socket had no deadline when the supervisor was last polled.
     pub(crate) armed: Option<Instant>,
-    /// All drivers of the socket were dropped, so no task will ever drive the socket again.
+    /// True after the last driver (reference held by the tasks) of the socket was dropped. No task will then open
+    /// listeners, connect, or move bytes for the socket again.
     pub(crate) orphaned: bool,
     pub(crate) receivers: Waiters,
     pub(crate) senders: Waiters,
-    /// Futures that wait for a bind, an unbind, the number of peers or subscribers, or the end of the socket.
+    /// Futures that wait until a listener is open or closed, until there are enough peers or subscribers, or until the
+    /// socket is closed.
     pub(crate) watchers: Waiters,
     /// Replaced wakers, to be dropped after the lock is released, because dropping a waker may run arbitrary code.
     pub(crate) spent: Vec<Waker>,
-    /// The futures in `watchers` must be woken after the lock is released.
+    /// True if the futures in `watchers` must be woken after the lock is released.
     wake_watchers: bool,
-    /// The futures in `watchers` were woken because the socket has ended. This happens only once.
+    /// True after the futures in `watchers` were woken because the socket has ended. They are woken only once for this
+    /// reason.
     over: bool,
     monitors: BTreeMap<u64, Watch>,
     next_monitor: u64,
@@ -75,7 +79,8 @@ pub(crate) struct State {
 /// Listener that is being closed, and its port, which stores the error of closing it.
 pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
-/// Entry of one pipe: the state of the task that drives its connection, or this socket's end of an `inproc` connection.
+/// Entry of one pipe: the waker and state of the task that runs its connection, or this socket's end of an `inproc`
+/// connection.
 struct Task {
     pipe: PipeId,
     due: bool,
@@ -131,7 +136,8 @@ impl Shared {
         (self.clock)()
     }
 
-    /// Calls `work` with the locked state, and wakes tasks and other sockets after the lock is released.
+    /// Calls `work` with the locked state. Then executes the actions that the socket has requested, releases the lock,
+    /// wakes tasks and calls other sockets.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut wakes = Wakes::default();
@@ -155,7 +161,7 @@ impl Shared {
         self.with(|state| work(&mut state.socket, now))
     }
 
-    /// Reports to the socket that the connection of a pipe has ended, and returns the session's connection to it; see
+    /// Reports to the socket that the connection of a pipe has ended, and gives the connection back to the socket; see
     /// [`Socket::disconnected`].
     pub(crate) fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
         let (connection, now) = (session.into_connection(), self.now());
@@ -165,8 +171,8 @@ impl Shared {
         }));
     }
 
-    /// Exchanges messages between a pipe and its connection; see [`Socket::exchange`]. If a waker is given, it is woken
-    /// when the pipe requests the next exchange.
+    /// Moves messages between a pipe and its connection, in both directions; see [`Socket::exchange`]. If a waker is
+    /// given, it is woken when the pipe requires the next call of this method.
     pub(crate) fn exchange(
         &self,
         pipe: PipeId,
@@ -189,7 +195,8 @@ impl fmt::Debug for Shared {
 }
 
 impl State {
-    /// Returns true if the socket is closed, or no task drives it any more.
+    /// Returns true if the socket is closed, or if its last driver was dropped, so that no task works for the socket
+    /// any more.
     pub(crate) fn is_over(&self) -> bool {
         self.orphaned || self.socket.is_closed()
     }
@@ -220,8 +227,8 @@ impl State {
         Ok(ending.map(|(&id, port)| (id, Arc::clone(port))).collect())
     }
 
-    /// Executes the actions that the socket has requested, or queues them for the supervisor. Adds the tasks to wake to
-    /// `wakes`.
+    /// Executes the actions that the socket has requested. If an action needs a new task, queues the action for the
+    /// supervisor, which spawns the tasks of listeners and of attempts to connect. Adds the tasks to wake to `wakes`.
     #[inline]
     fn settle(&mut self, shared: &Shared, wakes: &mut Wakes) {
         while let Some(action) = self.socket.poll_action() {
@@ -263,7 +270,8 @@ impl State {
         wakes.drop_later(&mut self.spent);
     }
 
-    /// Executes an action of a listener or a dial, which is rare, or queues the action for the supervisor.
+    /// Executes an action of a listener or of an attempt to connect. If the action needs a new task, queues the action
+    /// for the supervisor, which spawns the tasks of listeners and of attempts to connect.
     #[inline(never)]
     fn act(&mut self, action: Action, shared: &Shared, wakes: &mut Wakes) {
         match action {
@@ -307,14 +315,15 @@ impl State {
         self.wake_watchers = true;
     }
 
-    /// Queues an action, with the number of the attempt to connect, and wakes the supervisor, which spawns a task for
-    /// the action.
+    /// Queues an action, with the number of the attempt to connect (0 for a listener), and wakes the supervisor. The
+    /// supervisor then spawns the task of the listener or of the attempt to connect.
     pub(crate) fn add_action(&mut self, action: (Action, u64), wakes: &mut Wakes) {
         self.actions.push_back(action);
         wakes.add(self.supervisor.take());
     }
 
-    /// Closes the socket at once, because its last driver was dropped, and wakes the futures in `watchers`.
+    /// Closes the socket at once, because the last driver (reference held by the socket's tasks) was dropped. Wakes the
+    /// futures in `watchers`.
     pub(crate) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
         self.notify_watchers();
@@ -347,8 +356,9 @@ impl State {
         self.task(pipe).end = Some(end);
     }
 
-    /// Returns `Ready` if the pipe has requested an exchange ([`Action::Service`]) since the last call, or no longer
-    /// exists. Registers the waker of the connection's task for the next request.
+    /// Returns `Ready` if the socket has requested since the last call that messages are moved between the pipe and its
+    /// connection ([`Action::Service`]), or if the pipe no longer exists. Stores the waker of the connection's task, to
+    /// be woken by the next request.
     pub(crate) fn poll_link(&mut self, pipe: PipeId, waker: &Waker) -> Poll<()> {
         if !self.socket.contains(pipe) {
             return Poll::Ready(());
@@ -376,8 +386,8 @@ impl State {
         Poll::Pending
     }
 
-    /// Removes and returns the waker of a pipe's task, which has ended: the stored waker would keep the task allocated
-    /// in the runtime. The caller must drop the waker outside of the lock.
+    /// Removes and returns the waker of a pipe's task, which has ended. Otherwise the stored waker would keep the ended
+    /// task in memory. The caller must drop the waker outside of the lock.
     pub(crate) fn release(&mut self, pipe: PipeId) -> Option<Waker> {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe)?.waker.take()
     }

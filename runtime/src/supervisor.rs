@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     driver: Driver,
-    /// Next deadline of the socket at the last poll; `None` if no timeout is pending.
+    /// Next deadline of the socket at the last poll of the supervisor; `None` if no timeout is pending.
     deadline: Option<Instant>,
 }
 

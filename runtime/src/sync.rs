@@ -1,5 +1,5 @@
-//! Locks of the standard library. In tests under `loom`, the locks of `loom`, which runs a test once for each order in
-//! which its threads can take the locks.
+//! Locks of the standard library. In tests under `loom`, the locks are those of `loom`, which runs a test once for each
+//! interleaving of its threads.
 
 #[cfg(sansmq_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard};

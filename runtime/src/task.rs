@@ -17,9 +17,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use sansmq_proto::Instant;
 
-/// Background task of a socket: its supervisor, a listener, an attempt to connect, or a connection.
+/// Background task of a socket: the supervisor (the first task, which handles timeouts and spawns the tasks of
+/// listeners and of attempts to connect), a listener, an attempt to connect, or a connection.
 ///
-/// A runtime starts with the task of [`new`](Self::new), and runs every task that a task [spawns](Runtime::spawn). An
+/// A runtime must run the task that [`new`](Self::new) returns, and every task that is passed to [`Runtime::spawn`]. An
 /// async runtime wraps each task in a [`TaskFuture`]. An event loop polls a task when its waker is woken and when
 /// [`poll_timeout`](Self::poll_timeout) has passed.
 pub struct Task<R: Runtime> {
@@ -42,14 +43,16 @@ pub(crate) enum Kind<R: Runtime> {
 pub enum TaskState {
     /// The task waits: poll it when the waker is woken, or at [`Task::poll_timeout`].
     Waiting,
-    /// The budget of one poll is spent, and there is more work: poll the task again after all other ready tasks.
+    /// The task has used up its budget of work for one poll, and has more work: poll the task again after all other
+    /// ready tasks.
     Runnable,
     /// The task has finished: drop it.
     Finished,
 }
 
 impl<R: Runtime> Task<R> {
-    /// Creates the first task of a socket, which spawns all other tasks of the socket on `runtime`.
+    /// Creates the first task of a socket. This task spawns the tasks of listeners and of attempts to connect on
+    /// `runtime`; tasks of listeners spawn the tasks of accepted connections.
     pub const fn new(driver: Driver, runtime: R) -> Self {
         Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
     }
@@ -106,12 +109,13 @@ impl<R: Runtime> fmt::Debug for Task<R> {
 pub struct TaskFuture<R: Runtime, T> {
     task: Task<R>,
     timer: T,
-    /// Deadline to which the timer is set; `None` if it is cleared.
+    /// Deadline to which the timer is set; `None` if the timer is cleared.
     armed: Option<Instant>,
 }
 
 impl<R: Runtime, T: AsyncTimer> TaskFuture<R, T> {
-    /// Creates a future from a task and its timer, which must be cleared.
+    /// Creates a future from a task and its timer. The caller must not have set the timer to a deadline; the future
+    /// sets it.
     pub const fn new(task: Task<R>, timer: T) -> Self {
         Self { task, timer, armed: None }
     }

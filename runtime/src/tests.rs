@@ -1,4 +1,5 @@
-//! Tests of sockets and their tasks, step by step in one thread.
+//! Tests of sockets and their background tasks in one thread. Each test performs the work of the tasks itself, step by
+//! step.
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a panic fails the test")]
 
@@ -97,7 +98,8 @@ impl PollListener for NoListener {
 
 const ENDPOINT: &str = "tcp://1.1.1.1:1";
 
-/// Driver and supervisor of a socket.
+/// Work of the background tasks of one socket, which a test performs step by step, without a runtime. Contains the
+/// socket's driver and its supervisor, the task that receives the socket's requests to listen and to connect.
 struct Tasks {
     driver: Driver,
     supervisor: Supervisor,
@@ -122,7 +124,7 @@ fn push() -> (Handle<Push>, Tasks) {
 }
 
 impl Tasks {
-    /// Returns the pipe and the number of the next attempt to connect that the socket requests.
+    /// Returns the next attempt to connect that the socket requests: its pipe and its number.
     fn next_dial(&mut self) -> (PipeId, u64) {
         match self.supervisor.poll_action(Waker::noop()) {
             Poll::Ready(Some((Action::Dial(pipe, _), dial))) => (pipe, dial),
@@ -135,7 +137,8 @@ impl Tasks {
         self.driver.shared().with(|state| state.poll_dial(pipe, dial, Waker::noop())).is_pending()
     }
 
-    /// Returns the next listener that the socket requests, with its guard, and reports to the socket that it is open.
+    /// Returns the next listener that the socket requests, and the guard that closes the listener's port on drop.
+    /// Reports to the socket that the listener is open.
     fn next_listener(&mut self) -> (ListenerId, ListenGuard) {
         let Poll::Ready(Some((Action::Listen(id, endpoint), _))) = self.supervisor.poll_action(Waker::noop()) else {
             panic!("expected a listener");
@@ -146,7 +149,7 @@ impl Tasks {
         (id, ListenGuard::new(shared, id, port))
     }
 
-    /// Returns the task of an outgoing connection.
+    /// Reports to the socket that a pipe is connected over `stream`, and returns the task of this connection.
     fn connected(&self, pipe: PipeId, stream: IdleStream) -> ConnectionTask<IdleStream> {
         let connection = self.driver.shared().with_time(|socket, now| socket.connected(pipe, now));
         ConnectionTask::new(self.driver.clone(), Owner::Local(pipe), connection.unwrap(), stream)

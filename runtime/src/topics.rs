@@ -109,8 +109,8 @@ impl<T: Kind> Handle<T> {
         self.watch(|state| state.socket.ready_peers() >= peers).await;
     }
 
-    /// Waits until `condition` is true or the socket is closed. Checks the condition again whenever peers or their
-    /// subscriptions change.
+    /// Waits until `condition` is true or the socket is closed. Checks the condition again whenever a peer becomes
+    /// ready or disconnects, or a subscription of a peer changes.
     async fn watch(&self, mut condition: impl FnMut(&mut State) -> bool) {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {

@@ -30,7 +30,7 @@ struct Records {
     emitting: bool,
 }
 
-/// Emits a `tracing` event with the target `sansmq`, at a level that need not be a constant.
+/// Emits a `tracing` event with the target `sansmq`, as a child of the given span.
 macro_rules! record {
     ($level:expr, $span:expr, $($fields:tt)+) => {
         tracing::event!(target: "sansmq", parent: $span.id(), $level, $($fields)+)
@@ -92,7 +92,8 @@ impl Trace {
         }
     }
 
-    /// Calls `work` within the span of a pipe's connection. Without such a span, only calls `work`.
+    /// Calls `work` within the `tracing` span of a pipe's connection. If there is no such span, calls `work` without
+    /// entering a span.
     #[inline]
     pub(crate) fn within<R>(&self, pipe: PipeId, work: impl FnOnce() -> R) -> R {
         match self.is_on().then(|| self.link(pipe)).flatten() {
@@ -105,7 +106,7 @@ impl Trace {
         self.records().links.get(&pipe).cloned()
     }
 
-    /// Creates the span of a new connection.
+    /// Creates and stores the span of a new connection.
     fn begin(&self, pipe: PipeId, endpoint: &impl core::fmt::Display) -> Arc<Span> {
         let parent = self.socket.id();
         let span = Arc::new(error_span!(target: "sansmq", parent: parent, "link", pipe = ?pipe, endpoint = %endpoint));

@@ -21,8 +21,8 @@ enum WaiterSlot {
 }
 
 impl Waiters {
-    /// Registers the waker of a future. `slot` is the index of its registration, which the first call sets. Returns the
-    /// waker that was replaced, which the caller must drop outside of the lock.
+    /// Registers the waker of a future in this list. `slot` is the index of the registration, which the first call
+    /// sets. Returns the waker that was replaced, which the caller must drop outside of the lock.
     fn sleep(&mut self, slot: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
         let index = *slot.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
@@ -84,7 +84,8 @@ impl<S: AsRef<Shared>> WaiterKey<S> {
         Self { shared, among, slot: None }
     }
 
-    /// Calls `work` with the locked state, and registers the waker if the result is pending.
+    /// Calls `work` with the locked state. If the result is pending, registers the waker in the list of waiting
+    /// futures; otherwise removes the registration.
     #[inline(never)]
     pub(crate) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         let (among, slot) = (self.among, &mut self.slot);

@@ -27,10 +27,10 @@ struct More {
     spent: Vec<Waker>,
 }
 
-/// Call of a socket, to be made when no lock is held.
+/// Call that must be made when no lock is held, because it locks a socket or runs code of a `tracing` subscriber.
 pub(crate) enum DeferredCall {
-    /// Exchanges messages between a pipe and its `inproc` connection, because the connection holds messages for the
-    /// pipe or has room again.
+    /// Moves messages between a pipe of a socket and its `inproc` connection, because the connection holds messages for
+    /// the pipe or has room again.
     Exchange(Arc<Shared>, PipeId),
     /// Connects a pipe to the listener that is bound to an `inproc` name.
     ConnectInproc(Box<(InprocConnector, SocketListener, String)>),
@@ -69,7 +69,7 @@ impl Wakes {
         self.more.get_or_insert_default()
     }
 
-    /// Wakes all wakers and makes all calls, including those that the calls add.
+    /// Wakes all wakers and makes all calls, including further calls and wakes that result from these calls.
     #[inline]
     pub(crate) fn run(mut self) {
         if let Some(waker) = self.waker.take() {

@@ -1,5 +1,5 @@
-//! [`ContextZapHandler`]: sends the authentication requests of a context to its ZAP handler (RFC 27), each with a
-//! socket of its own.
+//! [`ContextZapHandler`]: sends the authentication requests of all sockets in a context to the ZAP handler of the
+//! context (RFC 27). Each request has a socket of its own.
 
 use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};

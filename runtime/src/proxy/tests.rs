@@ -1,4 +1,5 @@
-//! Tests of [`Proxy`] over `inproc`, which needs no runtime. The tests poll the proxy themselves; each poll is one turn.
+//! Tests of [`Proxy`] over `inproc`, which needs no runtime. The tests poll the proxy themselves. With each poll, the
+//! proxy forwards at most [`BURST`] messages in each direction.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use super::super::lane::BURST;
@@ -39,13 +40,15 @@ impl Fixture {
         socket
     }
 
-    /// Returns a PUSH that is connected to a PULL, that PULL, and a bound PUSH: a client, the frontend and the backend.
+    /// Returns three sockets for a proxy that forwards from PULL to PUSH: a client (PUSH), the frontend (PULL) to which
+    /// the client is connected, and the backend (PUSH), which is bound and has no peer yet.
     fn streamer(&self) -> (Handle<Push>, Handle<Pull>, Handle<Push>) {
         let pull = self.bound(Options::new(), "front");
         (self.connected(Options::new(), "front"), pull, self.bound(Options::new(), "back"))
     }
 
-    /// Returns four PAIR sockets: the peer of the frontend, the frontend, the backend, and the peer of the backend.
+    /// Returns four PAIR sockets for a proxy: the peer of the frontend, the frontend, the backend, and the peer of the
+    /// backend.
     fn pairs(&self) -> [Handle<Pair>; 4] {
         let (front, back) = (self.bound(Options::new(), "front"), self.bound(Options::new(), "back"));
         [self.connected(Options::new(), "front"), front, back, self.connected(Options::new(), "back")]

@@ -1,5 +1,5 @@
-//! Tests under `loom`, which runs each test once for every order of its threads with at most a few preemptions. In
-//! every order, each waiting task must be woken, no message may be lost, and messages must keep their order.
+//! Tests under `loom`, which runs each test once for every interleaving of its threads with at most a few preemptions.
+//! In every interleaving, each waiting task must be woken, no message may be lost, and messages must keep their order.
 //!
 //! `loom` reports "deadlock" when a thread sleeps that no other thread can wake.
 #![cfg(sansmq_loom)]
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 const ENDPOINT: &str = "inproc://place";
 
-/// Runs a test for every order of threads with at most `preemptions` preemptions.
+/// Runs a test once for every interleaving of its threads that has at most `preemptions` preemptions.
 fn in_every_order(preemptions: usize, test: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(preemptions);
@@ -39,7 +39,7 @@ fn socket<T: Kind>(options: Options<T>, context: &SocketContext) -> (Handle<T>, 
 }
 
 /// PUSH and PULL that are connected over `inproc`, with high-water marks of 1. Under `loom`, the connection itself
-/// holds up to two messages.
+/// holds up to two messages in each direction.
 struct Pipeline {
     push: Handle<Push>,
     pull: Handle<Pull>,

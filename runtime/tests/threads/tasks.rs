@@ -1,4 +1,5 @@
-//! Tests of runtime tasks that run concurrently with the application.
+//! Tests of the background tasks of sockets. Each task runs on its own thread, concurrently with the application's
+//! calls.
 
 use super::{in_every_order, now, socket};
 use core::future::pending;
@@ -26,7 +27,7 @@ struct QueueRuntime(Arc<StdMutex<State>>);
 #[derive(Default)]
 struct State {
     spawned: VecDeque<Task<QueueRuntime>>,
-    /// Streams that the next dials and accepts of this runtime return.
+    /// Streams that the next calls of `dial` and `poll_accept` of this runtime return.
     streams: VecDeque<DuplexStream>,
 }
 
@@ -113,7 +114,7 @@ fn run(task: Task<QueueRuntime>) {
     block_on(TaskFuture::new(task, Never));
 }
 
-/// Creates a socket and its first task.
+/// Creates a socket, and its first task, which spawns further tasks with `runtime`.
 fn socket_with_task<T: Typed>(context: &SocketContext, runtime: &QueueRuntime) -> (Handle<T>, Task<QueueRuntime>) {
     let (handle, driver) = socket(Options::<T>::new(), context);
     (handle, Task::new(driver, runtime.clone()))
@@ -252,7 +253,7 @@ fn connection_tasks_deliver_both_ways_until_close() {
             let (handle, supervisor) = socket_with_task::<Dealer>(&context, &runtime);
             (handle, supervisor, runtime)
         });
-        // The connection and its handshake are made by one thread, so only one order is tested.
+        // The connection and its handshake are made by one thread, so only one interleaving is tested.
         let _ = now(Box::pin(other.bind(ENDPOINT)).as_mut());
         let mut listener = accepts.spawned_by(&mut binder);
         let accepted = accepts.spawned_by(&mut listener);
