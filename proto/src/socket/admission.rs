@@ -10,17 +10,18 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// Age from which an unfinished handshake is evicted to admit a new connection. A normal handshake takes a few round
-/// trips.
+/// Minimum age at which an unfinished handshake can be ended to admit a new connection. A normal handshake takes only a
+/// few round trips.
 const GRACE: Duration = SECOND;
 
-/// Default maximum of handshakes per second and address, if the security mechanism needs expensive cryptography
-/// (CURVE). That many handshakes cost some tens of milliseconds of processor time.
+/// Default maximum number of handshakes per second from one address, if the security mechanism needs expensive
+/// cryptography (CURVE). This number of handshakes costs some tens of milliseconds of processor time.
 const COSTLY_RATE: usize = 1000;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Handshakes in progress on accepted connections.
+/// Handshakes in progress on the accepted connections of a socket, and the recent handshakes of each address. The
+/// limits on handshakes are checked against them.
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
     begun: BTreeMap<PipeId, (Instant, Option<IpAddr>)>,
@@ -29,9 +30,10 @@ pub(super) struct Handshakes {
     rates: HandshakeRates,
 }
 
-/// Recent handshakes per address, limited by the generic cell rate algorithm (GCRA). Each handshake advances the clear
-/// time of its address by a share of a second; the clear time may be at most one second ahead. An address is removed
-/// after its clear time has passed.
+/// Recent handshakes per address, limited by the generic cell rate algorithm (GCRA). The table stores one time per
+/// address. Each handshake moves this time into the future by one second divided by the permitted number of handshakes
+/// per second. A handshake that would move the time more than one second ahead of the present is rejected. An address
+/// is removed from the table when its time has passed.
 #[derive(Debug, Default)]
 struct HandshakeRates {
     clear_at: BTreeMap<IpAddr, Instant>,
@@ -47,7 +49,8 @@ impl Handshakes {
         }
     }
 
-    /// Removes a handshake that is finished, or that ended with its connection.
+    /// Removes the handshake of this pipe from the handshakes in progress, because the handshake is finished or its
+    /// connection has ended.
     pub(super) fn end(&mut self, pipe: PipeId) {
         let Some((since, address)) = self.begun.remove(&pipe) else { return };
         self.by_age.remove(&(since, pipe));
@@ -85,16 +88,15 @@ impl HandshakeRates {
     }
 }
 
-/// Returns the time by which one handshake advances the clear time of its address: one second divided by the maximum
-/// number of handshakes per second.
+/// Returns the time that one handshake uses up: one second divided by the permitted number of handshakes per second.
 fn share(per_second: usize) -> Duration {
     SECOND / u32::try_from(per_second).unwrap_or(u32::MAX)
 }
 
 impl Socket {
-    /// Checks the limits on peers and handshakes for a new connection. If a limit of handshakes is reached, evicts the
-    /// oldest handshake that counts for this limit, or returns the reason to reject the connection if that handshake is
-    /// not older than [`GRACE`].
+    /// Checks the limits on peers and handshakes for a new connection. If a limit on handshakes is reached, ends the
+    /// oldest handshake that counts for this limit. If that handshake is not older than [`GRACE`], returns the reason
+    /// to reject the new connection instead.
     pub(super) fn admit_peer(&mut self, from: &Endpoint) -> Result<(), RejectReason> {
         let limits = self.settings.admission;
         if self.pipes.len() >= limits.peers {
@@ -115,7 +117,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Registers the handshake of an accepted connection. Does nothing for an `inproc` link, which has no handshake.
+    /// Registers the handshake of an accepted connection. Does nothing for an `inproc` connection, which has no
+    /// handshake.
     pub(super) fn begin_handshake(&mut self, pipe: PipeId, from: &Endpoint) {
         if !matches!(from, Endpoint::Inproc(_)) {
             self.handshakes.begin(pipe, address(from), self.now);

@@ -1,5 +1,7 @@
 //! The end of pipes and of the socket: draining, linger, close and abort.
 //!
+//! A pipe is the pair of message queues of one peer. The driver is the code that does the IO.
+//!
 //! | verb | effect on a pipe |
 //! |---|---|
 //! | `drain` | accepts no further messages, sends the queued ones while `linger` allows, then ends |
@@ -62,8 +64,8 @@ impl Socket {
         self.closing
     }
 
-    /// Returns true if [`close`](Self::close) was called and all pipes are removed, so that the driver can drop the
-    /// socket.
+    /// Returns true if [`close`](Self::close) was called and all pipes (the message queues of the peers) are removed.
+    /// The socket has no further work, and can be dropped.
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.closing && self.pipes.len() == 0
@@ -153,7 +155,8 @@ impl Socket {
         }
     }
 
-    /// Aborts a pipe and drops its queued messages: fails its connection, or removes a pipe that has no connection.
+    /// Aborts a pipe and drops its queued messages. If the pipe has a connection, marks the connection as failed, so
+    /// that the driver closes it; otherwise removes the pipe at once.
     pub(super) fn abort_pipe(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get(id) else { return };
         if pipe.state.is_connected() {
@@ -205,7 +208,8 @@ mod tests {
     use crate::kind::{Sub, XPub};
     use crate::socket::Options;
 
-    /// An XPUB keeps cancellations that the application has not received yet after `disconnect`, but not after `close`.
+    /// Checks that the cancelled subscriptions of a disconnected peer can be received at an XPUB after `disconnect`,
+    /// and are dropped by `close`.
     #[test]
     fn closed_xpub_drops_reports_of_a_disconnected_peer() {
         let now = Instant::ORIGIN;

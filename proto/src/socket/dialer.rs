@@ -15,8 +15,8 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 impl Socket {
-    /// Begins to dial the endpoint, and dials again after each lost connection. Returns the new pipe, for which
-    /// messages can be queued at once.
+    /// Begins to dial the endpoint, and dials again after each lost connection. Returns the id of the new pipe, which
+    /// is the pair of message queues of this peer. Messages can be queued at once.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -121,8 +121,9 @@ impl Socket {
         })
     }
 
-    /// Reports that a dial succeeded with a link that is not a [`Connection`], such as an `inproc` link. Returns false
-    /// if the dial was cancelled.
+    /// Reports that a dial succeeded. Use this method instead of [`connected`](Self::connected) if the caller
+    /// implements the connection as a [`Link`](crate::connection::Link), for example over `inproc`. Returns false if
+    /// the dial was cancelled.
     pub fn connected_link(&mut self, id: PipeId, now: Instant) -> bool {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id) else { return false };
@@ -143,8 +144,8 @@ impl Socket {
         self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connecting())
     }
 
-    /// Returns the properties that a peer at the other end of an `inproc` link would receive from this socket in a
-    /// handshake. An `inproc` link has no handshake.
+    /// Returns the properties of this socket for the other socket of an `inproc` connection. Other transports send
+    /// these properties in the handshake, which `inproc` does not have.
     pub fn as_peer(&self) -> Peer {
         Peer {
             socket_type: self.config.socket_type,

@@ -1,11 +1,12 @@
-//! [`Effects`]: consequences of a call to a socket type, for example that a message can be received now.
+//! [`Effects`]: consequences of an operation of a socket, for example that a message can be received now.
 
 use core::ops::{BitOr, BitOrAssign};
 
-/// Set of consequences that a call to a socket type has, for the application or for a peer.
+/// Set of consequences that an operation of a socket has for the application or for a peer.
 ///
-/// A socket type returns the effects of what it did. [`Socket`](crate::Socket) collects them until
-/// [`poll_action`](crate::Socket::poll_action) and [`take_peers_changed`](crate::Socket::take_peers_changed) take them.
+/// The implementation of a socket type returns the effects of each operation. [`Socket`](crate::Socket) collects them
+/// until [`poll_action`](crate::Socket::poll_action) and [`take_peers_changed`](crate::Socket::take_peers_changed) take
+/// them.
 #[must_use]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects(u8);
@@ -18,7 +19,9 @@ impl Effects {
     pub(crate) const WRITABLE: Self = Self(1 << 1);
     /// A peer became ready or disconnected, a subscription changed, or the socket was closed.
     pub(crate) const PEERS_CHANGED: Self = Self(1 << 2);
-    /// The message that was sent requests to disconnect the peer that it addresses (STREAM only).
+    /// The message passed to `send` was not queued, because it is a request to disconnect the peer that it addresses.
+    /// The caller of `send` must drain this peer: send the messages that are already queued, then disconnect. STREAM
+    /// only.
     pub(crate) const DRAIN_PEER: Self = Self(1 << 3);
 
     #[inline]

@@ -8,51 +8,56 @@ use alloc::string::String;
 use core::fmt;
 use thiserror::Error;
 
-/// Error of `send`. Each variant returns the message.
+/// Error of `send`. Each variant carries the message that was not sent.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// No peer has room now: no peer is connected, or the high-water mark is reached. An asynchronous `send` waits
-    /// instead.
+    /// instead. Carries the message that was not sent.
     #[error("no peer has room: no peer is connected, or `send_hwm` is reached; wait, or raise `send_hwm`")]
     Full(Message),
     /// The routing id in the first frame belongs to no peer. Returned by a STREAM, SERVER, PEER, or a ROUTER with
-    /// `mandatory`.
+    /// `mandatory`. Carries the message that was not sent.
     #[error("no connected peer has the routing id in the first frame")]
     Unroutable(Message),
-    /// A message of a ROUTER, SERVER or PEER has only one frame: a routing id without a body.
+    /// A message of a ROUTER, SERVER or PEER has only one frame: a routing id without a body. Carries the message that
+    /// was not sent.
     #[error(
         "a ROUTER sends [routing id, frames…], a SERVER or PEER [routing id, body]; this message has only one frame"
     )]
     Unaddressed(Message),
-    /// A message of a RADIO is not a group of at most 255 bytes and a body.
+    /// A message of a RADIO does not consist of a group name of at most 255 bytes and a body. Carries the message that
+    /// was not sent.
     #[error("a RADIO sends [group, body], the group with at most 255 bytes")]
     NotGrouped(Message),
-    /// A message of a CLIENT, SERVER, SCATTER, CHANNEL or PEER has more than one body frame.
+    /// A message of a CLIENT, SERVER, SCATTER, CHANNEL or PEER has more than one body frame. Carries the message that
+    /// was not sent.
     #[error(
         "a CLIENT, SCATTER or CHANNEL sends one frame, a SERVER or PEER [routing id, body]; this message has {} frames (join \
          them, or use another socket type at both ends)", .0.len()
     )]
     SingleFrame(Message),
-    /// A message of a STREAM does not have exactly two frames.
+    /// A message of a STREAM does not have exactly two frames. Carries the message that was not sent.
     #[error("a STREAM sends [routing id, bytes]; this message has {n} frames", n = .0.len())]
     FrameCount(Message),
-    /// A REQ has an outstanding request, or a REP has no request to reply to.
+    /// A REQ has not yet received the reply to its last request, or a REP has no request to reply to. Carries the
+    /// message that was not sent.
     #[error(
         "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
          requests); a REP receives a request before it replies (use a ROUTER to answer in any order)"
     )]
     OutOfTurn(Message),
-    /// The socket type only receives.
+    /// Sockets of this type cannot send, only receive. Carries the message that was not sent, and the type of the
+    /// socket.
     #[error("a {1} socket only receives")]
     Unsupported(Message, SocketType),
-    /// The socket is closed.
+    /// The socket was closed before the call of `send`. Carries the message that was not sent.
     #[error("the socket is closed")]
     Closed(Message),
 }
 
 impl SendError {
-    /// Returns the message that was not sent.
+    /// Returns the message that was not sent, which every variant carries.
     pub fn into_message(self) -> Message {
         match self {
             Self::Full(message)
@@ -76,9 +81,9 @@ pub enum Unsent {
     Full,
     /// No peer has the routing id; see [`SendError::Unroutable`].
     Unroutable,
-    /// The message has a routing id but no body; see [`SendError::Unaddressed`].
+    /// The message consists of a routing id without a body; see [`SendError::Unaddressed`].
     Unaddressed,
-    /// The message of a RADIO is not a group and a body; see [`SendError::NotGrouped`].
+    /// The message of a RADIO does not consist of a group and a body; see [`SendError::NotGrouped`].
     NotGrouped,
     /// The message has several body frames; see [`SendError::SingleFrame`].
     SingleFrame,
@@ -86,7 +91,7 @@ pub enum Unsent {
     FrameCount,
     /// A REQ or REP must receive before it sends; see [`SendError::OutOfTurn`].
     OutOfTurn,
-    /// The socket type only receives; see [`SendError::Unsupported`].
+    /// Sockets of this type cannot send, only receive; see [`SendError::Unsupported`].
     Unsupported(SocketType),
     /// The socket is closed; see [`SendError::Closed`].
     Closed,
@@ -146,7 +151,7 @@ pub enum RecvError {
     /// once.
     #[error("the peer that received the request disconnected; send the request again if it may be processed twice")]
     PeerLost,
-    /// The socket type only sends.
+    /// Sockets of this type cannot receive, only send.
     #[error("a {0} socket only sends")]
     Unsupported(SocketType),
     /// The socket is closed.
@@ -178,7 +183,8 @@ pub enum SubscribeError {
     /// The socket does not have this subscription.
     #[error("the socket has no such subscription")]
     NotSubscribed,
-    /// An XPUB with `manual` has not received a request, or the peer of the last received request has disconnected.
+    /// The application of an XPUB with `manual` called `subscribe` or `unsubscribe`, but has not received a request of
+    /// a peer to decide about, or the peer of the last received request has disconnected.
     #[error("no peer to subscribe: receive the request of a peer first; the peer may also have disconnected")]
     NoRequest,
     /// The socket is closed.
@@ -298,13 +304,13 @@ pub enum OptionsError {
     /// is longer than 255 bytes. The value is the name.
     #[error("`{0}` cannot be the name of a property; write `X-` and then letters, digits and -_.+, 255 at most in all")]
     PropertyName(String),
-    /// The socket has more than 32 properties of its own, or the value of a property has more than 1024 bytes.
+    /// More than 32 properties were added with `metadata`, or the value of a property has more than 1024 bytes.
     #[error("a socket may have 32 properties of its own, each with at most 1024 bytes")]
     Properties,
-    /// The address of the proxy is not a host and a port. The value is the text that was given.
+    /// The address of the SOCKS5 proxy is not a host and a port. The value is the text that was given.
     #[error("`{0}` is not a proxy; write host:port, as in localhost:1080")]
     Proxy(String),
-    /// The user or the password of the proxy does not have 1 to 255 bytes.
+    /// The user name or the password for the SOCKS5 proxy does not have 1 to 255 bytes.
     #[error("the user and the password of a proxy have 1 to 255 bytes each")]
     ProxyUser,
     /// The ZAP domain does not have 1 to 255 bytes. The value is its length in bytes.

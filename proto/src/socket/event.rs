@@ -87,7 +87,7 @@ pub enum Event {
     },
     /// A connection was accepted; its handshake begins (`ACCEPTED`).
     Accepted {
-        /// Pipe of the new connection.
+        /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
         /// Address of the listener.
         endpoint: Endpoint,
@@ -115,39 +115,40 @@ pub enum Event {
     },
     /// A dial begins (`CONNECT_DELAYED`). Over `inproc`, the dial lasts until the endpoint is bound.
     Connecting {
-        /// Pipe of the dial.
+        /// Id of the pipe (the message queues of this peer) that is dialled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
     },
     /// A dial succeeded; its handshake begins (`CONNECTED`).
     Connected {
-        /// Pipe of the connection.
+        /// Id of the pipe (the message queues of this peer) that was dialled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
     },
     /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if `retry` is set).
     ConnectFailed {
-        /// Pipe of the dial.
+        /// Id of the pipe (the message queues of this peer) that was dialled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
         /// Error that occurred.
         error: NetworkError,
-        /// Time until the next dial; `None` if the pipe is not dialled again.
+        /// Time until the next dial; `None` if the pipe is not dialled again, in which case its queued messages are
+        /// dropped.
         retry: Option<Duration>,
     },
     /// A dial, or the wait for the next dial, was cancelled by `disconnect` or `close` (`CLOSED`).
     ConnectCancelled {
-        /// Pipe of the dial.
+        /// Id of the pipe (the message queues of this peer) of which the dial was cancelled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
     },
     /// A handshake is finished and messages can be exchanged (`HANDSHAKE_SUCCEEDED`).
     Ready {
-        /// Pipe of the connection.
+        /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
         /// Endpoint or address of the peer.
         endpoint: Endpoint,
@@ -160,18 +161,19 @@ pub enum Event {
     /// A connection ended before its handshake was finished; no messages were exchanged (`HANDSHAKE_FAILED_NO_DETAIL`,
     /// `HANDSHAKE_FAILED_PROTOCOL`, `HANDSHAKE_FAILED_AUTH`).
     HandshakeFailed {
-        /// Pipe of the connection.
+        /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
         /// Endpoint or address of the peer.
         endpoint: Endpoint,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next dial; `None` if the pipe is not dialled again, and its queued messages are dropped.
+        /// Time until the next dial; `None` if the pipe is not dialled again, in which case its queued messages are
+        /// dropped.
         retry: Option<Duration>,
     },
     /// A connection ended after its handshake was finished (`DISCONNECTED`).
     Disconnected {
-        /// Pipe of the connection.
+        /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
         /// Endpoint or address of the peer.
         endpoint: Endpoint,
@@ -179,14 +181,15 @@ pub enum Event {
         routing_id: Frame,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next dial; `None` if the pipe is not dialled again, and its queued messages are dropped.
+        /// Time until the next dial; `None` if the pipe is not dialled again, in which case its queued messages are
+        /// dropped.
         retry: Option<Duration>,
     },
     /// Messages were dropped. [`SocketStats::dropped`](crate::socket::SocketStats::dropped) has the totals.
     Dropped {
-        /// Reason why the messages were dropped.
+        /// Reason why these messages were dropped.
         reason: DropReason,
-        /// Number of messages that were dropped.
+        /// Number of messages that were dropped at this moment, not in total.
         messages: usize,
     },
     /// The socket is closed and all its pipes are removed (`MONITOR_STOPPED`).

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// Id of a pipe of a socket: of one accepted connection, or of one `connect` with all its reconnects.
+/// Id of a pipe: the message queues and the state that a socket keeps for one peer. A pipe belongs to one accepted
+/// connection, or to one `connect` with all its reconnects.
 ///
 /// Ids are not reused: the id of a removed pipe never identifies another pipe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

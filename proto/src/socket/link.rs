@@ -1,5 +1,5 @@
-//! Links of pipes: the exchange of messages between a pipe and its link, which is a connection or one end of an
-//! `inproc` link, and the end of a link.
+//! Moving messages between the queues of a pipe and the transport to its peer, and the end of this transport. The
+//! transport is a [`Connection`](crate::Connection), or the other socket of an `inproc` connection.
 
 use super::Socket;
 use crate::connection::{ConnectionError, Inbound, Link, Peer};
@@ -21,15 +21,17 @@ enum Next {
     Remove,
 }
 
-/// Exchange of messages between pipes and links.
+/// Moving messages between the queues of pipes and the transports to their peers.
 impl Socket {
-    /// Moves messages between a pipe and its link in both directions, while the receiving side of each direction has
-    /// room. The link is a [`Connection`](crate::Connection) or one end of an `inproc` link.
+    /// Moves messages in both directions between the queues of a pipe and the transport to its peer, as long as the
+    /// receiving side has room. `link` is the [`Connection`](crate::Connection) of the pipe, or the other socket of an
+    /// `inproc` connection.
     ///
-    /// The work is bounded by the messages that the link holds and by its room.
+    /// The work of one call is bounded by the number of messages that `link` holds, and by the number that it has room
+    /// for.
     ///
     /// # Errors
-    /// The reason why the connection must be closed. The caller must then give the link back with
+    /// The reason why the connection must be closed. The caller must then give `link` back with
     /// [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::LocallyClosed) };
@@ -64,7 +66,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Starts the exchange of messages with a peer that has finished its handshake.
+    /// Handles that the handshake with the peer of a pipe is finished. From now on, messages are sent to the peer and
+    /// received from it.
     fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {
@@ -86,8 +89,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Moves received messages from the link to the incoming queue of the pipe while the queue has room, and counts
-    /// them.
+    /// Moves received messages from the connection to the incoming queue of the pipe while the queue has room, and
+    /// counts them. Applies received subscription changes.
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = TrafficCount::default();
@@ -118,23 +121,27 @@ impl Socket {
         outcome
     }
 
-    /// Drops the messages that the link of a draining pipe has received, because the application receives no more
-    /// messages from such a pipe. Stops while the incoming queue is full.
+    /// Drops the messages that the connection of a draining pipe has received, because such a pipe only sends. Drops no
+    /// further messages while the incoming queue of the pipe is full.
     fn discard(&mut self, id: PipeId, link: &mut impl Link) {
         while self.pipes.may_deliver(id) && link.take().is_some() {}
     }
 
-    /// Returns the [`Demand`] of this pipe, the receiving end of an `inproc` link, for the [`Reader`] that the sending
-    /// socket reads. When the demand changes back to [`Demand::EachMessage`], the pipe requests
-    /// [`Action::Service`](crate::Action::Service), because messages may wait at the sending socket.
+    /// Returns the [`Demand`] of a pipe that receives over `inproc`: whether the sending socket must announce each
+    /// message. The caller stores the returned value in the [`Reader`] that the sending socket reads.
+    ///
+    /// After a value other than [`Demand::EachMessage`], messages may wait at the sending socket without an
+    /// announcement. The pipe therefore requests [`Action::Service`](crate::Action::Service) when its queue is empty,
+    /// or has room again after it was full.
     #[inline]
     pub fn demand(&mut self, id: PipeId) -> Demand {
         self.pipes.demand(id)
     }
 
-    /// Sets the [`Reader`] from which this pipe reads the demand of the socket at the other end of its `inproc` link.
-    /// While the demand is not [`Demand::EachMessage`], messages for that socket are queued without a request for
-    /// [`Action::Service`](crate::Action::Service).
+    /// Sets the [`Reader`] of a pipe that sends over `inproc`. The receiving socket stores in it whether it must be
+    /// notified of each message. While the stored value is not [`Demand::EachMessage`], [`send`](Self::send) queues
+    /// messages in the pipe without requesting [`Action::Service`](crate::Action::Service), unless the queue is full.
+    /// The receiving socket fetches these messages later.
     pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.reader = Some(reader);
@@ -142,11 +149,11 @@ impl Socket {
     }
 }
 
-/// End of a connection or other link.
+/// End of the connection of a pipe.
 impl Socket {
-    /// Reports that the [`Connection`](crate::Connection) or other link of a pipe has ended, and gives the link back.
-    /// If the pipe reconnects, messages that the link had not begun to send are sent on the next link. A link that is
-    /// passed by reference must not be used afterwards.
+    /// Reports that the [`Connection`](crate::Connection) (or other transport) of a pipe has ended, and gives it back
+    /// to the socket. If the pipe reconnects, messages that `link` had not begun to send are sent on the next
+    /// connection. A `link` that is passed by reference must not be used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else { return };
@@ -184,9 +191,9 @@ impl Socket {
         }
     }
 
-    /// Delivers the complete messages that arrived before the end of a connection, at most one batch, even if the
-    /// incoming queue is full. Drops the messages if the pipe drains or has failed, because the application receives no
-    /// more messages from such a pipe.
+    /// Delivers the complete messages that arrived before the end of a connection, even if the incoming queue is full.
+    /// There are only a few, because a connection stops reading while the queue is full. Drops these messages if the
+    /// pipe drains or has failed, because the application receives no more messages from such a pipe.
     fn receive_rest(&mut self, id: PipeId, link: &mut impl Link) {
         let delivers_messages = self.pipes.get(id).is_some_and(|pipe| pipe.state.delivers_messages());
         while let Some(item) = link.take() {
@@ -207,8 +214,8 @@ impl Socket {
         if is_possible && !is_stopped && reason.may_reconnect() { Next::Reconnect } else { Next::Remove }
     }
 
-    /// Puts the messages that an ended link had not begun to send back into the queue of a pipe that reconnects, and
-    /// counts the messages that are lost.
+    /// Moves the messages that an ended connection had not begun to send back to the outgoing queue of the pipe, if the
+    /// pipe reconnects. Counts the messages that are lost.
     fn take_back(&mut self, id: PipeId, link: &mut impl Link, next: Next) {
         let was_ready = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_ready());
         let mut lost = link.unsent();

@@ -12,13 +12,14 @@ use crate::time::Instant;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// Listener of a socket: the state of one `bind`.
+/// State of one listener of a socket, from `bind` to `unbind`.
 #[derive(Debug)]
 pub(super) struct Listener {
     requested: Endpoint,
     /// Bound endpoint, or the error because of which the listener could not be opened; `None` while it is being opened.
     pub(super) outcome: Option<Result<Endpoint, NetworkError>>,
-    /// Number of accepts that failed since the last successful accept.
+    /// Number of failures to accept a connection since the last success. The pause after a failure grows with this
+    /// number.
     failures: u32,
 }
 
@@ -45,8 +46,8 @@ impl Listener {
 
 impl Socket {
     /// Begins to listen at the endpoint, unless the socket is closed, and returns the id of the listener.
-    /// [`listener`](Self::listener) returns the outcome after the driver has reported it. An endpoint with a
-    /// [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
+    /// [`listener`](Self::listener) returns the outcome after the driver, which does the IO, has reported it. An
+    /// endpoint with a [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
@@ -96,7 +97,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Reports that a listener is open. `endpoint` is its bound endpoint.
+    /// Reports that a listener is open, after [`Action::Listen`]. `endpoint` is its bound endpoint.
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
@@ -108,7 +109,7 @@ impl Socket {
         }
     }
 
-    /// Reports that a listener could not be opened. `error` is the reason.
+    /// Reports that a listener could not be opened, after [`Action::Listen`]. `error` is the reason.
     pub fn listen_failed(&mut self, id: ListenerId, error: NetworkError) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Err(error));
@@ -123,7 +124,7 @@ impl Socket {
     }
 
     /// Reports that a listener accepted a stream, and returns the new connection for this stream. Returns `None` if the
-    /// listener is closed or a limit on peers is reached; the caller must then close the stream.
+    /// listener is closed or a limit on peers or handshakes is reached; the caller must then close the stream.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
         self.check_handshake_rate(id, &from, now)?;
         let pipe = self.accepted_link(id, from.clone(), now)?;
@@ -133,8 +134,9 @@ impl Socket {
         Some((pipe, connection))
     }
 
-    /// Reports an accepted link that is not a [`Connection`], such as an `inproc` link. Returns `None` if the listener
-    /// is closed or a limit on peers is reached.
+    /// Reports that a listener accepted a connection. Use this method instead of [`accepted`](Self::accepted) if the
+    /// caller implements the connection as a [`Link`](crate::connection::Link), for example over `inproc`. Returns
+    /// `None` if the listener is closed or a limit on peers or handshakes is reached.
     pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
         self.observe(now);
         let listener = self.listeners.get_mut(&id)?;
@@ -160,9 +162,9 @@ impl Socket {
         self.pipes.emit(|| Event::Rejected { endpoint, from, reason });
     }
 
-    /// Reports that accepting a connection failed, for example because no file descriptors are left. The driver must
-    /// not accept at this listener again until [`Action::Accept`]. The pause grows from 10 ms to 1 s with each failure
-    /// in a row.
+    /// Reports that accepting a connection failed, for example because no file descriptors are left. The listener
+    /// pauses: the caller must not accept at this listener again until the socket emits [`Action::Accept`]. The pause
+    /// grows from 10 ms to 1 s with each failure in a row.
     pub fn accept_failed(&mut self, id: ListenerId, error: NetworkError, now: Instant) {
         let now = self.observe(now);
         let Some(listener) = self.listeners.get_mut(&id) else {
@@ -175,8 +177,8 @@ impl Socket {
         self.pipes.emit(|| Event::AcceptFailed { endpoint, error, pause });
     }
 
-    /// Returns true while the driver must not accept at this listener: during the pause that
-    /// [`accept_failed`](Self::accept_failed) began.
+    /// Returns true during the pause that [`accept_failed`](Self::accept_failed) began at this listener. During the
+    /// pause, the caller must not accept connections there.
     pub fn is_accept_paused(&self, id: ListenerId) -> bool {
         self.deadlines.contains(Timer::Accept(id))
     }

@@ -1,5 +1,5 @@
-//! [`Socket`]: state machine of a ZeroMQ socket, which moves messages between the application and all peers. Knows no
-//! wire format.
+//! [`Socket`]: state machine of a ZeroMQ socket, which moves messages between the application and all peers.
+//! Independent of the wire format.
 
 mod admission;
 mod close;
@@ -104,19 +104,20 @@ pub struct Socket {
     config: Arc<ConnectionConfig>,
     entropy: Box<dyn Entropy>,
     actions: VecDeque<Action>,
-    /// Effects of earlier calls that `poll_action` and `take_peers_changed` have not returned yet.
+    /// Effects of earlier operations, for example that `recv` may now succeed, that `poll_action` and
+    /// `take_peers_changed` have not returned yet.
     effects: Effects,
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
     closing: bool,
-    /// Number of messages that could not be sent since `close`.
+    /// Number of messages that could not be sent since `close` was called.
     unsent: usize,
     /// Latest time that was passed to any call. A call with an earlier time uses this time instead.
     now: Instant,
 }
 
-/// A task of a socket for the driver that does its IO. A driver must handle every action, so a new variant is a
-/// breaking change.
+/// Work that a socket requests from its driver, the code that does the IO. A driver must handle every variant, so a new
+/// variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Listen at the endpoint. Answer with [`Socket::listening`] or [`Socket::listen_failed`].
@@ -125,28 +126,28 @@ pub enum Action {
     Accept(ListenerId),
     /// Close this listener.
     CloseListener(ListenerId),
-    /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Answer with
-    /// [`Socket::connected`] or [`Socket::dial_failed`].
+    /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Answer
+    /// with [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
     /// Cancel the dial of this pipe. Needs no answer.
     CancelDial(PipeId),
-    /// The connection of this pipe has work: call [`Socket::exchange`], then write the output of the connection.
-    /// Emitted only while the pipe has a connection.
+    /// Messages can be moved between this pipe (the queues of one peer) and its connection: call [`Socket::exchange`],
+    /// which moves them, then write the output of the connection. Emitted only while the pipe has a connection.
     Service(PipeId),
-    /// [`Socket::recv`] may have a new result.
+    /// [`Socket::recv`] may have a new result: wake tasks that wait for it.
     Readable,
-    /// [`Socket::send`] may have room again.
+    /// [`Socket::send`] may have room again: wake tasks that wait for it.
     Writable,
 }
 
-/// Timer of a socket, named by the event at which it expires.
+/// Timer of a socket. The documentation of each variant names the moment at which the timer expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     /// End of the back-off before a dial, or of the time that a dial may take (`connect_timeout`).
     Dial(PipeId),
     /// End of the linger period of a pipe.
     Linger(PipeId),
-    /// Beginning of the linger period of a pipe.
+    /// Beginning of the linger period of a pipe, which is due at the next call of `handle_timeout`.
     StartLinger(PipeId),
     /// End of the pause of a listener after a failed accept.
     Accept(ListenerId),
@@ -187,8 +188,8 @@ impl Socket {
         !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
     }
 
-    /// Returns the settings of the operating system's sockets. The driver must apply them to each socket before it
-    /// listens or dials, and to each accepted socket.
+    /// Returns the settings of the operating system's sockets. The driver, which does the IO, must apply them to each
+    /// socket before it listens or dials, and to each accepted socket.
     pub const fn transport(&self) -> &TransportConfig {
         &self.settings.transport
     }
@@ -197,7 +198,7 @@ impl Socket {
     /// subscribers.
     ///
     /// # Errors
-    /// [`SendError`], which returns the message.
+    /// [`SendError`], which carries the message that was not sent.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
@@ -227,8 +228,8 @@ impl Socket {
         }
     }
 
-    /// Handles the effects that the socket type returned for a sent message. A STREAM may have requested to disconnect
-    /// the peer.
+    /// Stores the effects that the socket type returned for a sent message. If the message requested a STREAM to
+    /// disconnect the peer, drains this peer: messages that are already queued are still sent.
     fn handle_sent(&mut self, message: &mut Message, mut effects: Effects) {
         if effects.take(Effects::DRAIN_PEER)
             && let Some(pipe) = self.pattern.addressee(&self.pipes, message)
@@ -279,7 +280,8 @@ impl Socket {
         self.closing || self.pattern.can_recv(&mut self.pipes)
     }
 
-    /// Returns the next action for the driver, or `None` if there is none now.
+    /// Returns the next action for the driver, which is the code that does the IO. Returns `None` if there is no action
+    /// now.
     #[must_use]
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {

@@ -12,14 +12,16 @@ use crate::time::Instant;
 use alloc::sync::Arc;
 
 impl Socket {
-    /// Assigns a connection at a shared port to this socket. `id` is the listener of this socket that is bound to the
-    /// resource that the [pending peer](Connection::pending_peer) requests; `from` is the address of the peer.
+    /// Assigns a connection to this socket. The connection was accepted at a port that several sockets share, and its
+    /// peer has requested a resource (see [`pending_peer`](Connection::pending_peer)). `id` is the listener of this
+    /// socket that is bound to this resource; `from` is the address of the peer.
     ///
     /// The next [`Connection::handle_input`] queues READY and processes the bytes that the peer has already sent. Call
-    /// `handle_input` even without new input; a [`Session`](crate::Session) calls it after the exchange.
+    /// `handle_input` even without new input. If `attach` is called in the `exchange` callback of a
+    /// [`Session`](crate::Session), the session calls `handle_input` afterwards.
     ///
-    /// Returns `None` and leaves the connection unchanged if the listener is closed, a limit on peers is reached, or no
-    /// peer is pending.
+    /// Returns `None` and leaves the connection unchanged if the listener is closed, a limit on peers or handshakes is
+    /// reached, or the peer of the connection has not requested a resource.
     pub fn attach(
         &mut self,
         id: ListenerId,
@@ -50,7 +52,7 @@ impl Socket {
     }
 
     /// Reports that a connection to a port that several sockets share ended before it was assigned to a socket. The
-    /// driver reports it to each of these sockets. `id` is the listener of this socket at the port.
+    /// caller reports it to each of these sockets. `id` is the listener of this socket at the port.
     pub fn reject_shared(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());

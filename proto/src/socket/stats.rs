@@ -1,5 +1,5 @@
 //! Statistics of sockets: [`SocketStats`] and [`PeerStats`]. Counters begin at zero when the socket is created, and
-//! only grow, except that `sent` is corrected when a connection is lost.
+//! only grow, except that `sent` is reduced when a connection is lost before it has sent all its messages.
 
 use crate::address::Endpoint;
 use crate::connection::RoundTrip;
@@ -10,10 +10,12 @@ use alloc::collections::BTreeMap;
 use core::iter::Sum;
 use core::ops::{AddAssign, Sub};
 
-/// Number of messages, and number of bytes in their frames without the overhead of the protocol.
+/// Number of messages, and number of bytes in their frames without the overhead of the protocol. Used both for the
+/// total since the creation of a socket (`sent`, `received`) and for the present size of queues (`outgoing`,
+/// `incoming`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficCount {
-    /// Number of messages.
+    /// Number of messages: the total in `sent` and `received`, the present number in `outgoing` and `incoming`.
     pub messages: u64,
     /// Number of bytes in all frames of these messages.
     pub bytes: u64,
@@ -23,50 +25,51 @@ pub struct TrafficCount {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStats {
-    /// Number of peers, including peers that are being dialled and disconnected peers with messages that wait to be
-    /// received.
+    /// Present number of peers, including peers that are being dialled and disconnected peers with messages that wait
+    /// to be received.
     pub peers: usize,
-    /// Number of peers with a finished handshake.
+    /// Present number of peers with a finished handshake.
     pub ready_peers: usize,
-    /// Messages of all peers that wait to be sent. In addition, each connection can hold one batch of messages: about
-    /// 64 KiB, or 256 KiB if the bodies have 2 KiB or more.
+    /// Messages of all peers that wait to be sent now. In addition, each connection can hold one batch of messages:
+    /// about 64 KiB, or 256 KiB if the bodies have 2 KiB or more.
     pub outgoing: TrafficCount,
-    /// Messages of all peers that wait for the application. The reply that a REQ has received is not included.
+    /// Messages of all peers that wait for the application now. The reply that a REQ has received is not included.
     pub incoming: TrafficCount,
-    /// Messages that were given to connections. A message to several peers counts once per peer. Messages that a lost
-    /// connection had not begun to send are subtracted.
+    /// Total of the messages that were given to connections. A message to several peers counts once per peer. Messages
+    /// that a lost connection had not begun to send are subtracted.
     pub sent: TrafficCount,
-    /// Messages that connections received, including those that still wait for the application or were dropped.
+    /// Total of the messages that connections received, including those that still wait for the application or were
+    /// dropped.
     pub received: TrafficCount,
-    /// Number of messages that were dropped, by reason.
+    /// Total number of messages that were dropped, by reason.
     pub dropped: Drops,
-    /// Number of attempts to send that returned [`SendError::Full`](crate::SendError::Full).
+    /// Total number of attempts to send that returned [`SendError::Full`](crate::SendError::Full).
     pub full_sends: u64,
-    /// Number of times that the outgoing queue of a peer reached `send_hwm` or `send_hwm_bytes`.
+    /// Total number of times that the outgoing queue of a peer reached `send_hwm` or `send_hwm_bytes`.
     pub send_hwm_hits: u64,
-    /// Number of times that the incoming queue of a peer reached `recv_hwm` or `recv_hwm_bytes`.
+    /// Total number of times that the incoming queue of a peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// Number of connections that were accepted.
+    /// Total number of connections that were accepted.
     pub accepted: u64,
-    /// Number of dials that succeeded, including reconnects.
+    /// Total number of dials that succeeded, including reconnects.
     pub dialled: u64,
-    /// Number of dials that succeeded after an earlier dial of the same pipe had succeeded.
+    /// Total number of dials that succeeded after an earlier dial of the same `connect` had succeeded.
     pub reconnects: u64,
-    /// Number of dials that failed.
+    /// Total number of dials that failed.
     pub failed_dials: u64,
-    /// Number of connections that ended before their handshake was finished, for any reason.
+    /// Total number of connections that ended before their handshake was finished, for any reason.
     pub failed_handshakes: u64,
-    /// Number of connections that ended, with or without a finished handshake. The present number of connections is
-    /// `accepted` plus `dialled` minus `ended`.
+    /// Total number of connections that ended, with or without a finished handshake. The present number of connections
+    /// is `accepted` plus `dialled` minus `ended`.
     pub ended: u64,
 }
 
-/// Statistics of one peer at one instant, returned by [`Socket::peer_stats`](crate::Socket::peer_stats). Counters
-/// include all connections of the pipe.
+/// Statistics of one peer at one instant, returned by [`Socket::peer_stats`](crate::Socket::peer_stats). The counters
+/// are totals over all connections of the peer's pipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerStats {
-    /// Pipe of the peer.
+    /// Id of the pipe: the message queues of this peer.
     pub pipe: PipeId,
     /// Endpoint that is dialled, or address of the accepted peer; `None` if the peer disconnected for good and its last
     /// messages wait to be received.
@@ -77,29 +80,29 @@ pub struct PeerStats {
     pub connected: bool,
     /// True if the handshake of the connection is finished.
     pub ready: bool,
-    /// Messages that wait to be sent to the peer.
+    /// Messages that wait to be sent to the peer now.
     pub outgoing: TrafficCount,
-    /// Messages of the peer that wait to be received.
+    /// Messages of the peer that wait to be received by the application now.
     pub incoming: TrafficCount,
-    /// Messages that were sent to the peer; see [`SocketStats::sent`].
+    /// Total of the messages that were sent to the peer; see [`SocketStats::sent`].
     pub sent: TrafficCount,
-    /// Messages that were received from the peer.
+    /// Total of the messages that were received from the peer.
     pub received: TrafficCount,
-    /// Number of times that the outgoing queue of the peer reached `send_hwm` or `send_hwm_bytes`.
+    /// Total number of times that the outgoing queue of the peer reached `send_hwm` or `send_hwm_bytes`.
     pub send_hwm_hits: u64,
-    /// Number of times that the incoming queue of the peer reached `recv_hwm` or `recv_hwm_bytes`.
+    /// Total number of times that the incoming queue of the peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// Number of dials to the peer that succeeded after an earlier one had succeeded.
+    /// Total number of dials to the peer that succeeded after an earlier dial to the peer had succeeded.
     pub reconnects: u64,
     /// Round trip time, measured by the heartbeats of the present connection. `None` if no heartbeat was answered.
     pub round_trip: Option<RoundTrip>,
 }
 
-/// Number of dropped messages, by reason.
+/// Total number of dropped messages since the socket was created, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops(BTreeMap<DropReason, u64>);
 
-/// Counters of a pipe. They include all its connections.
+/// Counters of a pipe: totals over all connections of the pipe.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) sent: TrafficCount,

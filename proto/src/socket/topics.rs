@@ -65,8 +65,8 @@ impl Socket {
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
     }
 
-    /// Returns the number of different prefixes or groups (`TOPICS_COUNT`). At a subscriber these are its own, at a
-    /// publisher those of its peers.
+    /// Returns the number of different prefixes or groups (`TOPICS_COUNT`). At a subscriber, these are the prefixes or
+    /// groups to which the socket itself has subscribed; at a publisher, those to which its peers have subscribed.
     pub fn subscription_count(&self) -> usize {
         self.pattern.subscription_count()
     }
@@ -77,13 +77,13 @@ impl Socket {
         self.pattern.subscriber_count(topic.as_ref())
     }
 
-    /// Returns the number of peers with a finished handshake.
+    /// Returns the present number of peers with a finished handshake.
     pub const fn ready_peers(&self) -> usize {
         self.pipes.ready
     }
 
-    /// Returns true if a peer became ready or disconnected, a subscription of a peer changed, or the socket was closed,
-    /// since the last call of this method.
+    /// Returns true if one of these changes occurred since the last call of this method: a peer became ready or
+    /// disconnected, a subscription of a peer changed, or the socket was closed.
     #[inline]
     pub const fn take_peers_changed(&mut self) -> bool {
         self.effects.take(Effects::PEERS_CHANGED)

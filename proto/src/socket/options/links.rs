@@ -32,7 +32,8 @@ pub(crate) struct AdmissionLimits {
     pub(crate) handshake_rate: Option<usize>,
 }
 
-/// Messages that are sent or delivered when peers connect and disconnect.
+/// Messages about connects and disconnects: `hello_message`, which is sent to peers, and the messages that are
+/// delivered to the application of this socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
     pub(crate) hello: Option<Message>,
@@ -99,7 +100,7 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Queues messages only for peers that have finished their handshake: `IMMEDIATE`. Default off, as in libzmq:
+    /// Queues messages only for peers that have finished their handshake: `IMMEDIATE`. Off by default, as in libzmq:
     /// messages can be queued as soon as `connect` is called.
     ///
     /// With or without this option, messages that are queued when a connection is lost are sent on the next connection.
@@ -146,7 +147,7 @@ fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError>
 impl<T: Kind> Options<T> {
     /// Keeps only the latest message in each of the two queues of a peer, outgoing and incoming, and ignores the
     /// high-water marks: `CONFLATE`. Messages of several frames are kept whole; libzmq keeps only their last frame. A
-    /// message that the connection has already taken from the queue is not replaced. Default off.
+    /// message that the connection has already taken from the queue is not replaced. Off by default.
     #[must_use]
     pub const fn conflate(mut self, conflate: bool) -> Self
     where
@@ -158,7 +159,7 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sends this message on each new connection before any other message: `HELLO_MSG`. Default none.
+    /// Sends this message on each new connection before any other message: `HELLO_MSG`. None by default.
     #[must_use]
     pub fn hello_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -171,7 +172,7 @@ impl<T: Kind> Options<T> {
 
 impl<T: Kind> Options<T> {
     /// Delivers this message to the application, as if the peer had sent it, when a peer that this socket accepted
-    /// disconnects: `DISCONNECT_MSG`. Default none.
+    /// disconnects: `DISCONNECT_MSG`. None by default.
     #[must_use]
     pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -184,7 +185,7 @@ impl<T: Kind> Options<T> {
 
 impl<T: Kind> Options<T> {
     /// Delivers this message to the application, as if the peer had sent it, when a connection is lost and will be
-    /// dialled again: `HICCUP_MSG`. Default none.
+    /// dialled again: `HICCUP_MSG`. None by default.
     #[must_use]
     pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -197,7 +198,7 @@ impl<T: Kind> Options<T> {
 
 impl Options<Router> {
     /// Delivers `[routing id, ""]` to the application when a peer has connected: `ROUTER_NOTIFY` with
-    /// `ZMQ_NOTIFY_CONNECT`. Default off.
+    /// `ZMQ_NOTIFY_CONNECT`. Off by default.
     #[must_use]
     pub const fn notify_connect(mut self, notify: bool) -> Self {
         self.settings.notices.connects = notify;
@@ -205,7 +206,7 @@ impl Options<Router> {
     }
 
     /// Delivers `[routing id, ""]` to the application when a peer has disconnected: `ROUTER_NOTIFY` with
-    /// `ZMQ_NOTIFY_DISCONNECT`. Default off.
+    /// `ZMQ_NOTIFY_DISCONNECT`. Off by default.
     #[must_use]
     pub const fn notify_disconnect(mut self, notify: bool) -> Self {
         self.settings.notices.disconnects = notify;

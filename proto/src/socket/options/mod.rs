@@ -71,7 +71,8 @@ pub(crate) struct Settings {
     pub(crate) notify: bool,
 }
 
-/// First and maximum delay between a failure, or the loss of a connection, and the next dial.
+/// Delays before a dial that follows a failed dial or a lost connection: the first delay, and the maximum to which the
+/// delay grows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,
@@ -188,7 +189,7 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Accepts peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Default true.
+    /// Accepts peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Enabled by default.
     ///
     /// These versions have no security. Such peers are rejected nevertheless by sockets with a mechanism, an
     /// authenticator or a ZAP domain, at a port that several sockets share, by sockets that request a resource, and by
@@ -204,7 +205,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sends a PING to each peer at this interval, and closes a connection when nothing is received for the same time
-    /// after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Default off. No PING is sent to a peer of ZMTP 3.0 or
+    /// after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Off by default. No PING is sent to a peer of ZMTP 3.0 or
     /// older, because these versions do not have this command, and none to a DISH (RFC 48).
     ///
     /// If the application of the peer does not call `recv`, the peer stops reading after some messages, and then does
@@ -264,7 +265,7 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Never dials again after a failure or a lost connection: `RECONNECT_IVL` of -1.
+    /// Never dials again after a failure or a lost connection. Corresponds to `ZMQ_RECONNECT_IVL` = -1.
     #[must_use]
     pub const fn no_reconnect(mut self) -> Self {
         self.settings.reconnect = None;
@@ -337,7 +338,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sends an empty message first on each new connection: `PROBE_ROUTER`. A ROUTER thus learns the routing id of this
-    /// socket before any other message; other peers receive an empty message. Default off.
+    /// socket before any other message; other peers receive an empty message. Off by default.
     #[must_use]
     pub const fn probe_router(mut self, probe: bool) -> Self
     where
@@ -350,7 +351,7 @@ impl<T: Kind> Options<T> {
 
 impl Options<Router> {
     /// Makes `send` return an error if no peer has the routing id of the message, and wait if the peer has no room:
-    /// `ROUTER_MANDATORY`. Default off: in both cases the message is dropped with
+    /// `ROUTER_MANDATORY`. Off by default: in both cases the message is dropped with
     /// [`Event::Dropped`](crate::Event::Dropped).
     #[must_use]
     pub const fn mandatory(mut self, mandatory: bool) -> Self {
@@ -359,7 +360,7 @@ impl Options<Router> {
     }
 
     /// Lets a new peer take over a routing id that a connected peer has, and closes the connection of that peer:
-    /// `ROUTER_HANDOVER`. Default off: the new peer is rejected. If on, any peer that knows a routing id can take it
+    /// `ROUTER_HANDOVER`. Off by default: the new peer is rejected. If on, any peer that knows a routing id can take it
     /// over, so routing ids must not be trusted.
     #[must_use]
     pub const fn handover(mut self, handover: bool) -> Self {
@@ -371,7 +372,7 @@ impl Options<Router> {
 impl Options<Req> {
     /// Allows a new request before the reply to the previous request has arrived, and abandons the previous request:
     /// `REQ_RELAXED`. Set [`correlate`](Self::correlate) too; otherwise a late reply to the previous request is taken
-    /// for the reply to the new request. Default off.
+    /// for the reply to the new request. Off by default.
     #[must_use]
     pub const fn relaxed(mut self, relaxed: bool) -> Self {
         self.settings.relaxed = relaxed;
@@ -379,7 +380,7 @@ impl Options<Req> {
     }
 
     /// Sends a request id before the delimiter of each request, and ignores replies without this id: `REQ_CORRELATE`.
-    /// REP and ROUTER peers return the id as part of the envelope. Default off.
+    /// REP and ROUTER peers return the id as part of the envelope. Off by default.
     #[must_use]
     pub const fn correlate(mut self, correlate: bool) -> Self {
         self.settings.correlate = correlate;
@@ -388,8 +389,8 @@ impl Options<Req> {
 }
 
 impl Options<Stream> {
-    /// Delivers `[routing id, ""]` to the application when a peer has connected or disconnected: `STREAM_NOTIFY`.
-    /// Default on.
+    /// Delivers `[routing id, ""]` to the application when a peer has connected or disconnected: `STREAM_NOTIFY`. On by
+    /// default.
     ///
     /// No such message is delivered after a local disconnect. The messages have the order of the events, and are
     /// delivered even if `recv_hwm` is reached.

@@ -39,15 +39,16 @@ pub(crate) struct Publishing {
 /// Subscription changes that an XPUB delivers to its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
-    /// The first subscription and the last cancellation of a prefix.
+    /// The first subscription of any peer to a prefix, and the cancellation by its last subscriber.
     Changes,
-    /// All subscriptions, and the last cancellation of a prefix.
+    /// Every subscription, but only the cancellation by the last subscriber of a prefix.
     Subscriptions,
-    /// All subscriptions and all cancellations.
+    /// Every subscription and every cancellation.
     All,
 }
 
-/// Side that decides about the subscriptions of the peers of an XPUB (`XPUB_MANUAL`).
+/// Decision about the subscriptions of the peers of an XPUB: by each peer itself, or by the application
+/// (`XPUB_MANUAL`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manual {
     /// Each peer decides: a subscription takes effect when the XPUB receives it.
@@ -118,7 +119,7 @@ impl<T: Kind> Options<T> {
 impl<T: Kind> Options<T> {
     /// Inverts subscriptions: a publisher sends a message to the peers that have *no* matching subscription, and a
     /// subscriber receives the messages that match *none* of its subscriptions: `INVERT_MATCHING`. Must be set on both
-    /// sides. Default off.
+    /// sides. Off by default.
     #[must_use]
     pub const fn invert_matching(mut self, invert: bool) -> Self
     where
@@ -132,7 +133,7 @@ impl<T: Kind> Options<T> {
 
 impl Options<XPub> {
     /// Delivers every subscription to the application, including those for a prefix that another peer has already
-    /// subscribed to: `XPUB_VERBOSE`. Default off. Resets [`verboser`](Self::verboser).
+    /// subscribed to: `XPUB_VERBOSE`. Off by default. Resets [`verboser`](Self::verboser).
     #[must_use]
     pub const fn verbose(mut self, verbose: bool) -> Self {
         self.settings.publishing.verbosity = if verbose { Verbosity::Subscriptions } else { Verbosity::Changes };
@@ -140,7 +141,7 @@ impl Options<XPub> {
     }
 
     /// Delivers every subscription and every cancellation to the application, even the cancellation of a prefix that
-    /// the peer has not subscribed to: `XPUB_VERBOSER`. Default off. Resets [`verbose`](Self::verbose).
+    /// the peer has not subscribed to: `XPUB_VERBOSER`. Off by default. Resets [`verbose`](Self::verbose).
     #[must_use]
     pub const fn verboser(mut self, verboser: bool) -> Self {
         self.settings.publishing.verbosity = if verboser { Verbosity::All } else { Verbosity::Changes };
@@ -149,7 +150,7 @@ impl Options<XPub> {
 
     /// Lets the application decide which subscriptions its peers get: `XPUB_MANUAL`. Every subscription change is
     /// delivered to the application. A call of `subscribe` or `unsubscribe` then applies to the peer of the change that
-    /// was received last. Default off.
+    /// was received last. Off by default.
     #[must_use]
     pub const fn manual(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::On } else { Manual::Off };
@@ -159,7 +160,7 @@ impl Options<XPub> {
     /// Lets the application decide about subscriptions as with [`manual`](Self::manual). In addition, the next message
     /// that is sent after `subscribe` goes only to the peer of that subscription, if the message matches:
     /// `XPUB_MANUAL_LAST_VALUE`, for last value caches. If the peer has disconnected, the message is sent to no peer.
-    /// Default off.
+    /// Off by default.
     #[must_use]
     pub const fn manual_last_value(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::LastValue } else { Manual::Off };
@@ -167,7 +168,7 @@ impl Options<XPub> {
     }
 
     /// Sends this message to every new subscriber before any other message, without regard to its subscriptions:
-    /// `XPUB_WELCOME_MSG`. A SUB delivers it only if one of its subscriptions matches. Default none.
+    /// `XPUB_WELCOME_MSG`. A SUB delivers it only if one of its subscriptions matches. None by default.
     #[must_use]
     pub fn welcome_message(mut self, message: impl Into<Frame>) -> Self {
         self.settings.publishing.welcome = Some(message.into());
@@ -175,8 +176,9 @@ impl Options<XPub> {
     }
 
     /// Checks whether a received message is a subscription change by its first frame only: `ONLY_FIRST_SUBSCRIBE`. If
-    /// the first frame is a change, the other frames are checked too. Default on. If off, every frame of every message
-    /// is checked, as in libzmq, so that a frame which happens to begin with the byte 0 or 1 changes a subscription.
+    /// the first frame is a change, the other frames are checked too. On by default. If off, every frame of every
+    /// message is checked, as in libzmq, so that a frame which happens to begin with the byte 0 or 1 changes a
+    /// subscription.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
@@ -186,7 +188,7 @@ impl Options<XPub> {
 
 impl Options<XSub> {
     /// Sends every `unsubscribe` to the peers, even if the socket has subscribed to the prefix several times:
-    /// `XSUB_VERBOSE_UNSUBSCRIBE`. Meant for XPUB peers with [`verboser`](Options::verboser). Default off: only the
+    /// `XSUB_VERBOSE_UNSUBSCRIBE`. Meant for XPUB peers with [`verboser`](Options::verboser). Off by default: only the
     /// last `unsubscribe` of a prefix is sent.
     ///
     /// A libzmq publisher removes a subscription at the first cancellation that it receives.
@@ -197,8 +199,8 @@ impl Options<XSub> {
     }
 
     /// Checks whether a message to be sent is a subscription change by its first frame only: `ONLY_FIRST_SUBSCRIBE`. If
-    /// the first frame is a change, the other frames are checked too. Default on. If off, every frame is checked, as in
-    /// libzmq.
+    /// the first frame is a change, the other frames are checked too. On by default. If off, every frame is checked, as
+    /// in libzmq.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

@@ -12,7 +12,7 @@ impl<T: Kind> Options<T> {
     /// Sets the security mechanism of all connections, with its keys or credentials: `MECHANISM`. Default:
     /// [`Security::Null`].
     ///
-    /// `inproc` links have no handshake and ignore the mechanism, because they do not leave the process.
+    /// `inproc` connections have no handshake and ignore the mechanism, because they do not leave the process.
     #[must_use]
     pub fn security(mut self, security: Security) -> Self
     where

@@ -30,7 +30,7 @@ impl Proxy {
 
 impl<T: Kind> Options<T> {
     /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`: `SOCKS_PROXY`. The proxy resolves
-    /// the host names of the peers. Affects neither `bind` nor other transports. Default none.
+    /// the host names of the peers. Affects neither `bind` nor other transports. None by default.
     ///
     /// `connect_timeout` limits the time to connect to the proxy; `handshake_timeout` limits the time until the proxy
     /// has connected to the peer.

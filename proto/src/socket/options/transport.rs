@@ -22,8 +22,9 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sets TCP keep-alive: `TCP_KEEPALIVE` of 1, with `TCP_KEEPALIVE_IDLE`, `TCP_KEEPALIVE_INTVL` and
-    /// `TCP_KEEPALIVE_CNT`. `None` turns it off (`TCP_KEEPALIVE` of 0). Applies to tcp.
+    /// Turns TCP keep-alive on and sets its parameters. Corresponds to `ZMQ_TCP_KEEPALIVE` = 1 with
+    /// `ZMQ_TCP_KEEPALIVE_IDLE`, `ZMQ_TCP_KEEPALIVE_INTVL` and `ZMQ_TCP_KEEPALIVE_CNT`. `None` turns keep-alive off
+    /// (`ZMQ_TCP_KEEPALIVE` = 0). Applies to tcp.
     ///
     /// Default: that of the operating system, usually off. [`heartbeat`](Self::heartbeat) detects a lost peer sooner,
     /// and also detects a peer process that does not respond although its operating system does.
@@ -105,12 +106,13 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Listens for both IPv6 and IPv4 at `tcp://*` and `tcp://[::]`, independent of the default of the operating
-    /// system: `IPV6` of 1. The bound address of `tcp://*` is then `[::]`. On a machine without IPv6, both listen for
-    /// IPv4 only.
+    /// Makes listeners at `tcp://*` and `tcp://[::]` accept both IPv6 and IPv4 connections. This corresponds to
+    /// `ZMQ_IPV6` = 1. The bound endpoint of `tcp://*` then has the address `[::]` instead of `0.0.0.0`. On a machine
+    /// without IPv6, these listeners accept only IPv4.
     ///
-    /// Default off: `*` is IPv4 only, as in libzmq. The option affects only listeners. IPv6 addresses can always be
-    /// bound and connected to, and `connect` tries all addresses of a host; libzmq tries only the first address.
+    /// Off by default, as in libzmq: `tcp://*` accepts only IPv4, and the operating system decides whether `tcp://[::]`
+    /// also accepts IPv4. The option does not affect `connect` and other addresses: IPv6 addresses can always be bound
+    /// and connected to, and `connect` tries all addresses of a host name. libzmq tries only the first address.
     #[must_use]
     pub const fn dual_stack(mut self, dual_stack: bool) -> Self {
         self.settings.transport.dual_stack = dual_stack;

@@ -6,7 +6,7 @@ use crate::socket::options::Settings;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::load_balancer::LoadBalancer;
 
-/// Creates the pattern of a DEALER. CLIENT uses it inside a `SingleFrame`.
+/// Creates the behaviour of a DEALER. A CLIENT uses it inside a `SingleFrame`, which allows only messages of one frame.
 pub(super) fn new(settings: &Settings) -> Halves {
     Halves {
         socket_type: settings.connection.socket_type,

@@ -18,7 +18,7 @@ use bytes::Bytes;
 #[derive(Debug, Default)]
 pub(super) struct Dish {
     groups: BTreeSet<Bytes>,
-    /// Peers with a finished handshake.
+    /// Peers with a finished handshake, to which joins and leaves are sent.
     peers: BTreeSet<PipeId>,
     arrived: FairQueue,
 }

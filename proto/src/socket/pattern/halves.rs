@@ -24,7 +24,7 @@ pub(super) struct Halves {
     pub(super) outgoing: Option<LoadBalancer>,
     /// Takes received messages from the peers in turn. `None` if the socket type does not receive.
     pub(super) incoming: Option<FairQueue>,
-    /// Sends the empty message of `PROBE_ROUTER` first on each connection.
+    /// If true, the empty message of `PROBE_ROUTER` is sent first on each connection.
     pub(super) probe: bool,
 }
 

@@ -39,9 +39,10 @@ use single_frame::SingleFrame;
 
 /// Behaviour of a socket type: selects the peers that receive a sent message, and orders or drops received messages.
 ///
-/// Callbacks of a pipe: `on_connect` when the application connects, so that messages can be queued before there is a
-/// connection; `on_ready` and `on_disconnect` for each connection that finishes its handshake; `on_end` when the pipe
-/// accepts no more messages. Messages that arrived before `on_end` can still be received.
+/// The socket calls these methods in the life of a pipe (the message queues of one peer): `on_connect` when the
+/// application connects, so that messages can be queued before there is a connection; `on_ready` and `on_disconnect`
+/// for each connection that finishes its handshake; `on_end` when the pipe accepts no more messages. Messages that
+/// arrived before `on_end` can still be received.
 ///
 /// A method returns the effects that it has on the socket. `on_message` and `recv` add their effects to the parameter
 /// `effects` instead: the effects of [`on_message`](Self::on_message) count even if it fails, and returning effects
@@ -53,7 +54,8 @@ pub(super) trait Pattern: Debug + Send {
         Ok(Effects::NONE)
     }
 
-    /// Starts the exchange of messages with a connection that finished its handshake. An error closes the connection.
+    /// Adds the peer of a connection that finished its handshake: from now on, messages are sent to this peer and
+    /// received from it. An error closes the connection.
     fn on_ready(
         &mut self,
         pipes: &mut Pipes,
@@ -62,7 +64,7 @@ pub(super) trait Pattern: Debug + Send {
         entropy: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError>;
 
-    /// Ends the exchange of messages with a connection. The messages that the connection had not begun to send are
+    /// Removes the peer of a connection that has ended. The messages that the connection had not begun to send are
     /// already back in the outgoing queue of the pipe.
     fn on_disconnect(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
@@ -78,12 +80,12 @@ pub(super) trait Pattern: Debug + Send {
         false
     }
 
-    /// Removes a pipe that accepts no further messages. Can be called again for the same pipe.
+    /// Removes a pipe, because it accepts no further messages for its peer. A second call for the same pipe is allowed.
     fn on_end(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
 
-    /// Handles that the outgoing queue of a pipe was full and has room again.
+    /// Handles that the outgoing queue of a pipe was full and now has room again.
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
@@ -103,8 +105,12 @@ pub(super) trait Pattern: Debug + Send {
         Ok(Effects::NONE)
     }
 
-    /// Sends this message to the selected peers, and leaves an empty message in its place. A message stays unchanged if
-    /// it is not sent, or if the effect [`Effects::DRAIN_PEER`] is returned.
+    /// Queues this message for the selected peers, and leaves an empty message in its place. If an error is returned,
+    /// the message is unchanged.
+    ///
+    /// If the effect [`Effects::DRAIN_PEER`] is returned, the message was not queued and is unchanged too: it is a
+    /// request to disconnect the peer that it addresses. The caller must drain this peer, which
+    /// [`addressee`](Self::addressee) returns.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
     /// Returns the peer to disconnect after `send` returned the effect [`Effects::DRAIN_PEER`] for this message.
@@ -140,8 +146,8 @@ pub(super) trait Pattern: Debug + Send {
         None
     }
 
-    /// Returns the number of different prefixes or groups: those of this socket if it is a subscriber, those of its
-    /// peers if it is a publisher.
+    /// Returns the number of different prefixes or groups to which this socket has subscribed, if it is a subscriber,
+    /// or to which its peers have subscribed, if it is a publisher.
     fn subscription_count(&self) -> usize {
         0
     }
@@ -151,8 +157,8 @@ pub(super) trait Pattern: Debug + Send {
         0
     }
 
-    /// Returns the peer to which a SERVER or PEER assigned this routing id. Returns `None` if there is no such peer,
-    /// and for all other socket types.
+    /// Returns the peer to which this SERVER or PEER socket assigned the routing id. Returns `None` if there is no such
+    /// peer, and for all other socket types.
     fn find_peer(&self, _: &Frame) -> Option<PipeId> {
         None
     }

@@ -15,7 +15,8 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Pair {
     peer: Option<PipeId>,
-    /// Messages of the peer. The last messages of an earlier peer can be among them.
+    /// Received messages that wait for the application. Messages of an earlier peer, which has disconnected, can be
+    /// among them.
     arrived: FairQueue,
 }
 

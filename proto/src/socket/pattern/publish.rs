@@ -35,8 +35,8 @@ pub(super) struct Publish {
     /// Peer of the subscription change that the application received last (`XPUB_MANUAL`). `None` if that peer has
     /// disconnected.
     requester: Option<PipeId>,
-    /// Only recipient of the next message, after a call of `subscribe` (`XPUB_MANUAL_LAST_VALUE`). `None` if all
-    /// subscribers receive it.
+    /// Peer that alone receives the next message, after a call of `subscribe` (`XPUB_MANUAL_LAST_VALUE`). `None` if all
+    /// matching subscribers receive the message.
     only_recipient: Option<PipeId>,
 }
 
@@ -58,7 +58,8 @@ impl Publish {
         self.options.manual != Manual::Off
     }
 
-    /// Returns the subscriptions that the peers have requested, whether or not the application decides about them.
+    /// Returns the subscriptions that the peers have requested. These are all in effect, unless the application decides
+    /// about them.
     fn requests(&mut self) -> &mut Subscriptions {
         if self.is_manual() { &mut self.requested } else { &mut self.granted }
     }

@@ -5,7 +5,7 @@ use super::halves::Halves;
 use crate::socket::options::Settings;
 use crate::socket::routing::fair_queue::FairQueue;
 
-/// Creates the pattern of a PULL. GATHER uses it inside a `SingleFrame`.
+/// Creates the behaviour of a PULL. A GATHER uses it inside a `SingleFrame`, which allows only messages of one frame.
 pub(super) fn new(settings: &Settings) -> Halves {
     Halves {
         socket_type: settings.connection.socket_type,

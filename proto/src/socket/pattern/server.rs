@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 pub(super) struct Server {
     arrived: FairQueue,
     peers: BTreeMap<u32, PipeId>,
-    /// Number that was assigned last, as the routing id of a peer.
+    /// Number that was assigned last to a peer as its routing id.
     // The first number is random, so that an id kept from an earlier socket does not address a peer by accident.
     latest: u32,
 }

@@ -17,7 +17,8 @@ use alloc::collections::BTreeSet;
 pub(super) struct Stream {
     peers: AddressedPeers,
     notify: bool,
-    /// Peers for which the application received the notice of a connect. It receives a notice of their disconnect too.
+    /// Peers for which the application received the notification `[routing id, ""]` of their connect, but not yet the
+    /// one of their disconnect.
     notified: BTreeSet<PipeId>,
 }
 

@@ -43,8 +43,8 @@ impl Subscribe {
         }
     }
 
-    /// Returns true if the application receives this message: a SUB receives messages that match a subscription, or
-    /// none with `invert_matching`. An XSUB receives all messages.
+    /// Returns true if the application receives this message. A SUB receives the messages that match a subscription,
+    /// or, with `invert_matching`, those that match none. An XSUB receives all messages.
     // A SUB must filter: a publisher may not have received a cancellation yet, or may send unsubscribed topics. An XSUB
     // is usually half of a proxy, which filters elsewhere.
     fn accepts(&self, message: &Message) -> bool {

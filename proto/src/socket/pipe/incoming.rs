@@ -1,4 +1,4 @@
-//! Incoming half of a pipe: messages of the peer that wait for the application, and the receive high-water mark.
+//! Incoming queue of a pipe: messages of the peer that wait for the application, and the receive high-water mark.
 
 use super::Pipes;
 use crate::connection::Peer;
@@ -15,9 +15,10 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
-    /// Returns the [`Demand`] of this pipe as the receiver of an `inproc` link: whether the sending socket must request
-    /// an exchange for each message. When the demand changes back to [`Demand::EachMessage`], the pipe requests an
-    /// exchange.
+    /// Returns the [`Demand`] of a pipe that receives over `inproc`: whether the sending socket must announce each
+    /// message. After a value other than [`Demand::EachMessage`], the pipe requests
+    /// [`Action::Service`](crate::Action::Service) when its queue is empty, or has room again after it was full,
+    /// because messages may wait at the sending socket.
     #[inline]
     pub(crate) fn demand(&mut self, id: PipeId) -> Demand {
         // With fewer queued messages, fetching in batches does not pay.
@@ -50,8 +51,8 @@ impl Pipes {
         self.get(id)?.senders.latest().cloned()
     }
 
-    /// Returns true if the link may deliver more messages to the incoming queue. If false, the pipe requests an
-    /// exchange when the queue has room again.
+    /// Returns true if the incoming queue of the pipe has room for more messages from its connection. If false, the
+    /// pipe requests [`Action::Service`](crate::Action::Service) when the queue has room again.
     #[inline]
     pub(crate) fn may_deliver(&mut self, id: PipeId) -> bool {
         let hwm = self.recv_hwm;
@@ -87,8 +88,8 @@ impl Pipes {
         }
     }
 
-    /// Requests an exchange if incoming messages were removed and the link may deliver more. Frees a pipe in the state
-    /// `Gone` after its last message was received.
+    /// Handles that messages were removed from the incoming queue. Requests [`Action::Service`](crate::Action::Service)
+    /// if the connection may now deliver more messages. Frees a pipe in the state `Gone` if no message is left.
     #[inline]
     fn after_removal(&mut self, id: PipeId) {
         let hwm = self.recv_hwm;
@@ -113,7 +114,8 @@ impl Pipes {
         self.pop_slow(id).ok_or(RecvError::Empty)
     }
 
-    /// Removes the first incoming message, updates the senders, and requests an exchange if necessary. The slow path of
+    /// Removes the first incoming message, updates the senders, and requests
+    /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages. The slow path of
     /// [`pop_incoming`](Self::pop_incoming).
     #[inline(never)]
     fn pop_slow(&mut self, id: PipeId) -> Option<Message> {

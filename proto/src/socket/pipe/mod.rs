@@ -1,5 +1,5 @@
-//! [`Pipe`]: the outgoing and incoming queue of one peer with their high-water marks. Knows neither socket types nor
-//! the wire format.
+//! [`Pipe`]: the outgoing and incoming queue of one peer with their high-water marks. Independent of socket types and
+//! of the wire format.
 
 mod incoming;
 mod outgoing;
@@ -28,7 +28,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use state::PipeState;
 
-/// Message queues and state of one peer. The peer is connected by a link: a connection, or one end of an `inproc` link.
+/// Message queues and state of one peer. The messages are transported by a [`Link`](crate::connection::Link): a
+/// connection, or the other socket of an `inproc` connection.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     outgoing: Queue,
@@ -42,9 +43,10 @@ pub(crate) struct Pipe {
     pub(crate) routing_id: Frame,
     /// The outgoing queue has reached its high-water mark, and has not fallen to its low-water mark since.
     full: bool,
-    /// The link (connection) of the pipe holds received messages for which the incoming queue had no room.
+    /// The connection of the pipe holds received messages for which the incoming queue had no room.
     stalled: bool,
-    /// The pipe must request an exchange with its link when the application has received all queued messages.
+    /// The pipe must request [`Action::Service`](crate::Action::Service) when the application has received all queued
+    /// messages, because more messages may wait at the other socket of an `inproc` connection.
     service_when_empty: bool,
     service: Service,
     /// The pipe is in the rotation of the load balancer, which selects the peer of the next sent message.
@@ -53,24 +55,27 @@ pub(crate) struct Pipe {
     pub(crate) queued: bool,
     /// The distributor has chosen this peer as a recipient of the message that is being sent.
     pub(crate) chosen: bool,
-    /// Demand of the socket at the other end of an `inproc` link: whether this pipe must request an exchange for each
-    /// queued message. `None` if the pipe has another link or none.
+    /// Value that the other socket of an `inproc` connection writes: whether this pipe must request
+    /// [`Action::Service`](crate::Action::Service) for each queued message. `None` if the pipe has no `inproc`
+    /// connection.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
     /// Value that `counts.sent.messages` will have when the last queued message that belongs only to the present
-    /// connection is sent. Such messages are, for example, a probe or a welcome message.
+    /// connection (for example a probe or a welcome message) is sent. Such messages are at the front of the outgoing
+    /// queue. A value that is not above `counts.sent.messages` means that no such message is queued.
     opening: u64,
     pub(crate) state: PipeState,
 }
 
-/// State of the request of a pipe for an exchange with its link (service).
+/// Progress of a pipe's request for [`Action::Service`](crate::Action::Service): the driver must call `exchange`, which
+/// moves messages between the pipe and its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Idle,
-    /// The pipe is in the list `service` of [`Pipes`].
+    /// The request is waiting to be returned by `poll_action`: the pipe is in [`Pipes::service`].
     Queued,
-    /// `poll_action` has returned the request, and no exchange has followed yet. That exchange also does the work of
-    /// later requests.
+    /// `poll_action` has returned the request, but the driver has not called `exchange` yet. New requests have no
+    /// effect, because this call of `exchange` will also move their messages.
     Notified,
 }
 
@@ -87,11 +92,12 @@ pub(crate) struct Pipes {
     conflate: bool,
     /// Messages are queued only for peers with a finished handshake (`IMMEDIATE`).
     immediate: bool,
-    /// Pipes that request an exchange with their link; each pipe at most once.
+    /// Pipes for which `poll_action` must return [`Action::Service`](crate::Action::Service), because messages can be
+    /// moved between them and their connections. Each pipe is listed at most once.
     service: VecDeque<PipeId>,
     /// Number of pipes with a finished handshake.
     pub(crate) ready: usize,
-    /// Events that a monitor has not read yet; `None` if there is no monitor.
+    /// Events that the monitor has not polled yet; `None` if the monitor is off.
     pub(crate) events: Option<EventQueue>,
     /// Counters of the socket as a whole, and the sums of the counters of removed pipes.
     pub(crate) stats: SocketStats,
@@ -196,8 +202,8 @@ impl Pipes {
             .collect()
     }
 
-    /// Returns true if this pipe was created by a `connect` to `endpoint`, and is not draining. Always false for
-    /// `inproc`, where each `connect` creates a separate pipe.
+    /// Returns true if this pipe was created by a `connect` to `endpoint`, and is not being disconnected. Always false
+    /// for `inproc`, where each `connect` creates a separate pipe.
     pub(crate) fn is_connect_to(&self, id: PipeId, endpoint: &Endpoint) -> bool {
         let matches = |pipe: &Pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint);
         !matches!(endpoint, Endpoint::Inproc(_)) && self.get(id).is_some_and(matches)
@@ -221,8 +227,8 @@ impl Pipes {
         }
     }
 
-    /// Requests an exchange with the link of this pipe, which `poll_action` returns as
-    /// [`Action::Service`](crate::Action::Service).
+    /// Makes `poll_action` return [`Action::Service`](crate::Action::Service) for this pipe, so that the driver moves
+    /// messages between the pipe and its connection. Does nothing if this is already requested.
     #[inline]
     pub(crate) fn request_service(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id)
@@ -233,7 +239,8 @@ impl Pipes {
         }
     }
 
-    /// Removes the next pipe that requests an exchange from the list, and returns it. Skips pipes without a connection.
+    /// Removes and returns the next pipe that has requested [`Action::Service`](crate::Action::Service). Skips pipes
+    /// without a connection.
     #[inline]
     pub(crate) fn pop_due(&mut self) -> Option<PipeId> {
         loop {
@@ -248,8 +255,8 @@ impl Pipes {
         }
     }
 
-    /// Gives the reason why the connection of a pipe must be closed. The next exchange returns this reason to the
-    /// driver.
+    /// Sets the reason why the connection of a pipe must be closed. The next call of `exchange` for this pipe returns
+    /// the reason to the driver, which then closes the connection.
     pub(crate) fn fail(&mut self, id: PipeId, reason: ConnectionError) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.state.fail(reason);
@@ -274,8 +281,8 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Clears a request for an exchange that `poll_action` has returned: the exchange takes place now, or the link has
-    /// ended.
+    /// Marks the request for [`Action::Service`](crate::Action::Service) that `poll_action` has returned as done: the
+    /// driver has called `exchange`, or the connection has ended.
     #[inline]
     pub(crate) fn serviced(&mut self) {
         if self.service == Service::Notified {

@@ -1,5 +1,5 @@
-//! Outgoing half of a pipe: messages and subscription changes that wait to be sent to the peer, and the send high-water
-//! mark.
+//! Outgoing queue of a pipe: messages and subscription changes that wait to be sent to the peer, and the send
+//! high-water mark.
 
 use super::{Pipe, Pipes};
 use crate::connection::{Link, Outbound, Subscription};
@@ -71,8 +71,8 @@ impl Pipes {
         }
     }
 
-    /// Queues messages before all other outgoing messages, even if the queue is full. A lost connection had not begun
-    /// to send these messages.
+    /// Queues messages before all other outgoing messages, even if the queue is full. They are messages that a lost
+    /// connection had not begun to send, or messages that must be the first on a new connection.
     pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
@@ -82,7 +82,8 @@ impl Pipes {
         pipe.close_if_full(hwm);
     }
 
-    /// Queues a subscription change for the peer. The number of queued changes is bounded by the number of topics.
+    /// Queues a subscription change for the peer, and replaces a queued change for the same topic. So at most one
+    /// change per topic is queued.
     pub(crate) fn queue_subscription(&mut self, id: PipeId, change: Subscription) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.subscription_changes.insert(change.subject().clone(), change);
@@ -90,15 +91,15 @@ impl Pipes {
         }
     }
 
-    /// Drops the queued subscription changes of a connection that has ended.
+    /// Drops the subscription changes that were queued for a connection that has ended.
     pub(crate) fn clear_subscriptions(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.subscription_changes.clear();
         }
     }
 
-    /// Moves outgoing messages to the link while the link has room. Returns true if the outgoing queue was full and has
-    /// room again.
+    /// Moves outgoing messages and subscription changes from the pipe to its connection while the connection has room.
+    /// Returns true if the outgoing queue was full and has room again.
     #[inline]
     pub(crate) fn fill_link(&mut self, id: PipeId, link: &mut impl Link) -> bool {
         let hwm = self.send_hwm;
@@ -156,8 +157,8 @@ impl Pipe {
         }
     }
 
-    /// Returns true if the socket at the other end of an `inproc` link fetches queued messages by itself, so that no
-    /// exchange must be requested.
+    /// Returns true if the receiving socket of an `inproc` connection will fetch the queued messages without a
+    /// notification, so that [`Action::Service`](crate::Action::Service) need not be requested.
     #[inline]
     fn reader_fetches(&self) -> bool {
         self.reader.as_ref().is_some_and(|reader| reader.demand() != Demand::EachMessage)

@@ -15,7 +15,8 @@ pub(crate) struct HighWaterMark {
     bytes: u64,
 }
 
-/// Capacity in messages above which an empty queue gives its buffer away.
+/// Capacity in messages up to which an empty queue keeps its buffer. A larger buffer is given to the [`SpareBuffers`]
+/// of the socket.
 const IDLE_CAPACITY: usize = 64;
 
 /// Large unused message buffers, shared by all queues of a socket. A queue takes one when it grows during a burst of
@@ -38,7 +39,8 @@ pub(crate) struct Queue {
 }
 
 impl HighWaterMark {
-    /// Creates a mark from the values of the options. 0 bytes means no limit of bytes.
+    /// Creates a high-water mark from option values: the maximum number of messages, and of bytes. `bytes` = 0 means
+    /// that bytes are not limited.
     pub(crate) const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
     }
@@ -70,13 +72,13 @@ impl Queue {
         TrafficCount { messages: self.messages.len() as u64, bytes: self.bytes }
     }
 
-    /// Returns true if the queue has reached this mark.
+    /// Returns true if the queue has reached this high-water mark.
     #[inline]
     pub(crate) fn is_full(&self, mark: HighWaterMark) -> bool {
         self.messages.len() >= mark.messages || self.bytes >= mark.bytes
     }
 
-    /// Returns true if the queue has fallen to the low-water mark, half of this mark.
+    /// Returns true if the queue has fallen to the low-water mark, which is half of this high-water mark.
     #[inline]
     pub(crate) fn is_low(&self, mark: HighWaterMark) -> bool {
         let low = mark.low_water();

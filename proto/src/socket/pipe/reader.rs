@@ -1,5 +1,7 @@
-//! [`Reader`]: value that the receiving socket of an `inproc` link writes and the sending socket reads, so that the
-//! sender requests no exchange for each message while the receiver has enough messages.
+//! [`Reader`]: an atomic value that reduces notifications between the two sockets of an `inproc` connection.
+//!
+//! The receiving socket writes the value: whether it must be notified of each message. The sending socket reads the
+//! value after it has queued a message, and skips the notification if the receiver still has enough messages.
 
 use core::sync::atomic::Ordering;
 
@@ -8,13 +10,15 @@ use core::sync::atomic::AtomicU8;
 #[cfg(sansmq_loom)]
 use loom::sync::atomic::AtomicU8;
 
-/// Present [`Demand`] of the receiving socket of an `inproc` link, which the sending socket in the same process reads;
-/// see [`Socket::set_reader`].
+/// Present [`Demand`] of the receiving socket of an `inproc` connection. The receiving socket writes the value, and the
+/// sending socket, in the same process, reads it without a lock; see [`Socket::set_reader`].
 ///
-/// While the demand is not [`Demand::EachMessage`], messages stay in the pipe of the sending socket. The receiver
-/// fetches them in batches, after the application has received the messages that the receiver holds. The receiver
-/// stores its new demand before it locks the sending socket to fetch. So if the sending socket still reads the old
-/// value, it has taken its lock earlier, and the receiver finds the message.
+/// While the demand is not [`Demand::EachMessage`], sent messages stay in the pipe of the sending socket. When the
+/// application has received the messages that the receiving socket holds, the receiving socket fetches the next ones.
+///
+/// No message is missed: the receiving socket first stores [`Demand::EachMessage`], and then locks the sending socket
+/// to fetch messages. A `send` that still reads the old value runs before this, under the same lock, so its message is
+/// already queued and is fetched.
 ///
 /// [`Socket::set_reader`]: crate::Socket::set_reader
 #[derive(Debug, Default)]
@@ -22,22 +26,24 @@ pub struct Reader {
     demand: AtomicU8,
 }
 
-/// Demand of the receiving socket of an `inproc` link: whether the sending socket must request an exchange
-/// ([`Action::Service`](crate::Action::Service)) for each message.
+/// Value that the receiving socket of an `inproc` connection stores for the sending socket: whether the sending socket
+/// must request [`Action::Service`](crate::Action::Service) for each message that it queues, so that the message is
+/// moved to the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
-    /// The receiver has few messages: the sender requests an exchange for each message.
+    /// The receiver holds few messages: the sender must request [`Action::Service`](crate::Action::Service) for each
+    /// message.
     EachMessage,
-    /// The receiver has several messages, and room for more: the sender requests no exchange, and the receiver fetches
-    /// further messages in batches.
+    /// The receiver holds several messages, and has room for more: the sender requests nothing, and the receiver
+    /// fetches further messages when the application has received these.
     Batch,
-    /// The receiver has no room: the sender requests no exchange, and the receiver fetches further messages when it has
-    /// room.
+    /// The receiver has no room: the sender requests nothing, and the receiver fetches further messages when it has
+    /// room again.
     Full,
 }
 
 impl Reader {
-    /// Returns the present demand of the receiver.
+    /// Returns the demand that the receiving socket stored last.
     #[inline]
     pub fn demand(&self) -> Demand {
         match self.demand.load(Ordering::Relaxed) {
@@ -47,7 +53,7 @@ impl Reader {
         }
     }
 
-    /// Stores the demand of the receiver.
+    /// Stores the present demand of the receiving socket, to be read by the sending socket.
     #[inline]
     pub fn set_demand(&self, demand: Demand) {
         self.demand.store(demand as u8, Ordering::Relaxed);

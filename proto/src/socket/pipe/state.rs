@@ -28,8 +28,9 @@ use core::time::Duration;
 ///          Gone ───► freed when the last incoming message is received
 /// ```
 ///
-/// Connected and Failed last until [`Socket::disconnected`](crate::Socket::disconnected): a pipe that is aborted while
-/// it has a connection becomes Failed, and is removed then. A pipe that fails without a connection fails its next one.
+/// Connected and Failed last until [`Socket::disconnected`](crate::Socket::disconnected) is called: a pipe that is
+/// aborted while it has a connection becomes Failed, and is removed by that call. If a pipe fails without a connection,
+/// its next connection becomes Failed at once.
 // `repr(u8)` here and below: `send` and `exchange` read the discriminants, which would otherwise be stored in a niche
 // of an endpoint.
 #[derive(Debug)]
@@ -65,7 +66,8 @@ pub(crate) struct Dialer {
     failures: u32,
     /// Latest back-off. A connection that lasts longer than this resets `failures`.
     last_delay: Duration,
-    /// Reason to close the next connection at once, set if the pipe was failed while it had no connection.
+    /// Reason to close the next connection at once, set if the pipe was failed while it had no connection; otherwise
+    /// `None`.
     rejection: Option<Box<ConnectionError>>,
 }
 
@@ -91,7 +93,8 @@ enum Origin {
 enum Phase {
     /// The handshake is not finished; no messages are exchanged.
     Handshake,
-    /// The handshake is finished. `round_trip` is the latest round trip time that heartbeats measured, if any.
+    /// The handshake is finished. `round_trip` is the latest round trip time that heartbeats measured; `None` if they
+    /// have measured none yet.
     Ready { round_trip: Option<RoundTrip> },
 }
 
@@ -134,7 +137,8 @@ impl PipeState {
         matches!(self, Self::Gone)
     }
 
-    /// Returns true if the pipe has a connection, even if its handshake is not finished.
+    /// Returns true if the pipe has a connection, even if the handshake is not finished or the connection must be
+    /// closed.
     #[inline]
     pub(crate) const fn is_connected(&self) -> bool {
         matches!(self.link(), Some(LinkState::Connected(_) | LinkState::Failed(..)))
@@ -167,7 +171,7 @@ impl PipeState {
         self.dialer().is_some()
     }
 
-    /// Returns the endpoint or address of the peer; `None` if the pipe is gone.
+    /// Returns the endpoint that is dialled, or the address of the accepted peer; `None` in the state Gone.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self.link()? {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => Some(&dialer.endpoint),
@@ -209,7 +213,7 @@ impl PipeState {
         }
     }
 
-    /// Returns the state of the connection; `None` if the pipe is gone.
+    /// Returns the state of the connection of the pipe; `None` in the state Gone.
     #[inline]
     pub(crate) const fn link(&self) -> Option<&LinkState> {
         match self {
@@ -318,7 +322,8 @@ impl PipeState {
         });
     }
 
-    /// Changes Open to Draining. Returns false in any other state.
+    /// Changes Open to Draining, in which the pipe accepts no further messages and sends only the queued ones. Returns
+    /// false in any other state.
     pub(crate) fn drain(&mut self) -> bool {
         let is_open = matches!(self, Self::Open(_));
         *self = match core::mem::replace(self, Self::Gone) {

@@ -5,7 +5,7 @@ use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
 
 impl Pipes {
-    /// Counts messages that were received from this peer.
+    /// Adds messages that were received from this peer to the counters of its pipe.
     #[inline]
     pub(crate) fn received(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
@@ -13,7 +13,8 @@ impl Pipes {
         }
     }
 
-    /// Subtracts messages that were counted as sent to this peer, but that a lost connection had not begun to send.
+    /// Subtracts, from the counters of a pipe, messages that were counted as sent to this peer, but that a lost
+    /// connection had not begun to send.
     pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;

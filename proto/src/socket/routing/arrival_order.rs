@@ -45,7 +45,7 @@ impl ArrivalOrder {
         }
     }
 
-    /// Returns true if a message can be received.
+    /// Returns true if a message of any peer waits to be received.
     pub(crate) fn has_message(&mut self, pipes: &Pipes) -> bool {
         while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {}
         !self.arrived.is_empty()

@@ -17,7 +17,7 @@ pub(crate) struct Distributor {
 }
 
 impl Distributor {
-    /// Chooses a peer to receive the next message. Choosing a peer again has no effect.
+    /// Chooses a peer as a recipient of the message that is being sent. Choosing a peer again has no effect.
     #[inline]
     pub(crate) fn choose(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(pipe) = pipes.get_mut(id)
@@ -27,7 +27,9 @@ impl Distributor {
         }
     }
 
-    /// Replaces the chosen peers by the other peers in `all`.
+    /// Inverts the choice of recipients: chooses the peers in `all` that were not chosen, and no longer chooses the
+    /// peers that were. Used for `invert_matching`, where a message is sent to the peers without a matching
+    /// subscription.
     pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
         let previous = self.chosen.len();
         for &id in all {
@@ -38,7 +40,9 @@ impl Distributor {
         }
     }
 
-    /// Sends the message to all chosen peers. `policy` applies to chosen peers without room.
+    /// Queues the message for all chosen peers, and clears the choice. `policy` applies to chosen peers without room.
+    /// With `SlowSubscriber::Block`, a single peer without room causes the error [`Unsent::Full`], and no peer receives
+    /// the message.
     pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,

@@ -58,7 +58,7 @@ impl FairQueue {
         }
     }
 
-    /// Returns true if a message can be received.
+    /// Returns true if a message of any peer waits to be received.
     pub(crate) fn has_message(&mut self, pipes: &mut Pipes) -> bool {
         self.next_pipe(pipes).is_some()
     }

@@ -10,7 +10,7 @@ use alloc::collections::VecDeque;
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
     open: VecDeque<PipeId>,
-    /// Upper bound for the number of removed pipes that are still in the rotation.
+    /// Upper bound for the number of removed pipes that are still in `open`.
     gone: usize,
 }
 

@@ -9,7 +9,7 @@ use core::num::NonZeroU16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PrefixPart {
     len: u8,
-    /// Bytes of the piece, filled up with zeros.
+    /// Bytes of the piece, padded with zeros to [`MAX`](Self::MAX).
     bytes: [u8; Self::MAX],
 }
 
@@ -35,7 +35,7 @@ impl PrefixPart {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Returns the bytes of the piece, filled up with zeros to [`MAX`](Self::MAX). These bytes and the length together
+    /// Returns the bytes of the piece, padded with zeros to [`MAX`](Self::MAX). These bytes and the length together
     /// identify the piece.
     pub(crate) const fn padded(&self) -> &[u8; Self::MAX] {
         &self.bytes
@@ -81,8 +81,8 @@ impl Lengths {
         self.present() >> (PrefixPart::MAX - 1) != 0
     }
 
-    /// Returns the beginning of `longest` once for each length that occurs among the pieces, up to the length of
-    /// `longest`. The shortest beginning is returned first.
+    /// Returns the first bytes of `longest` as pieces: one piece for each length that occurs among the counted pieces
+    /// and that `longest` has. The shortest piece is returned first.
     pub(crate) fn up_to(&self, longest: PrefixPart) -> impl Iterator<Item = PrefixPart> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {
@@ -107,7 +107,7 @@ impl Lengths {
         }
     }
 
-    /// Removes a piece from the count. The piece must have been added before.
+    /// Subtracts a piece from the count of its length. The piece must have been added before.
     pub(crate) fn remove(&mut self, piece: PrefixPart) {
         match self {
             Self::One { count, .. } => *count -= 1,
@@ -145,7 +145,8 @@ const fn bit(len: u8) -> u16 {
     1 << (len - 1)
 }
 
-/// Returns the shortest length in a set of lengths.
+/// Returns the shortest length in a set of lengths. Each bit of `present` stands for a length; the lowest bit stands
+/// for length 1.
 fn length(present: NonZeroU16) -> u8 {
     u8::try_from(present.trailing_zeros() + 1).expect("the set has 16 bits")
 }

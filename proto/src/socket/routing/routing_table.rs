@@ -74,7 +74,8 @@ fn hash(key: Key, id: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Returns a function that computes the hash of a pipe's routing id, for when the table grows or shrinks.
+/// Returns a function that computes the hash of a pipe's routing id. The hash table calls the function when it grows or
+/// shrinks.
 fn rehash(key: Key, pipes: &Pipes) -> impl Fn(&PipeId) -> u64 {
     move |&pipe| pipes.get(pipe).map_or(0, |peer| hash(key, &peer.routing_id))
 }

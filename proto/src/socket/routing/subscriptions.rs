@@ -22,10 +22,10 @@ pub(crate) enum Subscribed {
 /// Result of the cancellation of a subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cancelled {
-    /// The prefix has no subscription any more.
+    /// The prefix has no subscriber any more.
     Gone,
-    /// The prefix still has a subscription: at a publisher that of another peer, at a subscriber another one of the
-    /// application.
+    /// The prefix is still subscribed to: at a publisher by another peer, at a subscriber because the application has
+    /// subscribed to the prefix more than once.
     StillHeld,
 }
 
@@ -246,7 +246,7 @@ mod tests {
         vec(select(b"ab".as_slice()), 0..6)
     }
 
-    /// Operation of a peer in the property test.
+    /// Operation of a random peer on its subscriptions, in the property test of [`Subscriptions`].
     #[derive(Clone, Debug)]
     enum Operation {
         Subscribe(Vec<u8>),

@@ -1,5 +1,5 @@
-//! [`Trie`]: table of values by subscription prefix. Finds all prefixes of a topic by reading the topic once. Does not
-//! depend on peers.
+//! [`Trie`]: table from subscription prefixes to values, such as the subscribers of a prefix. Given the topic of a
+//! message, finds the values of all prefixes with which the topic begins, and reads the topic only once.
 
 use super::key::Key;
 use super::prefix_part::{Lengths, PrefixPart};
@@ -11,18 +11,18 @@ use core::iter::{once, successors};
 use core::num::NonZeroU32;
 use hashbrown::HashTable;
 
-/// Id of a prefix of a trie, valid while the prefix has a value. Changes of other prefixes do not affect it.
+/// Id of a prefix in a trie. Valid while the prefix has a value; changes of other prefixes do not affect the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(NonZeroU32);
 
-/// Values by prefix: a hashed trie. A prefix is cut into pieces of [`PrefixPart::MAX`] bytes and a rest. Each piece is
-/// a node in an arena. One hash table finds the nodes by parent and piece, so that the cost of a step does not depend
-/// on the number of other prefixes.
+/// Table from subscription prefixes to values: a hashed trie. A prefix is cut into pieces of [`PrefixPart::MAX`] bytes;
+/// the last piece can be shorter. Each piece is a node in an arena. One hash table finds a node by its parent and its
+/// piece, so the cost of a step from a node to the next does not depend on the number of other prefixes.
 ///
 /// Every node stores the lengths of the pieces below it. [`walk`](Self::walk) begins at the root and follows the pieces
-/// of the topic as long as they exist. At each node it looks into the table once for each stored length. If all
-/// prefixes are short and have the same length, this is one look-up. If peers subscribe to prefixes of many lengths, it
-/// is at most one look-up per byte of the topic.
+/// of the topic as long as they exist. At each node, `walk` makes one look-up in the hash table for each stored length.
+/// If all prefixes are short and have the same length, this is one look-up in total. If peers subscribe to prefixes of
+/// many lengths, it is at most one look-up per byte of the topic.
 ///
 /// No function recurses. The cost of a call is bounded by the length of its prefix, except when the table or the arena
 /// is full and doubles its size. Distributed over the preceding insertions, doubling adds a constant cost to each. The
@@ -34,13 +34,13 @@ pub(crate) struct NodeId(NonZeroU32);
 pub(crate) struct Trie<V> {
     nodes: Vec<Node<V>>,
     free: Vec<NodeId>,
-    /// All nodes except the root, by the hash of their parent and piece.
+    /// Ids of all nodes except the root, by the hash of their parent and piece.
     index: HashTable<NodeId>,
     key: Key,
     len: usize,
 }
 
-/// Node of the trie. A node without a value exists only for the nodes below it; the root always exists.
+/// Node of the trie. A node without a value exists only because there are nodes below it. The root always exists.
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
@@ -110,8 +110,8 @@ impl<V> Trie<V> {
         value
     }
 
-    /// Returns the values of all stored prefixes of a topic, from the shortest prefix, which can be empty, to the
-    /// longest.
+    /// Returns the values of all stored prefixes with which the topic begins, from the shortest prefix, which can be
+    /// empty, to the longest.
     pub(crate) fn walk(&self, topic: &[u8]) -> impl Iterator<Item = &V> {
         let ids = self.full_nodes(topic).flat_map(|(id, rest)| once(id).chain(self.partial_nodes(id, rest)));
         ids.filter_map(|id| self.node(id).value.as_ref())
@@ -137,8 +137,8 @@ impl<V> Trie<V> {
         all.into_iter()
     }
 
-    /// Returns the root, and the nodes along a topic that have pieces of the maximum length, each with the rest of the
-    /// topic after the node.
+    /// Returns the nodes that the topic reaches through pieces of the maximum length, beginning with the root. Each
+    /// node is returned with the part of the topic that follows the node's prefix.
     fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
             let (piece, rest) = rest.split_first_chunk::<{ PrefixPart::MAX }>()?;
@@ -149,8 +149,8 @@ impl<V> Trie<V> {
         })
     }
 
-    /// Returns the nodes directly below `id` that have pieces of less than the maximum length and match the beginning
-    /// of `rest`.
+    /// Returns the nodes directly below `id` with a piece that is shorter than the maximum length and with which `rest`
+    /// begins.
     fn partial_nodes(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
         let longest = PrefixPart::new(&rest[..rest.len().min(PrefixPart::MAX - 1)]);
         self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
@@ -173,7 +173,7 @@ impl<V> Trie<V> {
         id
     }
 
-    /// Removes a node and returns its parent.
+    /// Removes a node and returns the id of its parent.
     fn remove_node(&mut self, id: NodeId) -> NodeId {
         let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixPart::EMPTY));
         if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
