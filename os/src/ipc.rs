@@ -58,8 +58,9 @@ pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixList
 /// Ownership of the socket file of a bound Unix domain socket. Dropping the claim removes the file and, for a wildcard
 /// endpoint (`ipc://*`), also the directory of the file. The claim on an abstract name owns no file.
 ///
-/// Must be dropped *before* the listener. While the listener is open, the operating system gives the inode number of
-/// the file to no other file, and no other process treats the file as stale.
+/// Must be dropped *before* the listener, so that the claim cannot remove the file of another listener. The claim
+/// recognizes its file by the inode number. While the listener is open, the operating system gives this number to no
+/// other file, and no other process replaces the file as stale.
 #[derive(Debug)]
 pub struct Claim(Option<Held>);
 
@@ -78,11 +79,12 @@ impl Claim {
         Ok(Self(Some(Held { path, identity, _directory: directory })))
     }
 
-    /// Removes the socket file, if it is still the file that the listener created. Does nothing if the claim owns no
-    /// file: for an abstract name, or after [`from_listener`].
+    /// Removes the socket file and, for a wildcard endpoint (`ipc://*`), its directory. Does nothing if the claim owns
+    /// no file: the name is abstract, or the listener was taken over by [`from_listener`]. Dropping the claim has the
+    /// same effect, but returns no error.
     ///
     /// # Errors
-    /// - [`NetworkError::PathReplaced`]: the file was removed or replaced while it was bound. A replacement is not removed.
+    /// - [`NetworkError::PathReplaced`]: the file was removed or replaced by another file, which is not removed.
     /// - Any other error of removing the file.
     pub fn release(mut self) -> Result<(), NetworkError> {
         self.remove().map_err(|failure| match failure.kind() {
@@ -127,8 +129,8 @@ pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixSt
     Ok(stream)
 }
 
-/// Takes over an already bound listener: makes the listener non-blocking, and sets the buffer sizes of `transport`. The
-/// returned [`Claim`] owns no file, so dropping the claim does not remove the socket file.
+/// Takes over a listener that is already open: makes the listener non-blocking, and sets the buffer sizes of
+/// `transport`. The returned [`Claim`] owns no file, so dropping the claim does not remove the socket file.
 ///
 /// # Errors
 /// [`NetworkError::NotListening`] if the socket does not listen and the operating system can report it; or another

@@ -63,7 +63,8 @@ pub fn read_certificate(path: impl AsRef<Path>) -> Result<Certificate, ReadError
 ///
 /// # Errors
 ///
-/// [`ReadError`]: the directory or one of the files cannot be read. No key is returned then.
+/// [`ReadError`]: the directory or one of the files cannot be read, or one of the files is not a certificate. In this
+/// case, the keys of the other files are not returned either.
 pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKey>, ReadError> {
     let directory = directory.as_ref();
     let mut keys = BTreeSet::new();
@@ -76,14 +77,15 @@ pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKe
     Ok(keys)
 }
 
-/// Writes `name.key` and, if the certificate has a secret key, `name.key_secret`. On an error, neither file is left.
+/// Writes `name.key` and, if the certificate has a secret key, `name.key_secret`. Never replaces an existing file,
+/// because its key would be lost. On an error, removes the files that this call has created.
 ///
 /// On Unix, only the owner may read the secret file (mode 0600). On other systems, the permissions of the directory apply.
 ///
 /// # Errors
 ///
-/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if one of the files exists, because replacing a file would lose its key; or
-/// another error of the operating system.
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if one of the two files existed before the call; or another error of
+/// the operating system.
 pub fn write_certificates(directory: impl AsRef<Path>, name: &str, certificate: &Certificate) -> io::Result<()> {
     let path = |extension| directory.as_ref().join(format!("{name}.{extension}"));
     let mut secret = None;

@@ -23,7 +23,8 @@ pub struct OpenListener {
     /// Endpoint to which the listener is bound. If a wildcard was requested, this endpoint has the port or path that
     /// was chosen.
     pub bound: Endpoint,
-    /// Ownership of the file of a Unix domain socket; `None` for TCP. Must be dropped before the listener.
+    /// Ownership of the file of a Unix domain socket; `None` for TCP. Dropping the claim removes the file, and must
+    /// happen while the listener is still open, as [`ipc::Claim`] explains.
     #[cfg(unix)]
     pub claim: Option<ipc::Claim>,
 }
@@ -57,7 +58,8 @@ impl OpenListener {
         Ok(Self { listener: StdListener::Unix(listener), bound: Endpoint::Ipc(bound), claim: Some(claim) })
     }
 
-    /// Takes over an already bound listener. The path of a Unix domain socket is not removed on close.
+    /// Takes over a listener that the application has opened. When the socket closes this listener, the file of a Unix
+    /// domain socket is not removed.
     ///
     /// # Errors
     /// [`NetworkError::Unsupported`] if the listener is not a [`StdListener`]; [`NetworkError::NotListening`] if the
@@ -105,9 +107,9 @@ pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
     Err(failure)
 }
 
-/// Connects to `endpoint` by the first of its [routes](Endpoint::routes) that succeeds. `lookup` returns the addresses
-/// of a host name, and must not block. `establish` registers a stream with the runtime, and waits until the stream is
-/// connected.
+/// Connects to `endpoint`. For TCP, tries the [routes](Endpoint::routes) to the addresses of the host one after the
+/// other, until a connection succeeds. `lookup` returns the addresses of a host name, and must not block. `establish`
+/// registers a stream with the runtime, and waits until the stream is connected.
 ///
 /// # Errors
 /// The error of the last route, if connecting failed by every route.
@@ -135,12 +137,13 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
     Err(failure)
 }
 
-/// Extension of [`Handle`] with a method that binds the socket to an already bound listener of the standard library.
+/// Extension of [`Handle`] with the method `bind_listener`. It lets a socket accept connections from a listener of the
+/// standard library that is already open.
 pub trait BindListener {
-    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`). Returns the endpoint of the listener; pass
-    /// this endpoint to `unbind` to close the listener. A service manager can pass such a listener to the program, so
-    /// that no connection is refused while the program starts. See [`Handle::bind_existing`] for the options that
-    /// apply.
+    /// Takes over a listener that is already open, and accepts connections from it (`ZMQ_USE_FD`). For example, a
+    /// service manager can open the listener before it starts the program, so that no connection is refused meanwhile.
+    /// Returns the endpoint of the listener. To close the listener, pass this endpoint to `unbind`. See
+    /// [`Handle::bind_existing`] for the options that apply.
     ///
     /// # Errors
     /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.

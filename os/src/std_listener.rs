@@ -1,4 +1,4 @@
-//! [`StdListener`]: an already bound listener of the standard library.
+//! [`StdListener`]: a listener of the standard library that is already open.
 
 #[cfg(unix)]
 use sansmq_proto::address::IpcName;
@@ -7,12 +7,12 @@ use std::net::TcpListener;
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
 
-/// Already bound listener of the standard library, for `BindListener::bind_listener` (feature `runtime`).
+/// Listener of the standard library that is already open, for `BindListener::bind_listener` (feature `runtime`).
 #[derive(Debug)]
 pub enum StdListener {
-    /// TCP listener.
+    /// Listener of a `tcp` endpoint.
     Tcp(TcpListener),
-    /// Unix domain socket listener.
+    /// Listener of an `ipc` endpoint, which is a Unix domain socket.
     #[cfg(unix)]
     Unix(UnixListener),
 }

@@ -62,8 +62,8 @@ pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, N
     Ok(socket.into())
 }
 
-/// Takes over an already bound listener: makes the listener non-blocking, and sets the options of `transport` that can
-/// be set after `bind`.
+/// Takes over a listener that is already open: makes the listener non-blocking, and sets those options of `transport`
+/// that can still be set after `bind`.
 ///
 /// # Errors
 /// [`NetworkError::NotListening`] if the socket does not listen and the operating system can report it;
@@ -77,8 +77,8 @@ pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Resu
     Ok(socket.into())
 }
 
-/// Sets the options of `transport` on an accepted connection. Operating systems differ in the options that a connection
-/// inherits from its listener.
+/// Sets the options of `transport` on an accepted connection. Some operating systems do not copy all of these options
+/// from the listener to its connections.
 pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig) {
     // The operating system has accepted the same options for the listener. So an error means that the connection has ended.
     let stream = stream.into();

@@ -65,7 +65,8 @@ impl EventLoop {
         Ok(Self { poll, events: Events::with_capacity(EVENTS), reactor })
     }
 
-    /// Creates a socket that runs on this event loop, in the global [`Context`].
+    /// Creates a socket that runs on this event loop. The socket belongs to the global [`Context`], as do all sockets
+    /// that are created without another context.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.reactor.socket(options)
     }
@@ -81,8 +82,9 @@ impl EventLoop {
         self.reactor.remote()
     }
 
-    /// Runs one round of the loop: waits until a task is ready, at most for `timeout` (`None`: no limit), and polls
-    /// ready tasks. A round does a limited amount of work, so that the thread soon has time for other work.
+    /// Runs one round of the loop. Waits until an event arrives or a task is ready, at most for `timeout` (`None`: no
+    /// limit). Then polls the ready background tasks of sockets, listeners and connections. A round does a limited
+    /// amount of work, so that the thread soon has time for other work.
     ///
     /// # Errors
     /// The poll of the operating system failed.
@@ -104,13 +106,13 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Returns the number of tasks that have not ended: one for each socket and, except for `inproc`, one for each
-    /// listener, attempt to connect and connection.
+    /// Returns the number of background tasks that have not ended. There is one task for each socket and, except for
+    /// `inproc`, one for each listener, each attempt to connect and each connection.
     pub fn tasks(&self) -> usize {
         self.reactor.tasks()
     }
 
-    /// Runs the loop until all its sockets are closed.
+    /// Runs the loop until all its sockets are closed. Returns at once if it has no socket.
     ///
     /// # Errors
     /// The poll of the operating system failed.

@@ -1,4 +1,5 @@
-//! [`Inbox`]: queue of requests to a reactor, from other threads and from the reactor's own sockets.
+//! [`Inbox`]: queue of requests to a reactor. A request adds a task, or marks a task as ready. Other threads make
+//! requests, and so do the tasks of the reactor.
 
 use crate::mio_runtime::Mio;
 use crate::sync::{self, AtomicBool, Mutex, MutexGuard};
@@ -88,8 +89,8 @@ impl Inbox {
         }
     }
 
-    /// Records that the thread of the reactor has returned from `poll`. Requests that the thread makes itself do not
-    /// use the waker from now on.
+    /// Records that the thread of the reactor has returned from `poll`. From now on, requests that this thread makes
+    /// itself do not use the waker, because the thread is awake.
     pub(crate) fn returned(&self) {
         self.state().asleep = false;
     }

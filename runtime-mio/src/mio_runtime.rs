@@ -19,7 +19,8 @@ use std::sync::Arc;
 pub(crate) struct Mio {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) sources: Arc<Sources>,
-    /// Creation time of the reactor, which is the time zero ([`Instant::ORIGIN`]) of its clock.
+    /// Moment at which the reactor was created. This moment is the time zero, [`Instant::ORIGIN`], of all sockets of
+    /// the reactor.
     pub(crate) origin: std::time::Instant,
 }
 

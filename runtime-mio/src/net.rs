@@ -96,8 +96,9 @@ impl PollStream for MioStream {
 /// TCP or Unix domain socket listener, registered with the `mio::Poll` of a reactor.
 #[derive(Debug)]
 pub(crate) struct MioListener {
-    /// Ownership of the file of a Unix domain socket; `None` for TCP. Declared before `inner`, because fields are
-    /// dropped in the order of their declaration, and the claim must be dropped before the listener.
+    /// Ownership of the file of a Unix domain socket; `None` for TCP. Dropping the claim removes the file, which must
+    /// happen while the listener is still open. Therefore this field is declared before `inner`: fields are dropped in
+    /// the order of their declaration.
     #[cfg(unix)]
     claim: Option<ipc::Claim>,
     inner: Inner,
@@ -183,7 +184,9 @@ mod tests {
     use sansmq_runtime::Runtime;
     use socket2::SockRef;
 
-    /// Tests both streams of a connection, with options that an accepted connection does not inherit from its listener.
+    /// Tests that the connecting and the accepted stream of a connection both have the configured options. Uses options
+    /// that Linux does not copy from a listener to the connections that it accepts: the priority for TCP, and the
+    /// buffer size for Unix domain sockets.
     #[test]
     fn options_are_set_on_both_ends_of_a_connection() {
         let poll = mio::Poll::new().unwrap();

@@ -23,13 +23,14 @@ pub struct PollItem<'a> {
 }
 
 enum Source<'a> {
-    /// Function that creates a future, which is ready when the socket is readable or writable. Called once in each
-    /// [`poll`].
+    /// Function that creates a future. The future becomes ready when the socket is readable, or writable for an item of
+    /// [`PollItem::writable`]. Called once in each [`poll`].
     Socket(Box<dyn Fn() -> Ready<'a> + 'a>),
     Descriptor(BorrowedFd<'a>, PollFlags),
 }
 
-/// Future that is ready when the socket of a [`PollItem`] is readable or writable.
+/// Future that becomes ready when the socket of a [`PollItem`] is readable, or writable for an item of
+/// [`PollItem::writable`].
 type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<'a> PollItem<'a> {
@@ -151,7 +152,8 @@ impl Wake for PipeWaker {
     }
 }
 
-/// Calls `work` with the waker of the current thread, and the stream that becomes readable when this waker is used.
+/// Calls `work` with the waker of the current thread, and with a stream that becomes readable when this waker is used.
+/// So a `poll` that includes the stream returns after a wake-up.
 fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
     thread_local! {
         static WAKER: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };

@@ -86,7 +86,8 @@ struct Slot {
     deadline: Option<Instant>,
 }
 
-/// Maximum timeout that [`Reactor::next_timeout`] returns, apart from `None`.
+/// Maximum timeout that [`Reactor::next_timeout`] returns if a task has a deadline. Without a deadline, `next_timeout`
+/// returns `None`.
 // Operating systems take the timeout as a 32-bit number of milliseconds, and longer timeouts would be truncated.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -112,7 +113,8 @@ impl Reactor {
         Ok(Self { runtime, slots: Slab::new(), generations: 0, timers, ready: VecDeque::new(), requests: Vec::new() })
     }
 
-    /// Creates a socket that runs on this reactor, in the global [`Context`].
+    /// Creates a socket that runs on this reactor. The socket belongs to the global [`Context`], as do all sockets that
+    /// are created without another context.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.remote().socket(options)
     }
@@ -135,8 +137,9 @@ impl Reactor {
         self.runtime.sources.handle_event(event)
     }
 
-    /// Returns the maximum timeout for your next poll; `None` means no limit. Must be called before each poll, because
-    /// other threads use the waker only after this call.
+    /// Returns the maximum timeout for your next call of `mio::Poll::poll`; `None` means no limit. Must be called
+    /// before each such call. Otherwise the reactor does not know that your thread is about to wait, and other threads
+    /// do not wake it.
     pub fn next_timeout(&self) -> Option<Duration> {
         if !self.ready.is_empty() || !self.runtime.inbox.may_sleep() {
             return Some(Duration::ZERO);
@@ -144,8 +147,9 @@ impl Reactor {
         Some(self.timers.next()?.since(self.runtime.now()).min(LONGEST))
     }
 
-    /// Handles the requests of other threads and expired deadlines, and polls ready tasks. One call does a limited
-    /// amount of work; if some work is left, [`next_timeout`](Self::next_timeout) returns zero.
+    /// Handles requests of other threads and expired deadlines, and polls the ready background tasks of sockets,
+    /// listeners and connections. One call does a limited amount of work. If work is left after the call,
+    /// [`next_timeout`](Self::next_timeout) returns zero.
     pub fn handle_timeout(&mut self) {
         self.read_requests();
         let now = self.runtime.now();
@@ -163,8 +167,9 @@ impl Reactor {
         }
     }
 
-    /// Binds a socket to an endpoint, and blocks until the socket is bound. Other tasks run meanwhile, but no events
-    /// are handled. Blocks for a long time only if a host name must be looked up.
+    /// Binds a socket to an endpoint, and blocks until the socket is bound. Meanwhile, the background tasks of the
+    /// reactor run, but events of your `mio::Poll` are not handled. Blocks for a long time only if a host name must be
+    /// looked up.
     ///
     /// # Errors
     /// The same as for [`Handle::bind`].
@@ -176,8 +181,8 @@ impl Reactor {
         self.until(socket.bind(endpoint))
     }
 
-    /// Binds a socket to an already bound listener, and blocks until the socket has taken over the listener; see
-    /// [`BindListener`].
+    /// Lets a socket accept connections from a listener that is already open. Blocks until the socket has taken over
+    /// the listener; see [`BindListener`].
     ///
     /// # Errors
     /// The same as for [`BindListener::bind_listener`].
@@ -203,8 +208,8 @@ impl Reactor {
         }
     }
 
-    /// Returns the number of tasks that have not ended: one for each socket and, except for `inproc`, one for each
-    /// listener, attempt to connect and connection.
+    /// Returns the number of background tasks that have not ended. There is one task for each socket and, except for
+    /// `inproc`, one for each listener, each attempt to connect and each connection.
     pub fn tasks(&self) -> usize {
         self.slots.len()
     }
@@ -230,7 +235,7 @@ impl Reactor {
         self.set_ready(key);
     }
 
-    /// Appends a task to the ready tasks, unless the task is one of them already or has ended.
+    /// Appends a task to the queue of ready tasks. Does nothing if the task is in the queue already, or has ended.
     fn set_ready(&mut self, key: Key) {
         if let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key)
             && !core::mem::replace(&mut slot.is_ready, true)
@@ -276,22 +281,22 @@ impl fmt::Debug for Reactor {
     }
 }
 
-/// Reference to a reactor or an event loop, with which any thread can create sockets there. Cheap to clone.
+/// Reference to a reactor or an event loop. Any thread can use it to create sockets that run there. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Remote {
     pub(crate) runtime: Mio,
 }
 
 impl Remote {
-    /// Creates a socket on the reactor or event loop, in the global [`Context`]. If the reactor was dropped, the socket
-    /// is closed: every call returns `Closed`.
+    /// Creates a socket that runs on the reactor or event loop and belongs to the global [`Context`]. If the reactor or
+    /// event loop no longer exists, the new socket is closed: every call returns `Closed`.
     pub fn socket<T: Kind>(&self, options: Options<T>) -> Handle<T> {
         self.socket_in(&Context::global(), options)
     }
 
-    /// Creates a socket on the reactor or event loop, in `context`. Only sockets of the same context can connect to
-    /// each other by `inproc` or share a TCP port. If the reactor was dropped, the socket is closed: every call returns
-    /// `Closed`.
+    /// Creates a socket that runs on the reactor or event loop and belongs to `context`. Only sockets of the same
+    /// context can connect to each other by `inproc` or share a TCP port. If the reactor or event loop no longer
+    /// exists, the new socket is closed: every call returns `Closed`.
     pub fn socket_in<T: Kind>(&self, context: &Context, options: Options<T>) -> Handle<T> {
         spawn_socket(options, context, &self.runtime)
     }

@@ -70,7 +70,8 @@ impl<T: Typed> Socket<T> {
     /// Creates a socket with the default [`Options`].
     ///
     /// # Panics
-    /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
+    /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
+    /// has no thread or no descriptors left.
     pub fn new() -> Self {
         Self::with(Options::new())
     }
@@ -86,7 +87,8 @@ impl<T: Kind> Socket<T> {
     /// Creates a socket with the given options.
     ///
     /// # Panics
-    /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
+    /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
+    /// has no thread or no descriptors left.
     pub fn with(options: Options<T>) -> Self {
         Self::on(background(), options)
     }
@@ -95,7 +97,8 @@ impl<T: Kind> Socket<T> {
     /// other by `inproc` or share a TCP port.
     ///
     /// # Panics
-    /// If it is the first socket of the process, and the operating system has no thread or no descriptors left.
+    /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
+    /// has no thread or no descriptors left.
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
         background().socket_in(context, options).into()
     }
@@ -130,8 +133,8 @@ impl<T: Kind> Socket<T> {
         block_on(self.handle.bind(endpoint))
     }
 
-    /// Accepts connections from an already bound listener, and returns the endpoint of the listener; see
-    /// [`BindListener`].
+    /// Takes over a listener that is already open, and accepts connections from it. Returns the endpoint of the
+    /// listener; see [`BindListener`].
     ///
     /// # Errors
     /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.
@@ -154,7 +157,7 @@ impl<T: Kind> Socket<T> {
     /// Stops listening at an endpoint, and returns when the address is free again; see [`Handle::unbind`].
     ///
     /// # Errors
-    /// [`UnbindError`].
+    /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or closing the listener failed.
     pub fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -163,10 +166,11 @@ impl<T: Kind> Socket<T> {
         block_on(self.handle.unbind(endpoint))
     }
 
-    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting; see [`Handle::disconnect`].
+    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting. Returns at once; queued
+    /// messages are still sent until `linger` expires. See [`Handle::disconnect`].
     ///
     /// # Errors
-    /// [`UnbindError`].
+    /// [`UnbindError`]: `endpoint` is invalid, or the socket is not connected to it.
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -175,13 +179,15 @@ impl<T: Kind> Socket<T> {
         self.handle.disconnect(endpoint)
     }
 
-    /// Closes the socket for all its clones; queued messages are still sent until `linger` expires. Returns when the socket is
-    /// closed; see [`Handle::close`].
+    /// Closes the socket for all its clones. Blocks until the queued messages are sent or `linger` expires, and until
+    /// the bound addresses are free. The returned [`Closed`] has the number of messages that were not sent; see
+    /// [`Handle::close`].
     pub fn close(&self) -> Closed {
         block_on(self.handle.close())
     }
 
-    /// Returns an iterator of the socket's events from now on; see [`Handle::monitor`].
+    /// Returns an iterator over the events of the socket that are emitted from now on, such as connects and
+    /// disconnects; see [`Handle::monitor`].
     pub fn monitor(&self) -> Events {
         Events(self.handle.monitor())
     }
@@ -233,7 +239,7 @@ impl<T: Kind> Socket<T> {
 }
 
 impl<T: Kind> Socket<T> {
-    /// Receives the next message, from the peers in turn. Blocks while no message is queued.
+    /// Receives the next message. Messages of several peers are fair-queued. Blocks while no message is queued.
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].

@@ -30,8 +30,8 @@ struct Readiness {
 
 const READABLE: u8 = 1;
 const WRITABLE: u8 = 2;
-/// Flag of a source: the peer has closed its sending direction, or the source has an error. Received bytes may still be
-/// unread, and mio reports no further event. So a read that does not fill its buffer must not clear [`READABLE`].
+/// Flag of a source: the peer sends no more bytes, or the source has an error. Received bytes may still be unread, but
+/// mio reports no further event. So [`READABLE`] must stay set then, even after a read that does not fill its buffer.
 const ENDED: u8 = 4;
 
 impl Sources {
@@ -83,7 +83,8 @@ impl Readiness {
         }
     }
 
-    /// Returns `Ready` if `flag` is set. Otherwise returns `Pending`, and the next event of the source wakes the task.
+    /// Returns `Ready` if the source has the readiness `flag`, which is [`READABLE`] or [`WRITABLE`]. Otherwise returns
+    /// `Pending`, and the next event of the source wakes the task of `cx`.
     fn poll(&self, flag: u8, cx: &Context<'_>) -> Poll<()> {
         if self.flags.load(Ordering::Acquire) & flag != 0 {
             return Poll::Ready(());
@@ -136,7 +137,8 @@ impl<S: Source> Registered<S> {
         &self.source
     }
 
-    /// Calls `read` if the source is readable; `len` is the size of the buffer that `read` fills, in bytes.
+    /// Calls `read` and returns its result if the source is readable, or returns `Pending` until it is. `len` is the
+    /// size of the buffer that `read` fills, in bytes.
     pub(crate) fn poll_read(
         &mut self,
         cx: &Context<'_>,
@@ -163,7 +165,7 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// Calls `write` if the source is writable.
+    /// Calls `write` and returns its result if the source is writable, or returns `Pending` until it is.
     pub(crate) fn poll_write(
         &mut self,
         cx: &Context<'_>,
@@ -181,8 +183,8 @@ impl<S: Source> Registered<S> {
         }
     }
 
-    /// Calls `attempt` as soon as the source has the readiness `interest`, and returns the result. If `attempt` returns
-    /// `WouldBlock`, waits for the readiness again.
+    /// Calls `attempt` and returns its result if the source has the readiness `interest` (readable or writable).
+    /// Otherwise, or if `attempt` returns `WouldBlock`, returns `Pending` until the source is ready again.
     pub(crate) fn poll_attempt<R>(
         &self,
         cx: &Context<'_>,

@@ -1,6 +1,5 @@
 //! Locks, atomics and `Poll` for the event loop. Normally, they are those of the standard library and mio. With
-//! `cfg(sansmq_loom)`, they are those of `loom`, which runs a test once for each order in which its threads can use
-//! them.
+//! `cfg(sansmq_loom)`, they are those of `loom`, which runs a test once for each interleaving of its threads.
 
 #[cfg(not(sansmq_loom))]
 pub(crate) use {
@@ -16,9 +15,11 @@ pub(crate) use {
     model::{Poll, Waker},
 };
 
-/// Replacement of mio's `Poll` and `Waker` in tests under `loom`. A poll without a timeout first blocks until the waker
-/// is used, which `loom` can observe. Then the operating system is polled without blocking. Each run of a test has only
-/// one waker.
+/// Replacement of mio's `Poll` and `Waker` for tests under `loom`, which cannot observe a thread that waits in a system
+/// Replacement of mio's `Poll` and `Waker` for tests under `loom`, which cannot observe a thread that waits in a system
+/// call. So a poll without a timeout first waits on a condition variable of `loom` until the waker is used, and then
+/// polls the operating system without blocking. All wakers of a test share one state, so a test can have only one event
+/// loop.
 #[cfg(sansmq_loom)]
 mod model {
     use core::time::Duration;

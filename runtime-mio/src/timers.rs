@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub(crate) struct Timers(BTreeSet<(Instant, Key)>);
 
 impl Timers {
-    /// Replaces the deadline `from` of a task by `to`. `None` means that the task has no deadline.
+    /// Replaces the deadline `from` of the task `key` by the deadline `to`. `None` means that the task has no deadline.
     pub(crate) fn set(&mut self, key: Key, from: Option<Instant>, to: Option<Instant>) {
         if from == to {
             return;

@@ -1,4 +1,4 @@
-//! Subscriptions, groups, and waiting for peers and subscribers, for blocking sockets.
+//! Methods of blocking sockets for subscriptions and groups, and methods that wait for peers or subscribers.
 
 use crate::park::wait;
 use crate::socket::{Socket, deadline};
@@ -18,7 +18,7 @@ impl<T: Kind> Socket<T> {
         self.handle().subscribe(prefix)
     }
 
-    /// Removes one subscription; see [`Handle::unsubscribe`](sansmq_runtime::Handle::unsubscribe).
+    /// Removes one subscription to `prefix`; see [`Handle::unsubscribe`](sansmq_runtime::Handle::unsubscribe).
     ///
     /// # Errors
     /// [`SubscribeError`].

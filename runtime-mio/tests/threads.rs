@@ -1,5 +1,5 @@
-//! Tests that the event loop misses no request of another thread. Under `loom`, each test runs once for every order of
-//! its threads with at most three preemptions.
+//! Tests that the event loop misses no request of another thread. Under `loom`, each test runs once for every
+//! interleaving of its threads that has at most three preemptions.
 //!
 //! If a request is missed, the thread of the event loop sleeps forever, and `loom` reports a deadlock.
 #![cfg(sansmq_loom)]
@@ -17,8 +17,8 @@ use sansmq_mio::proto::{Options, RecvError};
 use sansmq_runtime::Context as SocketContext;
 use std::sync::Arc;
 
-/// Runs `test` once for every order of its threads with at most three preemptions. Each run gets a new event loop and
-/// context.
+/// Runs `test` once for every interleaving of its threads that has at most three preemptions. Each run gets a new event
+/// loop and context.
 fn in_every_order(test: impl Fn(EventLoop, SocketContext) + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);

@@ -20,7 +20,7 @@ use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-/// Background task of a socket, for an executor to run.
+/// Future of one background task of a socket, such as the IO of a connection. Must be spawned on an executor.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runtime on which [`Socket`](crate::Socket)s run. Tasks run on an executor, IO and timers use the reactor of
@@ -43,7 +43,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Smol {
     spawn: Arc<dyn Fn(Task) + Send + Sync>,
-    /// Creation time of this value, which is the time zero ([`Instant::ORIGIN`]) of its sockets.
+    /// Moment at which this value was created. This moment is the time zero, [`Instant::ORIGIN`], of the sockets on
+    /// this runtime.
     origin: std::time::Instant,
 }
 
@@ -117,13 +118,14 @@ async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = Socket
 /// TCP or Unix domain socket listener, registered with the reactor of `async-io`.
 #[derive(Debug)]
 pub enum SmolListener {
-    /// TCP listener.
+    /// Listener of a `tcp` endpoint.
     Tcp(Async<TcpListener>),
-    /// Unix domain socket listener.
+    /// Listener of an `ipc` endpoint, which is a Unix domain socket.
     #[cfg(unix)]
     Ipc {
-        /// Ownership of the socket file. Declared before `listener`, because fields are dropped in the order of their
-        /// declaration, and the claim must be dropped before the listener.
+        /// Ownership of the socket file. Dropping the claim removes the file, which must happen while the listener is
+        /// still open. Therefore this field is declared before `listener`: fields are dropped in the order of their
+        /// declaration.
         claim: Option<ipc::Claim>,
         /// Listener of the standard library, made asynchronous by `async-io`.
         listener: Async<UnixListener>,
@@ -206,19 +208,19 @@ pub struct SmolStream {
     arrived: Arrived,
 }
 
-/// Estimate of the input that a stream has ready, made from the size of its last read.
+/// Expected input of a stream before its next read, estimated from the number of bytes of its last read.
 #[derive(Clone, Copy, Debug)]
 enum Arrived {
     Perhaps,
-    /// The last read has received all input. The next read waits until the stream is readable, because reading now
-    /// would be a wasted system call.
+    /// No input is expected, because the last read has received everything. The next read first waits until the stream
+    /// is readable, because an attempt to read now would be a wasted system call.
     Nothing,
-    /// The last read has received all input, but this was at least [`MUCH`] bytes, so more input is expected soon. The
-    /// task is polled again after the other ready tasks, which costs less than waiting through the reactor.
+    /// More input is expected soon. The last read has received everything, but this was at least [`MUCH`] bytes. The
+    /// task is polled again after the other ready tasks, which costs less than waiting for the reactor of `async-io`.
     Soon,
 }
 
-/// Minimum number of bytes received by a read after which more input is expected soon; see [`Arrived::Soon`].
+/// Minimum number of bytes in one read after which more input is expected soon; see [`Arrived::Soon`].
 const MUCH: usize = 4 << 10;
 
 #[derive(Debug)]
@@ -320,7 +322,7 @@ impl Io {
     }
 }
 
-/// Timer of one background task on a [`Smol`] runtime.
+/// Timer that wakes one background task of a socket at the task's deadline, on a [`Smol`] runtime.
 #[derive(Debug)]
 pub struct SmolTimer {
     timer: async_io::Timer,
@@ -346,7 +348,9 @@ mod tests {
     use core::future::poll_fn;
     use socket2::SockRef;
 
-    /// Tests both streams of a connection, with options that an accepted connection does not inherit from its listener.
+    /// Tests that the connecting and the accepted stream of a connection both have the configured options. Uses options
+    /// that Linux does not copy from a listener to the connections that it accepts: the priority for TCP, and the
+    /// buffer size for Unix domain sockets.
     #[test]
     fn options_are_set_on_both_ends_of_a_connection() {
         let runtime = Smol::current();

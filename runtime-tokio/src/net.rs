@@ -23,7 +23,8 @@ use tokio::time::{self, Sleep};
 #[derive(Clone, Debug)]
 pub struct Tokio {
     runtime: tokio::runtime::Handle,
-    /// Creation time of this value, which is the time zero ([`Instant::ORIGIN`]) of its sockets.
+    /// Moment at which this value was created. This moment is the time zero, [`Instant::ORIGIN`], of the sockets on
+    /// this runtime.
     origin: time::Instant,
 }
 
@@ -89,15 +90,16 @@ async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// TCP or Unix domain socket listener, registered with a tokio runtime.
 #[derive(Debug)]
 pub enum TokioListener {
-    /// TCP listener.
+    /// Listener of a `tcp` endpoint.
     Tcp(TcpListener),
-    /// Unix domain socket listener.
+    /// Listener of an `ipc` endpoint, which is a Unix domain socket.
     #[cfg(unix)]
     Ipc {
-        /// Ownership of the socket file. Declared before `listener`, because fields are dropped in the order of their
-        /// declaration, and the claim must be dropped before the listener.
+        /// Ownership of the socket file. Dropping the claim removes the file, which must happen while the listener is
+        /// still open. Therefore this field is declared before `listener`: fields are dropped in the order of their
+        /// declaration.
         claim: Option<ipc::Claim>,
-        /// Listener of tokio.
+        /// Unix domain socket listener of tokio, which accepts the connections.
         listener: UnixListener,
         /// Endpoint to which the listener is bound. Also reported as the address of every peer, because peers that
         /// connect by a Unix domain socket have no address of their own.
@@ -154,9 +156,9 @@ impl PollListener for TokioListener {
 /// Connected TCP or Unix domain socket stream, registered with a tokio runtime.
 #[derive(Debug)]
 pub enum TokioStream {
-    /// TCP stream.
+    /// Stream of a `tcp` connection.
     Tcp(TcpStream),
-    /// Unix domain socket stream.
+    /// Stream of an `ipc` connection, which is a Unix domain socket.
     #[cfg(unix)]
     Ipc(UnixStream),
 }
@@ -216,7 +218,7 @@ impl PollStream for TokioStream {
     }
 }
 
-/// Timer of one background task on a tokio runtime.
+/// Timer that wakes one background task of a socket at the task's deadline, on a tokio runtime.
 #[derive(Debug)]
 pub struct TokioTimer {
     sleep: Pin<Box<Sleep>>,
@@ -244,7 +246,9 @@ mod tests {
     use core::future::poll_fn;
     use socket2::SockRef;
 
-    /// Tests both streams of a connection, with options that an accepted connection does not inherit from its listener.
+    /// Tests that the connecting and the accepted stream of a connection both have the configured options. Uses options
+    /// that Linux does not copy from a listener to the connections that it accepts: the priority for TCP, and the
+    /// buffer size for Unix domain sockets.
     #[tokio::test]
     async fn options_are_set_on_both_ends_of_a_connection() {
         let runtime = Tokio::current();

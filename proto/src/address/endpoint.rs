@@ -27,13 +27,14 @@ use core::str::FromStr;
 pub enum Endpoint {
     /// `tcp://host:port` or `tcp://source;host:port`, both optionally followed by `/resource`.
     Tcp {
-        /// The host, or `*`.
+        /// Host to connect to, or local address to bind to.
         host: Host,
-        /// The port. With 0, also written `*`, the operating system chooses a port on `bind`.
+        /// TCP port. With 0, also written `*`, the operating system chooses a port on `bind`.
         port: u16,
-        /// Local address of outgoing connections. An endpoint with a source is invalid for `bind`.
+        /// Local address of outgoing connections; `None` if the operating system chooses it. An endpoint with a source
+        /// is invalid for `bind`.
         source: Option<Source>,
-        /// Resource that selects one of several sockets that share the port.
+        /// Resource that selects one of several sockets that share the port; `None` if the endpoint has no resource.
         resource: Option<Resource>,
     },
     /// `ipc://…`: a Unix domain socket on this machine.

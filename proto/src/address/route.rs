@@ -14,7 +14,8 @@ pub struct Route {
 }
 
 impl Source {
-    /// Returns the local address for a connection to `to`, or `None` if the source and `to` have different IP versions.
+    /// Returns the socket address to which a connection to `to` must be bound. Returns `None` if this source and `to`
+    /// have different IP versions.
     fn towards(self, to: SocketAddr) -> Option<SocketAddr> {
         let ip = match (self.ip, to) {
             (Some(ip), to) => (ip.is_ipv4() == to.is_ipv4()).then_some(ip)?,

@@ -16,19 +16,20 @@ use thiserror::Error;
 pub struct TransportConfig {
     /// Maximum number of connections to a listener that wait for `accept`. `None`: the maximum that the system allows.
     pub backlog: Option<u32>,
-    /// Settings of TCP keepalive, which detects unreachable peers.
+    /// Settings of TCP keepalive, which detects peers that are no longer reachable.
     pub keepalive: KeepaliveConfig,
-    /// Maximum time that sent TCP data may stay unacknowledged before the connection fails.
+    /// Maximum time that sent TCP data may stay unacknowledged before the connection fails. `None`: the default of the
+    /// system.
     pub max_retransmit_timeout: Option<Duration>,
-    /// Size of the send buffer of the operating system, in bytes.
+    /// Size of the send buffer of the operating system, in bytes. `None`: the default of the system.
     pub send_buffer: Option<usize>,
-    /// Size of the receive buffer of the operating system, in bytes.
+    /// Size of the receive buffer of the operating system, in bytes. `None`: the default of the system.
     pub recv_buffer: Option<usize>,
-    /// Type-of-service byte in the IP header of sent packets.
+    /// Type-of-service byte in the IP header of sent packets. `None`: the default of the system.
     pub tos: Option<u8>,
-    /// Priority of sent packets in the queues of this machine (Linux).
+    /// Priority of sent packets in the queues of this machine (Linux). `None`: the default of the system.
     pub priority: Option<u32>,
-    /// Name of the network interface that the socket is bound to.
+    /// Name of the network interface to which the socket is restricted, such as `eth0`. `None`: all interfaces.
     pub device: Option<String>,
     /// True if a `tcp` listener at `*` or `[::]` accepts both IPv6 and IPv4 connections.
     pub dual_stack: bool,
@@ -75,7 +76,8 @@ const MAX_TIME: Duration = Duration::from_secs(32_767);
 const MAX_PROBES: u32 = 127;
 
 impl Keepalive {
-    /// Creates parameters that are all the defaults of the operating system.
+    /// Creates parameters that leave the idle time, the interval and the number of probes at the defaults of the
+    /// system.
     pub const fn new() -> Self {
         Self { idle: None, interval: None, count: None }
     }
@@ -170,9 +172,9 @@ impl TransportConfig {
 #[error("`{option}` must be {range}")]
 #[non_exhaustive]
 pub struct OutOfRange {
-    /// Name of the option.
+    /// Name of the option that has the invalid value.
     pub option: &'static str,
-    /// Values that the option accepts, as text.
+    /// Description of the values that the option accepts, such as `from 1 to 127`.
     pub range: &'static str,
 }
 

@@ -57,8 +57,8 @@ impl Envelope {
         &self.0
     }
 
-    /// Adds the routing id of one more hop at the front. The first ROUTER on the path of the reply sends the reply to
-    /// the peer `id`.
+    /// Adds the routing id of one more hop before the existing ids. The first ROUTER on the path of the reply removes
+    /// `id`, and sends the reply to the peer with this id.
     #[must_use]
     pub fn push(mut self, id: impl Into<Frame>) -> Self {
         self.0.insert(0, id.into());

@@ -46,7 +46,7 @@ enum Repr {
     Shared(Bytes),
 }
 
-/// A body that is stored inside the frame.
+/// Bytes of a frame that are stored inside the [`Frame`] itself, without an allocation.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Inline {
@@ -60,7 +60,7 @@ struct Inline {
 /// Declares the enum [`Len`], and an array of all its variants in ascending order.
 macro_rules! lengths {
     ($($len:ident)*) => {
-        /// Number of bytes of a body that is stored inside the frame.
+        /// Number of bytes in an `Inline`, from 0 to 64.
         #[derive(Clone, Copy)]
         #[repr(u64)]
         enum Len {
@@ -100,7 +100,8 @@ impl Frame {
         if bytes.len() <= INLINE { Self::inline(bytes) } else { Self(Repr::Shared(Bytes::copy_from_slice(bytes))) }
     }
 
-    /// Creates an inline frame. `bytes` must not be longer than [`INLINE`].
+    /// Creates a frame with a copy of `bytes` inside the value, without an allocation. `bytes` must not be longer than
+    /// [`INLINE`].
     #[inline]
     fn inline(bytes: &[u8]) -> Self {
         let mut inline = Inline { bytes: [0; INLINE], len: LENGTHS[bytes.len()] };
@@ -140,7 +141,7 @@ impl Frame {
         String::from_utf8_lossy(self)
     }
 
-    /// Returns the number of bytes without reading them.
+    /// Returns the number of bytes of the frame. Does not access the bytes themselves.
     #[inline]
     const fn size(&self) -> usize {
         match &self.0 {
@@ -163,7 +164,7 @@ impl Frame {
         }
     }
 
-    /// Returns the shared buffer, or `None` if the bytes are stored inline.
+    /// Returns the reference-counted buffer with the bytes of the frame, or `None` if the bytes are stored inline.
     pub(crate) const fn as_shared(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Inline(_) => None,
@@ -325,7 +326,7 @@ pub struct Message(Frames);
 #[derive(Clone)]
 enum Frames {
     One(Frame),
-    /// One or more frames; never empty.
+    /// Frames in a vector, which has at least one frame.
     Many(Vec<Frame>),
     /// Reference-counted frames of a message that is sent to many peers.
     Shared(Arc<Shared>),
@@ -334,7 +335,7 @@ enum Frames {
 /// Frames that are sent to many peers and are encoded once for all of them.
 struct Shared {
     frames: Vec<Frame>,
-    /// The frames in wire format. Empty for a long message: its bodies are not copied, so they are not encoded either.
+    /// All frames of the message in wire format. Empty if the message is long, because encoding would copy its bodies.
     wire: Vec<u8>,
 }
 
@@ -362,8 +363,8 @@ impl Message {
     }
 
     /// Converts a message that is stored as a vector of frames into a reference-counted form, which is cheap to clone
-    /// and to send to many peers. `encode` is called once and returns the frames in wire format, or nothing for a long
-    /// message. A message that is stored as a single frame stays unchanged.
+    /// and to send to many peers. `encode` is called once and returns the frames in wire format, or an empty vector for
+    /// a long message. A message that is stored as a single frame stays unchanged.
     pub(crate) fn into_shared(self, encode: impl FnOnce(&[Frame]) -> Vec<u8>) -> Self {
         match self.0 {
             Frames::Many(frames) => {

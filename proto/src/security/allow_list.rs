@@ -34,7 +34,7 @@ use {alloc::string::ToString, alloc::sync::Arc};
 /// ```
 #[derive(Clone, Default)]
 pub struct AllowList {
-    /// Accepted addresses. An empty set accepts all addresses.
+    /// Accepted IP addresses. If the set is empty, all addresses are accepted except those in `denied`.
     allowed: BTreeSet<IpAddr>,
     denied: BTreeSet<IpAddr>,
     #[cfg(feature = "plain")]
@@ -120,7 +120,8 @@ impl AllowList {
         self
     }
 
-    /// Returns the reply to `request`. A reply that accepts a PLAIN or CURVE peer contains its user id.
+    /// Returns the decision about the peer of `request`. A reply that accepts a PLAIN or CURVE peer contains its user
+    /// id.
     #[must_use]
     pub fn decide(&self, request: &AuthRequest) -> AuthReply {
         if !self.accepts_address(&request.address) {

@@ -55,7 +55,8 @@ pub enum AuthReply {
         /// Name of the authenticated user, or `None` if there is none. Appears as
         /// [`Peer::user_id`](crate::connection::Peer::user_id), which a peer cannot set itself.
         user_id: Option<Bytes>,
-        /// Further properties of the peer. Appear in [`Peer::properties`](crate::connection::Peer::properties).
+        /// Properties that the authenticator assigns to the peer in addition to the user id. Appear in
+        /// [`Peer::properties`](crate::connection::Peer::properties).
         properties: Metadata,
     },
     /// Rejects the peer.
@@ -86,8 +87,8 @@ pub enum AuthOutcome {
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// Access to a ZAP handler (RFC 27): another socket of the same process, which authenticates peers if this socket has
-/// no authenticator.
+/// Access to a ZAP handler (RFC 27): a socket of the same process that authenticates the peers of the other sockets, if
+/// these have no authenticator of their own.
 ///
 /// The application can bind and unbind the handler at any time. See
 /// [`Options::zap_handler`](crate::Options::zap_handler).
@@ -123,11 +124,11 @@ pub enum AuthSource {
     /// every peer.
     #[default]
     Default,
-    /// The code that drives the connection: it takes each request from
-    /// [`poll_auth_request`](crate::Connection::poll_auth_request), and passes its reply to
+    /// The code that calls the methods of a [`Connection`](crate::Connection), such as a runtime. This code takes each
+    /// request from [`poll_auth_request`](crate::Connection::poll_auth_request), and passes its reply to
     /// [`handle_auth_reply`](crate::Connection::handle_auth_reply).
     Driver,
-    /// This authenticator of the application.
+    /// An authenticator that the application has set. Carries the authenticator.
     Authenticator(Authenticator),
 }
 
@@ -235,7 +236,7 @@ impl Authenticator {
     }
 }
 
-/// Compares by identity: clones of one authenticator are equal.
+/// Compares by identity: two values are equal only if they are clones of the same authenticator.
 impl PartialEq for Authenticator {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

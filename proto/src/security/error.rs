@@ -13,7 +13,7 @@ pub(crate) enum MechanismError {
     /// Command that violates the grammar of the RFC.
     #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
-    /// Command that the state of the handshake does not allow.
+    /// Command that the state of the handshake does not allow. Carries a description of the error.
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
     /// Both sides have the server role of the mechanism, or both the client role.
@@ -26,7 +26,7 @@ pub(crate) enum MechanismError {
     /// ERROR command from the peer. Carries the reason that the command gives.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// Rejection of the peer by the authentication of this side.
+    /// Rejection of the peer by this side, because authentication failed. Carries the reason.
     #[error("the authentication rejected the peer: {0}")]
     Denied(AuthStatus),
     /// Failure of the CURVE mechanism: a wrong key, or a command that was modified in transit.

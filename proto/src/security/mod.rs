@@ -49,7 +49,7 @@ pub(crate) struct HandshakeEntropy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MechanismConfig<'a> {
     pub(crate) security: &'a Security,
-    /// True if the peer must be authenticated even with the NULL mechanism.
+    /// True if the authenticator must accept the peer even with the NULL mechanism, in which a peer has no credentials.
     pub(crate) authenticates_null: bool,
 }
 
@@ -70,22 +70,26 @@ pub(crate) enum Mechanism {
 /// Result of a step of the handshake.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// The handshake waits for a command of the peer.
+    /// The handshake waits for a command of the peer. Carries the new state of the handshake.
     Continue(Mechanism),
-    /// The handshake waits for the authentication of these credentials.
+    /// The handshake waits until the authenticator has accepted or rejected the peer. Carries the credentials of the
+    /// peer, and the new state of the handshake.
     Authenticate(AuthCredentials, Mechanism),
-    /// The metadata of the peer has arrived. READY must be sent to the peer by [`ReadyPending::send_ready`].
+    /// The metadata of the peer has arrived. Next, this side must send its READY with [`ReadyPending::send_ready`].
     MetadataReceived(Metadata, ReadyPending),
-    /// The handshake is complete. Carries the metadata of the peer.
+    /// The handshake is complete. Carries the metadata of the peer, and its authenticated identity with the CURVE
+    /// cipher, if any.
     Done(Metadata, HandshakeOutcome),
 }
 
 /// A handshake that is complete as soon as this side has sent its READY.
 #[derive(Debug)]
 pub(crate) enum ReadyPending {
-    /// READY is sent in clear text (NULL and PLAIN).
+    /// READY will be sent in clear text, for NULL and PLAIN. Carries the identity that the authenticator assigned to
+    /// the peer.
     Ready(AuthIdentity),
-    /// READY is sent encrypted (CURVE).
+    /// READY will be sent encrypted, for CURVE. Carries the keys, and the identity that the authenticator assigned to
+    /// the peer.
     #[cfg(feature = "curve")]
     Curve(Traffic, AuthIdentity),
 }
@@ -94,7 +98,7 @@ pub(crate) enum ReadyPending {
 #[derive(Debug)]
 pub(crate) struct HandshakeOutcome {
     pub(crate) identity: AuthIdentity,
-    /// Encryption and decryption of the traffic; `None` without CURVE.
+    /// Encryption of sent frames and decryption of received frames after the handshake. `None` for NULL and PLAIN.
     #[cfg(feature = "curve")]
     pub(crate) cipher: Option<(Sealer, Opener)>,
 }
@@ -139,9 +143,9 @@ impl HandshakeEntropy {
 impl Mechanism {
     /// Begins the handshake. Appends the first command to `out` if this side sends it.
     ///
-    /// `ours` is the metadata that this side sends. A PLAIN or CURVE client needs it. With the NULL mechanism `None`
+    /// `ours` is the metadata that this side sends. A PLAIN or CURVE client needs it. With the NULL mechanism, `None`
     /// delays the READY of this side until the metadata of the peer has arrived. A PLAIN or CURVE server ignores
-    /// `ours`, because it always sends READY after the metadata of the client.
+    /// `ours`, because it always sends READY after it has received the metadata of the client.
     pub(crate) fn start(
         config: MechanismConfig<'_>,
         ours: Option<Metadata>,
@@ -165,7 +169,8 @@ impl Mechanism {
         })
     }
 
-    /// Processes a received command. `body` is the body of the command frame.
+    /// Processes a received command, and appends the next command of this side to `out`, if there is one. `body` is the
+    /// body of the received command frame.
     pub(crate) fn step(self, body: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.step(body),
@@ -180,7 +185,8 @@ impl Mechanism {
         }
     }
 
-    /// Processes the reply to [`Progress::Authenticate`].
+    /// Continues the handshake with the `reply` of the authenticator. Called after [`step`](Self::step) or
+    /// [`start`](Self::start) has returned [`Progress::Authenticate`].
     pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.answer(reply, out),

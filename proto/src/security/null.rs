@@ -18,12 +18,15 @@ use alloc::vec::Vec;
 /// ```
 #[derive(Debug)]
 pub(crate) enum Null {
-    /// Waits for the reply of the authenticator. `ours` is the metadata for the READY of this side, `None` if not known
-    /// yet. `theirs` is the metadata of the peer, `None` until its READY arrives.
+    /// Waits for the reply of the authenticator. `ours` is the metadata for the READY of this side, or `None` if it is
+    /// not known yet. `theirs` is the metadata of the peer, or `None` until the READY of the peer arrives.
     Authenticating { ours: Option<Metadata>, theirs: Option<Metadata> },
-    /// Our READY is sent; waits for the READY of the peer.
+    /// Waits for the READY of the peer, after our READY was sent. Carries the identity that the authenticator assigned
+    /// to the peer.
     Greeted(AuthIdentity),
-    /// Our READY is not sent, because our metadata is not known yet; waits for the READY of the peer first.
+    /// Waits for the READY of the peer before our READY is sent, because several sockets share the port. The READY of
+    /// the peer selects one of these sockets, so the metadata for our READY is not known earlier. Carries the identity
+    /// that the authenticator assigned to the peer.
     Listening(AuthIdentity),
 }
 
@@ -35,7 +38,8 @@ impl Null {
         Self::admitted(AuthIdentity::default(), ours, None, out)
     }
 
-    /// Continues the handshake after the peer was accepted: sends READY if `ours` is known.
+    /// Continues the handshake after the peer was accepted. Appends our READY to `out` if our metadata `ours` is known.
+    /// `theirs` is the metadata of the peer, or `None` if the READY of the peer has not arrived.
     fn admitted(
         identity: AuthIdentity,
         ours: Option<Metadata>,

@@ -14,7 +14,8 @@ use bytes::Bytes;
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainClient {
-    /// HELLO with user name and password is sent; waits for WELCOME.
+    /// HELLO with user name and password is sent; waits for WELCOME. `ours` is the metadata of this side, which is sent
+    /// in INITIATE.
     Hello { ours: Metadata },
     /// INITIATE with our metadata is sent; waits for READY.
     Initiate,
@@ -28,11 +29,11 @@ pub(crate) enum PlainClient {
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainServer {
-    /// Waits for HELLO.
+    /// Waits for HELLO, which contains the user name and the password of the client.
     Waiting,
     /// Waits for the reply of the authenticator. A command of the client in this state is an error.
     Authenticating,
-    /// WELCOME is sent; waits for INITIATE.
+    /// WELCOME is sent; waits for INITIATE. Carries the identity that the authenticator assigned to the client.
     Welcome(AuthIdentity),
 }
 

@@ -111,7 +111,8 @@ impl Security {
         }
     }
 
-    /// Returns true if an unauthenticated peer can make this side do expensive computations.
+    /// Returns true if an unauthenticated peer can make this side do expensive computations. This is true only for a
+    /// CURVE server, which does a key agreement for each HELLO.
     pub(crate) const fn is_costly(&self) -> bool {
         match self {
             Self::Null => false,

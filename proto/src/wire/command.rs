@@ -1,4 +1,5 @@
-//! [`Command`]: frames for the protocol implementation of the peer, not for its application (RFC 37, "Commands").
+//! [`Command`]: frames that the ZMTP implementations of two peers exchange. Applications do not receive these frames
+//! (RFC 37, "Commands").
 
 use super::error::DecodeError;
 use super::{Metadata, handshake};
@@ -6,7 +7,7 @@ use crate::message::Frame;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// A command of the NULL mechanism or of the traffic phase.
+/// A command of the NULL handshake, or of a connection after its handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
@@ -14,13 +15,13 @@ pub enum Command {
     Ready(Metadata),
     /// ERROR: ends the connection; carries the reason, which may be a status code of ZAP such as `400`.
     Error(Bytes),
-    /// SUBSCRIBE: adds a subscription to messages that begin with the prefix.
+    /// SUBSCRIBE: adds a subscription to messages that begin with a prefix. Carries the prefix.
     Subscribe(Bytes),
-    /// CANCEL: removes one subscription to the prefix.
+    /// CANCEL: removes one subscription to a prefix. Carries the prefix.
     Cancel(Bytes),
-    /// JOIN: adds a subscription to the messages of the group (RFC 48).
+    /// JOIN: adds a subscription to the messages of a group (RFC 48). Carries the name of the group.
     Join(Bytes),
-    /// LEAVE: removes the subscription to the messages of the group (RFC 48).
+    /// LEAVE: removes the subscription to the messages of a group (RFC 48). Carries the name of the group.
     Leave(Bytes),
     /// PING: requests a PONG. The receiver should close the connection if it receives no data for the time `ttl`.
     Ping {

@@ -81,7 +81,8 @@ impl FrameHead {
     /// Decodes a head of ZMTP 1.0 (RFC 13): first the size, which includes the flags byte, then the flags. ZMTP 1.0 has
     /// no commands. Returns the head and the number of bytes that it occupies, or `None` if the head is incomplete.
     ///
-    /// Rejects reserved bits, because only these distinguish ZMTP 1.0 from arbitrary bytes.
+    /// Rejects reserved bits, in order to recognize input that is not ZMTP 1.0. This version has no signature for that
+    /// purpose.
     ///
     /// # Errors
     /// [`DecodeError::Flags`] and [`DecodeError::Size`].

@@ -5,9 +5,9 @@ use core::fmt;
 /// A version of ZMTP, such as 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
-    /// The major number.
+    /// Major number of the version: 3 in ZMTP 3.1.
     pub major: u8,
-    /// The minor number.
+    /// Minor number of the version: 1 in ZMTP 3.1.
     pub minor: u8,
 }
 
@@ -74,7 +74,8 @@ pub struct Greeting {
     pub version: Version,
     /// The security mechanism of the sender.
     pub mechanism: MechanismName,
-    /// True if the sender is the server of the mechanism. libzmq always sends 0, so a value of false has no meaning.
+    /// True if the sender is the server of the mechanism. A value of false has no meaning, because libzmq always sends
+    /// 0, even as a server.
     pub as_server: bool,
 }
 
@@ -122,7 +123,8 @@ impl Greeting {
         }
     }
 
-    /// Classifies a peer by the first bytes of its greeting. Accepts any number of bytes, also zero.
+    /// Determines the ZMTP generation of a peer from the first bytes of its greeting. Accepts any number of bytes, even
+    /// zero.
     pub(crate) fn look(start: &[u8]) -> Opening {
         // A missing byte counts as correct, because it may still arrive. A ZMTP 1.0 frame can also begin with 0xff; the
         // lowest bit of the tenth byte distinguishes the two.
@@ -138,9 +140,9 @@ impl Greeting {
 /// The ZMTP generation of a peer, by the first bytes that it sent; see [`Greeting::look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// Possibly ZMTP 3; certainly ZMTP 3 if at least 11 bytes were classified.
+    /// ZMTP 3, or not yet certain. With fewer than 11 bytes, the peer may still turn out to use an older version.
     Zmtp3,
-    /// An older ZMTP generation. Carries the byte after the signature, which is 1 for ZMTP 2.0.
+    /// ZMTP 2 or another version before ZMTP 3. Carries the byte after the signature, which is 1 for ZMTP 2.0.
     Old(u8),
     /// No signature. The peer uses ZMTP 1.0, which begins with a frame, or another protocol.
     Unsigned,

@@ -111,7 +111,8 @@ impl Metadata {
     }
 }
 
-/// Converts a received name or value into [`Bytes`]. Frequent names and values become static, without an allocation.
+/// Converts a received name or value into [`Bytes`]. Frequent names and values are replaced by constants, which saves
+/// an allocation.
 fn to_bytes(bytes: &[u8]) -> Bytes {
     let known = [SOCKET_TYPE, IDENTITY, RESOURCE].into_iter().find(|known| known.as_bytes() == bytes);
     let known = known.or_else(|| SocketType::from_name(bytes).map(SocketType::name));

@@ -23,7 +23,7 @@ const SECRET_BANNER: &str = "\
 
 ";
 
-/// Number of bytes to reserve for the line with the secret key.
+/// Number of bytes to reserve for the line with the secret key, at the end of the text of a secret certificate.
 const SECRET_LINE: usize = 64;
 
 /// Error of parsing a certificate, or of metadata that a certificate cannot contain.
@@ -42,7 +42,7 @@ pub enum CertificateError {
         #[source]
         reason: KeyError,
     },
-    /// Second public or second secret key. Carries the line number, from 1.
+    /// Public key or secret key that appears twice. Carries the line number of the second one, from 1.
     #[error("line {0} has a second key of the same kind; only one is allowed")]
     Twice(usize),
     /// Missing public key.

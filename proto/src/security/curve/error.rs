@@ -24,7 +24,7 @@ pub enum CurveError {
          modified in transit"
     )]
     Box(&'static str),
-    /// Public key of low order, with which the shared secret is known to everyone.
+    /// Public key that is a point of low order. With such a key, the shared secret would be known to everyone.
     #[error("a public key of the peer is a point of low order, which allows no secret key agreement")]
     WeakKey,
     /// INITIATE without the cookie that the server sent in WELCOME on this connection.
@@ -37,10 +37,10 @@ pub enum CurveError {
     /// be made for this connection and this server.
     #[error("the vouch of the client does not prove ownership of its key for this server and this connection")]
     Vouch,
-    /// Frame after the handshake that is not a MESSAGE.
+    /// Unencrypted frame after the handshake, where every frame must be a MESSAGE.
     #[error("a frame after the CURVE handshake is not a MESSAGE; it may have been sent unencrypted")]
     Clear,
-    /// MESSAGE with the flag MORE in its unencrypted frame head.
+    /// MESSAGE with the flag MORE in its unencrypted frame head. This flag must be in the encrypted flags.
     #[error("a MESSAGE has the flag MORE in its unencrypted frame head")]
     OuterMore,
     /// MESSAGE with invalid encrypted flags. Carries the byte of flags.

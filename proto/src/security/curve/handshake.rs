@@ -92,7 +92,7 @@ pub(crate) struct Hello {
     keys: Arc<ClientKeys>,
     transient: KeyPair,
     vouch_nonce: [u8; 16],
-    /// Key agreed from our transient key and the long-term key of the server.
+    /// Key agreed from our transient key and the long-term key of the server. Used for the boxes in HELLO and WELCOME.
     key: BoxKey,
     ours: Metadata,
 }
@@ -130,7 +130,8 @@ pub(crate) struct Authenticating {
     theirs: Metadata,
 }
 
-/// Values of a server that has accepted INITIATE, for READY and the traffic after the handshake.
+/// Values that a server keeps after it has accepted INITIATE. They are needed to encrypt READY and the traffic after
+/// it.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     key: BoxKey,
@@ -253,7 +254,8 @@ impl CurveServer {
 }
 
 impl Waiting {
-    /// Decodes HELLO and appends WELCOME to `out`.
+    /// Decodes HELLO, appends WELCOME with the cookie to `out`, and returns the state of the server that waits for
+    /// INITIATE.
     fn welcome(self, hello: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<CurveServer, MechanismError> {
         const LEN: usize = VERSION.len() + PADDING + 32 + 8 + ZEROS.len() + TAG;
         let hello: &[u8; LEN] = hello.try_into().map_err(|_| CurveError::Length("HELLO"))?;
@@ -280,7 +282,8 @@ impl Waiting {
     }
 }
 
-/// Decodes INITIATE. Returns the long-term public key of the client, and the next state of the server.
+/// Decodes INITIATE with the keys of the server. Returns the long-term public key of the client, which the
+/// authenticator must check next, and the state of the server during this check.
 fn read_initiate(
     keys: &KeyPair,
     cookie_key: &BoxKey,
@@ -317,7 +320,7 @@ fn read_initiate(
 }
 
 impl Traffic {
-    /// Appends the encrypted READY to `out` and completes the handshake.
+    /// Appends READY with the encrypted metadata `ours` to `out`. The handshake is complete then.
     pub(in crate::security) fn ready(
         self,
         ours: &Metadata,

@@ -26,7 +26,7 @@ const NAME: &[u8; 8] = b"\x07MESSAGE";
 
 /// Offset of the tag in a MESSAGE, in bytes.
 const HEAD: usize = NAME.len() + size_of::<u64>();
-/// Offset of the encrypted part of a MESSAGE, which follows the tag, in bytes.
+/// Offset at which the encrypted part of a MESSAGE begins, in bytes. The tag is directly before this offset.
 const ENCRYPTED: usize = HEAD + TAG;
 
 /// Number of bytes of a MESSAGE that precede the body.
@@ -56,8 +56,8 @@ impl Role {
     }
 }
 
-/// Error of decrypting a MESSAGE. The connection must end: TCP keeps the bytes and their order, so the cause is a
-/// faulty peer or an attack.
+/// Error of decrypting a MESSAGE. Only a faulty peer or an attack can cause it, because TCP delivers the bytes
+/// unchanged and in order. So the connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum OpenError {
     #[error("a frame has less than the {OVERHEAD} bytes of an empty MESSAGE")]
@@ -70,7 +70,8 @@ pub(crate) enum OpenError {
     Tag,
 }
 
-/// Encryption of the frames that this side sends. Each nonce is one higher than the nonce before.
+/// Encryption state for the frames that this side sends. Each frame uses a nonce that is one higher than the nonce of
+/// the frame before.
 #[derive(Debug)]
 pub(crate) struct Sealer {
     key: MessageKey,
@@ -84,7 +85,7 @@ impl Sealer {
         Self { key: MessageKey::new(key, role.purpose()), nonces: NonceCounter::starting_at(first) }
     }
 
-    /// Returns true if all nonces are used.
+    /// Returns true if all nonces are used, so that no further frame can be encrypted.
     pub(crate) const fn is_spent(&self) -> bool {
         self.nonces.is_spent()
     }
@@ -122,7 +123,7 @@ impl Sealer {
     }
 }
 
-/// Decryption of the frames that the peer sends.
+/// Decryption state for the frames that the peer sends.
 #[derive(Debug)]
 pub(crate) struct Opener {
     key: MessageKey,
@@ -154,7 +155,8 @@ impl Opener {
     }
 }
 
-/// Splits a MESSAGE into the counter of the nonce, the tag, and the encrypted part of at least one byte.
+/// Splits a MESSAGE into three parts: the counter of its nonce, the tag, and the encrypted part, which has at least one
+/// byte.
 fn parts(message: &mut [u8]) -> Result<(u64, &[u8; TAG], &mut [u8]), OpenError> {
     if message.len() < OVERHEAD {
         return Err(OpenError::Short);

@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Nonce of XSalsa20. A key must not be used twice with the same nonce.
 pub(crate) type Nonce = [u8; 24];
 
-/// Returns a nonce of a prefix and a counter, such as `CurveZMQREADY---` and 1.
+/// Returns the nonce that consists of the prefix `purpose` and the counter `count`, such as `CurveZMQREADY---` and 1.
 pub(crate) fn short_nonce(purpose: [u8; 16], count: u64) -> Nonce {
     let mut nonce = [0; 24];
     nonce[..16].copy_from_slice(&purpose);
@@ -18,7 +18,8 @@ pub(crate) fn short_nonce(purpose: [u8; 16], count: u64) -> Nonce {
     nonce
 }
 
-/// Returns a nonce of a prefix and a random part, such as `COOKIE--` and 16 random bytes.
+/// Returns the nonce that consists of the prefix `purpose` and the random bytes `drawn`, such as `COOKIE--` and 16
+/// random bytes.
 pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
     let mut nonce = [0; 24];
     nonce[..8].copy_from_slice(&purpose);
@@ -47,7 +48,8 @@ impl NonceCounter {
         self.next.is_none()
     }
 
-    /// Returns the nonce for the next message, and advances the counter.
+    /// Returns the nonce for the next message, and advances the counter. Returns [`NoncesSpent`] if no unused nonce is
+    /// left.
     #[inline]
     pub(super) fn take(&mut self) -> Result<u64, NoncesSpent> {
         let count = self.next.ok_or(NoncesSpent)?;

@@ -48,7 +48,8 @@ pub(super) fn verify(key: &[u8; 32], data: &[u8], tag: &[u8; TAG]) -> bool {
     authenticate(key, data).ct_eq(tag).into()
 }
 
-/// Splits off the first 32 bytes of the key stream, which are the key of the tag. The cipher continues after these bytes.
+/// Creates the cipher, and splits off the first 32 bytes of its key stream, which are the one-time key of the tag.
+/// Returns the cipher, which continues after these bytes, and the one-time key.
 fn start(key: &[u8; 32], nonce: &Nonce) -> (Salsa20, Zeroizing<[u8; 32]>) {
     let (prefix, rest) = nonce.split_first_chunk().expect("a nonce has 24 bytes");
     let rest: &[u8; 8] = rest.try_into().expect("a nonce has 24 bytes");

@@ -106,7 +106,8 @@ fn decode_group(group: [u8; 5], offset: usize) -> Result<[u8; 4], Z85Error> {
     Ok(value.to_be_bytes())
 }
 
-/// Returns the value of `character`, from 0 to 84, and true if the character is in the alphabet of Z85.
+/// Returns the value of `character`, from 0 to 84, and true. Returns zero and false if the character is not in the
+/// alphabet of Z85.
 fn digit(character: u8) -> (u8, Choice) {
     let mut found = (0, Choice::from(0));
     for (value, candidate) in (0_u8..).zip(ALPHABET) {

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
-/// Public and secret certificate file that pyzmq 27.3 has written.
+/// Public certificate file that pyzmq 27.3 has written. `PYZMQ_SECRET` is the secret file with the same key.
 const PYZMQ_PUBLIC: &str = "\
 #   ****  Generated on 2026-11-25 06:34:18.544479 by pyzmq  ****
 #   ZeroMQ CURVE Public Certificate
@@ -30,7 +30,7 @@ curve
     secret-key = \"20GI{ez8*]E[e^:m8jswO=wgieQ-a.6S4(^l#3AG\"
 ";
 
-/// Public and secret certificate file that czmq 4.2.1 has written.
+/// Public certificate file that czmq 4.2.1 has written. `CZMQ_SECRET` is the secret file with the same key.
 const CZMQ_PUBLIC: &str = "\
 #   ****  Generated on 2026-11-25 06:34:43 by CZMQ  ****
 #   ZeroMQ CURVE Public Certificate

@@ -49,7 +49,8 @@ struct Session {
     server: SecretKey,
     client: SecretKey,
     transient: SecretKey,
-    /// Transient public keys of the client and of the server. `None` until their command is read.
+    /// Transient public keys of the client and of the server. `None` until the command that contains the key is read:
+    /// HELLO of the client, WELCOME of the server.
     transients: [Option<PublicKey>; 2],
     cookie: Vec<u8>,
     traffic: Option<Traffic>,
