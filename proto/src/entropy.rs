@@ -4,22 +4,23 @@ use core::time::Duration;
 
 /// A source of random bytes.
 ///
-/// A socket uses the source for automatic routing ids, request ids and the jitter of reconnect delays, and CURVE for keys
-/// and nonces. Use `SystemEntropy` (feature `std`) in production: peers must not be able to predict these values.
+/// A socket uses the source for automatic routing ids, request ids and the jitter of reconnect delays. CURVE uses it
+/// for keys and nonces. Use `SystemEntropy` (feature `std`) in production: peers must not be able to predict these
+/// values.
 pub trait Entropy: Send {
     /// Fills `out` with random bytes.
     fn fill(&mut self, out: &mut [u8]);
 }
 
-/// A reproducible random generator for tests: the same seed gives the same bytes. Its output is predictable, so production
-/// code must not use it.
+/// A reproducible random generator for tests: the same seed gives the same bytes. Its output is predictable, so
+/// production code must not use it.
 #[derive(Clone, Debug)]
 #[cfg(any(test, feature = "testing"))]
 pub struct SeededEntropy(u64);
 
 #[cfg(any(test, feature = "testing"))]
 impl SeededEntropy {
-    /// Creates a generator. Its output depends only on `seed`.
+    /// Creates a generator with this seed. The same seed always gives the same bytes.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -2,8 +2,8 @@
 //!
 //! This crate opens no socket or file, does not block or sleep, spawns no task or thread, and reads no clock. Bytes and
 //! messages are input and output values, the time is an argument, and the caller provides the random source. A socket
-//! therefore fits into any event loop, every session can be replayed byte for byte, and a test covers years of reconnects
-//! in milliseconds.
+//! therefore fits into any event loop, every session can be replayed byte for byte, and a test covers years of
+//! reconnects in milliseconds.
 //!
 //! ```text
 //!             bytes                       messages                      application
@@ -12,11 +12,13 @@
 //!                      one per peer             one per socket; handles no bytes
 //! ```
 //!
+//! An exchange moves messages between a connection and its socket, in both directions.
+//!
 //! # Where to start
 //!
 //! - To write a program, use the `sansmq` crate and one of its runtimes.
 //! - To embed a socket in an event loop, read the guide [`embedding`]. [`Socket`] implements the behaviour of a socket
-//!   type, [`Session`] drives one connection over a [`Stream`], [`SessionSet`] keeps the sessions of a socket, and the
+//!   type, [`Session`] runs one connection over a [`Stream`], [`SessionSet`] keeps the sessions of a socket, and the
 //!   event loop executes each [`Action`].
 //! - To support another async runtime, see `sansmq-runtime`.
 //! - To use only the protocol, see [`Connection`], and [`wire`] below it.
@@ -33,9 +35,9 @@
 //!
 //! 1. Execute the actions of [`Socket::poll_action`] until it returns `None`.
 //! 2. Wait until a stream is ready, or for the earliest of [`Socket::poll_timeout`] and each [`Session::poll_timeout`].
-//! 3. Call [`Session::turn`] for each session with a ready stream or an expired timeout, and for each session that an
-//!    action [`Service`](Action::Service) names. If `turn` fails, pass the connection to [`Socket::disconnected`].
-//!    [`SessionSet`] does all of this step.
+//! 3. Call [`Session::turn`] for each session with a ready stream or an expired timeout, and for the session of each
+//!    pipe for which the socket emitted [`Action::Service`]. If `turn` fails, pass the connection to
+//!    [`Socket::disconnected`]. [`SessionSet`] does all of this step.
 //! 4. Call [`Socket::handle_timeout`], and continue with step 1.
 //!
 //! Any other order delays work, but does not corrupt state.

@@ -38,7 +38,7 @@ use SocketType::{
     Stream, Sub, XPub, XSub,
 };
 
-/// Each socket type, its name, and the socket types of its possible peers.
+/// Table of all socket types: the type, its name, and the socket types of its possible peers.
 const TABLE: [(SocketType, &str, &[SocketType]); 20] = [
     (Pair, "PAIR", &[Pair]),
     (Pub, "PUB", &[Sub, XSub]),
@@ -116,8 +116,8 @@ impl SocketType {
         matches!(self, Pub | XPub)
     }
 
-    /// Returns true for SUB, XSUB and DISH. Their default linger is zero, because subscription changes of a closed socket
-    /// have no use.
+    /// Returns true for SUB, XSUB and DISH. Their default linger is zero, because subscription changes of a closed
+    /// socket have no use.
     pub(crate) const fn only_subscribes(self) -> bool {
         matches!(self, Sub | XSub | Dish)
     }

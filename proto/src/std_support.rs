@@ -1,5 +1,5 @@
-//! All items that the feature `std` adds: [`SystemEntropy`], [`IoStream`] over `std::io::{Read, Write}`, and conversions
-//! from `std::io::Error`.
+//! All items that the feature `std` adds: [`SystemEntropy`], [`IoStream`] over `std::io::{Read, Write}`, and
+//! conversions from `std::io::Error`.
 
 use crate::address::NetworkError;
 use crate::connection::Outbox;
@@ -24,7 +24,7 @@ impl Entropy for SystemEntropy {
 
 #[cfg(feature = "curve")]
 impl KeyPair {
-    /// Generates a key pair with the operating system's random generator.
+    /// Generates a CURVE key pair with the operating system's random generator.
     pub fn random() -> Self {
         Self::generate(&mut SystemEntropy)
     }
@@ -62,7 +62,7 @@ impl<T> IoStream<T> {
         self
     }
 
-    /// Returns the wrapped stream.
+    /// Returns a reference to the wrapped byte stream `T`.
     pub const fn get_ref(&self) -> &T {
         &self.io
     }

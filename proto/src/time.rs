@@ -1,4 +1,4 @@
-//! Time as plain values: [`Instant`], and sets of deadlines. Reads no clock.
+//! Time as plain values: [`Instant`], and sets of deadlines. This module reads no clock; the caller supplies the time.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Add;
@@ -20,7 +20,7 @@ use core::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
-    /// The origin: zero nanoseconds.
+    /// The time that all instants count from: zero nanoseconds.
     pub const ORIGIN: Self = Self(0);
 
     /// Returns the instant `nanos` nanoseconds after the origin.
@@ -53,7 +53,8 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// Returns the earliest of several deadlines, or `None` if there is none. `None` among the arguments means "no deadline".
+/// Returns the earliest of several deadlines, or `None` if there is none. `None` among the arguments means "no
+/// deadline".
 pub fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
     deadlines.into_iter().flatten().min()
 }
@@ -99,7 +100,7 @@ impl<K: Copy + Ord> Deadlines<K> {
         self.by_time.first().map(|&(at, _)| at)
     }
 
-    /// Removes the key with the earliest deadline and returns it, if that deadline is not after `now`.
+    /// Removes and returns the key with the earliest deadline; `None` if no deadline is at or before `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let &(at, key) = self.by_time.first()?;
         (at <= now).then(|| {

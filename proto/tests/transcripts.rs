@@ -1,5 +1,6 @@
-//! Replays recorded sessions of libzmq. A connection must decode the bytes of libzmq, split at every position. Our
-//! socket, in place of the socket of libzmq, must send the same bytes as libzmq. `data/README.md` describes the files.
+//! Tests with recorded sessions of libzmq. First, a connection must decode the bytes of libzmq, split at every
+//! position. Second, our socket replaces the socket of libzmq, and must send the same bytes. `data/README.md` describes
+//! the files.
 
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a panic fails the test")]
 
@@ -85,7 +86,8 @@ struct Session {
     steps: Vec<Step>,
 }
 
-/// Line of a recorded session: the number of its connection, its first word, and the other words.
+/// Line of a recorded session: the number of the connection to which the line belongs, its first word, and the other
+/// words.
 struct Step {
     conn: u32,
     verb: String,
@@ -96,8 +98,8 @@ fn sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"), 50)
 }
 
-/// Returns the sessions with ZMTP 2.0 and 1.0 peers. To such peers libzmq sends other bytes than to a peer with ZMTP
-/// 3.1, so these bytes cannot be replayed to our connection.
+/// Returns the recorded sessions of libzmq with peers of ZMTP 2.0 and 1.0. Only tests in which our socket replaces
+/// libzmq use them: to our connection, which uses ZMTP 3.1, libzmq would send other bytes.
 fn legacy_sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/old"), 15)
 }
@@ -135,7 +137,8 @@ impl Session {
         session
     }
 
-    /// Returns for each connection all bytes that libzmq sent, and all bytes that its peer sent.
+    /// Returns the bytes of each connection, by its number: first all bytes that libzmq sent, then all that its peer
+    /// sent.
     fn streams(&self) -> BTreeMap<u32, [Vec<u8>; 2]> {
         let mut streams = BTreeMap::<_, [Vec<u8>; 2]>::new();
         for step in &self.steps {
@@ -149,13 +152,13 @@ impl Session {
         streams
     }
 
-    /// Returns true if the socket type sends to a peer only the messages to which the peer has subscribed.
+    /// Returns true if the socket of libzmq sends to a peer only the messages to which the peer has subscribed.
     fn publishes(&self) -> bool {
         matches!(self.socket_type, SocketType::Pub | SocketType::XPub | SocketType::Radio)
     }
 
-    /// Returns the subscription changes that the peer must receive: each subscription, but for each topic only the
-    /// cancellation of the last subscription.
+    /// Returns the subscription changes that libzmq must send to the peer in this session. Each `subscribe` is sent; an
+    /// `unsubscribe` is sent only if no other subscription to the same topic is left.
     fn subscriptions(&self) -> Vec<Subscription> {
         let mut counts = BTreeMap::<_, u32>::new();
         let mut changes = Vec::new();
@@ -223,13 +226,13 @@ impl Session {
     }
 }
 
-/// Returns the positions at which input of `len` bytes is split: all positions, or for long input the positions near
-/// both ends and some between.
+/// Returns the positions at which an input of `len` bytes is split: all positions, or for a long input the positions
+/// near both ends and some between.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (0..=len).filter(move |&cut| cut < 2000 || len - cut < 300 || cut % 65_521 == 0)
 }
 
-/// Returns the socket type in the READY command of these recorded bytes.
+/// Returns the socket type in the READY command of `stream`, the bytes that one side of a recorded connection sent.
 fn socket_type_in(stream: &[u8]) -> SocketType {
     let name = b"Socket-Type\0\0\0";
     let at = stream.windows(name.len()).position(|window| window == name).expect("the stream must have a READY")
@@ -238,13 +241,13 @@ fn socket_type_in(stream: &[u8]) -> SocketType {
     SocketType::from_name(&stream[at + 1..end]).expect("the socket type must be known")
 }
 
-/// Replay of a recorded session, with our socket in place of the socket of libzmq.
+/// State of the replay of a recorded session, with our socket in place of the socket of libzmq.
 struct Stage {
     socket: Socket,
     listener: ListenerId,
     dialled: Option<PipeId>,
     ends: BTreeMap<u32, End>,
-    /// Routing id that a SERVER has assigned to the sender of the last message.
+    /// Routing id that our SERVER socket has assigned to the sender of the last message; `None` for other socket types.
     sender: Option<Frame>,
     now: Instant,
 }
@@ -340,8 +343,8 @@ impl Stage {
         self.each(|_, _, _| Ok(()));
     }
 
-    /// Calls `act` with each connection, exchanges messages with the socket, collects the sent bytes, and ends each
-    /// connection that returns an error.
+    /// Calls `act` with the number of each open connection, the connection, and the current time. Then exchanges
+    /// messages between connection and socket, and collects the sent bytes. Ends each connection that returns an error.
     fn each(&mut self, mut act: impl FnMut(u32, &mut Connection, Instant) -> Result<(), ConnectionError>) {
         for (&conn, end) in &mut self.ends {
             let Some(connection) = &mut end.connection else {
@@ -357,7 +360,8 @@ impl Stage {
     }
 }
 
-/// Returns the message of a `send` or `recv` step, if it has one.
+/// Returns the message of a step that begins with `verb` (`send` or `recv`); `None` for other steps, and if libzmq
+/// returned an error.
 fn as_message(step: &Step, verb: &str) -> Option<Message> {
     if step.verb != verb || matches!(step.words[0].as_str(), "EAGAIN" | "EFSM") {
         return None;

@@ -1,6 +1,6 @@
-//! Replays recorded valid and invalid input to a connection, and tests that our connection ends exactly if libzmq ended
-//! its connection. `data/verdicts.list` has the input, the verdict of libzmq, and a reason for each intended
-//! difference. The result must not depend on how the input is split.
+//! Replays recorded valid and invalid input to a connection, and tests that our connection ends if and only if libzmq
+//! ended its connection, except for intended differences. `data/verdicts.list` has the input, the result of libzmq, and
+//! a reason for each difference. The result must not depend on how the input is split.
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 

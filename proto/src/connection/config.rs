@@ -11,7 +11,7 @@ use bytes::Bytes;
 use core::time::Duration;
 
 /// Settings of a [`Connection`](crate::Connection). A [`Socket`](crate::Socket) creates them from its
-/// [`Options`](crate::Options), where the fields are described in detail.
+/// [`Options`](crate::Options). The documentation of each option describes its setting in detail.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionConfig {
@@ -40,7 +40,7 @@ pub struct ConnectionConfig {
     pub auth_source: AuthSource,
     /// ZAP domain; empty for no domain. With a domain, peers of the NULL mechanism are authenticated too.
     pub domain: String,
-    /// Maximum duration of an authentication decision.
+    /// Maximum time to wait for the decision of an authenticator about a peer.
     pub auth_timeout: Duration,
     /// ZAP handler that makes the authentication decisions if [`auth_source`](Self::auth_source) is
     /// [`AuthSource::Default`]; `None` without a handler.
@@ -50,7 +50,7 @@ pub struct ConnectionConfig {
 /// Heartbeat settings (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL` of libzmq).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// Interval between two PINGs.
+    /// Time between two PINGs of this side.
     pub interval: Duration,
     /// Maximum time after a PING without any received byte. When this time is over, the connection ends.
     pub timeout: Duration,
@@ -95,7 +95,7 @@ impl ConnectionConfig {
         self.auth_source != AuthSource::Default || !self.domain.is_empty()
     }
 
-    /// Returns true if peers of versions before ZMTP 3 are accepted.
+    /// Returns true if peers of ZMTP 2.0 and 1.0 are accepted.
     pub(crate) fn accepts_legacy_peers(&self) -> bool {
         // A legacy peer has no mechanism, sends no resource, and knows only some socket types. It must not bypass
         // security.
@@ -120,7 +120,8 @@ impl ConnectionConfig {
         is_curve_server && !self.authenticates_null() && !self.handler().is_some_and(|handler| handler.is_bound())
     }
 
-    /// Returns true if a peer with these credentials must be rejected when no authenticator is configured.
+    /// Returns true if a peer with these credentials must be rejected because no authenticator is configured: any PLAIN
+    /// client, and every peer if a ZAP domain is set.
     pub(crate) fn requires_authenticator(&self, credentials: &AuthCredentials) -> bool {
         match credentials {
             #[cfg(feature = "plain")]

@@ -12,27 +12,27 @@ use bytes::{Bytes, BytesMut};
 /// Decoder of received bytes. It keeps partly received frames and messages until the next input.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Bytes of a partly received frame head.
+    /// Received bytes of an incomplete frame head. Only the first `head_len` bytes are used.
     head: [u8; MAX_HEAD_1_0],
     head_len: usize,
-    /// True if frame heads have the format of ZMTP 1.0.
+    /// True if received frame heads have the format of ZMTP 1.0.
     pub(super) is_1_0: bool,
-    /// Partly received frame body.
+    /// Frame body that is partly received; `None` if the next input begins with a frame head.
     body: Option<Body>,
-    /// Frames of a partly received message.
+    /// Complete frames of a message that is partly received.
     frames: Vec<Frame>,
-    /// Total size of `frames` in bytes.
+    /// Total size in bytes of the frames in `frames`.
     size: usize,
-    /// Memory for large bodies.
+    /// Memory blocks for large bodies, which are used again when no message refers to them.
     pub(super) blocks: ReadBuffers,
 }
 
-/// Partly received frame body.
+/// Frame body that is partly received.
 #[derive(Debug)]
 pub(super) struct Body {
     head: FrameHead,
     size: usize,
-    /// Buffer that grows as input arrives. The first `filled` bytes are received.
+    /// Buffer for the body, which grows as input arrives. The first `filled` bytes are received.
     bytes: BytesMut,
     filled: usize,
 }
@@ -44,15 +44,16 @@ pub(super) enum Item {
     Command(Frame),
 }
 
-/// Minimum number of missing bytes of a body for direct reads. If fewer bytes are missing, input is read into the
-/// shared read buffer and copied.
+/// Minimum number of missing bytes for which the rest of a body is read from the stream directly into the buffer of the
+/// body. A shorter rest is read into the shared read buffer and copied.
 const DIRECT_READ: usize = 16 << 10;
 
 /// Minimum size in bytes of a body that is not copied, but refers to the memory block that it was read into. The block
 /// is freed after all bodies that refer to it.
 pub(super) const SHARE_FROM: usize = 1 << 10;
 
-/// Maximum bytes of a command. Larger than any sensible READY, and independent of the limit for messages.
+/// Maximum size of a received command in bytes. Larger than any sensible READY, and independent of the limit for
+/// messages.
 pub(super) const MAX_COMMAND: u64 = 128 << 10;
 
 impl Decoder {
@@ -68,8 +69,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes the next item at the front of `input`, and removes its bytes. Returns `None` if all input is consumed
-    /// and more is needed. `block` is shared memory that contains `input`; large bodies then refer to it.
+    /// Decodes the message or command at the front of `input`, and removes its bytes. Returns `None` if all input is
+    /// consumed and more is needed. `block` is the shared memory that contains `input`, if any; large bodies then refer
+    /// to it and are not copied.
     #[inline]
     pub(super) fn next(
         &mut self,
@@ -105,8 +107,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes a message at the front of `input`, if the message is complete and within the limits. Otherwise returns
-    /// `None` and consumes nothing; [`next`](Self::next) then decodes the input or returns the error.
+    /// Decodes the message at the front of `input`, and removes its bytes. If the message is incomplete or exceeds a
+    /// limit, returns `None` and consumes nothing; [`next`](Self::next) then decodes the input or returns the error.
+    /// `block` is the shared memory that contains `input`, if any; large bodies then refer to it and are not copied.
     // Decodes heads and checks limits itself: with `FrameHead::decode` and `check` a short message takes twice as long.
     #[inline]
     pub(super) fn whole_message(
@@ -209,7 +212,7 @@ impl Decoder {
         self.fill(input);
     }
 
-    /// Adds input to a partly received body, and returns the body once it is complete.
+    /// Adds input to the partly received body. Returns the body once it is complete, or `None` if more input is needed.
     pub(super) fn resume(&mut self, input: &mut &[u8]) -> Option<Body> {
         self.fill(input);
         self.body.take_if(|body| body.filled == body.size)
@@ -228,21 +231,22 @@ impl Decoder {
     }
 
     /// Returns the missing part of a large body as a buffer, so that the caller can read from the stream directly into
-    /// it.
+    /// it. Returns `None` if no body is partly received, or if fewer than [`DIRECT_READ`] bytes are missing.
     pub(super) fn body_space(&mut self) -> Option<&mut [u8]> {
         let body = self.body.as_mut().filter(|body| body.size - body.filled >= DIRECT_READ)?;
         body.grow(&mut self.blocks);
         Some(body.space())
     }
 
-    /// Records that `count` bytes were read into [`body_space`](Self::body_space).
+    /// Records that the caller has read `count` bytes into the buffer returned by [`body_space`](Self::body_space).
     pub(super) fn filled(&mut self, count: usize) {
         if let Some(body) = &mut self.body {
             body.filled = (body.filled + count).min(body.size);
         }
     }
 
-    /// Adds a frame to the current message, and returns the message after its last frame.
+    /// Adds a frame to the message that is partly received. Returns the message if `frame` is its last frame, otherwise
+    /// `None`.
     #[inline]
     pub(super) fn join(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
         if !head.more && self.frames.is_empty() {
@@ -262,8 +266,9 @@ impl Decoder {
     }
 }
 
-/// Decodes the head of a message frame: returns whether more frames follow, the size of the body, and the rest of
-/// `input`. Returns `None` for other frames and for an incomplete head.
+/// Decodes the frame head at the front of `input`, if it is the complete head of a message frame; otherwise returns
+/// `None`. The result is true if more frames follow, then the size of the body in bytes, and the rest of `input` after
+/// the head.
 #[inline]
 fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     match input {
@@ -276,7 +281,8 @@ fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     }
 }
 
-/// Creates a frame of the first `size` bytes of `input`. A large frame refers to `block`, which contains `input`.
+/// Creates a frame from the first `size` bytes of `input`. `block` is the shared memory that contains `input`, if any;
+/// a large frame then refers to it and is not copied.
 #[inline]
 fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     match block {
@@ -285,7 +291,9 @@ fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     }
 }
 
-/// Decodes a message of several frames at the front of `input`, if the message is complete and within the limits.
+/// Decodes the message at the front of `input`, which may have several frames, and removes its bytes. If the message is
+/// incomplete or exceeds a limit, returns `None` and leaves `input` unchanged. `block` is the shared memory that
+/// contains `input`, if any; large bodies then refer to it and are not copied.
 fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionConfig) -> Option<Message> {
     // Most messages are an envelope of a few frames and a body.
     let mut frames = Vec::with_capacity(4);
@@ -304,14 +312,14 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
 }
 
 impl Body {
-    /// Ensures that at least one more byte fits into the buffer.
+    /// Extends the buffer if it is full, so that at least one more byte of the body fits.
     fn grow(&mut self, blocks: &mut ReadBuffers) {
         if self.filled == self.bytes.len() {
             blocks.grow(&mut self.bytes, self.size);
         }
     }
 
-    /// Converts a complete body into a frame.
+    /// Converts a complete body into a frame. If the memory of the body is large, also keeps it in `blocks` for reuse.
     fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
         let block = self.bytes.freeze();
         if !ReadBuffers::is_kept_size(block.len()) {

@@ -1,5 +1,5 @@
-//! Traffic after a CURVE handshake: each frame of a message or a command is sent inside an encrypted frame (RFC 26,
-//! "The MESSAGE Command").
+//! Messages and commands after a CURVE handshake: each of their frames is sent inside an encrypted frame (RFC 26, "The
+//! MESSAGE Command").
 //!
 //! RFC 37 requires the outer frames to be commands. libzmq sends messages instead, and drops outer frames that are
 //! commands. So this side sends messages, and accepts both. The flags inside the encrypted part define the inner frame.
@@ -20,12 +20,12 @@ const MORE: u8 = 1;
 const COMMAND: u8 = 2;
 
 impl Outbox {
-    /// Returns true if all nonces of the key are used, so that no further frame can be encrypted.
+    /// Returns true if all nonces of the CURVE key are used, so that no further frame can be encrypted.
     pub(super) fn is_spent(&self) -> bool {
         self.sealer.as_ref().is_some_and(|sealer| sealer.is_spent())
     }
 
-    /// Encrypts a frame and appends it to the arena. If no nonce is left, the frame is dropped; the connection ends
+    /// Encrypts a frame and appends it to the output. If no nonce is left, the frame is dropped; the connection ends
     /// soon after.
     pub(super) fn seal_frame(&mut self, head: FrameHead, body: &[u8]) {
         let Some(sealer) = &mut self.sealer else { return };
@@ -38,7 +38,7 @@ impl Outbox {
         }
     }
 
-    /// Encrypts a frame that is already encoded with its frame head, and appends it to the arena.
+    /// Encrypts a frame that is already encoded with its frame head, and appends it to the output.
     pub(super) fn seal_encoded(&mut self, frame: &[u8]) {
         if let Ok(Some((head, len))) = FrameHead::decode(frame) {
             self.seal_frame(head, &frame[len..]);
@@ -103,7 +103,7 @@ fn check_outer(head: FrameHead, config: &ConnectionConfig) -> Result<usize, Conn
     usize::try_from(head.size).map_err(|_| ConnectionError::TooLarge { size, limit })
 }
 
-/// Decrypts a copy of a frame, without an allocation if the frame is short.
+/// Decrypts a copy of the encrypted frame `sealed`. If the frame is short, the copy needs no allocation.
 #[inline]
 fn open_copy(sealed: &[u8], opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
     let mut buffer = [0; OVERHEAD + Frame::INLINE];
@@ -115,7 +115,7 @@ fn open_copy(sealed: &[u8], opener: &mut Opener) -> Result<(FrameHead, Frame), C
     Ok((head_of(flags, body.len())?, Frame::copy_from_slice(body)))
 }
 
-/// Decrypts a frame in place, and returns a frame that refers to the same memory.
+/// Decrypts a frame in place. The returned frame refers to the memory of `sealed`.
 fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
     let (flags, body) = opener.open_in_place(&mut sealed).map_err(CurveError::from)?;
     let head = head_of(flags, body.len())?;
@@ -123,7 +123,8 @@ fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, 
     Ok((head, Frame::from(sealed.freeze())))
 }
 
-/// Returns the frame head that these flags and this size in bytes define for a decrypted frame.
+/// Returns the frame head of a decrypted frame with these flags and a body of `size` bytes. Returns an error if the
+/// flags are invalid.
 fn head_of(flags: u8, size: usize) -> Result<FrameHead, ConnectionError> {
     match flags {
         0 | MORE | COMMAND => Ok(FrameHead { command: flags == COMMAND, more: flags == MORE, size: size as u64 }),

@@ -20,10 +20,10 @@ pub enum ConnectionError {
     /// The network, or the operating system's network stack, reported an error.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
-    /// A timeout expired.
+    /// A timeout expired. The value is the timeout.
     #[error("{0}")]
     TimedOut(Timeout),
-    /// The SOCKS proxy did not connect to the peer.
+    /// The SOCKS proxy did not connect to the peer. The value is the reason.
     #[error("the SOCKS proxy did not connect to the peer: {0}")]
     Proxy(#[from] SocksError),
     /// The received bytes are not ZMTP.
@@ -56,10 +56,11 @@ pub enum ConnectionError {
     #[cfg(feature = "curve")]
     #[error("CURVE: {0}")]
     Curve(#[from] CurveError),
-    /// The received bytes violate the protocol.
+    /// The received bytes violate the protocol. The value is the violation.
     #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
-    /// A frame was received that is not allowed in the current phase, such as a message before READY.
+    /// A frame was received that is not allowed in the current phase, such as a message before READY. The value
+    /// describes the violation.
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
     /// The peer's READY or INITIATE has no property Socket-Type.
@@ -122,13 +123,15 @@ pub enum ConnectionError {
     /// bytes.
     #[error("the peer joined a group with a name of {0} bytes, but the limit is 255")]
     GroupTooLong(usize),
-    /// The handshake was evicted to admit a new connection, because `Options::max_handshakes` was reached.
+    /// The handshake of this connection was ended to admit a new connection, because `Options::max_handshakes` was
+    /// reached.
     #[error("the peer's slow handshake was evicted to admit a new connection; see `Options::max_handshakes`")]
     HandshakeEvicted,
-    /// The subscriber does not read, and `Options::slow_subscriber` is set to disconnect slow subscribers.
+    /// The peer, a subscriber, does not read fast enough, and `Options::slow_subscriber` is set to disconnect such
+    /// peers.
     #[error("the subscriber does not read, and `slow_subscriber` is set to disconnect slow subscribers")]
     TooSlow,
-    /// The PAIR or CHANNEL socket already has its only peer.
+    /// This side's PAIR or CHANNEL socket already has a peer, and accepts only one.
     #[error("a PAIR or CHANNEL socket accepts one peer only, and already has a peer")]
     PairInUse,
     /// No socket was bound to the resource that the peer requested (`None` for no resource) before the handshake
@@ -151,7 +154,7 @@ pub enum Fault {
     Local,
     /// The peer, by the bytes that it sent.
     Peer,
-    /// The network, or a peer that closed the stream or does not respond.
+    /// The network, the SOCKS proxy, or a peer that closed the stream or does not respond.
     Network,
 }
 

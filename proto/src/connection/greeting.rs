@@ -50,7 +50,7 @@ impl Connection {
         }
     }
 
-    /// Checks a complete greeting, and sets the version of the connection.
+    /// Checks the complete greeting of the peer, and sets the ZMTP version of the connection.
     fn check_greeting(&mut self, greeting: Greeting) -> Result<(), ConnectionError> {
         let security = &self.config.security;
         let ours = security.mechanism();

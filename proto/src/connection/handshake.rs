@@ -1,4 +1,4 @@
-//! Handshake between greeting and traffic: the commands of the mechanism, and the check of the peer's properties.
+//! The handshake after the greeting: the commands of the security mechanism, and the check of the peer's properties.
 
 use super::link::PeerInfo;
 use super::phase::{HandshakeOwner, Phase};
@@ -32,8 +32,8 @@ impl Connection {
         self.proceed(progress, deadline, side, self.now)
     }
 
-    /// Performs one step of the handshake with the function `step`. Does nothing if no handshake of a mechanism is in
-    /// progress.
+    /// Calls `step` with the security mechanism and the output buffer, and applies the result to the connection. Does
+    /// nothing if no handshake of a mechanism is in progress.
     pub(super) fn handshake(
         &mut self,
         step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, MechanismError>,
@@ -49,7 +49,8 @@ impl Connection {
         self.proceed(progress, deadline, side, now)
     }
 
-    /// Applies the outcome of one step of the handshake.
+    /// Applies the result of one step of the handshake: waits for the next command, starts the authentication,
+    /// waits for a socket, or checks the properties of the peer.
     fn proceed(
         &mut self,
         progress: Progress,
@@ -78,7 +79,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Checks the properties of the peer, sends our READY, and starts the traffic.
+    /// Checks the properties of the peer, sends our READY, and ends the handshake.
     pub(super) fn finish_handshake(
         &mut self,
         theirs: Metadata,
@@ -91,7 +92,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Checks the properties of the peer; an incompatible socket type is answered with ERROR.
+    /// Checks the properties of the peer, and returns them. If its socket type is incompatible, queues an ERROR command
+    /// and returns an error.
     fn check_properties(&mut self, metadata: Metadata) -> Result<PeerInfo, ConnectionError> {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;

@@ -7,7 +7,7 @@ use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
 use core::time::Duration;
 
-/// Maximum number of PINGs counted as unanswered.
+/// Maximum number of PINGs that are counted as sent but not answered.
 // A peer with more outstanding PONGs may have dropped some, as this crate does. If PINGs were counted further, every
 // later PONG would be matched with an earlier PING.
 const MAX_UNANSWERED: u32 = 16;
@@ -17,7 +17,7 @@ const MAX_UNANSWERED: u32 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoundTrip {
-    /// Latest round-trip time.
+    /// Latest measured round-trip time.
     pub last: Duration,
     /// Smoothed round-trip time: each new measurement has a weight of one eighth, as in TCP (RFC 6298, section 2).
     pub smoothed: Duration,
@@ -32,14 +32,15 @@ impl Heartbeat {
         Self(config.map(|config| Box::new(State::new(Some(config.clone())))))
     }
 
-    /// Starts the PING interval, when the handshake is done.
+    /// Schedules the first PING. Called when the handshake is done.
     pub(super) fn start(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
             state.start(now);
         }
     }
 
-    /// Records that bytes were received.
+    /// Records that bytes were received. This stops the timeout after a PING, and restarts the time to live that the
+    /// peer requested.
     #[inline]
     pub(super) fn bytes_received(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
@@ -61,7 +62,7 @@ impl Heartbeat {
         }
     }
 
-    /// Records a PONG from the peer.
+    /// Records a PONG from the peer, and updates the round-trip time if it was measured with this PONG.
     pub(super) fn pong_received(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
             state.pong_received(now);
@@ -85,7 +86,8 @@ impl Heartbeat {
         earliest(self.0.as_ref()?.deadlines())
     }
 
-    /// Handles expired timers. Returns the time to live of a PING that must be sent now, if any.
+    /// Handles expired timers. If a PING must be sent now, returns the time to live to send in it, in tenths of a
+    /// second; otherwise returns `None`.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
         self.0.as_mut().map_or(Ok(None), |state| state.handle_timeout(now))
     }
@@ -95,15 +97,15 @@ impl Heartbeat {
 struct State {
     /// Settings of this side; `None` if only the peer sends PINGs.
     config: Option<HeartbeatConfig>,
-    /// Time of the next PING; set when the handshake is done.
+    /// Time of the next PING; `None` before the end of the handshake, and if this side sends no PINGs.
     ping: Option<Instant>,
-    /// Time at which the timeout after a PING expires. Cleared by any received byte.
+    /// Time at which the timeout after a PING expires; `None` if no PING was sent since the last received byte.
     silence: Option<Instant>,
-    /// Time at which the time to live of the peer's latest PING expires, and its duration. Restarted by any received
-    /// byte.
+    /// Time at which the time to live in the peer's latest PING expires, and this time to live; `None` if the PING had
+    /// none. Restarted by any received byte.
     // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
-    /// Number of PINGs without a PONG.
+    /// Number of sent PINGs for which no PONG was received yet, at most [`MAX_UNANSWERED`].
     unanswered: u32,
     /// PING with which the round-trip time is measured: the time at which it was queued, and the number of PONGs that
     /// must still arrive, its own PONG included. Only one PING is measured at a time.
@@ -191,7 +193,7 @@ impl State {
 }
 
 impl RoundTrip {
-    /// Returns the round-trip times after the new measurement `last`. `before` are the previous values, if any.
+    /// Calculates the round-trip times after the new measurement `last`. `before` has the previous values, if any.
     pub(crate) fn measured(before: Option<Self>, last: Duration) -> Self {
         Self { last, smoothed: before.map_or(last, |before| (before.smoothed * 7 + last) / 8) }
     }

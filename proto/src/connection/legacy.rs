@@ -12,7 +12,7 @@ use crate::time::Instant;
 use crate::wire::{FrameHead, Metadata, Version};
 use bytes::Bytes;
 
-/// Progress of the handshake with a peer of a version before ZMTP 3.
+/// Progress of the handshake with a peer of ZMTP 2.0 or 1.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LegacyPhase {
     /// The peer sent no signature, but began with the frame of its routing id, as peers of ZMTP 1.0 do.
@@ -23,7 +23,7 @@ pub(super) enum LegacyPhase {
     Typed(SocketType),
 }
 
-/// Returns the version that a revision byte before ZMTP 3 denotes, if such a version exists.
+/// Returns the ZMTP version (2.0 or 1.0) that the revision byte in a greeting means; `None` for any other byte.
 pub(super) const fn version(revision: u8) -> Option<Version> {
     match revision {
         // A peer of ZMTP 1.0 that sends the greeting of 2.0.
@@ -33,10 +33,10 @@ pub(super) const fn version(revision: u8) -> Option<Version> {
     }
 }
 
-/// Handshake with peers of versions before ZMTP 3.
+/// Handshake with peers of ZMTP 2.0 and 1.0.
 impl Connection {
-    /// Begins the handshake with a legacy peer. At this point our side has sent only the signature, or the signature
-    /// and the major version.
+    /// Begins the handshake with a peer of ZMTP 2.0 or 1.0. At this point our side has sent only the signature, or the
+    /// signature and the major version.
     pub(super) fn begin_legacy(&mut self, legacy: LegacyPhase, version: Version, deadline: Option<Instant>) {
         self.version = version;
         self.decoder.is_1_0 = self.version < Version::V2_0;
@@ -52,7 +52,7 @@ impl Connection {
         self.phase = Phase::Legacy { legacy, deadline };
     }
 
-    /// Processes input of the handshake with a legacy peer. Returns false if more input is needed.
+    /// Processes input of the handshake with a peer of ZMTP 2.0 or 1.0. Returns false if more input is needed.
     pub(super) fn handle_legacy(&mut self, input: &mut &[u8], now: Instant) -> Result<bool, ConnectionError> {
         let Phase::Legacy { legacy, .. } = &mut self.phase else { return Ok(true) };
         if *legacy == LegacyPhase::Signed {

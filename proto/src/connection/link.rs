@@ -1,5 +1,5 @@
-//! The interface between a socket and its connections: the trait [`Link`], its items (messages and subscription
-//! changes), and the [`Peer`].
+//! The interface through which a socket uses its connections: the trait [`Link`], the items that it sends and receives
+//! (messages and subscription changes), and [`Peer`], the properties of the peer.
 
 use crate::connection::heartbeat::RoundTrip;
 use crate::message::{Frame, Message};
@@ -54,22 +54,22 @@ pub struct Credentials {
 /// variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outbound {
-    /// A message.
+    /// A message to send.
     Message(Message),
-    /// A change of this side's subscriptions.
+    /// A change of this side's subscriptions, to send to a publisher.
     Subscription(Subscription),
 }
 
 /// Item that a socket receives from a [`Link`]. The enum is exhaustive, so a new variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbound {
-    /// A message.
+    /// A received message.
     Message(Message),
-    /// A change of the peer's subscriptions.
+    /// A received change of the peer's subscriptions.
     Subscription(Subscription),
 }
 
-/// Change of one subscription, or of one group membership, sent to a publisher.
+/// Change of one subscription, or of one group membership. A subscriber sends it to a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscription {
     /// Subscribes to messages with this prefix (RFC 37, "SUBSCRIBE"). Sent as a command to peers of ZMTP 3.1, and as a
@@ -95,7 +95,7 @@ impl Subscription {
         }
     }
 
-    /// Returns the topic prefix, or the name of the group.
+    /// Returns the prefix that the change subscribes to or cancels, or the name of the group.
     pub const fn subject(&self) -> &Bytes {
         match self {
             Self::Subscribe(subject) | Self::Cancel(subject) | Self::Join(subject) | Self::Leave(subject) => subject,
@@ -115,13 +115,13 @@ impl From<Message> for Inbound {
     }
 }
 
-/// Transport of one pipe of a socket: a [`Connection`](crate::Connection) to a peer, or the other socket of an `inproc`
-/// connection.
+/// Interface through which a socket sends and receives on one of its pipes. [`Connection`](crate::Connection)
+/// implements it for a remote peer; a runtime implements it for the other socket of an `inproc` connection.
 pub trait Link {
     /// Returns the properties of the peer; `None` before the end of the handshake and after the end of the connection.
     fn peer(&self) -> Option<&Arc<Peer>>;
-    /// Returns true while the queue of unsent items is short enough for more calls of [`give`](Self::give). A
-    /// [`Connection`](crate::Connection) queues about one batch: 64 KiB, 256 KiB with large bodies, or 512 messages.
+    /// Returns true while few enough items wait to be written that the socket should call [`give`](Self::give) again. A
+    /// [`Connection`](crate::Connection) accepts about 64 KiB, 256 KiB with large bodies, or 512 messages.
     fn has_room(&self) -> bool;
     /// Encodes messages from the front of the iterator without taking ownership of them, if that costs no more than
     /// [`give`](Self::give). Returns the number of encoded messages; the caller must pass all others to
@@ -135,14 +135,14 @@ pub trait Link {
     /// Queues an item to send. A call is possible at any time; to bound the memory, the caller should do so only while
     /// [`has_room`](Self::has_room) returns true.
     fn give(&mut self, item: Outbound);
-    /// Removes and returns the next received item; `None` if no item is waiting.
+    /// Removes and returns the oldest received item; `None` if no received item waits.
     fn take(&mut self) -> Option<Inbound>;
-    /// Announces that no further items will be sent. The link ends once all queued items are written.
+    /// Records that no further items will be sent. The connection to the peer ends once all queued items are written.
     fn finish(&mut self);
-    /// Returns the number of queued messages that are not completely written.
+    /// Returns the number of queued messages that are not completely written to the stream.
     fn unsent(&self) -> usize;
-    /// Removes and returns the messages of which no byte has been written to the peer, in order. Called when the link
-    /// has ended.
+    /// Removes and returns the messages of which no byte has been written to the stream, in order. Called when the
+    /// connection has ended.
     fn reclaim(&mut self) -> Vec<Message>;
     /// Returns the round-trip time to the peer; `None` before heartbeats have measured it, and without heartbeats.
     fn round_trip(&self) -> Option<RoundTrip> {

@@ -99,20 +99,22 @@ pub struct Connection {
     version: Version,
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
-    /// Bytes received since the inbox was last empty.
+    /// Number of received bytes that may still wait in `inbox`: all bytes received since the inbox was last empty.
     read_ahead: usize,
-    /// Number of commands in the latest input, including subscriptions that were received as messages.
+    /// Number of commands in the latest input, including subscriptions that the peer sent as messages.
     commands: usize,
     outbox: Outbox,
-    /// Random values for the handshake.
+    /// Random values for the handshake. Moved to the security mechanism when its handshake begins.
     fresh: HandshakeEntropy,
     pending_auth: Option<Box<PendingAuth>>,
-    /// Address of the peer, until the handshake is done.
+    /// Address of the peer, for authentication requests; `None` if the address was not set, and after the handshake.
     origin: Option<Box<Endpoint>>,
-    /// Waker for a pending authentication decision.
+    /// Waker that is woken when an asynchronous authenticator has decided about the peer; `None` if the caller has set
+    /// no waker, and after the handshake.
     waker: Option<Waker>,
-    /// State of a connection of a shared listener, from the peer's READY until the connection is attached to a socket
-    /// and the input that was stored before is processed; otherwise `None`.
+    /// Peer that waits for a socket, if several sockets share the listener; otherwise `None`. Set when the peer's READY
+    /// is received, and removed when the connection is attached to a socket and has processed the input that was stored
+    /// before.
     pending_peer: Option<Box<PendingPeer>>,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,
@@ -121,7 +123,7 @@ pub struct Connection {
     now: Instant,
 }
 
-/// Maximum memory, in bytes, for input that the application has not received yet.
+/// Maximum memory of a connection, in bytes, for input that the application has not received yet.
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
@@ -191,8 +193,9 @@ impl Connection {
         self.consume_input(input, None, now)
     }
 
-    /// Processes bytes received from the peer without copying large message bodies: such a body refers to the memory of
-    /// `input`. Otherwise the same as [`handle_input`](Self::handle_input).
+    /// Processes bytes received from the peer, in the same way as [`handle_input`](Self::handle_input), but copies
+    /// fewer bytes: a large message body refers to the memory of `input` if the body is complete in `input` and not
+    /// encrypted.
     ///
     /// # Errors
     /// Same as [`handle_input`](Self::handle_input).
@@ -285,7 +288,9 @@ impl Connection {
         }
     }
 
-    /// Decodes the unencrypted messages that are complete in `input`.
+    /// Decodes and queues the unencrypted messages at the front of `input` that are complete, and removes their bytes
+    /// from `input`. `block` is the shared memory that contains `input`, if any; large bodies then refer to it and are
+    /// not copied.
     // This is the fast path. Not inlined, so that changes of the caller do not slow it down.
     #[inline(never)]
     fn handle_whole_messages(&mut self, input: &mut &[u8], block: Option<&Bytes>) {
@@ -392,7 +397,7 @@ impl Connection {
         self.outbox.refill().then_some(&mut self.outbox)
     }
 
-    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called, if a timer runs.
+    /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called, or `None` if no timer runs.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         #[cfg(feature = "curve")]
@@ -417,8 +422,8 @@ impl Connection {
     /// Returns true if the caller should read more input. Returns false while too many decoded messages wait for the
     /// application: the caller must then stop reading, so that TCP slows the peer down.
     ///
-    /// About 64 KiB are read before the application receives them. So the connection can still answer the heartbeats of
-    /// the peer and detect a disconnect while the application does not receive.
+    /// The connection accepts about 64 KiB of input that the application has not received yet. So it can still answer
+    /// the heartbeats of the peer and detect a disconnect while the application does not receive.
     #[inline]
     pub fn wants_input(&self) -> bool {
         let room = self.inbox.is_empty() || self.read_ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
@@ -465,13 +470,13 @@ impl Connection {
         self.outbox.shrink();
     }
 
-    /// Returns the number of commands in the latest input, including subscriptions that were received as messages.
+    /// Returns the number of commands in the latest input, including subscriptions that the peer sent as messages.
     pub(crate) const fn commands(&self) -> usize {
         self.commands
     }
 
-    /// Records that `count` bytes were received at the time `now`, for the heartbeats and for the limit of
-    /// [`wants_input`](Self::wants_input).
+    /// Records that `count` bytes were received at the time `now`. Heartbeats and [`wants_input`](Self::wants_input)
+    /// use this information.
     fn record_input(&mut self, count: usize, now: Instant) {
         // With an empty inbox, earlier input was not read ahead. It may be hours of heartbeats.
         self.read_ahead = if self.inbox.is_empty() { count } else { self.read_ahead + count };
@@ -479,7 +484,8 @@ impl Connection {
         self.heartbeat.bytes_received(now);
     }
 
-    /// Returns the latest time that was passed in any call, including `now`, so that time never runs backwards.
+    /// Records the time of a call, and returns the latest time that was passed in any call, so that time never runs
+    /// backwards.
     fn observe(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now

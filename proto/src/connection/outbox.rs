@@ -1,4 +1,5 @@
-//! [`Outbox`]: encodes messages and commands to bytes, one batch at a time.
+//! [`Outbox`]: encodes messages and commands to bytes, one batch at a time. All bytes of a batch are written to the
+//! stream before the next batch is encoded.
 //!
 //! ```text
 //! copy ──while no byte of the batch is written──┐
@@ -10,8 +11,8 @@
 //! queue. Messages that must be encrypted are queued instead, because encryption takes longer, and `copy` and `push`
 //! are called while the socket is locked.
 //!
-//! Frame heads and small bodies are encoded one after the other into one arena. Large bodies are not copied, only
-//! referred to. A batch consists of whole frames, so that a command is never placed inside a frame.
+//! Frame heads and small bodies are encoded one after the other into one buffer, the arena. Large bodies are not
+//! copied: `bodies` refers to them. A batch consists of whole frames, so that a command is never placed inside a frame.
 
 use super::{Outbound, Subscription};
 use crate::message::{Frame, Message};
@@ -22,53 +23,55 @@ use bytes::{Buf, Bytes};
 #[cfg(feature = "curve")]
 use {crate::security::curve::Sealer, alloc::boxed::Box};
 
-/// Output of a connection, as a [`Buf`] of one or more chunks.
+/// Output of a connection, as a [`Buf`] of one or more chunks. Messages are encoded in batches: the bytes of one batch
+/// are written to the stream completely before the next batch is encoded.
 ///
 /// The caller writes the bytes of [`chunk`](Buf::chunk) or, for a vectored write, of [`chunks`](Self::chunks), and then
 /// calls [`advance`](Buf::advance) with the number of bytes written.
 #[derive(Debug)]
 pub struct Outbox {
-    /// Encoded frame heads, small bodies and commands of the batch.
+    /// Encoded bytes of the current batch: frame heads, small bodies and commands.
     pub(super) arena: Vec<u8>,
-    /// Number of bytes of the arena that are written.
+    /// Number of bytes of `arena` that are written to the stream.
     at: usize,
-    /// Large bodies that are not copied into the arena. Each is written when its position in the arena is reached.
+    /// Large bodies of the current batch, which are not copied into `arena`. Each entry has the position in `arena` at
+    /// which the body must be written, in bytes.
     pub(super) bodies: VecDeque<(usize, Bytes)>,
-    /// Unwritten bytes in `bodies`.
+    /// Total number of bytes in `bodies` that are not written to the stream yet.
     body_bytes: usize,
-    /// Start of the first message, in bytes from the start of the batch.
+    /// Start of the first message of the current batch, in bytes from the start of the batch. Only commands precede it.
     first: usize,
-    /// End of each message, in bytes from the start of the batch.
+    /// End of each message of the current batch, in bytes from the start of the batch.
     pub(super) ends: Vec<usize>,
-    /// True if the batch also contains subscription changes.
+    /// True if the current batch contains subscription changes from `queue`.
     mixed: bool,
-    /// True if a command was added after the messages of the batch.
+    /// True if a command was added to the current batch after a message.
     // Later messages go into the next batch, so that the bytes between two `ends` are always exactly one message.
     closed: bool,
-    /// Number of bytes of the batch that are written, including bodies.
+    /// Number of bytes of the current batch that are written to the stream, from `arena` and from `bodies`.
     written: usize,
     pub(super) queue: VecDeque<Outbound>,
-    /// Approximate number of bytes in `queue`.
+    /// Approximate memory of the items in `queue`, in bytes.
     queued: usize,
-    /// True if the batch contains an unwritten PING.
+    /// True if the current batch contains a PING that is not written completely.
     pinging: bool,
-    /// Contexts of the latest PINGs of the peer that are not answered with a PONG yet.
+    /// Contexts of received PINGs for which no PONG is encoded yet, oldest first.
     // Bounded by `MAX_PONGS`, because a peer may send PINGs faster than it reads PONGs.
     pongs: VecDeque<Frame>,
-    /// Encoding of messages; `None` until the handshake is done. Messages stay in `queue` until then.
+    /// Encoding of messages; `None` until the handshake is done. Until then, messages stay in `queue`.
     framing: Option<Framing>,
-    /// Encryption of outgoing frames, if CURVE is used.
+    /// Key for the encryption of outgoing frames; `None` before the end of a CURVE handshake, and without CURVE.
     #[cfg(feature = "curve")]
     pub(super) sealer: Option<Box<Sealer>>,
     finishing: bool,
 }
 
-/// Encoding of messages.
+/// Encoding of outgoing messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
-    /// Frames of this version, which is ZMTP 2.0 or later.
+    /// Unencrypted frames of this ZMTP version, which is 2.0 or later.
     Zmtp(Version),
-    /// Frames of ZMTP 1.0.
+    /// Unencrypted frames of ZMTP 1.0.
     Zmtp1,
     /// Frames of this ZMTP version inside encrypted frames (CURVE).
     #[cfg(feature = "curve")]
@@ -81,22 +84,23 @@ enum Framing {
 /// in a vectored write.
 const COPY_BELOW: usize = 2 << 10;
 
-/// Target size of a batch in bytes, without the bodies that are not copied. While a batch is partly written,
-/// [`has_room`](Outbox::has_room) applies this limit to all bytes that wait to be written.
+/// Target size in bytes of a batch (the bytes that are encoded together), without the large bodies that are not copied.
+/// While a batch is partly written, [`has_room`](Outbox::has_room) applies this limit to all bytes that wait to be
+/// written.
 const BATCH: usize = 64 << 10;
 
-/// Maximum total bytes of the bodies in a batch that are not copied into the arena. The last such body may exceed the
-/// limit.
+/// Target total size in bytes of the large bodies in a batch, which are not copied into the arena. The last of them may
+/// exceed this size.
 const BODIES: usize = 256 << 10;
 
-/// Maximum number of messages in a batch.
+/// Maximum number of messages that are encoded together, in one batch.
 // More messages would be evicted from the processor's caches before they are written.
 const MAX_MESSAGES: usize = 512;
 
-/// Bytes counted for each queued message in addition to its content, so that empty messages are limited too.
+/// Bytes that are counted for each queued item in addition to its content, so that empty messages are limited too.
 const OVERHEAD: usize = size_of::<Outbound>();
 
-/// Maximum number of PONGs that wait to be written.
+/// Maximum number of PONGs that wait to be encoded.
 const MAX_PONGS: usize = 16;
 
 impl Outbox {
@@ -122,17 +126,17 @@ impl Outbox {
         }
     }
 
-    /// Appends bytes to the current batch, ahead of all queued messages.
+    /// Appends bytes to the output. They are written before all messages that are not encoded yet.
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
         self.arena.extend_from_slice(bytes);
     }
 
-    /// Returns the buffer for output of the handshake, which is sent ahead of all queued messages.
+    /// Returns the buffer to which the handshake appends its output. This output is written before all queued messages.
     pub(super) const fn ahead(&mut self) -> &mut Vec<u8> {
         &mut self.arena
     }
 
-    /// Appends a command to the current batch, ahead of all messages that are queued but not yet encoded.
+    /// Appends a command to the output. It is written before all messages that are queued but not encoded yet.
     pub(super) fn push_command(&mut self, command: &Command) {
         self.closed = !self.ends.is_empty();
         #[cfg(feature = "curve")]
@@ -144,8 +148,8 @@ impl Outbox {
         command.encode(&mut self.arena);
     }
 
-    /// Appends a PING ahead of all queued messages and returns true; returns false if an earlier PING is still
-    /// unwritten.
+    /// Appends a PING to the output and returns true. It is written before all messages that are not encoded yet.
+    /// Returns false and appends nothing if an earlier PING is not written yet.
     pub(super) fn push_ping(&mut self, ttl: u16) -> bool {
         let is_waiting = core::mem::replace(&mut self.pinging, true);
         if !is_waiting {
@@ -154,7 +158,7 @@ impl Outbox {
         !is_waiting
     }
 
-    /// Queues a PONG; if [`MAX_PONGS`] are queued, the oldest is dropped.
+    /// Queues the PONG that answers a PING with this context. If [`MAX_PONGS`] are queued, the oldest is dropped.
     pub(super) fn push_pong(&mut self, context: Frame) {
         if self.pongs.len() == MAX_PONGS {
             self.pongs.pop_front();
@@ -162,8 +166,8 @@ impl Outbox {
         self.pongs.push_back(context);
     }
 
-    /// Sets the encoding of messages to frames of this ZMTP version, at the end of the handshake. Messages that were
-    /// pushed before have been waiting in the queue.
+    /// Sets the encoding of messages to frames of this ZMTP version, at the end of the handshake. Messages that are
+    /// already in the queue can then be encoded.
     pub(super) fn open(&mut self, version: Version) {
         self.framing = Some(if version < Version::V2_0 { Framing::Zmtp1 } else { Framing::Zmtp(version) });
     }
@@ -186,9 +190,9 @@ impl Outbox {
         if self.is_gathering() { !self.is_full() } else { self.queued + self.remaining() < BATCH }
     }
 
-    /// Encodes messages from the front of `messages` into the current batch until the batch is full, and returns the
-    /// number of encoded messages. Returns 0 if that is impossible, for example because the batch is partly written or
-    /// earlier messages are queued.
+    /// Encodes messages from the front of `messages`, until the current batch of output is full, and returns the number
+    /// of encoded messages. Returns 0 if messages cannot be encoded now, for example because the batch is partly
+    /// written or earlier messages are queued.
     #[inline]
     pub(super) fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
         if !self.is_gathering() {
@@ -216,7 +220,7 @@ impl Outbox {
         matches!(self.framing, Some(Framing::Zmtp(_))) && self.written == 0 && self.queue.is_empty() && !self.closed
     }
 
-    /// Returns true if the batch has reached one of its limits.
+    /// Returns true if the current batch has reached a limit: [`BATCH`], [`BODIES`] or [`MAX_MESSAGES`].
     #[inline]
     fn is_full(&self) -> bool {
         self.arena.len() >= BATCH || self.body_bytes >= BODIES || self.ends.len() >= MAX_MESSAGES
@@ -228,7 +232,7 @@ impl Outbox {
         self.queue.push_back(item);
     }
 
-    /// Announces that no further items will be pushed.
+    /// Records that no further items will be pushed.
     pub(super) const fn finish(&mut self) {
         self.finishing = true;
     }
@@ -237,7 +241,7 @@ impl Outbox {
         self.finishing && self.queue.is_empty() && !self.has_remaining()
     }
 
-    /// Returns the number of messages of which at least the last byte is unwritten.
+    /// Returns the number of messages, queued or encoded, that are not completely written to the stream.
     pub(super) fn unsent(&self) -> usize {
         let written = self.ends.partition_point(|&end| end <= self.written);
         let queued = self.queue.iter().filter(|item| matches!(item, Outbound::Message(_))).count();
@@ -262,8 +266,8 @@ impl Outbox {
         }
     }
 
-    /// Removes and returns the messages of which no byte has been written, in order. The outbox must not be used to
-    /// send afterwards.
+    /// Removes and returns the messages of which no byte has been written to the stream, in order. The outbox must not
+    /// be used to send afterwards.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;
         let encoded = self.decode_batch();
@@ -274,7 +278,7 @@ impl Outbox {
         encoded.into_iter().chain(queued)
     }
 
-    /// Decodes the messages of the batch of which no byte has been written.
+    /// Decodes the encoded messages of which no byte has been written to the stream, to return them to the socket.
     // `reclaim` is rare, so decoding the batch is cheaper than keeping every encoded message.
     fn decode_batch(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
@@ -325,7 +329,7 @@ impl Outbox {
         messages
     }
 
-    /// Encodes the next batch if the current batch is written. Returns true if there are bytes to write.
+    /// Encodes the next queued messages if all encoded bytes are written. Returns true if there are bytes to write.
     #[inline]
     pub(super) fn refill(&mut self) -> bool {
         if self.has_remaining() {
@@ -338,7 +342,7 @@ impl Outbox {
         self.has_remaining()
     }
 
-    /// Starts a batch with the pending PONGs. The messages of the batch follow them.
+    /// Starts a batch of output with the PONGs that wait. The messages of the batch follow the PONGs.
     fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));
@@ -358,7 +362,8 @@ impl Outbox {
         }
     }
 
-    /// Encodes the queued items, up to a full batch.
+    /// Encodes items from the front of `queue` with the function `encode`, until the batch is full or the queue is
+    /// empty.
     // Generic, so that the loop is compiled separately for each framing.
     fn encode_each(&mut self, encode: impl Fn(&mut Self, &Outbound)) {
         // Reserves space for heads and for the part of the last body that exceeds the batch. Growing later would double
@@ -463,7 +468,8 @@ impl Outbox {
         self.fill_chunks(chunks, |chunk| chunk)
     }
 
-    /// Fills `slots` with the next chunks to write, each converted by `wrap`, and returns the number of slots filled.
+    /// Fills `slots` with the next chunks to write, in order, each converted by `wrap`. Returns the number of slots
+    /// filled.
     pub(crate) fn fill_chunks<'a, T>(&'a self, slots: &mut [T], wrap: impl Fn(&'a [u8]) -> T) -> usize {
         let mut at = self.at;
         let mut count = 0;
@@ -533,7 +539,7 @@ fn subscription_head(change: &Subscription) -> FrameHead {
     FrameHead { command: false, more: false, size: change.subject().len() as u64 + 1 }
 }
 
-/// Returns the frames of a message, each with its head.
+/// Returns the frames of a message, each with the frame head to encode before it.
 #[inline]
 fn with_heads(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
     let last = frames.len() - 1;
@@ -543,7 +549,7 @@ fn with_heads(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
         .map(move |(index, frame)| (FrameHead { command: false, more: index < last, size: frame.len() as u64 }, frame))
 }
 
-/// Returns the approximate memory of a queued item in bytes.
+/// Returns the approximate memory of an item in the queue, in bytes.
 fn weight(item: &Outbound) -> usize {
     OVERHEAD
         + match item {

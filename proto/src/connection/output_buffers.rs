@@ -1,4 +1,5 @@
-//! [`OutputBuffers`]: buffers that all connections of a thread use, one connection at a time.
+//! [`OutputBuffers`]: buffers for decoded input and encoded output. All connections of a thread use them, one
+//! connection at a time.
 
 use super::decoder::SHARE_FROM;
 use super::read_buffers::ReadBuffers;
@@ -10,7 +11,8 @@ use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 use core::mem::{swap, take};
 
-/// Buffers that a connection needs while it is active, and that are empty in between.
+/// Buffers that a connection needs during a call of [`Session::turn`](crate::Session::turn). Between two calls, other
+/// connections use them.
 // Shared by many connections, the buffers stay in the processor's caches and need no new allocation for each use.
 #[derive(Debug, Default)]
 pub(crate) struct OutputBuffers {
@@ -22,12 +24,12 @@ pub(crate) struct OutputBuffers {
     blocks: ReadBuffers,
 }
 
-/// Maximum size in bytes of a buffer that is kept for the next connection. Few connections need larger buffers.
+/// Maximum capacity of a buffer that is kept for other connections, in bytes. Few connections need larger buffers.
 const MAX_KEPT: usize = 512 << 10;
 
 impl Connection {
-    /// Exchanges the read buffers and all empty queues of this connection for the buffers in `spare`, which usually
-    /// have memory already.
+    /// Swaps the empty queues and output buffers of this connection, and its reusable memory for large bodies, with
+    /// those in `spare`, which usually have memory already.
     pub(crate) fn borrow_from(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
@@ -43,8 +45,8 @@ impl Connection {
         }
     }
 
-    /// Returns the buffers that are empty to `spare`. If received messages still wait for the application, also frees
-    /// the unused memory of the queues that the connection keeps.
+    /// Returns the empty buffers of this connection to `spare`. If received messages still wait for the application,
+    /// also frees the unused memory of the queues that the connection keeps.
     pub(crate) fn return_to(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.outbox.queue.is_empty() {
@@ -64,8 +66,8 @@ impl Connection {
 }
 
 impl Connection {
-    /// Processes the first `count` bytes of the read buffer `room`. If message bodies still refer to the buffer
-    /// afterwards, `room` is replaced by another buffer of the same length.
+    /// Processes the first `count` bytes of the read buffer `room`. Large message bodies are not copied, but refer to
+    /// the buffer; in this case `room` is then replaced by another buffer of the same length.
     pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,
@@ -92,7 +94,8 @@ impl Connection {
     }
 }
 
-/// Keeps the larger of two buffers in `spare`, and frees the other.
+/// Keeps the larger of two buffers in `spare` and frees the other. A buffer `mine` that is larger than [`MAX_KEPT`] is
+/// always freed. `size` returns the capacity of a buffer.
 #[inline]
 fn keep_larger<T: Default>(mine: &mut T, spare: &mut T, size: impl Fn(&T) -> usize) {
     if size(mine) > size(spare) && size(mine) <= MAX_KEPT {

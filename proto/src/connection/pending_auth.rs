@@ -13,16 +13,16 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-/// Authentication request that has no reply yet.
+/// Request for a decision about the peer, which has no reply yet.
 pub(super) struct PendingAuth {
     pub(super) until: Instant,
     task: AuthTask,
 }
 
 enum AuthTask {
-    /// Request for the caller that drives the connection; `None` after `poll_auth_request` has returned it.
+    /// Request that the caller of the connection must answer; `None` after `poll_auth_request` has returned it.
     Driver(Option<AuthRequest>),
-    /// Future of an asynchronous authenticator or ZAP handler.
+    /// Future of an asynchronous authenticator or ZAP handler, which returns the decision about the peer.
     Pending(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
@@ -118,7 +118,8 @@ impl Connection {
         self.pending_auth = Some(Box::new(PendingAuth { until, task }));
     }
 
-    /// Polls a pending asynchronous authenticator, and returns its reply if it has decided.
+    /// Polls a pending asynchronous authenticator. Returns its reply, or `None` if it has not decided or none is
+    /// pending.
     pub(super) fn pending_reply(&mut self) -> Option<AuthReply> {
         let AuthTask::Pending(reply) = &mut self.pending_auth.as_mut()?.task else { return None };
         let waker = self.waker.as_ref().unwrap_or(Waker::noop());

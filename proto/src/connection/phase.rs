@@ -1,4 +1,4 @@
-//! [`Phase`]: the state of a connection, from greeting to traffic.
+//! [`Phase`]: the state of a connection, from the greeting to the exchange of messages.
 
 use super::Peer;
 use super::legacy::LegacyPhase;
@@ -27,32 +27,33 @@ use alloc::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Handshake with a SOCKS proxy.
+    /// Handshake with a SOCKS proxy, which has not connected to the peer yet.
     Proxy(Socks),
-    /// Exchange of greetings.
+    /// Both sides send and receive their greetings.
     Greeting {
-        /// Received bytes of the greeting.
+        /// Received bytes of the peer's greeting.
         // Boxed, because it is large and needed for a short time only.
         bytes: Box<[u8; Greeting::LEN]>,
-        /// Number of bytes received.
+        /// Number of bytes of the peer's greeting that are received.
         len: usize,
         deadline: Option<Instant>,
         side: HandshakeOwner,
     },
-    /// Handshake with a peer of a version before ZMTP 3.
+    /// Handshake with a peer of ZMTP 2.0 or 1.0.
     Legacy { legacy: LegacyPhase, deadline: Option<Instant> },
-    /// Handshake of the security mechanism.
+    /// Handshake of the security mechanism, after the greetings.
     Handshake { mechanism: Mechanism, deadline: Option<Instant>, side: HandshakeOwner },
-    /// The peer has requested a resource on a shared listener; the connection waits for a socket.
+    /// The peer has requested a resource on a listener that several sockets share. The connection waits for a socket
+    /// that is bound to this resource.
     AwaitingSocket { ready_pending: ReadyPending, deadline: Option<Instant> },
-    /// Messages and commands may be exchanged, unencrypted.
+    /// The handshake is done; messages and commands are sent and received unencrypted.
     Traffic(Arc<Peer>),
-    /// Messages and commands may be exchanged inside encrypted frames.
+    /// The handshake is done; messages and commands are sent and received inside encrypted frames (CURVE).
     #[cfg(feature = "curve")]
     Sealed(Arc<Peer>, Box<Opener>),
-    /// Bytes without ZMTP framing (STREAM).
+    /// Bytes are sent and received without ZMTP (STREAM sockets).
     Raw(Arc<Peer>),
-    /// The connection has failed; input is ignored.
+    /// The connection has failed. Further input is ignored.
     Closed,
 }
 
@@ -60,14 +61,14 @@ pub(super) enum Phase {
 /// connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HandshakeOwner {
-    /// A socket.
+    /// A socket, which creates the connection for itself.
     Socket,
-    /// A listener that several sockets share. The connection belongs to no socket yet.
+    /// A listener that several sockets share. The connection gets its socket after the peer's READY.
     SharedListener,
 }
 
 impl HandshakeOwner {
-    /// Returns true if this side sends its greeting in parts, because the peer may use a version before ZMTP 3.
+    /// Returns true if this side sends its greeting in parts, because it also accepts peers of ZMTP 2.0 and 1.0.
     pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
         // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a
         // resource.
@@ -81,7 +82,7 @@ impl Phase {
         !self.is_traffic() && !matches!(self, Self::Raw(_) | Self::Closed)
     }
 
-    /// Returns true if the handshake is done and ZMTP messages can be exchanged.
+    /// Returns true if the handshake is done, so that ZMTP messages can be sent and received.
     pub(super) const fn is_traffic(&self) -> bool {
         match self {
             Self::Traffic(_) => true,

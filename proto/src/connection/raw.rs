@@ -26,7 +26,7 @@ impl Connection {
         Self::in_phase(Phase::Raw(Arc::new(peer)), outbox, config, fresh, now)
     }
 
-    /// Queues the bytes of one read as a message.
+    /// Queues received bytes as one message.
     pub(super) fn handle_raw(&mut self, input: &[u8]) {
         // An empty message would be mistaken for the notice that a peer has connected or disconnected.
         if !input.is_empty() {

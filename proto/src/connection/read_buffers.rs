@@ -1,4 +1,4 @@
-//! [`ReadBuffers`]: reuse of the memory of large bodies after the application has dropped them.
+//! [`ReadBuffers`]: reuse of the memory of large message bodies after the application has dropped them.
 
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
@@ -10,20 +10,21 @@ pub(crate) struct ReadBuffers {
     /// Handle of each block in its full length. If it is the only handle of the block, no message body refers to the
     /// block any more, and the block is free.
     kept: Vec<Bytes>,
-    /// Total length of `kept` in bytes.
+    /// Total length of the blocks in `kept`, in bytes.
     bytes: usize,
 }
 
-/// Maximum total bytes of the blocks that are kept for reuse. The handles of the oldest blocks are dropped first.
+/// Maximum total bytes of the blocks that are kept for reuse. If it is exceeded, the oldest blocks are no longer kept.
 const MAX_KEPT: usize = 4 << 20;
 
 /// Minimum size in bytes of a block that is kept for reuse. Shorter blocks are cheap to allocate.
 const MIN_KEPT: usize = 16 << 10;
 
-/// Bytes allocated for an announced body before any part of the body is received.
+/// Bytes allocated for a message body when its frame head is received, before any part of the body. A shorter body gets
+/// a buffer of its own size.
 const FIRST_GRANT: usize = 16 << 10;
 
-/// Factor by which the allocated bytes may exceed the received bytes of a body.
+/// Maximum ratio of the bytes allocated for a body to the bytes received of it, above [`FIRST_GRANT`].
 // A peer that announces a large body and sends little of it thus gets little memory.
 const GROWTH: usize = 4;
 
@@ -39,7 +40,8 @@ impl ReadBuffers {
         self.find(min).unwrap_or_else(|| BytesMut::zeroed(min))
     }
 
-    /// Extends `filled`, the buffer of a body that has `size` bytes in total, after the buffer became full.
+    /// Extends the buffer `filled`, which has become full, for a body of `size` bytes in total. The new buffer may
+    /// still be shorter than the body.
     pub(crate) fn grow(&mut self, filled: &mut BytesMut, size: usize) {
         let min = granted(size, filled.len());
         match self.find(min) {
@@ -54,7 +56,8 @@ impl ReadBuffers {
         }
     }
 
-    /// Removes and returns a free block of at least `min` bytes, and at most about four times as many.
+    /// Removes and returns a block that no message body refers to any more, if a suitable one is kept. It has at least
+    /// `min` bytes, and at most about four times as many.
     pub(crate) fn find(&mut self, min: usize) -> Option<BytesMut> {
         let is_suitable = |block: &Bytes| block.len() >= min && block.len() / 4 <= min && block.is_unique();
         let index = self.kept.iter().rposition(is_suitable)?;
@@ -68,7 +71,8 @@ impl ReadBuffers {
         (MIN_KEPT..=MAX_KEPT).contains(&len)
     }
 
-    /// Keeps a handle of a block for reuse. The length of the block must satisfy [`is_kept_size`](Self::is_kept_size).
+    /// Keeps a block, to reuse it when no message body refers to it any more. The length of the block must satisfy
+    /// [`is_kept_size`](Self::is_kept_size).
     pub(crate) fn keep(&mut self, block: Bytes) {
         let len = block.len();
         while self.bytes + len > MAX_KEPT {
@@ -85,7 +89,8 @@ impl ReadBuffers {
     }
 }
 
-/// Returns the length in bytes of the buffer for a body of `size` bytes, of which `received` bytes have arrived.
+/// Returns the length in bytes of the buffer that is allocated for a body of `size` bytes, if `received` bytes of the
+/// body have arrived.
 fn granted(size: usize, received: usize) -> usize {
     size.min(received.saturating_mul(GROWTH).max(FIRST_GRANT))
 }

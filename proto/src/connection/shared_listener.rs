@@ -38,14 +38,15 @@ impl PendingPeer {
         &self.metadata
     }
 
-    /// Returns true while less than 64 KiB of input are stored, so that the caller should continue to read.
+    /// Returns true while less than 64 KiB of input are stored. The caller should then continue to read from the
+    /// stream.
     // Reading is needed to detect that the peer disconnects.
     pub(super) const fn has_room(&self) -> bool {
         self.rest.len() < READ_AHEAD
     }
 }
 
-/// Connections of a shared listener.
+/// Connections of a listener that several sockets share.
 impl Connection {
     /// Creates a connection of a listener that several sockets share. The settings `limits` apply until the connection
     /// is attached to one of the sockets; `handshake_timeout` includes the wait for a socket.
@@ -55,8 +56,8 @@ impl Connection {
     /// This cannot cause a deadlock, because the connecting side sends its own READY or INITIATE without waiting for
     /// this READY.
     ///
-    /// A hand-written loop drives the connection with a [`Session`](crate::Session), and checks for a pending peer in
-    /// each exchange:
+    /// A hand-written loop uses the connection in a [`Session`](crate::Session). Each time the session calls
+    /// `exchange`, the loop checks if the peer waits for a socket:
     ///
     /// ```
     /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, SessionBuffers, Session, Socket, Stream, Turn};
@@ -64,7 +65,7 @@ impl Connection {
     /// /// Sockets by the resource that they are bound to, all on one port.
     /// type Services = BTreeMap<Option<String>, (Socket, ListenerId)>;
     ///
-    /// /// Drives a connection for one turn. `assigned` is the resource and pipe of its socket, once they are known.
+    /// /// Calls `turn` for one session. `assigned` is the resource and pipe of its socket, once they are known.
     /// fn turn(
     ///     services: &mut Services,
     ///     assigned: &mut Option<(Option<String>, PipeId)>,
@@ -91,7 +92,8 @@ impl Connection {
         Self::begin(HandshakeOwner::SharedListener, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
     }
 
-    /// Returns the pending peer; `None` before its READY is received, and after the connection is attached to a socket.
+    /// Returns the peer if it waits for a socket; `None` before its READY is received, and after the connection is
+    /// attached to a socket.
     pub fn pending_peer(&self) -> Option<&PendingPeer> {
         self.pending_peer.as_deref().filter(|pending_peer| !pending_peer.joined)
     }
@@ -111,15 +113,15 @@ impl Connection {
         Ok(())
     }
 
-    /// Stores input that is received while the peer waits for a socket.
+    /// Stores input that is received while the connection waits for a socket.
     pub(super) fn handle_before_join(&mut self, input: &[u8]) {
         if let Some(pending_peer) = &mut self.pending_peer {
             pending_peer.rest.extend_from_slice(input);
         }
     }
 
-    /// Attaches the pending peer to a socket with these settings. The next [`handle_input`](Self::handle_input) sends
-    /// our READY and processes the stored input. Returns false if no peer is pending.
+    /// Attaches the connection to a socket with the settings `config`. The next [`handle_input`](Self::handle_input)
+    /// sends our READY and processes the stored input. Returns false if the connection does not wait for a socket.
     pub(crate) fn join(&mut self, config: &Arc<ConnectionConfig>) -> bool {
         let Some(pending_peer) = self.pending_peer.as_mut().filter(|pending_peer| !pending_peer.joined) else {
             return false;
@@ -149,7 +151,8 @@ impl Connection {
         self.consume(&mut &pending_peer.rest[..], None, now)
     }
 
-    /// Returns the error with which the handshake ends when the handshake timeout expires.
+    /// Returns the error with which the connection ends when the handshake timeout expires. While the connection waits
+    /// for a socket, the error says that no socket is bound to the requested resource.
     pub(super) fn timeout_error(&self) -> ConnectionError {
         match self.pending_peer() {
             Some(pending_peer) => ConnectionError::NoSuchResource(pending_peer.resource.clone()),

@@ -33,12 +33,12 @@ pub enum SocksError {
     /// The proxy could not connect to the peer, or does not allow it. The value is the reply code of RFC 1928.
     #[error("the proxy replied: {}", reason(*.0))]
     Refused(u8),
-    /// The host name of the peer is longer than 255 bytes, or the address is one that a proxy cannot connect to.
+    /// The proxy cannot connect to the address of the peer, for example because the host name is longer than 255 bytes.
     #[error("the address cannot be sent to a proxy; it must be an IP address or a host name of at most 255 bytes")]
     Address,
 }
 
-/// Returns the meaning of a reply code (RFC 1928, section 6).
+/// Returns a description of a SOCKS5 reply code (RFC 1928, section 6).
 fn reason(code: u8) -> &'static str {
     match code {
         1 => "general failure",
@@ -74,19 +74,19 @@ impl fmt::Debug for User {
 /// ```
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// Selected authentication method.
+    /// Reply with the authentication method that the proxy has selected.
     Method,
-    /// Result of the authentication (RFC 1929).
+    /// Reply with the result of the authentication (RFC 1929).
     Login,
-    /// Result of the CONNECT request.
+    /// Reply with the result of the CONNECT request.
     Reply,
 }
 
-/// State of the handshake with a SOCKS proxy.
+/// State of the handshake with a SOCKS5 proxy, before the handshake with the peer.
 #[derive(Debug)]
 pub(super) struct Socks {
     stage: Stage,
-    /// Received bytes of the current reply.
+    /// Received bytes of the proxy's reply that is expected next.
     reply: Vec<u8>,
     user: Option<User>,
     request: Vec<u8>,
@@ -145,7 +145,7 @@ impl Socks {
         }
     }
 
-    /// Returns true if this is the version byte of the expected reply.
+    /// Returns true if `version` is the valid first byte of the reply that is expected next.
     fn is_expected_version(&self, version: u8) -> bool {
         match self.stage {
             Stage::Method | Stage::Reply => version == VERSION,
@@ -153,8 +153,8 @@ impl Socks {
         }
     }
 
-    /// Returns the length of the current reply in bytes. If the received bytes do not contain the length yet, returns a
-    /// lower bound.
+    /// Returns the length in bytes of the reply that is expected next. While the received bytes do not determine the
+    /// length, returns a lower bound.
     fn expected(&self) -> usize {
         match (self.stage, &self.reply[..]) {
             (Stage::Method | Stage::Login, _) => 2,
@@ -166,7 +166,8 @@ impl Socks {
         }
     }
 
-    /// Processes a complete reply. Returns true once the proxy has connected to the peer.
+    /// Processes a complete reply and sends the next request, if any. Returns true once the proxy has connected to the
+    /// peer.
     fn proceed(&mut self, outbox: &mut Outbox) -> Result<bool, ConnectionError> {
         let reply = core::mem::take(&mut self.reply);
         let code = reply.get(1).copied().unwrap_or(u8::MAX);

@@ -30,7 +30,7 @@ use bytes::Buf;
 
 const NOW: Instant = Instant::ORIGIN;
 
-/// Result of delivering some input to a connection.
+/// Result of delivering the bytes of a peer to a new connection.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     error: Option<ConnectionError>,
@@ -93,7 +93,8 @@ fn feed_in_pieces(config: &ConnectionConfig, mut bytes: &[u8], mut piece: impl F
     Outcome { error, received, sent: drain(&mut connection), peer }
 }
 
-/// Creates a connection after its handshake with a peer of the socket type `theirs`. All its output is removed.
+/// Creates a connection that has finished its handshake with a peer of the socket type `theirs`. The output of the
+/// handshake is removed.
 fn ready_connection(config: &ConnectionConfig, theirs: &str) -> Connection {
     ready_with_version(config, theirs, 1)
 }
@@ -110,7 +111,7 @@ fn deliver(connection: &mut Connection, bytes: &[u8]) {
     connection.handle_input(bytes, NOW).expect("the input is valid");
 }
 
-/// Removes and returns all output of a connection.
+/// Removes and returns all output that a connection has to send.
 fn drain(connection: &mut Connection) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(out) = connection.poll_transmit() {
@@ -165,12 +166,12 @@ fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Returns the input of a peer: greeting, READY of the type `theirs`, and then `bytes`.
+/// Returns the input that a peer of the socket type `theirs` sends: greeting, READY, and then `bytes`.
 fn after_ready(theirs: &str, bytes: &[u8]) -> Vec<u8> {
     [&greeting(3, 1), &ready(theirs), bytes].concat()
 }
 
-/// Returns a body in which each byte depends on its position.
+/// Returns a frame body of `len` bytes, in which each byte depends on its position.
 fn body(len: usize) -> Vec<u8> {
     #[expect(clippy::cast_possible_truncation, reason = "a pattern that repeats")]
     (0..len).map(|at| (at * 7 + (at >> 8)) as u8).collect()

@@ -1,12 +1,12 @@
-//! [`SessionBuffers`]: memory that a session needs only during a turn.
+//! [`SessionBuffers`]: memory that a session needs only during a call of [`Session::turn`](crate::Session::turn).
 
 use crate::connection::OutputBuffers;
 use bytes::BytesMut;
 use core::fmt;
 
-/// Read buffer, and buffers for encoding and decoding. A [`Session`](crate::Session) needs them only during a
-/// [turn](crate::Session::turn), so all sessions of a thread can share one `SessionBuffers`: idle connections then hold
-/// almost no memory, and active ones use memory that is in the processor's caches.
+/// Read buffer, and buffers for encoding and decoding. A [`Session`](crate::Session) needs them only during a call of
+/// [`turn`](crate::Session::turn), so all sessions of a thread can share one `SessionBuffers`. Idle connections then
+/// hold almost no memory, and active connections use memory that is in the processor's caches.
 pub struct SessionBuffers {
     pub(crate) room: BytesMut,
     pub(crate) spare: OutputBuffers,

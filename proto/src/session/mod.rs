@@ -1,5 +1,6 @@
-//! [`Session`] drives a connection over a non-blocking byte stream; [`SessionSet`] holds the sessions of a socket.
-//! Neither blocks.
+//! [`Session`] runs a connection over a non-blocking byte stream: it writes, reads, and moves messages between the
+//! connection and its socket. [`SessionSet`] holds the sessions of a socket, for event loops without an async runtime.
+//! Neither type blocks.
 
 mod buffers;
 mod session_set;
@@ -15,12 +16,12 @@ use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
 use core::time::Duration;
 
-/// Readiness events that a session waits for.
+/// Readiness events of a stream that a session waits for. [`Session::turn`] returns them in [`Turn::Wait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
-    /// True if [`Session::turn`] must be called when the stream is readable.
+    /// True if the caller must call [`Session::turn`] when the stream becomes readable.
     pub readable: bool,
-    /// True if [`Session::turn`] must be called when the stream is writable.
+    /// True if the caller must call [`Session::turn`] when the stream becomes writable.
     pub writable: bool,
 }
 
@@ -30,8 +31,9 @@ impl Interest {
     /// Interest in writing only.
     pub const WRITE: Self = Self { readable: false, writable: true };
 
-    /// Converts the interest to the flags of a poller. `None` means no interest: the stream must not be registered with
-    /// the poller, because most pollers report a hang-up even without any flag.
+    /// Converts the interest to the flags of a poller such as `poll`. `readable` and `writable` are the poller's flags
+    /// for the two events. Returns `None` if there is no interest: the stream must then not be registered with the
+    /// poller, because most pollers report a hang-up even without any flag.
     ///
     /// ```
     /// # use sansmq_proto::Interest;
@@ -59,19 +61,22 @@ impl BitOr for Interest {
     }
 }
 
-/// Result of [`Session::turn`].
+/// Result of [`Session::turn`]. It defines when the caller must call `turn` again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Turn {
-    /// No more work until the stream is ready for one of these events.
+    /// No work is left. The caller must call `turn` again when the stream is ready for one of these events, and in the
+    /// other cases that [`Session`] lists.
     Wait(Interest),
-    /// The budget of the turn is used up, and there is more work. The caller should drive other sessions first, and
-    /// then call `turn` again without waiting, because no further readiness event may be reported.
+    /// The limit of work for one call is reached, and work is left. The caller should call `turn` for other sessions
+    /// first, and then call it again for this session. It must not wait for the stream before, because no further
+    /// readiness event may be reported.
     Again,
 }
 
-/// A [`Connection`] that is run over a [`Stream`]. The session defines the order of writing, reading and exchanging
-/// messages, the budget of each turn, and the end of the connection.
+/// A [`Connection`] that is run over a [`Stream`]. Each call of [`turn`](Self::turn) writes output, reads input, and
+/// moves messages between the connection and its socket, up to a limit of work. The session also closes the stream in
+/// order.
 ///
 /// [`turn`](Self::turn) must be called when the stream is ready for the events of [`Interest`], when the socket emits
 /// [`Action::Service`](crate::Action::Service), and at the time of [`poll_timeout`](Self::poll_timeout). If `turn`
@@ -81,7 +86,7 @@ pub enum Turn {
 pub struct Session {
     connection: Connection,
     phase: Phase,
-    /// Maximum bytes of the next read.
+    /// Maximum size in bytes of the next read into the shared read buffer, after the handshake.
     read_limit: usize,
 }
 
@@ -93,7 +98,7 @@ pub struct Session {
 /// ```
 #[derive(Debug)]
 enum Phase {
-    /// Reads and writes.
+    /// The connection is in use: the session reads and writes.
     Active,
     /// Writing has failed with this error. Input that the peer sent before is still read, up to the end of the stream.
     WriteFailed(ConnectionError),
@@ -102,44 +107,45 @@ enum Phase {
     Closing(Closing),
 }
 
-/// State of the orderly end of a connection, in which the peer should close the stream first.
+/// State of an orderly end of a connection: this side closes its sending direction, and then waits for the peer to
+/// close the stream.
 #[derive(Debug)]
 struct Closing {
     reason: ConnectionError,
     /// True once all output is written and the sending direction of the stream is closed.
     is_write_closed: bool,
-    /// Time at which the wait for the peer to close the stream ends.
+    /// Time at which the session stops waiting for the peer to close the stream.
     until: Instant,
 }
 
-/// Result of one read.
+/// Result of one attempt to read from the stream.
 #[derive(PartialEq, Eq)]
 enum ReadOutcome {
-    /// No bytes were read.
+    /// No bytes were read: none were available, or the connection accepts no input now.
     Nothing,
-    /// Bytes were read, or the read was interrupted.
+    /// Bytes were read, or the read was interrupted. The turn can continue.
     Progress,
-    /// Bytes were read and more may be available, but other sessions should be driven first.
+    /// Bytes were read and more may be available, but the turn must end now, so that other sessions can run.
     Yield,
 }
 
-/// Maximum number of rounds of writing and reading in one turn.
+/// Maximum number of rounds in one call of [`Session::turn`]. Each round writes the pending output and reads once.
 const ROUNDS: usize = 4;
 
-/// Maximum bytes of a read directly into a large body.
+/// Maximum size in bytes of a read that goes directly into the buffer of a large message body.
 // Small reads stay in the processor's caches until they are copied again, and free space in the kernel's buffer early,
 // so that the sender can continue.
 const MAX_DIRECT_READ: usize = 16 << 10;
 
-/// Number of commands in one read above which the next read is small.
+/// Maximum number of commands in one read. If a read contains more, the next read is limited to [`SMALL_READ`].
 const MANY_COMMANDS: usize = 32;
 
-/// Maximum bytes of a small read: from a peer that sends many commands, and during the handshake.
+/// Maximum size in bytes of a read during the handshake, and of a read from a peer that sends many commands.
 // Commands and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
 // are shorter than this.
 const SMALL_READ: usize = 2 << 10;
 
-/// Maximum time to wait for the peer to close the stream.
+/// Maximum time for which a session that has ended waits for the peer to close the stream.
 // Closing a stream with unread input resets it, which can destroy output in transit. So the peer should close first.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -150,10 +156,12 @@ impl Session {
         Self { connection, phase: Phase::Active, read_limit: usize::MAX }
     }
 
-    /// Handles expired timers, writes, reads and exchanges messages, within a budget.
+    /// Does a limited amount of work: handles expired timers, writes output, reads input, and calls `exchange` in
+    /// between.
     ///
-    /// All sessions of a thread may share one `buffers`. `exchange` usually calls
-    /// [`Socket::exchange`](crate::Socket::exchange) for the pipe of this connection.
+    /// `exchange` must move messages between the connection and its socket, in both directions. It usually calls
+    /// [`Socket::exchange`](crate::Socket::exchange) for the pipe of this connection. All sessions of a thread can
+    /// share one `buffers`.
     ///
     /// # Errors
     /// The reason why the connection has ended.
@@ -229,12 +237,13 @@ impl Session {
         Ok(Turn::Again)
     }
 
-    /// Returns true if the session must wait until the stream is writable.
+    /// Returns true if the session must wait until the stream is writable. `flushed` is true if all pending output is
+    /// written.
     const fn waits_for_writable(&self, flushed: bool) -> bool {
         !flushed && matches!(self.phase, Phase::Active)
     }
 
-    /// Returns the time at which [`turn`](Self::turn) must be called at the latest.
+    /// Returns the time at which [`turn`](Self::turn) must be called at the latest; `None` if no timer runs.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
@@ -258,8 +267,9 @@ impl Session {
         &mut self.connection
     }
 
-    /// Ends the connection after an error: delivers the received messages, and sends the last ERROR to the peer, if
-    /// possible.
+    /// Ends the connection after `error`: passes the received messages to the socket, and writes as much of the pending
+    /// output as possible. If the peer must receive an ERROR command before the stream is closed, the session continues
+    /// until the command is written; otherwise returns the error.
     fn end(
         &mut self,
         stream: &mut impl Stream,
@@ -285,7 +295,8 @@ impl Session {
         }
     }
 
-    /// Writes the pending output. Returns true if all of it is written.
+    /// Writes the pending output. Returns true if all of it is written, and false if output is left or writing has
+    /// failed.
     fn flush(&mut self, stream: &mut impl Stream) -> bool {
         if let Phase::WriteFailed(_) = self.phase {
             return false;
@@ -307,7 +318,7 @@ impl Session {
         true
     }
 
-    /// Reads from the stream once, if the connection wants input, and processes the received bytes.
+    /// Reads from the stream once, if the connection accepts input now, and processes the received bytes.
     fn fill(
         &mut self,
         stream: &mut impl Stream,
@@ -341,8 +352,11 @@ impl Session {
         }
     }
 
-    /// Sets the limit of the next read, and decides whether other sessions should be driven first. `is_full` means that
-    /// the read filled the buffer.
+    /// Sets the maximum size of the next read: [`SMALL_READ`] after many commands, otherwise twice the previous
+    /// maximum. Returns [`ReadOutcome::Yield`] if the turn must end now, so that other sessions of the thread can run.
+    ///
+    /// `is_handshake` is true if the read took place before the end of the handshake. `is_full` is true if the read
+    /// returned as many bytes as it was allowed to, so that more may be available.
     fn adapt_read_limit(&mut self, is_handshake: bool, is_full: bool) -> ReadOutcome {
         let has_many_commands = self.connection.commands() > MANY_COMMANDS;
         self.read_limit = if has_many_commands { SMALL_READ } else { self.read_limit.saturating_mul(2) };

@@ -20,7 +20,7 @@ use core::ops::BitOr;
 /// calls [`turn`](Self::turn). `SessionSet` opens no streams, and closes a stream only by dropping it.
 pub struct SessionSet<S> {
     sessions: BTreeMap<PipeId, Link<S>>,
-    /// Memory that all sessions share.
+    /// Read buffer and encoding buffers, which all sessions of the set share.
     buffers: SessionBuffers,
 }
 
@@ -30,7 +30,8 @@ struct Link<S> {
 }
 
 enum Stage<S> {
-    /// Current connection attempt, error of the previous attempt, and remaining attempts.
+    /// Stream of the current connection attempt (`None` before the first attempt), error of the previous attempt, and
+    /// remaining attempts.
     Connecting(Option<S>, NetworkError, Box<dyn Iterator<Item = Result<S, NetworkError>> + Send>),
     Connected(S, Box<Session>),
 }
@@ -56,11 +57,12 @@ impl<S: Stream> SessionSet<S> {
         Some(pipe)
     }
 
-    /// Connects to a peer, in response to [`Action::Dial`](crate::Action::Dial). The iterator yields one attempt for
-    /// each address; an attempt begins to connect when the iterator returns it. [`Stream::established`] returns the
-    /// outcome of an attempt. If no attempt is left, the dial has failed.
+    /// Connects to a peer, in response to [`Action::Dial`](crate::Action::Dial). Each item of `attempts` is a
+    /// connection attempt to one address of the peer: a stream that has begun to connect, or an error. After an error,
+    /// or a failure that [`Stream::established`] returns, the next item is taken. If no item is left, the dial has
+    /// failed.
     ///
-    /// The attempts must be `Send`, so that `SessionSet` is `Send`. A stream that is not `Send` must be driven with a
+    /// The attempts must be `Send`, so that `SessionSet` is `Send`. A stream that is not `Send` must be used with a
     /// [`Session`] and [`Socket::connected`] instead.
     pub fn dial<E: Into<NetworkError>>(
         &mut self,
@@ -72,15 +74,16 @@ impl<S: Stream> SessionSet<S> {
         self.sessions.insert(pipe, Link::new(stage));
     }
 
-    /// Cancels a connection attempt, in response to [`Action::CancelDial`](crate::Action::CancelDial).
+    /// Cancels the connection attempt of this pipe, in response to [`Action::CancelDial`](crate::Action::CancelDial).
     pub fn cancel_dial(&mut self, pipe: PipeId) {
         self.sessions.remove(&pipe);
     }
 
-    /// Marks the session or connection attempt of this pipe as due, so that [`turn`](Self::turn) drives it. Must be
-    /// called when its stream is ready, and in response to [`Action::Service`](crate::Action::Service). While the pipe
-    /// connects, this method must be called only when the stream is writable, because [`Stream::established`] is called
-    /// next.
+    /// Marks the session or connection attempt of this pipe, so that the next [`turn`](Self::turn) continues it. Must
+    /// be called when its stream is ready, and in response to [`Action::Service`](crate::Action::Service).
+    ///
+    /// While the stream connects, this method must be called only when the stream is writable, because `turn` then
+    /// calls [`Stream::established`].
     pub fn set_ready(&mut self, pipe: PipeId) {
         if let Some(link) = self.sessions.get_mut(&pipe) {
             link.turn = Turn::Again;
@@ -111,16 +114,17 @@ impl<S: Stream> SessionSet<S> {
         })
     }
 
-    /// Returns the time at which [`turn`](Self::turn) must be called at the latest. If `turn` must be called now, the
-    /// time is [`Instant::ORIGIN`], which is usually in the past. So a simulated clock that jumps to the returned time
-    /// must never jump backwards.
+    /// Returns the time at which [`turn`](Self::turn) must be called at the latest; `None` if no timer runs.
+    ///
+    /// If `turn` must be called now, the time is [`Instant::ORIGIN`], which is usually in the past. So a simulated
+    /// clock that jumps to the returned time must never jump backwards.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.sessions.values().map(Link::poll_timeout))
     }
 
-    /// Calls [`Session::turn`] once for each session that is due, and returns connections that have ended to the
-    /// socket. Also continues the connection attempts that are due.
+    /// Calls [`Session::turn`] once for each session that [`set_ready`](Self::set_ready) has marked, that has more
+    /// work, or that has an expired timer, and continues connection attempts. Reports ended connections to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
         let is_due = |link: &Link<S>| link.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
@@ -134,7 +138,7 @@ impl<S: Stream> SessionSet<S> {
 }
 
 impl<S: Stream> Link<S> {
-    /// Creates a link of which the first turn is due at once.
+    /// Creates an entry of the set. The next call of [`SessionSet::turn`] runs it without waiting for its stream.
     // The first turn needs no event: it sends the greeting, or begins the first connection attempt.
     const fn new(stage: Stage<S>) -> Self {
         Self { stage, turn: Turn::Again }
@@ -149,7 +153,8 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Drives the link for one turn. Returns `None` if the link has ended.
+    /// Continues the connection attempt, or calls [`Session::turn`] once. Returns the entry for the next call, or
+    /// `None` if the dial has failed or the connection has ended.
     fn turn(self, pipe: PipeId, socket: &mut Socket, buffers: &mut SessionBuffers, now: Instant) -> Option<Self> {
         let (mut stream, mut session) = match self.stage {
             Stage::Connected(stream, session) => (stream, session),
@@ -171,7 +176,8 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Begins the next connection attempt; reports a failed dial to the socket if no attempt is left.
+    /// Begins the next connection attempt. If no attempt is left, reports the failed dial to the socket and returns
+    /// `None`. `failure` is the error of the previous attempt.
     fn dial(
         pipe: PipeId,
         socket: &mut Socket,
@@ -214,7 +220,8 @@ mod tests {
     use crate::socket::{Action, Event, Options};
     use alloc::vec;
 
-    /// Stream that always blocks. Its connect fails with the error, if any.
+    /// Test stream: each read and write returns `WouldBlock`. `established` returns the error that the value contains,
+    /// if any.
     struct BlockedStream(Option<NetworkError>);
 
     impl Stream for BlockedStream {
@@ -235,7 +242,7 @@ mod tests {
     const NOW: Instant = Instant::ORIGIN;
     const BOTH: Interest = Interest { readable: true, writable: true };
 
-    /// Creates a socket that connects with these attempts.
+    /// Creates a socket and a [`SessionSet`] in which the socket connects with these attempts. Also returns the pipe.
     fn dialling(attempts: Vec<Result<BlockedStream, NetworkError>>) -> (Socket, SessionSet<BlockedStream>, PipeId) {
         let mut socket = Socket::new(Options::<Dealer>::new(), crate::entropy::SeededEntropy::new(1));
         socket.monitor(true);

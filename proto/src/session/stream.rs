@@ -1,4 +1,4 @@
-//! [`Stream`]: the byte stream below a [`Session`](super::Session).
+//! [`Stream`]: the non-blocking byte stream, such as a TCP connection, on which a [`Session`](super::Session) runs.
 
 use crate::address::NetworkError;
 use crate::connection::Outbox;
@@ -71,10 +71,12 @@ pub trait Stream {
     /// `std`.
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if no bytes can be written now. After any other error but
-    /// [`StreamError::Interrupted`], and after `Ok(0)`, nothing more is written. The session continues to read, to
-    /// receive the last messages of the peer, and the connection ends when [`read`](Self::read) fails or returns 0. So
-    /// after `write` has failed, `read` must also fail or return 0 in the end.
+    /// [`StreamError::WouldBlock`] if no bytes can be written now, and [`StreamError::Interrupted`] if the call can be
+    /// repeated at once. Any other error is final, and `Ok(0)` is too: the session then writes no more bytes.
+    ///
+    /// After a final error, the session still reads the last messages of the peer, until [`read`](Self::read) fails or
+    /// returns 0. An implementation must therefore ensure that after a final write error, `read` also fails or returns
+    /// 0, at once or after some bytes. Otherwise the connection may never end.
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError>;
 
     /// Ends the sending direction (FIN of TCP).
@@ -97,16 +99,16 @@ pub trait Stream {
 /// Reason why a [`Stream`] read or wrote nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StreamError {
-    /// Nothing can be read or written now.
+    /// Nothing can be read or written now without blocking.
     #[error("the stream is not ready")]
     WouldBlock,
-    /// A signal interrupted the call, which may be repeated at once.
+    /// A signal interrupted the call. The caller can repeat it at once.
     #[error("the call was interrupted")]
     Interrupted,
     /// The peer closed the stream.
     #[error("the peer closed the stream")]
     Eof,
-    /// The network failed.
+    /// Reading or writing failed with this error of the network.
     #[error(transparent)]
     Failed(#[from] NetworkError),
 }

@@ -1,4 +1,5 @@
-//! [`Conditions`]: chunk sizes, latency and capacity of a simulated network.
+//! [`Conditions`]: settings of a simulated network, which are the sizes of reads and writes, the latency, and the
+//! capacity.
 
 use crate::entropy::SeededEntropy;
 use core::ops::RangeInclusive;
@@ -10,15 +11,15 @@ use core::time::Duration;
 /// Default: no limit on chunks, no latency, and a capacity of 64 KiB.
 #[derive(Clone, Debug)]
 pub struct Conditions {
-    /// Maximum sizes of reads and writes.
+    /// Maximum sizes of reads and writes of the connections.
     pub chunks: Chunks,
     /// Time from a write until its bytes arrive, drawn from this range for each write. Bytes arrive in order.
     pub latency: RangeInclusive<Duration>,
-    /// Maximum number of unread bytes in each direction. When it is reached, the sender has to wait.
+    /// Maximum number of unread bytes in each direction of a connection. At the maximum, the sender must wait.
     pub capacity: usize,
 }
 
-/// Maximum number of bytes of each read and each write.
+/// Maximum number of bytes that one read or one write transfers.
 #[derive(Clone, Debug)]
 pub enum Chunks {
     /// No maximum.
@@ -27,8 +28,8 @@ pub enum Chunks {
     Uniform(RangeInclusive<u64>),
     /// A maximum that is mostly small, sometimes large, and sometimes zero, as for a stream with spurious readiness.
     Bursts {
-        /// Number of next calls for which the maximum stays below four bytes. Set to 100 at random times; one turn of a
-        /// session makes fewer calls.
+        /// Number of coming calls for which the maximum stays below four bytes. Set to 100 at random times; one call of
+        /// `Session::turn` makes fewer reads and writes.
         tiny: u64,
     },
 }
@@ -40,7 +41,7 @@ impl Default for Conditions {
 }
 
 impl Conditions {
-    /// Draws the maximum number of bytes of one read or write.
+    /// Returns a random maximum for the number of bytes of one read or write, according to [`chunks`](Self::chunks).
     pub fn chunk(&mut self, entropy: &mut SeededEntropy) -> usize {
         let size = match &mut self.chunks {
             Chunks::Unlimited => u64::MAX,
@@ -57,7 +58,7 @@ impl Conditions {
         usize::try_from(size).unwrap_or(usize::MAX)
     }
 
-    /// Draws the latency of one write.
+    /// Returns a random delay for one write, from the range [`latency`](Self::latency).
     pub fn delay(&self, entropy: &mut SeededEntropy) -> Duration {
         let (low, high) = (*self.latency.start(), *self.latency.end());
         let span = u64::try_from(high.saturating_sub(low).as_nanos()).unwrap_or(u64::MAX);

@@ -51,15 +51,16 @@ pub struct Net {
     listeners: BTreeMap<(NodeId, ListenerId), Endpoint>,
     wires: BTreeMap<WireId, Wire>,
     next_wire: WireId,
-    /// Pairs of sockets that a partition separates. Contains each pair in both orders.
+    /// Pairs of sockets that cannot reach each other because of a partition. Contains each pair in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
     /// Sockets that may have new actions or a new timeout.
     touched: BTreeSet<NodeId>,
-    /// Ends of connections for which a turn of the session is due.
+    /// Sessions for which [`Session::turn`] must be called at the current time: socket, and pipe of the connection.
     due: BTreeSet<(NodeId, PipeId)>,
-    /// Timeouts of sockets (without a pipe) and of the sessions of their pipes.
+    /// Timeout of each socket (key without a pipe), and of each session (key with the pipe of its connection).
     timers: Deadlines<(NodeId, Option<PipeId>)>,
-    /// Time at which the next bytes arrive that this side of a connection has sent.
+    /// Time of the next arrival of bytes in each direction of a connection. The key is the connection and the sending
+    /// side.
     arrivals: Deadlines<(WireId, Side)>,
     conditions: Conditions,
     buffers: SessionBuffers,
@@ -89,7 +90,7 @@ struct End {
     session: Session,
     wire: WireId,
     side: Side,
-    /// True if the handshake of the session is complete.
+    /// True if the ZMTP handshake of this connection is complete.
     ready: bool,
 }
 
@@ -171,7 +172,7 @@ impl Net {
         self[node].connect(endpoint, now).expect("the socket must be able to connect")
     }
 
-    /// Returns the virtual time, which begins at [`Instant::ORIGIN`].
+    /// Returns the current virtual time, which begins at [`Instant::ORIGIN`].
     pub const fn now(&self) -> Instant {
         self.now
     }

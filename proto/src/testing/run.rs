@@ -1,4 +1,4 @@
-//! Execution of a [`Net`]: runs the work that is due at the current time, for active sockets only.
+//! Execution of a simulated network ([`Net`]): runs the work that is due at the current time, for active sockets only.
 
 use super::wire::{Wire, WireEnd, WireId};
 use super::{End, Net, Node, NodeId, Side};
@@ -43,7 +43,8 @@ impl Net {
         busy
     }
 
-    /// Executes the actions of the sockets, and updates their timeouts. Returns false if there were no actions.
+    /// Executes the pending actions of the sockets, such as dials, and updates the sockets' timeouts. Returns false if
+    /// there were no actions.
     pub(super) fn act(&mut self) -> bool {
         let mut busy = false;
         while let Some(node) = self.touched.pop_first() {
@@ -118,7 +119,7 @@ impl Net {
         self.touched.insert(from);
     }
 
-    /// Runs one turn of the session of this pipe.
+    /// Calls [`Session::turn`] for the session of this pipe, and ends the connection if the call fails.
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
@@ -152,7 +153,7 @@ impl Net {
         }
     }
 
-    /// Ends the connection of this pipe. The peer reads the end of the stream later.
+    /// Ends the connection of this pipe at this side. The peer reads the end of the stream later.
     fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
         self.note(node, format_args!("ends {pipe:?}: {reason}"));
         let end = self.nodes[node.0].ends.remove(&pipe).expect("the end exists until it is removed here");
@@ -163,7 +164,8 @@ impl Net {
         self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
     }
 
-    /// Marks this end of a connection as unused, and removes the [`Wire`] if both ends are unused.
+    /// Marks one end of a simulated connection as unused, and removes the connection (a [`Wire`]) if both ends are
+    /// unused.
     pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
         self.timers.clear((node, Some(pipe)));
         let wire = self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends");
@@ -175,8 +177,8 @@ impl Net {
         self.arm(end.wire);
     }
 
-    /// Updates the partition state of the selected connections after a change of partitions or frozen sockets, and
-    /// schedules a turn of the sessions at both ends.
+    /// Updates the selected connections after a change of partitions or frozen sockets: marks each connection as
+    /// partitioned or not, and schedules a call of [`Session::turn`] for the sessions at both ends.
     pub(super) fn wake_wires(&mut self, select: impl Fn(&Wire) -> bool) {
         let selected: Vec<_> = self.wires.iter().filter(|(_, wire)| select(wire)).map(|(&id, _)| id).collect();
         for id in selected {
@@ -193,7 +195,7 @@ impl Net {
         }
     }
 
-    /// Updates the time of the next arrival of bytes in both directions of a connection.
+    /// Updates the timers for the next arrival of bytes in both directions of a connection.
     fn arm(&mut self, id: WireId) {
         let wire = self.wires.get(&id);
         for side in Side::BOTH {

@@ -37,13 +37,13 @@ pub struct Tcp {
 /// Side of a [`Tcp`] connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// The connecting side.
+    /// The side that opened the connection.
     Client,
-    /// The accepting side.
+    /// The side that accepted the connection.
     Server,
 }
 
-/// Parameters of one write: maximum size, capacity of the direction, and time of arrival.
+/// Parameters of one simulated write: maximum size, capacity of the direction, and time of arrival.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteLimits {
     /// Maximum number of bytes to write.
@@ -54,11 +54,11 @@ pub struct WriteLimits {
     pub arrival: Instant,
 }
 
-/// State of one side of the connection, with the bytes that this side has sent.
+/// State of one side of a simulated connection, with the bytes that this side has sent.
 #[derive(Debug, Default)]
 struct End {
     sent: Direction,
-    /// True if the last write of this side failed because the direction was full.
+    /// True if the latest write of this side failed because too many of its bytes were unread.
     is_blocked: bool,
     /// True if the connection was cut at this side. The other side gets an error too, unless the network is
     /// partitioned.
@@ -67,10 +67,10 @@ struct End {
 }
 
 impl Side {
-    /// Both sides.
+    /// Both sides of a connection, the connecting side first.
     pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
-    /// Returns the other side.
+    /// Returns the other side of the connection.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -159,7 +159,7 @@ impl Tcp {
         self.is_parted = true;
     }
 
-    /// Ends a partition. Bytes with an arrival time in the past arrive at once.
+    /// Ends a partition. Bytes that would have arrived during the partition can then be read.
     pub const fn heal(&mut self) {
         self.is_parted = false;
     }
@@ -192,7 +192,7 @@ impl Tcp {
         is_unblocked
     }
 
-    /// Returns an error if the connection was cut and `side` can detect it.
+    /// Returns an error if the connection was reset by [`cut`](Self::cut) and `side` can detect the reset.
     fn check_cut(&self, side: Side) -> Result<(), StreamError> {
         let is_cut = self.end(side).is_cut || (self.end(side.other()).is_cut && !self.is_parted);
         if is_cut { Err(NetworkError::Reset.into()) } else { Ok(()) }
@@ -207,15 +207,15 @@ impl Tcp {
     }
 }
 
-/// Bytes that one side has sent and the other side has not read yet.
+/// Bytes in one direction of the connection: sent by one side, and not read by the other side yet.
 #[derive(Debug, Default)]
 struct Direction {
-    /// Bytes in flight, with their time of arrival.
+    /// Bytes that have not arrived yet, one entry per write, with the time of arrival.
     in_flight: VecDeque<(Instant, Vec<u8>)>,
     arrived: VecDeque<u8>,
-    /// Number of bytes in flight and arrived.
+    /// Number of bytes in `in_flight` and `arrived` together.
     size: usize,
-    /// Time at which the end of the stream arrives, or `None` while the stream is open.
+    /// Time at which the end of the stream arrives; `None` until the sender closes the direction.
     fin: Option<Instant>,
 }
 
@@ -262,7 +262,7 @@ impl Direction {
         count
     }
 
-    /// Returns true if all bytes were read and the end of the stream has arrived.
+    /// Returns true if all bytes of this direction were read and the end of the stream has arrived.
     fn is_over(&self, now: Instant) -> bool {
         self.size == 0 && self.fin.is_some_and(|fin| fin <= now)
     }

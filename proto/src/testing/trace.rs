@@ -1,4 +1,4 @@
-//! [`Trace`]: the most recent events of a network, to find out why a test failed.
+//! [`Trace`]: the most recent events of a simulated network, to find out why a test failed.
 
 use crate::time::Instant;
 use alloc::collections::VecDeque;

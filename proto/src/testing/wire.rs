@@ -1,4 +1,4 @@
-//! [`Wire`]: the connection of two sessions of a [`Net`](super::Net), and the stream of each session.
+//! [`Wire`]: a simulated connection between two sessions of a [`Net`](super::Net), and the stream of each session.
 
 use super::{Conditions, NodeId, Side, Tcp, WriteLimits};
 use crate::connection::Outbox;
@@ -7,7 +7,7 @@ use crate::session::{Stream, StreamError};
 use crate::socket::PipeId;
 use crate::time::Instant;
 
-/// Identifier of a [`Wire`], a simulated connection. Identifiers are not reused.
+/// Identifier of a simulated connection, a [`Wire`]. Identifiers are not used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WireId(u64);
 
@@ -19,26 +19,27 @@ impl WireId {
     }
 }
 
-/// Simulated connection of two sessions. The arrays have one entry per [`Side`].
+/// Simulated connection between the sessions of two sockets. The arrays have one entry per [`Side`].
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) tcp: Tcp,
     /// Socket and pipe at each side. The pipe may have been removed from the socket already.
     ends: [(NodeId, PipeId); 2],
-    /// True for each side while the session at this side exists.
+    /// True for each side that still has a session for this connection.
     pub(super) in_use: [bool; 2],
 }
 
-/// Stream of one side of a [`Wire`], for one turn of the session.
+/// One side of a simulated connection, as the stream for one call of [`Session::turn`](crate::session::Session::turn).
 pub(super) struct WireEnd<'a> {
     pub(super) wire: &'a mut Wire,
     pub(super) side: Side,
     pub(super) now: Instant,
     pub(super) entropy: &'a mut SeededEntropy,
     pub(super) conditions: &'a mut Conditions,
-    /// True if the socket of this side is frozen and cannot send.
+    /// True if the socket of this side is frozen by [`Net::freeze`](super::Net::freeze), and cannot send.
     pub(super) is_frozen: bool,
-    /// True if the session of the other side must be given a turn.
+    /// True if `Session::turn` must then be called for the session of the other side, because it can read or write
+    /// again.
     pub(super) wake: bool,
 }
 

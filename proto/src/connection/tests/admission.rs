@@ -1,4 +1,5 @@
-//! Authentication of peers: synchronous and asynchronous authenticators, and the timeout.
+//! Tests of the authentication of peers by synchronous and asynchronous authenticators, and of the authentication
+//! timeout.
 
 use super::*;
 use crate::security::{AuthCredentials, AuthRequest, AuthSource, Authenticator};
@@ -61,11 +62,12 @@ fn ipc_peer_address_contains_its_credentials() {
     assert!(connection.peer().is_some());
 }
 
-/// Asynchronous authenticator that waits until the test calls `decide`. It is also the waker of the connection.
+/// Asynchronous authenticator that makes no decision until the test calls `decide`. It is also the waker of the
+/// connection.
 #[derive(Default)]
 struct Later {
     reply: Mutex<(Option<AuthReply>, Option<Waker>)>,
-    /// Number of times that the connection was woken.
+    /// Number of times that this authenticator has been woken as the waker of the connection.
     wake_count: Mutex<u32>,
 }
 

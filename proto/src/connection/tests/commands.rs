@@ -1,4 +1,4 @@
-//! Commands after the handshake: subscriptions, PING, PONG, and unknown commands.
+//! Tests of commands after the handshake: subscriptions, PING, PONG, and unknown commands.
 
 use super::*;
 use crate::wire::DecodeError;

@@ -1,4 +1,4 @@
-//! CURVE between two connections, with unchanged bytes and with bytes that are modified in transit.
+//! Tests of CURVE between two connections, with unchanged bytes and with bytes that are modified in transit.
 
 use super::*;
 use crate::security::curve::{CurveError, KeyPair, PublicKey};
@@ -26,7 +26,7 @@ fn pair(client: &ConnectionConfig, server: &ConnectionConfig) -> [Connection; 2]
     [new(client, 3), new(server, 4)]
 }
 
-/// Transfers the output of `from` to `to`; `change` may modify the bytes in transit.
+/// Delivers the output of `from` to `to`. The function `change` can modify the bytes in transit.
 fn transfer(
     from: &mut Connection,
     to: &mut Connection,
@@ -172,9 +172,9 @@ fn curve_server_with_domain_and_no_authenticator_denies() {
     assert_eq!(error, ConnectionError::Denied(AuthStatus::InternalError));
 }
 
-/// Returns the error of the receiver after `change` has modified the bytes of one flight. A flight is all bytes that
-/// one side sends before it waits for the other side; client and server alternate. `step` is the index of the flight: 0
-/// and 1 are the greetings.
+/// Runs a CURVE handshake in which `change` modifies one flight, and returns the error of the receiver. A flight is all
+/// bytes that one side sends before it waits for the other side; client and server alternate. `step` is the index of
+/// the modified flight: 0 and 1 are the greetings.
 fn tampered(step: usize, change: impl Fn(&mut Vec<u8>)) -> Option<ConnectionError> {
     let [mut from, mut to] = pair(&client_config(SocketType::Req), &server_config(SocketType::Rep));
     for flight in 0..6 {
@@ -192,7 +192,8 @@ fn tampered(step: usize, change: impl Fn(&mut Vec<u8>)) -> Option<ConnectionErro
     None
 }
 
-/// Flights of a CURVE handshake after the two greetings: index of the flight, and name of its command.
+/// Flights of a CURVE handshake after the two greetings: index of the flight (all bytes that one side sends before it
+/// waits), and name of its command.
 const FLIGHTS: [(usize, &str); 4] = [(2, "HELLO"), (3, "WELCOME"), (4, "INITIATE"), (5, "READY")];
 
 #[test]

@@ -1,4 +1,5 @@
-//! CURVE with a client that builds its commands by hand, so that it can send correctly encrypted but invalid commands.
+//! Tests of a CURVE server with a client that builds its commands by hand, so that it can send correctly encrypted but
+//! invalid commands.
 
 use super::*;
 use crate::security::curve::{
@@ -8,22 +9,22 @@ use crate::security::{AuthSource, Security};
 
 /// Content of the INITIATE command that a test sends.
 struct Initiate {
-    /// Counter in the nonce of the command.
+    /// Counter that the nonce of the command contains.
     count: u64,
-    /// Long-term public key of the client.
+    /// Long-term public key of the client, as sent in the command.
     own: PublicKey,
-    /// Secret key that encrypts the vouch.
+    /// Secret key with which the vouch is encrypted. In a valid command: the long-term key of the client.
     voucher: SecretKey,
-    /// Content of the vouch. In a valid vouch: transient key of the client, long-term key of the server.
+    /// The two keys in the vouch. In a valid vouch: transient key of the client, long-term key of the server.
     vouched: [PublicKey; 2],
     metadata: Vec<u8>,
 }
 
-/// Simulated client that has received WELCOME, together with the server connection under test.
+/// Simulated CURVE client that has received WELCOME, together with the server connection under test.
 struct Client {
     server: Connection,
     key: BoxKey,
-    /// Transient key of the server.
+    /// Transient public key of the server, from its WELCOME.
     theirs: PublicKey,
     cookie: Vec<u8>,
 }
@@ -50,7 +51,7 @@ fn metadata(socket_type: &str) -> Vec<u8> {
 }
 
 impl Initiate {
-    /// Creates the content of a valid INITIATE of a client with this socket type.
+    /// Creates the content of a valid INITIATE. The client has the socket type `socket_type`.
     fn good(socket_type: &str) -> Self {
         let vouched = [transient().public_key(), server_key()];
         let metadata = metadata(socket_type);
@@ -77,7 +78,7 @@ impl Client {
         Self { server, key, theirs, cookie: plain[32..].to_vec() }
     }
 
-    /// Sends an INITIATE to the server. The reply stays in the output of the server.
+    /// Sends an INITIATE with this content to the server. The server's reply stays in its output.
     fn initiate(&mut self, initiate: &Initiate) -> Result<(), ConnectionError> {
         let vouch_key = BoxKey::agreed(&self.theirs, &initiate.voucher).unwrap();
         let vouched = initiate.vouched.map(|key| *key.as_bytes()).concat();
@@ -88,7 +89,7 @@ impl Client {
         self.server.handle_input(&command, NOW)
     }
 
-    /// Creates a client that has finished its handshake.
+    /// Creates a client that has finished its handshake with a server of the socket type `server`.
     fn ready(initiate: &Initiate, server: SocketType) -> Self {
         let mut client = Self::welcome(server, AuthSource::Default);
         client.initiate(initiate).unwrap();

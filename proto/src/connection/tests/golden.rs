@@ -1,5 +1,6 @@
-//! Replays of sessions recorded from libzmq. A connection takes the role of libzmq or of its peer, and must send the
-//! same bytes; each difference is listed in the test. `tests/data/plain/README.md` describes the sessions.
+//! Replays of sessions that were recorded between libzmq and a peer. In a replay, a connection replaces libzmq or its
+//! peer, and must send the same bytes as the replaced side. Each test lists the exceptions.
+//! `tests/data/plain/README.md` describes the recordings.
 
 #[cfg(feature = "curve")]
 mod curve;
@@ -11,25 +12,26 @@ use crate::entropy::Entropy;
 use crate::security::AuthRequest;
 use alloc::string::{String, ToString};
 
-/// Recorded session. Each line is stored as its first word and the list of its other words.
+/// Recorded session between libzmq and a peer. Each line of the recording is stored as its first word and a list of its
+/// other words.
 struct Session {
     name: &'static str,
     lines: Vec<(&'static str, Vec<&'static str>)>,
 }
 
-/// Side of the recorded session that the connection replaces.
+/// Side of a recorded session that the connection under test replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReplayedSide {
     Libzmq,
     Peer,
 }
 
-/// Result of a replay.
+/// Result of replaying a recorded session to a connection.
 struct Replay {
     error: Option<ConnectionError>,
     received: Vec<Message>,
     sent: Vec<u8>,
-    /// Authentication requests of the connection.
+    /// Authentication requests that the connection has made.
     requests: Vec<AuthRequest>,
 }
 
@@ -40,7 +42,8 @@ impl Session {
         Self { name, lines: words.collect() }
     }
 
-    /// Returns the third word of the first line that begins with `verb` and `word`.
+    /// Returns the third word of the first line that begins with the words `verb` and `word`; `None` if there is no
+    /// such line.
     fn after(&self, verb: &str, word: &str) -> Option<&'static str> {
         let found = self.lines.iter().find(|(first, rest)| *first == verb && rest[0] == word);
         found.map(|(_, rest)| rest[1])
@@ -55,7 +58,8 @@ impl Session {
         SocketType::from_name(words[0].as_bytes()).unwrap()
     }
 
-    /// Returns all bytes that libzmq (mark `>`) or its peer (mark `<`) sent in the session.
+    /// Returns all bytes that one side sent in the recorded session: libzmq for the mark `>`, its peer for the mark
+    /// `<`.
     fn stream(&self, mark: &str) -> Vec<u8> {
         self.lines.iter().filter(|(verb, _)| *verb == mark).flat_map(|(_, rest)| from_hex(rest[0])).collect()
     }
@@ -68,14 +72,15 @@ impl Session {
         )
     }
 
-    /// Returns the messages that the connection must receive if it takes the role of `side`.
+    /// Returns the messages that a connection must receive if it replaces `side` of the recorded session.
     fn messages(&self, side: ReplayedSide) -> Vec<Message> {
         let theirs = if side == ReplayedSide::Libzmq { "recv" } else { "send" };
         self.lines.iter().filter(|(verb, _)| *verb == theirs).map(|(_, frames)| self.message(frames)).collect()
     }
 
-    /// Replays the session twice to a connection in the role of `side`. The recorded bytes of the other side are
-    /// delivered line by line, and then byte by byte.
+    /// Delivers all bytes that the other side of the recorded session sent to a new connection, which replaces `side`,
+    /// and returns the result. Then does the same with a second connection, byte by byte, and checks that the result is
+    /// equal. `entropy` creates the random source of each connection.
     fn replay(&self, side: ReplayedSide, config: &ConnectionConfig, entropy: impl Fn() -> Box<dyn Entropy>) -> Replay {
         let whole = self.replay_in_pieces(side, config, &mut *entropy(), usize::MAX);
         let pieces = self.replay_in_pieces(side, config, &mut *entropy(), 1);

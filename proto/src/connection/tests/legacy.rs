@@ -1,16 +1,17 @@
-//! Peers of ZMTP 2.0 and 1.0.
+//! Tests of connections to peers of ZMTP 2.0 and 1.0.
 
 use super::*;
 use crate::wire::DecodeError;
 
 const SIGNATURE: &[u8] = b"\xff\0\0\0\0\0\0\0\x01\x7f";
 
-/// Returns the greeting of a peer of ZMTP 2.0: signature, revision, socket type, routing id.
+/// Returns the greeting of a peer of ZMTP 2.0: signature, revision, socket type, routing id. `code` is the byte of the
+/// socket type.
 fn greeting_2_0(code: u8, routing_id: &[u8]) -> Vec<u8> {
     [SIGNATURE, &[1, code], &frame(0, routing_id)].concat()
 }
 
-/// Returns a frame of ZMTP 1.0.
+/// Returns a frame of ZMTP 1.0 with these flags and this body.
 fn frame_1_0(flags: u8, body: &[u8]) -> Vec<u8> {
     let size = body.len() + 1;
     match u8::try_from(size) {
@@ -156,7 +157,7 @@ fn unfinished_legacy_handshake_times_out() {
 }
 
 /// Returns true if a connection with these settings rejects peers of ZMTP 2.0 and 1.0. Also checks that a connection
-/// that accepts them sends its greeting in parts.
+/// that accepts such peers sends its greeting in parts.
 fn rejects_legacy_peers(config: &ConnectionConfig) -> bool {
     let outcome = feed(config, &greeting_2_0(8, b"")[..11]);
     let signature_alone = outcome.sent == [SIGNATURE, b"\x03\x07\0\0"].concat();

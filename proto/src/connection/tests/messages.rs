@@ -1,4 +1,4 @@
-//! Received messages of all sizes, and the limits on message size, number of frames, and stored input.
+//! Tests of received messages of all sizes, and of the limits on message size, number of frames, and stored input.
 
 use super::*;
 use crate::wire::DecodeError;

@@ -1,4 +1,5 @@
-//! Output that is written in parts of all sizes, and messages that are reclaimed after the end of a connection.
+//! Tests of output that is written in parts of all sizes, and of unsent messages that are taken back after the end of a
+//! connection.
 
 use super::*;
 
@@ -15,7 +16,7 @@ fn traffic() -> (Vec<Message>, Vec<u8>) {
     (messages.collect(), bytes)
 }
 
-/// Creates a connection with these messages queued.
+/// Creates a connection that is ready to send, with these messages in its queue.
 fn loaded(messages: &[Message]) -> Connection {
     let mut connection = ready_connection(&config(SocketType::Push), "PULL");
     for message in messages {

@@ -1,4 +1,4 @@
-//! PLAIN in both roles, on the level of bytes.
+//! Tests of PLAIN as client and as server. The bytes of the other side are written by hand.
 
 use super::*;
 use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};

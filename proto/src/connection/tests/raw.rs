@@ -1,4 +1,4 @@
-//! Connections of STREAM sockets, which exchange raw bytes without ZMTP.
+//! Tests of connections of STREAM sockets, which send and receive raw bytes without ZMTP.
 
 use super::*;
 use crate::connection::config::HeartbeatConfig;

@@ -1,4 +1,4 @@
-//! Connections of a shared listener, before and after they are attached to a socket.
+//! Tests of connections of a listener that several sockets share, before and after they are attached to a socket.
 
 use super::*;
 use crate::address::Resource;
@@ -12,12 +12,12 @@ fn pending_connection() -> Connection {
     Connection::for_shared_listener(&Arc::new(config(SocketType::Router)), &mut SystemEntropy, NOW)
 }
 
-/// Returns the bytes that a PUSH sends if it requests this resource and then sends a message.
+/// Returns the bytes that a PUSH peer sends if it requests this resource, and then sends one message.
 fn push_for(resource: &[u8]) -> Vec<u8> {
     [greeting(3, 1), ready_with(&[("Socket-Type", b"PUSH"), ("Resource", resource)]), HELLO.to_vec()].concat()
 }
 
-/// Attaches the connection to a socket with these settings, and processes the stored input.
+/// Attaches the connection to a socket with the settings `config`, and processes the input that was stored before.
 fn join(connection: &mut Connection, config: ConnectionConfig) -> Result<(), ConnectionError> {
     assert!(connection.join(&Arc::new(config)));
     assert_eq!(connection.pending_peer(), None, "no other socket can join");

@@ -1,8 +1,8 @@
-//! Connections through a SOCKS5 proxy. The replies of the proxy are written by hand.
+//! Tests of connections through a SOCKS5 proxy. The replies of the proxy are written by hand.
 
 use super::*;
 
-/// Connection under test, and the requests that a simulated proxy has received from it.
+/// Connection under test, and the bytes that a simulated SOCKS proxy has received from it, one entry per request.
 struct Proxy {
     connection: Connection,
     received: Vec<Vec<u8>>,
@@ -16,7 +16,8 @@ impl Proxy {
         Self { connection, received: Vec::new() }
     }
 
-    /// Stores the pending output of the connection, and delivers a reply of the proxy to it in pieces of `piece` bytes.
+    /// Records the pending output of the connection as received by the proxy, and then delivers `bytes`, a reply of the
+    /// proxy, to the connection in pieces of `piece` bytes.
     fn reply(&mut self, bytes: &[u8], piece: usize) -> Result<(), ConnectionError> {
         self.received.push(drain(&mut self.connection));
         bytes.chunks(piece).try_for_each(|bytes| self.connection.handle_input(bytes, NOW))

@@ -1,4 +1,4 @@
-//! Handshake timeout and heartbeats, with a clock that the test controls.
+//! Tests of the handshake timeout and of heartbeats, with a clock that the test controls.
 
 use super::*;
 use crate::connection::config::HeartbeatConfig;

@@ -1,6 +1,6 @@
-//! Replays of CURVE sessions. The secret transient keys of libzmq are not recorded, so the role of libzmq can be
-//! replayed only until they are needed; the role of its client can be replayed to the end. `tests/data/curve/README.md`
-//! lists the tests.
+//! Replays of recorded CURVE sessions. The secret transient keys of libzmq are not recorded, so a connection in the
+//! role of libzmq can be tested only until these keys are needed. A connection in the role of libzmq's client can be
+//! tested to the end. `tests/data/curve/README.md` lists the tests.
 
 use super::*;
 use crate::security::Security;
@@ -19,8 +19,8 @@ const WHOLE: [(&str, &str); 10] = sessions! {
     "whole/server-maxmsgsize" "whole/server-null-peer" "whole/server-plain-peer"
 };
 
-/// Returns the error with which this session ends if a connection takes the role of libzmq, and true if the connection
-/// sends WELCOME before.
+/// Returns the expected result of the session `name` if a connection replaces libzmq: the error with which the
+/// connection ends, and true if it sends WELCOME before.
 fn ours(name: &str) -> (Option<ConnectionError>, bool) {
     let mismatch = |ours, theirs| ConnectionError::MechanismMismatch { ours, theirs };
     let (error, welcome): (ConnectionError, bool) = match name {
@@ -72,8 +72,8 @@ fn server_accepts_recorded_hello_of_libzmq() {
     assert_eq!(server.handle_input(&recorded.next().unwrap(), NOW), Err(CurveError::Cookie.into()));
 }
 
-/// Number of valid commands and messages that the recorded client sends, and socket type of the client; one entry for
-/// each session in `SERVERS`.
+/// One entry for each session in `SERVERS`: number of valid commands and messages that the recorded client sends, and
+/// socket type of this client.
 const AS_CLIENT: [(usize, SocketType); 9] = [
     (3, SocketType::Pair),
     (2, SocketType::Push),
@@ -156,7 +156,8 @@ fn is_message(frame: &str) -> bool {
     from_hex(frame).windows(8).take(10).any(|bytes| bytes == b"\x07MESSAGE")
 }
 
-/// Passes the decrypted content of a recorded frame (flags and body) to a client, which then sends it again.
+/// Queues the content of a recorded frame in `client`, which encrypts and sends it again. `inside` is the decrypted
+/// content of the frame: a byte of flags, and the body.
 fn send_decrypted(client: &mut Connection, inside: &[u8]) {
     match inside.split_first().unwrap() {
         // The delimiter of a REQ is added to the next frame.

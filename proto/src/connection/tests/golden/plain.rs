@@ -1,4 +1,4 @@
-//! Replays of PLAIN sessions that were recorded from libzmq.
+//! Tests that replay PLAIN sessions recorded from libzmq.
 
 use super::*;
 use crate::security::{AuthCredentials, AuthSource, Authenticator, Security};
@@ -17,17 +17,18 @@ const SESSIONS: [(&str, &str); 21] = sessions! {
     "server-initiate-first" "server-no-zap" "server-null-peer" "server-ok" "server-ready-first"
 };
 
-/// Expected output of a connection in the role of libzmq, in relation to the recorded output of libzmq.
+/// Expected output of a connection that replaces libzmq in a recorded session.
 enum Sent {
-    /// Same output, except for the as-server flag in the greeting.
+    /// Same output as that of libzmq, except for the as-server flag in the greeting.
     Same,
-    /// Same output as recorded, followed by these bytes.
+    /// Same output as that of libzmq, followed by these bytes.
     SameAnd(Vec<u8>),
-    /// The greeting, and then these bytes instead of the recorded output.
+    /// The greeting, followed by these bytes instead of the recorded output of libzmq.
     Instead(Vec<u8>),
 }
 
-/// Returns the error with which this session ends if a connection takes the role of libzmq, and the expected output.
+/// Returns the expected result of the session `name` if a connection replaces libzmq: the error with which the
+/// connection ends, and its output.
 fn ours(name: &str) -> (Option<ConnectionError>, Sent) {
     let hello = DecodeError::CommandBody("HELLO").into();
     let out_of_order = ConnectionError::Unexpected("a command other than HELLO came first");
@@ -107,8 +108,9 @@ fn replay_as_libzmq_matches_or_lists_the_difference() {
     }
 }
 
-/// Returns the sessions to replay with a connection in the role of libzmq's peer, each with the expected error. Some
-/// have a correct peer; in the others, libzmq sends output that this side must understand.
+/// Returns the names of the sessions in which a connection replaces the peer of libzmq, each with the error with which
+/// the connection must end (`None` for no error). In some sessions libzmq sends malformed output or ends the
+/// connection.
 fn peers() -> [(&'static str, Option<ConnectionError>); 9] {
     let refused = || Some(ConnectionError::Refused("400".into()));
     [
