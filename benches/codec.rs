@@ -18,7 +18,7 @@ fn main() {
     divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
 }
 
-/// Messages per iteration, as many as a busy connection takes at a time.
+/// Number of messages per iteration.
 const BATCH: usize = 32;
 
 const SIZES: [usize; 6] = [16, 64, 256, 1024, 8192, 65_536];

@@ -22,8 +22,8 @@ use std::{env, fs};
 
 const RUNTIMES: [&str; 4] = ["tokio-ct", "tokio-mt", "smol", "mio"];
 
-/// Maximum number of peers that connect at the same time, below the backlog of the listener. A peer beyond the backlog retries
-/// after a second, and the result would include this second.
+/// Maximum number of peers that connect at the same time. It is below the backlog of the listener: a peer beyond the
+/// backlog would retry only after a second, and the result would include this second.
 const WAVE: usize = 100;
 
 /// Size in bytes of the message that each peer sends and receives.
@@ -142,7 +142,7 @@ async fn receive(router: &Handle<Router>) -> io::Result<Message> {
     router.recv().await.map_err(io::Error::other)
 }
 
-/// Makes the process of the peers start its next step. Returns the start time.
+/// Makes the process of the peers start its next step. Returns the time at which the step started.
 fn start_step(child: &mut Child) -> io::Result<Instant> {
     child.stdin.as_mut().expect("the input is piped").write_all(b"\n")?;
     Ok(Instant::now())
@@ -179,7 +179,8 @@ fn peers(bare: &str, router: &str, count: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects `count` streams. Each sends `opening`, and waits for the greeting and READY of the ROUTER.
+/// Connects `count` streams. Each stream sends `opening`, the first bytes of a peer, and waits for the greeting and
+/// READY of the ROUTER.
 fn connect(to: &str, count: usize, opening: &[u8]) -> io::Result<Vec<TcpStream>> {
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {

@@ -102,8 +102,8 @@ fn introduce(ends: Ends) -> (Ends, [Connection; 2]) {
     (ends, connections)
 }
 
-/// Returns sockets that have already exchanged messages, a message, and the number of times that each client sends the
-/// message.
+/// Sends messages once, so that all sockets of `net` have been used, and returns the input of the benchmark `carry`:
+/// the sockets, a message, and the number of times that each client sends this message.
 fn warm(mut net: Net, each: usize) -> (Net, Message, usize) {
     let message = body(64);
     net.carry(&message, each);
@@ -136,8 +136,8 @@ fn router_to_dealers((mut net, ids, message): (Net, Vec<Frame>, Message)) -> Net
     net
 }
 
-/// Returns a PUB that has already sent messages to its SUB, and messages on topics spread over the subscriptions of the
-/// SUB.
+/// Returns a PUB that has already sent messages to its SUB, and the messages to send. Their topics are spread over the
+/// subscriptions of the SUB.
 fn publishing(topics: usize) -> (Net, Vec<Message>) {
     let mut net = Net::pubsub(topics);
     let messages: Vec<_> = (0..MESSAGES).map(|number| bare::topic(number * 7919 % topics).into()).collect();
@@ -155,8 +155,8 @@ fn pub_to_sub((mut net, messages): (Net, Vec<Message>)) -> Net {
     net
 }
 
-/// PUSH and PULL connected by inproc, and the runtime on which they were created. The runtime does no work that is
-/// counted.
+/// A PUSH and a PULL that are connected by `inproc`, and the runtime on which they were created. The work of the
+/// runtime is not part of the count.
 struct Handles {
     push: PushSocket,
     pull: PullSocket,

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) struct Services {
-    /// Endpoint to which all services are bound, without a resource name.
+    /// Endpoint with the port that all services share, without a resource name.
     pub(crate) port: Endpoint,
     lengths: RepSocket,
     log: PullSocket,
@@ -31,8 +31,8 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Binds all services to one port. The socket that is bound first opens the port, and the other sockets share it;
-    /// any of them can be first. The port is closed when the last of these sockets is closed.
+    /// Binds all services to one port. The first socket that binds opens the port, and the other sockets share it. The
+    /// order does not matter. The port is closed when the last of these sockets is closed.
     pub(crate) async fn bind(endpoint: Endpoint) -> Result<Self, Box<dyn Error>> {
         let (lengths, log, others) = (RepSocket::new(), PullSocket::new(), RouterSocket::new());
         let port = others.bind(endpoint).await?;

@@ -17,11 +17,11 @@
 //! | REQ, or DEALER that sends `["", content]`           | `[id, "", content]`     | `[id, "", "ACK"]`     |
 //! | DEALER that sends `[content]`, as in the tutorial   | `[id, content]`         | `[id, "ACK"]`         |
 //!
-//! The server of the tutorial unpacks three frames, but the DEALER of the tutorial sends one frame. That server
-//! receives `[id, content]`, and Python stops with "not enough values to unpack". Only a REQ adds the empty delimiter;
-//! a DEALER does not. So the server of this example accepts both formats, and replies to each client in the format of
-//! its request. The DEALER of the tutorial calls `recv()` once per reply, and would print an empty delimiter instead of
-//! the content.
+//! The server of the tutorial expects three frames, but receives only two, `[id, content]`, from the DEALER of the
+//! tutorial: a REQ adds the empty delimiter, a DEALER does not. Python then stops with "not enough values to unpack".
+//! So the server of this example accepts both formats, and replies to each client in the format of its request. It must
+//! not add a delimiter to the replies to that DEALER: this client calls `recv()` once per reply, and would print the
+//! delimiter instead of the content.
 
 use sansmq::tokio::RouterSocket;
 use std::error::Error;

@@ -21,7 +21,8 @@ use sansmq::{Endpoint, Envelope, Frame, Options, SendError};
 use std::collections::BTreeMap;
 use std::error::Error;
 
-/// Routing table: the routing id of the receiver, by the routing id of the sender.
+/// Routing table. Each key is the routing id of a sender, and its value is the routing id of the client that receives
+/// the messages of this sender.
 pub(crate) type Table = BTreeMap<Frame, Frame>;
 
 #[tokio::main]

@@ -40,7 +40,7 @@ pub(crate) async fn hello(keys: KeyPair) -> Result<String, Box<dyn Error>> {
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Connects a client that has the public key of another server, `other`. Returns the reason why the server rejects the
+/// Connects a client that has the public key of another server, `other`. Returns the reason why the server rejects this
 /// client.
 pub(crate) async fn refusal(keys: KeyPair, other: PublicKey) -> Result<ConnectionError, Box<dyn Error>> {
     let (server, client) = (server(keys), client(other)?);

@@ -35,9 +35,9 @@ pub(crate) struct Net {
 
 pub(crate) struct Client {
     pub(crate) socket: Socket,
-    /// Pipe of the client, and its connection to the server.
+    /// Pipe in the client's socket, and the client's end of the connection to the server.
     near: (PipeId, Connection),
-    /// Pipe of the server to this client, and its connection.
+    /// Pipe in the server's socket, and the server's end of the connection to this client.
     far: (PipeId, Connection),
 }
 
@@ -86,7 +86,7 @@ impl Net {
         net
     }
 
-    /// Sends messages from the server, and receives all of them at each client.
+    /// Sends messages from the server, and receives all of these messages at each client.
     pub(crate) fn publish(&mut self, messages: &[Message]) {
         for message in messages {
             self.server.send(message.clone()).expect("the pipe has room");

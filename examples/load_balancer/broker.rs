@@ -1,4 +1,5 @@
-//! The broker: two ROUTERs with a queue between them. The request of a lost worker is sent to another worker.
+//! The broker: a ROUTER for clients, a ROUTER for workers, and a queue between them. The request of a lost worker is
+//! sent to another worker.
 
 use super::Failure;
 use super::queue::{Job, Queue};
@@ -16,7 +17,7 @@ pub(crate) struct Broker {
     pub(crate) front: Endpoint,
     /// Endpoint to which workers connect.
     pub(crate) back: Endpoint,
-    /// Time after which a request without a reply is sent to another worker.
+    /// Maximum time that a worker may take to reply. After this time, its request is sent to another worker.
     pub(crate) patience: Duration,
 }
 

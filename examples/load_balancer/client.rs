@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Time without a reply after which the client returns an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Number of requests that one client sends.
+/// Requests that one client sends: their total number, and how many may wait for a reply at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// Total number of requests.

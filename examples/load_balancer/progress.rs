@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Number of replies that all clients together have received so far.
+/// Progress display. Counts the replies that all clients together have received so far.
 #[derive(Debug)]
 pub(crate) struct Progress {
     of: u64,
@@ -17,8 +17,9 @@ impl Progress {
         Self { of: requests, answers: AtomicU64::new(0), out_of_order: AtomicU64::new(0) }
     }
 
-    /// Counts the reply to the request `number`. `overtook` is true if it arrived before the reply to an earlier
-    /// request. Updates the line after every 25 replies, if stderr is a terminal.
+    /// Counts the reply to the request `number`. `overtook` is true if this reply arrived before the reply to an
+    /// earlier request. Updates the displayed line after every 25 replies, and after the last reply, if stderr is a
+    /// terminal.
     pub(crate) fn answered(&self, number: u64, overtook: bool) {
         let answers = self.answers.fetch_add(1, Relaxed) + 1;
         let out_of_order = self.out_of_order.fetch_add(u64::from(overtook), Relaxed) + u64::from(overtook);

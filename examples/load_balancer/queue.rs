@@ -43,7 +43,7 @@ impl Queue {
         self.waiting.push_front(job);
     }
 
-    /// Marks a worker as ready. Returns the request that the worker was processing, if any.
+    /// Marks a worker as ready for a request. Returns the request that the worker was processing until now, if any.
     pub(crate) fn ready(&mut self, worker: &Frame) -> Option<Job> {
         self.ready.retain(|known| known != worker);
         self.ready.push_back(worker.clone());

@@ -15,15 +15,15 @@ pub(crate) struct Report {
     pub(crate) out_of_order: u64,
     /// Number of replies of each worker, by the name of the worker.
     pub(crate) workers: BTreeMap<String, u64>,
-    /// Time from request to reply, for each reply.
+    /// Time between each request and its reply, one entry per reply.
     latencies: Vec<Duration>,
-    /// Numbers of the first 16 requests of one client that were answered, in the order of the replies.
+    /// Numbers of the first 16 requests of one client that were answered, in the order in which the replies arrived.
     pub(crate) first: Vec<u64>,
 }
 
 impl Report {
-    /// Adds the reply of `worker` to the request `number`. `overtook` is true if it arrived before the reply to an
-    /// earlier request.
+    /// Adds a reply to the results: `worker` has answered the request `number` after the time `latency`. `overtook` is
+    /// true if this reply arrived before the reply to an earlier request.
     pub(crate) fn answered(&mut self, number: u64, worker: &str, latency: Duration, overtook: bool) {
         self.answers += 1;
         self.out_of_order += u64::from(overtook);

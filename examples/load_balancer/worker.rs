@@ -1,5 +1,5 @@
-//! The worker: a REQ that first sends READY. Each reply of the broker contains a request of a client; the next message
-//! of the worker contains the answer to it.
+//! The worker: a REQ that first sends READY. Each message that it receives from the broker is a request of a client.
+//! The next message that it sends is the answer to this request.
 
 use super::Failure;
 use sansmq::tokio::ReqSocket;

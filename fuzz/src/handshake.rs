@@ -22,8 +22,8 @@ enum Mechanism {
     Curve,
 }
 
-/// Change of the bytes in transit. In [`Scenario`], the number in front of each change is the number of bytes that pass
-/// unchanged before it.
+/// Change of the bytes between the client and the server. In [`Scenario`], the number in front of each change is the
+/// number of bytes that pass unchanged before this change.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Change {
     Split,
@@ -31,11 +31,12 @@ enum Change {
     Drop,
     Repeat,
     Insert(u8),
-    /// Time passes; the number is in tenths of a second.
+    /// Advances the clock; the number is in tenths of a second.
     Wait(u8),
 }
 
-/// Checks that neither side panics or sends without end, and that the handshake succeeds if no byte was changed.
+/// Checks a handshake between a client and a server: neither side panics, the output of each side is bounded, and the
+/// handshake succeeds if no byte was changed.
 pub fn handshake(data: &[u8]) {
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let (client, server) = securities(scenario.mechanism);

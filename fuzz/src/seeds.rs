@@ -25,7 +25,7 @@ pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
     Ok(seeds)
 }
 
-/// Returns seeds for the target `certificate`: a public and a secret key file, with metadata and comments.
+/// Returns seeds for the fuzz target `certificate`: a public and a secret key file, with metadata and comments.
 fn certificates() -> [Seed; 2] {
     let certificate = Certificate::from(KeyPair::generate(&mut SeededEntropy::new(1)));
     let certificate = certificate.with_metadata("name", "it's #1").expect("valid metadata");

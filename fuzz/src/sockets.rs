@@ -29,7 +29,7 @@ enum Pattern {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Op {
-    /// Sends a message with a body of `PREFIX` bytes plus the given number.
+    /// Sends a message from the node. The body has [`PREFIX`] bytes plus as many bytes as the number.
     Send(Node, u16),
     Receive(Node),
     Connect(Node),
@@ -60,11 +60,12 @@ struct World {
     nodes: [NodeId; 3],
     types: [SocketType; 3],
     sent: [u32; 3],
-    /// Number of the last message, by index of the receiver and index of the sender.
+    /// Number of the last message that each receiver has received from each sender, by index of the receiver and index
+    /// of the sender.
     latest: BTreeMap<(usize, u8), u32>,
     /// Receiver, sender and number of each received message.
     received: BTreeSet<(usize, u8, u32)>,
-    /// True for each node that has connected.
+    /// True for each node, by its index, that has connected at least once.
     connected: [bool; 3],
     /// True if a connection has ended or a node has connected twice. Messages may then be received out of order: order
     /// is kept only within each connection, and a socket receives from two connections in turn.
@@ -166,7 +167,7 @@ impl World {
         }
     }
 
-    /// Receives a message at `node` and checks it; returns false if no message is queued.
+    /// Receives a message at `node` and checks its content; returns false if no message is queued.
     fn receive(&mut self, node: usize) -> bool {
         let socket = &mut self.net[self.nodes[node]];
         let Ok(mut message) = socket.recv() else { return false };

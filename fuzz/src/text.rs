@@ -31,7 +31,7 @@ pub fn certificate(data: &[u8]) {
     }
 }
 
-/// Checks that a removed envelope can be restored around any body.
+/// Checks that an envelope that was removed from a message can be put back in front of any body.
 pub fn envelope(data: &[u8]) {
     let Some(message) = Message::from_frames(data.split(|&byte| byte == b'/')) else { return };
     match Envelope::parse(message.clone()) {

@@ -11,7 +11,8 @@ enum Op<'a> {
     Publish(&'a [u8]),
 }
 
-/// Checks that a subscriber receives exactly the publications that begin with one of its prefixes, once and in order.
+/// Checks that a subscriber receives exactly the publications that begin with one of its prefixes, each publication
+/// once, in the order of sending.
 pub fn topics(data: &[u8]) {
     let Ok(ops) = Vec::<Op<'_>>::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut net = Net::seeded(1);

@@ -3,7 +3,7 @@
 //! The application can await the futures of a socket on any executor: under `smol::block_on`, on an `Executor`, or on
 //! another runtime, even tokio. The tasks of a socket need only the reactor of `async-io`. They run on smol's global
 //! executor, or on an executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread
-//! that uses the socket, messages are not passed between threads, which saves nearly half of a round trip.
+//! that uses the socket, messages are not passed between threads. This reduces the round-trip time by nearly half.
 //!
 //! ```
 //! use sansmq_smol::{DealerSocket, RouterSocket};

@@ -93,8 +93,8 @@ impl Target {
         target
     }
 
-    /// Runs an attack on a separate thread. Meanwhile the router echoes every request, and the honest peer makes round
-    /// trips.
+    /// Runs an attack on a separate thread and returns its result. During the attack, the router echoes every request,
+    /// and the honest peer makes round trips.
     pub async fn serve_during<R: Send + 'static>(
         &mut self,
         attack: impl FnOnce(SocketAddr) -> R + Send + 'static,
@@ -123,8 +123,8 @@ impl Target {
         self.open.extend(streams);
     }
 
-    /// Connects `count` hostile peers that send `bytes`. Asserts that each connection ends with an error that `reason`
-    /// accepts.
+    /// Connects `count` hostile peers that send `bytes`. Asserts that the router ends each of these connections with an
+    /// error for which `reason` returns true.
     pub async fn expect_rejected(&mut self, count: usize, bytes: Vec<u8>, reason: impl Fn(&ConnectionError) -> bool) {
         let streams = self.serve_during(move |address| connect_all(address, count, &bytes)).await;
         self.expect_ends(count, reason).await;
@@ -138,7 +138,8 @@ impl Target {
         &mut self.observed
     }
 
-    /// Waits until `count` connections have ended, and asserts that `reason` accepts the error of each connection.
+    /// Waits until `count` connections have ended. Asserts that `reason` returns true for the error of each of these
+    /// connections.
     pub async fn expect_ends(&mut self, count: usize, reason: impl Fn(&ConnectionError) -> bool) {
         let observed = self.serve_until(|observed| observed.ends.len() >= count || observed.missed > 0).await;
         assert_eq!(observed.missed, 0);
@@ -161,7 +162,7 @@ impl Target {
         run_until(background, round_trip(&client.erase())).await;
     }
 
-    /// Returns the number of open connections, without the connection of the honest peer.
+    /// Returns the number of open connections of the router, without the connection of the honest peer.
     pub fn hostile_peers(&self) -> u64 {
         let stats = self.router.stats();
         stats.accepted - stats.ended - 1

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// and slow machines.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Number of tasks of a runtime, and of descriptors of the process.
+/// Number of tasks of a runtime, and number of file descriptors of the process, at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Counts {
     /// Tasks that serve sockets.
@@ -32,7 +32,8 @@ pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// Runs the tasks until the counts are no higher than `before`. `what` names the phase in the panic message.
+/// Runs the tasks until both counts are no higher than in `before`. `what` is the name of the test phase for the panic
+/// message.
 ///
 /// # Panics
 /// If the counts are still higher after [`RELEASE_TIMEOUT`].
@@ -85,7 +86,8 @@ pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'stat
     assert_eq!(failed.iter().flatten().count(), 0, "failed on {failed:?}");
 }
 
-/// Uses a runtime once, so that its first use does not count as a leak, and then runs a test on the runtime.
+/// Uses a runtime once, then runs a test on it and passes the test the current counts. So the reactors, threads and
+/// descriptors that the first use creates are not reported as leaks.
 fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Counts)) {
     let handle = runtime.handle();
     // The first use creates reactors, threads and descriptors that stay open; they are not leaks of the test.

@@ -90,7 +90,8 @@ fn command() -> String {
     format!("cargo test -p {package} --test {target} {}", test.unwrap_or_default())
 }
 
-/// Connects a raw TCP stream that acts as a PUSH: sends its greeting and READY, after which messages may be written.
+/// Connects a raw TCP stream that acts as a PUSH. It has already sent its greeting and READY, so the test can write
+/// messages to it.
 ///
 /// # Errors
 /// If the connection is refused, or the stream fails.

@@ -8,7 +8,7 @@ use peak_alloc::PeakAlloc;
 pub struct Memory(usize);
 
 impl Memory {
-    /// Returns the memory in use, and resets the peak to it.
+    /// Returns the memory in use, and resets the recorded peak to this value.
     pub fn now() -> Self {
         PeakAlloc.reset_peak_usage();
         Self(PeakAlloc.current_usage())

@@ -11,7 +11,7 @@ use std::thread;
 /// Endpoint on the simulated network that most tests use.
 pub const PLACE: &str = "tcp://place:1";
 
-/// Creates a network that splits what is sent into chunks of 1 to 9 bytes, so that tests cover every boundary.
+/// Creates a network that splits sent bytes into chunks of 1 to 9 bytes, so that tests cover every position of a split.
 pub fn net_with_small_chunks() -> Net {
     Net::seeded(1).chunks(1..=9)
 }

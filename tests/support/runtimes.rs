@@ -30,7 +30,7 @@ pub trait TestRuntime {
 
 type Make = fn() -> Box<dyn TestRuntime>;
 
-/// Name and constructor of each runtime.
+/// Name of each runtime, and a function that creates the runtime.
 pub const ALL: [(&str, Make); 5] = [
     ("tokio, one thread", || Box::new(OnTokio(Builder::new_current_thread().enable_all().build().unwrap()))),
     ("tokio, several threads", || {

@@ -1,4 +1,4 @@
-//! Single sessions over a stream that the test controls.
+//! Single sessions (a session reads and writes one connection) over a stream that the test controls.
 
 use crate::raw_peer::{frame, greeting_and_ready};
 use sansmq_proto::connection::{Link, Outbox};
@@ -19,11 +19,11 @@ pub struct TestStream {
     pub input: VecDeque<u8>,
     /// Maximum number of bytes per read; `None` for no limit.
     pub piece: Option<usize>,
-    /// True if the peer has closed its side: reads return the end of the stream after the input.
+    /// True if the peer has closed its side. Reads then return the end of the stream when `input` is empty.
     pub ended: bool,
-    /// Memory ranges that reads have filled.
+    /// Memory range that each read has filled, in the order of the reads.
     pub read_to: Vec<Range<usize>>,
-    /// Bytes that were written.
+    /// Bytes that the session has written.
     pub output: Vec<u8>,
     /// True if every write must fail with a connection reset.
     pub broken: bool,
@@ -67,12 +67,12 @@ impl Stream for TestStream {
     }
 }
 
-/// Creates a session with the connection of a PULL, without a socket.
+/// Creates the session of a new connection of a PULL. There is no socket; the test itself takes the received messages.
 pub fn pull_session(options: &Options<Pull>) -> Session {
     Session::new(Connection::new(&Arc::new(options.connection_config()), &mut SystemEntropy, Instant::ORIGIN))
 }
 
-/// Creates a socket and a connection that it has accepted.
+/// Creates a socket that has accepted one connection. Returns the socket, its pipe, and the connection.
 pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
     let mut socket = Socket::new(options, SeededEntropy::new(1));
     let listener = socket.bind("tcp://*:1".parse().unwrap());
@@ -81,7 +81,7 @@ pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
     (socket, pipe, connection)
 }
 
-/// Socket with its only session.
+/// Socket with one connection, and the session that reads and writes this connection.
 #[derive(Debug)]
 pub struct SessionFixture {
     /// Socket that exchanges messages with the session.
@@ -90,12 +90,13 @@ pub struct SessionFixture {
     pub pipe: PipeId,
     /// Session that reads and writes the stream.
     pub session: Session,
-    /// Buffers that the session uses in every turn.
+    /// Buffers that the session uses in every call of `turn`.
     pub buffers: SessionBuffers,
 }
 
 impl SessionFixture {
-    /// Creates a socket and completes the handshake with a peer of the socket type `peer`.
+    /// Creates a socket with one accepted connection, and completes the handshake with a peer of the socket type
+    /// `peer`.
     ///
     /// # Panics
     /// If the handshake fails.
@@ -118,7 +119,7 @@ impl SessionFixture {
         session.turn(stream, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))
     }
 
-    /// Runs turns until the session waits for IO or fails.
+    /// Calls `turn` again and again, until the session waits for the stream or fails.
     pub fn settle(&mut self, stream: &mut TestStream) {
         while self.turn(stream) == Ok(Turn::Again) {}
     }

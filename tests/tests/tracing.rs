@@ -15,7 +15,7 @@ use tracing::{Level, Metadata, Subscriber};
 const ANY: &str = "tcp://127.0.0.1:*";
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Spans and records that the subscriber has received.
+/// Spans and records that the subscriber of the tests has received so far.
 #[derive(Default)]
 struct Seen {
     spans: BTreeMap<u64, Span>,
@@ -64,13 +64,13 @@ struct Collector {
     seen: Mutex<Seen>,
     /// Maximum level of the records that are kept; `None` disables all records.
     level: Mutex<Option<Level>>,
-    /// Function that is called with the message of each record, if any.
+    /// Function that is called with the message of each record; `None` for no function.
     at_record: Mutex<Option<Hook>>,
 }
 
 type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// View of the collected spans and records, limited to sockets that were created after the view.
+/// View of the collected spans and records. It contains only those of sockets that were created after the view.
 #[derive(Clone, Copy)]
 struct View {
     first: u64,
@@ -118,12 +118,12 @@ impl View {
     }
 }
 
-/// A record with the names and fields of its spans.
+/// A record of a socket, with the names and fields of the spans in which it was emitted.
 struct SpannedRecord {
     level: Level,
     /// Names of the spans, outermost first, separated by `/`.
     chain: String,
-    /// Fields of all spans.
+    /// Fields of all these spans together.
     span_fields: Fields,
     fields: Fields,
 }
@@ -193,7 +193,8 @@ impl Subscriber for &'static Collector {
     }
 }
 
-/// Runs a test on each runtime, with a view of two new sockets.
+/// Runs a test on each runtime. The test gets a view of two new sockets, a ROUTER and a DEALER, and these sockets.
+/// Keeps only records up to `level`.
 fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, View, Handle<Router>, Handle<Dealer>)) {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -29,8 +29,8 @@ pub(crate) enum Command {
     End(End),
 }
 
-/// Series of benchmark runs, one for each combination of pair, runtime and message size. The two sides of a run are
-/// separate processes.
+/// Series of benchmark runs: one run for each combination of a pair of socket types, a runtime and a message size. Each
+/// run uses two processes, one for each socket type of the pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) pairs: Vec<Pair>,
@@ -45,7 +45,7 @@ pub(crate) struct Plan {
     pub(crate) plot: Option<PathBuf>,
 }
 
-/// One side of a benchmark run, such as the PUSH of a PUSH and PULL pair.
+/// One process of a benchmark run, such as the one with the PUSH in a run with PUSH and PULL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) socket: SocketType,
@@ -60,7 +60,8 @@ pub(crate) struct End {
     pub(crate) output: Output,
 }
 
-/// The two sides of a benchmark run: the socket that connects and the socket that binds.
+/// Pair of socket types between which a benchmark run sends messages: the type of the socket that connects, and the
+/// type of the socket that binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
     pub(crate) name: &'static str,
@@ -85,7 +86,7 @@ const PAIRS: [Pair; 9] = [
     pair("channel-channel", "channel", "channel", false),
 ];
 
-/// Work that one side of the benchmark does.
+/// Work that one of the two processes of a benchmark run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     Send,
@@ -126,9 +127,9 @@ pub(crate) enum Output {
     Json,
 }
 
-/// Returns the socket type, the job, and the bind or connect side for `word`, the name of one side on the command line,
-/// such as `push`. `given` is the side from the options `--bind` and `--connect`; without them, the side is that of the
-/// corresponding program of libzmq.
+/// Interprets `word`, a socket type on the command line, such as `push`. Returns the socket type, its job in the
+/// benchmark, and whether the socket binds or connects. `given` is the choice of the options `--bind` and `--connect`.
+/// Without these options, the socket binds or connects like the corresponding program of libzmq.
 fn role(word: &str, given: Option<Side>) -> Result<(SocketType, Job, Side), Failure> {
     use SocketType as S;
     let two_ways = if given == Some(Side::Connect) { Job::Request } else { Job::Reply };
@@ -272,7 +273,7 @@ fn number<N: FromStr>(word: &str) -> Result<N, Failure> {
     word.parse().map_err(|_| format!("{word} is not a number, or is too large").into())
 }
 
-/// Parses values that are separated by commas.
+/// Parses a list of values that are separated by commas.
 fn list<T>(words: &str, parse: impl Fn(&str) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
     words.split(',').map(parse).collect()
 }

@@ -1,4 +1,5 @@
-//! Runs both sides of the benchmark as two processes of this program, and prints the results of both.
+//! Runs the benchmark as two processes of this program, one for each socket type of the pair, and prints the results of
+//! both.
 
 use super::Failure;
 use super::args::{Flavor, Output, Pair, Plan};
@@ -9,8 +10,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Runs the benchmark for every pair, runtime and message size of the plan. Prints the results, and plots them if the
-/// plan requires it.
+/// Runs the benchmark for every combination of a pair of socket types, a runtime and a message size of the plan. Prints
+/// the results. Draws a diagram if the plan names a file for the diagram.
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     if plan.output == Output::Table {
         println!("{HEADING}");
@@ -56,8 +57,8 @@ fn default_count(pair: &Pair, size: usize) -> u64 {
     }
 }
 
-/// Runs the benchmark once: starts the side that binds, reads its endpoint, and starts the other side with this
-/// endpoint. Returns the results of the side that connects, then those of the side that binds.
+/// Runs the benchmark once: starts the process that binds, reads its endpoint, and starts the process that connects to
+/// this endpoint. Returns the results of the process that connects, then those of the process that binds.
 fn run_pair(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[Row; 2], Failure> {
     let count = plan.count.unwrap_or_else(|| default_count(pair, size));
     let mut server = Process::start(plan, [pair.binds, "--bind"], runtime, plan.transport.wildcard(), size, count)?;

@@ -61,7 +61,8 @@ fn run_end(end: End) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the endpoint to which the socket is bound. The other side needs it if the requested port was a wildcard.
+/// Prints the endpoint to which the socket is bound. The other process needs this endpoint if the requested port was a
+/// wildcard.
 fn print_bound(output: Output, bound: &sansmq::Endpoint) {
     match output {
         Output::Table => println!("bound {bound}"),

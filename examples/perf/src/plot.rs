@@ -64,8 +64,8 @@ fn panel(
     Ok(())
 }
 
-/// Returns the lines of a panel, one for each pair of socket types and each runtime. `value` selects the measured
-/// value.
+/// Returns the lines of a panel, one for each pair of socket types and each runtime. `value` returns the measured value
+/// to draw from a row of results.
 fn series(measured: &[Measured], one_way: bool, suffix: &str, value: impl Fn(&Row) -> Option<f64>) -> Vec<Series> {
     let mut lines: Vec<Series> = Vec::new();
     for Measured { pair, row } in measured.iter().filter(|measured| measured.pair.one_way == one_way) {

@@ -9,14 +9,15 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) end: End,
-    /// Number of messages in the measured time, without the first one if that message started the measurement.
+    /// Number of messages in the measured time. Does not include the first message if its arrival started the
+    /// measurement.
     pub(crate) measured: u64,
     pub(crate) spent: Spent,
     /// Durations of the round trips, in nanoseconds; `None` if this side does not send requests.
     pub(crate) round_trips: Option<Histogram<u64>>,
 }
 
-/// Printed values of a [`Report`].
+/// Values of a [`Report`] that are printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) end: String,

@@ -10,17 +10,18 @@ pub(crate) struct Watch {
     reported: Instant,
 }
 
-/// Results of a [`Watch`].
+/// Wall time, processor time and peak memory of this process, as measured by a [`Watch`] until it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) wall: Duration,
-    /// Processor time of all threads of this process; `None` without `/proc/self/stat`.
+    /// Processor time that all threads of this process have used since the start of the measurement; `None` on systems
+    /// without `/proc/self/stat`.
     pub(crate) processor: Option<Duration>,
-    /// Peak memory in MiB; `None` without `/proc/self/status`.
+    /// Peak memory of this process in MiB; `None` on systems without `/proc/self/status`.
     pub(crate) memory: Option<f64>,
 }
 
-/// Number of messages between two reads of the clock. Reading it for each message would affect the results.
+/// Number of messages between two checks of the clock. A check for each message would affect the results.
 const CHECK_EVERY: u64 = 512;
 
 const REPORT_EVERY: Duration = Duration::from_secs(3);
@@ -44,7 +45,8 @@ impl Watch {
         self.stop_since(begun)
     }
 
-    /// Ends the measurement like [`stop`](Self::stop), but with the wall time since `begun` instead of since the start.
+    /// Ends the measurement like [`stop`](Self::stop), but returns the wall time since `begun` instead of the wall time
+    /// since the start of the measurement.
     pub(crate) fn stop_since(self, begun: Instant) -> Spent {
         let wall = begun.elapsed();
         let processor = processor_time().zip(self.processor).map(|(now, then)| now.saturating_sub(then));

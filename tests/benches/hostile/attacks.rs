@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// An attack, with the type and the behaviour of the attacked socket.
+/// An attack, with the socket type of the attacked socket and its behaviour towards honest peers.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) target: SocketType,
@@ -23,21 +23,23 @@ pub(crate) struct Attack {
 /// Behaviour of the attacked socket towards honest peers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// Sends each received message back to its sender.
+    /// The socket sends each received message back to its sender.
     Echo,
-    /// Sends each message that the trigger socket receives. The trigger socket is a PULL; honest peers send to it.
+    /// The socket sends each message that the trigger socket receives. The trigger socket is a PULL to which the honest
+    /// peers send.
     Publish,
-    /// Sends each message that the trigger socket receives, like `Publish`. Also receives and drops messages.
+    /// The socket sends each message that the trigger socket receives, as with `Publish`. It also receives messages and
+    /// drops them.
     PublishAndReceive,
 }
 
 /// Number of parallel connections of [`flood`].
 const THREADS: usize = 4;
 
-/// Number of connections that an attack keeps open if each costs the attacker only a descriptor.
+/// Number of connections that an attack keeps open if a connection costs the attacker only a file descriptor.
 const MANY: usize = 3000;
 
-/// Number of connections that an attack keeps open if each also costs the attacker memory.
+/// Number of connections that an attack keeps open if a connection also costs the attacker memory.
 const FEW: usize = 500;
 
 const fn on(name: &'static str, target: SocketType, act: fn(SocketAddr) -> io::Result<()>) -> Attack {
@@ -126,8 +128,9 @@ fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<
     }
 }
 
-/// Connects, sends `greeting_and_ready`, and then sends the results of `more` until the connection is closed; then
-/// connects again. Never reads. `more` is called with the number of previous calls for the connection.
+/// Connects, sends `greeting_and_ready`, and then sends the results of `more` until the socket closes the connection;
+/// then connects again. Never reads. The argument of `more` is the number of its previous calls for the same
+/// connection.
 fn flood(at: SocketAddr, greeting_and_ready: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
@@ -204,7 +207,8 @@ fn wrong_password() -> Vec<u8> {
     [greeting("PLAIN"), command("HELLO", b"\x02me\x05wrong")].concat()
 }
 
-/// Returns a CURVE HELLO that is valid except for its box, which only the server's key can check.
+/// Returns a CURVE HELLO of which only the encrypted box is invalid. Only the owner of the server's secret key can
+/// detect this.
 fn invalid_hello() -> Vec<u8> {
     let body = [&[1, 0][..], &[0; 72], &[9; 32], &[0, 0, 0, 0, 0, 0, 0, 1], &[7; 80]].concat();
     [greeting("CURVE"), command("HELLO", &body)].concat()

@@ -113,7 +113,7 @@ fn measure(runtime: &str, attack: &'static Attack, window: Duration) -> io::Resu
     Ok(())
 }
 
-/// Number of ended and rejected connections, by reason.
+/// Number of ended connections, rejected connections and missed events, by reason.
 type Outcomes = Arc<Mutex<BTreeMap<String, u64>>>;
 
 async fn run_socket(
@@ -141,7 +141,8 @@ async fn run_socket(
     }
 }
 
-/// Serves the honest peers: echoes each message of `socket`, or sends each message that `trigger` receives.
+/// Serves the honest peers. With [`Service::Echo`], echoes each message that `socket` receives. Otherwise sends on
+/// `socket` each message that `trigger` receives.
 async fn serve(socket: &Handle<Any>, trigger: &Handle<Any>, service: Service) {
     let source = if service == Service::Echo { socket } else { trigger };
     while let Ok(message) = source.recv().await {
@@ -247,7 +248,7 @@ fn resident() -> f64 {
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }
 
-/// Returns the socket type of the honest peers of a socket of the type `target`.
+/// Returns the socket type of the honest peers that connect to an attacked socket of the type `target`.
 const fn peer_of(target: SocketType) -> SocketType {
     match target {
         SocketType::Rep => SocketType::Req,

@@ -19,7 +19,7 @@ const SCENARIO: u64 = 0;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Owner of a task, which determines when the task must end.
+/// Owner of a task, a socket or the scenario. The owner determines when the task must end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// Task of a socket: must end by itself after the socket is closed.
@@ -38,7 +38,8 @@ pub(super) struct Tasks {
     turns: u64,
 }
 
-/// Numbers of the tasks that were woken. Has a separate lock, because a waker may be called while the world is locked.
+/// Numbers of the tasks that were woken. They have a separate lock, because a waker may be called while the state of
+/// the simulation is locked.
 type Ready = Arc<Mutex<BTreeSet<u64>>>;
 
 /// Waker that marks a task as ready.
@@ -77,8 +78,8 @@ impl Sim {
         self.with(|world, _| world.tasks.waker(number))
     }
 
-    /// Chooses one of the ready tasks at random, and advances the clock by the time that its poll takes. Returns the
-    /// number of the task; `None` if no task is ready.
+    /// Chooses one of the ready tasks at random and returns its number; `None` if no task is ready. Advances the clock
+    /// by the time that one poll of this task takes.
     fn draw(&self) -> Option<u64> {
         // A turn takes time, so that a task that polls in a loop sees time pass.
         let (number, turn_end) = self.with(|world, _| {
@@ -161,7 +162,7 @@ pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
     }
 }
 
-/// Returns how often tasks have been polled so far, including the scenario itself.
+/// Returns the number of times that tasks have been polled so far, including the scenario itself.
 ///
 /// # Panics
 /// Outside [`run`].

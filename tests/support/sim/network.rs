@@ -13,20 +13,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Chooses latency, capacity and chunk sizes of the network of a simulation at random.
+/// Chooses at random the latency, the capacity and the chunk sizes of the simulated network.
 pub(super) fn conditions(rng: &mut SeededEntropy) -> Conditions {
     let latency = Duration::ZERO..=Duration::from_micros(rng.below(5) * rng.below(1000));
     Conditions { latency, capacity: 1 << (12 + rng.below(7)), chunks: Chunks::Bursts { tiny: rng.below(500) } }
 }
 
-/// Chooses the time that one poll of a task takes at random.
+/// Chooses at random how much simulated time one poll of a task takes.
 pub(super) fn turn(conditions: &Conditions, rng: &mut SeededEntropy) -> Duration {
     let latency = *conditions.latency.end();
     let longest = u64::try_from(latency.as_nanos() / 20).unwrap_or(u64::MAX);
     Duration::from_nanos(rng.below(longest.max(1))) + Duration::from_micros(1)
 }
 
-/// Listeners by endpoint. Names of Unix domain sockets are not files here.
+/// Listeners of the simulated network, by endpoint. The endpoints include Unix domain sockets, which do not create
+/// files here.
 #[derive(Default)]
 pub(super) struct Network {
     listeners: BTreeMap<Endpoint, Backlog>,

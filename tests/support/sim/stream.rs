@@ -11,7 +11,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-/// Simulated TCP connection, and the wakers that wait for it. Each array has one entry per [`Side`].
+/// Simulated TCP connection, and the wakers of the tasks that wait to read or write. Each array has one entry per
+/// [`Side`] of the connection.
 #[derive(Default)]
 struct Wire {
     tcp: Tcp,
@@ -35,7 +36,8 @@ impl Stream {
         Side::BOTH.map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
     }
 
-    /// Chooses the chunk size and the arrival time for one read or write at random. Also returns the current time.
+    /// Chooses at random the maximum size and the arrival time of the bytes of one read or write. Also returns the
+    /// current time.
     fn draw(&self) -> (Instant, WriteLimits) {
         self.sim.with(|world, _| {
             let World { now, conditions, rng, .. } = world;

@@ -23,7 +23,7 @@ pub(super) struct World {
     pub(super) tasks: Tasks,
     pub(super) conditions: Conditions,
     pub(super) network: Network,
-    /// Wakers by deadline. The number makes keys with the same deadline unique.
+    /// Wakers of the timers, by deadline. The number in the key distinguishes timers with the same deadline.
     deadlines: BTreeMap<(Instant, u64), Waker>,
     last_deadline: u64,
 }
@@ -43,8 +43,8 @@ impl Sim {
         })))
     }
 
-    /// Calls `work` with the locked world and an empty list of wakers. Wakes the wakers in the list after the lock is
-    /// released, because a waker may lock the world.
+    /// Calls `work` with the locked state of the simulation and an empty list of wakers, to which `work` can add. Wakes
+    /// these wakers after the lock is released, because a waker may lock the state again.
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut World, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
         let result = work(&mut self.0.lock().expect("no thread panics while it holds the lock"), &mut wakes);
@@ -90,7 +90,8 @@ impl Sim {
 }
 
 impl World {
-    /// Registers a waker for a deadline. Returns the key with which [`forget`](Self::forget) removes it.
+    /// Registers a waker that is woken at the time `at`. Returns the key with which [`forget`](Self::forget) removes
+    /// the waker.
     pub(super) fn wake_at(&mut self, at: Instant, waker: Waker) -> (Instant, u64) {
         self.last_deadline += 1;
         self.deadlines.insert((at, self.last_deadline), waker);

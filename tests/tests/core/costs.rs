@@ -101,7 +101,8 @@ fn assert_allocation_limits(runtime: &mut impl TestRuntime) {
     }
 }
 
-/// Returns the number of allocations during an exchange of messages of `size` bytes. A first exchange is not counted.
+/// Returns the number of allocations while messages of `size` bytes are sent and received. Does not count the first
+/// transfer, which uses the connection for the first time.
 fn allocations(
     runtime: &mut impl TestRuntime,
     (from, to): (SocketType, SocketType),

@@ -1,4 +1,4 @@
-//! Checks the layers of the crates in their source: which modules a module may import, and which items a crate may use.
+//! Checks the layers of the crates in their source code: which modules a module imports, and which items a crate uses.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,11 +16,11 @@ const LAYERS: [&[&str]; 8] = [
     &["testing"],
 ];
 
-/// Modules above all layers: the crate's root, and what the feature `std` adds to several of them.
+/// Modules of `proto/src` that are above all layers: the crate's root, and the module that the feature `std` adds.
 const ABOVE: [&str; 2] = ["lib", "std_support"];
 
-/// Parts of `socket`, lowest first, by file or folder name. A part may import from itself and from lower parts; the
-/// other files of the folder, which implement `Socket`, may import from all parts.
+/// Parts of the module `socket`, lowest first, by file or folder name. A part may import from itself and from lower
+/// parts. The other files of the folder implement `Socket` and may import from all parts.
 const SOCKET_PARTS: [&[&str]; 7] =
     [&["effects", "id"], &["error", "event", "stats"], &["options"], &["pipe"], &["routing"], &["pattern"], &["mod"]];
 
@@ -100,8 +100,8 @@ fn socket_type_rules_are_only_in_proto() {
     assert_eq!(lines_with("runtime/src", &["SocketType::", "SocketType as"]), Vec::<String>::new());
 }
 
-/// Returns the imports of `text`, the source of `path` below `proto/src`, that point to a higher layer or to a higher
-/// part of `socket`.
+/// Returns the imports in `text` that point to a higher layer or to a higher part of `socket`. `text` is the source of
+/// the file `path` below `proto/src`.
 fn upward_imports(path: &str, text: &str) -> Vec<String> {
     let modules: Vec<_> = path.trim_end_matches(".rs").split('/').filter(|name| *name != "mod").collect();
     if ABOVE.contains(&modules[0]) {
@@ -148,7 +148,8 @@ fn rank(groups: &[&[&str]], name: &str) -> Option<usize> {
     groups.iter().position(|group| group.contains(&name))
 }
 
-/// Returns the absolute path of an import in module `modules`; empty if the import is the root.
+/// Returns the absolute path of an import in the module with the path `modules`; an empty path if the import is the
+/// root of the crate.
 fn resolve(modules: &[&str], import: &[String]) -> Vec<String> {
     let mut base: Vec<String> = modules.iter().map(ToString::to_string).collect();
     for (at, name) in import.iter().enumerate() {
@@ -165,7 +166,7 @@ fn resolve(modules: &[&str], import: &[String]) -> Vec<String> {
     base
 }
 
-/// Returns the uses of `std` below `folder` that `allowed(file, "std::module")` rejects.
+/// Returns the uses of `std` in the source files below `folder` for which `allowed(file, "std::module")` returns false.
 fn uses_of_std(folder: &str, allowed: impl Fn(&str, &str) -> bool) -> Vec<String> {
     let mut found = BTreeSet::new();
     for (path, text) in sources(folder) {
@@ -196,7 +197,8 @@ fn paths(code: &str, heads: &[&str]) -> Vec<Vec<String>> {
     found
 }
 
-/// Appends every path of the `use` tree that begins at `at` to `found`. Returns the index of the first token after the
+/// Reads the `use` tree that begins at the token `at`, and appends each of its paths, with `prefix` in front, to
+/// `found`. For example, `a::{b, c}` has the paths `a::b` and `a::c`. Returns the index of the first token after the
 /// tree.
 fn flatten(tokens: &[String], mut at: usize, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
     let depth = prefix.len();
@@ -239,7 +241,7 @@ fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// Returns `text` without comments, strings, imports for documentation, and test modules.
+/// Returns the source `text` without comments, contents of strings, imports for documentation, and test modules.
 fn code(text: &str) -> String {
     let mut lines = Vec::new();
     let plain = without_comments(text);
@@ -259,7 +261,8 @@ fn code(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Removes comments and the contents of strings. Keeps the string of `feature = "…"`, which a check searches for.
+/// Returns the source without comments and contents of strings. Keeps the string of `feature = "…"`, because a check
+/// searches for it.
 fn without_comments(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! Tests without an operating system: socket types and their life cycle on simulated networks, single sessions,
-//! allocations, fuzz targets, and layering rules that are checked in the source.
+//! Tests without an operating system: socket types and their life cycle on simulated networks, single connections over
+//! a stream of the test, allocations, fuzz targets, and layering rules of the source code.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod costs;

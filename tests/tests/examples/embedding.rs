@@ -1,5 +1,5 @@
-//! The examples that drive `Socket` and `Session` in other event loops, with sockets on tokio as peers, and with raw peers that
-//! do not send or do not read.
+//! Tests of the examples that run `Socket` and `Session` (a session reads and writes one connection) in other event
+//! loops. The peers are sockets on tokio, and raw peers that do not send or do not read.
 
 use calloop::EventLoop;
 use sansmq::proto::{Instant, Socket, SystemEntropy};
@@ -281,13 +281,13 @@ fn each_example_is_under_120_lines() {
     }
 }
 
-/// Returns options of a DEALER that reconnects after 1 ms.
+/// Returns options of a DEALER that reconnects 1 ms after a failure.
 fn fast_reconnect() -> Options<kind::Dealer> {
     let interval = Duration::from_millis(1);
     Options::new().reconnect(interval, interval).expect("a valid interval")
 }
 
-/// Asserts that an echo server serves eight DEALERs and a REQ, and ends it with `bye`.
+/// Asserts that the echo server at `bound` serves eight DEALERs and a REQ. Then ends the server with the message `bye`.
 async fn expect_echo(bound: &Endpoint) -> Outcome {
     let mut dealers = Vec::new();
     for number in 0..8 {
@@ -315,7 +315,8 @@ async fn expect_echo(bound: &Endpoint) -> Outcome {
     Ok(())
 }
 
-/// Returns the bytes that a DEALER sends: greeting, READY, a request of 32 MiB, and the request that ends the server.
+/// Returns the bytes that a DEALER sends: greeting, READY, a request of 32 MiB, and the request `bye`, which ends the
+/// server.
 fn greeting_and_requests() -> Vec<u8> {
     [greeting_and_ready("DEALER"), frame(0, &vec![b'x'; 32 << 20]), frame(0, b"bye")].concat()
 }

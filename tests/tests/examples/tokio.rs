@@ -445,7 +445,7 @@ mod balancing {
         .await
     }
 
-    /// Broker that runs in a task until this value is dropped, with its endpoints for clients and workers.
+    /// Broker that runs in a task, with its endpoints for clients and workers. Drop ends the task.
     struct Setup {
         front: String,
         back: String,
@@ -460,7 +460,7 @@ mod balancing {
             Ok(Self { front, back, broker: tokio::spawn(broker.run()) })
         }
 
-        /// Creates a worker that the test itself operates, and sends its READY.
+        /// Creates a worker and sends its READY. The test itself receives the requests and sends the replies.
         async fn worker(&self, name: &str) -> Result<DealerSocket, Failure> {
             let worker = DealerSocket::with(Options::new().routing_id(name)?);
             worker.connect(&self.back)?;

@@ -1,4 +1,4 @@
-//! Tests that count memory and descriptors of the whole process. Each runs in a process of its own.
+//! Tests that count memory and descriptors of the whole process. Therefore each test runs in a process of its own.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 

@@ -1,4 +1,5 @@
-//! Key files: `zmq.auth` of pyzmq reads our files, and we read its files.
+//! Tests that pyzmq (`zmq.auth`) reads key files that sansmq has written, and that sansmq reads key files that pyzmq
+//! has written.
 
 use super::{Outcome, Python, within};
 use sansmq_os::keys::{read_certificate, read_public_keys, write_certificates};

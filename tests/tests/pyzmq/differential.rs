@@ -78,10 +78,10 @@ fn seeds() -> std::ops::Range<u64> {
     number(first)..number(end)
 }
 
-/// Result of a call as text, in terms common to both implementations.
+/// Result of a call as text. Equal results have the same text for both implementations, sansmq and libzmq.
 type CallResult = String;
 
-/// An implementation of the sockets that a program runs on.
+/// An implementation of sockets on which a program of socket operations runs.
 trait Backend {
     /// Runs an operation other than sending and receiving.
     fn call(&mut self, op: &Op) -> CallResult;
@@ -100,7 +100,8 @@ trait Backend {
         false
     }
 
-    /// Waits until connections and subscriptions have reached the state `expected`.
+    /// Waits until all connections are made or ended and all subscriptions have reached the publishers, as in
+    /// `expected`. Returns the state that was reached, or the reason why the wait failed.
     fn settle(
         &mut self,
         program: &Program,
@@ -109,7 +110,7 @@ trait Backend {
     ) -> Result<SettledState, CallResult>;
 }
 
-/// Connections and subscriptions when no data is in transit.
+/// Connections and subscriptions at a time when no data is in transit.
 #[derive(Clone, Debug, Default)]
 struct SettledState {
     connections: Vec<ConnectionCount>,
@@ -126,7 +127,7 @@ struct ConnectionCount {
     lost: usize,
 }
 
-/// The outcome of one operation.
+/// Observed results of one operation, and the state of connections and subscriptions after it.
 #[derive(Debug)]
 struct Outcome {
     observations: Vec<Observation>,
@@ -139,7 +140,7 @@ enum Observation {
     Received { socket: usize, messages: Vec<Message>, end: CallResult },
 }
 
-/// The first difference between two runs.
+/// The first difference between the results of a run and those of the reference run.
 #[derive(Debug)]
 struct Difference {
     step: usize,
@@ -182,7 +183,7 @@ impl fmt::Display for Observation {
     }
 }
 
-/// Execution of a program on one implementation of the sockets.
+/// Run of one program on one implementation of sockets.
 struct Run<'a, W> {
     program: &'a Program,
     backend: &'a mut W,
@@ -254,7 +255,8 @@ impl<'a, W: Backend> Run<'a, W> {
         Observation::Returned(self.backend.send(*socket, message, if will_succeed { LIMIT } else { Duration::ZERO }))
     }
 
-    /// Receives all messages of all sockets. Sockets that serve come first, because others receive their replies.
+    /// Receives all messages of all sockets. Sockets that reply to each message come first, because the other sockets
+    /// receive their replies.
     fn drain(&mut self, expected: &[Observation]) -> Vec<Observation> {
         let mut observations = Vec::new();
         let (servers, others): (Vec<usize>, Vec<usize>) = (0..self.open.len())
@@ -306,8 +308,8 @@ impl<'a, W: Backend> Run<'a, W> {
         }
     }
 
-    /// Returns true if the only missing messages are cancellations of subscriptions, which libzmq never sends in this
-    /// case. Waiting for them is then useless.
+    /// Returns true if all missing messages are cancellations of subscriptions that libzmq is known never to send (see
+    /// [`known::forgets`]). Waiting for them would be useless.
     fn only_lacks_known(&self, socket: usize, messages: &[Message], expected: &[Message]) -> bool {
         self.backend.is_libzmq(socket)
             && known::forgets(self.program, self.step, socket)
@@ -323,7 +325,8 @@ impl<'a, W: Backend> Run<'a, W> {
         self.backend.send(socket, reply, LIMIT);
     }
 
-    /// Replaces generated routing ids and request ids by fixed text.
+    /// Replaces the generated routing id and the generated request id of a message by fixed text, so that messages of
+    /// different runs can be compared.
     fn normalised(&mut self, socket: usize, message: Message) -> Message {
         let from = from(&message);
         if self.program.kind(socket) != Router {
@@ -343,8 +346,8 @@ impl<'a, W: Backend> Run<'a, W> {
         Message::from_frames(frames).expect("the number of frames is unchanged")
     }
 
-    /// Groups messages by sender, and sorts messages without a sender. With `conflate` only the latest message of each
-    /// sender stays, because the receipt of earlier ones depends on timing.
+    /// Groups messages by sender, and sorts messages of unknown sender by content. With `conflate`, keeps only the
+    /// latest message of each sender, because it depends on timing whether earlier messages are received.
     fn sorted(&self, mut messages: Vec<Message>) -> Vec<Message> {
         messages.sort_by_key(|message| match from(message) {
             Some(from) => (Some(from), Vec::new()),
@@ -373,12 +376,13 @@ fn missing<'a>(messages: &[Message], expected: &'a [Message]) -> Vec<&'a Message
     expected.iter().filter(is_missing).collect()
 }
 
-/// Returns the index of the socket that sent a message. The source is the last tag (see [`tag`]) in the message.
+/// Returns the index of the socket that sent a message, from the last tag (see [`tag`]) in the message; `None` if the
+/// message has no tag.
 fn from(message: &Message) -> Option<usize> {
     message.iter().rev().find_map(|frame| sender(frame))
 }
 
-/// Returns a topic that tests whether publishers know a new subscription of `subscriber`.
+/// Returns a topic that is used only once, to test whether publishers have received the subscriptions of `subscriber`.
 fn probe(step: usize, subscriber: usize) -> String {
     format!("!probe{step}.{subscriber}.")
 }

@@ -113,8 +113,8 @@ mod pairs {
         .await
     }
 
-    /// Sends the messages of [`series`] and their echo four times. Our socket and the one of pyzmq each send the
-    /// requests, and each bind.
+    /// Sends the messages of [`series`] from a `requester` to an `echoer` and back. Repeats this four times: either the
+    /// requester or the echoer is a socket of sansmq (the other is one of pyzmq), and either of the two binds.
     async fn all_directions(requester: SocketType, echoer: SocketType) -> Outcome {
         within(async {
             let ours = socket(echoer);
@@ -347,7 +347,7 @@ mod routing_ids {
 mod heartbeats {
     use super::*;
 
-    /// Time without messages, in which only PING and PONG are sent. Longer than each heartbeat timeout below.
+    /// Time without messages in which sockets send only PING and PONG. It is longer than each heartbeat timeout below.
     const QUIET: Duration = Duration::from_millis(1500);
 
     #[tokio::test]
@@ -527,7 +527,8 @@ mod tutorial {
         .await
     }
 
-    /// The DEALER of the tutorial sends one frame, which the ROUTER of the tutorial cannot unpack. The examples mention this.
+    /// The DEALER of the tutorial sends messages of one frame, but the ROUTER of the tutorial expects three frames and
+    /// fails. The examples mention this failure.
     #[tokio::test]
     async fn tutorial_router_fails_on_message_of_one_frame() -> Outcome {
         within(async {
@@ -650,7 +651,8 @@ mod balancing {
         .await
     }
 
-    /// Broker that runs in a task until this value is dropped, with its endpoints for clients and workers.
+    /// Broker of the example `load_balancer` that runs in a task, with its endpoints for clients and workers. Drop ends
+    /// the task.
     struct Running {
         front: String,
         back: String,
@@ -670,7 +672,7 @@ mod balancing {
             tokio::spawn(async move { worker::run(name, &back, Duration::ZERO).await })
         }
 
-        /// Sends requests and returns the number of replies of each worker.
+        /// Runs a client that sends `requests` requests. Returns the number of replies of each worker.
         async fn client(&self, requests: u64) -> Result<BTreeMap<String, u64>, Failure> {
             let load = Load { requests, in_flight: 8 };
             let report = client::run("client", &self.front, load, &Progress::of(requests)).await?;
@@ -686,7 +688,7 @@ mod balancing {
     }
 }
 
-/// Returns the Python interpreter.
+/// Returns the path of the Python interpreter, from the environment variable `SANSMQ_PYTHON`.
 fn python() -> std::ffi::OsString {
     std::env::var_os("SANSMQ_PYTHON").expect(
         "SANSMQ_PYTHON is not set. Set it to a Python interpreter with pyzmq: `python3 -m venv venv`, \
@@ -698,7 +700,7 @@ fn socket(kind: SocketType) -> Socket<Any> {
     Socket::with(Options::of(kind))
 }
 
-/// Returns the messages of `SERIES` in `tests/python/common.py`.
+/// Returns the same messages as `SERIES` in `tests/python/common.py`, which the Python programs send and expect.
 fn series() -> Vec<Message> {
     let body = |size: usize| (0..=250).cycle().take(size).collect::<Vec<u8>>();
     let mut series: Vec<Message> = [0, 1, 255, 256, 65536, 1 << 20].into_iter().map(|size| body(size).into()).collect();
@@ -708,7 +710,7 @@ fn series() -> Vec<Message> {
     series
 }
 
-/// A task that echoes each message of a socket until dropped.
+/// Task that sends back each message that a socket receives. Drop ends the task.
 struct Echo(JoinHandle<()>);
 
 impl Echo {

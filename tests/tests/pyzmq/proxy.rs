@@ -1,4 +1,4 @@
-//! Our proxy with sockets of libzmq on both sides, and a control socket of libzmq.
+//! A proxy of sansmq between sockets of libzmq. Its control socket is connected to a socket of libzmq.
 
 use super::{ANY, Outcome, Python, Socket, within};
 use sansmq::kind::{Dealer, Kind, Rep, Router, XPub, XSub};

@@ -1,4 +1,5 @@
-//! Each publisher type with each subscriber type: each side is ours or libzmq's, and each side binds or connects.
+//! Each publisher type with each subscriber type. One socket is of sansmq and the other is of libzmq, in both
+//! combinations, and either socket binds.
 
 use super::{ANY, Outcome, Python, socket, within};
 use sansmq::proto::SocketType::{self, Pub, Sub, XPub, XSub};

@@ -1,4 +1,5 @@
-//! Each mechanism with libzmq, in both roles, with valid and invalid credentials, with and without an authenticator of libzmq.
+//! Each security mechanism between sansmq and libzmq, with either as the server, with valid and invalid credentials,
+//! and with and without an authenticator in libzmq.
 
 use super::pairs::request_series;
 use super::{ANY, Echo, Outcome, Python, SECOND, pubsub, within};
@@ -49,7 +50,7 @@ mod plain {
         .await
     }
 
-    /// libzmq sends an ERROR without a length here; the test expects the end of the connection.
+    /// libzmq closes the connection without a valid ERROR command, so the client receives no reason.
     #[tokio::test]
     async fn python_without_authenticator_denies_plain() -> Outcome {
         within(async {
@@ -63,7 +64,7 @@ mod plain {
         .await
     }
 
-    /// Returns options of a PLAIN server that accepts the user `ann`.
+    /// Returns options of a PLAIN server that accepts only the user `ann` with the password `secret`.
     fn guarded<T: kind::Zmtp>(options: Options<T>) -> Options<T> {
         options.security(Security::PlainServer).authenticate(|request| match &request.credentials {
             AuthCredentials::Plain { username, password } if username == "ann" && password == "secret" => {
@@ -202,7 +203,8 @@ mod curve {
         Ok(Security::curve_client(own.clone(), *server)?)
     }
 
-    /// Returns options of a CURVE server that accepts the key `known`, or any key.
+    /// Returns options of a CURVE server with the key pair `own`. The server accepts only clients with the key `known`;
+    /// if `known` is `None`, it accepts clients with any key.
     fn guarded<T: kind::Zmtp>(options: Options<T>, own: &KeyPair, known: Option<PublicKey>) -> Options<T> {
         let options = options.security(Security::curve_server(own.clone()));
         let Some(known) = known else { return options };
@@ -274,12 +276,12 @@ mod null {
     }
 }
 
-/// Returns the error for an ERROR command with this status.
+/// Returns the error of a client that receives an ERROR command with this status code.
 fn refused(status: &'static [u8]) -> ConnectionError {
     ConnectionError::Refused(status.into())
 }
 
-/// Connects a DEALER with these options and returns the reason of the failed handshake.
+/// Connects a DEALER with these options. Waits for the failure of its handshake and returns the reason.
 async fn connect_failure(options: Options<kind::Dealer>, address: &str) -> Result<ConnectionError, Box<dyn Error>> {
     let dealer = DealerSocket::with(options);
     let mut monitor = dealer.monitor();

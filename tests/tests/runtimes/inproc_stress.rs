@@ -1,5 +1,5 @@
-//! `inproc` between busy threads with small high-water marks, so that every sender waits often. No message is lost, repeated or
-//! reordered, and every waiting thread is woken.
+//! Stress tests of `inproc` between busy threads. High-water marks are small, so that every sender waits often. The
+//! tests check that no message is lost, repeated or reordered, and that every waiting thread is woken.
 
 use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::mio::Socket;

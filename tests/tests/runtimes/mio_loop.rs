@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Creates a `Poll`, and a reactor on it that may use `tokens` tokens, from 1000 on.
+/// Creates a `Poll`, and a reactor that uses this `Poll` with the tokens from 1000 to 999 + `tokens`.
 fn poll_with(tokens: usize) -> (Poll, Reactor) {
     let poll = Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
@@ -26,8 +26,8 @@ fn poll_with(tokens: usize) -> (Poll, Reactor) {
     (poll, reactor)
 }
 
-/// Polls until `done` returns a value. `done` is called with the tokens of the events that do not belong to the
-/// reactor.
+/// Polls and runs the reactor until `done` returns a value. The argument of `done` contains the tokens of the events
+/// that do not belong to the reactor.
 fn turn_until<R>(poll: &mut Poll, reactor: &mut Reactor, mut done: impl FnMut(&[Token]) -> Option<R>) -> R {
     let mut events = Events::with_capacity(16);
     for _ in 0..10_000 {

@@ -1,4 +1,4 @@
-//! A port shared by sockets of several runtimes, also after one of the runtimes shuts down.
+//! A port that is shared by sockets of several runtimes, also after one of these runtimes has shut down.
 
 use futures_util::future::{Either, select};
 use sansmq::kind::{Dealer, Router};
@@ -43,7 +43,7 @@ fn with_resource(endpoint: &Endpoint, resource: &str) -> Endpoint {
     endpoint.clone().with_resource(Some(resource.parse().unwrap()))
 }
 
-/// Connects a client to `endpoint`, and exchanges messages with `router`.
+/// Connects a new DEALER to `endpoint`, and checks that it exchanges messages with `router`. Returns the DEALER.
 async fn new_client(router: &Handle<Router>, endpoint: Endpoint) -> Handle<Dealer> {
     let dealer = spawn_socket(Options::<Dealer>::new(), &Context::global(), &Smol::current());
     dealer.connect(endpoint).unwrap();

@@ -1,4 +1,5 @@
-//! The suite on the simulated runtime: no operating system, a virtual clock, and a network driven by a seed.
+//! The test suite on the simulated runtime, which has no operating system, a virtual clock, and a network with random
+//! behaviour that the seed determines.
 
 #[path = "suite/mod.rs"]
 mod suite;
@@ -13,7 +14,8 @@ use smol::io::AsyncReadExt;
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// Returns the messages that a ROUTER receives of several DEALERs, each with the time in nanoseconds.
+/// Runs a simulation with this seed, in which a ROUTER receives messages of several DEALERs. Returns the messages, each
+/// with the virtual time of its receipt in nanoseconds.
 fn received_messages(seed: u64) -> Vec<(u64, Message)> {
     let received = RefCell::new(Vec::new());
     run(seed, async || {

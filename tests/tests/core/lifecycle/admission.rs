@@ -35,7 +35,7 @@ impl Acceptor {
         accepted.map(|connection| self.connections.push(connection)).is_some()
     }
 
-    /// Advances the clock, and ends the connections that the socket evicts. Returns their number.
+    /// Advances the clock, and ends the connections that the socket evicts. Returns the number of these connections.
     fn advance(&mut self, time: Duration) -> usize {
         self.now = self.now + time;
         let mut ended = 0;

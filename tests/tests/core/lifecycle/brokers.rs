@@ -22,7 +22,7 @@ const RETRY_AFTER: Duration = s(10);
 struct Broker {
     front: NodeId,
     back: NodeId,
-    /// High-water marks, in messages: first for replies, then for requests.
+    /// High-water marks of the broker's sockets, in messages: first for replies, then for requests.
     marks: [usize; 2],
     /// Request that could not be forwarded yet.
     pending: Option<Message>,
@@ -75,7 +75,7 @@ struct Client {
     /// socket.
     relaxed: bool,
     request: u32,
-    /// Number of requests sent, including repeated ones.
+    /// Number of requests sent by this client so far, including repeated ones.
     attempt: u32,
     /// Time at which the last request was sent; `None` if no request waits for its reply.
     sent_at: Option<Instant>,
@@ -125,7 +125,7 @@ struct Topology {
     clients: Vec<Client>,
     brokers: [Broker; 2],
     workers: Vec<NodeId>,
-    /// Requests that workers have received.
+    /// Different requests that the workers have received so far.
     requests: BTreeSet<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Disconnect, unbind, close, and linger.
+//! Tests of disconnect, unbind, close and linger: which connections end, and which queued messages are still sent.
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s};
 use sansmq_proto::kind::Dealer;

@@ -1,4 +1,5 @@
-//! Messages on connect and disconnect: hello, disconnect and hiccup messages, and the notices of a ROUTER.
+//! Messages that a connect or a disconnect causes: hello, disconnect and hiccup messages, and the messages by which a
+//! ROUTER notifies its application.
 
 use super::{PLACE, bound, close, connected, s};
 use sansmq_proto::kind::{Client, Dealer, Peer, Router, Server};

@@ -1,6 +1,6 @@
-//! A ROUTER with handover, and peers that take over one routing id from each other under random faults. Messages to
-//! this id must go only to its newest owner. The connection that loses the id must end, with the handover as the
-//! reason.
+//! A ROUTER with the option `handover`, and peers that take over one routing id from each other under random faults.
+//! Messages to this id must be sent only on the newest connection with this id. The connection that loses the id must
+//! end, with the handover as the reason.
 
 use super::faults::FaultPlan;
 use super::{bound, close, connected, ms, s};
@@ -13,14 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Number of peers with other routing ids.
 const OTHERS: usize = 2;
 
-/// ROUTER, DEALERs that claim the routing id `shared` (claimants), and DEALERs with other routing ids.
+/// A ROUTER, DEALERs that have the routing id `shared` (claimants), and DEALERs with other routing ids.
 struct Topology {
     router: NodeId,
     others: [NodeId; OTHERS],
     claimants: Vec<Claimant>,
-    /// Newest connection with the id `shared`, and the index of its claimant in `claimants`.
+    /// Newest connection with the routing id `shared`, and the index of its claimant; `None` if no connection has this
+    /// id.
     owner: Option<(PipeId, usize)>,
-    /// Connections that have lost the id and have not ended yet.
+    /// Connections that have lost the routing id `shared` to a newer connection and have not ended yet.
     losers: BTreeSet<PipeId>,
     /// Index of the claimant that must receive each message of the router, by number of the message.
     sent: BTreeMap<u32, usize>,
@@ -61,7 +62,7 @@ impl Topology {
         claimants.chain(self.others).chain([self.router]).collect()
     }
 
-    /// Adds a DEALER that claims the routing id `shared`.
+    /// Adds a claimant: a DEALER with the routing id `shared`.
     fn add_claimant(&mut self, net: &mut Net, faults: &mut FaultPlan) {
         let number = self.claimants.len().to_string();
         let options = Options::<Dealer>::new().routing_id("shared").unwrap().metadata("X-Claimant", number).unwrap();
@@ -70,7 +71,7 @@ impl Topology {
         self.claimants.push(Claimant { node, reconnects, sent: 0 });
     }
 
-    /// Updates the owner of the routing id `shared` from the events of the router.
+    /// Updates `owner` and `losers` from the events of the router.
     fn update_owner(&mut self, net: &mut Net) {
         for event in events(net, self.router) {
             match event {

@@ -10,7 +10,7 @@ use sansmq_proto::{Message, Options, RecvError, SendError};
 use sansmq_tests::is_soak;
 use std::collections::VecDeque;
 
-/// Runs every sequence of the given actions, each in a new world.
+/// Runs every sequence of the given actions. Each sequence begins with new sockets.
 fn explore<W, A: Copy + Debug>(actions: &[A], world: impl Fn() -> W, act: impl Fn(&mut W, A)) {
     let steps = if is_soak() { 6 } else { 5 };
     for mut number in 0..actions.len().pow(steps) {
@@ -25,7 +25,7 @@ fn explore<W, A: Copy + Debug>(actions: &[A], world: impl Fn() -> W, act: impl F
     }
 }
 
-/// Actions so far; printed if the test fails.
+/// Actions of the current sequence so far; printed if the test fails.
 struct ActionLog<A: Debug>(Vec<A>);
 
 impl<A: Debug> Drop for ActionLog<A> {
@@ -62,7 +62,7 @@ enum ReqState {
     Replied(String),
 }
 
-/// A REP and two REQs, with the expected state of each.
+/// A REP and two REQs, with the expected state of each REQ.
 struct ReqRep {
     net: Net,
     rep: NodeId,

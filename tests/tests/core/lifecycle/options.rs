@@ -87,7 +87,7 @@ fn conflated_sub_keeps_the_latest_matching_message() {
     assert_eq!(bodies(&recv_all(&mut net, sub)), ["a2"]);
 }
 
-/// Returns `true` for each event of a failure or disconnect after which the socket dials again.
+/// Takes all events of a socket. For each failure and disconnect, the result contains `true` if the socket dials again.
 fn dials_again(net: &mut Net, node: NodeId) -> Vec<bool> {
     waits(net, node).iter().map(Option::is_some).collect()
 }

@@ -1,4 +1,4 @@
-//! Dialling, back-off and reconnects.
+//! Dialling, reconnects, and the back-off time between two dials.
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s, waits};
 use core::time::Duration;

@@ -16,7 +16,7 @@ struct Pipeline {
     marks: [usize; 2],
     sent: u32,
     received: Received,
-    /// Number of messages that each sink has received.
+    /// Number of messages that each sink has received so far.
     shares: [usize; 3],
 }
 
@@ -47,7 +47,7 @@ impl Pipeline {
         }
     }
 
-    /// Receives a message at a sink. Returns `false` if its queue is empty.
+    /// Receives a message at the sink with this index. Returns `false` if the queue of the sink is empty.
     fn recv(&mut self, net: &mut Net, sink: usize) -> bool {
         let Ok(message) = net[self.pulls[sink]].recv() else { return false };
         self.received.record(&message, sink);
@@ -67,8 +67,8 @@ impl Pipeline {
         }
     }
 
-    /// Asserts that queues are within their high-water marks. Must be called only if no connection can be lost, because
-    /// the unread messages of lost connections are queued in addition to the marks.
+    /// Asserts that queues are within their high-water marks. The test must call this only if no connection can be
+    /// lost: unread messages of a lost connection stay queued and are not counted against the marks.
     fn check_marks(&self, net: &Net) {
         let outgoing = net[self.push].stats().outgoing.messages;
         assert!(outgoing <= 3 * self.marks[0] as u64, "{outgoing} messages are queued to be sent");

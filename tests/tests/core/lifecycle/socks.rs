@@ -1,4 +1,4 @@
-//! A SOCKS5 proxy between two sockets.
+//! Connections of sockets through a SOCKS5 proxy.
 
 use super::{connected, push};
 use sansmq_proto::kind::Stream;

@@ -1,5 +1,6 @@
-//! Random subscribes, cancels, connects, disconnects and lost connections: finally each publisher has exactly the
-//! subscriptions of its subscribers, and the application of an XPUB has received each change in order.
+//! Tests that subscriptions stay consistent under random changes. Subscribers subscribe and cancel, and connections are
+//! made and lost at random. At the end, each publisher has exactly the subscriptions of its connected subscribers, and
+//! the application of the XPUB has received each change of these subscriptions in order.
 
 use super::faults::FaultPlan;
 use sansmq_proto::kind::{Pub, Sub, XPub, XSub};
@@ -14,11 +15,11 @@ const TOPICS: [&str; 7] = ["", "a", "ab", "abc", "b", "ba", "c"];
 struct Topology {
     publishers: [NodeId; 2],
     subscribers: [NodeId; 4],
-    /// Pairs of subscriber and publisher that are connected, by index, with the side that dialled.
+    /// Connected pairs, as index of the subscriber and index of the publisher, and for each pair the side that dialled.
     dialled_by: BTreeMap<(usize, usize), Dialler>,
     /// Number of subscriptions of each subscriber, by topic.
     subscribed: [BTreeMap<&'static str, u32>; 4],
-    /// Subscriptions that are active according to the messages that the XPUB has received.
+    /// Topics that have a subscription according to the messages that the application of the XPUB has received.
     reported: BTreeSet<Vec<u8>>,
 }
 
@@ -58,7 +59,7 @@ impl Topology {
         [&self.publishers[..], &self.subscribers].concat()
     }
 
-    /// Connects a random pair of subscriber and publisher, or disconnects the pair if it is connected.
+    /// Chooses a random pair of subscriber and publisher. Connects the two, or disconnects them if they are connected.
     fn toggle_connection(&mut self, net: &mut Net, faults: &mut FaultPlan) {
         let (sub, publisher) = (faults.pick(4), faults.pick(2));
         let endpoints = [format!("tcp://publisher-{publisher}:1"), format!("tcp://subscriber-{sub}:1")];
@@ -95,8 +96,8 @@ impl Topology {
         }
     }
 
-    /// Receives the subscription changes at the XPUB. Subscribe and cancel must alternate for each topic: no change is
-    /// lost or duplicated.
+    /// Receives the subscription changes at the XPUB. Asserts that subscribes and cancels of each topic alternate, so
+    /// that no change is lost or duplicated.
     fn receive_changes(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.publishers[1]].recv() {
             let (flag, topic) = message.head().split_first().unwrap();
@@ -109,7 +110,7 @@ impl Topology {
         self.subscribed[sub].iter().any(|(prefix, &count)| count > 0 && topic.starts_with(prefix))
     }
 
-    /// Asserts that the publishers have the subscriptions of the connected subscribers.
+    /// Asserts that each publisher has exactly the subscriptions of the subscribers that are connected to it.
     fn assert_consistent(&mut self, net: &mut Net) {
         for (number, &publisher) in self.publishers.iter().enumerate() {
             for topic in TOPICS.iter().chain(&["abcd", "bx", "x"]) {

@@ -1,5 +1,5 @@
-//! A ROUTER assigns jobs to workers that have reported to be ready. Workers crash while they have a job, and restart;
-//! their jobs are assigned to other workers, so that every job is finally done.
+//! A ROUTER assigns jobs to workers that have sent `ready`. Workers crash while they have a job, and restart. Their
+//! jobs are assigned to other workers, so that every job is finally done.
 
 use super::faults::FaultPlan;
 use super::{PLACE, bound, ms};
@@ -17,9 +17,9 @@ struct Dispatcher {
     idle: VecDeque<Frame>,
     /// Job of each busy worker.
     busy: BTreeMap<Frame, u32>,
-    /// Number of times that each job was assigned without a result so far, by job.
+    /// Number of assignments of each job that have not had a result yet.
     outstanding: BTreeMap<u32, u32>,
-    /// Total number of assignments.
+    /// Total number of assignments so far, of all jobs.
     assigned: usize,
     done: BTreeSet<u32>,
 }
@@ -72,7 +72,7 @@ impl Dispatcher {
         }
     }
 
-    /// Returns the job of a lost worker to the queue.
+    /// Removes a lost worker. Puts its job, if any, back at the front of the queue.
     fn on_worker_lost(&mut self, worker: &Frame) {
         self.idle.retain(|idle| idle != worker);
         if let Some(job) = self.busy.remove(worker) {

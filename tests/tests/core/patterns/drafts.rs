@@ -42,7 +42,8 @@ fn channel() -> Options<Channel> {
     Options::new()
 }
 
-/// Sends a message from `node` to `to`, and returns the routing id with which `to` receives it.
+/// Sends a message from the socket `node` to the socket `to`. Returns the routing id of `node`, which is the first
+/// frame of the message that `to` receives.
 fn routing_id_of(net: &mut Net, node: NodeId, to: NodeId) -> Frame {
     net[node].send("hello").unwrap();
     net.settle();
@@ -159,7 +160,7 @@ fn writable_is_emitted_when_a_peer_has_room_or_is_gone() {
     }
 }
 
-/// Takes all actions. Returns `true` if [`Action::Writable`] was among them.
+/// Takes all queued actions of the socket. Returns `true` if one of them is [`Action::Writable`].
 fn takes_writable(socket: &mut Socket) -> bool {
     core::iter::from_fn(|| socket.poll_action()).any(|action| action == Action::Writable)
 }
@@ -216,8 +217,8 @@ fn received_multipart_is_dropped_without_disconnect() {
     }
 }
 
-/// Completes the handshake between the connection `link` and a new peer of the given type. Returns the connection of
-/// the peer.
+/// Completes the handshake between the connection `link` and a new connection of the type `peer_type`. Returns the new
+/// connection.
 fn complete_handshake(link: &mut Connection, peer_type: SocketType) -> Connection {
     let now = Instant::ORIGIN;
     let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(peer_type)), &mut SystemEntropy, now);

@@ -137,7 +137,7 @@ impl ManualSocket {
         self.socket.send((to, vec![7; 90_000]))
     }
 
-    /// Sends until the queue is full. Returns the number of messages.
+    /// Sends until the queue of the socket is full. Returns the number of messages that were accepted.
     pub(super) fn fill(&mut self) -> usize {
         let mut taken = 0;
         while self.send().is_ok() {
@@ -146,7 +146,7 @@ impl ManualSocket {
         taken
     }
 
-    /// Discards the output of the connection, and lets it take more messages from the socket.
+    /// Discards the output of the connection, so that the connection takes more messages from the socket.
     pub(super) fn transmit(&mut self) {
         if let Some(out) = self.link.poll_transmit() {
             out.advance(out.remaining());
@@ -154,7 +154,7 @@ impl ManualSocket {
         self.socket.exchange(self.pipe, &mut self.link).unwrap();
     }
 
-    /// Takes all actions. Returns `true` if [`Action::Writable`] was among them.
+    /// Takes all queued actions of the socket. Returns `true` if one of them is [`Action::Writable`].
     pub(super) fn takes_writable(&mut self) -> bool {
         core::iter::from_fn(|| self.socket.poll_action()).any(|action| action == Action::Writable)
     }

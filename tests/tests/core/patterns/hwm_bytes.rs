@@ -9,7 +9,7 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, SendError, SocketType};
 use sansmq_tests::{dropped, events, recv_all};
 
-/// Sends messages of `size` bytes until the socket is full. Returns their number.
+/// Sends messages of `size` bytes until the socket accepts no more. Returns the number of accepted messages.
 fn fill(net: &mut Net, node: NodeId, size: usize) -> usize {
     (0..1000).take_while(|_| net[node].send(vec![7; size]).is_ok()).count()
 }

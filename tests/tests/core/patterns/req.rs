@@ -11,13 +11,14 @@ fn req() -> Options<Req> {
     Options::new()
 }
 
-/// Receives a request at a ROUTER, with its envelope.
+/// Receives a request of a REQ at a ROUTER. Returns the request with its envelope.
 fn request(net: &mut Net, router: NodeId) -> Message {
     net.settle();
     net[router].recv().expect("a request has arrived")
 }
 
-/// Replies with the envelope of the request `to`.
+/// Sends a reply from a ROUTER to the REQ that has sent the request `to`. The reply consists of the envelope of this
+/// request and `body`.
 fn reply(net: &mut Net, router: NodeId, to: &Message, body: &str) {
     let mut frames = to.clone().into_frames();
     *frames.last_mut().unwrap() = body.into();

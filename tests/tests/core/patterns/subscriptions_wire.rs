@@ -9,7 +9,8 @@ use sansmq_proto::{
 };
 use sansmq_tests::raw_peer::{MORE, command, frame, greeting, ready};
 
-/// Socket with one connection to a peer of which the test writes the bytes.
+/// Socket with one connection. There is no peer socket: the test itself writes the bytes that the peer sends, and
+/// checks the bytes that the peer receives.
 struct Fixture {
     socket: Socket,
     pipe: PipeId,
@@ -17,7 +18,8 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// Creates a socket, and completes the handshake with a peer of ZMTP 3.`minor`.
+    /// Creates a socket with one accepted connection, and completes the handshake as a peer of the socket type `peer`
+    /// and the version ZMTP 3.`minor`.
     fn new<T: Kind>(options: Options<T>, peer: &str, minor: u8) -> Self {
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         socket.monitor(true);
@@ -30,8 +32,8 @@ impl Fixture {
         fixture
     }
 
-    /// Accepts a second connection of the socket. Returns a new fixture with the socket and this connection. `self`
-    /// keeps the first connection, and gets an unrelated socket.
+    /// Makes the socket accept a second connection. Moves the socket to a new fixture with this connection, and returns
+    /// the new fixture. `self` keeps the first connection, and gets an unrelated socket.
     fn with_second_connection(&mut self, peer: &str, minor: u8) -> Self {
         let spare = Socket::new(Options::<Pub>::new(), SeededEntropy::new(1));
         let mut socket = core::mem::replace(&mut self.socket, spare);
@@ -44,7 +46,7 @@ impl Fixture {
         fixture
     }
 
-    /// Handles the greeting and READY of the peer.
+    /// Passes the greeting and READY of the peer to the connection.
     fn handshake(&mut self, peer: &str, minor: u8) {
         let mut greeting = greeting("NULL");
         greeting[11] = minor;
@@ -53,13 +55,13 @@ impl Fixture {
         self.feed(&ready(peer, b"")).unwrap();
     }
 
-    /// Handles input from the peer.
+    /// Passes bytes from the peer to the connection, and the resulting messages to the socket.
     fn feed(&mut self, bytes: &[u8]) -> Result<(), ConnectionError> {
         self.connection.handle_input(bytes, Instant::ORIGIN)?;
         self.socket.exchange(self.pipe, &mut self.connection)
     }
 
-    /// Returns the bytes that the connection sends.
+    /// Returns the bytes that the connection sends to the peer.
     fn output(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         loop {
@@ -69,15 +71,15 @@ impl Fixture {
         }
     }
 
-    /// Takes all actions. Returns `true` if [`Action::Writable`] was among them.
+    /// Takes all queued actions of the socket. Returns `true` if one of them is [`Action::Writable`].
     fn takes_writable(&mut self) -> bool {
         let actions: Vec<_> = core::iter::from_fn(|| self.socket.poll_action()).collect();
         actions.contains(&Action::Writable)
     }
 }
 
-/// Topic lengths around every boundary between short and long frames: of the topic alone, with its flag byte, and with
-/// the name of each command.
+/// Topic lengths around the boundary between short and long frames (255 bytes). A frame contains the topic alone, the
+/// topic and a flag byte, or the topic and the name of a command, so each of these has its own boundary.
 const LENGTHS: [usize; 13] = [0, 1, 244, 245, 246, 247, 248, 249, 250, 254, 255, 256, 300];
 
 #[test]

@@ -1,4 +1,5 @@
-//! Limits on system calls for small messages, on copies of large messages, and on bytes read per turn.
+//! Tests of the work of a session (reads and writes of one connection): number of system calls for small messages,
+//! copies of large messages, and bytes read per call of `Session::turn`.
 
 use super::{SessionFixture, TestStream, pull_session};
 use sansmq_proto::connection::Link;
@@ -24,8 +25,8 @@ fn small_messages_are_batched_and_large_bodies_not_copied() {
     assert!(stream.written_from.contains(&address), "the large body was copied");
 }
 
-/// Commands are not queued for the application, so no high-water mark limits them. Reading in small chunks limits them
-/// instead.
+/// Commands are not queued for the application, so no high-water mark limits them. The session limits them by reading
+/// in small chunks.
 #[test]
 fn command_flood_is_read_in_small_chunks() {
     let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());

@@ -1,4 +1,5 @@
-//! Tests of one session or one socket without a network: the test provides the stream.
+//! Tests of one session (reads and writes of one connection) or one socket, without a network: the test provides the
+//! stream.
 
 mod batching;
 mod blocks;

@@ -1,4 +1,5 @@
-//! Single sockets without a session: unbind after a failed bind, extreme options and times, and opening messages.
+//! Single sockets without a stream: unbind after a failed bind, options with extreme values, clocks that jump or are at
+//! their maximum, and messages that a socket sends at the beginning of each connection (hello and probe messages).
 
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
@@ -48,8 +49,7 @@ fn extreme_options_and_clock_jumps_are_harmless() {
     }
 }
 
-/// If the clock is at the maximum instant, a timer that is armed again expires at once. This must not cause an endless
-/// loop.
+/// If the clock is at its maximum, a timer that is set again expires at once. This must not cause an endless loop.
 #[test]
 fn timers_at_the_maximum_instant_do_not_spin() {
     let mut socket = Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1));
@@ -59,7 +59,7 @@ fn timers_at_the_maximum_instant_do_not_spin() {
     socket.handle_timeout(now);
 }
 
-/// Transfers all output of one connection to another.
+/// Passes all output of one connection to another connection as input.
 fn transfer(from: &mut Connection, to: &mut Connection) {
     while let Some(out) = from.poll_transmit() {
         let bytes = out.copy_to_bytes(out.remaining());

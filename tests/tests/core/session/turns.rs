@@ -1,4 +1,5 @@
-//! Turns of a session: late turns, failed writes, closing, and input split at every position.
+//! Tests of `Session::turn`, which reads, writes and handles the timeouts of one connection: calls that come late,
+//! failed writes, the end of a connection, and input that is split at every position.
 
 use super::{SessionFixture, TestStream, accepted, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
@@ -13,7 +14,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Creates the session of a PULL after its handshake.
+/// Creates the session of a PULL that has completed its handshake with a PUSH, and the stream of this session.
 fn ready_session(heartbeat: Duration) -> (Session, TestStream) {
     let mut session = pull_session(&Options::new().heartbeat(heartbeat).unwrap());
     let mut stream = TestStream { input: greeting_and_ready("PUSH").into(), ..TestStream::default() };
@@ -26,7 +27,8 @@ fn turn(session: &mut Session, stream: &mut TestStream, at: Instant) -> Result<(
     session.turn(stream, &mut SessionBuffers::with_read_size(4096), at, |_| Ok(())).map(drop)
 }
 
-/// If the process was suspended or busy for long, the PONG may have arrived but not been read yet.
+/// If the process was suspended or busy for a long time, the PONG may have arrived but not been read yet. The
+/// connection must then not end by the heartbeat timeout.
 #[test]
 fn pending_input_is_read_before_timeouts_apply() {
     let second = Duration::from_secs(1);
@@ -53,8 +55,8 @@ fn heartbeat_does_not_shorten_the_closing_phase() {
     assert_eq!(finish(Instant::ORIGIN + Duration::from_secs(2)), Err(ConnectionError::LocallyClosed));
 }
 
-/// The peer has sent all its messages and closed the connection. The next write fails before most of these messages
-/// have been read.
+/// The peer has sent all its messages and closed the connection. A write fails before the session has read most of
+/// these messages. The application must still receive all of them.
 #[test]
 fn failed_write_keeps_received_messages() {
     let (now, mut stream) = (Instant::ORIGIN, TestStream::default());
@@ -130,7 +132,7 @@ fn large_body_survives_any_chunk_size() {
 
 #[test]
 fn io_stream_reads_writes_and_calls_its_functions() {
-    /// Byte queue, with the number of times that its write side was closed.
+    /// Byte queue (field 0), and the number of times that its write side was closed (field 1).
     struct Pipe(VecDeque<u8>, usize);
 
     impl Read for Pipe {

@@ -1,4 +1,5 @@
-//! Valid sessions with random errors: each connection ends, and other connections are not affected.
+//! Hostile peers that send valid sessions with random errors. Each of these connections ends, and other connections are
+//! not affected.
 
 use sansmq::kind::{Any, Dealer, Pair, Pull, Push, Rep, Req, Router, Typed};
 use sansmq::{Handle, Options};
@@ -11,7 +12,7 @@ use std::io::Read;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-/// Returns the bytes of a valid session of a peer with this socket type.
+/// Returns the bytes that a peer with this socket type sends in a valid session.
 fn valid_session(peer: &str) -> Vec<u8> {
     let mut bytes = greeting_and_ready(peer);
     for _ in 0..3 {
@@ -41,7 +42,7 @@ fn corrupt(mut bytes: Vec<u8>, random: &mut SeededEntropy) -> Vec<u8> {
     bytes
 }
 
-/// Opens one connection per seed in parallel, and sends a corrupted session on each.
+/// Opens one connection per seed, all in parallel, and sends a different corrupted session on each connection.
 fn attack(at: SocketAddr, peer: &str, seeds: std::ops::Range<u64>) {
     std::thread::scope(|scope| {
         for seed in seeds {

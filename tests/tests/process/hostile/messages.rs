@@ -1,4 +1,4 @@
-//! Hostile peers after the handshake.
+//! Hostile peers that complete the handshake, and then send malformed, too large or too many messages and commands.
 
 use sansmq::kind::Pull;
 use sansmq::proto::connection::Fault;

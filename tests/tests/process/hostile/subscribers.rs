@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpStream};
 
 const LIMIT: usize = 2000;
 
-/// A publisher with an honest subscriber, and the address for hostile ones.
+/// A publisher with a connected honest subscriber, and the address to which hostile subscribers connect.
 struct Fixture<T: Publishes + Sends> {
     publisher: Handle<T>,
     subscriber: Handle<Sub>,

@@ -1,4 +1,4 @@
-//! Peers that do not read.
+//! Hostile peers that do not read what the socket sends.
 
 use sansmq::kind::{Any, Pub, Pull, Push, Rep, Router, Sub};
 use sansmq::proto::socket::DropReason;

@@ -1,5 +1,6 @@
-//! A socket that is dropped in any state leaves neither a task nor a descriptor, on each runtime. Other tests use all
-//! descriptors of the process.
+//! Tests, on each runtime, that a socket that is dropped in any state leaves no task and no file descriptor behind.
+//! Other tests check sockets while the process has no free descriptor, blocking calls while a socket is closed, and
+//! memory after many connections.
 
 mod peers;
 mod states;
@@ -54,7 +55,8 @@ fn processor_time() -> Duration {
     clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
 }
 
-/// Creates a ROUTER to which a peer connects while the process has no descriptor left.
+/// Returns a ROUTER to which a peer has connected while the process has no free descriptor, so that its `accept` fails.
+/// Also returns the monitor of the ROUTER, the guard that uses the descriptors, and the stream of the peer.
 fn router_without_descriptors(runtime: &mut dyn TestRuntime) -> (Handle<Router>, Monitor, Descriptors, OwnedFd) {
     let router = router(&runtime.handle());
     let mut endpoint = None;
@@ -156,7 +158,8 @@ fn resident() -> u64 {
 fn ten_thousand_ended_connections_leave_no_memory() {
     const WAVES: u32 = 200;
     const WAVE: u32 = 50;
-    /// Memory in KiB that the allocator may keep. A leak of 2 KiB or more per connection would exceed it several times.
+    /// Maximum growth of memory, in KiB, that does not count as a leak, because the allocator may keep freed memory. A
+    /// leak of 2 KiB per connection would exceed this limit several times.
     const SLACK: u64 = 2 << 10;
     on_each(|runtime, before| {
         let pull = runtime.handle().socket(Options::<Pull>::new());

@@ -1,4 +1,5 @@
-//! Raw peers that do not answer, and a guard that uses all descriptors.
+//! Peers that are not ZeroMQ sockets: listeners that do not answer, and TCP streams to which a test writes bytes. Also
+//! a guard that uses all file descriptors of the process.
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{AddressFamily, SocketType, connect, listen, socket};
@@ -9,11 +10,11 @@ use sansmq_tests::raw_peer::{frame, greeting_and_ready};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
-/// Listeners without a ZeroMQ socket.
+/// Two TCP listeners that are not ZeroMQ sockets and never send.
 pub(crate) struct RawPeers {
     /// Listener that completes connections and never sends.
     silent: TcpListener,
-    /// Listener that never completes a connection, because its queue is full.
+    /// Listener with a full queue of waiting connections, so that further connects do not complete.
     busy: TcpListener,
     _queue: Vec<OwnedFd>,
 }
@@ -45,8 +46,8 @@ pub(crate) fn closed_endpoint() -> Endpoint {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into()
 }
 
-/// Binds `router`, and connects a raw peer to it that sends `bytes`. Returns the stream of the peer after the router
-/// has accepted the connection.
+/// Binds `router`, connects a TCP stream to it, and sends `bytes`. Returns the stream as soon as the router has
+/// accepted the connection.
 pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream {
     let mut monitor = router.monitor();
     let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
@@ -56,7 +57,8 @@ pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream
     stream
 }
 
-/// Connects a raw DEALER that sends a message and never reads; returns its stream and its routing id.
+/// Binds `router`, and connects a TCP stream that acts as a DEALER: it completes the handshake, sends one message, and
+/// never reads. Returns the stream, and the routing id that the router has assigned to it.
 pub(crate) async fn greeted_peer(router: &Handle<Router>) -> (TcpStream, Frame) {
     let stream = raw_peer(router, &[greeting_and_ready("DEALER"), frame(0, b"hi")].concat()).await;
     let [id, _hi] = router.recv().await.unwrap().into_array().unwrap();

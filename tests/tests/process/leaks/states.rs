@@ -1,4 +1,4 @@
-//! States in which sockets are dropped.
+//! States in which the leak tests drop sockets.
 
 use super::peers::{RawPeers, closed_endpoint, greeted_peer, raw_peer};
 use futures_util::future::LocalBoxFuture;
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 pub(crate) const ANY: &str = "tcp://127.0.0.1:*";
 
-/// Values that outlive the sockets, so that no peer closes a connection first.
+/// Streams and monitors that a test keeps until the tasks of its dropped sockets have ended. A stream that was dropped
+/// earlier would itself end the connection.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) streams: Vec<TcpStream>,
@@ -22,7 +23,7 @@ pub(crate) struct Kept {
 
 pub(crate) type State = for<'a> fn(&'a RawPeers, &'a RuntimeHandle) -> LocalBoxFuture<'a, Kept>;
 
-/// Name of each state, and a function that brings sockets into the state and drops them.
+/// Name of each state, and a function that brings sockets into this state and then drops them.
 pub(crate) const STATES: [(&str, State); 30] = [
     ("unused", |_, handle| {
         keep_nothing(async {
@@ -227,7 +228,7 @@ fn dealer(handle: &RuntimeHandle) -> Handle<Dealer> {
     handle.socket(Options::new())
 }
 
-/// Polls a future once and drops it.
+/// Polls a future once and drops it, so that its operation has begun but is not finished.
 async fn poll_once<R>(future: impl Future<Output = R>) {
     let mut future = pin!(future);
     poll_fn(|cx| {

@@ -21,28 +21,29 @@ pub(crate) fn program(seed: u64) -> Program {
 struct Generator {
     random: Random,
     program: Program,
-    /// Number of sockets on the left side. Each connects only to sockets of the right side.
+    /// Number of sockets on the left side, which have the lowest indices. Each connects only to sockets of the right
+    /// side.
     left: usize,
     edges: Vec<Edge>,
     /// Index of the socket that owns each endpoint, and true if the endpoint is bound.
     bound: Vec<(usize, bool)>,
-    /// Number of messages that each socket has sent since it has had more than one peer.
+    /// Number of messages that each socket has sent since it got a second peer.
     sent: Vec<usize>,
     open: Vec<bool>,
-    /// Sockets that have sent since all sockets last received all messages.
+    /// Sockets that have sent messages since the last operation in which all sockets received all messages.
     senders: BTreeSet<usize>,
     /// Sockets that have sent a request without an envelope, which a REP drops.
     sent_without_envelope: BTreeSet<usize>,
-    /// Number of messages sent by all sockets.
+    /// Number of messages sent by all sockets so far.
     message_count: usize,
     inproc: bool,
     /// True if sockets keep only the latest message (`conflate`).
     conflates: bool,
-    /// True if high-water marks and messages are small.
+    /// True if all high-water marks and messages of the program are small.
     small: bool,
 }
 
-/// Pair of sockets that are connected to each other at some time of the program.
+/// Pair of sockets that are connected to each other at some time of the program: one binds, the other dials.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     binder: usize,
@@ -106,7 +107,7 @@ impl Generator {
         self.program
     }
 
-    /// Chooses the pairs of sockets that connect, and the dialler of each.
+    /// Chooses the pairs of sockets (edges) that connect, and which socket of each pair dials.
     fn plan(&mut self) {
         let left = self.left;
         for first in 0..left {
@@ -163,7 +164,8 @@ impl Generator {
         self.program.ops.push(Op::Drain);
     }
 
-    /// Connects the sockets of an edge. The bind may follow later; returns false if the edge must not be connected now.
+    /// Connects the two sockets of a pair (`edge` is its index). The bind may follow later. Returns false if the
+    /// sockets must not be connected now.
     fn connect_edge(&mut self, edge: usize) -> bool {
         let Edge { binder, dialler, .. } = self.edges[edge];
         if !self.open[binder] || !self.open[dialler] || !self.may_add(binder) || !self.may_add(dialler) {
@@ -332,7 +334,7 @@ impl Generator {
         self.sent[socket] += 1;
     }
 
-    /// Makes a ROUTER send a message to a REQ. The message is not a valid reply, because it has no delimiter.
+    /// Makes the ROUTER `socket` send a message without a delimiter to a REQ. Such a message is not a valid reply.
     fn send_invalid_reply(&mut self, socket: usize) {
         let Some(Target::Peer(peer)) = (self.program.kind(socket) == Router).then(|| self.target(socket)).flatten()
         else {
@@ -390,8 +392,9 @@ impl Generator {
         }
     }
 
-    /// Chooses the receiver of the next message of a ROUTER; `None` for a message that consists of a routing id only.
-    /// Never chooses a REQ without `correlate`, because such a REQ may accept any message as its reply.
+    /// Chooses the receiver of the next message of the ROUTER `socket`. Returns `None` if the message must consist of a
+    /// routing id only. Never chooses a REQ without `correlate`, because such a REQ may accept any message as its
+    /// reply.
     fn target(&mut self, socket: usize) -> Option<Target> {
         let mut peers = self.peers(socket);
         peers.retain(|&peer| self.program.kind(peer) != Req || self.program.has(peer, Switch::Correlate));
@@ -418,7 +421,7 @@ impl Generator {
         self.is_on(edge) && (binder == socket || dialler == socket)
     }
 
-    /// Returns the number of pipes of a socket.
+    /// Returns the number of connections that a socket has or tries to make.
     fn pipe_count(&self, socket: usize) -> usize {
         (0..self.edges.len()).filter(|&edge| self.touches(edge, socket)).count()
     }
@@ -432,15 +435,16 @@ impl Generator {
         !self.sends_round_robin(socket) || at_most_one_peer || self.sent[socket] == 0
     }
 
-    /// Returns true if a peer of `socket` may be removed. A REP drops a request without an envelope silently, so it is
-    /// not known whether the REP has already read it.
+    /// Returns true if the result of the program stays predictable when a peer of `socket` is removed. This is not so
+    /// if `socket` sends round-robin to several peers. It is also not so if `socket` has sent a request without an
+    /// envelope, because it is not known whether the REP has already read this request.
     fn may_remove(&self, socket: usize) -> bool {
         (!self.sends_round_robin(socket) || self.pipe_count(socket) <= 1)
             && !self.sent_without_envelope.contains(&socket)
     }
 
-    /// Returns true if the socket that is bound may end the connection of `edge`. The socket that dialled keeps its
-    /// pipe, unless `immediate` is set.
+    /// Returns true if the socket that binds may end the connection of a pair (`edge` is its index). The socket that
+    /// dials keeps its queue for the next connection, unless `immediate` is set.
     fn may_lose(&self, edge: usize) -> bool {
         let Edge { binder, dialler, .. } = self.edges[edge];
         let keeps = !self.program.has(dialler, Switch::Immediate) && !self.sent_without_envelope.contains(&dialler);

@@ -1,5 +1,6 @@
-//! The known differences, by the first cells of their rows in `src/guide/migrating_from_libzmq.md`. A program ends at its first
-//! difference, because later results depend on it.
+//! The known differences between sansmq and libzmq. Each is named by the first cell of its row in
+//! `src/guide/migrating_from_libzmq.md`. A program ends at its first difference, because later results depend on this
+//! difference.
 
 use super::program::{Op, Program, Switch, Target};
 use super::real::DELAYED;
@@ -77,7 +78,8 @@ fn still_waits_for_reply(program: &Program, step: usize, backend: &impl Backend,
     waits && backend.is_libzmq(socket) && has_lost(program, step, socket)
 }
 
-/// Returns true if a connection of `socket` has been ended by either side.
+/// Returns true if `socket` has lost a connection so far, because one of the two sockets has disconnected, unbound or
+/// closed.
 fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
     let done = &program.ops[..step];
     let uses = |user: usize, at: usize| {
@@ -93,7 +95,7 @@ fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
     })
 }
 
-/// Returns true if `fewer` lacks only messages of `more` that satisfy `condition`.
+/// Returns true if all messages of `more` that are not in `fewer` satisfy `condition`.
 fn lacks_only(fewer: &Observation, more: &Observation, condition: impl Fn(&Message) -> bool) -> bool {
     let (Observation::Received { messages: fewer, .. }, Observation::Received { messages: more, .. }) = (fewer, more)
     else {
@@ -119,7 +121,9 @@ fn is_forgotten(
         && lacks_only(found, expected, is_cancel)
 }
 
-/// Returns true if `socket` is an XPUB that had connected to a peer which is closed or unbound.
+/// Returns true if `socket` is an XPUB that has connected to an endpoint which was unbound later, or to a socket that
+/// was closed later. An XPUB of libzmq then keeps the subscriptions of this peer, so its application never receives
+/// their cancellations.
 pub(super) fn forgets(program: &Program, step: usize, socket: usize) -> bool {
     let done = &program.ops[..step];
     let dialled = |at: usize| {

@@ -4,7 +4,8 @@ use sansmq::proto::SocketType;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Sockets, endpoints, and operations in order. Sockets and endpoints are referred to by index.
+/// Program of socket operations: the sockets, the endpoints, and the operations in order. Operations refer to sockets
+/// and endpoints by index.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) sockets: Vec<Spec>,
@@ -18,7 +19,7 @@ pub(crate) struct Spec {
     pub(crate) routing_id: Option<String>,
     pub(crate) hwm: Option<usize>,
     pub(crate) switches: BTreeSet<Switch>,
-    /// True if the socket replies at once to each received message.
+    /// True if the socket sends a reply at once for each message that it receives.
     pub(crate) serves: bool,
 }
 
@@ -73,7 +74,7 @@ pub(crate) enum Op {
     Receive {
         socket: usize,
     },
-    /// All sockets receive all messages, serving sockets first.
+    /// All sockets receive all messages. The sockets that reply at once (see [`Spec::serves`]) receive first.
     Drain,
     Subscribe {
         socket: usize,
@@ -99,7 +100,8 @@ pub(crate) struct FrameSpec {
     pub(crate) text: String,
 }
 
-/// Returns the tag of a message: a text that contains the index of its sender. No other text has this form.
+/// Returns the tag of a message: a text that contains the index of the sending socket and a number. No other text in a
+/// program has this form.
 pub(crate) fn tag(socket: usize, number: usize) -> String {
     format!("s{socket}:{number:04}.")
 }

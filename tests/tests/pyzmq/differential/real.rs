@@ -1,4 +1,5 @@
-//! Our sockets and sockets of libzmq in one topology, over transports of the operating system and `inproc`.
+//! Runs programs with sockets of sansmq and sockets of libzmq in one topology, over transports of the operating system
+//! and `inproc`.
 
 use super::program::{Op, Program, Spec, Switch, Transport};
 use super::simulated::options;
@@ -21,21 +22,21 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-/// Result of an operation with a delayed effect; see [`Real::is_delayed`].
+/// Result, as text, of an operation that takes effect later than its call; see [`Real::is_delayed`].
 pub(crate) const DELAYED: &str = "ends later";
 
-/// Time to wait for events of our sockets before sockets of libzmq are run again.
+/// Time to wait for events of the sockets of sansmq before the sockets of libzmq run again.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 pub(crate) struct Real<'a> {
     runtime: Option<Runtime>,
     dir: &'a TempDir,
-    /// Our sockets by index. Other open sockets belong to libzmq.
+    /// Sockets of sansmq, by index. The other sockets of the program belong to libzmq.
     ours: BTreeMap<usize, Ours>,
     open: Vec<bool>,
     libzmq: &'a mut Libzmq,
     transports: Vec<Transport>,
-    /// Maximum time to wait for each call.
+    /// Maximum time to wait for the result of each call of a socket.
     patience: Duration,
     /// Actual addresses of bound endpoints, by index of the endpoint.
     addresses: BTreeMap<usize, String>,
@@ -50,7 +51,8 @@ struct Ours {
 }
 
 impl<'a> Real<'a> {
-    /// Creates the sockets. If both implementations take part, `inproc` is replaced by `ipc`.
+    /// Creates the sockets of a program; `is_ours` selects the sockets of sansmq by index. If the program uses sockets
+    /// of both implementations, `ipc` replaces `inproc`.
     pub(crate) fn new(
         program: &Program,
         name: String,
@@ -96,8 +98,8 @@ impl<'a> Real<'a> {
         }
     }
 
-    /// Waits until each publisher has received all subscriptions so far. A publisher that has received a later probe
-    /// subscription has received all earlier ones.
+    /// Waits until each publisher has received all subscriptions so far. Uses a new subscription to a topic that only
+    /// this check uses: if a publisher has received this subscription, it has received all earlier ones.
     fn await_subscriptions(&mut self, step: usize, subscribed: &[(usize, usize)]) -> Result<(), CallResult> {
         for &(publisher, subscriber) in subscribed {
             let topic = probe(step, subscriber);
@@ -118,8 +120,8 @@ impl<'a> Real<'a> {
         Ok(())
     }
 
-    /// Returns true if the effect of an operation is delayed: a REQ of libzmq processes its own `unbind`, and its own
-    /// `disconnect` with `immediate`, only while it waits for a reply.
+    /// Returns true if an operation takes effect later than its call. This is so for `unbind` of a REQ of libzmq, and
+    /// for its `disconnect` if `immediate` is set: libzmq processes the operation only while the REQ waits for a reply.
     fn is_delayed(&self, program: &Program, op: &Op) -> bool {
         let socket = match *op {
             Op::Unbind { socket, .. } => socket,
@@ -287,7 +289,8 @@ impl Drop for Real<'_> {
 }
 
 impl Ours {
-    /// Waits until `ready` connections were made and `ended` connections have ended, at most `wait` for each.
+    /// Waits until the socket has made `ready` connections and `ended` of its connections have ended, both counted
+    /// since the start. Waits at most `wait` for each event.
     async fn await_counts(&mut self, ready: usize, ended: usize, wait: Duration) -> Result<(), CallResult> {
         while self.ready < ready || self.ended < ended {
             let next = self.monitor.find(|event| match event {
@@ -309,7 +312,8 @@ impl Ours {
     }
 }
 
-/// The running Python program `tests/python/differential.py`, which runs the sockets of libzmq.
+/// The running Python program `tests/python/differential.py`, which runs the sockets of libzmq. Requests are sent to
+/// its standard input.
 pub(crate) struct Libzmq {
     child: Child,
     stdin: ChildStdin,
@@ -332,7 +336,7 @@ impl Libzmq {
         Self { child, stdin, lines }
     }
 
-    /// Sends a request and returns its value or its error.
+    /// Sends a request to the Python program. Returns the value or the error of its answer.
     fn request(&mut self, request: &Value) -> Result<Value, CallResult> {
         writeln!(self.stdin, "{request}").expect("the program reads its input");
         // The program has timeouts of its own, and always replies.
@@ -352,7 +356,7 @@ impl Drop for Libzmq {
     }
 }
 
-/// Returns the options of a socket of libzmq.
+/// Returns the options of a socket of libzmq as JSON, for the Python program.
 fn libzmq_options(spec: &Spec) -> Value {
     let mut options = json!({ "RECONNECT_IVL": 10 });
     for switch in &spec.switches {

@@ -1,4 +1,4 @@
-//! Our sockets on a simulated network, which reports when no data is in transit.
+//! Runs programs with sockets of sansmq on a simulated network, which reports when no data is in transit.
 
 use super::program::{Op, Program, Spec, Switch};
 use super::{
@@ -10,7 +10,7 @@ use sansmq::proto::{Endpoint, SocketType, kind};
 use sansmq::{ConnectionError, Event, Message, Options};
 use std::time::Duration;
 
-/// Time in which a socket reconnects; longer than the reconnect interval.
+/// Simulated time in which a socket reconnects. It is longer than the reconnect interval.
 const RECONNECT_TIME: Duration = Duration::from_secs(1);
 
 pub(crate) struct Simulated {
@@ -128,7 +128,7 @@ fn parsed(endpoint: usize) -> Endpoint {
     address(endpoint).parse().unwrap()
 }
 
-/// Returns the options of one of our sockets.
+/// Returns the options of a socket of sansmq for a socket of a program.
 pub(crate) fn options(spec: &Spec) -> Options<kind::Any> {
     let on = |switch| spec.switches.contains(&switch);
     let routing_id = spec.routing_id.as_deref();

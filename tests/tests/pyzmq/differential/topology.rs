@@ -1,19 +1,21 @@
-//! Random choice of the sockets of a program: sockets of one pattern on two sides.
+//! Random choice of the sockets of a program. The sockets belong to one messaging pattern and are on two sides, of
+//! which one connects to the other.
 
 use super::program::{Spec, Switch};
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 use sansmq::proto::entropy::SeededEntropy;
 use std::collections::BTreeSet;
 
-/// Sockets of a program.
+/// Sockets of a program, and properties that all of them share.
 pub(crate) struct Topology {
     pub(crate) sockets: Vec<Spec>,
-    /// Number of sockets on the left side. Each connects only to sockets of the right side.
+    /// Number of sockets on the left side, which come first in `sockets`. Each connects only to sockets of the right
+    /// side.
     pub(crate) left: usize,
     pub(crate) inproc: bool,
     /// True if sockets keep only the latest message (`conflate`).
     pub(crate) conflates: bool,
-    /// True if high-water marks and messages are small.
+    /// True if all high-water marks and messages of the program are small.
     pub(crate) small: bool,
 }
 

@@ -10,7 +10,7 @@ use sansmq_tests::raw_peer::{COMMAND, command, frame, greeting, greeting_and_rea
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::time::Duration;
 
-/// Connects a raw peer and sends `bytes`.
+/// Connects a stream that is not a socket of sansmq, sends `bytes` on it, and returns it.
 pub(super) async fn raw_peer(
     endpoint: &Endpoint,
     bytes: &[u8],

@@ -1,8 +1,9 @@
-//! Behaviour that sockets guarantee to an application on each runtime. Each file of `tests/runtimes` that is named after a
-//! runtime includes this module through `#[path]` and provides its `fixture` (socket types, `run`, `spawn`, `dial`, `is_free`).
-//! The suite has no exceptions for single runtimes.
+//! Tests of the behaviour of sockets that is the same on each runtime, the simulated one included. No test makes an
+//! exception for a runtime.
 //!
-//! One of these runtimes is simulated. Tests that need an operating system are in the folder `system`.
+//! Each file of `tests/runtimes` that is named after a runtime includes this module through `#[path]`, and provides the
+//! module `fixture` with the socket types and functions of its runtime (`run`, `spawn`, `dial`, `is_free`). Tests that
+//! need an operating system are in the folder `system`.
 
 mod drafts;
 pub(crate) mod hostile_peers;
@@ -419,7 +420,7 @@ async fn free_endpoint() -> Endpoint {
     endpoint
 }
 
-/// Waits for the end of a connection and returns its reason; `None` if the socket is closed first.
+/// Waits until a connection ends and returns the reason; `None` if the socket is closed first.
 pub(crate) async fn end_reason(monitor: &mut Monitor) -> Option<ConnectionError> {
     let reason = monitor.find(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason),

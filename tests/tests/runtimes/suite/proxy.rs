@@ -12,7 +12,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Spawns a proxy; returns its control and a future of its final statistics.
+/// Starts a proxy in a task. Returns its control, and a future that waits for the end of the proxy and returns its
+/// final statistics.
 fn start(mut proxy: Proxy) -> (ProxyControl, impl Future<Output = ProxyStatistics>) {
     let proxy_control = proxy.control_handle();
     let task = spawn(async move { proxy.run().await });

@@ -13,7 +13,7 @@ fn socket<T: Typed>() -> Socket<T> {
     Socket::with(Options::new())
 }
 
-/// Returns an endpoint to bind for each transport.
+/// Returns one endpoint for each transport, to which a test can bind.
 fn endpoints(dir: &TempDir, name: &str) -> Vec<String> {
     let mut endpoints = vec![ANY.to_owned(), format!("inproc://{name}")];
     if cfg!(unix) {

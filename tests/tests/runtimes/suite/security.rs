@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Waits for the end of a handshake; returns the peer, or the reason of the failure.
+/// Waits until a handshake has succeeded or failed. Returns the peer, or the reason of the failure.
 pub(super) async fn outcome(monitor: &mut Monitor) -> Result<Arc<Peer>, ConnectionError> {
     let outcome = monitor.find(|event| match event {
         Event::Ready { peer, .. } => Some(Ok(peer)),
@@ -26,7 +26,7 @@ pub(super) async fn outcome(monitor: &mut Monitor) -> Result<Arc<Peer>, Connecti
     outcome.await.unwrap()
 }
 
-/// Waits for a failed handshake; returns the reason, and true if the socket reconnects.
+/// Waits for a failed handshake. Returns the reason, and true if the socket dials again.
 pub(super) async fn handshake_failure(monitor: &mut Monitor) -> (ConnectionError, bool) {
     let failure = monitor.find(|event| match event {
         Event::HandshakeFailed { reason, retry, .. } => Some((reason, retry.is_some())),
@@ -220,7 +220,8 @@ fn auth_timeout_is_a_temporary_error() {
 
 #[test]
 fn cancelled_auth_future_is_dropped_without_lock() {
-    /// Guard that calls the socket when it is dropped. The call deadlocks if the socket is locked.
+    /// Guard that calls a method of the socket when it is dropped. The call would deadlock if the socket were locked at
+    /// this time.
     struct CallsSocketOnDrop(Arc<std::sync::OnceLock<RouterSocket>>);
     impl Drop for CallsSocketOnDrop {
         fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! Statistics of sockets and peers.
+//! Statistics of sockets and of their peers, on each runtime.
 
 use super::{ANY, Socket, run};
 use sansmq::kind::{Dealer, Router};

@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Creates a PLAIN server that has no authenticator and so depends on a ZAP handler.
+/// Creates a PLAIN server without an authenticator of its own, so that a ZAP handler in `context` authenticates its
+/// peers.
 fn server(context: &Context) -> RepSocket {
     Socket::in_context(context, Options::<Rep>::new().security(Security::PlainServer))
 }
@@ -154,7 +155,8 @@ fn handler_bound_late_or_again_is_used() {
     });
 }
 
-/// Returns the outcome of a handshake for which the handler replies with `answer`.
+/// Returns the outcome of the handshake of a PLAIN client, when the ZAP handler replies with the message that `answer`
+/// returns.
 async fn outcome_of_reply(answer: impl FnOnce(&zap::Request) -> Message) -> Result<Arc<Peer>, ConnectionError> {
     let context = Context::new();
     let (handler, server) = (handler(&context, Options::<Rep>::new()).await, server(&context));
@@ -204,7 +206,8 @@ impl Concatenated for [Message; 2] {
     }
 }
 
-/// Returns the outcome of a handshake while a socket with `options` is bound to the endpoint of ZAP handlers.
+/// Returns the outcome of the handshake of a PLAIN client, while a socket with `options` is bound to the endpoint of
+/// ZAP handlers.
 async fn outcome_with_handler<T: kind::Kind>(options: Options<T>) -> Result<Arc<Peer>, ConnectionError> {
     let context = Context::new();
     let (_handler, server) = (handler(&context, options).await, server(&context));
@@ -252,7 +255,7 @@ fn silent_handler_causes_temporary_error() {
     });
 }
 
-/// Returns the `inproc` names of a context as text: bound names, and names that sockets wait for.
+/// Returns the `inproc` names in a context as text: names that are bound, and names to which sockets wait to connect.
 fn names(context: &Context) -> String {
     format!("{context:?}")
 }

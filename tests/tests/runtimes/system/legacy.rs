@@ -1,4 +1,4 @@
-//! Connections to listening peers of ZMTP 1.0 and 2.0.
+//! Connections that a DEALER makes to peers that use the older versions ZMTP 1.0 and 2.0.
 
 use super::super::fixture::{DealerSocket, run};
 use super::super::suite::hostile_peers::{legacy_peers, read_until};

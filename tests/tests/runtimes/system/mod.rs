@@ -1,5 +1,5 @@
-//! Behaviour that needs an operating system, tested on each runtime except the simulated one: names in the file system, and raw
-//! peers. Uses the fixture of the folder `suite`.
+//! Tests that need an operating system, for names in the file system and for raw TCP streams. They run on each runtime
+//! except the simulated one, and use the same fixture as the folder `suite`.
 
 #[cfg(unix)]
 mod ipc;

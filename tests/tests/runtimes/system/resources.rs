@@ -18,7 +18,7 @@ use std::time::Duration;
 
 const SHORT: Duration = Duration::from_millis(50);
 
-/// Connects a raw peer and sends `bytes`.
+/// Connects a TCP stream that is not a socket of sansmq, and sends `bytes` on it.
 fn raw_peer(endpoint: &Endpoint, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(endpoint.socket_addr().unwrap()).unwrap();
     stream.write_all(bytes).unwrap();
