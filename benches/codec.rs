@@ -23,7 +23,7 @@ const BATCH: usize = 32;
 
 const SIZES: [usize; 6] = [16, 64, 256, 1024, 8192, 65_536];
 
-/// Copies the bytes of each message to one buffer: a lower bound for encoding.
+/// Copies the bytes of each message to one buffer. This time is a lower bound for the time that encoding takes.
 #[divan::bench(args = SIZES)]
 fn copy(bencher: Bencher<'_, '_>, size: usize) {
     let (frame, mut out) = (vec![7; size + 2], Vec::with_capacity((size + 2) * BATCH));
@@ -54,7 +54,7 @@ fn encode_batch(bencher: Bencher<'_, '_>, message: Message) {
     bencher.counter(items).counter(bytes).bench_local(|| bare::encode(&mut near, &messages));
 }
 
-/// Returns the connections of a DEALER and a ROUTER after their NULL handshake.
+/// Returns the two ends of a connection between a DEALER and a ROUTER, after a completed NULL handshake.
 fn handshaken() -> [Connection; 2] {
     handshake(&[SocketType::Dealer, SocketType::Router].map(|socket_type| ConnectionConfig::new(socket_type).into()))
 }
@@ -113,7 +113,7 @@ fn pub_to_sub(bencher: Bencher<'_, '_>, topics: usize) {
     bencher.counter(items).counter(bytes).bench_local(|| net.publish(&messages));
 }
 
-/// Returns the counters of messages and bytes for an iteration with `messages` messages.
+/// Returns the number of messages and bytes per iteration, from which the benchmark reports a throughput.
 fn load(message: &Message, messages: usize) -> (ItemsCount, BytesCount) {
     (ItemsCount::new(messages), BytesCount::new(messages * message.size()))
 }

@@ -21,7 +21,7 @@ const NOW: Instant = Instant::ORIGIN;
 const BATCH: usize = 32;
 const SIZES: [usize; 3] = [64, 1024, 65_536];
 
-/// Measures a complete NULL handshake, with both sides.
+/// Measures a complete NULL handshake, with the work of client and server.
 #[divan::bench]
 fn handshake_null(bencher: Bencher<'_, '_>) {
     handshakes(bencher, [Security::Null, Security::Null]);
@@ -32,7 +32,7 @@ fn handshake_curve(bencher: Bencher<'_, '_>) {
     handshakes(bencher, curve());
 }
 
-/// Measures the server side of a connection that receives a HELLO of the right length with invalid content.
+/// Measures the work of a server that receives a HELLO of the right length with invalid content.
 #[divan::bench]
 fn bogus_hello(bencher: Bencher<'_, '_>) {
     let [_, server] = curve();
@@ -80,7 +80,7 @@ fn handshakes(bencher: Bencher<'_, '_>, [client, server]: [Security; 2]) {
     });
 }
 
-/// Measures messages of `size` bytes: encodes a batch at the client and decodes it at the server.
+/// Measures the transfer of messages of `size` bytes: the client encodes several messages, and the server decodes them.
 fn traffic(bencher: Bencher<'_, '_>, size: usize, [client, server]: [Security; 2]) {
     let (mut far, mut near) = (Host::new(server).accept().1, Host::new(client).dial().1);
     handshake(&mut near, &mut far);
@@ -109,7 +109,7 @@ fn handshake(near: &mut Connection, far: &mut Connection) {
     assert!(near.peer().is_some() && far.peer().is_some(), "the handshake is done");
 }
 
-/// Socket that can dial a connection or accept connections.
+/// Socket with a listener, which can also dial. Each end of a measured connection is created by one such socket.
 struct Host {
     socket: Socket,
     listener: ListenerId,

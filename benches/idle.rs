@@ -63,7 +63,7 @@ fn raise_descriptor_limit(count: usize) -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
-/// Returns the resident set of this process in KiB.
+/// Returns the resident memory of this process in KiB.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").expect("the benchmark runs on Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the line exists");
@@ -148,7 +148,8 @@ fn start_step(child: &mut Child) -> io::Result<Instant> {
     Ok(Instant::now())
 }
 
-/// Main function of the process of the peers. Each step begins when a line arrives at the standard input.
+/// Main function of the process of the peers. Each step of the benchmark begins when a line arrives at the standard
+/// input.
 fn peers(bare: &str, router: &str, count: usize) -> io::Result<()> {
     raise_descriptor_limit(count)?;
     let mut steps = io::stdin().lock().lines();

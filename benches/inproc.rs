@@ -11,7 +11,7 @@ use sansmq::{Context, Message, Options};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-/// Messages per iteration.
+/// Number of messages per iteration.
 const COUNT: usize = 10_000;
 
 fn main() {

@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const MESSAGES: usize = 100;
 
-/// Settings of both ends of a connection, the client's first.
+/// Settings of the two ends of a connection; those of the client come first.
 type Ends = [Arc<ConnectionConfig>; 2];
 
 fn null() -> Ends {
@@ -46,7 +46,7 @@ fn ends([client, server]: [Security; 2]) -> Ends {
     })
 }
 
-/// Returns a connection that has already sent messages, and further messages to send.
+/// Returns a connection that has already sent messages, and the messages that the benchmark sends on it.
 fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
     let [mut near, _far] = handshake(ends);
     let messages = vec![message; MESSAGES];
@@ -54,7 +54,7 @@ fn sender(ends: &Ends, message: Message) -> (Connection, Vec<Message>) {
     (near, messages)
 }
 
-/// Returns a connection that has already received messages, and further encoded messages to receive.
+/// Returns a connection that has already received messages, and encoded messages that the benchmark passes to it.
 fn receiver(ends: &Ends, message: Message) -> (Connection, Vec<u8>) {
     let [mut near, mut far] = handshake(ends);
     let messages = vec![message; MESSAGES];
@@ -119,7 +119,8 @@ fn carry((mut net, message, each): (Net, Message, usize)) -> Net {
     net
 }
 
-/// Returns a ROUTER that has already sent a message to each of its peers, the routing ids of the peers, and a message.
+/// Returns a ROUTER that has already sent a message to each of its peers, the routing ids of these peers, and the
+/// message that the benchmark sends to each peer.
 fn answering(peers: usize) -> (Net, Vec<Frame>, Message) {
     let (mut net, message) = (Net::star(peers), body(64));
     let ids = net.routing_ids();

@@ -19,10 +19,10 @@ fn main() {
     divan::Divan::default().min_time(Duration::from_millis(200)).config_with_args().main();
 }
 
-/// Numbers of subscriptions of the only peer; each benchmark runs with each number.
+/// Numbers of subscriptions of the only peer. Each benchmark runs once for each of these numbers.
 const SUBSCRIPTIONS: [usize; 3] = [10, 1000, 1_000_000];
 
-/// Messages per iteration, below the high-water mark.
+/// Number of messages per iteration. It is below the high-water mark.
 const BATCH: usize = 500;
 
 const NOW: Instant = Instant::ORIGIN;
@@ -74,7 +74,7 @@ fn bench(bencher: Bencher<'_, '_>, subscriptions: usize, mut topic: impl FnMut()
     });
 }
 
-/// An XPUB and the connection to its peer. Outgoing bytes are discarded.
+/// An XPUB and its connection to the only peer. Bytes for the peer are discarded.
 struct Publisher {
     socket: Socket,
     pipe: PipeId,

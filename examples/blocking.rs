@@ -25,7 +25,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Runs `clients` clients with `requests` requests each, then stops the server. Returns the replies.
+/// Runs a server and `clients` clients that send `requests` requests each, then stops the server. Returns all replies.
 pub(crate) fn run(clients: usize, requests: usize) -> Outcome<Vec<String>> {
     let router = RouterSocket::new();
     let endpoint = router.bind("tcp://127.0.0.1:*")?;

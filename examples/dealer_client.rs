@@ -22,7 +22,7 @@ use sansmq::Message;
 use sansmq::tokio::DealerSocket;
 use std::error::Error;
 
-/// Frames of each request that the client sends.
+/// Format of the requests that the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// Two frames, `["", content]`, the format of a REQ.

@@ -60,7 +60,7 @@ impl Gateway {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Runs one iteration of the event loop of the program.
+    /// Runs one iteration of the event loop of the program: waits for events and handles all of them.
     pub(crate) fn round(&mut self) -> Result<(), Box<dyn Error>> {
         self.poll.poll(&mut self.events, self.reactor.next_timeout())?;
         let other: Vec<_> = self.events.iter().filter(|event| !self.reactor.handle_event(event)).cloned().collect();

@@ -27,7 +27,8 @@ impl Entropy for FixedEntropy {
     }
 }
 
-/// One server socket and its client sockets. Bytes are copied directly from connection to connection.
+/// A server socket, client sockets that are connected to it, and their connections. There is no network: bytes are
+/// copied directly from connection to connection.
 pub(crate) struct Net {
     pub(crate) server: Socket,
     pub(crate) clients: Vec<Client>,
@@ -101,7 +102,7 @@ impl Net {
         while self.server.poll_action().is_some() {}
     }
 
-    /// Sends a message `each` times from each client, and receives all of them at the server.
+    /// Sends a message `each` times from each client, and receives all these messages at the server.
     pub(crate) fn carry(&mut self, message: &Message, each: usize) {
         for client in &mut self.clients {
             for _ in 0..each {
@@ -115,7 +116,7 @@ impl Net {
         while self.server.poll_action().is_some() {}
     }
 
-    /// Sends one message from the ROUTER to each of the given routing ids, and receives it at the clients.
+    /// Sends the message `body` from the ROUTER to each routing id in `to`, and receives it at these clients.
     pub(crate) fn answer(&mut self, to: &[Frame], body: &Message) {
         for id in to {
             self.server.send((id.clone(), body.body().clone())).expect("the peer is connected");
@@ -186,7 +187,7 @@ pub(crate) fn routed() -> Message {
     ("peer1", Frame::EMPTY, vec![b'x'; 64]).into()
 }
 
-/// Encodes messages: passes them to the connection, as a socket does, and discards the encoded bytes.
+/// Passes messages to the connection, which encodes them. Discards the encoded bytes.
 pub(crate) fn encode(connection: &mut Connection, messages: &[Message]) {
     let copied = connection.copy(messages.iter());
     for message in &messages[copied..] {
@@ -197,7 +198,7 @@ pub(crate) fn encode(connection: &mut Connection, messages: &[Message]) {
     });
 }
 
-/// Decodes bytes: passes them to the connection in pieces of [`READ`] bytes. Returns the number of decoded messages.
+/// Passes encoded bytes to the connection in pieces of [`READ`] bytes. Returns the number of decoded messages.
 pub(crate) fn decode(connection: &mut Connection, bytes: &[u8]) -> usize {
     let mut taken = 0;
     for read in bytes.chunks(READ) {
@@ -210,7 +211,7 @@ pub(crate) fn decode(connection: &mut Connection, bytes: &[u8]) -> usize {
     taken
 }
 
-/// Encodes messages on the connection, and returns the bytes.
+/// Passes messages to the connection, which encodes them. Returns the encoded bytes.
 pub(crate) fn encoded(connection: &mut Connection, messages: &[Message]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for message in messages {

@@ -1,4 +1,4 @@
-//! Topics of the benchmarks of publishing.
+//! Topics that the benchmarks of publishers and subscribers use.
 
 /// Returns a topic like `market.0123456:`. All topics have the same length, so none is a prefix of another.
 pub(crate) fn topic(number: usize) -> String {

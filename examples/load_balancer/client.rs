@@ -8,7 +8,7 @@ use sansmq::tokio::DealerSocket;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time without a reply after which the client returns an error.
+/// Maximum time that the client waits for the next reply. Then it returns an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Requests that one client sends: their total number, and how many may wait for a reply at once.

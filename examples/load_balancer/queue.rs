@@ -33,12 +33,12 @@ impl Queue {
         self.waiting.len() < CAPACITY
     }
 
-    /// Adds a new request at the end of the queue.
+    /// Adds a new request at the back of the queue.
     pub(crate) fn add(&mut self, job: Job) {
         self.waiting.push_back(job);
     }
 
-    /// Adds a request at the front of the queue, because the worker that received it has failed.
+    /// Puts a request back at the front of the queue, because the worker to which it was sent has failed.
     pub(crate) fn requeue(&mut self, job: Job) {
         self.waiting.push_front(job);
     }
@@ -70,7 +70,7 @@ impl Queue {
         }
     }
 
-    /// Returns the workers that have been busy with one request for longer than `patience`.
+    /// Returns the routing ids of the workers that have been busy with one request for longer than `patience`.
     pub(crate) fn overdue(&self, now: Instant, patience: Duration) -> Vec<Frame> {
         let late = self.busy.iter().filter(|(_, (_, since))| now.duration_since(*since) > patience);
         late.map(|(worker, _)| worker.clone()).collect()

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// Results of one client, or of all clients together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
-    /// Number of requests sent.
+    /// Number of requests sent so far.
     pub(crate) requests: u64,
-    /// Number of requests answered.
+    /// Number of requests that were answered so far.
     pub(crate) answers: u64,
     /// Number of replies that arrived before the reply to an earlier request of the same client.
     pub(crate) out_of_order: u64,

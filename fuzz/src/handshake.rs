@@ -1,4 +1,5 @@
-//! A handshake of each mechanism between two connections, while bytes in transit are split, changed, dropped and repeated.
+//! Fuzz target for a handshake of each mechanism between two connections, while bytes in transit are split, changed,
+//! dropped and repeated.
 
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::connection::Link;

@@ -17,7 +17,7 @@ pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
 
-/// Name and function of a fuzz target.
+/// Name of a fuzz target, and the function that runs it on an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Name of a fuzz target, and an input with which fuzzing starts.

@@ -52,7 +52,7 @@ fn add_seeds(bytes: &[u8], seeds: &mut Vec<Seed>) {
     }
 }
 
-/// Decodes hexadecimal digits; `*n` stands for n bytes of arbitrary content.
+/// Decodes hexadecimal digits; the text `*n` stands for `n` bytes of arbitrary content.
 fn unhex(text: &str) -> Vec<u8> {
     if let Some(count) = text.strip_prefix('*').and_then(|count| count.parse().ok()) {
         return vec![b'.'; count];

@@ -4,7 +4,7 @@ use sansmq_proto::message::Envelope;
 use sansmq_proto::security::curve::{Certificate, PublicKey, z85};
 use sansmq_proto::{Endpoint, Message};
 
-/// Checks that valid endpoints and Z85 texts survive formatting and parsing.
+/// Checks that valid endpoints and valid Z85 texts are unchanged after formatting and parsing.
 pub fn endpoint(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(endpoint) = text.parse::<Endpoint>() {
@@ -20,7 +20,7 @@ pub fn endpoint(data: &[u8]) {
     let _ = text.parse::<PublicKey>();
 }
 
-/// Checks that valid certificates survive formatting and parsing.
+/// Checks that valid certificates are unchanged after formatting and parsing.
 pub fn certificate(data: &[u8]) {
     let Ok(certificate) = String::from_utf8_lossy(data).parse::<Certificate>() else { return };
     let public = certificate.public_text().parse::<Certificate>().expect("own output is valid input");

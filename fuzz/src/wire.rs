@@ -2,7 +2,8 @@
 
 use sansmq_proto::wire::{Command, FrameHead, Greeting, Metadata};
 
-/// Checks that a greeting survives encoding and decoding, for any length of a routing id in its ZMTP 1.0 part.
+/// Checks that a greeting is unchanged after encoding and decoding, for any length of a routing id in its ZMTP 1.0
+/// part.
 pub fn greeting(data: &[u8]) {
     let Some((bytes, rest)) = data.split_first_chunk::<{ Greeting::LEN }>() else { return };
     let greeting = Greeting::decode(bytes);
@@ -10,7 +11,8 @@ pub fn greeting(data: &[u8]) {
     assert_eq!(Greeting::decode(&again), greeting);
 }
 
-/// Checks that frame heads survive encoding and decoding, and that a decoded head does not exceed the input.
+/// Checks that frame heads are unchanged after encoding and decoding, and that a decoded head is not longer than the
+/// input.
 pub fn frames(mut data: &[u8]) {
     while let Ok(Some((head, len))) = FrameHead::decode(data) {
         assert!(len > 0 && len <= data.len());
@@ -25,7 +27,8 @@ pub fn frames(mut data: &[u8]) {
     }
 }
 
-/// Checks that valid commands survive encoding and decoding, and that metadata finds each property by its name.
+/// Checks that valid commands are unchanged after encoding and decoding, and that each metadata property is found by
+/// its name.
 pub fn commands(data: &[u8]) {
     if let Ok(command) = Command::decode(data) {
         let mut frame = Vec::new();

@@ -31,7 +31,7 @@ pub fn on_each_runtime(scenario: impl AsyncFn(&RuntimeHandle) + Send + Sync + 's
     });
 }
 
-/// ROUTER that echoes every request, and an honest DEALER.
+/// ROUTER that is attacked and echoes every request, and an honest DEALER that is connected to it.
 #[derive(Debug)]
 pub struct Target {
     /// Attacked socket.
@@ -49,19 +49,19 @@ pub struct Target {
     pub baseline: Memory,
 }
 
-/// Events of a monitor, grouped by kind.
+/// Events that a monitor has emitted so far, grouped by kind.
 #[derive(Debug, Default)]
 pub struct Observed {
     /// Reasons for which connections ended, during or after their handshake.
     pub ends: Vec<ConnectionError>,
-    /// Reasons for which connections were rejected.
+    /// Reasons for which new connections were rejected.
     pub refusals: Vec<RejectReason>,
     /// Number of events that the monitor missed because it lagged.
     pub missed: usize,
 }
 
 impl Observed {
-    /// Adds an event of the monitor.
+    /// Adds an event that the monitor has emitted.
     pub fn note(&mut self, event: Event) {
         match event {
             Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => self.ends.push(reason),
@@ -73,7 +73,7 @@ impl Observed {
 }
 
 impl Target {
-    /// Creates both sockets and waits until the honest peer is served.
+    /// Creates both sockets, connects them, and waits until the honest peer has received a reply.
     pub async fn new(handle: &RuntimeHandle, options: Options<Router>) -> Self {
         Self::with_client(handle, options, Options::new()).await
     }
@@ -131,7 +131,7 @@ impl Target {
         drop(streams);
     }
 
-    /// Echoes requests until the events of the router satisfy a condition.
+    /// Echoes requests until `done` returns true for the events that the router has emitted so far.
     pub async fn serve_until(&mut self, done: impl Fn(&Observed) -> bool) -> &mut Observed {
         let Self { router, observed, monitor, .. } = self;
         run_until(echo(router), collect_events(monitor, observed, done)).await;
@@ -147,13 +147,13 @@ impl Target {
         assert!(ends.iter().all(reason), "{ends:?}");
     }
 
-    /// Connects another honest peer, and waits until it is served.
+    /// Connects another honest peer, and waits until it has received a reply.
     pub async fn serve_new_client(&mut self, handle: &RuntimeHandle, options: Options<Dealer>) {
         let endpoint = self.endpoint.clone();
         self.serve_new_client_at(handle, &endpoint, options).await;
     }
 
-    /// Connects another honest peer to `endpoint`, and waits until it is served.
+    /// Connects another honest peer to `endpoint`, and waits until it has received a reply.
     pub async fn serve_new_client_at(&mut self, handle: &RuntimeHandle, endpoint: &Endpoint, options: Options<Dealer>) {
         let client = handle.socket(options);
         client.connect(endpoint).unwrap();
@@ -183,7 +183,7 @@ impl Target {
     }
 }
 
-/// Opens `count` connections and sends `bytes` on each.
+/// Opens `count` connections and sends `bytes` on each. Returns the open streams.
 pub fn connect_all(to: SocketAddr, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
     (0..count).map(|_| connect_and_send(to, bytes).unwrap()).collect()
 }

@@ -16,9 +16,9 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Number of tasks of a runtime, and number of file descriptors of the process, at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Counts {
-    /// Tasks that serve sockets.
+    /// Number of running tasks that serve sockets.
     pub tasks: usize,
-    /// Open descriptors.
+    /// Number of open file descriptors of the process.
     pub descriptors: usize,
 }
 
@@ -97,7 +97,7 @@ fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Co
     test(runtime, before);
 }
 
-/// Sends a message between two sockets.
+/// Connects two new sockets and sends a message from one to the other.
 async fn exchange(handle: &RuntimeHandle) {
     let [one, other] = [(); 2].map(|()| handle.socket(Options::<Pair>::new()));
     one.connect(other.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();

@@ -76,7 +76,7 @@ impl Drop for FailureReporter {
     }
 }
 
-/// Returns the command that runs the test of this thread.
+/// Returns the `cargo test` command that repeats the test that runs on this thread.
 fn command() -> String {
     let package = env!("CARGO_PKG_NAME");
     let file = env::current_exe().unwrap_or_default();
@@ -109,7 +109,7 @@ pub async fn dial(endpoint: &Endpoint) -> io::Result<smol::net::TcpStream> {
     smol::net::TcpStream::connect(endpoint.socket_addr().ok_or(io::ErrorKind::InvalidInput)?).await
 }
 
-/// Returns `true` if a TCP endpoint can be bound.
+/// Returns `true` if a TCP endpoint is free, so that a socket can be bound to it.
 pub fn is_free(endpoint: &Endpoint) -> bool {
     endpoint.socket_addr().is_some_and(|address| TcpListener::bind(address).is_ok())
 }

@@ -161,7 +161,7 @@ pub fn events(net: &mut Net, node: NodeId) -> Vec<Event> {
     core::iter::from_fn(|| net[node].poll_event()).collect()
 }
 
-/// Returns the error text of each connection that ended.
+/// Returns the error texts of all connections that ended, in the order of the events.
 pub fn endings(events: &[Event]) -> Vec<String> {
     let endings = events.iter().filter_map(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason.to_string()),

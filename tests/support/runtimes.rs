@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// Runtime on which a test runs and that serves sockets.
+/// Runtime that runs a test and the tasks of its sockets.
 pub trait TestRuntime {
     /// Returns a handle that creates sockets on this runtime.
     fn handle(&self) -> RuntimeHandle;
@@ -50,7 +50,7 @@ pub enum RuntimeHandle {
     Smol(Smol),
     /// Sockets on a mio event loop.
     Mio(Remote),
-    /// Blocking sockets on the event loop of another thread.
+    /// Blocking sockets, which the event loop of another thread serves.
     Blocking(Remote),
 }
 
@@ -165,7 +165,7 @@ impl TestRuntime for OnMio {
     }
 }
 
-/// Runtime for blocking sockets, which an event loop on another thread serves.
+/// Runtime for blocking sockets. An event loop on another thread serves these sockets.
 struct OnThread {
     remote: Remote,
     tasks: Arc<AtomicUsize>,

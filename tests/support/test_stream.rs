@@ -12,10 +12,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Stream with input provided by the test and output recorded for the test.
+/// Stream of a session. The test provides its input and checks its recorded output.
 #[derive(Debug, Default)]
 pub struct TestStream {
-    /// Bytes that have not been read yet.
+    /// Bytes from the peer that have not been read yet.
     pub input: VecDeque<u8>,
     /// Maximum number of bytes per read; `None` for no limit.
     pub piece: Option<usize>,
@@ -27,9 +27,9 @@ pub struct TestStream {
     pub output: Vec<u8>,
     /// True if every write must fail with a connection reset.
     pub broken: bool,
-    /// Number of write calls.
+    /// Number of write calls so far.
     pub writes: usize,
-    /// Start addresses of the slices that were written.
+    /// Start addresses of all slices that were written, in order. Tests use them to check that bodies are not copied.
     pub written_from: Vec<usize>,
 }
 
@@ -86,7 +86,7 @@ pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
 pub struct SessionFixture {
     /// Socket that exchanges messages with the session.
     pub socket: Socket,
-    /// Pipe that connects the socket and the session.
+    /// Pipe of the socket through which it exchanges messages with the session.
     pub pipe: PipeId,
     /// Session that reads and writes the stream.
     pub session: Session,

@@ -1,4 +1,4 @@
-//! Spans and records that sockets emit to a subscriber of the crate `tracing`, on each runtime.
+//! Tests of the spans and records that sockets emit to a subscriber of the crate `tracing`, on each runtime.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use sansmq::kind::{Dealer, Router};
@@ -27,7 +27,7 @@ struct Span {
     parent: Option<u64>,
     fields: Fields,
     entered: usize,
-    /// Number of references to the span that have not been dropped.
+    /// Number of references to the span that have not been dropped yet.
     references: usize,
 }
 
@@ -37,7 +37,7 @@ struct RawRecord {
     fields: Fields,
 }
 
-/// Field values as text, by name.
+/// Values of the fields of a span or record, as text, by name of the field.
 #[derive(Default, Clone)]
 struct Fields(BTreeMap<&'static str, String>);
 
@@ -62,7 +62,7 @@ static COLLECTOR: Collector = Collector {
 
 struct Collector {
     seen: Mutex<Seen>,
-    /// Maximum level of the records that are kept; `None` disables all records.
+    /// Maximum level of the records that are kept; `None` to keep no records.
     level: Mutex<Option<Level>>,
     /// Function that is called with the message of each record; `None` for no function.
     at_record: Mutex<Option<Hook>>,
@@ -121,7 +121,7 @@ impl View {
 /// A record of a socket, with the names and fields of the spans in which it was emitted.
 struct SpannedRecord {
     level: Level,
-    /// Names of the spans, outermost first, separated by `/`.
+    /// Names of the spans in which the record was emitted, outermost first, separated by `/`.
     chain: String,
     /// Fields of all these spans together.
     span_fields: Fields,

@@ -71,7 +71,7 @@ fn run_pair(plan: &Plan, pair: &Pair, runtime: Flavor, size: usize) -> Result<[R
     Ok([client.row()?, server.row()?])
 }
 
-/// Child process that runs one side of the benchmark. Drop kills the process.
+/// Child process that runs one of the two sockets of a benchmark run. Drop kills the process.
 struct Process {
     end: String,
     child: Child,

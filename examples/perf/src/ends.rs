@@ -1,4 +1,4 @@
-//! Work of one side of the benchmark, and the time that this work takes.
+//! Work of one process of the benchmark (it sends, receives, requests or replies), and the time that this work takes.
 
 use super::Failure;
 use super::args::{End, Job, Side};
@@ -11,14 +11,14 @@ use sansmq::kind::Any;
 use sansmq::{Endpoint, Handle, Message, Options, SlowSubscriber, SocketType};
 use std::time::Instant;
 
-/// Interval of content checks, in messages: the content of one message in each interval is checked.
+/// Number of messages between two checks of the content of a message.
 const SAMPLE: u64 = 512;
 
 /// Byte that fills the body of every message.
 const FILL: u8 = b'x';
 
-/// Runs one side of the benchmark until all messages have been sent or received. Calls `bound` with the bound endpoint,
-/// if this side binds.
+/// Runs one process of the benchmark until all messages have been sent or received. Calls `bound` with the bound
+/// endpoint if the socket of this process binds.
 pub(crate) async fn run(end: End, backend: Backend, bound: impl FnOnce(&Endpoint) + Send) -> Result<Report, Failure> {
     if end.count == 0 {
         return Err("the count must be at least 1".into());
@@ -38,7 +38,8 @@ pub(crate) async fn run(end: End, backend: Backend, bound: impl FnOnce(&Endpoint
 
 type Outcome = (u64, Spent, Option<Histogram<u64>>);
 
-/// Creates the sockets of one side of the benchmark: one socket that is bound, or one connected socket for each peer.
+/// Creates the sockets of one process of the benchmark: one socket that is bound, or one connected socket for each
+/// peer.
 async fn open(end: &End, backend: &Backend, bound: impl FnOnce(&Endpoint)) -> Result<Vec<Handle<Any>>, Failure> {
     let socket = || {
         let options = Options::of(end.socket);

@@ -1,4 +1,4 @@
-//! Results of one side of the benchmark, as a row of a table or as JSON.
+//! Results of one process of the benchmark, as a row of a table or as JSON.
 
 use super::args::End;
 use super::watch::Spent;
@@ -13,7 +13,7 @@ pub(crate) struct Report {
     /// measurement.
     pub(crate) measured: u64,
     pub(crate) spent: Spent,
-    /// Durations of the round trips, in nanoseconds; `None` if this side does not send requests.
+    /// Durations of the round trips, in nanoseconds; `None` if this process does not send requests.
     pub(crate) round_trips: Option<Histogram<u64>>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Row {
     pub(crate) max_us: Option<f64>,
 }
 
-/// Heading of the table.
+/// Heading of the table of results.
 pub(crate) const HEADING: &str = "end     runtime      size      count  peers      msg/s     MB/s  cpu µs/msg  peak MiB  p50 µs  \
                                   p90 µs  p99 µs p99.9 µs   max µs";
 

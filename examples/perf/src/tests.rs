@@ -152,13 +152,14 @@ fn req_and_rep_work_on_every_runtime() {
     }
 }
 
-/// Runs both sides of the benchmark in this process. Returns the report of the side that connects, then that of the
-/// side that binds.
+/// Runs both ends of the benchmark in this process. Returns the report of the end that connects, then that of the end
+/// that binds.
 async fn run_both(connects: &str, binds: &str, size: usize, count: u64) -> (Report, Report) {
     run_with_peers(connects, binds, size, count, 1).await
 }
 
-/// Runs both sides of the benchmark like [`run_both`], with `peers` sockets at the side that connects.
+/// Runs both ends of the benchmark in this process, like [`run_both`], but with `peers` sockets at the end that
+/// connects.
 async fn run_with_peers(connects: &str, binds: &str, size: usize, count: u64, peers: usize) -> (Report, Report) {
     let (bound, endpoint) = oneshot::channel();
     let server = End { side: Side::Bind, peers, ..end(binds, "tcp://127.0.0.1:*", size, count) };

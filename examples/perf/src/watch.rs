@@ -32,7 +32,7 @@ impl Watch {
         Self { begun: now, processor: processor_time(), reported: now }
     }
 
-    /// Prints the progress to stderr every three seconds: `done` of `of` messages.
+    /// Prints the progress (`done` of `of` messages) to stderr, at most every three seconds.
     pub(crate) fn progress(&mut self, done: u64, of: u64) {
         if done.is_multiple_of(CHECK_EVERY) && self.reported.elapsed() >= REPORT_EVERY {
             self.reported = Instant::now();

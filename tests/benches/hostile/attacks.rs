@@ -1,4 +1,4 @@
-//! The attacks. Each runs until its process is killed.
+//! The attacks of the benchmark. Each attack runs until its process is killed.
 
 use sansmq::SocketType;
 use sansmq_tests::raw_peer::{
@@ -33,7 +33,7 @@ pub(crate) enum Service {
     PublishAndReceive,
 }
 
-/// Number of parallel connections of [`flood`].
+/// Number of connections that [`flood`] uses in parallel, each on its own thread.
 const THREADS: usize = 4;
 
 /// Number of connections that an attack keeps open if a connection costs the attacker only a file descriptor.
@@ -197,7 +197,7 @@ fn subscribe_and_cancel(_: usize) -> Vec<u8> {
     [command("SUBSCRIBE", b"topic"), command("CANCEL", b"topic")].concat().repeat(1000)
 }
 
-/// Returns a READY with the maximum number of properties, near the maximum size.
+/// Returns a READY command with the maximum number of properties, near the maximum size of a command.
 fn largest_ready() -> Vec<u8> {
     let more = (1..128).flat_map(|number| property(&format!("X-{number:0251}"), &[b'x'; 700]));
     greeting_and(&ready("DEALER", &more.collect::<Vec<_>>()))

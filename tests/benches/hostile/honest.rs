@@ -1,4 +1,4 @@
-//! Honest peers, in a process of their own.
+//! The honest peers of the benchmark, which run in a process of their own.
 
 use crate::attacks::{Attack, Service};
 use crate::peer_of;
@@ -125,7 +125,8 @@ pub(crate) fn run(attack: &'static Attack, at: &str, trigger: &str, key: Option<
     Ok(())
 }
 
-/// Returns the name of an honest peer. It is the topic of the subscription and the body of the requests of this peer.
+/// Returns the name of the honest peer with this number. The peer subscribes to this name, and sends it as the body of
+/// each request.
 fn name(number: usize) -> String {
     format!("honest {number}")
 }

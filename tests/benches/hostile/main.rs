@@ -152,7 +152,7 @@ async fn serve(socket: &Handle<Any>, trigger: &Handle<Any>, service: Service) {
     }
 }
 
-/// Receives and drops messages if the service is [`Service::PublishAndReceive`]. Never returns.
+/// Receives and drops messages if the service is [`Service::PublishAndReceive`], otherwise only waits. Never returns.
 async fn drain(socket: &Handle<Any>, service: Service) {
     if service == Service::PublishAndReceive {
         while socket.recv().await.is_ok() {}
@@ -241,7 +241,7 @@ impl Drop for HostilePeers {
     }
 }
 
-/// Returns the resident set size of this process in KiB.
+/// Returns the resident memory of this process in KiB.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");

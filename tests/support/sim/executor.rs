@@ -31,7 +31,7 @@ pub(super) enum Owner {
 /// Running tasks of a simulation.
 #[derive(Default)]
 pub(super) struct Tasks {
-    /// Tasks by number; `None` while the task is polled.
+    /// Tasks by number, each with its owner. The task is `None` while it is polled.
     by_number: BTreeMap<u64, (Owner, Option<Task>)>,
     last_number: u64,
     ready: Ready,
@@ -42,7 +42,7 @@ pub(super) struct Tasks {
 /// the simulation is locked.
 type Ready = Arc<Mutex<BTreeSet<u64>>>;
 
-/// Waker that marks a task as ready.
+/// Waker of one task. It adds the number of the task to the ready tasks.
 struct ReadyWaker {
     ready: Ready,
     number: u64,
@@ -132,7 +132,7 @@ impl Sim {
         });
     }
 
-    /// Drops the tasks of the scenario.
+    /// Drops all tasks that the scenario has spawned.
     fn drop_scenario_tasks(&self) {
         let is_of_scenario = |_: &u64, (owner, _): &mut (Owner, Option<Task>)| *owner == Owner::Scenario;
         // Dropped after the lock is released, because a task may own timers of this world.

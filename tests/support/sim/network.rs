@@ -33,8 +33,8 @@ pub(super) struct Network {
     listeners: BTreeMap<Endpoint, Backlog>,
 }
 
-/// Connections of one listener that are not accepted yet, each with its peer address, and the waker of the accepting
-/// task.
+/// Connections of one listener that have not been accepted yet, each with the address of its peer, and the waker of the
+/// task that accepts them.
 #[derive(Default)]
 struct Backlog {
     waiting: VecDeque<(Stream, Endpoint)>,

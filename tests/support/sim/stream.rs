@@ -16,9 +16,9 @@ use std::task::{Context, Poll, Waker};
 #[derive(Default)]
 struct Wire {
     tcp: Tcp,
-    /// Wakers of reads that wait for bytes.
+    /// Waker of the task that waits to read bytes, for each side.
     readers: [Option<Waker>; 2],
-    /// Wakers of writes that wait for room.
+    /// Waker of the task that waits for room to write, for each side.
     writers: [Option<Waker>; 2],
 }
 

@@ -98,7 +98,7 @@ impl World {
         (at, self.last_deadline)
     }
 
-    /// Removes a registered waker; returns `None` if it has already been woken.
+    /// Removes the registered waker with this key. Returns `None` if the waker has already been woken.
     pub(super) fn forget(&mut self, key: (Instant, u64)) -> Option<Waker> {
         self.deadlines.remove(&key)
     }

@@ -1,4 +1,5 @@
-//! Counts allocations per message. On a connection that is already in use, small messages must not allocate.
+//! Tests of the number of allocations per message. On a connection that is already in use, small messages must not
+//! allocate.
 
 use ::smol::{Executor, block_on};
 use ::tokio::runtime;
@@ -8,10 +9,10 @@ use sansmq::runtime::spawn_socket;
 use sansmq::{Context, Handle, Message, Options, SlowSubscriber, SocketType, mio, smol, tokio};
 use std::sync::Arc;
 
-/// Number of messages that are sent before they are received.
+/// Number of messages in a burst. All of them are sent before the first is received.
 const BURST: usize = 500;
 
-/// Number of bursts that are measured.
+/// Number of bursts of messages that are measured.
 const BURSTS: usize = 10;
 
 /// Runtime that works only on the current thread, because allocations are counted per thread.

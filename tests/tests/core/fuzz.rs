@@ -32,7 +32,7 @@ fn recorded_libzmq_traffic_passes_all_targets() {
     }
 }
 
-/// `fuzz/crashes` has one folder per target and one file per input.
+/// Runs every input in `fuzz/crashes`, which has one folder per target and one file per input.
 #[test]
 fn former_crash_inputs_pass() {
     for target in fs::read_dir(folder("fuzz/crashes")).unwrap() {

@@ -1,5 +1,5 @@
-//! Counts how often tasks of idle sockets are woken, on the simulated runtime. tokio and smol run the same tasks, so
-//! the counts are the same there; the mio event loop has a separate test in `runtimes/mio_loop.rs`.
+//! Tests of how often tasks of idle sockets are woken, on the simulated runtime. tokio and smol run the same tasks, so
+//! the counts are the same there. The mio event loop has a separate test in `runtimes/mio_loop.rs`.
 
 use sansmq::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub};
 use sansmq::runtime::CurrentRuntime;

@@ -295,7 +295,7 @@ fn without_comments(text: &str) -> String {
     plain
 }
 
-/// Returns the lines of code below `folder` that contain one of `words`.
+/// Returns the lines of code in the source files below `folder` that contain any of `words`.
 fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in sources(folder) {

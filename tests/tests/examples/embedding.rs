@@ -246,7 +246,8 @@ async fn simulated_disconnect_is_reproducible() -> Outcome {
     Ok(())
 }
 
-/// Checks that the code blocks of the guide, joined, are `embed_poll.rs`. The blocks do not compile alone.
+/// Checks that the code blocks of the guide, in order, are exactly the lines of `embed_poll.rs`. They cannot be
+/// compiled one by one.
 #[test]
 fn guide_contains_poll_example_line_by_line() {
     let mut shown = Vec::new();
@@ -325,7 +326,7 @@ fn any() -> Endpoint {
     "tcp://127.0.0.1:*".parse().expect("an endpoint")
 }
 
-/// Runs a blocking loop on a thread of its own.
+/// Runs a blocking event loop on a new thread. The returned channel receives the result of the loop.
 fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Box<dyn Error>> + Send + 'static,
 ) -> oneshot::Receiver<Result<T, String>> {

@@ -1,4 +1,4 @@
-//! The examples on mio.
+//! Tests of the examples on mio.
 
 use sansmq::kind::Pull;
 use sansmq::mio::Socket;

@@ -1,4 +1,4 @@
-//! The examples on tokio.
+//! Tests of the examples on tokio.
 
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket};
@@ -485,7 +485,7 @@ mod balancing {
         }
     }
 
-    /// Replies to a request: sends back its frames and one more frame, `done`.
+    /// Replies to a request from a worker: sends back the frames of the request and one more frame, `done`.
     async fn reply(worker: &DealerSocket, mut request: Message) -> Result<(), SendError> {
         request.push_back("done");
         worker.send(request).await

@@ -28,7 +28,7 @@ use std::time::Duration;
 use std::{env, fmt};
 use topology::Random;
 
-/// Time limit of each expected message and event.
+/// Maximum time to wait for each expected message and event.
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
@@ -114,16 +114,16 @@ trait Backend {
 #[derive(Clone, Debug, Default)]
 struct SettledState {
     connections: Vec<ConnectionCount>,
-    /// Index pairs: a publisher, and a subscriber that receives the messages of this publisher.
+    /// Pairs of socket indices: a publisher, and a subscriber that receives the messages of this publisher.
     subscribed: Vec<(usize, usize)>,
 }
 
-/// Number of connections of a socket so far.
+/// Numbers of connections that a socket has made and lost so far.
 #[derive(Clone, Debug, Default)]
 struct ConnectionCount {
     ready: usize,
     ended: usize,
-    /// Ended connections that the socket did not end itself.
+    /// Number of ended connections that the socket did not end itself.
     lost: usize,
 }
 

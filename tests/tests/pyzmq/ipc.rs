@@ -1,4 +1,5 @@
-//! Interoperation over Unix domain sockets, with paths and with abstract names of Linux.
+//! Tests of connections between sansmq and libzmq over Unix domain sockets, with paths and with abstract names of
+//! Linux.
 
 use super::{Echo, Outcome, Python, pairs, socket, within};
 use sansmq::proto::SocketType::{Dealer, Rep, Req, Router};

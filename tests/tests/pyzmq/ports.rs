@@ -1,4 +1,5 @@
-//! Several sockets that share a port by resources, which libzmq does not support.
+//! Tests of resource names, by which several sockets share one port, with libzmq as the peer. libzmq does not support
+//! resource names.
 
 use super::{ANY, Echo, Outcome, Python, pairs, socket, within};
 use sansmq::proto::SocketType::{Dealer, Rep, Req, Router};

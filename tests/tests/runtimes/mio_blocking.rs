@@ -1,4 +1,4 @@
-//! The suite on blocking sockets, and tests of blocking calls and `poll`.
+//! The test suite on blocking sockets, and tests of blocking calls and `poll`.
 
 #[path = "suite/mod.rs"]
 mod suite;

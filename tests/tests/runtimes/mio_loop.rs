@@ -1,4 +1,4 @@
-//! The suite on a mio event loop that runs on the thread of the test, and tests of `Reactor` and `EventLoop`.
+//! The test suite on a mio event loop that runs on the thread of the test, and tests of `Reactor` and `EventLoop`.
 
 #[path = "suite/mod.rs"]
 mod suite;

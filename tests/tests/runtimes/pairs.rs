@@ -1,4 +1,4 @@
-//! Messages between each pair of runtimes over each transport.
+//! Tests of messages between sockets of each pair of runtimes, over each transport.
 
 use futures_util::future::{Either, select};
 use sansmq::{Endpoint, Handle, Options, kind};

@@ -1,4 +1,4 @@
-//! The suite on smol under `smol::block_on`, and tests with an executor of the application.
+//! The test suite on smol under `smol::block_on`, and tests with an executor of the application.
 
 #[path = "suite/mod.rs"]
 mod suite;

@@ -1,4 +1,4 @@
-//! The suite on both flavours of the tokio runtime, and tests of tokio only.
+//! The test suite on both flavours of the tokio runtime (current-thread and multi-thread), and tests of tokio only.
 
 #[path = "suite/mod.rs"]
 mod suite;

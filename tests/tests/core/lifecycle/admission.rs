@@ -1,4 +1,5 @@
-//! Limits on accepted connections: peers, handshakes in progress, and handshake rate.
+//! Tests of the limits on accepted connections: number of peers, number of handshakes in progress, and rate of
+//! handshakes.
 
 use super::{bound, close, connected, ms, pull, push, s};
 use core::time::Duration;
@@ -11,7 +12,7 @@ use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Connection, ConnectionError, Endpoint, Event, Instant, ListenerId, Options, PipeId, Socket};
 use sansmq_tests::{bodies, events, recv_all};
 
-/// PULL with accepted connections that send nothing, so that their handshakes stay in progress.
+/// PULL that has accepted connections from peers that send nothing, so that the handshakes stay in progress.
 struct Acceptor {
     socket: Socket,
     listener: ListenerId,
@@ -181,7 +182,7 @@ fn zero_limits_are_rejected() {
     assert_eq!(pull().max_handshake_rate(0).unwrap_err(), OptionsError::Zero("max_handshake_rate"));
 }
 
-/// `max_peers` limits accepted connections only.
+/// `max_peers` limits only accepted connections, not connections that the socket itself dials.
 #[test]
 fn max_peers_does_not_limit_outgoing_connections() {
     let mut net = Net::seeded(1);

@@ -24,7 +24,7 @@ struct Broker {
     back: NodeId,
     /// High-water marks of the broker's sockets, in messages: first for replies, then for requests.
     marks: [usize; 2],
-    /// Request that could not be forwarded yet.
+    /// Request that the broker has received but could not forward yet, if any.
     pending: Option<Message>,
 }
 
@@ -120,7 +120,7 @@ impl Client {
     }
 }
 
-/// Clients, two brokers in a chain, and workers.
+/// Clients, two brokers in a chain, and the workers behind the second broker.
 struct Topology {
     clients: Vec<Client>,
     brokers: [Broker; 2],
@@ -150,7 +150,7 @@ impl Topology {
         topology
     }
 
-    /// Binds and connects the sockets of a broker.
+    /// Binds and connects the sockets of the broker with this index.
     fn open(&self, net: &mut Net, broker: usize) {
         net.bind(self.brokers[broker].front, FRONT_ENDPOINTS[broker]);
         if broker == 0 {

@@ -15,7 +15,7 @@ fn router_and_dealer(router: Options<Router>, dealer: Options<Dealer>) -> (Net, 
     (net, router, dealer)
 }
 
-/// Returns a message with the routing id of the DEALER.
+/// Returns the message that a ROUTER receives when the DEALER `d` sends `body`.
 fn from_d(body: &str) -> Message {
     Message::from(["d", body])
 }

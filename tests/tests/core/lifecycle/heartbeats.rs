@@ -1,4 +1,4 @@
-//! Silent peers, during and after the handshake: timeouts and heartbeats.
+//! Tests of timeouts and heartbeats with peers that send nothing, during and after the handshake.
 
 use super::{bound, close, connected, ms, pull, push, s};
 use sansmq_proto::connection::{ConnectionConfig, Link, Outbox};

@@ -1,4 +1,4 @@
-//! Many peers lose the connection to their server at once, and reconnect.
+//! Tests with many peers that lose the connection to their server at the same time, and reconnect.
 
 use super::faults::FaultPlan;
 use super::{PLACE, bound, connected, ms, s};
@@ -33,7 +33,7 @@ impl Cluster {
         net.restart(self.server, Self::server(faults));
     }
 
-    /// Returns `true` if no peer is connected.
+    /// Returns `true` if the server has no connected peer.
     fn is_disconnected(&self, net: &Net) -> bool {
         self.peers.iter().all(|&peer| net.connections(peer) == 0)
     }

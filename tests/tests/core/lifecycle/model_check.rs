@@ -157,7 +157,7 @@ enum PubSubAction {
     Receive(usize),
 }
 
-/// A PUB and two SUBs, with the subscriptions and the expected queued messages of each SUB.
+/// A PUB and two SUBs, with the expected subscriptions and queued messages of each SUB.
 struct PubSub {
     net: Net,
     publisher: NodeId,
@@ -308,7 +308,7 @@ struct Pipeline {
     push: NodeId,
     pull: NodeId,
     connected: bool,
-    /// Expected messages in the queue of the PUSH, and in the queue of the PULL.
+    /// Messages that must be in the queue of the PUSH, and messages that must be in the queue of the PULL.
     queued: [VecDeque<String>; 2],
     sent: u32,
 }

@@ -1,4 +1,4 @@
-//! Random sends and receives under random faults, compared with a simple model.
+//! Tests of random sends and receives under random network faults. The results are compared with a simple model.
 
 use super::faults::{FaultPlan, Received};
 use super::s;

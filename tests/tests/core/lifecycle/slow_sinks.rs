@@ -33,7 +33,7 @@ impl Pipeline {
         Self { push, pulls, marks, sent: 0, received: Received::new(faults), shares: [0; 3] }
     }
 
-    /// Sends a message. Returns `false` if the queues are full.
+    /// Sends a message of `size` bytes from the PUSH. Returns `false` if the queues of all its peers are full.
     fn send(&mut self, net: &mut Net, size: usize) -> bool {
         let mut body = format!("0 {} 0", self.sent);
         body.extend(core::iter::repeat_n('0', size));

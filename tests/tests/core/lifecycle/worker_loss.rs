@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 struct Dispatcher {
     node: NodeId,
     jobs: VecDeque<u32>,
-    /// Workers without a job, the longest idle first.
+    /// Routing ids of the workers without a job; the worker that has been idle for longest is first.
     idle: VecDeque<Frame>,
-    /// Job of each busy worker.
+    /// Job of each busy worker, by the routing id of the worker.
     busy: BTreeMap<Frame, u32>,
     /// Number of assignments of each job that have not had a result yet.
     outstanding: BTreeMap<u32, u32>,
@@ -25,7 +25,7 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Receives results and assigns jobs.
+    /// Receives all results that have arrived, and assigns jobs to the idle workers.
     fn step(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.node].recv() {
             let worker = message.head().clone();
@@ -84,7 +84,7 @@ impl Dispatcher {
 /// Worker: a REQ that receives a job as the reply to each of its messages.
 struct Worker {
     node: NodeId,
-    /// Text to be sent: `ready`, or the result of a job.
+    /// Text that the worker must send next, if any: `ready`, or the result of a job.
     outgoing: Option<String>,
 }
 

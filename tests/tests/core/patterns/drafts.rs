@@ -1,4 +1,4 @@
-//! Rules of the draft types CLIENT, SERVER, SCATTER, GATHER, CHANNEL and PEER.
+//! Tests of the behaviour of the draft socket types CLIENT, SERVER, SCATTER, GATHER, CHANNEL and PEER.
 
 use super::pipeline::{assert_fair_queued, assert_round_robin};
 use super::{PLACE, fan, message, net, star};
@@ -16,7 +16,7 @@ use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Each draft socket type with its peer type.
+/// Each draft socket type, with the socket type of its peers.
 const PEER_TYPES: [(SocketType, SocketType); 6] = [
     (SocketType::Client, SocketType::Server),
     (SocketType::Server, SocketType::Client),

@@ -1,4 +1,4 @@
-//! High-water marks in messages: when sending and reading stop, and when they resume.
+//! Tests of high-water marks in messages: when a socket stops sending or reading, and when it resumes.
 
 use super::{PLACE, net, star};
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! High-water marks in bytes, which apply in addition to the marks in messages.
+//! Tests of high-water marks in bytes, which apply in addition to the high-water marks in messages.
 
 use super::hwm::ManualSocket;
 use super::{PLACE, net, star};

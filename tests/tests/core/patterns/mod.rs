@@ -1,4 +1,4 @@
-//! Rules of each socket type, tested with sockets on a simulated network.
+//! Tests of the behaviour of each socket type, with sockets on a simulated network.
 
 mod drafts;
 mod hwm;

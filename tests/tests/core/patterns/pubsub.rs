@@ -1,5 +1,5 @@
-//! Rules of PUB and SUB sockets: matching, and policies for slow subscribers. XPUB and XSUB are in `xpub.rs`, the wire
-//! format in `subscriptions_wire.rs`.
+//! Tests of the behaviour of PUB and SUB sockets: matching of topics, and policies for slow subscribers. The tests of
+//! XPUB and XSUB are in `xpub.rs`, those of the wire format in `subscriptions_wire.rs`.
 
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;
@@ -17,7 +17,7 @@ fn sub() -> Options<Sub> {
     Options::new()
 }
 
-/// Subscribes a socket, and runs the network until its publishers have received the subscriptions.
+/// Subscribes a socket to topic prefixes, and runs the network until its publishers have received the subscriptions.
 fn subscribe(net: &mut Net, node: NodeId, prefixes: &[&str]) {
     for &prefix in prefixes {
         net[node].subscribe(prefix.to_owned()).unwrap();
@@ -219,7 +219,7 @@ fn number(message: &Message) -> usize {
     message.head().to_text().parse().unwrap()
 }
 
-/// Sends [`FLOOD`] numbered messages.
+/// Sends [`FLOOD`] numbered messages from a publisher.
 fn flood(net: &mut Net, publisher: NodeId) {
     for number in 0..FLOOD {
         net[publisher].send([number.to_string().into_bytes(), vec![0; 5000]]).unwrap();

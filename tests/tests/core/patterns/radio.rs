@@ -1,4 +1,4 @@
-//! Rules of RADIO and DISH sockets.
+//! Tests of the behaviour of RADIO and DISH sockets.
 
 use super::{PLACE, fan, message, net, star};
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! Rules of REP sockets.
+//! Tests of the behaviour of REP sockets.
 
 use super::{PLACE, message, net, star};
 use sansmq_proto::kind::{Dealer, Rep, Req, Router};

@@ -1,4 +1,4 @@
-//! Rules of REQ sockets.
+//! Tests of the behaviour of REQ sockets.
 
 use super::{PLACE, fan, message, net, star};
 use sansmq_proto::kind::{Rep, Req, Router};

@@ -1,4 +1,4 @@
-//! Rules of ROUTER sockets.
+//! Tests of the behaviour of ROUTER sockets.
 
 use super::pipeline::assert_fair_queued;
 use super::{PLACE, fan, message, net, star};

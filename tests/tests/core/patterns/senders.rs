@@ -1,4 +1,4 @@
-//! Sender of each received message (`recv_from`), also after the sender has disconnected.
+//! Tests of `recv_from`, which returns the sender of each received message, also after the sender has disconnected.
 
 use super::{PLACE, fan, net, star};
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! Statistics of sockets and of their peers.
+//! Tests of the statistics of sockets and of their peers.
 
 use super::{PLACE, net, star};
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! Rules of STREAM sockets.
+//! Tests of the behaviour of STREAM sockets.
 
 use super::{PLACE, message, net, star};
 use core::time::Duration;
@@ -19,7 +19,7 @@ fn notice(id: &Frame) -> Message {
     Message::from((id, ""))
 }
 
-/// Receives the notice of a new connection, and returns its routing id.
+/// Receives the message that announces a new connection. Returns the routing id of this connection.
 fn recv_connect_notice(net: &mut Net, node: NodeId) -> Frame {
     net.settle();
     let [id, body] = net[node].recv().expect("a peer has connected").into_array().expect("two frames");

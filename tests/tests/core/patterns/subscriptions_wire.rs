@@ -1,4 +1,5 @@
-//! Wire format of subscriptions and groups (RFC 23, 29, 37, 48), with a hand-written peer.
+//! Tests of the wire format of subscriptions and groups (RFC 23, 29, 37, 48). The tests themselves write the bytes of
+//! the peer.
 
 use core::time::Duration;
 use sansmq_proto::entropy::SeededEntropy;

@@ -1,4 +1,4 @@
-//! Rules of XPUB and XSUB sockets: subscriptions as messages.
+//! Tests of the behaviour of XPUB and XSUB sockets, which receive and send subscriptions as messages.
 
 use super::{fan, message, net, star};
 use core::time::Duration;
@@ -16,7 +16,7 @@ fn xsub() -> Options<XSub> {
     Options::new()
 }
 
-/// Receives subscription changes, a subscribe as `+topic` and a cancel as `-topic`.
+/// Receives all subscription changes at a socket: returns a subscribe as `+topic` and a cancel as `-topic`.
 fn recv_changes(net: &mut Net, node: NodeId) -> Vec<String> {
     let changes = recv_all(net, node).into_iter().map(|message| match message.head().split_first() {
         Some((1, topic)) => format!("+{}", topic.escape_ascii()),

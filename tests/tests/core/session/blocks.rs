@@ -1,4 +1,5 @@
-//! Memory blocks of large message bodies: a body stays in the block that it was read into, and a free block is reused.
+//! Tests of the memory blocks that hold large message bodies: a body stays in the block that it was read into, and a
+//! free block is used again.
 
 use super::{SessionFixture, TestStream, filled, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
@@ -32,7 +33,7 @@ fn held_bodies_are_not_overwritten() {
     }
 }
 
-/// A free block is reused, also for a body of another size.
+/// A block that no body uses any more is used again, also for a body of another size.
 #[test]
 fn blocks_of_large_bodies_are_reused() {
     let mut stream = TestStream::default();

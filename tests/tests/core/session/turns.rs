@@ -84,7 +84,8 @@ fn failed_write_keeps_received_messages() {
     assert!(session.is_none(), "the session has ended");
 }
 
-/// Greeting, READY, a message and malformed bytes arrive in one read: the connection fails before the peer is admitted.
+/// Greeting, READY, a message and malformed bytes arrive in one read. The connection fails before the socket admits the
+/// peer, so the application does not receive the message.
 #[test]
 fn messages_before_a_fault_in_the_first_read_are_dropped() {
     for (options, peer) in [(Options::<Router>::new().erase(), "DEALER"), (Options::<Pair>::new().erase(), "PAIR")] {

@@ -1,4 +1,4 @@
-//! Hostile peers during the handshake.
+//! Tests with peers that are hostile during the handshake.
 
 use sansmq::proto::connection::{Fault, Timeout};
 use sansmq::proto::socket::RejectReason;
@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-/// Returns a NULL greeting followed by `bytes`.
+/// Returns the greeting of a client with the NULL mechanism, followed by `bytes`.
 fn greeting_and(bytes: &[u8]) -> Vec<u8> {
     [&greeting("NULL"), bytes].concat()
 }
@@ -90,7 +90,7 @@ fn handshake_with(more: &[u8]) -> Vec<u8> {
     greeting_and(&ready("DEALER", more))
 }
 
-/// Returns `count` properties with values of `len` bytes.
+/// Returns `count` encoded metadata properties with values of `len` bytes.
 fn properties(count: usize, len: usize) -> Vec<u8> {
     (0..count).flat_map(|number| property(&format!("X-{number:0251}"), &vec![b'x'; len])).collect()
 }

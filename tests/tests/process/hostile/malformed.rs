@@ -22,7 +22,7 @@ fn valid_session(peer: &str) -> Vec<u8> {
     bytes
 }
 
-/// Corrupts a session: replaces single bytes or all bytes, removes some, or cuts the end off.
+/// Corrupts the bytes of a session at random: replaces single bytes or all bytes, removes some, or cuts the end off.
 fn corrupt(mut bytes: Vec<u8>, random: &mut SeededEntropy) -> Vec<u8> {
     let index = |random: &mut SeededEntropy, len: usize| usize::try_from(random.below(len as u64)).unwrap();
     match random.below(5) {

@@ -1,4 +1,4 @@
-//! Hostile peers of sockets with CURVE or PLAIN, and hostile peers over `ipc`.
+//! Tests with hostile peers of sockets that use CURVE or PLAIN, and with hostile peers over `ipc`.
 
 use sansmq::curve::{CurveError, KeyPair};
 use sansmq::kind::{Dealer, Router};

@@ -1,4 +1,4 @@
-//! Hostile subscribers.
+//! Tests with hostile subscribers, which send very many subscriptions to a publisher.
 
 use futures_util::future::join;
 use sansmq::kind::{Pub, Publishes, Sends, Sub, XPub};

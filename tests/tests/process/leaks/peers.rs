@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 
 /// Two TCP listeners that are not ZeroMQ sockets and never send.
 pub(crate) struct RawPeers {
-    /// Listener that completes connections and never sends.
+    /// Listener that accepts connections in the operating system and never sends.
     silent: TcpListener,
     /// Listener with a full queue of waiting connections, so that further connects do not complete.
     busy: TcpListener,
@@ -65,7 +65,7 @@ pub(crate) async fn greeted_peer(router: &Handle<Router>) -> (TcpStream, Frame) 
     (stream, id)
 }
 
-/// Guard that uses all free file descriptors of the process until it is dropped.
+/// Guard that uses all free file descriptors of the process. Drop closes them.
 pub(crate) struct Descriptors {
     descriptors: Vec<OwnedFd>,
     limit: Rlimit,

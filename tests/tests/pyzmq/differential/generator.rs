@@ -13,7 +13,7 @@ use super::topology::{Random, Topology};
 use sansmq::proto::SocketType::{Dealer, Pub, Push, Rep, Req, Router, Sub, XPub, XSub};
 use std::collections::BTreeSet;
 
-/// Generates the program of a seed.
+/// Generates the program that the seed determines.
 pub(crate) fn program(seed: u64) -> Program {
     Generator::new(seed).generate()
 }

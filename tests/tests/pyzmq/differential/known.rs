@@ -18,7 +18,8 @@ const FORGOTTEN_SUBSCRIPTIONS: &str = "subscriptions of a peer that the publishe
 const ROUTER_IMMEDIATE: &str = "a disconnected peer of a ROUTER, with `immediate`";
 const ENDS_LATE: &str = "a connection of a REQ after `unbind`, or after `disconnect` with `immediate`";
 
-/// Returns the row of the table of known differences that describes a difference; `None` if no row does.
+/// Returns the row of the table of known differences that describes the difference between `expected` and `found`;
+/// `None` if no row does.
 pub(crate) fn row(
     program: &Program,
     step: usize,

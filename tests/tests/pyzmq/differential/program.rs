@@ -1,4 +1,4 @@
-//! Programs of socket operations.
+//! Programs of socket operations, which the differential tests run on several implementations of sockets.
 
 use sansmq::proto::SocketType;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ pub(crate) struct Spec {
     pub(crate) serves: bool,
 }
 
-/// Socket options that are either on or off.
+/// Socket options of a program that are either on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Switch {
     Mandatory,
@@ -37,7 +37,7 @@ pub(crate) enum Switch {
     Immediate,
 }
 
-/// Transport of an endpoint.
+/// Transport of an endpoint of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
@@ -86,14 +86,14 @@ pub(crate) enum Op {
     },
 }
 
-/// Receiver of a message that a ROUTER sends.
+/// Receiver of a message that a ROUTER sends in a program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Peer(usize),
     Unknown,
 }
 
-/// A frame of `size` bytes that repeats `text`.
+/// A frame with a body of `size` bytes, which repeats `text`.
 #[derive(Clone, Debug)]
 pub(crate) struct FrameSpec {
     pub(crate) size: usize,

@@ -38,7 +38,7 @@ pub(crate) struct Real<'a> {
     transports: Vec<Transport>,
     /// Maximum time to wait for the result of each call of a socket.
     patience: Duration,
-    /// Actual addresses of bound endpoints, by index of the endpoint.
+    /// Addresses to which sockets are actually bound, by index of the endpoint in the program.
     addresses: BTreeMap<usize, String>,
     name: String,
 }

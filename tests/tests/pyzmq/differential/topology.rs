@@ -41,7 +41,7 @@ impl Random {
 }
 
 impl Topology {
-    /// Chooses a random topology.
+    /// Chooses the sockets of a program at random.
     pub(crate) fn random(random: &mut Random) -> Self {
         const FAMILIES: [(&[SocketType], &[SocketType]); 6] = [
             (&[Push], &[Pull]),

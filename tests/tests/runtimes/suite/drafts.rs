@@ -1,4 +1,4 @@
-//! Draft socket types: CLIENT and SERVER, SCATTER and GATHER, CHANNEL, PEER.
+//! Tests of the draft socket types CLIENT and SERVER, SCATTER and GATHER, CHANNEL, and PEER.
 
 use super::super::fixture::{Socket, run};
 use super::{ANY, end_reason, free_endpoint};

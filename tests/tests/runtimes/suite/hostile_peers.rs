@@ -1,4 +1,5 @@
-//! Raw peers that send malformed, incomplete or legacy input.
+//! Tests with TCP streams that are not sockets of sansmq and send malformed or incomplete input, or input of an older
+//! version of ZMTP.
 
 use super::super::fixture::{self, DealerSocket, RouterSocket, Socket, run, spawn};
 use super::{ANY, end_reason};

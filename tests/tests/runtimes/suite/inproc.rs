@@ -1,4 +1,4 @@
-//! The `inproc` transport: sockets of one process, connected without a network.
+//! Tests of the `inproc` transport, which connects sockets of one process without a network.
 
 use super::super::fixture::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,

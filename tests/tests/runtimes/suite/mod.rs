@@ -429,7 +429,7 @@ pub(crate) async fn end_reason(monitor: &mut Monitor) -> Option<ConnectionError>
     reason.await
 }
 
-/// Returns `Pending` once, so that other tasks are polled.
+/// Returns `Pending` once, so that the runtime polls other tasks.
 pub(crate) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! Proxies between two sockets of one runtime, with peers on both sides.
+//! Tests of proxies between two sockets of one runtime, with peers at both sockets.
 
 use super::super::fixture::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,

@@ -1,4 +1,5 @@
-//! PUB and SUB, XPUB and XSUB, RADIO and DISH. Publishers wait for subscriptions with `wait_subscribed`, not by sleeping.
+//! Tests of PUB and SUB, XPUB and XSUB, RADIO and DISH. Publishers wait for subscriptions with `wait_subscribed`, not
+//! by sleeping.
 
 use super::super::fixture::{Socket, run, spawn};
 use super::{ANY, yield_now};

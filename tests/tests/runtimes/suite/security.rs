@@ -1,4 +1,4 @@
-//! Authentication of NULL and PLAIN peers by a function of the application.
+//! Tests of the authentication of NULL and PLAIN peers by a function of the application.
 
 use super::super::fixture::{DealerSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
 use super::hostile_peers::raw_peer;

@@ -1,4 +1,4 @@
-//! STREAM sockets with raw TCP peers.
+//! Tests of STREAM sockets with TCP streams as peers.
 
 use super::super::fixture::{Socket, run, spawn};
 use super::ANY;
@@ -14,7 +14,8 @@ pub(crate) async fn recv_notification(socket: &Socket<Stream>) -> Frame {
     id
 }
 
-/// Receives messages of the peer `from` until their bodies have the length of `expected`, and compares.
+/// Receives messages of the peer `from` until their bodies together have the length of `expected`. Asserts that the
+/// bodies are equal to `expected`.
 pub(crate) async fn expect_bytes(socket: &Socket<Stream>, from: &Frame, expected: &[u8]) {
     let mut received = Vec::new();
     while received.len() < expected.len() {

@@ -1,4 +1,4 @@
-//! ZAP handlers (RFC 27): sockets that an application binds to `inproc://zeromq.zap.01`, as with libzmq.
+//! Tests of ZAP handlers (RFC 27): sockets that an application binds to `inproc://zeromq.zap.01`, as with libzmq.
 
 use super::super::fixture::{RepSocket, ReqSocket, RouterSocket, Socket, run, spawn};
 use super::security::{SOON, handshake_failure, outcome, plain_client, refused, round_trip};
@@ -200,7 +200,7 @@ trait Concatenated {
 }
 
 impl Concatenated for [Message; 2] {
-    /// Returns one message with the frames of both.
+    /// Returns one message with the frames of both messages.
     fn concatenated(self) -> Message {
         Message::from_frames(self.into_iter().flatten()).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The `ipc` transport: binding and releasing names of Unix domain sockets, and credentials of peers.
+//! Tests of the `ipc` transport: binding and releasing names of Unix domain sockets, and credentials of peers.
 
 use super::super::fixture::{
     DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run,

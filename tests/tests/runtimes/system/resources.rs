@@ -1,4 +1,4 @@
-//! Several sockets that share a port, each with its own resource (RFC 37).
+//! Tests of several sockets that share a port, each with its own resource name (RFC 37).
 
 use super::super::fixture::{
     DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
@@ -33,7 +33,8 @@ fn without_resource(endpoint: &Endpoint) -> Endpoint {
     endpoint.clone().with_resource(None)
 }
 
-/// Binds a REP, a PULL and a ROUTER to one port, each with its own resource.
+/// Binds a REP, a PULL and a ROUTER to one port, each with its own resource name. Returns these sockets and the
+/// endpoint of the port without a resource name.
 async fn shared_port() -> (RepSocket, PullSocket, RouterSocket, Endpoint) {
     let (rep, pull, router) = (RepSocket::new(), PullSocket::new(), RouterSocket::new());
     let first = rep.bind("tcp://127.0.0.1:*/rep").await.unwrap();

@@ -1,4 +1,4 @@
-//! STREAM sockets with a TCP server of the standard library, and over `ipc`.
+//! Tests of STREAM sockets with a TCP server of the standard library, and over `ipc`.
 
 use super::super::fixture::{Socket, run};
 use super::super::suite::stream::{expect_bytes, recv_notification};

@@ -1,4 +1,5 @@
-//! Options of the operating system's sockets, source addresses, and listeners that the application opened.
+//! Tests of options of the operating system's sockets, of source addresses, and of listeners that the application has
+//! opened.
 
 use super::super::fixture::{PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
 use super::super::suite::{ANY, yield_now};
