@@ -83,12 +83,12 @@ struct Session {
     socket_type: SocketType,
     connects: bool,
     options: BTreeMap<String, String>,
-    steps: Vec<Step>,
+    steps: Vec<RecordedStep>,
 }
 
 /// Line of a recorded session: the number of the connection to which the line belongs, its first word, and the other
 /// words.
-struct Step {
+struct RecordedStep {
     conn: u32,
     verb: String,
     words: Vec<String>,
@@ -131,7 +131,7 @@ impl Session {
                 }
                 "option" => _ = session.options.insert(words[0].clone(), words[1].clone()),
                 "conn" => conn = words[0].parse().unwrap(),
-                _ => session.steps.push(Step { conn, verb, words }),
+                _ => session.steps.push(RecordedStep { conn, verb, words }),
             }
         }
         session
@@ -270,7 +270,7 @@ impl Stage {
         Self { socket, listener, dialled, ends: BTreeMap::new(), sender: None, now }
     }
 
-    fn play(&mut self, step: &Step, piece: usize, context: &str) {
+    fn play(&mut self, step: &RecordedStep, piece: usize, context: &str) {
         if !self.ends.contains_key(&step.conn) && matches!(step.verb.as_str(), "<" | ">") {
             self.open(step.conn);
         }
@@ -362,7 +362,7 @@ impl Stage {
 
 /// Returns the message of a step that begins with `verb` (`send` or `recv`); `None` for other steps, and if libzmq
 /// returned an error.
-fn as_message(step: &Step, verb: &str) -> Option<Message> {
+fn as_message(step: &RecordedStep, verb: &str) -> Option<Message> {
     if step.verb != verb || matches!(step.words[0].as_str(), "EAGAIN" | "EFSM") {
         return None;
     }

@@ -11,7 +11,7 @@ use std::task::Wake;
 /// Identifier of a task of a reactor: the index of its slot, and a serial number that distinguishes the task from
 /// earlier tasks in the same slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct TaskKey {
     pub(crate) index: usize,
     pub(crate) serial: u64,
 }
@@ -22,7 +22,7 @@ pub(crate) enum Request {
     /// Adds a new task to the reactor.
     Spawn(Box<Task<Mio>>),
     /// Marks a task as ready, so that the reactor polls the task.
-    Wake(Key),
+    Wake(TaskKey),
 }
 
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Inbox {
 /// Waker of a task: pushes a [`Request::Wake`] for the task.
 pub(crate) struct TaskWaker {
     pub(crate) inbox: Arc<Inbox>,
-    pub(crate) key: Key,
+    pub(crate) key: TaskKey,
 }
 
 impl Wake for TaskWaker {

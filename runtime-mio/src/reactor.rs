@@ -1,6 +1,6 @@
 //! [`Reactor`]: runs sockets on a `mio::Poll` that the caller owns.
 
-use crate::inbox::{Inbox, Key, Request, TaskWaker};
+use crate::inbox::{Inbox, Request, TaskKey, TaskWaker};
 use crate::mio_runtime::Mio;
 use crate::sources::Sources;
 use crate::sync;
@@ -72,13 +72,13 @@ pub struct Reactor {
     generations: u64,
     timers: Timers,
     /// Keys of the tasks to poll, in this order. Contains each key at most once.
-    ready: VecDeque<Key>,
+    ready: VecDeque<TaskKey>,
     /// Empty buffer that is swapped with the queued requests of the [`Inbox`], kept to avoid allocations.
     requests: Vec<Request>,
 }
 
 struct Slot {
-    key: Key,
+    key: TaskKey,
     task: Task<Mio>,
     waker: Waker,
     /// True while the key of this task is contained in `Reactor::ready`.
@@ -229,14 +229,14 @@ impl Reactor {
     fn add_task(&mut self, task: Task<Mio>) {
         let entry = self.slots.vacant_entry();
         self.generations += 1;
-        let key = Key { index: entry.key(), serial: self.generations };
+        let key = TaskKey { index: entry.key(), serial: self.generations };
         let waker = Waker::from(Arc::new(TaskWaker { inbox: Arc::clone(&self.runtime.inbox), key }));
         entry.insert(Slot { key, task, waker, is_ready: false, deadline: None });
         self.set_ready(key);
     }
 
     /// Appends a task to the queue of ready tasks. Does nothing if the task is in the queue already, or has ended.
-    fn set_ready(&mut self, key: Key) {
+    fn set_ready(&mut self, key: TaskKey) {
         if let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key)
             && !core::mem::replace(&mut slot.is_ready, true)
         {
@@ -244,7 +244,7 @@ impl Reactor {
         }
     }
 
-    fn run_task(&mut self, key: Key) {
+    fn run_task(&mut self, key: TaskKey) {
         let Some(slot) = self.slots.get_mut(key.index).filter(|slot| slot.key == key) else { return };
         slot.is_ready = false;
         let state = slot.task.poll(&mut task::Context::from_waker(&slot.waker));

@@ -1,6 +1,6 @@
 //! [`Timers`]: the deadlines of tasks, at most one per task.
 
-use crate::inbox::Key;
+use crate::inbox::TaskKey;
 use sansmq_proto::Instant;
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 // Most deadlines are moved or removed before they expire (handshakes succeed, peers answer), which would leave dead entries in a
 // heap. The constant time of a timer wheel would not be noticeable, because the turn of a task costs far more.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BTreeSet<(Instant, Key)>);
+pub(crate) struct Timers(BTreeSet<(Instant, TaskKey)>);
 
 impl Timers {
     /// Replaces the deadline `from` of the task `key` by the deadline `to`. `None` means that the task has no deadline.
-    pub(crate) fn set(&mut self, key: Key, from: Option<Instant>, to: Option<Instant>) {
+    pub(crate) fn set(&mut self, key: TaskKey, from: Option<Instant>, to: Option<Instant>) {
         if from == to {
             return;
         }
@@ -30,7 +30,7 @@ impl Timers {
 
     /// Removes the earliest deadline if it is not after `now`, and returns the key of its task. Returns `None` if no
     /// deadline has expired.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<TaskKey> {
         let &(at, key) = self.0.first()?;
         (at <= now).then(|| {
             self.0.pop_first();

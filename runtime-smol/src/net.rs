@@ -43,8 +43,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Smol {
     spawn: Arc<dyn Fn(Task) + Send + Sync>,
-    /// Moment at which this value was created. This moment is the time zero, [`Instant::ORIGIN`], of the sockets on
-    /// this runtime.
+    /// Time at which this `Smol` was created. Sockets on this runtime count their [`Instant`]s from this time
+    /// ([`Instant::ORIGIN`]).
     origin: std::time::Instant,
 }
 
@@ -215,12 +215,13 @@ enum Arrived {
     /// No input is expected, because the last read has received everything. The next read first waits until the stream
     /// is readable, because an attempt to read now would be a wasted system call.
     Nothing,
-    /// More input is expected soon. The last read has received everything, but this was at least [`MUCH`] bytes. The
-    /// task is polled again after the other ready tasks, which costs less than waiting for the reactor of `async-io`.
+    /// The last read has received all input, and received at least [`MUCH`] bytes. A peer that sends this much probably
+    /// sends more soon. The task is therefore polled again after the other ready tasks, which costs less than waiting
+    /// through the reactor.
     Soon,
 }
 
-/// Minimum number of bytes in one read after which more input is expected soon; see [`Arrived::Soon`].
+/// Minimum size of a read, in bytes, that is taken as a sign that more input arrives soon; see [`Arrived::Soon`].
 const MUCH: usize = 4 << 10;
 
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use crate::control::Control;
 use crate::handle::Handle;
-use crate::lane::{End, Lane, Moving};
 use crate::proxy_control::{ProxyControl, ProxyState, ProxyStatistics};
+use crate::proxy_direction::{End, Moving, ProxyDirection};
 use crate::state::{Shared, State};
 use crate::waiters::WaiterKey;
 use core::fmt;
@@ -52,7 +52,7 @@ pub struct Proxy {
     capture: Option<Handle>,
     control: Option<Handle>,
     control_handle: ProxyControl,
-    lanes: Vec<Lane>,
+    lanes: Vec<ProxyDirection>,
 }
 
 /// Error of running a [`Proxy`].
@@ -80,9 +80,9 @@ impl Proxy {
     /// The two sockets are treated alike; "frontend" and "backend" are only names in the statistics.
     pub fn new<F: Kind, B: Kind>(frontend: &Handle<F>, backend: &Handle<B>) -> Self {
         let (frontend, backend) = (frontend.erase(), backend.erase());
-        let mut lanes = Vec::from_iter(Lane::between(&frontend, &backend, End::Frontend));
+        let mut lanes = Vec::from_iter(ProxyDirection::between(&frontend, &backend, End::Frontend));
         if !Arc::ptr_eq(frontend.shared(), backend.shared()) {
-            lanes.extend(Lane::between(&backend, &frontend, End::Backend));
+            lanes.extend(ProxyDirection::between(&backend, &frontend, End::Backend));
         }
         Self { frontend, backend, capture: None, control: None, control_handle: ProxyControl::new(), lanes }
     }

@@ -433,11 +433,11 @@ fn joined_socket_fails_when_port_is_never_opened() {
 
 #[test]
 fn cancelled_dial_of_closing_listener_leaves_no_name() {
-    type Work = Box<dyn FnOnce() + Send>;
+    type Job = Box<dyn FnOnce() + Send>;
     let context = SocketContext::new();
     let (push, _tasks) = socket(Options::<Push>::new(), &context);
     // The clock function does what another thread could do between two locks.
-    let work: Arc<Mutex<Option<Work>>> = Arc::default();
+    let work: Arc<Mutex<Option<Job>>> = Arc::default();
     let clock = {
         let work = Arc::clone(&work);
         move || {

@@ -8,7 +8,7 @@ use std::sync::Barrier;
 
 #[test]
 fn bind_replaces_stale_file() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     drop(UnixListener::bind(&temp.path).unwrap());
     assert!(temp.path.exists(), "std does not remove the file, like a killed process");
     let (listener, bound, _claim) = bind(&temp.name).unwrap();
@@ -18,7 +18,7 @@ fn bind_replaces_stale_file() {
 
 #[test]
 fn bind_does_not_disturb_live_listener() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let (listener, bound, _claim) = bind(&temp.name).unwrap();
     assert_in_use(&temp.name);
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the probe must not be visible");
@@ -27,7 +27,7 @@ fn bind_does_not_disturb_live_listener() {
 
 #[test]
 fn bound_socket_before_listen_is_not_stale() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let socket = socket().unwrap();
     nix::sys::socket::bind(socket.as_raw_fd(), &address(&temp.name).unwrap()).unwrap();
     assert_in_use(&temp.name);
@@ -37,7 +37,7 @@ fn bound_socket_before_listen_is_not_stale() {
 
 #[test]
 fn listener_with_full_backlog_is_not_stale() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let socket = socket().unwrap();
     nix::sys::socket::bind(socket.as_raw_fd(), &address(&temp.name).unwrap()).unwrap();
     nix::sys::socket::listen(&socket, Backlog::new(1).unwrap()).unwrap();
@@ -57,7 +57,7 @@ fn listener_with_full_backlog_is_not_stale() {
 
 #[test]
 fn bind_replaces_no_other_type_of_file() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     fs::write(&temp.path, "precious").unwrap();
     assert_in_use(&temp.name);
     assert_eq!(fs::read_to_string(&temp.path).unwrap(), "precious");
@@ -74,7 +74,7 @@ fn bind_replaces_no_other_type_of_file() {
 
 #[test]
 fn bind_does_not_replace_stale_file_in_locked_directory() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     drop(UnixListener::bind(&temp.path).unwrap());
     let other = File::open(temp.path.parent().unwrap()).unwrap();
     other.lock().unwrap();
@@ -86,7 +86,7 @@ fn bind_does_not_replace_stale_file_in_locked_directory() {
 #[test]
 fn one_of_several_binds_to_stale_file_succeeds() {
     const RACERS: usize = 4;
-    let temp = Place::new();
+    let temp = TempSocket::new();
     for round in 0..200 {
         drop(UnixListener::bind(&temp.path).unwrap());
         let start = Barrier::new(RACERS);
@@ -113,7 +113,7 @@ fn one_of_several_binds_to_stale_file_succeeds() {
 
 #[test]
 fn claim_removes_file_on_release_and_drop() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let (_listener, _, claim) = bind(&temp.name).unwrap();
     claim.release().unwrap();
     assert!(!temp.path.exists());
@@ -124,7 +124,7 @@ fn claim_removes_file_on_release_and_drop() {
 
 #[test]
 fn claim_reports_lost_name_and_keeps_replacement() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let (_first, _, claim) = bind(&temp.name).unwrap();
     fs::remove_file(&temp.path).unwrap();
     assert_eq!(claim.release(), Err(NetworkError::PathReplaced));
@@ -156,7 +156,7 @@ fn wildcard_bind_uses_private_directory_and_removes_it() {
 #[test]
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn abstract_name_is_free_after_listener_is_dropped() {
-    let name = IpcName::Abstract(format!("{}", Place::new().path.display()));
+    let name = IpcName::Abstract(format!("{}", TempSocket::new().path.display()));
     assert_eq!(error(&connect(&name).unwrap_err()), NetworkError::Refused);
     let (listener, bound, claim) = bind(&name).unwrap();
     assert_eq!(bound, name);
@@ -174,7 +174,7 @@ fn invalid_names_are_errors() {
         assert_eq!(error(&connect(&name).unwrap_err()), bound, "{name:?}");
         bound
     };
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let below = |path: &str| IpcName::Path(temp.path.with_file_name(path).to_str().unwrap().to_owned());
     assert_eq!(error_of(below(&"x".repeat(200))), NetworkError::InvalidPath);
     assert_eq!(error_of(below("a\0b")), NetworkError::InvalidPath);
@@ -198,7 +198,7 @@ fn error_reports_too_many_open_files() {
 #[test]
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn credentials_are_reported_at_both_ends() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let (listener, bound, _claim) = bind(&temp.name).unwrap();
     let connected_stream = connect(&bound).unwrap();
     let (accepted, _) = listener.accept().unwrap();
@@ -213,7 +213,7 @@ fn credentials_are_reported_at_both_ends() {
 #[test]
 #[cfg(target_os = "linux")]
 fn options_are_set_on_listener_and_both_ends() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let mut transport = TransportConfig::new();
     (transport.backlog, transport.send_buffer, transport.recv_buffer) = (Some(2), Some(30_000), Some(20_000));
     let (listener, bound, _claim) = super::bind(&temp.name, &transport).unwrap();
@@ -232,7 +232,7 @@ fn options_are_set_on_listener_and_both_ends() {
 #[test]
 #[cfg(target_os = "linux")]
 fn adopted_listener_accepts_and_keeps_its_file() {
-    let temp = Place::new();
+    let temp = TempSocket::new();
     let (listener, claim) = from_listener(UnixListener::bind(&temp.path).unwrap(), &TransportConfig::new()).unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_reaches(&temp.name, &listener);
@@ -262,13 +262,13 @@ fn assert_reaches(name: &IpcName, listener: &UnixListener) {
 
 /// Unused socket name in a new temporary directory. The directory and its content are removed when this value is
 /// dropped.
-struct Place {
+struct TempSocket {
     name: IpcName,
     path: PathBuf,
     directory: Directory,
 }
 
-impl Place {
+impl TempSocket {
     fn new() -> Self {
         let directory = Directory::new().unwrap();
         let path = directory.0.join("socket");
@@ -276,7 +276,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempSocket {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.directory.0).unwrap();
     }

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 /// Temporary directory of one test, removed with its content when dropped.
-struct Place(PathBuf);
+struct TempFolder(PathBuf);
 
-impl Place {
+impl TempFolder {
     fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("sansmq-keys-{test}-{}", std::process::id()));
         fs::create_dir(&path).unwrap();
@@ -22,7 +22,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).unwrap();
     }
@@ -30,7 +30,7 @@ impl Drop for Place {
 
 #[test]
 fn written_certificates_are_read_back() {
-    let temp = Place::new("read");
+    let temp = TempFolder::new("read");
     let certificate = Certificate::from(KeyPair::random()).with_metadata("name", "Ann").unwrap();
     write_certificates(&temp.0, "ann", &certificate).unwrap();
     assert_eq!(read_certificate(temp.file("ann.key_secret")).unwrap(), certificate);
@@ -42,7 +42,7 @@ fn written_certificates_are_read_back() {
 #[test]
 fn secret_file_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt;
-    let temp = Place::new("mode");
+    let temp = TempFolder::new("mode");
     write_certificates(&temp.0, "ann", &KeyPair::random().into()).unwrap();
     let mode = |name| fs::metadata(temp.file(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("ann.key_secret"), 0o600);
@@ -51,7 +51,7 @@ fn secret_file_is_readable_by_owner_only() {
 
 #[test]
 fn write_replaces_no_key_and_leaves_no_half_pair() {
-    let temp = Place::new("replace");
+    let temp = TempFolder::new("replace");
     for taken in ["ann.key", "ann.key_secret"] {
         fs::write(temp.file(taken), "precious").unwrap();
         let failure = write_certificates(&temp.0, "ann", &KeyPair::random().into()).unwrap_err();
@@ -64,7 +64,7 @@ fn write_replaces_no_key_and_leaves_no_half_pair() {
 
 #[test]
 fn public_certificate_is_one_file() {
-    let temp = Place::new("public");
+    let temp = TempFolder::new("public");
     write_certificates(&temp.0, "ann", &(*KeyPair::random().public()).into()).unwrap();
     assert_eq!(temp.files(), 1);
     assert!(read_certificate(temp.file("ann.key")).is_ok());
@@ -72,7 +72,7 @@ fn public_certificate_is_one_file() {
 
 #[test]
 fn read_public_keys_returns_keys_of_all_key_files() {
-    let temp = Place::new("known");
+    let temp = TempFolder::new("known");
     let pairs = [(); 3].map(|()| KeyPair::random());
     for (number, pair) in pairs.iter().enumerate() {
         write_certificates(&temp.0, &number.to_string(), &pair.clone().into()).unwrap();
@@ -84,7 +84,7 @@ fn read_public_keys_returns_keys_of_all_key_files() {
 
 #[test]
 fn read_errors_name_the_path() {
-    let temp = Place::new("named");
+    let temp = TempFolder::new("named");
     let absent = temp.file("absent.key");
     match read_certificate(&absent) {
         Err(ReadError::Io { path, source }) => assert_eq!((path, source.kind()), (absent.clone(), ErrorKind::NotFound)),
@@ -104,7 +104,7 @@ fn read_errors_name_the_path() {
 /// changes.
 #[test]
 fn folder_follows_added_and_removed_files() {
-    let temp = Place::new("folder");
+    let temp = TempFolder::new("folder");
     let [ann, bob] = [(); 2].map(|()| KeyPair::random());
     write_certificates(&temp.0, "ann", &ann.clone().into()).unwrap();
     let folder = KeyFolder::open(&temp.0, Duration::ZERO).unwrap();
@@ -128,7 +128,7 @@ fn folder_follows_added_and_removed_files() {
 
 #[test]
 fn folder_does_not_change_within_interval() {
-    let temp = Place::new("pause");
+    let temp = TempFolder::new("pause");
     let ann = KeyPair::random();
     write_certificates(&temp.0, "ann", &ann.clone().into()).unwrap();
     let folder = KeyFolder::open(&temp.0, Duration::MAX).unwrap();
@@ -138,7 +138,7 @@ fn folder_does_not_change_within_interval() {
 
 #[test]
 fn folder_open_fails_on_missing_or_invalid_files() {
-    let temp = Place::new("broken");
+    let temp = TempFolder::new("broken");
     assert!(matches!(KeyFolder::open(temp.file("nowhere"), Duration::ZERO), Err(ReadError::Io { .. })));
     fs::write(temp.file("ann.key"), "no certificate").unwrap();
     assert!(matches!(KeyFolder::open(&temp.0, Duration::ZERO), Err(ReadError::Certificate { .. })));

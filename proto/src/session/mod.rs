@@ -85,7 +85,7 @@ pub enum Turn {
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
-    phase: Phase,
+    phase: SessionPhase,
     /// Maximum size in bytes of the next read into the shared read buffer, after the handshake.
     read_limit: usize,
 }
@@ -97,7 +97,7 @@ pub struct Session {
 ///    └──────writing fails──► WriteFailed ──reading fails or ends────────────────────────────► ended
 /// ```
 #[derive(Debug)]
-enum Phase {
+enum SessionPhase {
     /// The connection is in use: the session reads and writes.
     Active,
     /// Writing has failed with this error. Input that the peer sent before is still read, up to the end of the stream.
@@ -153,7 +153,7 @@ impl Session {
     /// Creates a session for a connection that [`Socket::accepted`](crate::Socket::accepted) or
     /// [`Socket::connected`](crate::Socket::connected) returned.
     pub const fn new(connection: Connection) -> Self {
-        Self { connection, phase: Phase::Active, read_limit: usize::MAX }
+        Self { connection, phase: SessionPhase::Active, read_limit: usize::MAX }
     }
 
     /// Does a limited amount of work: handles expired timers, writes output, reads input, and calls `exchange` in
@@ -187,7 +187,7 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
-        if let Phase::Closing(closing) = &self.phase {
+        if let SessionPhase::Closing(closing) = &self.phase {
             let has_ended = exchange(&mut self.connection).is_err() || due;
             return if has_ended { Err(closing.reason.clone()) } else { self.close(stream, room) };
         }
@@ -214,7 +214,7 @@ impl Session {
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream);
             if flushed && self.connection.is_finished() {
-                self.phase = Phase::Closing(Closing::new(ConnectionError::LocallyClosed, now));
+                self.phase = SessionPhase::Closing(Closing::new(ConnectionError::LocallyClosed, now));
                 return self.close(stream, room);
             }
             let read = match self.fill(stream, room, now) {
@@ -240,7 +240,7 @@ impl Session {
     /// Returns true if the session must wait until the stream is writable. `flushed` is true if all pending output is
     /// written.
     const fn waits_for_writable(&self, flushed: bool) -> bool {
-        !flushed && matches!(self.phase, Phase::Active)
+        !flushed && matches!(self.phase, SessionPhase::Active)
     }
 
     /// Returns the time at which [`turn`](Self::turn) must be called at the latest; `None` if no timer runs.
@@ -248,8 +248,8 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             // Heartbeats are no longer relevant.
-            Phase::Closing(Closing { until, .. }) => Some(until),
-            Phase::Active | Phase::WriteFailed(_) => self.connection.poll_timeout(),
+            SessionPhase::Closing(Closing { until, .. }) => Some(until),
+            SessionPhase::Active | SessionPhase::WriteFailed(_) => self.connection.poll_timeout(),
         }
     }
 
@@ -281,24 +281,24 @@ impl Session {
         let _ = exchange(&mut self.connection);
         // A rejected peer must receive the ERROR, or it would reconnect again and again: so the stream is closed in
         // order.
-        if let (Phase::Active, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
+        if let (SessionPhase::Active, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
             (&self.phase, &error)
         {
-            self.phase = Phase::Closing(Closing::new(error, now));
+            self.phase = SessionPhase::Closing(Closing::new(error, now));
             return self.close(stream, room);
         }
         self.flush(stream);
-        match core::mem::replace(&mut self.phase, Phase::Active) {
+        match core::mem::replace(&mut self.phase, SessionPhase::Active) {
             // The earlier write error is more precise than the read error that follows from it.
-            Phase::WriteFailed(first) if error.fault() == Fault::Network => Err(first),
-            Phase::Active | Phase::WriteFailed(_) | Phase::Closing(_) => Err(error),
+            SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => Err(first),
+            SessionPhase::Active | SessionPhase::WriteFailed(_) | SessionPhase::Closing(_) => Err(error),
         }
     }
 
     /// Writes the pending output. Returns true if all of it is written, and false if output is left or writing has
     /// failed.
     fn flush(&mut self, stream: &mut impl Stream) -> bool {
-        if let Phase::WriteFailed(_) = self.phase {
+        if let SessionPhase::WriteFailed(_) = self.phase {
             return false;
         }
         while let Some(outbox) = self.connection.poll_transmit() {
@@ -312,7 +312,7 @@ impl Session {
                 Err(StreamError::Interrupted) => continue,
                 Err(StreamError::Failed(error)) => error.into(),
             };
-            self.phase = Phase::WriteFailed(failure);
+            self.phase = SessionPhase::WriteFailed(failure);
             return false;
         }
         true
@@ -366,10 +366,12 @@ impl Session {
     /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the
     /// stream.
     fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
-        let Phase::Closing(Closing { reason, .. }) = &self.phase else { return Err(ConnectionError::LocallyClosed) };
+        let SessionPhase::Closing(Closing { reason, .. }) = &self.phase else {
+            return Err(ConnectionError::LocallyClosed);
+        };
         let reason = reason.clone();
         let is_flushed = self.flush(stream);
-        let Phase::Closing(closing) = &mut self.phase else { return Err(reason) };
+        let SessionPhase::Closing(closing) = &mut self.phase else { return Err(reason) };
         if !is_flushed {
             return Ok(Turn::Wait(Interest::WRITE));
         }

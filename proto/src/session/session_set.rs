@@ -19,12 +19,12 @@ use core::ops::BitOr;
 /// [`poll_timeout`](Self::poll_timeout); calls [`set_ready`](Self::set_ready) for each pipe with a ready stream; and
 /// calls [`turn`](Self::turn). `SessionSet` opens no streams, and closes a stream only by dropping it.
 pub struct SessionSet<S> {
-    sessions: BTreeMap<PipeId, Link<S>>,
+    sessions: BTreeMap<PipeId, SetEntry<S>>,
     /// Read buffer and encoding buffers, which all sessions of the set share.
     buffers: SessionBuffers,
 }
 
-struct Link<S> {
+struct SetEntry<S> {
     stage: Stage<S>,
     turn: Turn,
 }
@@ -53,7 +53,7 @@ impl<S: Stream> SessionSet<S> {
         now: Instant,
     ) -> Option<PipeId> {
         let (pipe, connection) = socket.accepted(listener, from, now)?;
-        self.sessions.insert(pipe, Link::new(Stage::Connected(stream, Box::new(Session::new(connection)))));
+        self.sessions.insert(pipe, SetEntry::new(Stage::Connected(stream, Box::new(Session::new(connection)))));
         Some(pipe)
     }
 
@@ -71,7 +71,7 @@ impl<S: Stream> SessionSet<S> {
     ) {
         let attempts = attempts.map(|attempt| attempt.map_err(Into::into));
         let stage = Stage::Connecting(None, NetworkError::UnknownHost, Box::new(attempts));
-        self.sessions.insert(pipe, Link::new(stage));
+        self.sessions.insert(pipe, SetEntry::new(stage));
     }
 
     /// Cancels the connection attempt of this pipe, in response to [`Action::CancelDial`](crate::Action::CancelDial).
@@ -120,13 +120,13 @@ impl<S: Stream> SessionSet<S> {
     /// clock that jumps to the returned time must never jump backwards.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.sessions.values().map(Link::poll_timeout))
+        earliest(self.sessions.values().map(SetEntry::poll_timeout))
     }
 
     /// Calls [`Session::turn`] once for each session that [`set_ready`](Self::set_ready) has marked, that has more
     /// work, or that has an expired timer, and continues connection attempts. Reports ended connections to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
-        let is_due = |link: &Link<S>| link.poll_timeout().is_some_and(|at| at <= now);
+        let is_due = |link: &SetEntry<S>| link.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
         for pipe in due {
             let link = self.sessions.remove(&pipe);
@@ -137,7 +137,7 @@ impl<S: Stream> SessionSet<S> {
     }
 }
 
-impl<S: Stream> Link<S> {
+impl<S: Stream> SetEntry<S> {
     /// Creates an entry of the set. The next call of [`SessionSet::turn`] runs it without waiting for its stream.
     // The first turn needs no event: it sends the greeting, or begins the first connection attempt.
     const fn new(stage: Stage<S>) -> Self {

@@ -2,7 +2,7 @@
 //! proxy forwards at most [`BURST`] messages in each direction.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use super::super::lane::BURST;
+use super::super::proxy_direction::BURST;
 use super::*;
 use crate::{Context as SocketContext, Driver, ProxyTraffic};
 use core::pin::{Pin, pin};

@@ -22,8 +22,8 @@ mod stream;
 mod world;
 
 pub use executor::{run, spawn, turns};
-pub use network::{Listener, dial, is_free};
-pub use stream::Stream;
+pub use network::{SimListener, dial, is_free};
+pub use stream::SimStream;
 pub use world::{Sim, SimTimer};
 
 use sansmq_proto::address::TransportConfig;
@@ -51,8 +51,8 @@ impl CurrentRuntime for Sim {
 }
 
 impl Runtime for Sim {
-    type Stream = Stream;
-    type Listener = Listener;
+    type Stream = SimStream;
+    type Listener = SimListener;
 
     fn with_buffers<T>(work: impl FnOnce(&mut SessionBuffers) -> T) -> T {
         work(&mut SessionBuffers::with_read_size(4096))
@@ -71,15 +71,15 @@ impl Runtime for Sim {
         self.with(|world, _| SeededEntropy::new(world.rng.next_u64()))
     }
 
-    async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(Listener, Endpoint), NetworkError> {
+    async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(SimListener, Endpoint), NetworkError> {
         network::listen(&self, &endpoint).await
     }
 
-    fn take_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<Listener, NetworkError> {
+    fn take_listener(&self, _: BoundListener, _: &TransportConfig) -> Result<SimListener, NetworkError> {
         Err(NetworkError::Unsupported)
     }
 
-    async fn dial(self, endpoint: Endpoint, _: TransportConfig) -> Result<Stream, NetworkError> {
+    async fn dial(self, endpoint: Endpoint, _: TransportConfig) -> Result<SimStream, NetworkError> {
         network::connect(&self, &endpoint).await
     }
 }

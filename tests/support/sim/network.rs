@@ -1,7 +1,7 @@
 //! Network of a simulation: listeners, and byte streams to them. It has one machine with only a loopback interface, one
 //! host name, `localhost`, and any names of Unix domain sockets. Options of the operating system's sockets are ignored.
 
-use super::stream::Stream;
+use super::stream::SimStream;
 use super::world::{Sim, World};
 use sansmq_proto::address::{IpcName, TransportConfig};
 use sansmq_proto::entropy::SeededEntropy;
@@ -37,7 +37,7 @@ pub(super) struct Network {
 /// task that accepts them.
 #[derive(Default)]
 struct Backlog {
-    waiting: VecDeque<(Stream, Endpoint)>,
+    waiting: VecDeque<(SimStream, Endpoint)>,
     acceptor: Option<Waker>,
 }
 
@@ -105,17 +105,17 @@ async fn try_each<R>(
     Err(last_error)
 }
 
-pub(super) async fn listen(sim: &Sim, endpoint: &Endpoint) -> Result<(Listener, Endpoint), NetworkError> {
+pub(super) async fn listen(sim: &Sim, endpoint: &Endpoint) -> Result<(SimListener, Endpoint), NetworkError> {
     try_each(sim, endpoint, |address| {
         let at = sim.with(|world, _| world.listen(address))?;
-        Ok((Listener { sim: sim.clone(), at: at.clone() }, at))
+        Ok((SimListener { sim: sim.clone(), at: at.clone() }, at))
     })
     .await
 }
 
-pub(super) async fn connect(sim: &Sim, endpoint: &Endpoint) -> Result<Stream, NetworkError> {
+pub(super) async fn connect(sim: &Sim, endpoint: &Endpoint) -> Result<SimStream, NetworkError> {
     try_each(sim, endpoint, |address| {
-        let [near, far] = Stream::pair(sim);
+        let [near, far] = SimStream::pair(sim);
         sim.with(|world, wakes| world.dial(address, far, wakes)).map(|()| near).map_err(|(error, _far)| error)
     })
     .await
@@ -128,7 +128,7 @@ pub(super) async fn connect(sim: &Sim, endpoint: &Endpoint) -> Result<Stream, Ne
 ///
 /// # Panics
 /// Outside [`run`](super::run).
-pub async fn dial(endpoint: &Endpoint) -> Result<Stream, NetworkError> {
+pub async fn dial(endpoint: &Endpoint) -> Result<SimStream, NetworkError> {
     connect(&Sim::current(), endpoint).await
 }
 
@@ -159,7 +159,7 @@ impl World {
 
     /// Adds `far`, the accepted side of a new stream, to the backlog of the listener at `to`. Returns `far` with an
     /// error if there is no such listener.
-    fn dial(&mut self, to: &Endpoint, far: Stream, wakes: &mut Vec<Waker>) -> Result<(), (NetworkError, Stream)> {
+    fn dial(&mut self, to: &Endpoint, far: SimStream, wakes: &mut Vec<Waker>) -> Result<(), (NetworkError, SimStream)> {
         let (from, error) = match to.socket_addr().map(|address| address.ip()) {
             Some(ip) if !ip.is_loopback() => return Err((NetworkError::Unreachable, far)),
             Some(ip) => (self.network.with_free_port(ip, &mut self.rng), NetworkError::Refused),
@@ -178,19 +178,19 @@ impl World {
 
 /// Listener of a simulation. Drop closes the connections that were not accepted.
 #[derive(Debug)]
-pub struct Listener {
+pub struct SimListener {
     sim: Sim,
     at: Endpoint,
 }
 
-impl PollListener for Listener {
-    type Stream = Stream;
+impl PollListener for SimListener {
+    type Stream = SimStream;
 
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
         _: &TransportConfig,
-    ) -> Poll<Result<(Stream, Endpoint), NetworkError>> {
+    ) -> Poll<Result<(SimStream, Endpoint), NetworkError>> {
         self.sim.with(|world, _| {
             let backlog =
                 world.network.listeners.get_mut(&self.at).expect("a listener is registered until it is dropped");
@@ -201,7 +201,7 @@ impl PollListener for Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for SimListener {
     fn drop(&mut self) {
         // Dropped after the lock is released, because dropping a stream locks the world.
         let _backlog = self.sim.with(|world, _| world.network.listeners.remove(&self.at));

@@ -1,4 +1,4 @@
-//! [`Stream`]: one side of a simulated TCP connection.
+//! [`SimStream`]: one side of a simulated TCP connection.
 
 use super::world::{Sim, World};
 use sansmq_proto::testing::{Side, Tcp, WriteLimits};
@@ -23,13 +23,13 @@ struct Wire {
 }
 
 /// One side of a simulated TCP connection.
-pub struct Stream {
+pub struct SimStream {
     sim: Sim,
     wire: Arc<Mutex<Wire>>,
     side: Side,
 }
 
-impl Stream {
+impl SimStream {
     /// Creates both sides of a connection.
     pub(super) fn pair(sim: &Sim) -> [Self; 2] {
         let wire = Arc::default();
@@ -56,7 +56,7 @@ impl Stream {
     }
 }
 
-impl PollStream for Stream {
+impl PollStream for SimStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let (now, WriteLimits { limit, capacity, .. }) = self.draw();
         if limit == 0 {
@@ -117,13 +117,13 @@ impl PollStream for Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for SimStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         PollStream::poll_read(&mut *self, cx, buffer)
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for SimStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         PollStream::poll_write_vectored(&mut *self, cx, &[IoSlice::new(bytes)])
     }
@@ -143,7 +143,7 @@ fn again<R>(cx: &Context<'_>) -> Poll<R> {
     Poll::Pending
 }
 
-impl Drop for Stream {
+impl Drop for SimStream {
     fn drop(&mut self) {
         let (_, WriteLimits { arrival, .. }) = self.draw();
         let other = self.side.other() as usize;
@@ -154,8 +154,8 @@ impl Drop for Stream {
     }
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for SimStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("side", &self.side).finish_non_exhaustive()
+        f.debug_struct("SimStream").field("side", &self.side).finish_non_exhaustive()
     }
 }

@@ -203,7 +203,7 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
         SocketType::Gather => Box::new(SingleFrame(pull::new(settings))),
         SocketType::Scatter => Box::new(SingleFrame(push::new(settings))),
         SocketType::Channel => Box::<SingleFrame<pair::Pair>>::default(),
-        SocketType::Stream => Box::new(Addressed(stream::Stream::new(settings, entropy))),
+        SocketType::Stream => Box::new(Addressed(stream::StreamPattern::new(settings, entropy))),
     }
 }
 

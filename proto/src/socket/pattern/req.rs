@@ -23,7 +23,7 @@ use alloc::sync::Arc;
 ///   └───── recv ── Lost ── send ──► Waiting                │
 /// ```
 #[derive(Debug)]
-enum Turn {
+enum RequestState {
     Idle,
     Waiting(PipeId),
     Answered(Message, Option<Arc<Peer>>),
@@ -33,7 +33,7 @@ enum Turn {
 #[derive(Debug)]
 pub(super) struct Req {
     peers: LoadBalancer,
-    turn: Turn,
+    turn: RequestState,
     relaxed: bool,
     /// Id of the latest request. `None` if requests have no id (`REQ_CORRELATE` is off).
     request: Option<u32>,
@@ -48,7 +48,7 @@ impl Req {
             u32::from_ne_bytes(bytes)
         });
         let peers = LoadBalancer::default();
-        Self { peers, turn: Turn::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
+        Self { peers, turn: RequestState::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
     }
 
     /// Returns two frames and an index. The frames from the index on form the envelope of a request: the request id, if
@@ -63,10 +63,10 @@ impl Req {
 
     /// Ends the wait for the reply, if the request was sent to this pipe. The pipe can no longer deliver a reply.
     fn fail_request(&mut self, pipe: PipeId) -> Effects {
-        if !matches!(self.turn, Turn::Waiting(recipient) if recipient == pipe) {
+        if !matches!(self.turn, RequestState::Waiting(recipient) if recipient == pipe) {
             return Effects::NONE;
         }
-        self.turn = Turn::Lost;
+        self.turn = RequestState::Lost;
         Effects::READABLE | Effects::WRITABLE
     }
 
@@ -135,8 +135,8 @@ impl Pattern for Req {
     ) -> Result<(), ConnectionError> {
         let reply = self.strip_envelope(message)?;
         match (&self.turn, reply) {
-            (Turn::Waiting(recipient), Some(reply)) if *recipient == pipe => {
-                self.turn = Turn::Answered(reply, pipes.latest_sender(pipe));
+            (RequestState::Waiting(recipient), Some(reply)) if *recipient == pipe => {
+                self.turn = RequestState::Answered(reply, pipes.latest_sender(pipe));
                 *effects |= Effects::READABLE;
             }
             _ => pipes.dropped(DropReason::UnexpectedReply, 1),
@@ -145,7 +145,7 @@ impl Pattern for Req {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
-        let can_begin = matches!(self.turn, Turn::Idle | Turn::Lost);
+        let can_begin = matches!(self.turn, RequestState::Idle | RequestState::Lost);
         if !can_begin && !self.relaxed {
             return Err(Unsent::OutOfTurn);
         }
@@ -156,20 +156,20 @@ impl Pattern for Req {
         let (envelope, from) = self.envelope();
         message.prepend(&envelope[from..]);
         pipes.push(pipe, message.take());
-        self.turn = Turn::Waiting(pipe);
+        self.turn = RequestState::Waiting(pipe);
         Ok(Effects::NONE)
     }
 
     fn recv(&mut self, _: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError> {
-        match core::mem::replace(&mut self.turn, Turn::Idle) {
-            Turn::Answered(reply, _) => {
+        match core::mem::replace(&mut self.turn, RequestState::Idle) {
+            RequestState::Answered(reply, _) => {
                 *effects |= Effects::WRITABLE;
                 Ok(reply)
             }
-            Turn::Lost => Err(RecvError::PeerLost),
-            Turn::Idle => Err(RecvError::OutOfTurn),
-            Turn::Waiting(pipe) => {
-                self.turn = Turn::Waiting(pipe);
+            RequestState::Lost => Err(RecvError::PeerLost),
+            RequestState::Idle => Err(RecvError::OutOfTurn),
+            RequestState::Waiting(pipe) => {
+                self.turn = RequestState::Waiting(pipe);
                 Err(RecvError::Empty)
             }
         }
@@ -177,16 +177,16 @@ impl Pattern for Req {
 
     fn next_sender(&mut self, _: &mut Pipes) -> Option<Arc<Peer>> {
         match &self.turn {
-            Turn::Answered(_, sender) => sender.clone(),
-            Turn::Idle | Turn::Waiting(_) | Turn::Lost => None,
+            RequestState::Answered(_, sender) => sender.clone(),
+            RequestState::Idle | RequestState::Waiting(_) | RequestState::Lost => None,
         }
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
-        (self.relaxed || matches!(self.turn, Turn::Idle | Turn::Lost)) && self.peers.has_room(pipes)
+        (self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost)) && self.peers.has_room(pipes)
     }
 
     fn can_recv(&mut self, _: &mut Pipes) -> bool {
-        matches!(self.turn, Turn::Answered(..) | Turn::Lost)
+        matches!(self.turn, RequestState::Answered(..) | RequestState::Lost)
     }
 }

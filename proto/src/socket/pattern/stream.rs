@@ -14,7 +14,7 @@ use crate::socket::pipe::Pipes;
 use alloc::collections::BTreeSet;
 
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct StreamPattern {
     peers: AddressedPeers,
     notify: bool,
     /// Peers for which the application received the notification `[routing id, ""]` of their connect, but not yet the
@@ -22,7 +22,7 @@ pub(super) struct Stream {
     notified: BTreeSet<PipeId>,
 }
 
-impl Stream {
+impl StreamPattern {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
         Self { peers: AddressedPeers::new(entropy), notify: settings.notify, notified: BTreeSet::new() }
     }
@@ -34,7 +34,7 @@ impl Stream {
     }
 }
 
-impl Addressing for Stream {
+impl Addressing for StreamPattern {
     fn peers(&mut self) -> &mut AddressedPeers {
         &mut self.peers
     }

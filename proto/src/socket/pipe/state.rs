@@ -75,7 +75,7 @@ pub(crate) struct Dialer {
 #[derive(Debug)]
 pub(crate) struct ActiveLink {
     origin: Origin,
-    phase: Phase,
+    phase: LinkPhase,
 }
 
 /// Side that opened a connection.
@@ -90,7 +90,7 @@ enum Origin {
 /// Progress of the handshake of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum Phase {
+enum LinkPhase {
     /// The handshake is not finished; no messages are exchanged.
     Handshake,
     /// The handshake is finished. `round_trip` is the latest round trip time that heartbeats measured; `None` if they
@@ -108,7 +108,7 @@ impl PipeState {
     /// Creates the state of a pipe for a connection that `listener` accepted.
     pub(crate) const fn accepted(listener: ListenerId, from: Endpoint) -> Self {
         let origin = Origin::Accepted { listener, from };
-        Self::Open(LinkState::Connected(ActiveLink { origin, phase: Phase::Handshake }))
+        Self::Open(LinkState::Connected(ActiveLink { origin, phase: LinkPhase::Handshake }))
     }
 
     /// Returns true if messages for the peer can be queued.
@@ -123,7 +123,7 @@ impl PipeState {
     /// Returns true if messages that the peer sends are delivered to the application.
     #[inline]
     pub(crate) const fn delivers_messages(&self) -> bool {
-        matches!(self, Self::Open(LinkState::Connected(ActiveLink { phase: Phase::Ready { .. }, .. })))
+        matches!(self, Self::Open(LinkState::Connected(ActiveLink { phase: LinkPhase::Ready { .. }, .. })))
     }
 
     /// Returns true if the pipe accepts no further messages and sends only the queued ones.
@@ -194,13 +194,13 @@ impl PipeState {
     /// Returns the latest round trip time that heartbeats measured on the present connection, if any.
     pub(crate) const fn round_trip(&self) -> Option<RoundTrip> {
         match self.active() {
-            Some(ActiveLink { phase: Phase::Ready { round_trip }, .. }) => *round_trip,
-            Some(ActiveLink { phase: Phase::Handshake, .. }) | None => None,
+            Some(ActiveLink { phase: LinkPhase::Ready { round_trip }, .. }) => *round_trip,
+            Some(ActiveLink { phase: LinkPhase::Handshake, .. }) | None => None,
         }
     }
 
     pub(crate) const fn set_round_trip(&mut self, latest: RoundTrip) {
-        if let Some(ActiveLink { phase: Phase::Ready { round_trip }, .. }) = self.active_mut() {
+        if let Some(ActiveLink { phase: LinkPhase::Ready { round_trip }, .. }) = self.active_mut() {
             *round_trip = Some(latest);
         }
     }
@@ -267,7 +267,7 @@ impl PipeState {
             LinkState::Connecting(mut dialer) => {
                 let rejection = dialer.rejection.take();
                 let origin = Origin::Dialled { dialer, since: now };
-                let active = ActiveLink { origin, phase: Phase::Handshake };
+                let active = ActiveLink { origin, phase: LinkPhase::Handshake };
                 match rejection {
                     Some(reason) => LinkState::Failed(active, reason),
                     None => LinkState::Connected(active),
@@ -280,8 +280,8 @@ impl PipeState {
 
     /// Changes the phase of the connection from Handshake to Ready.
     pub(crate) const fn make_ready(&mut self) {
-        if let Some(ActiveLink { phase: phase @ Phase::Handshake, .. }) = self.active_mut() {
-            *phase = Phase::Ready { round_trip: None };
+        if let Some(ActiveLink { phase: phase @ LinkPhase::Handshake, .. }) = self.active_mut() {
+            *phase = LinkPhase::Ready { round_trip: None };
         }
     }
 
@@ -345,7 +345,7 @@ impl PipeState {
 impl ActiveLink {
     #[inline]
     pub(crate) const fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Ready { .. })
+        matches!(self.phase, LinkPhase::Ready { .. })
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Key`]: secret key for the hashes of values that peers choose, such as routing ids.
+//! [`HashKey`]: secret key for the hashes of values that peers choose, such as routing ids.
 
 use crate::entropy::Entropy;
 use core::fmt;
@@ -7,9 +7,9 @@ use siphasher::sip::SipHasher13;
 /// Secret random key for the hashes in a table of values that peers choose. SipHash-1-3 does not reveal the key, so
 /// peers cannot choose values that collide.
 #[derive(Clone, Copy)]
-pub(super) struct Key(SipHasher13);
+pub(super) struct HashKey(SipHasher13);
 
-impl Key {
+impl HashKey {
     pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
         let mut key = [0; 16];
         entropy.fill(&mut key);
@@ -21,8 +21,8 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for HashKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(..)")
+        f.write_str("HashKey(..)")
     }
 }

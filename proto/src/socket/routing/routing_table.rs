@@ -1,6 +1,6 @@
 //! [`RoutingTable`]: peers by routing id, for socket types with messages that begin with a routing id.
 
-use super::key::Key;
+use super::key::HashKey;
 use crate::entropy::Entropy;
 use crate::message::Frame;
 use crate::socket::effects::Effects;
@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 /// so that the table agrees with the pipes.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
-    key: Key,
+    key: HashKey,
     peers: HashTable<PipeId>,
 }
 
@@ -23,7 +23,7 @@ const GENERATED_LEN: usize = 9;
 
 impl RoutingTable {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { key: Key::new(entropy), peers: HashTable::new() }
+        Self { key: HashKey::new(entropy), peers: HashTable::new() }
     }
 
     /// Returns the pipe that has this routing id.
@@ -68,7 +68,7 @@ impl RoutingTable {
     }
 }
 
-fn hash(key: Key, id: &[u8]) -> u64 {
+fn hash(key: HashKey, id: &[u8]) -> u64 {
     let mut hasher = key.hasher();
     hasher.write(id);
     hasher.finish()
@@ -76,7 +76,7 @@ fn hash(key: Key, id: &[u8]) -> u64 {
 
 /// Returns a function that computes the hash of a pipe's routing id. The hash table calls the function when it grows or
 /// shrinks.
-fn rehash(key: Key, pipes: &Pipes) -> impl Fn(&PipeId) -> u64 {
+fn rehash(key: HashKey, pipes: &Pipes) -> impl Fn(&PipeId) -> u64 {
     move |&pipe| pipes.get(pipe).map_or(0, |peer| hash(key, &peer.routing_id))
 }
 

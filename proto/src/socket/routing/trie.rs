@@ -1,7 +1,7 @@
 //! [`Trie`]: table from subscription prefixes to values, such as the subscribers of a prefix. Given the topic of a
 //! message, finds the values of all prefixes with which the topic begins, and reads the topic only once.
 
-use super::key::Key;
+use super::key::HashKey;
 use super::prefix_part::{Lengths, PrefixPart};
 use crate::entropy::Entropy;
 use alloc::vec;
@@ -36,7 +36,7 @@ pub(crate) struct Trie<V> {
     free: Vec<NodeId>,
     /// Ids of all nodes except the root, by the hash of their parent and piece.
     index: HashTable<NodeId>,
-    key: Key,
+    key: HashKey,
     len: usize,
 }
 
@@ -53,10 +53,10 @@ const ROOT: NodeId = NodeId(NonZeroU32::MIN);
 
 impl<V> Trie<V> {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self::keyed(Key::new(entropy))
+        Self::keyed(HashKey::new(entropy))
     }
 
-    fn keyed(key: Key) -> Self {
+    fn keyed(key: HashKey) -> Self {
         let root = Node::new(ROOT, PrefixPart::EMPTY);
         Self { nodes: vec![root], free: Vec::new(), index: HashTable::new(), key, len: 0 }
     }
@@ -218,12 +218,12 @@ impl<V> Node<V> {
         Self { parent, piece, below: Lengths::NONE, value: None }
     }
 
-    fn hash(&self, key: Key) -> u64 {
+    fn hash(&self, key: HashKey) -> u64 {
         hash(key, self.parent, self.piece)
     }
 }
 
-fn hash(key: Key, parent: NodeId, piece: PrefixPart) -> u64 {
+fn hash(key: HashKey, parent: NodeId, piece: PrefixPart) -> u64 {
     let mut hasher = key.hasher();
     hasher.write(piece.padded());
     hasher.write_u32(parent.0.get());
@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn node_hash_depends_on_parent_bytes_and_length() {
-        let key = Key::new(&mut SeededEntropy::new(1));
+        let key = HashKey::new(&mut SeededEntropy::new(1));
         let other = NodeId(NonZeroU32::new(2).unwrap());
         let hashes = [(ROOT, &b"a"[..]), (other, b"a"), (ROOT, b"b"), (ROOT, b"a\0")];
         let hashes = hashes.map(|(parent, piece)| hash(key, parent, PrefixPart::new(piece)));

@@ -1,4 +1,4 @@
-//! [`Lane`]: one direction of a proxy, from the socket that receives to the socket that sends.
+//! [`ProxyDirection`]: one direction of a proxy, from the socket that receives to the socket that sends.
 
 use crate::handle::Handle;
 use crate::proxy::ProxyError;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// One direction of a proxy: the socket that receives (the source), the socket that sends (the sink), and the message
 /// that the proxy holds between receiving and sending.
-pub(crate) struct Lane {
+pub(crate) struct ProxyDirection {
     end: End,
     from: Handle,
     to: Handle,
@@ -28,7 +28,7 @@ pub(crate) enum End {
     Backend,
 }
 
-impl Lane {
+impl ProxyDirection {
     /// Creates a lane that receives with `from` and sends with `to`. Returns `None` if `from` cannot receive or `to`
     /// cannot send. `end` is the role of `from` in the proxy, and selects the statistics in which messages are counted.
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
@@ -38,7 +38,7 @@ impl Lane {
     }
 }
 
-/// A [`Lane`], one direction of a proxy, while the proxy runs. Registers the proxy's waker with both sockets, so that a
+/// A [`ProxyDirection`], one direction of a proxy, while the proxy runs. Registers the proxy's waker with both sockets, so that a
 /// new message at the source and new room at the sink wake the proxy.
 pub(crate) struct Moving<'a> {
     end: End,
@@ -50,7 +50,7 @@ pub(crate) struct Moving<'a> {
 }
 
 impl<'a> Moving<'a> {
-    pub(crate) fn new(lane: &'a mut Lane) -> Self {
+    pub(crate) fn new(lane: &'a mut ProxyDirection) -> Self {
         let (from, to) = (lane.from.shared(), lane.to.shared());
         Self {
             end: lane.end,
