@@ -187,8 +187,9 @@ kinds! {
     /// XPUB: a PUB that also receives the subscriptions of its peers as messages: a byte 1 (subscribe) or 0 (cancel), then
     /// the prefix (RFC 29, "The XPUB Socket Type").
     ///
-    /// The application must call `recv`: when [`recv_hwm`](crate::Options::recv_hwm) subscription messages of a peer are
-    /// queued, the socket processes no further input of this peer until the application receives them.
+    /// The application must call `recv`. When [`recv_hwm`](crate::Options::recv_hwm) subscription messages from one
+    /// peer are queued, the socket processes no further input from this peer until the application receives the
+    /// messages.
     XPub: Zmtp Sends Receives Publishes FiltersByPrefix Subscribes;
     /// XSUB: a SUB that can also subscribe by sending messages (RFC 29, "The XSUB Socket Type").
     XSub: Zmtp Sends Receives Subscribes;
@@ -201,8 +202,9 @@ kinds! {
     Client: Zmtp Sends Receives HelloMessage HiccupMessage;
     /// SERVER: addresses its CLIENT peers by routing ids that the socket assigns (RFC 41, "The SERVER Socket Type").
     ///
-    /// A routing id is a number of four bytes, big-endian. Sent and received messages are `[routing id, body]`; only the
-    /// body is transmitted. A message to an unknown routing id is an error. A message to a peer with a full queue waits.
+    /// A routing id is a number of four bytes, big-endian. Sent and received messages are `[routing id, body]`; only
+    /// the body is transmitted. A message to an unknown routing id is an error. While the queue of the addressed peer
+    /// is full, an asynchronous `send` waits, and [`Socket::send`](crate::Socket::send) returns an error.
     Server: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage;
     /// SCATTER: sends to its GATHER peers round-robin. Each message has one frame (RFC 49, "The SCATTER Socket Type").
     Scatter: Zmtp Sends;

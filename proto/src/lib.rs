@@ -21,7 +21,7 @@
 //!   type, [`Session`] runs one connection over a [`Stream`], [`SessionSet`] keeps the sessions of a socket, and the
 //!   event loop executes each [`Action`].
 //! - To support another async runtime, see `sansmq-runtime`.
-//! - To use only the protocol, see [`Connection`], and [`wire`] below it.
+//! - To use only the protocol, see [`Connection`], and the module [`wire`], which encodes and decodes its bytes.
 //!
 //! # Layers
 //!
@@ -34,9 +34,11 @@
 //! # The event loop
 //!
 //! 1. Execute the actions of [`Socket::poll_action`] until it returns `None`.
-//! 2. Wait until a stream is ready, or for the earliest of [`Socket::poll_timeout`] and each [`Session::poll_timeout`].
-//! 3. Call [`Session::turn`] for each session with a ready stream or an expired timeout, and for the session of each
-//!    pipe for which the socket emitted [`Action::Service`]. If `turn` fails, pass the connection to
+//! 2. Wait until a stream is ready, but at most until the earliest of the times that [`Socket::poll_timeout`] and
+//!    [`Session::poll_timeout`] of each session return.
+//! 3. Call [`Session::turn`] for each session that has a ready stream or an expired timeout. If the socket has emitted
+//!    [`Action::Service`] for a pipe, also call `turn` for the session of this pipe. If `turn` returns an error, the
+//!    connection of the session has ended: take the connection with [`Session::into_connection`], and pass it to
 //!    [`Socket::disconnected`]. [`SessionSet`] does all of this step.
 //! 4. Call [`Socket::handle_timeout`], and continue with step 1.
 //!

@@ -98,8 +98,9 @@ fn sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"), 50)
 }
 
-/// Returns the recorded sessions of libzmq with peers of ZMTP 2.0 and 1.0. Only tests in which our socket replaces
-/// libzmq use them: to our connection, which uses ZMTP 3.1, libzmq would send other bytes.
+/// Returns the recorded sessions of libzmq with peers of ZMTP 2.0 and 1.0. Only the tests in which our socket replaces
+/// libzmq use them. If our connection replaced the peer, libzmq would send other bytes, because our connection uses
+/// ZMTP 3.1.
 fn legacy_sessions() -> impl Iterator<Item = (String, Session)> {
     sessions_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/old"), 15)
 }
@@ -247,7 +248,8 @@ struct Stage {
     listener: ListenerId,
     dialled: Option<PipeId>,
     ends: BTreeMap<u32, End>,
-    /// Routing id that our SERVER socket has assigned to the sender of the last message; `None` for other socket types.
+    /// Routing id that our SERVER socket has assigned to the sender of the last received message; `None` for other
+    /// socket types.
     sender: Option<Frame>,
     now: Instant,
 }

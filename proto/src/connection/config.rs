@@ -120,8 +120,8 @@ impl ConnectionConfig {
         is_curve_server && !self.authenticates_null() && !self.handler().is_some_and(|handler| handler.is_bound())
     }
 
-    /// Returns true if a peer with these credentials must be rejected because no authenticator is configured: any PLAIN
-    /// client, and every peer if a ZAP domain is set.
+    /// Returns true if a peer with these credentials must be rejected because no authenticator is configured. This
+    /// applies to every PLAIN client, and to every peer if a ZAP domain is set.
     pub(crate) fn requires_authenticator(&self, credentials: &AuthCredentials) -> bool {
         match credentials {
             #[cfg(feature = "plain")]

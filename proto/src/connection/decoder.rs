@@ -44,8 +44,8 @@ pub(super) enum Item {
     Command(Frame),
 }
 
-/// Minimum number of missing bytes for which the rest of a body is read from the stream directly into the buffer of the
-/// body. A shorter rest is read into the shared read buffer and copied.
+/// Minimum number of missing bytes of a body for a direct read. A direct read goes from the stream into the buffer of
+/// the body. A shorter rest is read into the shared read buffer and copied.
 const DIRECT_READ: usize = 16 << 10;
 
 /// Minimum size in bytes of a body that is not copied, but refers to the memory block that it was read into. The block
@@ -69,9 +69,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes the message or command at the front of `input`, and removes its bytes. Returns `None` if all input is
-    /// consumed and more is needed. `block` is the shared memory that contains `input`, if any; large bodies then refer
-    /// to it and are not copied.
+    /// Decodes the message or command at the front of `input`, and removes its bytes from `input`. A message or command
+    /// that began in earlier input is continued. Returns `None` if all input is consumed and more is needed. `block` is
+    /// the shared memory that contains `input`, if any; large bodies then refer to it and are not copied.
     #[inline]
     pub(super) fn next(
         &mut self,
@@ -189,8 +189,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Checks a received frame head against the limits, before the body is received. Returns the size of the body in
-    /// bytes.
+    /// Checks a received frame head against the limits in `config`, before the body is received. Returns the size of
+    /// the body in bytes.
     #[inline]
     pub(super) fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
         let (limit, before) =
@@ -266,9 +266,9 @@ impl Decoder {
     }
 }
 
-/// Decodes the frame head at the front of `input`, if it is the complete head of a message frame; otherwise returns
-/// `None`. The result is true if more frames follow, then the size of the body in bytes, and the rest of `input` after
-/// the head.
+/// Decodes the frame head at the front of `input`. Returns three values: true if more frames of the message follow, the
+/// size of the body in bytes, and the rest of `input` after the head. Returns `None` if `input` does not begin with the
+/// complete head of a message frame.
 #[inline]
 fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
     match input {

@@ -45,8 +45,8 @@ impl Outbox {
         }
     }
 
-    /// Decrypts a frame that this side has encrypted but not sent. Without CURVE, returns the frame unchanged; `None`
-    /// if the frame cannot be decrypted.
+    /// Decrypts a frame that this side has encrypted but not sent. Returns `None` if the frame cannot be decrypted.
+    /// Returns the frame unchanged if the connection does not use CURVE.
     pub(super) fn unseal(&self, head: FrameHead, body: Frame) -> Option<(FrameHead, Frame)> {
         let Some(sealer) = &self.sealer else { return Some((head, body)) };
         let (flags, body) = sealer.reopen(&body)?;

@@ -20,7 +20,7 @@ pub enum ConnectionError {
     /// The network, or the operating system's network stack, reported an error.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
-    /// A timeout expired. The value is the timeout.
+    /// A timeout expired. The value identifies the timeout.
     #[error("{0}")]
     TimedOut(Timeout),
     /// The SOCKS proxy did not connect to the peer. The value is the reason.

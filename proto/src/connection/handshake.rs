@@ -18,7 +18,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 impl Connection {
-    /// Starts the handshake of the security mechanism, after the greeting of the peer is received.
+    /// Starts the handshake of the security mechanism, after the greeting of the peer is received. The handshake must
+    /// be done at the time `deadline`, if any.
     pub(super) fn begin_handshake(
         &mut self,
         deadline: Option<Instant>,
@@ -49,8 +50,8 @@ impl Connection {
         self.proceed(progress, deadline, side, now)
     }
 
-    /// Applies the result of one step of the handshake: waits for the next command, starts the authentication,
-    /// waits for a socket, or checks the properties of the peer.
+    /// Applies `progress`, the result of one step of the handshake: waits for the next command, starts the
+    /// authentication, waits for a socket, or checks the properties of the peer.
     fn proceed(
         &mut self,
         progress: Progress,

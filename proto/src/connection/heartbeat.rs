@@ -7,7 +7,7 @@ use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
 use core::time::Duration;
 
-/// Maximum number of PINGs that are counted as sent but not answered.
+/// Maximum value of the counter of PINGs that were sent and are not answered yet.
 // A peer with more outstanding PONGs may have dropped some, as this crate does. If PINGs were counted further, every
 // later PONG would be matched with an earlier PING.
 const MAX_UNANSWERED: u32 = 16;
@@ -62,7 +62,8 @@ impl Heartbeat {
         }
     }
 
-    /// Records a PONG from the peer, and updates the round-trip time if it was measured with this PONG.
+    /// Records a PONG from the peer. Updates the round-trip time if the PONG answers the PING with which the time is
+    /// measured.
     pub(super) fn pong_received(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
             state.pong_received(now);
@@ -87,7 +88,8 @@ impl Heartbeat {
     }
 
     /// Handles expired timers. If a PING must be sent now, returns the time to live to send in it, in tenths of a
-    /// second; otherwise returns `None`.
+    /// second; otherwise returns `None`. If a timeout that ends the connection has expired, returns this timeout as the
+    /// error.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<Option<u16>, Timeout> {
         self.0.as_mut().map_or(Ok(None), |state| state.handle_timeout(now))
     }
@@ -101,14 +103,16 @@ struct State {
     ping: Option<Instant>,
     /// Time at which the timeout after a PING expires; `None` if no PING was sent since the last received byte.
     silence: Option<Instant>,
-    /// Time at which the time to live in the peer's latest PING expires, and this time to live; `None` if the PING had
-    /// none. Restarted by any received byte.
+    /// Time at which the time to live in the peer's latest PING expires, and this time to live. `None` if no PING was
+    /// received, or if the latest PING had no time to live. Each received byte restarts the time to live.
     // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
-    /// Number of sent PINGs for which no PONG was received yet, at most [`MAX_UNANSWERED`].
+    /// Number of sent PINGs for which no PONG was received yet, at most [`MAX_UNANSWERED`]. When the measurement of a
+    /// round-trip time begins, this number shows which of the coming PONGs ends it.
     unanswered: u32,
-    /// PING with which the round-trip time is measured: the time at which it was queued, and the number of PONGs that
-    /// must still arrive, its own PONG included. Only one PING is measured at a time.
+    /// PING with which the round-trip time is measured; `None` if no measurement is in progress. The values are the
+    /// time at which the PING was queued, and the number of PONGs that must still arrive, its own PONG included. Only
+    /// one PING is measured at a time.
     measured: Option<(Instant, u32)>,
     round_trip: Option<RoundTrip>,
 }

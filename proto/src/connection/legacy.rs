@@ -35,8 +35,9 @@ pub(super) const fn version(revision: u8) -> Option<Version> {
 
 /// Handshake with peers of ZMTP 2.0 and 1.0.
 impl Connection {
-    /// Begins the handshake with a peer of ZMTP 2.0 or 1.0. At this point our side has sent only the signature, or the
-    /// signature and the major version.
+    /// Begins the handshake with a peer of ZMTP 2.0 or 1.0. Before this call, our side has sent only the signature of
+    /// its greeting, or the signature and the major version. `legacy` is the part of the handshake that the peer has
+    /// already sent.
     pub(super) fn begin_legacy(&mut self, legacy: LegacyPhase, version: Version, deadline: Option<Instant>) {
         self.version = version;
         self.decoder.is_1_0 = self.version < Version::V2_0;

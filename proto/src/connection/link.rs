@@ -56,7 +56,7 @@ pub struct Credentials {
 pub enum Outbound {
     /// A message to send.
     Message(Message),
-    /// A change of this side's subscriptions, to send to a publisher.
+    /// A change of this side's subscriptions or group memberships, to send to the peer.
     Subscription(Subscription),
 }
 
@@ -65,7 +65,7 @@ pub enum Outbound {
 pub enum Inbound {
     /// A received message.
     Message(Message),
-    /// A received change of the peer's subscriptions.
+    /// A change of the peer's subscriptions or group memberships, received from the peer.
     Subscription(Subscription),
 }
 
@@ -120,20 +120,25 @@ impl From<Message> for Inbound {
 pub trait Link {
     /// Returns the properties of the peer; `None` before the end of the handshake and after the end of the connection.
     fn peer(&self) -> Option<&Arc<Peer>>;
-    /// Returns true while few enough items wait to be written that the socket should call [`give`](Self::give) again. A
-    /// [`Connection`](crate::Connection) accepts about 64 KiB, 256 KiB with large bodies, or 512 messages.
+    /// Returns true if the socket should pass more items to [`give`](Self::give). Returns false while too many items
+    /// wait to be written.
+    ///
+    /// A [`Connection`](crate::Connection) returns false once one of these limits is reached, whichever is first: 512
+    /// messages, 64 KiB of frame heads and small bodies, or 256 KiB of large bodies (of at least 2 KiB). While messages
+    /// cannot be encoded at once, for example because they must be encrypted, the only limit is about 64 KiB for
+    /// everything that waits. The limits are checked before an item is added, so the last item can exceed them.
     fn has_room(&self) -> bool;
-    /// Encodes messages from the front of the iterator without taking ownership of them, if that costs no more than
-    /// [`give`](Self::give). Returns the number of encoded messages; the caller must pass all others to
-    /// [`give`](Self::give).
+    /// Encodes messages from the front of the iterator without taking ownership of them, and returns the number of
+    /// encoded messages. The caller must pass all other messages to [`give`](Self::give). An implementation encodes
+    /// only messages for which this costs no more than `give`; the default implementation encodes none.
     fn copy<'a>(&mut self, _: impl Iterator<Item = &'a Message>) -> usize
     where
         Self: Sized,
     {
         0
     }
-    /// Queues an item to send. A call is possible at any time; to bound the memory, the caller should do so only while
-    /// [`has_room`](Self::has_room) returns true.
+    /// Queues an item to send, and accepts the item in any case. To bound the memory, the caller should call this
+    /// method only while [`has_room`](Self::has_room) returns true.
     fn give(&mut self, item: Outbound);
     /// Removes and returns the oldest received item; `None` if no received item waits.
     fn take(&mut self) -> Option<Inbound>;
@@ -144,7 +149,7 @@ pub trait Link {
     /// Removes and returns the messages of which no byte has been written to the stream, in order. Called when the
     /// connection has ended.
     fn reclaim(&mut self) -> Vec<Message>;
-    /// Returns the round-trip time to the peer; `None` before heartbeats have measured it, and without heartbeats.
+    /// Returns the round-trip time to the peer; `None` if heartbeats are off, and before the first measurement.
     fn round_trip(&self) -> Option<RoundTrip> {
         None
     }

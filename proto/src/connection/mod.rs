@@ -99,9 +99,11 @@ pub struct Connection {
     version: Version,
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
-    /// Number of received bytes that may still wait in `inbox`: all bytes received since the inbox was last empty.
+    /// Number of bytes received since `inbox` was last empty. This is an upper bound for the bytes that still wait in
+    /// `inbox`. [`wants_input`](Self::wants_input) compares it with [`READ_AHEAD`].
     read_ahead: usize,
-    /// Number of commands in the latest input, including subscriptions that the peer sent as messages.
+    /// Number of commands in the latest input, including subscriptions that the peer sent as messages. A session reads
+    /// less at a time after input with many commands.
     commands: usize,
     outbox: Outbox,
     /// Random values for the handshake. Moved to the security mechanism when its handshake begins.
@@ -123,7 +125,8 @@ pub struct Connection {
     now: Instant,
 }
 
-/// Maximum memory of a connection, in bytes, for input that the application has not received yet.
+/// Limit in bytes for the memory of input that the application has not received yet. A connection that has reached the
+/// limit accepts no more input, so the last read can exceed it.
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
@@ -187,8 +190,9 @@ impl Connection {
     /// To bound the memory too, a caller must stop reading while [`wants_input`](Self::wants_input) is false.
     ///
     /// # Errors
-    /// The connection has ended. [`poll_transmit`](Self::poll_transmit) may still return a last ERROR command for the
-    /// peer.
+    /// The reason why the connection has ended.
+    ///
+    /// After an error, [`poll_transmit`](Self::poll_transmit) may still return a last ERROR command for the peer.
     pub fn handle_input(&mut self, input: &[u8], now: Instant) -> Result<(), ConnectionError> {
         self.consume_input(input, None, now)
     }
@@ -355,7 +359,7 @@ impl Connection {
     /// Handles the timers that have expired. Does nothing if no timer has expired.
     ///
     /// # Errors
-    /// The connection has ended, most often with [`ConnectionError::TimedOut`].
+    /// The reason why the connection has ended, most often [`ConnectionError::TimedOut`].
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
@@ -420,7 +424,8 @@ impl Connection {
     }
 
     /// Returns true if the caller should read more input. Returns false while too many decoded messages wait for the
-    /// application: the caller must then stop reading, so that TCP slows the peer down.
+    /// application, or while too much input is stored until the connection is attached to a socket. The caller must
+    /// then stop reading, so that TCP slows the peer down.
     ///
     /// The connection accepts about 64 KiB of input that the application has not received yet. So it can still answer
     /// the heartbeats of the peer and detect a disconnect while the application does not receive.
@@ -430,9 +435,9 @@ impl Connection {
         room && self.pending_peer.as_ref().is_none_or(|pending_peer| pending_peer.has_room())
     }
 
-    /// Returns the missing part of a large message body that is partly received, as a buffer; `None` if there is no
-    /// such body. To avoid a copy, the caller can read from the stream directly into this buffer, and then call
-    /// [`handle_filled`](Self::handle_filled).
+    /// Returns the missing part of a large message body that is partly received, as a buffer. Returns `None` if there
+    /// is no such body, or if less than 16 KiB of it are missing. To avoid a copy, the caller can read from the stream
+    /// directly into this buffer, and then call [`handle_filled`](Self::handle_filled).
     pub fn body_space(&mut self) -> Option<&mut [u8]> {
         self.decoder.body_space()
     }
@@ -455,8 +460,8 @@ impl Connection {
         self.outbox.is_finished()
     }
 
-    /// Frees memory that a burst of messages has left allocated. For example, if 64 KiB of input contain empty messages
-    /// only, their queue needs megabytes.
+    /// Frees memory that a burst of messages has left allocated. For example, 64 KiB of input that contain only empty
+    /// messages need megabytes for the queue of these messages.
     ///
     /// Should be called when the connection has been idle for a while; a busy connection would only allocate the memory
     /// again. Not needed with a [`Session`](crate::Session), which borrows the memory from a
@@ -470,7 +475,8 @@ impl Connection {
         self.outbox.shrink();
     }
 
-    /// Returns the number of commands in the latest input, including subscriptions that the peer sent as messages.
+    /// Returns the number of commands in the latest input that was passed to this connection, including subscriptions
+    /// that the peer sent as messages.
     pub(crate) const fn commands(&self) -> usize {
         self.commands
     }

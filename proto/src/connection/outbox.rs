@@ -8,8 +8,8 @@
 //! ```
 //!
 //! `copy` encodes messages at once, because encoding a small message costs no more than moving the message to the
-//! queue. Messages that must be encrypted are queued instead, because encryption takes longer, and `copy` and `push`
-//! are called while the socket is locked.
+//! queue. Messages that must be encrypted are queued instead: encryption takes longer, and the socket is locked while
+//! `copy` and `push` are called.
 //!
 //! Frame heads and small bodies are encoded one after the other into one buffer, the arena. Large bodies are not
 //! copied: `bodies` refers to them. A batch consists of whole frames, so that a command is never placed inside a frame.
@@ -32,18 +32,20 @@ use {crate::security::curve::Sealer, alloc::boxed::Box};
 pub struct Outbox {
     /// Encoded bytes of the current batch: frame heads, small bodies and commands.
     pub(super) arena: Vec<u8>,
-    /// Number of bytes of `arena` that are written to the stream.
+    /// Number of bytes of `arena` that are already written to the stream.
     at: usize,
-    /// Large bodies of the current batch, which are not copied into `arena`. Each entry has the position in `arena` at
-    /// which the body must be written, in bytes.
+    /// Large bodies of the current batch, which are not copied into `arena`. Each entry has the number of bytes of
+    /// `arena` that must be written before the body, and the rest of the body.
     pub(super) bodies: VecDeque<(usize, Bytes)>,
     /// Total number of bytes in `bodies` that are not written to the stream yet.
     body_bytes: usize,
-    /// Start of the first message of the current batch, in bytes from the start of the batch. Only commands precede it.
+    /// Start of the first message of the current batch, in bytes from the start of the batch. Only commands and output
+    /// of the handshake precede this message.
     first: usize,
     /// End of each message of the current batch, in bytes from the start of the batch.
     pub(super) ends: Vec<usize>,
-    /// True if the current batch contains subscription changes from `queue`.
+    /// True if the current batch contains subscription changes from `queue`. The messages of such a batch cannot be
+    /// decoded again when the connection has ended.
     mixed: bool,
     /// True if a command was added to the current batch after a message.
     // Later messages go into the next batch, so that the bytes between two `ends` are always exactly one message.
@@ -53,7 +55,7 @@ pub struct Outbox {
     pub(super) queue: VecDeque<Outbound>,
     /// Approximate memory of the items in `queue`, in bytes.
     queued: usize,
-    /// True if the current batch contains a PING that is not written completely.
+    /// True if the current batch contains a PING. Set to false when all bytes of the batch are written.
     pinging: bool,
     /// Contexts of received PINGs for which no PONG is encoded yet, oldest first.
     // Bounded by `MAX_PONGS`, because a peer may send PINGs faster than it reads PONGs.
@@ -85,12 +87,12 @@ enum Framing {
 const COPY_BELOW: usize = 2 << 10;
 
 /// Target size in bytes of a batch (the bytes that are encoded together), without the large bodies that are not copied.
-/// While a batch is partly written, [`has_room`](Outbox::has_room) applies this limit to all bytes that wait to be
-/// written.
+/// If messages are queued, and not encoded at once, [`has_room`](Outbox::has_room) applies this limit to all bytes that
+/// wait to be written, large bodies included.
 const BATCH: usize = 64 << 10;
 
-/// Target total size in bytes of the large bodies in a batch, which are not copied into the arena. The last of them may
-/// exceed this size.
+/// Target total size in bytes of the large bodies in a batch, which are not copied into the arena. The last of these
+/// bodies can exceed this size. A batch is full when this limit, [`BATCH`] or [`MAX_MESSAGES`] is reached.
 const BODIES: usize = 256 << 10;
 
 /// Maximum number of messages that are encoded together, in one batch.
@@ -136,7 +138,8 @@ impl Outbox {
         &mut self.arena
     }
 
-    /// Appends a command to the output. It is written before all messages that are queued but not encoded yet.
+    /// Encodes a command and appends it to the output. The command is written before all messages that are queued but
+    /// not encoded yet.
     pub(super) fn push_command(&mut self, command: &Command) {
         self.closed = !self.ends.is_empty();
         #[cfg(feature = "curve")]
@@ -148,8 +151,9 @@ impl Outbox {
         command.encode(&mut self.arena);
     }
 
-    /// Appends a PING to the output and returns true. It is written before all messages that are not encoded yet.
-    /// Returns false and appends nothing if an earlier PING is not written yet.
+    /// Encodes a PING, appends it to the output, and returns true. Messages that are still queued are written after the
+    /// PING. `ttl` is the time to live that the PING contains, in tenths of a second. If the batch with the previous
+    /// PING is not completely written to the stream, appends nothing and returns false.
     pub(super) fn push_ping(&mut self, ttl: u16) -> bool {
         let is_waiting = core::mem::replace(&mut self.pinging, true);
         if !is_waiting {
@@ -158,7 +162,8 @@ impl Outbox {
         !is_waiting
     }
 
-    /// Queues the PONG that answers a PING with this context. If [`MAX_PONGS`] are queued, the oldest is dropped.
+    /// Queues the PONG that answers a received PING with this context. If [`MAX_PONGS`] PONGs are queued already, drops
+    /// the oldest of them.
     pub(super) fn push_pong(&mut self, context: Frame) {
         if self.pongs.len() == MAX_PONGS {
             self.pongs.pop_front();
@@ -492,8 +497,9 @@ impl Outbox {
     }
 }
 
-/// Returns a message that is cheap to send to many peers: a message of several frames carries its encoded bytes, which
-/// all peers share. A message of [`COPY_BELOW`] bytes or more is not encoded in advance.
+/// Converts a message to a form that is cheap to send to many peers. A message of several frames and of less than
+/// [`COPY_BELOW`] bytes is encoded now, and all peers share the encoded bytes. A longer message of several frames is
+/// only made cheap to clone. A message of one frame stays unchanged.
 // A larger message usually has a large body, which is sent without a copy.
 pub(crate) fn encode_once(message: Message) -> Message {
     message.into_shared(|frames| {
@@ -524,8 +530,8 @@ fn encode_subscription(change: &Subscription, version: Version, out: &mut Vec<u8
     }
 }
 
-/// Returns the first byte of the message that encodes this subscription change before ZMTP 3.1; `None` for a change of
-/// a group, which is always a command.
+/// Returns the first byte of the message that encodes this subscription change before ZMTP 3.1. Returns `None` for
+/// joining or leaving a group, which is always a command.
 const fn subscription_flag(change: &Subscription) -> Option<u8> {
     match change {
         Subscription::Subscribe(_) => Some(1),

@@ -28,8 +28,9 @@ pub(crate) struct OutputBuffers {
 const MAX_KEPT: usize = 512 << 10;
 
 impl Connection {
-    /// Swaps the empty queues and output buffers of this connection, and its reusable memory for large bodies, with
-    /// those in `spare`, which usually have memory already.
+    /// Replaces the empty queues and output buffers of this connection by those in `spare`, which usually have memory
+    /// already. Also takes the reusable memory for large bodies from `spare`. Queues and buffers that are not empty
+    /// stay unchanged.
     pub(crate) fn borrow_from(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
@@ -66,8 +67,9 @@ impl Connection {
 }
 
 impl Connection {
-    /// Processes the first `count` bytes of the read buffer `room`. Large message bodies are not copied, but refer to
-    /// the buffer; in this case `room` is then replaced by another buffer of the same length.
+    /// Processes the first `count` bytes of the read buffer `room`. If these bytes fill a large part of `room`, large
+    /// message bodies are not copied, but refer to the memory of `room`. If a body refers to it, this function replaces
+    /// `room` by another buffer of the same length.
     pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,

@@ -13,7 +13,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-/// Request for a decision about the peer, which has no reply yet.
+/// Authentication request about the peer of a connection, for which no decision has been made yet.
 pub(super) struct PendingAuth {
     pub(super) until: Instant,
     task: AuthTask,
@@ -45,9 +45,9 @@ impl Connection {
         }
     }
 
-    /// Returns true if an asynchronous authenticator or ZAP handler may have to decide about this peer later. The
-    /// caller should then set a waker with [`set_auth_waker`](Self::set_auth_waker), to be woken when the decision is
-    /// made.
+    /// Returns true if an asynchronous authenticator or ZAP handler may have to decide later about the peer of this
+    /// connection. The caller should then set a waker with [`set_auth_waker`](Self::set_auth_waker), to be woken when
+    /// the decision is made.
     pub fn may_wait_for_auth(&self) -> bool {
         let may_take_time = match self.config.auth_source {
             AuthSource::Default => self.config.handler().is_some(),
@@ -59,7 +59,8 @@ impl Connection {
 
     /// Returns the authentication request that the caller must answer with
     /// [`handle_auth_reply`](Self::handle_auth_reply). The handshake waits for this reply. A connection has at most one
-    /// such request, and only if its `auth_source` is [`AuthSource::Driver`].
+    /// such request, and only if its `auth_source` is [`AuthSource::Driver`]. Returns `None` without such a request,
+    /// and after the request was returned once.
     #[must_use]
     pub fn poll_auth_request(&mut self) -> Option<AuthRequest> {
         match &mut self.pending_auth.as_mut()?.task {
@@ -72,8 +73,10 @@ impl Connection {
     /// without a pending request.
     ///
     /// # Errors
-    /// [`ConnectionError::Denied`] if the reply denies access; [`poll_transmit`](Self::poll_transmit) then returns an
-    /// ERROR command for the peer. Also any error of the peer's READY, if READY was received before the reply.
+    /// [`ConnectionError::Denied`] if the reply denies access, and any error in the peer's READY, if READY was received
+    /// before the reply.
+    ///
+    /// After `Denied`, [`poll_transmit`](Self::poll_transmit) returns an ERROR command for the peer.
     pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.pending_auth.take().is_none() {
@@ -118,8 +121,8 @@ impl Connection {
         self.pending_auth = Some(Box::new(PendingAuth { until, task }));
     }
 
-    /// Polls a pending asynchronous authenticator. Returns its reply, or `None` if it has not decided or none is
-    /// pending.
+    /// Polls the pending asynchronous authenticator, and returns its reply. Returns `None` if it has not decided yet,
+    /// or if no asynchronous authenticator is pending.
     pub(super) fn pending_reply(&mut self) -> Option<AuthReply> {
         let AuthTask::Pending(reply) = &mut self.pending_auth.as_mut()?.task else { return None };
         let waker = self.waker.as_ref().unwrap_or(Waker::noop());

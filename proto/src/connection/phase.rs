@@ -27,7 +27,7 @@ use alloc::sync::Arc;
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Handshake with a SOCKS proxy, which has not connected to the peer yet.
+    /// Handshake with a SOCKS proxy. The proxy has not connected to the peer yet.
     Proxy(Socks),
     /// Both sides send and receive their greetings.
     Greeting {
@@ -77,7 +77,8 @@ impl HandshakeOwner {
 }
 
 impl Phase {
-    /// Returns true until the handshake is done. Returns false for a closed connection.
+    /// Returns true until the handshake is done. Returns false after the handshake, for a connection of a STREAM
+    /// socket, and for a closed connection.
     pub(super) const fn is_before_traffic(&self) -> bool {
         !self.is_traffic() && !matches!(self, Self::Raw(_) | Self::Closed)
     }

@@ -7,14 +7,15 @@ use bytes::{Bytes, BytesMut};
 // To free such a block and to map and clear a new one for each large message would cost more than all other work on it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffers {
-    /// Handle of each block in its full length. If it is the only handle of the block, no message body refers to the
-    /// block any more, and the block is free.
+    /// One handle of each kept block, in the full length of the block. The block is free, and can be reused, when no
+    /// message body has another handle of it.
     kept: Vec<Bytes>,
     /// Total length of the blocks in `kept`, in bytes.
     bytes: usize,
 }
 
-/// Maximum total bytes of the blocks that are kept for reuse. If it is exceeded, the oldest blocks are no longer kept.
+/// Maximum total size in bytes of the blocks that are kept for reuse. If a new block would exceed it, the oldest blocks
+/// are no longer kept.
 const MAX_KEPT: usize = 4 << 20;
 
 /// Minimum size in bytes of a block that is kept for reuse. Shorter blocks are cheap to allocate.
@@ -24,7 +25,8 @@ const MIN_KEPT: usize = 16 << 10;
 /// a buffer of its own size.
 const FIRST_GRANT: usize = 16 << 10;
 
-/// Maximum ratio of the bytes allocated for a body to the bytes received of it, above [`FIRST_GRANT`].
+/// Maximum ratio between the bytes allocated for a body and the bytes of the body that have arrived. It does not limit
+/// allocations of up to [`FIRST_GRANT`] bytes. A reused block can be larger.
 // A peer that announces a large body and sends little of it thus gets little memory.
 const GROWTH: usize = 4;
 
@@ -40,8 +42,8 @@ impl ReadBuffers {
         self.find(min).unwrap_or_else(|| BytesMut::zeroed(min))
     }
 
-    /// Extends the buffer `filled`, which has become full, for a body of `size` bytes in total. The new buffer may
-    /// still be shorter than the body.
+    /// Extends the buffer `filled`, which is completely filled with the first part of a body. `size` is the total size
+    /// of the body in bytes. The extended buffer can still be shorter than the body.
     pub(crate) fn grow(&mut self, filled: &mut BytesMut, size: usize) {
         let min = granted(size, filled.len());
         match self.find(min) {
@@ -56,8 +58,8 @@ impl ReadBuffers {
         }
     }
 
-    /// Removes and returns a block that no message body refers to any more, if a suitable one is kept. It has at least
-    /// `min` bytes, and at most about four times as many.
+    /// Removes and returns a kept block that no message body refers to any more. The block has at least `min` bytes,
+    /// and at most about four times as many. Returns `None` if no such block is kept.
     pub(crate) fn find(&mut self, min: usize) -> Option<BytesMut> {
         let is_suitable = |block: &Bytes| block.len() >= min && block.len() / 4 <= min && block.is_unique();
         let index = self.kept.iter().rposition(is_suitable)?;

@@ -92,14 +92,14 @@ impl Connection {
         Self::begin(HandshakeOwner::SharedListener, limits, HandshakeEntropy::draw(&limits.security, entropy), now)
     }
 
-    /// Returns the peer if it waits for a socket; `None` before its READY is received, and after the connection is
-    /// attached to a socket.
+    /// Returns the peer of this connection while the peer waits for a socket. Returns `None` before the peer's READY is
+    /// received, and after the connection is attached to a socket.
     pub fn pending_peer(&self) -> Option<&PendingPeer> {
         self.pending_peer.as_deref().filter(|pending_peer| !pending_peer.joined)
     }
 
     /// Stores the properties that the peer sent in READY or INITIATE, and makes the connection wait for a socket until
-    /// `deadline`.
+    /// `deadline`. `ready_pending` is the state of the handshake that is needed to send our READY later.
     pub(super) fn wait_for_socket(
         &mut self,
         metadata: Metadata,
@@ -151,8 +151,9 @@ impl Connection {
         self.consume(&mut &pending_peer.rest[..], None, now)
     }
 
-    /// Returns the error with which the connection ends when the handshake timeout expires. While the connection waits
-    /// for a socket, the error says that no socket is bound to the requested resource.
+    /// Returns the error with which the connection ends when the handshake timeout expires:
+    /// [`ConnectionError::NoSuchResource`] while the connection waits for a socket, otherwise
+    /// [`ConnectionError::TimedOut`].
     pub(super) fn timeout_error(&self) -> ConnectionError {
         match self.pending_peer() {
             Some(pending_peer) => ConnectionError::NoSuchResource(pending_peer.resource.clone()),

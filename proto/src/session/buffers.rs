@@ -19,7 +19,7 @@ impl SessionBuffers {
         Self::with_read_size(32 << 10)
     }
 
-    /// Creates a `SessionBuffers` with a read buffer of `bytes` bytes, at least one byte.
+    /// Creates a `SessionBuffers` with a read buffer of `bytes` bytes, or of one byte if `bytes` is 0.
     pub fn with_read_size(bytes: usize) -> Self {
         Self { room: BytesMut::zeroed(bytes.max(1)), spare: OutputBuffers::default() }
     }

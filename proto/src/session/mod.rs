@@ -78,23 +78,29 @@ pub enum Turn {
 /// moves messages between the connection and its socket, up to a limit of work. The session also closes the stream in
 /// order.
 ///
-/// [`turn`](Self::turn) must be called when the stream is ready for the events of [`Interest`], when the socket emits
-/// [`Action::Service`](crate::Action::Service), and at the time of [`poll_timeout`](Self::poll_timeout). If `turn`
-/// returns an error, the connection has ended, and must be returned to the socket with
+/// [`turn`](Self::turn) must be called once at the beginning, and then in each of these cases:
+///
+/// - The stream is ready for one of the events in the latest [`Turn::Wait`], or the latest result was [`Turn::Again`].
+/// - The socket emits [`Action::Service`](crate::Action::Service) for the pipe of this connection.
+/// - The time that [`poll_timeout`](Self::poll_timeout) returns is reached.
+/// - The waker of [`Connection::set_auth_waker`] is woken.
+///
+/// If `turn` returns an error, the connection has ended, and must be returned to the socket with
 /// [`Socket::disconnected`](crate::Socket::disconnected).
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
     phase: SessionPhase,
-    /// Maximum size in bytes of the next read into the shared read buffer, after the handshake.
+    /// Maximum size in bytes of the next read into the shared read buffer. A larger value than the length of the buffer
+    /// has no effect. Not used during the handshake, which has the fixed limit [`SMALL_READ`].
     read_limit: usize,
 }
 
 /// State of a session.
 ///
 /// ```text
-/// Active ──all output is written, or peer is rejected──► Closing ──peer closes, or timeout──► ended
-///    └──────writing fails──► WriteFailed ──reading fails or ends────────────────────────────► ended
+/// Active ──socket has finished, or peer is rejected──► Closing ──peer closes, or timeout──► ended
+///    └──────writing fails──► WriteFailed ──reading fails or ends───────────────────────────► ended
 /// ```
 #[derive(Debug)]
 enum SessionPhase {
@@ -137,7 +143,7 @@ const ROUNDS: usize = 4;
 // so that the sender can continue.
 const MAX_DIRECT_READ: usize = 16 << 10;
 
-/// Maximum number of commands in one read. If a read contains more, the next read is limited to [`SMALL_READ`].
+/// Number of commands in one read above which the next read is limited to [`SMALL_READ`] bytes.
 const MANY_COMMANDS: usize = 32;
 
 /// Maximum size in bytes of a read during the handshake, and of a read from a peer that sends many commands.
@@ -160,8 +166,8 @@ impl Session {
     /// between.
     ///
     /// `exchange` must move messages between the connection and its socket, in both directions. It usually calls
-    /// [`Socket::exchange`](crate::Socket::exchange) for the pipe of this connection. All sessions of a thread can
-    /// share one `buffers`.
+    /// [`Socket::exchange`](crate::Socket::exchange) for the pipe of this connection. `buffers` is memory for this call
+    /// only, so all sessions of a thread can share it. `now` is the current time.
     ///
     /// # Errors
     /// The reason why the connection has ended.
@@ -269,7 +275,7 @@ impl Session {
 
     /// Ends the connection after `error`: passes the received messages to the socket, and writes as much of the pending
     /// output as possible. If the peer must receive an ERROR command before the stream is closed, the session continues
-    /// until the command is written; otherwise returns the error.
+    /// until the command is written. Otherwise returns the error.
     fn end(
         &mut self,
         stream: &mut impl Stream,
@@ -352,11 +358,14 @@ impl Session {
         }
     }
 
-    /// Sets the maximum size of the next read: [`SMALL_READ`] after many commands, otherwise twice the previous
-    /// maximum. Returns [`ReadOutcome::Yield`] if the turn must end now, so that other sessions of the thread can run.
+    /// Sets the maximum size of the next read into the shared read buffer. If the input of the latest read contained
+    /// more than [`MANY_COMMANDS`] commands, the maximum becomes [`SMALL_READ`]; otherwise it doubles. The doubling
+    /// needs no bound, because the read buffer bounds each read.
     ///
-    /// `is_handshake` is true if the read took place before the end of the handshake. `is_full` is true if the read
-    /// returned as many bytes as it was allowed to, so that more may be available.
+    /// Returns [`ReadOutcome::Yield`] if the turn must end now, so that other sessions of the thread can run. This is
+    /// the case if more input is probably available (`is_full`), and the latest read belonged to the handshake
+    /// (`is_handshake`) or contained many commands. `is_full` is true if the read filled the space that it was allowed
+    /// to fill.
     fn adapt_read_limit(&mut self, is_handshake: bool, is_full: bool) -> ReadOutcome {
         let has_many_commands = self.connection.commands() > MANY_COMMANDS;
         self.read_limit = if has_many_commands { SMALL_READ } else { self.read_limit.saturating_mul(2) };

@@ -30,8 +30,8 @@ struct SetEntry<S> {
 }
 
 enum Stage<S> {
-    /// Stream of the current connection attempt (`None` before the first attempt), error of the previous attempt, and
-    /// remaining attempts.
+    /// Stream of the current connection attempt (`None` before the first attempt), error of the previous attempt
+    /// (`UnknownHost` before the first attempt), and remaining attempts.
     Connecting(Option<S>, NetworkError, Box<dyn Iterator<Item = Result<S, NetworkError>> + Send>),
     Connected(S, Box<Session>),
 }
@@ -42,8 +42,9 @@ impl<S: Stream> SessionSet<S> {
         Self { sessions: BTreeMap::new(), buffers: SessionBuffers::new() }
     }
 
-    /// Adds the stream of a connection that a listener has accepted, from the address `from`. Returns `None` and drops
-    /// the stream if the socket rejects the connection.
+    /// Adds the stream of a connection that `listener`, a listener of `socket`, has accepted. `from` is the address of
+    /// the peer. Returns the pipe of the new connection. If the socket rejects the connection, drops the stream and
+    /// returns `None`.
     pub fn accepted(
         &mut self,
         socket: &mut Socket,
@@ -59,8 +60,8 @@ impl<S: Stream> SessionSet<S> {
 
     /// Connects to a peer, in response to [`Action::Dial`](crate::Action::Dial). Each item of `attempts` is a
     /// connection attempt to one address of the peer: a stream that has begun to connect, or an error. After an error,
-    /// or a failure that [`Stream::established`] returns, the next item is taken. If no item is left, the dial has
-    /// failed.
+    /// or a failure that [`Stream::established`] returns, [`turn`](Self::turn) takes the next item. If no item is left,
+    /// `turn` reports the last error to the socket with [`Socket::dial_failed`].
     ///
     /// The attempts must be `Send`, so that `SessionSet` is `Send`. A stream that is not `Send` must be used with a
     /// [`Session`] and [`Socket::connected`] instead.
@@ -74,13 +75,15 @@ impl<S: Stream> SessionSet<S> {
         self.sessions.insert(pipe, SetEntry::new(stage));
     }
 
-    /// Cancels the connection attempt of this pipe, in response to [`Action::CancelDial`](crate::Action::CancelDial).
+    /// Cancels the connection attempt of the pipe `pipe` and drops its stream, in response to
+    /// [`Action::CancelDial`](crate::Action::CancelDial).
     pub fn cancel_dial(&mut self, pipe: PipeId) {
         self.sessions.remove(&pipe);
     }
 
-    /// Marks the session or connection attempt of this pipe, so that the next [`turn`](Self::turn) continues it. Must
-    /// be called when its stream is ready, and in response to [`Action::Service`](crate::Action::Service).
+    /// Marks the pipe `pipe`, so that the next [`turn`](Self::turn) continues the session or the connection attempt of
+    /// this pipe. Must be called when the stream of the pipe is ready, and in response to
+    /// [`Action::Service`](crate::Action::Service).
     ///
     /// While the stream connects, this method must be called only when the stream is writable, because `turn` then
     /// calls [`Stream::established`].
@@ -98,9 +101,13 @@ impl<S: Stream> SessionSet<S> {
         }
     }
 
-    /// Returns the streams to wait for, each with the events to wait for. An event is expressed by the flags `readable`
-    /// and `writable`, which are flags of a poller or constants of [`Interest`]. Streams without an event are left out,
-    /// as described at [`Interest::flags`].
+    /// Returns the streams to wait for, each with its pipe and with the flags of the events to wait for. The caller
+    /// passes the flags that its poller uses for the two events, such as `POLLIN` and `POLLOUT`; a stream with both
+    /// events gets `readable | writable`. To get an [`Interest`] per stream instead, pass [`Interest::READ`] and
+    /// [`Interest::WRITE`].
+    ///
+    /// A stream without an event to wait for is left out, for the reason given at [`Interest::flags`]. A stream is also
+    /// left out if the next [`turn`](Self::turn) continues its session without waiting.
     pub fn waiting<F: BitOr<Output = F> + Clone>(
         &self,
         readable: F,
@@ -123,8 +130,9 @@ impl<S: Stream> SessionSet<S> {
         earliest(self.sessions.values().map(SetEntry::poll_timeout))
     }
 
-    /// Calls [`Session::turn`] once for each session that [`set_ready`](Self::set_ready) has marked, that has more
-    /// work, or that has an expired timer, and continues connection attempts. Reports ended connections to the socket.
+    /// Calls [`Session::turn`] once for each session that [`set_ready`](Self::set_ready) has marked, that is new, that
+    /// has more work, or that has an expired timer. Also continues the connection attempts that are new or marked.
+    /// Reports ended connections and failed dials to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
         let is_due = |link: &SetEntry<S>| link.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
@@ -176,8 +184,8 @@ impl<S: Stream> SetEntry<S> {
         }
     }
 
-    /// Begins the next connection attempt. If no attempt is left, reports the failed dial to the socket and returns
-    /// `None`. `failure` is the error of the previous attempt.
+    /// Begins the next connection attempt of the pipe, taken from `rest`. If no attempt is left, reports the failed
+    /// dial to the socket and returns `None`. `failure` is the error of the previous attempt.
     fn dial(
         pipe: PipeId,
         socket: &mut Socket,
@@ -242,7 +250,8 @@ mod tests {
     const NOW: Instant = Instant::ORIGIN;
     const BOTH: Interest = Interest { readable: true, writable: true };
 
-    /// Creates a socket and a [`SessionSet`] in which the socket connects with these attempts. Also returns the pipe.
+    /// Creates a socket with one pipe that connects to a peer, and a [`SessionSet`] that has taken its first turn with
+    /// these connection attempts. Also returns the pipe.
     fn dialling(attempts: Vec<Result<BlockedStream, NetworkError>>) -> (Socket, SessionSet<BlockedStream>, PipeId) {
         let mut socket = Socket::new(Options::<Dealer>::new(), crate::entropy::SeededEntropy::new(1));
         socket.monitor(true);

@@ -59,8 +59,10 @@ pub trait Stream {
     /// Reads bytes into `buffer` and returns their number; 0 means the end of the stream.
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if no bytes are available now. Any other error but [`StreamError::Interrupted`] ends
-    /// the connection.
+    /// [`StreamError::WouldBlock`] if no bytes are available now, and [`StreamError::Interrupted`] if the call can be
+    /// repeated at once.
+    ///
+    /// Any other error ends the connection.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError>;
 
     /// Writes bytes from the front of `data` and returns the number of written bytes. The caller then removes these
@@ -72,7 +74,9 @@ pub trait Stream {
     ///
     /// # Errors
     /// [`StreamError::WouldBlock`] if no bytes can be written now, and [`StreamError::Interrupted`] if the call can be
-    /// repeated at once. Any other error is final, and `Ok(0)` is too: the session then writes no more bytes.
+    /// repeated at once.
+    ///
+    /// Any other error is final, and `Ok(0)` is final too: the session then writes no more bytes.
     ///
     /// After a final error, the session still reads the last messages of the peer, until [`read`](Self::read) fails or
     /// returns 0. An implementation must therefore ensure that after a final write error, `read` also fails or returns
@@ -82,8 +86,10 @@ pub trait Stream {
     /// Ends the sending direction (FIN of TCP).
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if the direction cannot be closed yet; the method is then called again. Any other
-    /// error ends the connection.
+    /// [`StreamError::WouldBlock`] if the direction cannot be closed yet. The session then calls the method again when
+    /// the stream is writable.
+    ///
+    /// Any other error ends the connection.
     fn close_write(&mut self) -> Result<(), StreamError>;
 
     /// Returns the outcome of a non-blocking connect. [`SessionSet`](super::SessionSet) calls this method once, when a

@@ -28,8 +28,8 @@ pub enum Chunks {
     Uniform(RangeInclusive<u64>),
     /// A maximum that is mostly small, sometimes large, and sometimes zero, as for a stream with spurious readiness.
     Bursts {
-        /// Number of coming calls for which the maximum stays below four bytes. Set to 100 at random times; one call of
-        /// `Session::turn` makes fewer reads and writes.
+        /// Number of coming reads and writes for which the maximum stays below four bytes. Set to 100 at random times.
+        /// One call of `Session::turn` makes fewer reads and writes, so some turns get only such small maxima.
         tiny: u64,
     },
 }

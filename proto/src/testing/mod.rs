@@ -53,7 +53,8 @@ pub struct Net {
     next_wire: WireId,
     /// Pairs of sockets that cannot reach each other because of a partition. Contains each pair in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
-    /// Sockets that may have new actions or a new timeout.
+    /// Sockets that were used since their actions and timeouts were last processed, so that they may have new actions
+    /// or a new timeout.
     touched: BTreeSet<NodeId>,
     /// Sessions for which [`Session::turn`] must be called at the current time: socket, and pipe of the connection.
     due: BTreeSet<(NodeId, PipeId)>,

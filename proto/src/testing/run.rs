@@ -119,7 +119,8 @@ impl Net {
         self.touched.insert(from);
     }
 
-    /// Calls [`Session::turn`] for the session of this pipe, and ends the connection if the call fails.
+    /// Calls [`Session::turn`] for the session of the pipe `pipe` of the socket `node`. If the call fails, ends the
+    /// connection.
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
@@ -153,7 +154,7 @@ impl Net {
         }
     }
 
-    /// Ends the connection of this pipe at this side. The peer reads the end of the stream later.
+    /// Ends the connection of the pipe `pipe` at the socket `node`. The peer reads the end of the stream later.
     fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
         self.note(node, format_args!("ends {pipe:?}: {reason}"));
         let end = self.nodes[node.0].ends.remove(&pipe).expect("the end exists until it is removed here");
@@ -164,8 +165,8 @@ impl Net {
         self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
     }
 
-    /// Marks one end of a simulated connection as unused, and removes the connection (a [`Wire`]) if both ends are
-    /// unused.
+    /// Marks `end`, the end of a simulated connection at the socket `node`, as unused. Removes the connection (a
+    /// [`Wire`]) if both of its ends are unused.
     pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
         self.timers.clear((node, Some(pipe)));
         let wire = self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends");
@@ -177,8 +178,9 @@ impl Net {
         self.arm(end.wire);
     }
 
-    /// Updates the selected connections after a change of partitions or frozen sockets: marks each connection as
-    /// partitioned or not, and schedules a call of [`Session::turn`] for the sessions at both ends.
+    /// Updates the connections for which `select` returns true, after a change of partitions, frozen sockets or faults.
+    /// Marks each of them as partitioned or not, and schedules a call of [`Session::turn`] for the sessions at both
+    /// ends.
     pub(super) fn wake_wires(&mut self, select: impl Fn(&Wire) -> bool) {
         let selected: Vec<_> = self.wires.iter().filter(|(_, wire)| select(wire)).map(|(&id, _)| id).collect();
         for id in selected {

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 /// Simulated TCP connection, with bytes in flight, arrived bytes, half-close, reset and partition.
 ///
-/// The connection keeps the order of bytes. It contains no random source: the caller passes chunk sizes, latency and
-/// capacity, which it takes from [`Conditions`](super::Conditions). [`Net`](super::Net) uses one connection per pair of
-/// sessions; a simulated runtime uses one per pair of streams.
+/// The connection keeps the order of bytes. It contains no random source: the caller passes chunk sizes, times of
+/// arrival and capacity as arguments, usually from [`Conditions`](super::Conditions). [`Net`](super::Net) uses one
+/// `Tcp` per pair of sessions; a simulated runtime uses one per pair of streams.
 ///
 /// ```
 /// use sansmq_proto::{Instant, StreamError};
@@ -29,8 +29,8 @@ use alloc::vec::Vec;
 pub struct Tcp {
     ends: [End; 2],
     is_parted: bool,
-    /// True if one side was closed with unread input, or received bytes after it was closed. Both sides get an error
-    /// when they have read the arrived bytes.
+    /// True if one side was closed before it had read all bytes sent to it, or if bytes were sent to a closed side.
+    /// Writes then fail. Reads return the bytes that have arrived, and then fail.
     is_reset: bool,
 }
 
@@ -60,7 +60,7 @@ struct End {
     sent: Direction,
     /// True if the latest write of this side failed because too many of its bytes were unread.
     is_blocked: bool,
-    /// True if the connection was cut at this side. The other side gets an error too, unless the network is
+    /// True if [`Tcp::cut`] was called for this side. The other side gets an error too, unless the network is
     /// partitioned.
     is_cut: bool,
     is_closed: bool,
@@ -105,7 +105,8 @@ impl Tcp {
     /// Sends bytes from `side`, and returns the number of bytes that were sent.
     ///
     /// # Errors
-    /// [`StreamError::WouldBlock`] if the direction is full; [`NetworkError::Reset`] if the connection is reset.
+    /// [`StreamError::WouldBlock`] if the bytes that are not read yet have reached the capacity in `shipment`;
+    /// [`NetworkError::Reset`] if the connection is reset.
     pub fn write<'a>(
         &mut self,
         side: Side,
@@ -164,27 +165,29 @@ impl Tcp {
         self.is_parted = false;
     }
 
-    /// Delivers the bytes from `from` with an arrival time of at most `now`. Does nothing during a partition.
+    /// Delivers the bytes that the side `from` has sent and that arrive at `now` or earlier. The other side can then
+    /// read them. Does nothing during a partition.
     pub fn deliver(&mut self, from: Side, now: Instant) {
         if !self.is_parted {
             self.end_mut(from).sent.deliver(now);
         }
     }
 
-    /// Returns the next time at which bytes from `from`, or the end of its stream, arrive. Returns `None` during a
-    /// partition, or if nothing is in flight.
+    /// Returns the next time at which bytes that the side `from` has sent, or the end of its stream, arrive. Returns
+    /// `None` during a partition, or if nothing is in flight.
     pub fn next_arrival(&self, from: Side, now: Instant) -> Option<Instant> {
         if self.is_parted { None } else { self.end(from).sent.next_arrival(now) }
     }
 
-    /// Returns true if the connection was reset because one side was closed with unread input, or received bytes after
-    /// it was closed. Both sides get an error when they have read the arrived bytes.
+    /// Returns true if the connection has been reset. This happens if one side is closed before it has read all bytes
+    /// sent to it, or if bytes are sent to a closed side. From then on, each write returns an error. Reads return the
+    /// bytes that have arrived, and after these an error. A reset by [`cut`](Self::cut) is not reported here.
     pub const fn is_reset(&self) -> bool {
         self.is_reset
     }
 
-    /// Returns true if a write of `side` failed because the direction was full, and the direction has room again.
-    /// Returns true only once per failed write.
+    /// Returns true if a write of `side` failed because too many of its bytes were unread, and fewer than `capacity`
+    /// bytes are unread now. Returns true only once per failed write.
     pub fn take_unblocked(&mut self, side: Side, capacity: usize) -> bool {
         let end = self.end_mut(side);
         let is_unblocked = end.is_blocked && end.sent.size < capacity;

@@ -38,8 +38,8 @@ pub(super) struct WireEnd<'a> {
     pub(super) conditions: &'a mut Conditions,
     /// True if the socket of this side is frozen by [`Net::freeze`](super::Net::freeze), and cannot send.
     pub(super) is_frozen: bool,
-    /// True if `Session::turn` must then be called for the session of the other side, because it can read or write
-    /// again.
+    /// Set to true during the call of `Session::turn` if the session of the other side can read or write again. `turn`
+    /// must then be called for that session too.
     pub(super) wake: bool,
 }
 

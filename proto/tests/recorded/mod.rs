@@ -14,7 +14,8 @@ pub(crate) struct Replay {
     pub(crate) sent: Vec<u8>,
 }
 
-/// Passes received bytes to a new connection, one element of `pieces` at a time, until the connection returns an error.
+/// Passes recorded bytes to a new connection as its input, one element of `pieces` at a time, until the connection
+/// returns an error.
 pub(crate) fn replay(config: &Arc<ConnectionConfig>, pieces: &[&[u8]]) -> Replay {
     let mut connection = Connection::new(config, &mut SystemEntropy, Instant::ORIGIN);
     let error = pieces.iter().find_map(|piece| connection.handle_input(piece, Instant::ORIGIN).err());

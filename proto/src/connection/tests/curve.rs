@@ -26,7 +26,8 @@ fn pair(client: &ConnectionConfig, server: &ConnectionConfig) -> [Connection; 2]
     [new(client, 3), new(server, 4)]
 }
 
-/// Delivers the output of `from` to `to`. The function `change` can modify the bytes in transit.
+/// Delivers the output of the connection `from` to the connection `to`. The function `change` can modify the bytes in
+/// transit.
 fn transfer(
     from: &mut Connection,
     to: &mut Connection,

@@ -13,9 +13,10 @@ struct Initiate {
     count: u64,
     /// Long-term public key of the client, as sent in the command.
     own: PublicKey,
-    /// Secret key with which the vouch is encrypted. In a valid command: the long-term key of the client.
+    /// Secret key with which the vouch is encrypted. In a valid INITIATE, this is the long-term key of the client.
     voucher: SecretKey,
-    /// The two keys in the vouch. In a valid vouch: transient key of the client, long-term key of the server.
+    /// The two keys in the vouch. In a valid INITIATE, these are the transient key of the client and the long-term key
+    /// of the server.
     vouched: [PublicKey; 2],
     metadata: Vec<u8>,
 }

@@ -5,7 +5,8 @@ use crate::connection::error::Fault;
 use crate::security::{AuthCredentials, AuthSource};
 use crate::wire::DecodeError;
 
-/// READY commands that libzmq 4.3.5 sends, from recorded sessions. Each entry has the socket type of libzmq.
+/// READY commands that libzmq 4.3.5 sends, from recorded sessions. Each entry has the type of the libzmq socket, and
+/// the bytes of its command.
 const LIBZMQ_READY: [(SocketType, &[u8]); 7] = [
     (SocketType::Req, b"\x04\x26\x05READY\x0bSocket-Type\0\0\0\x03REQ\x08Identity\0\0\0\0"),
     (SocketType::Rep, b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03REP"),

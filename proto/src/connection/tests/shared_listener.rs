@@ -1,4 +1,5 @@
-//! Tests of connections of a listener that several sockets share, before and after they are attached to a socket.
+//! Tests of connections that were accepted by a listener that several sockets share. The tests cover the time before
+//! and after such a connection is attached to one of the sockets.
 
 use super::*;
 use crate::address::Resource;

@@ -20,7 +20,7 @@ const WHOLE: [(&str, &str); 10] = sessions! {
 };
 
 /// Returns the expected result of the session `name` if a connection replaces libzmq: the error with which the
-/// connection ends, and true if it sends WELCOME before.
+/// connection ends (`None` for no error), and true if the connection sends WELCOME.
 fn ours(name: &str) -> (Option<ConnectionError>, bool) {
     let mismatch = |ours, theirs| ConnectionError::MechanismMismatch { ours, theirs };
     let (error, welcome): (ConnectionError, bool) = match name {
@@ -156,8 +156,8 @@ fn is_message(frame: &str) -> bool {
     from_hex(frame).windows(8).take(10).any(|bytes| bytes == b"\x07MESSAGE")
 }
 
-/// Queues the content of a recorded frame in `client`, which encrypts and sends it again. `inside` is the decrypted
-/// content of the frame: a byte of flags, and the body.
+/// Passes the content of a recorded frame to the connection `client`, to be encrypted and sent again. `inside` is the
+/// decrypted content of the frame: a byte of flags, and the body.
 fn send_decrypted(client: &mut Connection, inside: &[u8]) {
     match inside.split_first().unwrap() {
         // The delimiter of a REQ is added to the next frame.
