@@ -13,13 +13,13 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// Listens at the name of a Unix domain socket. Returns the listener, the bound name, and the [`Claim`] that removes
-/// the socket file. The bound name differs from `name` only for [`IpcName::Any`].
+/// Listens at the name of a Unix domain socket. Returns the listener, the name to which it is bound, and the [`Claim`]
+/// that removes the socket file. The bound name differs from `name` only for [`IpcName::Any`].
 ///
 /// The listener is non-blocking. The umask of the process and the permissions of the directory decide which users may connect,
 /// as for any file.
 ///
-/// A stale socket file, at which no process listens any more, is replaced; a killed process leaves such a file behind.
+/// A stale socket file, at which no process listens any more, is replaced. A killed process leaves such a file behind.
 /// A live socket is never replaced, even if its process does not accept connections, and neither is another type of
 /// file. If several processes find the same stale file, only one of them replaces the file, because a process must lock
 /// the directory first (`flock`).
@@ -31,8 +31,11 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// - [`ErrorKind::AddrInUse`]: the name is in use, or it could not be determined that the file is stale;
-/// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a zero byte;
-/// - any other error of the operating system. [`error`] converts these errors.
+/// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a
+///   zero byte;
+/// - any other error of the operating system.
+///
+/// [`error`] converts all these errors to [`NetworkError`].
 pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixListener, IpcName, Claim)> {
     match name {
         IpcName::Abstract(_) => Ok((listen(name, transport)?, name.clone(), Claim(None))),
@@ -55,12 +58,13 @@ pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixList
     }
 }
 
-/// Ownership of the socket file of a bound Unix domain socket. Dropping the claim removes the file and, for a wildcard
-/// endpoint (`ipc://*`), also the directory of the file. The claim on an abstract name owns no file.
+/// Ownership of the socket file of a bound Unix domain socket. Dropping the claim removes the file. For a wildcard
+/// endpoint (`ipc://*`), it also removes the directory of the file. An abstract name has no file, so its claim removes
+/// nothing.
 ///
-/// Must be dropped *before* the listener, so that the claim cannot remove the file of another listener. The claim
-/// recognizes its file by the inode number. While the listener is open, the operating system gives this number to no
-/// other file, and no other process replaces the file as stale.
+/// Must be dropped *before* the listener. The claim recognizes its file by the inode number. While the listener is
+/// open, the operating system gives this number to no other file, and no other process replaces the file as stale. Once
+/// the listener is closed, the claim could remove the file of another listener.
 #[derive(Debug)]
 pub struct Claim(Option<Held>);
 
@@ -118,8 +122,10 @@ fn identity(file: &Metadata) -> (u64, u64) {
 /// # Errors
 /// - [`ErrorKind::NotFound`]: there is no such file;
 /// - [`ErrorKind::ConnectionRefused`]: no process listens at the file;
-/// - [`ErrorKind::WouldBlock`]: the backlog of the listener is full. Try again later;
-/// - any other error of the operating system. [`error`] converts these errors.
+/// - [`ErrorKind::WouldBlock`]: the backlog of the listener is full, and a later call can succeed;
+/// - any other error of the operating system.
+///
+/// [`error`] converts all these errors to [`NetworkError`].
 pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixStream> {
     let address = address(name)?;
     let stream = UnixStream::from(socket()?);
@@ -129,12 +135,12 @@ pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixSt
     Ok(stream)
 }
 
-/// Takes over a listener that is already open: makes the listener non-blocking, and sets the buffer sizes of
-/// `transport`. The returned [`Claim`] owns no file, so dropping the claim does not remove the socket file.
+/// Takes over a Unix domain listener that is already open: makes the listener non-blocking, and sets the buffer sizes
+/// of `transport`. The returned [`Claim`] owns no file, so dropping the claim does not remove the socket file.
 ///
 /// # Errors
-/// [`NetworkError::NotListening`] if the socket does not listen and the operating system can report it; or another
-/// error of the operating system.
+/// - [`NetworkError::NotListening`]: the listener is not in the listening state, on systems that report this state;
+/// - another error of the operating system.
 pub fn from_listener(
     listener: UnixListener,
     transport: &TransportConfig,
@@ -211,7 +217,7 @@ fn address(name: &IpcName) -> io::Result<UnixAddr> {
     }
 }
 
-/// Creates a Unix domain stream socket that child processes do not inherit (close-on-exec).
+/// Creates an operating system socket for Unix domain streams. Child processes do not inherit it (close-on-exec).
 fn socket() -> Result<OwnedFd, Errno> {
     #[cfg(not(target_vendor = "apple"))]
     const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;

@@ -78,7 +78,7 @@ pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKe
 }
 
 /// Writes `name.key` and, if the certificate has a secret key, `name.key_secret`. Never replaces an existing file,
-/// because its key would be lost. On an error, removes the files that this call has created.
+/// because the key in that file would be lost. On an error, removes the files that this call has created.
 ///
 /// On Unix, only the owner may read the secret file (mode 0600). On other systems, the permissions of the directory apply.
 ///

@@ -48,8 +48,8 @@ pub fn error(error: &io::Error) -> NetworkError {
     error.kind().into()
 }
 
-/// Sets the send and receive buffer sizes of a socket to those of `transport`. Sizes that are not configured are not
-/// changed.
+/// Sets the buffer sizes of an operating system socket to the sizes in `transport`. A size that is not configured there
+/// is not changed.
 fn size_buffers(socket: &Socket, transport: &TransportConfig) -> io::Result<()> {
     if let Some(bytes) = transport.send_buffer {
         socket.set_send_buffer_size(bytes)?;
@@ -66,7 +66,8 @@ fn backlog(transport: &TransportConfig) -> i32 {
     transport.backlog.and_then(|backlog| i32::try_from(backlog).ok()).unwrap_or(i32::MAX)
 }
 
-/// Returns [`NetworkError::NotListening`] if the socket does not listen. Variant for Linux, Android and FreeBSD.
+/// Returns [`NetworkError::NotListening`] if the operating system socket is not in the listening state. Variant for
+/// Linux, Android and FreeBSD.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn check_listens(socket: &Socket) -> Result<(), NetworkError> {
     match socket.is_listener() {
@@ -76,8 +77,8 @@ fn check_listens(socket: &Socket) -> Result<(), NetworkError> {
     }
 }
 
-/// Returns `Ok` for any socket. Variant for systems other than Linux, Android and FreeBSD, because those systems do not
-/// report whether a socket listens.
+/// Returns `Ok` for any operating system socket. Variant for systems other than Linux, Android and FreeBSD, because
+/// those systems do not report if a socket is in the listening state.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 #[expect(clippy::unnecessary_wraps, reason = "other systems report it")]
 fn check_listens(_: &Socket) -> Result<(), NetworkError> {
@@ -92,8 +93,8 @@ mod peer {
     /// Returns the credentials of the process at the other end of a Unix domain socket. Variant for Linux and Android,
     /// which uses `SO_PEERCRED`. On other systems, this function always returns `None`.
     ///
-    /// The credentials are those of the process that called `connect` or `listen`, which is not necessarily the process
-    /// that owns the socket now. `pid` is `None` if the process is not visible from this one, for example in another
+    /// The credentials are those of the process that called `connect` or `listen`. This is not necessarily the process
+    /// that owns the other end now. `pid` is `None` if the process is not visible from this one, for example in another
     /// container.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn credentials(stream: &impl AsFd) -> Option<Credentials> {

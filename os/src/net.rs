@@ -18,10 +18,10 @@ use std::os::unix::net::UnixStream;
 /// Bound, non-blocking listener, before a runtime registers the listener with its event loop.
 #[derive(Debug)]
 pub struct OpenListener {
-    /// Listener of the standard library, in non-blocking mode.
+    /// Listener of the standard library, already bound and in non-blocking mode.
     pub listener: StdListener,
-    /// Endpoint to which the listener is bound. If a wildcard was requested, this endpoint has the port or path that
-    /// was chosen.
+    /// Endpoint to which the listener is bound. If the requested endpoint was a wildcard, this endpoint has the port or
+    /// path that was chosen.
     pub bound: Endpoint,
     /// Ownership of the file of a Unix domain socket; `None` for TCP. Dropping the claim removes the file, and must
     /// happen while the listener is still open, as [`ipc::Claim`] explains.
@@ -32,8 +32,8 @@ pub struct OpenListener {
 /// Non-blocking stream of the standard library, connected or still connecting.
 #[derive(Debug)]
 pub enum StdStream {
-    /// TCP stream, which may still be connecting. The attempt has ended when the stream becomes writable; `take_error`
-    /// then returns the error of a failed attempt.
+    /// TCP stream, possibly still connecting. The attempt to connect has ended when the stream becomes writable. Then
+    /// `take_error` returns the error of a failed attempt.
     Tcp(TcpStream),
     /// Unix domain socket stream, already connected.
     #[cfg(unix)]
@@ -58,12 +58,13 @@ impl OpenListener {
         Ok(Self { listener: StdListener::Unix(listener), bound: Endpoint::Ipc(bound), claim: Some(claim) })
     }
 
-    /// Takes over a listener that the application has opened. When the socket closes this listener, the file of a Unix
-    /// domain socket is not removed.
+    /// Takes over a listener that the application has opened. For an `ipc` endpoint, closing the returned listener does
+    /// not remove the socket file.
     ///
     /// # Errors
-    /// [`NetworkError::Unsupported`] if the listener is not a [`StdListener`]; [`NetworkError::NotListening`] if the
-    /// socket does not listen and the operating system can report it; or the error of setting an option of `transport`.
+    /// - [`NetworkError::Unsupported`]: `listener` does not contain a [`StdListener`];
+    /// - [`NetworkError::NotListening`]: the listener is not in the listening state, on systems that report this state;
+    /// - the error of setting an option of `transport`.
     pub fn from_listener(listener: BoundListener, transport: &TransportConfig) -> Result<Self, NetworkError> {
         let bound = listener.endpoint().clone();
         let listener: StdListener = listener.into_listener().ok_or(NetworkError::Unsupported)?;
@@ -137,11 +138,13 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
     Err(failure)
 }
 
-/// Extension of [`Handle`] with the method `bind_listener`. It lets a socket accept connections from a listener of the
-/// standard library that is already open.
+/// Extension of [`Handle`] with the method [`bind_listener`](Self::bind_listener), by which a ZeroMQ socket accepts
+/// connections from a listener of the standard library that is already open.
 pub trait BindListener {
     /// Takes over a listener that is already open, and accepts connections from it (`ZMQ_USE_FD`). For example, a
-    /// service manager can open the listener before it starts the program, so that no connection is refused meanwhile.
+    /// service manager can open the listener before it starts the program, so that no connection is refused while the
+    /// program starts.
+    ///
     /// Returns the endpoint of the listener. To close the listener, pass this endpoint to `unbind`. See
     /// [`Handle::bind_existing`] for the options that apply.
     ///

@@ -1,4 +1,5 @@
-//! Non-blocking TCP sockets with the configured options, the same for all runtimes.
+//! Opening of TCP listeners and TCP connections. All functions return non-blocking operating system sockets with the
+//! options of a [`TransportConfig`]. All runtimes use this module.
 
 mod options;
 
@@ -13,8 +14,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 /// the address (`SO_REUSEADDR`).
 ///
 /// # Errors
-/// [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a configured option is
-/// rejected, or another error of the operating system.
+/// - [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`]: an option
+///   of `transport` is rejected;
+/// - another error of the operating system.
 pub fn listen(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     match open(at, transport) {
         // Without IPv6, a dual-stack listener falls back to IPv4.
@@ -38,12 +40,13 @@ fn open(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, Netw
     Ok(socket.into())
 }
 
-/// Begins to connect, and returns a non-blocking stream. The attempt has ended when the stream becomes writable;
-/// `take_error` then returns the error of a failed attempt.
+/// Begins to connect to `route.to`, and returns a non-blocking stream. The attempt has ended when the stream becomes
+/// writable. Then `take_error` returns the error of a failed attempt.
 ///
 /// # Errors
-/// [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`] if a
-/// configured option is rejected; or another error of the operating system.
+/// - [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`]: an option
+///   of `transport` is rejected;
+/// - another error of the operating system.
 pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, NetworkError> {
     let socket = socket(route.to, transport)?;
     if let Some(from) = route.from {
@@ -62,13 +65,13 @@ pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, N
     Ok(socket.into())
 }
 
-/// Takes over a listener that is already open: makes the listener non-blocking, and sets those options of `transport`
-/// that can still be set after `bind`.
+/// Takes over a TCP listener that is already open: makes the listener non-blocking, and sets those options of
+/// `transport` that can still be set after `bind`.
 ///
 /// # Errors
-/// [`NetworkError::NotListening`] if the socket does not listen and the operating system can report it;
-/// [`NetworkError::OptionRejected`] or [`NetworkError::PermissionDenied`] if a configured option is rejected; or
-/// another error of the operating system.
+/// - [`NetworkError::NotListening`]: the listener is not in the listening state, on systems that report this state;
+/// - [`NetworkError::OptionRejected`] or [`NetworkError::PermissionDenied`]: an option of `transport` is rejected;
+/// - another error of the operating system.
 pub fn from_listener(listener: TcpListener, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     let socket = Socket::from(listener);
     check_listens(&socket)?;
@@ -86,8 +89,8 @@ pub fn accepted<'s>(stream: impl Into<SockRef<'s>>, transport: &TransportConfig)
     let _ = tune(&stream, transport);
 }
 
-/// Creates a non-blocking TCP socket of the address family of `address`, and sets the options of `transport` that
-/// listeners and connections have in common.
+/// Creates a non-blocking TCP socket of the operating system, for the IP version of `address`. Sets the options of
+/// `transport` that listeners and connections have in common.
 fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, NetworkError> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -104,8 +107,8 @@ fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, Ne
     Ok(socket)
 }
 
-/// Sets the options of `transport` that can be set at any time: buffer sizes, keep-alive, retransmission timeout, type
-/// of service and priority.
+/// Sets the options of `transport` that can be set at any time on an operating system socket: buffer sizes, keep-alive,
+/// retransmission timeout, type of service and priority.
 fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError> {
     option_result(size_buffers(socket, transport))?;
     match &transport.keepalive {
@@ -125,8 +128,8 @@ fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError
     Ok(())
 }
 
-/// Converts the error of setting a socket option: to [`NetworkError::OptionRejected`], unless the cause is a missing
-/// permission or a missing device.
+/// Converts the result of setting an option of an operating system socket. Every error becomes
+/// [`NetworkError::OptionRejected`], except a missing permission and a missing network interface.
 fn option_result(result: io::Result<()>) -> Result<(), NetworkError> {
     result.map_err(|failure| match error(&failure) {
         specific @ (NetworkError::PermissionDenied | NetworkError::NoSuchDevice) => specific,

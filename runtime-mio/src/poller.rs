@@ -16,21 +16,23 @@ use std::sync::Arc;
 use std::task::Wake;
 use std::time::Instant;
 
-/// Socket or file descriptor to wait for in [`poll`], and its readiness after the last call of [`poll`].
+/// Item of [`poll`]: a ZeroMQ socket or a file descriptor to wait for. After `poll` has returned,
+/// [`is_ready`](Self::is_ready) shows if the item was ready.
 pub struct PollItem<'a> {
     source: Source<'a>,
     ready: bool,
 }
 
 enum Source<'a> {
-    /// Function that creates a future. The future becomes ready when the socket is readable, or writable for an item of
-    /// [`PollItem::writable`]. Called once in each [`poll`].
+    /// Function that creates the future of a ZeroMQ socket. For an item from [`PollItem::readable`], the future becomes
+    /// ready when the socket can receive; for an item from [`PollItem::writable`], when the socket can send. The
+    /// function is called once in each [`poll`].
     Socket(Box<dyn Fn() -> Ready<'a> + 'a>),
     Descriptor(BorrowedFd<'a>, PollFlags),
 }
 
-/// Future that becomes ready when the socket of a [`PollItem`] is readable, or writable for an item of
-/// [`PollItem::writable`].
+/// Future of an item that waits for a ZeroMQ socket. For an item from [`PollItem::readable`], it becomes ready when the
+/// socket can receive; for an item from [`PollItem::writable`], when the socket can send.
 type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<'a> PollItem<'a> {
@@ -64,9 +66,9 @@ impl<'a> PollItem<'a> {
     }
 }
 
-/// Waits until at least one item is ready, at most for `timeout` (`None`: no limit), and returns the number of ready
-/// items (`zmq_poll`). Readiness is level-triggered: as long as a socket has a message to receive, for example, every
-/// call of `poll` reports the socket as readable.
+/// Waits until at least one item is ready, at most for `timeout` (`None`: no limit). Returns the number of ready items
+/// (`zmq_poll`). Readiness is level-triggered: for example, as long as a socket has a message to receive, every call of
+/// `poll` reports the socket as readable.
 ///
 /// Several threads can wait for the same socket; only the first thread that receives gets the message.
 ///
@@ -89,7 +91,8 @@ impl<'a> PollItem<'a> {
 /// ```
 ///
 /// # Errors
-/// The `poll` of the operating system failed, or no descriptors are left for the first `poll` of this thread.
+/// The `poll` of the operating system failed. Also if the process has no free file descriptors for the first `poll` of
+/// the current thread, which creates a pair of streams.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     with_wake_pipe(|mut read_end, waker| {
@@ -138,7 +141,8 @@ fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Durat
     Ok(())
 }
 
-/// Waker that interrupts the `poll` of a thread: writes a byte to a stream from which `poll` waits to read.
+/// Waker that interrupts the `poll` of a thread. It writes a byte to a stream; `poll` also waits for the other end of
+/// this stream.
 struct PipeWaker(UnixStream);
 
 impl Wake for PipeWaker {
@@ -152,8 +156,8 @@ impl Wake for PipeWaker {
     }
 }
 
-/// Calls `work` with the waker of the current thread, and with a stream that becomes readable when this waker is used.
-/// So a `poll` that includes the stream returns after a wake-up.
+/// Calls `work` with the waker of the current thread, and with a stream that becomes readable when this waker is woken.
+/// If `work` waits for the stream too, a wake-up ends the wait.
 fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
     thread_local! {
         static WAKER: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };

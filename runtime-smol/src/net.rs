@@ -20,7 +20,8 @@ use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-/// Future of one background task of a socket, such as the IO of a connection. Must be spawned on an executor.
+/// Future of one background task of a socket, such as the IO of a connection. Must be spawned on an executor, as the
+/// function that is passed to [`Smol::new`] does.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runtime on which [`Socket`](crate::Socket)s run. Tasks run on an executor, IO and timers use the reactor of
@@ -43,13 +44,13 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Smol {
     spawn: Arc<dyn Fn(Task) + Send + Sync>,
-    /// Time at which this `Smol` was created. Sockets on this runtime count their [`Instant`]s from this time
-    /// ([`Instant::ORIGIN`]).
+    /// Time at which [`Smol::new`] was called, which is [`Instant::ORIGIN`] for all sockets on this runtime. Their
+    /// [`Instant`]s count the time since then.
     origin: std::time::Instant,
 }
 
 impl Smol {
-    /// Returns a timer without a deadline. Needed only by callers that create and spawn a [`TaskFuture`] themselves.
+    /// Returns a timer that is not set. Needed only by callers that create and spawn a [`TaskFuture`] themselves.
     pub fn timer(&self) -> SmolTimer {
         SmolTimer { timer: async_io::Timer::never(), origin: self.origin }
     }
@@ -124,7 +125,7 @@ pub enum SmolListener {
     #[cfg(unix)]
     Ipc {
         /// Ownership of the socket file. Dropping the claim removes the file, which must happen while the listener is
-        /// still open. Therefore this field is declared before `listener`: fields are dropped in the order of their
+        /// still open. So this field is declared before `listener`, because Rust drops fields in the order of their
         /// declaration.
         claim: Option<ipc::Claim>,
         /// Listener of the standard library, made asynchronous by `async-io`.
@@ -208,20 +209,21 @@ pub struct SmolStream {
     arrived: Arrived,
 }
 
-/// Expected input of a stream before its next read, estimated from the number of bytes of its last read.
+/// Prediction whether the next read of a stream will find input, based on the number of bytes that the last read
+/// returned.
 #[derive(Clone, Copy, Debug)]
 enum Arrived {
     Perhaps,
-    /// No input is expected, because the last read has received everything. The next read first waits until the stream
-    /// is readable, because an attempt to read now would be a wasted system call.
+    /// No input is expected: the last read returned fewer than [`MUCH`] bytes and did not fill its buffer. The next
+    /// read first waits until the stream is readable, because an attempt to read at once would be a wasted system call.
     Nothing,
-    /// The last read has received all input, and received at least [`MUCH`] bytes. A peer that sends this much probably
-    /// sends more soon. The task is therefore polled again after the other ready tasks, which costs less than waiting
-    /// through the reactor.
+    /// More input is expected soon: the last read returned at least [`MUCH`] bytes, but did not fill its buffer. The
+    /// next read returns `Pending` once and wakes its task at once, so that the executor first runs the other ready
+    /// tasks. This costs less than waiting through the reactor.
     Soon,
 }
 
-/// Minimum size of a read, in bytes, that is taken as a sign that more input arrives soon; see [`Arrived::Soon`].
+/// Minimum number of bytes in one read that is taken as a sign that more input arrives soon; see [`Arrived::Soon`].
 const MUCH: usize = 4 << 10;
 
 #[derive(Debug)]

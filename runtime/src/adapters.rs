@@ -14,7 +14,7 @@ use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Event, Message, RecvError, SendError};
 use std::sync::Arc;
 
-/// Future returned by [`Handle::recv`].
+/// Future of [`Handle::recv`]: receives the next message.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a>(pub(crate) WaiterKey<&'a Arc<Shared>>);
 
@@ -27,7 +27,7 @@ impl Future for Recv<'_> {
     }
 }
 
-/// Future returned by [`Handle::send`].
+/// Future of [`Handle::send`]: sends one message.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
     pub(crate) key: WaiterKey<&'a Arc<Shared>>,
@@ -54,7 +54,7 @@ impl Future for Send<'_> {
     }
 }
 
-/// Converts the result of a receive: [`RecvError::Empty`] becomes `Pending`, every other result `Ready`.
+/// Converts the result of a receive: [`RecvError::Empty`] becomes `Pending`, and every other result becomes `Ready`.
 pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvError>> {
     match result {
         Err(RecvError::Empty) => Poll::Pending,
@@ -62,8 +62,8 @@ pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvErr
     }
 }
 
-/// Sends the message in `waiting`, if any. Returns `Pending` and keeps the message in `waiting` if the socket has no
-/// room for the message.
+/// Sends the message in `waiting`, if any. If the socket has no room for the message, returns `Pending` and keeps the
+/// message in `waiting`.
 fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(), Unsent>> {
     let Some(message) = waiting else {
         return Poll::Ready(Ok(()));
@@ -74,8 +74,8 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
     }
 }
 
-/// Returns the result of a send that has completed, and clears `message`. If the send failed, moves the message into
-/// the returned error.
+/// Returns `sent`, the result of a send that has completed, and clears `message`. If the send failed, moves the message
+/// into the returned error.
 #[inline]
 fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
     match (message.take(), sent) {

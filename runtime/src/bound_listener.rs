@@ -6,8 +6,8 @@ use sansmq_proto::Endpoint;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 
-/// Listener that is already bound, for [`Handle::bind_existing`]. Each runtime defines the types of listeners that it
-/// supports.
+/// Listener that is already bound, for [`Handle::bind_existing`]. The runtime of the socket defines the types of
+/// listeners that it supports.
 #[derive(Debug)]
 pub struct BoundListener {
     endpoint: Endpoint,
@@ -26,8 +26,8 @@ impl BoundListener {
         &self.endpoint
     }
 
-    /// Returns the listener if its type is `L`, and otherwise `None`. A runtime calls this with each type that it
-    /// supports.
+    /// Returns the listener if its type is `L`, and otherwise `None`. A runtime uses this method to find out which of
+    /// its supported types the listener has.
     pub fn into_listener<L: Any>(self) -> Option<L> {
         self.listener.downcast().ok().map(|listener| *listener)
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 ///
 /// Usually the connection belongs to the socket that spawned the task. At a port that several sockets share, a new
 /// connection waits until its peer has requested a resource (RFC 37: a name that selects one of these sockets). Then
-/// the connection is assigned to the socket that is bound to this resource. That socket may run on another runtime; the
+/// the connection is assigned to the socket that is bound to this resource. That socket may run on another runtime. The
 /// task stays on the runtime that accepted the connection.
 pub(crate) struct ConnectionTask<S> {
     /// Stream of the connection; `None` after the connection has ended.
@@ -144,9 +144,9 @@ impl<S> Drop for ConnectionTask<S> {
 }
 
 impl Owner {
-    /// Assigns a connection that waits at a shared port to the socket that is bound to the resource requested by the
-    /// peer. If the peer has not requested a resource yet, or no socket is bound to it, the connection continues to
-    /// wait, and `waker` is woken when a socket binds or unbinds.
+    /// Assigns a connection that waits at a shared port to one of the sockets at this port: the socket that is bound to
+    /// the resource requested by the peer. The connection continues to wait if the peer has not requested a resource
+    /// yet, or if no socket is bound to the resource. Then `waker` is woken when a socket binds or unbinds.
     ///
     /// # Errors
     /// No socket is bound to the port any more.
@@ -165,8 +165,8 @@ impl Owner {
     }
 }
 
-/// Adapter by which the session, which needs a non-blocking [`Stream`], uses the [`PollStream`] during one poll of the
-/// task. Returns [`StreamError::WouldBlock`] when the stream returns `Pending`.
+/// Adapter from a [`PollStream`] to the non-blocking [`Stream`] that a [`Session`] needs. Exists during one poll of the
+/// task. Returns [`StreamError::WouldBlock`] when the `PollStream` returns `Pending`.
 struct Polled<'a, S> {
     stream: &'a mut S,
     cx: Context<'a>,

@@ -29,12 +29,13 @@ pub(crate) struct Registry {
     /// `inproc` names to which no socket is bound yet, with the pipes that wait to connect to each name.
     connecting: BTreeMap<String, Vec<InprocConnector>>,
     ports: Vec<Arc<SharedListener>>,
-    /// Number of ZAP requests made in this context so far. Each request takes the next number as its request id.
+    /// Number of ZAP requests made in this context so far. The number after each increment is the id of the new
+    /// request.
     questions: u64,
 }
 
 /// Weak reference to a socket, with the id of one of its listeners. The listener is bound to an `inproc` name, or to a
-/// port that sockets can share.
+/// port, which several sockets can share.
 #[derive(Clone)]
 pub(crate) struct SocketListener {
     pub(crate) socket: Weak<Shared>,
@@ -46,8 +47,8 @@ impl SocketListener {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
 
-    /// Locks the socket and calls `work` with its state. Returns `None` if the socket no longer exists. The caller must
-    /// hold no lock.
+    /// Locks the socket and calls `work` with its state. Returns `None`, without a call of `work`, if the socket no
+    /// longer exists. The caller must hold no lock.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> Option<R> {
         self.socket.upgrade().map(|socket| socket.with(work))
     }
@@ -133,11 +134,14 @@ impl Context {
         found
     }
 
-    /// Binds a socket to a port at `endpoint`. `member` is the socket with its new listener, `resource` is the name by
-    /// which peers select this socket at a shared port, and `config` are the settings of the socket.
+    /// Binds a socket to a port, which is one listener and the sockets that are bound to it. `member` is the socket
+    /// with its new listener, `resource` is the name by which peers select this socket at a shared port, and `config`
+    /// are the settings of the socket.
     ///
-    /// If the context has a port at `endpoint` already, the socket shares this port or is refused. If there is none, or
-    /// if neither this socket nor the sockets at the existing port have a resource, registers a new port.
+    /// If this context has no port at `endpoint`, registers a new port. If it has one, the socket joins this port or is
+    /// refused. There is one exception: if neither the new socket nor any socket at the port has a resource, peers
+    /// could not select a socket. Then a second port is registered at `endpoint`, and the operating system accepts or
+    /// rejects its listener.
     pub(crate) fn enter(
         &self,
         endpoint: &Endpoint,
@@ -159,7 +163,8 @@ impl Context {
     }
 
     /// Unbinds `member`, a socket with one of its listeners, from `port`. Returns the number of sockets that are still
-    /// bound, and the wakers of the tasks to wake. After the last socket has unbound, no socket can join the port.
+    /// bound to the port, and the wakers of the tasks to wake. After the last socket has unbound, no socket can join
+    /// the port.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);

@@ -14,16 +14,16 @@ type Dialled<S> = Pin<Box<dyn Future<Output = Result<S, NetworkError>> + Send>>;
 pub(crate) struct DialTask<R: Runtime> {
     pub(crate) driver: Driver,
     pub(crate) pipe: PipeId,
-    /// Number of this attempt to connect. Each attempt of a socket has a new number, so that an attempt detects that a
-    /// later attempt of its pipe has replaced it.
+    /// Number of this attempt to connect. Each attempt of the socket has another number. By its number, the task
+    /// detects that the attempt was cancelled, or replaced by a later attempt of the same pipe.
     pub(crate) dial: u64,
     pub(crate) dialled: Dialled<R::Stream>,
 }
 
 impl<R: Runtime> DialTask<R> {
     /// Continues the attempt to connect. When connected, returns the task of the new connection. Returns `None` if the
-    /// attempt was cancelled or replaced by a later attempt, or if it failed and the failure was reported to the
-    /// socket.
+    /// attempt has ended without a connection: it was cancelled, replaced by a later attempt, or has failed. A failure
+    /// has already been reported to the socket.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ConnectionTask<R::Stream>>> {
         let (shared, pipe) = (self.driver.shared(), self.pipe);
         if shared.with(|state| state.poll_dial(pipe, self.dial, cx.waker())).is_ready() {

@@ -13,11 +13,11 @@ use std::sync::Arc;
 /// same socket. Cheap to clone; every [`Task`](crate::Task) of the socket has a clone.
 ///
 /// If the last driver is dropped before the socket is closed, for example because the runtime shuts down, the socket
-/// closes at once, and every call that waits for the socket returns.
+/// closes at once. Every call that waits for the socket then returns.
 #[derive(Clone)]
 pub struct Driver(Arc<Tasks>);
 
-/// Part that all clones of a [`Driver`] share. Its drop, after the last clone was dropped, closes the socket.
+/// Value that all clones of a [`Driver`] share. It is dropped after the last clone, and then closes the socket.
 struct Tasks(Arc<Shared>);
 
 impl Drop for Tasks {
@@ -48,7 +48,8 @@ impl Driver {
         self.shared().with(|state| state.hosted.get(&id).cloned())
     }
 
-    /// Reports that listener `id` is open, to all sockets that share its port. `endpoint` is the bound endpoint.
+    /// Reports that listener `id` of the driver's socket is open, to all sockets that are bound to its port. `endpoint`
+    /// is the endpoint to which the listener is bound.
     pub(crate) fn listening(&self, id: ListenerId, endpoint: Endpoint) {
         let members = self.port(id).map(|port| port.opened(endpoint));
         for (endpoint, member) in members.into_iter().flatten() {
@@ -59,7 +60,8 @@ impl Driver {
         }
     }
 
-    /// Reports that listener `id` could not be opened, to all sockets that share its port.
+    /// Reports that listener `id` of the driver's socket could not be opened, to all sockets that are bound to its
+    /// port. `error` is the reason.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
         let closed = self.shared().context.close(&port);

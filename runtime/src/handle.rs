@@ -32,7 +32,7 @@ pub struct Handle<T: Kind = Any> {
     pub(crate) kind: PhantomData<fn() -> T>,
 }
 
-/// Part that all clones of a [`Handle`] share. Its drop, after the last clone was dropped, closes the socket.
+/// Value that all clones of a [`Handle`] share. It is dropped after the last clone, and then closes the socket.
 pub(crate) struct Application(pub(crate) Arc<Shared>);
 
 impl Drop for Application {
@@ -80,8 +80,8 @@ impl<T: Kind> Handle<T> {
         &self.application.0
     }
 
-    /// Waits until `condition` is true for the socket. `among` selects the list in which this future waits, for example
-    /// the list that is woken when a message was received.
+    /// Waits until `condition` is true for the socket. `among` selects the list of waiting futures that this future
+    /// joins. For example, one list is woken when the socket has received a message.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
         let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
@@ -122,8 +122,8 @@ impl<T: Kind> Handle<T> {
         self.bound(listener, endpoint).await
     }
 
-    /// Waits until `listener` is open or has failed, and returns the bound endpoint or the error. `endpoint` is the
-    /// endpoint that the application requested, for the error.
+    /// Waits until `listener` is open or has failed to open. Returns the bound endpoint or the error. `endpoint` is the
+    /// endpoint that the application requested, which the error contains.
     pub(crate) async fn bound(&self, listener: ListenerId, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
@@ -155,9 +155,9 @@ impl<T: Kind> Handle<T> {
         self.shared().with_time(|socket, now| socket.connect(endpoint, now)).map(drop)
     }
 
-    /// Stops listening at an endpoint, and closes the connections that were accepted there; messages queued for them
-    /// are still sent until `linger` expires. Completes when the address is free again, or at once if other sockets
-    /// share the port. If the future is dropped, the socket unbinds nevertheless.
+    /// Stops listening at `endpoint`, and closes the connections that were accepted there. Messages that are queued for
+    /// these connections are still sent until `linger` expires. Completes when the address is free again, or at once if
+    /// other sockets share the port. If the future is dropped, the socket unbinds nevertheless.
     ///
     /// # Errors
     /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or an error occurred while the listener
@@ -183,8 +183,8 @@ impl<T: Kind> Handle<T> {
         failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
     }
 
-    /// Closes every connection made by `connect` to an endpoint, and stops reconnecting; queued messages are still sent
-    /// until `linger` expires.
+    /// Closes every connection that `connect` has made to `endpoint`, and stops reconnecting. Queued messages are still
+    /// sent until `linger` expires.
     ///
     /// # Errors
     /// [`UnbindError`]: `endpoint` is invalid, or the socket has no `connect` to it.

@@ -25,8 +25,8 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 struct Wire {
     /// Queues between the two sockets; each socket sends into the lane with its own index.
     lanes: Mutex<[Lane; 2]>,
-    /// Value by which each socket shows the other one how it receives ([`Demand`]): it must be notified of each
-    /// message, or it fetches messages in batches, or it has no room.
+    /// State of each socket as a receiver ([`Demand`]), which the other socket reads before it notifies the receiver: a
+    /// socket must be notified of each message, or fetches messages in batches, or has no room.
     readers: [Arc<Reader>; 2],
     /// Socket and pipe at each of the two ends. The references are weak, because a connection must not keep a socket
     /// alive.
@@ -47,11 +47,11 @@ struct Lane {
     /// True after the sending socket has closed this direction of the connection. The sending socket then puts no more
     /// messages into the lane.
     finished: bool,
-    /// True while a call of the receiving socket that takes the messages out of this lane is scheduled, but has not
-    /// begun. New messages then need no second call.
+    /// True while a call is scheduled in which the receiving socket takes the messages out of this lane. Cleared when
+    /// this call begins. While this field is true, new messages need no further call.
     notified: bool,
-    /// True if the sending socket has found the lane full. When the receiving socket has emptied the lane, it schedules
-    /// a call of the sending socket, which puts in further messages.
+    /// True if the sending socket has found the lane full. The receiving socket then schedules a call of the sending
+    /// socket when the lane is empty again. In this call, the sending socket puts in further messages.
     blocked: bool,
 }
 
@@ -69,8 +69,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// Returns the [`Reader`] in which the socket at the other end stores its [`Demand`], for example that it must be
-    /// notified of each message.
+    /// Returns the [`Reader`] of the socket at the other end. Its [`Demand`] shows if that socket must be notified of
+    /// each message.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
     }
@@ -83,9 +83,9 @@ struct Locked<'a> {
     end: &'a End,
     /// True if the lane in which this socket sends was full at the last call of [`Link::has_room`].
     blocked: Cell<bool>,
-    /// True if this socket has put a subscription change into its lane since the lanes were locked. The other socket
-    /// must then be called to take it out, unless it has no room. Usually the other socket is not called while its
-    /// application still has messages to receive, because it fetches later messages itself.
+    /// True if this socket has put a subscription change into its lane since the lanes were locked. Then the other
+    /// socket must be called to take the change out of the lane, unless the other socket has no room. Without this
+    /// field, the call could be omitted while several messages wait for the application of the other socket.
     has_subscription: bool,
 }
 
@@ -98,8 +98,8 @@ impl Locked<'_> {
         &mut self.lanes[1 - self.end.side]
     }
 
-    /// Returns an error with the reason if the connection must end, because this socket or the other socket has closed
-    /// its sending direction.
+    /// Returns an error if the connection must end, because this socket or the other socket has closed its sending
+    /// direction. The error is the reason: closed locally, or by the peer.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
             return Err(ConnectionError::LocallyClosed);
@@ -107,8 +107,8 @@ impl Locked<'_> {
         if self.theirs().finished { Err(ConnectionError::PeerClosed) } else { Ok(()) }
     }
 
-    /// Updates the lanes after messages were moved, and stores `demand` as the new demand of this socket. Returns true
-    /// if the other socket must be called, to move messages between the lanes and its own pipe.
+    /// Updates the lanes after messages were moved, and stores `demand`, which shows how this socket receives further
+    /// messages. Returns true if the other socket must be called, to move messages between the lanes and its own pipe.
     fn leave(&mut self, demand: Demand) -> bool {
         let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);
@@ -220,7 +220,7 @@ impl State {
             link.ours().finished = true;
             self.socket.disconnected(pipe, &mut link, &reason, shared.now());
         }
-        // While the application has messages to receive, the demand is not `Hungry`: later messages then move in batches.
+        // While several messages wait for the application, the demand is not `EachMessage`: later messages move in batches.
         let demand = self.socket.demand(pipe);
         if link.leave(demand)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
@@ -235,8 +235,8 @@ impl State {
     }
 }
 
-/// Creates the `inproc` connection between a connecting pipe and a listener that is bound to `name`. The caller must
-/// hold no lock.
+/// Creates the `inproc` connection between `connector`, a socket with its connecting pipe, and `bound`, a socket with
+/// the listener that is bound to `name`. The caller must hold no lock.
 pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name: &str, wakes: &mut Wakes) {
     let Some(dialler) = connector.socket.upgrade() else { return };
     let wanted =

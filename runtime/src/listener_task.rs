@@ -15,8 +15,8 @@ use std::sync::Arc;
 pub(crate) struct ListenerTask<R: Runtime> {
     driver: Driver,
     phase: Phase<R>,
-    /// Guard of the port. Its drop reports that the address is free. Declared last, so that an open listener in `phase`
-    /// is dropped before the guard.
+    /// Guard of the port. Its drop reports to `unbind` and `close` that the address is free. Declared last, so that it
+    /// is dropped after the open listener in `phase`.
     guard: ListenGuard,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct ListenerTask<R: Runtime> {
 ///
 /// ```text
 /// Opening ──opened──► Accepting ──stopped──► Closed
-///    └──failed or stopped──────────────────────▲
+///    └──failed or stopped──► (the task has finished)
 /// ```
 enum Phase<R: Runtime> {
     Opening(Opening<R::Listener>),
@@ -36,9 +36,9 @@ enum Phase<R: Runtime> {
 type Opening<L> = Pin<Box<dyn Future<Output = Result<(L, Endpoint), NetworkError>> + Send>>;
 
 impl<R: Runtime> ListenerTask<R> {
-    /// Creates the task of a listener. The task opens a listener at `endpoint`, or takes over `given`, a listener that
-    /// was bound outside of this library. Returns `None` if the runtime rejects `given`; the error was then reported to
-    /// the sockets of the port.
+    /// Creates the task of a listener. If `given` is `None`, the task opens a listener at `endpoint`. Otherwise the
+    /// task takes over `given`, a listener that was bound outside of this library. Returns `None` if the runtime
+    /// rejects `given`; the error was then reported to the sockets that are bound to the port.
     pub(crate) fn new(
         driver: Driver,
         guard: ListenGuard,
@@ -123,14 +123,14 @@ impl<R: Runtime> fmt::Debug for ListenerTask<R> {
     }
 }
 
-/// Guard that a listener task holds. Its drop closes the port, so that `unbind` and `close` stop waiting for the
-/// address to be free.
+/// Guard that the task of a listener holds until the listener is closed. Its drop closes the port: it unbinds all
+/// sockets that share the listener. Calls of `unbind` and `close` that wait until the address is free then complete.
 pub(crate) struct ListenGuard {
     pub(crate) shared: Arc<Shared>,
     id: ListenerId,
     pub(crate) port: Arc<SharedListener>,
-    /// Number of connections that the task may still accept before it yields to other tasks. Set to
-    /// [`BUDGET`](Self::BUDGET) again after each yield.
+    /// Number of connections that the task may still accept before it yields to other tasks. When the number is used
+    /// up, the task yields, and the field is set to [`BUDGET`](Self::BUDGET) again.
     budget: u8,
 }
 
@@ -144,17 +144,17 @@ pub(crate) enum AcceptState {
 }
 
 impl ListenGuard {
-    /// Number of connections that a task accepts before it yields, so that many new peers do not delay the connected
-    /// peers.
+    /// Number of connections that a listener task accepts before it yields, so that many new peers do not delay the
+    /// peers that are already connected.
     const BUDGET: u8 = 16;
 
     pub(crate) fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<SharedListener>) -> Self {
         Self { shared: Arc::clone(shared), id, port, budget: Self::BUDGET }
     }
 
-    /// Returns the next step of the listener task, which must call this before each accept. Returns `Pending` during
-    /// the pause after a failed accept, and when the task must yield after many connections. Then `waker` is woken when
-    /// the task must continue.
+    /// Returns the next step of the listener task. The task must call this method before each accept. Returns `Pending`
+    /// during the pause after a failed accept, and when the task must yield because it has accepted many connections.
+    /// In both cases `waker` is woken when the task must continue.
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<AcceptState> {
         if self.poll_stopped(waker).is_ready() {
             return Poll::Ready(AcceptState::Closed);
@@ -179,8 +179,8 @@ impl ListenGuard {
         if self.port.poll_members(waker) { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Stores the error of closing the listener at `endpoint`, and reports it to the socket that was the last to
-    /// unbind. The listener is closed nevertheless.
+    /// Stores `error`, which closing the listener at `endpoint` has returned. Reports the error to the socket that was
+    /// the last to unbind. The listener is closed nevertheless.
     fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
         let _ = self.port.failure.set(error);
         if let Some(last) = self.port.last() {

@@ -99,17 +99,18 @@ impl Proxy {
         self
     }
 
-    /// Adds a control socket; the proxy executes the commands that the socket receives. Usually this is a REP or PAIR,
-    /// or a PULL or SUB, which cannot reply.
+    /// Adds a control socket. The proxy executes the commands that this socket receives. Usually the control socket is
+    /// a REP or a PAIR. It can also be a PULL or SUB, which cannot reply.
     ///
-    /// Messages of one frame are commands (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do the same as the
-    /// methods of [`ProxyControl`]. The reply to `STATISTICS` has eight frames, each a 64-bit number in native byte
-    /// order: the frames and the bytes that the frontend received, the frames and the bytes that the frontend sent, and
-    /// the same four numbers of the backend. Any other message is ignored. A REP replies to every message except
-    /// `STATISTICS` with an empty message; other sockets reply to `STATISTICS` only. A reply for which there is no room
-    /// is dropped.
+    /// A message of one frame is a command (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do the same as
+    /// the methods of [`ProxyControl`]. `STATISTICS` requests the statistics. All other messages are ignored.
     ///
-    /// Commands are executed while the proxy runs, paused or not. If this socket is closed, the proxy continues.
+    /// The reply to `STATISTICS` has eight frames, each with a 64-bit number in native byte order. The first four are
+    /// the frames and the bytes that the proxy received with the frontend, and the frames and the bytes that it sent
+    /// with the frontend. The other four are the same numbers of the backend. To every other message, a REP replies
+    /// with an empty message, and other sockets do not reply. A reply for which there is no room is dropped.
+    ///
+    /// Commands are executed while the proxy runs, paused or not. If the control socket is closed, the proxy continues.
     #[must_use]
     pub fn control<T: Receives>(mut self, socket: &Handle<T>) -> Self {
         self.control = Some(socket.erase());
@@ -148,8 +149,8 @@ impl Proxy {
         poll_fn(|cx| run.turn(cx)).await
     }
 
-    /// Removes and returns the messages that the proxy had received but not sent when the last run ended: at most two,
-    /// usually none.
+    /// Removes and returns the messages that the proxy held when the last run ended: they were received but not sent.
+    /// At most one message for each direction, usually none.
     pub fn take_held(&mut self) -> Vec<Message> {
         self.lanes.iter_mut().filter_map(|lane| lane.held.take()).collect()
     }
@@ -168,8 +169,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Executes commands of the control socket and forwards messages, a limited number of each, so that other tasks can
-    /// run in between. Returns `Ready` when the run ends.
+    /// Executes commands of the control socket and forwards messages. The number of commands and of messages per call
+    /// is limited, so that other tasks can run in between. Returns `Ready` when the run ends.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
         let control_handle = self.control_handle;
         let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, control_handle).is_ready());

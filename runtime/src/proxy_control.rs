@@ -76,7 +76,8 @@ impl ProxyControl {
         }
     }
 
-    /// Returns the state and the statistics. Registers the waker of the proxy, to be woken when the state changes.
+    /// Returns the state and the statistics of the proxy. Registers `waker`, the waker of the task that runs the proxy,
+    /// to be woken when the state changes.
     pub(crate) fn poll_state(&self, waker: &Waker) -> (ProxyState, ProxyStatistics) {
         let mut state = self.state();
         let spent = remember(&mut state.proxy, waker);

@@ -16,7 +16,7 @@ pub(crate) struct ProxyDirection {
     end: End,
     from: Handle,
     to: Handle,
-    /// Message that was received from one socket and not sent yet, because the other socket had no room.
+    /// Message that was received with the source and not sent with the sink yet. Stays here while the sink has no room.
     pub(crate) held: Option<Message>,
 }
 
@@ -62,8 +62,8 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Forwards messages from the source to the sink. Returns `Pending` when the source is empty or the sink is full,
-    /// and `Ready` after [`BURST`] messages, when more messages may be queued.
+    /// Forwards messages from the source to the sink. Returns `Pending` when the source is empty or the sink is full.
+    /// Returns `Ready` after [`BURST`] messages, when more messages may be queued.
     pub(crate) fn burst(
         &mut self,
         cx: &Context<'_>,
@@ -78,8 +78,8 @@ impl<'a> Moving<'a> {
     }
 
     /// Receives the next message of the source into `held`, and sends a copy to the capture socket. Does nothing if a
-    /// message is held already. Returns `Pending` if the source is empty, or if the sink is another socket that is
-    /// full.
+    /// message is held already. Returns `Pending` if the source is empty or the sink is full. The sink is not checked
+    /// if the source and the sink are the same socket.
     fn receive(
         &mut self,
         cx: &Context<'_>,
@@ -133,7 +133,7 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// Outcome of sending a held message with the sink, the socket of a lane that sends.
+/// Outcome of sending a held message with the sink, which is the socket that sends in this direction of the proxy.
 enum Given {
     Sent,
     /// The sink can never send the message, which was therefore dropped.

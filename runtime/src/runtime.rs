@@ -91,7 +91,7 @@ pub trait AsyncTimer: Send {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-/// Byte stream of a [`Runtime`]. A method that returns `Pending` must wake the task when the call can make progress.
+/// Byte stream of a [`Runtime`]. A method that returns `Pending` must wake the task when a new call can make progress.
 pub trait PollStream: Send {
     /// Reads bytes into `buffer` and returns their number. 0 means the end of the stream.
     ///
@@ -124,8 +124,8 @@ pub trait PollListener: Send {
     type Stream;
 
     /// Accepts a connection, sets the options of `transport` on it, and returns the connection with the peer's address.
-    /// An implementation may ignore an option that the operating system rejects here, because [`Runtime::listen`] has
-    /// already returned an error in this case.
+    /// An implementation is allowed to ignore that the operating system rejects an option here: for the same options,
+    /// [`Runtime::listen`] has already returned an error.
     ///
     /// # Errors
     /// Any error starts a pause, after which this method is called again.
@@ -138,7 +138,7 @@ pub trait PollListener: Send {
     /// Closes the listener. Default: drops it.
     ///
     /// # Errors
-    /// The file of the Unix domain socket had been removed, or replaced by another socket. The listener is closed
+    /// The file of the Unix domain socket had been removed, or replaced by another file. The listener is closed
     /// nevertheless.
     fn close(self) -> Result<(), NetworkError>
     where

@@ -22,9 +22,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 pub(crate) struct SharedListener {
-    /// Endpoint that the first socket has requested when it was bound. Its TCP port may be a wildcard.
+    /// Endpoint that was passed to `bind` of the first socket at this port, without the resource. Its port number may
+    /// be a wildcard.
     requested: Endpoint,
-    /// Settings of the first socket that was bound. They apply to a connection before it is assigned to a socket.
+    /// Settings of the socket that opened the port. They apply to each connection until it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
     /// Error that occurred while the listener was closed, for example because its socket file had been removed. Empty
     /// while the listener is open, and if there was no error.
@@ -59,9 +60,9 @@ struct ListenerState {
     tickets: u64,
 }
 
-/// Sockets and tasks to notify when a port was closed or could not be opened.
+/// Sockets and tasks to notify after a port was closed or could not be opened.
 pub(crate) struct ClosedListener {
-    /// Sockets that were still bound to the port, each with its listener.
+    /// Sockets that were still bound to the port, each with the id of its listener.
     pub(crate) members: Vec<SocketListener>,
     pub(crate) last: Option<SocketListener>,
     /// Wakers of the listener's task, and of connections that wait to be assigned to a socket. They must be woken after
@@ -71,7 +72,8 @@ pub(crate) struct ClosedListener {
 
 /// Outcome of binding a socket to a port.
 pub(crate) enum JoinOutcome {
-    /// The socket is the first that is bound to this new port, and must open the listener.
+    /// The port is new and the socket is the first that is bound to it. This socket must open the listener. Carries the
+    /// port.
     New(Arc<SharedListener>),
     /// The socket shares an existing port. Contains the port, its bound endpoint if the listener is already open, and
     /// the wakers of waiting connections, which may now be assigned to the socket.
@@ -101,9 +103,9 @@ impl SharedListener {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns true if a socket that binds to `endpoint` can share this port: the port was requested at, or is bound
-    /// to, this endpoint. Returns false if `endpoint` is not a TCP endpoint or has a wildcard port, because these are
-    /// never shared.
+    /// Returns true if a socket that binds to `endpoint` can share this port. This requires that the port was requested
+    /// at this endpoint, or is bound to it. Returns false if `endpoint` is not a TCP endpoint or has a wildcard port,
+    /// because such endpoints are never shared.
     pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
         let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
         let address = endpoint.socket_addr();
@@ -139,8 +141,9 @@ impl SharedListener {
         JoinOutcome::Joined(Arc::clone(self), state.bound.clone(), waiting)
     }
 
-    /// Unbinds a socket from the port. Returns the number of sockets that are still bound, and the wakers of the tasks
-    /// to wake: the listener's task, and connections that wait to be assigned to a socket.
+    /// Unbinds a socket from the port. `member` is the socket with its listener. Returns the number of sockets that are
+    /// still bound, and the wakers of the tasks to wake: the listener's task, and connections that wait to be assigned
+    /// to a socket.
     pub(crate) fn leave(&self, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut state = self.state();
         let before = state.members.len();
@@ -152,8 +155,8 @@ impl SharedListener {
         (state.members.len(), state.tasks())
     }
 
-    /// Stores the bound endpoint of the listener, which is open now. Returns each socket to notify, with its endpoint
-    /// including the resource.
+    /// Stores `bound`, the endpoint to which the listener is bound, after it was opened. Returns the sockets to notify.
+    /// Each has its own endpoint: `bound` with the resource by which peers select this socket, if it has one.
     pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, SocketListener)> {
         let mut state = self.state();
         let with_endpoint = |(resource, member): (&Option<Resource>, &SocketListener)| {
@@ -211,8 +214,8 @@ impl SharedListener {
         self.state().task.take()
     }
 
-    /// Returns true if all connections belong to the given socket: only this socket is bound to the port, and without a
-    /// resource.
+    /// Returns true if all connections at the port belong to the socket of `member`. This requires that only this
+    /// socket is bound to the port, and that it has no resource.
     pub(crate) fn is_for(&self, member: &SocketListener) -> bool {
         let state = self.state();
         state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
@@ -225,9 +228,10 @@ impl SharedListener {
         state.tickets
     }
 
-    /// Returns the socket that is bound to the resource which the peer requests. If there is none, or the peer has not
-    /// requested a resource yet (`caller` is `None`), returns `None` and stores the waker, to be woken when a socket
-    /// binds or unbinds. `ticket` is the number of the connection.
+    /// Returns the socket to which a connection at a shared port must be assigned: the socket that is bound to the
+    /// resource which the peer requests. `caller` is the peer, or `None` if it has not requested a resource yet.
+    /// `ticket` is the number of the connection. If there is no such socket, returns `None` and stores `waker`, to be
+    /// woken when a socket binds or unbinds.
     ///
     /// # Errors
     /// No socket is bound to the port any more, and no socket can bind to it.
@@ -299,8 +303,8 @@ impl State {
         }
     }
 
-    /// Unbinds listener `id` of this socket from its port. If other sockets share the port, removes the listener from
-    /// the socket at once. Otherwise the listener is removed when the port is closed.
+    /// Unbinds listener `id` of this socket from its port. If other sockets share the port, the listener is removed
+    /// from this socket at once. Otherwise it is removed when the port is closed.
     pub(crate) fn quit(&mut self, id: ListenerId, shared: &Shared, wakes: &mut Wakes) {
         if let Some(port) = self.listeners.get(&id) {
             let (left, tasks) = shared.context.leave(port, &self.member(id));
@@ -322,8 +326,8 @@ impl State {
 }
 
 impl ListenGuard {
-    /// Closes the port. Reports the end of the listener to the sockets that are bound to it, and wakes the connections
-    /// that wait to be assigned.
+    /// Closes the port. Reports this to the sockets that are still bound to the port, and wakes the connections that
+    /// wait to be assigned to a socket.
     pub(crate) fn end(&self) {
         let closed = self.shared.context.close(&self.port);
         for member in closed.members {

@@ -36,7 +36,7 @@ pub(crate) struct State {
     pub(crate) names: BTreeMap<ListenerId, String>,
     /// `inproc` name of each pipe that waits for a socket to bind to this name.
     pub(crate) sought: BTreeMap<PipeId, String>,
-    /// Entry of each pipe, at the index of the pipe.
+    /// Entry of each pipe, at the index of its [`PipeId`].
     tasks: Vec<Task>,
     /// Listeners for `bind_existing`, which were bound outside of this library. Each is kept here until its listener
     /// task is spawned.
@@ -44,21 +44,22 @@ pub(crate) struct State {
     /// Port of each listener of this socket: the open listener and all sockets that share it. If this socket was the
     /// last to unbind from a port, the port stays in this map until it is closed.
     pub(crate) listeners: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// Ports that this socket has opened. The listener tasks of these ports run on this socket's runtime, even if this
-    /// socket has unbound and other sockets still use the port.
+    /// Ports that this socket has opened or must open. The listener tasks of these ports run on this socket's runtime,
+    /// even if this socket has unbound and other sockets still use the port.
     pub(crate) hosted: BTreeMap<ListenerId, Arc<SharedListener>>,
-    /// Actions for which the supervisor, the first task of the socket, must spawn a task that opens a listener or
-    /// connects. Each action has the number of the attempt to connect (0 for a listener).
+    /// Actions for the supervisor, the first task of the socket: for each action, it must spawn a task that opens a
+    /// listener or connects. The number is that of the attempt to connect, or 0 for a listener.
     pub(crate) actions: VecDeque<(Action, u64)>,
-    /// Number of the latest attempt to connect. By its number, the task of an attempt detects that the attempt was
-    /// cancelled or replaced.
+    /// Number of attempts to connect since the socket was created, without `inproc`. The number after each increment
+    /// identifies the new attempt. By this number, the task of an attempt detects that the attempt was cancelled or
+    /// replaced.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
     /// Deadline at which the supervisor, the task that handles the socket's timeouts, must be polled next. `None` if
     /// the socket had no deadline when the supervisor was last polled.
     pub(crate) armed: Option<Instant>,
-    /// True after the last driver (reference held by the tasks) of the socket was dropped. No task will then open
-    /// listeners, connect, or move bytes for the socket again.
+    /// True after the last [`Driver`](crate::Driver) of the socket was dropped. Then the socket has no tasks any more
+    /// that open listeners, connect, or move bytes.
     pub(crate) orphaned: bool,
     pub(crate) receivers: Waiters,
     pub(crate) senders: Waiters,
@@ -76,7 +77,7 @@ pub(crate) struct State {
     next_monitor: u64,
 }
 
-/// Listener that is being closed, and its port, which stores the error of closing it.
+/// Listener that is being closed, and its port. An error of closing the listener is stored in the port.
 pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
 /// Entry of one pipe: the waker and state of the task that runs its connection, or this socket's end of an `inproc`
@@ -84,7 +85,7 @@ pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 struct Task {
     pipe: PipeId,
     due: bool,
-    /// Number of the current attempt to connect; 0 if there is none.
+    /// Number of the current attempt to connect, as in [`State::dials`]; 0 if there is none.
     dial: u64,
     waker: Option<Waker>,
     /// This socket's end of the `inproc` connection, which needs no task. `None` for other transports.
@@ -136,8 +137,9 @@ impl Shared {
         (self.clock)()
     }
 
-    /// Calls `work` with the locked state. Then executes the actions that the socket has requested, releases the lock,
-    /// wakes tasks and calls other sockets.
+    /// Locks the state and calls `work` with it. Then executes the actions that the socket has requested, and releases
+    /// the lock. Last, wakes tasks, and locks other sockets that must exchange messages over `inproc`. The caller must
+    /// hold no lock.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut wakes = Wakes::default();
@@ -146,8 +148,9 @@ impl Shared {
         result
     }
 
-    /// Calls `work` with the locked state. Adds the tasks to wake to `wakes`, which the caller must [run](Wakes::run)
-    /// after all locks are released.
+    /// Locks the state and calls `work` with it. Then executes the actions that the socket has requested. Adds the
+    /// tasks to wake, and the calls of other sockets, to `wakes`. The caller must [run](Wakes::run) them after all
+    /// locks are released.
     #[inline]
     pub(crate) fn locked<R>(&self, wakes: &mut Wakes, work: impl FnOnce(&mut State, &mut Wakes) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,8 +164,8 @@ impl Shared {
         self.with(|state| work(&mut state.socket, now))
     }
 
-    /// Reports to the socket that the connection of a pipe has ended, and gives the connection back to the socket; see
-    /// [`Socket::disconnected`].
+    /// Reports to the socket that the connection of `pipe` has ended because of `reason`, and gives the connection back
+    /// to the socket; see [`Socket::disconnected`].
     pub(crate) fn disconnected(&self, pipe: PipeId, session: Session, reason: &ConnectionError) {
         let (connection, now) = (session.into_connection(), self.now());
         drop(self.with(|state| {
@@ -171,8 +174,8 @@ impl Shared {
         }));
     }
 
-    /// Moves messages between a pipe and its connection, in both directions; see [`Socket::exchange`]. If a waker is
-    /// given, it is woken when the pipe requires the next call of this method.
+    /// Moves messages between `pipe` and its connection `link`, in both directions; see [`Socket::exchange`]. If
+    /// `waker` is given, it is woken when the socket requests the next call of this method for the pipe.
     pub(crate) fn exchange(
         &self,
         pipe: PipeId,
@@ -219,7 +222,8 @@ impl State {
         Ok(id)
     }
 
-    /// Unbinds the socket from `endpoint`. Returns the listeners that close now, each with its port.
+    /// Unbinds the socket from `endpoint`. Returns all listeners of the socket that are being closed now, each with its
+    /// port.
     pub(crate) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<Ending>, UnbindError> {
         self.socket.unbind(endpoint, now)?;
         let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
@@ -310,7 +314,8 @@ impl State {
         }
     }
 
-    /// Requests that the futures in `watchers` are woken after the lock is released.
+    /// Requests that the futures in [`State::watchers`] are woken after the lock is released. They wait for a change of
+    /// a listener, of the peers or of the subscribers, or for the end of the socket.
     pub(crate) const fn notify_watchers(&mut self) {
         self.wake_watchers = true;
     }
@@ -322,8 +327,8 @@ impl State {
         wakes.add(self.supervisor.take());
     }
 
-    /// Closes the socket at once, because the last driver (reference held by the socket's tasks) was dropped. Wakes the
-    /// futures in `watchers`.
+    /// Closes the socket at once, because its last [`Driver`](crate::Driver) was dropped, so that no task works for the
+    /// socket any more. All calls that wait for a listener, for peers or for the end of the socket then return.
     pub(crate) fn orphan(&mut self, now: Instant) {
         self.orphaned = true;
         self.notify_watchers();
@@ -331,7 +336,8 @@ impl State {
         self.socket.abort(now);
     }
 
-    /// Returns the entry of an existing pipe in `tasks`. Replaces the entry of an earlier pipe with the same index.
+    /// Returns the entry of `pipe`, which must exist in the socket, in [`State::tasks`]. If an earlier pipe had the
+    /// same index, its entry is replaced by a new one.
     fn task(&mut self, pipe: PipeId) -> &mut Task {
         let index = pipe.index();
         while self.tasks.len() <= index {
@@ -344,13 +350,13 @@ impl State {
         task
     }
 
-    /// Returns the field that holds this socket's end of the pipe's `inproc` connection. Returns `None` if the pipe has
-    /// no entry in `tasks`.
+    /// Returns the field that can hold this socket's end of the `inproc` connection of `pipe`. Returns `None` if the
+    /// pipe has no entry in [`State::tasks`].
     pub(crate) fn end(&mut self, pipe: PipeId) -> Option<&mut Option<End>> {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe).map(|task| &mut task.end)
     }
 
-    /// Stores this socket's end of a new `inproc` connection for a pipe.
+    /// Stores `end`, this socket's end of a new `inproc` connection, for `pipe`.
     pub(crate) fn attach(&mut self, pipe: PipeId, end: End) {
         self.socket.set_reader(pipe, end.reader());
         self.task(pipe).end = Some(end);
@@ -370,8 +376,8 @@ impl State {
         if due { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Returns `Ready` if the attempt to connect with the number `dial` was cancelled, or replaced by a later attempt.
-    /// Otherwise registers the waker of the attempt's task.
+    /// Returns `Ready` if the attempt to connect with the number `dial` was cancelled, or replaced by a later attempt
+    /// of `pipe`. Otherwise registers `waker`, to be woken when the attempt is cancelled or replaced.
     pub(crate) fn poll_dial(&mut self, pipe: PipeId, dial: u64, waker: &Waker) -> Poll<()> {
         // A late task must not replace the task of a newer pipe with the same index.
         if !self.socket.contains(pipe) {

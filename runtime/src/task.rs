@@ -43,7 +43,7 @@ pub(crate) enum Kind<R: Runtime> {
 pub enum TaskState {
     /// The task waits: poll it when the waker is woken, or at [`Task::poll_timeout`].
     Waiting,
-    /// The task has used up its budget of work for one poll, and has more work: poll the task again after all other
+    /// The task has more work, but has done as much as is allowed in one poll. Poll the task again after all other
     /// ready tasks.
     Runnable,
     /// The task has finished: drop it.
@@ -57,8 +57,8 @@ impl<R: Runtime> Task<R> {
         Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
     }
 
-    /// Continues the task until it must wait or the budget of one poll is spent. The waker of `cx` is woken when there
-    /// is more work. A finished task holds no reference to its socket.
+    /// Continues the task until it must wait, or has done as much work as is allowed in one poll. The waker of `cx` is
+    /// woken when there is more work. A finished task holds no reference to its socket.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> TaskState {
         let state = match &mut self.kind {
             Kind::Connection(connection) => R::with_buffers(|buffers| connection.poll(cx, buffers)),

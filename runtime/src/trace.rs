@@ -26,7 +26,7 @@ struct Records {
     links: BTreeMap<PipeId, Arc<Span>>,
     /// Socket events that were not emitted to `tracing` yet.
     queue: EventQueue,
-    /// True while a thread emits the queued events.
+    /// True while a thread emits the queued events. Other threads then only add to the queue.
     emitting: bool,
 }
 

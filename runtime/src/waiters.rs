@@ -21,8 +21,9 @@ enum WaiterSlot {
 }
 
 impl Waiters {
-    /// Registers the waker of a future in this list. `slot` is the index of the registration, which the first call
-    /// sets. Returns the waker that was replaced, which the caller must drop outside of the lock.
+    /// Registers the waker of a future in this list. `slot` is the index of the registration; it is `None` before the
+    /// first call and is set by it. Returns the waker that was registered before. The caller must drop this waker
+    /// outside of the lock.
     fn sleep(&mut self, slot: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
         let index = *slot.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
@@ -41,8 +42,8 @@ impl Waiters {
         }
     }
 
-    /// Removes the registration of a future and returns its waker. The caller must drop the waker outside of the lock,
-    /// because dropping a waker may run arbitrary code.
+    /// Removes the registration `slot` of a future, and returns its waker. The caller must drop the waker outside of
+    /// the lock, because dropping a waker may run arbitrary code.
     fn leave(&mut self, slot: &mut Option<usize>) -> Option<Waker> {
         let index = slot.take()?;
         self.free.push(index);
@@ -84,8 +85,8 @@ impl<S: AsRef<Shared>> WaiterKey<S> {
         Self { shared, among, slot: None }
     }
 
-    /// Calls `work` with the locked state. If the result is pending, registers the waker in the list of waiting
-    /// futures; otherwise removes the registration.
+    /// Locks the state of the socket and calls `work` with it. If the result is `Pending`, registers the waker of `cx`
+    /// in the list of waiting futures. Otherwise removes the registration.
     #[inline(never)]
     pub(crate) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         let (among, slot) = (self.among, &mut self.slot);

@@ -1,4 +1,4 @@
-//! [`Wakes`]: work that a change of a socket requires after its lock is released.
+//! [`Wakes`]: work that remains after a change of a socket, and that must be done when the socket's lock is released.
 
 use crate::context::{InprocConnector, SocketListener};
 use crate::inproc;
@@ -8,7 +8,8 @@ use sansmq_proto::PipeId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Work to do after the lock of a socket is released: wakers to wake, and calls of other sockets.
+/// Work to do after the lock of a socket is released: wakers to wake, and [calls](DeferredCall) that lock this socket
+/// or another one.
 // Most changes need at most one waker and one call. They are stored inline, without an allocation, and `run` only has to check
 // three fields.
 #[derive(Default)]
@@ -29,8 +30,9 @@ struct More {
 
 /// Call that must be made when no lock is held, because it locks a socket or runs code of a `tracing` subscriber.
 pub(crate) enum DeferredCall {
-    /// Moves messages between a pipe of a socket and its `inproc` connection, because the connection holds messages for
-    /// the pipe or has room again.
+    /// Locks a socket and moves messages between one of its pipes and the `inproc` connection of this pipe. Added when
+    /// the connection is new, and when the other socket has sent messages, has made room, requires messages, or has
+    /// closed its sending direction.
     Exchange(Arc<Shared>, PipeId),
     /// Connects a pipe to the listener that is bound to an `inproc` name.
     ConnectInproc(Box<(InprocConnector, SocketListener, String)>),
@@ -69,7 +71,7 @@ impl Wakes {
         self.more.get_or_insert_default()
     }
 
-    /// Wakes all wakers and makes all calls, including further calls and wakes that result from these calls.
+    /// Wakes all wakers and makes all calls. A call can add further wakers and calls, which are handled too.
     #[inline]
     pub(crate) fn run(mut self) {
         if let Some(waker) = self.waker.take() {

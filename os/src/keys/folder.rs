@@ -58,8 +58,9 @@ impl KeyFolder {
         Ok(Self { directory, interval, state: Mutex::new(State { keys, files, checked: Instant::now() }) })
     }
 
-    /// Returns true if the directory has a certificate with this public key. If `interval` has passed since the last
-    /// check, reads the directory and blocks meanwhile, so the directory should be on a local disk.
+    /// Returns true if the directory has a certificate with the public key `key`. If the interval that was passed to
+    /// [`open`](Self::open) has passed since the last check, first reads the directory again. This blocks the caller,
+    /// so the directory should be on a local disk.
     pub fn contains(&self, key: &PublicKey) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.checked.elapsed() >= self.interval {

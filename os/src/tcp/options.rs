@@ -22,7 +22,8 @@ pub(super) fn keepalive(socket: &Socket, keepalive: &Keepalive) -> io::Result<()
     socket.set_tcp_keepalive(&config)
 }
 
-/// Sets the type of service of IPv4 packets and, on an IPv6 socket, also the traffic class of IPv6 packets.
+/// Sets the type of service of sent IPv4 packets. For an IPv6 socket of the operating system, also sets the traffic
+/// class of sent IPv6 packets.
 // A dual-stack IPv6 socket needs both, because its IPv4 packets use the former.
 pub(super) fn tos(socket: &Socket, value: u8) -> io::Result<()> {
     let is_ipv6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());

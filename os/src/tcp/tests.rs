@@ -1,4 +1,4 @@
-//! Tests that sockets have the configured options, and that a rejected option is an error.
+//! Tests that operating system sockets have the configured options, and that a rejected option is an error.
 
 use super::*;
 use sansmq_proto::address::Keepalive;

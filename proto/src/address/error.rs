@@ -22,7 +22,7 @@ pub enum NetworkError {
     /// Host name without addresses.
     #[error("the host name has no addresses")]
     UnknownHost,
-    /// Address that another socket has already bound.
+    /// Address to which another operating system socket is already bound.
     #[error("the address is already in use")]
     AddressInUse,
     /// Local address that this machine does not have.
@@ -37,7 +37,7 @@ pub enum NetworkError {
     /// Name of a Unix domain socket that is too long or invalid.
     #[error("the name of the Unix domain socket is too long or invalid")]
     InvalidPath,
-    /// Name of a bound Unix domain socket that was removed or replaced.
+    /// Name of a bound Unix domain socket. Its file was removed or replaced while the socket was bound.
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
     PathReplaced,
     /// Too many open files: the limit of the process or of the system is reached.
@@ -49,10 +49,10 @@ pub enum NetworkError {
     /// Network interface that this machine does not have.
     #[error("this machine does not have the network interface")]
     NoSuchDevice,
-    /// Socket option that the operating system rejects or does not know.
+    /// Option of an operating system socket that the operating system rejects or does not know.
     #[error("the operating system rejects an option of the socket, or does not know it")]
     OptionRejected,
-    /// Already open socket, passed by the application, that is not in the listening state.
+    /// Operating system socket that the application has passed as a listener, but that is not in the listening state.
     #[error("the socket is not in the listening state")]
     NotListening,
     /// Endpoint with a source address, which only `connect` accepts.

@@ -32,8 +32,8 @@ impl Resource {
         &self.0
     }
 
-    /// Parses a resource in an endpoint, or in the property `Resource` of a peer. Returns `None` if the text is not a
-    /// valid resource.
+    /// Parses a resource in an endpoint, or in the property `Resource` that was received from a peer. Returns `None` if
+    /// the text is not a valid resource.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(bytes).ok()?;
         is_valid(text).then(|| Self(text.to_owned()))

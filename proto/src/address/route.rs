@@ -14,8 +14,8 @@ pub struct Route {
 }
 
 impl Source {
-    /// Returns the socket address to which a connection to `to` must be bound. Returns `None` if this source and `to`
-    /// have different IP versions.
+    /// Returns the local address to which a connection from this source to the peer `to` must be bound. Returns `None`
+    /// if the source and `to` have different IP versions.
     fn towards(self, to: SocketAddr) -> Option<SocketAddr> {
         let ip = match (self.ip, to) {
             (Some(ip), to) => (ip.is_ipv4() == to.is_ipv4()).then_some(ip)?,
@@ -35,8 +35,8 @@ impl Endpoint {
         }
     }
 
-    /// Returns a route to each address in `addresses`, in the same order. Omits addresses with another IP version than
-    /// the source of this endpoint.
+    /// Returns a route to each address in `addresses`, in the same order. Omits the addresses that have another IP
+    /// version than the source of this endpoint.
     ///
     /// `addresses` are the addresses to which the caller has resolved the host of this endpoint.
     ///

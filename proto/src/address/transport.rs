@@ -14,7 +14,8 @@ use thiserror::Error;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportConfig {
-    /// Maximum number of connections to a listener that wait for `accept`. `None`: the maximum that the system allows.
+    /// Maximum number of established connections that wait to be accepted by a listener. `None`: the maximum that the
+    /// system allows.
     pub backlog: Option<u32>,
     /// Settings of TCP keepalive, which detects peers that are no longer reachable.
     pub keepalive: KeepaliveConfig,
@@ -29,7 +30,8 @@ pub struct TransportConfig {
     pub tos: Option<u8>,
     /// Priority of sent packets in the queues of this machine (Linux). `None`: the default of the system.
     pub priority: Option<u32>,
-    /// Name of the network interface to which the socket is restricted, such as `eth0`. `None`: all interfaces.
+    /// Name of the only network interface that a TCP connection or listener uses, such as `eth0`. `None`: all
+    /// interfaces.
     pub device: Option<String>,
     /// True if a `tcp` listener at `*` or `[::]` accepts both IPv6 and IPv4 connections.
     pub dual_stack: bool,
@@ -154,8 +156,8 @@ impl TransportConfig {
         }
     }
 
-    /// Returns the endpoint to listen at when the socket binds `requested`: the same endpoint, but with the host `[::]`
-    /// instead of `*` if `dual_stack` is set.
+    /// Returns the endpoint at which to listen when the socket binds to `requested`. If `dual_stack` is set, replaces
+    /// the host `*` by `[::]`. Otherwise returns `requested` unchanged.
     pub(crate) fn place(&self, requested: &Endpoint) -> Endpoint {
         let mut endpoint = requested.clone();
         if self.dual_stack

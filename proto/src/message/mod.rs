@@ -335,7 +335,8 @@ enum Frames {
 /// Frames that are sent to many peers and are encoded once for all of them.
 struct Shared {
     frames: Vec<Frame>,
-    /// All frames of the message in wire format. Empty if the message is long, because encoding would copy its bodies.
+    /// All frames of the message in wire format. Empty if the message is long: its frames are then encoded for each
+    /// peer, because the encoded form would contain a copy of all bytes.
     wire: Vec<u8>,
 }
 
@@ -363,8 +364,9 @@ impl Message {
     }
 
     /// Converts a message that is stored as a vector of frames into a reference-counted form, which is cheap to clone
-    /// and to send to many peers. `encode` is called once and returns the frames in wire format, or an empty vector for
-    /// a long message. A message that is stored as a single frame stays unchanged.
+    /// and to send to many peers. Calls `encode` once, which returns the frames in wire format, or an empty vector for
+    /// a long message. Other messages stay unchanged: those that are stored as a single frame, or already
+    /// reference-counted.
     pub(crate) fn into_shared(self, encode: impl FnOnce(&[Frame]) -> Vec<u8>) -> Self {
         match self.0 {
             Frames::Many(frames) => {
@@ -375,7 +377,8 @@ impl Message {
         }
     }
 
-    /// Returns the message in wire format, or `None` if [`into_shared`](Self::into_shared) has not stored this form.
+    /// Returns the frames as they are sent over a connection, with their heads, if [`into_shared`](Self::into_shared)
+    /// has stored this encoded form. Otherwise returns `None`, and the caller must encode the frames.
     #[inline]
     pub(crate) fn wire(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -441,12 +444,12 @@ impl Message {
         }
     }
 
-    /// Inserts a frame at the front, as a ROUTER does with the routing id.
+    /// Inserts a frame before all other frames, as a ROUTER does with the routing id of the sender.
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         self.as_many(1).insert(0, frame.into());
     }
 
-    /// Returns the message and leaves a message of one empty frame in its place.
+    /// Returns the message, and replaces it by a message of one empty frame.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
         core::mem::replace(self, Self(Frames::One(Frame::EMPTY)))
@@ -482,8 +485,8 @@ impl Message {
         frames.drain(..count).collect()
     }
 
-    /// Stores the frames of this message in a vector, if they are not in one yet, and returns the vector. A vector that
-    /// replaces a single frame has room for `more` additional frames.
+    /// Stores the frames of this message in a vector, unless they are in one already, and returns the vector. If the
+    /// message was a single frame, the new vector has capacity for `more` additional frames.
     fn as_many(&mut self, more: usize) -> &mut Vec<Frame> {
         match &mut self.0 {
             Frames::One(frame) => {

@@ -92,7 +92,7 @@ impl AllowList {
         self
     }
 
-    /// Accepts these CURVE keys and no others. Replaces earlier settings for CURVE keys.
+    /// Accepts the CURVE keys in `keys` and no others. Replaces earlier settings for CURVE keys.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_keys(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {
@@ -100,8 +100,8 @@ impl AllowList {
         self
     }
 
-    /// Accepts the CURVE keys for which the function returns true. The function is called for each connecting peer and must
-    /// not block.
+    /// Accepts the CURVE keys for which `known` returns true. `known` is called for each connecting peer and must not
+    /// block.
     ///
     /// For a folder of certificates, including later changes to it, see `KeyFolder` of sansmq-os.
     #[cfg(feature = "curve")]

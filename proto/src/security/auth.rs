@@ -87,8 +87,8 @@ pub enum AuthOutcome {
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
-/// Access to a ZAP handler (RFC 27): a socket of the same process that authenticates the peers of the other sockets, if
-/// these have no authenticator of their own.
+/// Access to a ZAP handler (RFC 27): a socket of the same process that decides which peers are accepted. Sockets of
+/// this process that have no authenticator of their own send their requests to the handler.
 ///
 /// The application can bind and unbind the handler at any time. See
 /// [`Options::zap_handler`](crate::Options::zap_handler).
@@ -179,7 +179,7 @@ impl AuthStatus {
         }
     }
 
-    /// Returns the text that explains the status in a ZAP reply.
+    /// Returns a short text that explains the status, for a ZAP reply or an error message.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::TemporaryError => "temporary error, try again later",
@@ -188,8 +188,8 @@ impl AuthStatus {
         }
     }
 
-    /// Parses a status code of RFC 27 for a rejected peer, such as `400`, in an ERROR command or a ZAP reply. Returns
-    /// `None` for any other text.
+    /// Returns the status for its code of RFC 27: `300`, `400` or `500`. `reason` is the reason in an ERROR command, or
+    /// the status frame of a ZAP reply. Returns `None` for any other text, also for `200` (accepted).
     pub(crate) fn said_by(reason: &[u8]) -> Option<Self> {
         match reason {
             b"300" => Some(Self::TemporaryError),

@@ -13,7 +13,7 @@ pub(crate) enum MechanismError {
     /// Command that violates the grammar of the RFC.
     #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
-    /// Command that the state of the handshake does not allow. Carries a description of the error.
+    /// Command that is not allowed at this point of the handshake. Carries a description of the error.
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
     /// Both sides have the server role of the mechanism, or both the client role.

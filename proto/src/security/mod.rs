@@ -67,7 +67,7 @@ pub(crate) enum Mechanism {
     CurveServer(CurveServer),
 }
 
-/// Result of a step of the handshake.
+/// Result of a step of the security handshake.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// The handshake waits for a command of the peer. Carries the new state of the handshake.
@@ -76,9 +76,10 @@ pub(crate) enum Progress {
     /// peer, and the new state of the handshake.
     Authenticate(AuthCredentials, Mechanism),
     /// The metadata of the peer has arrived. Next, this side must send its READY with [`ReadyPending::send_ready`].
+    /// Carries the metadata of the peer.
     MetadataReceived(Metadata, ReadyPending),
-    /// The handshake is complete. Carries the metadata of the peer, and its authenticated identity with the CURVE
-    /// cipher, if any.
+    /// The handshake is complete. Carries the metadata of the peer, and the outcome: the identity that the
+    /// authenticator assigned to the peer and, for CURVE, the state that encrypts and decrypts later frames.
     Done(Metadata, HandshakeOutcome),
 }
 
@@ -88,8 +89,8 @@ pub(crate) enum ReadyPending {
     /// READY will be sent in clear text, for NULL and PLAIN. Carries the identity that the authenticator assigned to
     /// the peer.
     Ready(AuthIdentity),
-    /// READY will be sent encrypted, for CURVE. Carries the keys, and the identity that the authenticator assigned to
-    /// the peer.
+    /// READY will be sent encrypted, for CURVE. Carries the keys of the connection, and the identity that the
+    /// authenticator assigned to the peer.
     #[cfg(feature = "curve")]
     Curve(Traffic, AuthIdentity),
 }
@@ -141,7 +142,7 @@ impl HandshakeEntropy {
     )
 )]
 impl Mechanism {
-    /// Begins the handshake. Appends the first command to `out` if this side sends it.
+    /// Begins the handshake. If this side sends the first command, appends this command to `out`.
     ///
     /// `ours` is the metadata that this side sends. A PLAIN or CURVE client needs it. With the NULL mechanism, `None`
     /// delays the READY of this side until the metadata of the peer has arrived. A PLAIN or CURVE server ignores
@@ -185,8 +186,8 @@ impl Mechanism {
         }
     }
 
-    /// Continues the handshake with the `reply` of the authenticator. Called after [`step`](Self::step) or
-    /// [`start`](Self::start) has returned [`Progress::Authenticate`].
+    /// Continues the handshake with the `reply` of the authenticator, and appends the next command of this side to
+    /// `out`. Called after [`step`](Self::step) or [`start`](Self::start) has returned [`Progress::Authenticate`].
     pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match self {
             Self::Null(state) => state.answer(reply, out),
@@ -231,7 +232,8 @@ impl HandshakeOutcome {
     }
 }
 
-/// Appends an ERROR command with the status code to `out` (RFC 37, "ERROR"), and returns the error that ends the connection.
+/// Appends an ERROR command with the status code of `denial` to `out` (RFC 37, "ERROR"). Returns the error that ends
+/// the connection.
 fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
     // libzmq sends nothing for status 300, so that its peer waits in vain.
     Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);

@@ -38,8 +38,9 @@ impl Null {
         Self::admitted(AuthIdentity::default(), ours, None, out)
     }
 
-    /// Continues the handshake after the peer was accepted. Appends our READY to `out` if our metadata `ours` is known.
-    /// `theirs` is the metadata of the peer, or `None` if the READY of the peer has not arrived.
+    /// Continues the NULL handshake after the authenticator has accepted the peer. `ours` is the metadata of this side.
+    /// If it is known, its READY is appended to `out`. `theirs` is the metadata of the peer, or `None` if the READY of
+    /// the peer has not arrived.
     fn admitted(
         identity: AuthIdentity,
         ours: Option<Metadata>,

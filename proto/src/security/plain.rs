@@ -97,8 +97,9 @@ impl PlainServer {
     }
 }
 
-/// The start of the malformed ERROR that the PLAIN server of libzmq sends: in its C source `"\x5ERROR"`, where `\x5E` is
-/// one escape. The last byte is the length of the reason, which always has three bytes.
+/// Start of the malformed ERROR command that the PLAIN server of libzmq sends. Its C source contains `"\x5ERROR"`,
+/// where `\x5` was meant as the length of the name. C reads `\x5E` as one escape, so the server sends the byte 0x5E and
+/// then `RROR`. The last byte is the length of the reason, which always has three bytes.
 const GARBLED_ERROR: &[u8] = b"\x5eRROR\x03";
 
 /// Decodes user name and password from the body of a HELLO. Returns `None` if the body is too short or too long.

@@ -82,7 +82,7 @@ pub enum ZapError {
     /// Domain or address that is not UTF-8. Carries `domain` or `address`.
     #[error("the {0} is not UTF-8")]
     Text(&'static str),
-    /// Unknown mechanism, or a mechanism with a disabled cargo feature. Carries the name of the mechanism.
+    /// Mechanism that is unknown, or that needs a cargo feature which is disabled. Carries the name of the mechanism.
     #[error("unknown mechanism {0:?}; known are NULL, and PLAIN and CURVE with the features `plain` and `curve`")]
     Mechanism(Frame),
     /// Credentials that are invalid for the mechanism. Carries the name of the mechanism, and a description of valid
@@ -140,8 +140,8 @@ impl Request {
         Message::from([VERSION.into(), self.id.clone(), status, status_text, user_id, metadata])
     }
 
-    /// Decodes a reply to this request, in the form that a REQ socket receives. Ignores user id and metadata of a rejecting
-    /// reply.
+    /// Decodes a reply to this request, in the form that a REQ socket receives. If the reply rejects the peer, ignores
+    /// the user id and the metadata of the reply.
     ///
     /// # Errors
     /// [`ZapError`] if the message is not a valid reply to this request.

@@ -43,7 +43,7 @@ impl Command {
     /// Decodes a command from the body of a command frame.
     ///
     /// # Errors
-    /// [`DecodeError`] if the name is invalid or the body of a known command violates the grammar.
+    /// [`DecodeError`] if the name of the command is invalid, or if the body of a known command violates the grammar.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let (name, rest) = handshake::split(body)?;
         Ok(match name {

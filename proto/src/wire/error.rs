@@ -19,7 +19,7 @@ pub enum DecodeError {
     /// Body of a known command that violates the grammar of the RFC. Carries the name of the command.
     #[error("the body of a {0} command is malformed")]
     CommandBody(&'static str),
-    /// Metadata property that is incomplete or has an empty name, or more than 128 properties.
+    /// Metadata property that is incomplete or has an empty name. Also metadata with more than 128 properties.
     #[error("a metadata property is cut short or has no name, or there are more than 128 properties")]
     Property,
     /// Two metadata properties of the same name.

@@ -42,7 +42,8 @@ impl MechanismName {
     /// Public-key authentication and encryption (RFC 25 and 26).
     pub const CURVE: Self = Self::new(b"CURVE");
 
-    /// Creates a name from the first 20 bytes of `text`.
+    /// Creates the name of a mechanism from `text`, such as `NULL`. Pads a shorter `text` with zeros to 20 bytes, and
+    /// ignores the bytes of `text` after the first 20.
     const fn new(text: &[u8]) -> Self {
         let mut name = [0; 20];
         let mut at = 0;
@@ -70,12 +71,12 @@ impl fmt::Debug for MechanismName {
 /// The first data that a peer sends: the ZMTP version, the security mechanism, and the role in this mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Greeting {
-    /// The ZMTP version of the sender.
+    /// ZMTP version that the sender of the greeting uses.
     pub version: Version,
-    /// The security mechanism of the sender.
+    /// Security mechanism that the sender of the greeting uses.
     pub mechanism: MechanismName,
-    /// True if the sender is the server of the mechanism. A value of false has no meaning, because libzmq always sends
-    /// 0, even as a server.
+    /// True if the sender of the greeting has the server role of the security mechanism. False has no meaning, because
+    /// libzmq always sends 0, even as a server.
     pub as_server: bool,
 }
 
@@ -144,7 +145,7 @@ pub(crate) enum Opening {
     Zmtp3,
     /// ZMTP 2 or another version before ZMTP 3. Carries the byte after the signature, which is 1 for ZMTP 2.0.
     Old(u8),
-    /// No signature. The peer uses ZMTP 1.0, which begins with a frame, or another protocol.
+    /// The first bytes are not a signature. The peer uses ZMTP 1.0, which begins with a frame, or another protocol.
     Unsigned,
 }
 

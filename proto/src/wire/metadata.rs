@@ -111,8 +111,8 @@ impl Metadata {
     }
 }
 
-/// Converts a received name or value into [`Bytes`]. Frequent names and values are replaced by constants, which saves
-/// an allocation.
+/// Converts a received name or value into [`Bytes`]. For frequent names and values, returns a constant instead of a
+/// copy, which saves an allocation.
 fn to_bytes(bytes: &[u8]) -> Bytes {
     let known = [SOCKET_TYPE, IDENTITY, RESOURCE].into_iter().find(|known| known.as_bytes() == bytes);
     let known = known.or_else(|| SocketType::from_name(bytes).map(SocketType::name));
@@ -124,7 +124,7 @@ pub(crate) fn is_name_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte)
 }
 
-/// Maximum number of properties of one peer. In practice, peers send only a few.
+/// Maximum number of properties that a peer may send. In practice, peers send only a few.
 const MAX_PROPERTIES: usize = 128;
 
 #[cfg(test)]

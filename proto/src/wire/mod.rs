@@ -1,5 +1,5 @@
-//! Decoding and encoding of the wire format: greeting, frame heads, commands, metadata. All functions are stateless,
-//! and the caller checks limits such as the maximum message size.
+//! Decoding and encoding of the wire format: greeting, frame heads, commands, metadata. All functions are stateless.
+//! The caller checks limits such as the maximum message size.
 
 mod command;
 mod error;

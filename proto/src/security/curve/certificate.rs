@@ -117,8 +117,8 @@ impl Certificate {
         self.text(PUBLIC_BANNER)
     }
 
-    /// Returns the text of the secret file, which is wiped when dropped, or `None` without a secret key. pyzmq and czmq use
-    /// the file name `*.key_secret`.
+    /// Returns the text of the secret file, or `None` if the certificate has no secret key. The text is wiped when
+    /// dropped. pyzmq and czmq use the file name `*.key_secret`.
     pub fn secret_text(&self) -> Option<Zeroizing<String>> {
         let secret = self.pair.as_ref()?.secret().to_z85();
         let mut text = Zeroizing::new(self.text(SECRET_BANNER));
@@ -156,7 +156,8 @@ impl From<PublicKey> for Certificate {
     }
 }
 
-/// Parses the text of a public or a secret certificate. Ignores other sections and other names.
+/// Parses the text of a public or a secret certificate. Ignores sections and properties that a certificate does not
+/// define.
 impl FromStr for Certificate {
     type Err = CertificateError;
 
@@ -198,7 +199,7 @@ fn quote(value: &str) -> Option<&'static str> {
     ["\"", "'"].into_iter().find(|quote| !value.contains(*quote))
 }
 
-/// A line of ZPL.
+/// Parsed line of a certificate, in the format ZPL (RFC 4).
 enum Line<'a> {
     /// Empty line or comment.
     Blank,

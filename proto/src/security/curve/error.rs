@@ -24,7 +24,8 @@ pub enum CurveError {
          modified in transit"
     )]
     Box(&'static str),
-    /// Public key that is a point of low order. With such a key, the shared secret would be known to everyone.
+    /// Public key of the peer that is a point of low order. With such a key, the shared secret would be known to
+    /// everyone.
     #[error("a public key of the peer is a point of low order, which allows no secret key agreement")]
     WeakKey,
     /// INITIATE without the cookie that the server sent in WELCOME on this connection.

@@ -130,8 +130,8 @@ pub(crate) struct Authenticating {
     theirs: Metadata,
 }
 
-/// Values that a server keeps after it has accepted INITIATE. They are needed to encrypt READY and the traffic after
-/// it.
+/// Values that a CURVE server keeps after it has accepted INITIATE. They are needed to encrypt READY and all later
+/// frames.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     key: BoxKey,
@@ -183,7 +183,8 @@ impl CurveClient {
 }
 
 impl Hello {
-    /// Decodes WELCOME, appends INITIATE to `out`, and returns the key of the connection.
+    /// Decodes `welcome`, a WELCOME command without its name, and appends INITIATE to `out`. Returns the key of the
+    /// connection.
     fn initiate(self, welcome: &[u8], out: &mut Vec<u8>) -> Result<BoxKey, MechanismError> {
         let (nonce, boxed) = welcome.split_first_chunk().ok_or(CurveError::Length("WELCOME"))?;
         if boxed.len() != 32 + COOKIE + TAG {
@@ -254,8 +255,8 @@ impl CurveServer {
 }
 
 impl Waiting {
-    /// Decodes HELLO, appends WELCOME with the cookie to `out`, and returns the state of the server that waits for
-    /// INITIATE.
+    /// Decodes `hello`, a HELLO command without its name, and appends WELCOME with the cookie to `out`. Returns the
+    /// next state of the server, which waits for INITIATE.
     fn welcome(self, hello: &[u8], out: &mut Vec<u8>, now: Instant) -> Result<CurveServer, MechanismError> {
         const LEN: usize = VERSION.len() + PADDING + 32 + 8 + ZEROS.len() + TAG;
         let hello: &[u8; LEN] = hello.try_into().map_err(|_| CurveError::Length("HELLO"))?;

@@ -85,7 +85,7 @@ impl Sealer {
         Self { key: MessageKey::new(key, role.purpose()), nonces: NonceCounter::starting_at(first) }
     }
 
-    /// Returns true if all nonces are used, so that no further frame can be encrypted.
+    /// Returns true if all nonces of the key were used. No further frame can then be encrypted.
     pub(crate) const fn is_spent(&self) -> bool {
         self.nonces.is_spent()
     }
@@ -110,8 +110,8 @@ impl Sealer {
         Ok(())
     }
 
-    /// Decrypts a MESSAGE that this `Sealer` has encrypted, and returns flags and body. Used to recover messages that
-    /// were not sent before the connection ended.
+    /// Decrypts a MESSAGE that this `Sealer` has encrypted, and returns flags and body. Used after the end of a
+    /// connection, to recover messages that were encrypted but not sent.
     ///
     /// Returns `None` if another `Sealer` has encrypted the message.
     pub(crate) fn reopen(&self, message: &[u8]) -> Option<(u8, Vec<u8>)> {
@@ -139,8 +139,8 @@ impl Opener {
 
     /// Decrypts a MESSAGE in place. Returns the flags and the body, which begins at offset [`OVERHEAD`].
     ///
-    /// The nonce must be higher than all nonces before. Gaps are allowed, because libzmq allows them. On an error,
-    /// `message` and the `Opener` are unchanged.
+    /// The nonce must be higher than the nonces of all earlier messages. Gaps are allowed, because libzmq allows them.
+    /// On an error, `message` and the `Opener` are unchanged.
     pub(crate) fn open_in_place<'a>(&mut self, message: &'a mut [u8]) -> Result<(u8, &'a mut [u8]), OpenError> {
         let (count, tag, encrypted) = parts(message)?;
         if !self.nonces.is_new(count) {

@@ -17,7 +17,7 @@ use salsa20::Salsa20;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes of the one-time key of Poly1305, which is the start of the key stream.
+/// Number of bytes of the one-time key of Poly1305. These bytes are the start of the key stream.
 const MAC_KEY: usize = 32;
 
 // Maximum bytes of a message that is sealed and opened with the precomputed subkey: two and three blocks, the measured

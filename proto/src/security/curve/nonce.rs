@@ -58,8 +58,8 @@ impl NonceCounter {
     }
 }
 
-/// Check of the nonces of the messages that the peer sends: each nonce must be higher than all nonces before. Gaps are
-/// allowed, because libzmq allows them.
+/// Check of the nonces of the messages that the peer sends. Each nonce must be higher than the nonces of all earlier
+/// messages. Gaps are allowed, because libzmq allows them.
 #[derive(Debug)]
 pub(super) struct NonceCheck {
     /// Highest nonce that was accepted from the peer.
@@ -71,13 +71,14 @@ impl NonceCheck {
         Self { last }
     }
 
-    /// Returns true if the nonce is higher than all accepted nonces.
+    /// Returns true if the nonce `count` is higher than all nonces that were accepted from the peer.
     #[inline]
     pub(super) const fn is_new(&self, count: u64) -> bool {
         count > self.last
     }
 
-    /// Accepts the nonce of an authenticated message. After that, this nonce and all lower nonces are rejected.
+    /// Accepts `count`, the nonce of an authenticated message. After that, this nonce and all lower nonces are
+    /// rejected.
     #[inline]
     pub(super) const fn accept(&mut self, count: u64) {
         self.last = count;
