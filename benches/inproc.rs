@@ -37,7 +37,7 @@ fn sockets(runtime: &Runtime) -> (PushSocket, PullSocket) {
     })
 }
 
-/// Benchmarks with one task, which sends and receives in turn, so that no task is woken.
+/// Benchmarks with one task, which sends and receives alternately, so that no task is woken.
 mod one_task {
     use super::{Bencher, COUNT, ItemsCount, message, mpsc, runtime, sockets};
 

@@ -41,8 +41,8 @@ fn send_matching(bencher: Bencher<'_, '_>, subscriptions: usize) {
     bench(bencher, subscriptions, || topics.next().expect("the iterator is endless"));
 }
 
-/// Sends on every topic in turn. Successive topics are far from each other. With a million subscriptions, each trie
-/// node was last used a million messages ago.
+/// Sends on all topics, one after another. Successive topics are far from each other. With a million subscriptions,
+/// each trie node was last used a million messages ago.
 #[divan::bench(args = SUBSCRIPTIONS)]
 fn send_matching_each_in_turn(bencher: Bencher<'_, '_>, subscriptions: usize) {
     let mut publisher = Publisher::new(subscriptions);

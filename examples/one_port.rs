@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) struct Services {
-    /// Endpoint with the port that all services share, without a resource name.
+    /// Endpoint of the port that all services share. It contains no resource name, so it is the endpoint of the ROUTER.
     pub(crate) port: Endpoint,
     lengths: RepSocket,
     log: PullSocket,
@@ -32,7 +32,7 @@ pub(crate) struct Services {
 
 impl Services {
     /// Binds all services to one port. The first socket that binds opens the port, and the other sockets share it. The
-    /// order does not matter. The port is closed when the last of these sockets is closed.
+    /// order of the binds does not matter. The port is closed when the last of these sockets is closed.
     pub(crate) async fn bind(endpoint: Endpoint) -> Result<Self, Box<dyn Error>> {
         let (lengths, log, others) = (RepSocket::new(), PullSocket::new(), RouterSocket::new());
         let port = others.bind(endpoint).await?;

@@ -1,7 +1,7 @@
 //! REQ and REP, and their limits.
 //!
 //! Counterpart of the section "REQ-REP의 한계" in a Korean ZeroMQ tutorial for Python. There are two limits: each side
-//! must send and receive strictly in turn, and a REP serves one peer at a time. A call out of turn returns an error at
+//! must send and receive alternately, and a REP serves one peer at a time. A call in the wrong order returns an error at
 //! once and changes nothing. The error names the socket or option to use instead.
 //!
 //! ```text
@@ -67,8 +67,8 @@ pub(crate) async fn ask(req: &ReqSocket, requests: usize) -> Result<Vec<String>,
     Ok(replies)
 }
 
-/// Shows the first limit: send and receive must alternate. Returns the errors of a REQ that receives before it sends,
-/// and of a REQ that sends twice.
+/// Shows that a REQ must send and receive alternately. Returns two errors: that of a receive before the first send, and
+/// that of a second send before the reply is received.
 pub(crate) async fn strict_alternation(
     req: &ReqSocket,
     rep: &RepSocket,
@@ -82,7 +82,7 @@ pub(crate) async fn strict_alternation(
     Ok((early, second))
 }
 
-/// Shows the second limit: a REP receives no further request before it has replied.
+/// Shows that a REP serves one request at a time: it receives no further request before it has replied.
 pub(crate) async fn one_at_a_time(rep: &RepSocket, bound: &Endpoint) -> Result<(), Box<dyn Error>> {
     let (first, second) = (ReqSocket::new(), ReqSocket::new());
     for req in [&first, &second] {

@@ -19,9 +19,9 @@
 //!
 //! The server of the tutorial expects three frames, but receives only two, `[id, content]`, from the DEALER of the
 //! tutorial: a REQ adds the empty delimiter, a DEALER does not. Python then stops with "not enough values to unpack".
-//! So the server of this example accepts both formats, and replies to each client in the format of its request. It must
-//! not add a delimiter to the replies to that DEALER: this client calls `recv()` once per reply, and would print the
-//! delimiter instead of the content.
+//! So the server of this example accepts both formats, and replies to each client in the format of its request. A reply
+//! to the DEALER of the tutorial must not begin with a delimiter: the tutorial calls `recv()` once for each reply, which
+//! returns only the first frame, and would print the empty delimiter instead of the content.
 
 use sansmq::tokio::RouterSocket;
 use std::error::Error;
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serve(&router, usize::MAX).await
 }
 
-/// Receives `requests` requests, and replies `ACK` to each.
+/// Receives `requests` messages, and replies `ACK` to each that has one of the two formats.
 pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..requests {
         match router.recv().await?.into_frames().as_slice() {

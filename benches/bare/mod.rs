@@ -116,7 +116,8 @@ impl Net {
         while self.server.poll_action().is_some() {}
     }
 
-    /// Sends the message `body` from the ROUTER to each routing id in `to`, and receives it at these clients.
+    /// Sends the message `body` from the ROUTER to each routing id in `to`, and then receives one message at each
+    /// client. So `to` must contain the routing id of each client exactly once.
     pub(crate) fn answer(&mut self, to: &[Frame], body: &Message) {
         for id in to {
             self.server.send((id.clone(), body.body().clone())).expect("the peer is connected");
@@ -130,7 +131,8 @@ impl Net {
         while self.server.poll_action().is_some() {}
     }
 
-    /// Returns the routing ids of all clients.
+    /// Sends a message from each client to the ROUTER. Returns the routing ids of the clients, which the received
+    /// messages contain.
     pub(crate) fn routing_ids(&mut self) -> Vec<Frame> {
         for client in &mut self.clients {
             client.socket.send("hello").expect("the pipe has room");
@@ -156,7 +158,7 @@ impl Net {
     }
 }
 
-/// Creates two connections and completes their handshake.
+/// Creates two connections with the settings `near` and `far`, and completes the handshake between them.
 pub(crate) fn handshake([near, far]: &[Arc<ConnectionConfig>; 2]) -> [Connection; 2] {
     let mut near = Connection::new(near, &mut FixedEntropy(1), NOW);
     let mut far = Connection::new(far, &mut FixedEntropy(2), NOW);

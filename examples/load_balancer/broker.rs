@@ -56,7 +56,8 @@ impl Broker {
         }
     }
 
-    /// Adds a request of a client to the queue: `[client, "", request…]` or `[client, request…]`.
+    /// Adds a request that was received from a client to the queue. Its format is `[client, "", content…]`, or
+    /// `[client, content…]` without a delimiter.
     fn handle_request(&mut self, mut request: Message) {
         if let Some(client) = request.pop_front() {
             let delimited = request.head().is_empty() && request.pop_front().is_some();
@@ -64,8 +65,8 @@ impl Broker {
         }
     }
 
-    /// Handles a message of a worker: `[worker, "", "READY"]` or `[worker, "", client, "", reply…]`. After either
-    /// message, the worker is ready for a request.
+    /// Handles a message that was received from a worker: `[worker, "", "READY"]`, or a reply,
+    /// `[worker, "", client, "", reply…]`. After either message, the worker is ready for a request.
     async fn handle_reply(&mut self, message: Message) -> Result<(), Failure> {
         let (mut envelope, body) = match Envelope::parse(message) {
             Ok(parts) => parts,

@@ -8,7 +8,8 @@ use sansmq::tokio::DealerSocket;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Maximum time that the client waits for the next reply. Then it returns an error.
+/// Maximum time that the client waits for the next reply. If no reply arrives in this time, the client returns an
+/// error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Requests that one client sends: their total number, and how many may wait for a reply at once.
@@ -21,7 +22,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Returns a load of `requests` requests, of which at most eight wait for a reply at the same time.
+    /// Creates the description of a client's requests: `requests` in total, of which at most eight wait for a reply at
+    /// the same time.
     pub(crate) const fn of(requests: u64) -> Self {
         Self { requests, in_flight: 8 }
     }
@@ -32,7 +34,8 @@ pub(crate) async fn run_single(name: &str, front: &str, requests: u64) -> Result
     run(name, front, Load::of(requests), &Progress::of(requests)).await
 }
 
-/// Sends requests to the broker at `front`. Returns a report when all requests have been answered.
+/// Runs a client with the routing id `name`: sends the requests that `load` describes to the broker at `front`, and
+/// counts the replies in `progress`. Returns a report when all requests have been answered.
 pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress) -> Result<Report, Failure> {
     let broker = DealerSocket::with(Options::new().routing_id(name)?);
     broker.connect(front)?;

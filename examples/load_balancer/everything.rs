@@ -18,8 +18,8 @@ pub(crate) const WORKERS: [(&str, Duration); 4] = [
     ("sleepy", Duration::from_millis(20)),
 ];
 
-/// Runs a broker, the given workers, and `clients` clients with the same load. Returns the results of all clients when
-/// every client has received all its replies.
+/// Runs a broker, the given workers, and `clients` clients that each send the requests that `load` describes. Returns
+/// the results of all clients when every client has received all its replies.
 pub(crate) async fn run(clients: u64, load: Load, workers: &[(&'static str, Duration)]) -> Result<Report, Failure> {
     let broker = Broker::bind("tcp://127.0.0.1:*", "tcp://127.0.0.1:*").await?;
     let (front, back) = (broker.front.to_string(), broker.back.to_string());

@@ -62,7 +62,8 @@ impl Queue {
         Some((worker, job))
     }
 
-    /// Removes a worker. The request that it was processing, if any, is put back at the front of the queue.
+    /// Removes a worker from the ready and busy workers. If the worker was processing a request, puts this request back
+    /// at the front of the queue.
     pub(crate) fn remove(&mut self, worker: &Frame) {
         self.ready.retain(|known| known != worker);
         if let Some((job, _)) = self.busy.remove(worker) {

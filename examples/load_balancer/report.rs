@@ -17,7 +17,8 @@ pub(crate) struct Report {
     pub(crate) workers: BTreeMap<String, u64>,
     /// Time between each request and its reply, one entry per reply.
     latencies: Vec<Duration>,
-    /// Numbers of the first 16 requests of one client that were answered, in the order in which the replies arrived.
+    /// Numbers of the requests to which the first 16 replies arrived, in the order of these replies. In the results of
+    /// all clients together, these are the numbers of only one client.
     pub(crate) first: Vec<u64>,
 }
 

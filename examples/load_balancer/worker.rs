@@ -6,7 +6,8 @@ use sansmq::tokio::ReqSocket;
 use sansmq::{Envelope, Options, RecvError};
 use std::time::Duration;
 
-/// Connects to the broker at `back`, and answers requests until the socket fails. Each request takes the time `cost`.
+/// Runs the worker `name`: connects to the broker at `back`, and answers requests until the socket fails. Each request
+/// takes the time `cost`.
 pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Failure> {
     let broker = ReqSocket::with(Options::new().routing_id(name)?);
     broker.connect(back)?;

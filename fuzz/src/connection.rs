@@ -16,8 +16,8 @@ const MAX_MESSAGE: usize = 1 << 16;
 const MAX_COMMAND: usize = 128 << 10;
 
 /// Checks that a connection returns the same result for the whole input at once and for the input in pieces, does not
-/// panic, and limits its memory and output. The first byte selects the socket type, the second the length of the
-/// pieces.
+/// panic, and limits its memory and output. The first byte of `data` selects the socket type, and the second byte the
+/// length of the pieces. The other bytes are the input.
 pub fn connection(data: &[u8]) {
     let Some((&kind, bytes)) = data.split_first() else { return };
     let Some((&step, bytes)) = bytes.split_first() else { return };

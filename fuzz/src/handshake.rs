@@ -23,8 +23,8 @@ enum Mechanism {
     Curve,
 }
 
-/// Change of the bytes between the client and the server. In [`Scenario`], the number in front of each change is the
-/// number of bytes that pass unchanged before this change.
+/// Change of the bytes that are in transit between the client and the server. In [`Scenario`], the number in front of
+/// each change is the number of bytes that pass unchanged before this change.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Change {
     Split,

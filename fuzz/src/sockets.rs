@@ -29,7 +29,8 @@ enum Pattern {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Op {
-    /// Sends a message from the node. The body has [`PREFIX`] bytes plus as many bytes as the number.
+    /// Sends a message from the node. The number is the length of the message's body in bytes, without the [`PREFIX`]
+    /// bytes at its beginning.
     Send(Node, u16),
     Receive(Node),
     Connect(Node),
@@ -37,7 +38,7 @@ enum Op {
     Cut(Node),
     Freeze(Node),
     Thaw(Node),
-    /// Advances the clock by the square of the number, in milliseconds.
+    /// Advances the clock. The time in milliseconds is the square of the number.
     Pass(u8),
     Subscribe(Node),
     Close(Node),
@@ -65,10 +66,10 @@ struct World {
     latest: BTreeMap<(usize, u8), u32>,
     /// Receiver, sender and number of each received message.
     received: BTreeSet<(usize, u8, u32)>,
-    /// True for each node, by its index, that has connected at least once.
+    /// True for each node that has connected at least once, by index of the node.
     connected: [bool; 3],
-    /// True if a connection has ended or a node has connected twice. Messages may then be received out of order: order
-    /// is kept only within each connection, and a socket receives from two connections in turn.
+    /// True if a connection has ended or a node has connected twice. Messages of one sender may then be received out of
+    /// order: order is kept only within each connection, and a socket receives fair-queued from several connections.
     unordered: bool,
     hwm: usize,
 }

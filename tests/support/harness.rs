@@ -34,9 +34,9 @@ pub fn on_each_runtime(scenario: impl AsyncFn(&RuntimeHandle) + Send + Sync + 's
 /// ROUTER that is attacked and echoes every request, and an honest DEALER that is connected to it.
 #[derive(Debug)]
 pub struct Target {
-    /// Attacked socket.
+    /// The attacked ROUTER.
     pub router: Handle<Any>,
-    /// Socket of the honest peer.
+    /// Socket of the honest peer, a DEALER.
     pub honest: Handle<Any>,
     /// Events that the router has emitted so far.
     pub observed: Observed,
@@ -73,12 +73,13 @@ impl Observed {
 }
 
 impl Target {
-    /// Creates both sockets, connects them, and waits until the honest peer has received a reply.
+    /// Creates the attacked ROUTER with `options`, and a DEALER as the honest peer. Connects the two, and waits until
+    /// the DEALER has received a reply.
     pub async fn new(handle: &RuntimeHandle, options: Options<Router>) -> Self {
         Self::with_client(handle, options, Options::new()).await
     }
 
-    /// Creates both sockets like [`new`](Self::new), with options for the honest peer.
+    /// Creates the two sockets like [`new`](Self::new). `honest` contains the options of the DEALER.
     pub async fn with_client(handle: &RuntimeHandle, options: Options<Router>, honest: Options<Dealer>) -> Self {
         let (router, honest) = (handle.socket(options).erase(), handle.socket(honest).erase());
         let endpoint = router.bind(ANY).await.unwrap();
@@ -138,8 +139,8 @@ impl Target {
         &mut self.observed
     }
 
-    /// Waits until `count` connections have ended. Asserts that `reason` returns true for the error of each of these
-    /// connections.
+    /// Waits until `count` connections of the router have ended. Asserts that `reason` returns true for the error of
+    /// each of these connections.
     pub async fn expect_ends(&mut self, count: usize, reason: impl Fn(&ConnectionError) -> bool) {
         let observed = self.serve_until(|observed| observed.ends.len() >= count || observed.missed > 0).await;
         assert_eq!(observed.missed, 0);
@@ -147,13 +148,14 @@ impl Target {
         assert!(ends.iter().all(reason), "{ends:?}");
     }
 
-    /// Connects another honest peer, and waits until it has received a reply.
+    /// Connects another honest peer to the router, and waits until this peer has received a reply.
     pub async fn serve_new_client(&mut self, handle: &RuntimeHandle, options: Options<Dealer>) {
         let endpoint = self.endpoint.clone();
         self.serve_new_client_at(handle, &endpoint, options).await;
     }
 
-    /// Connects another honest peer to `endpoint`, and waits until it has received a reply.
+    /// Connects another honest peer to `endpoint`, an endpoint of the router, and waits until this peer has received a
+    /// reply.
     pub async fn serve_new_client_at(&mut self, handle: &RuntimeHandle, endpoint: &Endpoint, options: Options<Dealer>) {
         let client = handle.socket(options);
         client.connect(endpoint).unwrap();
@@ -183,12 +185,12 @@ impl Target {
     }
 }
 
-/// Opens `count` connections and sends `bytes` on each. Returns the open streams.
+/// Opens `count` connections to the address `to`, and sends `bytes` on each. Returns the open streams.
 pub fn connect_all(to: SocketAddr, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
     (0..count).map(|_| connect_and_send(to, bytes).unwrap()).collect()
 }
 
-/// Binds a socket to TCP and returns its address.
+/// Binds a socket to a TCP port that the operating system chooses, and returns the bound address.
 pub async fn bind_tcp<T: Kind>(socket: &Handle<T>) -> SocketAddr {
     socket.bind(ANY).await.unwrap().socket_addr().unwrap()
 }

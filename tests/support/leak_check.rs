@@ -22,7 +22,7 @@ pub struct Counts {
     pub descriptors: usize,
 }
 
-/// Returns the current number of tasks and descriptors.
+/// Returns the current number of tasks of `runtime`, and the current number of file descriptors of the process.
 pub fn counts(runtime: &dyn TestRuntime) -> Counts {
     Counts { tasks: runtime.tasks(), descriptors: descriptors() }
 }
@@ -32,8 +32,8 @@ pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// Runs the tasks until both counts are no higher than in `before`. `what` is the name of the test phase for the panic
-/// message.
+/// Runs the tasks of `runtime` until the numbers of tasks and descriptors are no higher than in `before`. `what` is the
+/// name of the test phase for the panic message.
 ///
 /// # Panics
 /// If the counts are still higher after [`RELEASE_TIMEOUT`].
@@ -52,8 +52,9 @@ pub fn wait_for_release(runtime: &mut dyn TestRuntime, before: Counts, what: &st
 /// Environment variable that selects the runtime on which a child process runs its test.
 const RUNTIME: &str = "SANSMQ_TEST_RUNTIME";
 
-/// Runs a test on each runtime, and passes it the counts before the test. Each run is a separate process, because
-/// descriptors and memory are counted for the whole process. The processes of one test run concurrently.
+/// Runs a test on each runtime. The test receives the numbers of tasks and descriptors before its start. Each run is a
+/// separate process, because descriptors and memory are counted for the whole process. The processes of one test run
+/// concurrently.
 ///
 /// # Panics
 /// If a run panics, or does not end within five times [`RELEASE_TIMEOUT`].
@@ -86,8 +87,8 @@ pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'stat
     assert_eq!(failed.iter().flatten().count(), 0, "failed on {failed:?}");
 }
 
-/// Uses a runtime once, then runs a test on it and passes the test the current counts. So the reactors, threads and
-/// descriptors that the first use creates are not reported as leaks.
+/// Runs a test on a runtime that has already been used once. So the reactors, threads and descriptors that the first
+/// use of the runtime creates are not reported as leaks of the test.
 fn run_on(runtime: &mut dyn TestRuntime, test: &impl Fn(&mut dyn TestRuntime, Counts)) {
     let handle = runtime.handle();
     // The first use creates reactors, threads and descriptors that stay open; they are not leaks of the test.

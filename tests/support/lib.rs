@@ -90,8 +90,8 @@ fn command() -> String {
     format!("cargo test -p {package} --test {target} {}", test.unwrap_or_default())
 }
 
-/// Connects a raw TCP stream that acts as a PUSH. It has already sent its greeting and READY, so the test can write
-/// messages to it.
+/// Connects a raw TCP stream to `address`. The stream acts as a PUSH that has already sent its greeting and READY, so
+/// the test can write messages to it.
 ///
 /// # Errors
 /// If the connection is refused, or the stream fails.
@@ -101,7 +101,7 @@ pub fn push_peer(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Opens a TCP connection of the operating system to an endpoint, for peers that are not sockets of sansmq.
+/// Opens a real TCP connection (not a simulated one) to an endpoint, for peers that are not sockets of sansmq.
 ///
 /// # Errors
 /// If the connection is refused, or the endpoint has no IP address.
@@ -141,12 +141,13 @@ impl TempDir {
         self.0.join("socket")
     }
 
-    /// Returns the `ipc` endpoint of the path.
+    /// Returns the `ipc` endpoint of the Unix domain socket in this directory.
     pub fn endpoint(&self) -> String {
         format!("ipc://{}", self.socket().display())
     }
 
-    /// Returns an `ipc` endpoint in the abstract namespace, as unique as the directory.
+    /// Returns an `ipc` endpoint in the abstract namespace of Linux. Its name is as unique as the path of this
+    /// directory.
     pub fn abstract_endpoint(&self) -> String {
         format!("ipc://@{}", self.socket().display())
     }

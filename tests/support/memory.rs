@@ -3,7 +3,7 @@
 
 use peak_alloc::PeakAlloc;
 
-/// Memory in use at one instant.
+/// Memory in use by the process at one instant, in bytes.
 #[derive(Debug)]
 pub struct Memory(usize);
 
@@ -14,7 +14,8 @@ impl Memory {
         Self(PeakAlloc.current_usage())
     }
 
-    /// Asserts that the peak since [`now`](Self::now) is less than `bytes` above the memory in use at that time.
+    /// Asserts that the peak memory use is less than `bytes` above the memory in use that `self` contains. The peak is
+    /// counted from the last call of [`now`](Self::now).
     ///
     /// # Panics
     /// If memory grew by `bytes` or more.

@@ -57,12 +57,12 @@ pub fn message<const N: usize>(frames: [&str; N]) -> Message {
     Message::from(frames.map(Frame::from))
 }
 
-/// Returns a duration in milliseconds.
+/// Returns a duration of `millis` milliseconds.
 pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Returns a duration in seconds.
+/// Returns a duration of `seconds` seconds.
 pub const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -97,8 +97,8 @@ pub fn close(net: &mut Net, node: NodeId) {
     net[node].close(now);
 }
 
-/// Takes all queued events. Returns, for each failed or ended connection, the time until the socket dials again; `None`
-/// if the socket does not dial again.
+/// Takes all queued events of the socket `node`. Returns, for each failed or ended connection, the time until the
+/// socket dials again; `None` if the socket does not dial again.
 pub fn waits(net: &mut Net, node: NodeId) -> Vec<Option<Duration>> {
     let waits = events(net, node).into_iter().filter_map(|event| match event {
         Event::ConnectFailed { retry, .. }
@@ -161,7 +161,7 @@ pub fn events(net: &mut Net, node: NodeId) -> Vec<Event> {
     core::iter::from_fn(|| net[node].poll_event()).collect()
 }
 
-/// Returns the error texts of all connections that ended, in the order of the events.
+/// Returns the error texts of all ended connections and failed handshakes in `events`, in the order of the events.
 pub fn endings(events: &[Event]) -> Vec<String> {
     let endings = events.iter().filter_map(|event| match event {
         Event::Disconnected { reason, .. } | Event::HandshakeFailed { reason, .. } => Some(reason.to_string()),
@@ -170,7 +170,7 @@ pub fn endings(events: &[Event]) -> Vec<String> {
     endings.collect()
 }
 
-/// Returns the number of messages that were dropped with the reason `expected`.
+/// Returns the number of messages that were dropped with the reason `expected`, according to `events`.
 pub fn dropped(events: &[Event], expected: DropReason) -> usize {
     let counts = events.iter().map(|event| match event {
         Event::Dropped { reason, messages } if *reason == expected => *messages,

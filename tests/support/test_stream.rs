@@ -72,7 +72,8 @@ pub fn pull_session(options: &Options<Pull>) -> Session {
     Session::new(Connection::new(&Arc::new(options.connection_config()), &mut SystemEntropy, Instant::ORIGIN))
 }
 
-/// Creates a socket that has accepted one connection. Returns the socket, its pipe, and the connection.
+/// Creates a socket that has accepted one connection. Returns the socket, the id of the pipe that belongs to the
+/// connection, and the connection.
 pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
     let mut socket = Socket::new(options, SeededEntropy::new(1));
     let listener = socket.bind("tcp://*:1".parse().unwrap());
@@ -84,9 +85,10 @@ pub fn accepted<T: Kind>(options: Options<T>) -> (Socket, PipeId, Connection) {
 /// Socket with one connection, and the session that reads and writes this connection.
 #[derive(Debug)]
 pub struct SessionFixture {
-    /// Socket that exchanges messages with the session.
+    /// Socket that owns the queues of messages to and from the peer.
     pub socket: Socket,
-    /// Pipe of the socket through which it exchanges messages with the session.
+    /// Id of the pipe that belongs to the connection. The session takes outgoing messages from this pipe and adds
+    /// incoming messages to it.
     pub pipe: PipeId,
     /// Session that reads and writes the stream.
     pub session: Session,

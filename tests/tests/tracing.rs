@@ -62,7 +62,7 @@ static COLLECTOR: Collector = Collector {
 
 struct Collector {
     seen: Mutex<Seen>,
-    /// Maximum level of the records that are kept; `None` to keep no records.
+    /// Most verbose level of the records that are kept; `None` to keep no records.
     level: Mutex<Option<Level>>,
     /// Function that is called with the message of each record; `None` for no function.
     at_record: Mutex<Option<Hook>>,
@@ -70,7 +70,8 @@ struct Collector {
 
 type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// View of the collected spans and records. It contains only those of sockets that were created after the view.
+/// View of the spans and records in [`COLLECTOR`]. It contains only those of sockets that were created after the view,
+/// so that a test does not see the records of earlier tests.
 #[derive(Clone, Copy)]
 struct View {
     first: u64,
@@ -112,7 +113,7 @@ impl View {
         COLLECTOR.seen.lock().unwrap().spans.range(self.first..).all(|(_, span)| condition(span))
     }
 
-    /// Runs the runtime until there are `count` records with this message.
+    /// Runs the tasks of `runtime` until the view contains at least `count` records with the text `message`.
     fn wait_for(self, runtime: &mut dyn TestRuntime, count: usize, message: &str) {
         until(runtime, message, || self.records(message).len() >= count);
     }
@@ -123,7 +124,7 @@ struct SpannedRecord {
     level: Level,
     /// Names of the spans in which the record was emitted, outermost first, separated by `/`.
     chain: String,
-    /// Fields of all these spans together.
+    /// Fields of all spans in which the record was emitted.
     span_fields: Fields,
     fields: Fields,
 }
@@ -193,8 +194,8 @@ impl Subscriber for &'static Collector {
     }
 }
 
-/// Runs a test on each runtime. The test gets a view of two new sockets, a ROUTER and a DEALER, and these sockets.
-/// Keeps only records up to `level`.
+/// Runs a test on each runtime, with a new ROUTER, a new DEALER, and a [`View`] of the spans and records of these two
+/// sockets. `level` is the most verbose level of the records that are kept; with `None`, no records are kept.
 fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, View, Handle<Router>, Handle<Dealer>)) {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

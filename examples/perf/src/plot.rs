@@ -64,8 +64,9 @@ fn panel(
     Ok(())
 }
 
-/// Returns the lines of a panel, one for each pair of socket types and each runtime. `value` returns the measured value
-/// to draw from a row of results.
+/// Returns the lines of one panel of the diagram, one for each pair of socket types and each runtime. Uses the runs
+/// that send messages in one direction if `one_way` is true, else the runs with requests and replies. `value` returns
+/// the y value of a point from the results of a run, and `suffix` is added to the name of each line.
 fn series(measured: &[Measured], one_way: bool, suffix: &str, value: impl Fn(&Row) -> Option<f64>) -> Vec<Series> {
     let mut lines: Vec<Series> = Vec::new();
     for Measured { pair, row } in measured.iter().filter(|measured| measured.pair.one_way == one_way) {

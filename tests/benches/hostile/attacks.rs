@@ -11,7 +11,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// An attack, with the socket type of the attacked socket and its behaviour towards honest peers.
+/// An attack by hostile peers, and the socket that they attack: its type, its security mechanism, and its behaviour
+/// towards honest peers.
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) target: SocketType,
@@ -23,13 +24,13 @@ pub(crate) struct Attack {
 /// Behaviour of the attacked socket towards honest peers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// The socket sends each received message back to its sender.
+    /// The attacked socket sends each received message back to its sender.
     Echo,
-    /// The socket sends each message that the trigger socket receives. The trigger socket is a PULL to which the honest
-    /// peers send.
+    /// The attacked socket sends each message that the trigger socket receives. The trigger socket is a PULL of the
+    /// benchmark, to which the honest peers send their requests.
     Publish,
-    /// The socket sends each message that the trigger socket receives, as with `Publish`. It also receives messages and
-    /// drops them.
+    /// The attacked socket sends each message that the trigger socket receives, like `Publish`. It also receives the
+    /// messages of its own peers, and drops them.
     PublishAndReceive,
 }
 
@@ -92,7 +93,8 @@ pub(crate) const ATTACKS: [Attack; 21] = [
 ];
 
 impl Attack {
-    /// Runs the attack until the process is killed. Prints a line when the attack has begun.
+    /// Attacks the socket at the address `at` until the process is killed. Prints a line to stdout when the attack has
+    /// begun.
     pub(crate) fn run(&self, at: SocketAddr) -> io::Result<()> {
         // Real attackers use the processors of other machines; here they run with the lowest priority.
         rustix::process::nice(19)?;
@@ -112,8 +114,8 @@ fn idle() -> io::Result<()> {
     }
 }
 
-/// Connects again and again, and sends `bytes` on each connection. When `count` connections are open, closes the
-/// oldest.
+/// Connects to the attacked socket again and again, and sends `bytes` on each connection. When `count` connections are
+/// open, closes the oldest.
 fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<()> {
     let mut streams = VecDeque::with_capacity(count);
     report_start()?;
@@ -128,9 +130,9 @@ fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<
     }
 }
 
-/// Connects, sends `greeting_and_ready`, and then sends the results of `more` until the socket closes the connection;
-/// then connects again. Never reads. The argument of `more` is the number of its previous calls for the same
-/// connection.
+/// Repeats the following on each of [`THREADS`] threads: connects to the attacked socket, sends `greeting_and_ready`,
+/// and then sends the results of `more` until the socket closes the connection. Never reads. The argument of `more` is
+/// the number of its previous calls for the same connection.
 fn flood(at: SocketAddr, greeting_and_ready: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {

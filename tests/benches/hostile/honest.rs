@@ -14,7 +14,7 @@ use std::{env, thread};
 
 pub(crate) const PEERS: usize = 4;
 
-/// Time without a reply after which a peer repeats its request, because the reply may have been sent to another peer. A
+/// Time without a reply after which an honest peer repeats its request. The reply may have been sent to another peer. A
 /// REQ does not repeat requests.
 const RELEASE_TIMEOUT: Duration = Duration::from_millis(50);
 
@@ -49,7 +49,8 @@ impl ServerSecurity {
     }
 }
 
-/// Returns the options of the socket of an honest peer. `key` is the public key of the server, for CURVE.
+/// Returns the options of the socket of an honest peer. `key` is the public key of the attacked socket; only CURVE
+/// needs it.
 fn client(attack: &Attack, key: Option<&str>) -> io::Result<Options<Any>> {
     let security = match (attack.mechanism, key) {
         ("PLAIN", _) => Security::plain_client("me", "right"),
@@ -68,7 +69,8 @@ pub(crate) struct Honest {
 }
 
 impl Honest {
-    /// Starts the process and waits until each honest peer has received a reply.
+    /// Starts the process of the honest peers, and waits until each honest peer has received a reply. `bound` contains
+    /// the endpoints of the attacked socket and of the trigger socket.
     pub(crate) fn start(attack: &Attack, bound: &[Endpoint; 2], security: &ServerSecurity) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?);
         child.args(["honest", attack.name]).args(bound.iter().map(ToString::to_string));
@@ -82,7 +84,7 @@ impl Honest {
         Ok(honest)
     }
 
-    /// Returns the number of replies that the honest peers have received so far.
+    /// Returns the number of replies that all honest peers together have received so far.
     pub(crate) fn replies(&mut self) -> io::Result<f64> {
         self.child.stdin.as_mut().expect("stdin is piped").write_all(b"\n")?;
         let mut line = String::new();

@@ -113,7 +113,8 @@ fn measure(runtime: &str, attack: &'static Attack, window: Duration) -> io::Resu
     Ok(())
 }
 
-/// Number of ended connections, rejected connections and missed events, by reason.
+/// Counts of the events of the attacked socket: ended connections and rejected connections, by reason, and events that
+/// the monitor missed.
 type Outcomes = Arc<Mutex<BTreeMap<String, u64>>>;
 
 async fn run_socket(
@@ -141,8 +142,8 @@ async fn run_socket(
     }
 }
 
-/// Serves the honest peers. With [`Service::Echo`], echoes each message that `socket` receives. Otherwise sends on
-/// `socket` each message that `trigger` receives.
+/// Serves the honest peers of the attacked socket, `socket`. With [`Service::Echo`], sends each message that `socket`
+/// receives back to its sender. Otherwise sends on `socket` each message that `trigger` receives.
 async fn serve(socket: &Handle<Any>, trigger: &Handle<Any>, service: Service) {
     let source = if service == Service::Echo { socket } else { trigger };
     while let Ok(message) = source.recv().await {
@@ -152,7 +153,8 @@ async fn serve(socket: &Handle<Any>, trigger: &Handle<Any>, service: Service) {
     }
 }
 
-/// Receives and drops messages if the service is [`Service::PublishAndReceive`], otherwise only waits. Never returns.
+/// Receives and drops the messages of the attacked socket if the service is [`Service::PublishAndReceive`], otherwise
+/// only waits. Never returns.
 async fn drain(socket: &Handle<Any>, service: Service) {
     if service == Service::PublishAndReceive {
         while socket.recv().await.is_ok() {}
@@ -225,7 +227,8 @@ fn control(
 struct HostilePeers(Child);
 
 impl HostilePeers {
-    /// Starts the process and waits until the attack has begun.
+    /// Starts the process of the hostile peers, which attack the socket at the address `at`. Waits until the attack has
+    /// begun.
     fn start(attack: &Attack, at: SocketAddr) -> io::Result<Self> {
         let mut child = Command::new(env::current_exe()?);
         child.args(["attack", attack.name]).arg(at.to_string()).stdout(Stdio::piped());

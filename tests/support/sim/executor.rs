@@ -19,7 +19,7 @@ const SCENARIO: u64 = 0;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Owner of a task, a socket or the scenario. The owner determines when the task must end.
+/// Owner of a task: either a socket or the scenario. The owner determines when the task must end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// Task of a socket: must end by itself after the socket is closed.
@@ -31,15 +31,15 @@ pub(super) enum Owner {
 /// Running tasks of a simulation.
 #[derive(Default)]
 pub(super) struct Tasks {
-    /// Tasks by number, each with its owner. The task is `None` while it is polled.
+    /// Tasks by number, each with its owner. While a task is polled, its entry contains `None` instead of the task.
     by_number: BTreeMap<u64, (Owner, Option<Task>)>,
     last_number: u64,
     ready: Ready,
     turns: u64,
 }
 
-/// Numbers of the tasks that were woken. They have a separate lock, because a waker may be called while the state of
-/// the simulation is locked.
+/// Numbers of the tasks that were woken and have not been polled since. The set has a lock of its own, because a waker
+/// may be called while the state of the simulation is locked.
 type Ready = Arc<Mutex<BTreeSet<u64>>>;
 
 /// Waker of one task. It adds the number of the task to the ready tasks.
@@ -113,7 +113,7 @@ impl Sim {
         }
     }
 
-    /// Polls a task once; does nothing if the task has ended.
+    /// Polls the task with this number once; does nothing if this task has ended.
     fn turn(&self, number: u64) {
         let task = self.with(|world, _| world.tasks.by_number.get_mut(&number).and_then(|(_, task)| task.take()));
         let Some(mut task) = task else { return };

@@ -36,7 +36,7 @@ use std::cell::RefCell;
 pub type Socket<T = kind::Any> = Served<Sim, T>;
 
 thread_local! {
-    /// Simulation that this thread is running.
+    /// Simulation that this thread is running; `None` outside [`run`].
     static CURRENT: RefCell<Option<Sim>> = const { RefCell::new(None) };
 }
 

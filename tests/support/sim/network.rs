@@ -46,7 +46,7 @@ impl Network {
         !self.listeners.keys().any(|other| serves(other, at) || serves(at, other))
     }
 
-    /// Returns an endpoint with this address and a random free port.
+    /// Returns an endpoint with the address `ip` and a random free port.
     fn with_free_port(&self, ip: IpAddr, rng: &mut SeededEntropy) -> Endpoint {
         loop {
             let port = 32_768 + u16::try_from(rng.below(28_000)).expect("the sum is below 65536");
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// Adds `far`, the accepted side of a new stream, to the backlog of the listener at `to`. Returns `far` with an
-    /// error if there is no such listener.
+    /// error if no listener accepts connections to `to`.
     fn dial(&mut self, to: &Endpoint, far: SimStream, wakes: &mut Vec<Waker>) -> Result<(), (NetworkError, SimStream)> {
         let (from, error) = match to.socket_addr().map(|address| address.ip()) {
             Some(ip) if !ip.is_loopback() => return Err((NetworkError::Unreachable, far)),

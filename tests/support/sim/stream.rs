@@ -46,8 +46,8 @@ impl SimStream {
         })
     }
 
-    /// Calls `work` with the locked connection and an empty list of wakers. Wakes the wakers in the list after the lock
-    /// is released.
+    /// Calls `work` with the locked connection and an empty list of wakers, to which `work` can add. Wakes these wakers
+    /// after the lock is released.
     fn with<R>(&self, work: impl FnOnce(&mut Wire, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
         let result = work(&mut self.wire.lock().expect("no task panics while it holds the lock"), &mut wakes);

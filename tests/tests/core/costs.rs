@@ -102,8 +102,8 @@ fn assert_allocation_limits(runtime: &mut impl TestRuntime) {
     }
 }
 
-/// Returns the number of allocations while messages of `size` bytes are sent and received. Does not count the first
-/// transfer, which uses the connection for the first time.
+/// Returns the number of allocations while messages of `size` bytes are sent from a socket of the type `from` to a
+/// socket of the type `to`. A first transfer is not counted, because it uses the connection for the first time.
 fn allocations(
     runtime: &mut impl TestRuntime,
     (from, to): (SocketType, SocketType),

@@ -100,8 +100,9 @@ fn socket_type_rules_are_only_in_proto() {
     assert_eq!(lines_with("runtime/src", &["SocketType::", "SocketType as"]), Vec::<String>::new());
 }
 
-/// Returns the imports in `text` that point to a higher layer or to a higher part of `socket`. `text` is the source of
-/// the file `path` below `proto/src`.
+/// Returns a description of each import in a source file that points to a higher layer of `proto/src`, or to a higher
+/// part of the module `socket`, than the file itself. `path` is the path of the file below `proto/src`, and `text` is
+/// its content.
 fn upward_imports(path: &str, text: &str) -> Vec<String> {
     let modules: Vec<_> = path.trim_end_matches(".rs").split('/').filter(|name| *name != "mod").collect();
     if ABOVE.contains(&modules[0]) {
@@ -129,7 +130,8 @@ fn upward_imports(path: &str, text: &str) -> Vec<String> {
     upward
 }
 
-/// Returns `true` if `target` is in a higher part of `socket` than `path`.
+/// Returns `true` if the import `target` points to a higher part of the module `socket` than the part to which the file
+/// `path` belongs.
 fn part_is_higher(path: &str, target: &[String]) -> bool {
     let Some(part) = path.strip_prefix("socket/").and_then(|rest| rest.trim_end_matches(".rs").split('/').next())
     else {

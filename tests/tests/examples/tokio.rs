@@ -485,7 +485,7 @@ mod balancing {
         }
     }
 
-    /// Replies to a request from a worker: sends back the frames of the request and one more frame, `done`.
+    /// Sends the reply of `worker` to a request: the frames of the request, and one more frame, `done`.
     async fn reply(worker: &DealerSocket, mut request: Message) -> Result<(), SendError> {
         request.push_back("done");
         worker.send(request).await

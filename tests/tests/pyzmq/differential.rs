@@ -1,9 +1,10 @@
-//! Random programs of socket operations, run by our sockets, by libzmq's sockets, and by both together. Results of calls and
-//! received messages must agree, or the difference must be a row of the table in `src/guide/migrating_from_libzmq.md`.
+//! Random programs of socket operations, run with sockets of sansmq, with sockets of libzmq, and with both together. Results of
+//! calls and received messages must agree, or the difference must be a row of the table in
+//! `src/guide/migrating_from_libzmq.md`.
 //!
-//! Each program runs on a simulated network first, which reports when no data is in transit. This reference run
-//! determines what the other runs wait for. An unexpected message is detected when it is received in place of a later
-//! one.
+//! Each program runs on a simulated network first, which reports when no data is in transit. The other runs wait for the
+//! messages and connections of this reference run. An unexpected message is detected when it is received in place of a
+//! later message.
 //!
 //! `NET_SEED=<seed>` runs one program, `DIFFERENTIAL=<first>..<end>` a range of programs.
 
@@ -100,8 +101,9 @@ trait Backend {
         false
     }
 
-    /// Waits until all connections are made or ended and all subscriptions have reached the publishers, as in
-    /// `expected`. Returns the state that was reached, or the reason why the wait failed.
+    /// Waits until all connections are made or ended and all subscriptions have reached the publishers. `expected` is
+    /// the state of the reference run after the operation with the index `step`; `None` in the reference run. Returns
+    /// the state that was reached, or the reason why the wait failed.
     fn settle(
         &mut self,
         program: &Program,
@@ -192,7 +194,7 @@ struct Run<'a, W> {
     /// Index of the current operation.
     step: usize,
     open: Vec<bool>,
-    /// Generated routing ids, by ROUTER and peer, as the ROUTER has received them.
+    /// Generated routing ids that ROUTERs have received, by index of the ROUTER and index of the peer.
     ids: BTreeMap<(usize, usize), Frame>,
 }
 
@@ -271,8 +273,8 @@ impl<'a, W: Backend> Run<'a, W> {
         observations
     }
 
-    /// Waits for the expected messages, and then receives the other queued messages, but at most `limit` messages in
-    /// total.
+    /// Receives messages at the socket with the index `socket`: waits for the messages in `expected`, and also receives
+    /// other messages that are queued. Receives at most `limit` messages in total.
     fn receive(&mut self, socket: usize, limit: usize, expected: Option<&Observation>) -> Observation {
         let (expected, end): (&[Message], &str) = match expected {
             Some(Observation::Received { messages, end, .. }) => (messages, end),
@@ -308,8 +310,9 @@ impl<'a, W: Backend> Run<'a, W> {
         }
     }
 
-    /// Returns true if all missing messages are cancellations of subscriptions that libzmq is known never to send (see
-    /// [`known::forgets`]). Waiting for them would be useless.
+    /// Returns true if `socket` belongs to libzmq and the messages of `expected` that are not in `messages` are all
+    /// cancellations of subscriptions that libzmq is known never to send (see [`known::forgets`]). Waiting for them
+    /// would be useless.
     fn only_lacks_known(&self, socket: usize, messages: &[Message], expected: &[Message]) -> bool {
         self.backend.is_libzmq(socket)
             && known::forgets(self.program, self.step, socket)
@@ -325,8 +328,8 @@ impl<'a, W: Backend> Run<'a, W> {
         self.backend.send(socket, reply, LIMIT);
     }
 
-    /// Replaces the generated routing id and the generated request id of a message by fixed text, so that messages of
-    /// different runs can be compared.
+    /// Replaces the generated routing id and the generated request id of a message that a ROUTER has received by fixed
+    /// text, so that messages of different runs can be compared. Messages of other socket types are unchanged.
     fn normalised(&mut self, socket: usize, message: Message) -> Message {
         let from = from(&message);
         if self.program.kind(socket) != Router {
@@ -366,7 +369,7 @@ impl<'a, W: Backend> Run<'a, W> {
     }
 }
 
-/// Returns the expected messages that were not received, each as often as it is missing.
+/// Returns the messages of `expected` that are not in `messages`, each as often as it is missing.
 fn missing<'a>(messages: &[Message], expected: &'a [Message]) -> Vec<&'a Message> {
     let mut remaining: Vec<_> = messages.iter().collect();
     let is_missing = |message: &&Message| {

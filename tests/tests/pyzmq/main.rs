@@ -780,7 +780,8 @@ impl Python {
         assert_eq!(self.read_line().await, expected, "from `{}`", self.name);
     }
 
-    /// Reads lines until `expected`, and asserts that the program then ends with success.
+    /// Reads the lines that the program prints until one is equal to `expected`. Asserts that the program then ends
+    /// with success.
     async fn expect_last_line(mut self, expected: &str) {
         let mut last = self.read_line().await;
         while last != expected {

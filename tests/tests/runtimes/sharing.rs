@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-/// Runs a scenario, and fails after 20 seconds.
+/// Runs a scenario, and fails if it takes longer than 20 seconds.
 fn run(scenario: impl Future<Output = ()>) {
     let limit = smol::Timer::after(Duration::from_secs(20));
     if let Either::Right(_) = smol::block_on(select(pin!(scenario), limit)) {

@@ -14,8 +14,8 @@ use smol::io::AsyncReadExt;
 use std::cell::RefCell;
 use std::time::Duration;
 
-/// Runs a simulation with this seed, in which a ROUTER receives messages of several DEALERs. Returns the messages, each
-/// with the virtual time of its receipt in nanoseconds.
+/// Runs a simulation with this seed, in which a ROUTER receives messages from several DEALERs. Returns the messages,
+/// each with the virtual time of its receipt in nanoseconds.
 fn received_messages(seed: u64) -> Vec<(u64, Message)> {
     let received = RefCell::new(Vec::new());
     run(seed, async || {

@@ -30,13 +30,14 @@ impl Acceptor {
         Self { socket, listener, connections: Vec::new(), now: Instant::ORIGIN }
     }
 
-    /// Accepts a connection from an address. Returns `true` if the socket admits the connection.
+    /// Accepts a connection from the address `from`. Returns `true` if the socket admits the connection.
     fn accept(&mut self, from: &str) -> bool {
         let accepted = self.socket.accepted(self.listener, from.parse().unwrap(), self.now);
         accepted.map(|connection| self.connections.push(connection)).is_some()
     }
 
-    /// Advances the clock, and ends the connections that the socket evicts. Returns the number of these connections.
+    /// Advances the clock by `time`, and ends the connections that the socket evicts. Returns the number of these
+    /// connections.
     fn advance(&mut self, time: Duration) -> usize {
         self.now = self.now + time;
         let mut ended = 0;

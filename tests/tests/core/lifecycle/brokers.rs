@@ -15,7 +15,7 @@ const WORKER_ENDPOINT: &str = "tcp://second:2";
 
 /// Number of requests of each client.
 const REQUESTS: u32 = 4;
-/// Time after which a client repeats a request.
+/// Time without a reply after which a client repeats a request.
 const RETRY_AFTER: Duration = s(10);
 
 /// Broker: a ROUTER that receives requests, and a DEALER that forwards them to the next broker or to the workers.
@@ -71,13 +71,15 @@ impl Broker {
 struct Client {
     number: usize,
     node: NodeId,
-    /// True if the client repeats a lost request on the same socket (option `relaxed`). Other clients restart the
-    /// socket.
+    /// True if the client repeats a lost request on the same socket (option `relaxed`). If false, the client restarts
+    /// its socket instead.
     relaxed: bool,
     request: u32,
-    /// Number of requests sent by this client so far, including repeated ones.
+    /// Number of requests sent by this client so far, including repeated ones. Each request contains this number, so
+    /// that the reply to an earlier attempt is detected.
     attempt: u32,
-    /// Time at which the last request was sent; `None` if no request waits for its reply.
+    /// Time at which the last request was sent, from which [`RETRY_AFTER`] is counted; `None` if no request waits for
+    /// its reply.
     sent_at: Option<Instant>,
 }
 
@@ -150,7 +152,7 @@ impl Topology {
         topology
     }
 
-    /// Binds and connects the sockets of the broker with this index.
+    /// Binds and connects the two sockets of the broker with the index `broker` in the chain.
     fn open(&self, net: &mut Net, broker: usize) {
         net.bind(self.brokers[broker].front, FRONT_ENDPOINTS[broker]);
         if broker == 0 {

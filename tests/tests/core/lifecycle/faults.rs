@@ -54,7 +54,7 @@ impl FaultPlan {
         if self.heartbeats { options.heartbeat(ms(1500)).unwrap() } else { options }
     }
 
-    /// Causes a random fault at one of the nodes, or advances the clock.
+    /// Causes a random fault at one of the sockets `nodes`, or advances the clock.
     pub(super) fn inject(&mut self, net: &mut Net, nodes: &[NodeId]) {
         let node = nodes[self.pick(nodes.len())];
         match self.rng.below(15) {
@@ -84,8 +84,8 @@ impl FaultPlan {
 
 /// Received messages by sender and receiver. Each message contains the number of its sender and a sequence number.
 pub(super) struct Received {
-    /// True if connections may be lost. Messages are then in order only within each connection, because a socket
-    /// receives the remaining messages of a lost connection and those of the next connection in turn.
+    /// True if connections may be lost. Messages of one sender are then in order only within each connection: a socket
+    /// receives fair-queued from a lost connection with unread messages and from the next connection.
     loses_connections: bool,
     latest: BTreeMap<(usize, usize), u32>,
     pub(super) all: BTreeSet<(usize, u32)>,
@@ -96,7 +96,8 @@ impl Received {
         Self { loses_connections: faults.loses_connections(), latest: BTreeMap::new(), all: BTreeSet::new() }
     }
 
-    /// Records a message and checks that it is neither a duplicate nor out of order.
+    /// Records a message that the socket with the index `receiver` has received. Asserts that the message is not a
+    /// duplicate and, if connections cannot be lost, that it is in order.
     pub(super) fn record(&mut self, message: &Message, receiver: usize) {
         let text = message.body().to_text().into_owned();
         let mut words = text

@@ -23,7 +23,8 @@ struct Topology {
     owner: Option<(PipeId, usize)>,
     /// Connections that have lost the routing id `shared` to a newer connection and have not ended yet.
     losers: BTreeSet<PipeId>,
-    /// Index of the claimant that must receive each message of the router, by number of the message.
+    /// Index of the claimant that must receive each message that the router has sent to the routing id `shared`, by
+    /// number of the message. Received messages are removed.
     sent: BTreeMap<u32, usize>,
     next: u32,
     /// Number of the last message that the router has received from each claimant, by index of the claimant.
@@ -108,7 +109,7 @@ impl Topology {
         let _ = net[self.router].send((format!("other {other}"), format!("for other {other}")));
     }
 
-    /// Receives at all DEALERs, and checks that each message was sent to the DEALER that received it.
+    /// Receives all messages at all DEALERs, and checks that each message was sent to the DEALER that received it.
     fn recv(&mut self, net: &mut Net) {
         for (number, claimant) in self.claimants.iter().enumerate() {
             while let Ok(message) = net[claimant.node].recv() {
@@ -124,7 +125,7 @@ impl Topology {
         }
     }
 
-    /// Receives at the router, and checks order and duplicates.
+    /// Receives all messages at the router, and checks their order and that none is a duplicate.
     fn router_recv(&mut self, net: &mut Net) {
         while let Ok(message) = net[self.router].recv() {
             assert_eq!(message.head(), "shared", "only claimants send messages");

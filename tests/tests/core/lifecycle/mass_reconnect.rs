@@ -63,7 +63,8 @@ impl Cluster {
         }
     }
 
-    /// Advances the clock in steps until all peers are connected. Returns the number of new connections in each step.
+    /// Advances the clock in steps of `step` until all peers are connected. Returns the number of new connections in
+    /// each step.
     fn arrivals(&self, net: &mut Net, step: core::time::Duration) -> Vec<usize> {
         let mut counts = vec![net.connections(self.server)];
         while *counts.last().unwrap() < self.peers.len() {

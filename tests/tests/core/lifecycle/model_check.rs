@@ -10,7 +10,8 @@ use sansmq_proto::{Message, Options, RecvError, SendError};
 use sansmq_tests::is_soak;
 use std::collections::VecDeque;
 
-/// Runs every sequence of the given actions. Each sequence begins with new sockets.
+/// Runs every sequence of five of the given actions, or of six in a long test run. `world` creates the sockets with
+/// which each sequence begins, and `act` runs one action.
 fn explore<W, A: Copy + Debug>(actions: &[A], world: impl Fn() -> W, act: impl Fn(&mut W, A)) {
     let steps = if is_soak() { 6 } else { 5 };
     for mut number in 0..actions.len().pow(steps) {
@@ -36,7 +37,8 @@ impl<A: Debug> Drop for ActionLog<A> {
     }
 }
 
-/// Receives a message as text; `None` if the queue is empty.
+/// Runs the network until no data is in transit. Then receives a message at the socket `node` and returns its body as
+/// text; `None` if the queue is empty.
 fn receive(net: &mut Net, node: NodeId) -> Option<String> {
     net.settle();
     match net[node].recv() {

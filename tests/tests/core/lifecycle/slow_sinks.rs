@@ -67,8 +67,8 @@ impl Pipeline {
         }
     }
 
-    /// Asserts that queues are within their high-water marks. The test must call this only if no connection can be
-    /// lost: unread messages of a lost connection stay queued and are not counted against the marks.
+    /// Asserts that the queues of all sockets are within their high-water marks. The test must call this only if no
+    /// connection can be lost: unread messages of a lost connection stay queued and are not counted against the marks.
     fn check_marks(&self, net: &Net) {
         let outgoing = net[self.push].stats().outgoing.messages;
         assert!(outgoing <= 3 * self.marks[0] as u64, "{outgoing} messages are queued to be sent");

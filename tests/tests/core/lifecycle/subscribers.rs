@@ -128,7 +128,8 @@ impl Topology {
         assert_eq!(net[self.publishers[1]].subscription_count(), active.len());
     }
 
-    /// Publishes a message, and asserts that each matching subscriber receives it once from each connected publisher.
+    /// Sends a message from each publisher. Asserts that each subscriber with a matching subscription receives the
+    /// message of each publisher to which it is connected exactly once.
     fn publish(&self, net: &mut Net) {
         for &subscriber in &self.subscribers {
             recv_all(net, subscriber);

@@ -17,7 +17,8 @@ struct Dispatcher {
     idle: VecDeque<Frame>,
     /// Job of each busy worker, by the routing id of the worker.
     busy: BTreeMap<Frame, u32>,
-    /// Number of assignments of each job that have not had a result yet.
+    /// Number of times that each job was assigned to a worker without a result so far, by number of the job. A result
+    /// of a job without an open assignment fails the test.
     outstanding: BTreeMap<u32, u32>,
     /// Total number of assignments so far, of all jobs.
     assigned: usize,

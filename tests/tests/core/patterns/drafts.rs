@@ -217,8 +217,8 @@ fn received_multipart_is_dropped_without_disconnect() {
     }
 }
 
-/// Completes the handshake between the connection `link` and a new connection of the type `peer_type`. Returns the new
-/// connection.
+/// Creates a connection of a socket of the type `peer_type`, and completes its handshake with the connection `link`.
+/// Returns the created connection.
 fn complete_handshake(link: &mut Connection, peer_type: SocketType) -> Connection {
     let now = Instant::ORIGIN;
     let mut peer = Connection::new(&Arc::new(ConnectionConfig::new(peer_type)), &mut SystemEntropy, now);

@@ -131,7 +131,8 @@ impl ManualSocket {
         Self { socket, pipe, link }
     }
 
-    /// Sends a message of 90 KB. A ROUTER sends it to the peer with the routing id `named`.
+    /// Sends a message of 90 KB to the only peer. If the socket is a ROUTER, this peer must have the routing id
+    /// "named".
     pub(super) fn send(&mut self) -> Result<(), SendError> {
         let to = if self.socket.socket_type() == SocketType::Router { "named" } else { "" };
         self.socket.send((to, vec![7; 90_000]))

@@ -34,7 +34,7 @@ fn dealer_sends_round_robin() {
     assert_round_robin(&mut net, dealer, dealers);
 }
 
-/// Sends nine messages from the socket `one`, and asserts that its peers, the sockets `others`, receive them in turn.
+/// Sends nine messages from the socket `one`. Asserts that its peers, the sockets `others`, receive them round-robin.
 pub(super) fn assert_round_robin(net: &mut Net, one: NodeId, others: [NodeId; 3]) {
     for number in 0..9 {
         net[one].send(format!("{number}")).unwrap();
@@ -57,8 +57,8 @@ fn dealer_receives_fair_queued() {
     assert_fair_queued(&mut net, dealer, dealers);
 }
 
-/// Sends three messages from each of the sockets `others`, and asserts that the socket `one` receives from these peers
-/// in turn.
+/// Sends three messages from each of the sockets `others`. Asserts that the socket `one` receives them fair-queued: one
+/// message from each peer, then the next from each peer.
 pub(super) fn assert_fair_queued(net: &mut Net, one: NodeId, others: [NodeId; 3]) {
     for (other, name) in others.into_iter().zip(["a", "b", "c"]) {
         for number in 0..3 {

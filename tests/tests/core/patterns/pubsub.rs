@@ -198,8 +198,8 @@ fn inverted_matching_delivers_non_matching_messages() {
 /// Number of messages that are sent to a subscriber that does not read.
 const FLOOD: usize = 100;
 
-/// Creates a PUB with a send HWM of three messages and the given policy for slow subscribers, a SUB that does not read
-/// because it is frozen, and a SUB that reads. Returns them in this order.
+/// Creates a PUB with a send HWM of three messages and the given policy for slow subscribers, a frozen SUB that does
+/// not read, and a SUB that reads. Returns the sockets in this order.
 fn slow(net: &mut Net, policy: SlowSubscriber) -> (NodeId, NodeId, NodeId) {
     let options = publisher().slow_subscriber(policy).send_hwm(3);
     let (publisher, [slow, fast]) = star(net, options, [sub().recv_hwm(1), sub()]);
@@ -214,7 +214,7 @@ fn slow_net() -> Net {
     Net::seeded(1).capacity(2000)
 }
 
-/// Returns the number in the first frame.
+/// Returns the number of a message of [`flood`], which is in the first frame.
 fn number(message: &Message) -> usize {
     message.head().to_text().parse().unwrap()
 }

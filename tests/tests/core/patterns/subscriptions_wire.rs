@@ -47,7 +47,8 @@ impl Fixture {
         fixture
     }
 
-    /// Passes the greeting and READY of the peer to the connection.
+    /// Passes the greeting and READY of a peer to the connection. The peer has the socket type `peer` and the version
+    /// ZMTP 3.`minor`.
     fn handshake(&mut self, peer: &str, minor: u8) {
         let mut greeting = greeting("NULL");
         greeting[11] = minor;

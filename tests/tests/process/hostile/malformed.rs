@@ -42,7 +42,8 @@ fn corrupt(mut bytes: Vec<u8>, random: &mut SeededEntropy) -> Vec<u8> {
     bytes
 }
 
-/// Opens one connection per seed, all in parallel, and sends a different corrupted session on each connection.
+/// Opens one connection to the address `at` for each seed, all in parallel. On each connection, sends a valid session
+/// of a peer with the socket type `peer`, corrupted differently for each seed.
 fn attack(at: SocketAddr, peer: &str, seeds: std::ops::Range<u64>) {
     std::thread::scope(|scope| {
         for seed in seeds {

@@ -67,7 +67,7 @@ impl<T: Publishes + Sends> Fixture<T> {
     }
 }
 
-/// Returns `count` different subscriptions, as commands (ZMTP 3.1) and as messages (ZMTP 3.0) in turn.
+/// Returns `count` different subscriptions, alternately as a command (ZMTP 3.1) and as a message (ZMTP 3.0).
 fn subscriptions(count: usize) -> Vec<u8> {
     let each = |number: usize| match number % 2 {
         0 => command("SUBSCRIBE", format!("topic {number}").as_bytes()),

@@ -13,18 +13,19 @@ use std::net::{SocketAddr, TcpStream};
 /// Number of peers that do not read.
 const NON_READERS: usize = 10;
 
-/// High-water mark for each peer, in messages.
+/// Send high-water mark for each peer of the attacked socket, in messages.
 const HWM: usize = 50;
 
 const BODY: usize = 4 << 10;
 
-/// Connects peers of this socket type that send `bytes` and never read.
+/// Connects [`NON_READERS`] peers of the given socket type that send `bytes` and never read.
 async fn connect_non_readers(to: SocketAddr, socket_type: &str, bytes: &[u8]) -> Vec<TcpStream> {
     let sent = [&greeting_and_ready(socket_type), bytes].concat();
     smol::unblock(move || connect_all(to, NON_READERS, &sent)).await
 }
 
-/// Asserts that the queue of each peer is within the high-water mark, and that memory is limited accordingly.
+/// Asserts that the queue of each peer is within the high-water mark, and that the queues of the peers that do not read
+/// have reached it. Asserts that memory has grown by less than the size of these queues plus 1 MiB for each such peer.
 fn assert_within_hwm(socket: &Handle<Any>, memory: &Memory) {
     let queued = socket.peer_stats().iter().map(|peer| peer.outgoing.messages).max().unwrap();
     assert!(queued <= HWM as u64, "{queued} messages are queued");

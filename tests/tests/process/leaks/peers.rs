@@ -46,7 +46,7 @@ pub(crate) fn closed_endpoint() -> Endpoint {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().into()
 }
 
-/// Binds `router`, connects a TCP stream to it, and sends `bytes`. Returns the stream as soon as the router has
+/// Binds `router`, connects a TCP stream to the router, and sends `bytes`. Returns the stream as soon as the router has
 /// accepted the connection.
 pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream {
     let mut monitor = router.monitor();
@@ -57,8 +57,8 @@ pub(crate) async fn raw_peer(router: &Handle<Router>, bytes: &[u8]) -> TcpStream
     stream
 }
 
-/// Binds `router`, and connects a TCP stream that acts as a DEALER: it completes the handshake, sends one message, and
-/// never reads. Returns the stream, and the routing id that the router has assigned to it.
+/// Binds `router`, and connects a TCP stream that acts as a DEALER: the stream completes the handshake, sends one
+/// message, and never reads. Returns the stream, and the routing id that the router has assigned to the stream.
 pub(crate) async fn greeted_peer(router: &Handle<Router>) -> (TcpStream, Frame) {
     let stream = raw_peer(router, &[greeting_and_ready("DEALER"), frame(0, b"hi")].concat()).await;
     let [id, _hi] = router.recv().await.unwrap().into_array().unwrap();

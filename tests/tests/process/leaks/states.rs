@@ -252,7 +252,8 @@ fn keep_nothing<'a>(state: impl Future<Output = ()> + 'a) -> LocalBoxFuture<'a, 
     })
 }
 
-/// Connects a ROUTER and a DEALER, and sends a message from the DEALER to the ROUTER.
+/// Creates a ROUTER that is bound to `endpoint`, and a DEALER that is connected to it. Sends a message from the DEALER
+/// to the ROUTER.
 pub(crate) async fn pair(handle: &RuntimeHandle, endpoint: &str) -> (Handle<Router>, Handle<Dealer>) {
     // A message that the ROUTER had not received would keep the DEALER reconnecting for its linger.
     let (router, dealer) = (router(handle), handle.socket(Options::<Dealer>::new().linger(SHORT)));
@@ -262,8 +263,8 @@ pub(crate) async fn pair(handle: &RuntimeHandle, endpoint: &str) -> (Handle<Rout
     (router, dealer)
 }
 
-/// Creates a ROUTER with a full queue: sends more bytes than the buffers of the system hold to a peer that does not
-/// read. Returns the stream of this peer.
+/// Creates a ROUTER with a full queue and the linger time `linger`: sends more bytes than the buffers of the system
+/// hold to a peer that does not read. Returns the stream of this peer.
 async fn full_queue(handle: &RuntimeHandle, linger: Duration) -> Kept {
     let router = handle.socket(Options::<Router>::new().linger(linger));
     let (stream, id) = greeted_peer(&router).await;

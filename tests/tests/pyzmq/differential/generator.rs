@@ -4,9 +4,10 @@
 //!
 //! - A message in transit may be lost when a peer connects or disconnects, or when a subscription changes. So all messages are
 //!   received before such an operation.
-//! - The round-robin position after a change of peers is not specified. So peers are added before a socket sends round-robin, and
-//!   only the last peer is removed.
-//! - The number of messages that a connection buffers depends on the system. So high-water marks are reached only without peers.
+//! - The next peer of a round-robin sender after a change of its peers is not specified. So a socket that sends
+//!   round-robin gets no further peer after it has sent to several peers. Such a socket loses a peer only while it has no other.
+//! - The number of messages that a connection buffers depends on the system. So a socket reaches its high-water marks only while
+//!   it has no connected peer.
 
 use super::program::{FrameSpec, Op, Program, Switch, Target, Transport, tag};
 use super::topology::{Random, Topology};
@@ -25,9 +26,11 @@ struct Generator {
     /// side.
     left: usize,
     edges: Vec<Edge>,
-    /// Index of the socket that owns each endpoint, and true if the endpoint is bound.
+    /// Index of the socket that binds each endpoint, and true if the endpoint is bound now. The position in the list is
+    /// the index of the endpoint.
     bound: Vec<(usize, bool)>,
-    /// Number of messages that each socket has sent since it got a second peer.
+    /// Number of messages that each socket has sent since a change of its peers last left it with at most one peer. If
+    /// the number is not zero, a socket that sends round-robin to two or more peers gets no further peer.
     sent: Vec<usize>,
     open: Vec<bool>,
     /// Sockets that have sent messages since the last operation in which all sockets received all messages.
@@ -39,7 +42,8 @@ struct Generator {
     inproc: bool,
     /// True if sockets keep only the latest message (`conflate`).
     conflates: bool,
-    /// True if all high-water marks and messages of the program are small.
+    /// True if all sockets of the program have small high-water marks (1 to 5 messages). The program then has small
+    /// messages only.
     small: bool,
 }
 
@@ -232,7 +236,8 @@ impl Generator {
         self.end_edge(edge);
     }
 
-    /// Unbinds an endpoint of `socket`, or binds it again.
+    /// Unbinds a bound endpoint of `socket`, or binds it again after an unbind. Does nothing if the result would depend
+    /// on timing.
     fn rebind(&mut self, socket: usize) {
         let mine: Vec<_> = (0..self.bound.len()).filter(|&endpoint| self.bound[endpoint].0 == socket).collect();
         if mine.is_empty() {
@@ -392,9 +397,9 @@ impl Generator {
         }
     }
 
-    /// Chooses the receiver of the next message of the ROUTER `socket`. Returns `None` if the message must consist of a
-    /// routing id only. Never chooses a REQ without `correlate`, because such a REQ may accept any message as its
-    /// reply.
+    /// Chooses at random where the ROUTER `socket` sends its next message: to a peer, or to an unknown routing id. In
+    /// one of ten cases, returns `None`: the ROUTER then sends a message that consists of a routing id only. Never
+    /// chooses a REQ without `correlate`, because such a REQ may accept any message as its reply.
     fn target(&mut self, socket: usize) -> Option<Target> {
         let mut peers = self.peers(socket);
         peers.retain(|&peer| self.program.kind(peer) != Req || self.program.has(peer, Switch::Correlate));

@@ -72,15 +72,16 @@ fn is_request_lost(backend: &impl Backend, expected: &Observation, found: &Obser
     *end == RecvError::PeerLost.to_string() && messages.is_empty() && backend.is_libzmq(*socket)
 }
 
-/// Returns true if a REQ of libzmq does not send because it still waits for a reply of a lost peer.
+/// Returns true if the operation with the index `step` is a send that failed because a REQ of libzmq still waits for a
+/// reply of a lost peer. `found` contains the result of this send.
 fn still_waits_for_reply(program: &Program, step: usize, backend: &impl Backend, found: &[Observation]) -> bool {
     let Op::Send { socket, .. } = program.ops[step] else { return false };
     let waits = program.kind(socket) == Req && found == [Observation::Returned("out of turn".to_owned())];
     waits && backend.is_libzmq(socket) && has_lost(program, step, socket)
 }
 
-/// Returns true if `socket` has lost a connection so far, because one of the two sockets has disconnected, unbound or
-/// closed.
+/// Returns true if `socket` has lost a connection before the operation with the index `step`, because one of the two
+/// sockets of the connection has disconnected, unbound or closed.
 fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
     let done = &program.ops[..step];
     let uses = |user: usize, at: usize| {
@@ -96,7 +97,7 @@ fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
     })
 }
 
-/// Returns true if all messages of `more` that are not in `fewer` satisfy `condition`.
+/// Returns true if `fewer` contains the messages of `more` in the same order, except messages that satisfy `condition`.
 fn lacks_only(fewer: &Observation, more: &Observation, condition: impl Fn(&Message) -> bool) -> bool {
     let (Observation::Received { messages: fewer, .. }, Observation::Received { messages: more, .. }) = (fewer, more)
     else {
@@ -123,8 +124,8 @@ fn is_forgotten(
 }
 
 /// Returns true if `socket` is an XPUB that has connected to an endpoint which was unbound later, or to a socket that
-/// was closed later. An XPUB of libzmq then keeps the subscriptions of this peer, so its application never receives
-/// their cancellations.
+/// was closed later. An XPUB of libzmq then keeps the subscriptions that it has received there, so its application
+/// never receives their cancellations.
 pub(super) fn forgets(program: &Program, step: usize, socket: usize) -> bool {
     let done = &program.ops[..step];
     let dialled = |at: usize| {

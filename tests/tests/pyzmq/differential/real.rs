@@ -36,7 +36,8 @@ pub(crate) struct Real<'a> {
     open: Vec<bool>,
     libzmq: &'a mut Libzmq,
     transports: Vec<Transport>,
-    /// Maximum time to wait for the result of each call of a socket.
+    /// Maximum time to wait for the result of each call of a socket. It is zero if all sockets belong to libzmq and use
+    /// `inproc`, because a sent message can then be received at once.
     patience: Duration,
     /// Addresses to which sockets are actually bound, by index of the endpoint in the program.
     addresses: BTreeMap<usize, String>,
@@ -98,8 +99,9 @@ impl<'a> Real<'a> {
         }
     }
 
-    /// Waits until each publisher has received all subscriptions so far. Uses a new subscription to a topic that only
-    /// this check uses: if a publisher has received this subscription, it has received all earlier ones.
+    /// Waits until all subscriptions so far have arrived, for each pair of a publisher and a subscriber in
+    /// `subscribed`. Makes the subscriber subscribe to a topic that only this check uses: if the publisher has received
+    /// this subscription, it has received all earlier ones.
     fn await_subscriptions(&mut self, step: usize, subscribed: &[(usize, usize)]) -> Result<(), CallResult> {
         for &(publisher, subscriber) in subscribed {
             let topic = probe(step, subscriber);

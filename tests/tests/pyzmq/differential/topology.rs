@@ -15,7 +15,8 @@ pub(crate) struct Topology {
     pub(crate) inproc: bool,
     /// True if sockets keep only the latest message (`conflate`).
     pub(crate) conflates: bool,
-    /// True if all high-water marks and messages of the program are small.
+    /// True if all sockets of the program have small high-water marks (1 to 5 messages). The program then has small
+    /// messages only.
     pub(crate) small: bool,
 }
 

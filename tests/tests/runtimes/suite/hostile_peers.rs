@@ -11,7 +11,7 @@ use sansmq_tests::raw_peer::{COMMAND, command, frame, greeting, greeting_and_rea
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::time::Duration;
 
-/// Connects a stream that is not a socket of sansmq, sends `bytes` on it, and returns it.
+/// Connects a stream that is not a socket of sansmq to `endpoint`, and sends `bytes` on it. Returns the stream.
 pub(super) async fn raw_peer(
     endpoint: &Endpoint,
     bytes: &[u8],

@@ -220,8 +220,8 @@ fn auth_timeout_is_a_temporary_error() {
 
 #[test]
 fn cancelled_auth_future_is_dropped_without_lock() {
-    /// Guard that calls a method of the socket when it is dropped. The call would deadlock if the socket were locked at
-    /// this time.
+    /// Guard that is part of the future of an authenticator. When this future is dropped, the guard calls a method of
+    /// the socket. The call would deadlock if the socket were locked while the future is dropped.
     struct CallsSocketOnDrop(Arc<std::sync::OnceLock<RouterSocket>>);
     impl Drop for CallsSocketOnDrop {
         fn drop(&mut self) {

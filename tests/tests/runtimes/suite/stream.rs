@@ -14,8 +14,8 @@ pub(crate) async fn recv_notification(socket: &Socket<Stream>) -> Frame {
     id
 }
 
-/// Receives messages of the peer `from` until their bodies together have the length of `expected`. Asserts that the
-/// bodies are equal to `expected`.
+/// Receives messages from the peer with the routing id `from` until their bodies together have the length of
+/// `expected`. Asserts that the bodies are equal to `expected`.
 pub(crate) async fn expect_bytes(socket: &Socket<Stream>, from: &Frame, expected: &[u8]) {
     let mut received = Vec::new();
     while received.len() < expected.len() {

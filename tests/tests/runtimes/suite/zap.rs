@@ -169,7 +169,8 @@ async fn outcome_of_reply(answer: impl FnOnce(&zap::Request) -> Message) -> Resu
 
 #[test]
 fn invalid_zap_reply_rejects_peer() {
-    /// Returns a function that builds an accepting reply in which `frame` replaces the frame at the index `at`.
+    /// Returns a function that builds the reply to a ZAP request. The reply is one that accepts the peer, but with
+    /// `frame` in place of its frame at the index `at`.
     fn with_frame(at: usize, frame: &'static [u8]) -> impl FnOnce(&zap::Request) -> Message {
         move |request| {
             let frames = request.reply(&AuthReply::accept()).into_frames().into_iter().enumerate();
@@ -200,7 +201,7 @@ trait Concatenated {
 }
 
 impl Concatenated for [Message; 2] {
-    /// Returns one message with the frames of both messages.
+    /// Returns one message: the frames of the first message, followed by the frames of the second.
     fn concatenated(self) -> Message {
         Message::from_frames(self.into_iter().flatten()).unwrap()
     }

@@ -48,7 +48,7 @@ async fn shared_port() -> (RepSocket, PullSocket, RouterSocket, Endpoint) {
     (rep, pull, router, without_resource(&first))
 }
 
-/// Sends a message by `push` and asserts that `pull` receives it.
+/// Sends the message `text` from `push`, and asserts that `pull` receives it.
 async fn assert_delivered(push: &PushSocket, pull: &PullSocket, text: &str) {
     push.send(text).await.unwrap();
     assert_eq!(pull.recv().await.unwrap().body().to_text(), text);
