@@ -6,8 +6,8 @@
 //! cargo run --example one_port -- tcp://*:5555    # the same, at this endpoint
 //! ```
 //!
-//! The clients send the name in the property `Resource` of ZMTP 3.1 (RFC 37). libzmq does not support this property: its
-//! sockets can be clients of the service that is bound without a name.
+//! The clients send the resource name in the property `Resource` of ZMTP 3.1 (RFC 37). libzmq does not support this
+//! property, so sockets of libzmq can only be clients of the service that is bound without a resource name.
 
 use sansmq::Endpoint;
 use sansmq::tokio::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket};

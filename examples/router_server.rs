@@ -20,8 +20,8 @@
 //! The server of the tutorial expects three frames, but receives only two, `[id, content]`, from the DEALER of the
 //! tutorial: a REQ adds the empty delimiter, a DEALER does not. Python then stops with "not enough values to unpack".
 //! So the server of this example accepts both formats, and replies to each client in the format of its request. A reply
-//! to the DEALER of the tutorial must not begin with a delimiter: the tutorial calls `recv()` once for each reply, which
-//! returns only the first frame, and would print the empty delimiter instead of the content.
+//! to the DEALER of the tutorial must not begin with a delimiter: the tutorial calls `recv()` once for each reply,
+//! which returns only the first frame, and would print the empty delimiter instead of the content.
 
 use sansmq::tokio::RouterSocket;
 use std::error::Error;

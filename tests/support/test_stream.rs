@@ -21,7 +21,7 @@ pub struct TestStream {
     pub piece: Option<usize>,
     /// True if the peer has closed its side. Reads then return the end of the stream when `input` is empty.
     pub ended: bool,
-    /// Memory range that each read has filled, in the order of the reads.
+    /// Range of memory addresses that each read has filled, in the order of the reads.
     pub read_to: Vec<Range<usize>>,
     /// Bytes that the session has written.
     pub output: Vec<u8>,

@@ -1,10 +1,10 @@
-//! Random programs of socket operations, run with sockets of sansmq, with sockets of libzmq, and with both together. Results of
-//! calls and received messages must agree, or the difference must be a row of the table in
+//! Random programs of socket operations, run with sockets of sansmq, with sockets of libzmq, and with both together.
+//! Results of calls and received messages must agree, or the difference must be a row of the table in
 //! `src/guide/migrating_from_libzmq.md`.
 //!
-//! Each program runs on a simulated network first, which reports when no data is in transit. The other runs wait for the
-//! messages and connections of this reference run. An unexpected message is detected when it is received in place of a
-//! later message.
+//! Each program runs on a simulated network first, which reports when no data is in transit. The other runs wait for
+//! the messages and connections of this reference run. An unexpected message is detected when it is received in place
+//! of a later message.
 //!
 //! `NET_SEED=<seed>` runs one program, `DIFFERENTIAL=<first>..<end>` a range of programs.
 
@@ -191,7 +191,7 @@ struct Run<'a, W> {
     backend: &'a mut W,
     /// Outcomes of the reference run; `None` if this is the reference run.
     reference: Option<&'a [Outcome]>,
-    /// Index of the current operation.
+    /// Index of the current operation in the program.
     step: usize,
     open: Vec<bool>,
     /// Generated routing ids that ROUTERs have received, by index of the ROUTER and index of the peer.
@@ -257,8 +257,8 @@ impl<'a, W: Backend> Run<'a, W> {
         Observation::Returned(self.backend.send(*socket, message, if will_succeed { LIMIT } else { Duration::ZERO }))
     }
 
-    /// Receives all messages of all sockets. Sockets that reply to each message come first, because the other sockets
-    /// receive their replies.
+    /// Receives all messages at all open sockets. Sockets that reply to each message receive first, so that the other
+    /// sockets can then receive the replies.
     fn drain(&mut self, expected: &[Observation]) -> Vec<Observation> {
         let mut observations = Vec::new();
         let (servers, others): (Vec<usize>, Vec<usize>) = (0..self.open.len())

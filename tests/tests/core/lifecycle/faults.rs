@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Kinds of faults that a test injects, and their random source. The seed determines both.
 pub(super) struct FaultPlan {
     rng: SeededEntropy,
-    /// True if connections are cut, and sockets may be restarted.
+    /// True if the test cuts connections, and may restart sockets.
     pub(super) cuts: bool,
     /// True if sockets send heartbeats. Heartbeat timeouts then end connections to unreachable peers.
     pub(super) heartbeats: bool,

@@ -6,7 +6,7 @@ use sansmq_proto::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub, Typed};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Options, RecvError};
 
-/// Returns options of a socket that sends its name to peers in the handshake metadata.
+/// Returns options of a socket that sends `name` to its peers, as a property of the handshake metadata.
 fn named<T: Typed>(name: &'static str) -> Options<T> {
     Options::new().metadata("X-Name", name).unwrap()
 }

@@ -5,9 +5,10 @@
 //! - A message in transit may be lost when a peer connects or disconnects, or when a subscription changes. So all messages are
 //!   received before such an operation.
 //! - The next peer of a round-robin sender after a change of its peers is not specified. So a socket that sends
-//!   round-robin gets no further peer after it has sent to several peers. Such a socket loses a peer only while it has no other.
-//! - The number of messages that a connection buffers depends on the system. So a socket reaches its high-water marks only while
-//!   it has no connected peer.
+//!   round-robin gets no further peer after it has sent to several peers. Such a socket loses a peer only while it has
+//!   no other.
+//! - The number of messages that a connection buffers depends on the system. So a socket reaches its high-water marks
+//!   only while it has no connected peer.
 
 use super::program::{FrameSpec, Op, Program, Switch, Target, Transport, tag};
 use super::topology::{Random, Topology};
@@ -22,8 +23,8 @@ pub(crate) fn program(seed: u64) -> Program {
 struct Generator {
     random: Random,
     program: Program,
-    /// Number of sockets on the left side, which have the lowest indices. Each connects only to sockets of the right
-    /// side.
+    /// Number of sockets on the left side. The sockets of a program are on two sides, left and right, and are connected
+    /// only to sockets of the other side. The sockets of the left side have the lowest indices.
     left: usize,
     edges: Vec<Edge>,
     /// Index of the socket that binds each endpoint, and true if the endpoint is bound now. The position in the list is

@@ -1,5 +1,5 @@
-//! Random choice of the sockets of a program. The sockets belong to one messaging pattern and are on two sides, of
-//! which one connects to the other.
+//! Random choice of the sockets of a program. The sockets belong to one messaging pattern and are on two sides. Each
+//! connection is between sockets of different sides.
 
 use super::program::{Spec, Switch};
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 /// Sockets of a program, and properties that all of them share.
 pub(crate) struct Topology {
     pub(crate) sockets: Vec<Spec>,
-    /// Number of sockets on the left side, which come first in `sockets`. Each connects only to sockets of the right
-    /// side.
+    /// Number of sockets on the left side, which come first in `sockets`. Sockets are connected only to sockets of the
+    /// other side.
     pub(crate) left: usize,
     pub(crate) inproc: bool,
     /// True if sockets keep only the latest message (`conflate`).
