@@ -20,8 +20,8 @@ const COSTLY_RATE: usize = 1000;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Handshakes in progress on the accepted connections of a socket, and the recent handshakes of each address. The
-/// limits on handshakes are checked against them.
+/// Handshakes in progress on the accepted connections of a socket, and the recent handshakes of each address. Used to
+/// check the limits on handshakes.
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
     begun: BTreeMap<PipeId, (Instant, Option<IpAddr>)>,
@@ -66,7 +66,8 @@ impl Handshakes {
 }
 
 impl HandshakeRates {
-    /// Returns true if the rate limit allows this address to begin another handshake now.
+    /// Returns true if this address may begin another handshake now. `per_second` is the permitted number of handshakes
+    /// per second.
     fn allows(&self, address: IpAddr, per_second: usize, now: Instant) -> bool {
         self.clear_at.get(&address).is_none_or(|clear_at| clear_at.since(now) + share(per_second) <= SECOND)
     }
@@ -88,15 +89,17 @@ impl HandshakeRates {
     }
 }
 
-/// Returns the time that one handshake uses up: one second divided by the permitted number of handshakes per second.
+/// Returns the time by which each handshake moves the stored time of its address (see [`HandshakeRates`]): one second
+/// divided by `per_second`, the permitted number of handshakes per second.
 fn share(per_second: usize) -> Duration {
     SECOND / u32::try_from(per_second).unwrap_or(u32::MAX)
 }
 
 impl Socket {
-    /// Checks the limits on peers and handshakes for a new connection. If a limit on handshakes is reached, ends the
-    /// oldest handshake that counts for this limit. If that handshake is not older than [`GRACE`], returns the reason
-    /// to reject the new connection instead.
+    /// Checks the limits on peers and handshakes for a new connection from the address `from`. If a limit on handshakes
+    /// is reached, ends the oldest handshake that counts for this limit, so that the new connection can be admitted. A
+    /// handshake that is not older than [`GRACE`] is not ended. Returns the reason to reject the new connection if it
+    /// cannot be admitted.
     pub(super) fn admit_peer(&mut self, from: &Endpoint) -> Result<(), RejectReason> {
         let limits = self.settings.admission;
         if self.pipes.len() >= limits.peers {
@@ -117,16 +120,17 @@ impl Socket {
         Ok(())
     }
 
-    /// Registers the handshake of an accepted connection. Does nothing for an `inproc` connection, which has no
-    /// handshake.
+    /// Registers the handshake of an accepted connection as in progress. `from` is the address of the peer. Does
+    /// nothing for an `inproc` connection, which has no handshake.
     pub(super) fn begin_handshake(&mut self, pipe: PipeId, from: &Endpoint) {
         if !matches!(from, Endpoint::Inproc(_)) {
             self.handshakes.begin(pipe, address(from), self.now);
         }
     }
 
-    /// Checks whether the address of `from` may begin another handshake now, given the limit of handshakes per second.
-    /// Returns `None`, and emits an event, if the limit is exceeded.
+    /// Checks whether the IP address of the peer `from` may begin another handshake now, given the limit of handshakes
+    /// per second. If the limit is exceeded, emits the event that the listener `id` rejected the connection, and
+    /// returns `None`.
     pub(super) fn check_handshake_rate(&mut self, id: ListenerId, from: &Endpoint, now: Instant) -> Option<()> {
         let now = self.observe(now);
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
@@ -138,7 +142,7 @@ impl Socket {
         Some(())
     }
 
-    /// Counts a new handshake against the limit of handshakes per second of its address.
+    /// Counts a new handshake of the peer `from` against the limit of handshakes per second of its IP address.
     pub(super) fn count_handshake(&mut self, from: &Endpoint) {
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from)) {
             self.handshakes.rates.count(address, rate, self.now);

@@ -27,7 +27,7 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LingerFrom {
     Now,
-    /// At the next call of [`Socket::handle_timeout`], which is due at once.
+    /// The linger period begins at the next call of [`Socket::handle_timeout`]. This call is due at once.
     NextTimeout,
 }
 
@@ -96,9 +96,9 @@ impl Socket {
     }
 
     /// Disconnects the peer that has this routing id at a SERVER or PEER, and stops dialling it
-    /// (`zmq_disconnect_peer`). Messages queued for the peer are still sent for as long as `linger` allows; messages of
-    /// the peer that were not received are dropped. A peer that this socket accepted can connect again, and then has
-    /// another routing id.
+    /// (`zmq_disconnect_peer`). Messages queued for the peer are still sent for as long as `linger` allows; messages
+    /// from the peer that the application has not received are dropped. A peer that this socket accepted can connect
+    /// again, and then has another routing id.
     ///
     /// # Errors
     /// [`UnbindError::UnknownPeer`]: no peer has that routing id, or the socket type is neither SERVER nor PEER.
@@ -137,9 +137,9 @@ impl Socket {
         }
     }
 
-    /// Starts the linger period of a pipe after the application of a STREAM requested to disconnect the peer by an
-    /// empty message. A connected peer still receives the earlier messages, even with a linger of zero, because the
-    /// socket itself stays open.
+    /// Starts the linger period of a pipe of a STREAM, after the application sent an empty message to disconnect the
+    /// peer. If `linger` is zero and the peer is connected, starts no linger period: the messages that are already
+    /// queued are still sent, because the socket itself stays open.
     pub(super) fn start_requested_linger(&mut self, id: PipeId) {
         let is_connected = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connected());
         if !is_connected || self.settings.linger != Some(Duration::ZERO) {
@@ -173,7 +173,7 @@ impl Socket {
     }
 
     /// Removes a pipe for good. Its incoming messages can still be received; its outgoing messages are dropped and
-    /// reported.
+    /// reported as dropped.
     pub(super) fn remove(&mut self, id: PipeId) {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
@@ -184,7 +184,8 @@ impl Socket {
         self.emit_closed();
     }
 
-    /// Counts messages that were queued for a peer and can no longer be sent, and reports them as dropped.
+    /// Reports queued messages that can no longer be sent as dropped. `messages` is their number. After `close`, also
+    /// adds this number to the result of [`unsent`](Self::unsent).
     pub(super) fn count_unsent(&mut self, messages: usize) {
         if self.closing {
             self.unsent += messages;
@@ -208,8 +209,8 @@ mod tests {
     use crate::kind::{Sub, XPub};
     use crate::socket::Options;
 
-    /// Checks that the cancelled subscriptions of a disconnected peer can be received at an XPUB after `disconnect`,
-    /// and are dropped by `close`.
+    /// Checks that an XPUB can still receive the cancellations of a disconnected peer's subscriptions after
+    /// `disconnect`, and that `close` drops these messages.
     #[test]
     fn closed_xpub_drops_reports_of_a_disconnected_peer() {
         let now = Instant::ORIGIN;

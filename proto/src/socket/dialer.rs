@@ -16,7 +16,8 @@ use core::time::Duration;
 
 impl Socket {
     /// Begins to dial the endpoint, and dials again after each lost connection. Returns the id of the new pipe, which
-    /// is the pair of message queues of this peer. Messages can be queued at once.
+    /// is the pair of message queues of this peer. Messages can be queued at once. If a REQ, DEALER, SUB or PUB already
+    /// has a pipe for this endpoint, no dial begins and the id of that pipe is returned, except for `inproc`.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -100,8 +101,8 @@ impl Socket {
         }
     }
 
-    /// Reports that a dial succeeded, and returns the new connection. Returns `None` if the dial was cancelled; the
-    /// caller must then close the stream.
+    /// Reports that the dial of a pipe succeeded, and returns the new connection. Returns `None` if the dial was
+    /// cancelled; the caller must then close the stream that the dial opened.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
         if !self.connected_link(id, now) {
             return None;
@@ -121,9 +122,9 @@ impl Socket {
         })
     }
 
-    /// Reports that a dial succeeded. Use this method instead of [`connected`](Self::connected) if the caller
-    /// implements the connection as a [`Link`](crate::connection::Link), for example over `inproc`. Returns false if
-    /// the dial was cancelled.
+    /// Reports that the dial of a pipe succeeded. Use this method instead of [`connected`](Self::connected) if the
+    /// caller implements the connection as a [`Link`](crate::connection::Link), for example over `inproc`. Returns
+    /// false if the dial was cancelled.
     pub fn connected_link(&mut self, id: PipeId, now: Instant) -> bool {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id) else { return false };
@@ -175,8 +176,8 @@ impl Socket {
     /// Starts the delay (back-off) before the next dial of a pipe, and returns the delay. Returns `None` if the pipe
     /// will not be dialled again.
     ///
-    /// The delay doubles with each failure in a row, up to the maximum, and is then shortened by a random part of up to
-    /// half.
+    /// The delay doubles with each failure in a row, up to the maximum of the option `reconnect`, and is then shortened
+    /// by a random part of up to half.
     pub(super) fn reconnect(&mut self, id: PipeId) -> Option<Duration> {
         let backoff = self.settings.reconnect?;
         let (now, entropy) = (self.now, &mut *self.entropy);

@@ -4,9 +4,9 @@ use core::ops::{BitOr, BitOrAssign};
 
 /// Set of consequences that an operation of a socket has for the application or for a peer.
 ///
-/// The implementation of a socket type returns the effects of each operation. [`Socket`](crate::Socket) collects them
-/// until [`poll_action`](crate::Socket::poll_action) and [`take_peers_changed`](crate::Socket::take_peers_changed) take
-/// them.
+/// The implementation of a socket type returns the effects of each operation. [`Socket`](crate::Socket) stores the
+/// effects until [`poll_action`](crate::Socket::poll_action) and
+/// [`take_peers_changed`](crate::Socket::take_peers_changed) return them.
 #[must_use]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects(u8);

@@ -74,18 +74,18 @@ impl SendError {
 }
 
 /// Reason why a message was not sent, without the message. [`Socket::offer`](crate::Socket::offer) returns this form of
-/// [`SendError`], because moving a message costs as much as sending it.
+/// [`SendError`], because moving the message into and out of an error costs as much time as queueing the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
     /// No peer has room now; see [`SendError::Full`].
     Full,
-    /// No peer has the routing id; see [`SendError::Unroutable`].
+    /// No peer has the routing id in the first frame; see [`SendError::Unroutable`].
     Unroutable,
     /// The message consists of a routing id without a body; see [`SendError::Unaddressed`].
     Unaddressed,
     /// The message of a RADIO does not consist of a group and a body; see [`SendError::NotGrouped`].
     NotGrouped,
-    /// The message has several body frames; see [`SendError::SingleFrame`].
+    /// The message has several body frames, but the socket type sends only one; see [`SendError::SingleFrame`].
     SingleFrame,
     /// The message of a STREAM does not have two frames; see [`SendError::FrameCount`].
     FrameCount,
@@ -180,7 +180,8 @@ pub enum SubscribeError {
     /// The socket type has no subscriptions of its own: it is neither SUB nor XSUB, nor an XPUB with `manual`.
     #[error("a {0} socket does not subscribe; a SUB or an XSUB does, and an XPUB for its peers with `manual`")]
     Unsupported(SocketType),
-    /// The socket does not have this subscription.
+    /// `unsubscribe` was called for a prefix without a subscription of the socket or, at an XPUB with `manual`, of the
+    /// peer.
     #[error("the socket has no such subscription")]
     NotSubscribed,
     /// The application of an XPUB with `manual` called `subscribe` or `unsubscribe`, but has not received a request of
@@ -217,7 +218,7 @@ pub enum JoinError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The text cannot be parsed as an endpoint.
+    /// The text that was given to `connect` cannot be parsed as an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
     /// The endpoint has the host `*` or the port 0. Such an endpoint can be bound, but not connected to.
@@ -244,7 +245,7 @@ pub enum ConnectError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The text cannot be parsed as an endpoint.
+    /// The text that was given to `bind` cannot be parsed as an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
     /// The listener could not be opened, usually because the operating system returned an error.
@@ -252,7 +253,7 @@ pub enum BindError {
     Network {
         /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
-        /// Reason of the failure.
+        /// Reason why the listener could not be opened.
         error: NetworkError,
     },
     /// The socket type does not support the transport, or the resource, of the endpoint.
@@ -270,7 +271,7 @@ pub enum BindError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnbindError {
-    /// The text cannot be parsed as an endpoint.
+    /// The text that was given to `unbind` or `disconnect` cannot be parsed as an endpoint.
     #[error(transparent)]
     Endpoint(#[from] ParseEndpointError),
     /// The listener is closed, but an error occurred while it was closed, for example because its socket file had been
@@ -297,7 +298,7 @@ pub enum OptionsError {
     /// The routing id does not have 1 to 255 bytes (RFC 37). The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// The duration is zero. The value is the name of the option.
+    /// A duration is zero, but the option must be longer. The value is the name of the option.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
     /// The name of a property does not begin with `X-`, contains a character other than letters, digits and `-_.+`, or
@@ -319,13 +320,13 @@ pub enum OptionsError {
     /// The keys or credentials of a security mechanism are invalid.
     #[error(transparent)]
     Security(#[from] SecurityError),
-    /// The number is zero. The value is the name of the option.
+    /// A number is zero, but the option must be at least 1. The value is the name of the option.
     #[error("`{0}` must be at least 1")]
     Zero(&'static str),
     /// The time to live of a heartbeat exceeds 6553.5 s: a PING has a 16-bit count of tenths of a second.
     #[error("the time to live of a heartbeat is at most 6553.5 s")]
     TimeToLive,
-    /// No operating system accepts the value of the option.
+    /// The value of an option for the operating system's sockets is outside the range that operating systems accept.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
 }

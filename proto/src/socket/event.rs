@@ -15,7 +15,8 @@ use core::time::Duration;
 ///
 /// The events of a connection have a fixed order. A dial emits [`Connecting`](Self::Connecting), and then `Connected`,
 /// `ConnectFailed` or `ConnectCancelled`. After `Connected` or `Accepted` follows `Ready` or `HandshakeFailed`. After
-/// `Ready` follows `Disconnected`. If the event has a `retry`, the next `Connecting` follows after that time.
+/// `Ready` follows `Disconnected`. If `ConnectFailed`, `HandshakeFailed` or `Disconnected` has a `retry`, the next
+/// `Connecting` follows after that time.
 ///
 /// Corresponding events of libzmq (`zmq_socket_monitor`):
 ///
@@ -60,14 +61,14 @@ pub enum Event {
     ListenFailed {
         /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
-        /// Error that occurred.
+        /// Reason why the listener could not be opened.
         error: NetworkError,
     },
     /// A listener failed to accept a connection and pauses (`ACCEPT_FAILED`).
     AcceptFailed {
         /// Address of the listener.
         endpoint: Endpoint,
-        /// Error that occurred.
+        /// Reason why accepting the connection failed.
         error: NetworkError,
         /// Time until the listener accepts again.
         pause: Duration,
@@ -103,8 +104,8 @@ pub enum Event {
         /// Limit because of which the connection was rejected.
         reason: RejectReason,
     },
-    /// A connection to a port that several sockets share ended before it was assigned to a socket. Emitted by each of
-    /// these sockets.
+    /// A connection to a port that several sockets share ended before it was assigned to a socket. Each of the sockets
+    /// that share the port emits this event.
     UnknownResource {
         /// Address of the listener.
         endpoint: Endpoint,
@@ -133,9 +134,9 @@ pub enum Event {
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
-        /// Error that occurred.
+        /// Reason why the dial failed.
         error: NetworkError,
-        /// Time until the next dial; `None` if the pipe is not dialled again, in which case its queued messages are
+        /// Time until the next dial; `None` if the pipe is not dialled again. The queued messages of the pipe are then
         /// dropped.
         retry: Option<Duration>,
     },
@@ -150,9 +151,9 @@ pub enum Event {
     Ready {
         /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
-        /// Endpoint or address of the peer.
+        /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
         endpoint: Endpoint,
-        /// Properties that the peer sent in its handshake, and those that authentication set.
+        /// Properties that the peer sent in its handshake, and properties that authentication set.
         peer: Arc<Peer>,
         /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER: sent by the peer, given to `connect_as`, or
         /// generated. Empty for other types.
@@ -163,11 +164,11 @@ pub enum Event {
     HandshakeFailed {
         /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
-        /// Endpoint or address of the peer.
+        /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
         endpoint: Endpoint,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next dial; `None` if the pipe is not dialled again, in which case its queued messages are
+        /// Time until the next dial; `None` if the pipe is not dialled again. The queued messages of the pipe are then
         /// dropped.
         retry: Option<Duration>,
     },
@@ -175,13 +176,13 @@ pub enum Event {
     Disconnected {
         /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
-        /// Endpoint or address of the peer.
+        /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
         endpoint: Endpoint,
         /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
         routing_id: Frame,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next dial; `None` if the pipe is not dialled again, in which case its queued messages are
+        /// Time until the next dial; `None` if the pipe is not dialled again. The queued messages of the pipe are then
         /// dropped.
         retry: Option<Duration>,
     },
@@ -238,8 +239,8 @@ pub enum DropReason {
     /// A CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER received a message of several frames. These socket types
     /// support only messages of one frame.
     Multipart,
-    /// Messages for a peer could not be sent: their connection ended and they cannot be sent on a later connection, or
-    /// the linger period expired.
+    /// Messages for a peer could not be sent: the connection ended and the messages cannot be sent on a later
+    /// connection, or the linger period expired.
     Undelivered,
 }
 
@@ -256,7 +257,7 @@ impl EventQueue {
         Self(VecDeque::new())
     }
 
-    /// Appends an event.
+    /// Appends an event. If the queue is full, drops the oldest event.
     pub fn push(&mut self, event: Event) {
         self.0.push_back(event);
         if self.0.len() > Self::CAPACITY {

@@ -23,12 +23,12 @@ enum Next {
 
 /// Moving messages between the queues of pipes and the transports to their peers.
 impl Socket {
-    /// Moves messages in both directions between the queues of a pipe and the transport to its peer, as long as the
-    /// receiving side has room. `link` is the [`Connection`](crate::Connection) of the pipe, or the other socket of an
-    /// `inproc` connection.
+    /// Moves messages in both directions between the queues of a pipe and the transport to its peer. In each direction,
+    /// stops when no message is left or the destination has no room. `link` is the [`Connection`](crate::Connection) of
+    /// the pipe, or the other socket of an `inproc` connection.
     ///
-    /// The work of one call is bounded by the number of messages that `link` holds, and by the number that it has room
-    /// for.
+    /// The work of one call is bounded: it moves at most the received messages that `link` holds, and as many messages
+    /// as `link` has room for.
     ///
     /// # Errors
     /// The reason why the connection must be closed. The caller must then give `link` back with
@@ -66,8 +66,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Handles that the handshake with the peer of a pipe is finished. From now on, messages are sent to the peer and
-    /// received from it.
+    /// Handles that the handshake with `peer`, the peer of the pipe `id`, is finished. From now on, messages are sent
+    /// to this peer and received from it.
     fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {
@@ -138,10 +138,10 @@ impl Socket {
         self.pipes.demand(id)
     }
 
-    /// Sets the [`Reader`] of a pipe that sends over `inproc`. The receiving socket stores in it whether it must be
-    /// notified of each message. While the stored value is not [`Demand::EachMessage`], [`send`](Self::send) queues
-    /// messages in the pipe without requesting [`Action::Service`](crate::Action::Service), unless the queue is full.
-    /// The receiving socket fetches these messages later.
+    /// Sets the [`Reader`] of a pipe that sends over `inproc`. In this `reader`, the receiving socket stores whether it
+    /// must be notified of each message. While the stored value is not [`Demand::EachMessage`], [`send`](Self::send)
+    /// queues messages in the pipe without requesting [`Action::Service`](crate::Action::Service), unless the queue is
+    /// full. The receiving socket fetches these messages later.
     pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.reader = Some(reader);
@@ -153,7 +153,7 @@ impl Socket {
 impl Socket {
     /// Reports that the [`Connection`](crate::Connection) (or other transport) of a pipe has ended, and gives it back
     /// to the socket. If the pipe reconnects, messages that `link` had not begun to send are sent on the next
-    /// connection. A `link` that is passed by reference must not be used afterwards.
+    /// connection. A STREAM drops them instead. A `link` that is passed by reference must not be used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else { return };
@@ -191,9 +191,9 @@ impl Socket {
         }
     }
 
-    /// Delivers the complete messages that arrived before the end of a connection, even if the incoming queue is full.
-    /// There are only a few, because a connection stops reading while the queue is full. Drops these messages if the
-    /// pipe drains or has failed, because the application receives no more messages from such a pipe.
+    /// Delivers the complete messages that `link` received before its end, even if the incoming queue of the pipe is
+    /// full. Only a few messages are left, because a connection stops reading while the queue is full. Drops these
+    /// messages if the pipe drains or has failed, because the application receives no more messages from such a pipe.
     fn receive_rest(&mut self, id: PipeId, link: &mut impl Link) {
         let delivers_messages = self.pipes.get(id).is_some_and(|pipe| pipe.state.delivers_messages());
         while let Some(item) = link.take() {
@@ -206,7 +206,7 @@ impl Socket {
         }
     }
 
-    /// Returns the next step of a pipe after its connection ended for this reason: to reconnect or to be removed.
+    /// Returns the next step of a pipe after its connection ended for `reason`: to reconnect or to be removed.
     fn next_after(&self, id: PipeId, reason: &ConnectionError) -> Next {
         let Some(pipe) = self.pipes.get(id) else { return Next::Remove };
         let is_stopped = !pipe.state.is_ready() && self.settings.reconnect_stop.handshake_failed;
@@ -214,8 +214,9 @@ impl Socket {
         if is_possible && !is_stopped && reason.may_reconnect() { Next::Reconnect } else { Next::Remove }
     }
 
-    /// Moves the messages that an ended connection had not begun to send back to the outgoing queue of the pipe, if the
-    /// pipe reconnects. Counts the messages that are lost.
+    /// Returns messages of an ended connection to the outgoing queue of the pipe, if the pipe reconnects: the messages
+    /// that `link` had not begun to send. Counts all other messages that `link` had not sent completely as lost. A
+    /// STREAM cannot continue on another connection, so all its unsent and queued messages are lost.
     fn take_back(&mut self, id: PipeId, link: &mut impl Link, next: Next) {
         let was_ready = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_ready());
         let mut lost = link.unsent();
@@ -247,8 +248,9 @@ impl Socket {
         }
     }
 
-    /// Delivers `hiccup_message` or `disconnect_message`, and the message of `notify_disconnect`, after the end of a
-    /// connection that had finished its handshake.
+    /// Delivers the messages that the options request after the end of a connection that had finished its handshake:
+    /// `hiccup_message` if the pipe reconnects, `disconnect_message` if the peer was accepted and not dialled, and in
+    /// every case the message of `notify_disconnect`.
     fn notify_disconnected(&mut self, id: PipeId, next: Next) {
         let is_dialled = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_dialled());
         let message = match next {

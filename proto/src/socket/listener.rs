@@ -16,7 +16,8 @@ use core::time::Duration;
 #[derive(Debug)]
 pub(super) struct Listener {
     requested: Endpoint,
-    /// Bound endpoint, or the error because of which the listener could not be opened; `None` while it is being opened.
+    /// Bound endpoint, or the error because of which the listener could not be opened; `None` while the listener is
+    /// being opened.
     pub(super) outcome: Option<Result<Endpoint, NetworkError>>,
     /// Number of failures to accept a connection since the last success. The pause after a failure grows with this
     /// number.
@@ -123,8 +124,9 @@ impl Socket {
         self.listeners.remove(&id);
     }
 
-    /// Reports that a listener accepted a stream, and returns the new connection for this stream. Returns `None` if the
-    /// listener is closed or a limit on peers or handshakes is reached; the caller must then close the stream.
+    /// Reports that a listener accepted a stream, and returns the new connection for this stream. `from` is the address
+    /// of the peer. Returns `None` if the listener is closed or a limit on peers or handshakes is reached; the caller
+    /// must then close the stream.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
         self.check_handshake_rate(id, &from, now)?;
         let pipe = self.accepted_link(id, from.clone(), now)?;
@@ -134,9 +136,9 @@ impl Socket {
         Some((pipe, connection))
     }
 
-    /// Reports that a listener accepted a connection. Use this method instead of [`accepted`](Self::accepted) if the
-    /// caller implements the connection as a [`Link`](crate::connection::Link), for example over `inproc`. Returns
-    /// `None` if the listener is closed or a limit on peers or handshakes is reached.
+    /// Reports that a listener accepted a connection from the address `from`. Use this method instead of
+    /// [`accepted`](Self::accepted) if the caller implements the connection as a [`Link`](crate::connection::Link), for
+    /// example over `inproc`. Returns `None` if the listener is closed or a limit on peers or handshakes is reached.
     pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
         self.observe(now);
         let listener = self.listeners.get_mut(&id)?;
@@ -153,7 +155,7 @@ impl Socket {
         Some(pipe)
     }
 
-    /// Emits the event that a connection at this listener was rejected.
+    /// Emits the event that a connection from the address `from` to this listener was rejected for `reason`.
     pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: RejectReason) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         // The accept itself succeeded, so failed accepts are no longer in a row.
@@ -184,7 +186,7 @@ impl Socket {
     }
 
     /// Reports that a listener could not be closed cleanly after [`Action::CloseListener`], for example because another
-    /// process had replaced its socket file.
+    /// process had replaced its socket file. `endpoint` is the address of the listener.
     pub fn listener_close_failed(&mut self, endpoint: Endpoint, error: NetworkError) {
         self.pipes.emit(|| Event::ListenerCloseFailed { endpoint, error });
     }

@@ -104,13 +104,14 @@ pub struct Socket {
     config: Arc<ConnectionConfig>,
     entropy: Box<dyn Entropy>,
     actions: VecDeque<Action>,
-    /// Effects of earlier operations, for example that `recv` may now succeed, that `poll_action` and
-    /// `take_peers_changed` have not returned yet.
+    /// Effects of earlier operations, for example that `recv` may now succeed. Each effect stays here until
+    /// `poll_action` or `take_peers_changed` returns it.
     effects: Effects,
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
     closing: bool,
-    /// Number of messages that could not be sent since `close` was called.
+    /// Number of queued messages that were dropped since `close` was called, because they could not be sent. Returned
+    /// by [`unsent`](Self::unsent).
     unsent: usize,
     /// Latest time that was passed to any call. A call with an earlier time uses this time instead.
     now: Instant,
@@ -120,16 +121,16 @@ pub struct Socket {
 /// variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Listen at the endpoint. Answer with [`Socket::listening`] or [`Socket::listen_failed`].
+    /// Listen at the endpoint. Report the outcome with [`Socket::listening`] or [`Socket::listen_failed`].
     Listen(ListenerId, Endpoint),
     /// Accept connections at this listener again: the pause that [`Socket::accept_failed`] began is over.
     Accept(ListenerId),
     /// Close this listener.
     CloseListener(ListenerId),
-    /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Answer
-    /// with [`Socket::connected`] or [`Socket::dial_failed`].
+    /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Report the
+    /// outcome with [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
-    /// Cancel the dial of this pipe. Needs no answer.
+    /// Cancel the dial of this pipe. No report is needed.
     CancelDial(PipeId),
     /// Messages can be moved between this pipe (the queues of one peer) and its connection: call [`Socket::exchange`],
     /// which moves them, then write the output of the connection. Emitted only while the pipe has a connection.
@@ -143,18 +144,20 @@ pub enum Action {
 /// Timer of a socket. The documentation of each variant names the moment at which the timer expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// End of the back-off before a dial, or of the time that a dial may take (`connect_timeout`).
+    /// End of the back-off before the next dial of a pipe. While the pipe is dialled: end of the time that the dial may
+    /// take (`connect_timeout`).
     Dial(PipeId),
     /// End of the linger period of a pipe.
     Linger(PipeId),
-    /// Beginning of the linger period of a pipe, which is due at the next call of `handle_timeout`.
+    /// Beginning of the linger period of a pipe. This timer expires at once, so that the next call of `handle_timeout`
+    /// begins the period.
     StartLinger(PipeId),
     /// End of the pause of a listener after a failed accept.
     Accept(ListenerId),
 }
 
 impl Socket {
-    /// Creates a socket with these options and no peers.
+    /// Creates a socket with these options and no peers. `entropy` supplies random numbers.
     pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
         let settings = options.settings;
         let mut entropy: Box<dyn Entropy> = Box::new(entropy);
@@ -209,7 +212,7 @@ impl Socket {
     /// message that is not sent stays unchanged.
     ///
     /// # Errors
-    /// [`Unsent`], which has the reasons of [`SendError`].
+    /// [`Unsent`]: the reasons of [`SendError`], without the message.
     #[inline]
     pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
         if self.closing {
@@ -228,8 +231,10 @@ impl Socket {
         }
     }
 
-    /// Stores the effects that the socket type returned for a sent message. If the message requested a STREAM to
-    /// disconnect the peer, drains this peer: messages that are already queued are still sent.
+    /// Handles the effects (consequences) that the socket type returned when it sent `message`. [`Effects::DRAIN_PEER`]
+    /// is returned only by a STREAM, for a message that requests to disconnect its peer: this peer is drained, which
+    /// means that the messages already queued for it are still sent. All other effects are stored until the driver
+    /// polls them.
     fn handle_sent(&mut self, message: &mut Message, mut effects: Effects) {
         if effects.take(Effects::DRAIN_PEER)
             && let Some(pipe) = self.pattern.addressee(&self.pipes, message)
@@ -253,9 +258,10 @@ impl Socket {
         self.pattern.recv(&mut self.pipes, &mut self.effects)
     }
 
-    /// Removes and returns the next message, as [`recv`](Self::recv) does, with its sender: the properties that the peer
-    /// sent in the handshake, and the user id that authentication set (libzmq: `zmq_msg_gets`). The sender of a
-    /// [`disconnect_message`](crate::Options::disconnect_message) is the peer that disconnected.
+    /// Removes and returns the next message, as [`recv`](Self::recv) does, together with its sender. The returned
+    /// [`Peer`] has the properties that the sender sent in the handshake, and the user id that authentication set
+    /// (libzmq: `zmq_msg_gets`). The sender of a [`disconnect_message`](crate::Options::disconnect_message) is the peer
+    /// that disconnected.
     ///
     /// # Errors
     /// [`RecvError`].
@@ -265,17 +271,17 @@ impl Socket {
         Ok((message, sender.expect("each message was sent by a peer that was ready")))
     }
 
-    /// Returns true if [`send`](Self::send) would return neither [`SendError::Full`] nor [`SendError::OutOfTurn`] now,
-    /// and always for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLOUT`).
+    /// Returns true if [`send`](Self::send) would return neither [`SendError::Full`] nor [`SendError::OutOfTurn`] now
+    /// (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Always true for a closed socket.
     ///
-    /// Always true for a ROUTER, STREAM, SERVER or PEER: the message selects the peer, and so the room is known only to
-    /// `send`.
+    /// Always true for a ROUTER, STREAM, SERVER or PEER: the routing id in the message selects the peer, so only `send`
+    /// can check whether this peer has room.
     pub fn can_send(&mut self) -> bool {
         self.closing || self.pattern.can_send(&mut self.pipes)
     }
 
-    /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now,
-    /// and always for a closed socket (`ZMQ_EVENTS` with `ZMQ_POLLIN`).
+    /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now
+    /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket.
     pub fn can_recv(&mut self) -> bool {
         self.closing || self.pattern.can_recv(&mut self.pipes)
     }

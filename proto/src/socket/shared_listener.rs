@@ -1,4 +1,4 @@
-//! Ports that several sockets share: each connection is assigned to the socket that is bound to the resource which the
+//! Ports that several sockets share: each connection is assigned to the socket that is bound to the resource that the
 //! peer requests (RFC 37, "The Resource Property").
 
 #[cfg(doc)]
@@ -35,10 +35,11 @@ impl Socket {
         Some(pipe)
     }
 
-    /// Begins a connection that was accepted at a port that several sockets share. `from` is the address of the peer,
-    /// `limits` is the [`config`](Self::config) of the socket that opened the port. The connection belongs to no socket
-    /// until its peer has requested a resource ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns
-    /// it. Returns `None` if the connection exceeds `max_handshake_rate`.
+    /// Begins a connection that was accepted at a port that several sockets share. `id` is the listener of this socket
+    /// at that port, `from` is the address of the peer, and `limits` is the [`config`](Self::config) of the socket that
+    /// opened the port. The connection belongs to no socket until its peer has requested a resource
+    /// ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns it. Returns `None` if the connection
+    /// exceeds `max_handshake_rate`.
     pub fn accept_shared(
         &mut self,
         id: ListenerId,

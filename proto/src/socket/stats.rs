@@ -30,10 +30,11 @@ pub struct SocketStats {
     pub peers: usize,
     /// Present number of peers with a finished handshake.
     pub ready_peers: usize,
-    /// Messages of all peers that wait to be sent now. In addition, each connection can hold one batch of messages:
-    /// about 64 KiB, or 256 KiB if the bodies have 2 KiB or more.
+    /// Messages for all peers together that wait to be sent now. In addition, each connection can hold one batch of
+    /// messages: about 64 KiB, or 256 KiB if the bodies have 2 KiB or more.
     pub outgoing: TrafficCount,
-    /// Messages of all peers that wait for the application now. The reply that a REQ has received is not included.
+    /// Messages received from all peers together that wait for the application now. The reply that a REQ has received
+    /// is not included.
     pub incoming: TrafficCount,
     /// Total of the messages that were given to connections. A message to several peers counts once per peer. Messages
     /// that a lost connection had not begun to send are subtracted.
@@ -82,7 +83,7 @@ pub struct PeerStats {
     pub ready: bool,
     /// Messages that wait to be sent to the peer now.
     pub outgoing: TrafficCount,
-    /// Messages of the peer that wait to be received by the application now.
+    /// Messages received from the peer that wait for the application now.
     pub incoming: TrafficCount,
     /// Total of the messages that were sent to the peer; see [`SocketStats::sent`].
     pub sent: TrafficCount,

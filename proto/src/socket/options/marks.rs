@@ -5,8 +5,8 @@ use crate::kind::{Kind, Receives, Sends};
 
 impl<T: Kind> Options<T> {
     /// Sets the maximum number of bytes in the messages that wait to be sent to each peer, in addition to
-    /// [`send_hwm`](Self::send_hwm). The queue is full when either limit is reached, and has room again when it has
-    /// fallen to half of both limits. 0: no limit. Default 0; libzmq has no such option.
+    /// [`send_hwm`](Self::send_hwm). The outgoing queue of a peer is full when the first of the two limits is reached.
+    /// It has room again when it has fallen to half of both limits. 0: no limit. Default 0; libzmq has no such option.
     ///
     /// The message that reaches the limit may exceed it, and an empty queue accepts a message of any size.
     #[must_use]
@@ -20,9 +20,10 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the maximum number of bytes in the messages of each peer that wait for `recv`, in addition to
-    /// [`recv_hwm`](Self::recv_hwm). The socket stops reading from the peer when either limit is reached, and continues
-    /// when the queue has fallen to half of both limits. 0: no limit. Default 0; libzmq has no such option.
+    /// Sets the maximum number of bytes in the messages received from each peer that wait for `recv`, in addition to
+    /// [`recv_hwm`](Self::recv_hwm). The socket stops reading from the peer when the first of the two limits is
+    /// reached. It continues when the incoming queue of the peer has fallen to half of both limits. 0: no limit.
+    /// Default 0; libzmq has no such option.
     ///
     /// The message that reaches the limit may exceed it. In addition, the connection reads about 64 KiB more, or one
     /// larger message: see [`max_message_size`](Self::max_message_size).

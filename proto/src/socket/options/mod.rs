@@ -1,4 +1,4 @@
-//! [`Options`]: settings of a socket. Each has a default value, and is checked when it is set.
+//! [`Options`]: settings of a socket. Each option has a default value, and is checked when it is set.
 
 mod links;
 mod marks;
@@ -206,11 +206,11 @@ impl<T: Kind> Options<T> {
 
     /// Sends a PING to each peer at this interval, and closes a connection when nothing is received for the same time
     /// after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Off by default. No PING is sent to a peer of ZMTP 3.0 or
-    /// older, because these versions do not have this command, and none to a DISH (RFC 48).
+    /// older, because these versions do not have this command. No PING is sent to a DISH either (RFC 48).
     ///
     /// If the application of the peer does not call `recv`, the peer stops reading after some messages, and then does
-    /// not answer a PING that follows them: this crate reads about 64 KiB beyond `recv_hwm`, libzmq reads nothing.
-    /// Choose an interval that is longer than the pauses between the `recv` calls of the peer.
+    /// not answer a PING that follows these messages. After `recv_hwm` is reached, this crate still reads about 64 KiB;
+    /// libzmq reads nothing. Choose an interval that is longer than the pauses between the `recv` calls of the peer.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] if the interval is zero.
@@ -249,14 +249,15 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the delay before the first dial after a failure or a lost connection, and the maximum delay before later
-    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`.
+    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`. A `max` below `first` counts as `first`.
     ///
     /// The delay doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
-    /// clients do not reconnect at the same time. The delay is reset when a connection has lasted longer than the last
-    /// delay. Default 100 ms to 5 s; libzmq stays at 100 ms, and has no random part if a maximum is set.
+    /// clients do not reconnect at the same time. The delay is reset when a connection has finished its handshake and
+    /// lasted longer than the last delay. Default 100 ms to 5 s; libzmq stays at 100 ms, and has no random part if a
+    /// maximum is set.
     ///
     /// # Errors
-    /// [`OptionsError::ZeroDuration`] if `first` is zero. A `max` below `first` counts as `first`.
+    /// [`OptionsError::ZeroDuration`] if `first` is zero.
     pub fn reconnect(mut self, first: Duration, max: Duration) -> Result<Self, OptionsError> {
         if first.is_zero() {
             return Err(OptionsError::ZeroDuration("reconnect"));
@@ -305,11 +306,11 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the maximum number of messages of each peer that wait for `recv`: RCVHWM, the receive high-water mark. 0:
-    /// no limit. Default 1000.
+    /// Sets the maximum number of messages received from each peer that wait for `recv`: RCVHWM, the receive high-water
+    /// mark. 0: no limit. Default 1000.
     ///
     /// When this number is reached, the connection reads about 64 KiB more from the peer, so that heartbeats are still
-    /// received. Then it stops reading, and TCP flow control stops the peer.
+    /// received. Then the connection stops reading, and TCP flow control stops the peer.
     #[must_use]
     pub const fn recv_hwm(mut self, messages: usize) -> Self
     where
@@ -350,18 +351,18 @@ impl<T: Kind> Options<T> {
 }
 
 impl Options<Router> {
-    /// Makes `send` return an error if no peer has the routing id of the message, and wait if the peer has no room:
-    /// `ROUTER_MANDATORY`. Off by default: in both cases the message is dropped with
-    /// [`Event::Dropped`](crate::Event::Dropped).
+    /// Makes `send` return an error if no peer has the routing id of the message, or if the peer with this routing id
+    /// has no room: `ROUTER_MANDATORY`. An asynchronous `send` waits for room instead. Off by default: in both cases
+    /// the message is dropped with [`Event::Dropped`](crate::Event::Dropped).
     #[must_use]
     pub const fn mandatory(mut self, mandatory: bool) -> Self {
         self.settings.mandatory = mandatory;
         self
     }
 
-    /// Lets a new peer take over a routing id that a connected peer has, and closes the connection of that peer:
-    /// `ROUTER_HANDOVER`. Off by default: the new peer is rejected. If on, any peer that knows a routing id can take it
-    /// over, so routing ids must not be trusted.
+    /// Allows a new peer to take over the routing id of a connected peer: `ROUTER_HANDOVER`. The connection of the
+    /// previous owner of the routing id is then closed. Off by default: the new peer is rejected. If on, any peer that
+    /// knows a routing id can take it over, so routing ids must not be trusted.
     #[must_use]
     pub const fn handover(mut self, handover: bool) -> Self {
         self.settings.handover = handover;

@@ -98,9 +98,9 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the maximum number of subscriptions, or of joined groups, per peer. The total length of a peer's subscribed
-    /// prefixes is limited too: to 256 bytes times this number. A peer that exceeds a limit is disconnected with
-    /// [`ConnectionError::TooManySubscriptions`](crate::ConnectionError::TooManySubscriptions). Default 100 000; libzmq
-    /// has no limit.
+    /// prefixes is limited too: to 256 bytes times this number. A peer that exceeds one of the two limits is
+    /// disconnected with [`ConnectionError::TooManySubscriptions`](crate::ConnectionError::TooManySubscriptions).
+    /// Default 100 000; libzmq has no limit.
     ///
     /// # Errors
     /// [`OptionsError::Zero`] if `subscriptions` is 0.

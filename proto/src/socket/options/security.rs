@@ -81,7 +81,8 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the time that the authentication of a peer may take. When it expires, the peer is rejected with a temporary
-    /// error, after which the peer can connect again. Default 10 s. The timeout of the whole handshake applies too.
+    /// error, after which the peer can connect again. Default 10 s. `handshake_timeout`, which limits the whole
+    /// handshake, applies too.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] if the timeout is zero.

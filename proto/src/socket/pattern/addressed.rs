@@ -19,7 +19,7 @@ use core::fmt::Debug;
 #[derive(Debug)]
 pub(super) struct Addressed<R>(pub(super) R);
 
-/// Peers by routing id, and the queue of the messages that they sent.
+/// Peers by routing id, and the queue of the messages that were received from these peers.
 #[derive(Debug)]
 pub(super) struct AddressedPeers {
     pub(super) table: RoutingTable,
@@ -143,7 +143,8 @@ pub(super) fn has_routing_id(pipes: &Pipes, pipe: PipeId) -> bool {
     pipes.get(pipe).is_some_and(|entry| !entry.routing_id.is_empty())
 }
 
-/// Queues a message of this peer for the application, with the routing id of the peer as the first frame.
+/// Adds the routing id of the peer of `pipe` as the first frame to `message`, which was received from this peer. Then
+/// queues the message in `arrived`, for the application to receive.
 #[inline]
 pub(super) fn deliver_addressed(
     arrived: &mut FairQueue,
@@ -156,8 +157,8 @@ pub(super) fn deliver_addressed(
     arrived.deliver(pipes, pipe, message)
 }
 
-/// Removes the first frame, the routing id, from a message, and queues the rest for this peer. The caller must check
-/// that the peer has room.
+/// Removes the first frame, the routing id, from a message, and queues the rest for the peer of `pipe`. The caller must
+/// check that this pipe has room.
 #[inline]
 pub(super) fn send_addressed(pipes: &mut Pipes, pipe: PipeId, message: &mut Message) {
     message.pop_front();

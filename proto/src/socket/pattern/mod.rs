@@ -44,9 +44,9 @@ use single_frame::SingleFrame;
 /// for each connection that finishes its handshake; `on_end` when the pipe accepts no more messages. Messages that
 /// arrived before `on_end` can still be received.
 ///
-/// A method returns the effects that it has on the socket. `on_message` and `recv` add their effects to the parameter
-/// `effects` instead: the effects of [`on_message`](Self::on_message) count even if it fails, and returning effects
-/// together with a message would copy the message once more.
+/// A method returns its effects on the socket, for example that the application can now receive a message. `on_message`
+/// and `recv` add their effects to the parameter `effects` instead: the effects of [`on_message`](Self::on_message)
+/// count even if it fails, and returning effects together with a message would copy the message once more.
 pub(super) trait Pattern: Debug + Send {
     /// Adds a pipe that the application connected and that has no connection yet. The last parameter is the routing id
     /// that the application chose for the peer, if any.
@@ -75,7 +75,7 @@ pub(super) trait Pattern: Debug + Send {
         true
     }
 
-    /// Returns true if queued incoming messages of a peer can still be received after a local disconnect.
+    /// Returns true if queued messages from a peer can still be received after a local disconnect.
     fn keeps_incoming(&self) -> bool {
         false
     }
@@ -85,12 +85,12 @@ pub(super) trait Pattern: Debug + Send {
         Effects::NONE
     }
 
-    /// Handles that the outgoing queue of a pipe was full and now has room again.
+    /// Handles that the outgoing queue of a pipe was full and now has room again, so that `send` may succeed.
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
 
-    /// Handles a message of a peer. An error closes the connection.
+    /// Handles a message that was received from the peer of `pipe`. An error closes the connection.
     fn on_message(
         &mut self,
         pipes: &mut Pipes,
@@ -99,8 +99,8 @@ pub(super) trait Pattern: Debug + Send {
         effects: &mut Effects,
     ) -> Result<(), ConnectionError>;
 
-    /// Handles a subscription change of a peer. An error closes the connection. Only PUB, XPUB and RADIO receive such
-    /// changes.
+    /// Handles a subscription change that was received from the peer of a pipe. An error closes the connection. Only
+    /// PUB, XPUB and RADIO receive such changes.
     fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Subscription) -> Result<Effects, ConnectionError> {
         Ok(Effects::NONE)
     }
@@ -167,7 +167,8 @@ pub(super) trait Pattern: Debug + Send {
 /// Maximum length of the name of a group in bytes (RFC 48).
 const MAX_GROUP: usize = 255;
 
-/// Splits a message into subscription changes in the format of ZMTP 3.0 and the remaining frames. If `only_first` is
+/// Separates the frames of a message that are subscription changes, in the format of ZMTP 3.0, from the other frames.
+/// Returns the changes, and a message with the other frames; `None` if there are no other frames. If `only_first` is
 /// true and the first frame is not a change, the other frames are not checked.
 fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
     if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {

@@ -29,7 +29,8 @@ pub(super) struct Publish {
     /// Subscriptions that peers requested, if the application decides about them (`XPUB_MANUAL`). Empty otherwise.
     requested: Subscriptions,
     distributor: Distributor,
-    /// Subscription changes and messages of peers that wait for the application of an XPUB; `None` for a PUB.
+    /// Subscription changes and messages received from peers that wait for the application of an XPUB; `None` for a
+    /// PUB.
     // RFC 29 requires fair queuing. But the order matters between a subscription and a cancellation by different peers.
     upstream: Option<ArrivalOrder>,
     /// Peer of the subscription change that the application received last (`XPUB_MANUAL`). `None` if that peer has
@@ -64,8 +65,8 @@ impl Publish {
         if self.is_manual() { &mut self.requested } else { &mut self.granted }
     }
 
-    /// Delivers a subscription or cancellation of a peer to the application of an XPUB, as a message in the format of
-    /// ZMTP 3.0. `flag` is 1 for a subscription, 0 for a cancellation.
+    /// Delivers a subscription or cancellation by the peer of `pipe` to the application of an XPUB, as a message in the
+    /// format of ZMTP 3.0. `flag` is 1 for a subscription, 0 for a cancellation.
     fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) -> Effects {
         let Some(upstream) = &mut self.upstream else { return Effects::NONE };
         let mut frame = Vec::with_capacity(1 + prefix.len());
@@ -74,7 +75,8 @@ impl Publish {
         upstream.deliver(pipes, pipe, Frame::from(frame).into())
     }
 
-    /// Adds a subscription that a peer sent. Returns an error if the peer then exceeds a limit.
+    /// Adds a subscription that a peer sent. Returns an error if the peer then has too many subscriptions, or if their
+    /// total length is too large (`max_subscriptions`).
     fn handle_subscribe(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
         let requests = self.requests();
@@ -104,7 +106,8 @@ impl Publish {
         effects
     }
 
-    /// Returns true if the application must receive this cancellation, given the options `manual` and `verboser`.
+    /// Returns true if the application must receive a cancellation with the result `outcome`. Depends on the options
+    /// `manual` and `verboser`.
     fn is_reported(&self, outcome: Cancelled) -> bool {
         self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
     }
@@ -132,7 +135,8 @@ impl Publish {
     }
 }
 
-/// Bytes by which each allowed subscription raises the limit on the total length of a peer's prefixes.
+/// Assumed average length of a prefix in bytes. The total length of a peer's prefixes is limited to this length times
+/// `max_subscriptions`.
 const AVERAGE_PREFIX: usize = 256;
 
 impl Pattern for Publish {

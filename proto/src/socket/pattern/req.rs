@@ -14,7 +14,7 @@ use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
 /// State of the request of a REQ. `Waiting` holds the peer that the request was sent to; `Answered` holds the reply and
-/// its sender.
+/// its sender. `Lost`: the peer disconnected before it replied.
 ///
 /// ```text
 ///        send              reply                recv
@@ -51,8 +51,8 @@ impl Req {
         Self { peers, turn: RequestState::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
     }
 
-    /// Returns two frames and an index. The frames from the index on form the envelope of a request: the request id, if
-    /// there is one, and the delimiter.
+    /// Returns the envelope of a request: the request id, if there is one, and the delimiter. The envelope consists of
+    /// the returned frames from the returned index on.
     // The id is in native byte order, as in libzmq: only its writer reads it.
     fn envelope(&self) -> ([Frame; 2], usize) {
         match self.request {
@@ -61,7 +61,7 @@ impl Req {
         }
     }
 
-    /// Ends the wait for the reply, if the request was sent to this pipe. The pipe can no longer deliver a reply.
+    /// Ends the wait for a reply, if the request was sent to `pipe`: this pipe can no longer deliver a reply.
     fn fail_request(&mut self, pipe: PipeId) -> Effects {
         if !matches!(self.turn, RequestState::Waiting(recipient) if recipient == pipe) {
             return Effects::NONE;

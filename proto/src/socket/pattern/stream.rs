@@ -17,8 +17,8 @@ use alloc::collections::BTreeSet;
 pub(super) struct StreamPattern {
     peers: AddressedPeers,
     notify: bool,
-    /// Peers for which the application received the notification `[routing id, ""]` of their connect, but not yet the
-    /// one of their disconnect.
+    /// Peers for which the notification `[routing id, ""]` of their connect was delivered, but the notification of
+    /// their disconnect was not.
     notified: BTreeSet<PipeId>,
 }
 
@@ -27,8 +27,8 @@ impl StreamPattern {
         Self { peers: AddressedPeers::new(entropy), notify: settings.notify, notified: BTreeSet::new() }
     }
 
-    /// Delivers `[routing id, ""]` to the application, because this peer has connected or disconnected. Ignores the
-    /// receive high-water mark.
+    /// Delivers `[routing id, ""]` to the application, because the peer of `pipe` has connected or disconnected.
+    /// Ignores the receive high-water mark.
     fn deliver_notice(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         deliver_addressed(&mut self.peers.arrived, pipes, pipe, Message::from(Frame::EMPTY))
     }

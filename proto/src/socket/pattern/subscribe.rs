@@ -59,7 +59,8 @@ impl Subscribe {
         }
     }
 
-    /// Drops the received messages in the queues that no longer match a subscription.
+    /// Drops the messages in all incoming queues that [`accepts`](Self::accepts) now rejects, after a change of the
+    /// subscriptions.
     fn drop_unmatched(&self, pipes: &mut Pipes) {
         for pipe in pipes.ids() {
             pipes.retain_incoming(pipe, |message| self.accepts(message));
@@ -128,8 +129,8 @@ impl Pattern for Subscribe {
         Ok(())
     }
 
-    /// Applies the subscription changes in a message of an XSUB. Sends the remaining frames to all peers that have
-    /// room.
+    /// Applies the subscription changes in a message that the application of an XSUB sends. Sends the remaining frames
+    /// of the message to all peers that have room.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         if self.socket_type == SocketType::Sub {
             return Err(Unsent::Unsupported(SocketType::Sub));

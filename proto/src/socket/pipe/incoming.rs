@@ -1,4 +1,5 @@
-//! Incoming queue of a pipe: messages of the peer that wait for the application, and the receive high-water mark.
+//! Incoming queue of a pipe: messages received from the peer that wait for the application, and the receive high-water
+//! mark.
 
 use super::Pipes;
 use crate::connection::Peer;
@@ -34,14 +35,15 @@ impl Pipes {
         demand
     }
 
-    /// Sets the sender of the messages that arrive from now on.
+    /// Sets `peer` as the sender of the messages that arrive at the pipe `id` from now on.
     pub(crate) fn set_sender(&mut self, id: PipeId, peer: &Arc<Peer>) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.senders.set_latest(peer, pipe.incoming.len());
         }
     }
 
-    /// Returns the sender of the first queued incoming message.
+    /// Returns the sender of the first queued incoming message of a pipe. If no message is queued, returns the peer
+    /// that connected last.
     pub(crate) fn first_sender(&self, id: PipeId) -> Option<Arc<Peer>> {
         self.get(id)?.senders.first().cloned()
     }
@@ -67,7 +69,8 @@ impl Pipes {
         !pipe.stalled
     }
 
-    /// Queues a message of this peer for the application, even if the incoming queue is full.
+    /// Queues a message that was received from the peer of the pipe `id`, for the application to receive. The message
+    /// is queued even if the incoming queue is full. With `CONFLATE`, it replaces the queued messages.
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
         let conflate = self.conflate;
@@ -104,7 +107,7 @@ impl Pipes {
         }
     }
 
-    /// Removes and returns the first incoming message, or returns [`RecvError::Empty`].
+    /// Removes and returns the first incoming message of a pipe, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
         let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
@@ -114,7 +117,7 @@ impl Pipes {
         self.pop_slow(id).ok_or(RecvError::Empty)
     }
 
-    /// Removes the first incoming message, updates the senders, and requests
+    /// Removes the first incoming message of a pipe, updates the senders of the messages, and requests
     /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages. The slow path of
     /// [`pop_incoming`](Self::pop_incoming).
     #[inline(never)]

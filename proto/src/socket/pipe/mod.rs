@@ -43,7 +43,8 @@ pub(crate) struct Pipe {
     pub(crate) routing_id: Frame,
     /// The outgoing queue has reached its high-water mark, and has not fallen to its low-water mark since.
     full: bool,
-    /// The connection of the pipe holds received messages for which the incoming queue had no room.
+    /// The incoming queue was full, so the connection of the pipe may hold received messages. Reset when the queue has
+    /// room again.
     stalled: bool,
     /// The pipe must request [`Action::Service`](crate::Action::Service) when the application has received all queued
     /// messages, because more messages may wait at the other socket of an `inproc` connection.
@@ -53,16 +54,17 @@ pub(crate) struct Pipe {
     pub(crate) balanced: bool,
     /// The pipe is in the rotation of the fair queue, which selects the peer of the next received message.
     pub(crate) queued: bool,
-    /// The distributor has chosen this peer as a recipient of the message that is being sent.
+    /// The distributor, which sends one message to many peers, has chosen this peer as a recipient of the message that
+    /// is being sent.
     pub(crate) chosen: bool,
     /// Value that the other socket of an `inproc` connection writes: whether this pipe must request
     /// [`Action::Service`](crate::Action::Service) for each queued message. `None` if the pipe has no `inproc`
     /// connection.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
-    /// Value that `counts.sent.messages` will have when the last queued message that belongs only to the present
-    /// connection (for example a probe or a welcome message) is sent. Such messages are at the front of the outgoing
-    /// queue. A value that is not above `counts.sent.messages` means that no such message is queued.
+    /// Marks the end of the messages at the front of the outgoing queue that belong only to the present connection, for
+    /// example a probe or a welcome message. The value is that of `counts.sent.messages` after the last of these
+    /// messages is sent. A value that is not above `counts.sent.messages` means that no such message is queued.
     opening: u64,
     pub(crate) state: PipeState,
 }
@@ -71,11 +73,12 @@ pub(crate) struct Pipe {
 /// moves messages between the pipe and its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
+    /// No request is pending.
     Idle,
     /// The request is waiting to be returned by `poll_action`: the pipe is in [`Pipes::service`].
     Queued,
     /// `poll_action` has returned the request, but the driver has not called `exchange` yet. New requests have no
-    /// effect, because this call of `exchange` will also move their messages.
+    /// effect, because the next call of `exchange` will also move the messages of these requests.
     Notified,
 }
 
@@ -165,8 +168,8 @@ impl Pipes {
         PipeId { index, generation: slot.generation }
     }
 
-    /// Removes a pipe at once and returns it. Its id becomes invalid, and its counters are added to those of the
-    /// socket.
+    /// Removes a pipe at once and returns it. The id becomes invalid, and the counters of the pipe are added to the
+    /// counters of the socket.
     fn free(&mut self, id: PipeId) -> Option<Pipe> {
         let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
         let pipe = slot.pipe.take()?;

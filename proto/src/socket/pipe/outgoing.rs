@@ -9,8 +9,8 @@ use crate::socket::pipe::queue::{HighWaterMark, Queue};
 use crate::socket::pipe::reader::Demand;
 
 impl Pipes {
-    /// Returns true if a message can be queued for this peer: the pipe accepts messages and its outgoing queue is not
-    /// full.
+    /// Returns true if a message can be queued for the peer of the pipe `id`: the pipe accepts messages, its outgoing
+    /// queue is not full, and with `IMMEDIATE` the handshake is finished.
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
         self.get(id).is_some_and(|pipe| {
@@ -20,7 +20,7 @@ impl Pipes {
         })
     }
 
-    /// Queues a message for this peer. The caller must check [`has_room`](Self::has_room) first.
+    /// Queues a message for the peer of the pipe `id`. The caller must check [`has_room`](Self::has_room) first.
     #[inline]
     pub(crate) fn push(&mut self, id: PipeId, message: Message) {
         let (hwm, conflate) = (self.send_hwm, self.conflate);
@@ -36,8 +36,9 @@ impl Pipes {
         }
     }
 
-    /// Queues a message for a peer without room, after dropping the oldest messages in the outgoing queue of this peer.
-    /// Returns the number of dropped messages.
+    /// Queues `message` for the peer of the pipe `id`, which has no room. First drops the oldest messages in the
+    /// outgoing queue of this pipe: at least one, and more until the queue is not full. Returns the number of dropped
+    /// messages.
     pub(crate) fn push_dropping_oldest(&mut self, id: PipeId, message: Message) -> usize {
         let hwm = self.send_hwm;
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
@@ -71,8 +72,8 @@ impl Pipes {
         }
     }
 
-    /// Queues messages before all other outgoing messages, even if the queue is full. They are messages that a lost
-    /// connection had not begun to send, or messages that must be the first on a new connection.
+    /// Queues messages before all other outgoing messages of a pipe, even if the queue is full. Used for messages that
+    /// a lost connection had not begun to send, and for messages that must be the first on a new connection.
     pub(crate) fn push_front(&mut self, id: PipeId, messages: impl DoubleEndedIterator<Item = Message>) {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
@@ -129,7 +130,7 @@ impl Pipes {
         has_room_again
     }
 
-    /// Drops the messages queued for this peer. Returns their number.
+    /// Drops the outgoing messages of the pipe `id`. Returns their number.
     pub(crate) fn clear_outgoing(&mut self, id: PipeId) -> usize {
         let Some(pipe) = self.get_mut(id) else { return 0 };
         (pipe.full, pipe.opening) = (false, 0);
@@ -148,7 +149,8 @@ impl Pipe {
         self.opening > self.counts.sent.messages
     }
 
-    /// Marks the outgoing queue as full if it has reached the high-water mark.
+    /// Marks the outgoing queue as full if it has reached `hwm`, the send high-water mark. Counts how often this
+    /// happens.
     #[inline]
     fn close_if_full(&mut self, hwm: HighWaterMark) {
         if !self.full && self.outgoing.is_full(hwm) {

@@ -1,11 +1,13 @@
-//! [`Queue`]: messages and the total of their bytes; and [`HighWaterMark`], the limit of both.
+//! [`Queue`]: messages and the total of their bytes; and [`HighWaterMark`]: the maximum number of messages and of
+//! bytes.
 
 use crate::message::Message;
 use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// High-water mark of a queue. The queue is full at this number of messages, or at this number of bytes.
+/// High-water mark of a queue: a number of messages and a number of bytes. The queue is full when it reaches one of the
+/// two numbers.
 ///
 /// The size of the next message is not considered: the message that reaches the number of bytes can exceed it, and an
 /// empty queue accepts any message.
@@ -19,13 +21,13 @@ pub(crate) struct HighWaterMark {
 /// of the socket.
 const IDLE_CAPACITY: usize = 64;
 
-/// Large unused message buffers, shared by all queues of a socket. A queue takes one when it grows during a burst of
-/// messages.
+/// Large unused message buffers, shared by all queues of a socket. A queue takes one of these buffers when the queue
+/// grows during a burst of messages.
 #[derive(Debug, Default)]
 pub(crate) struct SpareBuffers(Vec<VecDeque<Message>>);
 
 impl SpareBuffers {
-    /// Maximum number of unused buffers that are kept: one for incoming and one for outgoing messages.
+    /// Maximum number of unused buffers that are kept: enough for an incoming queue and an outgoing queue.
     const BUFFERS: usize = 2;
     /// Maximum capacity, in messages, of an unused buffer that is kept.
     const MESSAGES: usize = 4096;
@@ -72,13 +74,14 @@ impl Queue {
         TrafficCount { messages: self.messages.len() as u64, bytes: self.bytes }
     }
 
-    /// Returns true if the queue has reached this high-water mark.
+    /// Returns true if the queue has reached this high-water mark, in messages or in bytes.
     #[inline]
     pub(crate) fn is_full(&self, mark: HighWaterMark) -> bool {
         self.messages.len() >= mark.messages || self.bytes >= mark.bytes
     }
 
-    /// Returns true if the queue has fallen to the low-water mark, which is half of this high-water mark.
+    /// Returns true if the queue has fallen to half of this high-water mark (the low-water mark), in messages and in
+    /// bytes.
     #[inline]
     pub(crate) fn is_low(&self, mark: HighWaterMark) -> bool {
         let low = mark.low_water();
@@ -138,7 +141,8 @@ impl Queue {
         }
     }
 
-    /// Gives the large buffer of an empty queue to the spare buffers, after a burst of messages.
+    /// Gives the buffer of this queue to the spare buffers, if the queue is empty and its buffer is larger than
+    /// [`IDLE_CAPACITY`], as after a burst of messages.
     // At the default marks of 1000 messages, a buffer has 72 KiB, too much for each peer and direction.
     #[inline]
     pub(crate) fn release_buffer(&mut self, buffers: &mut SpareBuffers) {

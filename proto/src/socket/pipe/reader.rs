@@ -1,7 +1,8 @@
 //! [`Reader`]: an atomic value that reduces notifications between the two sockets of an `inproc` connection.
 //!
-//! The receiving socket writes the value: whether it must be notified of each message. The sending socket reads the
-//! value after it has queued a message, and skips the notification if the receiver still has enough messages.
+//! The receiving socket writes the value, which states whether the sending socket must notify it of each message. The
+//! sending socket reads the value after it has queued a message, and skips the notification if the receiver still has
+//! enough messages.
 
 use core::sync::atomic::Ordering;
 

@@ -8,19 +8,19 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Senders of the queued incoming messages of a pipe: the peer that connected last, and earlier peers if messages of
-/// them are still queued.
+/// Senders of the queued incoming messages of a pipe: the peer that connected last, and earlier peers from which
+/// messages are still queued.
 #[derive(Debug, Default)]
 pub(crate) struct Senders {
     latest: Option<Arc<Peer>>,
-    /// Earlier senders in the order of the queue, each with the number of its messages that are still queued, which is
-    /// not zero.
+    /// Earlier senders in the order of the queue. Each is stored with the number of its messages that are still queued.
+    /// This number is never zero.
     former: VecDeque<(Arc<Peer>, usize)>,
 }
 
 impl Senders {
-    /// Sets the sender of the messages that arrive from now on. `waiting` is the number of messages that are queued
-    /// now.
+    /// Sets `peer` as the sender of the messages that arrive from now on. `waiting` is the number of messages that are
+    /// already in the incoming queue.
     pub(super) fn set_latest(&mut self, peer: &Arc<Peer>, waiting: usize) {
         let previous = self.latest.replace(Arc::clone(peer));
         let left = waiting - self.former.iter().map(|&(_, left)| left).sum::<usize>();

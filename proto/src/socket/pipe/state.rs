@@ -36,9 +36,9 @@ use core::time::Duration;
 #[derive(Debug)]
 #[repr(u8)]
 pub(crate) enum PipeState {
-    /// Accepts messages in both directions.
+    /// Accepts messages from the application and from the peer.
     Open(LinkState),
-    /// Accepts no further messages; sends the queued messages, then ends.
+    /// Accepts no further messages; sends the queued messages to the peer, then ends.
     Draining(LinkState),
     /// Has no connection and will have none. The last incoming messages wait to be received.
     Gone,
@@ -62,12 +62,15 @@ pub(crate) enum LinkState {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) endpoint: Endpoint,
-    /// Number of dials and connections in a row that failed early. The back-off grows with this number.
+    /// Number of failures in a row. A failed dial and a lost connection each count as one failure. A connection that
+    /// lasted (see [`PipeState::has_lasted`]) ends the row: its own loss is the first failure of a new row. The
+    /// back-off grows with this number.
     failures: u32,
-    /// Latest back-off. A connection that lasts longer than this resets `failures`.
+    /// Latest back-off before a dial; zero before the first. A connection resets `failures` if it finishes its
+    /// handshake and lasts longer than this time.
     last_delay: Duration,
-    /// Reason to close the next connection at once, set if the pipe was failed while it had no connection; otherwise
-    /// `None`.
+    /// Reason to close the next connection as soon as it is established. Set if [`PipeState::fail`] was called while
+    /// the pipe had no connection; otherwise `None`.
     rejection: Option<Box<ConnectionError>>,
 }
 
@@ -78,7 +81,7 @@ pub(crate) struct ActiveLink {
     phase: LinkPhase,
 }
 
-/// Side that opened a connection.
+/// Side that opened a connection: the peer or this socket.
 #[derive(Debug)]
 enum Origin {
     /// The peer opened the connection, and a listener of this socket accepted it. `from` is the address of the peer.
@@ -144,7 +147,7 @@ impl PipeState {
         matches!(self.link(), Some(LinkState::Connected(_) | LinkState::Failed(..)))
     }
 
-    /// Returns true if the connection has finished its handshake.
+    /// Returns true if the pipe has a connection that has finished its handshake.
     #[inline]
     pub(crate) const fn is_ready(&self) -> bool {
         match self.active() {
@@ -205,7 +208,8 @@ impl PipeState {
         }
     }
 
-    /// Returns true if the connection finished its handshake and lasted longer than the back-off before it.
+    /// Returns true if this socket dialled the connection, its handshake is finished, and at the time `now` the
+    /// connection has lasted longer than the back-off before the dial.
     pub(crate) fn has_lasted(&self, now: Instant) -> bool {
         match self.active().map(|active| &active.origin) {
             Some(Origin::Dialled { dialer, since }) => self.is_ready() && now.since(*since) > dialer.last_delay,
@@ -260,7 +264,8 @@ impl PipeState {
         });
     }
 
-    /// Changes Connecting to Connected, or to Failed if the pipe was failed before. Returns false in any other state.
+    /// Changes Connecting to Connected, or to Failed if [`fail`](Self::fail) was called while there was no connection.
+    /// Returns false in any other state. `now` is the beginning of the connection.
     pub(crate) fn connect(&mut self, now: Instant) -> bool {
         let is_connecting = self.is_connecting();
         self.change(|link| match link {
@@ -285,8 +290,9 @@ impl PipeState {
         }
     }
 
-    /// Changes Connecting, Connected or Failed to Backoff. `delay` returns the time until the next dial, given the
-    /// number of failures in a row before this one. Returns `None` if this socket did not dial the peer.
+    /// Changes Connecting, Connected or Failed to Backoff. `delay` is a function that computes the time until the next
+    /// dial from the number of failures in a row before this one. Returns this time; `None` if this socket did not dial
+    /// the peer.
     pub(crate) fn back_off(&mut self, now: Instant, delay: impl FnOnce(u32) -> Duration) -> Option<Duration> {
         let has_lasted = self.has_lasted(now);
         let mut chosen = None;

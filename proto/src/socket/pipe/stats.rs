@@ -5,7 +5,7 @@ use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
 
 impl Pipes {
-    /// Adds messages that were received from this peer to the counters of its pipe.
+    /// Adds messages that were received from the peer of the pipe `id` to the counters of this pipe.
     #[inline]
     pub(crate) fn received(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
@@ -13,8 +13,8 @@ impl Pipes {
         }
     }
 
-    /// Subtracts, from the counters of a pipe, messages that were counted as sent to this peer, but that a lost
-    /// connection had not begun to send.
+    /// Subtracts `messages` from the counter of sent messages of a pipe. They were counted as sent when they were given
+    /// to a connection, but this connection was lost before it began to send them.
     pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;

@@ -12,13 +12,13 @@ use alloc::sync::Arc;
 /// Order in which the queued incoming messages of all peers arrived.
 #[derive(Debug, Default)]
 pub(crate) struct ArrivalOrder {
-    /// Pipe of each message. The messages themselves stay in their pipes, so that each peer has its own high-water
-    /// mark.
+    /// Pipe of each queued message, in the order of arrival. The messages themselves stay in their pipes, so that each
+    /// peer has its own high-water mark.
     arrived: VecDeque<PipeId>,
 }
 
 impl ArrivalOrder {
-    /// Queues a message that arrived from this peer.
+    /// Queues a message that was received from the peer of the pipe `id`, for the application to receive.
     pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
         if pipes.get(id).is_none() {
             return Effects::NONE;
@@ -35,7 +35,8 @@ impl ArrivalOrder {
         pipes.first_sender(*self.arrived.front()?)
     }
 
-    /// Removes the message that arrived first, and returns it with its pipe.
+    /// Removes the message that arrived first, and returns it with the pipe of its sender. Returns `None` if no message
+    /// waits.
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
         loop {
             let id = self.arrived.pop_front()?;

@@ -1,5 +1,5 @@
 //! [`Distributor`]: sends one message to many peers (RFC 29: "fan-out"). The [`SlowSubscriber`] policy of the socket
-//! applies to peers without room.
+//! applies to peers that cannot accept the message, usually because their outgoing queue is full.
 
 use crate::connection::{ConnectionError, encode_once};
 use crate::message::Message;
@@ -10,7 +10,7 @@ use crate::socket::options::SlowSubscriber;
 use crate::socket::pipe::Pipes;
 use alloc::vec::Vec;
 
-/// Peers that are chosen to receive the message that is being sent. Empty between two messages.
+/// Peers that are chosen as recipients of the message that is being sent. Empty while no message is being sent.
 #[derive(Debug, Default)]
 pub(crate) struct Distributor {
     chosen: Vec<PipeId>,
@@ -27,8 +27,8 @@ impl Distributor {
         }
     }
 
-    /// Inverts the choice of recipients: chooses the peers in `all` that were not chosen, and no longer chooses the
-    /// peers that were. Used for `invert_matching`, where a message is sent to the peers without a matching
+    /// Inverts the selection of recipients. Afterwards, exactly those peers in `all` are recipients that were not
+    /// chosen before this call. Used for `invert_matching`, where a message is sent to the peers without a matching
     /// subscription.
     pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
         let previous = self.chosen.len();
@@ -40,9 +40,10 @@ impl Distributor {
         }
     }
 
-    /// Queues the message for all chosen peers, and clears the choice. `policy` applies to chosen peers without room.
-    /// With `SlowSubscriber::Block`, a single peer without room causes the error [`Unsent::Full`], and no peer receives
-    /// the message.
+    /// Queues `message` for the peers that [`choose`](Self::choose) selected before this call, and forgets the
+    /// selection. `policy` applies to each selected peer that cannot accept the message, usually because its outgoing
+    /// queue is full. With `SlowSubscriber::Block`, one such peer is enough to return [`Unsent::Full`], and no peer
+    /// receives the message.
     pub(crate) fn send(
         &mut self,
         pipes: &mut Pipes,

@@ -17,7 +17,7 @@ pub(crate) struct FairQueue {
 }
 
 impl FairQueue {
-    /// Queues a message that arrived from this peer.
+    /// Queues a message that was received from the peer of the pipe `id`, for the application to receive.
     #[inline]
     pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
         let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };

@@ -9,13 +9,17 @@ use alloc::collections::VecDeque;
 /// Rotation of the pipes that had room for an outgoing message when last checked.
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
+    /// Pipes in the rotation; the first is the next to receive a message. Can contain pipes that have become full or
+    /// were removed.
     open: VecDeque<PipeId>,
-    /// Upper bound for the number of removed pipes that are still in `open`.
+    /// Number of pipes that `remove` took out of the rotation since `open` was last cleaned of removed pipes. Upper
+    /// bound for the removed pipes that are still in `open`: there can be fewer, because `has_room` also drops removed
+    /// pipes and does not count them here. When the bound exceeds half of the length of `open`, `open` is cleaned.
     gone: usize,
 }
 
 impl LoadBalancer {
-    /// Adds a pipe that has room, unless it is already in the rotation.
+    /// Adds a pipe that has room to the end of the rotation, unless the pipe is already in the rotation.
     pub(crate) fn add(&mut self, pipes: &mut Pipes, id: PipeId) -> Effects {
         let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };
         if core::mem::replace(&mut pipe.balanced, true) {
@@ -38,7 +42,7 @@ impl LoadBalancer {
         }
     }
 
-    /// Returns the next pipe with room, and moves it to the end of the rotation.
+    /// Returns the next pipe with room, and moves it to the end of the rotation. Returns `None` if no pipe has room.
     #[inline]
     pub(crate) fn pick(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         if !self.has_room(pipes) {
@@ -49,7 +53,8 @@ impl LoadBalancer {
         Some(id)
     }
 
-    /// Returns true if a pipe has room for a message. This pipe is then the first in the rotation.
+    /// Returns true if any pipe in the rotation has room for a message. The next such pipe is then the first in the
+    /// rotation: the pipes without room before it leave the rotation.
     #[inline]
     pub(crate) fn has_room(&mut self, pipes: &mut Pipes) -> bool {
         while let Some(&id) = self.open.front() {

@@ -20,7 +20,7 @@ impl PrefixPart {
 
     pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; Self::MAX] };
 
-    /// Creates a piece of these bytes, at most [`MAX`](Self::MAX).
+    /// Creates a piece from the bytes in `piece`. There must be at most [`MAX`](Self::MAX) bytes.
     pub(crate) fn new(piece: &[u8]) -> Self {
         let mut bytes = [0; Self::MAX];
         bytes[..piece.len()].copy_from_slice(piece);
@@ -81,8 +81,8 @@ impl Lengths {
         self.present() >> (PrefixPart::MAX - 1) != 0
     }
 
-    /// Returns the first bytes of `longest` as pieces: one piece for each length that occurs among the counted pieces
-    /// and that `longest` has. The shortest piece is returned first.
+    /// Returns beginnings of `longest` as pieces, the shortest first. There is one for each length of the counted
+    /// pieces, up to the length of `longest`.
     pub(crate) fn up_to(&self, longest: PrefixPart) -> impl Iterator<Item = PrefixPart> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {

@@ -45,7 +45,7 @@ impl RoutingTable {
         }
     }
 
-    /// Gives the pipe this routing id. A previous routing id of the pipe is removed.
+    /// Assigns the routing id `id` to `pipe`. A previous routing id of the pipe is removed.
     pub(crate) fn assign(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Effects {
         self.remove(pipes, pipe);
         let Some(peer) = pipes.get_mut(pipe) else { return Effects::NONE };

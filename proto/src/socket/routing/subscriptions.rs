@@ -11,11 +11,11 @@ use alloc::vec::Vec;
 /// Result of a peer's subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subscribed {
-    /// No peer had subscribed to the prefix before.
+    /// No peer was subscribed to the prefix before this call.
     First,
-    /// Other peers had already subscribed to the prefix, but not this peer.
+    /// Other peers were already subscribed to the prefix, but the peer of this call was not.
     Joined,
-    /// This peer had already subscribed to the prefix.
+    /// The peer of this call was already subscribed to the prefix.
     Again,
 }
 
@@ -24,8 +24,8 @@ pub(crate) enum Subscribed {
 pub(crate) enum Cancelled {
     /// The prefix has no subscriber any more.
     Gone,
-    /// The prefix is still subscribed to: at a publisher by another peer, at a subscriber because the application has
-    /// subscribed to the prefix more than once.
+    /// A subscription to the prefix remains. At a publisher, another peer is subscribed to the prefix. At a subscriber,
+    /// the application had subscribed to the prefix more than once.
     StillHeld,
 }
 
@@ -108,8 +108,8 @@ impl Subscriptions {
         Some(self.remove_holder(pipe, id))
     }
 
-    /// Removes all subscriptions of a peer, and calls `cancelled` for each prefix. The cost does not depend on the
-    /// subscriptions of other peers.
+    /// Removes all subscriptions of a peer. Calls `cancelled` with each prefix and the result of its cancellation. The
+    /// cost does not depend on the subscriptions of other peers.
     pub(crate) fn remove_peer(&mut self, pipe: PipeId, mut cancelled: impl FnMut(Vec<u8>, Cancelled)) {
         for id in self.held.remove(&pipe).into_iter().flat_map(|held| held.prefixes) {
             let prefix = self.holders.prefix_of(id);
@@ -117,7 +117,7 @@ impl Subscriptions {
         }
     }
 
-    /// Removes a peer from the subscribers of a prefix.
+    /// Removes the peer of `pipe` from the subscribers of the prefix `id`.
     fn remove_holder(&mut self, pipe: PipeId, id: NodeId) -> Cancelled {
         let holders = self.holders.value_mut(id);
         holders.remove(pipe);

@@ -34,13 +34,14 @@ pub(crate) struct NodeId(NonZeroU32);
 pub(crate) struct Trie<V> {
     nodes: Vec<Node<V>>,
     free: Vec<NodeId>,
-    /// Ids of all nodes except the root, by the hash of their parent and piece.
+    /// Ids of all nodes except the root. A node is found by the hash of the id of its parent and of its piece.
     index: HashTable<NodeId>,
     key: HashKey,
     len: usize,
 }
 
-/// Node of the trie. A node without a value exists only because there are nodes below it. The root always exists.
+/// Node of the trie: one piece of a prefix, and the value of the prefix that ends here, if any. A node without a value
+/// exists only because there are nodes below it. The root always exists.
 #[derive(Debug)]
 struct Node<V> {
     parent: NodeId,
@@ -137,8 +138,9 @@ impl<V> Trie<V> {
         all.into_iter()
     }
 
-    /// Returns the nodes that the topic reaches through pieces of the maximum length, beginning with the root. Each
-    /// node is returned with the part of the topic that follows the node's prefix.
+    /// Cuts the topic into pieces of the maximum length, and returns the nodes on the path that these pieces form: the
+    /// root, its node for the first piece, and so on, while such a node exists. Each node is returned with the part of
+    /// the topic that follows the node's prefix.
     fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
         successors(Some((ROOT, topic)), |&(id, rest)| {
             let (piece, rest) = rest.split_first_chunk::<{ PrefixPart::MAX }>()?;
@@ -149,8 +151,9 @@ impl<V> Trie<V> {
         })
     }
 
-    /// Returns the nodes directly below `id` with a piece that is shorter than the maximum length and with which `rest`
-    /// begins.
+    /// Returns the nodes directly below the node `id` that match `rest`, the part of the topic after the prefix of
+    /// `id`. A node matches if `rest` begins with the bytes that the node stores (its piece). Nodes with a piece of the
+    /// maximum length are left to [`full_nodes`](Self::full_nodes).
     fn partial_nodes(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
         let longest = PrefixPart::new(&rest[..rest.len().min(PrefixPart::MAX - 1)]);
         self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
@@ -308,7 +311,7 @@ mod tests {
         Remove(Index),
     }
 
-    /// Generates a prefix of up to four of these pieces.
+    /// Generates a prefix by joining up to four random elements of `pieces`.
     fn prefix(pieces: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
         vec(select(pieces), 0..5).prop_map(|pieces| pieces.concat())
     }
