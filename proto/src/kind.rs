@@ -13,7 +13,8 @@
 use crate::socket_type::SocketType;
 use core::fmt::Debug;
 
-/// A marker type for a socket type, such as [`Router`], or [`Any`]. The type parameter of [`Options`](crate::Options).
+/// Trait of the marker types for sockets: one marker type per socket type, such as [`Router`], and [`Any`]. The type
+/// parameter of [`Options`](crate::Options) is a marker type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a kind of socket",
     label = "requires a marker of a socket type, or `Any`",
@@ -73,7 +74,8 @@ pub trait HasRoutingId: Kind {}
 )]
 pub trait Publishes: Kind {}
 
-/// Socket types that compare messages with subscribed prefixes (option `INVERT_MATCHING`).
+/// Socket types with the option [`invert_matching`](crate::Options::invert_matching) (`ZMQ_INVERT_MATCHING`). These
+/// types compare messages with subscribed prefixes; the option inverts the result of the comparison.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not filter messages by prefix",
     label = "requires a socket type that filters by prefix",
@@ -222,8 +224,9 @@ kinds! {
     ///
     /// An empty second frame has a special meaning. Such a message is received when a peer connects or disconnects (see
     /// [`notify`](crate::Options::notify)). Sending such a message closes the connection when all bytes sent before are
-    /// written, or when the [`linger`](crate::Options::linger) time has expired. A linger of zero closes the connection
-    /// at once only when the socket itself is closed.
+    /// written, or when the [`linger`](crate::Options::linger) time has expired. With a linger of zero, an established
+    /// connection is still closed only after these bytes are written, however long this takes. Closing the socket
+    /// itself discards these bytes at once.
     ///
     /// Messages queued for a lost connection are dropped and not sent on another connection, because they are parts of one
     /// byte stream. STREAM has no handshake and no frames, so options for handshakes, frames and heartbeats have no effect.

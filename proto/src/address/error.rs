@@ -19,7 +19,7 @@ pub enum NetworkError {
     /// Connection that the peer or the operating system has reset or aborted.
     #[error("the peer reset the connection")]
     Reset,
-    /// Host name without addresses.
+    /// Host name that cannot be resolved: the lookup failed, or found no address.
     #[error("the host name has no addresses")]
     UnknownHost,
     /// Address to which another operating system socket is already bound.
@@ -37,7 +37,7 @@ pub enum NetworkError {
     /// Name of a Unix domain socket that is too long or invalid.
     #[error("the name of the Unix domain socket is too long or invalid")]
     InvalidPath,
-    /// Name of a bound Unix domain socket. Its file was removed or replaced while the socket was bound.
+    /// Path of a bound Unix domain socket. The socket file at this path was removed or replaced after the bind.
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
     PathReplaced,
     /// Too many open files: the limit of the process or of the system is reached.

@@ -56,8 +56,8 @@ impl Outbox {
 }
 
 impl Decoder {
-    /// Decodes and decrypts the next item at the front of `input`. Returns `None` if all input is consumed and more is
-    /// needed.
+    /// Decodes and decrypts the next message or command at the front of `input`. Returns `None` if all input is
+    /// consumed and more is needed.
     pub(super) fn next_sealed(
         &mut self,
         input: &mut &[u8],

@@ -108,7 +108,7 @@ struct State {
     // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
     /// Number of sent PINGs for which no PONG was received yet, at most [`MAX_UNANSWERED`]. When the measurement of a
-    /// round-trip time begins, this number shows which of the coming PONGs ends it.
+    /// round-trip time begins, this number shows which of the coming PONGs belongs to the measured PING.
     unanswered: u32,
     /// PING with which the round-trip time is measured; `None` if no measurement is in progress. The values are the
     /// time at which the PING was queued, and the number of PONGs that must still arrive, its own PONG included. Only

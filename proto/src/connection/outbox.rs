@@ -44,10 +44,11 @@ pub struct Outbox {
     first: usize,
     /// End of each message of the current batch, in bytes from the start of the batch.
     pub(super) ends: Vec<usize>,
-    /// True if the current batch contains subscription changes from `queue`. The messages of such a batch cannot be
-    /// decoded again when the connection has ended.
+    /// True if the current batch contains subscription changes from `queue`. When the connection has ended,
+    /// [`reclaim`](Self::reclaim) cannot return the encoded messages of such a batch.
     mixed: bool,
-    /// True if a command was added to the current batch after a message.
+    /// True if a command was added to the current batch after a message. [`copy`](Self::copy) then adds no more
+    /// messages to this batch.
     // Later messages go into the next batch, so that the bytes between two `ends` are always exactly one message.
     closed: bool,
     /// Number of bytes of the current batch that are written to the stream, from `arena` and from `bodies`.

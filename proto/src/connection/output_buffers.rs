@@ -28,9 +28,10 @@ pub(crate) struct OutputBuffers {
 const MAX_KEPT: usize = 512 << 10;
 
 impl Connection {
-    /// Replaces the empty queues and output buffers of this connection by those in `spare`, which usually have memory
-    /// already. Also takes the reusable memory for large bodies from `spare`. Queues and buffers that are not empty
-    /// stay unchanged.
+    /// Lends the buffers in `spare` to this connection until [`return_to`](Self::return_to) is called. Each empty queue
+    /// and output buffer of the connection is exchanged for the one in `spare`, which usually has memory already. A
+    /// queue or buffer with content stays unchanged. The connection also gets the memory blocks for large message
+    /// bodies from `spare`.
     pub(crate) fn borrow_from(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.inbox.is_empty() {
@@ -46,8 +47,9 @@ impl Connection {
         }
     }
 
-    /// Returns the empty buffers of this connection to `spare`. If received messages still wait for the application,
-    /// also frees the unused memory of the queues that the connection keeps.
+    /// Returns the empty queues and buffers of this connection, and the memory blocks for large message bodies, to
+    /// `spare`. If received messages still wait for the application, also frees the unused memory of the queues that
+    /// the connection keeps.
     pub(crate) fn return_to(&mut self, spare: &mut OutputBuffers) {
         swap(&mut self.decoder.blocks, &mut spare.blocks);
         if self.outbox.queue.is_empty() {
@@ -67,9 +69,10 @@ impl Connection {
 }
 
 impl Connection {
-    /// Processes the first `count` bytes of the read buffer `room`. If these bytes fill a large part of `room`, large
-    /// message bodies are not copied, but refer to the memory of `room`. If a body refers to it, this function replaces
-    /// `room` by another buffer of the same length.
+    /// Processes the first `count` bytes of the read buffer `room`. If these bytes fill at least a quarter of `room`,
+    /// and the maximum message size is at least the length of `room`, large message bodies are not copied, but refer to
+    /// the memory of `room`. If a body refers to this memory, the function replaces `room` by another buffer of the
+    /// same length.
     pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,
@@ -96,8 +99,8 @@ impl Connection {
     }
 }
 
-/// Keeps the larger of two buffers in `spare` and frees the other. A buffer `mine` that is larger than [`MAX_KEPT`] is
-/// always freed. `size` returns the capacity of a buffer.
+/// Stores the larger of the two buffers `mine` and `spare` in `spare`, and frees the other. If `mine` is larger than
+/// [`MAX_KEPT`], always frees `mine`. `size` returns the capacity of a buffer, in bytes or in items.
 #[inline]
 fn keep_larger<T: Default>(mine: &mut T, spare: &mut T, size: impl Fn(&T) -> usize) {
     if size(mine) > size(spare) && size(mine) <= MAX_KEPT {

@@ -39,12 +39,15 @@ pub(super) enum Phase {
         deadline: Option<Instant>,
         side: HandshakeOwner,
     },
-    /// Handshake with a peer of ZMTP 2.0 or 1.0.
+    /// Handshake with a peer of ZMTP 2.0 or 1.0. The handshake must be done at the time `deadline`; `None` for no
+    /// limit.
     Legacy { legacy: LegacyPhase, deadline: Option<Instant> },
-    /// Handshake of the security mechanism, after the greetings.
+    /// Handshake of the security mechanism, after the greetings. The handshake must be done at the time `deadline`;
+    /// `None` for no limit. `side` determines when the connection gets its socket.
     Handshake { mechanism: Mechanism, deadline: Option<Instant>, side: HandshakeOwner },
     /// The peer has requested a resource on a listener that several sockets share. The connection waits for a socket
-    /// that is bound to this resource.
+    /// that is bound to this resource, until the time `deadline` (`None` for no limit). `ready_pending` is the state of
+    /// the security handshake, in which only our READY is missing.
     AwaitingSocket { ready_pending: ReadyPending, deadline: Option<Instant> },
     /// The handshake is done; messages and commands are sent and received unencrypted.
     Traffic(Arc<Peer>),

@@ -28,7 +28,8 @@ pub struct PendingPeer {
 }
 
 impl PendingPeer {
-    /// Returns the resource that the peer requests; `None` if its READY has no resource, as with libzmq.
+    /// Returns the resource that the peer requests. Returns `None` if the peer's READY or INITIATE has no property
+    /// Resource. A libzmq peer sends no such property.
     pub const fn resource(&self) -> Option<&Resource> {
         self.resource.as_ref()
     }

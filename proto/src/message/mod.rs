@@ -332,7 +332,7 @@ enum Frames {
     Shared(Arc<Shared>),
 }
 
-/// Frames that are sent to many peers and are encoded once for all of them.
+/// Frames of a message that is sent to many peers. A message that is not long is encoded once for all these peers.
 struct Shared {
     frames: Vec<Frame>,
     /// All frames of the message in wire format. Empty if the message is long: its frames are then encoded for each

@@ -223,8 +223,8 @@ impl Authenticator {
     }
 
     /// Creates an authenticator from an asynchronous function. The decision must be available within
-    /// [`auth_timeout`](crate::Options::auth_timeout). The task of the connection polls the future, and drops it if the
-    /// peer disconnects.
+    /// [`auth_timeout`](crate::Options::auth_timeout). The task of the connection polls the future that the function
+    /// returns. If the peer disconnects, the task drops the future.
     pub fn from_async<F: Future<Output = AuthReply> + Send + 'static>(
         decide: impl Fn(AuthRequest) -> F + Send + Sync + 'static,
     ) -> Self {

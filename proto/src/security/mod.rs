@@ -49,7 +49,7 @@ pub(crate) struct HandshakeEntropy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MechanismConfig<'a> {
     pub(crate) security: &'a Security,
-    /// True if the authenticator must accept the peer even with the NULL mechanism, in which a peer has no credentials.
+    /// True if peers of the NULL mechanism must be authenticated too, although they send no credentials.
     pub(crate) authenticates_null: bool,
 }
 

@@ -38,9 +38,9 @@ impl Null {
         Self::admitted(AuthIdentity::default(), ours, None, out)
     }
 
-    /// Continues the NULL handshake after the authenticator has accepted the peer. `ours` is the metadata of this side.
-    /// If it is known, its READY is appended to `out`. `theirs` is the metadata of the peer, or `None` if the READY of
-    /// the peer has not arrived.
+    /// Continues the NULL handshake after the authenticator has accepted the peer. `ours` is the metadata of this side,
+    /// or `None` if this metadata is not known yet. If it is known, appends the READY of this side to `out`. `theirs`
+    /// is the metadata of the peer, or `None` if the READY of the peer has not arrived.
     fn admitted(
         identity: AuthIdentity,
         ours: Option<Metadata>,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 /// States of the client in the PLAIN handshake.
 ///
 /// ```text
-/// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
+/// start ── HELLO sent ──► Hello ── WELCOME received, INITIATE sent ──► Initiate ── READY received ──► done
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainClient {
@@ -24,8 +24,8 @@ pub(crate) enum PlainClient {
 /// States of the server in the PLAIN handshake. `MetadataReceived` is a variant of [`Progress`].
 ///
 /// ```text
-/// start ──► Waiting ── HELLO ──► Authenticating ── AuthReply ──►
-///           Welcome (WELCOME out) ── INITIATE ──► MetadataReceived
+/// start ──► Waiting ── HELLO received ──► Authenticating ── AuthReply accepts the client, WELCOME sent ──►
+///           Welcome ── INITIATE received ──► MetadataReceived
 /// ```
 #[derive(Debug)]
 pub(crate) enum PlainServer {

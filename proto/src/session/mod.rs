@@ -373,7 +373,8 @@ impl Session {
     }
 
     /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the
-    /// stream.
+    /// stream. When the peer has closed the stream, or the stream has failed, returns the reason for the end of the
+    /// connection as the error.
     fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
         let SessionPhase::Closing(Closing { reason, .. }) = &self.phase else {
             return Err(ConnectionError::LocallyClosed);

@@ -123,8 +123,9 @@ impl<S: Stream> SessionSet<S> {
 
     /// Returns the time at which [`turn`](Self::turn) must be called at the latest; `None` if no timer runs.
     ///
-    /// If `turn` must be called now, the time is [`Instant::ORIGIN`], which is usually in the past. So a simulated
-    /// clock that jumps to the returned time must never jump backwards.
+    /// If `turn` must be called now, the returned time is [`Instant::ORIGIN`], which is usually in the past. A caller
+    /// that sets a simulated clock to the returned time must therefore leave the clock unchanged if this time is
+    /// earlier than the time of the clock.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.sessions.values().map(SetEntry::poll_timeout))

@@ -6,9 +6,9 @@ use thiserror::Error;
 
 /// A byte stream that never blocks.
 ///
-/// The traits of `embedded-io` are not used, because their calls block by contract if there are no data, and because
-/// they have no vectored write, no half-close and no outcome of a connect. With the feature `std`, `IoStream` adapts
-/// any `std::io::Read + Write`.
+/// The traits of `embedded-io` are not used. By contract, their calls block if there are no data. They also have no
+/// vectored write, no method that closes only the sending direction, and no method that returns the outcome of a
+/// non-blocking connect. With the feature `std`, `IoStream` adapts any `std::io::Read + Write`.
 ///
 /// An implementation converts its errors to the nearest [`NetworkError`], or to [`NetworkError::Other`]. Example of one
 /// end of a pipe in memory:

@@ -19,17 +19,20 @@ pub struct Conditions {
     pub capacity: usize,
 }
 
-/// Maximum number of bytes that one read or one write transfers.
+/// Maximum number of bytes that one read or one write transfers. A new maximum is chosen for each call.
 #[derive(Clone, Debug)]
 pub enum Chunks {
     /// No maximum.
     Unlimited,
-    /// A maximum that is drawn from this range for each call.
+    /// A random maximum from this range.
     Uniform(RangeInclusive<u64>),
-    /// A maximum that is mostly small, sometimes large, and sometimes zero, as for a stream with spurious readiness.
+    /// A random maximum of less than 128 KiB. Small values are much more frequent than large values, and in bursts of
+    /// 100 calls, each maximum is less than four bytes. A read or write with a maximum of zero moves no bytes, as after
+    /// a false readiness event.
     Bursts {
-        /// Number of coming reads and writes for which the maximum stays below four bytes. Set to 100 at random times.
-        /// One call of `Session::turn` makes fewer reads and writes, so some turns get only such small maxima.
+        /// Number of calls that are left in the current burst, 0 between bursts. In a burst, the maximum is less than
+        /// four bytes. Bursts of 100 calls begin at random times. One call of `Session::turn` makes fewer than 100
+        /// reads and writes, so in some turns all maxima are small.
         tiny: u64,
     },
 }

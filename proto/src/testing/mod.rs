@@ -85,7 +85,7 @@ struct Node {
     frozen: bool,
 }
 
-/// One end of a simulated connection (a [`Wire`]), with the session of a socket.
+/// One end of a simulated connection (a [`Wire`]), with the session of the socket at this end.
 #[derive(Debug)]
 struct End {
     session: Session,

@@ -102,7 +102,8 @@ impl Tcp {
         }
     }
 
-    /// Sends bytes from `side`, and returns the number of bytes that were sent.
+    /// Sends bytes from the front of `slices` in the direction from `side` to the other side, and returns the number of
+    /// bytes that were sent. `shipment` limits this number, and sets the time at which the bytes arrive.
     ///
     /// # Errors
     /// [`StreamError::WouldBlock`] if the bytes that are not read yet have reached the capacity in `shipment`;

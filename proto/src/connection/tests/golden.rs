@@ -42,8 +42,8 @@ impl Session {
         Self { name, lines: words.collect() }
     }
 
-    /// Returns the third word of the first line that begins with the words `verb` and `word`; `None` if there is no
-    /// such line.
+    /// Returns the third word of the first line of the recording that begins with the words `verb` and `word`; `None`
+    /// if there is no such line.
     fn after(&self, verb: &str, word: &str) -> Option<&'static str> {
         let found = self.lines.iter().find(|(first, rest)| *first == verb && rest[0] == word);
         found.map(|(_, rest)| rest[1])

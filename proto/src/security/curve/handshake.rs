@@ -76,7 +76,7 @@ impl fmt::Debug for EphemeralKeys {
 /// States of the client in the CURVE handshake.
 ///
 /// ```text
-/// start ── HELLO out ──► Hello ── WELCOME ──► Initiate (INITIATE out) ── READY ──► done
+/// start ── HELLO sent ──► Hello ── WELCOME received, INITIATE sent ──► Initiate ── READY received ──► done
 /// ```
 #[derive(Debug)]
 pub(crate) enum CurveClient {
@@ -100,8 +100,8 @@ pub(crate) struct Hello {
 /// States of the server in the CURVE handshake. `MetadataReceived` is a variant of [`Progress`].
 ///
 /// ```text
-/// start ──► Waiting ── HELLO ──► Welcome (WELCOME out) ── INITIATE ──►
-///           Authenticating ── AuthReply ──► MetadataReceived
+/// start ──► Waiting ── HELLO received, WELCOME sent ──► Welcome ── INITIATE received ──►
+///           Authenticating ── AuthReply accepts the client ──► MetadataReceived
 /// ```
 ///
 /// In `Welcome` the server does not store the transient key of the client or its own transient secret key: both keys

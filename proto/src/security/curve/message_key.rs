@@ -7,7 +7,7 @@
 //!
 //! For longer messages HSalsa20 takes only a small part of the time, and an implementation of XSalsa20 that computes
 //! several blocks in parallel is faster. No library combines a precomputed subkey with parallel blocks, so this module
-//! selects by the length.
+//! selects one of the two implementations by the length of the message.
 
 use super::boxes::{BoxKey, TAG};
 use super::nonce::short_nonce;

@@ -139,9 +139,10 @@ impl Session {
         vec![to_hex(&plain), to_hex(&vouch)]
     }
 
-    /// Encrypts the message of 70,000 bytes again, and returns the first 64 and the last 32 bytes of the new frame in
-    /// hex. Only these parts of the frame were recorded. The bytes in the middle are checked by the tag at the start of
-    /// the frame.
+    /// Creates the frame that `sender` sent in the session `server-big`: an encrypted MESSAGE with a body of 70,000
+    /// bytes. Returns the first 64 and the last 32 bytes of the frame in hex; the recording contains only these bytes.
+    /// The first 64 bytes contain the tag, which depends on all encrypted bytes. So if the tag is equal, the bytes that
+    /// were not recorded are equal too.
     fn seal_again(&mut self, sender: Role) -> [String; 2] {
         let plain: Vec<u8> = (0..70_000_u32).map(|i| (7 * i + i / 256).to_le_bytes()[0]).collect();
         let mut frame = from_hex("020000000000011191");
