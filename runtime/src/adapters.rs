@@ -54,7 +54,8 @@ impl Future for Send<'_> {
     }
 }
 
-/// Converts the result of a receive: [`RecvError::Empty`] becomes `Pending`, and every other result becomes `Ready`.
+/// Converts the result of a receive into that of a poll: [`RecvError::Empty`] becomes `Pending`, and every other result
+/// becomes `Ready`.
 pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvError>> {
     match result {
         Err(RecvError::Empty) => Poll::Pending,

@@ -15,7 +15,7 @@ use sansmq_proto::{
 use std::io;
 use std::sync::Arc;
 
-/// Task that runs the protocol of one connection over its byte stream.
+/// Task that runs the protocol (ZMTP) of one connection over its byte stream.
 ///
 /// Usually the connection belongs to the socket that spawned the task. At a port that several sockets share, a new
 /// connection waits until its peer has requested a resource (RFC 37: a name that selects one of these sockets). Then
@@ -24,7 +24,9 @@ use std::sync::Arc;
 pub(crate) struct ConnectionTask<S> {
     /// Stream of the connection; `None` after the connection has ended.
     stream: Option<S>,
-    /// Protocol state of the connection. `None` after the connection has ended and was given back to its socket.
+    /// State machine of the connection, which reads from the stream and writes to it. `None` after the connection has
+    /// ended. The connection was then returned to its socket, which recovers unsent messages; a connection that had not
+    /// been assigned to a socket was dropped.
     session: Option<Session>,
     owner: Owner,
     /// Reference to the socket that has spawned the task. The time comes from this socket's clock, even if the

@@ -35,7 +35,7 @@ pub(crate) struct Registry {
 }
 
 /// Weak reference to a socket, with the id of one of its listeners. The listener is bound to an `inproc` name, or to a
-/// port, which several sockets can share.
+/// port: an address at which several sockets can share one listener.
 #[derive(Clone)]
 pub(crate) struct SocketListener {
     pub(crate) socket: Weak<Shared>,
@@ -92,7 +92,7 @@ impl Context {
     }
 
     /// Binds a listener to an `inproc` name. Returns the pipes that already wait to connect to this name, or `None` if
-    /// another listener is bound to it.
+    /// another listener is bound to the name.
     pub(crate) fn bind(&self, name: &str, listener: SocketListener) -> Option<Vec<InprocConnector>> {
         let mut registry = self.registry();
         if registry.bound.contains_key(name) {
@@ -134,14 +134,14 @@ impl Context {
         found
     }
 
-    /// Binds a socket to a port, which is one listener and the sockets that are bound to it. `member` is the socket
-    /// with its new listener, `resource` is the name by which peers select this socket at a shared port, and `config`
-    /// are the settings of the socket.
+    /// Binds a socket to a port. In this context, a port is one listener with all the sockets that share it. `member`
+    /// is the socket with its new listener, `resource` is the name by which peers select this socket at a shared port,
+    /// and `config` are the settings of the socket.
     ///
-    /// If this context has no port at `endpoint`, registers a new port. If it has one, the socket joins this port or is
-    /// refused. There is one exception: if neither the new socket nor any socket at the port has a resource, peers
-    /// could not select a socket. Then a second port is registered at `endpoint`, and the operating system accepts or
-    /// rejects its listener.
+    /// If no port of this `Context` is at `endpoint`, registers a new port. Otherwise the socket joins the existing
+    /// port or is refused. There is one exception: if neither the new socket nor any socket at the port has a resource,
+    /// peers could not select a socket. Then a second port is registered at `endpoint`, and the operating system
+    /// accepts or rejects its listener.
     pub(crate) fn enter(
         &self,
         endpoint: &Endpoint,
@@ -162,9 +162,9 @@ impl Context {
         JoinOutcome::New(port)
     }
 
-    /// Unbinds `member`, a socket with one of its listeners, from `port`. Returns the number of sockets that are still
-    /// bound to the port, and the wakers of the tasks to wake. After the last socket has unbound, no socket can join
-    /// the port.
+    /// Unbinds `member`, a socket with one of its listeners, from `port`, a listener that several sockets can share.
+    /// Returns the number of sockets that are still bound to the port, and the wakers of the tasks to wake. After the
+    /// last socket has unbound, no socket can join this port any more.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);
@@ -174,8 +174,8 @@ impl Context {
         (left, tasks)
     }
 
-    /// Unbinds all sockets from a port, which was closed or could not be opened. Returns the sockets and tasks to
-    /// notify. Afterwards no socket can join the port.
+    /// Unbinds all sockets that share `port`, because its listener was closed or could not be opened. Returns the
+    /// sockets and tasks to notify. Afterwards no socket can join the port.
     pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
         let mut registry = self.registry();
         registry.ports.retain(|other| !Arc::ptr_eq(other, port));

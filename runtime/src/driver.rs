@@ -48,7 +48,7 @@ impl Driver {
         self.shared().with(|state| state.hosted.get(&id).cloned())
     }
 
-    /// Reports that listener `id` of the driver's socket is open, to all sockets that are bound to its port. `endpoint`
+    /// Reports that listener `id` of the driver's socket is open, to all sockets that share this listener. `endpoint`
     /// is the endpoint to which the listener is bound.
     pub(crate) fn listening(&self, id: ListenerId, endpoint: Endpoint) {
         let members = self.port(id).map(|port| port.opened(endpoint));
@@ -60,8 +60,8 @@ impl Driver {
         }
     }
 
-    /// Reports that listener `id` of the driver's socket could not be opened, to all sockets that are bound to its
-    /// port. `error` is the reason.
+    /// Reports that listener `id` of the driver's socket could not be opened, to all sockets that share this listener.
+    /// `error` is the reason.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
         let closed = self.shared().context.close(&port);
@@ -92,7 +92,7 @@ impl Driver {
     }
 
     /// Reports that listener `id` failed to accept a connection. The report goes to one of the sockets that share the
-    /// port. This socket then pauses the accepting of connections for all of them; see
+    /// listener. This socket then pauses the accepting of connections for all of them; see
     /// [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
     pub(crate) fn accept_failed(&self, id: ListenerId, error: NetworkError) {
         if let Some(member) = self.port(id).and_then(|port| port.pause())

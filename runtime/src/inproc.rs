@@ -25,8 +25,10 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 struct Wire {
     /// Queues between the two sockets; each socket sends into the lane with its own index.
     lanes: Mutex<[Lane; 2]>,
-    /// State of each socket as a receiver ([`Demand`]), which the other socket reads before it notifies the receiver: a
-    /// socket must be notified of each message, or fetches messages in batches, or has no room.
+    /// Present [`Demand`] of each socket, which states how the socket receives: it must be notified of each message, or
+    /// it fetches messages in batches, or it has no room. Index 0 is the socket that was bound to the name, index 1 the
+    /// socket that connected. After a socket has queued a message, it reads the demand of the other socket to decide if
+    /// it must notify the other socket.
     readers: [Arc<Reader>; 2],
     /// Socket and pipe at each of the two ends. The references are weak, because a connection must not keep a socket
     /// alive.
@@ -69,8 +71,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// Returns the [`Reader`] of the socket at the other end. Its [`Demand`] shows if that socket must be notified of
-    /// each message.
+    /// Returns the [`Reader`] of the socket at the other end. In this value, that socket stores if it must be notified
+    /// of each message (its [`Demand`]).
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
     }
@@ -83,9 +85,10 @@ struct Locked<'a> {
     end: &'a End,
     /// True if the lane in which this socket sends was full at the last call of [`Link::has_room`].
     blocked: Cell<bool>,
-    /// True if this socket has put a subscription change into its lane since the lanes were locked. Then the other
-    /// socket must be called to take the change out of the lane, unless the other socket has no room. Without this
-    /// field, the call could be omitted while several messages wait for the application of the other socket.
+    /// True if this socket has put a subscription change into its lane since the lanes were locked. The other socket
+    /// must then be called, so that it takes the change out of the lane, even if its demand is [`Demand::Batch`].
+    /// Without such a change, a socket with this demand is usually not called, because it fetches messages itself when
+    /// its application has received the previous ones.
     has_subscription: bool,
 }
 
@@ -98,8 +101,8 @@ impl Locked<'_> {
         &mut self.lanes[1 - self.end.side]
     }
 
-    /// Returns an error if the connection must end, because this socket or the other socket has closed its sending
-    /// direction. The error is the reason: closed locally, or by the peer.
+    /// Returns an error if the connection must end, because one of the two sockets has closed the direction in which it
+    /// sends. The error states if this socket or the other one has closed its direction.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
             return Err(ConnectionError::LocallyClosed);
@@ -107,7 +110,7 @@ impl Locked<'_> {
         if self.theirs().finished { Err(ConnectionError::PeerClosed) } else { Ok(()) }
     }
 
-    /// Updates the lanes after messages were moved, and stores `demand`, which shows how this socket receives further
+    /// Updates the lanes after messages were moved, and stores `demand`: how this socket must be notified of further
     /// messages. Returns true if the other socket must be called, to move messages between the lanes and its own pipe.
     fn leave(&mut self, demand: Demand) -> bool {
         let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);

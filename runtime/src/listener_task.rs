@@ -15,12 +15,13 @@ use std::sync::Arc;
 pub(crate) struct ListenerTask<R: Runtime> {
     driver: Driver,
     phase: Phase<R>,
-    /// Guard of the port. Its drop reports to `unbind` and `close` that the address is free. Declared last, so that it
-    /// is dropped after the open listener in `phase`.
+    /// Guard that closes the port when the task ends. Its drop also lets waiting calls of `unbind` and `close`
+    /// complete, because the address is free. This field is declared last, so that the open listener in `phase` is
+    /// dropped first.
     guard: ListenGuard,
 }
 
-/// Phase of a listener task.
+/// Phase of a listener task. A task is stopped when no socket is bound to its port any more.
 ///
 /// ```text
 /// Opening ──opened──► Accepting ──stopped──► Closed

@@ -77,7 +77,7 @@ impl Proxy {
     /// Creates a proxy between two sockets. The proxy keeps the sockets open, and forwards nothing until
     /// [`run`](Self::run).
     ///
-    /// The two sockets are treated alike; "frontend" and "backend" are only names in the statistics.
+    /// The two sockets are treated alike; "frontend" and "backend" are only names for them in the statistics.
     pub fn new<F: Kind, B: Kind>(frontend: &Handle<F>, backend: &Handle<B>) -> Self {
         let (frontend, backend) = (frontend.erase(), backend.erase());
         let mut lanes = Vec::from_iter(ProxyDirection::between(&frontend, &backend, End::Frontend));
@@ -105,10 +105,18 @@ impl Proxy {
     /// A message of one frame is a command (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do the same as
     /// the methods of [`ProxyControl`]. `STATISTICS` requests the statistics. All other messages are ignored.
     ///
-    /// The reply to `STATISTICS` has eight frames, each with a 64-bit number in native byte order. The first four are
-    /// the frames and the bytes that the proxy received with the frontend, and the frames and the bytes that it sent
-    /// with the frontend. The other four are the same numbers of the backend. To every other message, a REP replies
-    /// with an empty message, and other sockets do not reply. A reply for which there is no room is dropped.
+    /// The reply to `STATISTICS` has eight frames, each with a 64-bit number in native byte order, in this order:
+    ///
+    /// 1. Number of frames that the proxy received from the frontend.
+    /// 2. Number of bytes in these frames.
+    /// 3. Number of frames that the proxy sent with the frontend.
+    /// 4. Number of bytes in these frames.
+    ///
+    /// Frames 5 to 8 are the same four numbers for the backend. The frontend and the backend are the first and the
+    /// second argument of [`new`](Self::new). The numbers are totals of all runs.
+    ///
+    /// To every other message, a REP replies with an empty message, and other control sockets do not reply. A reply is
+    /// dropped if the control socket has no room for it.
     ///
     /// Commands are executed while the proxy runs, paused or not. If the control socket is closed, the proxy continues.
     #[must_use]
@@ -126,13 +134,13 @@ impl Proxy {
     /// Forwards messages until the proxy is [terminated](ProxyControl::terminate) or one of the two sockets is closed.
     /// Returns the statistics of all runs.
     ///
-    /// Cancel-safe: when the future is dropped, no message is lost. A message that was received while the sink had no
-    /// room, which is possible with the sockets listed at [`Proxy`], stays in this `Proxy`. The next run sends the
-    /// message, or [`take_held`](Self::take_held) returns it. So keep the `Proxy`: a held message is dropped with the
-    /// `Proxy`.
+    /// Cancel-safe: when the future is dropped, no message is lost. A message that the proxy has received from one
+    /// socket, but could not send with the other one for lack of room, stays in this `Proxy`. This is possible for
+    /// example if the other socket is a SERVER, a PEER, or a ROUTER with `mandatory`. The next run sends the message,
+    /// or [`take_held`](Self::take_held) returns it. So keep the `Proxy`: dropping it also drops this message.
     ///
     /// # Errors
-    /// [`ProxyError`]. After any other error of a receive or a send, the proxy continues to run.
+    /// [`ProxyError`]. After an error of a receive or a send that is not a `ProxyError`, the proxy continues to run.
     pub async fn run(&mut self) -> Result<ProxyStatistics, ProxyError> {
         if self.lanes.is_empty() {
             let [front, back] =

@@ -20,7 +20,7 @@ pub(crate) struct ProxyDirection {
     pub(crate) held: Option<Message>,
 }
 
-/// Socket from which a lane (one direction of a proxy) receives: the first or the second socket of
+/// Socket from which one direction of a proxy receives: the first or the second socket of
 /// [`Proxy::new`](crate::Proxy::new).
 #[derive(Clone, Copy)]
 pub(crate) enum End {
@@ -29,8 +29,9 @@ pub(crate) enum End {
 }
 
 impl ProxyDirection {
-    /// Creates a lane that receives with `from` and sends with `to`. Returns `None` if `from` cannot receive or `to`
-    /// cannot send. `end` is the role of `from` in the proxy, and selects the statistics in which messages are counted.
+    /// Creates the direction of a proxy that receives with `from` and sends with `to`. Returns `None` if `from` cannot
+    /// receive or `to` cannot send. `end` is the role of `from` in the proxy, and selects the statistics in which
+    /// messages are counted.
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
         let receives = from.shared().with(|state| state.socket.socket_type().receives());
         let sends = to.shared().with(|state| state.socket.socket_type().sends());
@@ -62,8 +63,9 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Forwards messages from the source to the sink. Returns `Pending` when the source is empty or the sink is full.
-    /// Returns `Ready` after [`BURST`] messages, when more messages may be queued.
+    /// Forwards messages from the source to the sink. Returns `Pending` when the source, the socket that receives, has
+    /// no message, or the sink, the socket that sends, has no room. Returns `Ready` after [`BURST`] messages, when more
+    /// messages may be queued, or with an error.
     pub(crate) fn burst(
         &mut self,
         cx: &Context<'_>,
@@ -77,9 +79,9 @@ impl<'a> Moving<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Receives the next message of the source into `held`, and sends a copy to the capture socket. Does nothing if a
-    /// message is held already. Returns `Pending` if the source is empty or the sink is full. The sink is not checked
-    /// if the source and the sink are the same socket.
+    /// Receives the next message of the source (the socket that receives) into `held`, and sends a copy to the capture
+    /// socket. Does nothing if a message is held already. Returns `Pending` if the source has no message, or the sink
+    /// (the socket that sends) has no room. The room is not checked if the source and the sink are the same socket.
     fn receive(
         &mut self,
         cx: &Context<'_>,
@@ -106,8 +108,8 @@ impl<'a> Moving<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends the held message with the sink, or drops the message if the sink can never send it. Returns `Pending` and
-    /// keeps the message while the sink has no room.
+    /// Sends the held message with the sink, the socket that sends. Drops the message if the sink can never send it.
+    /// Returns `Pending` and keeps the message while the sink has no room.
     fn send(&mut self, cx: &Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
         let mut size = ProxyTraffic::default();
         self.held.iter().for_each(|message| size.add(message));
@@ -140,8 +142,9 @@ enum Given {
     Refused,
 }
 
-/// Receives the next message of a source. Returns [`ProxyError::PeerLost`] if the receive fails with
-/// [`RecvError::PeerLost`]. After any other error, returns `Pending`, so that the proxy continues to run.
+/// Receives the next message of a source, the socket from which one direction of a proxy receives. Returns
+/// [`ProxyError::PeerLost`] if the receive fails with [`RecvError::PeerLost`]. After any other error, returns
+/// `Pending`, so that the proxy continues to run.
 fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     match state.socket.recv() {
         Ok(message) => Poll::Ready(Ok(message)),
@@ -152,8 +155,8 @@ fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     }
 }
 
-/// Sends the message in `held` with the sink. Clears `held` if the message was sent or can never be sent. Returns
-/// `Pending` while the sink cannot send the message yet.
+/// Sends the message in `held` with the sink, the socket with which one direction of a proxy sends. Clears `held` if
+/// the message was sent or can never be sent. Returns `Pending` while the sink cannot send the message yet.
 fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     let Some(message) = held else { return Poll::Pending };
     let given = match state.socket.offer(message) {

@@ -30,7 +30,8 @@ pub(crate) struct SharedListener {
     /// Error that occurred while the listener was closed, for example because its socket file had been removed. Empty
     /// while the listener is open, and if there was no error.
     pub(crate) failure: OnceLock<NetworkError>,
-    /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`.
+    /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`, so
+    /// the reference count is one more than their number.
     pub(crate) unassigned: Arc<()>,
     state: Mutex<ListenerState>,
 }
@@ -39,7 +40,7 @@ pub(crate) struct SharedListener {
 /// once.
 const MAX_UNASSIGNED: usize = 1024;
 
-/// Mutable state of a shared port.
+/// Mutable state of a port: its listener and the sockets that share it.
 #[derive(Default)]
 struct ListenerState {
     /// Bound endpoint of the listener; `None` until the listener is open.
@@ -70,7 +71,7 @@ pub(crate) struct ClosedListener {
     pub(crate) tasks: Vec<Waker>,
 }
 
-/// Outcome of binding a socket to a port.
+/// Outcome of binding a socket to a port, a listener that several sockets can share.
 pub(crate) enum JoinOutcome {
     /// The port is new and the socket is the first that is bound to it. This socket must open the listener. Carries the
     /// port.
@@ -103,9 +104,9 @@ impl SharedListener {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns true if a socket that binds to `endpoint` can share this port. This requires that the port was requested
-    /// at this endpoint, or is bound to it. Returns false if `endpoint` is not a TCP endpoint or has a wildcard port,
-    /// because such endpoints are never shared.
+    /// Returns true if a socket that binds to `endpoint` can share this port. This requires that `endpoint` is the
+    /// argument of the `bind` that opened the port, or the address to which the port is bound. Returns false if
+    /// `endpoint` is not a TCP endpoint or has a wildcard port, because such endpoints are never shared.
     pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
         let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
         let address = endpoint.socket_addr();
@@ -119,7 +120,7 @@ impl SharedListener {
         Arc::strong_count(&self.unassigned) <= MAX_UNASSIGNED && !self.state().members.is_empty()
     }
 
-    /// Returns true if no socket is bound to the port with a resource.
+    /// Returns true if none of the sockets at this port has a resource, the name by which peers select a socket.
     pub(crate) fn is_plain(&self) -> bool {
         self.state().members.keys().all(Option::is_none)
     }
@@ -229,9 +230,9 @@ impl SharedListener {
     }
 
     /// Returns the socket to which a connection at a shared port must be assigned: the socket that is bound to the
-    /// resource which the peer requests. `caller` is the peer, or `None` if it has not requested a resource yet.
-    /// `ticket` is the number of the connection. If there is no such socket, returns `None` and stores `waker`, to be
-    /// woken when a socket binds or unbinds.
+    /// resource which the peer requests. `caller` is the peer of the connection, or `None` if the peer has not
+    /// requested a resource yet. `ticket` is the number of the connection. If there is no such socket, returns `None`
+    /// and stores `waker`, to be woken when a socket binds or unbinds.
     ///
     /// # Errors
     /// No socket is bound to the port any more, and no socket can bind to it.
@@ -255,7 +256,8 @@ impl SharedListener {
         Ok(found)
     }
 
-    /// Removes the waker of a connection that has ended before it was assigned to a socket.
+    /// Removes the waker of the connection with the number `ticket`, which has ended before it was assigned to a
+    /// socket.
     pub(crate) fn forget(&self, ticket: u64) {
         let spent = self.state().waiting.remove(&ticket);
         drop(spent);
@@ -326,8 +328,8 @@ impl State {
 }
 
 impl ListenGuard {
-    /// Closes the port. Reports this to the sockets that are still bound to the port, and wakes the connections that
-    /// wait to be assigned to a socket.
+    /// Closes the port of this guard: the listener and all sockets that share it. Reports this to the sockets that are
+    /// still bound to the port, and wakes the connections that wait to be assigned to a socket.
     pub(crate) fn end(&self) {
         let closed = self.shared.context.close(&self.port);
         for member in closed.members {

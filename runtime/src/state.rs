@@ -36,7 +36,8 @@ pub(crate) struct State {
     pub(crate) names: BTreeMap<ListenerId, String>,
     /// `inproc` name of each pipe that waits for a socket to bind to this name.
     pub(crate) sought: BTreeMap<PipeId, String>,
-    /// Entry of each pipe, at the index of its [`PipeId`].
+    /// Entry of each pipe: the state of its task, or its end of an `inproc` connection. The position in the vector is
+    /// the index of the [`PipeId`].
     tasks: Vec<Task>,
     /// Listeners for `bind_existing`, which were bound outside of this library. Each is kept here until its listener
     /// task is spawned.
@@ -70,8 +71,8 @@ pub(crate) struct State {
     pub(crate) spent: Vec<Waker>,
     /// True if the futures in `watchers` must be woken after the lock is released.
     wake_watchers: bool,
-    /// True after the futures in `watchers` were woken because the socket has ended. They are woken only once for this
-    /// reason.
+    /// True after the futures in `watchers` were woken because the socket has closed or its last driver was dropped.
+    /// They are woken only once for this reason.
     over: bool,
     monitors: BTreeMap<u64, Watch>,
     next_monitor: u64,
@@ -362,9 +363,9 @@ impl State {
         self.task(pipe).end = Some(end);
     }
 
-    /// Returns `Ready` if the socket has requested since the last call that messages are moved between the pipe and its
-    /// connection ([`Action::Service`]), or if the pipe no longer exists. Stores the waker of the connection's task, to
-    /// be woken by the next request.
+    /// Stores `waker`, the waker of the task that runs the connection of `pipe`. It is woken when the socket next
+    /// requests to move messages between the pipe and its connection ([`Action::Service`]). Returns `Ready` if the
+    /// socket has made such a request since the previous call for this pipe, or if the pipe no longer exists.
     pub(crate) fn poll_link(&mut self, pipe: PipeId, waker: &Waker) -> Poll<()> {
         if !self.socket.contains(pipe) {
             return Poll::Ready(());

@@ -64,8 +64,8 @@ impl Supervisor {
     }
 
     /// Returns the next action that needs a new task, with the number of the attempt to connect (0 for a listener).
-    /// Returns `None` when the socket and all of its listeners are closed. Otherwise returns `Pending` and registers
-    /// `waker`.
+    /// Returns `None` when the socket and all of its listeners are closed. If no such action is requested now, but can
+    /// be later, returns `Pending` and registers `waker`.
     pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
         let shared = self.driver.shared();
         let now = shared.now();

@@ -362,7 +362,7 @@ fn replaced_waker_does_not_deadlock() {
     wait.recv_timeout(Duration::from_secs(10)).expect("deadlock");
 }
 
-/// Returns the debug text of a context without `inproc` names, for comparison.
+/// Returns the debug text of a context without `inproc` names. A test compares the text with that of its own context.
 fn empty_context() -> String {
     format!("{:?}", SocketContext::new())
 }

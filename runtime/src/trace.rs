@@ -52,7 +52,7 @@ impl Trace {
         Self { socket, records: Mutex::default() }
     }
 
-    /// Creates the trace of an internal socket, which is never traced.
+    /// Creates the `Trace` of a socket that this library uses internally, and that emits nothing to `tracing`.
     pub(crate) fn off() -> Self {
         Self { socket: Span::none(), records: Mutex::default() }
     }

@@ -104,7 +104,7 @@ impl<S: AsRef<Shared>> WaiterKey<S> {
 }
 
 impl<S: AsRef<Shared>> Drop for WaiterKey<S> {
-    /// Removes the registration, if there is one.
+    /// Removes the future's registration from the socket's list, if there is one.
     fn drop(&mut self) {
         if self.slot.is_some() {
             drop(self.shared.as_ref().with(|state| (self.among)(state).leave(&mut self.slot)));

@@ -129,8 +129,8 @@ impl Socket {
     }
 
     /// Checks whether the IP address of the peer `from` may begin another handshake now, given the limit of handshakes
-    /// per second. If the limit is exceeded, emits the event that the listener `id` rejected the connection, and
-    /// returns `None`.
+    /// per second. Returns `Some(())` if it may. Otherwise emits the event that the listener `id` rejected the
+    /// connection, and returns `None`.
     pub(super) fn check_handshake_rate(&mut self, id: ListenerId, from: &Endpoint, now: Instant) -> Option<()> {
         let now = self.observe(now);
         if let (Some(rate), Some(address)) = (self.handshake_rate(), address(from))
@@ -156,8 +156,8 @@ impl Socket {
     }
 }
 
-/// Returns the IP address for which handshakes are counted; `None` for ipc and inproc. IPv6 addresses are cut to their
-/// first 64 bits.
+/// Returns the IP address of the peer `from`, for which handshakes are counted; `None` for ipc and inproc. IPv6
+/// addresses are cut to their first 64 bits.
 fn address(from: &Endpoint) -> Option<IpAddr> {
     match from {
         // A single host usually controls a whole /64 of IPv6.

@@ -9,7 +9,7 @@
 //! | `reconnect` | a connection or a dial ended, and the pipe dials again after a back-off |
 //! | `remove` | ends for good; the last incoming messages can still be received |
 //! | `close` | drains all pipes of the socket |
-//! | `abort` | ends although messages are queued |
+//! | `abort` | ends at once; its queued messages are dropped |
 
 use super::{Action, Socket, Timer};
 use crate::address::Endpoint;
@@ -27,7 +27,8 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LingerFrom {
     Now,
-    /// The linger period begins at the next call of [`Socket::handle_timeout`]. This call is due at once.
+    /// The linger period begins at the next call of [`Socket::handle_timeout`]. [`Socket::poll_timeout`] requests this
+    /// call at once.
     NextTimeout,
 }
 

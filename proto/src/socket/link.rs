@@ -121,8 +121,8 @@ impl Socket {
         outcome
     }
 
-    /// Drops the messages that the connection of a draining pipe has received, because such a pipe only sends. Drops no
-    /// further messages while the incoming queue of the pipe is full.
+    /// Drops the messages that the connection of a draining pipe has received, because such a pipe only sends. Stops if
+    /// the incoming queue of the pipe is full; then the connection keeps the remaining messages.
     fn discard(&mut self, id: PipeId, link: &mut impl Link) {
         while self.pipes.may_deliver(id) && link.take().is_some() {}
     }

@@ -187,7 +187,7 @@ fn bind_that_joins_an_opening_port_returns_its_endpoint() {
     });
 }
 
-/// One direction of an in-memory stream, with an unlimited buffer.
+/// One direction of an in-memory stream. Its buffer has no limit, so writing never waits.
 #[derive(Default)]
 struct HalfStream {
     bytes: VecDeque<u8>,

@@ -39,9 +39,9 @@ pub(crate) struct Publishing {
 /// Subscription changes that an XPUB delivers to its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
-    /// The first subscription of any peer to a prefix, and the cancellation by its last subscriber.
+    /// The first subscription to a prefix by any peer, and the cancellation by the last subscriber of the prefix.
     Changes,
-    /// Every subscription, but only the cancellation by the last subscriber of a prefix.
+    /// Every subscription. Of the cancellations, only the one by the last subscriber of a prefix.
     Subscriptions,
     /// Every subscription and every cancellation.
     All,

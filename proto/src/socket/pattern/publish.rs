@@ -106,8 +106,8 @@ impl Publish {
         effects
     }
 
-    /// Returns true if the application must receive a cancellation with the result `outcome`. Depends on the options
-    /// `manual` and `verboser`.
+    /// Returns true if the application must be notified of a cancellation. `outcome` states whether the prefix still
+    /// has a subscriber. With the option `manual` or `verboser`, always returns true.
     fn is_reported(&self, outcome: Cancelled) -> bool {
         self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
     }

@@ -13,8 +13,9 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
-/// State of the request of a REQ. `Waiting` holds the peer that the request was sent to; `Answered` holds the reply and
-/// its sender. `Lost`: the peer disconnected before it replied.
+/// State of the request of a REQ. `Idle`: there is no request. `Waiting` holds the pipe of the peer to which the
+/// request was sent. `Answered` holds the reply and its sender. `Lost`: the peer disconnected before it replied. With
+/// the option `relaxed`, `send` is allowed in every state and begins a new request.
 ///
 /// ```text
 ///        send              reply                recv
@@ -51,8 +52,8 @@ impl Req {
         Self { peers, turn: RequestState::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
     }
 
-    /// Returns the envelope of a request: the request id, if there is one, and the delimiter. The envelope consists of
-    /// the returned frames from the returned index on.
+    /// Returns two frames and an index. The frames from this index on are the envelope of a request: the request id, if
+    /// there is one, and the delimiter.
     // The id is in native byte order, as in libzmq: only its writer reads it.
     fn envelope(&self) -> ([Frame; 2], usize) {
         match self.request {
@@ -61,7 +62,8 @@ impl Req {
         }
     }
 
-    /// Ends the wait for a reply, if the request was sent to `pipe`: this pipe can no longer deliver a reply.
+    /// Ends the wait for a reply if the current request was sent to the peer of `pipe`, because this peer can no longer
+    /// reply.
     fn fail_request(&mut self, pipe: PipeId) -> Effects {
         if !matches!(self.turn, RequestState::Waiting(recipient) if recipient == pipe) {
             return Effects::NONE;

@@ -92,7 +92,8 @@ impl Pipes {
     }
 
     /// Handles that messages were removed from the incoming queue. Requests [`Action::Service`](crate::Action::Service)
-    /// if the connection may now deliver more messages. Frees a pipe in the state `Gone` if no message is left.
+    /// if the connection may now deliver more messages. Removes a pipe in the state `Gone` (without a connection, for
+    /// good) if no message is left.
     #[inline]
     fn after_removal(&mut self, id: PipeId) {
         let hwm = self.recv_hwm;
@@ -118,8 +119,8 @@ impl Pipes {
     }
 
     /// Removes the first incoming message of a pipe, updates the senders of the messages, and requests
-    /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages. The slow path of
-    /// [`pop_incoming`](Self::pop_incoming).
+    /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages. Called by
+    /// [`pop_incoming`](Self::pop_incoming) if more than the removal of the message may be necessary.
     #[inline(never)]
     fn pop_slow(&mut self, id: PipeId) -> Option<Message> {
         let (pipe, buffers) = self.get_with_buffers(id)?;

@@ -41,21 +41,23 @@ pub(crate) struct Pipe {
     senders: Senders,
     /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
     pub(crate) routing_id: Frame,
-    /// The outgoing queue has reached its high-water mark, and has not fallen to its low-water mark since.
+    /// True while the outgoing queue accepts no messages: it has reached its high-water mark, and has not fallen to its
+    /// low-water mark (half of it) since.
     full: bool,
-    /// The incoming queue was full, so the connection of the pipe may hold received messages. Reset when the queue has
-    /// room again.
+    /// True after the incoming queue was full. The connection of the pipe may then hold received messages for which
+    /// there was no room. Reset when the queue has room again.
     stalled: bool,
-    /// The pipe must request [`Action::Service`](crate::Action::Service) when the application has received all queued
-    /// messages, because more messages may wait at the other socket of an `inproc` connection.
+    /// True if the pipe must request [`Action::Service`](crate::Action::Service) when the application has received all
+    /// queued messages, because more messages may wait at the other socket of an `inproc` connection.
     service_when_empty: bool,
     service: Service,
-    /// The pipe is in the rotation of the load balancer, which selects the peer of the next sent message.
+    /// True if the pipe is in the rotation of the load balancer, which selects the receiver of the next sent message.
     pub(crate) balanced: bool,
-    /// The pipe is in the rotation of the fair queue, which selects the peer of the next received message.
+    /// True if the pipe is in the rotation of the fair queue, which selects the pipe from which `recv` takes the next
+    /// message.
     pub(crate) queued: bool,
-    /// The distributor, which sends one message to many peers, has chosen this peer as a recipient of the message that
-    /// is being sent.
+    /// True if the distributor, which sends one message to many peers, has chosen this peer as a recipient of the
+    /// message that is being sent.
     pub(crate) chosen: bool,
     /// Value that the other socket of an `inproc` connection writes: whether this pipe must request
     /// [`Action::Service`](crate::Action::Service) for each queued message. `None` if the pipe has no `inproc`
@@ -91,9 +93,9 @@ pub(crate) struct Pipes {
     count: usize,
     send_hwm: HighWaterMark,
     recv_hwm: HighWaterMark,
-    /// Each incoming and outgoing queue keeps only its latest message (`CONFLATE`).
+    /// True if each incoming and outgoing queue keeps only its latest message (`CONFLATE`).
     conflate: bool,
-    /// Messages are queued only for peers with a finished handshake (`IMMEDIATE`).
+    /// True if messages are queued only for peers with a finished handshake (`IMMEDIATE`).
     immediate: bool,
     /// Pipes for which `poll_action` must return [`Action::Service`](crate::Action::Service), because messages can be
     /// moved between them and their connections. Each pipe is listed at most once.

@@ -133,7 +133,7 @@ impl Queue {
         });
     }
 
-    /// Moves the messages to a larger buffer from the spare buffers, if there is one.
+    /// Takes a larger buffer from the spare buffers, if there is one, and moves the messages of this queue into it.
     fn grow_into(&mut self, buffers: &mut SpareBuffers) {
         if let Some(mut larger) = buffers.0.pop_if(|buffer| buffer.capacity() > self.messages.capacity()) {
             larger.append(&mut self.messages);

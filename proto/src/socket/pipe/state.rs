@@ -10,7 +10,7 @@ use core::time::Duration;
 /// State of a pipe.
 ///
 /// ```text
-///         connect                  accepted
+///         dialled                  accepted
 /// ┌─ Open ───┼─────────────────────────┼──────────────────────────────────────┐
 /// │          ▼         connect         ▼           make_ready                 │
 /// │      Connecting ────────► Connected: Handshake ────────► Connected: Ready │
@@ -28,9 +28,16 @@ use core::time::Duration;
 ///          Gone ───► freed when the last incoming message is received
 /// ```
 ///
-/// Connected and Failed last until [`Socket::disconnected`](crate::Socket::disconnected) is called: a pipe that is
-/// aborted while it has a connection becomes Failed, and is removed by that call. If a pipe fails without a connection,
-/// its next connection becomes Failed at once.
+/// The labels are the functions that change the state. `dialled` and `accepted` create the state of a new pipe: for a
+/// peer that this socket dials, and for a peer that it accepted.
+///
+/// A pipe has a connection in Connected and Failed. It leaves these two states only when the driver, the code that does
+/// the IO, has closed the connection and calls [`Socket::disconnected`](crate::Socket::disconnected). This call changes
+/// the state to Backoff if the pipe will be dialled again, and to Gone otherwise. So a pipe that is aborted while it
+/// has a connection is Failed until this call.
+///
+/// If `fail` is called in Connecting or Backoff, the state stays the same and stores the reason. When the next dial
+/// succeeds, `connect` changes Connecting to Failed instead of Connected.
 // `repr(u8)` here and below: `send` and `exchange` read the discriminants, which would otherwise be stored in a niche
 // of an endpoint.
 #[derive(Debug)]
@@ -44,17 +51,18 @@ pub(crate) enum PipeState {
     Gone,
 }
 
-/// State of the connection of a pipe.
+/// State of the connection of a pipe, or of the dial if there is no connection.
 #[derive(Debug)]
 #[repr(u8)]
 pub(crate) enum LinkState {
-    /// Waits for the outcome of [`Action::Dial`](crate::Action::Dial).
+    /// Has no connection. Waits for the outcome of [`Action::Dial`](crate::Action::Dial).
     Connecting(Dialer),
-    /// Waits until the back-off before the next dial ends.
+    /// Has no connection. Waits until the back-off (the delay before the next dial) ends.
     Backoff(Dialer),
     /// Has a connection, with or without a finished handshake.
     Connected(ActiveLink),
-    /// Has a connection that must be closed for this reason, and waits for its end.
+    /// Has a connection that must be closed for this reason. Lasts until the driver, which does the IO, has closed the
+    /// connection and calls [`Socket::disconnected`](crate::Socket::disconnected).
     Failed(ActiveLink, Box<ConnectionError>),
 }
 
@@ -74,7 +82,7 @@ pub(crate) struct Dialer {
     rejection: Option<Box<ConnectionError>>,
 }
 
-/// Connection of a pipe: its origin, and the progress of its handshake.
+/// Connection of a pipe: the side that opened it, and the progress of its handshake.
 #[derive(Debug)]
 pub(crate) struct ActiveLink {
     origin: Origin,
@@ -114,7 +122,7 @@ impl PipeState {
         Self::Open(LinkState::Connected(ActiveLink { origin, phase: LinkPhase::Handshake }))
     }
 
-    /// Returns true if messages for the peer can be queued.
+    /// Returns true if this state allows to queue messages for the peer. The queue can be full nevertheless.
     #[inline]
     pub(crate) const fn accepts_messages(&self) -> bool {
         match self {
@@ -169,12 +177,13 @@ impl PipeState {
         self.dialer().is_some_and(|dialer| dialer.endpoint == *endpoint)
     }
 
-    /// Returns true if this socket dialled the peer.
+    /// Returns true if this socket dials the peer of the pipe, and did not accept it.
     pub(crate) fn is_dialled(&self) -> bool {
         self.dialer().is_some()
     }
 
-    /// Returns the endpoint that is dialled, or the address of the accepted peer; `None` in the state Gone.
+    /// Returns the endpoint that this socket dials, or the address of the peer that it accepted; `None` in the state
+    /// Gone.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self.link()? {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => Some(&dialer.endpoint),
@@ -256,7 +265,7 @@ impl PipeState {
 
 /// Transitions. A transition that does not exist for a state leaves the state unchanged.
 impl PipeState {
-    /// Changes Backoff to Connecting, when the next dial begins.
+    /// Changes Backoff to Connecting. Called when the back-off has ended and the next dial begins.
     pub(crate) fn dial(&mut self) {
         self.change(|link| match link {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => LinkState::Connecting(dialer),

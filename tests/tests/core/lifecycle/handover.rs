@@ -109,7 +109,9 @@ impl Topology {
         let _ = net[self.router].send((format!("other {other}"), format!("for other {other}")));
     }
 
-    /// Receives all messages at all DEALERs, and checks that each message was sent to the DEALER that received it.
+    /// Receives all messages at all DEALERs, and checks that each message has arrived at the right one. For a message
+    /// to the routing id `shared`, this is the DEALER that had this id when the router sent the message. The body of a
+    /// message to another DEALER contains the number of that DEALER.
     fn recv(&mut self, net: &mut Net) {
         for (number, claimant) in self.claimants.iter().enumerate() {
             while let Ok(message) = net[claimant.node].recv() {

@@ -1,6 +1,6 @@
-//! Generates random programs that have exactly one outcome.
+//! Generates random test programs (sequences of socket operations) that have exactly one outcome.
 //!
-//! Three rules exclude results that depend on timing or on the implementation:
+//! Three rules exclude programs with results that depend on timing or on the implementation:
 //!
 //! - A message in transit may be lost when a peer connects or disconnects, or when a subscription changes. So all messages are
 //!   received before such an operation.
@@ -61,7 +61,7 @@ struct Edge {
 enum State {
     Planned,
     Connected,
-    /// The dialler has connected, but the endpoint is not bound.
+    /// `connect` was called, but the endpoint is not bound, so there is no connection.
     Pending,
     Ended,
 }
@@ -441,16 +441,18 @@ impl Generator {
         !self.sends_round_robin(socket) || at_most_one_peer || self.sent[socket] == 0
     }
 
-    /// Returns true if the result of the program stays predictable when a peer of `socket` is removed. This is not so
-    /// if `socket` sends round-robin to several peers. It is also not so if `socket` has sent a request without an
-    /// envelope, because it is not known whether the REP has already read this request.
+    /// Returns true if the result of the program stays predictable when a peer of `socket` is removed. There are two
+    /// exceptions. If `socket` sends round-robin to several peers, the next receiver is not specified. If `socket` has
+    /// sent a request without an envelope, a REP drops this request without a reply. So no reply shows whether the REP
+    /// has read the request before its removal, or whether the request is still in a queue of `socket`.
     fn may_remove(&self, socket: usize) -> bool {
         (!self.sends_round_robin(socket) || self.pipe_count(socket) <= 1)
             && !self.sent_without_envelope.contains(&socket)
     }
 
-    /// Returns true if the socket that binds may end the connection of a pair (`edge` is its index). The socket that
-    /// dials keeps its queue for the next connection, unless `immediate` is set.
+    /// Returns true if the result of the program stays predictable when the binding socket of a pair of sockets ends
+    /// their connection. `edge` is the index of the pair. The dialling socket keeps its queue for the next connection,
+    /// unless `immediate` is set.
     fn may_lose(&self, edge: usize) -> bool {
         let Edge { binder, dialler, .. } = self.edges[edge];
         let keeps = !self.program.has(dialler, Switch::Immediate) && !self.sent_without_envelope.contains(&dialler);

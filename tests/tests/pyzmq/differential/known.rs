@@ -1,6 +1,6 @@
-//! The known differences between sansmq and libzmq. Each is named by the first cell of its row in
-//! `src/guide/migrating_from_libzmq.md`. A program ends at its first difference, because later results depend on this
-//! difference.
+//! The known differences between sansmq and libzmq. Each is named by the first cell of its row in the table of
+//! `src/guide/migrating_from_libzmq.md`. A generated test program ends at its first difference, because later results
+//! depend on this difference.
 
 use super::program::{Op, Program, Switch, Target};
 use super::real::DELAYED;
@@ -18,8 +18,8 @@ const FORGOTTEN_SUBSCRIPTIONS: &str = "subscriptions of a peer that the publishe
 const ROUTER_IMMEDIATE: &str = "a disconnected peer of a ROUTER, with `immediate`";
 const ENDS_LATE: &str = "a connection of a REQ after `unbind`, or after `disconnect` with `immediate`";
 
-/// Returns the row of the table of known differences that describes the difference between `expected` and `found`;
-/// `None` if no row does.
+/// Returns the row of the table of known differences that explains why the results `found` of an operation differ from
+/// the results `expected`; `None` if no row does. `step` is the index of the operation in `program`.
 pub(crate) fn row(
     program: &Program,
     step: usize,
@@ -97,7 +97,9 @@ fn has_lost(program: &Program, step: usize, socket: usize) -> bool {
     })
 }
 
-/// Returns true if `fewer` contains the messages of `more` in the same order, except messages that satisfy `condition`.
+/// Compares the received messages in two results. Returns true if `fewer` has the same messages as `more` in the same
+/// order, except that `fewer` lacks some messages that satisfy `condition`. Returns false if a result is not that of a
+/// receive.
 fn lacks_only(fewer: &Observation, more: &Observation, condition: impl Fn(&Message) -> bool) -> bool {
     let (Observation::Received { messages: fewer, .. }, Observation::Received { messages: more, .. }) = (fewer, more)
     else {

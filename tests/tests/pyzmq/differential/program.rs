@@ -1,11 +1,12 @@
-//! Programs of socket operations, which the differential tests run on several implementations of sockets.
+//! Test programs: sequences of socket operations that the differential tests generate, and run on several
+//! implementations of sockets.
 
 use sansmq::proto::SocketType;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Program of socket operations: the sockets, the endpoints, and the operations in order. Operations refer to sockets
-/// and endpoints by index.
+/// Generated test program of socket operations: the sockets, the endpoints, and the operations in order. Operations
+/// refer to sockets and endpoints by index.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) sockets: Vec<Spec>,
@@ -23,7 +24,7 @@ pub(crate) struct Spec {
     pub(crate) serves: bool,
 }
 
-/// Socket options of a program that are either on or off.
+/// Socket options that are either on or off, and that a generated test program can turn on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Switch {
     Mandatory,
@@ -37,7 +38,7 @@ pub(crate) enum Switch {
     Immediate,
 }
 
-/// Transport of an endpoint of a program.
+/// Transport of an endpoint in a generated test program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp,
@@ -86,7 +87,7 @@ pub(crate) enum Op {
     },
 }
 
-/// Receiver of a message that a ROUTER sends in a program.
+/// Receiver of a message that a ROUTER sends in a generated test program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     Peer(usize),

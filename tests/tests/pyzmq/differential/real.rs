@@ -1,5 +1,5 @@
-//! Runs programs with sockets of sansmq and sockets of libzmq in one topology, over transports of the operating system
-//! and `inproc`.
+//! Runs generated test programs with sockets of sansmq and sockets of libzmq, which are connected to each other over
+//! transports of the operating system and `inproc`.
 
 use super::program::{Op, Program, Spec, Switch, Transport};
 use super::simulated::options;
@@ -52,8 +52,8 @@ struct Ours {
 }
 
 impl<'a> Real<'a> {
-    /// Creates the sockets of a program; `is_ours` selects the sockets of sansmq by index. If the program uses sockets
-    /// of both implementations, `ipc` replaces `inproc`.
+    /// Creates the sockets of a generated test program; `is_ours` selects the sockets of sansmq by index. If the
+    /// program uses sockets of both implementations, `ipc` replaces `inproc`.
     pub(crate) fn new(
         program: &Program,
         name: String,

@@ -1,4 +1,5 @@
-//! Runs programs with sockets of sansmq on a simulated network, which reports when no data is in transit.
+//! Runs generated test programs with sockets of sansmq on a simulated network, which reports when no data is in
+//! transit.
 
 use super::program::{Op, Program, Spec, Switch};
 use super::{
@@ -128,7 +129,7 @@ fn parsed(endpoint: usize) -> Endpoint {
     address(endpoint).parse().unwrap()
 }
 
-/// Returns the options of a socket of sansmq for a socket of a program.
+/// Returns the options of the sansmq socket that plays the role of a socket in a generated test program.
 pub(crate) fn options(spec: &Spec) -> Options<kind::Any> {
     let on = |switch| spec.switches.contains(&switch);
     let routing_id = spec.routing_id.as_deref();

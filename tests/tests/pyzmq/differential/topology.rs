@@ -1,12 +1,12 @@
-//! Random choice of the sockets of a program. The sockets belong to one messaging pattern and are on two sides. Each
-//! connection is between sockets of different sides.
+//! Random choice of the sockets of a generated test program. The sockets belong to one messaging pattern and are on two
+//! sides. Each connection is between sockets of different sides.
 
 use super::program::{Spec, Switch};
 use sansmq::proto::SocketType::{self, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 use sansmq::proto::entropy::SeededEntropy;
 use std::collections::BTreeSet;
 
-/// Sockets of a program, and properties that all of them share.
+/// Sockets of a generated test program, and properties that all of them share.
 pub(crate) struct Topology {
     pub(crate) sockets: Vec<Spec>,
     /// Number of sockets on the left side, which come first in `sockets`. Sockets are connected only to sockets of the
@@ -42,7 +42,7 @@ impl Random {
 }
 
 impl Topology {
-    /// Chooses the sockets of a program at random.
+    /// Chooses the sockets of a generated test program at random.
     pub(crate) fn random(random: &mut Random) -> Self {
         const FAMILIES: [(&[SocketType], &[SocketType]); 6] = [
             (&[Push], &[Pull]),
