@@ -16,7 +16,8 @@ fn socket<T: Typed>() -> Socket<T> {
 
 /// Returns one endpoint for each transport, to which a test can bind.
 fn endpoints(dir: &TempDir, name: &str) -> Vec<String> {
-    let mut endpoints = vec![ANY.to_owned(), format!("inproc://{name}")];
+    // Each runtime has its own copy of this module, and all copies share the global context.
+    let mut endpoints = vec![ANY.to_owned(), format!("inproc://{} {name}", module_path!())];
     if cfg!(unix) {
         endpoints.push(dir.endpoint());
     }
