@@ -8,6 +8,7 @@ use crate::task::TaskState;
 use core::fmt;
 use core::task::{Context, Poll, Waker};
 use sansmq_proto::connection::Outbox;
+use sansmq_proto::socket::AcceptError;
 use sansmq_proto::{
     Connection, ConnectionError, Endpoint, Instant, ListenerId, PipeId, Session, SessionBuffers, Stream, StreamError,
     Turn,
@@ -45,6 +46,9 @@ pub(crate) enum Owner {
     /// socket and its pipe for the connection. The socket may run on another runtime, or may be the socket that has
     /// spawned the task.
     Remote(Arc<Shared>, PipeId),
+    /// The connection was accepted at a port that several sockets share, and a socket has rejected it. The socket has
+    /// emitted the event.
+    Rejected,
 }
 
 impl<S: PollStream> ConnectionTask<S> {
@@ -97,9 +101,10 @@ impl<S: PollStream> ConnectionTask<S> {
                 owner.assign(connection, waker)?;
                 match owner {
                     Owner::Remote(shared, pipe) => shared.exchange(*pipe, connection, first.take()),
-                    Owner::Local(_) | Owner::Unassigned { .. } => Ok(()),
+                    Owner::Local(_) | Owner::Unassigned { .. } | Owner::Rejected => Ok(()),
                 }
             }),
+            Owner::Rejected => return TaskState::Finished,
         };
         match turn {
             Ok(Turn::Wait(_)) => TaskState::Waiting,
@@ -129,6 +134,7 @@ impl<S> ConnectionTask<S> {
                     member.with(|state| state.socket.reject_shared(member.listener, from, reason));
                 }
             }
+            Owner::Rejected => {}
         }
     }
 }
@@ -138,7 +144,7 @@ impl<S> Drop for ConnectionTask<S> {
         // The runtime of the task has shut down. The owner may be on another runtime that still runs, and would otherwise
         // wait for the connection.
         match &self.owner {
-            Owner::Local(_) => {}
+            Owner::Local(_) | Owner::Rejected => {}
             Owner::Remote(..) => self.give_back(&ConnectionError::LocallyClosed),
             Owner::Unassigned { port, ticket, .. } => port.forget(*ticket),
         }
@@ -151,17 +157,20 @@ impl Owner {
     /// yet, or if no socket is bound to the resource. Then `waker` is woken when a socket binds or unbinds.
     ///
     /// # Errors
-    /// No socket is bound to the port any more.
+    /// No socket is bound to the port any more, or the socket has rejected the connection.
     fn assign(&mut self, connection: &mut Connection, waker: &Waker) -> Result<(), ConnectionError> {
         let Self::Unassigned { port, from, ticket, .. } = self else { return Ok(()) };
         let Some(bound) = port.find(connection.pending_peer(), *ticket, waker)? else { return Ok(()) };
         let Some(socket) = bound.socket.upgrade() else { return Ok(()) };
         let from = from.clone();
-        let pipe = socket.with_time(|socket, now| socket.attach(bound.listener, from, connection, now));
-        match pipe {
-            Some(pipe) => *self = Self::Remote(socket, pipe),
+        match socket.with_time(|socket, now| socket.attach(bound.listener, from, connection, now)) {
+            Ok(pipe) => *self = Self::Remote(socket, pipe),
+            Err(AcceptError::Rejected(_)) => {
+                *self = Self::Rejected;
+                return Err(ConnectionError::LocallyClosed);
+            }
             // The socket has left the port in the meantime. Another socket may join, so the task must check again.
-            None => waker.wake_by_ref(),
+            Err(_) => waker.wake_by_ref(),
         }
         Ok(())
     }
@@ -201,6 +210,7 @@ impl<S> fmt::Debug for ConnectionTask<S> {
         match &self.owner {
             Owner::Local(pipe) | Owner::Remote(_, pipe) => task.field(pipe),
             Owner::Unassigned { from, .. } => task.field(from),
+            Owner::Rejected => &mut task,
         };
         task.finish()
     }

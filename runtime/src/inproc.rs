@@ -14,7 +14,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::{DeferredCall, Wakes};
 use core::cell::Cell;
 use sansmq_proto::connection::{Inbound, Link, Outbound, Peer};
-use sansmq_proto::socket::{Demand, Reader};
+use sansmq_proto::socket::{AcceptError, Demand, Reader};
 use sansmq_proto::{ConnectionError, Endpoint, ListenerId, Message, NetworkError, PipeId};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
@@ -251,27 +251,39 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
     let wire = Arc::new(Wire::default());
     let _ = wire.ends[1].set((Weak::clone(&connector.socket), connector.pipe));
     let binder = bound.socket.upgrade();
-    let accepted = binder.as_ref().and_then(|binder| {
+    let accepted = binder.as_ref().map_or(Err(AcceptError::ListenerClosed), |binder| {
         let now = binder.now();
         binder.locked(wakes, |state, _| {
             let peer = state.socket.as_peer();
             if !peer.socket_type.peers().contains(&dialling.socket_type) {
-                return Some((peer, None));
+                return Ok((peer, None));
             }
             let pipe = state.socket.accepted_link(bound.listener, endpoint(), now)?;
             let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
             state.attach(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
-            Some((peer, Some(pipe)))
+            Ok((peer, Some(pipe)))
         })
     });
-    let Some((peer, accepted)) = accepted else {
-        // The listener was closed in the meantime: wait for the next one, unless the dial was cancelled too.
-        dialler.locked(wakes, |state, wakes| {
-            if state.socket.is_dialling(connector.pipe) {
-                state.seek(connector.pipe, name, &dialler, wakes);
-            }
-        });
-        return;
+    let (peer, accepted) = match accepted {
+        Ok(accepted) => accepted,
+        Err(reason) => {
+            let now = dialler.now();
+            dialler.locked(wakes, |state, wakes| {
+                if !state.socket.is_dialling(connector.pipe) {
+                    return; // the dial was cancelled in the meantime
+                }
+                match reason {
+                    // The socket is full now, and may have room after the back-off.
+                    AcceptError::Rejected(_) => {
+                        state.sought.remove(&connector.pipe);
+                        state.socket.dial_failed(connector.pipe, NetworkError::Refused, now);
+                    }
+                    // The listener was closed in the meantime: the pipe waits for the next one.
+                    _ => state.seek(connector.pipe, name, &dialler, wakes),
+                }
+            });
+            return;
+        }
     };
     let now = dialler.now();
     dialler.locked(wakes, |state, _| {

@@ -80,7 +80,9 @@ impl Connection {
     ///         if let Some(pending_peer) = connection.pending_peer() {
     ///             let resource = pending_peer.resource().map(ToString::to_string);
     ///             if let Some((socket, listener)) = services.get_mut(&resource) {
-    ///                 *assigned = socket.attach(*listener, from.clone(), connection, now).map(|pipe| (resource, pipe));
+    ///                 let pipe = socket.attach(*listener, from.clone(), connection, now);
+    ///                 // A socket that has reached a limit rejects the peer.
+    ///                 *assigned = Some((resource, pipe.map_err(|_| ConnectionError::LocallyClosed)?));
     ///             } // otherwise the peer waits, and is rejected when the handshake timeout expires
     ///         }
     ///         let Some((name, pipe)) = assigned else { return Ok(()) };

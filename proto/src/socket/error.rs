@@ -3,6 +3,7 @@
 use crate::address::{Endpoint, NetworkError, OutOfRange, ParseEndpointError};
 use crate::message::{Frame, Message};
 use crate::security::SecurityError;
+use crate::socket::event::RejectReason;
 use crate::socket_type::SocketType;
 use alloc::string::String;
 use core::fmt;
@@ -212,6 +213,23 @@ pub enum JoinError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+}
+
+/// Error of [`accepted_link`](crate::Socket::accepted_link) and [`attach`](crate::Socket::attach): the connection was not
+/// added to the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The listener is closed. At a shared port, another socket may be bound to the resource later.
+    #[error("the listener is closed")]
+    ListenerClosed,
+    /// The peer of the connection has not requested a resource, or the connection belongs to a socket already.
+    #[error("the peer of the connection does not wait for a socket")]
+    NotPending,
+    /// A limit of the socket is reached. The socket has emitted [`Event::Rejected`](crate::Event::Rejected). The caller must
+    /// close the connection, and not try again.
+    #[error("a limit of the socket is reached: {0:?}")]
+    Rejected(RejectReason),
 }
 
 /// Error of `connect`.

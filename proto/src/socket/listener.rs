@@ -5,7 +5,7 @@ use super::pipe::state::PipeState;
 use super::{Action, ListenerId, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::Connection;
-use crate::socket::error::UnbindError;
+use crate::socket::error::{AcceptError, UnbindError};
 use crate::socket::event::{Event, RejectReason};
 use crate::socket::id::PipeId;
 use crate::time::Instant;
@@ -129,7 +129,7 @@ impl Socket {
     /// must then close the stream.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
         self.check_handshake_rate(id, &from, now)?;
-        let pipe = self.accepted_link(id, from.clone(), now)?;
+        let pipe = self.accepted_link(id, from.clone(), now).ok()?;
         self.count_handshake(&from);
         let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
         connection.set_peer_address(from);
@@ -138,21 +138,24 @@ impl Socket {
 
     /// Reports that a listener accepted a connection from the address `from`. Use this method instead of
     /// [`accepted`](Self::accepted) if the caller implements the connection as a [`Link`](crate::connection::Link), for
-    /// example over `inproc`. Returns `None` if the listener is closed or a limit on peers or handshakes is reached.
-    pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<PipeId> {
+    /// example over `inproc`.
+    ///
+    /// # Errors
+    /// [`AcceptError::ListenerClosed`], or [`AcceptError::Rejected`] if a limit on peers or handshakes is reached.
+    pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Result<PipeId, AcceptError> {
         self.observe(now);
-        let listener = self.listeners.get_mut(&id)?;
+        let listener = self.listeners.get_mut(&id).ok_or(AcceptError::ListenerClosed)?;
         listener.failures = 0;
         let endpoint = listener.endpoint();
         if let Err(reason) = self.admit_peer(&from) {
             self.reject_connection(id, from, reason);
-            return None;
+            return Err(AcceptError::Rejected(reason));
         }
         let pipe = self.pipes.insert(PipeState::accepted(id, from.clone()));
         self.begin_handshake(pipe, &from);
         self.pipes.stats.accepted += 1;
         self.pipes.emit(|| Event::Accepted { pipe, endpoint, from });
-        Some(pipe)
+        Ok(pipe)
     }
 
     /// Emits the event that a connection from the address `from` to this listener was rejected for `reason`.

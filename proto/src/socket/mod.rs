@@ -19,7 +19,8 @@ mod stats;
 mod topics;
 
 pub use error::{
-    BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError, Unsent,
+    AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError,
+    Unsent,
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use id::{ListenerId, PipeId};

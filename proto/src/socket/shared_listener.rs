@@ -6,6 +6,7 @@ use super::Action;
 use super::{ListenerId, Socket};
 use crate::address::Endpoint;
 use crate::connection::{Connection, ConnectionConfig, ConnectionError};
+use crate::socket::error::AcceptError;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
 use crate::time::Instant;
@@ -20,19 +21,20 @@ impl Socket {
     /// `handle_input` even without new input. If `attach` is called in the `exchange` callback of a
     /// [`Session`](crate::Session), the session calls `handle_input` afterwards.
     ///
-    /// Returns `None` and leaves the connection unchanged if the listener is closed, a limit on peers or handshakes is
-    /// reached, or the peer of the connection has not requested a resource.
+    /// # Errors
+    /// [`AcceptError`]; the connection is unchanged. After [`AcceptError::Rejected`] the caller must close the connection:
+    /// a repeated call would emit the event of the rejection again.
     pub fn attach(
         &mut self,
         id: ListenerId,
         from: Endpoint,
         connection: &mut Connection,
         now: Instant,
-    ) -> Option<PipeId> {
-        connection.pending_peer()?;
+    ) -> Result<PipeId, AcceptError> {
+        connection.pending_peer().ok_or(AcceptError::NotPending)?;
         let pipe = self.accepted_link(id, from, now)?;
         connection.join(&self.config);
-        Some(pipe)
+        Ok(pipe)
     }
 
     /// Begins a connection that was accepted at a port that several sockets share. `id` is the listener of this socket

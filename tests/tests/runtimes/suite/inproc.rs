@@ -6,6 +6,7 @@ use super::super::fixture::{
 use super::end_reason;
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Router};
+use sansmq::proto::socket::RejectReason;
 use sansmq::{
     BindError, ConnectionError, Context, DropReason, Endpoint, Event, Message, NetworkError, Options, SendError,
 };
@@ -15,7 +16,8 @@ use std::time::Duration;
 /// Returns an endpoint that no other test of this process uses.
 fn unique_endpoint() -> Endpoint {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    Endpoint::Inproc(format!("endpoint {}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+    // Each runtime has its own copy of this module and of `NUMBER`.
+    Endpoint::Inproc(format!("{} {}", module_path!(), NUMBER.fetch_add(1, Ordering::Relaxed)))
 }
 
 #[test]
@@ -42,6 +44,38 @@ fn bind_and_connect_work_in_either_order() {
                 assert_eq!(req.recv().await.unwrap().body().to_text(), format!("{round}"));
             }
         }
+    });
+}
+
+#[test]
+fn full_socket_refuses_inproc_connection_until_it_has_room() {
+    run(|| async {
+        let endpoint = unique_endpoint();
+        let pull = Socket::with(Options::<Pull>::new().max_peers(1).unwrap());
+        pull.bind(&endpoint).await.unwrap();
+        let first = PushSocket::new();
+        first.connect(&endpoint).unwrap();
+        first.send("first").await.unwrap();
+        assert_eq!(pull.recv().await.unwrap().body(), "first");
+
+        let short = Duration::from_millis(10);
+        let second = Socket::with(Options::<Push>::new().reconnect(short, short).unwrap());
+        let (mut rejections, mut failures) = (pull.monitor(), second.monitor());
+        second.connect(&endpoint).unwrap();
+        let failure = failures.find(|event| match event {
+            Event::ConnectFailed { error, .. } => Some(error),
+            _ => None,
+        });
+        assert_eq!(failure.await, Some(NetworkError::Refused));
+        let rejection = rejections.find(|event| match event {
+            Event::Rejected { reason, .. } => Some(reason),
+            _ => None,
+        });
+        assert_eq!(rejection.await, Some(RejectReason::MaxPeers));
+
+        first.close().await;
+        second.send("second").await.unwrap();
+        assert_eq!(pull.recv().await.unwrap().body(), "second");
     });
 }
 

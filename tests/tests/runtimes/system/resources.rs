@@ -12,7 +12,7 @@ use sansmq::proto::socket::RejectReason;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
 use sansmq_tests::raw_peer::{frame, greeting, greeting_and_ready, property, ready};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -223,6 +223,56 @@ fn invalid_peers_at_shared_port_are_rejected_with_reason() {
         req.connect(with_resource(&port, "rep")).unwrap();
         req.send("well-behaved").await.unwrap();
         assert_eq!(rep.recv().await.unwrap().body(), "well-behaved");
+    });
+}
+
+#[test]
+fn full_socket_at_shared_port_rejects_connection_once() {
+    run(|| async {
+        let options = Options::<Pull>::new().max_peers(1).unwrap().handshake_timeout(Duration::from_secs(10));
+        let full = Socket::with(options);
+        let port = without_resource(&full.bind("tcp://127.0.0.1:*/full").await.unwrap());
+        let other = PullSocket::new();
+        other.bind(with_resource(&port, "other")).await.unwrap();
+        let first = PushSocket::new();
+        first.connect(with_resource(&port, "full")).unwrap();
+        assert_delivered(&first, &full, "first peer").await;
+
+        let mut monitors = [full.monitor(), other.monitor()];
+        let request = ready("PUSH", &property("Resource", b"full"));
+        let mut silent = raw_peer(&port, &[greeting("NULL"), request].concat());
+        let closed = spawn(async move {
+            yield_now().await;
+            silent.set_nonblocking(true).unwrap();
+            let mut buffer = [0; 1024];
+            loop {
+                match silent.read(&mut buffer) {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => yield_now().await,
+                    Err(_) => return,
+                }
+            }
+        });
+        closed.await;
+        // The next connection shows that all events of the silent peer were emitted.
+        let next = PushSocket::new();
+        next.connect(with_resource(&port, "other")).unwrap();
+        assert_delivered(&next, &other, "next peer").await;
+        full.close().await;
+        other.close().await;
+        let mut reasons = Vec::new();
+        for monitor in &mut monitors {
+            while let Some(event) = monitor.next().await {
+                match event {
+                    Event::Rejected { reason, .. } => reasons.push(reason),
+                    Event::UnknownResource { reason, .. } => panic!("{reason}"),
+                    Event::Lagged(events) => panic!("{events} more events"),
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(reasons, [RejectReason::MaxPeers]);
     });
 }
 
