@@ -78,12 +78,13 @@ impl End {
     }
 }
 
-/// One end of an `inproc` connection while messages are moved between its pipe and the two lanes. Both lanes are
-/// locked.
+/// One end of an `inproc` connection while messages are moved between its pipe and the two lanes. A lane is the queue
+/// of one direction of the connection. Both lanes are locked.
 struct Locked<'a> {
     lanes: MutexGuard<'a, [Lane; 2]>,
     end: &'a End,
-    /// True if the lane in which this socket sends was full at the last call of [`Link::has_room`].
+    /// True if the queue of messages from this socket to the other socket was full at the last call of
+    /// [`Link::has_room`].
     blocked: Cell<bool>,
     /// True if this socket has put a subscription change into its lane since the lanes were locked. The other socket
     /// must then be called, so that it takes the change out of the lane, even if its demand is [`Demand::Batch`].

@@ -180,8 +180,9 @@ impl ListenGuard {
         if self.port.poll_members(waker) { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Stores `error`, which closing the listener at `endpoint` has returned. Reports the error to the socket that was
-    /// the last to unbind. The listener is closed nevertheless.
+    /// Handles an error that occurred while the listener at `endpoint` was closed; the listener is closed nevertheless.
+    /// Stores `error` in [`SharedListener::failure`], from which a waiting call of `unbind` returns the error. Reports
+    /// `error` also to the last socket that unbound from the port, which emits an event.
     fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
         let _ = self.port.failure.set(error);
         if let Some(last) = self.port.last() {

@@ -140,7 +140,9 @@ impl Proxy {
     /// or [`take_held`](Self::take_held) returns it. So keep the `Proxy`: dropping it also drops this message.
     ///
     /// # Errors
-    /// [`ProxyError`]. After an error of a receive or a send that is not a `ProxyError`, the proxy continues to run.
+    /// [`ProxyError::NoDirection`] if the proxy can forward messages in neither direction. [`ProxyError::PeerLost`] if
+    /// the peer that received the request of a REQ has disconnected. Any other error of a receive or a send is not
+    /// returned, and does not end the run. A message that the other socket can never send is dropped.
     pub async fn run(&mut self) -> Result<ProxyStatistics, ProxyError> {
         if self.lanes.is_empty() {
             let [front, back] =

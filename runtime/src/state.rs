@@ -223,8 +223,9 @@ impl State {
         Ok(id)
     }
 
-    /// Unbinds the socket from `endpoint`. Returns all listeners of the socket that are being closed now, each with its
-    /// port.
+    /// Unbinds the socket from `endpoint`. Returns the listeners for which the caller must wait, each with its
+    /// [`SharedListener`]. These are all closed or failed listeners that are still in [`State::listeners`]: the
+    /// listeners that this call closes, and listeners that were closed before or could not be opened.
     pub(crate) fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<Vec<Ending>, UnbindError> {
         self.socket.unbind(endpoint, now)?;
         let closed = |id: &ListenerId| self.socket.listener(*id).is_some_and(|outcome| outcome.is_err());
@@ -337,8 +338,9 @@ impl State {
         self.socket.abort(now);
     }
 
-    /// Returns the entry of `pipe`, which must exist in the socket, in [`State::tasks`]. If an earlier pipe had the
-    /// same index, its entry is replaced by a new one.
+    /// Returns the entry of `pipe` in [`State::tasks`], which is stored at the index of `pipe`. Creates the entry if
+    /// there is none. If the stored entry belongs to an earlier pipe with the same index, replaces this entry with a
+    /// new entry of `pipe`. The socket must contain `pipe`.
     fn task(&mut self, pipe: PipeId) -> &mut Task {
         let index = pipe.index();
         while self.tasks.len() <= index {

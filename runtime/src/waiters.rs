@@ -21,9 +21,9 @@ enum WaiterSlot {
 }
 
 impl Waiters {
-    /// Registers the waker of a future in this list. `slot` is the index of the registration; it is `None` before the
-    /// first call and is set by it. Returns the waker that was registered before. The caller must drop this waker
-    /// outside of the lock.
+    /// Registers the waker of a future in this list. `slot` is the index of the registration. The caller passes `None`
+    /// in the first call for a future, and this call stores the index in `slot`. Returns the previously registered
+    /// waker if the new waker replaces it. The caller must drop the returned waker outside of the lock.
     fn sleep(&mut self, slot: &mut Option<usize>, cx: &Context<'_>) -> Option<Waker> {
         let index = *slot.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {

@@ -150,11 +150,11 @@ pub enum ConnectionError {
 /// Side that caused the end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This side, by a call or a setting of the application.
+    /// The cause of the error is at this side, for example a call or a setting of the application.
     Local,
-    /// The peer, by the bytes that it sent.
+    /// The cause of the error is the data that the peer sent.
     Peer,
-    /// The network, the SOCKS proxy, or a peer that closed the stream or does not respond.
+    /// The cause of the error is the network, the SOCKS proxy, or a peer that closed the stream or does not respond.
     Network,
 }
 

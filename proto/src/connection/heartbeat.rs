@@ -75,8 +75,9 @@ impl Heartbeat {
         self.0.as_ref()?.round_trip()
     }
 
-    /// Restarts the timeout after a PING and the time to live that the peer requested. Called while back-pressure stops
-    /// this side from reading.
+    /// Restarts two timers, each only if it is running: the heartbeat timeout, which started when this side sent a
+    /// PING, and the timer of the time to live in the latest PING of the peer. Called while back-pressure stops this
+    /// side from reading.
     pub(super) fn restart_timeouts(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
             state.restart_timeouts(now);

@@ -135,8 +135,8 @@ impl Connection {
         true
     }
 
-    /// Returns true if the connection is attached to a socket, but has not yet continued the handshake and processed
-    /// the input that was stored before.
+    /// Returns true if the connection is attached to a socket, and [`resume`](Self::resume) has not been called since.
+    /// That call continues the handshake and processes the stored input. Returns false if the connection is closed.
     pub(crate) fn has_stored_input(&self) -> bool {
         self.pending_peer.as_ref().is_some_and(|pending_peer| pending_peer.joined)
             && !matches!(self.phase, Phase::Closed)

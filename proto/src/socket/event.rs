@@ -116,21 +116,21 @@ pub enum Event {
     },
     /// A dial begins (`CONNECT_DELAYED`). Over `inproc`, the dial lasts until the endpoint is bound.
     Connecting {
-        /// Id of the pipe (the message queues of this peer) that is dialled.
+        /// Id of the pipe, which holds the message queues of the peer that is dialled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
     },
     /// A dial succeeded; its handshake begins (`CONNECTED`).
     Connected {
-        /// Id of the pipe (the message queues of this peer) that was dialled.
+        /// Id of the pipe, which holds the message queues of the peer that was dialled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
     },
     /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if `retry` is set).
     ConnectFailed {
-        /// Id of the pipe (the message queues of this peer) that was dialled.
+        /// Id of the pipe, which holds the message queues of the peer that was dialled.
         pipe: PipeId,
         /// Endpoint of the peer.
         endpoint: Endpoint,
@@ -155,8 +155,9 @@ pub enum Event {
         endpoint: Endpoint,
         /// Properties that the peer sent in its handshake, and properties that authentication set.
         peer: Arc<Peer>,
-        /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER: sent by the peer, given to `connect_as`, or
-        /// generated. Empty for other types.
+        /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER. The peer sent the id,
+        /// `connect_as` received it as an argument, or this socket generated it. Empty if this socket is of another
+        /// type.
         routing_id: Frame,
     },
     /// A connection ended before its handshake was finished; no messages were exchanged (`HANDSHAKE_FAILED_NO_DETAIL`,
@@ -178,7 +179,8 @@ pub enum Event {
         pipe: PipeId,
         /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
         endpoint: Endpoint,
-        /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
+        /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER. Empty if this socket is of
+        /// another type.
         routing_id: Frame,
         /// Reason why the connection ended.
         reason: ConnectionError,

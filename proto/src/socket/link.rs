@@ -191,9 +191,12 @@ impl Socket {
         }
     }
 
-    /// Delivers the complete messages that `link` received before its end, even if the incoming queue of the pipe is
-    /// full. Only a few messages are left, because a connection stops reading while the queue is full. Drops these
-    /// messages if the pipe drains or has failed, because the application receives no more messages from such a pipe.
+    /// Delivers the complete messages that `link` received before the connection ended, even if the incoming queue of
+    /// the pipe is full. There are only a few such messages, because a connection stops reading while the queue is
+    /// full.
+    ///
+    /// If the pipe is in the state Draining or Failed, drops these messages instead, because the application receives
+    /// no further messages from a pipe in these states.
     fn receive_rest(&mut self, id: PipeId, link: &mut impl Link) {
         let delivers_messages = self.pipes.get(id).is_some_and(|pipe| pipe.state.delivers_messages());
         while let Some(item) = link.take() {

@@ -11,7 +11,8 @@ impl Socket {
     /// Subscriptions are counted: two calls of `subscribe` need two calls of `unsubscribe`. The subscription is sent to
     /// connected peers now, and to other peers when they connect.
     ///
-    /// On an XPUB with `manual`: subscribes the peer of the subscription change that was received last.
+    /// On an XPUB with `manual`: adds the prefix to the subscriptions of one peer. This is the peer that sent the
+    /// subscription change which the application received last.
     ///
     /// # Errors
     /// [`SubscribeError`] if the socket type has no subscriptions, the socket is closed, or an XPUB with `manual` has
@@ -23,7 +24,8 @@ impl Socket {
     /// Removes one subscription to this prefix (`UNSUBSCRIBE`). Received messages that no longer match a subscription
     /// are dropped.
     ///
-    /// On an XPUB with `manual`: unsubscribes the peer of the subscription change that was received last.
+    /// On an XPUB with `manual`: removes the prefix from the subscriptions of one peer. This is the peer that sent the
+    /// subscription change which the application received last.
     ///
     /// # Errors
     /// [`SubscribeError`] if there is no such subscription, the socket type has no subscriptions, or the socket is

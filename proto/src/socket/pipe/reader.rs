@@ -11,15 +11,19 @@ use core::sync::atomic::AtomicU8;
 #[cfg(sansmq_loom)]
 use loom::sync::atomic::AtomicU8;
 
-/// Present [`Demand`] of the receiving socket of an `inproc` connection. The receiving socket writes the value, and the
-/// sending socket, in the same process, reads it without a lock; see [`Socket::set_reader`].
+/// Present [`Demand`] of the receiving socket of an `inproc` connection. The demand states if the sending socket must
+/// request [`Action::Service`](crate::Action::Service) for each message that it queues. This request moves the message
+/// to the receiving socket. The receiving socket writes the demand, and the sending socket reads it without locking the
+/// receiving socket; see [`Socket::set_reader`].
 ///
-/// While the demand is not [`Demand::EachMessage`], sent messages stay in the pipe of the sending socket. When the
-/// application has received the messages that the receiving socket holds, the receiving socket fetches the next ones.
+/// While the demand is [`Demand::EachMessage`], the sending socket must make this request for each message. While the
+/// demand has another value, the sending socket makes this request only if the queue of its pipe is full. Otherwise,
+/// sent messages stay in this pipe. The receiving socket fetches these messages when its application has received the
+/// previous messages.
 ///
 /// No message is missed: the receiving socket first stores [`Demand::EachMessage`], and then locks the sending socket
-/// to fetch messages. A `send` that still reads the old value runs before this, under the same lock, so its message is
-/// already queued and is fetched.
+/// to fetch messages. Each `send` holds the lock of the sending socket too. A `send` that reads the previous demand
+/// therefore ends before the fetch begins, and the fetch takes its message.
 ///
 /// [`Socket::set_reader`]: crate::Socket::set_reader
 #[derive(Debug, Default)]

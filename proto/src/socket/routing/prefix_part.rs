@@ -107,7 +107,8 @@ impl Lengths {
         }
     }
 
-    /// Subtracts a piece from the count of its length. The piece must have been added before.
+    /// Removes `piece`: decrements the number of pieces that have the same length as `piece`. The piece must have been
+    /// added before.
     pub(crate) fn remove(&mut self, piece: PrefixPart) {
         match self {
             Self::One { count, .. } => *count -= 1,
