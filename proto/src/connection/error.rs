@@ -119,6 +119,16 @@ pub enum ConnectionError {
         /// Maximum number of subscriptions or groups of one peer (`Options::max_subscriptions`).
         limit: usize,
     },
+    /// The peer subscribed to a prefix that is longer than `Options::max_subscription_size` allows.
+    #[error(
+        "the peer subscribed to a prefix of {size} bytes, but the limit is {limit}; see `Options::max_subscription_size`"
+    )]
+    SubscriptionTooLong {
+        /// Length of the prefix, in bytes.
+        size: usize,
+        /// Maximum length of a prefix, in bytes (`Options::max_subscription_size`).
+        limit: usize,
+    },
     /// The peer joined a group with a name longer than 255 bytes (RFC 48). The value is the length of the name in
     /// bytes.
     #[error("the peer joined a group with a name of {0} bytes, but the limit is 255")]
@@ -186,6 +196,7 @@ impl ConnectionError {
             | Self::TooLarge { .. }
             | Self::TooManyFrames { .. }
             | Self::TooManySubscriptions { .. }
+            | Self::SubscriptionTooLong { .. }
             | Self::GroupTooLong(_)
             | Self::NoSuchResource(_)
             | Self::MissingDelimiter

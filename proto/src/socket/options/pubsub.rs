@@ -29,6 +29,8 @@ pub enum SlowSubscriber {
 pub(crate) struct Publishing {
     pub(crate) slow: SlowSubscriber,
     pub(crate) max_subscriptions: usize,
+    /// Maximum length of one prefix, in bytes.
+    pub(crate) max_subscription_size: usize,
     pub(crate) invert: bool,
     pub(crate) welcome: Option<Frame>,
     pub(crate) verbosity: Verbosity,
@@ -73,6 +75,7 @@ impl Publishing {
     pub(super) const DEFAULT: Self = Self {
         slow: SlowSubscriber::DropNewest,
         max_subscriptions: 100_000,
+        max_subscription_size: 64 << 10,
         invert: false,
         welcome: None,
         verbosity: Verbosity::Changes,
@@ -113,6 +116,19 @@ impl<T: Kind> Options<T> {
         }
         self.settings.publishing.max_subscriptions = subscriptions;
         Ok(self)
+    }
+
+    /// Sets the maximum length of a prefix to which a peer subscribes, in bytes. It limits the time for which one
+    /// subscription locks the socket. A peer that subscribes to a longer prefix is disconnected with
+    /// [`ConnectionError::SubscriptionTooLong`](crate::ConnectionError::SubscriptionTooLong), and the prefix is not
+    /// stored. Default 64 KiB; libzmq has no limit. Has no effect on a RADIO: the name of a group has at most 255 bytes.
+    #[must_use]
+    pub const fn max_subscription_size(mut self, bytes: usize) -> Self
+    where
+        T: Publishes,
+    {
+        self.settings.publishing.max_subscription_size = bytes;
+        self
     }
 }
 

@@ -75,17 +75,23 @@ impl Publish {
         upstream.deliver(pipes, pipe, Frame::from(frame).into())
     }
 
-    /// Adds a subscription that a peer sent. Returns an error if the peer then has too many subscriptions, or if their
-    /// total length is too large (`max_subscriptions`).
+    /// Adds a subscription that a peer sent. Returns an error, and does not add it, if the prefix is too long
+    /// (`max_subscription_size`), or if the peer would then have too many subscriptions or their total length would be too
+    /// large (`max_subscriptions`).
     fn handle_subscribe(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
+        let (size, max_size) = (prefix.len(), self.options.max_subscription_size);
+        if size > max_size {
+            return Err(ConnectionError::SubscriptionTooLong { size, limit: max_size });
+        }
         let requests = self.requests();
-        let outcome = requests.subscribe(pipe, prefix);
-        if requests.count_of(pipe) > limit || requests.bytes_of(pipe) > limit.saturating_mul(AVERAGE_PREFIX) {
-            // The application has received no report of this subscription, so it must receive none of its end.
-            requests.cancel(pipe, prefix);
+        let is_full = requests.count_of(pipe) >= limit
+            || requests.bytes_of(pipe).saturating_add(size) > limit.saturating_mul(AVERAGE_PREFIX);
+        // A repeated subscription adds nothing.
+        if is_full && !requests.contains(pipe, prefix) {
             return Err(ConnectionError::TooManySubscriptions { limit });
         }
+        let outcome = requests.subscribe(pipe, prefix);
         if manual || outcome == Subscribed::First || verbosity != Verbosity::Changes {
             return Ok(self.report(pipes, pipe, 1, prefix));
         }

@@ -82,6 +82,12 @@ impl Subscriptions {
         self.holders.walk(topic).flat_map(Holders::as_slice).copied()
     }
 
+    /// Returns true if the peer of `pipe` has subscribed to exactly this prefix.
+    pub(crate) fn contains(&self, pipe: PipeId, prefix: &[u8]) -> bool {
+        let Some((id, _)) = self.holders.get(prefix) else { return false };
+        self.held.get(&pipe).is_some_and(|held| held.prefixes.contains(&id))
+    }
+
     pub(crate) fn subscribe(&mut self, pipe: PipeId, prefix: &[u8]) -> Subscribed {
         let (id, holders) = self.holders.insert_with(prefix, || Holders::Many(Vec::new()));
         let outcome = holders.insert(pipe);

@@ -341,6 +341,21 @@ fn peer_with_too_many_subscriptions_is_disconnected() {
 }
 
 #[test]
+fn too_long_subscription_disconnects_only_its_peer() {
+    let mut net = net();
+    let options = xpub().max_subscription_size(10);
+    let (publisher, [greedy, modest]) = star(&mut net, options, [xsub().no_reconnect(), xsub()]);
+    send_changes(&mut net, &[(greedy, "+0123456789"), (modest, "+m")]);
+    assert_eq!(net[publisher].subscription_count(), 2);
+    recv_changes(&mut net, publisher);
+    send_changes(&mut net, &[(greedy, "+0123456789A")]);
+    assert!(endings(&events(&mut net, publisher))[0].contains("a prefix of 11 bytes, but the limit is 10"));
+    assert_eq!(recv_changes(&mut net, publisher), ["-0123456789"], "the rejected subscription must not be delivered");
+    net[publisher].send("m1").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, modest)), ["m1"]);
+}
+
+#[test]
 fn xpub_and_xsub_forward_as_a_proxy() {
     let mut net = net();
     let (source, [front]) = star(&mut net, Options::<Pub>::new(), [xsub()]);
