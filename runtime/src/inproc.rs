@@ -280,7 +280,9 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
                         state.socket.dial_failed(connector.pipe, NetworkError::Refused, now);
                     }
                     // The listener was closed in the meantime: the pipe waits for the next one.
-                    _ => state.seek(connector.pipe, name, &dialler, wakes),
+                    AcceptError::ListenerClosed | AcceptError::NotPending | _ => {
+                        state.seek(connector.pipe, name, &dialler, wakes);
+                    }
                 }
             });
             return;
