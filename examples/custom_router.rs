@@ -57,8 +57,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Receives `messages` messages, and then replies only to the messages of the client with the routing id `chosen`.
-/// Returns the number of these messages.
+/// Receives `messages` messages. Then replies only to those that the client with the routing id `chosen` has sent, and
+/// returns their number.
 pub(crate) async fn answer_only(router: &RouterSocket, chosen: &str, messages: usize) -> Result<usize, Box<dyn Error>> {
     let mut envelopes = Vec::new();
     for _ in 0..messages {

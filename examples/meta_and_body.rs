@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Replies to `messages` messages with unchanged metadata and the body in capital letters.
+/// Receives `messages` messages. Replies to each with its metadata, unchanged, and with its body in capital letters.
 pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..messages {
         match router.recv().await?.into_array() {
@@ -61,7 +61,7 @@ pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), 
     Ok(())
 }
 
-/// Sends a text, with the number of a user as its metadata. Returns the metadata and the body of the reply.
+/// Sends a text as the body, with metadata that contains `user`. Returns the metadata and the body of the reply.
 pub(crate) async fn ask(dealer: &DealerSocket, user: u32) -> Result<(String, String), Box<dyn Error>> {
     dealer.send((format!("META:userid={user}"), "Hello World")).await?;
     let reply = dealer.recv().await?;

@@ -34,7 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serve(&router, usize::MAX).await
 }
 
-/// Receives `requests` messages, and replies `ACK` to each that has one of the two formats.
+/// Receives `requests` messages. Replies `ACK` to each message with the format `[id, "", content]` or `[id, content]`,
+/// and to no other message.
 pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), Box<dyn Error>> {
     for _ in 0..requests {
         match router.recv().await?.into_frames().as_slice() {

@@ -26,12 +26,13 @@ fn server(keys: KeyPair) -> PushSocket {
     PushSocket::with(Options::new().security(Security::curve_server(keys)))
 }
 
-/// Creates a client with a new key pair. `server` is the public key that the client expects of its server.
+/// Creates a client with a new key pair. The client accepts only a server with the public key `server`.
 fn client(server: PublicKey) -> Result<PullSocket, Box<dyn Error>> {
     Ok(PullSocket::with(Options::new().security(Security::curve_client(KeyPair::random(), server)?)))
 }
 
-/// Connects a client that has the right public key of the server. Returns the message that the client receives.
+/// Creates a server with the key pair `keys`, and connects a client that has the public key of this server. Returns the
+/// message that the client receives.
 pub(crate) async fn hello(keys: KeyPair) -> Result<String, Box<dyn Error>> {
     let client = client(*keys.public())?;
     let server = server(keys);
@@ -40,8 +41,8 @@ pub(crate) async fn hello(keys: KeyPair) -> Result<String, Box<dyn Error>> {
     Ok(client.recv().await?.body().to_text().into_owned())
 }
 
-/// Connects a client that has the public key of another server, `other`. Returns the reason why the server rejects this
-/// client.
+/// Creates a server with the key pair `keys`, and connects a client that has `other`, the public key of another server.
+/// Returns the reason why the server rejects this client.
 pub(crate) async fn refusal(keys: KeyPair, other: PublicKey) -> Result<ConnectionError, Box<dyn Error>> {
     let (server, client) = (server(keys), client(other)?);
     let mut monitor = server.monitor();

@@ -47,7 +47,7 @@ impl Guest {
         Instant::from_elapsed(self.start.elapsed())
     }
 
-    /// Does all work that is due, and sets the next timer. Callbacks only accept connections and record readiness.
+    /// Does the work that is due, and sets the next timer. Callbacks only accept connections and record readiness.
     pub(crate) fn round(&mut self) {
         let now = self.now();
         self.socket.handle_timeout(now);

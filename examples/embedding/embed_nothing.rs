@@ -1,7 +1,7 @@
 //! A DEALER and a ROUTER without an operating system: one thread, a `Vec` of bytes in transit, and a simulated clock.
-//! The used part of `sansmq-proto` needs no `std`, so it can also run on a microcontroller or in a browser.
+//! The part of `sansmq-proto` that is used here needs no `std`, so it can run on a microcontroller or in a browser.
 //!
-//! The simulated cable is unplugged for 20 seconds. The heartbeat detects this, and the DEALER dials at growing
+//! The simulated cable is unplugged for 20 seconds. The heartbeat detects this, and the DEALER redials at growing
 //! intervals. When the cable is plugged in, the DEALER sends its queued message. 50 seconds are simulated in total.
 
 use sansmq::proto::{Action, Buf, Connection, ConnectionError, Entropy, Instant, PipeId, Socket, time::earliest};
@@ -81,14 +81,14 @@ pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
     Ok(log)
 }
 
-/// One of the two sockets, with its connection and the bytes that are in transit to it.
+/// One of the two sockets, with its connection and the bytes that are in transit to this socket.
 struct End {
     socket: Socket,
     link: Option<(PipeId, Connection)>,
     arriving: Vec<u8>,
 }
 
-/// Transfers messages as bytes, which are lost if the cable is not `plugged`. Returns true if any bytes have arrived.
+/// Moves bytes from one socket to the other; they are lost if the cable is not `plugged`. Returns true if any arrive.
 fn transfer(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result<bool, ConnectionError> {
     let (Some((pipe, sender)), Some((_, receiver))) = (&mut from.link, &mut to.link) else { return Ok(false) };
     sender.handle_timeout(now)?;

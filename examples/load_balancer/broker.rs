@@ -33,7 +33,7 @@ impl Broker {
         Ok(Self { frontend, backend, queue: Queue::default(), front, back, patience: Duration::from_secs(2) })
     }
 
-    /// Forwards requests and replies until a socket fails.
+    /// Forwards requests and replies until one of the two sockets returns an error.
     pub(crate) async fn run(mut self) -> Result<(), Failure> {
         let mut check = tokio::time::interval(self.patience / 4);
         loop {
@@ -86,7 +86,7 @@ impl Broker {
     }
 
     /// Sends a reply to the client, with an empty delimiter if the request had one. If the client is disconnected, the
-    /// socket drops the reply.
+    /// frontend drops the reply.
     async fn reply(&self, job: Job, reply: Message) -> Result<(), SendError> {
         let mut message = if job.delimited { Envelope::new().seal(reply) } else { reply };
         message.push_front(job.client);

@@ -43,15 +43,17 @@ impl Queue {
         self.waiting.push_front(job);
     }
 
-    /// Marks a worker as ready for a request. Returns the request that the worker was processing until now, if any.
+    /// Marks a worker as ready for a request, because a message was received from the worker. Returns the request that
+    /// the worker was processing until now, if any.
     pub(crate) fn ready(&mut self, worker: &Frame) -> Option<Job> {
         self.ready.retain(|known| known != worker);
         self.ready.push_back(worker.clone());
         self.busy.remove(worker).map(|(job, _)| job)
     }
 
-    /// Assigns the oldest waiting request to the worker that has been ready for longest, and returns both. Returns
-    /// `None` if no request is waiting or no worker is ready.
+    /// Assigns the oldest waiting request to the worker that has been ready for longest. Returns the routing id of the
+    /// worker and the request, or `None` if no request is waiting or no worker is ready. `now` is stored as the time at
+    /// which the worker became busy.
     pub(crate) fn next(&mut self, now: Instant) -> Option<(Frame, Job)> {
         if self.waiting.is_empty() {
             return None;

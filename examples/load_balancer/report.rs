@@ -35,7 +35,7 @@ impl Report {
         }
     }
 
-    /// Adds the results of another client.
+    /// Adds the results of another client to these results.
     pub(crate) fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.answers += other.answers;

@@ -6,8 +6,8 @@ use sansmq::tokio::ReqSocket;
 use sansmq::{Envelope, Options, RecvError};
 use std::time::Duration;
 
-/// Runs the worker `name`: connects to the broker at `back`, and answers requests until the socket fails. Each request
-/// takes the time `cost`.
+/// Runs the worker `name`: connects to the broker at `back`, and answers requests until the socket returns an error.
+/// The worker waits for the time `cost` before each answer.
 pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Failure> {
     let broker = ReqSocket::with(Options::new().routing_id(name)?);
     broker.connect(back)?;

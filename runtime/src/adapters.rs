@@ -31,7 +31,8 @@ impl Future for Recv<'_> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
     pub(crate) key: WaiterKey<&'a Arc<Shared>>,
-    /// Message to send. `None` after the future has completed.
+    /// Message to send. `None` after the future has completed: the socket has queued the message, or the error of the
+    /// future contains the message.
     pub(crate) message: Option<Message>,
 }
 
@@ -75,8 +76,8 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
     }
 }
 
-/// Returns `sent`, the result of a send that has completed, and clears `message`. If the send failed, moves the message
-/// into the returned error.
+/// Converts `sent`, the result of a send that has completed, into the result that the application receives, and clears
+/// `message`. If the send failed, the returned error contains the message.
 #[inline]
 fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
     match (message.take(), sent) {
@@ -112,7 +113,8 @@ impl<T: Receives> Stream for Incoming<T> {
 
 /// Sink of messages to send; see [`Handle::sink`].
 ///
-/// The sink buffers at most one message while the socket has no room; flushing waits until the socket has queued the message.
+/// The sink holds at most one message, while the socket has no room for the message. Flushing the sink waits until the
+/// socket has queued this message.
 pub struct Outgoing<T: Sends> {
     key: WaiterKey<Arc<Shared>>,
     handle: Handle<T>,

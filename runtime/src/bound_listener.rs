@@ -6,8 +6,8 @@ use sansmq_proto::Endpoint;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 
-/// Listener that is already bound, for [`Handle::bind_existing`]. The runtime of the socket defines the types of
-/// listeners that it supports.
+/// Listener that is already bound, for [`Handle::bind_existing`]. The type of the contained listener must be one that
+/// the socket's runtime supports.
 #[derive(Debug)]
 pub struct BoundListener {
     endpoint: Endpoint,

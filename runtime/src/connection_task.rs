@@ -46,8 +46,8 @@ pub(crate) enum Owner {
     /// socket and its pipe for the connection. The socket may run on another runtime, or may be the socket that has
     /// spawned the task.
     Remote(Arc<Shared>, PipeId),
-    /// The connection was accepted at a port that several sockets share, and a socket has rejected it. The socket has
-    /// emitted the event.
+    /// The connection was accepted at a port that several sockets share, and was rejected by the socket to which it
+    /// would have been assigned. That socket has emitted the event that reports this.
     Rejected,
 }
 
@@ -59,8 +59,8 @@ impl<S: PollStream> ConnectionTask<S> {
 
     /// Creates the task of a connection that was accepted at `port`, which several sockets share. The connection
     /// belongs to no socket until its peer has requested a resource. `driver` refers to the socket that opened the
-    /// port, `id` is the listener of this socket, and `from` is the address of the peer. Returns `None` if the
-    /// connection exceeds the `max_handshake_rate` of this socket.
+    /// port, `id` is the listener of that socket, and `from` is the address of the peer. Returns `None` if the
+    /// connection exceeds the `max_handshake_rate` of the socket that opened the port.
     pub(crate) fn unassigned(
         driver: Driver,
         port: Arc<SharedListener>,

@@ -29,8 +29,8 @@ pub(crate) struct Registry {
     /// `inproc` names to which no socket is bound yet, with the pipes that wait to connect to each name.
     connecting: BTreeMap<String, Vec<InprocConnector>>,
     ports: Vec<Arc<SharedListener>>,
-    /// Number of ZAP requests made in this context so far. The number after each increment is the id of the new
-    /// request.
+    /// Number of ZAP requests (authentication requests of RFC 27) made in this context so far. The number after each
+    /// increment is the id of the new request.
     questions: u64,
 }
 
@@ -47,8 +47,8 @@ impl SocketListener {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
 
-    /// Locks the socket and calls `work` with its state. Returns `None`, without a call of `work`, if the socket no
-    /// longer exists. The caller must hold no lock.
+    /// Locks the socket to which this value refers, and calls `work` with the state of the socket. Returns `None`,
+    /// without a call of `work`, if the socket no longer exists. The caller must hold no lock.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> Option<R> {
         self.socket.upgrade().map(|socket| socket.with(work))
     }
@@ -107,7 +107,8 @@ impl Context {
         self.registry().bound.get(name).cloned()
     }
 
-    /// Counts a new ZAP request and returns its number, which is unique within the context.
+    /// Counts a new ZAP request (authentication request of RFC 27) and returns its number, which is unique within the
+    /// context.
     pub(crate) fn number_question(&self) -> u64 {
         let mut registry = self.registry();
         registry.questions += 1;
@@ -139,9 +140,9 @@ impl Context {
     /// and `config` are the settings of the socket.
     ///
     /// If no port of this `Context` is at `endpoint`, registers a new port. Otherwise the socket joins the existing
-    /// port or is refused. There is one exception: if neither the new socket nor any socket at the port has a resource,
-    /// peers could not select a socket. Then a second port is registered at `endpoint`, and the operating system
-    /// accepts or rejects its listener.
+    /// port, or is refused if its resource is in use there or its settings do not allow sharing. There is one
+    /// exception: if neither the new socket nor any socket at the port has a resource, peers could not select a socket.
+    /// Then a second port is registered at `endpoint`, and the operating system accepts or rejects its listener.
     pub(crate) fn enter(
         &self,
         endpoint: &Endpoint,

@@ -41,8 +41,9 @@ impl Drop for Application {
     }
 }
 
-/// Creates a socket and returns its handle for the application and its driver for the tasks that do its IO. The socket's
-/// `inproc` names and shared ports are those of `context`. `clock` returns the time, and must never go backwards.
+/// Creates a socket and returns its handle for the application and its driver for the tasks that do its IO. The
+/// socket's `inproc` names and shared ports are those of `context`. `clock` returns the current time, which must never
+/// go backwards.
 pub fn new_socket<T: Kind>(
     options: Options<T>,
     context: &Context,
@@ -80,8 +81,8 @@ impl<T: Kind> Handle<T> {
         &self.application.0
     }
 
-    /// Waits until `condition` is true for the socket. `among` selects the list of waiting futures that this future
-    /// joins. For example, one list is woken when the socket has received a message.
+    /// Waits until `condition` is true for the socket. `among` selects one of the socket's lists of waiting futures. The
+    /// futures in one list, for example, are woken when the socket has received a message.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
         let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
@@ -370,7 +371,7 @@ impl<T: Kind> Handle<T> {
     /// Closes the connection to the peer with this routing id, and does not reconnect; see [`Socket::disconnect_peer`].
     ///
     /// # Errors
-    /// [`UnbindError::UnknownPeer`].
+    /// [`UnbindError::UnknownPeer`] if no peer has this routing id.
     pub fn disconnect_peer(&self, routing_id: impl Into<Frame>) -> Result<(), UnbindError>
     where
         T: AssignsRoutingId,

@@ -57,7 +57,8 @@ struct Lane {
     blocked: bool,
 }
 
-/// Maximum number of messages that are queued in one direction of an `inproc` connection.
+/// Maximum number of messages in one lane: the queue of one direction of an `inproc` connection. Messages in the pipes
+/// of the two sockets are not counted.
 // With larger batches, both sockets stay locked longer, and their threads wait for each other. In measurements with two threads,
 // 32 was the fastest; the channels of tokio use blocks of the same size.
 const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
@@ -66,7 +67,7 @@ const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
 pub(crate) struct End {
     wire: Arc<Wire>,
     side: usize,
-    /// Metadata of the socket at the other end.
+    /// Metadata of the socket at the other end, such as its socket type.
     peer: Arc<Peer>,
 }
 
@@ -103,7 +104,7 @@ impl Locked<'_> {
     }
 
     /// Returns an error if the connection must end, because one of the two sockets has closed the direction in which it
-    /// sends. The error states if this socket or the other one has closed its direction.
+    /// sends: `LocallyClosed` if this socket has, otherwise `PeerClosed` if the other socket has.
     fn outcome(&mut self) -> Result<(), ConnectionError> {
         if self.ours().finished {
             return Err(ConnectionError::LocallyClosed);
@@ -111,8 +112,9 @@ impl Locked<'_> {
         if self.theirs().finished { Err(ConnectionError::PeerClosed) } else { Ok(()) }
     }
 
-    /// Updates the lanes after messages were moved, and stores `demand`: how this socket must be notified of further
-    /// messages. Returns true if the other socket must be called, to move messages between the lanes and its own pipe.
+    /// Updates the flags `blocked` and `notified` of the lanes (the queues of the two directions) after messages were
+    /// moved. Stores `demand`: how this socket must be notified of further messages. Returns true if the other socket
+    /// must be called, to move messages between the lanes and its own pipe.
     fn leave(&mut self, demand: Demand) -> bool {
         let (blocked, has_subscription) = (self.blocked.get(), self.has_subscription);
         let [us, them] = [self.end.side, 1 - self.end.side].map(|side| &self.end.wire.readers[side]);

@@ -25,7 +25,8 @@ pub(crate) struct ListenerTask<R: Runtime> {
 ///
 /// ```text
 /// Opening ──opened──► Accepting ──stopped──► Closed
-///    └──failed or stopped──► (the task has finished)
+///    ├──failed───► (the task has finished)
+///    └──stopped──► (the task has finished)
 /// ```
 enum Phase<R: Runtime> {
     Opening(Opening<R::Listener>),
@@ -181,8 +182,8 @@ impl ListenGuard {
     }
 
     /// Handles an error that occurred while the listener at `endpoint` was closed; the listener is closed nevertheless.
-    /// Stores `error` in [`SharedListener::failure`], from which a waiting call of `unbind` returns the error. Reports
-    /// `error` also to the last socket that unbound from the port, which emits an event.
+    /// Stores `error` in [`SharedListener::failure`]; a waiting call of `unbind` returns the error from there. Also
+    /// reports `error` to the last socket that unbound from the port. That socket emits an event.
     fn close_failed(&self, endpoint: Endpoint, error: NetworkError) {
         let _ = self.port.failure.set(error);
         if let Some(last) = self.port.last() {

@@ -55,7 +55,7 @@ pub struct Proxy {
     lanes: Vec<ProxyDirection>,
 }
 
-/// Error of running a [`Proxy`].
+/// Error that [`Proxy::run`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
@@ -64,8 +64,8 @@ pub enum ProxyError {
     #[error("a proxy cannot forward between a {0} and a {1} socket: one socket must receive and the other must send")]
     NoDirection(SocketType, SocketType),
     /// The peer that received the request of a REQ socket has disconnected, so there will be no reply
-    /// ([`RecvError::PeerLost`]). The proxy can be run again; if the other socket is a REP, first send a reply with it.
-    /// To avoid this error, use a DEALER instead of the REQ.
+    /// ([`RecvError::PeerLost`]). The proxy can be run again. If the other socket of the proxy is a REP, the
+    /// application must first send a reply with the REP. To avoid this error, use a DEALER instead of the REQ.
     #[error(
         "the peer that received the request of the proxy's REQ socket has disconnected; use a DEALER, or reply to the \
          request and run the proxy again"
@@ -166,8 +166,8 @@ impl Proxy {
     }
 }
 
-/// State of the future that [`Proxy::run`] returns. Registers the waker of this future with the proxy's sockets, which
-/// wake the future when they receive a message, have room to send, or are closed.
+/// State of the future that [`Proxy::run`] returns. The waker of this future is registered with the proxy's sockets,
+/// which wake the future when they receive a message, have room to send, or are closed.
 struct Run<'a> {
     /// Registrations of the waker with the frontend and the backend, which wake the future when one of these sockets is
     /// closed.
@@ -179,8 +179,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Executes commands of the control socket and forwards messages. The number of commands and of messages per call
-    /// is limited, so that other tasks can run in between. Returns `Ready` when the run ends.
+    /// Executes commands of the control socket and, unless the proxy is paused, forwards messages. The number of
+    /// commands and of messages per call is limited, so that other tasks can run in between. Returns `Ready` when the
+    /// run ends.
     fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
         let control_handle = self.control_handle;
         let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, control_handle).is_ready());

@@ -43,7 +43,7 @@ impl ProxyControl {
         self.set(ProxyState::Paused);
     }
 
-    /// Resumes a paused proxy.
+    /// Resumes the proxy after [`pause`](Self::pause). Has no effect if the proxy is not paused.
     pub fn resume(&self) {
         self.set(ProxyState::Running);
     }
@@ -91,8 +91,8 @@ impl ProxyControl {
         self.state().statistics = statistics;
     }
 
-    /// Executes a command that a control socket has received. Returns the reply to `STATISTICS`, and `None` for every
-    /// other message.
+    /// Executes `command`, a message that the proxy's control socket has received. Returns the statistics, to be sent
+    /// as the reply, if the command is `STATISTICS`, and otherwise `None`.
     pub(crate) fn command(&self, command: &Message) -> Option<Message> {
         match command.frames() {
             [only] if only == b"PAUSE" => self.pause(),
@@ -127,10 +127,10 @@ pub struct ProxyStatistics {
 /// Numbers and sizes of the messages that a proxy has received and sent with one of its sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketTraffic {
-    /// Messages that the proxy received from the socket.
+    /// Number and size of the messages that the proxy received from the socket.
     pub received: ProxyTraffic,
-    /// Messages that the proxy sent with the socket. Includes messages that the socket accepted and then dropped, as a
-    /// PUB does without subscribers.
+    /// Number and size of the messages that the proxy sent with the socket. Includes messages that the socket accepted
+    /// and then dropped, for example because a PUB had no subscriber.
     pub sent: ProxyTraffic,
 }
 

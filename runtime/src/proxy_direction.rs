@@ -20,8 +20,8 @@ pub(crate) struct ProxyDirection {
     pub(crate) held: Option<Message>,
 }
 
-/// Socket from which one direction of a proxy receives: the first or the second socket of
-/// [`Proxy::new`](crate::Proxy::new).
+/// Role of a socket in the proxy: the first socket (frontend) or the second socket (backend) of
+/// [`Proxy::new`](crate::Proxy::new). Each direction of the proxy stores the role of the socket from which it receives.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
     Frontend,
@@ -81,7 +81,8 @@ impl<'a> Moving<'a> {
 
     /// Receives the next message of the source (the socket that receives) into `held`, and sends a copy to the capture
     /// socket. Does nothing if a message is held already. Returns `Pending` if the source has no message, or the sink
-    /// (the socket that sends) has no room. The room is not checked if the source and the sink are the same socket.
+    /// (the socket that sends) has no room. If the source and the sink are the same socket, the room is not checked,
+    /// because a REP, for example, must receive before it can send.
     fn receive(
         &mut self,
         cx: &Context<'_>,

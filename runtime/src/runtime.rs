@@ -36,8 +36,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Runs a task in the background. Must not poll the task before `spawn` returns.
     fn spawn(&self, task: Task<Self>);
 
-    /// Schedules the current task to be polled again after all other ready tasks. The default implementation wakes the
-    /// task at once.
+    /// Schedules the current task to be polled again after all other ready tasks. Called when the task has more work,
+    /// but has done as much as is allowed in one poll. The default implementation wakes the task at once.
     fn requeue(&self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }
@@ -84,7 +84,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
 /// Timer that wakes the task of a [`TaskFuture`](crate::TaskFuture) at a deadline.
 pub trait AsyncTimer: Send {
-    /// Sets the timer to `deadline`, or clears it if `deadline` is `None`. A cleared timer must cost nothing.
+    /// Sets the timer to `deadline`, or clears it if `deadline` is `None`. A cleared timer must not wake the task or
+    /// use processor time.
     fn set(&mut self, deadline: Option<Instant>);
 
     /// Returns `Ready` at the deadline or shortly after. Is not called while the timer is cleared.

@@ -27,8 +27,8 @@ pub(crate) struct SharedListener {
     requested: Endpoint,
     /// Settings of the socket that opened the port. They apply to each connection until it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
-    /// Error that occurred while the listener was closed, for example because its socket file had been removed. Empty
-    /// while the listener is open, and if there was no error.
+    /// Error of closing the listener, for example because the file of its Unix domain socket had been removed. Empty
+    /// until the listener is closed, and if closing it caused no error.
     pub(crate) failure: OnceLock<NetworkError>,
     /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`, so
     /// the reference count is one more than their number.
@@ -49,8 +49,8 @@ struct ListenerState {
     /// Socket that was the last to unbind. Its `unbind` or `close` waits until the address is free. `None` while a
     /// socket is bound.
     last: Option<SocketListener>,
-    /// Socket that times the latest pause in accepting, which begins after a failed accept. Not cleared when the pause
-    /// ends. `None` if there was no pause, or if this socket has unbound.
+    /// Socket that measures the time of the latest pause in accepting connections. Such a pause begins after a failed
+    /// accept. Not cleared when the pause ends. `None` if there was no pause, or if this socket has unbound.
     pausing: Option<SocketListener>,
     /// Waker of the task that accepts connections from the listener. Woken when a socket unbinds, and when a pause in
     /// accepting ends.
@@ -79,7 +79,8 @@ pub(crate) enum JoinOutcome {
     /// The socket shares an existing port. Contains the port, its bound endpoint if the listener is already open, and
     /// the wakers of waiting connections, which may now be assigned to the socket.
     Joined(Arc<SharedListener>, Option<Endpoint>, Vec<Waker>),
-    /// Another socket is bound to the same resource, or the socket's settings do not allow sharing this port.
+    /// The socket cannot bind to the port: another socket at the port has the same resource, or the settings of the
+    /// socket do not allow sharing this port.
     Refused,
 }
 
@@ -126,7 +127,8 @@ impl SharedListener {
     }
 
     /// Binds a further socket to this port. `member` is the socket with its listener, `resource` is the name by which
-    /// peers select this socket, and `config` are the settings of the socket.
+    /// peers select this socket, and `config` are the settings of the socket. The socket is refused if another socket
+    /// at the port has the same resource, or if `config` does not allow sharing the port.
     pub(crate) fn join(
         self: &Arc<Self>,
         resource: Option<Resource>,
@@ -156,8 +158,8 @@ impl SharedListener {
         (state.members.len(), state.tasks())
     }
 
-    /// Stores `bound`, the endpoint to which the listener is bound, after it was opened. Returns the sockets to notify.
-    /// Each has its own endpoint: `bound` with the resource by which peers select this socket, if it has one.
+    /// Stores `bound`, the endpoint to which the listener is bound, after it was opened. Returns the sockets to notify,
+    /// each with its own endpoint: `bound` with the resource by which peers select the socket, if it has one.
     pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, SocketListener)> {
         let mut state = self.state();
         let with_endpoint = |(resource, member): (&Option<Resource>, &SocketListener)| {
@@ -196,14 +198,15 @@ impl SharedListener {
         has_members
     }
 
-    /// Returns the socket that times the latest pause in accepting, which begins after a failed accept. The pause may
-    /// have ended. Returns `None` if there was no pause, or if the socket has unbound.
+    /// Returns the socket that measures the time of the latest pause in accepting connections. Such a pause begins
+    /// after a failed accept, and may have ended since. Returns `None` if there was no pause, or if the socket has
+    /// unbound.
     pub(crate) fn pausing(&self) -> Option<SocketListener> {
         self.state().pausing.clone()
     }
 
-    /// Selects one of the sockets that share the port, to time a new pause in accepting after a failed accept. Returns
-    /// `None` if no socket is bound.
+    /// Selects one of the sockets that share the port, to measure the time of a new pause in accepting connections
+    /// after a failed accept. Stores and returns this socket, or returns `None` if no socket is bound.
     pub(crate) fn pause(&self) -> Option<SocketListener> {
         let mut state = self.state();
         // One timer is enough, so any member will do.
@@ -235,7 +238,8 @@ impl SharedListener {
     /// and stores `waker`, to be woken when a socket binds or unbinds.
     ///
     /// # Errors
-    /// No socket is bound to the port any more, and no socket can bind to it.
+    /// [`ConnectionError::LocallyClosed`] if no socket is bound to the port any more. No socket can then
+    /// bind to it again.
     pub(crate) fn find(
         &self,
         caller: Option<&PendingPeer>,
@@ -320,7 +324,8 @@ impl State {
         }
     }
 
-    /// Removes listener `id` of this socket, after its port was closed or could not be opened.
+    /// Removes listener `id` from [`State::listeners`], after its port was closed or could not be opened. Wakes the
+    /// calls of this socket that wait for this, such as `unbind`.
     pub(crate) fn port_closed(&mut self, id: ListenerId) {
         self.listeners.remove(&id);
         self.notify_watchers();
@@ -328,8 +333,9 @@ impl State {
 }
 
 impl ListenGuard {
-    /// Closes the port of this guard: the listener and all sockets that share it. Reports this to the sockets that are
-    /// still bound to the port, and wakes the connections that wait to be assigned to a socket.
+    /// Closes the port of this guard, so that no socket can bind to it any more. Reports this to the sockets that are
+    /// still bound to the port and to the last socket that unbound. Wakes the connections that wait to be assigned to a
+    /// socket.
     pub(crate) fn end(&self) {
         let closed = self.shared.context.close(&self.port);
         for member in closed.members {

@@ -56,8 +56,8 @@ pub(crate) struct State {
     /// replaced.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
-    /// Deadline at which the supervisor, the task that handles the socket's timeouts, must be polled next. `None` if
-    /// the socket had no deadline when the supervisor was last polled.
+    /// Deadline of the socket at the last poll of the supervisor, the task that handles the socket's timeouts. If the
+    /// deadline of the socket has changed since then, the supervisor is woken. `None` if the socket had no deadline.
     pub(crate) armed: Option<Instant>,
     /// True after the last [`Driver`](crate::Driver) of the socket was dropped. Then the socket has no tasks any more
     /// that open listeners, connect, or move bytes.
@@ -67,7 +67,8 @@ pub(crate) struct State {
     /// Futures that wait until a listener is open or closed, until there are enough peers or subscribers, or until the
     /// socket is closed.
     pub(crate) watchers: Waiters,
-    /// Replaced wakers, to be dropped after the lock is released, because dropping a waker may run arbitrary code.
+    /// Wakers that were replaced by newer ones. They are dropped after the lock is released, because dropping a waker
+    /// may run arbitrary code.
     pub(crate) spent: Vec<Waker>,
     /// True if the futures in `watchers` must be woken after the lock is released.
     wake_watchers: bool,
@@ -78,7 +79,8 @@ pub(crate) struct State {
     next_monitor: u64,
 }
 
-/// Listener that is being closed, and its port. An error of closing the listener is stored in the port.
+/// Id and port of a listener for which a call of `unbind` waits until it is closed. If closing causes an error, the
+/// error is stored in [`SharedListener::failure`].
 pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
 /// Entry of one pipe: the waker and state of the task that runs its connection, or this socket's end of an `inproc`
@@ -93,7 +95,7 @@ struct Task {
     end: Option<End>,
 }
 
-/// Unread events of one monitor.
+/// Unread events of one monitor, and the waker of the task that waits for the next event.
 struct Watch {
     events: EventQueue,
     waker: Option<Waker>,
@@ -432,7 +434,8 @@ impl State {
         }
     }
 
-    /// Distributes the events of the socket to the monitors and to `tracing`.
+    /// Takes the events that the socket has emitted, and adds each to the queue of every monitor and to the queue for
+    /// `tracing`. Adds the tasks that wait for these events to `wakes`.
     fn publish(&mut self, shared: &Shared, wakes: &mut Wakes) {
         let over = self.is_over();
         let mut traced = false;

@@ -63,9 +63,10 @@ impl Supervisor {
         }
     }
 
-    /// Returns the next action that needs a new task, with the number of the attempt to connect (0 for a listener).
-    /// Returns `None` when the socket and all of its listeners are closed. If no such action is requested now, but can
-    /// be later, returns `Pending` and registers `waker`.
+    /// Handles the socket's timeouts that have expired. Then returns the next action that needs a new task, with the
+    /// number of the attempt to connect (0 for a listener). Returns `None` when the socket and all of its listeners are
+    /// closed. If no such action is requested now, but can be later, returns `Pending` and registers `waker` for the
+    /// next action or change of the deadline.
     pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
         let shared = self.driver.shared();
         let now = shared.now();

@@ -109,7 +109,7 @@ impl<R: Runtime> fmt::Debug for Task<R> {
 pub struct TaskFuture<R: Runtime, T> {
     task: Task<R>,
     timer: T,
-    /// Deadline to which the timer is set; `None` if the timer is cleared.
+    /// Deadline to which the timer is set; `None` if the timer is cleared or has expired.
     armed: Option<Instant>,
 }
 

@@ -132,7 +132,7 @@ impl Tasks {
         }
     }
 
-    /// Returns true unless the attempt to connect was cancelled or replaced by a later attempt.
+    /// Returns true unless attempt number `dial` to connect `pipe` was cancelled or replaced by a later attempt.
     fn is_current(&self, (pipe, dial): (PipeId, u64)) -> bool {
         self.driver.shared().with(|state| state.poll_dial(pipe, dial, Waker::noop())).is_pending()
     }

@@ -27,7 +27,8 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.subscribe(prefix))
     }
 
-    /// Removes one subscription (`ZMQ_UNSUBSCRIBE`). Queued messages that no longer match a subscription are dropped.
+    /// Removes one subscription to `prefix` (`ZMQ_UNSUBSCRIBE`). Messages that are queued in this socket and no longer
+    /// match a subscription are dropped.
     ///
     /// # Errors
     /// [`SubscribeError`].
@@ -54,7 +55,7 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.join(group))
     }
 
-    /// Leaves a group (`zmq_leave`). Queued messages of the group are dropped.
+    /// Leaves a group (`zmq_leave`). Messages of the group that are queued in this socket are dropped.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -90,8 +91,8 @@ impl<T: Kind> Handle<T> {
 }
 
 impl<T: Kind> Handle<T> {
-    /// Returns the number of different prefixes or groups (`ZMQ_TOPICS_COUNT`). A subscriber counts its own
-    /// subscriptions; a publisher counts the subscriptions of all peers.
+    /// Returns the number of different prefixes that are subscribed, or of groups that are joined (`ZMQ_TOPICS_COUNT`).
+    /// A subscriber counts its own subscriptions; a publisher counts the subscriptions of all peers.
     pub fn subscription_count(&self) -> usize {
         self.shared().with(|state| state.socket.subscription_count())
     }

@@ -38,8 +38,8 @@ macro_rules! record {
 }
 
 impl Trace {
-    /// Creates the span of a socket. If `tracing` has no interested subscriber at this moment, the socket is never
-    /// traced.
+    /// Creates the span of a socket. If no subscriber of `tracing` enables this span at this moment, the socket never
+    /// emits anything to `tracing`.
     pub(crate) fn new(socket_type: SocketType) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         // The span has the level ERROR, so that a filter which admits only warnings still shows the socket of each warning.
@@ -57,7 +57,7 @@ impl Trace {
         Self { socket: Span::none(), records: Mutex::default() }
     }
 
-    /// Returns true if the socket is traced.
+    /// Returns true if the socket emits its events to `tracing`.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         !self.socket.is_disabled()
@@ -67,7 +67,8 @@ impl Trace {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues an event, to be emitted after the socket is unlocked.
+    /// Queues an event for `tracing`, to be emitted after the socket is unlocked. Does nothing if the socket emits
+    /// nothing to `tracing`.
     pub(crate) fn note(&self, event: &Event) {
         if self.is_on() {
             self.records().queue.push(event.clone());
@@ -106,7 +107,8 @@ impl Trace {
         self.records().links.get(&pipe).cloned()
     }
 
-    /// Creates and stores the span of a new connection.
+    /// Creates and stores the span of a new connection, as a child of the socket's span. `pipe` and `endpoint` of the
+    /// connection become fields of the span.
     fn begin(&self, pipe: PipeId, endpoint: &impl core::fmt::Display) -> Arc<Span> {
         let parent = self.socket.id();
         let span = Arc::new(error_span!(target: "sansmq", parent: parent, "link", pipe = ?pipe, endpoint = %endpoint));
@@ -115,7 +117,7 @@ impl Trace {
         span
     }
 
-    /// Removes and returns the span of a connection that has ended.
+    /// Removes and returns the span of the connection of `pipe`, which has ended.
     fn end(&self, pipe: PipeId) -> Option<Arc<Span>> {
         self.records().links.remove(&pipe)
     }
@@ -207,7 +209,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Resets [`Records::emitting`] when a subscriber panics, so that later events are emitted.
+/// Guard that sets [`Records::emitting`] to false when a `tracing` subscriber panics, so that later events are emitted.
 struct ResetEmitting<'a>(&'a Trace);
 
 impl Drop for ResetEmitting<'_> {

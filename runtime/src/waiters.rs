@@ -15,7 +15,7 @@ pub(crate) struct Waiters {
 
 enum WaiterSlot {
     Free,
-    /// The future was woken, and has not been polled since.
+    /// The future to which this slot belongs was woken, and has not been polled since.
     Awake,
     Asleep(Waker),
 }
@@ -86,7 +86,7 @@ impl<S: AsRef<Shared>> WaiterKey<S> {
     }
 
     /// Locks the state of the socket and calls `work` with it. If the result is `Pending`, registers the waker of `cx`
-    /// in the list of waiting futures. Otherwise removes the registration.
+    /// in the [`Waiters`] list of this registration. Otherwise removes the registration.
     #[inline(never)]
     pub(crate) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         let (among, slot) = (self.among, &mut self.slot);

@@ -31,10 +31,11 @@ struct More {
 /// Call that must be made when no lock is held, because it locks a socket or runs code of a `tracing` subscriber.
 pub(crate) enum DeferredCall {
     /// Locks a socket and moves messages between one of its pipes and the `inproc` connection of this pipe. Added when
-    /// the connection is new, and when the other socket has sent messages, has made room, requires messages, or has
-    /// closed its sending direction.
+    /// the connection is new, and when the other socket has sent messages, has made room, requires to be notified of
+    /// each message again, or has closed its sending direction.
     Exchange(Arc<Shared>, PipeId),
-    /// Connects a pipe to the listener that is bound to an `inproc` name.
+    /// Connects a pipe to the listener that is bound to an `inproc` name. Carries the pipe and its socket, the listener,
+    /// and the name.
     ConnectInproc(Box<(InprocConnector, SocketListener, String)>),
     /// Emits the queued events of a socket to the subscriber of `tracing`.
     Trace(Arc<Shared>),

@@ -68,7 +68,8 @@ fn request_socket(context: &Context) -> Handle<Dealer> {
     Handle { application: Arc::new(Application(shared)), kind: PhantomData }
 }
 
-/// Waits for the reply of the ZAP handler. Returns `None` if the handler has disconnected.
+/// Waits until `socket` has received the reply of the ZAP handler, and returns the reply. Returns `None` if the handler
+/// has disconnected.
 async fn reply(socket: &Handle<Dealer>) -> Option<Message> {
     let check = |state: &mut State| match state.socket.recv() {
         Ok(message) => Poll::Ready(Some(message)),

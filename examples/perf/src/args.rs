@@ -45,7 +45,8 @@ pub(crate) struct Plan {
     pub(crate) plot: Option<PathBuf>,
 }
 
-/// One process of a benchmark run, such as the one with the PUSH in a run with PUSH and PULL.
+/// Settings of one of the two processes of a benchmark run, such as the process with the PUSH in a run with PUSH and
+/// PULL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) socket: SocketType,

@@ -8,7 +8,7 @@ use sansmq::{Handle, Options, mio, smol, tokio as on_tokio};
 use std::sync::Arc;
 use tokio::runtime::Builder;
 
-/// Factory of sockets on one runtime.
+/// Runtime on which the sockets of a benchmark run. Creates these sockets.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Tokio,
@@ -28,8 +28,8 @@ impl Backend {
     }
 }
 
-/// Starts the runtime `flavor`, and runs a task on it until the task ends. The task is created with the [`Backend`]
-/// that creates its sockets.
+/// Starts the runtime `flavor`. Calls `task` with the [`Backend`] of this runtime, which creates sockets, and runs the
+/// returned future until it completes.
 pub(crate) fn run<R: Send + 'static, F: Future<Output = Result<R, Failure>> + Send + 'static>(
     flavor: Flavor,
     task: impl FnOnce(Backend) -> F,

@@ -11,7 +11,8 @@ use sansmq::kind::Any;
 use sansmq::{Endpoint, Handle, Message, Options, SlowSubscriber, SocketType};
 use std::time::Instant;
 
-/// Number of messages between two checks of the content of a message.
+/// One message in this number of messages is checked for the right content, so that the checks do not slow the
+/// benchmark down.
 const SAMPLE: u64 = 512;
 
 /// Byte that fills the body of every message.
@@ -62,8 +63,8 @@ async fn open(end: &End, backend: &Backend, bound: impl FnOnce(&Endpoint)) -> Re
     Ok(sockets)
 }
 
-/// Sends all messages. Measures the time from the last handshake, or for a PUB from the last subscription, until all
-/// messages are sent.
+/// Sends all messages. Measures the time until all messages are sent. The time begins when all handshakes are complete,
+/// or for a PUB when all peers have subscribed.
 async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         if end.socket == SocketType::Pub {
@@ -84,7 +85,7 @@ async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     Ok((end.count, watch.stop(), None))
 }
 
-/// Receives all messages. Measures the time from the first message to the last.
+/// Receives all messages on all sockets of this process. Measures the time from the first message to the last.
 async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     let watch = Watch::start();
     let each = sockets.iter().map(|socket| async {
@@ -104,8 +105,8 @@ async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure>
     Ok((end.count * sockets.len() as u64 - 1, watch.stop_since(first), None))
 }
 
-/// Sends all requests, each after the reply to the previous one. Measures the time from the last handshake to the last
-/// reply, and the time of each round trip.
+/// Sends all requests. Each socket sends a request when the reply to its previous one has arrived. Measures the time
+/// from the completion of all handshakes to the last reply, and the time of each round trip.
 async fn request(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         socket.wait_connected(1).await;
@@ -153,8 +154,8 @@ async fn reply(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     Ok((end.count - 1, watch.stop(), None))
 }
 
-/// Returns the number of requests that the socket `index` sends, so that `among` sockets together send `total`
-/// requests.
+/// Returns the number of requests that the socket with the number `index` (from 0) sends, so that `among` sockets
+/// together send `total` requests.
 const fn share(total: u64, among: u64, index: u64) -> u64 {
     total / among + if index < total % among { 1 } else { 0 }
 }

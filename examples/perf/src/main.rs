@@ -50,7 +50,7 @@ fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// Runs one of the two ends of the benchmark in this process, and prints its results.
+/// Runs `end`, one of the two processes of a benchmark run, in this process, and prints its results.
 fn run_end(end: End) -> Result<(), Failure> {
     let output = end.output;
     let report = backend::run(end.runtime, |backend| ends::run(end, backend, move |bound| print_bound(output, bound)))?;

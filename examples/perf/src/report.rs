@@ -28,9 +28,9 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
     pub(crate) msg_per_s: f64,
     pub(crate) mb_per_s: f64,
-    /// Processor time of this process per message, in microseconds; `None` if the system does not report it.
+    /// Processor time of this process per message, in microseconds; `None` if the operating system does not report it.
     pub(crate) cpu_us_per_msg: Option<f64>,
-    /// Peak memory of this process, in MiB; `None` if the system does not report it.
+    /// Peak memory of this process, in MiB; `None` if the operating system does not report it.
     pub(crate) peak_mib: Option<f64>,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p90_us: Option<f64>,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Running measurement of wall time and processor time.
+/// Running measurement of the wall time and of the processor time of this process.
 #[derive(Debug)]
 pub(crate) struct Watch {
     begun: Instant,
@@ -54,8 +54,8 @@ impl Watch {
     }
 }
 
-/// Returns the user and system time of this process. The source is fields 14 and 15 of `/proc/self/stat`, in hundredths
-/// of a second (proc(5)).
+/// Returns the user and system time of this process, or `None` on systems without `/proc/self/stat`. The source is
+/// fields 14 and 15 of this file, in hundredths of a second (proc(5)).
 fn processor_time() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // Field 2, the name of the program, may contain any character, so field 3 starts after the last bracket.
@@ -65,7 +65,8 @@ fn processor_time() -> Option<Duration> {
     Some(Duration::from_millis((user + system) * 10))
 }
 
-/// Returns the peak memory of this process in MiB: `VmHWM` of `/proc/self/status` (proc(5)).
+/// Returns the peak memory of this process in MiB, or `None` on systems without `/proc/self/status`. The source is
+/// `VmHWM` in this file (proc(5)).
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

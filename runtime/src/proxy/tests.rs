@@ -77,7 +77,7 @@ impl Wake for CountingWaker {
 }
 
 impl CountingWaker {
-    /// Returns true if the waker was woken since the last call.
+    /// Returns true if the waker was woken since the last call of this method.
     fn was_woken(&self) -> bool {
         self.0.swap(0, Ordering::SeqCst) > 0
     }

@@ -68,7 +68,7 @@ fn full_pipeline() -> Pipeline {
     pipeline
 }
 
-/// Polls a future once and drops it.
+/// Polls a future once, drops it, and returns the result of the poll.
 fn now<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
