@@ -58,7 +58,7 @@ pub trait Receives: Kind {}
 )]
 pub trait Zmtp: Kind {}
 
-/// Socket types that send their own routing id to each peer (option `ROUTING_ID`).
+/// Socket types that send their own routing id (option `ROUTING_ID`) to each peer, in the handshake.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not send a routing id to their peers",
     label = "requires a socket type with a routing id of its own",
@@ -91,7 +91,7 @@ pub trait FiltersByPrefix: Kind {}
 )]
 pub trait Subscribes: Kind {}
 
-/// Socket types that join groups.
+/// Socket types that join groups, to receive the messages that a RADIO socket sends to these groups.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets cannot join groups",
     label = "requires a socket type that joins groups",
@@ -99,7 +99,7 @@ pub trait Subscribes: Kind {}
 )]
 pub trait JoinsGroups: Kind {}
 
-/// Socket types that assign a numeric routing id to each peer. The application addresses the peer by this id.
+/// Socket types that assign a numeric routing id to each peer. The application sends to a peer by this id.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not assign routing ids to all their peers",
     label = "requires a socket type that assigns routing ids",
@@ -116,7 +116,7 @@ pub trait AssignsRoutingId: Kind {}
 )]
 pub trait RoutesById: Kind {}
 
-/// Socket types that can keep only the latest message (option `CONFLATE`).
+/// Socket types that can keep only the latest message of each queue (option `CONFLATE`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets cannot conflate messages",
     label = "requires a socket type with this option",
@@ -124,7 +124,7 @@ pub trait RoutesById: Kind {}
 )]
 pub trait Conflate: Kind {}
 
-/// Socket types that can send a fixed message on each new connection (option `HELLO_MSG`).
+/// Socket types that can send a fixed message to the peer on each new connection (option `HELLO_MSG`).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the option `hello_message`",
     label = "requires a socket type with this option",
@@ -132,7 +132,8 @@ pub trait Conflate: Kind {}
 )]
 pub trait HelloMessage: Kind {}
 
-/// Socket types that can receive a fixed message when an accepted connection ends (option `DISCONNECT_MSG`).
+/// Socket types that can pass a fixed message to their own application when an accepted connection ends. The option
+/// `DISCONNECT_MSG` of the socket sets this message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the option `disconnect_message`",
     label = "requires a socket type with this option",
@@ -140,7 +141,8 @@ pub trait HelloMessage: Kind {}
 )]
 pub trait DisconnectMessage: Kind {}
 
-/// Socket types that can receive a fixed message when a connection is lost and will be dialled again (option `HICCUP_MSG`).
+/// Socket types that can pass a fixed message to their own application when a connection is lost and will be dialled
+/// again. The option `HICCUP_MSG` of the socket sets this message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the option `hiccup_message`",
     label = "requires a socket type with this option",
@@ -186,8 +188,8 @@ kinds! {
     Pub: Zmtp Sends Publishes FiltersByPrefix Conflate;
     /// SUB: receives the messages that begin with a subscribed prefix (RFC 29, "The SUB Socket Type").
     Sub: Zmtp Receives Subscribes FiltersByPrefix Conflate;
-    /// XPUB: a PUB that also receives the subscriptions of its peers as messages: a byte 1 (subscribe) or 0 (cancel), then
-    /// the prefix (RFC 29, "The XPUB Socket Type").
+    /// XPUB: a PUB that also receives the subscriptions of its peers as messages. Such a message is a byte 1
+    /// (subscribe) or 0 (cancel), followed by the prefix (RFC 29, "The XPUB Socket Type").
     ///
     /// The application must call `recv`. When [`recv_hwm`](crate::Options::recv_hwm) subscription messages from one
     /// peer are queued, the socket processes no further input from this peer until the application receives the
@@ -195,7 +197,8 @@ kinds! {
     XPub: Zmtp Sends Receives Publishes FiltersByPrefix Subscribes;
     /// XSUB: a SUB that can also subscribe by sending messages (RFC 29, "The XSUB Socket Type").
     XSub: Zmtp Sends Receives Subscribes;
-    /// RADIO: sends each message, `[group, body]`, to all peers that joined the group (RFC 48, "The RADIO Socket Type").
+    /// RADIO: sends each message, `[group, body]`, to all peers that joined this group (RFC 48, "The RADIO Socket
+    /// Type").
     Radio: Zmtp Sends Publishes;
     /// DISH: receives the messages of the groups that it joined (RFC 48, "The DISH Socket Type").
     Dish: Zmtp Receives JoinsGroups;
@@ -205,8 +208,8 @@ kinds! {
     /// SERVER: addresses its CLIENT peers by routing ids that the socket assigns (RFC 41, "The SERVER Socket Type").
     ///
     /// A routing id is a number of four bytes, big-endian. Sent and received messages are `[routing id, body]`; only
-    /// the body is transmitted. A message to an unknown routing id is an error. While the queue of the addressed peer
-    /// is full, an asynchronous `send` waits, and [`Socket::send`](crate::Socket::send) returns an error.
+    /// the body is transmitted. Sending to an unknown routing id returns an error. While the queue of the addressed
+    /// peer is full, an asynchronous `send` waits, and [`Socket::send`](crate::Socket::send) returns an error.
     Server: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage;
     /// SCATTER: sends to its GATHER peers round-robin. Each message has one frame (RFC 49, "The SCATTER Socket Type").
     Scatter: Zmtp Sends;
@@ -214,8 +217,9 @@ kinds! {
     Gather: Zmtp Receives;
     /// CHANNEL: exchanges messages with exactly one peer. Each message has one frame (RFC 52).
     Channel: Zmtp Sends Receives;
-    /// PEER: addresses other PEER sockets as [`Server`] addresses its clients (RFC 51). `connect_peer` returns the
-    /// routing id of a new peer, so that either peer can send the first message.
+    /// PEER: addresses other PEER sockets by routing ids that the socket assigns, in the same way as [`Server`] (RFC
+    /// 51). `connect_peer` connects to a peer and returns its routing id, so that either side can send the first
+    /// message.
     Peer: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage;
     /// STREAM: exchanges bytes over tcp and ipc with peers that do not use ZMTP (`ZMQ_STREAM`).
     ///

@@ -105,8 +105,8 @@ impl SocketType {
         matches!(self, Stream)
     }
 
-    /// Returns true for REQ, DEALER, SUB and PUB. As in libzmq, these types make at most one connection to the same
-    /// endpoint.
+    /// Returns true for REQ, DEALER, SUB and PUB. A socket of these types makes at most one connection to the same
+    /// endpoint; libzmq has the same rule.
     pub(crate) const fn connects_once(self) -> bool {
         matches!(self, Req | Dealer | Sub | Pub)
     }
@@ -116,8 +116,8 @@ impl SocketType {
         matches!(self, Pub | XPub)
     }
 
-    /// Returns true for SUB, XSUB and DISH. Their default linger is zero, because subscription changes of a closed
-    /// socket have no use.
+    /// Returns true for SUB, XSUB and DISH. The default linger of these types is zero: their usual output is
+    /// subscription changes, and the peer has no use for the subscription changes of a closed socket.
     pub(crate) const fn only_subscribes(self) -> bool {
         matches!(self, Sub | XSub | Dish)
     }

@@ -54,8 +54,9 @@ impl<T> IoStream<T> {
         Self { io, close_write, take_error: |_| Ok(None) }
     }
 
-    /// Sets the function that implements [`Stream::established`]: it returns the error of a failed non-blocking
-    /// connect, or `None` if the connection is established. Default: a function that returns `None`.
+    /// Sets the function `take_error`, which implements [`Stream::established`]. The function returns the error of a
+    /// failed non-blocking connect, or `None` if the connection is established. Default: a function that returns
+    /// `None`.
     #[must_use]
     pub const fn dialled(mut self, take_error: fn(&mut T) -> io::Result<Option<io::Error>>) -> Self {
         self.take_error = take_error;
@@ -86,7 +87,7 @@ impl<T: Read + Write> Stream for IoStream<T> {
     }
 }
 
-/// Maximum number of slices in one vectored write. More slices do not make the write faster.
+/// Maximum number of slices in one vectored write of an [`IoStream`]. More slices do not make the write faster.
 const SLICES: usize = 64;
 
 impl Outbox {

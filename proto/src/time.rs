@@ -28,7 +28,8 @@ impl Instant {
         Self(nanos)
     }
 
-    /// Returns the instant `elapsed` after the origin. Saturates after 584 years.
+    /// Returns the instant `elapsed` after the origin. If `elapsed` is longer than about 584 years, returns the latest
+    /// possible instant.
     pub fn from_elapsed(elapsed: Duration) -> Self {
         Self::ORIGIN + elapsed
     }
@@ -59,7 +60,7 @@ pub fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<
     deadlines.into_iter().flatten().min()
 }
 
-/// A set of deadlines, at most one deadline per key. `set`, `clear` and `next` take O(log n).
+/// A set of deadlines, at most one deadline per key. Setting, clearing and finding the earliest deadline take O(log n).
 #[derive(Debug)]
 pub(crate) struct Deadlines<K> {
     // Both collections contain the same deadlines, ordered by key and by time.
@@ -100,7 +101,7 @@ impl<K: Copy + Ord> Deadlines<K> {
         self.by_time.first().map(|&(at, _)| at)
     }
 
-    /// Removes and returns the key with the earliest deadline; `None` if no deadline is at or before `now`.
+    /// Removes the earliest deadline and returns its key; `None` if no deadline is at or before `now`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let &(at, key) = self.by_time.first()?;
         (at <= now).then(|| {

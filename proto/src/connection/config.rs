@@ -21,7 +21,8 @@ pub struct ConnectionConfig {
     pub routing_id: Frame,
     /// Further properties that this side sends in READY. Their names begin with `X-`.
     pub properties: Metadata,
-    /// Resource to request from the peer, if several sockets share the peer's port; `None` to request no resource.
+    /// Resource that this side requests in its READY, if several sockets share the listener of the peer; `None` to
+    /// request no resource.
     pub resource: Option<Resource>,
     /// Maximum size of a received message in bytes, summed over all its frames.
     pub max_message_size: usize,
@@ -36,7 +37,7 @@ pub struct ConnectionConfig {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Security mechanism with the role and the keys or passwords of this side.
     pub security: Security,
-    /// Source of authentication decisions. Not used by a client of PLAIN or CURVE.
+    /// Component that decides whether a peer is accepted. Not used if this side is a client of PLAIN or CURVE.
     pub auth_source: AuthSource,
     /// ZAP domain; empty for no domain. With a domain, peers of the NULL mechanism are authenticated too.
     pub domain: String,
@@ -50,7 +51,7 @@ pub struct ConnectionConfig {
 /// Heartbeat settings (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL` of libzmq).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// Time between two PINGs of this side.
+    /// Time between two PINGs that this side sends.
     pub interval: Duration,
     /// Maximum time after a PING without any received byte. When this time is over, the connection ends.
     pub timeout: Duration,
@@ -90,12 +91,14 @@ impl ConnectionConfig {
         !self.socket_type.is_raw() && !other.socket_type.is_raw() && same
     }
 
-    /// Returns true if peers of the NULL mechanism must be authenticated.
+    /// Returns true if peers of the NULL mechanism must be authenticated: a ZAP domain is set, or `auth_source` is not
+    /// [`AuthSource::Default`].
     pub(crate) fn authenticates_null(&self) -> bool {
         self.auth_source != AuthSource::Default || !self.domain.is_empty()
     }
 
-    /// Returns true if peers of ZMTP 2.0 and 1.0 are accepted.
+    /// Returns true if peers of ZMTP 2.0 and 1.0 are accepted: `allow_legacy_zmtp` is set, this side uses NULL without
+    /// authentication and requests no resource, and ZMTP 2.0 has the socket type of this side.
     pub(crate) fn accepts_legacy_peers(&self) -> bool {
         // A legacy peer has no mechanism, sends no resource, and knows only some socket types. It must not bypass
         // security.

@@ -49,11 +49,11 @@ pub(super) enum Item {
 const DIRECT_READ: usize = 16 << 10;
 
 /// Minimum size in bytes of a body that is not copied, but refers to the memory block that it was read into. The block
-/// is freed after all bodies that refer to it.
+/// is freed when no body refers to it any more.
 pub(super) const SHARE_FROM: usize = 1 << 10;
 
-/// Maximum size of a received command in bytes. Larger than any sensible READY, and independent of the limit for
-/// messages.
+/// Maximum size of a received command in bytes. It is larger than any sensible READY. The limit for messages,
+/// `max_message_size`, does not apply to commands.
 pub(super) const MAX_COMMAND: u64 = 128 << 10;
 
 impl Decoder {
@@ -189,8 +189,8 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Checks a received frame head against the limits in `config`, before the body is received. Returns the size of
-    /// the body in bytes.
+    /// Checks a received frame head, before the body is received: a command against [`MAX_COMMAND`], a message against
+    /// the maximum size and number of frames in `config`. Returns the size of the body in bytes.
     #[inline]
     pub(super) fn check(&self, head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
         let (limit, before) =
@@ -312,7 +312,8 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
 }
 
 impl Body {
-    /// Extends the buffer if it is full, so that at least one more byte of the body fits.
+    /// Extends the buffer of the body if it is full, so that at least one more byte of the body fits. The extended
+    /// buffer can be a block of `blocks`.
     fn grow(&mut self, blocks: &mut ReadBuffers) {
         if self.filled == self.bytes.len() {
             blocks.grow(&mut self.bytes, self.size);
@@ -337,7 +338,8 @@ impl Body {
         self.bytes
     }
 
-    /// Returns the unfilled part of the buffer. The buffer may be longer than the body.
+    /// Returns the part of the buffer for the missing bytes of the body. Bytes of the buffer after the end of the body
+    /// are not included.
     fn space(&mut self) -> &mut [u8] {
         let end = self.size.min(self.bytes.len());
         &mut self.bytes[self.filled..end]

@@ -1,8 +1,9 @@
 //! Messages and commands after a CURVE handshake: each of their frames is sent inside an encrypted frame (RFC 26, "The
 //! MESSAGE Command").
 //!
-//! RFC 37 requires the outer frames to be commands. libzmq sends messages instead, and drops outer frames that are
-//! commands. So this side sends messages, and accepts both. The flags inside the encrypted part define the inner frame.
+//! RFC 37 requires the outer frames to be commands. libzmq sends its outer frames as messages, and drops received outer
+//! frames that are commands. This side therefore sends its outer frames as messages, and accepts messages and commands.
+//! The flags inside the encrypted part define the inner frame.
 
 use super::decoder::{Decoder, Item, MAX_COMMAND};
 use super::outbox::Outbox;
@@ -25,8 +26,8 @@ impl Outbox {
         self.sealer.as_ref().is_some_and(|sealer| sealer.is_spent())
     }
 
-    /// Encrypts a frame and appends it to the output. If no nonce is left, the frame is dropped; the connection ends
-    /// soon after.
+    /// Encrypts a frame and appends it to the output. If the CURVE key has no unused nonce, drops the frame; the next
+    /// [`Connection::handle_timeout`](super::Connection::handle_timeout) then ends the connection.
     pub(super) fn seal_frame(&mut self, head: FrameHead, body: &[u8]) {
         let Some(sealer) = &mut self.sealer else { return };
         let flags = if head.more { MORE } else { 0 } | if head.command { COMMAND } else { 0 };
@@ -89,8 +90,9 @@ impl Decoder {
     }
 }
 
-/// Checks the size in the head of an encrypted frame against the limits, before the body is received. Returns the size
-/// of the body in bytes.
+/// Checks the size in the head of an encrypted frame, before the body is received. The content of the frame can be at
+/// most as large as the larger of the two limits: for a message and for a command. Returns the size of the body in
+/// bytes.
 fn check_outer(head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
     if head.more {
         return Err(CurveError::OuterMore.into());

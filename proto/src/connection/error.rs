@@ -20,7 +20,7 @@ pub enum ConnectionError {
     /// The network, or the operating system's network stack, reported an error.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
-    /// A timeout expired. The value identifies the timeout.
+    /// A timer of this side expired. The value identifies the timer.
     #[error("{0}")]
     TimedOut(Timeout),
     /// The SOCKS proxy did not connect to the peer. The value is the reason.
@@ -100,8 +100,8 @@ pub enum ConnectionError {
     /// code `300`, `400` or `500` as text.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// This side did not admit the peer, because the authentication denied access, failed or took too long. The value
-    /// is the status.
+    /// This side did not admit the peer, because the authenticator denied access, failed or took too long. The value is
+    /// the status, which the peer gets in an ERROR command.
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
     /// This side is a ROUTER that already has another peer with the same routing id, and `Options::handover` is off.
@@ -144,8 +144,8 @@ pub enum ConnectionError {
     /// This side's PAIR or CHANNEL socket already has a peer, and accepts only one.
     #[error("a PAIR or CHANNEL socket accepts one peer only, and already has a peer")]
     PairInUse,
-    /// No socket was bound to the resource that the peer requested (`None` for no resource) before the handshake
-    /// timeout expired.
+    /// Before the handshake timeout expired, no socket of this side was bound to the resource that the peer requested.
+    /// The value is this resource, or `None` if the peer requested no resource.
     #[error(
         "the peer requested {}, to which no socket at this port is bound",
         .0.as_ref().map_or("no resource", Resource::as_str)
@@ -206,10 +206,10 @@ impl ConnectionError {
 
     /// Returns true if a new connection attempt may succeed.
     ///
-    /// Returns false after a protocol error, as in libzmq, and after an ERROR command, because RFC 37 does not allow a
-    /// client to reconnect with the same credentials. Returns true after an ERROR with the ZAP status 300 (temporary)
-    /// or 500 (internal error), after any error of CURVE, after a network error, and after
-    /// [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow).
+    /// Returns false after a protocol error; libzmq does not reconnect either in this case. Also returns false after an
+    /// ERROR command, because RFC 37 does not allow a client to reconnect with the same credentials. Returns true after
+    /// an ERROR with the ZAP status 300 (temporary) or 500 (internal error), after any error of CURVE, after a network
+    /// error, and after [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow).
     pub fn may_reconnect(&self) -> bool {
         // The data of a CURVE connection may have been changed in transit, which is not the peer's fault.
         #[cfg(feature = "curve")]

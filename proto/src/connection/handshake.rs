@@ -33,8 +33,8 @@ impl Connection {
         self.proceed(progress, deadline, side, self.now)
     }
 
-    /// Calls `step` with the security mechanism and the output buffer, and applies the result to the connection. Does
-    /// nothing if no handshake of a mechanism is in progress.
+    /// Calls `step` with the state of the security mechanism and the output buffer, and applies the result to the
+    /// connection. Does nothing if no handshake of a security mechanism is in progress.
     pub(super) fn handshake(
         &mut self,
         step: impl FnOnce(Mechanism, &mut Vec<u8>) -> Result<Progress, MechanismError>,
@@ -50,8 +50,9 @@ impl Connection {
         self.proceed(progress, deadline, side, now)
     }
 
-    /// Applies `progress`, the result of one step of the handshake: waits for the next command, starts the
-    /// authentication, waits for a socket, or checks the properties of the peer.
+    /// Applies `progress`, the result of one step of the handshake. Depending on the result, the connection waits for
+    /// the next command, authenticates the peer, waits to be attached to a socket, or checks the properties of the
+    /// peer.
     fn proceed(
         &mut self,
         progress: Progress,

@@ -7,7 +7,8 @@ use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
 use core::time::Duration;
 
-/// Maximum value of the counter of PINGs that were sent and are not answered yet.
+/// Maximum value of the counter of PINGs that this side has sent and the peer has not answered. At this value, a
+/// further PING is not counted, and the measurement of the round-trip time is cancelled.
 // A peer with more outstanding PONGs may have dropped some, as this crate does. If PINGs were counted further, every
 // later PONG would be matched with an earlier PING.
 const MAX_UNANSWERED: u32 = 16;
@@ -39,8 +40,8 @@ impl Heartbeat {
         }
     }
 
-    /// Records that bytes were received. This stops the timeout after a PING, and restarts the time to live that the
-    /// peer requested.
+    /// Records that bytes were received from the peer. Stops the heartbeat timeout, which started when this side sent a
+    /// PING, and restarts the time to live that the peer requested in its latest PING.
     #[inline]
     pub(super) fn bytes_received(&mut self, now: Instant) {
         if let Some(state) = &mut self.0 {
@@ -104,12 +105,13 @@ struct State {
     ping: Option<Instant>,
     /// Time at which the timeout after a PING expires; `None` if no PING was sent since the last received byte.
     silence: Option<Instant>,
-    /// Time at which the time to live in the peer's latest PING expires, and this time to live. `None` if no PING was
-    /// received, or if the latest PING had no time to live. Each received byte restarts the time to live.
+    /// Time at which the connection ends if no further byte is received, and the time to live in the peer's latest
+    /// PING. Each received byte postpones the first value by the second. `None` if no PING was received, or if the
+    /// latest PING had no time to live.
     // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
     /// Number of sent PINGs for which no PONG was received yet, at most [`MAX_UNANSWERED`]. When the measurement of a
-    /// round-trip time begins, this number shows which of the coming PONGs belongs to the measured PING.
+    /// round-trip time begins, this number is copied into `measured`, to find the PONG that answers the measured PING.
     unanswered: u32,
     /// PING with which the round-trip time is measured; `None` if no measurement is in progress. The values are the
     /// time at which the PING was queued, and the number of PONGs that must still arrive, its own PONG included. Only

@@ -1,7 +1,7 @@
 //! Peers of versions before ZMTP 3: 2.0 (RFC 15, libzmq 3) and 1.0 (RFC 13, libzmq 2).
 //!
 //! A peer of 2.0 sends a byte with its socket type, a peer of 1.0 sends no type. Both then send a frame with their
-//! routing id, and after that messages. This side sends the same bytes to them as libzmq does.
+//! routing id, and after that messages. In its replies, this side sends the same bytes as libzmq 4 does.
 
 use super::link::PeerInfo;
 use super::{Connection, Phase, Subscription};

@@ -22,11 +22,13 @@ pub struct Peer {
     pub version: Version,
     /// All properties that the peer sent in READY or INITIATE.
     pub metadata: Metadata,
-    /// User id that the authenticator assigned, if any. Never taken from data of the peer.
+    /// User id that the authenticator assigned to the peer; `None` if it assigned no user id. Never taken from data
+    /// that the peer sent.
     pub user_id: Option<Bytes>,
-    /// Further properties that the authenticator assigned. Never taken from data of the peer.
+    /// Further properties that the authenticator assigned to the peer. Never taken from data that the peer sent.
     pub properties: Metadata,
-    /// Credentials of the peer's process, as reported by the operating system; only over `ipc`.
+    /// Credentials of the peer's process, as reported by the operating system. Always `None` over other transports than
+    /// `ipc`.
     pub credentials: Option<Credentials>,
 }
 
@@ -115,7 +117,7 @@ impl From<Message> for Inbound {
     }
 }
 
-/// Interface through which a socket sends and receives on one of its pipes. [`Connection`](crate::Connection)
+/// Interface through which a socket sends and receives on one of its connections. [`Connection`](crate::Connection)
 /// implements it for a remote peer; a runtime implements it for the other socket of an `inproc` connection.
 pub trait Link {
     /// Returns the properties of the peer; `None` before the end of the handshake and after the end of the connection.
@@ -140,9 +142,10 @@ pub trait Link {
     /// Queues an item to send, and accepts the item in any case. To bound the memory, the caller should call this
     /// method only while [`has_room`](Self::has_room) returns true.
     fn give(&mut self, item: Outbound);
-    /// Removes and returns the oldest received item; `None` if no received item waits.
+    /// Removes and returns the oldest received item that was not taken yet; `None` if there is no such item.
     fn take(&mut self) -> Option<Inbound>;
-    /// Records that no further items will be sent. The connection to the peer ends once all queued items are written.
+    /// Records that the socket will pass no further items to [`give`](Self::give). The connection to the peer ends once
+    /// all queued items are written.
     fn finish(&mut self);
     /// Returns the number of queued messages that are not completely written to the stream.
     fn unsent(&self) -> usize;

@@ -99,11 +99,11 @@ pub struct Connection {
     version: Version,
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
-    /// Number of bytes received since `inbox` was last empty. This is an upper bound for the bytes that still wait in
-    /// `inbox`. [`wants_input`](Self::wants_input) compares it with [`READ_AHEAD`].
+    /// Number of bytes received since `inbox`, the queue of received items, was last empty. This is an upper bound for
+    /// the bytes that still wait there. [`wants_input`](Self::wants_input) compares this number with [`READ_AHEAD`].
     read_ahead: usize,
-    /// Number of commands in the latest input, including subscriptions that the peer sent as messages. A session reads
-    /// less at a time after input with many commands.
+    /// Number of commands in the latest input, including subscriptions that the peer sent as messages. A session limits
+    /// the size of its next read if this number is large.
     commands: usize,
     outbox: Outbox,
     /// Random values for the handshake. Moved to the security mechanism when its handshake begins.
@@ -115,8 +115,7 @@ pub struct Connection {
     /// no waker, and after the handshake.
     waker: Option<Waker>,
     /// Peer that waits for a socket, if several sockets share the listener; otherwise `None`. Set when the peer's READY
-    /// is received, and removed when the connection is attached to a socket and has processed the input that was stored
-    /// before.
+    /// or INITIATE is received, and removed when the handshake continues after the connection was attached to a socket.
     pending_peer: Option<Box<PendingPeer>>,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,

@@ -56,7 +56,8 @@ pub struct Outbox {
     pub(super) queue: VecDeque<Outbound>,
     /// Approximate memory of the items in `queue`, in bytes.
     queued: usize,
-    /// True if the current batch contains a PING. Set to false when all bytes of the batch are written.
+    /// True if the current batch contains a PING. No second PING is sent in the same batch. Set to false when all bytes
+    /// of the batch are written.
     pinging: bool,
     /// Contexts of received PINGs for which no PONG is encoded yet, oldest first.
     // Bounded by `MAX_PONGS`, because a peer may send PINGs faster than it reads PONGs.
@@ -87,9 +88,9 @@ enum Framing {
 /// in a vectored write.
 const COPY_BELOW: usize = 2 << 10;
 
-/// Target size in bytes of a batch (the bytes that are encoded together), without the large bodies that are not copied.
-/// If messages are queued, and not encoded at once, [`has_room`](Outbox::has_room) applies this limit to all bytes that
-/// wait to be written, large bodies included.
+/// Target size in bytes of a batch (the bytes that are encoded together), large bodies not included. While messages
+/// must be queued instead of being encoded at once, [`has_room`](Outbox::has_room) also compares this value with all
+/// bytes that wait to be written, large bodies included.
 const BATCH: usize = 64 << 10;
 
 /// Target total size in bytes of the large bodies in a batch, which are not copied into the arena. The last of these
@@ -100,10 +101,11 @@ const BODIES: usize = 256 << 10;
 // More messages would be evicted from the processor's caches before they are written.
 const MAX_MESSAGES: usize = 512;
 
-/// Bytes that are counted for each queued item in addition to its content, so that empty messages are limited too.
+/// Bytes that each queued item adds to the counter `queued` in addition to its content. Without them, the limit on
+/// queued bytes would not limit empty messages.
 const OVERHEAD: usize = size_of::<Outbound>();
 
-/// Maximum number of PONGs that wait to be encoded.
+/// Maximum number of PONGs that wait to be encoded. A further PONG replaces the oldest.
 const MAX_PONGS: usize = 16;
 
 impl Outbox {
@@ -134,7 +136,8 @@ impl Outbox {
         self.arena.extend_from_slice(bytes);
     }
 
-    /// Returns the buffer to which the handshake appends its output. This output is written before all queued messages.
+    /// Returns the buffer to which the handshake appends its output. This output is written before all messages that
+    /// are queued.
     pub(super) const fn ahead(&mut self) -> &mut Vec<u8> {
         &mut self.arena
     }
@@ -218,9 +221,9 @@ impl Outbox {
         self.ends.len() - before
     }
 
-    /// Returns true if [`copy`](Self::copy) can add messages to the current batch: messages are encoded without
-    /// encryption as ZMTP 2.0 or later, no byte of the batch is written, no item is queued, and no command follows the
-    /// messages.
+    /// Returns true if [`copy`](Self::copy) can add messages to the current batch. Four conditions must be true:
+    /// messages are encoded without encryption as ZMTP 2.0 or later, no byte of the batch is written, no item is
+    /// queued, and no command was added after a message.
     #[inline]
     fn is_gathering(&self) -> bool {
         matches!(self.framing, Some(Framing::Zmtp(_))) && self.written == 0 && self.queue.is_empty() && !self.closed
@@ -238,7 +241,7 @@ impl Outbox {
         self.queue.push_back(item);
     }
 
-    /// Records that no further items will be pushed.
+    /// Records that the socket will pass no further items to this outbox.
     pub(super) const fn finish(&mut self) {
         self.finishing = true;
     }
@@ -272,8 +275,8 @@ impl Outbox {
         }
     }
 
-    /// Removes and returns the messages of which no byte has been written to the stream, in order. The outbox must not
-    /// be used to send afterwards.
+    /// Removes and returns the messages of which no byte has been written to the stream, in order. After this call, the
+    /// outbox must not be used to send.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;
         let encoded = self.decode_batch();
@@ -335,7 +338,8 @@ impl Outbox {
         messages
     }
 
-    /// Encodes the next queued messages if all encoded bytes are written. Returns true if there are bytes to write.
+    /// Encodes the next batch of queued messages, if all bytes that were encoded before are written. Returns true if
+    /// there are bytes to write.
     #[inline]
     pub(super) fn refill(&mut self) -> bool {
         if self.has_remaining() {
@@ -348,7 +352,7 @@ impl Outbox {
         self.has_remaining()
     }
 
-    /// Starts a batch of output with the PONGs that wait. The messages of the batch follow the PONGs.
+    /// Starts a batch of output, and first encodes the PONGs that wait. The messages of the batch follow the PONGs.
     fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));

@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 use bytes::{Buf, Bytes, BytesMut};
 use core::mem::{swap, take};
 
-/// Buffers that a connection needs during a call of [`Session::turn`](crate::Session::turn). Between two calls, other
-/// connections use them.
+/// Buffers for decoded input and encoded output of a connection. A connection needs them only during a call of
+/// [`Session::turn`](crate::Session::turn); between two calls, other connections use the same buffers.
 // Shared by many connections, the buffers stay in the processor's caches and need no new allocation for each use.
 #[derive(Debug, Default)]
 pub(crate) struct OutputBuffers {
@@ -24,7 +24,8 @@ pub(crate) struct OutputBuffers {
     blocks: ReadBuffers,
 }
 
-/// Maximum capacity of a buffer that is kept for other connections, in bytes. Few connections need larger buffers.
+/// Maximum capacity in bytes of a buffer that [`OutputBuffers`] keeps for other connections. A larger buffer is freed,
+/// because few connections need it.
 const MAX_KEPT: usize = 512 << 10;
 
 impl Connection {

@@ -13,14 +13,15 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-/// Authentication request about the peer of a connection, for which no decision has been made yet.
+/// Authentication request about the peer of this connection, while the decision about this peer is pending.
 pub(super) struct PendingAuth {
     pub(super) until: Instant,
     task: AuthTask,
 }
 
 enum AuthTask {
-    /// Request that the caller of the connection must answer; `None` after `poll_auth_request` has returned it.
+    /// Request that the code which calls the connection must answer; `None` once `poll_auth_request` has returned the
+    /// request to this code.
     Driver(Option<AuthRequest>),
     /// Future of an asynchronous authenticator or ZAP handler, which returns the decision about the peer.
     Pending(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
@@ -35,8 +36,8 @@ impl Connection {
     }
 
     /// Sets the waker that is woken when an asynchronous [`Authenticator`](crate::security::Authenticator) or ZAP
-    /// handler has decided. The caller must then call [`Session::turn`]. Without a waker, the decision is polled only
-    /// in turns that happen for other reasons.
+    /// handler has decided. The caller must then call [`Session::turn`]. Without a waker, a decision has an effect only
+    /// at the next call of [`Session::turn`], which other events cause.
     ///
     /// [`Session::turn`]: crate::Session::turn
     pub fn set_auth_waker(&mut self, waker: &Waker) {
@@ -86,8 +87,8 @@ impl Connection {
         self.close_on_error(result)
     }
 
-    /// Requests a decision about a peer with these credentials. Returns the reply, or `None` while the decision is
-    /// pending.
+    /// Requests a decision about the peer, which has sent `credentials`. Returns the reply, or `None` while the
+    /// decision is pending.
     pub(super) fn authenticate(&mut self, credentials: AuthCredentials, now: Instant) -> Option<AuthReply> {
         let config = &self.config;
         let request = AuthRequest {

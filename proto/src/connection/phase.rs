@@ -15,19 +15,19 @@ use alloc::sync::Arc;
 /// State of a connection.
 ///
 /// ```text
-/// Greeting ──64 bytes──► Handshake ──properties exchanged──► Traffic or Sealed
-///                            │                                 ▲
-///                            └──► AwaitingSocket ───attached───┘      any state ──error──► Closed
+/// Greeting ──64 bytes──► Handshake ──properties exchanged──────────► Traffic or Sealed
+///                            │                                          ▲
+///                            └──shared listener──► AwaitingSocket ──────┘ attached to a socket
 ///
-/// Greeting ──version before ZMTP 3──► Legacy ──► Traffic
+/// Greeting ──version before ZMTP 3──► Legacy ──handshake done──► Traffic
 ///
-/// Raw: connection of a STREAM socket, no transition
+/// Proxy ──proxy has connected to the peer──► Greeting, or Raw for a STREAM socket
 ///
-/// Proxy ──proxy has connected──► Greeting or Raw
+/// any state ──error──► Closed
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Handshake with a SOCKS proxy. The proxy has not connected to the peer yet.
+    /// Handshake with a SOCKS proxy, which has not connected to the peer yet.
     Proxy(Socks),
     /// Both sides send and receive their greetings.
     Greeting {
@@ -60,8 +60,8 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// Owner of a connection during the handshake. A connection of a shared listener gets a socket later than other
-/// connections.
+/// Owner of a connection during the handshake: a socket, or a listener that several sockets share. The connection of a
+/// shared listener gets its socket during the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HandshakeOwner {
     /// A socket, which creates the connection for itself.

@@ -7,15 +7,15 @@ use bytes::{Bytes, BytesMut};
 // To free such a block and to map and clear a new one for each large message would cost more than all other work on it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffers {
-    /// One handle of each kept block, in the full length of the block. The block is free, and can be reused, when no
-    /// message body has another handle of it.
+    /// One reference to each kept block, in the full length of the block. The block is free, and can be reused, when
+    /// this reference is the only one.
     kept: Vec<Bytes>,
     /// Total length of the blocks in `kept`, in bytes.
     bytes: usize,
 }
 
-/// Maximum total size in bytes of the blocks that are kept for reuse. If a new block would exceed it, the oldest blocks
-/// are no longer kept.
+/// Maximum total size in bytes of the blocks that one [`ReadBuffers`] keeps for reuse. If a new block would exceed this
+/// size, the oldest blocks are no longer kept.
 const MAX_KEPT: usize = 4 << 20;
 
 /// Minimum size in bytes of a block that is kept for reuse. Shorter blocks are cheap to allocate.
@@ -68,7 +68,8 @@ impl ReadBuffers {
         block.try_into_mut().ok()
     }
 
-    /// Returns true if blocks of this length are kept for reuse.
+    /// Returns true if blocks of `len` bytes are kept for reuse. Blocks shorter than [`MIN_KEPT`] or longer than
+    /// [`MAX_KEPT`] are not kept.
     pub(crate) fn is_kept_size(len: usize) -> bool {
         (MIN_KEPT..=MAX_KEPT).contains(&len)
     }

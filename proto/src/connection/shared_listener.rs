@@ -20,8 +20,8 @@ use alloc::vec::Vec;
 pub struct PendingPeer {
     metadata: Metadata,
     resource: Option<Resource>,
-    /// Input after READY. It is not decoded before the socket is known, because the size limits are settings of the
-    /// socket.
+    /// Input that was received after the peer's READY. It is decoded only after the connection is attached to a socket,
+    /// because the size limits are settings of the socket.
     rest: Vec<u8>,
     /// True once the connection is attached to a socket.
     joined: bool,
@@ -39,8 +39,7 @@ impl PendingPeer {
         &self.metadata
     }
 
-    /// Returns true while less than 64 KiB of input are stored. The caller should then continue to read from the
-    /// stream.
+    /// Returns true while less than 64 KiB of input are stored in `rest`. The connection then accepts more input.
     // Reading is needed to detect that the peer disconnects.
     pub(super) const fn has_room(&self) -> bool {
         self.rest.len() < READ_AHEAD
@@ -116,7 +115,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Stores input that is received while the connection waits for a socket.
+    /// Stores `input`, received while the connection waits for a socket, to process it once the connection is attached
+    /// to one.
     pub(super) fn handle_before_join(&mut self, input: &[u8]) {
         if let Some(pending_peer) = &mut self.pending_peer {
             pending_peer.rest.extend_from_slice(input);

@@ -153,8 +153,8 @@ impl Socks {
         }
     }
 
-    /// Returns the length in bytes of the reply that is expected next. While the received bytes do not determine the
-    /// length, returns a lower bound.
+    /// Returns the length in bytes of the reply that is expected next. If too few bytes of the reply are received to
+    /// determine its length, returns a lower bound.
     fn expected(&self) -> usize {
         match (self.stage, &self.reply[..]) {
             (Stage::Method | Stage::Login, _) => 2,

@@ -75,8 +75,9 @@ pub enum Turn {
 }
 
 /// A [`Connection`] that is run over a [`Stream`]. Each call of [`turn`](Self::turn) writes output, reads input, and
-/// moves messages between the connection and its socket, up to a limit of work. The session also closes the stream in
-/// order.
+/// moves messages between the connection and its socket, up to a limit of work. When the socket has finished, the
+/// session writes the rest of the output, closes the sending direction of the stream, and waits for the peer to close
+/// the stream.
 ///
 /// [`turn`](Self::turn) must be called once at the beginning, and then in each of these cases:
 ///
@@ -99,14 +100,16 @@ pub struct Session {
 /// State of a session.
 ///
 /// ```text
-/// Active ──socket has finished, or peer is rejected──► Closing ──peer closes, or timeout──► ended
-///    └──────writing fails──► WriteFailed ──reading fails or ends───────────────────────────► ended
+/// Active ──socket has finished, or peer is rejected──► Closing ──peer closes, timeout or error──► ended
+///    ├─────writing fails──► WriteFailed ──end of input, timeout or error────────────────────────► ended
+///    └─────any other error──────────────────────────────────────────────────────────────────────► ended
 /// ```
 #[derive(Debug)]
 enum SessionPhase {
     /// The connection is in use: the session reads and writes.
     Active,
-    /// Writing has failed with this error. Input that the peer sent before is still read, up to the end of the stream.
+    /// Writing to the stream has failed with this error. The session writes no more, but still reads the input that the
+    /// peer sent before, up to the end of the stream.
     WriteFailed(ConnectionError),
     /// No more items will be sent. The session writes the rest of the output, discards input, and waits for the peer to
     /// close the stream.
@@ -146,12 +149,14 @@ const MAX_DIRECT_READ: usize = 16 << 10;
 /// Number of commands in one read above which the next read is limited to [`SMALL_READ`] bytes.
 const MANY_COMMANDS: usize = 32;
 
-/// Maximum size in bytes of a read during the handshake, and of a read from a peer that sends many commands.
+/// Maximum size in bytes of a read during the handshake, and of the next read after a read that contained more than
+/// [`MANY_COMMANDS`] commands.
 // Commands and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
 // are shorter than this.
 const SMALL_READ: usize = 2 << 10;
 
-/// Maximum time for which a session that has ended waits for the peer to close the stream.
+/// Maximum time for which a session waits for the peer to close the stream, after the session itself has begun to close
+/// the connection.
 // Closing a stream with unread input resets it, which can destroy output in transit. So the peer should close first.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -15,9 +15,10 @@ use core::ops::BitOr;
 /// Set of the sessions of a socket, for a hand-written event loop. It holds the stream of each pipe, and a [`Session`]
 /// once the stream is connected.
 ///
-/// In each round, the loop waits for the events of [`waiting`](Self::waiting), or until
-/// [`poll_timeout`](Self::poll_timeout); calls [`set_ready`](Self::set_ready) for each pipe with a ready stream; and
-/// calls [`turn`](Self::turn). `SessionSet` opens no streams, and closes a stream only by dropping it.
+/// Each round of the loop has three steps. First, the loop waits for the events of [`waiting`](Self::waiting), but at
+/// most until the time [`poll_timeout`](Self::poll_timeout). Second, it calls [`set_ready`](Self::set_ready) for each
+/// pipe with a ready stream. Third, it calls [`turn`](Self::turn). `SessionSet` opens no streams, and closes a stream
+/// only by dropping it.
 pub struct SessionSet<S> {
     sessions: BTreeMap<PipeId, SetEntry<S>>,
     /// Read buffer and encoding buffers, which all sessions of the set share.
@@ -30,8 +31,9 @@ struct SetEntry<S> {
 }
 
 enum Stage<S> {
-    /// Stream of the current connection attempt (`None` before the first attempt), error of the previous attempt
-    /// (`UnknownHost` before the first attempt), and remaining attempts.
+    /// The stream of the pipe is not connected yet. The values are the stream of the current connection attempt (`None`
+    /// before the first attempt), the error of the previous attempt (`UnknownHost` before the first attempt), and the
+    /// remaining attempts.
     Connecting(Option<S>, NetworkError, Box<dyn Iterator<Item = Result<S, NetworkError>> + Send>),
     Connected(S, Box<Session>),
 }
@@ -147,7 +149,8 @@ impl<S: Stream> SessionSet<S> {
 }
 
 impl<S: Stream> SetEntry<S> {
-    /// Creates an entry of the set. The next call of [`SessionSet::turn`] runs it without waiting for its stream.
+    /// Creates an entry of the set. The next call of [`SessionSet::turn`] continues the entry without waiting until its
+    /// stream is ready.
     // The first turn needs no event: it sends the greeting, or begins the first connection attempt.
     const fn new(stage: Stage<S>) -> Self {
         Self { stage, turn: Turn::Again }

@@ -105,7 +105,7 @@ pub trait Stream {
 /// Reason why a [`Stream`] read or wrote nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StreamError {
-    /// Nothing can be read or written now without blocking.
+    /// No bytes can be read or written now; a blocking stream would wait.
     #[error("the stream is not ready")]
     WouldBlock,
     /// A signal interrupted the call. The caller can repeat it at once.

@@ -27,12 +27,12 @@ pub enum Chunks {
     /// A random maximum from this range.
     Uniform(RangeInclusive<u64>),
     /// A random maximum of less than 128 KiB. Small values are much more frequent than large values, and in bursts of
-    /// 100 calls, each maximum is less than four bytes. A read or write with a maximum of zero moves no bytes, as after
-    /// a false readiness event.
+    /// 100 calls, each maximum is less than four bytes. The maximum can be zero: the call then transfers no bytes, as
+    /// if a poller had reported the stream as ready by mistake.
     Bursts {
-        /// Number of calls that are left in the current burst, 0 between bursts. In a burst, the maximum is less than
-        /// four bytes. Bursts of 100 calls begin at random times. One call of `Session::turn` makes fewer than 100
-        /// reads and writes, so in some turns all maxima are small.
+        /// Number of calls that are left in the current burst; 0 if no burst is in progress. In a burst, the maximum is
+        /// less than four bytes. Bursts of 100 calls begin at random times. One call of `Session::turn` makes fewer
+        /// than 100 reads and writes, so some of these calls have only small maxima.
         tiny: u64,
     },
 }

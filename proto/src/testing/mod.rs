@@ -39,9 +39,9 @@ use wire::{Wire, WireId};
 
 /// Simulated network of sockets.
 ///
-/// Index the network by a [`NodeId`] to call a socket; then let the network [`settle`](Self::settle), or let time
-/// [`advance`](Self::advance). The computing time depends on the number of active sockets, not on the number of all
-/// sockets.
+/// `net[id]` is the socket with the [`NodeId`] `id`. After calls to sockets, a test calls [`settle`](Self::settle) to
+/// transfer all messages, or [`advance`](Self::advance) to let time pass. The computing time depends on the number of
+/// active sockets, not on the number of all sockets.
 #[derive(Debug)]
 pub struct Net {
     now: Instant,
@@ -51,14 +51,17 @@ pub struct Net {
     listeners: BTreeMap<(NodeId, ListenerId), Endpoint>,
     wires: BTreeMap<WireId, Wire>,
     next_wire: WireId,
-    /// Pairs of sockets that cannot reach each other because of a partition. Contains each pair in both orders.
+    /// Pairs of sockets that cannot reach each other, because [`partition`](Self::partition) separated them. Contains
+    /// each pair in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
     /// Sockets that were used since their actions and timeouts were last processed, so that they may have new actions
     /// or a new timeout.
     touched: BTreeSet<NodeId>,
-    /// Sessions for which [`Session::turn`] must be called at the current time: socket, and pipe of the connection.
+    /// Sessions for which [`Session::turn`] must be called at the current time. An entry is the socket, and the pipe of
+    /// the connection that the session runs.
     due: BTreeSet<(NodeId, PipeId)>,
-    /// Timeout of each socket (key without a pipe), and of each session (key with the pipe of its connection).
+    /// Time of the next timeout of each socket and session. The key of a socket has no pipe; the key of a session has
+    /// the pipe of its connection.
     timers: Deadlines<(NodeId, Option<PipeId>)>,
     /// Time of the next arrival of bytes in each direction of a connection. The key is the connection and the sending
     /// side.
@@ -139,7 +142,7 @@ impl Net {
         self
     }
 
-    /// Adds a socket to the network, and enables its monitor.
+    /// Adds a socket to the network, and enables the socket events that `poll_event` returns.
     pub fn socket<T: Kind>(&mut self, options: Options<T>) -> NodeId {
         let node = self.node(options);
         self.nodes.push(node);
@@ -183,8 +186,8 @@ impl Net {
         self.nodes[node.0].ends.len()
     }
 
-    /// Returns the most recent events of the network, one line each, with their time: listeners, dials, the begin and
-    /// the end of connections, and faults. A test should print them when it fails.
+    /// Returns the most recent events of the network, one line each, with their time. Events are opened and closed
+    /// listeners, dials, the beginning and the end of connections, and faults. A test should print them when it fails.
     pub fn trace(&self) -> impl Iterator<Item = &str> {
         self.trace.lines()
     }
@@ -218,7 +221,7 @@ impl Net {
         self.now = end;
     }
 
-    /// Resets every connection of a socket, for both sides at once.
+    /// Resets every connection of the socket `node`. Both sides get the error at once.
     pub fn reset_connections(&mut self, node: NodeId) {
         self.note(node, format_args!("is cut"));
         for wire in self.wires.values_mut().filter(|wire| wire.leads_to(node)) {

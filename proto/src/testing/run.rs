@@ -154,7 +154,8 @@ impl Net {
         }
     }
 
-    /// Ends the connection of the pipe `pipe` at the socket `node`. The peer reads the end of the stream later.
+    /// Ends the connection of the pipe `pipe` at the socket `node`. The peer's session ends later, when it reads the
+    /// end of the stream.
     fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
         self.note(node, format_args!("ends {pipe:?}: {reason}"));
         let end = self.nodes[node.0].ends.remove(&pipe).expect("the end exists until it is removed here");
@@ -197,7 +198,7 @@ impl Net {
         }
     }
 
-    /// Updates the timers for the next arrival of bytes in both directions of a connection.
+    /// Updates the timers for the next arrival of bytes in both directions of the connection `id`.
     fn arm(&mut self, id: WireId) {
         let wire = self.wires.get(&id);
         for side in Side::BOTH {

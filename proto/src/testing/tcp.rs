@@ -29,8 +29,8 @@ use alloc::vec::Vec;
 pub struct Tcp {
     ends: [End; 2],
     is_parted: bool,
-    /// True if one side was closed before it had read all bytes sent to it, or if bytes were sent to a closed side.
-    /// Writes then fail. Reads return the bytes that have arrived, and then fail.
+    /// True if one side was closed before it had read all bytes sent to it, or if bytes were sent to a closed side. All
+    /// later writes of both sides fail. Reads return the bytes that have arrived, and then fail.
     is_reset: bool,
 }
 
@@ -43,7 +43,7 @@ pub enum Side {
     Server,
 }
 
-/// Parameters of one simulated write: maximum size, capacity of the direction, and time of arrival.
+/// Parameters of one simulated write: maximum size, maximum number of unread bytes, and time at which the bytes arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteLimits {
     /// Maximum number of bytes to write.
@@ -58,10 +58,11 @@ pub struct WriteLimits {
 #[derive(Debug, Default)]
 struct End {
     sent: Direction,
-    /// True if the latest write of this side failed because too many of its bytes were unread.
+    /// True if the latest write of this side failed because the other side had not read enough of the bytes sent
+    /// before.
     is_blocked: bool,
-    /// True if [`Tcp::cut`] was called for this side. The other side gets an error too, unless the network is
-    /// partitioned.
+    /// True if [`Tcp::cut`] was called for this side. Reads and writes of this side then fail. Reads and writes of the
+    /// other side fail too, unless the network is partitioned.
     is_cut: bool,
     is_closed: bool,
 }
@@ -174,8 +175,8 @@ impl Tcp {
         }
     }
 
-    /// Returns the next time at which bytes that the side `from` has sent, or the end of its stream, arrive. Returns
-    /// `None` during a partition, or if nothing is in flight.
+    /// Returns the time of the next arrival in the direction that starts at the side `from`: of bytes, or of the end of
+    /// the stream. Returns `None` during a partition, or if nothing is in flight.
     pub fn next_arrival(&self, from: Side, now: Instant) -> Option<Instant> {
         if self.is_parted { None } else { self.end(from).sent.next_arrival(now) }
     }
@@ -187,8 +188,8 @@ impl Tcp {
         self.is_reset
     }
 
-    /// Returns true if a write of `side` failed because too many of its bytes were unread, and fewer than `capacity`
-    /// bytes are unread now. Returns true only once per failed write.
+    /// Returns true if a write of `side` failed because the other side had not read enough of the bytes sent before,
+    /// and fewer than `capacity` bytes are unread now. Returns true only once per failed write.
     pub fn take_unblocked(&mut self, side: Side, capacity: usize) -> bool {
         let end = self.end_mut(side);
         let is_unblocked = end.is_blocked && end.sent.size < capacity;
@@ -196,7 +197,8 @@ impl Tcp {
         is_unblocked
     }
 
-    /// Returns an error if the connection was reset by [`cut`](Self::cut) and `side` can detect the reset.
+    /// Returns an error if the connection was reset by [`cut`](Self::cut) and `side` can detect the reset. During a
+    /// partition, `side` detects only a reset at its own side.
     fn check_cut(&self, side: Side) -> Result<(), StreamError> {
         let is_cut = self.end(side).is_cut || (self.end(side.other()).is_cut && !self.is_parted);
         if is_cut { Err(NetworkError::Reset.into()) } else { Ok(()) }

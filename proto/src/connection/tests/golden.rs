@@ -1,6 +1,6 @@
 //! Replays of sessions that were recorded between libzmq and a peer. In a replay, a connection replaces libzmq or its
-//! peer, and must send the same bytes as the replaced side. Each test lists the exceptions.
-//! `tests/data/plain/README.md` describes the recordings.
+//! peer, and must send the same bytes as the replaced side. If other bytes are correct in a session, the test lists
+//! them. `tests/data/plain/README.md` describes the recordings.
 
 #[cfg(feature = "curve")]
 mod curve;
@@ -79,8 +79,9 @@ impl Session {
     }
 
     /// Delivers all bytes that the other side of the recorded session sent to a new connection, which replaces `side`,
-    /// and returns the result. Then does the same with a second connection, byte by byte, and checks that the result is
-    /// equal. `entropy` creates the random source of each connection.
+    /// and returns the result. Then does the same with a second connection, byte by byte, and checks that it receives
+    /// the same messages, sends as many bytes, and ends with the same error. `entropy` creates the random source of
+    /// each connection.
     fn replay(&self, side: ReplayedSide, config: &ConnectionConfig, entropy: impl Fn() -> Box<dyn Entropy>) -> Replay {
         let whole = self.replay_in_pieces(side, config, &mut *entropy(), usize::MAX);
         let pieces = self.replay_in_pieces(side, config, &mut *entropy(), 1);
