@@ -125,7 +125,8 @@ impl Endpoint {
         }
     }
 
-    /// Returns the socket address of a TCP endpoint. Returns `None` if the host is a name, or the transport is not TCP.
+    /// Returns the IP address and the port of a TCP endpoint. Returns `None` if the host is a name, or the transport is
+    /// not TCP.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp { host: Host::Any, port, .. } => Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port)),
@@ -142,7 +143,8 @@ impl Endpoint {
         }
     }
 
-    /// Replaces the resource of the endpoint; `None` removes the resource. Has no effect if the transport is not TCP.
+    /// Returns this endpoint with the resource `wanted` in place of its own; `None` removes the resource. Has no effect
+    /// if the transport is not TCP.
     #[must_use]
     pub fn with_resource(mut self, wanted: Option<Resource>) -> Self {
         match &mut self {

@@ -55,7 +55,7 @@ pub enum NetworkError {
     /// Operating system socket that the application has passed as a listener, but that is not in the listening state.
     #[error("the socket is not in the listening state")]
     NotListening,
-    /// Endpoint with a source address, which only `connect` accepts.
+    /// Endpoint with a source address that was passed to `bind`. Only `connect` accepts a source address.
     #[error("a source address (the part before `;`) is valid only for connect, not for bind")]
     HasSource,
     /// Any other error of the operating system.

@@ -57,7 +57,8 @@ struct Inline {
     len: Len,
 }
 
-/// Declares the enum [`Len`], and an array of all its variants in ascending order.
+/// Declares the enum [`Len`] (the lengths that an inline frame can have), and an array of all its variants in ascending
+/// order.
 macro_rules! lengths {
     ($($len:ident)*) => {
         /// Number of bytes in an `Inline`, from 0 to 64.
@@ -150,7 +151,7 @@ impl Frame {
         }
     }
 
-    /// Appends the bytes to `out`.
+    /// Appends the bytes of the frame to `out`, without the frame head of the wire format.
     #[inline]
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         match &self.0 {
@@ -415,7 +416,8 @@ impl Message {
         self.frames().get(index)
     }
 
-    /// Returns the first frame: for a ROUTER the routing id of the peer, for a SUB the topic.
+    /// Returns the first frame. In messages of a ROUTER, this is the routing id of the peer; in messages to a SUB, the
+    /// topic.
     pub fn head(&self) -> &Frame {
         self.frames().first().expect("a message has at least one frame")
     }
@@ -449,13 +451,13 @@ impl Message {
         self.as_many(1).insert(0, frame.into());
     }
 
-    /// Returns the message, and replaces it by a message of one empty frame.
+    /// Takes the message out of `self`, and leaves a message of one empty frame in its place.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
         core::mem::replace(self, Self(Frames::One(Frame::EMPTY)))
     }
 
-    /// Appends a frame.
+    /// Appends a frame after all other frames.
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         self.as_many(1).push(frame.into());
     }

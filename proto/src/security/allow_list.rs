@@ -75,7 +75,8 @@ impl AllowList {
         self
     }
 
-    /// Adds a rejected address. Takes precedence over [`allow`](Self::allow).
+    /// Adds a rejected address. Peers of this address are rejected even if [`allow`](Self::allow) has added the address
+    /// too.
     #[must_use]
     pub fn deny(mut self, address: IpAddr) -> Self {
         self.denied.insert(address.to_canonical());

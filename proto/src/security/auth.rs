@@ -22,7 +22,8 @@ pub struct AuthRequest {
     /// Address of the peer: the IP address without a port, such as `192.0.2.1`, or `:uid:gid:pid` over ipc where the
     /// operating system reports these; empty if unknown.
     pub address: String,
-    /// Routing id of the authenticating socket, as in libzmq. The routing id of the peer is not known yet.
+    /// Routing id of the socket that authenticates the peer; libzmq sends the same. The routing id of the peer is not
+    /// known yet.
     pub routing_id: Frame,
     /// Credentials of the peer.
     pub credentials: AuthCredentials,
@@ -70,7 +71,7 @@ pub enum AuthStatus {
     TemporaryError,
     /// 400: the credentials are rejected. The peer does not reconnect automatically.
     Denied,
-    /// 500: internal error. The authenticator failed, or none exists.
+    /// 500: internal error. The authenticator failed, or no authenticator exists.
     InternalError,
 }
 
@@ -83,7 +84,8 @@ pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> AuthOutcome + Send + Sync>);
 pub enum AuthOutcome {
     /// The reply, available immediately.
     Now(AuthReply),
-    /// A future that returns the reply later. Dropping the future cancels the request.
+    /// A future that returns the reply later. If the peer disconnects before, the future is dropped, which cancels the
+    /// request.
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Error of a security handshake. A connection converts it into a `ConnectionError`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum MechanismError {
-    /// Command that violates the grammar of the RFC.
+    /// Command that violates the grammar in the RFC of the mechanism.
     #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
     /// Command that is not allowed at this point of the handshake. Carries a description of the error.
@@ -23,7 +23,7 @@ pub(crate) enum MechanismError {
         /// True if this side is the server.
         server: bool,
     },
-    /// ERROR command from the peer. Carries the reason that the command gives.
+    /// ERROR command that was received from the peer. Carries the reason in the command.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
     /// Rejection of the peer by this side, because authentication failed. Carries the reason.

@@ -95,7 +95,8 @@ pub(crate) enum ReadyPending {
     Curve(Traffic, AuthIdentity),
 }
 
-/// Result of a complete handshake.
+/// Result of a complete security handshake: the identity that the authenticator assigned to the peer, and the
+/// encryption of later frames.
 #[derive(Debug)]
 pub(crate) struct HandshakeOutcome {
     pub(crate) identity: AuthIdentity,
@@ -232,8 +233,8 @@ impl HandshakeOutcome {
     }
 }
 
-/// Appends an ERROR command with the status code of `denial` to `out` (RFC 37, "ERROR"). Returns the error that ends
-/// the connection.
+/// Rejects the peer: appends an ERROR command with the status code of `denial` to `out` (RFC 37, "ERROR"). Returns the
+/// error that ends the connection.
 fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
     // libzmq sends nothing for status 300, so that its peer waits in vain.
     Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);

@@ -5,17 +5,20 @@ use crate::security::error::MechanismError;
 use crate::wire::{Command, Metadata, handshake};
 use alloc::vec::Vec;
 
-/// States of the NULL handshake. `start` leads to `Authenticating` if the peer must be authenticated. `Done` and
-/// `MetadataReceived` are variants of [`Progress`].
+/// States of the NULL handshake. `Done` and `MetadataReceived` are variants of [`Progress`].
 ///
 /// ```text
-///          Authenticating ◄──┐   peer's READY is
-///     ┌──►   │  └────────────┘   stored
-///     │      │ AuthReply
-///   start ───┴──► Greeted ── peer's READY ──► Done
-///     │
-///     └──(our metadata is not known)────► Listening ── peer's READY ──► MetadataReceived
+/// start          ── the peer must be authenticated ─────────► Authenticating
+/// start          ── no authentication, our READY sent ──────► Greeted
+/// start          ── no authentication, our READY delayed ───► Listening
+/// Authenticating ── peer accepted, our READY sent ──────────► Greeted
+/// Authenticating ── peer accepted, our READY delayed ───────► Listening
+/// Greeted        ── the peer's READY received ──────────────► Done
+/// Listening      ── the peer's READY received ──────────────► MetadataReceived
 /// ```
+///
+/// Our READY is delayed if our metadata is not known yet. If the READY of the peer arrives during `Authenticating`, it
+/// is stored, and processed when the peer is accepted.
 #[derive(Debug)]
 pub(crate) enum Null {
     /// Waits for the reply of the authenticator. `ours` is the metadata for the READY of this side, or `None` if it is

@@ -53,7 +53,7 @@ pub struct PlainCredentials {
 
 #[cfg(feature = "plain")]
 impl Security {
-    /// Creates the client side of PLAIN (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). The user name and the password are
+    /// Creates the settings of a PLAIN client (`PLAIN_USERNAME`, `PLAIN_PASSWORD`). The user name and the password are
     /// transmitted in clear text.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Security {
 
 #[cfg(feature = "curve")]
 impl Security {
-    /// Creates the client side of CURVE (`CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`).
+    /// Creates the settings of a CURVE client (`CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`).
     ///
     /// `own` identifies this client to the server. `server` is the public key of the server; a server without the matching
     /// secret key cannot complete the handshake.
@@ -84,8 +84,8 @@ impl Security {
         Ok(Self::CurveClient(Arc::new(ClientKeys { own, server })))
     }
 
-    /// Creates the server side of CURVE (`CURVE_SERVER`, `CURVE_SECRETKEY`). By default the server accepts clients with
-    /// any key; see [`CurveServer`](Self::CurveServer).
+    /// Creates the settings of a CURVE server (`CURVE_SERVER`, `CURVE_SECRETKEY`). By default the server accepts
+    /// clients with any key; see [`CurveServer`](Self::CurveServer).
     pub fn curve_server(own: KeyPair) -> Self {
         Self::CurveServer(Arc::new(own))
     }
@@ -100,7 +100,7 @@ impl fmt::Debug for PlainCredentials {
 }
 
 impl Security {
-    /// Returns the name of the mechanism in a greeting.
+    /// Returns the name of the mechanism that this side sends in its greeting.
     pub(crate) const fn mechanism(&self) -> MechanismName {
         match self {
             Self::Null => MechanismName::NULL,

@@ -48,7 +48,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use thiserror::Error;
 
-/// Endpoint that a ZAP handler binds.
+/// Endpoint that a ZAP handler binds. Other sockets of the same context send their authentication requests to this
+/// endpoint.
 pub const ENDPOINT: &str = "inproc://zeromq.zap.01";
 
 const VERSION: &str = "1.0";
@@ -98,7 +99,7 @@ pub enum ZapError {
 }
 
 impl Request {
-    /// Decodes a request, in the form that a REP socket receives.
+    /// Decodes a request, in the form that a REP socket receives: without an envelope.
     ///
     /// # Errors
     /// [`ZapError`] if the message is not a valid request.
@@ -140,8 +141,8 @@ impl Request {
         Message::from([VERSION.into(), self.id.clone(), status, status_text, user_id, metadata])
     }
 
-    /// Decodes a reply to this request, in the form that a REQ socket receives. If the reply rejects the peer, ignores
-    /// the user id and the metadata of the reply.
+    /// Decodes a reply to this request, in the form that a REQ socket receives: without an envelope. If the reply
+    /// rejects the peer, ignores the user id and the metadata of the reply.
     ///
     /// # Errors
     /// [`ZapError`] if the message is not a valid reply to this request.

@@ -16,7 +16,8 @@ pub enum DecodeError {
     /// Command name that is empty or longer than the frame.
     #[error("a command has no readable name")]
     CommandName,
-    /// Body of a known command that violates the grammar of the RFC. Carries the name of the command.
+    /// Body of a command that this crate knows but that violates the grammar of the RFC. Carries the name of the
+    /// command.
     #[error("the body of a {0} command is malformed")]
     CommandBody(&'static str),
     /// Metadata property that is incomplete or has an empty name. Also metadata with more than 128 properties.

@@ -12,7 +12,8 @@ pub struct Version {
 }
 
 impl Version {
-    /// ZMTP 1.0 (RFC 13), used by libzmq 2: no socket types on the wire; the receiver filters by its subscriptions.
+    /// ZMTP 1.0 (RFC 13), used by libzmq 2: no socket types on the wire; a subscriber receives all messages and filters
+    /// them.
     pub const V1_0: Self = Self { major: 1, minor: 0 };
     /// ZMTP 2.0 (RFC 15), used by libzmq 3: no mechanisms, no commands.
     pub const V2_0: Self = Self { major: 2, minor: 0 };

@@ -25,7 +25,7 @@ pub(crate) fn encode(name: &[u8], parts: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-/// Decodes the reason from the body of an ERROR command.
+/// Decodes the reason of an ERROR command. `body` is the part of the command after its name.
 pub(crate) fn reason(body: &[u8]) -> Result<Bytes, DecodeError> {
     let (&len, reason) = body.split_first().ok_or(DecodeError::CommandBody("ERROR"))?;
     let reason = reason.get(..usize::from(len)).ok_or(DecodeError::CommandBody("ERROR"))?;

@@ -10,12 +10,13 @@ use bytes::Bytes;
 
 /// Name of the property with the socket type of the sender.
 pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
-/// Name of the property with the routing id of a REQ, DEALER or ROUTER.
+/// Name of the property with the routing id of the sender. Sent by a REQ, DEALER or ROUTER.
 pub(crate) const IDENTITY: &str = "Identity";
 /// Name of the property with the resource, which selects one of several sockets that share the port of the receiver.
 pub(crate) const RESOURCE: &str = "Resource";
 
-/// The properties of a peer, in the order in which the peer sent them. Names are case-insensitive.
+/// The properties that one side of a connection sends to the other, in the order in which they are sent. Names are
+/// case-insensitive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(Vec<(Bytes, Bytes)>);
 

@@ -63,7 +63,7 @@ impl BoxKey {
         hsalsa20(&self.0, &purpose)
     }
 
-    /// Encrypts `data` in place and returns the tag.
+    /// Encrypts `data` in place with this key and `nonce`. Returns the authentication tag.
     pub(super) fn encrypt(&self, nonce: &Nonce, data: &mut [u8]) -> [u8; TAG] {
         primitives::encrypt(&self.0, nonce, data)
     }

@@ -33,7 +33,7 @@ pub enum CertificateError {
     /// Line that is not valid ZPL. Carries the line number, from 1.
     #[error("line {0} is neither a section nor an indented `name = value` with its quotes closed")]
     Line(usize),
-    /// Invalid key.
+    /// Public key or secret key that is invalid.
     #[error("line {line}: {reason}")]
     Key {
         /// Line number, from 1.
@@ -45,10 +45,10 @@ pub enum CertificateError {
     /// Public key or secret key that appears twice. Carries the line number of the second one, from 1.
     #[error("line {0} has a second key of the same kind; only one is allowed")]
     Twice(usize),
-    /// Missing public key.
+    /// Certificate without a public key.
     #[error("the certificate has no `public-key` in a section `curve`")]
     NoPublicKey,
-    /// Public key and secret key that do not belong together.
+    /// Certificate with a public key and a secret key that do not belong together.
     #[error("the secret key does not belong to the public key")]
     Mismatch,
     /// Metadata name that is empty or contains characters that ZPL does not allow.
@@ -83,7 +83,7 @@ impl Certificate {
         &self.public
     }
 
-    /// Returns both keys, or `None` if this is a public certificate.
+    /// Returns the public and the secret key, or `None` if this certificate contains only the public key.
     pub const fn key_pair(&self) -> Option<&KeyPair> {
         self.pair.as_ref()
     }
@@ -94,7 +94,8 @@ impl Certificate {
         self.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Adds an entry to the section `metadata`, which is part of both the public and the secret text.
+    /// Adds an entry to the section `metadata`, which [`public_text`](Self::public_text) and
+    /// [`secret_text`](Self::secret_text) both contain.
     ///
     /// # Errors
     ///
@@ -112,7 +113,7 @@ impl Certificate {
         Ok(self)
     }
 
-    /// Returns the text of the public file. pyzmq and czmq use the file name `*.key`.
+    /// Returns the text of the public key file, without the secret key. pyzmq and czmq use the file name `*.key`.
     pub fn public_text(&self) -> String {
         self.text(PUBLIC_BANNER)
     }
@@ -142,14 +143,14 @@ impl Certificate {
     }
 }
 
-/// Creates a secret certificate without metadata.
+/// Creates a certificate with the public and the secret key, without metadata.
 impl From<KeyPair> for Certificate {
     fn from(pair: KeyPair) -> Self {
         Self { public: *pair.public(), pair: Some(pair), metadata: Vec::new() }
     }
 }
 
-/// Creates a public certificate without metadata.
+/// Creates a certificate with only the public key, without metadata.
 impl From<PublicKey> for Certificate {
     fn from(public: PublicKey) -> Self {
         Self { public, pair: None, metadata: Vec::new() }

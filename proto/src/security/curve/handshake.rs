@@ -321,7 +321,7 @@ fn read_initiate(
 }
 
 impl Traffic {
-    /// Appends READY with the encrypted metadata `ours` to `out`. The handshake is complete then.
+    /// Appends READY with `ours`, the metadata of this side, to `out`, encrypted. The handshake is complete then.
     pub(in crate::security) fn ready(
         self,
         ours: &Metadata,

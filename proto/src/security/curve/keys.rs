@@ -100,7 +100,7 @@ impl SecretKey {
         &self.0
     }
 
-    /// Returns the public key of this secret key.
+    /// Computes the public key that belongs to this secret key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(MontgomeryPoint::mul_base_clamped(*self.0).to_bytes())
     }

@@ -1,6 +1,7 @@
 //! XSalsa20 and Poly1305 of `dryoc`, which computes several blocks at once with the vector instructions of the processor.
 //!
-//! The implementation for `x86_64` and `aarch64` with Unix or Windows. Has the same functions as the module `portable`.
+//! This module is compiled for `x86_64` and `aarch64` with Unix or Windows. It has the same functions as the module
+//! `portable`.
 
 use super::boxes::TAG;
 use super::nonce::Nonce;

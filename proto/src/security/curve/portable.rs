@@ -1,6 +1,6 @@
 //! XSalsa20 and Poly1305 of the crates `salsa20` and `poly1305`, which need no operating system and no vector instructions.
 //!
-//! The implementation for all targets for which the module `lanes` is not compiled. Has the same functions as `lanes`.
+//! Used on all targets for which the module `lanes` is not compiled. Has the same functions as `lanes`.
 
 use super::boxes::TAG;
 use super::nonce::Nonce;

@@ -1,5 +1,5 @@
-//! [`Addressed`]: common part of ROUTER and STREAM, with messages that begin with the routing id of a peer; and
-//! [`AddressedPeers`], the peers of such a socket.
+//! Common part of ROUTER and STREAM, the socket types with messages that begin with the routing id of a peer.
+//! [`Addressed`] implements [`Pattern`] for both, and [`AddressedPeers`] stores the peers of such a socket.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -15,18 +15,20 @@ use alloc::sync::Arc;
 use core::fmt::Debug;
 
 /// [`Pattern`] of a socket type that addresses its peers by routing id. `R` is the part that is specific to ROUTER or
-/// STREAM. A pipe keeps its routing id across reconnects.
+/// STREAM. The routing id belongs to the pipe (the message queues of one peer), so the peer keeps its routing id when
+/// it reconnects.
 #[derive(Debug)]
 pub(super) struct Addressed<R>(pub(super) R);
 
-/// Peers by routing id, and the queue of the messages that were received from these peers.
+/// Peers of the socket by routing id, and the received messages that wait for the application.
 #[derive(Debug)]
 pub(super) struct AddressedPeers {
     pub(super) table: RoutingTable,
     pub(super) arrived: FairQueue,
 }
 
-/// Behaviour that differs between ROUTER and STREAM. The methods correspond to those of [`Pattern`].
+/// Behaviour that differs between ROUTER and STREAM. [`Addressed`] calls each method, except `peers`, in the method of
+/// [`Pattern`] with the same name.
 pub(super) trait Addressing: Debug + Send {
     fn peers(&mut self) -> &mut AddressedPeers;
 
@@ -56,7 +58,8 @@ impl AddressedPeers {
         Self { table: RoutingTable::new(entropy), arrived: FairQueue::default() }
     }
 
-    /// Returns the peer that has the routing id in the first frame of a message.
+    /// Returns the pipe of the peer that has the routing id in the first frame of `message`, or `None` if no peer has
+    /// this id.
     #[inline]
     pub(super) fn addressee(&self, pipes: &Pipes, message: &Message) -> Option<PipeId> {
         self.table.find(pipes, message.head())
@@ -138,7 +141,7 @@ impl<R: Addressing> Pattern for Addressed<R> {
     }
 }
 
-/// Returns true if a routing id is already assigned to this pipe.
+/// Returns true if a routing id is already assigned to the peer of `pipe`.
 pub(super) fn has_routing_id(pipes: &Pipes, pipe: PipeId) -> bool {
     pipes.get(pipe).is_some_and(|entry| !entry.routing_id.is_empty())
 }
@@ -157,8 +160,8 @@ pub(super) fn deliver_addressed(
     arrived.deliver(pipes, pipe, message)
 }
 
-/// Removes the first frame, the routing id, from a message, and queues the rest for the peer of `pipe`. The caller must
-/// check that this pipe has room.
+/// Removes the first frame, the routing id, from `message`, and queues the rest for the peer of `pipe`. Before the
+/// call, the caller must check that the outgoing queue of `pipe` has room.
 #[inline]
 pub(super) fn send_addressed(pipes: &mut Pipes, pipe: PipeId, message: &mut Message) {
     message.pop_front();

@@ -1,4 +1,4 @@
-//! [`Halves`]: a socket type that sends and receives independently, such as DEALER.
+//! [`Halves`]: behaviour of the socket types in which sending and receiving are independent, such as DEALER.
 
 use super::{Pattern, probe};
 use crate::connection::{ConnectionError, Peer};
@@ -14,13 +14,13 @@ use crate::socket::routing::load_balancer::LoadBalancer;
 use crate::socket_type::SocketType;
 use alloc::sync::Arc;
 
-/// [`Pattern`] of a socket type that sends and receives independently and adds no frames to messages: DEALER, PUSH and
-/// PULL, and with single frames CLIENT, SCATTER and GATHER.
+/// [`Pattern`] of the socket types that send and receive independently, without an alternation of requests and replies,
+/// and that add no frames to messages: DEALER, PUSH and PULL. Inside a `SingleFrame` also CLIENT, SCATTER and GATHER.
 #[derive(Debug)]
 pub(super) struct Halves {
     pub(super) socket_type: SocketType,
-    /// Selects the peers in turn for sent messages; while no peer has room, `send` returns `Full`. `None` if the socket
-    /// type does not send.
+    /// Selects the peer for each sent message, in turn. If no peer has room in its outgoing queue, `send` returns
+    /// `Full`. `None` if the socket type does not send.
     pub(super) outgoing: Option<LoadBalancer>,
     /// Takes received messages from the peers in turn. `None` if the socket type does not receive.
     pub(super) incoming: Option<FairQueue>,

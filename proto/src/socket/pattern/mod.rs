@@ -48,8 +48,8 @@ use single_frame::SingleFrame;
 /// and `recv` add their effects to the parameter `effects` instead: the effects of [`on_message`](Self::on_message)
 /// count even if it fails, and returning effects together with a message would copy the message once more.
 pub(super) trait Pattern: Debug + Send {
-    /// Adds a pipe that the application connected and that has no connection yet. The last parameter is the routing id
-    /// that the application chose for the peer, if any.
+    /// Adds the pipe of an endpoint that the application passed to `connect`. The pipe has no connection yet. The last
+    /// parameter is the routing id that the application chose for the peer; `None` if it chose none.
     fn on_connect(&mut self, _: &mut Pipes, _: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         Ok(Effects::NONE)
     }
@@ -70,12 +70,14 @@ pub(super) trait Pattern: Debug + Send {
         Effects::NONE
     }
 
-    /// Returns true if messages that are queued when a connection ends can be sent on the next connection of the pipe.
+    /// Returns true if outgoing messages that are still queued when a connection ends can be sent on the next
+    /// connection of the same pipe.
     fn carries_over(&self) -> bool {
         true
     }
 
-    /// Returns true if queued messages from a peer can still be received after a local disconnect.
+    /// Returns true if queued messages from a peer can still be received after the application has disconnected this
+    /// peer.
     fn keeps_incoming(&self) -> bool {
         false
     }
@@ -90,7 +92,8 @@ pub(super) trait Pattern: Debug + Send {
         Effects::NONE
     }
 
-    /// Handles a message that was received from the peer of `pipe`. An error closes the connection.
+    /// Processes a message that was received from the peer of `pipe`: most socket types queue it for the application.
+    /// An error closes the connection.
     fn on_message(
         &mut self,
         pipes: &mut Pipes,
@@ -108,9 +111,9 @@ pub(super) trait Pattern: Debug + Send {
     /// Queues this message for the selected peers, and leaves an empty message in its place. If an error is returned,
     /// the message is unchanged.
     ///
-    /// If the effect [`Effects::DRAIN_PEER`] is returned, the message was not queued and is unchanged too: it is a
-    /// request to disconnect the peer that it addresses. The caller must drain this peer, which
-    /// [`addressee`](Self::addressee) returns.
+    /// If the effect [`Effects::DRAIN_PEER`] is returned, the message was not queued and is unchanged too. Such a
+    /// message, `[id, ""]` of a STREAM, is a request to disconnect a peer. The caller must end the connection of this
+    /// peer, which [`addressee`](Self::addressee) returns, after the queued messages are sent.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
     /// Returns the peer to disconnect after `send` returned the effect [`Effects::DRAIN_PEER`] for this message.
@@ -131,7 +134,8 @@ pub(super) trait Pattern: Debug + Send {
     /// Returns true if `recv` would return neither `Empty` nor `OutOfTurn` now.
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 
-    /// Adds or removes a subscription of the application. Returns `None` if the socket type has no subscriptions.
+    /// Applies a call of `subscribe` or `unsubscribe` by the application. Returns `None` if the socket type has no
+    /// subscriptions.
     fn change_subscription(&mut self, _: &mut Pipes, _: Subscription) -> Option<Result<Effects, SubscribeError>> {
         None
     }
@@ -157,8 +161,8 @@ pub(super) trait Pattern: Debug + Send {
         0
     }
 
-    /// Returns the peer to which this SERVER or PEER socket assigned the routing id. Returns `None` if there is no such
-    /// peer, and for all other socket types.
+    /// Returns the peer to which this socket, a SERVER or PEER, assigned the routing id in the frame. Returns `None` if
+    /// there is no such peer, and for all other socket types.
     fn find_peer(&self, _: &Frame) -> Option<PipeId> {
         None
     }
@@ -168,8 +172,8 @@ pub(super) trait Pattern: Debug + Send {
 const MAX_GROUP: usize = 255;
 
 /// Separates the frames of a message that are subscription changes, in the format of ZMTP 3.0, from the other frames.
-/// Returns the changes, and a message with the other frames; `None` if there are no other frames. If `only_first` is
-/// true and the first frame is not a change, the other frames are not checked.
+/// Returns the changes, and a message with the other frames; `None` if there are no other frames. If `only_first` (an
+/// option of the socket) is true and the first frame is not a change, the other frames are not checked.
 fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
     if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {
         return (Vec::new(), Some(message));
@@ -208,8 +212,8 @@ pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Patt
     }
 }
 
-/// Queues the empty message of `PROBE_ROUTER` before all other outgoing messages of a pipe; see
-/// [`Options::probe_router`](crate::Options).
+/// Queues an empty message before all other outgoing messages of `pipe`. Called if the option
+/// [`Options::probe_router`](crate::Options) is set.
 fn probe(pipes: &mut Pipes, pipe: PipeId) {
     pipes.push_opening(pipe, Frame::EMPTY.into());
     pipes.request_service(pipe);

@@ -1,5 +1,5 @@
-//! PAIR (RFC 31) and CHANNEL (RFC 52): exchanges messages with one peer and adds no frames. A second peer is rejected;
-//! libzmq ignores it.
+//! PAIR (RFC 31) and CHANNEL (RFC 52): exchanges messages with one peer and adds no frames. Rejects a second peer with
+//! an error; libzmq instead ignores a second peer.
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Pair {
     peer: Option<PipeId>,
-    /// Received messages that wait for the application. Messages of an earlier peer, which has disconnected, can be
+    /// Received messages that wait for the application. Messages from an earlier peer that has disconnected can be
     /// among them.
     arrived: FairQueue,
 }

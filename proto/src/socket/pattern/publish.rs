@@ -29,14 +29,15 @@ pub(super) struct Publish {
     /// Subscriptions that peers requested, if the application decides about them (`XPUB_MANUAL`). Empty otherwise.
     requested: Subscriptions,
     distributor: Distributor,
-    /// Subscription changes and messages received from peers that wait for the application of an XPUB; `None` for a
-    /// PUB.
+    /// Queue of the subscription changes and messages that peers sent to an XPUB and that the application has not
+    /// received yet. `None` for a PUB.
     // RFC 29 requires fair queuing. But the order matters between a subscription and a cancellation by different peers.
     upstream: Option<ArrivalOrder>,
-    /// Peer of the subscription change that the application received last (`XPUB_MANUAL`). `None` if that peer has
-    /// disconnected.
+    /// Peer that sent the subscription change which the application received last. With `XPUB_MANUAL`, the
+    /// application's calls of `subscribe` and `unsubscribe` apply to this peer. `None` if there is no such peer, or if
+    /// it has disconnected.
     requester: Option<PipeId>,
-    /// Peer that alone receives the next message, after a call of `subscribe` (`XPUB_MANUAL_LAST_VALUE`). `None` if all
+    /// Only peer that receives the next message, after a call of `subscribe` (`XPUB_MANUAL_LAST_VALUE`). `None` if all
     /// matching subscribers receive the message.
     only_recipient: Option<PipeId>,
 }
@@ -59,8 +60,8 @@ impl Publish {
         self.options.manual != Manual::Off
     }
 
-    /// Returns the subscriptions that the peers have requested. These are all in effect, unless the application decides
-    /// about them.
+    /// Returns the table of the subscriptions that the peers have requested: `requested` if the application decides
+    /// about them (`XPUB_MANUAL`), otherwise `granted`.
     fn requests(&mut self) -> &mut Subscriptions {
         if self.is_manual() { &mut self.requested } else { &mut self.granted }
     }
@@ -98,8 +99,8 @@ impl Publish {
         Ok(Effects::NONE)
     }
 
-    /// Removes a subscription that a peer cancelled. With `verboser`, the application also receives a cancellation of a
-    /// prefix that the peer has not subscribed to.
+    /// Removes a subscription that a peer cancelled. With the option `verboser`, the application also receives a
+    /// cancellation of a prefix that the peer has not subscribed to.
     fn handle_cancel(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Effects {
         let outcome = self.requests().cancel(pipe, prefix);
         // A sender may have waited for room in a pipe that the message no longer concerns.
@@ -112,14 +113,14 @@ impl Publish {
         effects
     }
 
-    /// Returns true if the application must be notified of a cancellation. `outcome` states whether the prefix still
-    /// has a subscriber. With the option `manual` or `verboser`, always returns true.
+    /// Returns true if the application of an XPUB must be notified of a cancellation. `outcome` states whether the
+    /// prefix still has a subscriber. With the option `manual` or `verboser`, always returns true.
     fn is_reported(&self, outcome: Cancelled) -> bool {
         self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
     }
 
-    /// Removes a peer that has disconnected, and its subscriptions. The application of an XPUB receives their
-    /// cancellations.
+    /// Removes a peer that has disconnected, and all its subscriptions. Delivers the cancellations for which
+    /// [`is_reported`](Self::is_reported) returns true to the application of an XPUB.
     fn remove_peer(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if !self.peers.remove(&pipe) {
             return Effects::NONE;
@@ -190,8 +191,8 @@ impl Pattern for Publish {
         }
     }
 
-    /// Handles a message that the application of an XSUB sent. A PUB handles only the subscription changes in the
-    /// message, and drops the rest.
+    /// Handles a message that a peer, an XSUB, has sent to this socket. Applies the subscription changes in the
+    /// message. An XPUB queues the rest of the message for the application; a PUB drops the rest.
     fn on_message(
         &mut self,
         pipes: &mut Pipes,
@@ -236,8 +237,8 @@ impl Pattern for Publish {
         Ok(message)
     }
 
-    /// Adds or removes a subscription of the peer of the subscription change that the application received last
-    /// (`XPUB_MANUAL`).
+    /// With `XPUB_MANUAL`, adds or removes a subscription for one peer: the peer that sent the subscription change
+    /// which the application received last. Otherwise returns `None`.
     fn change_subscription(&mut self, _: &mut Pipes, change: Subscription) -> Option<Result<Effects, SubscribeError>> {
         self.is_manual().then(|| {
             let pipe = self.requester.ok_or(SubscribeError::NoRequest)?;

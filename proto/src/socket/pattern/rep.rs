@@ -16,8 +16,8 @@ use alloc::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Rep {
     requests: FairQueue,
-    /// Peer and envelope of the received request that the application must reply to. `None` if the next request can be
-    /// received.
+    /// Peer and envelope of the request that the application has received and must reply to. `None` if there is no such
+    /// request, so that the next request can be received.
     reply_to: Option<(PipeId, Envelope)>,
 }
 

@@ -14,14 +14,17 @@ use crate::socket::routing::load_balancer::LoadBalancer;
 use alloc::sync::Arc;
 
 /// State of the request of a REQ. `Idle`: there is no request. `Waiting` holds the pipe of the peer to which the
-/// request was sent. `Answered` holds the reply and its sender. `Lost`: the peer disconnected before it replied. With
-/// the option `relaxed`, `send` is allowed in every state and begins a new request.
+/// request was sent. `Answered` holds the reply and its sender. `Lost`: no reply can arrive, because the peer was
+/// removed, or because its connection ended after the request had been sent.
 ///
 /// ```text
-///        send              reply                recv
-/// Idle ───────► Waiting ─────────► Answered ───────────► Idle
-///   ▲  relaxed: ┘  │ peer disconnects                      ▲
-///   └───── recv ── Lost ── send ──► Waiting                │
+/// Idle      ── send ───────────────────────────► Waiting
+/// Waiting   ── the reply is received ──────────► Answered
+/// Waiting   ── no reply can arrive ────────────► Lost
+/// Answered  ── recv returns the reply ─────────► Idle
+/// Lost      ── recv returns an error ──────────► Idle
+/// Lost      ── send of a new request ──────────► Waiting
+/// any state ── send with the option `relaxed` ─► Waiting
 /// ```
 #[derive(Debug)]
 enum RequestState {
@@ -36,7 +39,7 @@ pub(super) struct Req {
     peers: LoadBalancer,
     turn: RequestState,
     relaxed: bool,
-    /// Id of the latest request. `None` if requests have no id (`REQ_CORRELATE` is off).
+    /// Id of the latest request, which the reply must repeat. `None` if requests have no id (`REQ_CORRELATE` is off).
     request: Option<u32>,
     probe: bool,
 }

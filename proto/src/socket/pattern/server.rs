@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 pub(super) struct Server {
     arrived: FairQueue,
     peers: BTreeMap<u32, PipeId>,
-    /// Number that was assigned last to a peer as its routing id.
+    /// Number that this socket assigned last as a routing id; before the first assignment, a random number.
     // The first number is random, so that an id kept from an earlier socket does not address a peer by accident.
     latest: u32,
 }
@@ -31,8 +31,8 @@ impl Server {
         Self { arrived: FairQueue::default(), peers: BTreeMap::new(), latest: u32::from_ne_bytes(bytes) }
     }
 
-    /// Assigns a routing id to the pipe, unless the pipe has one already. A pipe keeps its routing id across
-    /// reconnects.
+    /// Assigns a routing id to the peer of `pipe`, unless the peer has one already. The peer keeps its routing id when
+    /// it reconnects on the same pipe.
     ///
     /// RFC 41: "a unique "routing id", which is a non-zero 32-bit unsigned integer value".
     // Numbers are assigned in ascending order, so that the number of a removed peer is reused only after about 2^32

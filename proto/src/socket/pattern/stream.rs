@@ -1,6 +1,6 @@
-//! STREAM (`zmq_socket`, "Native pattern"): peers without ZMTP, each identified by a routing id. Messages are
-//! `[id, bytes]`. A received `[id, ""]` notifies that the peer has connected or disconnected; a sent `[id, ""]`
-//! disconnects the peer.
+//! STREAM (`zmq_socket`, "Native pattern"): exchanges raw bytes with peers that do not use ZMTP. Messages are `[id,
+//! bytes]`, where `id` is the routing id of the peer. A received `[id, ""]` notifies that the peer has connected or
+//! disconnected; a sent `[id, ""]` disconnects the peer.
 
 use super::addressed::{AddressedPeers, Addressing, deliver_addressed, has_routing_id, send_addressed};
 use crate::connection::{ConnectionError, Peer};
@@ -17,8 +17,8 @@ use alloc::collections::BTreeSet;
 pub(super) struct StreamPattern {
     peers: AddressedPeers,
     notify: bool,
-    /// Peers for which the notification `[routing id, ""]` of their connect was delivered, but the notification of
-    /// their disconnect was not.
+    /// Peers that the application regards as connected: the message `[routing id, ""]` that notifies of a connect was
+    /// delivered, but the equal message that notifies of the disconnect was not.
     notified: BTreeSet<PipeId>,
 }
 
@@ -27,8 +27,8 @@ impl StreamPattern {
         Self { peers: AddressedPeers::new(entropy), notify: settings.notify, notified: BTreeSet::new() }
     }
 
-    /// Delivers `[routing id, ""]` to the application, because the peer of `pipe` has connected or disconnected.
-    /// Ignores the receive high-water mark.
+    /// Delivers `[routing id, ""]` to the application, because the peer of `pipe` has connected or disconnected. The
+    /// message is queued even if the receive high-water mark is reached.
     fn deliver_notice(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         deliver_addressed(&mut self.peers.arrived, pipes, pipe, Message::from(Frame::EMPTY))
     }

@@ -59,7 +59,7 @@ impl Subscribe {
         }
     }
 
-    /// Drops the messages in all incoming queues that [`accepts`](Self::accepts) now rejects, after a change of the
+    /// Drops all queued incoming messages that [`accepts`](Self::accepts) rejects. Called after a change of the
     /// subscriptions.
     fn drop_unmatched(&self, pipes: &mut Pipes) {
         for pipe in pipes.ids() {

@@ -1,4 +1,5 @@
-//! Tests of the [`Effects`] that socket types return, without a socket.
+//! Tests of the [`Effects`] that the methods of each `Pattern` return. The methods are called directly, without a
+//! socket.
 
 use super::*;
 use crate::entropy::SeededEntropy;

@@ -1,5 +1,5 @@
-//! [`ArrivalOrder`]: receives messages from many peers in the order of arrival. Used where the order of messages from
-//! different peers matters.
+//! [`ArrivalOrder`]: returns the messages that were received from many peers in the order of their arrival. Used where
+//! the order of messages from different peers matters.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -27,7 +27,7 @@ impl ArrivalOrder {
         pipes.deliver(id, message)
     }
 
-    /// Returns the sender of the message that `next` returns next.
+    /// Returns the sender of the message that `next` returns next. Does not remove the message.
     pub(crate) fn sender_of_next(&mut self, pipes: &Pipes) -> Option<Arc<Peer>> {
         if !self.has_message(pipes) {
             return None;

@@ -27,9 +27,8 @@ impl Distributor {
         }
     }
 
-    /// Inverts the selection of recipients. Afterwards, exactly those peers in `all` are recipients that were not
-    /// chosen before this call. Used for `invert_matching`, where a message is sent to the peers without a matching
-    /// subscription.
+    /// Replaces the selected recipients by the peers in `all` that were not selected before this call. Used for the
+    /// option `invert_matching`, with which a message is sent to the peers without a matching subscription.
     pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
         let previous = self.chosen.len();
         for &id in all {

@@ -1,5 +1,5 @@
-//! [`FairQueue`]: receives messages from many peers in turn, one message from each (RFC 28: "fair-queuing"). The cost
-//! of a call depends only on the number of pipes that have messages.
+//! [`FairQueue`]: returns the messages that were received from many peers in turn, one message from each peer (RFC 28:
+//! "fair-queuing"). The cost of a call depends only on the number of pipes that have messages.
 
 use crate::connection::Peer;
 use crate::message::Message;
@@ -10,7 +10,7 @@ use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-/// Rotation of the pipes that have incoming messages.
+/// Rotation (round-robin order) of the pipes that have incoming messages.
 #[derive(Debug, Default)]
 pub(crate) struct FairQueue {
     active: VecDeque<PipeId>,
@@ -38,13 +38,14 @@ impl FairQueue {
         pipes.pop_incoming(id)
     }
 
-    /// Returns the sender of the message that `next` returns next.
+    /// Returns the sender of the message that `next` returns next. Does not remove the message.
     pub(crate) fn sender_of_next(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
         let pipe = self.next_pipe(pipes)?;
         pipes.first_sender(pipe)
     }
 
-    /// Returns the pipe of the message that `next` returns next.
+    /// Returns the pipe of the message that `next` returns next, or `None` if no message waits. Does not remove the
+    /// message.
     #[inline]
     pub(crate) fn next_pipe(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         // A pipe leaves the rotation here when its messages were received, or dropped by a local disconnect.

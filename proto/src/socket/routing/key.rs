@@ -4,8 +4,8 @@ use crate::entropy::Entropy;
 use core::fmt;
 use siphasher::sip::SipHasher13;
 
-/// Secret random key for the hashes in a table of values that peers choose. SipHash-1-3 does not reveal the key, so
-/// peers cannot choose values that collide.
+/// Secret random key for a hash table of values that peers choose. SipHash-1-3 does not reveal the key, so peers cannot
+/// choose values with equal hashes to slow the table down.
 #[derive(Clone, Copy)]
 pub(super) struct HashKey(SipHasher13);
 

@@ -1,12 +1,12 @@
-//! [`LoadBalancer`]: sends messages to many peers in turn, one message to each (RFC 28: "round-robin"). The cost of a
-//! call depends only on the number of pipes that have room.
+//! [`LoadBalancer`]: selects the peer for each sent message in turn (RFC 28: "round-robin"). The cost of a call depends
+//! only on the number of pipes that have room.
 
 use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use alloc::collections::VecDeque;
 
-/// Rotation of the pipes that had room for an outgoing message when last checked.
+/// Rotation (round-robin order) of the pipes that had room for an outgoing message when last checked.
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
     /// Pipes in the rotation; the first is the next to receive a message. Can contain pipes that have become full or
@@ -29,7 +29,7 @@ impl LoadBalancer {
         Effects::WRITABLE
     }
 
-    /// Removes a pipe that accepts no more messages from the rotation.
+    /// Takes a pipe out of the rotation, because the pipe accepts no more messages.
     // The removed pipes are cleared when they are more than half of the rotation, which bounds memory at constant
     // average cost.
     pub(crate) fn remove(&mut self, pipes: &mut Pipes, id: PipeId) {

@@ -1,11 +1,12 @@
-//! [`PrefixPart`]: a piece of a subscription prefix, as a node of the trie stores it; and [`Lengths`]: the lengths of
-//! the pieces below a node. Does not depend on the trie.
+//! [`PrefixPart`]: a piece of a subscription prefix, stored in one node of the subscription trie. [`Lengths`]: counts
+//! the pieces directly below a node by their length. This module does not depend on the trie.
 
 use alloc::boxed::Box;
 use core::iter::from_fn;
 use core::num::NonZeroU16;
 
-/// Piece of a subscription prefix, of up to [`MAX`](Self::MAX) bytes.
+/// Piece of a subscription prefix, of up to [`MAX`](Self::MAX) bytes. The subscription trie stores a longer prefix as
+/// several pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PrefixPart {
     len: u8,
@@ -48,11 +49,11 @@ impl PrefixPart {
     }
 }
 
-/// Number of pieces of each length that are directly below a node of the trie. The pieces are not empty.
+/// Counts of the pieces directly below a node of the subscription trie, for each length of a piece. No piece is empty.
 #[derive(Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) enum Lengths {
-    /// All pieces have the same length, or there are no pieces.
+    /// All counted pieces have the length `len`. If `count` is 0, there are no pieces.
     One {
         len: u8,
         count: u32,
@@ -60,7 +61,7 @@ pub(crate) enum Lengths {
     Many(Box<Counts>),
 }
 
-/// Number of pieces of each length, from 1 byte to [`PrefixPart::MAX`] bytes.
+/// Number of pieces of each length, from 1 byte to [`PrefixPart::MAX`] bytes, directly below a node of the trie.
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Counts {
@@ -76,13 +77,13 @@ impl Lengths {
         self.present() == 0
     }
 
-    /// Returns true if there is a piece of the maximum length [`PrefixPart::MAX`].
+    /// Returns true if at least one counted piece has the maximum length [`PrefixPart::MAX`].
     pub(crate) const fn has_full(&self) -> bool {
         self.present() >> (PrefixPart::MAX - 1) != 0
     }
 
-    /// Returns beginnings of `longest` as pieces, the shortest first. There is one for each length of the counted
-    /// pieces, up to the length of `longest`.
+    /// Returns the beginnings of `longest` that can be equal to a counted piece, the shortest first. There is one for
+    /// each length of the counted pieces, up to the length of `longest`.
     pub(crate) fn up_to(&self, longest: PrefixPart) -> impl Iterator<Item = PrefixPart> {
         let mut lengths = self.present() & !u16::MAX.unbounded_shl(longest.len.into());
         from_fn(move || {

@@ -26,7 +26,7 @@ impl RoutingTable {
         Self { key: HashKey::new(entropy), peers: HashTable::new() }
     }
 
-    /// Returns the pipe that has this routing id.
+    /// Returns the pipe that has the routing id `id`, or `None` if no pipe has it.
     #[inline]
     pub(crate) fn find(&self, pipes: &Pipes, id: &Frame) -> Option<PipeId> {
         let has_id = |&pipe: &PipeId| pipes.get(pipe).is_some_and(|peer| peer.routing_id == *id);

@@ -1,5 +1,5 @@
-//! [`Subscriptions`] of a publisher's peers, and [`Interests`], the subscriptions of a subscriber. Does not depend on
-//! messages.
+//! [`Subscriptions`]: the prefixes to which each peer of a publisher has subscribed. [`Interests`]: the prefixes to
+//! which the application of a subscriber has subscribed. Does not depend on messages.
 
 use super::trie::{NodeId, Trie, shrink_if_sparse};
 use crate::entropy::Entropy;
@@ -46,7 +46,7 @@ pub(crate) struct Subscriptions {
 #[derive(Debug, Default)]
 struct Held {
     prefixes: BTreeSet<NodeId>,
-    /// Total length of these prefixes in bytes.
+    /// Total length of all prefixes of the peer, in bytes.
     bytes: usize,
 }
 
@@ -123,7 +123,8 @@ impl Subscriptions {
         }
     }
 
-    /// Removes the peer of `pipe` from the subscribers of the prefix `id`.
+    /// Removes the peer of `pipe` from the subscribers of the prefix `id`. If no subscriber remains, also removes the
+    /// prefix.
     fn remove_holder(&mut self, pipe: PipeId, id: NodeId) -> Cancelled {
         let holders = self.holders.value_mut(id);
         holders.remove(pipe);
@@ -247,12 +248,12 @@ mod tests {
         [(); N].map(|()| pipes.insert(PipeState::Gone))
     }
 
-    /// Generates up to five bytes, each `a` or `b`.
+    /// Generates a random topic of up to five bytes, each `a` or `b`.
     fn topic() -> impl Strategy<Value = Vec<u8>> {
         vec(select(b"ab".as_slice()), 0..6)
     }
 
-    /// Operation of a random peer on its subscriptions, in the property test of [`Subscriptions`].
+    /// Operation that the property test of [`Subscriptions`] executes for a random peer.
     #[derive(Clone, Debug)]
     enum Operation {
         Subscribe(Vec<u8>),

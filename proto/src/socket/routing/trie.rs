@@ -118,7 +118,7 @@ impl<V> Trie<V> {
         ids.filter_map(|id| self.node(id).value.as_ref())
     }
 
-    /// Returns the prefix that the path from the root to a node forms.
+    /// Returns the prefix of the node `id`: the joined pieces on the path from the root to this node.
     pub(crate) fn prefix_of(&self, id: NodeId) -> Vec<u8> {
         let ascent = successors(Some(id), |&id| (id != ROOT).then(|| self.node(id).parent));
         let mut prefix = Vec::new();
@@ -176,7 +176,7 @@ impl<V> Trie<V> {
         id
     }
 
-    /// Removes a node and returns the id of its parent.
+    /// Removes a node that has neither a value nor nodes below it. Returns the id of the parent of the removed node.
     fn remove_node(&mut self, id: NodeId) -> NodeId {
         let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixPart::EMPTY));
         if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
@@ -307,7 +307,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Change {
         Insert(Vec<u8>),
-        /// Removes one of the stored prefixes, chosen by the index.
+        /// Removes one of the stored prefixes. The random index selects the prefix.
         Remove(Index),
     }
 
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(trie.index.capacity(), 0);
     }
 
-    /// Compares two tries that have the same prefixes and different secret keys.
+    /// Compares two tries that have the same prefixes and different secret keys, and expects equal results.
     #[test]
     fn trie_key_affects_only_hashes() {
         let tries = [1, 2].map(|seed| {
