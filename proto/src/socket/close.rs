@@ -72,8 +72,8 @@ impl Socket {
         self.closing && self.pipes.len() == 0
     }
 
-    /// Returns the number of messages that could not be sent since [`close`](Self::close) was called. The number is
-    /// final when [`is_closed`](Self::is_closed) returns true.
+    /// Returns the number of queued messages that were dropped since [`close`](Self::close) was called, because they
+    /// could not be sent. The number is final when [`is_closed`](Self::is_closed) returns true.
     pub const fn unsent(&self) -> usize {
         self.unsent
     }
@@ -96,8 +96,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Disconnects the peer that has this routing id at a SERVER or PEER, and stops dialling it
-    /// (`zmq_disconnect_peer`). Messages queued for the peer are still sent for as long as `linger` allows; messages
+    /// Disconnects the peer that has this routing id, and stops dialling the peer (`zmq_disconnect_peer`). Only a
+    /// SERVER or PEER can do this. Messages queued for the peer are still sent for as long as `linger` allows; messages
     /// from the peer that the application has not received are dropped. A peer that this socket accepted can connect
     /// again, and then has another routing id.
     ///

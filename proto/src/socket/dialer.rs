@@ -86,7 +86,8 @@ impl Socket {
         Ok(pipe)
     }
 
-    /// Emits [`Action::Dial`] for a pipe that waits for a connection, and starts the timer of `connect_timeout`.
+    /// Emits [`Action::Dial`] for the pipe `id` if it is in the state Connecting, and starts the timer of
+    /// `connect_timeout`. Over `inproc` there is no such timer.
     pub(super) fn dial(&mut self, id: PipeId) {
         let Some(pipe) = self.pipes.get(id) else { return };
         let Some(endpoint) = pipe.state.endpoint().filter(|_| pipe.state.is_connecting()).cloned() else { return };
@@ -140,7 +141,7 @@ impl Socket {
         true
     }
 
-    /// Returns true while the pipe waits for the outcome of [`Action::Dial`].
+    /// Returns true while the pipe `id` waits for the outcome of [`Action::Dial`].
     pub fn is_dialling(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some_and(|pipe| pipe.state.is_connecting())
     }
@@ -159,7 +160,8 @@ impl Socket {
         }
     }
 
-    /// Reports that the dial of a pipe failed. The pipe dials again after a back-off, or is removed.
+    /// Reports that the dial of the pipe `id` failed. The pipe dials again after a back-off. A pipe that must not be
+    /// dialled again is removed.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.state.is_connecting()) else { return };

@@ -13,11 +13,11 @@ pub(crate) struct Effects(u8);
 
 impl Effects {
     pub(crate) const NONE: Self = Self(0);
-    /// `recv` may return a different result than before.
+    /// `recv` may return a different result than before, for example because a message arrived.
     pub(crate) const READABLE: Self = Self(1);
-    /// `send` may return a different result than before.
+    /// `send` may return a different result than before, for example because a peer has room again.
     pub(crate) const WRITABLE: Self = Self(1 << 1);
-    /// A peer became ready or disconnected, a subscription changed, or the socket was closed.
+    /// A peer became ready or disconnected, a subscription of a peer changed, or the socket was closed.
     pub(crate) const PEERS_CHANGED: Self = Self(1 << 2);
     /// The message passed to `send` was not queued, because it is a request to disconnect the peer that it addresses.
     /// The caller of `send` must drain this peer: send the messages that are already queued, then disconnect. STREAM

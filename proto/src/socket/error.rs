@@ -181,8 +181,8 @@ pub enum SubscribeError {
     /// The socket type has no subscriptions of its own: it is neither SUB nor XSUB, nor an XPUB with `manual`.
     #[error("a {0} socket does not subscribe; a SUB or an XSUB does, and an XPUB for its peers with `manual`")]
     Unsupported(SocketType),
-    /// `unsubscribe` was called for a prefix without a subscription of the socket or, at an XPUB with `manual`, of the
-    /// peer.
+    /// `unsubscribe` was called for a prefix to which the socket has not subscribed. At an XPUB with `manual`, the
+    /// missing subscription is that of the peer about which the application decides.
     #[error("the socket has no such subscription")]
     NotSubscribed,
     /// The application of an XPUB with `manual` called `subscribe` or `unsubscribe`, but has not received a request of
@@ -220,14 +220,16 @@ pub enum JoinError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// The listener is closed. At a shared port, another socket may be bound to the resource later.
+    /// The listener of this socket is closed. At a port that several sockets share, another socket can be bound to the
+    /// requested resource later.
     #[error("the listener is closed")]
     ListenerClosed,
-    /// The peer of the connection has not requested a resource, or the connection belongs to a socket already.
+    /// The connection that was given to `attach` cannot be assigned to a socket: its peer has not requested a resource
+    /// yet, or the connection belongs to a socket already.
     #[error("the peer of the connection does not wait for a socket")]
     NotPending,
-    /// A limit of the socket is reached. The socket has emitted [`Event::Rejected`](crate::Event::Rejected). The caller must
-    /// close the connection, and not try again.
+    /// A limit of the socket is reached. The socket has emitted [`Event::Rejected`](crate::Event::Rejected). The caller
+    /// must close the connection, and not try again.
     #[error("a limit of the socket is reached: {0:?}")]
     Rejected(RejectReason),
 }
@@ -248,7 +250,7 @@ pub enum ConnectError {
     /// A peer already has the routing id that was given to `connect_as`.
     #[error("another peer of this socket already has that routing id")]
     RoutingIdTaken,
-    /// The routing id does not have 1 to 255 bytes. The value is its length in bytes.
+    /// The routing id that was given to `connect_as` does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
     /// The socket type does not support the transport, or the resource, of the endpoint.
@@ -316,7 +318,7 @@ pub enum OptionsError {
     /// The routing id does not have 1 to 255 bytes (RFC 37). The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// A duration is zero, but the option must be longer. The value is the name of the option.
+    /// A duration is zero, but the option requires a longer duration. The value is the name of the option.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
     /// The name of a property does not begin with `X-`, contains a character other than letters, digits and `-_.+`, or
@@ -326,7 +328,8 @@ pub enum OptionsError {
     /// More than 32 properties were added with `metadata`, or the value of a property has more than 1024 bytes.
     #[error("a socket may have 32 properties of its own, each with at most 1024 bytes")]
     Properties,
-    /// The address of the SOCKS5 proxy is not a host and a port. The value is the text that was given.
+    /// The address of the SOCKS5 proxy is not a host and a port, or is a wildcard. The value is the text that was
+    /// given.
     #[error("`{0}` is not a proxy; write host:port, as in localhost:1080")]
     Proxy(String),
     /// The user name or the password for the SOCKS5 proxy does not have 1 to 255 bytes.

@@ -234,9 +234,8 @@ pub enum DropReason {
     /// A REQ received a message that is not the reply to its outstanding request: the REQ has no outstanding request,
     /// sent the request to another peer, or used another request id (`correlate`).
     UnexpectedReply,
-    /// The peer sent a message that this socket type does not receive: any message to a PUSH, SCATTER or RADIO; a
-    /// message of an XSUB to a PUB (an XPUB receives such messages); or a message to a DISH that is not a group and a
-    /// body.
+    /// This socket received a message that its type does not accept: any message at a PUSH, SCATTER or RADIO; a message
+    /// from an XSUB at a PUB (an XPUB accepts such messages); or a message at a DISH that is not a group and a body.
     Unexpected,
     /// A CLIENT, SERVER, SCATTER, GATHER, CHANNEL or PEER received a message of several frames. These socket types
     /// support only messages of one frame.

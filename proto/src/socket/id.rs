@@ -27,6 +27,6 @@ impl fmt::Debug for PipeId {
     }
 }
 
-/// Id of a listener of a socket, from `bind` to `unbind`. Ids are not reused.
+/// Id of a listener of a socket, valid from `bind` to `unbind`. Ids are not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub(super) u64);

@@ -127,12 +127,12 @@ impl Socket {
         while self.pipes.may_deliver(id) && link.take().is_some() {}
     }
 
-    /// Returns the [`Demand`] of a pipe that receives over `inproc`: whether the sending socket must announce each
-    /// message. The caller stores the returned value in the [`Reader`] that the sending socket reads.
+    /// Returns the [`Demand`] of the pipe `id`, which receives over `inproc`: whether the sending socket must announce
+    /// each message. The caller stores the returned value in the [`Reader`] that the sending socket reads.
     ///
-    /// After a value other than [`Demand::EachMessage`], messages may wait at the sending socket without an
-    /// announcement. The pipe therefore requests [`Action::Service`](crate::Action::Service) when its queue is empty,
-    /// or has room again after it was full.
+    /// If this method returned a value other than [`Demand::EachMessage`], messages may wait at the sending socket
+    /// without an announcement. The pipe then requests [`Action::Service`](crate::Action::Service) when its incoming
+    /// queue becomes empty, or has room again after it was full.
     #[inline]
     pub fn demand(&mut self, id: PipeId) -> Demand {
         self.pipes.demand(id)
@@ -151,9 +151,10 @@ impl Socket {
 
 /// End of the connection of a pipe.
 impl Socket {
-    /// Reports that the [`Connection`](crate::Connection) (or other transport) of a pipe has ended, and gives it back
-    /// to the socket. If the pipe reconnects, messages that `link` had not begun to send are sent on the next
-    /// connection. A STREAM drops them instead. A `link` that is passed by reference must not be used afterwards.
+    /// Reports that `link`, the [`Connection`](crate::Connection) or other transport of the pipe `id`, has ended for
+    /// `reason`, and gives `link` back to the socket. If the pipe reconnects, messages that `link` had not begun to
+    /// send are sent on the next connection. A STREAM drops these messages instead. A `link` that is passed by
+    /// reference must not be used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else { return };
@@ -217,9 +218,10 @@ impl Socket {
         if is_possible && !is_stopped && reason.may_reconnect() { Next::Reconnect } else { Next::Remove }
     }
 
-    /// Returns messages of an ended connection to the outgoing queue of the pipe, if the pipe reconnects: the messages
-    /// that `link` had not begun to send. Counts all other messages that `link` had not sent completely as lost. A
-    /// STREAM cannot continue on another connection, so all its unsent and queued messages are lost.
+    /// Moves the unsent messages of `link`, an ended connection, back to the outgoing queue of the pipe if the pipe
+    /// reconnects. These are the messages that `link` had not begun to send. Reports all other messages that `link` had
+    /// not sent completely as dropped. A STREAM cannot continue on another connection, so all its unsent and queued
+    /// messages are dropped.
     fn take_back(&mut self, id: PipeId, link: &mut impl Link, next: Next) {
         let was_ready = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_ready());
         let mut lost = link.unsent();
@@ -240,8 +242,8 @@ impl Socket {
 
 /// Notices: messages that notify the application, or the peer, of the beginning or the end of a connection.
 impl Socket {
-    /// Sends `hello_message`, and delivers the message of `notify_connect`, for a connection that has finished its
-    /// handshake.
+    /// Queues `hello_message` for the peer of the pipe `id`, and delivers the message of `notify_connect` to the
+    /// application. Does either only if the option is set. Called when the handshake is finished.
     fn notify_ready(&mut self, id: PipeId) {
         if let Some(hello) = &self.settings.notices.hello {
             self.pipes.push_opening(id, hello.clone());
@@ -251,9 +253,9 @@ impl Socket {
         }
     }
 
-    /// Delivers the messages that the options request after the end of a connection that had finished its handshake:
-    /// `hiccup_message` if the pipe reconnects, `disconnect_message` if the peer was accepted and not dialled, and in
-    /// every case the message of `notify_disconnect`.
+    /// Delivers to the application the messages that the options request after the peer of the pipe `id` has
+    /// disconnected: `hiccup_message` if the pipe reconnects, `disconnect_message` if the peer was accepted and the
+    /// pipe is removed, and in both cases the message of `notify_disconnect`.
     fn notify_disconnected(&mut self, id: PipeId, next: Next) {
         let is_dialled = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_dialled());
         let message = match next {

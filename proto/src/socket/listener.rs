@@ -19,8 +19,8 @@ pub(super) struct Listener {
     /// Bound endpoint, or the error because of which the listener could not be opened; `None` while the listener is
     /// being opened.
     pub(super) outcome: Option<Result<Endpoint, NetworkError>>,
-    /// Number of failures to accept a connection since the last success. The pause after a failure grows with this
-    /// number.
+    /// Number of failed attempts to accept a connection since the last success. The pause after a failure grows with
+    /// this number.
     failures: u32,
 }
 
@@ -46,9 +46,10 @@ impl Listener {
 }
 
 impl Socket {
-    /// Begins to listen at the endpoint, unless the socket is closed, and returns the id of the listener.
-    /// [`listener`](Self::listener) returns the outcome after the driver, which does the IO, has reported it. An
-    /// endpoint with a [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`].
+    /// Begins to listen at the endpoint, and returns the id of the listener. [`listener`](Self::listener) returns the
+    /// outcome after the driver, which does the IO, has reported it. An endpoint with a
+    /// [`Source`](crate::address::Source) fails at once with [`NetworkError::HasSource`]. At a closed socket, no
+    /// listener is opened, and the outcome is [`NetworkError::Other`].
     pub fn bind(&mut self, endpoint: Endpoint) -> ListenerId {
         let id = ListenerId(self.next_listener);
         self.next_listener += 1;
@@ -158,7 +159,7 @@ impl Socket {
         Ok(pipe)
     }
 
-    /// Emits the event that a connection from the address `from` to this listener was rejected for `reason`.
+    /// Emits the event that the listener `id` rejected a connection from the address `from` for `reason`.
     pub(super) fn reject_connection(&mut self, id: ListenerId, from: Endpoint, reason: RejectReason) {
         let Some(listener) = self.listeners.get_mut(&id) else { return };
         // The accept itself succeeded, so failed accepts are no longer in a row.

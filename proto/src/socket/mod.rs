@@ -128,8 +128,8 @@ pub enum Action {
     Accept(ListenerId),
     /// Close this listener.
     CloseListener(ListenerId),
-    /// Connect to the endpoint, trying each of its [routes](Endpoint::routes) for the addresses of the host. Report the
-    /// outcome with [`Socket::connected`] or [`Socket::dial_failed`].
+    /// Connect to the endpoint. If its host has several addresses, try the [route](Endpoint::routes) to each of them.
+    /// Report the outcome with [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
     /// Cancel the dial of this pipe. No report is needed.
     CancelDial(PipeId),
@@ -209,8 +209,8 @@ impl Socket {
         self.offer(&mut message).map_err(|why| why.into_error(message))
     }
 
-    /// Queues a message as [`send`](Self::send) does. Leaves an empty message in the place of a message that is sent; a
-    /// message that is not sent stays unchanged.
+    /// Queues a message as [`send`](Self::send) does. If the message is queued, leaves an empty message in its place.
+    /// Otherwise, the message stays unchanged.
     ///
     /// # Errors
     /// [`Unsent`]: the reasons of [`SendError`], without the message.
@@ -246,8 +246,8 @@ impl Socket {
         self.effects |= effects;
     }
 
-    /// Removes and returns the next received message. The peers are served in turn; at an XPUB, messages are returned
-    /// in the order of arrival.
+    /// Removes and returns the next received message. Takes messages from the peers in turn; an XPUB takes them in the
+    /// order of arrival.
     ///
     /// # Errors
     /// [`RecvError`].

@@ -22,8 +22,8 @@ impl Socket {
     /// [`Session`](crate::Session), the session calls `handle_input` afterwards.
     ///
     /// # Errors
-    /// [`AcceptError`]; the connection is unchanged. After [`AcceptError::Rejected`] the caller must close the connection:
-    /// a repeated call would emit the event of the rejection again.
+    /// [`AcceptError`]; the connection is unchanged. After [`AcceptError::Rejected`] the caller must close the
+    /// connection: a repeated call would emit the event of the rejection again.
     pub fn attach(
         &mut self,
         id: ListenerId,
@@ -37,11 +37,11 @@ impl Socket {
         Ok(pipe)
     }
 
-    /// Begins a connection that was accepted at a port that several sockets share. `id` is the listener of this socket
-    /// at that port, `from` is the address of the peer, and `limits` is the [`config`](Self::config) of the socket that
-    /// opened the port. The connection belongs to no socket until its peer has requested a resource
-    /// ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns it. Returns `None` if the connection
-    /// exceeds `max_handshake_rate`.
+    /// Creates the [`Connection`] for a stream that was accepted at a port that several sockets share. `id` is the
+    /// listener of this socket at that port, `from` is the address of the peer, and `limits` is the
+    /// [`config`](Self::config) of the socket that opened the port. The connection belongs to no socket until its peer
+    /// has requested a resource ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns it. Returns
+    /// `None` if the connection exceeds `max_handshake_rate`.
     pub fn accept_shared(
         &mut self,
         id: ListenerId,

@@ -1,5 +1,5 @@
 //! Statistics of sockets: [`SocketStats`] and [`PeerStats`]. Counters begin at zero when the socket is created, and
-//! only grow, except that `sent` is reduced when a connection is lost before it has sent all its messages.
+//! only grow, except that `sent` is reduced by the messages that a lost connection had not begun to send.
 
 use crate::address::Endpoint;
 use crate::connection::RoundTrip;
@@ -39,8 +39,8 @@ pub struct SocketStats {
     /// Total of the messages that were given to connections. A message to several peers counts once per peer. Messages
     /// that a lost connection had not begun to send are subtracted.
     pub sent: TrafficCount,
-    /// Total of the messages that connections received, including those that still wait for the application or were
-    /// dropped.
+    /// Total of the messages that connections received, including messages that still wait for the application or were
+    /// dropped. Messages that arrive while their pipe is draining, for example after `disconnect`, are not counted.
     pub received: TrafficCount,
     /// Total number of messages that were dropped, by reason.
     pub dropped: Drops,
@@ -75,7 +75,7 @@ pub struct PeerStats {
     /// Endpoint that is dialled, or address of the accepted peer; `None` if the peer disconnected for good and its last
     /// messages wait to be received.
     pub endpoint: Option<Endpoint>,
-    /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
+    /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER; empty for other socket types.
     pub routing_id: Frame,
     /// True if the pipe has a connection, with or without a finished handshake.
     pub connected: bool,
@@ -95,7 +95,8 @@ pub struct PeerStats {
     pub recv_hwm_hits: u64,
     /// Total number of dials to the peer that succeeded after an earlier dial to the peer had succeeded.
     pub reconnects: u64,
-    /// Round trip time, measured by the heartbeats of the present connection. `None` if no heartbeat was answered.
+    /// Latest round trip time that the heartbeats of the present connection measured. `None` if no heartbeat was
+    /// answered on this connection.
     pub round_trip: Option<RoundTrip>,
 }
 
@@ -132,7 +133,7 @@ impl AddAssign for TrafficCount {
 impl Sub for TrafficCount {
     type Output = Self;
 
-    /// Subtracts messages and bytes. A result that would be negative is zero.
+    /// Subtracts the messages and bytes of `part`. A result that would be negative is zero.
     // A connection may return messages that were not counted, because the caller put them there directly.
     #[inline]
     fn sub(self, part: Self) -> Self {
@@ -150,7 +151,7 @@ impl<'a> Sum<&'a Message> for TrafficCount {
 }
 
 impl SocketStats {
-    /// Adds the counters of a pipe to the counters of the socket.
+    /// Adds `counts`, the counters of one pipe, to the counters of the socket.
     pub(crate) fn include(&mut self, counts: &Counts) {
         let Counts { sent, received, send_hwm_hits, recv_hwm_hits, dialled } = counts;
         self.sent += *sent;

@@ -21,8 +21,8 @@ impl Socket {
         self.change_subscription(Subscription::Subscribe(prefix.into()))
     }
 
-    /// Removes one subscription to this prefix (`UNSUBSCRIBE`). Received messages that no longer match a subscription
-    /// are dropped.
+    /// Removes one subscription to this prefix (`UNSUBSCRIBE`). Received messages that wait for `recv` are dropped if
+    /// they no longer match a subscription.
     ///
     /// On an XPUB with `manual`: removes the prefix from the subscriptions of one peer. This is the peer that sent the
     /// subscription change which the application received last.
@@ -55,7 +55,7 @@ impl Socket {
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
     }
 
-    /// Leaves a group (`zmq_leave`). Messages of the group that have arrived are dropped.
+    /// Leaves a group (`zmq_leave`). Received messages of the group that wait for `recv` are dropped.
     ///
     /// # Errors
     /// [`JoinError`] if the socket is not a DISH or is closed, or has not joined the group.

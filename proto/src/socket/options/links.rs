@@ -9,7 +9,8 @@ use alloc::borrow::ToOwned;
 use bytes::Bytes;
 
 /// Conditions under which the socket does not dial again after a connection was lost or a dial failed:
-/// `RECONNECT_STOP`. By default, the socket dials again after all errors except those that another dial cannot fix.
+/// `RECONNECT_STOP`. By default, the socket dials again after all errors except those that another dial cannot fix (see
+/// [`ConnectionError::may_reconnect`](crate::ConnectionError::may_reconnect)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReconnectStop {
     /// Stops dialling when a dial is refused, because no listener is at the endpoint:
@@ -22,17 +23,18 @@ pub struct ReconnectStop {
     pub disconnected: bool,
 }
 
-/// Limits on the number of peers, and on handshakes of accepted connections.
+/// Limits on the number of peers of a socket, and on the handshakes of the connections that the socket accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdmissionLimits {
     pub(crate) peers: usize,
     pub(crate) handshakes: usize,
     pub(crate) handshakes_per_address: usize,
-    /// Maximum number of handshakes per second from one address. `None` selects the default of the security mechanism.
+    /// Maximum number of handshakes per second from one IP address. `None` selects the default of the security
+    /// mechanism: 1000 for a CURVE server, otherwise no limit.
     pub(crate) handshake_rate: Option<usize>,
 }
 
-/// Messages about connects and disconnects: `hello_message`, which is sent to peers, and the messages that are
+/// Options for messages about connects and disconnects: `hello_message` is sent to peers; the other messages are
 /// delivered to the application of this socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
@@ -87,7 +89,7 @@ impl<T: Kind> Options<T> {
 
     /// Sets the maximum number of handshakes that one IP address may begin per second. IPv6 addresses with the same
     /// first 64 bits count as one address. After a second without a handshake, the address may begin this number at
-    /// once. Further connections are rejected.
+    /// once. Further connections from this address are rejected with [`Event::Rejected`](crate::Event::Rejected).
     ///
     /// Default: 1000 for a CURVE server, because each HELLO, even an invalid one, costs computing time; otherwise no
     /// limit. libzmq has no limit. At a port that several sockets share, the rate of the socket that opened the port
@@ -111,8 +113,8 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sets the conditions under which the socket does not dial again: `RECONNECT_STOP`. Default: no condition of
-    /// [`ReconnectStop`].
+    /// Sets the conditions under which the socket does not dial again: `RECONNECT_STOP`. By default, none of the
+    /// conditions of [`ReconnectStop`] is set.
     #[must_use]
     pub const fn reconnect_stop(mut self, stop: ReconnectStop) -> Self {
         self.settings.reconnect_stop = stop;
@@ -159,7 +161,7 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sends this message on each new connection before any other message: `HELLO_MSG`. None by default.
+    /// Sends this message to the peer of each new connection before any other message: `HELLO_MSG`. None by default.
     #[must_use]
     pub fn hello_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -171,8 +173,9 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Delivers this message to the application, as if the peer had sent it, when a peer that this socket accepted
-    /// disconnects: `DISCONNECT_MSG`. None by default.
+    /// Delivers this message to the application of this socket, as if the peer had sent it, when a peer that this
+    /// socket accepted disconnects: `DISCONNECT_MSG`. Not delivered after a local `disconnect`, `unbind` or `close`.
+    /// None by default.
     #[must_use]
     pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -184,8 +187,8 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Delivers this message to the application, as if the peer had sent it, when a connection is lost and will be
-    /// dialled again: `HICCUP_MSG`. None by default.
+    /// Delivers this message to the application of this socket, as if the peer had sent it, when a connection is lost
+    /// and will be dialled again: `HICCUP_MSG`. None by default.
     #[must_use]
     pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -197,16 +200,17 @@ impl<T: Kind> Options<T> {
 }
 
 impl Options<Router> {
-    /// Delivers `[routing id, ""]` to the application when a peer has connected: `ROUTER_NOTIFY` with
-    /// `ZMQ_NOTIFY_CONNECT`. Off by default.
+    /// Delivers the message `[routing id, ""]` to the application of this socket when a peer has connected:
+    /// `ROUTER_NOTIFY` with `ZMQ_NOTIFY_CONNECT`. Off by default.
     #[must_use]
     pub const fn notify_connect(mut self, notify: bool) -> Self {
         self.settings.notices.connects = notify;
         self
     }
 
-    /// Delivers `[routing id, ""]` to the application when a peer has disconnected: `ROUTER_NOTIFY` with
-    /// `ZMQ_NOTIFY_DISCONNECT`. Off by default.
+    /// Delivers the message `[routing id, ""]` to the application of this socket when a peer has disconnected:
+    /// `ROUTER_NOTIFY` with `ZMQ_NOTIFY_DISCONNECT`. Not delivered after a local `disconnect`, `unbind` or `close`. Off
+    /// by default.
     #[must_use]
     pub const fn notify_disconnect(mut self, notify: bool) -> Self {
         self.settings.notices.disconnects = notify;

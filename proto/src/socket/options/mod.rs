@@ -191,9 +191,9 @@ impl<T: Kind> Options<T> {
 
     /// Accepts peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Enabled by default.
     ///
-    /// These versions have no security. Such peers are rejected nevertheless by sockets with a mechanism, an
-    /// authenticator or a ZAP domain, at a port that several sockets share, by sockets that request a resource, and by
-    /// the draft socket types. A peer of ZMTP 1.0 does not send its socket type; a compatible type is assumed.
+    /// These versions have no security. Such peers are rejected nevertheless if the socket has a security mechanism, an
+    /// authenticator or a ZAP domain, requests a resource, is of a draft type, or shares its port with other sockets. A
+    /// peer of ZMTP 1.0 does not send its socket type; a compatible type is assumed.
     ///
     /// To detect the version of the peer, both sides send the greeting in steps, as libzmq does (RFC 37, "Backwards
     /// Interoperability"). With `false`, the whole greeting is sent at once, and a connection is ready one round trip
@@ -204,13 +204,15 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sends a PING to each peer at this interval, and closes a connection when nothing is received for the same time
-    /// after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Off by default. No PING is sent to a peer of ZMTP 3.0 or
-    /// older, because these versions do not have this command. No PING is sent to a DISH either (RFC 48).
+    /// Sends a PING to each peer at this interval, and closes a connection when nothing is received from the peer for
+    /// the same time after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Off by default. No PING is sent to a peer
+    /// of ZMTP 3.0 or older, because these versions do not have this command. No PING is sent to a DISH either (RFC
+    /// 48).
     ///
     /// If the application of the peer does not call `recv`, the peer stops reading after some messages, and then does
-    /// not answer a PING that follows these messages. After `recv_hwm` is reached, this crate still reads about 64 KiB;
-    /// libzmq reads nothing. Choose an interval that is longer than the pauses between the `recv` calls of the peer.
+    /// not answer a PING that follows these messages. After its `recv_hwm` is reached, a peer with this crate still
+    /// reads about 64 KiB; a libzmq peer reads nothing. Choose an interval that is longer than the pauses between the
+    /// `recv` calls of the peer.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] if the interval is zero.
@@ -226,7 +228,8 @@ impl<T: Kind> Options<T> {
     /// requests that the *peer* closes the connection when it receives nothing from this side for `ttl`
     /// (`HEARTBEAT_TTL`; rounded down to tenths of a second; zero: no such request).
     ///
-    /// `ttl` should be below 65.6 s if the peer may be libzmq.
+    /// `ttl` should be below 65.6 s if the peer may be libzmq, because libzmq converts the received time to
+    /// milliseconds in 16 bits.
     ///
     /// # Errors
     /// [`OptionsError::ZeroDuration`] if the interval or the timeout is zero, [`OptionsError::TimeToLive`] if `ttl` is
@@ -390,11 +393,11 @@ impl Options<Req> {
 }
 
 impl Options<Stream> {
-    /// Delivers `[routing id, ""]` to the application when a peer has connected or disconnected: `STREAM_NOTIFY`. On by
-    /// default.
+    /// Delivers the message `[routing id, ""]` to the application of this socket when a peer has connected or
+    /// disconnected: `STREAM_NOTIFY`. On by default.
     ///
-    /// No such message is delivered after a local disconnect. The messages have the order of the events, and are
-    /// delivered even if `recv_hwm` is reached.
+    /// No such message is delivered after a local disconnect. These messages are delivered in the order of the connects
+    /// and disconnects, even if `recv_hwm` is reached.
     #[must_use]
     pub const fn notify(mut self, notify: bool) -> Self {
         self.settings.notify = notify;

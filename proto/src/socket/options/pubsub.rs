@@ -5,8 +5,8 @@ use crate::kind::{FiltersByPrefix, Kind, Publishes, XPub, XSub};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
 
-/// Policy of a publisher for messages to a subscriber that has reached its send high-water mark. Other subscribers are
-/// affected only by [`Block`](Self::Block). Every dropped message is counted and reported by
+/// Policy of a publisher for a message to a subscriber if the outgoing queue for this subscriber is full (`send_hwm`).
+/// Other subscribers are affected only by [`Block`](Self::Block). Every dropped message is counted and reported by
 /// [`Event::Dropped`](crate::Event::Dropped).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,17 +19,19 @@ pub enum SlowSubscriber {
     /// Closes the connection of the subscriber with [`ConnectionError::TooSlow`](crate::ConnectionError::TooSlow), so
     /// that the subscriber notices that it missed messages.
     Disconnect,
-    /// Does not send the message until every subscriber of its topic has room: an asynchronous `send` waits, and
-    /// [`Socket::send`](crate::Socket::send) returns [`SendError::Full`](crate::SendError::Full). `XPUB_NODROP`.
+    /// Does not send the message until the outgoing queues of all its subscribers have room: an asynchronous `send`
+    /// waits, and [`Socket::send`](crate::Socket::send) returns [`SendError::Full`](crate::SendError::Full).
+    /// Corresponds to `XPUB_NODROP`.
     Block,
 }
 
-/// Options of a publisher.
+/// Options that only publishers (PUB, XPUB, RADIO) have.
 #[derive(Clone, Debug)]
 pub(crate) struct Publishing {
     pub(crate) slow: SlowSubscriber,
     pub(crate) max_subscriptions: usize,
-    /// Maximum length of one prefix, in bytes.
+    /// Maximum length, in bytes, of a prefix to which a peer subscribes. A peer that exceeds this length is
+    /// disconnected.
     pub(crate) max_subscription_size: usize,
     pub(crate) invert: bool,
     pub(crate) welcome: Option<Frame>,
@@ -41,7 +43,7 @@ pub(crate) struct Publishing {
 /// Subscription changes that an XPUB delivers to its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
-    /// The first subscription to a prefix by any peer, and the cancellation by the last subscriber of the prefix.
+    /// Only the first subscription to a prefix by any peer, and the cancellation by the last subscriber of the prefix.
     Changes,
     /// Every subscription. Of the cancellations, only the one by the last subscriber of a prefix.
     Subscriptions,
@@ -63,7 +65,7 @@ pub(crate) enum Manual {
     LastValue,
 }
 
-/// Options of a subscriber.
+/// Options that only subscribers to prefixes (SUB, XSUB) have.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscribing {
     pub(crate) invert: bool,
@@ -89,8 +91,8 @@ impl Subscribing {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the policy for messages to subscribers that have reached their send high-water mark. Default
-    /// [`SlowSubscriber::DropNewest`], as in libzmq; `XPUB_NODROP` is [`SlowSubscriber::Block`].
+    /// Sets the policy for a message to a subscriber if the outgoing queue for this subscriber is full (`send_hwm`).
+    /// Default [`SlowSubscriber::DropNewest`], as in libzmq; `XPUB_NODROP` is [`SlowSubscriber::Block`].
     #[must_use]
     pub const fn slow_subscriber(mut self, policy: SlowSubscriber) -> Self
     where
@@ -118,10 +120,11 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sets the maximum length of a prefix to which a peer subscribes, in bytes. It limits the time for which one
-    /// subscription locks the socket. A peer that subscribes to a longer prefix is disconnected with
+    /// Sets the maximum length of a prefix to which a peer subscribes, in bytes. The limit bounds the time for which
+    /// one subscription locks the socket. A peer that subscribes to a longer prefix is disconnected with
     /// [`ConnectionError::SubscriptionTooLong`](crate::ConnectionError::SubscriptionTooLong), and the prefix is not
-    /// stored. Default 64 KiB; libzmq has no limit. Has no effect on a RADIO: the name of a group has at most 255 bytes.
+    /// stored. Default 64 KiB; libzmq has no limit. Has no effect on a RADIO: the name of a group has at most 255
+    /// bytes.
     #[must_use]
     pub const fn max_subscription_size(mut self, bytes: usize) -> Self
     where
@@ -134,8 +137,8 @@ impl<T: Kind> Options<T> {
 
 impl<T: Kind> Options<T> {
     /// Inverts subscriptions: a publisher sends a message to the peers that have *no* matching subscription, and a
-    /// subscriber receives the messages that match *none* of its subscriptions: `INVERT_MATCHING`. Must be set on both
-    /// sides. Off by default.
+    /// subscriber receives the messages that match *none* of its subscriptions: `INVERT_MATCHING`. Must be set at the
+    /// publisher and at its subscribers. Off by default.
     #[must_use]
     pub const fn invert_matching(mut self, invert: bool) -> Self
     where
@@ -149,7 +152,7 @@ impl<T: Kind> Options<T> {
 
 impl Options<XPub> {
     /// Delivers every subscription to the application, including those for a prefix that another peer has already
-    /// subscribed to: `XPUB_VERBOSE`. Off by default. Resets [`verboser`](Self::verboser).
+    /// subscribed to: `XPUB_VERBOSE`. Off by default. A call turns [`verboser`](Self::verboser) off.
     #[must_use]
     pub const fn verbose(mut self, verbose: bool) -> Self {
         self.settings.publishing.verbosity = if verbose { Verbosity::Subscriptions } else { Verbosity::Changes };
@@ -157,7 +160,7 @@ impl Options<XPub> {
     }
 
     /// Delivers every subscription and every cancellation to the application, even the cancellation of a prefix that
-    /// the peer has not subscribed to: `XPUB_VERBOSER`. Off by default. Resets [`verbose`](Self::verbose).
+    /// the peer has not subscribed to: `XPUB_VERBOSER`. Off by default. A call turns [`verbose`](Self::verbose) off.
     #[must_use]
     pub const fn verboser(mut self, verboser: bool) -> Self {
         self.settings.publishing.verbosity = if verboser { Verbosity::All } else { Verbosity::Changes };
@@ -184,15 +187,16 @@ impl Options<XPub> {
     }
 
     /// Sends this message to every new subscriber before any other message, without regard to its subscriptions:
-    /// `XPUB_WELCOME_MSG`. A SUB delivers it only if one of its subscriptions matches. None by default.
+    /// `XPUB_WELCOME_MSG`. A SUB peer delivers the message to its application only if one of the subscriptions of the
+    /// SUB matches. None by default.
     #[must_use]
     pub fn welcome_message(mut self, message: impl Into<Frame>) -> Self {
         self.settings.publishing.welcome = Some(message.into());
         self
     }
 
-    /// Checks whether a received message is a subscription change by its first frame only: `ONLY_FIRST_SUBSCRIBE`. If
-    /// the first frame is a change, the other frames are checked too. On by default. If off, every frame of every
+    /// Decides by the first frame alone if a received message contains subscription changes: `ONLY_FIRST_SUBSCRIBE`.
+    /// The other frames are checked only if the first frame is a change. On by default. If off, every frame of every
     /// message is checked, as in libzmq, so that a frame which happens to begin with the byte 0 or 1 changes a
     /// subscription.
     #[must_use]
@@ -207,16 +211,17 @@ impl Options<XSub> {
     /// `XSUB_VERBOSE_UNSUBSCRIBE`. Meant for XPUB peers with [`verboser`](Options::verboser). Off by default: only the
     /// last `unsubscribe` of a prefix is sent.
     ///
-    /// A libzmq publisher removes a subscription at the first cancellation that it receives.
+    /// A publisher, of libzmq or of this crate, removes the subscription of this socket at the first cancellation that
+    /// it receives, although the socket may still be subscribed.
     #[must_use]
     pub const fn verbose_unsubscribe(mut self, verbose: bool) -> Self {
         self.settings.subscribing.verbose_unsubscribe = verbose;
         self
     }
 
-    /// Checks whether a message to be sent is a subscription change by its first frame only: `ONLY_FIRST_SUBSCRIBE`. If
-    /// the first frame is a change, the other frames are checked too. On by default. If off, every frame is checked, as
-    /// in libzmq.
+    /// Decides by the first frame alone if a message to be sent contains subscription changes: `ONLY_FIRST_SUBSCRIBE`.
+    /// The other frames are checked only if the first frame is a change. On by default. If off, every frame is checked,
+    /// as in libzmq.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

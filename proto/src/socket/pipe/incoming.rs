@@ -16,10 +16,10 @@ impl Pipes {
         self.get(id).map_or(0, |pipe| pipe.incoming.len())
     }
 
-    /// Returns the [`Demand`] of a pipe that receives over `inproc`: whether the sending socket must announce each
-    /// message. After a value other than [`Demand::EachMessage`], the pipe requests
-    /// [`Action::Service`](crate::Action::Service) when its queue is empty, or has room again after it was full,
-    /// because messages may wait at the sending socket.
+    /// Returns the [`Demand`] of the pipe `id`, which receives over `inproc`: whether the sending socket must announce
+    /// each message. If this method returned a value other than [`Demand::EachMessage`], messages may wait at the
+    /// sending socket without an announcement. The pipe then requests [`Action::Service`](crate::Action::Service) when
+    /// its incoming queue becomes empty, or has room again after it was full.
     #[inline]
     pub(crate) fn demand(&mut self, id: PipeId) -> Demand {
         // With fewer queued messages, fetching in batches does not pay.
@@ -83,7 +83,7 @@ impl Pipes {
         Effects::READABLE
     }
 
-    /// Drops the queued incoming messages for which `wanted` returns false.
+    /// Drops the messages in the incoming queue of the pipe `id` for which `wanted` returns false.
     pub(crate) fn retain_incoming(&mut self, id: PipeId, wanted: impl FnMut(&Message) -> bool) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.senders.retain(&mut pipe.incoming, wanted);
@@ -91,9 +91,9 @@ impl Pipes {
         }
     }
 
-    /// Handles that messages were removed from the incoming queue. Requests [`Action::Service`](crate::Action::Service)
-    /// if the connection may now deliver more messages. Removes a pipe in the state `Gone` (without a connection, for
-    /// good) if no message is left.
+    /// Updates the pipe `id` after messages were removed from its incoming queue. Requests
+    /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages. If the queue is
+    /// empty and the pipe is in the state `Gone` (without a connection, for good), removes the pipe.
     #[inline]
     fn after_removal(&mut self, id: PipeId) {
         let hwm = self.recv_hwm;
@@ -108,7 +108,8 @@ impl Pipes {
         }
     }
 
-    /// Removes and returns the first incoming message of a pipe, or returns [`RecvError::Empty`].
+    /// Removes and returns the first incoming message of the pipe `id`; returns [`RecvError::Empty`] if no message is
+    /// queued.
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
         let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
@@ -118,9 +119,9 @@ impl Pipes {
         self.pop_slow(id).ok_or(RecvError::Empty)
     }
 
-    /// Removes the first incoming message of a pipe, updates the senders of the messages, and requests
-    /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages. Called by
-    /// [`pop_incoming`](Self::pop_incoming) if more than the removal of the message may be necessary.
+    /// Slow path of [`pop_incoming`](Self::pop_incoming), for a queue that was full, has a single message, or has
+    /// messages of several senders. Removes the first incoming message and updates the senders. Requests
+    /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages.
     #[inline(never)]
     fn pop_slow(&mut self, id: PipeId) -> Option<Message> {
         let (pipe, buffers) = self.get_with_buffers(id)?;

@@ -39,7 +39,7 @@ pub(crate) struct Pipe {
     subscription_changes: BTreeMap<Bytes, Subscription>,
     /// Sender of each queued incoming message.
     senders: Senders,
-    /// Routing id of the peer at a ROUTER, STREAM, SERVER or PEER; empty for other types.
+    /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER; empty for other socket types.
     pub(crate) routing_id: Frame,
     /// True while the outgoing queue accepts no messages: it has reached its high-water mark, and has not fallen to its
     /// low-water mark (half of it) since.
@@ -64,9 +64,9 @@ pub(crate) struct Pipe {
     /// connection.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
-    /// Marks the end of the messages at the front of the outgoing queue that belong only to the present connection, for
-    /// example a probe or a welcome message. The value is that of `counts.sent.messages` after the last of these
-    /// messages is sent. A value that is not above `counts.sent.messages` means that no such message is queued.
+    /// Number that `counts.sent.messages` will have after the last message that belongs only to the present connection
+    /// (for example a probe or a welcome message) is sent. These messages are at the front of the outgoing queue. If
+    /// this number is not above `counts.sent.messages`, no such message is queued.
     opening: u64,
     pub(crate) state: PipeState,
 }
@@ -219,7 +219,8 @@ impl Pipes {
         self.count
     }
 
-    /// Removes a pipe. A pipe with queued incoming messages stays until the application has received them.
+    /// Removes a pipe and drops its outgoing messages. A pipe with queued incoming messages stays until the application
+    /// has received these messages.
     pub(crate) fn remove(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         if pipe.incoming.is_empty() {
@@ -244,8 +245,9 @@ impl Pipes {
         }
     }
 
-    /// Removes and returns the next pipe that has requested [`Action::Service`](crate::Action::Service). Skips pipes
-    /// without a connection.
+    /// Removes the next pipe with a connection from the list of pipes that have requested
+    /// [`Action::Service`](crate::Action::Service), and returns its id. Pipes without a connection are removed from the
+    /// list and skipped.
     #[inline]
     pub(crate) fn pop_due(&mut self) -> Option<PipeId> {
         loop {
@@ -261,7 +263,8 @@ impl Pipes {
     }
 
     /// Sets the reason why the connection of a pipe must be closed. The next call of `exchange` for this pipe returns
-    /// the reason to the driver, which then closes the connection.
+    /// the reason to the driver, which then closes the connection. If the pipe has no connection, its next connection
+    /// is closed for this reason.
     pub(crate) fn fail(&mut self, id: PipeId, reason: ConnectionError) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.state.fail(reason);
@@ -269,14 +272,15 @@ impl Pipes {
         }
     }
 
-    /// Emits an event, if there is a monitor.
+    /// Queues the event that `event` creates, if the monitor is on. Otherwise `event` is not called.
     pub(crate) fn emit(&mut self, event: impl FnOnce() -> Event) {
         if let Some(events) = &mut self.events {
             events.push(event());
         }
     }
 
-    /// Counts dropped messages, and emits [`Event::Dropped`]. Does nothing if `messages` is 0.
+    /// Adds `messages`, a number of dropped messages, to the statistics of the socket, and emits [`Event::Dropped`].
+    /// Does nothing if `messages` is 0.
     pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
         if messages > 0 {
             self.stats.dropped.add(reason, messages);

@@ -83,8 +83,8 @@ impl Pipes {
         pipe.close_if_full(hwm);
     }
 
-    /// Queues a subscription change for the peer, and replaces a queued change for the same topic. So at most one
-    /// change per topic is queued.
+    /// Queues a subscription change for the peer of the pipe `id`, and replaces a queued change for the same topic. So
+    /// at most one change per topic is queued.
     pub(crate) fn queue_subscription(&mut self, id: PipeId, change: Subscription) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.subscription_changes.insert(change.subject().clone(), change);
@@ -92,7 +92,7 @@ impl Pipes {
         }
     }
 
-    /// Drops the subscription changes that were queued for a connection that has ended.
+    /// Drops the subscription changes that the pipe `id` queued for a connection that has ended.
     pub(crate) fn clear_subscriptions(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.subscription_changes.clear();
@@ -149,8 +149,8 @@ impl Pipe {
         self.opening > self.counts.sent.messages
     }
 
-    /// Marks the outgoing queue as full if it has reached `hwm`, the send high-water mark. Counts how often this
-    /// happens.
+    /// Marks the outgoing queue as full if it has reached `hwm`, the send high-water mark, and then increments the
+    /// counter `send_hwm_hits`.
     #[inline]
     fn close_if_full(&mut self, hwm: HighWaterMark) {
         if !self.full && self.outgoing.is_full(hwm) {

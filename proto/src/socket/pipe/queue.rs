@@ -29,7 +29,7 @@ pub(crate) struct SpareBuffers(Vec<VecDeque<Message>>);
 impl SpareBuffers {
     /// Maximum number of unused buffers that are kept: enough for an incoming queue and an outgoing queue.
     const BUFFERS: usize = 2;
-    /// Maximum capacity, in messages, of an unused buffer that is kept.
+    /// Maximum capacity, in messages, of an unused buffer that is kept. A larger buffer is freed.
     const MESSAGES: usize = 4096;
 }
 
@@ -41,8 +41,8 @@ pub(crate) struct Queue {
 }
 
 impl HighWaterMark {
-    /// Creates a high-water mark from option values: the maximum number of messages, and of bytes. `bytes` = 0 means
-    /// that bytes are not limited.
+    /// Creates a high-water mark from option values: the maximum number of messages, and of bytes. `messages` =
+    /// `usize::MAX` and `bytes` = 0 mean no limit.
     pub(crate) const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
     }
@@ -158,7 +158,7 @@ impl Queue {
         }
     }
 
-    /// Returns the capacity of the buffer, in messages.
+    /// Returns the capacity of the buffer of this queue, in messages.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.messages.capacity()

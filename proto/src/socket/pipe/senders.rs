@@ -59,7 +59,8 @@ impl Senders {
         self.former.clear();
     }
 
-    /// Drops the messages in the incoming queue for which `wanted` returns false, and updates the senders.
+    /// Drops the messages in the incoming queue `messages` for which `wanted` returns false, and updates the number of
+    /// queued messages of each sender.
     pub(super) fn retain(&mut self, messages: &mut Queue, mut wanted: impl FnMut(&Message) -> bool) {
         let mut kept = Vec::with_capacity(messages.len());
         messages.retain(|message| {

@@ -28,8 +28,9 @@ use core::time::Duration;
 ///          Gone ───► freed when the last incoming message is received
 /// ```
 ///
-/// The labels are the functions that change the state. `dialled` and `accepted` create the state of a new pipe: for a
-/// peer that this socket dials, and for a peer that it accepted.
+/// The labels are the functions that change the state. `back_off` is possible from Connecting, Connected and Failed.
+/// `dialled` and `accepted` create the state of a new pipe: for a peer that this socket dials, and for a peer that it
+/// accepted.
 ///
 /// A pipe has a connection in Connected and Failed. It leaves these two states only when the driver, the code that does
 /// the IO, has closed the connection and calls [`Socket::disconnected`](crate::Socket::disconnected). This call changes
@@ -43,7 +44,7 @@ use core::time::Duration;
 #[derive(Debug)]
 #[repr(u8)]
 pub(crate) enum PipeState {
-    /// Accepts messages from the application and from the peer.
+    /// Accepts messages from the application and from the peer, unless the connection has failed.
     Open(LinkState),
     /// Accepts no further messages; sends the queued messages to the peer, then ends.
     Draining(LinkState),
@@ -203,7 +204,8 @@ impl PipeState {
         }
     }
 
-    /// Returns the latest round trip time that heartbeats measured on the present connection, if any.
+    /// Returns the latest round trip time that heartbeats measured on the present connection; `None` without a
+    /// connection or a measurement.
     pub(crate) const fn round_trip(&self) -> Option<RoundTrip> {
         match self.active() {
             Some(ActiveLink { phase: LinkPhase::Ready { round_trip }, .. }) => *round_trip,
@@ -263,7 +265,7 @@ impl PipeState {
     }
 }
 
-/// Transitions. A transition that does not exist for a state leaves the state unchanged.
+/// Transitions between the states. A transition that does not exist for a state leaves the state unchanged.
 impl PipeState {
     /// Changes Backoff to Connecting. Called when the back-off has ended and the next dial begins.
     pub(crate) fn dial(&mut self) {
@@ -300,8 +302,8 @@ impl PipeState {
     }
 
     /// Changes Connecting, Connected or Failed to Backoff. `delay` is a function that computes the time until the next
-    /// dial from the number of failures in a row before this one. Returns this time; `None` if this socket did not dial
-    /// the peer.
+    /// dial from the number of failures in a row before this one; the number is 0 if the connection [has
+    /// lasted](Self::has_lasted). Returns the computed time; `None` if this socket did not dial the peer.
     pub(crate) fn back_off(&mut self, now: Instant, delay: impl FnOnce(u32) -> Duration) -> Option<Duration> {
         let has_lasted = self.has_lasted(now);
         let mut chosen = None;
@@ -326,8 +328,8 @@ impl PipeState {
         chosen
     }
 
-    /// Changes Connected to Failed. Without a connection, keeps the reason, and the next connection fails for this
-    /// reason. If a pipe is failed several times, only the first reason counts.
+    /// Changes Connected to Failed. Without a connection, stores `reason`, and the next connection becomes Failed as
+    /// soon as it is established. If this method is called several times, only the first reason counts.
     pub(crate) fn fail(&mut self, reason: ConnectionError) {
         self.change(|link| match link {
             LinkState::Connecting(dialer) => LinkState::Connecting(dialer.reject(reason)),

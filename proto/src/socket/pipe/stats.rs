@@ -5,7 +5,7 @@ use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
 
 impl Pipes {
-    /// Adds messages that were received from the peer of the pipe `id` to the counters of this pipe.
+    /// Increases the counters of received messages and bytes of the pipe `id` by `messages`.
     #[inline]
     pub(crate) fn received(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
@@ -13,8 +13,8 @@ impl Pipes {
         }
     }
 
-    /// Subtracts `messages` from the counter of sent messages of a pipe. They were counted as sent when they were given
-    /// to a connection, but this connection was lost before it began to send them.
+    /// Decreases the counters of sent messages and bytes of the pipe `id` by `messages`. These messages were counted as
+    /// sent when they were given to a connection, but this connection was lost before it began to send them.
     pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;
@@ -32,7 +32,7 @@ impl Pipes {
         stats
     }
 
-    /// Returns the statistics of each pipe.
+    /// Returns the statistics of the peer of each pipe.
     pub(crate) fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
         self.iter().map(|(id, pipe)| pipe.stats(id))
     }
