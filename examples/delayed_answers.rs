@@ -75,8 +75,8 @@ pub(crate) async fn serve(router: &RouterSocket, requests: usize) -> Result<(), 
     Ok(())
 }
 
-/// Sends one request for each delay in `delays`, in milliseconds. Returns the numbers of the requests in the order in
-/// which their replies arrive.
+/// Sends one request for each element of `delays`, the time in milliseconds after which the ROUTER must reply. The
+/// requests are numbered from 1. Returns the request numbers in the order in which the replies arrive.
 pub(crate) async fn ask(dealer: &DealerSocket, delays: &[u64]) -> Result<Vec<u64>, Box<dyn Error>> {
     let mut pending = BTreeMap::new();
     for (number, delay) in (1_u64..).zip(delays) {

@@ -12,9 +12,9 @@
 //! # Framing
 //!
 //! The format is that of the example "lbbroker" in the ZeroMQ guide. Clients connect to the frontend: a REQ sends
-//! `[number]`, a DEALER sends `["", number]` or `[number]`. The number identifies the request; the client chooses it,
-//! and it may be any bytes. A reply has the format of its request and one more frame: `[number, worker]`. Workers
-//! connect to the backend:
+//! `[number]`, a DEALER sends `["", number]` or `[number]`. The frame `number` identifies the request. The client
+//! chooses the bytes of this frame freely. A reply has the format of its request and one more frame:
+//! `[number, worker]`. Workers connect to the backend:
 //!
 //! | a worker   | as a REQ                       | on the wire, or as a DEALER        |
 //! |------------|--------------------------------|------------------------------------|
@@ -34,8 +34,9 @@
 //!     worker.send_multipart([client, b"", number, b"python"])
 //! ```
 //!
-//! If a worker disconnects, or does not reply within two seconds, its request is sent to another worker. So no request is lost, but
-//! a request may be executed twice. After a restart of the broker, a worker must send READY again; the workers here do.
+//! If a worker disconnects, or does not reply within two seconds, its request is sent to another worker. So no request
+//! is lost, but a request may be executed twice. After a restart of the broker, a worker must send READY again. The
+//! workers of this example (see `worker.rs`) do so; the Python worker above does not.
 
 pub(crate) mod broker;
 pub(crate) mod client;

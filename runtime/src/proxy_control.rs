@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError};
 
 /// Remote control of a [`Proxy`](super::Proxy), for any task or thread: cheap to clone, and its methods never block.
 ///
-/// A command takes effect when the future of [`Proxy::run`](super::Proxy::run) is polled next. A poll that has already
-/// begun still forwards messages, but at most 100 in each direction.
+/// A call of `pause`, `resume` or `terminate` takes effect when the future of [`Proxy::run`](super::Proxy::run) is
+/// polled next. A poll that has already begun still forwards messages, but at most 100 in each direction.
 #[derive(Clone, Debug)]
 pub struct ProxyControl(Arc<Mutex<ControlState>>);
 
@@ -49,7 +49,7 @@ impl ProxyControl {
     }
 
     /// Ends the current run of the proxy when its future is polled next, and makes every later run return at once.
-    /// Later commands have no effect. Messages that are queued in the proxy's sockets stay there.
+    /// Later calls of `pause` and `resume` have no effect. Messages that are queued in the proxy's sockets stay there.
     pub fn terminate(&self) {
         self.set(ProxyState::Terminated);
     }

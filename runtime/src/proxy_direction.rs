@@ -39,8 +39,8 @@ impl ProxyDirection {
     }
 }
 
-/// A [`ProxyDirection`], one direction of a proxy, while the proxy runs. Registers the proxy's waker with both sockets, so that a
-/// new message at the source and new room at the sink wake the proxy.
+/// One direction of a proxy (a [`ProxyDirection`]) while the proxy runs. Registers the proxy's waker with both sockets,
+/// so that a new message at the source and new room at the sink wake the proxy.
 pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
@@ -63,9 +63,10 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Forwards messages from the source to the sink. Returns `Pending` when the source, the socket that receives, has
-    /// no message, or the sink, the socket that sends, has no room. Returns `Ready` after [`BURST`] messages, when more
-    /// messages may be queued, or with an error.
+    /// Forwards messages from the source (the socket that receives) to the sink (the socket that sends). Sends a copy
+    /// of each message to `capture`, and counts the messages in `statistics`. Returns `Pending` when the source has no
+    /// message or the sink has no room. Returns `Ready` with an error, or after [`BURST`] messages; more messages may
+    /// then be queued.
     pub(crate) fn burst(
         &mut self,
         cx: &Context<'_>,

@@ -14,7 +14,8 @@ use sansmq_proto::kind::Kind;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, Options, SessionBuffers, SystemEntropy};
 use std::io::{self, IoSlice};
 
-/// Interface that an async runtime or event loop implements to run sockets: spawning, the time, and a network.
+/// Interface that an async runtime or event loop implements to run sockets. It provides the spawning of tasks, the
+/// time, and a network.
 ///
 /// An implementation waits and does IO; `sansmq-proto` implements the protocol. Examples are `sansmq-tokio`,
 /// `sansmq-smol` and `sansmq-mio`.

@@ -1,4 +1,4 @@
-//! [`Served`]: a socket handle with constructors. Each runtime exports it as its `Socket`.
+//! [`Served`]: a socket handle with constructors. `sansmq-tokio` and `sansmq-smol` export this type as `Socket`.
 
 use crate::context::Context;
 use crate::handle::Handle;

@@ -27,8 +27,8 @@ pub(crate) struct SharedListener {
     requested: Endpoint,
     /// Settings of the socket that opened the port. They apply to each connection until it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
-    /// Error of closing the listener, for example because the file of its Unix domain socket had been removed. Empty
-    /// until the listener is closed, and if closing it caused no error.
+    /// Error that occurred while the listener was closed, for example because the file of its Unix domain socket had
+    /// been removed. Empty while the listener is open, and if it was closed without an error.
     pub(crate) failure: OnceLock<NetworkError>,
     /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`, so
     /// the reference count is one more than their number.
@@ -49,7 +49,7 @@ struct ListenerState {
     /// Socket that was the last to unbind. Its `unbind` or `close` waits until the address is free. `None` while a
     /// socket is bound.
     last: Option<SocketListener>,
-    /// Socket that measures the time of the latest pause in accepting connections. Such a pause begins after a failed
+    /// Socket with the timer that ends the latest pause in accepting connections. Such a pause begins after a failed
     /// accept. Not cleared when the pause ends. `None` if there was no pause, or if this socket has unbound.
     pausing: Option<SocketListener>,
     /// Waker of the task that accepts connections from the listener. Woken when a socket unbinds, and when a pause in
@@ -76,8 +76,9 @@ pub(crate) enum JoinOutcome {
     /// The port is new and the socket is the first that is bound to it. This socket must open the listener. Carries the
     /// port.
     New(Arc<SharedListener>),
-    /// The socket shares an existing port. Contains the port, its bound endpoint if the listener is already open, and
-    /// the wakers of waiting connections, which may now be assigned to the socket.
+    /// The socket is now bound to an existing port. Carries the port, the bound endpoint if the listener is already
+    /// open, and the wakers of the connections that wait to be assigned to a socket. These connections may now be
+    /// assigned to this socket.
     Joined(Arc<SharedListener>, Option<Endpoint>, Vec<Waker>),
     /// The socket cannot bind to the port: another socket at the port has the same resource, or the settings of the
     /// socket do not allow sharing this port.
@@ -158,8 +159,9 @@ impl SharedListener {
         (state.members.len(), state.tasks())
     }
 
-    /// Stores `bound`, the endpoint to which the listener is bound, after it was opened. Returns the sockets to notify,
-    /// each with its own endpoint: `bound` with the resource by which peers select the socket, if it has one.
+    /// Stores `bound`, the endpoint to which the listener is bound, after the listener was opened. Returns the sockets
+    /// at this port, which the caller must notify, each with its own endpoint. The endpoint of a socket is `bound`,
+    /// with the socket's resource added if the socket has one. A resource is a name by which peers select the socket.
     pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, SocketListener)> {
         let mut state = self.state();
         let with_endpoint = |(resource, member): (&Option<Resource>, &SocketListener)| {
@@ -198,15 +200,15 @@ impl SharedListener {
         has_members
     }
 
-    /// Returns the socket that measures the time of the latest pause in accepting connections. Such a pause begins
-    /// after a failed accept, and may have ended since. Returns `None` if there was no pause, or if the socket has
-    /// unbound.
+    /// Returns the socket with the timer that ends the latest pause in accepting connections. Such a pause begins after
+    /// a failed accept, and may have ended since. Returns `None` if there was no pause, or if the socket has unbound.
     pub(crate) fn pausing(&self) -> Option<SocketListener> {
         self.state().pausing.clone()
     }
 
-    /// Selects one of the sockets that share the port, to measure the time of a new pause in accepting connections
-    /// after a failed accept. Stores and returns this socket, or returns `None` if no socket is bound.
+    /// Selects, stores and returns one of the sockets that share the port. Called after a failed accept, when a pause
+    /// in accepting connections begins. A timer of the returned socket ends the pause. Returns `None` if no socket is
+    /// bound to the port.
     pub(crate) fn pause(&self) -> Option<SocketListener> {
         let mut state = self.state();
         // One timer is enough, so any member will do.

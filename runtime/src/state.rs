@@ -51,9 +51,9 @@ pub(crate) struct State {
     /// Actions for the supervisor, the first task of the socket: for each action, it must spawn a task that opens a
     /// listener or connects. The number is that of the attempt to connect, or 0 for a listener.
     pub(crate) actions: VecDeque<(Action, u64)>,
-    /// Number of attempts to connect since the socket was created, without `inproc`. The number after each increment
-    /// identifies the new attempt. By this number, the task of an attempt detects that the attempt was cancelled or
-    /// replaced.
+    /// Number of attempts to connect since the socket was created. Attempts over `inproc` are not counted. The number
+    /// after each increment identifies the new attempt. By this number, the task of an attempt detects that the attempt
+    /// was cancelled or replaced.
     dials: u64,
     pub(crate) supervisor: Option<Waker>,
     /// Deadline of the socket at the last poll of the supervisor, the task that handles the socket's timeouts. If the
@@ -79,8 +79,8 @@ pub(crate) struct State {
     next_monitor: u64,
 }
 
-/// Id and port of a listener for which a call of `unbind` waits until it is closed. If closing causes an error, the
-/// error is stored in [`SharedListener::failure`].
+/// Listener for which a call of `unbind` waits until the listener is closed: its id and its port. If closing causes an
+/// error, the error is stored in [`SharedListener::failure`].
 pub(crate) type Ending = (ListenerId, Arc<SharedListener>);
 
 /// Entry of one pipe: the waker and state of the task that runs its connection, or this socket's end of an `inproc`
@@ -152,8 +152,8 @@ impl Shared {
     }
 
     /// Locks the state and calls `work` with it. Then executes the actions that the socket has requested. Adds the
-    /// tasks to wake, and the calls of other sockets, to `wakes`. The caller must [run](Wakes::run) them after all
-    /// locks are released.
+    /// tasks to wake, and the calls that lock other sockets, to `wakes`. After all locks are released, the caller must
+    /// [run](Wakes::run) `wakes`.
     #[inline]
     pub(crate) fn locked<R>(&self, wakes: &mut Wakes, work: impl FnOnce(&mut State, &mut Wakes) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

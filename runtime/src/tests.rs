@@ -132,7 +132,8 @@ impl Tasks {
         }
     }
 
-    /// Returns true unless attempt number `dial` to connect `pipe` was cancelled or replaced by a later attempt.
+    /// Returns true if `dial` is the number of the current attempt to connect `pipe`. Returns false if this attempt was
+    /// cancelled, or replaced by a later attempt.
     fn is_current(&self, (pipe, dial): (PipeId, u64)) -> bool {
         self.driver.shared().with(|state| state.poll_dial(pipe, dial, Waker::noop())).is_pending()
     }

@@ -8,8 +8,7 @@ use sansmq_proto::PipeId;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Work to do after the lock of a socket is released: wakers to wake, and [calls](DeferredCall) that lock this socket
-/// or another one.
+/// Wakers to wake and [calls](DeferredCall) to make after the lock of a socket is released.
 // Most changes need at most one waker and one call. They are stored inline, without an allocation, and `run` only has to check
 // three fields.
 #[derive(Default)]
@@ -30,9 +29,10 @@ struct More {
 
 /// Call that must be made when no lock is held, because it locks a socket or runs code of a `tracing` subscriber.
 pub(crate) enum DeferredCall {
-    /// Locks a socket and moves messages between one of its pipes and the `inproc` connection of this pipe. Added when
-    /// the connection is new, and when the other socket has sent messages, has made room, requires to be notified of
-    /// each message again, or has closed its sending direction.
+    /// Locks a socket and moves messages between one of its pipes and the `inproc` connection of this pipe. This call
+    /// is added to [`Wakes`] when the connection is new. It is also added after the other socket of the connection has
+    /// queued messages, has emptied a full queue, or has closed its sending direction, and when the other socket holds
+    /// few messages again and therefore needs further ones.
     Exchange(Arc<Shared>, PipeId),
     /// Connects a pipe to the listener that is bound to an `inproc` name. Carries the pipe and its socket, the listener,
     /// and the name.
