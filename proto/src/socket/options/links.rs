@@ -1,4 +1,5 @@
-//! Options of connections: admission limits, reconnects, and messages about connects and disconnects.
+//! Options for connections: limits on peers and handshakes, reconnects, and messages that notify of connects and
+//! disconnects.
 
 use super::Options;
 use crate::kind::{Conflate, DisconnectMessage, HelloMessage, HiccupMessage, Kind, Router};
@@ -13,13 +14,16 @@ use bytes::Bytes;
 /// [`ConnectionError::may_reconnect`](crate::ConnectionError::may_reconnect)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReconnectStop {
-    /// Stops dialling when a dial is refused, because no listener is at the endpoint:
-    /// `ZMQ_RECONNECT_STOP_CONN_REFUSED`.
+    /// If true, the socket does not dial again after a dial was refused, which means that no listener is at the
+    /// endpoint: `ZMQ_RECONNECT_STOP_CONN_REFUSED`.
     pub refused: bool,
-    /// Stops dialling when a connection ends before its handshake is finished: `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
+    /// If true, the socket does not dial again after a connection ended before its handshake was finished:
+    /// `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
     pub handshake_failed: bool,
-    /// Stops dialling when `disconnect` is called while there is no connection: `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
-    /// Otherwise the socket still dials during `linger`, to send its queued messages.
+    /// If true, the socket stops dialling an endpoint and drops the messages queued for this endpoint, when the
+    /// application calls `disconnect` or `close` while there is no connection to this endpoint:
+    /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`. If false, the socket still dials during `linger`, to send its queued
+    /// messages.
     pub disconnected: bool,
 }
 
@@ -29,13 +33,13 @@ pub(crate) struct AdmissionLimits {
     pub(crate) peers: usize,
     pub(crate) handshakes: usize,
     pub(crate) handshakes_per_address: usize,
-    /// Maximum number of handshakes per second from one IP address. `None` selects the default of the security
-    /// mechanism: 1000 for a CURVE server, otherwise no limit.
+    /// Maximum number of handshakes that one IP address may begin per second. `None` selects the default of the
+    /// security mechanism: 1000 for a CURVE server, otherwise no limit.
     pub(crate) handshake_rate: Option<usize>,
 }
 
-/// Options for messages about connects and disconnects: `hello_message` is sent to peers; the other messages are
-/// delivered to the application of this socket.
+/// Options for messages that notify of connects and disconnects. The socket sends the message `hello` to its peers, and
+/// delivers the other messages to its own application.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
     pub(crate) hello: Option<Message>,
@@ -147,9 +151,10 @@ fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError>
 }
 
 impl<T: Kind> Options<T> {
-    /// Keeps only the latest message in each of the two queues of a peer, outgoing and incoming, and ignores the
-    /// high-water marks: `CONFLATE`. Messages of several frames are kept whole; libzmq keeps only their last frame. A
-    /// message that the connection has already taken from the queue is not replaced. Off by default.
+    /// Stores only the latest message in each of the two queues of a peer, outgoing and incoming, and ignores the
+    /// high-water marks: `CONFLATE`. A new message replaces the message in the queue, but not a message that the
+    /// connection has already taken from the queue. All frames of the latest message are stored; libzmq stores only the
+    /// last frame. Off by default.
     #[must_use]
     pub const fn conflate(mut self, conflate: bool) -> Self
     where
@@ -174,8 +179,8 @@ impl<T: Kind> Options<T> {
 
 impl<T: Kind> Options<T> {
     /// Delivers this message to the application of this socket, as if the peer had sent it, when a peer that this
-    /// socket accepted disconnects: `DISCONNECT_MSG`. Not delivered after a local `disconnect`, `unbind` or `close`.
-    /// None by default.
+    /// socket accepted disconnects: `DISCONNECT_MSG`. The message is not delivered after a local `disconnect`, `unbind`
+    /// or `close`. None by default.
     #[must_use]
     pub fn disconnect_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -187,8 +192,8 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Delivers this message to the application of this socket, as if the peer had sent it, when a connection is lost
-    /// and will be dialled again: `HICCUP_MSG`. None by default.
+    /// Delivers this message to the application of this socket, as if the peer had sent it, when the connection to a
+    /// dialled endpoint is lost and the socket will dial this endpoint again: `HICCUP_MSG`. None by default.
     #[must_use]
     pub fn hiccup_message(mut self, message: impl Into<Frame>) -> Self
     where
@@ -209,8 +214,8 @@ impl Options<Router> {
     }
 
     /// Delivers the message `[routing id, ""]` to the application of this socket when a peer has disconnected:
-    /// `ROUTER_NOTIFY` with `ZMQ_NOTIFY_DISCONNECT`. Not delivered after a local `disconnect`, `unbind` or `close`. Off
-    /// by default.
+    /// `ROUTER_NOTIFY` with `ZMQ_NOTIFY_DISCONNECT`. The message is not delivered after a local `disconnect`, `unbind`
+    /// or `close`. Off by default.
     #[must_use]
     pub const fn notify_disconnect(mut self, notify: bool) -> Self {
         self.settings.notices.disconnects = notify;

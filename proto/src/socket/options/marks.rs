@@ -8,7 +8,8 @@ impl<T: Kind> Options<T> {
     /// [`send_hwm`](Self::send_hwm). The outgoing queue of a peer is full when the first of the two limits is reached.
     /// It has room again when it has fallen to half of both limits. 0: no limit. Default 0; libzmq has no such option.
     ///
-    /// The message that reaches the limit may exceed it, and an empty queue accepts a message of any size.
+    /// The message that reaches the limit is queued even if it exceeds the limit, and an empty queue accepts a message
+    /// of any size.
     #[must_use]
     pub const fn send_hwm_bytes(mut self, bytes: usize) -> Self
     where
@@ -25,8 +26,8 @@ impl<T: Kind> Options<T> {
     /// reached. It continues when the incoming queue of the peer has fallen to half of both limits. 0: no limit.
     /// Default 0; libzmq has no such option.
     ///
-    /// The message that reaches the limit may exceed it. In addition, the connection reads about 64 KiB more, or one
-    /// larger message: see [`max_message_size`](Self::max_message_size).
+    /// The message that reaches the limit is queued even if it exceeds the limit. In addition, the connection reads
+    /// about 64 KiB more, or one larger message: see [`max_message_size`](Self::max_message_size).
     #[must_use]
     pub const fn recv_hwm_bytes(mut self, bytes: usize) -> Self
     where

@@ -158,8 +158,8 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sets the maximum size of an incoming message, in bytes of all its frames: MAXMSGSIZE. In libzmq the option
-    /// limits each frame. A peer that announces a larger message is disconnected at once.
+    /// Sets the maximum size of an incoming message, in bytes, as the sum of all its frames: MAXMSGSIZE. In libzmq the
+    /// option limits each frame. A peer that announces a larger message in its frame headers is disconnected at once.
     ///
     /// Default 64 MiB; libzmq has no limit by default.
     #[must_use]
@@ -225,7 +225,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// Enables heartbeats as [`heartbeat`](Self::heartbeat) does, with a separate timeout and a time to live. The PING
-    /// requests that the *peer* closes the connection when it receives nothing from this side for `ttl`
+    /// requests that the *peer* closes the connection when it receives nothing from this socket for `ttl`
     /// (`HEARTBEAT_TTL`; rounded down to tenths of a second; zero: no such request).
     ///
     /// `ttl` should be below 65.6 s if the peer may be libzmq, because libzmq converts the received time to
@@ -354,17 +354,17 @@ impl<T: Kind> Options<T> {
 }
 
 impl Options<Router> {
-    /// Makes `send` return an error if no peer has the routing id of the message, or if the peer with this routing id
-    /// has no room: `ROUTER_MANDATORY`. An asynchronous `send` waits for room instead. Off by default: in both cases
-    /// the message is dropped with [`Event::Dropped`](crate::Event::Dropped).
+    /// Makes `send` return an error if no peer has the routing id of the message, or if the outgoing queue of the peer
+    /// with this routing id is full: `ROUTER_MANDATORY`. If the queue is full, an asynchronous `send` waits for room
+    /// instead. Off by default: in both cases the message is dropped with [`Event::Dropped`](crate::Event::Dropped).
     #[must_use]
     pub const fn mandatory(mut self, mandatory: bool) -> Self {
         self.settings.mandatory = mandatory;
         self
     }
 
-    /// Allows a new peer to take over the routing id of a connected peer: `ROUTER_HANDOVER`. The connection of the
-    /// previous owner of the routing id is then closed. Off by default: the new peer is rejected. If on, any peer that
+    /// Allows a new peer to take over the routing id of a connected peer: `ROUTER_HANDOVER`. The connection of the peer
+    /// that had the routing id before is then closed. Off by default: the new peer is rejected. If on, any peer that
     /// knows a routing id can take it over, so routing ids must not be trusted.
     #[must_use]
     pub const fn handover(mut self, handover: bool) -> Self {

@@ -14,14 +14,14 @@ pub enum SlowSubscriber {
     /// Drops the new message for this subscriber, as libzmq does.
     #[default]
     DropNewest,
-    /// Drops the oldest messages that wait for this subscriber, so that it receives the latest messages later.
+    /// Drops the oldest messages in the outgoing queue for this subscriber, to make room for the new message.
     DropOldest,
     /// Closes the connection of the subscriber with [`ConnectionError::TooSlow`](crate::ConnectionError::TooSlow), so
     /// that the subscriber notices that it missed messages.
     Disconnect,
-    /// Does not send the message until the outgoing queues of all its subscribers have room: an asynchronous `send`
-    /// waits, and [`Socket::send`](crate::Socket::send) returns [`SendError::Full`](crate::SendError::Full).
-    /// Corresponds to `XPUB_NODROP`.
+    /// Sends the message to no subscriber until the outgoing queues of all matching subscribers have room: an
+    /// asynchronous `send` waits, and [`Socket::send`](crate::Socket::send) returns
+    /// [`SendError::Full`](crate::SendError::Full). Corresponds to `XPUB_NODROP`.
     Block,
 }
 
@@ -40,28 +40,32 @@ pub(crate) struct Publishing {
     pub(crate) only_first: bool,
 }
 
-/// Subscription changes that an XPUB delivers to its application.
+/// Selection of the subscription changes that an XPUB delivers to its application. With `XPUB_MANUAL`, it delivers at
+/// least every subscription and every cancellation of an existing subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verbosity {
-    /// Only the first subscription to a prefix by any peer, and the cancellation by the last subscriber of the prefix.
+    /// The application receives the first subscription to a prefix by any peer, and the cancellation by the last
+    /// subscriber of the prefix. It does not receive the other changes.
     Changes,
-    /// Every subscription. Of the cancellations, only the one by the last subscriber of a prefix.
+    /// The application receives every subscription. It receives a cancellation only if no peer is subscribed to the
+    /// prefix any more.
     Subscriptions,
-    /// Every subscription and every cancellation.
+    /// The application receives every subscription and every cancellation, even the cancellation of a prefix that the
+    /// peer has not subscribed to.
     All,
 }
 
-/// Decision about the subscriptions of the peers of an XPUB: by each peer itself, or by the application
+/// Party that decides which subscriptions of an XPUB's peers take effect: each peer itself, or the application
 /// (`XPUB_MANUAL`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manual {
-    /// Each peer decides: a subscription takes effect when the XPUB receives it.
+    /// Each peer decides: its subscription takes effect when the XPUB receives the subscription.
     Off,
-    /// The application decides: it calls `subscribe` and `unsubscribe` for the peer of the subscription change that it
-    /// received last.
+    /// The application decides by calls of `subscribe` and `unsubscribe`. A call applies to the peer that sent the
+    /// subscription change which the application received last.
     On,
-    /// The application decides as with [`On`](Self::On), and the next message that it sends after `subscribe` goes only
-    /// to the peer of that subscription.
+    /// The application decides as with [`On`](Self::On). In addition, the XPUB sends the next message after a call of
+    /// `subscribe` only to the peer of that subscription (`XPUB_MANUAL_LAST_VALUE`).
     LastValue,
 }
 
@@ -151,8 +155,8 @@ impl<T: Kind> Options<T> {
 }
 
 impl Options<XPub> {
-    /// Delivers every subscription to the application, including those for a prefix that another peer has already
-    /// subscribed to: `XPUB_VERBOSE`. Off by default. A call turns [`verboser`](Self::verboser) off.
+    /// Delivers every subscription to the application, including a subscription to a prefix that another peer has
+    /// already subscribed to: `XPUB_VERBOSE`. Off by default. A call turns [`verboser`](Self::verboser) off.
     #[must_use]
     pub const fn verbose(mut self, verbose: bool) -> Self {
         self.settings.publishing.verbosity = if verbose { Verbosity::Subscriptions } else { Verbosity::Changes };
@@ -167,9 +171,9 @@ impl Options<XPub> {
         self
     }
 
-    /// Lets the application decide which subscriptions its peers get: `XPUB_MANUAL`. Every subscription change is
-    /// delivered to the application. A call of `subscribe` or `unsubscribe` then applies to the peer of the change that
-    /// was received last. Off by default.
+    /// Lets the application decide which subscriptions of its peers take effect: `XPUB_MANUAL`. Every subscription
+    /// change is delivered to the application. A call of `subscribe` or `unsubscribe` then applies to the peer that
+    /// sent the change which the application received last. Off by default.
     #[must_use]
     pub const fn manual(mut self, manual: bool) -> Self {
         self.settings.publishing.manual = if manual { Manual::On } else { Manual::Off };
@@ -177,7 +181,7 @@ impl Options<XPub> {
     }
 
     /// Lets the application decide about subscriptions as with [`manual`](Self::manual). In addition, the next message
-    /// that is sent after `subscribe` goes only to the peer of that subscription, if the message matches:
+    /// after a call of `subscribe` is sent only to the peer of that subscription, if the message matches:
     /// `XPUB_MANUAL_LAST_VALUE`, for last value caches. If the peer has disconnected, the message is sent to no peer.
     /// Off by default.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Options of security: the mechanism and the authentication of peers.
+//! Options for security: the mechanism and the authentication of peers.
 
 use super::Options;
 use crate::kind::{Kind, Zmtp};

@@ -8,7 +8,8 @@ use crate::socket::error::OptionsError;
 use alloc::format;
 use alloc::string::String;
 
-/// SOCKS5 proxy that outgoing connections use.
+/// SOCKS5 proxy through which the socket connects to TCP endpoints. Includes the user name and the password for the
+/// proxy, if it requires them.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     pub(crate) at: Endpoint,

@@ -18,8 +18,8 @@ use bytes::Bytes;
 #[derive(Debug, Default)]
 pub(super) struct Dish {
     groups: BTreeSet<Bytes>,
-    /// Peers with a finished handshake. When this socket joins or leaves a group, the change is sent to all these
-    /// peers.
+    /// Peers that have finished their handshake and to which commands can still be sent. When this socket joins or
+    /// leaves a group, the change is sent to all these peers.
     peers: BTreeSet<PipeId>,
     arrived: FairQueue,
 }

@@ -24,7 +24,7 @@ pub(super) struct Halves {
     pub(super) outgoing: Option<LoadBalancer>,
     /// Takes received messages from the peers in turn. `None` if the socket type does not receive.
     pub(super) incoming: Option<FairQueue>,
-    /// True if an empty message must be sent first on each new connection (`PROBE_ROUTER`).
+    /// True if the socket must send an empty message first on each new connection (`PROBE_ROUTER`).
     pub(super) probe: bool,
 }
 

@@ -64,8 +64,8 @@ pub(super) trait Pattern: Debug + Send {
         entropy: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError>;
 
-    /// Removes the peer of a connection that has ended. The messages that the connection had not begun to send are
-    /// already back in the outgoing queue of the pipe.
+    /// Removes the peer of a connection that was closed or lost. The messages that the connection had not begun to send
+    /// are already back in the outgoing queue of the pipe.
     fn on_disconnect(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
@@ -87,7 +87,8 @@ pub(super) trait Pattern: Debug + Send {
         Effects::NONE
     }
 
-    /// Handles that the outgoing queue of a pipe was full and now has room again, so that `send` may succeed.
+    /// Notifies the pattern that the outgoing queue of a pipe was full and now has room again, so that `send` may
+    /// succeed.
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
         Effects::NONE
     }
@@ -102,7 +103,7 @@ pub(super) trait Pattern: Debug + Send {
         effects: &mut Effects,
     ) -> Result<(), ConnectionError>;
 
-    /// Handles a subscription change that was received from the peer of a pipe. An error closes the connection. Only
+    /// Applies a subscription change that the peer of a pipe sent to this socket. An error closes the connection. Only
     /// PUB, XPUB and RADIO receive such changes.
     fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Subscription) -> Result<Effects, ConnectionError> {
         Ok(Effects::NONE)
@@ -150,8 +151,8 @@ pub(super) trait Pattern: Debug + Send {
         None
     }
 
-    /// Returns the number of different prefixes or groups to which this socket has subscribed, if it is a subscriber,
-    /// or to which its peers have subscribed, if it is a publisher.
+    /// Returns the number of distinct prefixes or groups to which this socket has subscribed, if it is a subscriber, or
+    /// to which its peers have subscribed, if it is a publisher.
     fn subscription_count(&self) -> usize {
         0
     }
@@ -172,8 +173,9 @@ pub(super) trait Pattern: Debug + Send {
 const MAX_GROUP: usize = 255;
 
 /// Separates the frames of a message that are subscription changes, in the format of ZMTP 3.0, from the other frames.
-/// Returns the changes, and a message with the other frames; `None` if there are no other frames. If `only_first` (an
-/// option of the socket) is true and the first frame is not a change, the other frames are not checked.
+/// Returns the changes, and a message with the other frames. The message is `None` if there are no other frames. If
+/// `only_first` (an option of the socket) is true and the first frame is not a change, the other frames are not
+/// checked.
 fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
     if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {
         return (Vec::new(), Some(message));

@@ -22,11 +22,13 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(super) struct Publish {
     options: Publishing,
-    /// Peers with a finished handshake.
+    /// Peers that have finished their handshake and to which messages can still be sent.
     peers: BTreeSet<PipeId>,
-    /// Subscriptions that are in effect: they determine the recipients of a message.
+    /// Subscriptions that are in effect. A message is sent to the peers that have a matching subscription in this
+    /// table.
     granted: Subscriptions,
-    /// Subscriptions that peers requested, if the application decides about them (`XPUB_MANUAL`). Empty otherwise.
+    /// Subscriptions that the peers sent to the XPUB, if the application decides which of them take effect
+    /// (`XPUB_MANUAL`). Empty otherwise.
     requested: Subscriptions,
     distributor: Distributor,
     /// Queue of the subscription changes and messages that peers sent to an XPUB and that the application has not
@@ -34,11 +36,11 @@ pub(super) struct Publish {
     // RFC 29 requires fair queuing. But the order matters between a subscription and a cancellation by different peers.
     upstream: Option<ArrivalOrder>,
     /// Peer that sent the subscription change which the application received last. With `XPUB_MANUAL`, the
-    /// application's calls of `subscribe` and `unsubscribe` apply to this peer. `None` if there is no such peer, or if
-    /// it has disconnected.
+    /// application's calls of `subscribe` and `unsubscribe` apply to this peer. `None` before the application has
+    /// received a change, after the peer has disconnected, and always without `XPUB_MANUAL`.
     requester: Option<PipeId>,
-    /// Only peer that receives the next message, after a call of `subscribe` (`XPUB_MANUAL_LAST_VALUE`). `None` if all
-    /// matching subscribers receive the message.
+    /// Peer to which alone the next message is sent, because the application has called `subscribe` for this peer
+    /// (`XPUB_MANUAL_LAST_VALUE`). `None` if the next message is sent to all matching subscribers.
     only_recipient: Option<PipeId>,
 }
 
@@ -76,9 +78,9 @@ impl Publish {
         upstream.deliver(pipes, pipe, Frame::from(frame).into())
     }
 
-    /// Adds a subscription that a peer sent. Returns an error, and does not add it, if the prefix is too long
-    /// (`max_subscription_size`), or if the peer would then have too many subscriptions or their total length would be too
-    /// large (`max_subscriptions`).
+    /// Adds a subscription that a peer sent. Returns an error, and does not add the subscription, if the prefix is too
+    /// long (`max_subscription_size`). Does the same if the peer would then exceed one of the limits on the number and
+    /// on the total length of its subscriptions (`max_subscriptions`).
     fn handle_subscribe(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Result<Effects, ConnectionError> {
         let (limit, manual, verbosity) = (self.options.max_subscriptions, self.is_manual(), self.options.verbosity);
         let (size, max_size) = (prefix.len(), self.options.max_subscription_size);
@@ -237,8 +239,8 @@ impl Pattern for Publish {
         Ok(message)
     }
 
-    /// With `XPUB_MANUAL`, adds or removes a subscription for one peer: the peer that sent the subscription change
-    /// which the application received last. Otherwise returns `None`.
+    /// Adds or removes a subscription of the peer that sent the subscription change which the application received last
+    /// (`XPUB_MANUAL`). Returns `None` if this option is off.
     fn change_subscription(&mut self, _: &mut Pipes, change: Subscription) -> Option<Result<Effects, SubscribeError>> {
         self.is_manual().then(|| {
             let pipe = self.requester.ok_or(SubscribeError::NoRequest)?;

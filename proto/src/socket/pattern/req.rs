@@ -75,8 +75,8 @@ impl Req {
         Effects::READABLE | Effects::WRITABLE
     }
 
-    /// Removes the envelope of a received message. Returns `Ok(None)` for a well-formed reply to a different request,
-    /// and an error for a message without an envelope.
+    /// Removes the envelope of a received message. Returns `Ok(None)` for a well-formed reply to a request other than
+    /// the current one, and an error for a message without an envelope.
     fn strip_envelope(&self, mut reply: Message) -> Result<Option<Message>, ConnectionError> {
         // The format that libzmq's REQ sessions accept: an optional id of four bytes, the delimiter, at least one body
         // frame.

@@ -24,7 +24,7 @@ use alloc::sync::Arc;
 pub(super) struct Subscribe {
     options: Subscribing,
     socket_type: SocketType,
-    /// Peers with a finished handshake.
+    /// Peers that have finished their handshake and to which messages can still be sent.
     peers: BTreeSet<PipeId>,
     interests: Interests,
     arrived: FairQueue,

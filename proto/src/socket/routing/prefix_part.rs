@@ -1,5 +1,5 @@
-//! [`PrefixPart`]: a piece of a subscription prefix, stored in one node of the subscription trie. [`Lengths`]: counts
-//! the pieces directly below a node by their length. This module does not depend on the trie.
+//! [`PrefixPart`]: a piece of a subscription prefix, stored in one node of the subscription trie. [`Lengths`]: number
+//! of the pieces directly below a node, for each length of a piece. This module does not depend on the trie.
 
 use alloc::boxed::Box;
 use core::iter::from_fn;
@@ -65,7 +65,8 @@ pub(crate) enum Lengths {
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Counts {
-    /// Set of the lengths for which there is a piece. The lowest bit stands for length 1.
+    /// Set of the lengths that at least one counted piece has. Each bit stands for a length; the lowest bit stands for
+    /// length 1.
     present: u16,
     counts: [u32; PrefixPart::MAX],
 }

@@ -1,5 +1,5 @@
 //! [`Subscriptions`]: the prefixes to which each peer of a publisher has subscribed. [`Interests`]: the prefixes to
-//! which the application of a subscriber has subscribed. Does not depend on messages.
+//! which the application of a subscriber has subscribed. This module does not depend on messages.
 
 use super::trie::{NodeId, Trie, shrink_if_sparse};
 use crate::entropy::Entropy;
@@ -55,7 +55,7 @@ impl Subscriptions {
         Self { holders: Trie::new(entropy), held: BTreeMap::new() }
     }
 
-    /// Returns the number of different prefixes of all peers (libzmq: `TOPICS_COUNT`).
+    /// Returns the number of distinct prefixes to which at least one peer has subscribed (libzmq: `TOPICS_COUNT`).
     pub(crate) const fn len(&self) -> usize {
         self.holders.len()
     }
@@ -141,7 +141,7 @@ impl Subscriptions {
 #[derive(Debug)]
 enum Holders {
     One(PipeId),
-    /// Several subscribers. Empty only while the prefix is being added or removed.
+    /// Pipes of several subscribers. The vector is empty only while the prefix is being added or removed.
     Many(Vec<PipeId>),
 }
 
@@ -196,7 +196,7 @@ impl Interests {
         Self { counts: Trie::new(entropy) }
     }
 
-    /// Returns the number of different prefixes (libzmq: `TOPICS_COUNT`).
+    /// Returns the number of distinct prefixes to which the application has subscribed (libzmq: `TOPICS_COUNT`).
     pub(crate) const fn len(&self) -> usize {
         self.counts.len()
     }
@@ -221,12 +221,12 @@ impl Interests {
         Some(Cancelled::Gone)
     }
 
-    /// Returns true if messages on this topic match a subscription.
+    /// Returns true if a message on this topic matches at least one subscription.
     pub(crate) fn matches(&self, topic: &[u8]) -> bool {
         self.counts.walk(topic).next().is_some()
     }
 
-    /// Returns the different prefixes, in lexicographic order.
+    /// Returns the prefixes to which the application has subscribed, each prefix once, in lexicographic order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Vec<u8>> {
         self.counts.iter().map(|(prefix, _)| prefix)
     }
@@ -270,10 +270,12 @@ mod tests {
         (0..5_usize, operation)
     }
 
-    /// Model of [`Subscriptions`]: the subscribers of each prefix.
+    /// Expected content of a [`Subscriptions`], with which the property test compares it: the subscribers of each
+    /// prefix.
     type Model = BTreeMap<Vec<u8>, BTreeSet<PipeId>>;
 
-    /// Removes a prefix from a peer in the model, and returns the expected result.
+    /// Removes the subscription of a peer to `prefix` from `model`, the expected content. Returns the result that
+    /// [`Subscriptions::cancel`] must return for the same subscription.
     fn cancel(model: &mut Model, pipe: PipeId, prefix: &[u8]) -> Option<Cancelled> {
         let holders = model.get_mut(prefix)?;
         if !holders.remove(&pipe) {

@@ -24,9 +24,10 @@ pub(crate) struct NodeId(NonZeroU32);
 /// If all prefixes are short and have the same length, this is one look-up in total. If peers subscribe to prefixes of
 /// many lengths, it is at most one look-up per byte of the topic.
 ///
-/// No function recurses. The cost of a call is bounded by the length of its prefix, except when the table or the arena
-/// is full and doubles its size. Distributed over the preceding insertions, doubling adds a constant cost to each. The
-/// hash has a secret key and does not reveal it (SipHash-1-3), so peers cannot choose prefixes that collide.
+/// No function recurses. Except for [`iter`](Self::iter), the cost of a call is bounded by the length of its prefix or
+/// topic, unless the table or the arena is resized. Distributed over the preceding insertions and removals, resizing
+/// adds a constant cost to each. The hash has a secret key and does not reveal it (SipHash-1-3), so peers cannot choose
+/// prefixes that collide.
 ///
 /// Memory is proportional to the bytes of the prefixes. The arena keeps its maximum size until the last prefix is
 /// removed; its free nodes are reused.
@@ -252,7 +253,8 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::{Index, select};
 
-    /// Model of the trie: each stored prefix with its id and a unique number as its value.
+    /// Expected content of a trie, with which the tests compare the trie: each stored prefix with its id and its value,
+    /// a unique number.
     type Model = BTreeMap<Vec<u8>, (NodeId, u64)>;
 
     fn empty<V>() -> Trie<V> {
@@ -264,7 +266,8 @@ mod tests {
             self.nodes.len() - self.free.len()
         }
 
-        /// Checks that each node is either free or reachable and necessary, and that free nodes keep no memory.
+        /// Checks that each node is either free or needed by a stored prefix, that a free node has neither a value nor
+        /// nodes below it, and that the hash table finds all other nodes except the root.
         fn check_invariants(&self) {
             let mut below: BTreeMap<NodeId, Vec<PrefixPart>> = BTreeMap::new();
             for place in 0..self.nodes.len() {
@@ -328,7 +331,8 @@ mod tests {
             .prop_map(|phases| phases.into_iter().flat_map(|(up, down)| [up, down]).flatten().collect())
     }
 
-    /// Applies these changes to a trie and to the model, and compares all results with the model after each change.
+    /// Applies `changes` to an empty trie and to an ordered map. After each change, checks that the trie contains the
+    /// same prefixes and values as the map, and that both find the same prefixes of the topic of this change.
     fn check_changes(changes: Vec<(Change, Vec<u8>)>) {
         let (mut trie, mut model) = (empty(), Model::new());
         for ((change, topic), number) in changes.into_iter().zip(0..) {
@@ -423,7 +427,7 @@ mod tests {
         assert_eq!(trie.index.capacity(), 0);
     }
 
-    /// Compares two tries that have the same prefixes and different secret keys, and expects equal results.
+    /// Checks that two tries with the same prefixes but different secret keys return equal results.
     #[test]
     fn trie_key_affects_only_hashes() {
         let tries = [1, 2].map(|seed| {
