@@ -43,8 +43,8 @@ pub struct ConnectionConfig {
     pub domain: String,
     /// Maximum time to wait for the decision of an authenticator about a peer.
     pub auth_timeout: Duration,
-    /// ZAP handler that makes the authentication decisions if [`auth_source`](Self::auth_source) is
-    /// [`AuthSource::Default`]; `None` without a handler.
+    /// ZAP handler that decides about peers if [`auth_source`](Self::auth_source) is [`AuthSource::Default`]; `None` if
+    /// the socket has no ZAP handler.
     pub(crate) handler: Option<Arc<dyn ZapHandler>>,
 }
 
@@ -53,10 +53,11 @@ pub struct ConnectionConfig {
 pub struct HeartbeatConfig {
     /// Time between two PINGs that this side sends.
     pub interval: Duration,
-    /// Maximum time after a PING without any received byte. When this time is over, the connection ends.
+    /// Maximum time to wait for any byte from the peer after this side has sent a PING. If no byte arrives in this
+    /// time, this side ends the connection.
     pub timeout: Duration,
-    /// Time to live that the PINGs contain, in tenths of a second. The peer ends the connection if it receives no byte
-    /// for this time; 0 for no time to live.
+    /// Time to live that this side's PINGs contain, in tenths of a second. The peer ends the connection if it receives
+    /// no byte for this time; 0 for no limit.
     pub ttl: u16,
 }
 
@@ -81,8 +82,9 @@ impl ConnectionConfig {
         }
     }
 
-    /// Returns true if two sockets with these settings are allowed to share a listener. Both must use ZMTP, and must
-    /// have the same security settings, source of authentication decisions, and ZAP domain.
+    /// Returns true if a socket with the settings `self` and a socket with the settings `other` are allowed to share a
+    /// listener. Both must use ZMTP. Their security settings, their source of authentication decisions, and their ZAP
+    /// domain must be equal.
     // These settings are used before the peer requests a resource, so before its socket is known.
     pub fn may_share_with(&self, other: &Self) -> bool {
         // RFC 37: all services of an endpoint must use the same security.
@@ -97,8 +99,9 @@ impl ConnectionConfig {
         self.auth_source != AuthSource::Default || !self.domain.is_empty()
     }
 
-    /// Returns true if peers of ZMTP 2.0 and 1.0 are accepted: `allow_legacy_zmtp` is set, this side uses NULL without
-    /// authentication and requests no resource, and ZMTP 2.0 has the socket type of this side.
+    /// Returns true if this side accepts peers of ZMTP 2.0 and 1.0. All of these conditions must be true:
+    /// `allow_legacy_zmtp` is set, this side uses NULL without authentication, this side requests no resource, and the
+    /// socket type of this side exists in ZMTP 2.0.
     pub(crate) fn accepts_legacy_peers(&self) -> bool {
         // A legacy peer has no mechanism, sends no resource, and knows only some socket types. It must not bypass
         // security.
@@ -123,8 +126,9 @@ impl ConnectionConfig {
         is_curve_server && !self.authenticates_null() && !self.handler().is_some_and(|handler| handler.is_bound())
     }
 
-    /// Returns true if a peer with these credentials must be rejected because no authenticator is configured. This
-    /// applies to every PLAIN client, and to every peer if a ZAP domain is set.
+    /// Returns true if a peer with these credentials needs the approval of an authenticator, so that this side rejects
+    /// the peer if no authenticator is configured. This applies to every PLAIN client, and to every peer if a ZAP
+    /// domain is set.
     pub(crate) fn requires_authenticator(&self, credentials: &AuthCredentials) -> bool {
         match credentials {
             #[cfg(feature = "plain")]

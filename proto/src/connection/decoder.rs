@@ -23,7 +23,7 @@ pub(super) struct Decoder {
     frames: Vec<Frame>,
     /// Total size in bytes of the frames in `frames`.
     size: usize,
-    /// Memory blocks for large bodies, which are used again when no message refers to them.
+    /// Memory blocks for large message bodies. A block is reused once no message refers to it any more.
     pub(super) blocks: ReadBuffers,
 }
 
@@ -320,7 +320,8 @@ impl Body {
         }
     }
 
-    /// Converts a complete body into a frame. If the memory of the body is large, also keeps it in `blocks` for reuse.
+    /// Converts a complete body into a frame. Large memory of a body is also stored in `blocks`, to be reused after the
+    /// application has dropped the frame.
     fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
         let block = self.bytes.freeze();
         if !ReadBuffers::is_kept_size(block.len()) {

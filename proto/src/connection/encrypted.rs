@@ -90,9 +90,9 @@ impl Decoder {
     }
 }
 
-/// Checks the size in the head of an encrypted frame, before the body is received. The content of the frame can be at
-/// most as large as the larger of the two limits: for a message and for a command. Returns the size of the body in
-/// bytes.
+/// Checks the size in the head of an encrypted frame, before the body is received. The content is a message frame or a
+/// command, and must not exceed the larger of the two limits for messages and commands. Returns the size of the
+/// encrypted body in bytes.
 fn check_outer(head: FrameHead, config: &ConnectionConfig) -> Result<usize, ConnectionError> {
     if head.more {
         return Err(CurveError::OuterMore.into());

@@ -26,7 +26,7 @@ pub enum ConnectionError {
     /// The SOCKS proxy did not connect to the peer. The value is the reason.
     #[error("the SOCKS proxy did not connect to the peer: {0}")]
     Proxy(#[from] SocksError),
-    /// The received bytes are not ZMTP.
+    /// The first bytes that the peer sent are not ZMTP.
     #[error("the peer does not use ZMTP; is this the port of another service?")]
     NotZmtp,
     /// The peer uses a version before ZMTP 3.0, and this side does not accept such peers; see
@@ -56,10 +56,10 @@ pub enum ConnectionError {
     #[cfg(feature = "curve")]
     #[error("CURVE: {0}")]
     Curve(#[from] CurveError),
-    /// The received bytes violate the protocol. The value is the violation.
+    /// The bytes that the peer sent violate the protocol. The value describes the violation.
     #[error("the peer violated the protocol: {0}")]
     Malformed(#[from] DecodeError),
-    /// A frame was received that is not allowed in the current phase, such as a message before READY. The value
+    /// The peer sent a frame that is not allowed in the current phase, such as a message before READY. The value
     /// describes the violation.
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
@@ -69,7 +69,7 @@ pub enum ConnectionError {
     /// The peer sent a socket type that does not exist, in its READY or INITIATE, or in its greeting of ZMTP 2.0.
     #[error("the peer sent a socket type that does not exist")]
     UnknownSocketType,
-    /// The two socket types are not compatible (RFC 28).
+    /// The socket types of the two sides are not compatible (RFC 28).
     #[error("a {ours} socket is not compatible with a {theirs} socket")]
     Incompatible {
         /// Socket type of this side.
@@ -77,17 +77,19 @@ pub enum ConnectionError {
         /// Socket type of the peer.
         theirs: SocketType,
     },
-    /// The peer announced a message or a command that is too large. The size is checked when a frame head is received,
-    /// before the body is received.
+    /// The peer started to send a message, a command or an encrypted frame that is too large. This side checks the size
+    /// in each frame head before it receives the body of the frame.
     #[error("the peer announced {size} bytes, but the limit is {limit}; see `Options::max_message_size`")]
     TooLarge {
-        /// Announced size in bytes. For a message, the sum of all its frames so far.
+        /// Size in bytes, as the peer gave it in its frame heads. If a message is too large, this is the sum of its
+        /// frames so far; if a command is too large, the size of the command; and if an encrypted frame is too large,
+        /// the size of its decrypted content.
         size: u64,
-        /// Maximum size in bytes: `Options::max_message_size` for a message, 128 KiB for a command, and the larger of
-        /// both for an encrypted frame.
+        /// Limit that `size` exceeds, in bytes: `Options::max_message_size` for a message, 128 KiB for a command, and
+        /// the larger of both for an encrypted frame.
         limit: u64,
     },
-    /// A message has more frames than `Options::max_frames` allows.
+    /// The peer sent a message that has more frames than `Options::max_frames` allows.
     #[error("the peer sent a message of more than {limit} frames; see `Options::max_frames`")]
     TooManyFrames {
         /// Maximum number of frames of a message (`Options::max_frames`).
@@ -96,22 +98,24 @@ pub enum ConnectionError {
     /// A REQ socket received a reply that is not an empty delimiter followed by a body.
     #[error("the peer's reply has no empty delimiter before its body")]
     MissingDelimiter,
-    /// The peer sent an ERROR command. The value is the reason in this command; if ZAP denied access, it is the status
-    /// code `300`, `400` or `500` as text.
+    /// The peer rejected this side with an ERROR command. The value is the reason in this command. If the authenticator
+    /// of the peer did not accept this side, the reason is the ZAP status code `300`, `400` or `500` as text.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
-    /// This side did not admit the peer, because the authenticator denied access, failed or took too long. The value is
-    /// the status, which the peer gets in an ERROR command.
+    /// This side rejected the peer, because the authenticator denied access, failed or took too long. The value is the
+    /// status that this side sends to the peer in an ERROR command.
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
-    /// This side is a ROUTER that already has another peer with the same routing id, and `Options::handover` is off.
+    /// The socket of this side is a ROUTER, another connected peer already has the same routing id as this peer, and
+    /// `Options::handover` is off.
     #[error("another peer already has this routing id; see `Options::handover`")]
     RoutingIdTaken,
-    /// A newer connection with the same routing id replaced this connection, because `Options::handover` is on.
+    /// The socket of this side is a ROUTER, and a new connection has a peer with the same routing id as the peer of this
+    /// connection. The new connection replaced this connection, because `Options::handover` is on.
     #[error("a newer connection took over the peer's routing id")]
     HandedOver,
-    /// The number or the total size of the peer's subscriptions (or groups, for a RADIO) exceeds the limit of
-    /// `Options::max_subscriptions`.
+    /// The peer has too many subscriptions or, for a RADIO, is a member of too many groups; or the total length of the
+    /// peer's subscriptions is too large. `Options::max_subscriptions` sets both limits.
     #[error(
         "the peer has more than {limit} subscriptions, or their total size exceeds the limit; see `Options::max_subscriptions`"
     )]
@@ -124,16 +128,16 @@ pub enum ConnectionError {
         "the peer subscribed to a prefix of {size} bytes, but the limit is {limit}; see `Options::max_subscription_size`"
     )]
     SubscriptionTooLong {
-        /// Length of the prefix, in bytes.
+        /// Length of the prefix that the peer subscribed to, in bytes.
         size: usize,
-        /// Maximum length of a prefix, in bytes (`Options::max_subscription_size`).
+        /// Maximum length of a subscribed prefix, in bytes (`Options::max_subscription_size`).
         limit: usize,
     },
     /// The peer joined a group with a name longer than 255 bytes (RFC 48). The value is the length of the name in
     /// bytes.
     #[error("the peer joined a group with a name of {0} bytes, but the limit is 255")]
     GroupTooLong(usize),
-    /// The handshake of this connection was ended to admit a new connection, because `Options::max_handshakes` was
+    /// This side ended the handshake with this peer to admit a new connection, because `Options::max_handshakes` was
     /// reached.
     #[error("the peer's slow handshake was evicted to admit a new connection; see `Options::max_handshakes`")]
     HandshakeEvicted,
@@ -141,7 +145,7 @@ pub enum ConnectionError {
     /// peers.
     #[error("the subscriber does not read, and `slow_subscriber` is set to disconnect slow subscribers")]
     TooSlow,
-    /// This side's PAIR or CHANNEL socket already has a peer, and accepts only one.
+    /// The PAIR or CHANNEL socket of this side already has another peer, and accepts only one.
     #[error("a PAIR or CHANNEL socket accepts one peer only, and already has a peer")]
     PairInUse,
     /// Before the handshake timeout expired, no socket of this side was bound to the resource that the peer requested.
@@ -151,25 +155,25 @@ pub enum ConnectionError {
         .0.as_ref().map_or("no resource", Resource::as_str)
     )]
     NoSuchResource(Option<Resource>),
-    /// This side closed the socket, the listener or the connection. If the peer closes the stream, the error is
-    /// [`PeerClosed`](Self::PeerClosed).
+    /// This side closed the connection, or closed the socket or listener of the connection. If the peer closes the
+    /// connection, the error is [`PeerClosed`](Self::PeerClosed).
     #[error("this side closed the connection")]
     LocallyClosed,
 }
 
-/// Side that caused the end of a connection.
+/// Cause of the end of a connection: this side, the peer or the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The cause of the error is at this side, for example a call or a setting of the application.
+    /// This side caused the error, for example by a call or a setting of the application.
     Local,
-    /// The cause of the error is the data that the peer sent.
+    /// The peer caused the error by the data that it sent.
     Peer,
-    /// The cause of the error is the network, the SOCKS proxy, or a peer that closed the stream or does not respond.
+    /// The network or the SOCKS proxy failed, or the peer closed the stream or does not respond.
     Network,
 }
 
 impl ConnectionError {
-    /// Returns the side that caused the end of the connection.
+    /// Returns the cause of the end of the connection: this side, the peer or the network.
     pub const fn fault(&self) -> Fault {
         match self {
             Self::PeerClosed | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
@@ -204,12 +208,14 @@ impl ConnectionError {
         }
     }
 
-    /// Returns true if a new connection attempt may succeed.
+    /// Returns true if a new attempt to connect to the same peer may succeed.
     ///
-    /// Returns false after a protocol error; libzmq does not reconnect either in this case. Also returns false after an
-    /// ERROR command, because RFC 37 does not allow a client to reconnect with the same credentials. Returns true after
-    /// an ERROR with the ZAP status 300 (temporary) or 500 (internal error), after any error of CURVE, after a network
-    /// error, and after [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow).
+    /// Returns true after any error with [`Fault::Network`], after any error of CURVE, after
+    /// [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow), and if the peer sent an ERROR command
+    /// with the ZAP status 300 (temporary) or 500 (internal error).
+    ///
+    /// Returns false after every other error. After a protocol error, libzmq does not reconnect either. After any other
+    /// ERROR command, RFC 37 does not allow a client to reconnect with the same credentials.
     pub fn may_reconnect(&self) -> bool {
         // The data of a CURVE connection may have been changed in transit, which is not the peer's fault.
         #[cfg(feature = "curve")]
@@ -228,10 +234,10 @@ pub enum Timeout {
     /// The handshake took longer than `Options::handshake_timeout`.
     #[error("the peer did not finish its handshake in time")]
     Handshake,
-    /// No byte was received for the duration of `Options::heartbeat_timeout` after a PING.
+    /// After this side sent a PING, it received no byte from the peer for the duration of `Options::heartbeat_timeout`.
     #[error("the peer did not answer a heartbeat in time")]
     Heartbeat,
-    /// No byte was received for the time to live in the latest PING of the peer.
+    /// This side received no byte from the peer for as long as the time to live in the peer's latest PING.
     #[error("the peer sent nothing for longer than the time to live in its PING")]
     TimeToLive,
 }

@@ -94,8 +94,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Checks the properties of the peer, and returns them. If its socket type is incompatible, queues an ERROR command
-    /// and returns an error.
+    /// Checks the properties that the peer sent in READY or INITIATE, and returns them. If the socket type of the peer
+    /// is incompatible with this side, also queues an ERROR command for the peer before the error is returned.
     fn check_properties(&mut self, metadata: Metadata) -> Result<PeerInfo, ConnectionError> {
         let name = metadata.get(SOCKET_TYPE).ok_or(ConnectionError::MissingSocketType)?;
         let socket_type = SocketType::from_name(name).ok_or(ConnectionError::UnknownSocketType)?;
@@ -117,8 +117,8 @@ impl Connection {
         if ours.peers().contains(&theirs) { Ok(()) } else { Err(ConnectionError::Incompatible { ours, theirs }) }
     }
 
-    /// Ends the handshake, so that messages can be exchanged. The properties of the peer, in `info`, are already
-    /// checked.
+    /// Ends the handshake, so that messages can be exchanged. The properties of the peer in `info` are already
+    /// checked. `established` is the result of the security mechanism.
     pub(super) fn establish(&mut self, info: PeerInfo, established: HandshakeOutcome, now: Instant) {
         let PeerInfo { socket_type, routing_id, metadata } = info;
         let AuthIdentity { user_id, properties } = established.identity;

@@ -106,8 +106,8 @@ struct State {
     /// Time at which the timeout after a PING expires; `None` if no PING was sent since the last received byte.
     silence: Option<Instant>,
     /// Time at which the connection ends if no further byte is received, and the time to live in the peer's latest
-    /// PING. Each received byte postpones the first value by the second. `None` if no PING was received, or if the
-    /// latest PING had no time to live.
+    /// PING. Whenever bytes are received, the first value becomes the current time plus the second value. `None` if no
+    /// PING was received, or if the latest PING had no time to live.
     // libzmq stops this timer until the next PING instead, and so may keep the connection of a dead peer.
     ttl: Option<(Instant, Duration)>,
     /// Number of sent PINGs for which no PONG was received yet, at most [`MAX_UNANSWERED`]. When the measurement of a

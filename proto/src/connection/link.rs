@@ -20,7 +20,7 @@ pub struct Peer {
     pub routing_id: Frame,
     /// ZMTP version that both sides use.
     pub version: Version,
-    /// All properties that the peer sent in READY or INITIATE.
+    /// All properties that the peer sent in READY or INITIATE; empty for a peer of ZMTP 2.0 or 1.0.
     pub metadata: Metadata,
     /// User id that the authenticator assigned to the peer; `None` if it assigned no user id. Never taken from data
     /// that the peer sent.
@@ -56,7 +56,7 @@ pub struct Credentials {
 /// variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outbound {
-    /// A message to send.
+    /// A message that the link sends to the peer.
     Message(Message),
     /// A change of this side's subscriptions or group memberships, to send to the peer.
     Subscription(Subscription),
@@ -65,24 +65,25 @@ pub enum Outbound {
 /// Item that a socket receives from a [`Link`]. The enum is exhaustive, so a new variant is a breaking change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbound {
-    /// A received message.
+    /// A message that the peer sent.
     Message(Message),
     /// A change of the peer's subscriptions or group memberships, received from the peer.
     Subscription(Subscription),
 }
 
-/// Change of one subscription, or of one group membership. A subscriber sends it to a publisher.
+/// Change of one subscription, or of one group membership. A subscriber sends it to a publisher, and a DISH to a RADIO.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subscription {
-    /// Subscribes to messages with this prefix (RFC 37, "SUBSCRIBE"). Sent as a command to peers of ZMTP 3.1, and as a
-    /// message that begins with the byte `01` to peers of earlier versions. Both forms are accepted from all peers.
+    /// The sender subscribes to messages that begin with this prefix (RFC 37, "SUBSCRIBE"). Sent as a command to peers
+    /// of ZMTP 3.1, and as a message that begins with the byte `01` to peers of earlier versions. Both forms are
+    /// accepted from all peers.
     Subscribe(Bytes),
-    /// Cancels the subscription to this prefix (RFC 37, "CANCEL"). Sent as a command to peers of ZMTP 3.1, and as a
-    /// message that begins with the byte `00` to peers of earlier versions.
+    /// The sender cancels its subscription to this prefix (RFC 37, "CANCEL"). Sent as a command to peers of ZMTP 3.1,
+    /// and as a message that begins with the byte `00` to peers of earlier versions.
     Cancel(Bytes),
-    /// Joins this group (RFC 48, "JOIN").
+    /// The sender joins the group with this name (RFC 48, "JOIN").
     Join(Bytes),
-    /// Leaves this group (RFC 48, "LEAVE").
+    /// The sender leaves the group with this name (RFC 48, "LEAVE").
     Leave(Bytes),
 }
 
@@ -149,7 +150,7 @@ pub trait Link {
     fn finish(&mut self);
     /// Returns the number of queued messages that are not completely written to the stream.
     fn unsent(&self) -> usize;
-    /// Removes and returns the messages of which no byte has been written to the stream, in order. Called when the
+    /// Removes and returns the messages of which no byte has been written to the stream, oldest first. Called when the
     /// connection has ended.
     fn reclaim(&mut self) -> Vec<Message>;
     /// Returns the round-trip time to the peer; `None` if heartbeats are off, and before the first measurement.

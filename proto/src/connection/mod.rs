@@ -100,7 +100,8 @@ pub struct Connection {
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
     /// Number of bytes received since `inbox`, the queue of received items, was last empty. This is an upper bound for
-    /// the bytes that still wait there. [`wants_input`](Self::wants_input) compares this number with [`READ_AHEAD`].
+    /// the bytes that still wait there. [`wants_input`](Self::wants_input) adds the memory of the queue entries, and
+    /// compares the sum with [`READ_AHEAD`].
     read_ahead: usize,
     /// Number of commands in the latest input, including subscriptions that the peer sent as messages. A session limits
     /// the size of its next read if this number is large.
@@ -124,8 +125,8 @@ pub struct Connection {
     now: Instant,
 }
 
-/// Limit in bytes for the memory of input that the application has not received yet. A connection that has reached the
-/// limit accepts no more input, so the last read can exceed it.
+/// Limit in bytes for the memory of stored input. At this limit, a connection wants no more input, so the last read can
+/// exceed the limit. Input is stored until the application receives it, or until the connection is attached to a socket.
 const READ_AHEAD: usize = 64 << 10;
 
 impl Connection {
@@ -463,8 +464,8 @@ impl Connection {
     /// messages need megabytes for the queue of these messages.
     ///
     /// Should be called when the connection has been idle for a while; a busy connection would only allocate the memory
-    /// again. Not needed with a [`Session`](crate::Session), which borrows the memory from a
-    /// [`SessionBuffers`](crate::SessionBuffers) during each turn.
+    /// again. Not needed with a [`Session`](crate::Session): each call of `Session::turn` borrows the memory from a
+    /// [`SessionBuffers`](crate::SessionBuffers).
     pub fn shrink(&mut self) {
         const IDLE: usize = 64;
         if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {

@@ -275,8 +275,8 @@ impl Outbox {
         }
     }
 
-    /// Removes and returns the messages of which no byte has been written to the stream, in order. After this call, the
-    /// outbox must not be used to send.
+    /// Removes and returns the messages of which no byte has been written to the stream, oldest first. After this call,
+    /// the outbox must not be used to send.
     pub(super) fn reclaim(&mut self) -> impl Iterator<Item = Message> {
         self.queued = 0;
         let encoded = self.decode_batch();
@@ -352,7 +352,8 @@ impl Outbox {
         self.has_remaining()
     }
 
-    /// Starts a batch of output, and first encodes the PONGs that wait. The messages of the batch follow the PONGs.
+    /// Starts a batch of output, and encodes all PONGs that wait to be sent. The messages of the batch follow the
+    /// PONGs.
     fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
             self.push_command(&Command::Pong(context));

@@ -13,7 +13,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-/// Authentication request about the peer of this connection, while the decision about this peer is pending.
+/// Authentication request about the peer of this connection. The decision about the peer is not made yet.
 pub(super) struct PendingAuth {
     pub(super) until: Instant,
     task: AuthTask,
@@ -36,8 +36,8 @@ impl Connection {
     }
 
     /// Sets the waker that is woken when an asynchronous [`Authenticator`](crate::security::Authenticator) or ZAP
-    /// handler has decided. The caller must then call [`Session::turn`]. Without a waker, a decision has an effect only
-    /// at the next call of [`Session::turn`], which other events cause.
+    /// handler has decided about the peer. The caller must then call [`Session::turn`]. Without a waker, a decision has
+    /// an effect only at the next call of [`Session::turn`], which other events cause.
     ///
     /// [`Session::turn`]: crate::Session::turn
     pub fn set_auth_waker(&mut self, waker: &Waker) {
@@ -70,8 +70,8 @@ impl Connection {
         }
     }
 
-    /// Passes the reply to the request that [`poll_auth_request`](Self::poll_auth_request) returned. Does nothing
-    /// without a pending request.
+    /// Handles `reply`, the answer to the authentication request that [`poll_auth_request`](Self::poll_auth_request)
+    /// returned. Does nothing if no request is pending.
     ///
     /// # Errors
     /// [`ConnectionError::Denied`] if the reply denies access, and any error in the peer's READY, if READY was received

@@ -3,22 +3,23 @@
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
-/// Large memory blocks that message bodies refer to. A block is reused when the last reference to it is dropped.
+/// Store of memory blocks for large message bodies. A block can hold a new body once no message body refers to it any
+/// more.
 // To free such a block and to map and clear a new one for each large message would cost more than all other work on it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBuffers {
-    /// One reference to each kept block, in the full length of the block. The block is free, and can be reused, when
-    /// this reference is the only one.
+    /// One reference to each stored block, in the full length of the block. If this reference is the only one, no
+    /// message body refers to the block, and the block can be reused.
     kept: Vec<Bytes>,
     /// Total length of the blocks in `kept`, in bytes.
     bytes: usize,
 }
 
-/// Maximum total size in bytes of the blocks that one [`ReadBuffers`] keeps for reuse. If a new block would exceed this
-/// size, the oldest blocks are no longer kept.
+/// Maximum total size in bytes of the blocks that one [`ReadBuffers`] stores for reuse. To stay below it when a new
+/// block is stored, the oldest blocks are removed; each is freed when no message body refers to it any more.
 const MAX_KEPT: usize = 4 << 20;
 
-/// Minimum size in bytes of a block that is kept for reuse. Shorter blocks are cheap to allocate.
+/// Minimum size in bytes of a block that is stored for reuse. Shorter blocks are cheap to allocate.
 const MIN_KEPT: usize = 16 << 10;
 
 /// Bytes allocated for a message body when its frame head is received, before any part of the body. A shorter body gets
@@ -58,8 +59,8 @@ impl ReadBuffers {
         }
     }
 
-    /// Removes and returns a kept block that no message body refers to any more. The block has at least `min` bytes,
-    /// and at most about four times as many. Returns `None` if no such block is kept.
+    /// Removes and returns a stored block that no message body refers to any more. The block has at least `min` bytes,
+    /// and at most about four times as many. Returns `None` if there is no such block.
     pub(crate) fn find(&mut self, min: usize) -> Option<BytesMut> {
         let is_suitable = |block: &Bytes| block.len() >= min && block.len() / 4 <= min && block.is_unique();
         let index = self.kept.iter().rposition(is_suitable)?;
@@ -68,13 +69,13 @@ impl ReadBuffers {
         block.try_into_mut().ok()
     }
 
-    /// Returns true if blocks of `len` bytes are kept for reuse. Blocks shorter than [`MIN_KEPT`] or longer than
-    /// [`MAX_KEPT`] are not kept.
+    /// Returns true if a block of `len` bytes is suitable to be stored for reuse: `len` must be at least [`MIN_KEPT`]
+    /// and at most [`MAX_KEPT`].
     pub(crate) fn is_kept_size(len: usize) -> bool {
         (MIN_KEPT..=MAX_KEPT).contains(&len)
     }
 
-    /// Keeps a block, to reuse it when no message body refers to it any more. The length of the block must satisfy
+    /// Stores a block, to reuse it when no message body refers to it any more. The length of the block must satisfy
     /// [`is_kept_size`](Self::is_kept_size).
     pub(crate) fn keep(&mut self, block: Bytes) {
         let len = block.len();
@@ -85,7 +86,8 @@ impl ReadBuffers {
         self.kept.push(block);
     }
 
-    /// Returns the total length of all kept blocks in bytes.
+    /// Returns the total length in bytes of the blocks that are stored for reuse. Blocks that message bodies still
+    /// refer to are included.
     #[cfg(test)]
     pub(crate) const fn kept_bytes(&self) -> usize {
         self.bytes

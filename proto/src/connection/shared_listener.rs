@@ -65,7 +65,8 @@ impl Connection {
     /// /// Sockets by the resource that they are bound to, all on one port.
     /// type Services = BTreeMap<Option<String>, (Socket, ListenerId)>;
     ///
-    /// /// Calls `turn` for one session. `assigned` is the resource and pipe of its socket, once they are known.
+    /// /// Calls `turn` for one session. `assigned` is set when its connection is attached to a socket, and contains
+    /// /// the resource and the pipe.
     /// fn turn(
     ///     services: &mut Services,
     ///     assigned: &mut Option<(Option<String>, PipeId)>,

@@ -30,10 +30,12 @@ pub enum SocksError {
     /// The proxy rejected the user name or the password.
     #[error("the proxy rejected the user name or the password")]
     Denied,
-    /// The proxy could not connect to the peer, or does not allow it. The value is the reply code of RFC 1928.
+    /// The proxy could not connect to the peer, or does not allow this connection. The value is the reply code of the
+    /// proxy (RFC 1928).
     #[error("the proxy replied: {}", reason(*.0))]
     Refused(u8),
-    /// The proxy cannot connect to the address of the peer, for example because the host name is longer than 255 bytes.
+    /// A SOCKS5 request cannot contain the address of the peer, for example because the host name is longer than 255
+    /// bytes.
     #[error("the address cannot be sent to a proxy; it must be an IP address or a host name of at most 255 bytes")]
     Address,
 }
@@ -98,8 +100,8 @@ const NO_AUTHENTICATION: u8 = 0;
 const USER_PASSWORD: u8 = 2;
 
 impl Connection {
-    /// Creates a connection to the peer at the endpoint `to` through a SOCKS proxy. Without a `user`, the connection
-    /// offers no authentication to the proxy.
+    /// Creates a connection to the peer at the endpoint `to` through a SOCKS proxy. The connection offers one
+    /// authentication method to the proxy: user name and password if `user` is set, otherwise no authentication.
     pub(crate) fn via_socks(
         config: &Arc<ConnectionConfig>,
         user: Option<User>,
@@ -199,8 +201,8 @@ impl Socks {
     }
 }
 
-/// Returns the CONNECT request for an endpoint; `None` if a proxy cannot connect to it. Host names are resolved by the
-/// proxy.
+/// Returns the CONNECT request for the endpoint `to`; `None` if a SOCKS5 request cannot contain this endpoint. The
+/// proxy resolves host names.
 fn request(to: &Endpoint) -> Option<Vec<u8>> {
     let Endpoint::Tcp { host, port, .. } = to else { return None };
     let mut request = Vec::from([VERSION, 1, 0]);
