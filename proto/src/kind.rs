@@ -74,8 +74,8 @@ pub trait HasRoutingId: Kind {}
 )]
 pub trait Publishes: Kind {}
 
-/// Socket types with the option [`invert_matching`](crate::Options::invert_matching) (`ZMQ_INVERT_MATCHING`). These
-/// types compare messages with subscribed prefixes; the option inverts the result of the comparison.
+/// Socket types with the option [`invert_matching`](crate::Options::invert_matching) (`ZMQ_INVERT_MATCHING`). The
+/// option inverts the filter: subscribers receive the messages that match no subscribed prefix.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not filter messages by prefix",
     label = "requires a socket type that filters by prefix",
@@ -116,7 +116,7 @@ pub trait AssignsRoutingId: Kind {}
 )]
 pub trait RoutesById: Kind {}
 
-/// Socket types that can keep only the latest message of each queue (option `CONFLATE`).
+/// Socket types with the option `CONFLATE`. With this option, each queue of the socket holds only the latest message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets cannot conflate messages",
     label = "requires a socket type with this option",
@@ -195,7 +195,8 @@ kinds! {
     /// peer are queued, the socket processes no further input from this peer until the application receives the
     /// messages.
     XPub: Zmtp Sends Receives Publishes FiltersByPrefix Subscribes;
-    /// XSUB: a SUB that can also subscribe by sending messages (RFC 29, "The XSUB Socket Type").
+    /// XSUB: a SUB that can also send messages to its publishers. A sent message with the first byte 1 or 0 adds or
+    /// cancels a subscription; the prefix follows this byte (RFC 29, "The XSUB Socket Type").
     XSub: Zmtp Sends Receives Subscribes;
     /// RADIO: sends each message, `[group, body]`, to all peers that joined this group (RFC 48, "The RADIO Socket
     /// Type").

@@ -90,7 +90,8 @@ impl SocketType {
         TABLE.iter().map(|row| row.0).find(|socket_type| socket_type.code() == Some(code))
     }
 
-    /// Returns the socket types that this type can connect to.
+    /// Returns the socket types of the possible peers of this type. Empty for STREAM, because its peers do not use
+    /// ZMTP.
     pub fn peers(self) -> &'static [Self] {
         self.row().2
     }

@@ -31,7 +31,7 @@ impl KeyPair {
 }
 
 /// A [`Stream`] over a non-blocking `std::io::{Read, Write}`. The caller supplies functions for the operations that no
-/// trait of `std` has: closing the write direction, and taking the error of a connect.
+/// trait of `std` has: closing the write direction, and reading the error of a failed connect.
 ///
 /// ```
 /// use sansmq_proto::IoStream;
@@ -54,9 +54,9 @@ impl<T> IoStream<T> {
         Self { io, close_write, take_error: |_| Ok(None) }
     }
 
-    /// Sets the function `take_error`, which implements [`Stream::established`]. The function returns the error of a
-    /// failed non-blocking connect, or `None` if the connection is established. Default: a function that returns
-    /// `None`.
+    /// Sets the function `take_error`, which implements [`Stream::established`]. `take_error` returns the error of a
+    /// failed non-blocking connect, or `None` if the connection is established. By default, the stream uses a function
+    /// that always returns `None`.
     #[must_use]
     pub const fn dialled(mut self, take_error: fn(&mut T) -> io::Result<Option<io::Error>>) -> Self {
         self.take_error = take_error;

@@ -101,7 +101,8 @@ impl<K: Copy + Ord> Deadlines<K> {
         self.by_time.first().map(|&(at, _)| at)
     }
 
-    /// Removes the earliest deadline and returns its key; `None` if no deadline is at or before `now`.
+    /// Removes the earliest deadline and returns its key, if this deadline is at or before `now`. Otherwise returns
+    /// `None`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         let &(at, key) = self.by_time.first()?;
         (at <= now).then(|| {

@@ -34,7 +34,8 @@ pub enum Endpoint {
         /// Local address of outgoing connections; `None` if the operating system chooses it. An endpoint with a source
         /// is invalid for `bind`.
         source: Option<Source>,
-        /// Resource that selects one of several sockets that share the port; `None` if the endpoint has no resource.
+        /// Name of the socket to connect to or to bind, if several sockets share the port; `None` if the endpoint has
+        /// no resource.
         resource: Option<Resource>,
     },
     /// `ipc://…`: a Unix domain socket on this machine.
@@ -57,7 +58,7 @@ pub enum Endpoint {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IpcName {
-    /// `*`: `bind` creates a socket file in a new directory. Not valid for `connect`.
+    /// `*`: `bind` creates a socket file in a new directory and so chooses its path. Not valid for `connect`.
     Any,
     /// A file path of at most 107 bytes. Relative to the working directory if it does not begin with `/`.
     Path(String),

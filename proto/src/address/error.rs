@@ -7,55 +7,55 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// Connection refused: no socket listens at the address.
+    /// The connection was refused: no socket listens at the address.
     #[error("connection refused: no socket listens at the address")]
     Refused,
-    /// Host or network that the operating system cannot reach.
+    /// The operating system cannot reach the host or the network.
     #[error("the host or network is unreachable")]
     Unreachable,
-    /// No answer within the time limit of a connection attempt or a transmission.
+    /// The time limit of a connection attempt, or of a transmission, expired before the peer answered.
     #[error("the time limit expired without an answer")]
     TimedOut,
-    /// Connection that the peer or the operating system has reset or aborted.
+    /// The peer or the operating system has reset or aborted the connection.
     #[error("the peer reset the connection")]
     Reset,
-    /// Host name that cannot be resolved: the lookup failed, or found no address.
+    /// The host name cannot be resolved: the lookup failed, or found no address.
     #[error("the host name has no addresses")]
     UnknownHost,
-    /// Address to which another operating system socket is already bound.
+    /// Another operating system socket is already bound to the address.
     #[error("the address is already in use")]
     AddressInUse,
-    /// Local address that this machine does not have.
+    /// This machine does not have the requested local address.
     #[error("this machine does not have the address")]
     AddressUnavailable,
-    /// Operation that the operating system denies to this process.
+    /// The operating system denies the operation to this process.
     #[error("permission denied")]
     PermissionDenied,
-    /// Unix domain socket that does not exist.
+    /// No Unix domain socket with the requested name exists.
     #[error("no Unix domain socket has this name")]
     PathNotFound,
-    /// Name of a Unix domain socket that is too long or invalid.
+    /// The name of the Unix domain socket is too long or invalid.
     #[error("the name of the Unix domain socket is too long or invalid")]
     InvalidPath,
-    /// Path of a bound Unix domain socket. The socket file at this path was removed or replaced after the bind.
+    /// The socket file of a bound Unix domain socket was removed or replaced after the bind.
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
     PathReplaced,
-    /// Too many open files: the limit of the process or of the system is reached.
+    /// This process or the system has reached its limit of open files.
     #[error("too many files are open")]
     TooManyFiles,
-    /// Transport that this runtime or system does not support.
+    /// The runtime, the system or the called method does not support the transport of the endpoint.
     #[error("this runtime or system does not support the transport")]
     Unsupported,
-    /// Network interface that this machine does not have.
+    /// This machine does not have the requested network interface.
     #[error("this machine does not have the network interface")]
     NoSuchDevice,
-    /// Option of an operating system socket that the operating system rejects or does not know.
+    /// The operating system rejects or does not know an option that was set for an operating system socket.
     #[error("the operating system rejects an option of the socket, or does not know it")]
     OptionRejected,
-    /// Operating system socket that the application has passed as a listener, but that is not in the listening state.
+    /// The application passed an operating system socket as a listener, but this socket is not in the listening state.
     #[error("the socket is not in the listening state")]
     NotListening,
-    /// Endpoint with a source address that was passed to `bind`. Only `connect` accepts a source address.
+    /// An endpoint with a source address was passed to `bind`. Only `connect` accepts a source address.
     #[error("a source address (the part before `;`) is valid only for connect, not for bind")]
     HasSource,
     /// Any other error of the operating system.
@@ -67,10 +67,10 @@ pub enum NetworkError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseEndpointError {
-    /// Text without `://`. Carries the text.
+    /// The text of the endpoint does not contain `://`. Carries the text.
     #[error("`{0}` has no transport; write it like tcp://127.0.0.1:5555")]
     NoTransport(String),
-    /// Unknown transport. Carries the text before `://`.
+    /// The transport before `://` is unknown. Carries the name of this transport.
     #[error("`{0}` is not a known transport; use tcp, ipc or inproc, as in tcp://127.0.0.1:5555")]
     UnknownTransport(String),
     /// Missing or invalid port. Carries the endpoint.

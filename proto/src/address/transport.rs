@@ -14,38 +14,43 @@ use thiserror::Error;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportConfig {
-    /// Maximum number of established connections that wait to be accepted by a listener. `None`: the maximum that the
-    /// system allows.
+    /// Maximum number of established connections that the operating system queues for a listener until they are
+    /// accepted. `None`: the maximum that the system allows.
     pub backlog: Option<u32>,
-    /// Settings of TCP keepalive, which detects peers that are no longer reachable.
+    /// Settings of TCP keepalive (`ZMQ_TCP_KEEPALIVE`), which detects peers that are no longer reachable.
     pub keepalive: KeepaliveConfig,
-    /// Maximum time that sent TCP data may stay unacknowledged before the connection fails. `None`: the default of the
-    /// system.
+    /// Maximum time that sent TCP data may stay unacknowledged before the operating system ends the connection. `None`:
+    /// the default of the system.
     pub max_retransmit_timeout: Option<Duration>,
-    /// Size of the send buffer of the operating system, in bytes. `None`: the default of the system.
+    /// Size of the send buffer that the operating system allocates for each connection, in bytes. `None`: the default
+    /// of the system.
     pub send_buffer: Option<usize>,
-    /// Size of the receive buffer of the operating system, in bytes. `None`: the default of the system.
+    /// Size of the receive buffer that the operating system allocates for each connection, in bytes. `None`: the
+    /// default of the system.
     pub recv_buffer: Option<usize>,
     /// Type-of-service byte in the IP header of sent packets. `None`: the default of the system.
     pub tos: Option<u8>,
-    /// Priority of sent packets in the queues of this machine (Linux). `None`: the default of the system.
+    /// Priority of sent packets in the queues of this machine's network interfaces (Linux only). `None`: the default of
+    /// the system.
     pub priority: Option<u32>,
-    /// Name of the only network interface that a TCP connection or listener uses, such as `eth0`. `None`: all
+    /// Name of the only network interface that TCP connections and listeners use, such as `eth0`. `None`: all
     /// interfaces.
     pub device: Option<String>,
     /// True if a `tcp` listener at `*` or `[::]` accepts both IPv6 and IPv4 connections.
     pub dual_stack: bool,
 }
 
-/// TCP keepalive: probes that detect a peer that is no longer reachable (`TCP_KEEPALIVE`).
+/// TCP keepalive (`ZMQ_TCP_KEEPALIVE`): the operating system sends probes to the peer of an idle connection. It ends
+/// the connection if the peer does not answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeepaliveConfig {
-    /// The default of the operating system (`-1` in libzmq).
+    /// Leaves TCP keepalive at the operating system's default, usually off. Corresponds to `ZMQ_TCP_KEEPALIVE` = -1.
     #[default]
     System,
-    /// No probes (`0` in libzmq).
+    /// Turns TCP keepalive off: the peer receives no probes. Corresponds to `ZMQ_TCP_KEEPALIVE` = 0.
     Off,
-    /// Probes with these parameters (`1` in libzmq).
+    /// Turns TCP keepalive on: the operating system sends probes to the peer of an idle connection. Carries the times
+    /// and the number of these probes. Corresponds to `ZMQ_TCP_KEEPALIVE` = 1.
     On(Keepalive),
 }
 
@@ -84,8 +89,8 @@ impl Keepalive {
         Self { idle: None, interval: None, count: None }
     }
 
-    /// Sets the idle time before the first probe: `TCP_KEEPALIVE_IDLE`. From 1 to 32767 seconds; fractions of a second are
-    /// dropped.
+    /// Sets how long a connection must be idle before the operating system sends the first probe to the peer:
+    /// `ZMQ_TCP_KEEPALIVE_IDLE`. From 1 to 32767 seconds; fractions of a second are dropped.
     ///
     /// # Errors
     /// [`OutOfRange`] if `idle` is outside this range.
@@ -94,8 +99,8 @@ impl Keepalive {
         Ok(self)
     }
 
-    /// Sets the time between unanswered probes: `TCP_KEEPALIVE_INTVL`. From 1 to 32767 seconds; fractions of a second are
-    /// dropped.
+    /// Sets the time between two probes that the peer does not answer: `ZMQ_TCP_KEEPALIVE_INTVL`. From 1 to 32767
+    /// seconds; fractions of a second are dropped.
     ///
     /// # Errors
     /// [`OutOfRange`] if `interval` is outside this range.
@@ -104,7 +109,8 @@ impl Keepalive {
         Ok(self)
     }
 
-    /// Sets the number of unanswered probes after which the connection ends: `TCP_KEEPALIVE_CNT`. From 1 to 127.
+    /// Sets the number of unanswered probes after which the operating system ends the connection:
+    /// `ZMQ_TCP_KEEPALIVE_CNT`. From 1 to 127.
     ///
     /// # Errors
     /// [`OutOfRange`] if `count` is outside this range.
@@ -116,18 +122,20 @@ impl Keepalive {
         Ok(self)
     }
 
-    /// Returns the idle time before the first probe, or `None` for the default of the operating system.
+    /// Returns how long a connection must be idle before the first probe, or `None` for the default of the operating
+    /// system.
     pub const fn idle_time(&self) -> Option<Duration> {
         self.idle
     }
 
-    /// Returns the time between unanswered probes, or `None` for the default of the operating system.
+    /// Returns the time between two probes that the peer does not answer, or `None` for the default of the operating
+    /// system.
     pub const fn interval_time(&self) -> Option<Duration> {
         self.interval
     }
 
-    /// Returns the number of unanswered probes that ends the connection, or `None` for the default of the operating
-    /// system.
+    /// Returns the number of unanswered probes after which the operating system ends the connection, or `None` for its
+    /// default.
     pub const fn probes(&self) -> Option<u32> {
         self.count
     }

@@ -333,7 +333,7 @@ enum Frames {
     Shared(Arc<Shared>),
 }
 
-/// Frames of a message that is sent to many peers. A message that is not long is encoded once for all these peers.
+/// Frames of a message that is sent to many peers. A short message is encoded once for all these peers.
 struct Shared {
     frames: Vec<Frame>,
     /// All frames of the message in wire format. Empty if the message is long: its frames are then encoded for each
@@ -416,8 +416,8 @@ impl Message {
         self.frames().get(index)
     }
 
-    /// Returns the first frame. In messages of a ROUTER, this is the routing id of the peer; in messages to a SUB, the
-    /// topic.
+    /// Returns the first frame. In a message that a ROUTER sends or receives, this frame is the routing id of the peer.
+    /// In a message that a SUB receives, this frame begins with the topic.
     pub fn head(&self) -> &Frame {
         self.frames().first().expect("a message has at least one frame")
     }

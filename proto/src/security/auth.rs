@@ -25,17 +25,17 @@ pub struct AuthRequest {
     /// Routing id of the socket that authenticates the peer; libzmq sends the same. The routing id of the peer is not
     /// known yet.
     pub routing_id: Frame,
-    /// Credentials of the peer.
+    /// Credentials that the peer has sent, by security mechanism.
     pub credentials: AuthCredentials,
 }
 
-/// Credentials of a peer, by security mechanism.
+/// Credentials that a peer has sent, by security mechanism.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthCredentials {
-    /// No credentials: the NULL mechanism.
+    /// No credentials: the peer uses the NULL mechanism.
     Null,
-    /// User name and password: the PLAIN mechanism. Both are transmitted in clear text.
+    /// User name and password of a peer that uses the PLAIN mechanism. The peer transmits both in clear text.
     #[cfg(feature = "plain")]
     Plain {
         /// User name of at most 255 bytes.
@@ -43,35 +43,38 @@ pub enum AuthCredentials {
         /// Password of at most 255 bytes.
         password: Bytes,
     },
-    /// Long-term public key: the CURVE mechanism. The peer has proved that it has the matching secret key.
+    /// Long-term public key of a peer that uses the CURVE mechanism. The peer has proved that it has the matching
+    /// secret key.
     #[cfg(feature = "curve")]
     Curve(PublicKey),
 }
 
-/// The reply to an [`AuthRequest`].
+/// The reply to an [`AuthRequest`]: the decision to accept or to reject the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthReply {
-    /// Accepts the peer.
+    /// Accepts the peer, so its handshake continues.
     Accept {
-        /// Name of the authenticated user, or `None` if there is none. Appears as
-        /// [`Peer::user_id`](crate::connection::Peer::user_id), which a peer cannot set itself.
+        /// Name of the authenticated user, or `None` if there is none. The application reads it with
+        /// [`Peer::user_id`](crate::connection::Peer::user_id). A peer cannot set it.
         user_id: Option<Bytes>,
-        /// Properties that the authenticator assigns to the peer in addition to the user id. Appear in
-        /// [`Peer::properties`](crate::connection::Peer::properties).
+        /// Properties that the authenticator assigns to the peer in addition to the user id. The application reads them
+        /// with [`Peer::properties`](crate::connection::Peer::properties).
         properties: Metadata,
     },
-    /// Rejects the peer.
+    /// Rejects the peer, so its connection ends. Carries the reason.
     Reject(AuthStatus),
 }
 
 /// Reason for rejecting a peer: the status codes 300, 400 and 500 of RFC 27.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuthStatus {
-    /// 300: temporary error. The peer may connect again with the same credentials.
+    /// Status 300: a temporary error prevents the decision. The peer is allowed to connect again with the same
+    /// credentials.
     TemporaryError,
-    /// 400: the credentials are rejected. The peer does not reconnect automatically.
+    /// Status 400: the authenticator rejects the credentials. The peer must not reconnect automatically with the same
+    /// credentials.
     Denied,
-    /// 500: internal error. The authenticator failed, or no authenticator exists.
+    /// Status 500: the authenticator failed, or no authenticator exists.
     InternalError,
 }
 
@@ -82,10 +85,10 @@ pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> AuthOutcome + Send + Sync>);
 
 /// Outcome of an [`AuthRequest`]: an [`AuthReply`], available immediately or later.
 pub enum AuthOutcome {
-    /// The reply, available immediately.
+    /// The decision is made. Carries the reply.
     Now(AuthReply),
-    /// A future that returns the reply later. If the peer disconnects before, the future is dropped, which cancels the
-    /// request.
+    /// The decision follows later. Carries the future that returns the reply. If the peer disconnects earlier, this
+    /// future is dropped, which cancels the request.
     Later(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
 
@@ -95,10 +98,10 @@ pub enum AuthOutcome {
 /// The application can bind and unbind the handler at any time. See
 /// [`Options::zap_handler`](crate::Options::zap_handler).
 pub trait ZapHandler: fmt::Debug + Send + Sync {
-    /// Returns true if a handler is bound now.
+    /// Returns true if the application has bound a ZAP handler, and not unbound it since.
     fn is_bound(&self) -> bool;
 
-    /// Sends the request to the handler. Returns `None` if no handler is bound.
+    /// Sends the request to the ZAP handler, and returns the outcome. Returns `None` if no handler is bound.
     fn authenticate(&self, request: AuthRequest) -> Option<AuthOutcome>;
 }
 
@@ -115,7 +118,8 @@ impl fmt::Debug for AuthOutcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthSource {
-    /// The ZAP handler, if one is bound when the peer connects; otherwise a default that depends on the mechanism.
+    /// The ZAP handler decides, if one is bound when the peer connects. Otherwise a default decides, which depends on
+    /// the mechanism.
     ///
     /// Runtimes set the handler of the context of the socket (see [`Options::zap_handler`](crate::Options::zap_handler) and
     /// [`zap`](crate::security::zap)). A NULL socket without a [domain](crate::Options::zap_domain) uses no handler, as in
@@ -126,11 +130,11 @@ pub enum AuthSource {
     /// every peer.
     #[default]
     Default,
-    /// The code that calls the methods of a [`Connection`](crate::Connection), such as a runtime. This code takes each
-    /// request from [`poll_auth_request`](crate::Connection::poll_auth_request), and passes its reply to
+    /// The code that calls the methods of a [`Connection`](crate::Connection), such as a runtime, decides. This code
+    /// takes each request from [`poll_auth_request`](crate::Connection::poll_auth_request), and passes its reply to
     /// [`handle_auth_reply`](crate::Connection::handle_auth_reply).
     Driver,
-    /// An authenticator that the application has set. Carries the authenticator.
+    /// The authenticator that the application has set for the socket decides. Carries this authenticator.
     Authenticator(Authenticator),
 }
 

@@ -38,7 +38,8 @@ use plain::{PlainClient, PlainServer};
 pub use settings::PlainCredentials;
 pub use settings::{Security, SecurityError};
 
-/// Random values for a handshake. Drawn when the connection is created, because later no source of randomness is available.
+/// Random values for a handshake. They are drawn when the connection is created, because no source of randomness is
+/// available later.
 #[derive(Debug, Default)]
 pub(crate) struct HandshakeEntropy {
     #[cfg(feature = "curve")]
@@ -49,7 +50,7 @@ pub(crate) struct HandshakeEntropy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MechanismConfig<'a> {
     pub(crate) security: &'a Security,
-    /// True if peers of the NULL mechanism must be authenticated too, although they send no credentials.
+    /// True if the authenticator must decide about peers of the NULL mechanism too, although these send no credentials.
     pub(crate) authenticates_null: bool,
 }
 

@@ -43,7 +43,7 @@ pub enum Security {
     CurveServer(Arc<KeyPair>),
 }
 
-/// User name and password for the PLAIN mechanism.
+/// User name and password that a PLAIN client sends to the server.
 #[cfg(feature = "plain")]
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainCredentials {
@@ -145,10 +145,11 @@ impl Security {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SecurityError {
-    /// User name or password of PLAIN with more than 255 bytes (RFC 24).
+    /// The user name or the password of a PLAIN client has more than 255 bytes, the limit of RFC 24.
     #[error("the user name and the password of PLAIN may have at most 255 bytes each")]
     PlainCredentials,
-    /// Server key of a CURVE client that is a point of low order, with which the shared secret is known to everyone.
+    /// The server key that was set for a CURVE client is a point of low order. With such a key the shared secret would
+    /// not be secret.
     #[error(
         "the server key is not usable: it is a point of low order, such as all zeros; use the public key of the server"
     )]

@@ -61,7 +61,7 @@ const VERSION: &str = "1.0";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Request id, which the reply repeats.
+    /// Id of this request. The handler repeats the id in its reply.
     pub id: Frame,
     /// Address and credentials of the peer to authenticate.
     pub auth: AuthRequest,
@@ -71,29 +71,30 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ZapError {
-    /// Wrong number of frames. Carries the number of frames in the message.
+    /// The message has the wrong number of frames. Carries the number of frames in the message.
     #[error("a ZAP request must have 6 frames and the credentials, a reply 6 frames; the message has {0}")]
     FrameCount(usize),
-    /// First frame that is not the ZAP version `1.0`.
+    /// The first frame is not the ZAP version `1.0`.
     #[error("the first frame must be the ZAP version 1.0; remove an envelope first")]
     Version,
-    /// Reply with the id of another request.
+    /// The reply carries the id of another request.
     #[error("the reply belongs to another request; it must repeat the id of the request")]
     RequestId,
-    /// Domain or address that is not UTF-8. Carries `domain` or `address`.
+    /// The domain or the address is not UTF-8. Carries the name of the invalid field: `domain` or `address`.
     #[error("the {0} is not UTF-8")]
     Text(&'static str),
-    /// Mechanism that is unknown, or that needs a cargo feature which is disabled. Carries the name of the mechanism.
+    /// The mechanism of the request is unknown, or needs a cargo feature which is disabled. Carries the name of the
+    /// mechanism.
     #[error("unknown mechanism {0:?}; known are NULL, and PLAIN and CURVE with the features `plain` and `curve`")]
     Mechanism(Frame),
-    /// Credentials that are invalid for the mechanism. Carries the name of the mechanism, and a description of valid
-    /// credentials.
+    /// The credentials in the request are invalid for its mechanism. Carries the name of the mechanism, and a
+    /// description of valid credentials.
     #[error("invalid credentials: {0} has {1}")]
     Credentials(&'static str, &'static str),
-    /// Reply with an unknown status code.
+    /// The reply has a status code other than 200, 300, 400 and 500.
     #[error("the status must be 200, 300, 400 or 500")]
     Status,
-    /// Reply with malformed metadata.
+    /// The metadata in the reply is malformed. Carries the error of decoding it.
     #[error("the metadata of the reply is malformed: {0}")]
     Metadata(#[from] DecodeError),
 }

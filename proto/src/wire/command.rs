@@ -23,16 +23,19 @@ pub enum Command {
     Join(Bytes),
     /// LEAVE: removes the subscription to the messages of a group (RFC 48). Carries the name of the group.
     Leave(Bytes),
-    /// PING: requests a PONG. The receiver should close the connection if it receives no data for the time `ttl`.
+    /// PING: requests a PONG from the receiver. If the receiver then receives no data for the time `ttl`, it should
+    /// close the connection.
     Ping {
-        /// Time in tenths of a second after which the receiver should close a silent connection; 0 sets no limit.
+        /// Time in tenths of a second; 0 sets no limit. If the receiver of the PING receives no data for this time, it
+        /// should close the connection.
         ttl: u16,
-        /// Up to 16 bytes, which the PONG returns. A longer context is truncated, as in libzmq.
+        /// Up to 16 bytes, which the receiver of the PING sends back in its PONG. [`decode`](Command::decode) truncates
+        /// a longer context, as libzmq does.
         context: Frame,
     },
     /// PONG: reply to a PING; carries the context of the PING.
     Pong(Frame),
-    /// Command that this crate does not know. Carries only the name of the command.
+    /// Command that this crate does not know. Carries the name of the command, without its body.
     Other(Bytes),
 }
 

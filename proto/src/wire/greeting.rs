@@ -142,9 +142,10 @@ impl Greeting {
 /// The ZMTP generation of a peer, by the first bytes that it sent; see [`Greeting::look`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// ZMTP 3, or not yet certain. With fewer than 11 bytes, the peer may still turn out to use an older version.
+    /// The peer uses ZMTP 3, or has sent fewer than 11 bytes. With fewer bytes, its version is still uncertain.
     Zmtp3,
-    /// ZMTP 2 or another version before ZMTP 3. Carries the byte after the signature, which is 1 for ZMTP 2.0.
+    /// The peer uses ZMTP 2 or another version before ZMTP 3. Carries the byte that the peer sent after the signature:
+    /// 1 for ZMTP 2.0.
     Old(u8),
     /// The first bytes are not a signature. The peer uses ZMTP 1.0, which begins with a frame, or another protocol.
     Unsigned,

@@ -51,7 +51,7 @@ impl Metadata {
         Ok(self)
     }
 
-    /// Returns an iterator over the names and values of all properties.
+    /// Returns an iterator over the properties in the order in which they are sent, as pairs of name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(name, value)| (&name[..], &value[..]))
     }

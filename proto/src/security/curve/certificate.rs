@@ -30,36 +30,36 @@ const SECRET_LINE: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// Line that is not valid ZPL. Carries the line number, from 1.
+    /// A line is not valid ZPL. Carries the line number, from 1.
     #[error("line {0} is neither a section nor an indented `name = value` with its quotes closed")]
     Line(usize),
-    /// Public key or secret key that is invalid.
+    /// A public key or a secret key is invalid.
     #[error("line {line}: {reason}")]
     Key {
-        /// Line number, from 1.
+        /// Number of the line with the invalid key, from 1.
         line: usize,
         /// Reason why the key is invalid.
         #[source]
         reason: KeyError,
     },
-    /// Public key or secret key that appears twice. Carries the line number of the second one, from 1.
+    /// The public key or the secret key appears twice. Carries the number of the line where it appears again, from 1.
     #[error("line {0} has a second key of the same kind; only one is allowed")]
     Twice(usize),
-    /// Certificate without a public key.
+    /// The certificate has no public key.
     #[error("the certificate has no `public-key` in a section `curve`")]
     NoPublicKey,
-    /// Certificate with a public key and a secret key that do not belong together.
+    /// The public key and the secret key of the certificate do not belong together.
     #[error("the secret key does not belong to the public key")]
     Mismatch,
-    /// Metadata name that is empty or contains characters that ZPL does not allow.
+    /// The name of a metadata entry is empty, or contains characters that ZPL does not allow.
     #[error("a metadata name must consist of ASCII letters, digits and `$-_@.&+`")]
     MetadataName,
-    /// Metadata value with line breaks, or with both kinds of quotes.
+    /// The value of a metadata entry contains line breaks, or both kinds of quotes.
     #[error("a metadata value must be one line, and must not contain both kinds of quotes")]
     MetadataValue,
 }
 
-/// A public key, optionally its secret key, and metadata about the owner.
+/// A public key, optionally its secret key, and metadata about the owner of the key.
 ///
 /// ```
 /// use sansmq_proto::security::curve::{Certificate, KeyPair};
@@ -202,7 +202,7 @@ fn quote(value: &str) -> Option<&'static str> {
 
 /// Parsed line of a certificate, in the format ZPL (RFC 4).
 enum Line<'a> {
-    /// Empty line or comment.
+    /// Empty line, or line with only a comment.
     Blank,
     Section(&'a str),
     Property(&'a str, &'a str),

@@ -7,10 +7,10 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CurveError {
-    /// Handshake command of invalid length. Carries the name of the command.
+    /// The peer sent a handshake command of invalid length. Carries the name of the command.
     #[error("a {0} command does not have the length that RFC 26 requires")]
     Length(&'static str),
-    /// Client with another version of the protocol `CurveZMQ` than 1.0.
+    /// The client uses another version of the protocol `CurveZMQ` than 1.0.
     #[error("the client uses CurveZMQ {major}.{minor}, this side supports only 1.0")]
     Version {
         /// Major version of the client.
@@ -18,42 +18,43 @@ pub enum CurveError {
         /// Minor version of the client.
         minor: u8,
     },
-    /// Handshake command that cannot be decrypted. Carries the name of the command.
+    /// A handshake command from the peer cannot be decrypted. Carries the name of the command.
     #[error(
         "the {0} command cannot be decrypted: the client is configured with a wrong public key of the server, or the command was \
          modified in transit"
     )]
     Box(&'static str),
-    /// Public key of the peer that is a point of low order. With such a key, the shared secret would be known to
-    /// everyone.
+    /// The public key of the peer is a point of low order. With such a key, the shared secret would not be secret.
     #[error("a public key of the peer is a point of low order, which allows no secret key agreement")]
     WeakKey,
-    /// INITIATE without the cookie that the server sent in WELCOME on this connection.
+    /// The client sent an INITIATE without the cookie that this server sent in WELCOME on this connection.
     #[error("the INITIATE command does not contain the cookie of the WELCOME command of this connection")]
     Cookie,
-    /// INITIATE more than one minute after WELCOME, when the cookie has expired (RFC 26).
+    /// The client sent its INITIATE more than one minute after WELCOME, when the cookie of the server had expired (RFC
+    /// 26).
     #[error("the INITIATE command arrived more than one minute after WELCOME")]
     StaleCookie,
-    /// Invalid vouch. With the vouch in INITIATE the client proves that it has its secret long-term key. The proof must
-    /// be made for this connection and this server.
+    /// The vouch in the client's INITIATE is invalid. With the vouch the client proves that it has its secret long-term
+    /// key. The proof must be made for this connection and this server.
     #[error("the vouch of the client does not prove ownership of its key for this server and this connection")]
     Vouch,
-    /// Unencrypted frame after the handshake, where every frame must be a MESSAGE.
+    /// The peer sent an unencrypted frame after the handshake. From then on, every frame must be a MESSAGE.
     #[error("a frame after the CURVE handshake is not a MESSAGE; it may have been sent unencrypted")]
     Clear,
-    /// MESSAGE with the flag MORE in its unencrypted frame head. This flag must be in the encrypted flags.
+    /// The peer sent a MESSAGE with the flag MORE in its unencrypted frame head. This flag must be in the encrypted
+    /// flags.
     #[error("a MESSAGE has the flag MORE in its unencrypted frame head")]
     OuterMore,
-    /// MESSAGE with invalid encrypted flags. Carries the byte of flags.
+    /// The peer sent a MESSAGE with invalid encrypted flags. Carries the byte of flags.
     #[error("a MESSAGE has the encrypted flags {0:#04x}; only MORE or COMMAND are allowed")]
     Flags(u8),
-    /// MESSAGE that is repeated or out of order.
+    /// A received MESSAGE is repeated or out of order.
     #[error("a MESSAGE is repeated or out of order: its nonce is not higher than the nonce before")]
     Sequence,
-    /// MESSAGE that was modified, or encrypted with another key.
+    /// A received MESSAGE was modified in transit, or encrypted with another key.
     #[error("a MESSAGE was modified in transit, or encrypted with another key")]
     Message,
-    /// No unused nonce is left: this side has used the highest of the 2^64 nonces of the key of the connection.
+    /// This side can encrypt no more frames, because it has used all nonces of the key of the connection.
     #[error("all nonces of the connection are used; a new connection is required")]
     NoncesSpent,
 }

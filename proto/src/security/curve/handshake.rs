@@ -130,12 +130,12 @@ pub(crate) struct Authenticating {
     theirs: Metadata,
 }
 
-/// Values that a CURVE server keeps after it has accepted INITIATE. They are needed to encrypt READY and all later
-/// frames.
+/// Key of the connection and last nonce of the client, which a CURVE server stores after INITIATE. With these values it
+/// encrypts and decrypts all later frames, beginning with READY.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     key: BoxKey,
-    /// Nonce of the INITIATE of the client. The client must use higher nonces from then on.
+    /// Nonce of the INITIATE that the client sent. All later nonces of the client must be higher.
     last: u64,
 }
 

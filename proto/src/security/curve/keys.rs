@@ -18,10 +18,10 @@ const TEXT: usize = 40;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Length other than 32 bytes or 40 characters of Z85. Carries the length of the input, in bytes.
+    /// The input has neither 32 bytes nor 40 characters of Z85. Carries the length of the input, in bytes.
     #[error("a key must have 32 bytes, or 40 characters of Z85, not {0}")]
     Length(usize),
-    /// Text of 40 characters that is not Z85.
+    /// The input has 40 characters, but is not valid Z85.
     #[error("a key of 40 characters must be Z85, but {0}")]
     Text(#[from] Z85Error),
 }

@@ -32,7 +32,8 @@ const ENCRYPTED: usize = HEAD + TAG;
 /// Number of bytes of a MESSAGE that precede the body.
 pub(crate) const OVERHEAD: usize = ENCRYPTED + 1;
 
-/// CURVE role of one side of a connection. The messages of each role have their own nonce prefix.
+/// CURVE role of one side of a connection, client or server. A side sends its messages with the nonce prefix of its
+/// role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,

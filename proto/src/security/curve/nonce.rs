@@ -27,7 +27,8 @@ pub(crate) fn long_nonce(purpose: [u8; 8], drawn: [u8; 16]) -> Nonce {
     nonce
 }
 
-/// Error of a connection that has used all nonces of its key. Only the handshake of a new connection creates a new key.
+/// Error of encrypting a message: the connection has used all nonces of its key. Only the handshake of a new connection
+/// creates a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("all nonces of the connection are used; a new connection is required")]
 pub(crate) struct NoncesSpent;

@@ -26,18 +26,19 @@ const ALPHABET: &[u8; 85] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Z85Error {
-    /// Input of [`encode`] with a length that is not a multiple of 4. Carries the number of bytes. The application must
-    /// add padding (RFC 32).
+    /// The input of [`encode`] has a length that is not a multiple of 4. Carries the number of bytes. The application
+    /// must add padding (RFC 32).
     #[error("{0} bytes cannot be encoded in Z85; the number of bytes must be a multiple of 4")]
     ByteCount(usize),
-    /// Input of [`decode`] with a length that is not a multiple of 5. Carries the number of characters (bytes of
+    /// The input of [`decode`] has a length that is not a multiple of 5. Carries the number of characters (bytes of
     /// UTF-8).
     #[error("{0} characters are not Z85; the number of characters must be a multiple of 5")]
     CharacterCount(usize),
-    /// Character that is not in the alphabet of Z85. Carries its byte offset.
+    /// The text contains a character that is not in the alphabet of Z85. Carries its byte offset.
     #[error("the character at offset {0} is not one of the 85 characters of Z85")]
     Character(usize),
-    /// Five characters with a value that does not fit into four bytes. Carries the byte offset of the first character.
+    /// Five characters of the text have a value that does not fit into four bytes. Carries the byte offset of the first
+    /// of these characters.
     #[error("the value of the five characters at offset {0} does not fit into four bytes")]
     Overflow(usize),
 }
