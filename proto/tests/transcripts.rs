@@ -153,7 +153,8 @@ impl Session {
         streams
     }
 
-    /// Returns true if the socket of libzmq sends to a peer only the messages to which the peer has subscribed.
+    /// Returns true if the socket of libzmq is a PUB, XPUB or RADIO. These send to a peer only the messages that match
+    /// a subscription or a group of the peer.
     fn publishes(&self) -> bool {
         matches!(self.socket_type, SocketType::Pub | SocketType::XPub | SocketType::Radio)
     }
@@ -345,8 +346,9 @@ impl Stage {
         self.each(|_, _, _| Ok(()));
     }
 
-    /// Calls `act` with the number of each open connection, the connection, and the current time. Then exchanges
-    /// messages between connection and socket, and collects the sent bytes. Ends each connection that returns an error.
+    /// Calls `act` for each open connection, with its number and the current time. Then moves messages between the
+    /// connection and the socket, and collects the bytes that the connection sends. Ends each connection for which
+    /// `act` or the exchange returns an error.
     fn each(&mut self, mut act: impl FnMut(u32, &mut Connection, Instant) -> Result<(), ConnectionError>) {
         for (&conn, end) in &mut self.ends {
             let Some(connection) = &mut end.connection else {
@@ -362,8 +364,8 @@ impl Stage {
     }
 }
 
-/// Returns the message of a step that begins with `verb` (`send` or `recv`); `None` for other steps, and if libzmq
-/// returned an error.
+/// Returns the message of `step` if the step begins with `verb` (`send` or `recv`). Returns `None` for other steps, and
+/// if libzmq returned an error for this step.
 fn as_message(step: &RecordedStep, verb: &str) -> Option<Message> {
     if step.verb != verb || matches!(step.words[0].as_str(), "EAGAIN" | "EFSM") {
         return None;

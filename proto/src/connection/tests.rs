@@ -35,7 +35,7 @@ const NOW: Instant = Instant::ORIGIN;
 struct Outcome {
     error: Option<ConnectionError>,
     received: Vec<Inbound>,
-    /// All output of the connection, collected after the input.
+    /// All bytes that the connection sent, collected after it had processed the input.
     sent: Vec<u8>,
     peer: Option<Peer>,
 }
@@ -56,8 +56,9 @@ impl Outcome {
     }
 }
 
-/// Delivers `bytes` to a new connection, and checks that the outcome is the same whether they arrive as a whole, byte
-/// by byte, or in random pieces. Bytes of large bodies are read directly into the buffer of the body.
+/// Delivers `bytes` to a new connection as a whole, and returns the outcome. Checks that the outcome is the same if the
+/// bytes arrive in random pieces, and, for fewer than 100,000 bytes, one by one. Bytes of large message bodies are
+/// copied directly into the buffer of the body.
 fn feed(config: &ConnectionConfig, bytes: &[u8]) -> Outcome {
     let whole = feed_in_pieces(config, bytes, |left| left);
     if bytes.len() < 100_000 {
@@ -93,8 +94,8 @@ fn feed_in_pieces(config: &ConnectionConfig, mut bytes: &[u8], mut piece: impl F
     Outcome { error, received, sent: drain(&mut connection), peer }
 }
 
-/// Creates a connection that has finished its handshake with a peer of the socket type `theirs`. The output of the
-/// handshake is removed.
+/// Creates a connection that has finished its handshake with a peer of the socket type `theirs`. The bytes that the
+/// connection sent in the handshake are already removed from its output.
 fn ready_connection(config: &ConnectionConfig, theirs: &str) -> Connection {
     ready_with_version(config, theirs, 1)
 }

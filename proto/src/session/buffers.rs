@@ -13,8 +13,9 @@ pub struct SessionBuffers {
 }
 
 impl SessionBuffers {
-    /// Creates a `SessionBuffers` with a read buffer of 32 KiB. With a larger buffer, the bytes may be evicted from the
-    /// processor's caches before they are decoded, and the sender waits longer for space in the kernel's buffers.
+    /// Creates a `SessionBuffers` with a read buffer of 32 KiB. With a larger buffer, received bytes may be evicted
+    /// from the processor's caches before the session decodes them, and the peer waits longer for space in the kernel's
+    /// buffers.
     pub fn new() -> Self {
         Self::with_read_size(32 << 10)
     }

@@ -16,7 +16,7 @@ use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
 use core::time::Duration;
 
-/// Readiness events of a stream that a session waits for. [`Session::turn`] returns them in [`Turn::Wait`].
+/// Readiness events that a session waits for at its stream. [`Session::turn`] returns them in [`Turn::Wait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
     /// True if the caller must call [`Session::turn`] when the stream becomes readable.
@@ -65,19 +65,19 @@ impl BitOr for Interest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Turn {
-    /// No work is left. The caller must call `turn` again when the stream is ready for one of these events, and in the
-    /// other cases that [`Session`] lists.
+    /// The session has no work left. The caller must call `turn` again when the stream is ready for one of these
+    /// events, and in the other cases that [`Session`] lists.
     Wait(Interest),
-    /// The limit of work for one call is reached, and work is left. The caller should call `turn` for other sessions
-    /// first, and then call it again for this session. It must not wait for the stream before, because no further
-    /// readiness event may be reported.
+    /// The call has reached its limit of work, and the session has work left. The caller should call `turn` for other
+    /// sessions first, and then again for this session. The caller must not wait for the stream before this second
+    /// call, because a poller may report no further event.
     Again,
 }
 
-/// A [`Connection`] that is run over a [`Stream`]. Each call of [`turn`](Self::turn) writes output, reads input, and
-/// moves messages between the connection and its socket, up to a limit of work. When the socket has finished, the
-/// session writes the rest of the output, closes the sending direction of the stream, and waits for the peer to close
-/// the stream.
+/// Execution of a [`Connection`] over a [`Stream`]. Each call of [`turn`](Self::turn) writes output, reads input, and
+/// moves messages between the connection and its socket, up to a limit of work. When the socket has no more messages
+/// for the peer and ends the connection, the session writes the rest of the output, closes the sending direction of the
+/// stream, and waits for the peer to close the stream.
 ///
 /// [`turn`](Self::turn) must be called once at the beginning, and then in each of these cases:
 ///
@@ -111,13 +111,13 @@ enum SessionPhase {
     /// Writing to the stream has failed with this error. The session writes no more, but still reads the input that the
     /// peer sent before, up to the end of the stream.
     WriteFailed(ConnectionError),
-    /// No more items will be sent. The session writes the rest of the output, discards input, and waits for the peer to
-    /// close the stream.
+    /// The socket passes no more messages to the connection, or the peer was rejected. The session writes the rest of
+    /// the output, discards input, and waits for the peer to close the stream.
     Closing(Closing),
 }
 
-/// State of an orderly end of a connection: this side closes its sending direction, and then waits for the peer to
-/// close the stream.
+/// Progress of the orderly end of a connection. The session first closes the sending direction of its stream, and then
+/// waits for the peer to close the stream.
 #[derive(Debug)]
 struct Closing {
     reason: ConnectionError,
@@ -130,11 +130,12 @@ struct Closing {
 /// Result of one attempt to read from the stream.
 #[derive(PartialEq, Eq)]
 enum ReadOutcome {
-    /// No bytes were read: none were available, or the connection accepts no input now.
+    /// The session read no bytes, because none were available or the connection accepts no input now.
     Nothing,
-    /// Bytes were read, or the read was interrupted. The turn can continue.
+    /// The session read bytes, or a signal interrupted the read. The call of [`Session::turn`] can continue.
     Progress,
-    /// Bytes were read and more may be available, but the turn must end now, so that other sessions can run.
+    /// The session read bytes, and more may be available. The call of [`Session::turn`] must nevertheless end now, so
+    /// that other sessions can run.
     Yield,
 }
 
@@ -306,8 +307,8 @@ impl Session {
         }
     }
 
-    /// Writes the pending output. Returns true if all of it is written, and false if output is left or writing has
-    /// failed.
+    /// Writes the pending output of the connection to `stream`. Returns true if all output is written, and false if
+    /// output is left or writing has failed.
     fn flush(&mut self, stream: &mut impl Stream) -> bool {
         if let SessionPhase::WriteFailed(_) = self.phase {
             return false;
@@ -329,7 +330,7 @@ impl Session {
         true
     }
 
-    /// Reads from the stream once, if the connection accepts input now, and processes the received bytes.
+    /// Reads from `stream` once, if the connection accepts input now, and passes the received bytes to the connection.
     fn fill(
         &mut self,
         stream: &mut impl Stream,
@@ -377,9 +378,9 @@ impl Session {
         if is_full && (is_handshake || has_many_commands) { ReadOutcome::Yield } else { ReadOutcome::Progress }
     }
 
-    /// Writes the rest of the output, closes the sending direction, and discards input until the peer closes the
-    /// stream. When the peer has closed the stream, or the stream has failed, returns the reason for the end of the
-    /// connection as the error.
+    /// Continues the orderly end of the connection: writes the rest of the output, closes the sending direction of
+    /// `stream`, and discards input until the peer closes the stream. When the peer has closed the stream, or the
+    /// stream has failed, returns the reason for the end of the connection as the error.
     fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
         let SessionPhase::Closing(Closing { reason, .. }) = &self.phase else {
             return Err(ConnectionError::LocallyClosed);

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::BitOr;
 
-/// Set of the sessions of a socket, for a hand-written event loop. It holds the stream of each pipe, and a [`Session`]
-/// once the stream is connected.
+/// Set of the sessions of a socket, for a hand-written event loop. For each pipe with a connection or a dial in
+/// progress, the set holds the stream, and a [`Session`] once the stream is connected.
 ///
 /// Each round of the loop has three steps. First, the loop waits for the events of [`waiting`](Self::waiting), but at
 /// most until the time [`poll_timeout`](Self::poll_timeout). Second, it calls [`set_ready`](Self::set_ready) for each
@@ -103,10 +103,10 @@ impl<S: Stream> SessionSet<S> {
         }
     }
 
-    /// Returns the streams to wait for, each with its pipe and with the flags of the events to wait for. The caller
-    /// passes the flags that its poller uses for the two events, such as `POLLIN` and `POLLOUT`; a stream with both
-    /// events gets `readable | writable`. To get an [`Interest`] per stream instead, pass [`Interest::READ`] and
-    /// [`Interest::WRITE`].
+    /// Returns the streams that the event loop must wait for, each with its pipe and with the flags of the events to
+    /// wait for. `readable` and `writable` are the flags that the caller's poller uses for the two events, such as
+    /// `POLLIN` and `POLLOUT`. A stream with both events gets `readable | writable`. To get an [`Interest`] per stream
+    /// instead, pass [`Interest::READ`] and [`Interest::WRITE`].
     ///
     /// A stream without an event to wait for is left out, for the reason given at [`Interest::flags`]. A stream is also
     /// left out if the next [`turn`](Self::turn) continues its session without waiting.
@@ -133,9 +133,9 @@ impl<S: Stream> SessionSet<S> {
         earliest(self.sessions.values().map(SetEntry::poll_timeout))
     }
 
-    /// Calls [`Session::turn`] once for each session that [`set_ready`](Self::set_ready) has marked, that is new, that
-    /// has more work, or that has an expired timer. Also continues the connection attempts that are new or marked.
-    /// Reports ended connections and failed dials to the socket.
+    /// Calls [`Session::turn`] once for each session that is new, has work left, has an expired timer, or was marked by
+    /// [`set_ready`](Self::set_ready). Also begins the dials that are new, and continues the dials that `set_ready` has
+    /// marked. Reports ended connections and failed dials to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
         let is_due = |link: &SetEntry<S>| link.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
@@ -149,8 +149,8 @@ impl<S: Stream> SessionSet<S> {
 }
 
 impl<S: Stream> SetEntry<S> {
-    /// Creates an entry of the set. The next call of [`SessionSet::turn`] continues the entry without waiting until its
-    /// stream is ready.
+    /// Creates an entry of the set. The next call of [`SessionSet::turn`] runs the entry, even if its stream is not
+    /// ready.
     // The first turn needs no event: it sends the greeting, or begins the first connection attempt.
     const fn new(stage: Stage<S>) -> Self {
         Self { stage, turn: Turn::Again }
@@ -232,8 +232,8 @@ mod tests {
     use crate::socket::{Action, Event, Options};
     use alloc::vec;
 
-    /// Test stream: each read and write returns `WouldBlock`. `established` returns the error that the value contains,
-    /// if any.
+    /// Test stream on which each read and write returns `WouldBlock`. Its field is the error that `established`
+    /// returns; `None` if connecting succeeds.
     struct BlockedStream(Option<NetworkError>);
 
     impl Stream for BlockedStream {

@@ -102,19 +102,21 @@ pub trait Stream {
     }
 }
 
-/// Reason why a [`Stream`] read or wrote nothing.
+/// Error of reading from a [`Stream`], of writing to it, or of closing its sending direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StreamError {
-    /// No bytes can be read or written now; a blocking stream would wait.
+    /// The call can read or write no bytes now, or cannot close the sending direction yet. A blocking stream would
+    /// wait.
     #[error("the stream is not ready")]
     WouldBlock,
     /// A signal interrupted the call. The caller can repeat it at once.
     #[error("the call was interrupted")]
     Interrupted,
-    /// The peer closed the stream.
+    /// The peer closed the stream. For a [`Session`](super::Session), this error of a read or write has the same
+    /// meaning as `Ok(0)`.
     #[error("the peer closed the stream")]
     Eof,
-    /// Reading or writing failed with this error of the network.
+    /// The call failed with this network error.
     #[error(transparent)]
     Failed(#[from] NetworkError),
 }

@@ -11,28 +11,29 @@ use core::time::Duration;
 /// Default: no limit on chunks, no latency, and a capacity of 64 KiB.
 #[derive(Clone, Debug)]
 pub struct Conditions {
-    /// Maximum sizes of reads and writes of the connections.
+    /// Maximum number of bytes that one read or one write of a connection transfers.
     pub chunks: Chunks,
     /// Time from a write until its bytes arrive, drawn from this range for each write. Bytes arrive in order.
     pub latency: RangeInclusive<Duration>,
-    /// Maximum number of unread bytes in each direction of a connection. At the maximum, the sender must wait.
+    /// Maximum number of bytes in each direction of a connection that are sent and not read yet. At the maximum, the
+    /// sender must wait until the receiver reads.
     pub capacity: usize,
 }
 
 /// Maximum number of bytes that one read or one write transfers. A new maximum is chosen for each call.
 #[derive(Clone, Debug)]
 pub enum Chunks {
-    /// No maximum.
+    /// Reads and writes have no maximum size.
     Unlimited,
-    /// A random maximum from this range.
+    /// Each read and each write gets a random maximum from this range, in bytes.
     Uniform(RangeInclusive<u64>),
-    /// A random maximum of less than 128 KiB. Small values are much more frequent than large values, and in bursts of
-    /// 100 calls, each maximum is less than four bytes. The maximum can be zero: the call then transfers no bytes, as
-    /// if a poller had reported the stream as ready by mistake.
+    /// Each read and each write gets a random maximum of less than 128 KiB. Small values are much more frequent than
+    /// large values, and in bursts of 100 calls, each maximum is less than four bytes. The maximum can be zero: the
+    /// call then transfers no bytes, as if a poller had reported the stream as ready by mistake.
     Bursts {
-        /// Number of calls that are left in the current burst; 0 if no burst is in progress. In a burst, the maximum is
-        /// less than four bytes. Bursts of 100 calls begin at random times. One call of `Session::turn` makes fewer
-        /// than 100 reads and writes, so some of these calls have only small maxima.
+        /// Number of reads and writes that are left in the current burst; 0 if no burst is in progress. A burst begins
+        /// at a random time and contains 100 reads and writes, each with a maximum of less than four bytes. One call of
+        /// `Session::turn` makes fewer than 100 reads and writes, so a burst can last for the whole call.
         tiny: u64,
     },
 }

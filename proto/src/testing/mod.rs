@@ -51,11 +51,11 @@ pub struct Net {
     listeners: BTreeMap<(NodeId, ListenerId), Endpoint>,
     wires: BTreeMap<WireId, Wire>,
     next_wire: WireId,
-    /// Pairs of sockets that cannot reach each other, because [`partition`](Self::partition) separated them. Contains
-    /// each pair in both orders.
+    /// Pairs of sockets that [`partition`](Self::partition) has separated, so that they cannot reach each other.
+    /// Contains each pair in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
-    /// Sockets that were used since their actions and timeouts were last processed, so that they may have new actions
-    /// or a new timeout.
+    /// Sockets that may have new actions or a new timeout, because they were used since [`act`](Self::act) last
+    /// processed their actions and timeouts.
     touched: BTreeSet<NodeId>,
     /// Sessions for which [`Session::turn`] must be called at the current time. An entry is the socket, and the pipe of
     /// the connection that the session runs.
@@ -134,8 +134,8 @@ impl Net {
         self
     }
 
-    /// Sets the maximum number of unread bytes in each direction of a connection. When it is reached, the sender has to
-    /// wait. Default: 64 KiB.
+    /// Sets the maximum number of bytes in each direction of a connection that are sent and not read yet. At this
+    /// maximum, the sender must wait until the receiver reads. Default: 64 KiB.
     #[must_use]
     pub const fn capacity(mut self, bytes: usize) -> Self {
         self.conditions.capacity = bytes;
@@ -192,7 +192,8 @@ impl Net {
         self.trace.lines()
     }
 
-    /// Runs the network until no bytes are in flight and no socket has work left. Does not wait for timers.
+    /// Runs the network until no bytes are in flight and no socket has work left. Advances the virtual time to each
+    /// arrival of bytes, but does not wait for timers.
     ///
     /// # Panics
     /// If the network never becomes idle. The message contains the seed.
@@ -204,7 +205,8 @@ impl Net {
         }
     }
 
-    /// Advances the virtual time, and runs all work that is due meanwhile.
+    /// Advances the virtual time by `duration`, and runs all work that is due during this time, such as expired timers
+    /// and arrivals of bytes.
     ///
     /// # Panics
     /// If the network never becomes idle. The message contains the seed.
@@ -267,8 +269,9 @@ impl Net {
         }
     }
 
-    /// Ends a socket as a crash would, and replaces it by a new socket. The connections of its peers are reset. A peer
-    /// that a partition separates from the socket detects the reset only when the partition ends.
+    /// Ends the socket `node` as a crash would, and gives its identifier to a new socket with these options. The
+    /// connections between the old socket and its peers are reset. A peer that a partition separates from the socket
+    /// detects the reset only when the partition ends.
     pub fn restart<T: Kind>(&mut self, node: NodeId, options: Options<T>) {
         self.note(node, format_args!("is restarted"));
         let new = self.node(options);

@@ -179,9 +179,9 @@ impl Net {
         self.arm(end.wire);
     }
 
-    /// Updates the connections for which `select` returns true, after a change of partitions, frozen sockets or faults.
-    /// Marks each of them as partitioned or not, and schedules a call of [`Session::turn`] for the sessions at both
-    /// ends.
+    /// Updates the connections for which `select` returns true. Must be called after sockets were partitioned, frozen
+    /// or restarted, after the end of these faults, and after a reset. Marks each selected connection as partitioned or
+    /// not, and schedules a call of [`Session::turn`] for the sessions at both ends.
     pub(super) fn wake_wires(&mut self, select: impl Fn(&Wire) -> bool) {
         let selected: Vec<_> = self.wires.iter().filter(|(_, wire)| select(wire)).map(|(&id, _)| id).collect();
         for id in selected {

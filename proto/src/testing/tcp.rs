@@ -6,7 +6,8 @@ use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Simulated TCP connection, with bytes in flight, arrived bytes, half-close, reset and partition.
+/// Simulated TCP connection between two [`Side`]s. It simulates the time that bytes are in flight, half-close, reset
+/// and partition.
 ///
 /// The connection keeps the order of bytes. It contains no random source: the caller passes chunk sizes, times of
 /// arrival and capacity as arguments, usually from [`Conditions`](super::Conditions). [`Net`](super::Net) uses one
@@ -46,9 +47,10 @@ pub enum Side {
 /// Parameters of one simulated write: maximum size, maximum number of unread bytes, and time at which the bytes arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteLimits {
-    /// Maximum number of bytes to write.
+    /// Maximum number of bytes that this write sends.
     pub limit: usize,
-    /// Maximum number of unread bytes in this direction of the connection, both in flight and arrived.
+    /// Maximum number of bytes that the writing side has sent and the other side has not read yet. Includes bytes in
+    /// flight.
     pub capacity: usize,
     /// Time at which the bytes arrive. If bytes of an earlier write arrive later, the new bytes arrive with them.
     pub arrival: Instant,
@@ -58,11 +60,11 @@ pub struct WriteLimits {
 #[derive(Debug, Default)]
 struct End {
     sent: Direction,
-    /// True if the latest write of this side failed because the other side had not read enough of the bytes sent
-    /// before.
+    /// True if the latest write of this side failed because the capacity was reached, and [`Tcp::take_unblocked`] has
+    /// not reported since then that this side can write again.
     is_blocked: bool,
     /// True if [`Tcp::cut`] was called for this side. Reads and writes of this side then fail. Reads and writes of the
-    /// other side fail too, unless the network is partitioned.
+    /// other side fail too, except during a partition.
     is_cut: bool,
     is_closed: bool,
 }
@@ -150,19 +152,21 @@ impl Tcp {
         self.close_write(side, arrival);
     }
 
-    /// Resets the connection at `side`, as a crash does. Unless the network is partitioned, the other side gets an
-    /// error at once, and cannot read arrived bytes any more.
+    /// Resets the connection at `side`, as a crash of this side does. From now on, reads and writes of both sides fail,
+    /// even if bytes have arrived and are not read yet. A partition protects the other side from the reset until the
+    /// partition ends.
     pub fn cut(&mut self, side: Side) {
         self.end_mut(side).is_cut = true;
     }
 
-    /// Begins a partition. Until [`heal`](Self::heal) no bytes arrive, and neither side detects that the other side has
-    /// ended.
+    /// Begins a partition between the two sides. Until [`heal`](Self::heal) is called, no bytes and no end of the
+    /// stream arrive, and a reset by [`cut`](Self::cut) affects only the side at which it happened.
     pub const fn partition(&mut self) {
         self.is_parted = true;
     }
 
-    /// Ends a partition. Bytes that would have arrived during the partition can then be read.
+    /// Ends the partition that [`partition`](Self::partition) began. Bytes that would have arrived during the partition
+    /// can be read from now on.
     pub const fn heal(&mut self) {
         self.is_parted = false;
     }
@@ -175,8 +179,8 @@ impl Tcp {
         }
     }
 
-    /// Returns the time of the next arrival in the direction that starts at the side `from`: of bytes, or of the end of
-    /// the stream. Returns `None` during a partition, or if nothing is in flight.
+    /// Returns the time at which the next bytes that the side `from` has sent, or the end of its stream, arrive at the
+    /// other side. Returns `None` during a partition, or if nothing is in flight.
     pub fn next_arrival(&self, from: Side, now: Instant) -> Option<Instant> {
         if self.is_parted { None } else { self.end(from).sent.next_arrival(now) }
     }
@@ -188,8 +192,8 @@ impl Tcp {
         self.is_reset
     }
 
-    /// Returns true if a write of `side` failed because the other side had not read enough of the bytes sent before,
-    /// and fewer than `capacity` bytes are unread now. Returns true only once per failed write.
+    /// Returns true if the latest write of `side` failed because the capacity was reached, and now fewer than
+    /// `capacity` of the bytes that `side` has sent are unread. Returns true only once per failed write.
     pub fn take_unblocked(&mut self, side: Side, capacity: usize) -> bool {
         let end = self.end_mut(side);
         let is_unblocked = end.is_blocked && end.sent.size < capacity;
@@ -213,7 +217,7 @@ impl Tcp {
     }
 }
 
-/// Bytes in one direction of the connection: sent by one side, and not read by the other side yet.
+/// Bytes in one direction of the connection. One side has sent them, and the other side has not read them yet.
 #[derive(Debug, Default)]
 struct Direction {
     /// Bytes that have not arrived yet, one entry per write, with the time of arrival.

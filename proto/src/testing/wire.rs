@@ -7,7 +7,7 @@ use crate::session::{Stream, StreamError};
 use crate::socket::PipeId;
 use crate::time::Instant;
 
-/// Identifier of a simulated connection, a [`Wire`]. Identifiers are not used again.
+/// Identifier of a simulated connection, a [`Wire`]. Two connections never get the same identifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WireId(u64);
 
@@ -23,7 +23,8 @@ impl WireId {
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) tcp: Tcp,
-    /// Socket and pipe at each side. The pipe may have been removed from the socket already.
+    /// Socket at each side, and the pipe of this connection in the socket. The socket may have removed the pipe
+    /// already.
     ends: [(NodeId, PipeId); 2],
     /// True for each side that still has a session for this connection.
     pub(super) in_use: [bool; 2],

@@ -5,7 +5,7 @@ use sansmq_proto::connection::{ConnectionConfig, Inbound, Link};
 use sansmq_proto::{Buf, Connection, ConnectionError, Instant, SystemEntropy};
 use std::sync::Arc;
 
-/// Outcome of replaying the recorded bytes of one side to a connection.
+/// Result of a replay, in which a new connection receives the recorded bytes of one side.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Replay {
     pub(crate) error: Option<ConnectionError>,

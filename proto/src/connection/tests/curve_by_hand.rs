@@ -79,7 +79,8 @@ impl Client {
         Self { server, key, theirs, cookie: plain[32..].to_vec() }
     }
 
-    /// Sends an INITIATE with this content to the server. The server's reply stays in its output.
+    /// Sends an INITIATE with this content to the server. The reply stays in the output of the server connection, from
+    /// which the test can take it.
     fn initiate(&mut self, initiate: &Initiate) -> Result<(), ConnectionError> {
         let vouch_key = BoxKey::agreed(&self.theirs, &initiate.voucher).unwrap();
         let vouched = initiate.vouched.map(|key| *key.as_bytes()).concat();

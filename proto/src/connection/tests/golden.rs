@@ -26,12 +26,12 @@ enum ReplayedSide {
     Peer,
 }
 
-/// Result of replaying a recorded session to a connection.
+/// Result of replaying a recorded session with a connection in place of one of its sides.
 struct Replay {
     error: Option<ConnectionError>,
     received: Vec<Message>,
     sent: Vec<u8>,
-    /// Authentication requests that the connection has made.
+    /// Authentication requests that the connection has emitted during the replay.
     requests: Vec<AuthRequest>,
 }
 
@@ -42,8 +42,8 @@ impl Session {
         Self { name, lines: words.collect() }
     }
 
-    /// Returns the third word of the first line of the recording that begins with the words `verb` and `word`; `None`
-    /// if there is no such line.
+    /// Finds the first line of the recording that begins with the words `verb` and `word`, and returns its third word.
+    /// Returns `None` if there is no such line.
     fn after(&self, verb: &str, word: &str) -> Option<&'static str> {
         let found = self.lines.iter().find(|(first, rest)| *first == verb && rest[0] == word);
         found.map(|(_, rest)| rest[1])
@@ -64,7 +64,8 @@ impl Session {
         self.lines.iter().filter(|(verb, _)| *verb == mark).flat_map(|(_, rest)| from_hex(rest[0])).collect()
     }
 
-    /// Returns the message with these frames (in hexadecimal), with the empty delimiter that a REQ or REP adds.
+    /// Returns the message with these frames, which are given in hexadecimal. If the socket of libzmq is a REQ or REP,
+    /// an empty delimiter frame comes first.
     fn message(&self, frames: &[&str]) -> Message {
         let delimiter = matches!(self.socket_type(), SocketType::Req | SocketType::Rep).then(Vec::new);
         Message::from_vec(
@@ -72,16 +73,17 @@ impl Session {
         )
     }
 
-    /// Returns the messages that a connection must receive if it replaces `side` of the recorded session.
+    /// Returns the messages that the connection under test must receive from the other side if the connection replaces
+    /// `side` of the recorded session.
     fn messages(&self, side: ReplayedSide) -> Vec<Message> {
         let theirs = if side == ReplayedSide::Libzmq { "recv" } else { "send" };
         self.lines.iter().filter(|(verb, _)| *verb == theirs).map(|(_, frames)| self.message(frames)).collect()
     }
 
-    /// Delivers all bytes that the other side of the recorded session sent to a new connection, which replaces `side`,
-    /// and returns the result. Then does the same with a second connection, byte by byte, and checks that it receives
-    /// the same messages, sends as many bytes, and ends with the same error. `entropy` creates the random source of
-    /// each connection.
+    /// Replays the session with a new connection in place of `side`, and returns the result. The connection receives
+    /// all bytes that the other side sent in the recording. Then repeats the replay with a second connection, which
+    /// receives the bytes one by one. Checks that both connections receive the same messages, send the same number of
+    /// bytes, and end with the same error. `entropy` creates the random source of each connection.
     fn replay(&self, side: ReplayedSide, config: &ConnectionConfig, entropy: impl Fn() -> Box<dyn Entropy>) -> Replay {
         let whole = self.replay_in_pieces(side, config, &mut *entropy(), usize::MAX);
         let pieces = self.replay_in_pieces(side, config, &mut *entropy(), 1);

@@ -13,12 +13,14 @@ fn pending_connection() -> Connection {
     Connection::for_shared_listener(&Arc::new(config(SocketType::Router)), &mut SystemEntropy, NOW)
 }
 
-/// Returns the bytes that a PUSH peer sends if it requests this resource, and then sends one message.
+/// Returns the bytes that a PUSH peer sends: a greeting, a READY that requests the resource `resource`, and one
+/// message.
 fn push_for(resource: &[u8]) -> Vec<u8> {
     [greeting(3, 1), ready_with(&[("Socket-Type", b"PUSH"), ("Resource", resource)]), HELLO.to_vec()].concat()
 }
 
-/// Attaches the connection to a socket with the settings `config`, and processes the input that was stored before.
+/// Attaches the connection to a socket with the settings `config`. The connection then processes the input that it had
+/// stored before.
 fn join(connection: &mut Connection, config: ConnectionConfig) -> Result<(), ConnectionError> {
     assert!(connection.join(&Arc::new(config)));
     assert_eq!(connection.pending_peer(), None, "no other socket can join");

@@ -16,7 +16,8 @@ fn with_heartbeats() -> ConnectionConfig {
     ConnectionConfig { heartbeat: Some(heartbeat), ..config(SocketType::Pull) }
 }
 
-/// Handles expired timers at the time `at` in milliseconds. Returns the timer that ended the connection, if any.
+/// Lets the connection handle its expired timers at the time `at`, in milliseconds. Returns the timer that ended the
+/// connection; `None` if the connection goes on.
 fn timed_out(connection: &mut Connection, at: u64) -> Option<Timeout> {
     match connection.handle_timeout(ms(at)) {
         Ok(()) => None,

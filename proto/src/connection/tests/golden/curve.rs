@@ -156,8 +156,8 @@ fn is_message(frame: &str) -> bool {
     from_hex(frame).windows(8).take(10).any(|bytes| bytes == b"\x07MESSAGE")
 }
 
-/// Passes the content of a recorded frame to the connection `client`, to be encrypted and sent again. `inside` is the
-/// decrypted content of the frame: a byte of flags, and the body.
+/// Queues the content of a recorded frame at the connection `client`, which encrypts and sends it again. `inside` is
+/// the decrypted content of the frame: a byte of flags, and the body.
 fn send_decrypted(client: &mut Connection, inside: &[u8]) {
     match inside.split_first().unwrap() {
         // The delimiter of a REQ is added to the next frame.

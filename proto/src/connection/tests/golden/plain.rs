@@ -19,16 +19,16 @@ const SESSIONS: [(&str, &str); 21] = sessions! {
 
 /// Expected output of a connection that replaces libzmq in a recorded session.
 enum Sent {
-    /// Same output as that of libzmq, except for the as-server flag in the greeting.
+    /// The connection must send the same bytes as libzmq sent, except for the as-server flag in the greeting.
     Same,
-    /// Same output as that of libzmq, followed by these bytes.
+    /// The connection must send the same bytes as libzmq sent, except for the as-server flag, and then these bytes.
     SameAnd(Vec<u8>),
-    /// The greeting, followed by these bytes instead of the recorded output of libzmq.
+    /// The connection must send its greeting and then these bytes. What libzmq sent after its greeting is not compared.
     Instead(Vec<u8>),
 }
 
 /// Returns the expected result of the session `name` if a connection replaces libzmq: the error with which the
-/// connection ends, and its output.
+/// connection ends (`None` for no error), and the bytes that it sends.
 fn ours(name: &str) -> (Option<ConnectionError>, Sent) {
     let hello = DecodeError::CommandBody("HELLO").into();
     let out_of_order = ConnectionError::Unexpected("a command other than HELLO came first");
