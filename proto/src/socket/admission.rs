@@ -1,4 +1,5 @@
-//! Admission limits: number of peers, handshakes in progress, and handshakes per second and address.
+//! Limits for the admission of new connections: the maximum number of peers, of handshakes in progress, and of
+//! handshakes per second from one address.
 
 use super::{ListenerId, Socket};
 use crate::address::{Endpoint, Host};

@@ -5,8 +5,8 @@
 //! | verb | effect on a pipe |
 //! |---|---|
 //! | `drain` | accepts no further messages, sends the queued ones while `linger` allows, then ends |
-//! | `fail` | gives the reason why the connection must be closed; the driver closes it and calls `disconnected` |
-//! | `reconnect` | a connection or a dial ended, and the pipe dials again after a back-off |
+//! | `fail` | stores the reason why the connection must be closed; the driver closes it and calls `disconnected` |
+//! | `reconnect` | starts the back-off (delay) before the next dial, after a connection or a dial ended |
 //! | `remove` | ends for good; the last incoming messages can still be received |
 //! | `close` | drains all pipes of the socket |
 //! | `abort` | ends at once; its queued messages are dropped |
@@ -34,7 +34,8 @@ pub(super) enum LingerFrom {
 
 impl Socket {
     /// Closes the socket: `send` and `recv` fail from now on, listeners close, and queued messages are still sent for
-    /// as long as `linger` allows. Continue to drive the socket until [`is_closed`](Self::is_closed).
+    /// as long as `linger` allows. Continue to handle the actions and timeouts of the socket until
+    /// [`is_closed`](Self::is_closed) returns true.
     pub fn close(&mut self, now: Instant) {
         self.observe(now);
         if self.closing {
@@ -51,8 +52,8 @@ impl Socket {
         self.effects |= Effects::READABLE | Effects::WRITABLE | Effects::PEERS_CHANGED;
     }
 
-    /// Closes the socket without linger: does what [`close`](Self::close) does, and ends each pipe at once. Queued
-    /// messages are lost.
+    /// Closes the socket as [`close`](Self::close) does, but without linger: ends the connections and connection
+    /// attempts of all peers at once, and drops the queued messages.
     pub fn abort(&mut self, now: Instant) {
         self.close(now);
         for id in self.pipes.ids() {
@@ -78,8 +79,8 @@ impl Socket {
         self.unsent
     }
 
-    /// Ends the connections and dials of every `connect` to this endpoint. Queued messages are still sent for as long
-    /// as `linger` allows.
+    /// Ends every `connect` to this endpoint: closes the connections and cancels the connection attempts. Before that,
+    /// the queued messages are still sent for as long as `linger` allows.
     ///
     /// # Errors
     /// [`UnbindError::Unknown`] if the socket has no `connect` to this endpoint.
@@ -96,10 +97,10 @@ impl Socket {
         Ok(())
     }
 
-    /// Disconnects the peer that has this routing id, and stops dialling the peer (`zmq_disconnect_peer`). Only a
-    /// SERVER or PEER can do this. Messages queued for the peer are still sent for as long as `linger` allows; messages
-    /// from the peer that the application has not received are dropped. A peer that this socket accepted can connect
-    /// again, and then has another routing id.
+    /// Disconnects the peer that has this routing id, and does not reconnect to this peer (`zmq_disconnect_peer`). Only
+    /// a SERVER or PEER supports this. Messages queued for the peer are still sent for as long as `linger` allows;
+    /// messages from the peer that the application has not received are dropped. A peer that this socket accepted can
+    /// connect again, and then has another routing id.
     ///
     /// # Errors
     /// [`UnbindError::UnknownPeer`]: no peer has that routing id, or the socket type is neither SERVER nor PEER.
@@ -173,8 +174,8 @@ impl Socket {
         self.remove(id);
     }
 
-    /// Removes a pipe for good. Its incoming messages can still be received; its outgoing messages are dropped and
-    /// reported as dropped.
+    /// Removes a pipe for good. Its incoming messages can still be received; its outgoing messages are dropped, and
+    /// counted as dropped.
     pub(super) fn remove(&mut self, id: PipeId) {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
@@ -185,8 +186,9 @@ impl Socket {
         self.emit_closed();
     }
 
-    /// Reports queued messages that can no longer be sent as dropped. `messages` is their number. After `close`, also
-    /// adds this number to the result of [`unsent`](Self::unsent).
+    /// Counts queued messages that are dropped because they can no longer be sent, and emits [`Event::Dropped`].
+    /// `messages` is the number of these messages. After `close`, also adds this number to the result of
+    /// [`unsent`](Self::unsent).
     pub(super) fn count_unsent(&mut self, messages: usize) {
         if self.closing {
             self.unsent += messages;

@@ -1,4 +1,5 @@
-//! Outgoing connections of a socket: dials, back-off, and reconnects. The transitions of a pipe are in [`PipeState`].
+//! Outgoing connections of a socket: connection attempts (dials), the delay before the next attempt (back-off), and
+//! reconnects. The states of a pipe and the transitions between them are in [`PipeState`].
 
 use super::pipe::state::PipeState;
 use super::{Action, Socket, Timer};
@@ -15,9 +16,10 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 impl Socket {
-    /// Begins to dial the endpoint, and dials again after each lost connection. Returns the id of the new pipe, which
-    /// is the pair of message queues of this peer. Messages can be queued at once. If a REQ, DEALER, SUB or PUB already
-    /// has a pipe for this endpoint, no dial begins and the id of that pipe is returned, except for `inproc`.
+    /// Begins to connect to `endpoint`. If the connection is lost, the socket connects again, unless an option prevents
+    /// this. Returns the id of the new pipe, which is the pair of message queues of this peer. Messages can be queued
+    /// at once. If a REQ, DEALER, SUB or PUB already has a pipe for this endpoint, returns the id of that pipe and
+    /// begins no further connection attempt. Over `inproc`, each call creates a new pipe.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -25,9 +27,9 @@ impl Socket {
         self.open(endpoint, None, now)
     }
 
-    /// Begins to dial the endpoint as [`connect`](Self::connect) does, and gives the peer this routing id
-    /// (`CONNECT_ROUTING_ID`). Messages with the routing id are sent to that peer, and can be queued at once. Applies
-    /// to ROUTER and STREAM only; other types ignore the routing id.
+    /// Begins to connect to `endpoint` as [`connect`](Self::connect) does, and gives the peer this routing id
+    /// (`ZMQ_CONNECT_ROUTING_ID`). Messages that begin with this routing id are sent to that peer, and can be queued at
+    /// once. Applies to ROUTER and STREAM only; other types ignore the routing id.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -44,9 +46,9 @@ impl Socket {
         self.open(endpoint, Some(id), now)
     }
 
-    /// Begins to dial the endpoint as [`connect`](Self::connect) does, and returns the routing id of the new peer, so
-    /// that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER and SERVER only; other types
-    /// return an empty id.
+    /// Begins to connect to `endpoint` as [`connect`](Self::connect) does, and returns the routing id of the new peer,
+    /// so that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER and SERVER only; other
+    /// types return an empty id.
     ///
     /// The routing id stays the same through all reconnects.
     ///
@@ -102,8 +104,8 @@ impl Socket {
         }
     }
 
-    /// Reports that the dial of a pipe succeeded, and returns the new connection. Returns `None` if the dial was
-    /// cancelled; the caller must then close the stream that the dial opened.
+    /// Reports that the connection attempt of the pipe `id` succeeded, and returns the new connection. Returns `None`
+    /// if the socket has cancelled the attempt; the caller must then close the stream that the attempt opened.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
         if !self.connected_link(id, now) {
             return None;
@@ -123,9 +125,9 @@ impl Socket {
         })
     }
 
-    /// Reports that the dial of a pipe succeeded. Use this method instead of [`connected`](Self::connected) if the
-    /// caller implements the connection as a [`Link`](crate::connection::Link), for example over `inproc`. Returns
-    /// false if the dial was cancelled.
+    /// Reports that the connection attempt of the pipe `id` succeeded. Use this method instead of
+    /// [`connected`](Self::connected) if the caller implements the connection as a [`Link`](crate::connection::Link),
+    /// for example over `inproc`. Returns false if the socket has cancelled the attempt.
     pub fn connected_link(&mut self, id: PipeId, now: Instant) -> bool {
         let now = self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id) else { return false };
@@ -160,8 +162,8 @@ impl Socket {
         }
     }
 
-    /// Reports that the dial of the pipe `id` failed. The pipe dials again after a back-off. A pipe that must not be
-    /// dialled again is removed.
+    /// Reports that the connection attempt of the pipe `id` failed because of `error`. The socket begins the next
+    /// attempt after a delay. If the options do not permit another attempt, the socket removes the pipe.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
         self.observe(now);
         let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.state.is_connecting()) else { return };
@@ -179,7 +181,7 @@ impl Socket {
     /// will not be dialled again.
     ///
     /// The delay doubles with each failure in a row, up to the maximum of the option `reconnect`, and is then shortened
-    /// by a random part of up to half.
+    /// by a random amount of at most half of the delay.
     pub(super) fn reconnect(&mut self, id: PipeId) -> Option<Duration> {
         let backoff = self.settings.reconnect?;
         let (now, entropy) = (self.now, &mut *self.entropy);

@@ -19,9 +19,9 @@ impl Effects {
     pub(crate) const WRITABLE: Self = Self(1 << 1);
     /// A peer became ready or disconnected, a subscription of a peer changed, or the socket was closed.
     pub(crate) const PEERS_CHANGED: Self = Self(1 << 2);
-    /// The message passed to `send` was not queued, because it is a request to disconnect the peer that it addresses.
-    /// The caller of `send` must drain this peer: send the messages that are already queued, then disconnect. STREAM
-    /// only.
+    /// The message passed to `send` was not queued, because the message is a request to disconnect the peer that has
+    /// the routing id in the message. The caller of `send` must drain this peer: send the messages that are already
+    /// queued, then disconnect. STREAM only.
     pub(crate) const DRAIN_PEER: Self = Self(1 << 3);
 
     #[inline]

@@ -13,8 +13,9 @@ use thiserror::Error;
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No peer has room now: no peer is connected, or the high-water mark is reached. An asynchronous `send` waits
-    /// instead. Carries the message that was not sent.
+    /// No peer that could receive the message has room now: no such peer is connected, or the outgoing queues of these
+    /// peers have reached the high-water mark. An asynchronous `send` waits instead. Carries the message that was not
+    /// sent.
     #[error("no peer has room: no peer is connected, or `send_hwm` is reached; wait, or raise `send_hwm`")]
     Full(Message),
     /// The routing id in the first frame belongs to no peer. Returned by a STREAM, SERVER, PEER, or a ROUTER with
@@ -92,7 +93,8 @@ pub enum Unsent {
     FrameCount,
     /// A REQ or REP must receive before it sends; see [`SendError::OutOfTurn`].
     OutOfTurn,
-    /// Sockets of this type cannot send, only receive; see [`SendError::Unsupported`].
+    /// Sockets of this type cannot send, only receive. The value is the type of the socket; see
+    /// [`SendError::Unsupported`].
     Unsupported(SocketType),
     /// The socket is closed; see [`SendError::Closed`].
     Closed,
@@ -152,7 +154,7 @@ pub enum RecvError {
     /// once.
     #[error("the peer that received the request disconnected; send the request again if it may be processed twice")]
     PeerLost,
-    /// Sockets of this type cannot receive, only send.
+    /// Sockets of this type cannot receive, only send. The value is the type of the socket.
     #[error("a {0} socket only sends")]
     Unsupported(SocketType),
     /// The socket is closed.
@@ -178,15 +180,16 @@ impl fmt::Debug for RecvError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The socket type has no subscriptions of its own: it is neither SUB nor XSUB, nor an XPUB with `manual`.
+    /// This socket cannot subscribe: only a SUB, an XSUB, and an XPUB with `manual` can. The value is the type of the
+    /// socket.
     #[error("a {0} socket does not subscribe; a SUB or an XSUB does, and an XPUB for its peers with `manual`")]
     Unsupported(SocketType),
-    /// `unsubscribe` was called for a prefix to which the socket has not subscribed. At an XPUB with `manual`, the
-    /// missing subscription is that of the peer about which the application decides.
+    /// `unsubscribe` was called for a prefix to which the socket has not subscribed. At an XPUB with `manual`: the peer
+    /// that sent the last received subscription change has no subscription to the prefix.
     #[error("the socket has no such subscription")]
     NotSubscribed,
-    /// The application of an XPUB with `manual` called `subscribe` or `unsubscribe`, but has not received a request of
-    /// a peer to decide about, or the peer of the last received request has disconnected.
+    /// `subscribe` or `unsubscribe` of an XPUB with `manual` applies to the peer that sent the last received
+    /// subscription change. The application has not received a subscription change yet, or this peer has disconnected.
     #[error("no peer to subscribe: receive the request of a peer first; the peer may also have disconnected")]
     NoRequest,
     /// The socket is closed.
@@ -198,7 +201,7 @@ pub enum SubscribeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The socket type is not DISH; no other type joins groups.
+    /// The socket is not a DISH; no other type joins groups. The value is the type of the socket.
     #[error("a {0} socket does not join groups; a DISH does")]
     Unsupported(SocketType),
     /// The socket has already joined this group.
@@ -253,7 +256,8 @@ pub enum ConnectError {
     /// The routing id that was given to `connect_as` does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
-    /// The socket type does not support the transport, or the resource, of the endpoint.
+    /// The socket type does not support the transport of the endpoint, or does not support an endpoint with a resource.
+    /// Carries the type of the socket and the endpoint.
     #[error("a {0} socket cannot connect to {1}: it supports only tcp and ipc, and no resource")]
     Transport(SocketType, Endpoint),
     /// The socket is closed.
@@ -276,7 +280,8 @@ pub enum BindError {
         /// Reason why the listener could not be opened.
         error: NetworkError,
     },
-    /// The socket type does not support the transport, or the resource, of the endpoint.
+    /// The socket type does not support the transport of the endpoint, or does not support an endpoint with a resource.
+    /// Carries the type of the socket and the endpoint.
     #[error("a {0} socket cannot listen at {1}: it supports only tcp and ipc, and no shared port")]
     Transport(SocketType, Endpoint),
     /// The bound address of the listener given to `bind_listener` is unknown or cannot be written as an endpoint.
@@ -311,7 +316,7 @@ pub enum UnbindError {
     UnknownPeer(Frame),
 }
 
-/// Error of an option with an invalid value.
+/// Reason why the value of an option is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OptionsError {
@@ -321,8 +326,8 @@ pub enum OptionsError {
     /// A duration is zero, but the option requires a longer duration. The value is the name of the option.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
-    /// The name of a property does not begin with `X-`, contains a character other than letters, digits and `-_.+`, or
-    /// is longer than 255 bytes. The value is the name.
+    /// The name of a property that was given to `metadata` does not begin with `X-`, contains a character other than
+    /// letters, digits and `-_.+`, or is longer than 255 bytes. The value is the name.
     #[error("`{0}` cannot be the name of a property; write `X-` and then letters, digits and -_.+, 255 at most in all")]
     PropertyName(String),
     /// More than 32 properties were added with `metadata`, or the value of a property has more than 1024 bytes.

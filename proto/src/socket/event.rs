@@ -1,4 +1,4 @@
-//! Events for monitors: changes of listeners, dials and connections, each with its reason.
+//! Events for monitors: changes of listeners, connection attempts and connections, and the reasons for these changes.
 
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
@@ -11,12 +11,13 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-/// A change of a socket's listeners, dials, connections or messages.
+/// Report of a socket to its monitor: a listener, a connection attempt or a connection has changed, or messages were
+/// dropped.
 ///
-/// The events of a connection have a fixed order. A dial emits [`Connecting`](Self::Connecting), and then `Connected`,
-/// `ConnectFailed` or `ConnectCancelled`. After `Connected` or `Accepted` follows `Ready` or `HandshakeFailed`. After
-/// `Ready` follows `Disconnected`. If `ConnectFailed`, `HandshakeFailed` or `Disconnected` has a `retry`, the next
-/// `Connecting` follows after that time.
+/// The events of a connection have a fixed order. Each connection attempt begins with [`Connecting`](Self::Connecting),
+/// and ends with `Connected`, `ConnectFailed` or `ConnectCancelled`. After `Connected` or `Accepted` follows `Ready` or
+/// `HandshakeFailed`. After `Ready` follows `Disconnected`. If `ConnectFailed`, `HandshakeFailed` or `Disconnected` has
+/// a `retry`, the next `Connecting` follows after that time.
 ///
 /// Corresponding events of libzmq (`zmq_socket_monitor`):
 ///
@@ -86,7 +87,7 @@ pub enum Event {
         /// Error that occurred while the listener was closed.
         error: NetworkError,
     },
-    /// A connection was accepted; its handshake begins (`ACCEPTED`).
+    /// A listener accepted a connection; the handshake begins (`ACCEPTED`).
     Accepted {
         /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
@@ -95,7 +96,7 @@ pub enum Event {
         /// Address of the peer.
         from: Endpoint,
     },
-    /// A connection was accepted and closed at once, because a limit was reached.
+    /// A listener accepted a connection, but a limit of the socket was reached, so the connection was closed at once.
     Rejected {
         /// Address of the listener.
         endpoint: Endpoint,
@@ -114,44 +115,46 @@ pub enum Event {
         /// Reason why the connection ended.
         reason: ConnectionError,
     },
-    /// A dial begins (`CONNECT_DELAYED`). Over `inproc`, the dial lasts until the endpoint is bound.
+    /// The socket begins to connect to a peer (`CONNECT_DELAYED`). Over `inproc`, the connection attempt lasts until
+    /// the endpoint is bound.
     Connecting {
-        /// Id of the pipe, which holds the message queues of the peer that is dialled.
+        /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
-        /// Endpoint of the peer.
+        /// Endpoint of the peer, as it was given to `connect`.
         endpoint: Endpoint,
     },
-    /// A dial succeeded; its handshake begins (`CONNECTED`).
+    /// A connection attempt succeeded; the handshake of the new connection begins (`CONNECTED`).
     Connected {
-        /// Id of the pipe, which holds the message queues of the peer that was dialled.
+        /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
-        /// Endpoint of the peer.
+        /// Endpoint of the peer, as it was given to `connect`.
         endpoint: Endpoint,
     },
-    /// A dial failed (`CLOSED`, and `CONNECT_RETRIED` if `retry` is set).
+    /// A connection attempt failed (`CLOSED`, and `CONNECT_RETRIED` if `retry` is set).
     ConnectFailed {
-        /// Id of the pipe, which holds the message queues of the peer that was dialled.
+        /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
-        /// Endpoint of the peer.
+        /// Endpoint of the peer, as it was given to `connect`.
         endpoint: Endpoint,
-        /// Reason why the dial failed.
+        /// Reason why the connection attempt failed.
         error: NetworkError,
-        /// Time until the next dial; `None` if the pipe is not dialled again. The queued messages of the pipe are then
-        /// dropped.
+        /// Time until the next connection attempt; `None` if the socket makes no further attempt. The messages that
+        /// wait to be sent to the peer are then dropped.
         retry: Option<Duration>,
     },
-    /// A dial, or the wait for the next dial, was cancelled by `disconnect` or `close` (`CLOSED`).
+    /// A connection attempt, or the wait for the next attempt, was cancelled, for example by `disconnect` or `close`
+    /// (`CLOSED`).
     ConnectCancelled {
-        /// Id of the pipe (the message queues of this peer) of which the dial was cancelled.
+        /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
-        /// Endpoint of the peer.
+        /// Endpoint of the peer, as it was given to `connect`.
         endpoint: Endpoint,
     },
     /// A handshake is finished and messages can be exchanged (`HANDSHAKE_SUCCEEDED`).
     Ready {
         /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
-        /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
+        /// Endpoint that was given to `connect`, or address of a peer that was accepted.
         endpoint: Endpoint,
         /// Properties that the peer sent in its handshake, and properties that authentication set.
         peer: Arc<Peer>,
@@ -165,34 +168,34 @@ pub enum Event {
     HandshakeFailed {
         /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
-        /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
+        /// Endpoint that was given to `connect`, or address of a peer that was accepted.
         endpoint: Endpoint,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next dial; `None` if the pipe is not dialled again. The queued messages of the pipe are then
-        /// dropped.
+        /// Time until the next connection attempt; `None` if the socket makes no further attempt. The messages that
+        /// wait to be sent to the peer are then dropped.
         retry: Option<Duration>,
     },
     /// A connection ended after its handshake was finished (`DISCONNECTED`).
     Disconnected {
         /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
-        /// Endpoint of a peer that was dialled, or address of a peer that was accepted.
+        /// Endpoint that was given to `connect`, or address of a peer that was accepted.
         endpoint: Endpoint,
         /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER. Empty if this socket is of
         /// another type.
         routing_id: Frame,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next dial; `None` if the pipe is not dialled again. The queued messages of the pipe are then
-        /// dropped.
+        /// Time until the next connection attempt; `None` if the socket makes no further attempt. The messages that
+        /// wait to be sent to the peer are then dropped.
         retry: Option<Duration>,
     },
     /// Messages were dropped. [`SocketStats::dropped`](crate::socket::SocketStats::dropped) has the totals.
     Dropped {
         /// Reason why these messages were dropped.
         reason: DropReason,
-        /// Number of messages that were dropped at this moment, not in total.
+        /// Number of messages that this event reports as dropped, not the total.
         messages: usize,
     },
     /// The socket is closed and all its pipes are removed (`MONITOR_STOPPED`).
@@ -202,7 +205,7 @@ pub enum Event {
     Lagged(u64),
 }
 
-/// Limit that was reached, so that a new connection was rejected.
+/// Limit because of which the socket rejected a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -220,14 +223,14 @@ pub enum RejectReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// A ROUTER without `mandatory` sent a message to a routing id that no peer has.
+    /// The application of a ROUTER without `mandatory` sent a message with a routing id that no peer has.
     Unroutable,
     /// The outgoing queue of the receiving peer had no room, usually because the send high-water mark is reached. The
     /// message was not sent to this peer. This socket is a ROUTER without `mandatory`, a REP, an XSUB, or a publisher
     /// with a [`SlowSubscriber`](crate::socket::SlowSubscriber) policy other than `Block`. With `DropOldest`, older
     /// messages in the queue were dropped instead.
     PeerFull,
-    /// A REP replied to a peer that had disconnected.
+    /// A REP replied to a peer that had disconnected. The reply was dropped.
     PeerGone,
     /// A REP received a message without an envelope: the empty delimiter frame, or the body after it, is missing.
     MissingDelimiter,

@@ -66,8 +66,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Handles that the handshake with `peer`, the peer of the pipe `id`, is finished. From now on, messages are sent
-    /// to this peer and received from it.
+    /// Marks the pipe `id` as ready, because the handshake with `peer` is finished, and emits [`Event::Ready`]. From
+    /// now on, the pipe sends messages to this peer and receives messages from this peer.
     fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {
@@ -243,7 +243,7 @@ impl Socket {
 /// Notices: messages that notify the application, or the peer, of the beginning or the end of a connection.
 impl Socket {
     /// Queues `hello_message` for the peer of the pipe `id`, and delivers the message of `notify_connect` to the
-    /// application. Does either only if the option is set. Called when the handshake is finished.
+    /// application. Each of the two requires that its option is set. Called when the handshake is finished.
     fn notify_ready(&mut self, id: PipeId) {
         if let Some(hello) = &self.settings.notices.hello {
             self.pipes.push_opening(id, hello.clone());

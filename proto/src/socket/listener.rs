@@ -67,7 +67,8 @@ impl Socket {
         id
     }
 
-    /// Returns the outcome of a `bind`: `None` while the listener is being opened, then its bound address or the error.
+    /// Returns the outcome of a `bind`: `None` while the listener is being opened, afterwards the bound endpoint of the
+    /// listener or the error.
     ///
     /// # Errors
     /// The error because of which the listener could not be opened; [`NetworkError::Other`] if the listener is closed.
@@ -99,7 +100,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Reports that a listener is open, after [`Action::Listen`]. `endpoint` is its bound endpoint.
+    /// Reports that the listener that [`Action::Listen`] requested is open. `endpoint` is the bound endpoint of the
+    /// listener.
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
@@ -111,7 +113,7 @@ impl Socket {
         }
     }
 
-    /// Reports that a listener could not be opened, after [`Action::Listen`]. `error` is the reason.
+    /// Reports that the listener that [`Action::Listen`] requested could not be opened. `error` is the reason.
     pub fn listen_failed(&mut self, id: ListenerId, error: NetworkError) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Err(error));

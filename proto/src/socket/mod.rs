@@ -50,8 +50,8 @@ use effects::Effects;
 use listener::Listener;
 use pattern::Pattern;
 
-/// A ZeroMQ socket as a state machine without IO: the message queues of each peer (its pipe), the selection of peers by
-/// the socket type, the listeners and the dials.
+/// A ZeroMQ socket as a state machine without IO. The socket holds the message queues of each peer (the pipe of this
+/// peer), the listeners, and the connection attempts. The socket type determines which peers each message is sent to.
 ///
 /// - Calls of the application: [`bind`](Self::bind), [`connect`](Self::connect), [`send`](Self::send),
 ///   [`recv`](Self::recv), [`close`](Self::close).
@@ -61,7 +61,7 @@ use pattern::Pattern;
 /// - Output of the socket: [`poll_action`](Self::poll_action), [`poll_timeout`](Self::poll_timeout),
 ///   [`poll_event`](Self::poll_event).
 ///
-/// The driver must give every [`Connection`] that a socket returned back to the socket, with
+/// When a [`Connection`] has ended, the driver must give it back to the socket that created it, with
 /// [`disconnected`](Self::disconnected).
 ///
 /// Two sockets in one thread, without any IO:
@@ -114,7 +114,8 @@ pub struct Socket {
     /// Number of queued messages that were dropped since `close` was called, because they could not be sent. Returned
     /// by [`unsent`](Self::unsent).
     unsent: usize,
-    /// Latest time that was passed to any call. A call with an earlier time uses this time instead.
+    /// Latest time that was passed to any method of this socket. A method that is called with an earlier time uses this
+    /// time instead.
     now: Instant,
 }
 
@@ -126,34 +127,35 @@ pub enum Action {
     Listen(ListenerId, Endpoint),
     /// Accept connections at this listener again: the pause that [`Socket::accept_failed`] began is over.
     Accept(ListenerId),
-    /// Close this listener.
+    /// Close this listener. Report an error with [`Socket::listener_close_failed`]; success is not reported.
     CloseListener(ListenerId),
-    /// Connect to the endpoint. If its host has several addresses, try the [route](Endpoint::routes) to each of them.
-    /// Report the outcome with [`Socket::connected`] or [`Socket::dial_failed`].
+    /// Connect to the endpoint. If the host of the endpoint has several addresses, try the [route](Endpoint::routes) to
+    /// each of them. Report the outcome with [`Socket::connected`] or [`Socket::dial_failed`].
     Dial(PipeId, Endpoint),
-    /// Cancel the dial of this pipe. No report is needed.
+    /// Cancel the connection attempt that [`Dial`](Self::Dial) began for this pipe. The outcome is not reported.
     CancelDial(PipeId),
     /// Messages can be moved between this pipe (the queues of one peer) and its connection: call [`Socket::exchange`],
     /// which moves them, then write the output of the connection. Emitted only while the pipe has a connection.
     Service(PipeId),
-    /// [`Socket::recv`] may have a new result: wake tasks that wait for it.
+    /// [`Socket::recv`] may return a different result than before: wake the tasks that wait to receive.
     Readable,
-    /// [`Socket::send`] may have room again: wake tasks that wait for it.
+    /// [`Socket::send`] may return a different result than before, for example because a peer has room again: wake the
+    /// tasks that wait to send.
     Writable,
 }
 
 /// Timer of a socket. The documentation of each variant names the moment at which the timer expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// End of the back-off before the next dial of a pipe. While the pipe is dialled: end of the time that the dial may
-    /// take (`connect_timeout`).
+    /// While a pipe waits to dial again: end of this wait (the back-off). While a pipe is being dialled: end of the
+    /// time that the dial is allowed to take (`connect_timeout`).
     Dial(PipeId),
-    /// End of the linger period of a pipe.
+    /// End of the linger period of a pipe. The messages that are still queued in the pipe are then dropped.
     Linger(PipeId),
     /// Beginning of the linger period of a pipe. This timer expires at once, so that the next call of `handle_timeout`
     /// begins the period.
     StartLinger(PipeId),
-    /// End of the pause of a listener after a failed accept.
+    /// End of the pause after a listener failed to accept a connection. The listener then accepts again.
     Accept(ListenerId),
 }
 
@@ -192,8 +194,9 @@ impl Socket {
         !(self.socket_type().is_raw() && (matches!(endpoint, Endpoint::Inproc(_)) || endpoint.resource().is_some()))
     }
 
-    /// Returns the settings of the operating system's sockets. The driver, which does the IO, must apply them to each
-    /// socket before it listens or dials, and to each accepted socket.
+    /// Returns the settings for operating system sockets. The driver, which does the IO, must apply these settings to
+    /// each operating system socket before the socket listens or connects, and to each accepted operating system
+    /// socket.
     pub const fn transport(&self) -> &TransportConfig {
         &self.settings.transport
     }
@@ -209,8 +212,8 @@ impl Socket {
         self.offer(&mut message).map_err(|why| why.into_error(message))
     }
 
-    /// Queues a message as [`send`](Self::send) does. If the message is queued, leaves an empty message in its place.
-    /// Otherwise, the message stays unchanged.
+    /// Queues a message as [`send`](Self::send) does. If the message is queued, `message` is empty afterwards.
+    /// Otherwise, `message` stays unchanged.
     ///
     /// # Errors
     /// [`Unsent`]: the reasons of [`SendError`], without the message.
@@ -311,8 +314,8 @@ impl Socket {
         self.deadlines.next()
     }
 
-    /// Handles the timers that have expired: the end of back-offs, of dials that take too long, of pauses of listeners,
-    /// and of linger periods. Does nothing if no timer has expired.
+    /// Handles the timers that have expired at the time `now`. A timer ends the delay before a connection attempt, an
+    /// attempt that takes too long, the pause of a listener, or a linger period. Does nothing if no timer has expired.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.observe(now);
         // Collect first: a timer that is set again below waits for the next call, even if it expires at once.
@@ -347,8 +350,8 @@ impl Socket {
         self.pipes.events.as_mut()?.pop()
     }
 
-    /// Turns the events of [`poll_event`](Self::poll_event) on or off. At most 1000 events are kept for `poll_event`;
-    /// beyond that, the oldest are dropped and their number is returned as [`Event::Lagged`].
+    /// Turns the events of [`poll_event`](Self::poll_event) on or off. At most 1000 events wait for `poll_event`. If
+    /// more events occur, the socket drops the oldest events and returns their number as [`Event::Lagged`].
     pub fn monitor(&mut self, on: bool) {
         match (on, &self.pipes.events) {
             (true, None) => self.pipes.events = Some(EventQueue::new()),
@@ -357,14 +360,14 @@ impl Socket {
         }
     }
 
-    /// Returns true if the socket has a pipe with this id: from its creation until its removal.
+    /// Returns true if the pipe with this id exists in this socket, which means that the pipe has not been removed yet.
     #[inline]
     pub fn contains(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some()
     }
 
-    /// Returns the number of peers, including peers that are being dialled and disconnected peers with messages that
-    /// wait to be received.
+    /// Returns the present number of peers. Includes peers to which the socket is connecting or will reconnect, and
+    /// disconnected peers from which messages wait to be received.
     pub const fn peers(&self) -> usize {
         self.pipes.len()
     }
@@ -372,8 +375,8 @@ impl Socket {
 
 /// Statistics of a socket and its peers.
 impl Socket {
-    /// Returns the counters of the socket and the size of its queues. The cost grows with the number of peers. The
-    /// counters are always updated, at negligible cost.
+    /// Returns the counters of the socket and the size of its queues. The cost of this call grows with the number of
+    /// peers. The socket always updates the counters, at negligible cost.
     pub fn stats(&self) -> SocketStats {
         self.pipes.stats()
     }

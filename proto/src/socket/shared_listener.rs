@@ -41,7 +41,8 @@ impl Socket {
     /// listener of this socket at that port, `from` is the address of the peer, and `limits` is the
     /// [`config`](Self::config) of the socket that opened the port. The connection belongs to no socket until its peer
     /// has requested a resource ([`Connection::pending_peer`]); then [`attach`](Self::attach) assigns it. Returns
-    /// `None` if the connection exceeds `max_handshake_rate`.
+    /// `None` if the address of the peer has begun more handshakes than `max_handshake_rate` allows; the caller must
+    /// then close the stream.
     pub fn accept_shared(
         &mut self,
         id: ListenerId,
@@ -55,7 +56,8 @@ impl Socket {
     }
 
     /// Reports that a connection to a port that several sockets share ended before it was assigned to a socket. The
-    /// caller reports it to each of these sockets. `id` is the listener of this socket at the port.
+    /// caller must call this method of each socket that shares the port. `id` is the listener of this socket at the
+    /// port.
     pub fn reject_shared(&mut self, id: ListenerId, from: &Endpoint, reason: &ConnectionError) {
         if let Some(listener) = self.listeners.get(&id) {
             let (endpoint, from, reason) = (listener.endpoint(), from.clone(), reason.clone());
@@ -68,7 +70,7 @@ impl Socket {
         self.remove_listener(id);
     }
 
-    /// Returns the settings of the connections of this socket.
+    /// Returns the settings that this socket applies to its connections.
     pub const fn config(&self) -> &Arc<ConnectionConfig> {
         &self.config
     }

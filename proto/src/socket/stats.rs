@@ -1,5 +1,6 @@
 //! Statistics of sockets: [`SocketStats`] and [`PeerStats`]. Counters begin at zero when the socket is created, and
-//! only grow, except that `sent` is reduced by the messages that a lost connection had not begun to send.
+//! only grow. The exception is `sent`: messages that a lost connection had not begun to send are subtracted from this
+//! counter.
 
 use crate::address::Endpoint;
 use crate::connection::RoundTrip;
@@ -25,19 +26,20 @@ pub struct TrafficCount {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStats {
-    /// Present number of peers, including peers that are being dialled and disconnected peers with messages that wait
-    /// to be received.
+    /// Present number of peers. Includes peers to which the socket is connecting or will reconnect, and disconnected
+    /// peers from which messages wait to be received.
     pub peers: usize,
     /// Present number of peers with a finished handshake.
     pub ready_peers: usize,
-    /// Messages for all peers together that wait to be sent now. In addition, each connection can hold one batch of
-    /// messages: about 64 KiB, or 256 KiB if the bodies have 2 KiB or more.
+    /// Messages that wait now in the outgoing queues of all peers together. Messages that the socket has given to
+    /// connections are not included: each connection can hold one batch of about 64 KiB, or 256 KiB if the bodies have
+    /// 2 KiB or more.
     pub outgoing: TrafficCount,
-    /// Messages received from all peers together that wait for the application now. The reply that a REQ has received
-    /// is not included.
+    /// Messages that wait now in the incoming queues of all peers together for the application to receive. The reply
+    /// that a REQ has received is not in such a queue, and not included.
     pub incoming: TrafficCount,
-    /// Total of the messages that were given to connections. A message to several peers counts once per peer. Messages
-    /// that a lost connection had not begun to send are subtracted.
+    /// Total of the messages that the socket gave to connections to be sent. A message to several peers counts once per
+    /// peer. Messages that a lost connection had not begun to send are subtracted.
     pub sent: TrafficCount,
     /// Total of the messages that connections received, including messages that still wait for the application or were
     /// dropped. Messages that arrive while their pipe is draining, for example after `disconnect`, are not counted.
@@ -50,13 +52,13 @@ pub struct SocketStats {
     pub send_hwm_hits: u64,
     /// Total number of times that the incoming queue of a peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// Total number of connections that were accepted.
+    /// Total number of connections that the listeners of this socket accepted.
     pub accepted: u64,
-    /// Total number of dials that succeeded, including reconnects.
+    /// Total number of connection attempts of this socket that succeeded, including reconnects.
     pub dialled: u64,
-    /// Total number of dials that succeeded after an earlier dial of the same `connect` had succeeded.
+    /// Total number of connection attempts that succeeded after an earlier attempt of the same `connect` had succeeded.
     pub reconnects: u64,
-    /// Total number of dials that failed.
+    /// Total number of connection attempts of this socket that failed.
     pub failed_dials: u64,
     /// Total number of connections that ended before their handshake was finished, for any reason.
     pub failed_handshakes: u64,
@@ -72,8 +74,8 @@ pub struct SocketStats {
 pub struct PeerStats {
     /// Id of the pipe: the message queues of this peer.
     pub pipe: PipeId,
-    /// Endpoint that is dialled, or address of the accepted peer; `None` if the peer disconnected for good and its last
-    /// messages wait to be received.
+    /// Endpoint that was given to `connect`, or address of a peer that was accepted. `None` if the peer disconnected
+    /// for good, and messages from this peer wait to be received.
     pub endpoint: Option<Endpoint>,
     /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER; empty for other socket types.
     pub routing_id: Frame,
@@ -93,7 +95,8 @@ pub struct PeerStats {
     pub send_hwm_hits: u64,
     /// Total number of times that the incoming queue of the peer reached `recv_hwm` or `recv_hwm_bytes`.
     pub recv_hwm_hits: u64,
-    /// Total number of dials to the peer that succeeded after an earlier dial to the peer had succeeded.
+    /// Total number of connection attempts to the peer that succeeded after an earlier attempt to this peer had
+    /// succeeded.
     pub reconnects: u64,
     /// Latest round trip time that the heartbeats of the present connection measured. `None` if no heartbeat was
     /// answered on this connection.
@@ -111,7 +114,7 @@ pub(crate) struct Counts {
     pub(crate) received: TrafficCount,
     pub(crate) send_hwm_hits: u64,
     pub(crate) recv_hwm_hits: u64,
-    /// Number of dials that succeeded. All but the first are reconnects.
+    /// Number of dials of the pipe that succeeded. All of these dials except the first are reconnects.
     pub(crate) dialled: u64,
 }
 
@@ -151,7 +154,7 @@ impl<'a> Sum<&'a Message> for TrafficCount {
 }
 
 impl SocketStats {
-    /// Adds `counts`, the counters of one pipe, to the counters of the socket.
+    /// Adds `counts`, the counters of one pipe, to these counters of the socket.
     pub(crate) fn include(&mut self, counts: &Counts) {
         let Counts { sent, received, send_hwm_hits, recv_hwm_hits, dialled } = counts;
         self.sent += *sent;

@@ -7,9 +7,9 @@ use crate::socket::error::{JoinError, SubscribeError};
 use bytes::Bytes;
 
 impl Socket {
-    /// Subscribes to messages that begin with this prefix; the empty prefix subscribes to all (`SUBSCRIBE`).
-    /// Subscriptions are counted: two calls of `subscribe` need two calls of `unsubscribe`. The subscription is sent to
-    /// connected peers now, and to other peers when they connect.
+    /// Subscribes to messages that begin with this prefix; the empty prefix subscribes to all messages
+    /// (`ZMQ_SUBSCRIBE`). Subscriptions are counted: a prefix that was passed to `subscribe` twice must be passed to
+    /// `unsubscribe` twice. The subscription is sent to connected peers now, and to other peers when they connect.
     ///
     /// On an XPUB with `manual`: adds the prefix to the subscriptions of one peer. This is the peer that sent the
     /// subscription change which the application received last.
@@ -21,8 +21,8 @@ impl Socket {
         self.change_subscription(Subscription::Subscribe(prefix.into()))
     }
 
-    /// Removes one subscription to this prefix (`UNSUBSCRIBE`). Received messages that wait for `recv` are dropped if
-    /// they no longer match a subscription.
+    /// Removes one subscription to this prefix (`ZMQ_UNSUBSCRIBE`). Received messages that wait for `recv` are dropped
+    /// if they no longer match a subscription.
     ///
     /// On an XPUB with `manual`: removes the prefix from the subscriptions of one peer. This is the peer that sent the
     /// subscription change which the application received last.
@@ -67,14 +67,14 @@ impl Socket {
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
     }
 
-    /// Returns the number of different prefixes or groups (`TOPICS_COUNT`). At a subscriber, these are the prefixes or
-    /// groups to which the socket itself has subscribed; at a publisher, those to which its peers have subscribed.
+    /// Returns the number of distinct prefixes or groups (`ZMQ_TOPICS_COUNT`). At a subscriber, these are the prefixes
+    /// or groups to which the socket itself has subscribed; at a publisher, those to which its peers have subscribed.
     pub fn subscription_count(&self) -> usize {
         self.pattern.subscription_count()
     }
 
-    /// Returns the number of peers to which a publisher would send a message on this topic, or in this group, now. Zero
-    /// for other socket types.
+    /// Returns the number of peers to which this publisher would send a message now. `topic` is the beginning of the
+    /// message, or the group of the message at a RADIO. Zero for socket types that are not publishers.
     pub fn subscriber_count(&self, topic: impl AsRef<[u8]>) -> usize {
         self.pattern.subscriber_count(topic.as_ref())
     }

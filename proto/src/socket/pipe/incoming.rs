@@ -70,7 +70,7 @@ impl Pipes {
     }
 
     /// Queues a message that was received from the peer of the pipe `id`, for the application to receive. The message
-    /// is queued even if the incoming queue is full. With `CONFLATE`, it replaces the queued messages.
+    /// is queued even if the incoming queue is full. With `ZMQ_CONFLATE`, the message replaces the queued messages.
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
         let conflate = self.conflate;

@@ -93,9 +93,9 @@ pub(crate) struct Pipes {
     count: usize,
     send_hwm: HighWaterMark,
     recv_hwm: HighWaterMark,
-    /// True if each incoming and outgoing queue keeps only its latest message (`CONFLATE`).
+    /// True if each incoming and each outgoing queue holds only its latest message (`ZMQ_CONFLATE`).
     conflate: bool,
-    /// True if messages are queued only for peers with a finished handshake (`IMMEDIATE`).
+    /// True if messages are queued only for peers with a finished handshake (`ZMQ_IMMEDIATE`).
     immediate: bool,
     /// Pipes for which `poll_action` must return [`Action::Service`](crate::Action::Service), because messages can be
     /// moved between them and their connections. Each pipe is listed at most once.

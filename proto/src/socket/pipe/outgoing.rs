@@ -149,8 +149,8 @@ impl Pipe {
         self.opening > self.counts.sent.messages
     }
 
-    /// Marks the outgoing queue as full if it has reached `hwm`, the send high-water mark, and then increments the
-    /// counter `send_hwm_hits`.
+    /// Marks the outgoing queue as full and increments the counter `send_hwm_hits`, if the queue has reached `hwm` (the
+    /// send high-water mark) and is not marked as full yet.
     #[inline]
     fn close_if_full(&mut self, hwm: HighWaterMark) {
         if !self.full && self.outgoing.is_full(hwm) {

@@ -27,9 +27,9 @@ const IDLE_CAPACITY: usize = 64;
 pub(crate) struct SpareBuffers(Vec<VecDeque<Message>>);
 
 impl SpareBuffers {
-    /// Maximum number of unused buffers that are kept: enough for an incoming queue and an outgoing queue.
+    /// Maximum number of unused buffers that the socket holds: enough for an incoming queue and an outgoing queue.
     const BUFFERS: usize = 2;
-    /// Maximum capacity, in messages, of an unused buffer that is kept. A larger buffer is freed.
+    /// Maximum capacity, in messages, of an unused buffer that the socket holds. A larger unused buffer is freed.
     const MESSAGES: usize = 4096;
 }
 

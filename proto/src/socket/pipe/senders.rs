@@ -31,7 +31,7 @@ impl Senders {
         self.latest.as_ref()
     }
 
-    /// Returns true if all queued incoming messages are from the same sender.
+    /// Returns true if all queued incoming messages are from the peer that connected last.
     #[inline]
     pub(super) fn has_single_sender(&self) -> bool {
         self.former.is_empty()

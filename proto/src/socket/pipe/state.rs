@@ -44,11 +44,12 @@ use core::time::Duration;
 #[derive(Debug)]
 #[repr(u8)]
 pub(crate) enum PipeState {
-    /// Accepts messages from the application and from the peer, unless the connection has failed.
+    /// The pipe accepts messages from the application and from the peer, unless its connection has failed.
     Open(LinkState),
-    /// Accepts no further messages; sends the queued messages to the peer, then ends.
+    /// The pipe accepts no further messages. It still sends the queued messages to the peer, and is then removed.
     Draining(LinkState),
-    /// Has no connection and will have none. The last incoming messages wait to be received.
+    /// The pipe has no connection and will have none. Its last incoming messages wait for the application to receive
+    /// them.
     Gone,
 }
 
@@ -56,14 +57,14 @@ pub(crate) enum PipeState {
 #[derive(Debug)]
 #[repr(u8)]
 pub(crate) enum LinkState {
-    /// Has no connection. Waits for the outcome of [`Action::Dial`](crate::Action::Dial).
+    /// The pipe has no connection. It waits for the outcome of [`Action::Dial`](crate::Action::Dial).
     Connecting(Dialer),
-    /// Has no connection. Waits until the back-off (the delay before the next dial) ends.
+    /// The pipe has no connection. It waits until the back-off (the delay before the next dial) ends.
     Backoff(Dialer),
-    /// Has a connection, with or without a finished handshake.
+    /// The pipe has a connection, with or without a finished handshake.
     Connected(ActiveLink),
-    /// Has a connection that must be closed for this reason. Lasts until the driver, which does the IO, has closed the
-    /// connection and calls [`Socket::disconnected`](crate::Socket::disconnected).
+    /// The pipe has a connection that must be closed for this reason. This state lasts until the driver, which does the
+    /// IO, has closed the connection and calls [`Socket::disconnected`](crate::Socket::disconnected).
     Failed(ActiveLink, Box<ConnectionError>),
 }
 
@@ -95,7 +96,7 @@ pub(crate) struct ActiveLink {
 enum Origin {
     /// The peer opened the connection, and a listener of this socket accepted it. `from` is the address of the peer.
     Accepted { listener: ListenerId, from: Endpoint },
-    /// This socket opened the connection by a dial. `since` is the beginning of the connection.
+    /// This socket opened the connection by a dial. `since` is the time at which the dial succeeded.
     Dialled { dialer: Dialer, since: Instant },
 }
 
@@ -123,7 +124,7 @@ impl PipeState {
         Self::Open(LinkState::Connected(ActiveLink { origin, phase: LinkPhase::Handshake }))
     }
 
-    /// Returns true if this state allows to queue messages for the peer. The queue can be full nevertheless.
+    /// Returns true if messages for the peer can be queued in this state, unless the queue is full.
     #[inline]
     pub(crate) const fn accepts_messages(&self) -> bool {
         match self {
@@ -132,7 +133,7 @@ impl PipeState {
         }
     }
 
-    /// Returns true if messages that the peer sends are delivered to the application.
+    /// Returns true if messages that arrive from the peer in this state are delivered to the application.
     #[inline]
     pub(crate) const fn delivers_messages(&self) -> bool {
         matches!(self, Self::Open(LinkState::Connected(ActiveLink { phase: LinkPhase::Ready { .. }, .. })))
@@ -178,7 +179,7 @@ impl PipeState {
         self.dialer().is_some_and(|dialer| dialer.endpoint == *endpoint)
     }
 
-    /// Returns true if this socket dials the peer of the pipe, and did not accept it.
+    /// Returns true if the pipe was created by `connect`; false if its connection was accepted, or in the state Gone.
     pub(crate) fn is_dialled(&self) -> bool {
         self.dialer().is_some()
     }
