@@ -37,8 +37,8 @@ pub struct Send<'a> {
 }
 
 impl Send<'_> {
-    /// Cancels the send and returns the message. Returns `None` if the future has completed: the message was sent, or was
-    /// returned in the error.
+    /// Cancels the send and returns the message. Returns `None` if the future has completed: the socket has queued the
+    /// message, or the error of the future contains the message.
     pub fn into_message(self) -> Option<Message> {
         self.message
     }
@@ -55,8 +55,8 @@ impl Future for Send<'_> {
     }
 }
 
-/// Converts the result of a receive into that of a poll: [`RecvError::Empty`] becomes `Pending`, and every other result
-/// becomes `Ready`.
+/// Converts the result of a receive without waiting into a [`Poll`]: [`RecvError::Empty`] becomes `Pending`, and every
+/// other result becomes `Ready`.
 pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvError>> {
     match result {
         Err(RecvError::Empty) => Poll::Pending,
@@ -64,8 +64,8 @@ pub(crate) fn arrived<R>(result: Result<R, RecvError>) -> Poll<Result<R, RecvErr
     }
 }
 
-/// Sends the message in `waiting`, if any. If the socket has no room for the message, returns `Pending` and keeps the
-/// message in `waiting`.
+/// Sends the message in `waiting`, if any, and returns `Ready` with the result. If the socket has no room for the
+/// message, returns `Pending` and keeps the message in `waiting`. After `Ready`, the caller must clear `waiting`.
 fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(), Unsent>> {
     let Some(message) = waiting else {
         return Poll::Ready(Ok(()));
@@ -113,8 +113,8 @@ impl<T: Receives> Stream for Incoming<T> {
 
 /// Sink of messages to send; see [`Handle::sink`].
 ///
-/// The sink holds at most one message, while the socket has no room for the message. Flushing the sink waits until the
-/// socket has queued this message.
+/// If the socket has no room for a message, the sink stores the message. The sink stores at most one message. Flushing
+/// the sink waits until the socket has queued the stored message.
 pub struct Outgoing<T: Sends> {
     key: WaiterKey<Arc<Shared>>,
     handle: Handle<T>,
@@ -163,8 +163,8 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
 /// Stream of a socket's events; see [`Handle::monitor`]. A monitor does not keep the socket open. The stream ends when
 /// the socket is closed.
 ///
-/// At most 1000 unread events are queued. When more events occur, the oldest are dropped and counted in
-/// [`Event::Lagged`].
+/// At most 1000 unread events are queued for each monitor. When more events occur, the oldest events are dropped, and
+/// [`Event::Lagged`] reports their number.
 pub struct Monitor {
     shared: Arc<Shared>,
     id: u64,

@@ -6,8 +6,8 @@ use sansmq_proto::Endpoint;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 
-/// Listener that is already bound, for [`Handle::bind_existing`]. The type of the contained listener must be one that
-/// the socket's runtime supports.
+/// Listener that was bound outside of this library, with its endpoint. [`Handle::bind_existing`] passes the listener to
+/// a socket. The runtime of this socket must support the type of the listener.
 #[derive(Debug)]
 pub struct BoundListener {
     endpoint: Endpoint,
@@ -15,8 +15,8 @@ pub struct BoundListener {
 }
 
 impl BoundListener {
-    /// Creates a `BoundListener` from `listener`, which must already be bound to `endpoint`. The type of `listener`
-    /// must be one that the socket's runtime supports.
+    /// Creates a `BoundListener` from `listener`, which must already be bound to `endpoint`. The runtime of the socket
+    /// that takes over `listener` must support its type.
     pub fn new(endpoint: Endpoint, listener: impl Any + Send) -> Self {
         Self { endpoint, listener: Box::new(listener) }
     }
@@ -26,16 +26,17 @@ impl BoundListener {
         &self.endpoint
     }
 
-    /// Returns the listener if its type is `L`, and otherwise `None`. A runtime uses this method to find out which of
-    /// its supported types the listener has.
+    /// Returns the listener if its type is `L`. Otherwise drops the listener and returns `None`. A runtime calls this
+    /// method with the type of listener that it supports.
     pub fn into_listener<L: Any>(self) -> Option<L> {
         self.listener.downcast().ok().map(|listener| *listener)
     }
 }
 
 impl<T: Kind> Handle<T> {
-    /// Accepts connections from an already bound listener (`ZMQ_USE_FD`). The socket's runtime must support the type of
-    /// the listener. For listeners of the standard library, the runtimes of this project have `bind_listener`.
+    /// Takes over `listener`, which is already bound, and accepts the connections of peers at it (`ZMQ_USE_FD`).
+    /// Returns the bound endpoint. The runtime of this socket must support the type of the listener. For listeners of
+    /// the standard library, the runtimes of this project have `bind_listener`.
     ///
     /// The socket closes the listener on `unbind` and `close`, but does not remove the file of a Unix domain socket:
     /// the code that created the file must remove it. The options `backlog`, `bind_to_device` and `dual_stack` have no

@@ -38,16 +38,17 @@ pub(crate) struct ConnectionTask<S> {
 pub(crate) enum Owner {
     /// The connection belongs to the socket that has spawned the task. Contains the socket's pipe for the connection.
     Local(PipeId),
-    /// The connection was accepted at a port that several sockets share, and is not assigned to one of them yet. `from`
-    /// is the address of the peer. `ticket` identifies the connection among those that wait at `port`. `_counted` is a
-    /// clone of the `Arc` in [`SharedListener::unassigned`], by which the port counts these connections.
+    /// The connection was accepted at a port that several sockets share, and is not assigned to one of these sockets
+    /// yet. `from` is the address of the peer. `ticket` identifies the connection among all connections that wait at
+    /// `port`. `_counted` is a clone of the `Arc` in [`SharedListener::unassigned`]: the port counts the waiting
+    /// connections by the number of clones.
     Unassigned { port: Arc<SharedListener>, from: Endpoint, ticket: u64, _counted: Arc<()> },
-    /// The connection was accepted at a port that several sockets share, and was assigned to one of them. Contains this
-    /// socket and its pipe for the connection. The socket may run on another runtime, or may be the socket that has
-    /// spawned the task.
+    /// The connection was accepted at a port that several sockets share, and was assigned to one of these sockets.
+    /// Contains this socket and its pipe for the connection. The socket may run on another runtime, or may be the
+    /// socket that has spawned the task.
     Remote(Arc<Shared>, PipeId),
-    /// The connection was accepted at a port that several sockets share, and was rejected by the socket to which it
-    /// would have been assigned. That socket has emitted the event that reports this.
+    /// The connection was accepted at a port that several sockets share. The socket that is bound to the resource which
+    /// the peer requested has rejected the connection, and has emitted the event that reports the rejection.
     Rejected,
 }
 
@@ -59,8 +60,8 @@ impl<S: PollStream> ConnectionTask<S> {
 
     /// Creates the task of a connection that was accepted at `port`, which several sockets share. The connection
     /// belongs to no socket until its peer has requested a resource. `driver` refers to the socket that opened the
-    /// port, `id` is the listener of that socket, and `from` is the address of the peer. Returns `None` if the
-    /// connection exceeds the `max_handshake_rate` of the socket that opened the port.
+    /// port, `id` identifies the `bind` with which that socket opened it, and `from` is the address of the peer.
+    /// Returns `None` if the connection exceeds the `max_handshake_rate` of the socket that opened the port.
     pub(crate) fn unassigned(
         driver: Driver,
         port: Arc<SharedListener>,
@@ -153,11 +154,13 @@ impl<S> Drop for ConnectionTask<S> {
 
 impl Owner {
     /// Assigns a connection that waits at a shared port to one of the sockets at this port: the socket that is bound to
-    /// the resource requested by the peer. The connection continues to wait if the peer has not requested a resource
-    /// yet, or if no socket is bound to the resource. Then `waker` is woken when a socket binds or unbinds.
+    /// the resource requested by the peer. If the peer has not requested a resource yet, or if no socket is bound to
+    /// the resource, the connection continues to wait, and `waker` is woken when a socket binds to the port or unbinds.
+    /// Does nothing if the connection is not [`Owner::Unassigned`].
     ///
     /// # Errors
-    /// No socket is bound to the port any more, or the socket has rejected the connection.
+    /// No socket is bound to the port any more, or the socket that is bound to the resource has rejected the
+    /// connection.
     fn assign(&mut self, connection: &mut Connection, waker: &Waker) -> Result<(), ConnectionError> {
         let Self::Unassigned { port, from, ticket, .. } = self else { return Ok(()) };
         let Some(bound) = port.find(connection.pending_peer(), *ticket, waker)? else { return Ok(()) };

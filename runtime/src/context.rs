@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 /// Namespace of `inproc` endpoints. Sockets of one context can connect to each other over `inproc`, even if they run on
-/// different runtimes. Sockets of one context can also share a TCP port, each with its own [`Resource`].
+/// different runtimes. Sockets of one context can also share a TCP port. Peers then select one of these sockets by its
+/// [`Resource`], a name that the socket has at this port.
 ///
 /// Sockets belong to the [global](Self::global) context of the process unless another context is given when they are created.
 /// So only libraries and tests that need separate names create a context (libzmq: `zmq_ctx_new`).
@@ -26,7 +27,8 @@ pub(crate) struct WeakContext(Weak<Mutex<Registry>>);
 #[derive(Default)]
 pub(crate) struct Registry {
     bound: BTreeMap<String, SocketListener>,
-    /// `inproc` names to which no socket is bound yet, with the pipes that wait to connect to each name.
+    /// `inproc` names to which no socket is bound yet. The value of each name is the list of pipes that wait for a
+    /// socket to bind to it.
     connecting: BTreeMap<String, Vec<InprocConnector>>,
     ports: Vec<Arc<SharedListener>>,
     /// Number of ZAP requests (authentication requests of RFC 27) made in this context so far. The number after each
@@ -34,8 +36,8 @@ pub(crate) struct Registry {
     questions: u64,
 }
 
-/// Weak reference to a socket, with the id of one of its listeners. The listener is bound to an `inproc` name, or to a
-/// port: an address at which several sockets can share one listener.
+/// Weak reference to a socket, with the id of one `bind` of this socket. With this `bind`, the socket has bound to an
+/// `inproc` name, or to a port that several sockets can share ([`SharedListener`]).
 #[derive(Clone)]
 pub(crate) struct SocketListener {
     pub(crate) socket: Weak<Shared>,
@@ -54,7 +56,8 @@ impl SocketListener {
     }
 }
 
-/// Weak reference to a socket, with the id of one of its pipes. The pipe connects to an `inproc` name.
+/// Weak reference to a socket, with the id of one of its pipes. The socket created this pipe to connect to an `inproc`
+/// name.
 #[derive(Clone)]
 pub(crate) struct InprocConnector {
     pub(crate) socket: Weak<Shared>,
@@ -91,8 +94,8 @@ impl Context {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Binds a listener to an `inproc` name. Returns the pipes that already wait to connect to this name, or `None` if
-    /// another listener is bound to the name.
+    /// Binds a socket to the `inproc` name `name`. `listener` is the socket with the id of its `bind`. Returns the
+    /// pipes that already wait to connect to this name, or `None` if the name is already in use.
     pub(crate) fn bind(&self, name: &str, listener: SocketListener) -> Option<Vec<InprocConnector>> {
         let mut registry = self.registry();
         if registry.bound.contains_key(name) {
@@ -102,7 +105,8 @@ impl Context {
         Some(registry.connecting.remove(name).unwrap_or_default())
     }
 
-    /// Returns the listener that is bound to the `inproc` name, if any.
+    /// Returns the socket that is bound to the `inproc` name, with the id of its `bind`. Returns `None` if no socket is
+    /// bound to the name.
     pub(crate) fn bound(&self, name: &str) -> Option<SocketListener> {
         self.registry().bound.get(name).cloned()
     }
@@ -124,8 +128,9 @@ impl Context {
         self.registry().bound.remove(name);
     }
 
-    /// Returns the listener that is bound to the `inproc` name. If there is none, stores `connector` and returns
-    /// `None`; the next [`bind`](Self::bind) of the name then returns `connector`.
+    /// Returns the socket that is bound to the `inproc` name, with the id of its `bind`. If no socket is bound to the
+    /// name, stores `connector` (a socket with its connecting pipe) and returns `None`; the next [`bind`](Self::bind)
+    /// of the name then returns `connector`.
     pub(crate) fn find(&self, name: &str, connector: InprocConnector) -> Option<SocketListener> {
         let mut registry = self.registry();
         let found = registry.bound.get(name).cloned();
@@ -135,14 +140,15 @@ impl Context {
         found
     }
 
-    /// Binds a socket to a port. In this context, a port is one listener with all the sockets that share it. `member`
-    /// is the socket with its new listener, `resource` is the name by which peers select this socket at a shared port,
-    /// and `config` are the settings of the socket.
+    /// Binds a socket to the port at `endpoint`. A port ([`SharedListener`]) is one listener of the operating system,
+    /// with all the sockets that share it. `member` is the socket with the id of its `bind`, `resource` is the name by
+    /// which peers select this socket at the port, and `config` are the settings of the socket.
     ///
     /// If no port of this `Context` is at `endpoint`, registers a new port. Otherwise the socket joins the existing
-    /// port, or is refused if its resource is in use there or its settings do not allow sharing. There is one
-    /// exception: if neither the new socket nor any socket at the port has a resource, peers could not select a socket.
-    /// Then a second port is registered at `endpoint`, and the operating system accepts or rejects its listener.
+    /// port, or is refused if another socket at the port has the same resource or if the settings do not allow sharing.
+    /// There is one exception: if neither the new socket nor any socket at the port has a resource, peers could not
+    /// select a socket. Then a second port is registered at `endpoint`, and the operating system allows or rejects a
+    /// second listener there.
     pub(crate) fn enter(
         &self,
         endpoint: &Endpoint,
@@ -163,9 +169,9 @@ impl Context {
         JoinOutcome::New(port)
     }
 
-    /// Unbinds `member`, a socket with one of its listeners, from `port`, a listener that several sockets can share.
-    /// Returns the number of sockets that are still bound to the port, and the wakers of the tasks to wake. After the
-    /// last socket has unbound, no socket can join this port any more.
+    /// Unbinds a socket from `port`. `member` is the socket with the id of its `bind`. Returns the number of sockets
+    /// that are still bound to `port`, and the wakers that the caller must wake after all locks are released. After the
+    /// last socket has unbound, no socket can join `port` any more.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);
@@ -175,8 +181,8 @@ impl Context {
         (left, tasks)
     }
 
-    /// Unbinds all sockets that share `port`, because its listener was closed or could not be opened. Returns the
-    /// sockets and tasks to notify. Afterwards no socket can join the port.
+    /// Unbinds all sockets that share `port`, because the operating system's listener at this port was closed or could
+    /// not be opened. Returns the sockets and tasks that the caller must notify. Afterwards no socket can join `port`.
     pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
         let mut registry = self.registry();
         registry.ports.retain(|other| !Arc::ptr_eq(other, port));

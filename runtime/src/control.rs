@@ -19,9 +19,9 @@ impl<'a> Control<'a> {
         Self { socket, commands: WaiterKey::new(socket.shared(), |state| &mut state.receivers) }
     }
 
-    /// Executes the commands that the control socket has received, and sends the replies. `control` is the remote
-    /// control of the proxy to which the commands apply. Returns `Pending` when no more commands are queued. Returns
-    /// `Ready` after [`BURST`] commands, when more may be queued.
+    /// Executes the commands that the control socket has received, and sends the replies. `control` is the value with
+    /// which each command changes the state of the proxy or reads its statistics. Returns `Pending` when the control
+    /// socket has no more commands. Returns `Ready` after [`BURST`] commands; then more commands may be queued.
     pub(crate) fn execute(&mut self, cx: &Context<'_>, control: &ProxyControl) -> Poll<()> {
         for _ in 0..BURST {
             let Poll::Ready((command, socket_type)) = self.commands.wait(cx, take) else {

@@ -14,8 +14,9 @@ type Dialled<S> = Pin<Box<dyn Future<Output = Result<S, NetworkError>> + Send>>;
 pub(crate) struct DialTask<R: Runtime> {
     pub(crate) driver: Driver,
     pub(crate) pipe: PipeId,
-    /// Number of this attempt to connect, different from the numbers of all other attempts of the socket. By this
-    /// number, the task detects that the attempt was cancelled, or replaced by a later attempt of the same pipe.
+    /// Number of this attempt to connect. No other attempt of the socket has the same number. The task compares the
+    /// number with that of the pipe's current attempt, to detect that this attempt was cancelled or replaced by a later
+    /// one.
     pub(crate) dial: u64,
     pub(crate) dialled: Dialled<R::Stream>,
 }

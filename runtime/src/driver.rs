@@ -9,11 +9,11 @@ use core::fmt;
 use sansmq_proto::{Endpoint, ListenerId, NetworkError};
 use std::sync::Arc;
 
-/// Reference to a socket that the tasks of its runtime hold. The application holds a [`Handle`](crate::Handle) of the
-/// same socket. Cheap to clone; every [`Task`](crate::Task) of the socket has a clone.
+/// Reference through which the background tasks of a socket access the socket. The application accesses the same socket
+/// through a [`Handle`](crate::Handle). Cheap to clone; every [`Task`](crate::Task) of the socket has a clone.
 ///
-/// If the last driver is dropped before the socket is closed, for example because the runtime shuts down, the socket
-/// closes at once. Every call that waits for the socket then returns.
+/// If the last clone is dropped before the socket is closed, for example because the runtime shuts down, the socket
+/// closes at once. Every waiting call of the application then returns.
 #[derive(Clone)]
 pub struct Driver(Arc<Tasks>);
 
@@ -48,8 +48,9 @@ impl Driver {
         self.shared().with(|state| state.hosted.get(&id).cloned())
     }
 
-    /// Reports that listener `id` of the driver's socket is open, to all sockets that share this listener. `endpoint`
-    /// is the endpoint to which the listener is bound.
+    /// Reports that the operating system's listener of a port is open. Reports it to every socket that shares the port.
+    /// `id` identifies the `bind` with which this driver's socket opened the port. `endpoint` is the endpoint to which
+    /// the listener is bound.
     pub(crate) fn listening(&self, id: ListenerId, endpoint: Endpoint) {
         let members = self.port(id).map(|port| port.opened(endpoint));
         for (endpoint, member) in members.into_iter().flatten() {
@@ -60,8 +61,9 @@ impl Driver {
         }
     }
 
-    /// Reports that listener `id` of the driver's socket could not be opened, to all sockets that share this listener.
-    /// `error` is the reason.
+    /// Reports that the operating system's listener of a port could not be opened because of `error`. Reports it to
+    /// every socket that shares the port, or to the last socket that unbound from it. `id` identifies the `bind` with
+    /// which this driver's socket requested the port.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
         let closed = self.shared().context.close(&port);
@@ -73,9 +75,9 @@ impl Driver {
         }
     }
 
-    /// Creates the task of a connection that listener `id` has accepted. `from` is the address of the peer. Drops the
-    /// stream and returns `None` if the listener is closed, or if a limit on the number or the rate of new connections
-    /// is reached.
+    /// Creates the task of a connection that was accepted at a port. `id` identifies the `bind` with which this
+    /// driver's socket opened the port. `from` is the address of the peer. Drops the stream and returns `None` if the
+    /// port is closed, or if a limit on the number or the rate of new connections is reached.
     pub(crate) fn accepted<S: crate::PollStream>(
         &self,
         id: ListenerId,
@@ -91,9 +93,10 @@ impl Driver {
         if port.has_room() { ConnectionTask::unassigned(self.clone(), port, (id, from), stream) } else { None }
     }
 
-    /// Reports that listener `id` failed to accept a connection. The report goes to one of the sockets that share the
-    /// listener. This socket then pauses the accepting of connections for all of them; see
-    /// [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed).
+    /// Reports to one of the sockets that share a port that accepting a connection there has failed. This socket then
+    /// pauses the accepting of connections for all sockets at the port; see
+    /// [`Socket::accept_failed`](sansmq_proto::Socket::accept_failed). `id` identifies the `bind` with which this
+    /// driver's socket opened the port.
     pub(crate) fn accept_failed(&self, id: ListenerId, error: NetworkError) {
         if let Some(member) = self.port(id).and_then(|port| port.pause())
             && let Some(socket) = member.socket.upgrade()

@@ -22,9 +22,9 @@ use std::sync::Arc;
 
 /// Handle of a socket: cheap to clone, and usable from several tasks at the same time, on any runtime.
 ///
-/// Every method takes `&self`, so sending and receiving may overlap. When the last clone is dropped, the socket closes
-/// in the background, after it has sent the queued messages or `linger` has expired. [`close`](Self::close) waits for
-/// this and returns the number of unsent messages.
+/// Every method takes `&self`, so several tasks can send and receive at the same time. When the last clone is dropped,
+/// the socket closes in the background, after it has sent the queued messages or `linger` has expired.
+/// [`close`](Self::close) waits until the socket is closed, and returns the number of unsent messages.
 ///
 /// The futures are cancel-safe: when a future is dropped, no message is lost and no message is sent twice.
 pub struct Handle<T: Kind = Any> {
@@ -41,9 +41,9 @@ impl Drop for Application {
     }
 }
 
-/// Creates a socket and returns its handle for the application and its driver for the tasks that do its IO. The
-/// socket's `inproc` names and shared ports are those of `context`. `clock` returns the current time, which must never
-/// go backwards.
+/// Creates a socket. Returns the handle through which the application uses the socket, and the driver, which the caller
+/// must pass to [`Task::new`](crate::Task::new). The socket's `inproc` names and shared ports are those of `context`.
+/// `clock` returns the current time, which must never go backwards.
 pub fn new_socket<T: Kind>(
     options: Options<T>,
     context: &Context,
@@ -71,8 +71,8 @@ pub(crate) fn new_socket_with_entropy<T: Kind>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// Number of messages that could not be sent after the socket was closed, for example because `linger` expired
-    /// first.
+    /// Number of queued messages that the closing socket could not send and has dropped, for example because `linger`
+    /// expired first.
     pub unsent: usize,
 }
 
@@ -81,8 +81,9 @@ impl<T: Kind> Handle<T> {
         &self.application.0
     }
 
-    /// Waits until `condition` is true for the socket. `among` selects one of the socket's lists of waiting futures. The
-    /// futures in one list, for example, are woken when the socket has received a message.
+    /// Waits until `condition` is true for the socket. `among` returns the list in which the waiting future is
+    /// registered. The futures in the list [`State::receivers`] are woken when a message can be received, and the
+    /// futures in [`State::senders`] when there is room to send. A woken future checks `condition` again.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
         let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
@@ -98,21 +99,22 @@ impl<T: Kind> Handle<T> {
     /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port,
     /// the bound endpoint has the port that the operating system chose.
     ///
-    /// Sockets of one [`Context`] may share a TCP port, even if they run on different runtimes. Each socket binds with
-    /// its own [`Resource`](proto::address::Resource), and one socket may bind without a resource. The first socket
-    /// that binds opens the port, later sockets join, and the port is closed when the last socket unbinds. At a shared
-    /// port, a peer is assigned to the socket of the resource that the peer requests, or to the socket without a
-    /// resource if the peer requests none. If there is no such socket, the peer waits until one binds, and is rejected
-    /// when the handshake timeout expires. Before a peer is assigned, the limits of the socket that opened the port
-    /// apply. If only one socket is bound to the port, and without a resource, that socket accepts every peer, even a
-    /// peer that requests a resource (as libzmq does).
+    /// Sockets of one [`Context`] can share a TCP port, even if they run on different runtimes. Each socket binds with
+    /// its own [`Resource`](proto::address::Resource), a name by which peers select the socket. One of the sockets is
+    /// allowed to bind without a resource. The first socket that binds opens the port, later sockets join, and the port
+    /// is closed when the last socket unbinds. At a shared port, a peer is assigned to the socket of the resource that
+    /// the peer requests, or to the socket without a resource if the peer requests none. If there is no such socket,
+    /// the peer waits until one binds, and is rejected when the handshake timeout expires. Before a peer is assigned,
+    /// the limits of the socket that opened the port apply. If only one socket is bound to the port, and this socket
+    /// has no resource, it accepts every peer, even a peer that requests a resource (as libzmq does).
     ///
     /// Not cancel-safe: if the future is dropped, the socket may still become bound.
     ///
     /// # Errors
     /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, the operating system returned an
-    /// error, or another socket is bound to that resource at that port
-    /// ([`AddressInUse`](proto::NetworkError::AddressInUse)).
+    /// error, or the port is in use and cannot be shared ([`AddressInUse`](proto::NetworkError::AddressInUse)). Two
+    /// sockets cannot share a port if both have the same resource, if both have none, or if their security settings
+    /// differ.
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -123,8 +125,8 @@ impl<T: Kind> Handle<T> {
         self.bound(listener, endpoint).await
     }
 
-    /// Waits until `listener` is open or has failed to open. Returns the bound endpoint or the error. `endpoint` is the
-    /// endpoint that the application requested, which the error contains.
+    /// Waits until the listener with the id `listener` is open or has failed to open. Returns the bound endpoint or the
+    /// error. `endpoint` is the endpoint that the application requested. The error contains `endpoint`.
     pub(crate) async fn bound(&self, listener: ListenerId, endpoint: Endpoint) -> Result<Endpoint, BindError> {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
@@ -188,7 +190,7 @@ impl<T: Kind> Handle<T> {
     /// sent until `linger` expires.
     ///
     /// # Errors
-    /// [`UnbindError`]: `endpoint` is invalid, or the socket has no `connect` to it.
+    /// [`UnbindError`]: `endpoint` is invalid, or no `connect` to this endpoint is active.
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -198,9 +200,9 @@ impl<T: Kind> Handle<T> {
         self.shared().with_time(|socket, now| socket.disconnect(&endpoint, now))
     }
 
-    /// Closes the socket for all its handles: sending and receiving end at once, and queued messages are still sent until
-    /// `linger` expires. Completes when the socket is closed and its addresses are free. If the future is dropped, the socket
-    /// closes nevertheless.
+    /// Closes the socket for all its handles. From now on, sending and receiving return an error, but messages that are
+    /// already queued are still sent until `linger` expires. Completes when the socket is closed and its addresses are
+    /// free. If the future is dropped, the socket closes nevertheless.
     pub async fn close(&self) -> Closed {
         let shared = self.shared();
         shared.with_time(Socket::close);
@@ -218,15 +220,17 @@ impl<T: Kind> Handle<T> {
         .await
     }
 
-    /// Returns a stream of the events that the socket emits from now on. They concern its listeners, its connections
-    /// and dropped messages, and contain the reason of each failure.
+    /// Returns a stream of the events that the socket emits from now on. The events report changes of the socket's
+    /// listeners and connections, and dropped messages. An event of a failure contains the reason.
     pub fn monitor(&self) -> Monitor {
         Monitor::new(self.shared())
     }
 }
 
 impl<T: Kind> Handle<T> {
-    /// Sends a message. Waits while there is no peer, or while the high-water mark of every peer is reached.
+    /// Sends a message. Waits while the socket has no room for the message, because there is no peer, or because the
+    /// high-water mark of every peer that could receive the message is reached. A socket type that drops messages for
+    /// peers without room, such as PUB by default, does not wait.
     ///
     /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent.
     ///
@@ -262,7 +266,7 @@ impl<T: Kind> Handle<T> {
         self.until(|state| &mut state.senders, Socket::can_send).await;
     }
 
-    /// Returns this socket as a [`Sink`](futures_sink::Sink) of messages.
+    /// Returns a [`Sink`](futures_sink::Sink) that sends messages with this socket.
     pub fn sink(&self) -> Outgoing<T>
     where
         T: Sends,
@@ -340,7 +344,8 @@ impl<T: Kind> Handle<T> {
         self.until(|state| &mut state.receivers, Socket::can_recv).await;
     }
 
-    /// Returns this socket as a [`Stream`](futures_core::Stream) of messages, which ends when the socket is closed.
+    /// Returns a [`Stream`](futures_core::Stream) of the messages that this socket receives. The stream ends when the
+    /// socket is closed.
     pub fn stream(&self) -> Incoming<T>
     where
         T: Receives,
@@ -354,7 +359,7 @@ impl<T: Kind> Handle<T> {
     /// (`ZMQ_CONNECT_ROUTING_ID`). Messages to this routing id can be sent at once, before the connection is made.
     ///
     /// # Errors
-    /// [`ConnectError`], also if another peer has that routing id.
+    /// [`ConnectError`]: the errors of [`connect`](Self::connect), or another peer already has this routing id.
     pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<Frame>) -> Result<(), ConnectError>
     where
         T: RoutesById,

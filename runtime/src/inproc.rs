@@ -1,7 +1,8 @@
 //! The `inproc` transport: connections between two sockets of one process, without tasks and without encoding. Between
 //! the two sockets are two queues, called lanes: one lane per direction. An exchange moves messages between the pipe of
-//! one socket and the two lanes. A send or receive of the application runs the exchanges on its own thread: first under
-//! the lock of its own socket, then under the lock of the other socket. No thread holds both locks at the same time.
+//! one socket and the two lanes. The thread on which the application sends or receives also runs the exchanges: first
+//! under the lock of the socket that the application uses, then under the lock of the other socket. No thread holds
+//! both locks at the same time.
 //!
 //! ```text
 //! pipe of one socket ──exchange──► lane ──exchange──► pipe of the other
@@ -23,7 +24,8 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 /// was bound to the name, and index 1 is the socket that connected.
 #[derive(Default)]
 struct Wire {
-    /// Queues between the two sockets; each socket sends into the lane with its own index.
+    /// Queues between the two sockets. Lane 0 holds the messages from the socket that was bound to the name, lane 1 the
+    /// messages from the socket that connected.
     lanes: Mutex<[Lane; 2]>,
     /// Present [`Demand`] of each socket, which states how the socket receives: it must be notified of each message, or
     /// it fetches messages in batches, or it has no room. Index 0 is the socket that was bound to the name, index 1 the
@@ -72,8 +74,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    /// Returns the [`Reader`] of the socket at the other end. In this value, that socket stores if it must be notified
-    /// of each message (its [`Demand`]).
+    /// Returns the [`Reader`] of the socket at the other end. There, the other socket stores its [`Demand`]: how this
+    /// socket must notify it of messages.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
     }
@@ -188,7 +190,8 @@ impl State {
         InprocConnector { socket: Weak::clone(&self.me), pipe }
     }
 
-    /// Binds listener `id` of this socket to an `inproc` name, and connects the pipes that already wait for the name.
+    /// Binds this socket to an `inproc` name, and connects the pipes that already wait for the name. `id` identifies
+    /// the `bind`. If the name is already in use, reports the error to this socket.
     pub(crate) fn listen(&mut self, id: ListenerId, name: String, shared: &Shared, wakes: &mut Wakes) {
         let bound = SocketListener { socket: Weak::clone(&self.me), listener: id };
         match shared.context.bind(&name, bound.clone()) {
@@ -241,8 +244,9 @@ impl State {
     }
 }
 
-/// Creates the `inproc` connection between `connector`, a socket with its connecting pipe, and `bound`, a socket with
-/// the listener that is bound to `name`. The caller must hold no lock.
+/// Creates the `inproc` connection between `connector`, a socket with its connecting pipe, and `bound`, the socket that
+/// is bound to `name`, with the id of its `bind`. If `bound` has unbound in the meantime, `connector` waits until a
+/// socket binds to `name`. The caller must hold no lock.
 pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name: &str, wakes: &mut Wakes) {
     let Some(dialler) = connector.socket.upgrade() else { return };
     let wanted =

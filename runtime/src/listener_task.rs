@@ -1,4 +1,5 @@
-//! [`ListenerTask`]: the task that opens a listener and accepts connections until no socket is bound to its port.
+//! [`ListenerTask`]: the task that opens a listener of the operating system and accepts connections from it. Several
+//! sockets can share the listener. The task ends when the last of these sockets has unbound.
 
 use crate::bound_listener::BoundListener;
 use crate::driver::Driver;
@@ -15,13 +16,14 @@ use std::sync::Arc;
 pub(crate) struct ListenerTask<R: Runtime> {
     driver: Driver,
     phase: Phase<R>,
-    /// Guard that closes the port when the task ends. Its drop also lets waiting calls of `unbind` and `close`
-    /// complete, because the address is free. This field is declared last, so that the open listener in `phase` is
-    /// dropped first.
+    /// Guard that closes the port when the task ends: it unbinds all sockets that share the listener. Calls of `unbind`
+    /// and `close` that wait until the address is free then complete. This field is declared last, so that the open
+    /// listener in `phase` is dropped first.
     guard: ListenGuard,
 }
 
-/// Phase of a listener task. A task is stopped when no socket is bound to its port any more.
+/// Phase of a listener task. "Opened" and "failed" are the outcomes of opening the listener. "Stopped" means that the
+/// last socket that shared the listener has unbound.
 ///
 /// ```text
 /// Opening ──opened──► Accepting ──stopped──► Closed
