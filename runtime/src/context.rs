@@ -169,9 +169,9 @@ impl Context {
         JoinOutcome::New(port)
     }
 
-    /// Unbinds a socket from `port`. `member` is the socket with the id of its `bind`. Returns the number of sockets
-    /// that are still bound to `port`, and the wakers that the caller must wake after all locks are released. After the
-    /// last socket has unbound, no socket can join `port` any more.
+    /// Unbinds a socket from `port`. `member` contains the socket, and the id of the listener that its `bind` created.
+    /// Returns the number of sockets that are still bound to `port`, and the wakers that the caller must wake after all
+    /// locks are released. After the last socket has unbound, no socket can join `port` any more.
     pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut registry = self.registry();
         let (left, tasks) = port.leave(member);

@@ -102,8 +102,9 @@ impl Proxy {
     /// Adds a control socket. The proxy executes the commands that this socket receives. Usually the control socket is
     /// a REP or a PAIR. It can also be a PULL or SUB, which cannot reply.
     ///
-    /// A message of one frame is a command (`zmq_proxy_steerable`). `PAUSE`, `RESUME` and `TERMINATE` do the same as
-    /// the methods of [`ProxyControl`]. `STATISTICS` requests the statistics. All other messages are ignored.
+    /// There are four commands (`zmq_proxy_steerable`), each a message of one frame. `PAUSE`, `RESUME` and `TERMINATE`
+    /// do the same as the methods of [`ProxyControl`]. `STATISTICS` requests the statistics. A message that is not one
+    /// of these commands has no effect on the proxy.
     ///
     /// The reply to `STATISTICS` has eight frames, each with a 64-bit number in native byte order, in this order:
     ///
@@ -115,8 +116,9 @@ impl Proxy {
     /// Frames 5 to 8 are the same four numbers for the backend. The frontend and the backend are the first and the
     /// second argument of [`new`](Self::new). The numbers are totals of all runs.
     ///
-    /// To every other message, a REP replies with an empty message, and other control sockets do not reply. A reply is
-    /// dropped if the control socket has no room for it.
+    /// A REP must reply to each message that it receives. To a message other than `STATISTICS`, whether it is a command
+    /// or not, the REP replies with an empty message. Control sockets of other types reply to `STATISTICS` only. A
+    /// reply is dropped if the control socket has no room for it.
     ///
     /// Commands are executed while the proxy runs, paused or not. If the control socket is closed, the proxy continues.
     #[must_use]

@@ -141,7 +141,7 @@ pub struct ProxyTraffic {
     pub messages: u64,
     /// Total number of frames in these messages.
     pub frames: u64,
-    /// Total number of bytes in these frames, without protocol overhead.
+    /// Total number of bytes in the frames that `frames` counts, without protocol overhead.
     pub bytes: u64,
 }
 

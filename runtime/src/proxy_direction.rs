@@ -137,7 +137,8 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// Outcome of sending a held message with the sink, which is the socket that sends in this direction of the proxy.
+/// Outcome of sending a held message, which one direction of the proxy has received but not sent yet. The message is
+/// sent with the sink, the socket that sends in this direction.
 enum Given {
     Sent,
     /// The sink can never send the message, which was therefore dropped.

@@ -73,9 +73,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         transport: &TransportConfig,
     ) -> Result<Self::Listener, NetworkError>;
 
-    /// Connects to an endpoint. Must look the host name up on each call, without blocking. Must try the
-    /// [routes](Endpoint::routes) to the addresses that were found, in the order of the addresses, until one of them
-    /// succeeds. Must return an error if the operating system rejects an option of `transport`.
+    /// Connects to an endpoint. Must look the host name up on each call, without blocking, and pass the addresses that
+    /// were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to connect to,
+    /// with the local address to connect from if the endpoint sets one. `dial` must try the routes one after the other,
+    /// in the order in which they are returned, until one of them succeeds. Must return an error if the operating
+    /// system rejects an option of `transport`.
     fn dial(
         self,
         endpoint: Endpoint,

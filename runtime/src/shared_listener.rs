@@ -27,8 +27,8 @@ pub(crate) struct SharedListener {
     requested: Endpoint,
     /// Settings of the socket that opened the port. They apply to each connection until it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
-    /// Error that occurred while the listener was closed, for example because the file of its Unix domain socket had
-    /// been removed. Empty while the listener is open, and if it was closed without an error.
+    /// Error that closing the listener caused, for example because the file of its Unix domain socket had already been
+    /// removed. Empty before the listener is closed, and if closing caused no error.
     pub(crate) failure: OnceLock<NetworkError>,
     /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`, so
     /// the reference count is one more than their number.
@@ -220,8 +220,9 @@ impl SharedListener {
         self.state().task.take()
     }
 
-    /// Returns true if all connections at the port belong to the socket of `member`. This requires that only this
-    /// socket is bound to the port, and that it has no resource.
+    /// Returns true if all connections at the port belong to the socket of `member`. This requires that no other socket
+    /// is bound to the port, and that the socket of `member` is bound without a resource, the name by which peers
+    /// select a socket.
     pub(crate) fn is_for(&self, member: &SocketListener) -> bool {
         let state = self.state();
         state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
@@ -271,8 +272,8 @@ impl SharedListener {
 }
 
 impl ListenerState {
-    /// Takes the wakers of all tasks that wait for a socket to bind or unbind: the connections that wait to be
-    /// assigned, and the listener's task.
+    /// Takes the wakers of all tasks that wait for a socket to bind or unbind: the tasks of the connections that wait
+    /// to be assigned to a socket, and the listener's task.
     fn tasks(&mut self) -> Vec<Waker> {
         core::mem::take(&mut self.waiting).into_values().chain(self.task.take()).collect()
     }

@@ -1,5 +1,5 @@
-//! State that the handle and the driver of a socket share: the socket behind one lock, and the tasks that wait for it.
-//! Tasks are woken only after the lock is released.
+//! State that the handle and the driver of a socket share: the socket, and the wakers of the tasks that wait for the
+//! socket. Both are behind one lock. Tasks are woken only after the lock is released.
 
 use crate::bound_listener::BoundListener;
 use crate::context::Context;
@@ -381,8 +381,9 @@ impl State {
         if due { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Returns `Ready` if the attempt to connect with the number `dial` was cancelled, or replaced by a later attempt
-    /// of `pipe`. Otherwise registers `waker`, to be woken when the attempt is cancelled or replaced.
+    /// Returns `Ready` if an attempt to connect was cancelled, was replaced by a later attempt of the same pipe, or
+    /// belongs to a pipe that no longer exists. `pipe` is the pipe of the attempt, and `dial` is its number, as in
+    /// [`State::dials`]. Otherwise registers `waker`, to be woken when the attempt is cancelled or replaced.
     pub(crate) fn poll_dial(&mut self, pipe: PipeId, dial: u64, waker: &Waker) -> Poll<()> {
         // A late task must not replace the task of a newer pipe with the same index.
         if !self.socket.contains(pipe) {

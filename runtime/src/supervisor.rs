@@ -65,8 +65,9 @@ impl Supervisor {
 
     /// Handles the socket's timeouts that have expired. Then returns the next action that needs a new task, with the
     /// number of the attempt to connect (0 for a listener). Returns `None` when the socket and all of its listeners are
-    /// closed. If no such action is requested now, but can be later, returns `Pending` and registers `waker` for the
-    /// next action or change of the deadline.
+    /// closed. If no such action is requested now, but can be later, returns `Pending` and registers `waker`. It is
+    /// woken when such an action is requested, when the socket or a listener is closed, and when the socket's deadline,
+    /// the time at which its next timeout expires, changes.
     pub(crate) fn poll_action(&mut self, waker: &Waker) -> Poll<Option<(Action, u64)>> {
         let shared = self.driver.shared();
         let now = shared.now();

@@ -72,7 +72,8 @@ impl Wakes {
         self.more.get_or_insert_default()
     }
 
-    /// Wakes all wakers and makes all calls. A call can add further wakers and calls, which are handled too.
+    /// Wakes all wakers and makes all [calls](DeferredCall) that were added to this `Wakes`. Such a call can add
+    /// further wakers and calls, which are then woken and made too.
     #[inline]
     pub(crate) fn run(mut self) {
         if let Some(waker) = self.waker.take() {

@@ -43,12 +43,12 @@ pub(super) struct PeerInfo {
 /// (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// Process id, if the operating system reports it. The process may have ended, and its id may be in use by another
-    /// process.
+    /// Id of the peer's process, if the operating system reports it. The peer's process may have ended, and the
+    /// operating system may have given its id to another process.
     pub pid: Option<u32>,
-    /// User id of the process.
+    /// User id of the peer's process.
     pub uid: u32,
-    /// Group id of the process.
+    /// Group id of the peer's process.
     pub gid: u32,
 }
 

@@ -7,9 +7,13 @@
 //! push ──► queue ──refill, after the batch──────┘
 //! ```
 //!
-//! `copy` encodes messages at once, because encoding a small message costs no more than moving the message to the
-//! queue. Messages that must be encrypted are queued instead: encryption takes longer, and the socket is locked while
-//! `copy` and `push` are called.
+//! `copy` encodes messages at once and adds them to the current batch, because encoding a small message costs no more
+//! than moving the message to the queue. This is possible only while no byte of the batch is written and the queue is
+//! empty. Otherwise the messages are queued by `push`. Messages that must be encrypted are always queued: encryption
+//! takes longer, and the socket is locked while `copy` and `push` are called.
+//!
+//! `advance` removes the bytes from the batch that were written to the stream. When all bytes of the batch are written,
+//! `refill` encodes the next batch from the queue.
 //!
 //! Frame heads and small bodies are encoded one after the other into one buffer, the arena. Large bodies are not
 //! copied: `bodies` refers to them. A batch consists of whole frames, so that a command is never placed inside a frame.

@@ -48,16 +48,18 @@ impl PendingPeer {
 
 /// Connections of a listener that several sockets share.
 impl Connection {
-    /// Creates a connection of a listener that several sockets share. The settings `limits` apply until the connection
-    /// is attached to one of the sockets; `handshake_timeout` includes the wait for a socket.
+    /// Creates a connection of a listener that several sockets share. Each of these sockets is bound to its own
+    /// resource, a name by which peers select the socket. The settings `limits` apply until the connection is attached
+    /// to one of the sockets; `handshake_timeout` includes the wait for a socket.
     ///
     /// The connection sends its greeting at once. Its READY is sent after [`Socket::attach`](crate::Socket::attach) has
     /// attached the connection to the socket that is bound to the resource of [`pending_peer`](Self::pending_peer).
     /// This cannot cause a deadlock, because the connecting side sends its own READY or INITIATE without waiting for
     /// this READY.
     ///
-    /// A hand-written loop uses the connection in a [`Session`](crate::Session). Each time the session calls
-    /// `exchange`, the loop checks if the peer waits for a socket:
+    /// A driver, the code that does the IO, passes the connection to a [`Session`](crate::Session), and calls
+    /// [`Session::turn`](crate::Session::turn) with a closure. Each time `turn` calls this closure, the closure checks
+    /// if the peer waits for a socket, and if so, attaches the connection:
     ///
     /// ```
     /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, SessionBuffers, Session, Socket, Stream, Turn};

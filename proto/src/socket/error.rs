@@ -232,7 +232,8 @@ pub enum AcceptError {
     #[error("the peer of the connection does not wait for a socket")]
     NotPending,
     /// A limit of the socket is reached. The socket has emitted [`Event::Rejected`](crate::Event::Rejected). The caller
-    /// must close the connection, and not try again.
+    /// must close the connection, and must not call `accepted_link` or `attach` for this connection again, because each
+    /// call would emit the event again.
     #[error("a limit of the socket is reached: {0:?}")]
     Rejected(RejectReason),
 }

@@ -138,8 +138,8 @@ pub enum Event {
         endpoint: Endpoint,
         /// Reason why the connection attempt failed.
         error: NetworkError,
-        /// Time until the next connection attempt; `None` if the socket makes no further attempt. The messages that
-        /// wait to be sent to the peer are then dropped.
+        /// Time until the next connection attempt. `None` if the socket makes no further attempt; in this case, the
+        /// messages that wait to be sent to the peer are dropped.
         retry: Option<Duration>,
     },
     /// A connection attempt, or the wait for the next attempt, was cancelled, for example by `disconnect` or `close`
@@ -172,8 +172,8 @@ pub enum Event {
         endpoint: Endpoint,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next connection attempt; `None` if the socket makes no further attempt. The messages that
-        /// wait to be sent to the peer are then dropped.
+        /// Time until the next connection attempt. `None` if the socket makes no further attempt; in this case, the
+        /// messages that wait to be sent to the peer are dropped.
         retry: Option<Duration>,
     },
     /// A connection ended after its handshake was finished (`DISCONNECTED`).
@@ -187,8 +187,8 @@ pub enum Event {
         routing_id: Frame,
         /// Reason why the connection ended.
         reason: ConnectionError,
-        /// Time until the next connection attempt; `None` if the socket makes no further attempt. The messages that
-        /// wait to be sent to the peer are then dropped.
+        /// Time until the next connection attempt. `None` if the socket makes no further attempt; in this case, the
+        /// messages that wait to be sent to the peer are dropped.
         retry: Option<Duration>,
     },
     /// Messages were dropped. [`SocketStats::dropped`](crate::socket::SocketStats::dropped) has the totals.

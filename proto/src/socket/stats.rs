@@ -16,9 +16,12 @@ use core::ops::{AddAssign, Sub};
 /// `incoming`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrafficCount {
-    /// Number of messages: the total in `sent` and `received`, the present number in `outgoing` and `incoming`.
+    /// Number of messages. In the fields `sent` and `received` of [`SocketStats`] and [`PeerStats`], this is a total.
+    /// In their fields `outgoing` and `incoming`, this is the number of messages that are in the queues now.
     pub messages: u64,
-    /// Number of bytes in all frames of these messages.
+    /// Number of bytes in all frames of the messages that `messages` counts: a total in the fields `sent` and
+    /// `received` of [`SocketStats`] and [`PeerStats`], and the present size of the queues in their fields `outgoing`
+    /// and `incoming`.
     pub bytes: u64,
 }
 

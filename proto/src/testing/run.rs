@@ -1,4 +1,6 @@
-//! Execution of a simulated network ([`Net`]): runs the work that is due at the current time, for active sockets only.
+//! Execution of a simulated network ([`Net`]): runs the work that is due at the current time. Handles only the sockets
+//! that were used since they were last handled, and the sockets with a timeout, a connection or arriving bytes that are
+//! due.
 
 use super::wire::{Wire, WireEnd, WireId};
 use super::{End, Net, Node, NodeId, Side};

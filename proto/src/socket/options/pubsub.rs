@@ -199,10 +199,12 @@ impl Options<XPub> {
         self
     }
 
-    /// Decides by the first frame alone if a received message contains subscription changes: `ONLY_FIRST_SUBSCRIBE`.
-    /// The other frames are checked only if the first frame is a change. On by default. If off, every frame of every
-    /// message is checked, as in libzmq, so that a frame which happens to begin with the byte 0 or 1 changes a
-    /// subscription.
+    /// Ignores subscription changes in a received message if the first frame of the message is not a change:
+    /// `ONLY_FIRST_SUBSCRIBE`. If the first frame is a change, the socket checks every frame of the message. On by
+    /// default.
+    ///
+    /// If off, which is the default of libzmq, the socket checks every frame of every message. Then a frame that
+    /// happens to begin with the byte 0 or 1 changes a subscription.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
@@ -223,9 +225,9 @@ impl Options<XSub> {
         self
     }
 
-    /// Decides by the first frame alone if a message to be sent contains subscription changes: `ONLY_FIRST_SUBSCRIBE`.
-    /// The other frames are checked only if the first frame is a change. On by default. If off, every frame is checked,
-    /// as in libzmq.
+    /// Ignores subscription changes in a message to be sent if the first frame of the message is not a change:
+    /// `ONLY_FIRST_SUBSCRIBE`. If the first frame is a change, the socket checks every frame of the message. On by
+    /// default. If off, which is the default of libzmq, the socket checks every frame of every message.
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

@@ -124,7 +124,7 @@ impl PipeState {
         Self::Open(LinkState::Connected(ActiveLink { origin, phase: LinkPhase::Handshake }))
     }
 
-    /// Returns true if messages for the peer can be queued in this state, unless the queue is full.
+    /// Returns true if this state permits queuing messages for the peer. Does not check if the queue has room.
     #[inline]
     pub(crate) const fn accepts_messages(&self) -> bool {
         match self {

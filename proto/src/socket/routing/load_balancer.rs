@@ -14,7 +14,8 @@ pub(crate) struct LoadBalancer {
     open: VecDeque<PipeId>,
     /// Number of pipes that `remove` took out of the rotation since `open` was last cleaned of removed pipes. Upper
     /// bound for the removed pipes that are still in `open`: there can be fewer, because `has_room` also drops removed
-    /// pipes and does not count them here. When the bound exceeds half of the length of `open`, `open` is cleaned.
+    /// pipes from `open`, and this number does not decrease then. When the number exceeds half of the length of `open`,
+    /// `open` is cleaned and the number is set to zero.
     gone: usize,
 }
 
