@@ -10,13 +10,15 @@ use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{AsyncTimer, BoundListener, CurrentRuntime, PollListener, PollStream, Runtime, Task, TaskFuture};
+use sansmq_runtime::{
+    AsyncTimer, BoundListener, Budget, CurrentRuntime, PollListener, PollStream, Runtime, Task, TaskFuture,
+};
 use std::io::{self, IoSlice};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
-use tokio::task;
+use tokio::task::{self, coop};
 use tokio::time::{self, Sleep};
 
 /// tokio runtime on which [`Socket`](crate::Socket)s run. IO and time must be enabled.
@@ -38,9 +40,21 @@ impl CurrentRuntime for Tokio {
     }
 }
 
+/// Returns `Pending`, and schedules the current task to be polled again, if tokio's budget of the task is used up.
+fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    if coop::has_budget_remaining() { Poll::Ready(()) } else { pin!(coop::consume_budget()).poll(cx) }
+}
+
+/// Subtracts one operation from tokio's budget of the current task.
+fn spend_budget(cx: &mut Context<'_>) {
+    let _ = pin!(coop::consume_budget()).poll(cx);
+}
+
 impl Runtime for Tokio {
     type Stream = TokioStream;
     type Listener = TokioListener;
+
+    const BUDGET: Budget = Budget::PerTask { poll: poll_budget, spend: spend_budget };
 
     fn spawn(&self, task: Task<Self>) {
         let _guard = self.runtime.enter();

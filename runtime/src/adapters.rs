@@ -2,7 +2,7 @@
 
 use crate::handle::Handle;
 use crate::state::{Shared, State};
-use crate::waiters::WaiterKey;
+use crate::turn::TurnKey;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -16,21 +16,21 @@ use std::sync::Arc;
 
 /// Future of [`Handle::recv`]: receives the next message.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a>(pub(crate) WaiterKey<&'a Arc<Shared>>);
+pub struct Recv<'a>(pub(crate) TurnKey<&'a Arc<Shared>>);
 
 impl Future for Recv<'_> {
     type Output = Result<Message, RecvError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.wait(cx, |state| arrived(state.socket.recv()))
+        self.0.receive(cx, |state| arrived(state.socket.recv()))
     }
 }
 
 /// Future of [`Handle::send`]: sends one message.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
-    pub(crate) key: WaiterKey<&'a Arc<Shared>>,
+    pub(crate) key: TurnKey<&'a Arc<Shared>>,
     /// Message to send. `None` after the future has completed: the socket has queued the message, or the error of the
     /// future contains the message.
     pub(crate) message: Option<Message>,
@@ -50,7 +50,7 @@ impl Future for Send<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let polled = this.key.wait(cx, |state| try_send(state, &mut this.message));
+        let polled = this.key.send(cx, &mut this.message, try_send);
         polled.map(|sent| handed_back(sent, &mut this.message))
     }
 }
@@ -91,14 +91,14 @@ fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Resul
 /// The stream ends when the socket is closed. Other errors, such as [`RecvError::OutOfTurn`], are items and do not end the
 /// stream.
 pub struct Incoming<T: Receives> {
-    key: WaiterKey<Arc<Shared>>,
+    key: TurnKey<Arc<Shared>>,
     /// Handle that keeps the socket open while the stream exists.
     handle: Handle<T>,
 }
 
 impl<T: Receives> Incoming<T> {
     pub(crate) fn new(handle: Handle<T>) -> Self {
-        Self { key: WaiterKey::new(Arc::clone(handle.shared()), |state| &mut state.receivers), handle }
+        Self { key: TurnKey::new(Arc::clone(handle.shared())), handle }
     }
 }
 
@@ -106,7 +106,7 @@ impl<T: Receives> Stream for Incoming<T> {
     type Item = Result<Message, RecvError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let result = self.key.wait(cx, |state| arrived(state.socket.recv()));
+        let result = self.key.receive(cx, |state| arrived(state.socket.recv()));
         result.map(|result| (result != Err(RecvError::Closed)).then_some(result))
     }
 }
@@ -116,14 +116,14 @@ impl<T: Receives> Stream for Incoming<T> {
 /// If the socket has no room for a message, the sink stores the message. The sink stores at most one message. Flushing
 /// the sink waits until the socket has queued the stored message.
 pub struct Outgoing<T: Sends> {
-    key: WaiterKey<Arc<Shared>>,
+    key: TurnKey<Arc<Shared>>,
     handle: Handle<T>,
     waiting: Option<Message>,
 }
 
 impl<T: Sends> Outgoing<T> {
     pub(crate) fn new(handle: Handle<T>) -> Self {
-        let key = WaiterKey::new(Arc::clone(handle.shared()), |state| &mut state.senders);
+        let key = TurnKey::new(Arc::clone(handle.shared()));
         Self { key, handle, waiting: None }
     }
 }
@@ -133,7 +133,7 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let this = &mut *self;
-        let polled = this.key.wait(cx, |state| try_send(state, &mut this.waiting));
+        let polled = this.key.send(cx, &mut this.waiting, try_send);
         polled.map(|sent| handed_back(sent, &mut this.waiting))
     }
 
@@ -142,12 +142,16 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
             // The caller did not wait for `poll_ready`, and the buffer holds one message only.
             return Err(SendError::Full(message));
         }
-        match self.handle.try_send(message) {
-            Err(SendError::Full(message)) => {
-                self.waiting = Some(message);
-                Ok(())
-            }
-            result => result,
+        let shared = Arc::clone(self.handle.shared());
+        self.waiting = Some(message);
+        let polled = shared.with(|state| match &self.waiting {
+            // The sink waits for its turn in `poll_ready` or `poll_flush`.
+            Some(message) if !state.may_send(message) => Poll::Pending,
+            _ => try_send(state, &mut self.waiting),
+        });
+        match polled {
+            Poll::Pending => Ok(()),
+            Poll::Ready(sent) => handed_back(sent, &mut self.waiting),
         }
     }
 
@@ -197,7 +201,7 @@ impl Stream for Monitor {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared.with(|state| state.poll_monitor(self.id, cx))
+        self.shared.poll_locked(cx, true, |state, cx, _| state.poll_monitor(self.id, cx))
     }
 }
 

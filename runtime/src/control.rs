@@ -3,7 +3,7 @@
 use crate::handle::Handle;
 use crate::proxy_control::ProxyControl;
 use crate::state::{Shared, State};
-use crate::waiters::WaiterKey;
+use crate::turn::TurnKey;
 use core::task::{Context, Poll};
 use sansmq_proto::{Frame, Message, SocketType};
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use std::sync::Arc;
 /// Control socket of a proxy while the proxy runs; see [`Proxy::control`](crate::Proxy::control).
 pub(crate) struct Control<'a> {
     socket: &'a Handle,
-    commands: WaiterKey<&'a Arc<Shared>>,
+    commands: TurnKey<&'a Arc<Shared>>,
 }
 
 impl<'a> Control<'a> {
     pub(crate) fn new(socket: &'a Handle) -> Self {
-        Self { socket, commands: WaiterKey::new(socket.shared(), |state| &mut state.receivers) }
+        Self { socket, commands: TurnKey::new(socket.shared()).without_budget() }
     }
 
     /// Executes the commands that the control socket has received, and sends the replies. `control` is the value with
     /// which each command changes the state of the proxy or reads its statistics. Returns `Pending` when the control
     /// socket has no more commands. Returns `Ready` after [`BURST`] commands; then more commands may be queued.
-    pub(crate) fn execute(&mut self, cx: &Context<'_>, control: &ProxyControl) -> Poll<()> {
+    pub(crate) fn execute(&mut self, cx: &mut Context<'_>, control: &ProxyControl) -> Poll<()> {
         for _ in 0..BURST {
-            let Poll::Ready((command, socket_type)) = self.commands.wait(cx, take) else {
+            let Poll::Ready((command, socket_type)) = self.commands.receive(cx, take) else {
                 return Poll::Pending;
             };
             let must_answer = socket_type.must_reply();

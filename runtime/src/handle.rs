@@ -1,10 +1,12 @@
 //! [`Handle`]: a socket shared between an application and the tasks of a runtime.
 
 use crate::adapters::{Incoming, Monitor, Outgoing, Recv, Send, arrived};
+use crate::budget::Budget;
 use crate::context::Context;
 use crate::driver::Driver;
 use crate::state::{Shared, State};
 use crate::trace::Trace;
+use crate::turn::TurnKey;
 use crate::waiters::{WaiterKey, Waiters};
 use crate::zap::ContextZapHandler;
 use core::fmt;
@@ -27,6 +29,12 @@ use std::sync::Arc;
 /// [`close`](Self::close) waits until the socket is closed, and returns the number of unsent messages.
 ///
 /// The futures are cancel-safe: when a future is dropped, no message is lost and no message is sent twice.
+///
+/// Futures that wait to receive, or to send to the same peers, are served in the order in which they began to wait. A
+/// future that was woken keeps its turn until it is polled or dropped, so do not keep one without polling it. The futures
+/// also yield to other tasks from time to time, see [`Budget`](crate::Budget): polled only once, as `now_or_never` does,
+/// a future may find nothing although there is a message or room. For a single attempt use the methods that begin with
+/// `try_`; they neither yield nor wait for a turn.
 pub struct Handle<T: Kind = Any> {
     pub(crate) application: Arc<Application>,
     pub(crate) kind: PhantomData<fn() -> T>,
@@ -49,20 +57,22 @@ pub fn new_socket<T: Kind>(
     context: &Context,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
 ) -> (Handle<T>, Driver) {
-    new_socket_with_entropy(options, context, clock, SystemEntropy)
+    new_socket_with_entropy(options, context, clock, SystemEntropy, Budget::PerSocket)
 }
 
-/// Creates a socket like [`new_socket`], but with `entropy` as the source of its random numbers.
+/// Creates a socket like [`new_socket`], but with `entropy` as the source of its random numbers, and with `budget` as
+/// the limit of what its handles complete before they yield.
 pub(crate) fn new_socket_with_entropy<T: Kind>(
     options: Options<T>,
     context: &Context,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
     entropy: impl Entropy + 'static,
+    budget: Budget,
 ) -> (Handle<T>, Driver) {
     let options = options.zap_handler(Arc::new(ContextZapHandler::new(context)));
     let trace = Trace::new(options.socket_type());
     let socket = Socket::new(options, entropy);
-    let shared = Shared::new(socket, context.clone(), trace, Box::new(clock));
+    let shared = Shared::new(socket, context.clone(), trace, Box::new(clock), budget);
     let driver = Driver::new(Arc::clone(&shared));
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
 }
@@ -82,8 +92,8 @@ impl<T: Kind> Handle<T> {
     }
 
     /// Waits until `condition` is true for the socket. `among` returns the list in which the waiting future is
-    /// registered. The futures in the list [`State::receivers`] are woken when a message can be received, and the
-    /// futures in [`State::senders`] when there is room to send. A woken future checks `condition` again.
+    /// registered. The futures in the list [`State::readable`] are woken when a message can be received, and the
+    /// futures in [`State::writable`] when there is room to send. A woken future checks `condition` again.
     async fn until(&self, among: fn(&mut State) -> &mut Waiters, condition: fn(&mut Socket) -> bool) {
         let mut key = WaiterKey::new(self.shared(), among);
         let check = |state: &mut State| if condition(&mut state.socket) { Poll::Ready(()) } else { Poll::Pending };
@@ -240,7 +250,7 @@ impl<T: Kind> Handle<T> {
     where
         T: Sends,
     {
-        Send { key: WaiterKey::new(self.shared(), |state| &mut state.senders), message: Some(message.into()) }
+        Send { key: TurnKey::new(self.shared()), message: Some(message.into()) }
     }
 
     /// Sends a message without waiting.
@@ -263,7 +273,7 @@ impl<T: Kind> Handle<T> {
     where
         T: Sends,
     {
-        self.until(|state| &mut state.senders, Socket::can_send).await;
+        self.until(|state| &mut state.writable, Socket::can_send).await;
     }
 
     /// Returns a [`Sink`](futures_sink::Sink) that sends messages with this socket.
@@ -290,7 +300,7 @@ impl<T: Kind> Handle<T> {
     where
         T: Receives,
     {
-        Recv(WaiterKey::new(self.shared(), |state| &mut state.receivers))
+        Recv(TurnKey::new(self.shared()))
     }
 
     /// Receives the next message as [`recv`](Self::recv) does, and returns it with its sender: the metadata of the peer's
@@ -305,8 +315,8 @@ impl<T: Kind> Handle<T> {
     where
         T: Receives,
     {
-        let mut key = WaiterKey::new(self.shared(), |state| &mut state.receivers);
-        poll_fn(|cx| key.wait(cx, |state| arrived(state.socket.recv_from()))).await
+        let mut key = TurnKey::new(self.shared());
+        poll_fn(|cx| key.receive(cx, |state| arrived(state.socket.recv_from()))).await
     }
 
     /// Receives the next message without waiting, and returns it with its sender; see [`recv_from`](Self::recv_from).
@@ -341,7 +351,7 @@ impl<T: Kind> Handle<T> {
     where
         T: Receives,
     {
-        self.until(|state| &mut state.receivers, Socket::can_recv).await;
+        self.until(|state| &mut state.readable, Socket::can_recv).await;
     }
 
     /// Returns a [`Stream`](futures_core::Stream) of the messages that this socket receives. The stream ends when the

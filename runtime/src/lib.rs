@@ -14,14 +14,14 @@
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
-//! In addition to the API for embedding single-threaded sockets, this crate uses these twenty-one items for three
+//! In addition to the API for embedding single-threaded sockets, this crate uses these twenty-four items for three
 //! purposes:
 //!
 //! | purpose | items |
 //! |---|---|
 //! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`demand`](Socket::demand), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
 //! | shared ports | [`Socket::config`], [`accept_shared`](Socket::accept_shared), [`attach`](Socket::attach), [`reject_shared`](Socket::reject_shared), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
-//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
+//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::addressee`], [`can_complete_sends`](Socket::can_complete_sends), [`can_complete_recvs`](Socket::can_complete_recvs), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
 //! `Socket::supports`, `contains`, `is_accept_paused` and `abort`; `SocketType::sends`, `receives`, `must_reply` and
@@ -32,6 +32,7 @@
 
 mod adapters;
 mod bound_listener;
+mod budget;
 mod connection_task;
 mod context;
 mod control;
@@ -39,6 +40,7 @@ mod dial_task;
 mod driver;
 mod handle;
 mod inproc;
+mod line;
 mod listener_task;
 mod proxy;
 mod proxy_control;
@@ -56,12 +58,14 @@ mod tests;
 mod topics;
 #[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
 mod trace;
+mod turn;
 mod waiters;
 mod wakes;
 mod zap;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
 pub use bound_listener::BoundListener;
+pub use budget::Budget;
 pub use context::Context;
 pub use driver::Driver;
 pub use handle::{Closed, Handle, new_socket};

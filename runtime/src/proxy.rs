@@ -152,7 +152,8 @@ impl Proxy {
             return Err(ProxyError::NoDirection(front, back));
         }
         let mut run = Run {
-            ends: [&self.frontend, &self.backend].map(|end| WaiterKey::new(end.shared(), |state| &mut state.watchers)),
+            ends: [&self.frontend, &self.backend]
+                .map(|end| WaiterKey::new(end.shared(), |state| &mut state.watchers).without_budget()),
             control: self.control.as_ref().map(Control::new),
             capture: self.capture.as_ref(),
             control_handle: &self.control_handle,
@@ -184,7 +185,7 @@ impl Run<'_> {
     /// Executes commands of the control socket and, unless the proxy is paused, forwards messages. The number of
     /// commands and of messages per call is limited, so that other tasks can run in between. Returns `Ready` when the
     /// run ends.
-    fn turn(&mut self, cx: &Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<ProxyStatistics, ProxyError>> {
         let control_handle = self.control_handle;
         let mut again = self.control.as_mut().is_some_and(|control| control.execute(cx, control_handle).is_ready());
         let (mode, mut statistics) = control_handle.poll_state(cx.waker());

@@ -4,6 +4,7 @@ use crate::handle::Handle;
 use crate::proxy::ProxyError;
 use crate::proxy_control::{ProxyStatistics, ProxyTraffic};
 use crate::state::{Shared, State};
+use crate::turn::TurnKey;
 use crate::waiters::WaiterKey;
 use core::task::{Context, Poll, ready};
 use sansmq_proto::socket::Unsent;
@@ -45,8 +46,9 @@ pub(crate) struct Moving<'a> {
     end: End,
     from: &'a Arc<Shared>,
     to: &'a Arc<Shared>,
-    arrival: WaiterKey<&'a Arc<Shared>>,
-    room: WaiterKey<&'a Arc<Shared>>,
+    arrival: TurnKey<&'a Arc<Shared>>,
+    writable: WaiterKey<&'a Arc<Shared>>,
+    room: TurnKey<&'a Arc<Shared>>,
     held: &'a mut Option<Message>,
 }
 
@@ -57,8 +59,9 @@ impl<'a> Moving<'a> {
             end: lane.end,
             from,
             to,
-            arrival: WaiterKey::new(from, |state| &mut state.receivers),
-            room: WaiterKey::new(to, |state| &mut state.senders),
+            arrival: TurnKey::new(from).without_budget(),
+            writable: WaiterKey::new(to, |state| &mut state.writable).without_budget(),
+            room: TurnKey::new(to).without_budget(),
             held: &mut lane.held,
         }
     }
@@ -69,7 +72,7 @@ impl<'a> Moving<'a> {
     /// then be queued.
     pub(crate) fn burst(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         capture: Option<&Handle>,
         statistics: &mut ProxyStatistics,
     ) -> Poll<Result<(), ProxyError>> {
@@ -86,7 +89,7 @@ impl<'a> Moving<'a> {
     /// because a REP, for example, must receive before it can send.
     fn receive(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         capture: Option<&Handle>,
         statistics: &mut ProxyStatistics,
     ) -> Poll<Result<(), ProxyError>> {
@@ -96,9 +99,13 @@ impl<'a> Moving<'a> {
         // While the sink is full, messages stay in the source, where its high-water marks count them. A socket that is both
         // source and sink is exempt: it may have to receive before it can send, as a REP does.
         if !Arc::ptr_eq(self.from, self.to) {
-            ready!(self.room.wait(cx, |state| if state.socket.can_send() { Poll::Ready(()) } else { Poll::Pending }));
+            ready!(self.writable.wait(cx, |state| if state.socket.can_send() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }));
         }
-        let message = ready!(self.arrival.wait(cx, take))?;
+        let message = ready!(self.arrival.receive(cx, take))?;
         self.received(statistics).add(&message);
         if let Some(capture) = capture {
             match capture.try_send(message.clone()) {
@@ -112,10 +119,10 @@ impl<'a> Moving<'a> {
 
     /// Sends the held message with the sink, the socket that sends. Drops the message if the sink can never send it.
     /// Returns `Pending` and keeps the message while the sink has no room.
-    fn send(&mut self, cx: &Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
+    fn send(&mut self, cx: &mut Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
         let mut size = ProxyTraffic::default();
         self.held.iter().for_each(|message| size.add(message));
-        match ready!(self.room.wait(cx, |state| give(state, self.held))) {
+        match ready!(self.room.send(cx, self.held, give)) {
             Given::Sent => *self.sent(statistics) += size,
             Given::Refused => statistics.dropped += 1,
         }

@@ -1,6 +1,7 @@
 //! [`Runtime`]: the interface that an async runtime or event loop implements to run sockets.
 
 use crate::bound_listener::BoundListener;
+use crate::budget::Budget;
 use crate::context::Context as SocketContext;
 use crate::handle::{Handle, new_socket_with_entropy};
 use crate::task::Task;
@@ -24,6 +25,10 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Stream: PollStream + 'static;
     /// Type of an open listener, which accepts byte streams.
     type Listener: PollListener<Stream = Self::Stream> + 'static;
+
+    /// Limit of the operations of a socket that a task completes before it must yield. Default: a number for each
+    /// socket. A runtime that limits its tasks itself sets [`Budget::PerTask`].
+    const BUDGET: Budget = Budget::PerSocket;
 
     /// Calls `work` with buffers for reading, encoding and decoding. A connection needs them only while it is polled,
     /// so all connections of a thread can share them. Default: one set of buffers per thread.
@@ -157,7 +162,7 @@ pub trait PollListener: Send {
 /// `context`.
 pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketContext, runtime: &R) -> Handle<T> {
     let clock = runtime.clone();
-    let (handle, driver) = new_socket_with_entropy(options, context, move || clock.now(), runtime.entropy());
+    let (handle, driver) = new_socket_with_entropy(options, context, move || clock.now(), runtime.entropy(), R::BUDGET);
     runtime.spawn(Task::new(driver, runtime.clone()));
     handle
 }

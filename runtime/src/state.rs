@@ -2,8 +2,10 @@
 //! socket. Both are behind one lock. Tasks are woken only after the lock is released.
 
 use crate::bound_listener::BoundListener;
+use crate::budget::Budget;
 use crate::context::Context;
 use crate::inproc::End;
+use crate::line::Lines;
 use crate::shared_listener::SharedListener;
 use crate::sync::Mutex;
 use crate::trace::Trace;
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) trace: Trace,
     pub(crate) transport: TransportConfig,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
+    pub(crate) budget: Budget,
 }
 
 /// Mutable part of [`Shared`], behind its lock.
@@ -62,8 +65,14 @@ pub(crate) struct State {
     /// True after the last [`Driver`](crate::Driver) of the socket was dropped. Then the socket has no tasks any more
     /// that open listeners, connect, or move bytes.
     pub(crate) orphaned: bool,
-    pub(crate) receivers: Waiters,
-    pub(crate) senders: Waiters,
+    /// Futures that wait in turn to receive or to send.
+    pub(crate) lines: Lines,
+    /// Futures that wait until a message can be received, without receiving it.
+    pub(crate) readable: Waiters,
+    /// Futures that wait until a message can be sent, without sending it.
+    pub(crate) writable: Waiters,
+    /// Number of operations that have completed since one of them yielded because of the [`Budget`].
+    pub(crate) completed: u32,
     /// Futures that wait until a listener is open or closed, until there are enough peers or subscribers, or until the
     /// socket is closed.
     pub(crate) watchers: Waiters,
@@ -107,6 +116,7 @@ impl Shared {
         context: Context,
         trace: Trace,
         clock: Box<dyn Fn() -> Instant + Send + Sync>,
+        budget: Budget,
     ) -> Arc<Self> {
         let transport = socket.transport().clone();
         socket.monitor(trace.is_on());
@@ -124,8 +134,10 @@ impl Shared {
             supervisor: None,
             armed: None,
             orphaned: false,
-            receivers: Waiters::default(),
-            senders: Waiters::default(),
+            lines: Lines::default(),
+            readable: Waiters::default(),
+            writable: Waiters::default(),
+            completed: 0,
             watchers: Waiters::default(),
             spent: Vec::new(),
             wake_watchers: false,
@@ -133,7 +145,7 @@ impl Shared {
             monitors: BTreeMap::new(),
             next_monitor: 0,
         };
-        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, trace, transport, clock })
+        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, trace, transport, clock, budget })
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -249,8 +261,14 @@ impl State {
                         self.visit(pipe, shared, wakes);
                     }
                 }
-                Action::Readable => self.receivers.wake(wakes),
-                Action::Writable => self.senders.wake(wakes),
+                Action::Readable => {
+                    self.lines.on_readable(&mut self.socket, wakes);
+                    self.readable.wake(wakes);
+                }
+                Action::Writable => {
+                    self.lines.on_writable(&mut self.socket, wakes);
+                    self.writable.wake(wakes);
+                }
                 rare @ (Action::Listen(..)
                 | Action::Accept(_)
                 | Action::CloseListener(_)

@@ -4,8 +4,8 @@ use crate::state::{Shared, State};
 use crate::wakes::Wakes;
 use core::task::{Context, Poll, Waker};
 
-/// Futures that wait for the same kind of change of a socket, such as a received message.
-// A change wakes all futures, not one. Otherwise a woken future that is dropped before its poll would leave the others asleep.
+/// Futures that wait for the same kind of change of a socket, and that take nothing from the socket. A change wakes all
+/// of them. Futures that receive or send wait in [`Lines`](crate::line::Lines) instead.
 #[derive(Default)]
 pub(crate) struct Waiters {
     slots: Vec<WaiterSlot>,
@@ -78,19 +78,25 @@ pub(crate) struct WaiterKey<S: AsRef<Shared>> {
     shared: S,
     among: fn(&mut State) -> &mut Waiters,
     slot: Option<usize>,
+    has_budget: bool,
 }
 
 impl<S: AsRef<Shared>> WaiterKey<S> {
     pub(crate) const fn new(shared: S, among: fn(&mut State) -> &mut Waiters) -> Self {
-        Self { shared, among, slot: None }
+        Self { shared, among, slot: None, has_budget: true }
+    }
+
+    /// Lifts the [`Budget`](crate::Budget), for a future that yields by itself.
+    pub(crate) fn without_budget(mut self) -> Self {
+        self.has_budget = false;
+        self
     }
 
     /// Locks the state of the socket and calls `work` with it. If the result is `Pending`, registers the waker of `cx`
     /// in the [`Waiters`] list of this registration. Otherwise removes the registration.
-    #[inline(never)]
-    pub(crate) fn wait<R>(&mut self, cx: &Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+    pub(crate) fn wait<R>(&mut self, cx: &mut Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         let (among, slot) = (self.among, &mut self.slot);
-        self.shared.as_ref().with(|state| {
+        self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, _| {
             let result = work(state);
             let spent = match result {
                 Poll::Pending => among(state).sleep(slot, cx),

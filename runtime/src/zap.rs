@@ -1,10 +1,12 @@
 //! [`ContextZapHandler`]: sends the authentication requests of all sockets in a context to the ZAP handler of the
 //! context (RFC 27). Each request has a socket of its own.
 
+use crate::budget::Budget;
 use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};
 use crate::state::{Shared, State};
 use crate::trace::Trace;
+use crate::turn::TurnKey;
 use crate::waiters::WaiterKey;
 use core::fmt;
 use core::future::poll_fn;
@@ -64,7 +66,7 @@ fn request_socket(context: &Context) -> Handle<Dealer> {
     // The socket has no driver, because an `inproc` link needs neither tasks nor timers.
     let options = Options::<Dealer>::new().linger(Duration::ZERO).no_reconnect();
     let socket = Socket::new(options, SystemEntropy);
-    let shared = Shared::new(socket, context.clone(), Trace::off(), Box::new(|| Instant::ORIGIN));
+    let shared = Shared::new(socket, context.clone(), Trace::off(), Box::new(|| Instant::ORIGIN), Budget::PerSocket);
     Handle { application: Arc::new(Application(shared)), kind: PhantomData }
 }
 
@@ -76,9 +78,9 @@ async fn reply(socket: &Handle<Dealer>) -> Option<Message> {
         Err(_) if state.socket.ready_peers() == 0 => Poll::Ready(None),
         Err(_) => Poll::Pending,
     };
-    let mut arrival = WaiterKey::new(socket.shared(), |state| &mut state.receivers);
+    let mut arrival = TurnKey::new(socket.shared());
     let mut departure = WaiterKey::new(socket.shared(), |state| &mut state.watchers);
-    poll_fn(|cx| match arrival.wait(cx, check) {
+    poll_fn(|cx| match arrival.receive(cx, check) {
         Poll::Pending => departure.wait(cx, check),
         ready @ Poll::Ready(_) => ready,
     })

@@ -3,6 +3,7 @@
 
 mod admission;
 mod close;
+mod completion;
 mod dialer;
 mod effects;
 mod error;

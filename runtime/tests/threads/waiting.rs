@@ -1,12 +1,12 @@
 //! Tests of futures that wait for a socket on one thread, while another thread sends, receives or closes.
 
 use super::{FILL, Pipeline, full_pipeline, in_every_order, now, pipeline, socket};
-use core::task::Poll;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use loom::future::block_on;
 use loom::thread;
 use sansmq_proto::kind::{Dealer, Push};
-use sansmq_proto::{Event, Options, RecvError, SendError};
+use sansmq_proto::{Event, Message, Options, RecvError, SendError};
 use sansmq_runtime::{Context as SocketContext, Proxy};
 
 #[test]
@@ -67,6 +67,42 @@ fn cancelled_recv_does_not_lose_a_wakeup() {
         assert_eq!(block_on(pull.recv()).unwrap().body(), "x");
         cancelling.join().unwrap();
         sender.join().unwrap();
+    });
+}
+
+#[test]
+fn cancelled_send_does_not_lose_a_wakeup() {
+    in_every_order(3, || {
+        let Pipeline { push, pull, drivers: _drivers } = full_pipeline();
+        let (waiting, cancelled) = (push.clone(), push);
+        let cancelling = thread::spawn(move || now(cancelled.send("cancelled")).is_ready());
+        let sender = thread::spawn(move || {
+            block_on(waiting.send("x")).unwrap();
+            waiting
+        });
+        let mut bodies = Vec::new();
+        while bodies.last().is_none_or(|body: &Message| body.body() != "x") {
+            bodies.push(block_on(pull.recv()).unwrap());
+        }
+        let was_sent = cancelling.join().unwrap();
+        drop(sender.join().unwrap());
+        let rest = usize::from(pull.try_recv().is_ok());
+        assert_eq!(bodies.len() + rest, usize::from(FILL) + 1 + usize::from(was_sent));
+    });
+}
+
+#[test]
+fn receiver_that_is_cancelled_after_its_wakeup_passes_its_turn_on() {
+    in_every_order(2, || {
+        let Pipeline { push, pull, drivers: _drivers } = pipeline();
+        let (first, second) = (pull.clone(), pull);
+        let mut cancelled = Box::pin(first.recv());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(cancelled.as_mut().poll(&mut cx).is_pending());
+        let receiver = thread::spawn(move || block_on(second.recv()).unwrap());
+        push.try_send("x").unwrap();
+        drop(cancelled);
+        assert_eq!(receiver.join().unwrap().body(), "x");
     });
 }
 

@@ -139,6 +139,10 @@ impl<R: Addressing> Pattern for Addressed<R> {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.0.peers().arrived.has_message(pipes)
     }
+
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.0.peers().arrived.has_messages(pipes, count)
+    }
 }
 
 /// Returns true if a routing id is already assigned to the peer of `pipe`.

@@ -99,4 +99,12 @@ impl Pattern for Halves {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.incoming.as_mut().is_some_and(|arrived| arrived.has_message(pipes))
     }
+
+    fn can_complete_sends(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.outgoing.as_mut().is_some_and(|peers| peers.has_room_for(pipes, count))
+    }
+
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.incoming.as_mut().is_some_and(|arrived| arrived.has_messages(pipes, count))
+    }
 }

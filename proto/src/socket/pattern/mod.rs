@@ -117,7 +117,9 @@ pub(super) trait Pattern: Debug + Send {
     /// peer, which [`addressee`](Self::addressee) returns, after the queued messages are sent.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
-    /// Returns the peer to disconnect after `send` returned the effect [`Effects::DRAIN_PEER`] for this message.
+    /// Returns the peer that the first frame of this message selects. Returns `None` if no peer has this routing id, and
+    /// for socket types that do not send by routing id. After `send` returned [`Effects::DRAIN_PEER`], this is the peer
+    /// to disconnect.
     fn addressee(&mut self, _: &Pipes, _: &Message) -> Option<PipeId> {
         None
     }
@@ -160,6 +162,18 @@ pub(super) trait Pattern: Debug + Send {
     /// Returns the number of peers that would receive a message on this topic or in this group.
     fn subscriber_count(&self, _: &[u8]) -> usize {
         0
+    }
+
+    /// Returns true if at least `count` calls of `send` would complete now, each with any result except `Full`. May
+    /// return false although more calls would complete, but never for `count` = 1.
+    fn can_complete_sends(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        count <= 1 && self.can_send(pipes)
+    }
+
+    /// Returns true if at least `count` calls of `recv` would complete now, each with any result except `Empty`. May
+    /// return false although more calls would complete, but never for `count` = 1.
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        count <= 1 && self.can_recv(pipes)
     }
 
     /// Returns the peer to which this socket, a SERVER or PEER, assigned the routing id in the frame. Returns `None` if

@@ -87,4 +87,12 @@ impl Pattern for Pair {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.arrived.has_message(pipes)
     }
+
+    fn can_complete_sends(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.peer.is_some_and(|peer| pipes.room(peer) >= count)
+    }
+
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.arrived.has_messages(pipes, count)
+    }
 }

@@ -272,6 +272,11 @@ impl Pattern for Publish {
         self.upstream.as_mut().is_some_and(|upstream| upstream.has_message(pipes))
     }
 
+    // With `SlowSubscriber::Block`, the room for a message depends on its subscribers, so each waiting message must be tried.
+    fn can_complete_sends(&mut self, _: &mut Pipes, count: usize) -> bool {
+        self.options.slow != SlowSubscriber::Block || count <= 1
+    }
+
     fn subscription_count(&self) -> usize {
         self.granted.len()
     }

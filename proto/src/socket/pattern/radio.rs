@@ -132,6 +132,11 @@ impl Pattern for Radio {
         false
     }
 
+    // With `SlowSubscriber::Block`, the room for a message depends on its subscribers, so each waiting message must be tried.
+    fn can_complete_sends(&mut self, _: &mut Pipes, count: usize) -> bool {
+        self.options.slow != SlowSubscriber::Block || count <= 1
+    }
+
     fn subscription_count(&self) -> usize {
         self.groups.len()
     }

@@ -91,4 +91,9 @@ impl Pattern for Rep {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.reply_to.is_none() && self.requests.has_message(pipes)
     }
+
+    // While a reply is due, `recv` returns `OutOfTurn`.
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, _: usize) -> bool {
+        self.reply_to.is_some() || self.requests.has_message(pipes)
+    }
 }

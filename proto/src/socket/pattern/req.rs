@@ -194,4 +194,14 @@ impl Pattern for Req {
     fn can_recv(&mut self, _: &mut Pipes) -> bool {
         matches!(self.turn, RequestState::Answered(..) | RequestState::Lost)
     }
+
+    // In every other state, `send` returns `OutOfTurn`.
+    fn can_complete_sends(&mut self, pipes: &mut Pipes, _: usize) -> bool {
+        let can_begin = self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost);
+        !can_begin || self.peers.has_room(pipes)
+    }
+
+    fn can_complete_recvs(&mut self, _: &mut Pipes, _: usize) -> bool {
+        !matches!(self.turn, RequestState::Waiting(_))
+    }
 }

@@ -120,6 +120,10 @@ impl Pattern for Server {
         }
     }
 
+    fn addressee(&mut self, _: &Pipes, message: &Message) -> Option<PipeId> {
+        self.find_peer(message.head())
+    }
+
     fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
     }
@@ -135,6 +139,10 @@ impl Pattern for Server {
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.arrived.has_message(pipes)
+    }
+
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.arrived.has_messages(pipes, count)
     }
 
     fn find_peer(&self, id: &Frame) -> Option<PipeId> {

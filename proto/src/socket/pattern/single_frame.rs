@@ -81,4 +81,12 @@ impl<P: Pattern> Pattern for SingleFrame<P> {
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.0.can_recv(pipes)
     }
+
+    fn can_complete_sends(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.0.can_complete_sends(pipes, count)
+    }
+
+    fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        self.0.can_complete_recvs(pipes, count)
+    }
 }

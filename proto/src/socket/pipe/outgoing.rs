@@ -20,6 +20,15 @@ impl Pipes {
         })
     }
 
+    /// Returns the number of messages that can be queued for the peer of the pipe `id`. Returns 1 instead if the
+    /// high-water mark in bytes limits the queue, because the sizes of the messages are not known.
+    pub(crate) fn room(&self, id: PipeId) -> usize {
+        if !self.has_room(id) {
+            return 0;
+        }
+        self.get(id).map_or(0, |pipe| pipe.outgoing.room(self.send_hwm))
+    }
+
     /// Queues a message for the peer of the pipe `id`. The caller must check [`has_room`](Self::has_room) first.
     #[inline]
     pub(crate) fn push(&mut self, id: PipeId, message: Message) {

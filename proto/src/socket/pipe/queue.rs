@@ -80,6 +80,12 @@ impl Queue {
         self.messages.len() >= mark.messages || self.bytes >= mark.bytes
     }
 
+    /// Returns the number of messages that the queue accepts until it is full, if the queue is not full now. Returns 1
+    /// if the mark limits bytes, because the sizes of the next messages are not known.
+    pub(crate) fn room(&self, mark: HighWaterMark) -> usize {
+        if mark.bytes == u64::MAX { mark.messages - self.messages.len() } else { 1 }
+    }
+
     /// Returns true if the queue has fallen to half of this high-water mark (the low-water mark), in messages and in
     /// bytes.
     #[inline]

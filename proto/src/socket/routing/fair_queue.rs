@@ -16,6 +16,9 @@ pub(crate) struct FairQueue {
     active: VecDeque<PipeId>,
 }
 
+/// Maximum number of pipes of a rotation of which the messages or the room are added up in one call.
+pub(super) const SCANNED: usize = 64;
+
 impl FairQueue {
     /// Queues a message that was received from the peer of the pipe `id`, for the application to receive.
     #[inline]
@@ -57,6 +60,17 @@ impl FairQueue {
             self.active.pop_front();
             Self::leave(pipes, id);
         }
+    }
+
+    /// Returns true if at least `count` messages wait to be received. Counts the messages of [`SCANNED`] pipes at most,
+    /// so it may return false although more messages wait, but never for `count` = 1.
+    pub(crate) fn has_messages(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        let mut waiting = 0;
+        self.has_message(pipes)
+            && self.active.iter().take(SCANNED).any(|&id| {
+                waiting += pipes.incoming_len(id);
+                waiting >= count
+            })
     }
 
     /// Returns true if a message of any peer waits to be received.

@@ -4,6 +4,7 @@
 use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::SCANNED;
 use alloc::collections::VecDeque;
 
 /// Rotation (round-robin order) of the pipes that had room for an outgoing message when last checked.
@@ -52,6 +53,17 @@ impl LoadBalancer {
         let id = self.open.pop_front()?;
         self.open.push_back(id);
         Some(id)
+    }
+
+    /// Returns true if the pipes in the rotation have room for at least `count` messages together. Adds up the room of
+    /// [`SCANNED`] pipes at most, so it may return false although there is more room, but never for `count` = 1.
+    pub(crate) fn has_room_for(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        let mut room: usize = 0;
+        self.has_room(pipes)
+            && self.open.iter().take(SCANNED).any(|&id| {
+                room = room.saturating_add(pipes.room(id));
+                room >= count
+            })
     }
 
     /// Returns true if any pipe in the rotation has room for a message. The next such pipe is then the first in the

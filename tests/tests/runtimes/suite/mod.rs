@@ -6,6 +6,7 @@
 //! need an operating system are in the folder `system`.
 
 mod drafts;
+mod fairness;
 pub(crate) mod hostile_peers;
 mod inproc;
 mod proxy;

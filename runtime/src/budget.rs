@@ -1,0 +1,66 @@
+//! [`Budget`]: limits how many operations a task completes before it yields to other tasks.
+
+use crate::state::{Shared, State};
+use crate::wakes::Wakes;
+use core::task::{Context, Poll, ready};
+
+/// Limit of the operations that complete before the task must yield, so that a task that always finds the next message
+/// does not keep the other tasks of its thread from running.
+///
+/// When the budget is used up, each future, stream and sink of a socket returns `Pending` once and wakes its task at
+/// once. Nothing is lost: the task finds the same message when it is polled again. Calls that do not wait, such as
+/// [`try_recv`](crate::Handle::try_recv), have no budget.
+#[derive(Clone, Copy, Debug)]
+pub enum Budget {
+    /// The runtime does not limit its tasks. So each socket counts the operations that its handles complete, and one of
+    /// them yields after every 128.
+    PerSocket,
+    /// The runtime limits each task.
+    PerTask {
+        /// Returns `Ready` if the budget of the current task is not used up. Otherwise schedules the task to be polled
+        /// again, and returns `Pending`.
+        poll: fn(&mut Context<'_>) -> Poll<()>,
+        /// Subtracts one completed operation from the budget of the current task.
+        spend: fn(&mut Context<'_>),
+    },
+}
+
+/// Number of operations that the handles of a socket complete until one of them yields.
+// The same number as tokio's budget of a task.
+const PER_SOCKET: u32 = 128;
+
+impl Shared {
+    /// Locks the state and calls `work` with it, like [`locked`](Self::locked), if the [`Budget`] is not used up.
+    /// Otherwise returns `Pending` and wakes the task of `cx`. Subtracts one operation from the budget if the result is
+    /// `Ready`. If `has_budget` is false, calls `work` in any case, and subtracts nothing.
+    #[inline]
+    pub(crate) fn poll_locked<R>(
+        &self,
+        cx: &mut Context<'_>,
+        has_budget: bool,
+        work: impl FnOnce(&mut State, &Context<'_>, &mut Wakes) -> Poll<R>,
+    ) -> Poll<R> {
+        let mut limit = u32::MAX;
+        match self.budget {
+            Budget::PerSocket if has_budget => limit = PER_SOCKET,
+            Budget::PerTask { poll, .. } if has_budget => ready!(poll(cx)),
+            Budget::PerSocket | Budget::PerTask { .. } => {}
+        }
+        let mut wakes = Wakes::default();
+        let polled = self.locked(&mut wakes, |state, wakes| {
+            if state.completed >= limit {
+                state.completed = 0;
+                wakes.add(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
+            let polled = work(state, cx, wakes);
+            state.completed += u32::from(has_budget && polled.is_ready());
+            polled
+        });
+        wakes.run();
+        if let (Budget::PerTask { spend, .. }, true) = (self.budget, has_budget && polled.is_ready()) {
+            spend(cx);
+        }
+        polled
+    }
+}

@@ -1,0 +1,143 @@
+//! [`TurnKey`]: registration of a future that waits in turn to receive or to send.
+
+use crate::line::{LineId, Position};
+use crate::state::{Shared, State};
+use crate::wakes::Wakes;
+use core::task::{Context, Poll};
+use sansmq_proto::Message;
+
+/// Registration of one future in the [`Lines`](crate::line::Lines) of a socket. Removed when the future completes or is
+/// dropped; the turn of a dropped future passes to the next future.
+pub(crate) struct TurnKey<S: AsRef<Shared>> {
+    shared: S,
+    position: Option<Position>,
+    has_budget: bool,
+}
+
+impl<S: AsRef<Shared>> TurnKey<S> {
+    pub(crate) const fn new(shared: S) -> Self {
+        Self { shared, position: None, has_budget: true }
+    }
+
+    /// Lifts the [`Budget`](crate::Budget), for a future that yields by itself.
+    pub(crate) fn without_budget(mut self) -> Self {
+        self.has_budget = false;
+        self
+    }
+
+    /// Locks the state of the socket and calls `work`, which receives a message, if no other future has a better claim
+    /// to it. Otherwise, or if `work` returns `Pending`, the future keeps its place in the line of receivers, or joins
+    /// this line at its end.
+    #[inline]
+    pub(crate) fn receive<R>(&mut self, cx: &mut Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+        let position = &mut self.position;
+        self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, wakes| {
+            if position.is_none() && state.lines.has_no_receiver() {
+                let polled = work(state);
+                if polled.is_pending() {
+                    *position = Some(state.lines.join(LineId::Receivers, cx, true));
+                }
+                return polled;
+            }
+            in_turn(position, LineId::Receivers, state, cx, wakes, work)
+        })
+    }
+
+    /// Locks the state of the socket and calls `work`, which sends the message in `waiting`, if no other future has a
+    /// better claim to the room for it. Otherwise, or if `work` returns `Pending`, the future keeps its place in the
+    /// line of the peer to which the message is addressed, or joins this line at its end.
+    #[inline]
+    pub(crate) fn send<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiting: &mut Option<Message>,
+        work: impl FnOnce(&mut State, &mut Option<Message>) -> Poll<R>,
+    ) -> Poll<R> {
+        let position = &mut self.position;
+        self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, wakes| {
+            if position.is_none() && state.lines.has_no_sender() {
+                let polled = work(state, waiting);
+                if polled.is_pending() {
+                    let line = state.sender_line(waiting.as_ref());
+                    *position = Some(state.lines.join(line, cx, true));
+                }
+                return polled;
+            }
+            let line = state.sender_line(waiting.as_ref());
+            in_turn(position, line, state, cx, wakes, |state| work(state, waiting))
+        })
+    }
+}
+
+/// Calls `work` if the future at `position` has a turn, or if more operations can complete than futures have turns.
+/// Registers the future in the line `id` if it must wait, and gives turns to other futures when the turn of this future
+/// has ended.
+#[inline(never)]
+fn in_turn<R>(
+    position: &mut Option<Position>,
+    id: LineId,
+    state: &mut State,
+    cx: &Context<'_>,
+    wakes: &mut Wakes,
+    work: impl FnOnce(&mut State) -> Poll<R>,
+) -> Poll<R> {
+    if let Some(elsewhere) = position.take_if(|position| position.line != id) {
+        // The message waits for another peer now, for example because its routing id was assigned to another peer.
+        state.leave_line(elsewhere, wakes);
+    }
+    let has_turn = position.is_some_and(|position| state.lines.end_turn(position));
+    let may_try = has_turn || state.lines.may_try(id, &mut state.socket);
+    let polled = if may_try { work(state) } else { Poll::Pending };
+    match (&polled, *position) {
+        (Poll::Ready(_), None) => {}
+        (Poll::Ready(_), Some(held)) => {
+            *position = None;
+            state.leave_line(held, wakes);
+        }
+        (Poll::Pending, None) => *position = Some(state.lines.join(id, cx, may_try)),
+        (Poll::Pending, Some(held)) => state.spent.extend(state.lines.sleep(held, cx)),
+    }
+    if has_turn {
+        state.lines.grant(id, &mut state.socket, wakes);
+    }
+    polled
+}
+
+impl<S: AsRef<Shared>> Drop for TurnKey<S> {
+    /// Removes the future from its line, and passes its turn on.
+    fn drop(&mut self) {
+        if let Some(position) = self.position.take() {
+            let mut wakes = Wakes::default();
+            self.shared.as_ref().locked(&mut wakes, |state, wakes| state.leave_line(position, wakes));
+            wakes.run();
+        }
+    }
+}
+
+impl State {
+    /// Removes a future from its line. If the future had a turn, gives turns to other futures.
+    fn leave_line(&mut self, position: Position, wakes: &mut Wakes) {
+        let (spent, had_turn) = self.lines.leave(position);
+        self.spent.extend(spent);
+        if had_turn {
+            self.lines.grant(position.line, &mut self.socket, wakes);
+        }
+    }
+
+    /// Returns the line in which a future waits to send `message`.
+    pub(crate) fn sender_line(&mut self, message: Option<&Message>) -> LineId {
+        LineId::Senders(message.and_then(|message| self.socket.addressee(message)))
+    }
+
+    /// Returns true if a call that does not wait may send `message` without taking the room from a future that has a
+    /// turn.
+    pub(crate) fn may_send(&mut self, message: &Message) -> bool {
+        self.lines.has_no_sender() || {
+            let line = self.sender_line(Some(message));
+            self.lines.may_try(line, &mut self.socket)
+        }
+    }
+}
+
+#[cfg(all(test, not(sansmq_loom)))]
+mod tests;
