@@ -164,6 +164,17 @@ fn cancelled_receiver_passes_its_turn_on() {
 }
 
 #[test]
+fn late_receiver_gets_turn_of_cancelled_receiver() {
+    let Pair { bound: pull, connected: push, .. } = &pipeline(1000);
+    let first = Task::waiting(pull.recv());
+    push.try_send("x").unwrap();
+    let mut late = Task::waiting(pull.recv());
+    drop(first);
+    assert_eq!(late.wakes(), 1);
+    assert_eq!(late.poll(), Poll::Ready(Ok("x".into())));
+}
+
+#[test]
 fn waiter_of_readable_takes_no_turn() {
     let Pair { bound: pull, connected: push, .. } = &pipeline(1000);
     let (mut readable, mut receiver) = (Task::waiting(pull.readable()), Task::waiting(pull.recv()));
