@@ -45,7 +45,7 @@ fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     if coop::has_budget_remaining() { Poll::Ready(()) } else { pin!(coop::consume_budget()).poll(cx) }
 }
 
-/// Subtracts one operation from tokio's budget of the current task.
+/// Subtracts one unit from tokio's budget of the current task.
 fn spend_budget(cx: &mut Context<'_>) {
     let _ = pin!(coop::consume_budget()).poll(cx);
 }

@@ -65,9 +65,10 @@ impl FairQueue {
     /// Returns true if at least `count` messages wait to be received. Counts the messages of [`SCANNED`] pipes at most,
     /// so it may return false although more messages wait, but never for `count` = 1.
     pub(crate) fn has_messages(&mut self, pipes: &mut Pipes, count: usize) -> bool {
-        let mut waiting = 0;
-        self.has_message(pipes)
-            && self.active.iter().take(SCANNED).any(|&id| {
+        let Some(first) = self.next_pipe(pipes) else { return false };
+        let mut waiting = pipes.incoming_len(first);
+        waiting >= count
+            || self.active.iter().take(SCANNED).skip(1).any(|&id| {
                 waiting += pipes.incoming_len(id);
                 waiting >= count
             })

@@ -58,12 +58,14 @@ impl LoadBalancer {
     /// Returns true if the pipes in the rotation have room for at least `count` messages together. Adds up the room of
     /// [`SCANNED`] pipes at most, so it may return false although there is more room, but never for `count` = 1.
     pub(crate) fn has_room_for(&mut self, pipes: &mut Pipes, count: usize) -> bool {
+        if !self.has_room(pipes) {
+            return false;
+        }
         let mut room: usize = 0;
-        self.has_room(pipes)
-            && self.open.iter().take(SCANNED).any(|&id| {
-                room = room.saturating_add(pipes.room(id));
-                room >= count
-            })
+        self.open.iter().take(SCANNED).any(|&id| {
+            room = room.saturating_add(pipes.room(id));
+            room >= count
+        })
     }
 
     /// Returns true if any pipe in the rotation has room for a message. The next such pipe is then the first in the
