@@ -1,23 +1,24 @@
-//! [`Conditions`]: settings of a simulated network, which are the sizes of reads and writes, the latency, and the
-//! capacity.
+//! [`Conditions`]: settings of a simulated network, which are the sizes of reads and writes, the latency, the sizes of
+//! buffers, and the rate.
 
+use super::LinkLimits;
 use crate::entropy::SeededEntropy;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
-/// Chunk sizes, latency and capacity of the connections of a simulated network. Each method takes the source of its
-/// random values as an argument.
+/// Chunk sizes, latency, buffer sizes and rate of the connections of a simulated network. Each method takes the source
+/// of its random values as an argument.
 ///
-/// Default: no limit on chunks, no latency, and a capacity of 64 KiB.
+/// Default: no limit on chunks, no latency, buffers of 32 KiB, and no limit on the rate.
 #[derive(Clone, Debug)]
 pub struct Conditions {
     /// Maximum number of bytes that one read or one write of a connection transfers.
     pub chunks: Chunks,
-    /// Time from a write until its bytes arrive, drawn from this range for each write. Bytes arrive in order.
+    /// Time that bytes are in flight, and later their acknowledgement, drawn from this range for each write. Bytes
+    /// arrive in order.
     pub latency: RangeInclusive<Duration>,
-    /// Maximum number of bytes in each direction of a connection that are sent and not read yet. At the maximum, the
-    /// sender must wait until the receiver reads.
-    pub capacity: usize,
+    /// Sizes of the buffers of each new connection, and its rate.
+    pub link: LinkLimits,
 }
 
 /// Maximum number of bytes that one read or one write transfers. A new maximum is chosen for each call.
@@ -40,7 +41,7 @@ pub enum Chunks {
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self { chunks: Chunks::Unlimited, latency: Duration::ZERO..=Duration::ZERO, capacity: 64 << 10 }
+        Self { chunks: Chunks::Unlimited, latency: Duration::ZERO..=Duration::ZERO, link: LinkLimits::default() }
     }
 }
 

@@ -21,7 +21,7 @@ mod trace;
 mod wire;
 
 pub use conditions::{Chunks, Conditions};
-pub use tcp::{Side, Tcp, WriteLimits};
+pub use tcp::{LinkLimits, Side, Tcp, WriteLimits};
 
 use crate::address::Endpoint;
 use crate::entropy::SeededEntropy;
@@ -86,6 +86,7 @@ struct Node {
     socket: Socket,
     ends: BTreeMap<PipeId, End>,
     frozen: bool,
+    suspended: bool,
 }
 
 /// One end of a simulated connection (a [`Wire`]), with the session of the socket at this end.
@@ -134,11 +135,21 @@ impl Net {
         self
     }
 
-    /// Sets the maximum number of bytes in each direction of a connection that are sent and not read yet. At this
-    /// maximum, the sender must wait until the receiver reads. Default: 64 KiB.
+    /// Sets the maximum number of bytes in each direction of a connection that are written and not read yet, at least
+    /// 2. One half is the send buffer of the sender, the other half the receive buffer of the receiver. At the maximum,
+    /// the sender must wait until the receiver reads. Default: 64 KiB.
     #[must_use]
     pub const fn capacity(mut self, bytes: usize) -> Self {
-        self.conditions.capacity = bytes;
+        let send_buffer = if bytes < 2 { 1 } else { bytes / 2 };
+        self.conditions.link.send_buffer = send_buffer;
+        self.conditions.link.recv_buffer = bytes - bytes / 2;
+        self
+    }
+
+    /// Sets the number of bytes that a connection can transfer in a second, in each direction. Default: no limit.
+    #[must_use]
+    pub const fn rate(mut self, bytes_per_second: u32) -> Self {
+        self.conditions.link.rate = Some(bytes_per_second);
         self
     }
 
@@ -153,7 +164,7 @@ impl Net {
         let entropy = SeededEntropy::new(self.dice.next_u64());
         let mut socket = Socket::new(options, entropy);
         socket.monitor(true);
-        Node { socket, ends: BTreeMap::new(), frozen: false }
+        Node { socket, ends: BTreeMap::new(), frozen: false, suspended: false }
     }
 
     /// Binds a socket to an endpoint. Any host name is possible, because the network resolves no names.
@@ -246,6 +257,23 @@ impl Net {
     pub fn thaw(&mut self, node: NodeId) {
         if core::mem::take(&mut self.nodes[node.0].frozen) {
             self.note(node, format_args!("is thawed"));
+            self.wake_wires(|wire| wire.leads_to(node));
+        }
+    }
+
+    /// Stops the process of a socket, as the signal `SIGSTOP` does: the socket handles no bytes and no timers. Its
+    /// system still stores and acknowledges bytes until the receive buffer is full. Connection attempts to the socket
+    /// time out.
+    pub fn suspend(&mut self, node: NodeId) {
+        self.note(node, format_args!("is suspended"));
+        self.nodes[node.0].suspended = true;
+    }
+
+    /// Continues the process of a suspended socket. All its expired timers are handled, and its bytes are received.
+    pub fn resume(&mut self, node: NodeId) {
+        if core::mem::take(&mut self.nodes[node.0].suspended) {
+            self.note(node, format_args!("is resumed"));
+            self.touched.insert(node);
             self.wake_wires(|wire| wire.leads_to(node));
         }
     }

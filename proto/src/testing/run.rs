@@ -8,6 +8,7 @@ use crate::address::{Endpoint, Host, NetworkError};
 use crate::connection::{ConnectionError, Link};
 use crate::session::{Session, Turn};
 use crate::socket::{Action, PipeId};
+use crate::time::earliest;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -25,6 +26,9 @@ impl Net {
     fn step(&mut self) -> bool {
         let mut busy = self.act();
         while let Some((node, pipe)) = self.timers.pop_due(self.now) {
+            if self.nodes[node.0].suspended {
+                continue;
+            }
             if let Some(pipe) = pipe {
                 self.due.insert((node, pipe));
             } else {
@@ -33,14 +37,21 @@ impl Net {
                 busy = true;
             }
         }
-        while let Some((wire, side)) = self.arrivals.pop_due(self.now) {
-            let Some(wire) = self.wires.get_mut(&wire) else { continue };
+        while let Some((id, side)) = self.arrivals.pop_due(self.now) {
+            let Some(wire) = self.wires.get_mut(&id) else { continue };
             wire.tcp.deliver(side, self.now);
             self.due.insert(wire.end(side.other()));
+            if wire.tcp.take_unblocked(side) {
+                self.due.insert(wire.end(side));
+            }
+            self.arm(id);
+            busy = true;
         }
         for (node, pipe) in core::mem::take(&mut self.due) {
-            self.turn(node, pipe);
-            busy = true;
+            if !self.nodes[node.0].suspended {
+                self.turn(node, pipe);
+                busy = true;
+            }
         }
         busy
     }
@@ -86,7 +97,7 @@ impl Net {
             self.refuse(from, pipe, to);
             return;
         };
-        if !self.reach_each_other(from, server) {
+        if !self.reach_each_other(from, server) || self.nodes[server.0].suspended {
             self.note(from, format_args!("dials {to} and gets no reply"));
             return;
         }
@@ -105,7 +116,7 @@ impl Net {
         self.note(from, format_args!("dials {to} for {pipe:?} and is accepted as {accepted:?} of {server:?}"));
         let ends = [(from, pipe), (server, accepted)];
         let wire = self.next_wire.next();
-        self.wires.insert(wire, Wire::between(ends));
+        self.wires.insert(wire, Wire::between(ends, self.conditions.link));
         for ((node, pipe), (side, connection)) in
             ends.into_iter().zip([(Side::Client, dialled), (Side::Server, connection)])
         {
@@ -127,13 +138,12 @@ impl Net {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
         let other = self.wires[&id].end(side.other());
-        let Node { socket, ends, frozen } = &mut self.nodes[node.0];
+        let Node { socket, ends, .. } = &mut self.nodes[node.0];
         let end = ends.get_mut(&pipe).expect("the end was found above");
         let wire = self.wires.get_mut(&id).expect("a wire exists as long as its ends");
-        let is_frozen = *frozen;
         let Self { dice, conditions, now, .. } = self;
         let now = *now;
-        let mut stream = WireEnd { wire, side, now, entropy: dice, conditions, is_frozen, wake: false };
+        let mut stream = WireEnd { wire, side, now, entropy: dice, conditions, wake: false };
         let outcome = end.session.turn(&mut stream, &mut self.buffers, now, |link| socket.exchange(pipe, link));
         if stream.wake {
             self.due.insert(other);
@@ -200,13 +210,15 @@ impl Net {
         }
     }
 
-    /// Updates the timers for the next arrival of bytes in both directions of the connection `id`.
+    /// Updates the timers for the next arrival in both directions of the connection `id`: that of bytes, or that of an
+    /// acknowledgement for which the sender waits.
     fn arm(&mut self, id: WireId) {
         let wire = self.wires.get(&id);
         for side in Side::BOTH {
-            let read = wire.filter(|wire| wire.in_use[side.other() as usize]);
-            let at = read.and_then(|wire| wire.tcp.next_arrival(side, self.now));
-            self.arrivals.set_or_clear((id, side), at);
+            let used = |end: Side| wire.filter(|wire| wire.in_use[end as usize]);
+            let bytes = used(side.other()).and_then(|wire| wire.tcp.next_arrival(side, self.now));
+            let acknowledgement = used(side).and_then(|wire| wire.tcp.next_acknowledgement(side));
+            self.arrivals.set_or_clear((id, side), earliest([bytes, acknowledgement]));
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`Wire`]: a simulated connection between two sessions of a [`Net`](super::Net), and the stream of each session.
 
-use super::{Conditions, NodeId, Side, Tcp, WriteLimits};
+use super::{Conditions, LinkLimits, NodeId, Side, Tcp, WriteLimits};
 use crate::connection::Outbox;
 use crate::entropy::SeededEntropy;
 use crate::session::{Stream, StreamError};
@@ -37,16 +37,14 @@ pub(super) struct WireEnd<'a> {
     pub(super) now: Instant,
     pub(super) entropy: &'a mut SeededEntropy,
     pub(super) conditions: &'a mut Conditions,
-    /// True if the socket of this side is frozen by [`Net::freeze`](super::Net::freeze), and cannot send.
-    pub(super) is_frozen: bool,
     /// Set to true during the call of `Session::turn` if the session of the other side can read or write again. `turn`
     /// must then be called for that session too.
     pub(super) wake: bool,
 }
 
 impl Wire {
-    pub(super) fn between(ends: [(NodeId, PipeId); 2]) -> Self {
-        Self { tcp: Tcp::default(), ends, in_use: [true; 2] }
+    pub(super) fn between(ends: [(NodeId, PipeId); 2], limits: LinkLimits) -> Self {
+        Self { tcp: Tcp::new(limits), ends, in_use: [true; 2] }
     }
 
     pub(super) const fn ends(&self) -> [(NodeId, PipeId); 2] {
@@ -65,22 +63,18 @@ impl Wire {
 impl Stream for WireEnd<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
         let limit = self.conditions.chunk(self.entropy).min(buffer.len());
-        let count = self.wire.tcp.read(self.side, &mut buffer[..limit], self.now)?;
-        self.wake |= self.wire.tcp.take_unblocked(self.side.other(), self.conditions.capacity);
-        Ok(count)
+        let result = self.wire.tcp.read(self.side, &mut buffer[..limit], self.now);
+        self.wake |= self.wire.tcp.take_unblocked(self.side.other());
+        result
     }
 
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
-        if self.is_frozen {
-            // The node gets a turn when it is thawed.
-            return Err(StreamError::WouldBlock);
-        }
         let mut chunks = [&[][..]; 64];
         let filled = data.chunks(&mut chunks);
         let shipment = WriteLimits {
             limit: self.conditions.chunk(self.entropy),
-            capacity: self.conditions.capacity,
-            arrival: self.now + self.conditions.delay(self.entropy),
+            now: self.now,
+            latency: self.conditions.delay(self.entropy),
         };
         self.wire.tcp.write(self.side, chunks[..filled].iter().copied(), shipment)
     }

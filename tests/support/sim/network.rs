@@ -5,7 +5,7 @@ use super::stream::SimStream;
 use super::world::{Sim, World};
 use sansmq_proto::address::{IpcName, TransportConfig};
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::testing::{Chunks, Conditions};
+use sansmq_proto::testing::{Chunks, Conditions, LinkLimits};
 use sansmq_proto::{Endpoint, NetworkError};
 use sansmq_runtime::{CurrentRuntime, PollListener};
 use std::collections::{BTreeMap, VecDeque};
@@ -13,10 +13,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// Chooses at random the latency, the capacity and the chunk sizes of the simulated network.
+/// Chooses at random the latency, the buffer sizes, the rate and the chunk sizes of the simulated network.
 pub(super) fn conditions(rng: &mut SeededEntropy) -> Conditions {
     let latency = Duration::ZERO..=Duration::from_micros(rng.below(5) * rng.below(1000));
-    Conditions { latency, capacity: 1 << (12 + rng.below(7)), chunks: Chunks::Bursts { tiny: rng.below(500) } }
+    let mut buffer = || 1 << (11 + rng.below(7));
+    let (send_buffer, recv_buffer) = (buffer(), buffer());
+    let rate = (rng.below(4) == 0).then(|| 1 << (20 + rng.below(5)));
+    let link = LinkLimits { send_buffer, recv_buffer, rate };
+    Conditions { latency, link, chunks: Chunks::Bursts { tiny: rng.below(500) } }
 }
 
 /// Chooses at random how much simulated time one poll of a task takes.

@@ -13,7 +13,6 @@ use std::task::{Context, Poll, Waker};
 
 /// Simulated TCP connection, and the wakers of the tasks that wait to read or write. Each array has one entry per
 /// [`Side`] of the connection.
-#[derive(Default)]
 struct Wire {
     tcp: Tcp,
     /// Waker of the task that waits to read bytes, for each side.
@@ -32,18 +31,25 @@ pub struct SimStream {
 impl SimStream {
     /// Creates both sides of a connection.
     pub(super) fn pair(sim: &Sim) -> [Self; 2] {
-        let wire = Arc::default();
+        let link = sim.with(|world, _| world.conditions.link);
+        let wire = Wire { tcp: Tcp::new(link), readers: [None, None], writers: [None, None] };
+        let wire = Arc::new(Mutex::new(wire));
         Side::BOTH.map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
     }
 
-    /// Chooses at random the maximum size and the arrival time of the bytes of one read or write. Also returns the
-    /// current time.
-    fn draw(&self) -> (Instant, WriteLimits) {
+    /// Chooses at random the maximum size and the latency of the bytes of one read or write.
+    fn draw(&self) -> WriteLimits {
         self.sim.with(|world, _| {
             let World { now, conditions, rng, .. } = world;
-            let arrival = *now + conditions.delay(rng);
-            (*now, WriteLimits { limit: conditions.chunk(rng), capacity: conditions.capacity, arrival })
+            WriteLimits { limit: conditions.chunk(rng), now: *now, latency: conditions.delay(rng) }
         })
+    }
+
+    /// Wakes `waker` at the time `at`, if any.
+    fn wake_at(&self, at: Option<Instant>, waker: &Waker) {
+        if let Some(at) = at {
+            self.sim.with(|world, _| world.wake_at(at, waker.clone()));
+        }
     }
 
     /// Calls `work` with the locked connection and an empty list of wakers, to which `work` can add. Wakes these wakers
@@ -58,7 +64,7 @@ impl SimStream {
 
 impl PollStream for SimStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let (now, WriteLimits { limit, capacity, .. }) = self.draw();
+        let WriteLimits { limit, now, .. } = self.draw();
         if limit == 0 {
             return again(cx);
         }
@@ -66,7 +72,8 @@ impl PollStream for SimStream {
         let limit = limit.min(buffer.len());
         let (poll, next) = self.with(|wire, wakes| {
             let result = wire.tcp.read(side, &mut buffer[..limit], now);
-            if wire.tcp.take_unblocked(other, capacity) {
+            if wire.tcp.next_acknowledgement(other).is_some() || wire.tcp.take_unblocked(other) {
+                // The writer tries again, and waits for the acknowledgement if it has not arrived.
                 wakes.extend(wire.writers[other as usize].take());
             }
             match result {
@@ -78,39 +85,40 @@ impl PollStream for SimStream {
                 Err(_) => (Poll::Ready(Err(ErrorKind::ConnectionReset.into())), None),
             }
         });
-        if let Some(at) = next {
-            self.sim.with(|world, _| world.wake_at(at, cx.waker().clone()));
-        }
+        self.wake_at(next, cx.waker());
         poll
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let (_, shipment) = self.draw();
+        let shipment = self.draw();
         if shipment.limit == 0 {
             return again(cx);
         }
         let side = self.side;
-        self.with(|wire, wakes| {
+        let (poll, next) = self.with(|wire, wakes| {
+            wire.tcp.deliver(side, shipment.now);
             let result = wire.tcp.write(side, slices.iter().map(|slice| &slice[..]), shipment);
             let side_to_wake = if wire.tcp.is_reset() { side } else { side.other() };
             if result.is_ok() {
                 wakes.extend(wire.readers[side_to_wake as usize].take());
             }
             match result {
-                Ok(count) => Poll::Ready(Ok(count)),
+                Ok(count) => (Poll::Ready(Ok(count)), None),
                 Err(StreamError::WouldBlock) => {
                     wire.writers[side as usize] = Some(cx.waker().clone());
-                    Poll::Pending
+                    (Poll::Pending, wire.tcp.next_acknowledgement(side))
                 }
-                Err(_) => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
+                Err(_) => (Poll::Ready(Err(ErrorKind::ConnectionReset.into())), None),
             }
-        })
+        });
+        self.wake_at(next, cx.waker());
+        poll
     }
 
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (_, WriteLimits { arrival, .. }) = self.draw();
+        let WriteLimits { now, latency, .. } = self.draw();
         self.with(|wire, wakes| {
-            wire.tcp.close_write(self.side, arrival);
+            wire.tcp.close_write(self.side, now + latency);
             wakes.extend(wire.readers[self.side.other() as usize].take());
         });
         Poll::Ready(Ok(()))
@@ -145,10 +153,10 @@ fn again<R>(cx: &Context<'_>) -> Poll<R> {
 
 impl Drop for SimStream {
     fn drop(&mut self) {
-        let (_, WriteLimits { arrival, .. }) = self.draw();
+        let WriteLimits { now, latency, .. } = self.draw();
         let other = self.side.other() as usize;
         self.with(|wire, wakes| {
-            wire.tcp.close(self.side, arrival);
+            wire.tcp.close(self.side, now + latency);
             wakes.extend(wire.readers[other].take().into_iter().chain(wire.writers[other].take()));
         });
     }

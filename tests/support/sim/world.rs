@@ -66,9 +66,7 @@ impl Sim {
 
     /// Makes the network deliver all further bytes without splits and delays.
     pub fn disable_faults(&self) {
-        self.with(|world, _| {
-            world.conditions = Conditions { capacity: world.conditions.capacity, ..Conditions::default() }
-        });
+        self.with(|world, _| world.conditions = Conditions { link: world.conditions.link, ..Conditions::default() });
     }
 
     /// Advances the clock to `to`, and wakes the timers that expire.

@@ -29,11 +29,13 @@ impl FaultPlan {
         self.cuts || self.heartbeats
     }
 
-    /// Creates a network with random chunk sizes, latency and capacity.
+    /// Creates a network with random chunk sizes, latency and capacity. One in four networks also has slow links.
     pub(super) fn net(&mut self, seed: u64) -> TracedNet {
         let longest = [9, 100, 5000][self.pick(3)];
         let net = Net::seeded(seed).chunks(1..=longest);
-        TracedNet(net.latency(ms(0)..=ms(self.rng.below(40))).capacity(20 + self.pick(500)))
+        let net = net.latency(ms(0)..=ms(self.rng.below(40))).capacity(20 + self.pick(500));
+        let rate = u32::try_from(2000 + self.pick(20_000)).expect("the rate is small");
+        TracedNet(if self.one_in(4) { net.rate(rate) } else { net })
     }
 
     /// Returns a random number below `count`.
