@@ -72,8 +72,7 @@ pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
             let timeouts = [&client, &server].map(|end| earliest([end.socket.poll_timeout(), link_timeout(end)]));
             let Some(next) = earliest(timeouts).filter(|at| *at <= end) else { break };
             now = next;
-            client.socket.handle_timeout(now);
-            server.socket.handle_timeout(now);
+            [&mut client, &mut server].map(|end| end.socket.handle_timeout(now));
         }
         now = end;
     }
@@ -95,6 +94,7 @@ fn transfer(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result
     from.socket.exchange(*pipe, sender)?;
     let out = sender.poll_transmit().filter(|_| to.arriving.is_empty());
     to.arriving.extend(out.map(|it| it.copy_to_bytes(it.remaining())).unwrap_or_default());
+    sender.handle_written(now);
     if !plugged {
         to.arriving.clear(); // lost; a real network reports no error either
     } else if !to.arriving.is_empty() && receiver.wants_input() {

@@ -108,9 +108,11 @@ fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, Ne
 }
 
 /// Sets the options of `transport` that can be set at any time on an operating system socket: buffer sizes, keep-alive,
-/// retransmission timeout, type of service and priority.
+/// retransmission timeout, type of service and priority. Also limits the unsent bytes that the operating system holds,
+/// so that a PING is not sent long after it was written.
 fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError> {
     option_result(size_buffers(socket, transport))?;
+    options::limit_unsent(socket);
     match &transport.keepalive {
         KeepaliveConfig::System => {}
         KeepaliveConfig::Off => option_result(socket.set_keepalive(false))?,

@@ -73,6 +73,8 @@ fn default_sockets_are_nonblocking_without_nagle() {
         assert!(socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
         #[cfg(target_os = "linux")]
         assert_eq!((socket.tcp_user_timeout().unwrap(), socket.priority().unwrap()), (None, 0));
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), 128 << 10, "little unsent output is held");
     }
     let stream = dial(listener.local_addr().unwrap(), &transport);
     assert!(

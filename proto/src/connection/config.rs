@@ -53,8 +53,8 @@ pub struct ConnectionConfig {
 pub struct HeartbeatConfig {
     /// Time between two PINGs that this side sends.
     pub interval: Duration,
-    /// Maximum time to wait for any byte from the peer after this side has sent a PING. If no byte arrives in this
-    /// time, this side ends the connection.
+    /// Maximum time to wait for any byte from the peer, or for room in a full stream, after a PING was due. If neither
+    /// happens in this time, this side ends the connection.
     pub timeout: Duration,
     /// Time to live that this side's PINGs contain, in tenths of a second. The peer ends the connection if it receives
     /// no byte for this time; 0 for no limit.

@@ -234,7 +234,8 @@ pub enum Timeout {
     /// The handshake took longer than `Options::handshake_timeout`.
     #[error("the peer did not finish its handshake in time")]
     Handshake,
-    /// After this side sent a PING, it received no byte from the peer for the duration of `Options::heartbeat_timeout`.
+    /// After a PING was due, this side received no byte from the peer for the timeout of `Options::heartbeat`, and a
+    /// full stream got no room.
     #[error("the peer did not answer a heartbeat in time")]
     Heartbeat,
     /// This side received no byte from the peer for as long as the time to live in the peer's latest PING.

@@ -3,8 +3,10 @@
 
 use crate::connection::config::HeartbeatConfig;
 use crate::connection::error::Timeout;
+use crate::connection::outbox::Outbox;
 use crate::time::{Instant, earliest};
 use alloc::boxed::Box;
+use bytes::Buf;
 use core::time::Duration;
 
 /// Maximum value of the counter of PINGs that this side has sent and the peer has not answered. At this value, a
@@ -13,7 +15,8 @@ use core::time::Duration;
 // later PONG would be matched with an earlier PING.
 const MAX_UNANSWERED: u32 = 16;
 
-/// Round-trip time from a PING to its PONG, including the time until each side reads its input. Available if
+/// Round-trip time from the moment at which a PING was written to the stream to its PONG, including the time until each
+/// side reads its input. Time that a PING spends behind other output of this side is not included. Available if
 /// [`Options::heartbeat`](crate::Options::heartbeat) is set; never over `inproc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,10 +59,22 @@ impl Heartbeat {
         }
     }
 
-    /// Records that a PING was queued for the peer.
-    pub(super) fn ping_sent(&mut self, now: Instant) {
+    /// Records that a PING was queued for the peer. The PING counts as sent when a call of
+    /// [`output_written`](Self::output_written) finds that it was written to the stream.
+    pub(super) fn ping_queued(&mut self) {
         if let Some(state) = &mut self.0 {
-            state.ping_sent(now);
+            state.is_ping_queued = true;
+        }
+    }
+
+    /// Records what was written to the stream since the previous call. Must be called when all of `outbox` is written,
+    /// or the stream has refused to take the rest.
+    ///
+    /// If the stream took bytes after it had refused some, restarts the heartbeat timeout, if it is running.
+    #[inline]
+    pub(super) fn output_written(&mut self, outbox: &Outbox, now: Instant) {
+        if let Some(state) = &mut self.0 {
+            state.output_written(outbox, now);
         }
     }
 
@@ -103,8 +118,18 @@ struct State {
     config: Option<HeartbeatConfig>,
     /// Time of the next PING; `None` before the end of the handshake, and if this side sends no PINGs.
     ping: Option<Instant>,
-    /// Time at which the timeout after a PING expires; `None` if no PING was sent since the last received byte.
+    /// Time at which the timeout after a PING expires; `None` if no PING was due since the last received byte. Room in
+    /// a stream that was full restarts the timeout.
+    // The peer can answer a PING only after it has received all earlier bytes. So while a PING waits behind other
+    // output, this timeout measures how long the output stands still, not how long the peer is silent.
     silence: Option<Instant>,
+    /// Number of bytes that had been written to the stream when it refused to take more; `None` if the latest write was
+    /// not refused.
+    // Bytes that the stream takes prove nothing, because the operating system may only have stored them. Room in a full
+    // stream appears when the peer's system has acknowledged bytes.
+    refused_at: Option<u64>,
+    /// True if a PING was queued, and [`ping_sent`](Self::ping_sent) has not been called for it yet.
+    is_ping_queued: bool,
     /// Time at which the connection ends if no further byte is received, and the time to live in the peer's latest
     /// PING. Whenever bytes are received, the first value becomes the current time plus the second value. `None` if no
     /// PING was received, or if the latest PING had no time to live.
@@ -114,7 +139,7 @@ struct State {
     /// round-trip time begins, this number is copied into `measured`, to find the PONG that answers the measured PING.
     unanswered: u32,
     /// PING with which the round-trip time is measured; `None` if no measurement is in progress. The values are the
-    /// time at which the PING was queued, and the number of PONGs that must still arrive, its own PONG included. Only
+    /// time at which the PING was written to the stream, and the number of PONGs that must still arrive, its own PONG included. Only
     /// one PING is measured at a time.
     measured: Option<(Instant, u32)>,
     round_trip: Option<RoundTrip>,
@@ -122,7 +147,17 @@ struct State {
 
 impl State {
     const fn new(config: Option<HeartbeatConfig>) -> Self {
-        Self { config, ping: None, silence: None, ttl: None, unanswered: 0, measured: None, round_trip: None }
+        Self {
+            config,
+            ping: None,
+            silence: None,
+            refused_at: None,
+            is_ping_queued: false,
+            ttl: None,
+            unanswered: 0,
+            measured: None,
+            round_trip: None,
+        }
     }
 
     fn start(&mut self, now: Instant) {
@@ -170,11 +205,28 @@ impl State {
         self.round_trip
     }
 
+    fn output_written(&mut self, outbox: &Outbox, now: Instant) {
+        let sent = outbox.sent();
+        if self.refused_at.is_some_and(|before| before < sent) {
+            self.restart_silence(now);
+        }
+        self.refused_at = outbox.has_remaining().then_some(sent);
+        if self.is_ping_queued && !outbox.holds_ping() {
+            self.is_ping_queued = false;
+            self.ping_sent(now);
+        }
+    }
+
     fn restart_timeouts(&mut self, now: Instant) {
-        let silence = self.silence;
-        self.bytes_received(now);
-        if let (Some(_), Some(config)) = (silence, &self.config) {
-            self.silence = Some(now + config.timeout);
+        self.restart_silence(now);
+        if let Some((at, allowed)) = &mut self.ttl {
+            *at = now + *allowed;
+        }
+    }
+
+    fn restart_silence(&mut self, now: Instant) {
+        if let (Some(silence), Some(config)) = (&mut self.silence, &self.config) {
+            *silence = now + config.timeout;
         }
     }
 

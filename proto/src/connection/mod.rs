@@ -59,8 +59,8 @@ use read_buffers::ReadBuffers;
 ///
 /// The methods form four groups:
 ///
-/// - events from outside: [`handle_input`](Self::handle_input), [`handle_timeout`](Self::handle_timeout),
-///   [`handle_auth_reply`](Self::handle_auth_reply);
+/// - events from outside: [`handle_input`](Self::handle_input), [`handle_written`](Self::handle_written),
+///   [`handle_timeout`](Self::handle_timeout), [`handle_auth_reply`](Self::handle_auth_reply);
 /// - work for the caller: [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout),
 ///   [`poll_auth_request`](Self::poll_auth_request);
 /// - messages: the [`Link`] trait, which [`Socket::exchange`](crate::Socket::exchange) calls in most programs;
@@ -381,7 +381,7 @@ impl Connection {
                 Ok(None) => {}
                 Ok(Some(ttl)) => {
                     if self.outbox.push_ping(ttl) {
-                        self.heartbeat.ping_sent(now);
+                        self.heartbeat.ping_queued();
                     }
                 }
                 Err(timer) => {
@@ -394,11 +394,27 @@ impl Connection {
     }
 
     /// Returns the bytes to write next, or `None` if there are no bytes to write. The caller removes the written bytes
-    /// with [`Buf::advance`](bytes::Buf::advance).
+    /// with [`Buf::advance`](bytes::Buf::advance). When all output is written, or the stream takes no more bytes, the
+    /// caller must call [`handle_written`](Self::handle_written).
     #[must_use]
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<&mut Outbox> {
         self.outbox.refill().then_some(&mut self.outbox)
+    }
+
+    /// Records that output was written to the stream at the time `now`. Must be called each time when all output is
+    /// written, or the stream has refused to take the rest. Only heartbeats need this information
+    /// ([`Options::heartbeat`](crate::Options::heartbeat)):
+    ///
+    /// - If output is left, the stream was full. If a later call finds that more bytes were written, the peer's system
+    ///   has acknowledged bytes, and the heartbeat timeout restarts. So this side does not end a connection on which a
+    ///   long message makes progress, although the PING behind that message cannot be answered yet.
+    /// - The measurement of a round-trip time begins when the PING is written. Without calls of this method, no
+    ///   round-trip time is measured.
+    #[inline]
+    pub fn handle_written(&mut self, now: Instant) {
+        let now = self.observe(now);
+        self.heartbeat.output_written(&self.outbox, now);
     }
 
     /// Returns the time at which [`handle_timeout`](Self::handle_timeout) must be called, or `None` if no timer runs.

@@ -57,12 +57,13 @@ pub struct Outbox {
     closed: bool,
     /// Number of bytes of the current batch that are written to the stream, from `arena` and from `bodies`.
     written: usize,
+    /// Total length in bytes of all batches before the current one.
+    before: u64,
     pub(super) queue: VecDeque<Outbound>,
     /// Approximate memory of the items in `queue`, in bytes.
     queued: usize,
-    /// True if the current batch contains a PING. No second PING is sent in the same batch. Set to false when all bytes
-    /// of the batch are written.
-    pinging: bool,
+    /// End of the latest PING, in bytes from the start of the output; 0 if no PING was queued.
+    ping_end: u64,
     /// Contexts of received PINGs for which no PONG is encoded yet, oldest first.
     // Bounded by `MAX_PONGS`, because a peer may send PINGs faster than it reads PONGs.
     pongs: VecDeque<Frame>,
@@ -124,9 +125,10 @@ impl Outbox {
             mixed: false,
             closed: false,
             written: 0,
+            before: 0,
             queue: VecDeque::new(),
             queued: 0,
-            pinging: false,
+            ping_end: 0,
             pongs: VecDeque::new(),
             framing: None,
             #[cfg(feature = "curve")]
@@ -160,14 +162,25 @@ impl Outbox {
     }
 
     /// Encodes a PING, appends it to the output, and returns true. Messages that are still queued are written after the
-    /// PING. `ttl` is the time to live that the PING contains, in tenths of a second. If the batch with the previous
-    /// PING is not completely written to the stream, appends nothing and returns false.
+    /// PING. `ttl` is the time to live that the PING contains, in tenths of a second. If the previous PING is not
+    /// completely written to the stream, appends nothing and returns false.
     pub(super) fn push_ping(&mut self, ttl: u16) -> bool {
-        let is_waiting = core::mem::replace(&mut self.pinging, true);
-        if !is_waiting {
+        let is_free = !self.holds_ping();
+        if is_free {
             self.push_command(&Command::Ping { ttl, context: Frame::EMPTY });
+            self.ping_end = self.sent() + self.remaining() as u64;
         }
-        !is_waiting
+        is_free
+    }
+
+    /// Returns true if a PING is queued and not completely written to the stream.
+    pub(super) const fn holds_ping(&self) -> bool {
+        self.sent() < self.ping_end
+    }
+
+    /// Returns the total number of bytes that were written to the stream.
+    pub(super) const fn sent(&self) -> u64 {
+        self.before + self.written as u64
     }
 
     /// Queues the PONG that answers a received PING with this context. If [`MAX_PONGS`] PONGs are queued already, drops
@@ -617,8 +630,8 @@ impl Buf for Outbox {
         }
         if !self.has_remaining() {
             self.at = 0;
+            self.before += self.written as u64;
             self.written = 0;
-            self.pinging = false;
             self.mixed = false;
             self.closed = false;
             self.ends.clear();

@@ -201,10 +201,11 @@ impl Session {
         let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
         if let SessionPhase::Closing(closing) = &self.phase {
             let has_ended = exchange(&mut self.connection).is_err() || due;
-            return if has_ended { Err(closing.reason.clone()) } else { self.close(stream, room) };
+            return if has_ended { Err(closing.reason.clone()) } else { self.close(stream, room, now) };
         }
         if due {
-            // Input that has already arrived shows that the peer is alive, even if this turn is late to read it.
+            // Room and input that are already there show that the peer is alive, even if this turn is late to use them.
+            self.flush(stream, now);
             let read = self.fill(stream, room, now);
             if let Err(error) = read.and_then(|_| self.connection.handle_timeout(now)) {
                 return self.end(stream, room, error, now, exchange);
@@ -224,10 +225,10 @@ impl Session {
                 exchange(&mut self.connection)?;
             }
             let was_full = !self.connection.has_room();
-            let flushed = self.flush(stream);
+            let flushed = self.flush(stream, now);
             if flushed && self.connection.is_finished() {
                 self.phase = SessionPhase::Closing(Closing::new(ConnectionError::LocallyClosed, now));
-                return self.close(stream, room);
+                return self.close(stream, room, now);
             }
             let read = match self.fill(stream, room, now) {
                 Ok(read) => read,
@@ -297,9 +298,9 @@ impl Session {
             (&self.phase, &error)
         {
             self.phase = SessionPhase::Closing(Closing::new(error, now));
-            return self.close(stream, room);
+            return self.close(stream, room, now);
         }
-        self.flush(stream);
+        self.flush(stream, now);
         match core::mem::replace(&mut self.phase, SessionPhase::Active) {
             // The earlier write error is more precise than the read error that follows from it.
             SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => Err(first),
@@ -309,7 +310,13 @@ impl Session {
 
     /// Writes the pending output of the connection to `stream`. Returns true if all output is written, and false if
     /// output is left or writing has failed.
-    fn flush(&mut self, stream: &mut impl Stream) -> bool {
+    fn flush(&mut self, stream: &mut impl Stream, now: Instant) -> bool {
+        let is_flushed = self.write(stream);
+        self.connection.handle_written(now);
+        is_flushed
+    }
+
+    fn write(&mut self, stream: &mut impl Stream) -> bool {
         if let SessionPhase::WriteFailed(_) = self.phase {
             return false;
         }
@@ -381,12 +388,12 @@ impl Session {
     /// Continues the orderly end of the connection: writes the rest of the output, closes the sending direction of
     /// `stream`, and discards input until the peer closes the stream. When the peer has closed the stream, or the
     /// stream has failed, returns the reason for the end of the connection as the error.
-    fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut) -> Result<Turn, ConnectionError> {
+    fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut, now: Instant) -> Result<Turn, ConnectionError> {
         let SessionPhase::Closing(Closing { reason, .. }) = &self.phase else {
             return Err(ConnectionError::LocallyClosed);
         };
         let reason = reason.clone();
-        let is_flushed = self.flush(stream);
+        let is_flushed = self.flush(stream, now);
         let SessionPhase::Closing(closing) = &mut self.phase else { return Err(reason) };
         if !is_flushed {
             return Ok(Turn::Wait(Interest::WRITE));

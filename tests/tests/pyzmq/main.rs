@@ -32,6 +32,7 @@ mod ports;
 mod proxy;
 mod pubsub;
 mod security;
+mod slow;
 
 #[path = "../../../examples/dealer_client.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]

@@ -127,6 +127,7 @@ fn subscriptions_and_heartbeats_are_encrypted() {
     let later = NOW + Duration::from_secs(1);
     client.handle_timeout(later).unwrap();
     transfer(client, server, |bytes| assert!(!bytes.windows(4).any(|bytes| bytes == b"PING"))).unwrap();
+    client.handle_written(later);
     client.handle_input(&drain(server), later).unwrap();
     assert!(client.round_trip().is_some(), "the PONG was received");
 }

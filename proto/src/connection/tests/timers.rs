@@ -102,6 +102,51 @@ fn any_received_byte_stops_heartbeat_timeout() {
     assert_eq!(timed_out(&mut connection, 350), None, "direct reads count too");
 }
 
+/// Writes `count` bytes of the output at the time `at`, in milliseconds, after which the stream refuses to take more.
+fn write(connection: &mut Connection, count: usize, at: u64) {
+    connection.poll_transmit().expect("there is output").advance(count);
+    connection.handle_written(ms(at));
+}
+
+#[test]
+fn room_in_a_full_stream_restarts_heartbeat_timeout() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
+    connection.give(Message::from(body(10_000)).into());
+    write(&mut connection, 5000, 90);
+    assert_eq!(timed_out(&mut connection, 100), None);
+    connection.handle_written(ms(200));
+    assert_eq!(timed_out(&mut connection, 349), None);
+    write(&mut connection, 1, 349);
+    assert_eq!(timed_out(&mut connection, 598), None, "the peer has acknowledged bytes at 349 ms");
+    assert_eq!(timed_out(&mut connection, 599), Some(Timeout::Heartbeat));
+}
+
+#[test]
+fn accepted_output_does_not_restart_heartbeat_timeout() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
+    assert_eq!(timed_out(&mut connection, 100), None);
+    for at in [150, 250, 349] {
+        connection.give(Message::from("trickle").into());
+        drain(&mut connection);
+        connection.handle_written(ms(at));
+    }
+    assert_eq!(timed_out(&mut connection, 349), None);
+    assert_eq!(timed_out(&mut connection, 350), Some(Timeout::Heartbeat), "the stream was never full");
+}
+
+#[test]
+fn round_trip_begins_when_ping_is_written() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
+    connection.give(Message::from(body(10_000)).into());
+    write(&mut connection, 5000, 90);
+    assert_eq!(timed_out(&mut connection, 100), None);
+    write(&mut connection, 5000, 180);
+    drain(&mut connection);
+    connection.handle_written(ms(230));
+    connection.handle_input(&command("PONG", b""), ms(240)).unwrap();
+    assert_eq!(connection.round_trip().map(|trip| trip.last), Some(Duration::from_millis(10)));
+}
+
 #[test]
 fn heartbeat_timeouts_restart_while_reading_is_stopped() {
     let mut connection = ready_connection(&with_heartbeats(), "PUSH");

@@ -209,6 +209,11 @@ impl<T: Kind> Options<T> {
     /// of ZMTP 3.0 or older, because these versions do not have this command. No PING is sent to a DISH either (RFC
     /// 48).
     ///
+    /// A long message may delay the PING that follows it. While this output makes progress, the connection stays open:
+    /// each time when the peer's system has acknowledged enough bytes to make room in a full send buffer, the
+    /// timeout restarts. A peer that stops inside a long message is detected after at most interval and timeout
+    /// together, counted from the last acknowledged byte.
+    ///
     /// If the application of the peer does not call `recv`, the peer stops reading after some messages, and then does
     /// not answer a PING that follows these messages. After its `recv_hwm` is reached, a peer with this crate still
     /// reads about 64 KiB; a libzmq peer reads nothing. Choose an interval that is longer than the pauses between the
