@@ -9,6 +9,7 @@ use sansmq_proto::address::{KeepaliveConfig, Route, TransportConfig};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 /// Listens at a TCP address. On Unix, this is possible even while connections of an earlier, closed listener still use
 /// the address (`SO_REUSEADDR`).
@@ -44,6 +45,8 @@ fn open(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, Netw
 /// writable. Then `take_error` returns the error of a failed attempt.
 ///
 /// # Errors
+/// - [`NetworkError::Refused`]: no socket listens at the address, and the operating system has connected the stream to
+///   itself. This happens if the operating system chooses the port of `route.to` as the local port of the stream.
 /// - [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`]: an option
 ///   of `transport` is rejected;
 /// - another error of the operating system.
@@ -62,7 +65,21 @@ pub fn connect(route: Route, transport: &TransportConfig) -> Result<TcpStream, N
         Err(failure) if is_in_progress(&failure) => {}
         Err(failure) => return Err(error(&failure)),
     }
+    if is_connected_to_itself(&socket, route.to) {
+        // Closed by a reset. An orderly end would keep the address in use for a minute, and the server that is dialled
+        // could not listen there.
+        let _ = socket.set_linger(Some(Duration::ZERO));
+        return Err(NetworkError::Refused);
+    }
     Ok(socket.into())
+}
+
+/// Returns true if the local address of a connecting socket is the address `to` to which it connects.
+// TCP permits this: two SYNs that meet open a connection, and here both are the same.
+fn is_connected_to_itself(socket: &Socket, to: SocketAddr) -> bool {
+    let local = socket.local_addr().ok().and_then(|address| address.as_socket());
+    // A connection to the unspecified address goes to the local address.
+    local.is_some_and(|local| local.port() == to.port() && (local.ip() == to.ip() || to.ip().is_unspecified()))
 }
 
 /// Takes over a TCP listener that is already open: makes the listener non-blocking, and sets those options of

@@ -3,7 +3,6 @@
 use super::*;
 use sansmq_proto::address::Keepalive;
 use std::net::IpAddr;
-use std::time::Duration;
 
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -161,6 +160,17 @@ fn source_port_is_used_and_reusable() {
         drop(other);
         stream.set_nonblocking(false).unwrap();
         assert_eq!(io::Read::read(&mut &stream, &mut [0]).unwrap(), 0);
+    }
+}
+
+#[test]
+fn connect_to_itself_is_refused_and_frees_the_address() {
+    for (at, to) in [("127.0.0.1:0", "127.0.0.1:0"), ("127.0.0.1:0", "0.0.0.0:0"), ("[::1]:0", "[::1]:0")] {
+        let from = TcpListener::bind(at).unwrap().local_addr().unwrap();
+        let to = SocketAddr::new(to.parse::<SocketAddr>().unwrap().ip(), from.port());
+        let result = connect(Route { from: Some(from), to }, &TransportConfig::new());
+        assert_eq!(result.unwrap_err(), NetworkError::Refused, "from {from} to {to}");
+        TcpListener::bind(from).expect("the address is free at once");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests of options of the operating system's sockets, of source addresses, and of listeners that the application has
 //! opened.
 
-use super::super::fixture::{PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
+use super::super::fixture::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
 use super::super::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Pull, Push};
@@ -71,6 +71,34 @@ fn bind_listener_rejects_sockets_that_do_not_listen() {
         router.close().await;
         let late = router.bind_listener(TcpListener::bind("127.0.0.1:0").unwrap()).await;
         assert_eq!(late, Err(BindError::Closed));
+    });
+}
+
+#[test]
+fn dial_that_meets_itself_is_repeated_until_a_server_listens() {
+    run(|| async {
+        // The source address makes each dial meet itself; without one, the system may choose this port by chance.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let dealer =
+            DealerSocket::with(Options::new().reconnect(Duration::from_millis(1), Duration::from_millis(1)).unwrap());
+        let mut monitor = dealer.monitor();
+        let to_itself = format!("tcp://{address};{address}");
+        dealer.connect(&to_itself).unwrap();
+        for _ in 0..3 {
+            let outcome = monitor.find(|event| match event {
+                Event::Connected { .. } => Some(None),
+                Event::ConnectFailed { error, retry, .. } => Some(Some((error, retry.is_some()))),
+                _ => None,
+            });
+            assert_eq!(outcome.await.unwrap(), Some((NetworkError::Refused, true)));
+        }
+        dealer.disconnect(&to_itself).unwrap();
+
+        let router = RouterSocket::new();
+        let bound = router.bind(format!("tcp://{address}")).await.expect("the address is free at once");
+        dealer.connect(&bound).unwrap();
+        dealer.send("hello").await.unwrap();
+        assert_eq!(router.recv().await.unwrap().body(), "hello");
     });
 }
 
