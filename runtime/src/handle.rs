@@ -366,7 +366,8 @@ impl<T: Kind> Handle<T> {
 
 impl<T: Kind> Handle<T> {
     /// Connects to an endpoint like [`connect`](Self::connect), and assigns `routing_id` to the peer
-    /// (`ZMQ_CONNECT_ROUTING_ID`). Messages to this routing id can be sent at once, before the connection is made.
+    /// (`ZMQ_CONNECT_ROUTING_ID`). Messages to this routing id can be sent at once, before the connection is made. Any
+    /// peer at the endpoint has this routing id, even if it names another in its handshake.
     ///
     /// # Errors
     /// [`ConnectError`]: the errors of [`connect`](Self::connect), or another peer already has this routing id.

@@ -21,6 +21,11 @@ impl Socket {
     /// at once. If a REQ, DEALER, SUB or PUB already has a pipe for this endpoint, returns the id of that pipe and
     /// begins no further connection attempt. Over `inproc`, each call creates a new pipe.
     ///
+    /// A ROUTER learns the routing id of the peer from the handshake. The id, and the messages that are queued for it,
+    /// remain when the connection is lost. If the peer of the next connection has another routing id, that id replaces
+    /// the earlier one, and the queued messages are dropped with [`DropReason::Undelivered`](super::DropReason). If the
+    /// peer has no routing id, the earlier one remains.
+    ///
     /// # Errors
     /// [`ConnectError`].
     pub fn connect(&mut self, endpoint: Endpoint, now: Instant) -> Result<PipeId, ConnectError> {
@@ -29,7 +34,8 @@ impl Socket {
 
     /// Begins to connect to `endpoint` as [`connect`](Self::connect) does, and gives the peer this routing id
     /// (`ZMQ_CONNECT_ROUTING_ID`). Messages that begin with this routing id are sent to that peer, and can be queued at
-    /// once. Applies to ROUTER and STREAM only; other types ignore the routing id.
+    /// once. Any peer at the endpoint has this routing id, even if it names another in its handshake. Applies to ROUTER
+    /// and STREAM only; other types ignore the routing id.
     ///
     /// # Errors
     /// [`ConnectError`].

@@ -244,7 +244,8 @@ pub enum DropReason {
     /// support only messages of one frame.
     Multipart,
     /// Messages for a peer could not be sent: the connection ended and the messages cannot be sent on a later
-    /// connection, or the linger period expired.
+    /// connection, a ROUTER found a peer with another routing id at the endpoint that it dials, or the linger period
+    /// expired.
     Undelivered,
 }
 

@@ -73,6 +73,9 @@ impl Socket {
         if !is_draining {
             self.pipes.set_sender(id, peer);
             self.effects |= self.pattern.on_ready(&mut self.pipes, id, peer, &mut *self.entropy)?;
+        } else if self.pattern.is_other_peer(&self.pipes, id, peer) {
+            let lost = self.pipes.clear_outgoing(id);
+            self.count_unsent(lost);
         }
         let Some(pipe) = self.pipes.get_mut(id) else { return Ok(()) };
         pipe.state.make_ready();

@@ -435,6 +435,36 @@ mod restarts {
     }
 
     #[tokio::test]
+    async fn router_gives_python_that_took_the_address_its_own_id() -> Outcome {
+        within(async {
+            let options = Options::new().mandatory(true).reconnect(SECOND / 100, SECOND / 10)?;
+            let router = RouterSocket::with(options);
+            let mut monitor = router.monitor();
+            let mut endpoint = ANY.to_string();
+            for (id, former) in [("ann", None), ("bob", Some("ann")), ("bob", None)] {
+                let mut python = Python::start("echo.py", &["DEALER", "bind", &endpoint, &format!("ROUTING_ID={id}")]);
+                if endpoint == ANY {
+                    endpoint = python.read_line().await;
+                    router.connect(&endpoint)?;
+                }
+                ready(&mut monitor).await?;
+                if let Some(former) = former {
+                    assert!(matches!(router.send([former, "late"]).await, Err(SendError::Unroutable(_))));
+                } else if id == "bob" {
+                    assert_eq!(router.recv().await?, Message::from(["bob", "waits for bob"]));
+                }
+                router.send([id, "hello"]).await?;
+                assert_eq!(router.recv().await?, Message::from([id, "hello"]));
+                python.kill().await;
+                disconnection(&mut monitor).await?;
+                router.send([id, &format!("waits for {id}")]).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    #[tokio::test]
     async fn python_reconnects_to_restarted_router() -> Outcome {
         within(async {
             let router = RouterSocket::new();

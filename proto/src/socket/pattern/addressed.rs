@@ -16,7 +16,8 @@ use core::fmt::Debug;
 
 /// [`Pattern`] of a socket type that addresses its peers by routing id. `R` is the part that is specific to ROUTER or
 /// STREAM. The routing id belongs to the pipe (the message queues of one peer), so the peer keeps its routing id when
-/// it reconnects.
+/// it reconnects. If a ROUTER finds a peer with another routing id at the endpoint that it dials, this routing id
+/// replaces the earlier one, unless the application has given it with `connect_as`.
 #[derive(Debug)]
 pub(super) struct Addressed<R>(pub(super) R);
 
@@ -50,6 +51,10 @@ pub(super) trait Addressing: Debug + Send {
         true
     }
 
+    fn is_other_peer(&self, _: &Pipes, _: PipeId, _: &Peer) -> bool {
+        false
+    }
+
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 }
 
@@ -73,7 +78,11 @@ impl<R: Addressing> Pattern for Addressed<R> {
         if table.find(pipes, &id).is_some() {
             return Err(ConnectError::RoutingIdTaken);
         }
-        Ok(table.assign(pipes, pipe, id))
+        let effects = table.assign(pipes, pipe, id);
+        if let Some(entry) = pipes.get_mut(pipe) {
+            entry.is_id_given = true;
+        }
+        Ok(effects)
     }
 
     fn on_ready(
@@ -94,9 +103,13 @@ impl<R: Addressing> Pattern for Addressed<R> {
         self.0.carries_over()
     }
 
+    fn is_other_peer(&self, pipes: &Pipes, pipe: PipeId, peer: &Peer) -> bool {
+        self.0.is_other_peer(pipes, pipe, peer)
+    }
+
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         self.0.on_end(pipe);
-        self.0.peers().table.remove(pipes, pipe);
+        self.0.peers().table.release(pipes, pipe);
         Effects::NONE
     }
 

@@ -76,6 +76,12 @@ pub(super) trait Pattern: Debug + Send {
         true
     }
 
+    /// Returns true if the queued outgoing messages of a pipe are for another peer than `peer`, with which a new
+    /// connection of the pipe has finished its handshake.
+    fn is_other_peer(&self, _: &Pipes, _: PipeId, _: &Peer) -> bool {
+        false
+    }
+
     /// Returns true if queued messages from a peer can still be received after the application has disconnected this
     /// peer.
     fn keeps_incoming(&self) -> bool {

@@ -5,7 +5,7 @@ use super::addressed::{AddressedPeers, Addressing, has_routing_id, send_addresse
 use super::probe;
 use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
-use crate::message::Message;
+use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::error::Unsent;
 use crate::socket::event::DropReason;
@@ -45,7 +45,8 @@ impl Addressing for Router {
         entropy: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
         let mut effects = Effects::NONE;
-        if !has_routing_id(pipes, pipe) {
+        let is_other_peer = self.is_other_peer(pipes, pipe, peer);
+        if is_other_peer || !has_routing_id(pipes, pipe) {
             let table = &mut self.peers.table;
             let id =
                 if peer.routing_id.is_empty() { table.generate_id(pipes, entropy) } else { peer.routing_id.clone() };
@@ -57,12 +58,22 @@ impl Addressing for Router {
                 Some(_) => return Err(ConnectionError::RoutingIdTaken),
                 None => {}
             }
+            if is_other_peer {
+                let lost = pipes.clear_outgoing(pipe);
+                pipes.dropped(DropReason::Undelivered, lost);
+            }
             effects = table.assign(pipes, pipe, id);
         }
         if self.probe {
             probe(pipes, pipe);
         }
         Ok(effects)
+    }
+
+    // A peer without a routing id may be any peer, so the earlier routing id remains.
+    fn is_other_peer(&self, pipes: &Pipes, pipe: PipeId, peer: &Peer) -> bool {
+        let is_other = |id: &Frame| !id.is_empty() && !peer.routing_id.is_empty() && *id != peer.routing_id;
+        pipes.get(pipe).is_some_and(|entry| !entry.is_id_given && is_other(&entry.routing_id))
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {

@@ -41,6 +41,9 @@ pub(crate) struct Pipe {
     senders: Senders,
     /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER; empty for other socket types.
     pub(crate) routing_id: Frame,
+    /// True if the application has chosen `routing_id` with `connect_as`. Such a routing id belongs to the endpoint: it
+    /// stays the same even if another peer is found there.
+    pub(crate) is_id_given: bool,
     /// True while the outgoing queue accepts no messages: it has reached its high-water mark, and has not fallen to its
     /// low-water mark (half of it) since.
     full: bool,
@@ -148,6 +151,7 @@ impl Pipes {
             subscription_changes: BTreeMap::new(),
             senders: Senders::default(),
             routing_id: Frame::EMPTY,
+            is_id_given: false,
             full: false,
             stalled: false,
             service_when_empty: false,

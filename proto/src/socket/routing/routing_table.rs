@@ -45,7 +45,8 @@ impl RoutingTable {
         }
     }
 
-    /// Assigns the routing id `id` to `pipe`. A previous routing id of the pipe is removed.
+    /// Assigns the routing id `id` to `pipe`, as an id that the application has not given. A previous routing id of the
+    /// pipe is removed.
     pub(crate) fn assign(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Frame) -> Effects {
         self.remove(pipes, pipe);
         let Some(peer) = pipes.get_mut(pipe) else { return Effects::NONE };
@@ -57,9 +58,17 @@ impl RoutingTable {
 
     /// Removes the routing id of the pipe.
     pub(crate) fn remove(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        let Some(peer) = pipes.get_mut(pipe) else { return };
-        let id = core::mem::take(&mut peer.routing_id);
-        if let Ok(entry) = self.peers.find_entry(hash(self.key, &id), |&other| other == pipe) {
+        self.release(pipes, pipe);
+        if let Some(peer) = pipes.get_mut(pipe) {
+            (peer.routing_id, peer.is_id_given) = (Frame::EMPTY, false);
+        }
+    }
+
+    /// Removes the pipe from the table, so that other pipes can have its routing id. The pipe keeps the id, which shows
+    /// the peer for which its queued messages are.
+    pub(crate) fn release(&mut self, pipes: &Pipes, pipe: PipeId) {
+        let Some(peer) = pipes.get(pipe) else { return };
+        if let Ok(entry) = self.peers.find_entry(hash(self.key, &peer.routing_id), |&other| other == pipe) {
             entry.remove();
         }
         if self.peers.len() < self.peers.capacity() / 8 {

@@ -70,6 +70,126 @@ fn router_reaches_100_dealers_within_a_second() {
     }
 }
 
+/// Creates a mandatory ROUTER that has dialled a DEALER with the routing id `first`, and then replaces this DEALER by one
+/// with the options `second`. Two messages for the first DEALER are queued in between.
+fn replaced_peer(first: Options<Dealer>, id: impl Into<Frame>, second: Options<Dealer>) -> (Net, NodeId, NodeId) {
+    let mut net = net();
+    let (router, dealer) = (net.socket(router().mandatory(true)), net.socket(first));
+    net.bind(dealer, PLACE);
+    net.connect(router, PLACE);
+    net.settle();
+    let id = id.into();
+    net.restart(dealer, second);
+    net.settle();
+    for body in ["first", "second"] {
+        net[router].send(Message::from([id.clone(), body.into()])).expect("the routing id outlives the connection");
+    }
+    events(&mut net, router);
+    net.bind(dealer, PLACE);
+    net.advance(Duration::from_secs(5));
+    (net, router, dealer)
+}
+
+#[test]
+fn router_keeps_queue_for_a_peer_with_the_same_or_no_id() {
+    for second in [named("ann"), dealer()] {
+        let (mut net, router, dealer) = replaced_peer(named("ann"), "ann", second);
+        assert_eq!(bodies(&recv_all(&mut net, dealer)), ["first", "second"]);
+        net[dealer].send("back").unwrap();
+        assert_eq!(recv_routing_id(&mut net, router), "ann");
+    }
+}
+
+#[test]
+fn router_gives_another_peer_at_the_endpoint_its_own_id() {
+    let (mut net, router, dealer) = replaced_peer(named("ann"), "ann", named("bob"));
+    assert_eq!(bodies(&recv_all(&mut net, dealer)), Vec::<String>::new(), "the messages were for ann");
+    assert_eq!(dropped(&events(&mut net, router), DropReason::Undelivered), 2);
+    assert!(matches!(net[router].send(["ann", "lost"]), Err(SendError::Unroutable(_))));
+    net[dealer].send("hello").unwrap();
+    assert_eq!(recv_routing_id(&mut net, router), "bob");
+    net[router].send(["bob", "welcome"]).unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, dealer)), ["welcome"]);
+}
+
+#[test]
+fn router_replaces_a_generated_id_by_that_of_a_named_peer() {
+    let mut net = net();
+    let (router, dealer) = (net.socket(router().mandatory(true)), net.socket(dealer()));
+    net.bind(dealer, PLACE);
+    net.connect(router, PLACE);
+    net.settle();
+    net[dealer].send("hello").unwrap();
+    let generated = recv_routing_id(&mut net, router);
+    net.restart(dealer, named("ann"));
+    net.bind(dealer, PLACE);
+    net.advance(Duration::from_secs(5));
+    net[dealer].send("hello").unwrap();
+    assert_eq!(recv_routing_id(&mut net, router), "ann");
+    assert!(net[router].send(Message::from([generated, "lost".into()])).is_err());
+}
+
+#[test]
+fn given_id_stays_with_any_peer_at_the_endpoint() {
+    let mut net = net();
+    let (router, dealer) = (net.socket(router().mandatory(true)), net.socket(named("ann")));
+    net.bind(dealer, PLACE);
+    let now = net.now();
+    net[router].connect_as(PLACE.parse().unwrap(), "place", now).unwrap();
+    net.settle();
+    net.restart(dealer, named("bob"));
+    net.settle();
+    net[router].send(["place", "hello"]).unwrap();
+    net.bind(dealer, PLACE);
+    net.advance(Duration::from_secs(5));
+    assert_eq!(bodies(&recv_all(&mut net, dealer)), ["hello"]);
+    net[dealer].send("back").unwrap();
+    assert_eq!(recv_routing_id(&mut net, router), "place");
+}
+
+#[test]
+fn router_keeps_learned_id_while_a_rejected_peer_dials() {
+    let mut net = net();
+    let (router, dealer) = (net.socket(router().mandatory(true)), net.socket(named("ann")));
+    let bob = net.socket(named("bob"));
+    net.bind(dealer, PLACE);
+    net.bind(router, "tcp://router:1");
+    net.connect(bob, "tcp://router:1");
+    net.connect(router, PLACE);
+    net.settle();
+    net.restart(dealer, named("bob"));
+    net.bind(dealer, PLACE);
+    net[router].send(["ann", "kept"]).unwrap();
+    net.advance(Duration::from_secs(5));
+    assert_eq!(bodies(&recv_all(&mut net, dealer)), Vec::<String>::new(), "another peer has its routing id");
+    net.restart(dealer, named("ann"));
+    net.bind(dealer, PLACE);
+    net.advance(Duration::from_mins(1));
+    assert_eq!(bodies(&recv_all(&mut net, dealer)), ["kept"]);
+}
+
+#[test]
+fn disconnected_endpoint_does_not_give_its_queue_to_another_peer() {
+    for (second, expected) in [(named("bob"), &[][..]), (named("ann"), &["first"])] {
+        let mut net = net();
+        let (router, dealer) = (net.socket(router().linger(None)), net.socket(named("ann")));
+        net.bind(dealer, PLACE);
+        net.connect(router, PLACE);
+        net.settle();
+        net.restart(dealer, second);
+        net.settle();
+        net[router].send(["ann", "first"]).unwrap();
+        let now = net.now();
+        net[router].disconnect(&PLACE.parse().unwrap(), now).unwrap();
+        events(&mut net, router);
+        net.bind(dealer, PLACE);
+        net.advance(Duration::from_secs(5));
+        assert_eq!(bodies(&recv_all(&mut net, dealer)), expected);
+        assert_eq!(dropped(&events(&mut net, router), DropReason::Undelivered), 1 - expected.len());
+        assert_eq!(net.connections(router), 0);
+    }
+}
+
 #[test]
 fn router_discards_the_queue_of_a_lost_peer() {
     let mut net = net().capacity(2000).chunks(1..=900);

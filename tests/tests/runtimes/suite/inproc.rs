@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Returns an endpoint that no other test of this process uses.
-fn unique_endpoint() -> Endpoint {
+pub(super) fn unique_endpoint() -> Endpoint {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     // Each runtime has its own copy of this module and of `NUMBER`.
     Endpoint::Inproc(format!("{} {}", module_path!(), NUMBER.fetch_add(1, Ordering::Relaxed)))
