@@ -103,7 +103,8 @@ pub enum ConnectionError {
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
     /// This side rejected the peer, because the authenticator denied access, failed or took too long. The value is the
-    /// status that this side sends to the peer in an ERROR command.
+    /// status, which this side sends to the peer in an ERROR command. After [`AuthStatus::TemporaryError`] this side
+    /// only closes the connection, so that the peer connects again.
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
     /// The socket of this side is a ROUTER, another connected peer already has the same routing id as this peer, and

@@ -77,7 +77,8 @@ impl Connection {
     /// [`ConnectionError::Denied`] if the reply denies access, and any error in the peer's READY, if READY was received
     /// before the reply.
     ///
-    /// After `Denied`, [`poll_transmit`](Self::poll_transmit) returns an ERROR command for the peer.
+    /// After `Denied`, [`poll_transmit`](Self::poll_transmit) returns an ERROR command for the peer, except after
+    /// [`AuthStatus::TemporaryError`]: the peer may connect again, and ERROR would forbid this (RFC 37).
     pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.pending_auth.take().is_none() {

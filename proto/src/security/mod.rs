@@ -234,10 +234,12 @@ impl HandshakeOutcome {
     }
 }
 
-/// Rejects the peer: appends an ERROR command with the status code of `denial` to `out` (RFC 37, "ERROR"). Returns the
-/// error that ends the connection.
+/// Rejects the peer: appends an ERROR command with the status code of `denial` to `out` (RFC 37, "ERROR"). For a
+/// temporary error appends nothing. Returns the error that ends the connection.
 fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
-    // libzmq sends nothing for status 300, so that its peer waits in vain.
-    Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
+    // RFC 37: ERROR is fatal, and libzmq never dials again after it. A temporary refusal is a closed connection.
+    if denial != AuthStatus::TemporaryError {
+        Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
+    }
     MechanismError::Denied(denial)
 }

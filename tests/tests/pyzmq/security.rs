@@ -11,6 +11,8 @@ use sansmq::tokio::{DealerSocket, RepSocket, RouterSocket, SubSocket, XPubSocket
 use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Event, Monitor, Options, Security};
 use sansmq_tests::TempDir;
 use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::time::timeout;
 
 mod plain {
     use super::*;
@@ -47,6 +49,15 @@ mod plain {
             assert_eq!(connect_failure(Options::new().security(security), &address).await?, refused(b"400"));
             Ok(())
         })
+        .await
+    }
+
+    #[tokio::test]
+    async fn python_returns_after_temporary_refusal() -> Outcome {
+        returns_after_temporary_refusal(
+            Options::new().security(Security::PlainServer),
+            &["PLAIN_USERNAME=ann", "PLAIN_PASSWORD=secret"],
+        )
         .await
     }
 
@@ -94,6 +105,13 @@ mod curve {
             Ok(())
         })
         .await
+    }
+
+    #[tokio::test]
+    async fn python_returns_after_temporary_refusal() -> Outcome {
+        let (server, ann) = (KeyPair::random(), KeyPair::random());
+        let options = Options::new().security(Security::curve_server(server.clone()));
+        returns_after_temporary_refusal(options, &arguments(&[], &client_options(&ann, server.public()))).await
     }
 
     #[tokio::test]
@@ -279,6 +297,26 @@ mod null {
 /// Returns the error of a client that receives an ERROR command with this status code.
 fn refused(status: &'static [u8]) -> ConnectionError {
     ConnectionError::Refused(status.into())
+}
+
+/// Checks that a Python client connects again after the authenticator has refused it with status 300 once. A libzmq
+/// client never connects again after an ERROR command.
+async fn returns_after_temporary_refusal(options: Options<kind::Router>, client: &[&str]) -> Outcome {
+    within(async {
+        let calls = AtomicUsize::new(0);
+        let router = RouterSocket::with(options.authenticate(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => AuthReply::Reject(AuthStatus::TemporaryError),
+            _ => AuthReply::accept(),
+        }));
+        let bound = router.bind(ANY).await?.to_string();
+        let mut monitor = router.monitor();
+        let _echo = Echo::of(&router.erase());
+        let python = Python::start("request_series.py", &[&["DEALER", "connect", &bound], client].concat());
+        assert_eq!(handshake_failure(&mut monitor).await?, ConnectionError::Denied(AuthStatus::TemporaryError));
+        timeout(10 * SECOND, python.expect_last_line("all received")).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Connects a DEALER with these options. Waits for the failure of its handshake and returns the reason.

@@ -114,7 +114,7 @@ fn async_authenticator_wakes_the_connection_driver() {
 }
 
 #[test]
-fn authenticator_timeout_sends_error_300() {
+fn authenticator_timeout_sends_no_error() {
     for ready_first in [false, true] {
         let later = Arc::new(Later::default());
         let mut connection = authenticating(later.authenticator());
@@ -126,7 +126,8 @@ fn authenticator_timeout_sends_error_300() {
         assert_eq!(connection.poll_timeout(), Some(due));
         connection.handle_timeout(NOW + Duration::from_millis(2999)).unwrap();
         assert_eq!(connection.handle_timeout(due), Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
-        assert!(drain(&mut connection).ends_with(&command("ERROR", b"\x03300")));
+        let sent = drain(&mut connection);
+        assert!(!sent.windows(5).any(|name| name == b"ERROR"), "{}", sent.escape_ascii());
     }
 }
 

@@ -156,10 +156,10 @@ fn authenticator_receives_domain_and_peer_address() {
 #[test]
 fn client_retries_after_temporary_denial_only() {
     run(|| async {
-        for (denial, status, retried) in [
-            (AuthStatus::TemporaryError, "300", true),
-            (AuthStatus::InternalError, "500", true),
-            (AuthStatus::Denied, "400", false),
+        for (denial, reason, retried) in [
+            (AuthStatus::TemporaryError, ConnectionError::PeerClosed, true),
+            (AuthStatus::InternalError, refused("500"), true),
+            (AuthStatus::Denied, refused("400"), false),
         ] {
             let calls = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&calls);
@@ -176,7 +176,7 @@ fn client_retries_after_temporary_denial_only() {
             let ann = plain_client("ann", "secret");
             let mut client_monitor = ann.monitor();
             ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
-            assert_eq!(handshake_failure(&mut client_monitor).await, (refused(status), retried));
+            assert_eq!(handshake_failure(&mut client_monitor).await, (reason, retried));
             if retried {
                 round_trip(&ann, &rep).await;
             }
@@ -204,6 +204,33 @@ fn denied_peer_receives_error_and_is_disconnected() {
     });
 }
 
+/// RFC 37: "An implementation SHOULD signal any other error, e.g. … temporarily refusing connections … by closing the
+/// connection." After an ERROR, a libzmq client never connects again.
+#[test]
+fn temporarily_denied_peer_receives_no_error() {
+    run(|| async {
+        let calls = AtomicUsize::new(0);
+        let first_later = move |_: &AuthRequest| match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => AuthReply::Reject(AuthStatus::TemporaryError),
+            _ => AuthReply::accept(),
+        };
+        let rep = Socket::with(Options::<Rep>::new().security(Security::PlainServer).authenticate(first_later));
+        let endpoint = rep.bind(ANY).await.unwrap();
+        let mut server_monitor = rep.monitor();
+        let hello = [greeting("PLAIN"), command("HELLO", b"\x03ann\x06secret")].concat();
+        let mut peer = raw_peer(&endpoint, &hello).await;
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received[64..].escape_ascii().to_string(), "");
+        drop(peer);
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
+
+        let ann = plain_client("ann", "secret");
+        ann.connect(&endpoint).unwrap();
+        round_trip(&ann, &rep).await;
+    });
+}
+
 #[test]
 fn auth_timeout_is_a_temporary_error() {
     run(|| async {
@@ -213,7 +240,7 @@ fn auth_timeout_is_a_temporary_error() {
         let ann = plain_client("ann", "secret");
         let (mut client_monitor, mut server_monitor) = (ann.monitor(), rep.monitor());
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
-        assert_eq!(handshake_failure(&mut client_monitor).await, (refused("300"), true));
+        assert_eq!(handshake_failure(&mut client_monitor).await, (ConnectionError::PeerClosed, true));
         assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
     });
 }
