@@ -106,6 +106,12 @@ impl SocketType {
         matches!(self, Stream)
     }
 
+    /// Returns true for ROUTER, PAIR and CHANNEL, which may reject a compatible peer: a ROUTER because of its routing id,
+    /// the others because they accept one peer only.
+    pub(crate) const fn rejects_peers(self) -> bool {
+        matches!(self, Router | Pair | Channel)
+    }
+
     /// Returns true for REQ, DEALER, SUB and PUB. A socket of these types makes at most one connection to the same
     /// endpoint; libzmq has the same rule.
     pub(crate) const fn connects_once(self) -> bool {

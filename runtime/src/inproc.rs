@@ -218,16 +218,18 @@ impl State {
 
     /// Moves messages between a pipe and the lanes of its `inproc` connection. Does nothing if the pipe has no such
     /// connection.
-    pub(crate) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
-        let Some(end) = self.end(pipe).and_then(Option::take) else { return };
+    ///
+    /// # Errors
+    /// Reason why the connection has ended in this call.
+    pub(crate) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) -> Result<(), ConnectionError> {
+        let Some(end) = self.end(pipe).and_then(Option::take) else { return Ok(()) };
         let lanes = end.wire.lock();
         let mut link = Locked { lanes, end: &end, blocked: Cell::new(false), has_subscription: false };
         link.theirs().notified = false;
         let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
-        let is_over = outcome.is_err();
-        if let Err(reason) = outcome {
+        if let Err(reason) = &outcome {
             link.ours().finished = true;
-            self.socket.disconnected(pipe, &mut link, &reason, shared.now());
+            self.socket.disconnected(pipe, &mut link, reason, shared.now());
         }
         // While several messages wait for the application, the demand is not `EachMessage`: later messages move in batches.
         let demand = self.socket.demand(pipe);
@@ -238,9 +240,12 @@ impl State {
             wakes.call(DeferredCall::Exchange(socket, *pipe));
         }
         drop(link);
-        if !is_over && let Some(slot) = self.end(pipe) {
+        if outcome.is_ok()
+            && let Some(slot) = self.end(pipe)
+        {
             *slot = Some(end);
         }
+        outcome
     }
 }
 
@@ -260,15 +265,18 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
     let binder = bound.socket.upgrade();
     let accepted = binder.as_ref().map_or(Err(AcceptError::ListenerClosed), |binder| {
         let now = binder.now();
-        binder.locked(wakes, |state, _| {
+        binder.locked(wakes, |state, wakes| {
             let peer = state.socket.as_peer();
             if !peer.socket_type.peers().contains(&dialling.socket_type) {
-                return Ok((peer, None));
+                let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
+                return Ok((peer, Err(reason)));
             }
             let pipe = state.socket.accepted_link(bound.listener, endpoint(), now)?;
             let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
             state.attach(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
-            Ok((peer, Some(pipe)))
+            // The socket may reject the peer. It must do so before the peer moves messages into the lane.
+            let admitted = state.visit(pipe, binder, wakes).map_err(|reason| reason.at_peer());
+            Ok((peer, admitted.map(|()| pipe)))
         })
     });
     let (peer, accepted) = match accepted {
@@ -297,10 +305,9 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
     let now = dialler.now();
     dialler.locked(wakes, |state, _| {
         state.sought.remove(&connector.pipe);
-        if accepted.is_none() {
-            let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
+        if let Err(reason) = &accepted {
             if let Some(connection) = state.socket.connected(connector.pipe, now) {
-                state.socket.disconnected(connector.pipe, connection, &reason, now);
+                state.socket.disconnected(connector.pipe, connection, reason, now);
             }
         } else if state.socket.connected_link(connector.pipe, now) {
             state.attach(connector.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
@@ -309,7 +316,7 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
             lanes[1].finished = true;
         }
     });
-    if let (Some(binder), Some(pipe)) = (binder, accepted) {
+    if let (Some(binder), Ok(pipe)) = (binder, accepted) {
         wakes.call(DeferredCall::Exchange(binder, pipe));
         wakes.call(DeferredCall::Exchange(dialler, connector.pipe));
     }

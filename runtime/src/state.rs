@@ -258,7 +258,8 @@ impl State {
                     if task.end.is_none() {
                         task.request_service(wakes);
                     } else {
-                        self.visit(pipe, shared, wakes);
+                        // The socket has handled the end of the connection, if the connection has ended.
+                        let _ = self.visit(pipe, shared, wakes);
                     }
                 }
                 Action::Readable => {

@@ -52,6 +52,15 @@ pub fn property(name: &str, value: &[u8]) -> Vec<u8> {
     [&[len], name.as_bytes(), &size.to_be_bytes(), value].concat()
 }
 
+/// Returns the encoded property by which each socket of sansmq announces in READY that it accepts a reason before a
+/// connection is closed.
+///
+/// # Panics
+/// Never, because the name and the value are short.
+pub fn close_reason_property() -> Vec<u8> {
+    property("Close-Reason", b"1")
+}
+
 /// Returns the READY command of a peer with the given socket type. `more` contains further encoded properties.
 pub fn ready(socket_type: &str, more: &[u8]) -> Vec<u8> {
     command("READY", &[&property("Socket-Type", socket_type.as_bytes()), more].concat())

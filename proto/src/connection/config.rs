@@ -1,10 +1,11 @@
 //! [`ConnectionConfig`]: settings that all connections of a socket share.
 
 use crate::address::Resource;
+use crate::connection::close_reason::LikelyReason;
 use crate::message::Frame;
 use crate::security::{AuthCredentials, AuthSource, Security, ZapHandler};
 use crate::socket_type::SocketType;
-use crate::wire::{IDENTITY, MechanismName, Metadata, RESOURCE, SOCKET_TYPE};
+use crate::wire::{CLOSE_REASON, CLOSE_REASON_VERSION, IDENTITY, MechanismName, Metadata, RESOURCE, SOCKET_TYPE};
 use alloc::string::String;
 use alloc::sync::Arc;
 use bytes::Bytes;
@@ -19,7 +20,9 @@ pub struct ConnectionConfig {
     pub socket_type: SocketType,
     /// Routing id of this side, at most 255 bytes; empty for no routing id.
     pub routing_id: Frame,
-    /// Further properties that this side sends in READY. Their names begin with `X-`.
+    /// Further properties that this side sends in READY. The names of properties that the application has set begin with
+    /// `X-`. A [`Socket`](crate::Socket) adds `Close-Reason`, which announces that it accepts a
+    /// [`CloseReason`](crate::connection::CloseReason).
     pub properties: Metadata,
     /// Resource that this side requests in its READY, if several sockets share the listener of the peer; `None` to
     /// request no resource.
@@ -134,6 +137,26 @@ impl ConnectionConfig {
             #[cfg(feature = "plain")]
             AuthCredentials::Plain { .. } => true,
             _ => !self.domain.is_empty(),
+        }
+    }
+
+    /// Announces to the peers that this side accepts the command CLOSE.
+    pub(crate) fn announce_close_reason(&mut self) {
+        self.properties.set(CLOSE_REASON, Bytes::from_static(CLOSE_REASON_VERSION.as_bytes()));
+    }
+
+    /// Returns the most likely reason of a peer that closes the connection without a reason after it has received the
+    /// READY or INITIATE of this side.
+    pub(crate) fn likely_rejection(&self) -> LikelyReason {
+        let ours = self.socket_type;
+        if self.resource.is_some() {
+            LikelyReason::UnknownResource
+        } else if matches!(ours, SocketType::Pair | SocketType::Channel) {
+            LikelyReason::PairInUse
+        } else if ours.announces_routing_id() && !self.routing_id.is_empty() {
+            LikelyReason::RoutingIdTaken
+        } else {
+            LikelyReason::SocketType
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`ConnectionError`]: the reason why a connection ended, and which side caused it.
 
-use super::SocksError;
+use super::{CloseReason, LikelyReason, SocksError};
 use crate::address::{NetworkError, Resource};
 #[cfg(feature = "curve")]
 use crate::security::curve::CurveError;
@@ -102,6 +102,15 @@ pub enum ConnectionError {
     /// of the peer did not accept this side, the reason is the ZAP status code `300`, `400` or `500` as text.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
+    /// The peer closed the connection, and sent the reason before. The reason does not forbid another connection. Only
+    /// peers that use this crate send a reason.
+    #[error("the peer closed the connection: {0}")]
+    ClosedWithReason(CloseReason),
+    /// The peer closed the connection without a reason after this side had sent its credentials, or its READY or
+    /// INITIATE, and before it sent its own READY. RFC 37 asks peers to refuse a connection in this way if the cause is
+    /// temporary. The value is the most likely cause.
+    #[error("the peer closed the connection instead of completing the handshake; most likely {0}")]
+    ClosedBeforeReady(LikelyReason),
     /// This side rejected the peer, because the authenticator denied access, failed or took too long. The value is the
     /// status, which this side sends to the peer in an ERROR command. After [`AuthStatus::TemporaryError`] this side
     /// only closes the connection, so that the peer connects again.
@@ -177,7 +186,9 @@ impl ConnectionError {
     /// Returns the cause of the end of the connection: this side, the peer or the network.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::PeerClosed | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => Fault::Network,
+            Self::PeerClosed | Self::ClosedBeforeReady(_) | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => {
+                Fault::Network
+            }
             Self::LocallyClosed
             | Self::Denied(_)
             | Self::RoutingIdTaken
@@ -205,14 +216,23 @@ impl ConnectionError {
             | Self::GroupTooLong(_)
             | Self::NoSuchResource(_)
             | Self::MissingDelimiter
+            | Self::ClosedWithReason(_)
             | Self::Refused(_) => Fault::Peer,
         }
+    }
+
+    /// Returns the error that the peer of this connection gets if this side ends the connection because of `self`. Over
+    /// `inproc`, where no bytes are sent, a runtime passes this error to the other socket.
+    #[must_use]
+    pub fn at_peer(&self) -> Self {
+        CloseReason::of(self).map_or(Self::PeerClosed, Self::ClosedWithReason)
     }
 
     /// Returns true if a new attempt to connect to the same peer may succeed.
     ///
     /// Returns true after any error with [`Fault::Network`], after any error of CURVE, after
-    /// [`RoutingIdTaken`](Self::RoutingIdTaken) and [`TooSlow`](Self::TooSlow), and if the peer sent an ERROR command
+    /// [`RoutingIdTaken`](Self::RoutingIdTaken), [`TooSlow`](Self::TooSlow) and
+    /// [`ClosedWithReason`](Self::ClosedWithReason), and if the peer sent an ERROR command
     /// with the ZAP status 300 (temporary) or 500 (internal error).
     ///
     /// Returns false after every other error. After a protocol error, libzmq does not reconnect either. After any other
@@ -224,7 +244,9 @@ impl ConnectionError {
             return true;
         }
         let temporary = matches!(self, Self::Refused(reason) if AuthStatus::said_by(reason).is_some_and(|why| why != AuthStatus::Denied));
-        temporary || matches!(self, Self::RoutingIdTaken | Self::TooSlow) || self.fault() == Fault::Network
+        temporary
+            || matches!(self, Self::RoutingIdTaken | Self::TooSlow | Self::ClosedWithReason(_))
+            || self.fault() == Fault::Network
     }
 }
 
@@ -252,6 +274,7 @@ impl From<MechanismError> for ConnectionError {
             #[cfg(any(feature = "plain", feature = "curve"))]
             MechanismError::SameRole { server } => Self::SameRole { server },
             MechanismError::Refused(reason) => Self::Refused(reason),
+            MechanismError::Closed(reason) => Self::ClosedWithReason(CloseReason::decode(reason)),
             MechanismError::Denied(denial) => Self::Denied(denial),
             #[cfg(feature = "curve")]
             MechanismError::Curve(error) => Self::Curve(error),

@@ -1,7 +1,7 @@
 //! The handshake after the greeting: the commands of the security mechanism, and the check of the peer's properties.
 
 use super::link::PeerInfo;
-use super::phase::{HandshakeOwner, Phase};
+use super::phase::{Candidate, HandshakeOwner, Phase};
 use super::{Connection, Peer};
 use crate::connection::error::ConnectionError;
 use crate::message::Frame;
@@ -10,12 +10,18 @@ use crate::security::{
 };
 use crate::socket_type::SocketType;
 use crate::time::Instant;
-use crate::wire::{Command, DecodeError, IDENTITY, Metadata, SOCKET_TYPE, Version};
-#[cfg(feature = "curve")]
+use crate::wire::{Command, DecodeError, IDENTITY, MechanismName, Metadata, SOCKET_TYPE, Version};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::time::Duration;
+
+/// Maximum time for which our READY is delayed until the READY of the peer arrives, at most half of the handshake
+/// timeout.
+// If a relay joins two listeners, both sides accept, and each would wait for the READY of the other side without end. A
+// connecting peer sends READY at once, so it needs this time only if READY is lost several times in the network.
+const MAX_READY_DELAY: Duration = Duration::from_secs(3);
 
 impl Connection {
     /// Starts the handshake of the security mechanism, after the greeting of the peer is received. The handshake must
@@ -25,7 +31,19 @@ impl Connection {
         deadline: Option<Instant>,
         side: HandshakeOwner,
     ) -> Result<(), ConnectionError> {
-        let ours = (side == HandshakeOwner::Socket).then(|| self.config.metadata());
+        let holds_ready = match side {
+            HandshakeOwner::Socket => false,
+            HandshakeOwner::AcceptingSocket { .. } => self.config.socket_type.rejects_peers(),
+            HandshakeOwner::SharedListener => true,
+        };
+        let is_null = self.config.security.mechanism() == MechanismName::NULL;
+        let side = match side {
+            HandshakeOwner::AcceptingSocket { .. } if holds_ready && is_null => {
+                HandshakeOwner::AcceptingSocket { ready_at: Some(self.now + self.max_ready_delay()) }
+            }
+            HandshakeOwner::AcceptingSocket { .. } | HandshakeOwner::Socket | HandshakeOwner::SharedListener => side,
+        };
+        let ours = (!holds_ready || !is_null).then(|| self.config.metadata());
         let fresh = core::mem::take(&mut self.fresh);
         let config =
             MechanismConfig { security: &self.config.security, authenticates_null: self.config.authenticates_null() };
@@ -70,7 +88,12 @@ impl Connection {
                 }
             }
             Progress::MetadataReceived(theirs, ready_pending) => match side {
-                HandshakeOwner::Socket => self.finish_handshake(theirs, ready_pending, now)?,
+                HandshakeOwner::AcceptingSocket { .. } if self.config.socket_type.rejects_peers() => {
+                    self.await_admission(theirs, ready_pending, deadline)?;
+                }
+                HandshakeOwner::Socket | HandshakeOwner::AcceptingSocket { .. } => {
+                    self.finish_handshake(theirs, ready_pending, now)?;
+                }
                 HandshakeOwner::SharedListener => self.wait_for_socket(theirs, ready_pending, deadline)?,
             },
             Progress::Done(theirs, established) => {
@@ -79,6 +102,45 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Returns the maximum time for which our READY is delayed until the READY of the peer arrives.
+    fn max_ready_delay(&self) -> Duration {
+        let half = self.config.handshake_timeout.map(|timeout| timeout / 2);
+        half.map_or(MAX_READY_DELAY, |half| half.min(MAX_READY_DELAY))
+    }
+
+    /// Sends our READY, although the READY of the peer has not arrived.
+    pub(super) fn stop_holding_ready(&mut self) {
+        if let Phase::Handshake { mechanism, side: HandshakeOwner::AcceptingSocket { ready_at }, .. } = &mut self.phase
+        {
+            *ready_at = None;
+            mechanism.stop_holding_ready(self.config.metadata(), self.outbox.ahead());
+        }
+    }
+
+    /// Checks the properties of the peer, and makes the connection wait until its socket has admitted the peer.
+    pub(super) fn await_admission(
+        &mut self,
+        theirs: Metadata,
+        ready_pending: ReadyPending,
+        deadline: Option<Instant>,
+    ) -> Result<(), ConnectionError> {
+        let info = self.check_properties(theirs)?;
+        let peer = Arc::new(self.peer_of(info, ready_pending.identity().clone()));
+        self.phase = Phase::AwaitingAdmission(Box::new(Candidate { peer, ready_pending, deadline }));
+        Ok(())
+    }
+
+    /// Sends our READY, because the socket has admitted the peer, and ends the handshake. Does nothing if the peer does
+    /// not wait to be admitted.
+    pub(super) fn finish_admission(&mut self) {
+        if !matches!(self.phase, Phase::AwaitingAdmission(_)) {
+            return;
+        }
+        let Phase::AwaitingAdmission(candidate) = core::mem::replace(&mut self.phase, Phase::Closed) else { return };
+        let outcome = candidate.ready_pending.send_ready(&self.config.metadata(), self.outbox.ahead());
+        self.begin_traffic(candidate.peer, outcome, self.now);
     }
 
     /// Checks the properties of the peer, sends our READY, and ends the handshake.
@@ -119,14 +181,27 @@ impl Connection {
 
     /// Ends the handshake, so that messages can be exchanged. The properties of the peer in `info` are already
     /// checked. `established` is the result of the security mechanism.
-    pub(super) fn establish(&mut self, info: PeerInfo, established: HandshakeOutcome, now: Instant) {
+    pub(super) fn establish(&mut self, info: PeerInfo, mut established: HandshakeOutcome, now: Instant) {
+        let identity = core::mem::take(&mut established.identity);
+        let peer = Arc::new(self.peer_of(info, identity));
+        self.begin_traffic(peer, established, now);
+    }
+
+    /// Returns the properties of the peer: `info`, which the peer sent, and `identity`, which authentication assigned.
+    fn peer_of(&self, info: PeerInfo, identity: AuthIdentity) -> Peer {
         let PeerInfo { socket_type, routing_id, metadata } = info;
-        let AuthIdentity { user_id, properties } = established.identity;
+        let AuthIdentity { user_id, properties } = identity;
         let (version, credentials) = (self.version, self.credentials);
-        let peer = Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials };
+        Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials }
+    }
+
+    /// Ends the handshake with `peer`. `established` is the result of the security mechanism; its identity is already in
+    /// `peer`.
+    #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE has a cipher"))]
+    fn begin_traffic(&mut self, peer: Arc<Peer>, established: HandshakeOutcome, now: Instant) {
         // RFC 23 (ZMTP 3.0) has no PING, so a strict peer would treat PING as a protocol error; and RFC 48 allows only
         // messages with a group to be sent to a DISH.
-        if self.version >= Version::V3_1 && socket_type != SocketType::Dish {
+        if self.version >= Version::V3_1 && peer.socket_type != SocketType::Dish {
             self.heartbeat.start(now);
         }
         // These values are needed in the handshake only.
@@ -135,10 +210,10 @@ impl Connection {
         #[cfg(feature = "curve")]
         if let Some((sealer, opener)) = established.cipher {
             self.outbox.open_sealed(self.version, sealer);
-            self.phase = Phase::Sealed(Arc::new(peer), Box::new(opener));
+            self.phase = Phase::Sealed(peer, Box::new(opener));
             return;
         }
         self.outbox.open(self.version);
-        self.phase = Phase::Traffic(Arc::new(peer));
+        self.phase = Phase::Traffic(peer);
     }
 }

@@ -121,8 +121,13 @@ impl From<Message> for Inbound {
 /// Interface through which a socket sends and receives on one of its connections. [`Connection`](crate::Connection)
 /// implements it for a remote peer; a runtime implements it for the other socket of an `inproc` connection.
 pub trait Link {
-    /// Returns the properties of the peer; `None` before the end of the handshake and after the end of the connection.
+    /// Returns the properties of the peer; `None` before they are known and checked, and after the end of the
+    /// connection.
     fn peer(&self) -> Option<&Arc<Peer>>;
+    /// Records that the socket has admitted the [`peer`](Self::peer). A connection may wait for this call before it
+    /// completes the handshake, so that a peer that the socket rejects does not send messages that would be lost. The
+    /// default implementation does nothing, for links that need not wait.
+    fn admit(&mut self) {}
     /// Returns true if the socket should pass more items to [`give`](Self::give). Returns false while too many items
     /// wait to be written.
     ///
@@ -162,6 +167,9 @@ pub trait Link {
 impl<L: Link> Link for &mut L {
     fn peer(&self) -> Option<&Arc<Peer>> {
         (**self).peer()
+    }
+    fn admit(&mut self) {
+        (**self).admit();
     }
     fn has_room(&self) -> bool {
         (**self).has_room()

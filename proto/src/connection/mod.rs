@@ -1,6 +1,7 @@
 //! [`Connection`]: the state machine of one ZMTP connection to one peer. It converts received bytes to messages, and
 //! messages to bytes to send. It does not depend on the socket.
 
+mod close_reason;
 mod config;
 mod decoder;
 #[cfg(feature = "curve")]
@@ -22,6 +23,7 @@ mod socks;
 #[cfg(test)]
 mod tests;
 
+pub use close_reason::{CloseReason, LikelyReason};
 pub use config::{ConnectionConfig, HeartbeatConfig};
 pub use error::{ConnectionError, Fault, Timeout};
 pub use heartbeat::RoundTrip;
@@ -118,6 +120,12 @@ pub struct Connection {
     /// Peer that waits for a socket, if several sockets share the listener; otherwise `None`. Set when the peer's READY
     /// or INITIATE is received, and removed when the handshake continues after the connection was attached to a socket.
     pending_peer: Option<Box<PendingPeer>>,
+    /// Input that was received after the peer's READY and before ours is sent. It is processed after the socket has
+    /// admitted the peer; at a shared listener only after the connection was attached to a socket, because the size
+    /// limits are settings of the socket.
+    stored_input: Vec<u8>,
+    /// True if the connection has failed, and a CLOSE command with the reason is queued for the peer.
+    sends_close_reason: bool,
     heartbeat: Heartbeat,
     credentials: Option<Credentials>,
     /// Latest time that was passed as `now` in any call. If a later call passes an earlier time, this value is used
@@ -136,8 +144,15 @@ impl Connection {
         Self::begin(HandshakeOwner::Socket, config, HandshakeEntropy::draw(&config.security, entropy), now)
     }
 
+    /// Creates a connection that a listener of a socket has accepted. If the socket may reject the peer, READY is sent
+    /// after the socket has admitted the peer ([`Link::admit`]).
+    pub(crate) fn accepted(config: &Arc<ConnectionConfig>, entropy: &mut dyn Entropy, now: Instant) -> Self {
+        let owner = HandshakeOwner::AcceptingSocket { ready_at: None };
+        Self::begin(owner, config, HandshakeEntropy::draw(&config.security, entropy), now)
+    }
+
     fn begin(side: HandshakeOwner, config: &Arc<ConnectionConfig>, fresh: HandshakeEntropy, now: Instant) -> Self {
-        if side == HandshakeOwner::Socket && config.socket_type.is_raw() {
+        if side != HandshakeOwner::SharedListener && config.socket_type.is_raw() {
             return Self::raw(config, fresh, now);
         }
         let mut outbox = Outbox::new();
@@ -168,6 +183,8 @@ impl Connection {
             origin: None,
             waker: None,
             pending_peer: None,
+            stored_input: Vec::new(),
+            sends_close_reason: false,
             heartbeat: Heartbeat::new(config.heartbeat.as_ref()),
             credentials: None,
             now,
@@ -222,9 +239,8 @@ impl Connection {
     }
 
     fn close_on_error(&mut self, result: Result<(), ConnectionError>) -> Result<(), ConnectionError> {
-        if result.is_err() {
-            self.phase = Phase::Closed;
-            self.pending_auth = None;
+        if let Err(error) = &result {
+            self.fail(error);
         }
         result
     }
@@ -253,8 +269,8 @@ impl Connection {
                     }
                     continue;
                 }
-                Phase::AwaitingSocket { .. } => {
-                    self.handle_before_join(core::mem::take(input));
+                Phase::AwaitingSocket { .. } | Phase::AwaitingAdmission(_) => {
+                    self.stored_input.extend_from_slice(core::mem::take(input));
                     return Ok(());
                 }
                 Phase::Handshake { .. } => match self.decoder.next(input, None, &self.config)? {
@@ -329,6 +345,7 @@ impl Connection {
             Command::Join(group) if ours.accepts_groups() => self.push_subscription(Subscription::Join(group)),
             Command::Leave(group) if ours.accepts_groups() => self.push_subscription(Subscription::Leave(group)),
             Command::Pong(_) => self.heartbeat.pong_received(now),
+            Command::Close(reason) => return Err(ConnectionError::ClosedWithReason(CloseReason::decode(reason))),
             Command::Error(reason) => return Err(ConnectionError::Refused(reason)),
             Command::Ready(_) => return Err(ConnectionError::Unexpected("READY was received twice")),
             Command::Subscribe(_) | Command::Cancel(_) | Command::Join(_) | Command::Leave(_) | Command::Other(_) => {}
@@ -364,6 +381,9 @@ impl Connection {
         let now = self.observe(now);
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
             return self.close_on_error(Err(self.timeout_error()));
+        }
+        if self.phase.ready_at().is_some_and(|at| at <= now) {
+            self.stop_holding_ready();
         }
         if self.pending_auth.as_ref().is_some_and(|pending_auth| pending_auth.until <= now) {
             return self.handle_auth_reply(AuthReply::Reject(AuthStatus::TemporaryError), now);
@@ -433,8 +453,10 @@ impl Connection {
             | Phase::Greeting { .. }
             | Phase::Legacy { .. }
             | Phase::AwaitingSocket { .. }
+            | Phase::AwaitingAdmission(_)
             | Phase::Handshake { .. } => {
-                earliest([self.phase.deadline(), self.pending_auth.as_ref().map(|pending_auth| pending_auth.until)])
+                let auth = self.pending_auth.as_ref().map(|pending_auth| pending_auth.until);
+                earliest([self.phase.deadline(), self.phase.ready_at(), auth])
             }
         }
     }
@@ -448,7 +470,8 @@ impl Connection {
     #[inline]
     pub fn wants_input(&self) -> bool {
         let room = self.inbox.is_empty() || self.read_ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
-        room && self.pending_peer.as_ref().is_none_or(|pending_peer| pending_peer.has_room())
+        // Reading is needed to detect that the peer disconnects.
+        room && self.stored_input.len() < READ_AHEAD
     }
 
     /// Returns the missing part of a large message body that is partly received, as a buffer. Returns `None` if there
@@ -519,6 +542,7 @@ impl Link for Connection {
     fn peer(&self) -> Option<&Arc<Peer>> {
         match &self.phase {
             Phase::Traffic(peer) | Phase::Raw(peer) => Some(peer),
+            Phase::AwaitingAdmission(candidate) => Some(&candidate.peer),
             #[cfg(feature = "curve")]
             Phase::Sealed(peer, _) => Some(peer),
             Phase::Proxy(_)
@@ -532,12 +556,16 @@ impl Link for Connection {
 
     #[inline]
     fn has_room(&self) -> bool {
-        self.outbox.has_room()
+        !self.sends_close_reason && self.outbox.has_room()
+    }
+
+    fn admit(&mut self) {
+        self.finish_admission();
     }
 
     #[inline]
     fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
-        self.outbox.copy(messages)
+        if self.sends_close_reason { 0 } else { self.outbox.copy(messages) }
     }
 
     #[inline]

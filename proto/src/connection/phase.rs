@@ -15,9 +15,13 @@ use alloc::sync::Arc;
 /// State of a connection.
 ///
 /// ```text
-/// Greeting ──64 bytes──► Handshake ──properties exchanged──────────► Traffic or Sealed
-///                            │                                          ▲
-///                            └──shared listener──► AwaitingSocket ──────┘ attached to a socket
+/// Greeting ──64 bytes──► Handshake ──properties exchanged──────────────► Traffic or Sealed
+///                         │     │                                            ▲
+///                         │     └──the socket may reject the peer──────┐     │ admitted by the socket
+///                         │                                            ▼     │
+///                         └──shared listener──► AwaitingSocket ──► AwaitingAdmission
+///
+/// AwaitingSocket ──attached to a socket that rejects no peer──► Traffic or Sealed
 ///
 /// Greeting ──version before ZMTP 3──► Legacy ──handshake done──► Traffic
 ///
@@ -49,6 +53,9 @@ pub(super) enum Phase {
     /// that is bound to this resource, until the time `deadline` (`None` for no limit). `ready_pending` is the state of
     /// the security handshake, in which only our READY is missing.
     AwaitingSocket { ready_pending: ReadyPending, deadline: Option<Instant> },
+    /// The properties of the peer are known and checked. Our READY is not sent until the socket has admitted the peer.
+    // Boxed, because it is large and needed for a short time only.
+    AwaitingAdmission(Box<Candidate>),
     /// The handshake is done; messages and commands are sent and received unencrypted.
     Traffic(Arc<Peer>),
     /// The handshake is done; messages and commands are sent and received inside encrypted frames (CURVE).
@@ -60,12 +67,26 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// Peer that waits until the socket has admitted it.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) peer: Arc<Peer>,
+    /// State of the security handshake, in which only our READY is missing.
+    pub(super) ready_pending: ReadyPending,
+    /// Time at which the handshake must be done; `None` for no limit.
+    pub(super) deadline: Option<Instant>,
+}
+
 /// Owner of a connection during the handshake: a socket, or a listener that several sockets share. The connection of a
 /// shared listener gets its socket during the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HandshakeOwner {
-    /// A socket, which creates the connection for itself.
+    /// A socket that has opened the connection.
     Socket,
+    /// A socket with a listener that has accepted the connection. If the socket may reject the peer, READY is sent only after
+    /// the READY of the peer has arrived and the socket has admitted the peer. `ready_at` is the time at which READY is
+    /// sent nevertheless; `None` if READY is not delayed, or not delayed any more.
+    AcceptingSocket { ready_at: Option<Instant> },
     /// A listener that several sockets share. The connection gets its socket after the peer's READY.
     SharedListener,
 }
@@ -75,7 +96,7 @@ impl HandshakeOwner {
     pub(super) fn sends_greeting_in_steps(self, config: &ConnectionConfig) -> bool {
         // On a shared listener a legacy handshake is impossible: it requires our socket type before the peer names a
         // resource.
-        self == Self::Socket && config.accepts_legacy_peers()
+        self != Self::SharedListener && config.accepts_legacy_peers()
     }
 }
 
@@ -96,6 +117,15 @@ impl Phase {
         }
     }
 
+    /// Returns the time at which our READY is sent, even if the READY of the peer has not arrived; `None` if our READY is
+    /// not delayed.
+    pub(super) const fn ready_at(&self) -> Option<Instant> {
+        if let Self::Handshake { side: HandshakeOwner::AcceptingSocket { ready_at }, .. } = self {
+            return *ready_at;
+        }
+        None
+    }
+
     /// Returns the time at which the handshake must be done; `None` without a timeout, and after the handshake.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         match self {
@@ -104,6 +134,7 @@ impl Phase {
             | Self::Legacy { deadline, .. }
             | Self::AwaitingSocket { deadline, .. }
             | Self::Handshake { deadline, .. } => *deadline,
+            Self::AwaitingAdmission(candidate) => candidate.deadline,
             Self::Traffic(_) | Self::Raw(_) | Self::Closed => None,
             #[cfg(feature = "curve")]
             Self::Sealed(..) => None,

@@ -2,7 +2,7 @@
 //! resource, and the socket that is bound to this resource gets the connection. Our READY is sent after that, because
 //! it contains the type of this socket.
 
-use super::{Connection, HandshakeOwner, Heartbeat, Phase, READ_AHEAD};
+use super::{Connection, HandshakeOwner, Heartbeat, Phase};
 use crate::address::Resource;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::{ConnectionError, Timeout};
@@ -12,7 +12,6 @@ use crate::time::Instant;
 use crate::wire::{DecodeError, Metadata, RESOURCE};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 /// Peer of a shared listener that has sent its READY or INITIATE, and that waits for the socket that is bound to the
 /// requested resource.
@@ -20,9 +19,6 @@ use alloc::vec::Vec;
 pub struct PendingPeer {
     metadata: Metadata,
     resource: Option<Resource>,
-    /// Input that was received after the peer's READY. It is decoded only after the connection is attached to a socket,
-    /// because the size limits are settings of the socket.
-    rest: Vec<u8>,
     /// True once the connection is attached to a socket.
     joined: bool,
 }
@@ -37,12 +33,6 @@ impl PendingPeer {
     /// Returns all properties of the peer's READY or INITIATE.
     pub const fn metadata(&self) -> &Metadata {
         &self.metadata
-    }
-
-    /// Returns true while less than 64 KiB of input are stored in `rest`. The connection then accepts more input.
-    // Reading is needed to detect that the peer disconnects.
-    pub(super) const fn has_room(&self) -> bool {
-        self.rest.len() < READ_AHEAD
     }
 }
 
@@ -113,17 +103,9 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         let named = metadata.get(RESOURCE).map(|value| Resource::read(value).ok_or(DecodeError::Resource));
         let resource = named.transpose()?;
-        self.pending_peer = Some(Box::new(PendingPeer { metadata, resource, rest: Vec::new(), joined: false }));
+        self.pending_peer = Some(Box::new(PendingPeer { metadata, resource, joined: false }));
         self.phase = Phase::AwaitingSocket { ready_pending, deadline };
         Ok(())
-    }
-
-    /// Stores `input`, received while the connection waits for a socket, to process it once the connection is attached
-    /// to one.
-    pub(super) fn handle_before_join(&mut self, input: &[u8]) {
-        if let Some(pending_peer) = &mut self.pending_peer {
-            pending_peer.rest.extend_from_slice(input);
-        }
     }
 
     /// Attaches the connection to a socket with the settings `config`. The next [`handle_input`](Self::handle_input)
@@ -138,23 +120,33 @@ impl Connection {
         true
     }
 
-    /// Returns true if the connection is attached to a socket, and [`resume`](Self::resume) has not been called since.
-    /// That call continues the handshake and processes the stored input. Returns false if the connection is closed.
+    /// Returns true if the connection is attached to a socket, or its socket has admitted the peer, and there is work
+    /// left for [`resume`](Self::resume), which continues the handshake and processes the stored input. Returns false if
+    /// the connection is closed.
     pub(crate) fn has_stored_input(&self) -> bool {
-        self.pending_peer.as_ref().is_some_and(|pending_peer| pending_peer.joined)
-            && !matches!(self.phase, Phase::Closed)
+        if let Phase::AwaitingSocket { .. } = self.phase {
+            return self.pending_peer.as_ref().is_some_and(|pending_peer| pending_peer.joined);
+        }
+        !self.stored_input.is_empty() && self.phase.is_traffic()
     }
 
-    /// Continues the handshake after the connection was attached to a socket, and processes the stored input.
+    /// Continues the handshake after the connection was attached to a socket, and processes the stored input after the
+    /// socket has admitted the peer.
     pub(super) fn resume(&mut self, now: Instant) -> Result<(), ConnectionError> {
         if !self.has_stored_input() {
             return Ok(());
         }
-        let Some(pending_peer) = self.pending_peer.take() else { return Ok(()) };
-        if let Phase::AwaitingSocket { ready_pending, .. } = core::mem::replace(&mut self.phase, Phase::Closed) {
+        if let Some(pending_peer) = self.pending_peer.take()
+            && let Phase::AwaitingSocket { ready_pending, deadline } =
+                core::mem::replace(&mut self.phase, Phase::Closed)
+        {
+            if self.config.socket_type.rejects_peers() {
+                return self.await_admission(pending_peer.metadata, ready_pending, deadline);
+            }
             self.finish_handshake(pending_peer.metadata, ready_pending, now)?;
         }
-        self.consume(&mut &pending_peer.rest[..], None, now)
+        let stored = core::mem::take(&mut self.stored_input);
+        self.consume(&mut &stored[..], None, now)
     }
 
     /// Returns the error with which the connection ends when the handshake timeout expires:

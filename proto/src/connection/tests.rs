@@ -2,6 +2,7 @@
 //! delivered in pieces of many sizes.
 
 mod admission;
+mod admit;
 mod commands;
 #[cfg(feature = "curve")]
 mod curve;

@@ -26,6 +26,9 @@ pub(crate) enum MechanismError {
     /// The peer rejected this side with an ERROR command. Carries the reason in the command.
     #[error("the peer refused the connection: {}", .0.escape_ascii())]
     Refused(Bytes),
+    /// The peer closed the connection with a CLOSE command. Carries the reason in the command.
+    #[error("the peer closed the connection: {}", .0.escape_ascii())]
+    Closed(Bytes),
     /// This side rejected the peer, because authentication failed. Carries the reason.
     #[error("the authentication rejected the peer: {0}")]
     Denied(AuthStatus),

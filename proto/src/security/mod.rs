@@ -68,6 +68,16 @@ pub(crate) enum Mechanism {
     CurveServer(CurveServer),
 }
 
+/// Part of the handshake that the peer has not answered yet, and because of which it may close the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The peer checks the credentials of this side: a user name and a password, or a public key.
+    #[cfg(any(feature = "plain", feature = "curve"))]
+    Credentials,
+    /// The peer checks the metadata of this side, such as the socket type and the routing id.
+    Metadata,
+}
+
 /// Result of a step of the security handshake.
 #[derive(Debug)]
 pub(crate) enum Progress {
@@ -107,7 +117,7 @@ pub(crate) struct HandshakeOutcome {
 }
 
 /// User id and properties that the authentication assigned to a peer. The peer cannot choose them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AuthIdentity {
     pub(crate) user_id: Option<Bytes>,
     pub(crate) properties: Metadata,
@@ -147,7 +157,8 @@ impl Mechanism {
     /// Begins the handshake. If this side sends the first command, appends this command to `out`.
     ///
     /// `ours` is the metadata that this side sends. A PLAIN or CURVE client needs it. With the NULL mechanism, `None`
-    /// delays the READY of this side until the metadata of the peer has arrived. A PLAIN or CURVE server ignores
+    /// delays the READY of this side until the metadata of the peer has arrived
+    /// ([`stop_holding_ready`](Self::stop_holding_ready) ends the delay). A PLAIN or CURVE server ignores
     /// `ours`, because it always sends READY after it has received the metadata of the client.
     pub(crate) fn start(
         config: MechanismConfig<'_>,
@@ -188,6 +199,37 @@ impl Mechanism {
         }
     }
 
+    /// Ends the delay of our READY until the READY of the peer arrives. `ours` is the metadata of this side. Only NULL has
+    /// such a delay: the server of another mechanism always sends READY after the metadata of the peer has arrived.
+    pub(crate) fn stop_holding_ready(&mut self, ours: Metadata, out: &mut Vec<u8>) {
+        match self {
+            Self::Null(state) => state.stop_holding_ready(ours, out),
+            #[cfg(feature = "plain")]
+            Self::PlainClient(_) | Self::PlainServer(_) => {}
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) | Self::CurveServer(_) => {}
+        }
+    }
+
+    /// Returns the part of the handshake that this side has sent and the peer has not answered yet; `None` if there is
+    /// none.
+    pub(crate) const fn awaited_verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Null(Null::Greeted(_)) => Some(Verdict::Metadata),
+            Self::Null(_) => None,
+            #[cfg(feature = "plain")]
+            Self::PlainClient(PlainClient::Hello { .. }) => Some(Verdict::Credentials),
+            #[cfg(feature = "plain")]
+            Self::PlainClient(PlainClient::Initiate) => Some(Verdict::Metadata),
+            #[cfg(feature = "plain")]
+            Self::PlainServer(_) => None,
+            #[cfg(feature = "curve")]
+            Self::CurveClient(CurveClient::Initiate(_)) => Some(Verdict::Credentials),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(CurveClient::Hello(_)) | Self::CurveServer(_) => None,
+        }
+    }
+
     /// Continues the handshake with the `reply` of the authenticator, and appends the next command of this side to
     /// `out`. Called after [`step`](Self::step) or [`start`](Self::start) has returned [`Progress::Authenticate`].
     pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
@@ -206,6 +248,15 @@ impl Mechanism {
 }
 
 impl ReadyPending {
+    /// Returns the identity that the authenticator assigned to the peer.
+    pub(crate) const fn identity(&self) -> &AuthIdentity {
+        match self {
+            Self::Ready(identity) => identity,
+            #[cfg(feature = "curve")]
+            Self::Curve(_, identity) => identity,
+        }
+    }
+
     /// Appends the READY of this side, with the metadata `ours`, to `out` and completes the handshake.
     pub(crate) fn send_ready(self, ours: &Metadata, out: &mut Vec<u8>) -> HandshakeOutcome {
         match self {
@@ -235,11 +286,17 @@ impl HandshakeOutcome {
 }
 
 /// Rejects the peer: appends an ERROR command with the status code of `denial` to `out` (RFC 37, "ERROR"). For a
-/// temporary error appends nothing. Returns the error that ends the connection.
-fn refuse(denial: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
+/// temporary error, appends a CLOSE command if the metadata of the peer, `theirs`, is known and announces that the peer
+/// accepts CLOSE; otherwise appends nothing. Returns the error that ends the connection.
+fn refuse(denial: AuthStatus, theirs: Option<&Metadata>, out: &mut Vec<u8>) -> MechanismError {
     // RFC 37: ERROR is fatal, and libzmq never dials again after it. A temporary refusal is a closed connection.
     if denial != AuthStatus::TemporaryError {
         Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
+    } else if theirs.is_some_and(Metadata::accepts_close_reason) {
+        Command::Close(Bytes::from_static(AUTH_TEMPORARY_ERROR.as_bytes())).encode(out);
     }
     MechanismError::Denied(denial)
 }
+
+/// Reason in the CLOSE command after [`AuthStatus::TemporaryError`].
+pub(crate) const AUTH_TEMPORARY_ERROR: &str = "auth-temporary-error";

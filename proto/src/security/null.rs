@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 /// Listening      ── the peer's READY received ──────────────► MetadataReceived
 /// ```
 ///
-/// Our READY is delayed if our metadata is not known yet. If the READY of the peer arrives during `Authenticating`, it
+/// Our READY is delayed if our metadata is not known yet, or if the socket may reject the peer. If the READY of the peer arrives during `Authenticating`, it
 /// is stored, and processed when the peer is accepted.
 #[derive(Debug)]
 pub(crate) enum Null {
@@ -27,9 +27,9 @@ pub(crate) enum Null {
     /// Waits for the READY of the peer, after our READY was sent. Carries the identity that the authenticator assigned
     /// to the peer.
     Greeted(AuthIdentity),
-    /// Waits for the READY of the peer before our READY is sent, because several sockets share the port. The READY of
-    /// the peer selects one of these sockets, so the metadata for our READY is not known earlier. Carries the identity
-    /// that the authenticator assigned to the peer.
+    /// Waits for the READY of the peer before our READY is sent, because several sockets share the port, or because the
+    /// socket may reject the peer. At a shared port the READY of the peer selects one of the sockets, so the metadata for
+    /// our READY is not known earlier. Carries the identity that the authenticator assigned to the peer.
     Listening(AuthIdentity),
 }
 
@@ -39,6 +39,20 @@ impl Null {
             return Progress::Authenticate(AuthCredentials::Null, Self::Authenticating { ours, theirs: None }.into());
         }
         Self::admitted(AuthIdentity::default(), ours, None, out)
+    }
+
+    /// Sends READY although the READY of the peer has not arrived, if the peer is accepted; otherwise sends it as soon as
+    /// the peer is accepted. `ours` is the metadata of this side. Does nothing if the READY of the peer has arrived.
+    pub(super) fn stop_holding_ready(&mut self, metadata: Metadata, out: &mut Vec<u8>) {
+        match self {
+            Self::Listening(identity) => {
+                let identity = core::mem::take(identity);
+                Command::Ready(metadata).encode(out);
+                *self = Self::Greeted(identity);
+            }
+            Self::Authenticating { ours: ours @ None, theirs: None } => *ours = Some(metadata),
+            Self::Authenticating { .. } | Self::Greeted(_) => {}
+        }
     }
 
     /// Continues the NULL handshake after the authenticator has accepted the peer. `ours` is the metadata of this side,
@@ -65,7 +79,8 @@ impl Null {
     pub(super) fn step(self, body: &[u8]) -> Result<Progress, MechanismError> {
         let theirs = match handshake::split(body)? {
             (b"READY", properties) => Metadata::decode(properties)?,
-            (b"ERROR", rest) => return Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (b"ERROR", rest) => return Err(MechanismError::Refused(handshake::reason(rest, "ERROR")?)),
+            (b"CLOSE", rest) => return Err(MechanismError::Closed(handshake::reason(rest, "CLOSE")?)),
             _ => return Err(MechanismError::Unexpected("a command other than READY came before READY")),
         };
         match self {
@@ -83,7 +98,9 @@ impl Null {
             (Self::Authenticating { ours, theirs }, AuthReply::Accept { user_id, properties }) => {
                 Ok(Self::admitted(AuthIdentity { user_id, properties }, ours, theirs, out))
             }
-            (Self::Authenticating { .. }, AuthReply::Reject(denial)) => Err(refuse(denial, out)),
+            (Self::Authenticating { theirs, .. }, AuthReply::Reject(denial)) => {
+                Err(refuse(denial, theirs.as_ref(), out))
+            }
             (other, _) => Ok(Progress::Continue(other.into())),
         }
     }

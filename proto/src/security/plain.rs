@@ -50,7 +50,8 @@ impl PlainClient {
             return Err(MechanismError::Refused(Bytes::copy_from_slice(reason)));
         }
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest, "ERROR")?)),
+            (_, (b"CLOSE", rest)) => Err(MechanismError::Closed(handshake::reason(rest, "CLOSE")?)),
             (_, (b"HELLO", _)) => Err(MechanismError::SameRole { server: false }),
             (Self::Hello { ours }, (b"WELCOME", b"")) => {
                 let mut properties = Vec::new();
@@ -71,7 +72,7 @@ impl PlainClient {
 impl PlainServer {
     pub(super) fn step(self, body: &[u8]) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest, "ERROR")?)),
             (Self::Waiting, (b"HELLO", login)) => {
                 let (username, password) = read_login(login).ok_or(DecodeError::CommandBody("HELLO"))?;
                 Ok(Progress::Authenticate(AuthCredentials::Plain { username, password }, Self::Authenticating.into()))
@@ -91,7 +92,7 @@ impl PlainServer {
                 handshake::encode(b"WELCOME", &[], out);
                 Ok(Progress::Continue(Self::Welcome(AuthIdentity { user_id, properties }).into()))
             }
-            (Self::Authenticating, AuthReply::Reject(denial)) => Err(refuse(denial, out)),
+            (Self::Authenticating, AuthReply::Reject(denial)) => Err(refuse(denial, None, out)),
             (other, _) => Ok(Progress::Continue(other.into())),
         }
     }

@@ -215,14 +215,18 @@ impl Session {
             if let Err(error) = self.connection.poll_auth_reply(now) {
                 return self.end(stream, room, error, now, exchange);
             }
-            exchange(&mut self.connection)?;
-            if self.connection.has_stored_input() {
-                // `exchange` has attached the connection to a socket. The stored input causes no further readiness
-                // event.
+            if let Err(error) = exchange(&mut self.connection) {
+                return self.reject(stream, room, error, now);
+            }
+            while self.connection.has_stored_input() {
+                // `exchange` has attached the connection to a socket, or the socket has admitted the peer. The stored
+                // input causes no further readiness event.
                 if let Err(error) = self.connection.handle_input(&[], now) {
                     return self.end(stream, room, error, now, exchange);
                 }
-                exchange(&mut self.connection)?;
+                if let Err(error) = exchange(&mut self.connection) {
+                    return self.reject(stream, room, error, now);
+                }
             }
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream, now);
@@ -280,6 +284,23 @@ impl Session {
         &mut self.connection
     }
 
+    /// Ends the connection after `error`, which the socket has returned. If the peer must receive a reason before the
+    /// stream is closed, the session continues until the reason is written. Otherwise returns the error.
+    fn reject(
+        &mut self,
+        stream: &mut impl Stream,
+        room: &mut BytesMut,
+        error: ConnectionError,
+        now: Instant,
+    ) -> Result<Turn, ConnectionError> {
+        self.connection.fail(&error);
+        if !self.connection.sends_close_reason() {
+            return Err(error);
+        }
+        self.phase = SessionPhase::Closing(Closing::new(error, now));
+        self.close(stream, room, now)
+    }
+
     /// Ends the connection after `error`: passes the received messages to the socket, and writes as much of the pending
     /// output as possible. If the peer must receive an ERROR command before the stream is closed, the session continues
     /// until the command is written. Otherwise returns the error.
@@ -292,20 +313,20 @@ impl Session {
         mut exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
         let _ = exchange(&mut self.connection);
-        // A rejected peer must receive the ERROR, or it would reconnect again and again: so the stream is closed in
-        // order.
-        if let (SessionPhase::Active, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. }) =
-            (&self.phase, &error)
-        {
+        // A rejected peer must receive the ERROR, or it would reconnect again and again, and a CLOSE would be lost if the
+        // stream were reset: so the stream is closed in order.
+        let has_error = matches!(error, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. });
+        if matches!(self.phase, SessionPhase::Active) && (has_error || self.connection.sends_close_reason()) {
             self.phase = SessionPhase::Closing(Closing::new(error, now));
             return self.close(stream, room, now);
         }
         self.flush(stream, now);
-        match core::mem::replace(&mut self.phase, SessionPhase::Active) {
+        let error = match core::mem::replace(&mut self.phase, SessionPhase::Active) {
             // The earlier write error is more precise than the read error that follows from it.
-            SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => Err(first),
-            SessionPhase::Active | SessionPhase::WriteFailed(_) | SessionPhase::Closing(_) => Err(error),
-        }
+            SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => first,
+            SessionPhase::Active | SessionPhase::WriteFailed(_) | SessionPhase::Closing(_) => error,
+        };
+        Err(self.connection.explain_end(error))
     }
 
     /// Writes the pending output of the connection to `stream`. Returns true if all output is written, and false if

@@ -47,6 +47,7 @@ impl Socket {
         if !is_ready && let Some(peer) = link.peer() {
             let peer = Arc::clone(peer);
             self.handle_ready(id, &peer)?;
+            link.admit();
             is_ready = true;
         }
         // Before the handshake is finished, messages would only pile up in the link.
@@ -66,8 +67,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Marks the pipe `id` as ready, because the handshake with `peer` is finished, and emits [`Event::Ready`]. From
-    /// now on, the pipe sends messages to this peer and receives messages from this peer.
+    /// Marks the pipe `id` as ready, because the properties of `peer` are known and the socket admits the peer, and emits
+    /// [`Event::Ready`]. If the socket rejects the peer, returns the reason. From now on, the pipe sends messages to this peer and receives messages from this peer.
     fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         if !is_draining {

@@ -134,7 +134,7 @@ impl Socket {
         self.check_handshake_rate(id, &from, now)?;
         let pipe = self.accepted_link(id, from.clone(), now).ok()?;
         self.count_handshake(&from);
-        let mut connection = Connection::new(&self.config, &mut *self.entropy, self.now);
+        let mut connection = Connection::accepted(&self.config, &mut *self.entropy, self.now);
         connection.set_peer_address(from);
         Some((pipe, connection))
     }

@@ -81,7 +81,7 @@ use pattern::Pattern;
 /// // "The network": give each side its connection, and carry bytes between them.
 /// let mut client = dealer.connected(pipe, now).expect("the pipe is being dialled");
 /// let (accepted, mut server) = router.accepted(listener, "tcp://client:1".parse()?, now).expect("the socket listens");
-/// for _ in 0..4 {
+/// for _ in 0..5 {
 ///     dealer.exchange(pipe, &mut client)?;
 ///     router.exchange(accepted, &mut server)?;
 ///     if let Some(out) = client.poll_transmit() {
@@ -163,7 +163,8 @@ enum Timer {
 impl Socket {
     /// Creates a socket with these options and no peers. `entropy` supplies random numbers.
     pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
-        let settings = options.settings;
+        let mut settings = options.settings;
+        settings.connection.announce_close_reason();
         let mut entropy: Box<dyn Entropy> = Box::new(entropy);
         Self {
             pattern: pattern::of(&settings, &mut *entropy),

@@ -15,6 +15,9 @@ pub enum Command {
     Ready(Metadata),
     /// ERROR: ends the connection; carries the reason, which may be a status code of ZAP such as `400`.
     Error(Bytes),
+    /// CLOSE: announces that the sender closes the connection; carries the reason. Not part of RFC 37, and sent only to a
+    /// peer that has announced the property `Close-Reason`. Unlike ERROR, it allows the peer to connect again.
+    Close(Bytes),
     /// SUBSCRIBE: adds a subscription to messages that begin with a prefix. Carries the prefix.
     Subscribe(Bytes),
     /// CANCEL: removes one subscription to a prefix. Carries the prefix.
@@ -51,7 +54,8 @@ impl Command {
         let (name, rest) = handshake::split(body)?;
         Ok(match name {
             b"READY" => Self::Ready(Metadata::decode(rest)?),
-            b"ERROR" => Self::Error(handshake::reason(rest)?),
+            b"ERROR" => Self::Error(handshake::reason(rest, "ERROR")?),
+            b"CLOSE" => Self::Close(handshake::reason(rest, "CLOSE")?),
             b"SUBSCRIBE" => Self::Subscribe(Bytes::copy_from_slice(rest)),
             b"CANCEL" => Self::Cancel(Bytes::copy_from_slice(rest)),
             b"JOIN" => Self::Join(Bytes::copy_from_slice(rest)),
@@ -74,11 +78,8 @@ impl Command {
                 metadata.encode(&mut properties);
                 handshake::encode(b"READY", &[&properties], out);
             }
-            Self::Error(reason) => {
-                let reason = reason.get(..255).unwrap_or(reason);
-                let len = u8::try_from(reason.len()).expect("the reason is truncated to 255 bytes");
-                handshake::encode(b"ERROR", &[&[len], reason], out);
-            }
+            Self::Error(reason) => encode_reason(b"ERROR", reason, out),
+            Self::Close(reason) => encode_reason(b"CLOSE", reason, out),
             Self::Subscribe(prefix) => handshake::encode(b"SUBSCRIBE", &[prefix], out),
             Self::Cancel(prefix) => handshake::encode(b"CANCEL", &[prefix], out),
             Self::Join(group) => handshake::encode(b"JOIN", &[group], out),
@@ -88,6 +89,13 @@ impl Command {
             Self::Other(name) => handshake::encode(name.get(..255).unwrap_or(name), &[], out),
         }
     }
+}
+
+/// Appends a command with a reason, which is truncated to 255 bytes.
+fn encode_reason(name: &[u8], reason: &[u8], out: &mut Vec<u8>) {
+    let reason = reason.get(..255).unwrap_or(reason);
+    let len = u8::try_from(reason.len()).expect("the reason is truncated to 255 bytes");
+    handshake::encode(name, &[&[len], reason], out);
 }
 
 #[cfg(test)]
@@ -109,6 +117,7 @@ mod tests {
         for command in [
             Command::Ready(metadata),
             Command::Error(Bytes::from_static(b"400")),
+            Command::Close(Bytes::from_static(b"pair-in-use")),
             Command::Subscribe(Bytes::from_static(b"topic")),
             Command::Cancel(Bytes::from_static(&[0; 300])),
             Command::Ping { ttl: 25, context: "ctx".into() },
@@ -149,6 +158,7 @@ mod tests {
             (b"\x09READY", DecodeError::CommandName),
             (b"\x05ERROR", DecodeError::CommandBody("ERROR")),
             (b"\x05ERROR\x09no", DecodeError::CommandBody("ERROR")),
+            (b"\x05CLOSE\x09no", DecodeError::CommandBody("CLOSE")),
             (b"\x05READY\x05abc", DecodeError::Property),
         ] {
             assert_eq!(Command::decode(body), Err(error));

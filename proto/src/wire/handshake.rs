@@ -25,9 +25,9 @@ pub(crate) fn encode(name: &[u8], parts: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-/// Decodes the reason of an ERROR command. `body` is the part of the command after its name.
-pub(crate) fn reason(body: &[u8]) -> Result<Bytes, DecodeError> {
-    let (&len, reason) = body.split_first().ok_or(DecodeError::CommandBody("ERROR"))?;
-    let reason = reason.get(..usize::from(len)).ok_or(DecodeError::CommandBody("ERROR"))?;
+/// Decodes the reason of an ERROR or CLOSE command. `body` is the part of the command after its `name`.
+pub(crate) fn reason(body: &[u8], name: &'static str) -> Result<Bytes, DecodeError> {
+    let (&len, reason) = body.split_first().ok_or(DecodeError::CommandBody(name))?;
+    let reason = reason.get(..usize::from(len)).ok_or(DecodeError::CommandBody(name))?;
     Ok(Bytes::copy_from_slice(reason))
 }

@@ -14,6 +14,11 @@ pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
 pub(crate) const IDENTITY: &str = "Identity";
 /// Name of the property with the resource, which selects one of several sockets that share the port of the receiver.
 pub(crate) const RESOURCE: &str = "Resource";
+/// Name of the property by which a side announces that it accepts the command CLOSE, which carries the reason why the
+/// other side closes the connection.
+pub(crate) const CLOSE_REASON: &str = "Close-Reason";
+/// Value of [`CLOSE_REASON`]: version of the command CLOSE.
+pub(crate) const CLOSE_REASON_VERSION: &str = "1";
 
 /// The properties that one side of a connection sends to the other, in the order in which they are sent. Names are
 /// case-insensitive.
@@ -54,6 +59,11 @@ impl Metadata {
     /// Returns an iterator over the properties in the order in which they are sent, as pairs of name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(name, value)| (&name[..], &value[..]))
+    }
+
+    /// Returns true if the sender accepts the command CLOSE.
+    pub(crate) fn accepts_close_reason(&self) -> bool {
+        self.get(CLOSE_REASON).is_some_and(|version| version == CLOSE_REASON_VERSION)
     }
 
     /// Appends a property. The name must have 1 to 255 bytes, the value less than 2 GiB.
@@ -115,7 +125,9 @@ impl Metadata {
 /// Converts a received name or value into [`Bytes`]. For frequent names and values, returns a constant instead of a
 /// copy, which saves an allocation.
 fn to_bytes(bytes: &[u8]) -> Bytes {
-    let known = [SOCKET_TYPE, IDENTITY, RESOURCE].into_iter().find(|known| known.as_bytes() == bytes);
+    let known = [SOCKET_TYPE, IDENTITY, RESOURCE, CLOSE_REASON, CLOSE_REASON_VERSION]
+        .into_iter()
+        .find(|known| known.as_bytes() == bytes);
     let known = known.or_else(|| SocketType::from_name(bytes).map(SocketType::name));
     known.map_or_else(|| Bytes::copy_from_slice(bytes), |known| Bytes::from_static(known.as_bytes()))
 }

@@ -16,7 +16,7 @@ pub use greeting::{Greeting, MechanismName, Version};
 pub use metadata::Metadata;
 
 pub(crate) use frame::{COMMAND, LONG, MAX_HEAD_1_0, MORE};
-pub(crate) use metadata::{IDENTITY, RESOURCE, SOCKET_TYPE, is_name_char};
+pub(crate) use metadata::{CLOSE_REASON, CLOSE_REASON_VERSION, IDENTITY, RESOURCE, SOCKET_TYPE, is_name_char};
 
 /// Removes the first `count` bytes of `bytes` and returns them, or returns `None` if `bytes` is shorter.
 fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {

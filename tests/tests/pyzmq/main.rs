@@ -242,6 +242,37 @@ mod routing_ids {
     }
 
     #[tokio::test]
+    async fn refused_python_peer_loses_no_message() -> Outcome {
+        within(async {
+            for (server, kind) in [(socket(Router), "DEALER"), (socket(Pair), "PAIR")] {
+                let bound = server.bind(ANY).await?.to_string();
+                let first = match kind {
+                    "DEALER" => DealerSocket::with(Options::new().routing_id("alice")?).erase(),
+                    _ => socket(Pair),
+                };
+                first.connect(&*bound)?;
+                first.send("first").await?;
+                assert_eq!(server.recv().await?.body(), "first");
+
+                let mut monitor = server.monitor();
+                let arguments = [kind, "connect", &bound, "ROUTING_ID=alice"];
+                let python = Python::start("send_numbers.py", &arguments);
+                for _ in 0..3 {
+                    let reason = disconnection(&mut monitor).await?;
+                    assert!(matches!(reason, ConnectionError::RoutingIdTaken | ConnectionError::PairInUse), "{reason}");
+                }
+                first.close().await;
+                for number in 0..20 {
+                    assert_eq!(server.recv().await?.body().to_text(), format!("{number}"));
+                }
+                python.expect_success().await;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    #[tokio::test]
     async fn second_peer_with_same_id_replaces_first_only_with_handover() -> Outcome {
         within(async {
             for handover in [false, true] {

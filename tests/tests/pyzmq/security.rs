@@ -6,6 +6,7 @@ use super::{ANY, Echo, Outcome, Python, SECOND, pubsub, within};
 use sansmq::curve::{Certificate, CurveError, KeyPair, PublicKey};
 use sansmq::keys::write_certificates;
 use sansmq::proto::SocketType::{Dealer, XPub};
+use sansmq::proto::connection::LikelyReason;
 use sansmq::proto::kind;
 use sansmq::tokio::{DealerSocket, RepSocket, RouterSocket, SubSocket, XPubSocket};
 use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Event, Monitor, Options, Security};
@@ -69,7 +70,7 @@ mod plain {
             let address = python.read_line().await;
             let security = Security::plain_client("ann", "secret")?;
             let reason = connect_failure(Options::new().security(security), &address).await?;
-            assert_eq!(reason, ConnectionError::PeerClosed);
+            assert_eq!(reason, ConnectionError::ClosedBeforeReady(LikelyReason::Credentials));
             Ok(())
         })
         .await

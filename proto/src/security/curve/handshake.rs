@@ -157,7 +157,8 @@ impl CurveClient {
 
     pub(in crate::security) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest, "ERROR")?)),
+            (_, (b"CLOSE", rest)) => Err(MechanismError::Closed(handshake::reason(rest, "CLOSE")?)),
             (_, (b"HELLO", _)) => Err(MechanismError::SameRole { server: false }),
             (Self::Hello(hello), (b"WELCOME", rest)) => {
                 let key = hello.initiate(rest, out)?;
@@ -222,7 +223,7 @@ impl CurveServer {
         now: Instant,
     ) -> Result<Progress, MechanismError> {
         match (self, handshake::split(body)?) {
-            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest)?)),
+            (_, (b"ERROR", rest)) => Err(MechanismError::Refused(handshake::reason(rest, "ERROR")?)),
             (Self::Waiting(waiting), (b"HELLO", rest)) => {
                 Ok(Progress::Continue(waiting.welcome(rest, out, now)?.into()))
             }
@@ -248,7 +249,9 @@ impl CurveServer {
                 let ready_pending = ReadyPending::Curve(pending.traffic, AuthIdentity { user_id, properties });
                 Ok(Progress::MetadataReceived(pending.theirs, ready_pending))
             }
-            (Self::Authenticating(_), AuthReply::Reject(denial)) => Err(refuse(denial, out)),
+            (Self::Authenticating(pending), AuthReply::Reject(denial)) => {
+                Err(refuse(denial, Some(&pending.theirs), out))
+            }
             (other, _) => Ok(Progress::Continue(other.into())),
         }
     }

@@ -6,7 +6,7 @@ use sansmq_proto::kind::{Dealer, Stream};
 use sansmq_proto::socket::{ConnectError, DropReason};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Frame, Message, Options, RecvError, SendError, SocketType};
-use sansmq_tests::raw_peer::{MORE, frame, greeting, property, ready};
+use sansmq_tests::raw_peer::{MORE, close_reason_property, frame, greeting, property, ready};
 use sansmq_tests::{dropped, events, for_seeds, recv_all};
 
 fn stream() -> Options<Stream> {
@@ -304,7 +304,7 @@ fn stream_exchanges_hand_written_zmtp_with_a_dealer() {
     assert_eq!(recv_all(&mut net, dealer), [message(["hello", "world"])]);
     net[dealer].send("a reply").unwrap();
     let received = joined_bodies(&recv_all(&mut net, client), &id);
-    let expected_ready = ready("DEALER", &property("Identity", b""));
+    let expected_ready = ready("DEALER", &[property("Identity", b""), close_reason_property()].concat());
     assert_eq!(received, [greeting("NULL"), expected_ready, frame(0, b"a reply")].concat());
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod hostile_peers;
 mod inproc;
 mod proxy;
 mod pubsub;
+mod refusals;
 mod routing_ids;
 mod security;
 mod stats;

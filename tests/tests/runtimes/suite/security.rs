@@ -5,6 +5,7 @@ use super::hostile_peers::raw_peer;
 use super::{ANY, yield_now};
 use core::future::pending;
 use sansmq::kind::{Dealer, Rep, Req, Router};
+use sansmq::proto::connection::LikelyReason;
 use sansmq::proto::wire::Metadata;
 use sansmq::{
     AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, ConnectionError, Context, Endpoint, Event,
@@ -37,6 +38,12 @@ pub(super) async fn handshake_failure(monitor: &mut Monitor) -> (ConnectionError
 
 pub(super) fn refused(status: &'static str) -> ConnectionError {
     ConnectionError::Refused(status.into())
+}
+
+/// Returns the error of a PLAIN client that was refused without a reason: the server cannot send one before it has
+/// received the properties of the client.
+pub(super) const fn no_reason() -> ConnectionError {
+    ConnectionError::ClosedBeforeReady(LikelyReason::Credentials)
 }
 
 /// Creates a REQ that authenticates with PLAIN and reconnects after [`SOON`].
@@ -157,7 +164,7 @@ fn authenticator_receives_domain_and_peer_address() {
 fn client_retries_after_temporary_denial_only() {
     run(|| async {
         for (denial, reason, retried) in [
-            (AuthStatus::TemporaryError, ConnectionError::PeerClosed, true),
+            (AuthStatus::TemporaryError, no_reason(), true),
             (AuthStatus::InternalError, refused("500"), true),
             (AuthStatus::Denied, refused("400"), false),
         ] {
@@ -240,7 +247,7 @@ fn auth_timeout_is_a_temporary_error() {
         let ann = plain_client("ann", "secret");
         let (mut client_monitor, mut server_monitor) = (ann.monitor(), rep.monitor());
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
-        assert_eq!(handshake_failure(&mut client_monitor).await, (ConnectionError::PeerClosed, true));
+        assert_eq!(handshake_failure(&mut client_monitor).await, (no_reason(), true));
         assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
     });
 }

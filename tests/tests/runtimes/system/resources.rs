@@ -7,7 +7,7 @@ use super::super::suite::{ANY, yield_now};
 use futures_util::future::join;
 use sansmq::kind::{Dealer, Pull, Push, Rep, Router, Stream};
 use sansmq::proto::address::Resource;
-use sansmq::proto::connection::Timeout;
+use sansmq::proto::connection::{LikelyReason, Timeout};
 use sansmq::proto::socket::RejectReason;
 use sansmq::proto::{ConnectionError, NetworkError};
 use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
@@ -179,7 +179,7 @@ fn unknown_resource_is_rejected_after_timeout_and_retried() {
         }
         assert_eq!(
             retried_failure(&mut monitor).await,
-            ConnectionError::PeerClosed,
+            ConnectionError::ClosedBeforeReady(LikelyReason::UnknownResource),
             "the resource may be bound later (RFC 37)"
         );
         to_unknown.close().await;
@@ -187,7 +187,8 @@ fn unknown_resource_is_rejected_after_timeout_and_retried() {
         let mut monitor = unnamed.monitor();
         unnamed.connect(&port).unwrap();
         while rejection(&mut monitors[0]).await != ConnectionError::NoSuchResource(None) {}
-        assert_eq!(retried_failure(&mut monitor).await, ConnectionError::PeerClosed);
+        let no_reason = ConnectionError::ClosedBeforeReady(LikelyReason::SocketType);
+        assert_eq!(retried_failure(&mut monitor).await, no_reason);
         let router = RouterSocket::new();
         router.bind(&port).await.unwrap();
         unnamed.send("delivered").await.unwrap();
