@@ -228,25 +228,53 @@ impl ConnectionError {
         CloseReason::of(self).map_or(Self::PeerClosed, Self::ClosedWithReason)
     }
 
-    /// Returns true if a new attempt to connect to the same peer may succeed.
+    /// Returns true if time can cure the error: a later attempt to connect to the same peer may succeed although the
+    /// settings of both sides stay the same.
     ///
-    /// Returns true after any error with [`Fault::Network`], after any error of CURVE, after
-    /// [`RoutingIdTaken`](Self::RoutingIdTaken), [`TooSlow`](Self::TooSlow) and
-    /// [`ClosedWithReason`](Self::ClosedWithReason), and if the peer sent an ERROR command
-    /// with the ZAP status 300 (temporary) or 500 (internal error).
+    /// Returns false if a setting of one side must be changed first: after [`Incompatible`](Self::Incompatible),
+    /// [`MissingSocketType`](Self::MissingSocketType), [`UnknownSocketType`](Self::UnknownSocketType),
+    /// [`MechanismMismatch`](Self::MechanismMismatch), [`SameRole`](Self::SameRole) and [`Version`](Self::Version);
+    /// after [`Refused`](Self::Refused), unless the reason is the ZAP status 300 (temporary) or 500 (internal error);
+    /// and after [`Denied`](Self::Denied) with the status 400. Also returns false after
+    /// [`LocallyClosed`](Self::LocallyClosed) and [`HandedOver`](Self::HandedOver).
     ///
-    /// Returns false after every other error. After a protocol error, libzmq does not reconnect either. After any other
-    /// ERROR command, RFC 37 does not allow a client to reconnect with the same credentials.
-    pub fn may_reconnect(&self) -> bool {
-        // The data of a CURVE connection may have been changed in transit, which is not the peer's fault.
-        #[cfg(feature = "curve")]
-        if matches!(self, Self::Curve(_)) {
-            return true;
+    /// A socket dials again in both cases, but after longer delays if the result is false; see
+    /// [`Options::reconnect_refused`](crate::Options::reconnect_refused).
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Refused(reason) => AuthStatus::said_by(reason).is_some_and(|status| status != AuthStatus::Denied),
+            Self::Denied(status) => *status != AuthStatus::Denied,
+            Self::Version(_)
+            | Self::MechanismMismatch { .. }
+            | Self::SameRole { .. }
+            | Self::MissingSocketType
+            | Self::UnknownSocketType
+            | Self::Incompatible { .. }
+            | Self::HandedOver
+            | Self::LocallyClosed => false,
+            #[cfg(feature = "curve")]
+            Self::Curve(_) => true,
+            Self::PeerClosed
+            | Self::Network(_)
+            | Self::TimedOut(_)
+            | Self::Proxy(_)
+            | Self::NotZmtp
+            | Self::Malformed(_)
+            | Self::Unexpected(_)
+            | Self::TooLarge { .. }
+            | Self::TooManyFrames { .. }
+            | Self::MissingDelimiter
+            | Self::RoutingIdTaken
+            | Self::TooManySubscriptions { .. }
+            | Self::SubscriptionTooLong { .. }
+            | Self::GroupTooLong(_)
+            | Self::HandshakeEvicted
+            | Self::TooSlow
+            | Self::PairInUse
+            | Self::ClosedBeforeReady(_)
+            | Self::ClosedWithReason(_)
+            | Self::NoSuchResource(_) => true,
         }
-        let temporary = matches!(self, Self::Refused(reason) if AuthStatus::said_by(reason).is_some_and(|why| why != AuthStatus::Denied));
-        temporary
-            || matches!(self, Self::RoutingIdTaken | Self::TooSlow | Self::ClosedWithReason(_))
-            || self.fault() == Fault::Network
     }
 }
 

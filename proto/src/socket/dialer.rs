@@ -1,7 +1,7 @@
 //! Outgoing connections of a socket: connection attempts (dials), the delay before the next attempt (back-off), and
 //! reconnects. The states of a pipe and the transitions between them are in [`PipeState`].
 
-use super::pipe::state::PipeState;
+use super::pipe::state::{FailureKind, PipeState};
 use super::{Action, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::{Connection, ConnectionConfig, Peer};
@@ -175,7 +175,7 @@ impl Socket {
         let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.state.is_connecting()) else { return };
         let Some(endpoint) = pipe.state.endpoint().cloned() else { return };
         let is_stopped = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
-        let retry = if is_stopped { None } else { self.reconnect(id) };
+        let retry = if is_stopped { None } else { self.reconnect(id, FailureKind::Temporary) };
         self.pipes.stats.failed_dials += 1;
         self.pipes.emit(|| Event::ConnectFailed { pipe: id, endpoint, error, retry });
         if retry.is_none() {
@@ -183,15 +183,19 @@ impl Socket {
         }
     }
 
-    /// Starts the delay (back-off) before the next dial of a pipe, and returns the delay. Returns `None` if the pipe
-    /// will not be dialled again.
+    /// Starts the delay (back-off) before the next dial of a pipe, after a failure of this kind, and returns the delay.
+    /// Returns `None` if the pipe will not be dialled again.
     ///
-    /// The delay doubles with each failure in a row, up to the maximum of the option `reconnect`, and is then shortened
-    /// by a random amount of at most half of the delay.
-    pub(super) fn reconnect(&mut self, id: PipeId) -> Option<Duration> {
-        let backoff = self.settings.reconnect?;
+    /// The delay doubles with each failure in a row, up to the maximum of the option `reconnect` or, after a refusal,
+    /// `reconnect_refused`, and is then shortened by a random amount of at most half of the delay.
+    pub(super) fn reconnect(&mut self, id: PipeId, kind: FailureKind) -> Option<Duration> {
+        let reconnect = self.settings.reconnect?;
+        let backoff = match kind {
+            FailureKind::Temporary => reconnect,
+            FailureKind::Refusal => self.settings.reconnect_refused,
+        };
         let (now, entropy) = (self.now, &mut *self.entropy);
-        let delay = self.pipes.get_mut(id)?.state.back_off(now, |failures| {
+        let delay = self.pipes.get_mut(id)?.state.back_off(kind, now, |failures| {
             let ceiling = backoff.first.saturating_mul(1 << failures.min(30)).min(backoff.max);
             // The random part keeps peers that lost the same server from dialling all at once.
             between(entropy, ceiling / 2, ceiling)

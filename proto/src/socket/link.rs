@@ -7,7 +7,7 @@ use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
-use crate::socket::pipe::state::LinkState;
+use crate::socket::pipe::state::{FailureKind, LinkState};
 use crate::socket::pipe::{Demand, Reader};
 use crate::socket::stats::TrafficCount;
 use crate::time::Instant;
@@ -183,7 +183,8 @@ impl Socket {
         self.pipes.clear_subscriptions(id);
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
         let is_drained = is_draining && self.pipes.outgoing_len(id) == 0;
-        let retry = if next == Next::Reconnect && !is_drained { self.reconnect(id) } else { None };
+        let kind = if reason.is_temporary() { FailureKind::Temporary } else { FailureKind::Refusal };
+        let retry = if next == Next::Reconnect && !is_drained { self.reconnect(id, kind) } else { None };
         if was_ready {
             self.pipes.emit(|| Event::Disconnected { pipe: id, endpoint, routing_id, reason, retry });
         } else {
@@ -214,12 +215,16 @@ impl Socket {
         }
     }
 
-    /// Returns the next step of a pipe after its connection ended for `reason`: to reconnect or to be removed.
+    /// Returns the next step of a pipe after its connection ended for `reason`: to reconnect or to be removed. A dialled
+    /// pipe reconnects after every failure, unless an option forbids it or this side ended the pipe.
     fn next_after(&self, id: PipeId, reason: &ConnectionError) -> Next {
         let Some(pipe) = self.pipes.get(id) else { return Next::Remove };
-        let is_stopped = !pipe.state.is_ready() && self.settings.reconnect_stop.handshake_failed;
+        let stop = self.settings.reconnect_stop;
+        let is_stopped = (stop.handshake_failed && !pipe.state.is_ready())
+            || (stop.error_received && matches!(reason, ConnectionError::Refused(_)));
+        let is_ended_here = matches!(reason, ConnectionError::LocallyClosed | ConnectionError::HandedOver);
         let is_possible = pipe.state.is_dialled() && self.settings.reconnect.is_some();
-        if is_possible && !is_stopped && reason.may_reconnect() { Next::Reconnect } else { Next::Remove }
+        if is_possible && !is_stopped && !is_ended_here { Next::Reconnect } else { Next::Remove }
     }
 
     /// Moves the unsent messages of `link`, an ended connection, back to the outgoing queue of the pipe if the pipe

@@ -178,7 +178,7 @@ fn close_command_ends_connection_with_its_reason() {
             (b"restart", CloseReason::Other("restart".into())),
         ] {
             let error = error_of_close(&config, &before, text);
-            assert!(error.may_reconnect());
+            assert!(error.is_temporary());
             assert_eq!(error, ConnectionError::ClosedWithReason(reason));
         }
     }
@@ -218,7 +218,7 @@ fn closed_stream_is_explained_by_the_phase_of_the_handshake() {
         deliver(&mut connection, &greeting(3, 1));
         for end in [ConnectionError::PeerClosed, NetworkError::Reset.into()] {
             let explained = connection.explain_end(end);
-            assert!(explained.may_reconnect());
+            assert!(explained.is_temporary());
             assert_eq!(explained, ConnectionError::ClosedBeforeReady(likely));
         }
         let timeout = ConnectionError::TimedOut(Timeout::Handshake);

@@ -159,7 +159,7 @@ fn authenticator_receives_the_proven_client_key() {
     assert_eq!(error, ConnectionError::Denied(AuthStatus::Denied));
     let error = transfer(&mut server, &mut client, |_| {}).unwrap_err();
     assert_eq!(error, ConnectionError::Refused(Bytes::from_static(b"400")));
-    assert!(!error.may_reconnect());
+    assert!(!error.is_temporary());
 }
 
 #[test]

@@ -153,10 +153,10 @@ fn incompatible_client_gets_error_instead_of_ready() {
 #[test]
 fn only_final_auth_denial_is_sent_as_error() {
     let error = |status: &[u8]| command("ERROR", &[b"\x03", status].concat());
-    for (denial, sent) in [
-        (AuthStatus::TemporaryError, vec![]),
-        (AuthStatus::Denied, error(b"400")),
-        (AuthStatus::InternalError, error(b"500")),
+    for (denial, status, sent) in [
+        (AuthStatus::TemporaryError, "300", vec![]),
+        (AuthStatus::Denied, "400", error(b"400")),
+        (AuthStatus::InternalError, "500", error(b"500")),
     ] {
         let mut client = Client::welcome(SocketType::Rep, AuthSource::Driver);
         client.initiate(&Initiate::good("REQ")).unwrap();
@@ -164,6 +164,9 @@ fn only_final_auth_denial_is_sent_as_error() {
         let refused = client.server.handle_auth_reply(AuthReply::Reject(denial), NOW);
         assert_eq!(refused, Err(ConnectionError::Denied(denial)));
         assert_eq!(drain(&mut client.server), sent);
+        // RFC 27: 300 is a temporary error, and an internal error (500) may be temporary too.
+        let client_error = ConnectionError::Refused(status.into());
+        assert_eq!(client_error.is_temporary(), denial != AuthStatus::Denied);
     }
 }
 

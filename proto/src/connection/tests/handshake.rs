@@ -103,7 +103,7 @@ fn mechanism_with_any_different_byte_is_rejected() {
         assert_eq!(outcome.sent.len(), 64, "READY is not sent");
         let error = outcome.error();
         assert!(matches!(error, ConnectionError::MechanismMismatch { .. }), "{mechanism:?}: {error}");
-        assert!(!error.may_reconnect());
+        assert!(!error.is_temporary());
     }
     let error = feed(&config(SocketType::Pull), &greeting_with(3, 1, b"CURVE")).error();
     assert!(error.to_string().contains("NULL mechanism, the peer CURVE"));
@@ -120,7 +120,7 @@ fn ready_without_known_socket_type_is_rejected() {
     ] {
         let error = feed(&config(SocketType::Pull), &[greeting(3, 1), input].concat()).error();
         assert_eq!(error, expected);
-        assert!(!error.may_reconnect());
+        assert!(!error.is_temporary());
     }
 }
 
@@ -155,7 +155,7 @@ fn peer_error_is_returned_and_only_300_500_allow_reconnect() {
         let input = command("ERROR", &[&[u8::try_from(reason.len()).unwrap()], reason].concat());
         for before in [greeting(3, 1), after_ready("PUSH", b"")] {
             let error = feed(&config(SocketType::Pull), &[before, input.clone()].concat()).error();
-            assert_eq!(error.may_reconnect(), matches!(reason, b"300" | b"500"));
+            assert_eq!(error.is_temporary(), matches!(reason, b"300" | b"500"));
             assert_eq!(error.fault(), Fault::Peer);
             assert_eq!(error, ConnectionError::Refused(Bytes::copy_from_slice(reason)));
         }

@@ -93,7 +93,7 @@ fn client_accepts_error_of_rfc_and_of_libzmq() {
         for before in [&b""[..], WELCOME] {
             let error = feed(&client(), &[&plain(), before, &error].concat()).error();
             assert_eq!(error, ConnectionError::Refused(Bytes::from_static(b"400")));
-            assert!(!error.may_reconnect());
+            assert!(!error.is_temporary());
         }
     }
 }

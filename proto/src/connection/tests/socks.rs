@@ -91,7 +91,7 @@ fn proxy_failure_is_returned_with_reason() {
     ] {
         let error = outcome(user, replies);
         assert_eq!(error, ConnectionError::Proxy(expected), "{replies:?}");
-        assert!(error.may_reconnect());
+        assert!(error.is_temporary());
     }
 }
 

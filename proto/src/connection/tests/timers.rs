@@ -79,7 +79,7 @@ fn heartbeat_timeout_starts_at_first_unanswered_ping() {
     assert_eq!(connection.poll_timeout(), Some(ms(350)));
     assert_eq!(timed_out(&mut connection, 349), None);
     assert_eq!(timed_out(&mut connection, 350), Some(Timeout::Heartbeat));
-    assert!(ConnectionError::TimedOut(Timeout::Heartbeat).may_reconnect());
+    assert!(ConnectionError::TimedOut(Timeout::Heartbeat).is_temporary());
 }
 
 #[test]

@@ -10,8 +10,9 @@ use alloc::borrow::ToOwned;
 use bytes::Bytes;
 
 /// Conditions under which the socket does not dial again after a connection was lost or a dial failed:
-/// `RECONNECT_STOP`. By default, the socket dials again after all errors except those that another dial cannot fix (see
-/// [`ConnectionError::may_reconnect`](crate::ConnectionError::may_reconnect)).
+/// `RECONNECT_STOP`. By default, the socket dials again after every failure.
+///
+/// When the socket stops dialling, it drops the messages that are queued for this endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReconnectStop {
     /// If true, the socket does not dial again after a dial was refused, which means that no listener is at the
@@ -20,6 +21,12 @@ pub struct ReconnectStop {
     /// If true, the socket does not dial again after a connection ended before its handshake was finished:
     /// `ZMQ_RECONNECT_STOP_HANDSHAKE_FAILED`.
     pub handshake_failed: bool,
+    /// If true, the socket does not dial again after the peer has sent an ERROR command. RFC 37 ("Error Handling")
+    /// requires this: a peer that receives ERROR does not connect again with the same credentials. If false, the
+    /// socket dials again after the delay of [`Options::reconnect_refused`], because an ERROR is not authenticated: any
+    /// process that answers at the endpoint once, or changes bytes on the path, could otherwise disconnect a client
+    /// permanently, even if the client uses CURVE.
+    pub error_received: bool,
     /// If true, the socket stops dialling an endpoint and drops the messages queued for this endpoint, when the
     /// application calls `disconnect` or `close` while there is no connection to this endpoint:
     /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`. If false, the socket still dials during `linger`, to send its queued
@@ -60,7 +67,8 @@ impl Notices {
 }
 
 impl ReconnectStop {
-    pub(super) const NEVER: Self = Self { refused: false, handshake_failed: false, disconnected: false };
+    pub(super) const NEVER: Self =
+        Self { refused: false, handshake_failed: false, error_received: false, disconnected: false };
 }
 
 impl<T: Kind> Options<T> {

@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) recv_hwm_bytes: usize,
     pub(crate) linger: Option<Duration>,
     pub(crate) reconnect: Option<Backoff>,
+    /// Delays before a dial that follows a failure that time cannot cure. Has no effect if `reconnect` is `None`.
+    pub(crate) reconnect_refused: Backoff,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) probe: bool,
     pub(crate) mandatory: bool,
@@ -71,12 +73,21 @@ pub(crate) struct Settings {
     pub(crate) notify: bool,
 }
 
-/// Delays before a dial that follows a failed dial or a lost connection: the first delay, and the maximum to which the
-/// delay grows.
+/// Delays before a dial that follows a failure in a row of failures: the first delay, and the maximum to which the delay
+/// grows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     pub(crate) first: Duration,
     pub(crate) max: Duration,
+}
+
+impl Backoff {
+    fn new(first: Duration, max: Duration, option: &'static str) -> Result<Self, OptionsError> {
+        if first.is_zero() {
+            return Err(OptionsError::ZeroDuration(option));
+        }
+        Ok(Self { first, max: max.max(first) })
+    }
 }
 
 impl<T: Kind> Clone for Options<T> {
@@ -117,6 +128,7 @@ impl<T: Kind> Options<T> {
             // A subscriber sends only its subscriptions, which have no effect after it is closed.
             linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
             reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),
+            reconnect_refused: Backoff { first: Duration::from_secs(1), max: Duration::from_mins(1) },
             connect_timeout: Some(Duration::from_secs(30)),
             probe: false,
             mandatory: false,
@@ -257,7 +269,8 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the delay before the first dial after a failure or a lost connection, and the maximum delay before later
-    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`. A `max` below `first` counts as `first`.
+    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`. A `max` below `first` counts as `first`. The delays after a
+    /// refusal are those of [`reconnect_refused`](Self::reconnect_refused).
     ///
     /// The delay doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
     /// clients do not reconnect at the same time. The delay is reset when a connection has finished its handshake and
@@ -267,10 +280,24 @@ impl<T: Kind> Options<T> {
     /// # Errors
     /// [`OptionsError::ZeroDuration`] if `first` is zero.
     pub fn reconnect(mut self, first: Duration, max: Duration) -> Result<Self, OptionsError> {
-        if first.is_zero() {
-            return Err(OptionsError::ZeroDuration("reconnect"));
-        }
-        self.settings.reconnect = Some(Backoff { first, max: max.max(first) });
+        self.settings.reconnect = Some(Backoff::new(first, max, "reconnect")?);
+        Ok(self)
+    }
+
+    /// Sets the delay before the first dial after a refusal, and the maximum delay before later dials. A refusal is a
+    /// failure that time cannot cure ([`ConnectionError::is_temporary`](crate::ConnectionError::is_temporary) returns
+    /// false): an ERROR command of the peer with a status other than 300 or 500, an incompatible socket type, or another
+    /// security mechanism. A `max` below `first` counts as `first`.
+    ///
+    /// The delay doubles, is shortened at random, and is reset as that of [`reconnect`](Self::reconnect). Default 1 s to
+    /// 60 s: long enough that many refused clients do not burden a server, and short enough that a client connects
+    /// soon after its server was corrected. libzmq never dials again after a refusal; to do the same after an ERROR
+    /// command, set [`ReconnectStop::error_received`].
+    ///
+    /// # Errors
+    /// [`OptionsError::ZeroDuration`] if `first` is zero.
+    pub fn reconnect_refused(mut self, first: Duration, max: Duration) -> Result<Self, OptionsError> {
+        self.settings.reconnect_refused = Backoff::new(first, max, "reconnect_refused")?;
         Ok(self)
     }
 
@@ -428,6 +455,7 @@ mod tests {
             OptionsError::TimeToLive
         );
         assert!(dealer().reconnect(Duration::ZERO, second).is_err());
+        assert!(dealer().reconnect_refused(Duration::ZERO, second).is_err());
         assert!(dealer().max_frames(0).is_err());
     }
 }

@@ -72,16 +72,25 @@ pub(crate) enum LinkState {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) endpoint: Endpoint,
-    /// Number of failures in a row. A failed dial and a lost connection each count as one failure. A connection that
-    /// lasted (see [`PipeState::has_lasted`]) ends the row: its own loss is the first failure of a new row. The
-    /// back-off grows with this number.
-    failures: u32,
+    /// Number of failures in a row, for each [`FailureKind`]. A failed dial and a lost connection each count as one
+    /// failure. A connection that lasted (see [`PipeState::has_lasted`]) ends the row: its own loss is the first failure
+    /// of a new row. The back-off after a failure grows with the number of its kind.
+    failures: [u32; 2],
     /// Latest back-off before a dial; zero before the first. A connection resets `failures` if it finishes its
     /// handshake and lasts longer than this time.
     last_delay: Duration,
     /// Reason to close the next connection as soon as it is established. Set if [`PipeState::fail`] was called while
     /// the pipe had no connection; otherwise `None`.
     rejection: Option<Box<ConnectionError>>,
+}
+
+/// Kind of a failed dial or connection. Each kind has its own back-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// Time can cure the failure.
+    Temporary,
+    /// A setting of one of the two sides must be changed before another dial can succeed.
+    Refusal,
 }
 
 /// Connection of a pipe: the side that opened it, and the progress of its handshake.
@@ -114,7 +123,7 @@ enum LinkPhase {
 impl PipeState {
     /// Creates the state of the pipe of a new `connect`.
     pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
-        let dialer = Dialer { endpoint, failures: 0, last_delay: Duration::ZERO, rejection: None };
+        let dialer = Dialer { endpoint, failures: [0; 2], last_delay: Duration::ZERO, rejection: None };
         Self::Open(LinkState::Connecting(dialer))
     }
 
@@ -302,10 +311,16 @@ impl PipeState {
         }
     }
 
-    /// Changes Connecting, Connected or Failed to Backoff. `delay` is a function that computes the time until the next
-    /// dial from the number of failures in a row before this one; the number is 0 if the connection [has
-    /// lasted](Self::has_lasted). Returns the computed time; `None` if this socket did not dial the peer.
-    pub(crate) fn back_off(&mut self, now: Instant, delay: impl FnOnce(u32) -> Duration) -> Option<Duration> {
+    /// Changes Connecting, Connected or Failed to Backoff, after a failure of this kind. `delay` is a function that
+    /// computes the time until the next dial from the number of failures of the same kind in the row before this one;
+    /// the number is 0 if the connection [has lasted](Self::has_lasted). Returns the computed time; `None` if this
+    /// socket did not dial the peer.
+    pub(crate) fn back_off(
+        &mut self,
+        kind: FailureKind,
+        now: Instant,
+        delay: impl FnOnce(u32) -> Duration,
+    ) -> Option<Duration> {
         let has_lasted = self.has_lasted(now);
         let mut chosen = None;
         self.change(|link| {
@@ -319,9 +334,12 @@ impl PipeState {
                     }
                 },
             };
-            let failures = if has_lasted { 0 } else { dialer.failures };
-            let delay = delay(failures);
-            dialer.failures = failures.saturating_add(1);
+            if has_lasted {
+                dialer.failures = [0; 2];
+            }
+            let failures = &mut dialer.failures[kind as usize];
+            let delay = delay(*failures);
+            *failures = failures.saturating_add(1);
             dialer.last_delay = delay;
             chosen = Some(delay);
             LinkState::Backoff(dialer)

@@ -1,5 +1,6 @@
 //! Tests of [`Pipes`], [`PipeState`] and [`EventQueue`] without a socket.
 
+use super::state::FailureKind;
 use super::*;
 use crate::SystemEntropy;
 use crate::connection::{Connection, ConnectionConfig, Link};
@@ -77,7 +78,7 @@ fn dialled_pipe_alternates_between_dials_and_connections() {
     assert!(!state.connect(Instant::ORIGIN), "the pipe has a connection");
     state.make_ready();
     assert!(state.is_ready() && state.delivers_messages());
-    assert_eq!(state.back_off(Instant::ORIGIN, |_| SECOND), Some(SECOND));
+    assert_eq!(state.back_off(FailureKind::Temporary, Instant::ORIGIN, |_| SECOND), Some(SECOND));
     assert!(!state.is_connected() && !state.is_ready() && !state.is_connecting());
     assert!(!state.connect(Instant::ORIGIN), "the dial has not begun");
     state.dial();
@@ -89,7 +90,7 @@ fn back_off_counts_failures_until_a_connection_lasts() {
     let mut state = dialled();
     let failures = |state: &mut PipeState, now| {
         let mut seen = None;
-        state.back_off(now, |failures| {
+        state.back_off(FailureKind::Temporary, now, |failures| {
             seen = Some(failures);
             SECOND
         });
@@ -112,6 +113,22 @@ fn back_off_counts_failures_until_a_connection_lasts() {
 }
 
 #[test]
+fn back_off_counts_refusals_separately() {
+    let mut state = dialled();
+    let seen =
+        [FailureKind::Temporary, FailureKind::Refusal, FailureKind::Refusal, FailureKind::Temporary].map(|kind| {
+            let mut seen = None;
+            state.back_off(kind, Instant::ORIGIN, |failures| {
+                seen = Some(failures);
+                SECOND
+            });
+            state.dial();
+            seen
+        });
+    assert_eq!(seen, [Some(0), Some(0), Some(1), Some(1)]);
+}
+
+#[test]
 fn failed_connection_keeps_its_first_reason() {
     let mut state = accepted();
     state.make_ready();
@@ -129,7 +146,7 @@ fn pipe_failed_without_a_connection_rejects_the_next_one() {
     assert_eq!(state.failure(), None);
     assert!(state.connect(Instant::ORIGIN));
     assert_eq!(state.failure(), Some(&ConnectionError::HandedOver));
-    state.back_off(Instant::ORIGIN, |_| SECOND);
+    state.back_off(FailureKind::Temporary, Instant::ORIGIN, |_| SECOND);
     state.dial();
     state.connect(Instant::ORIGIN);
     assert_eq!(state.failure(), None, "only one connection is rejected");

@@ -4,8 +4,10 @@ use super::{PLACE, bound, close, connected, ms, pull, push, s, waits};
 use core::time::Duration;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Dealer, Rep, Router};
+use sansmq_proto::socket::ReconnectStop;
 use sansmq_proto::testing::Net;
 use sansmq_proto::{Event, Instant, NetworkError, Options, Socket};
+use sansmq_tests::raw_peer::{command, greeting};
 use sansmq_tests::{bodies, endings, events, for_seeds, recv_all};
 
 #[test]
@@ -86,20 +88,58 @@ fn backoff_grows_when_the_server_accepts_and_closes() {
 }
 
 #[test]
-fn protocol_error_prevents_a_reconnect() {
+fn refused_dial_is_repeated_with_longer_pauses_to_a_minute() {
     let mut net = Net::seeded(1).chunks(1..=9);
     let bound = bound(&mut net, push());
     let other = connected(&mut net, push());
-    net[other].send("dropped").unwrap();
-    net.advance(s(100));
+    net[other].send("kept").unwrap();
+    net.advance(s(1000));
+    let log = events(&mut net, other);
     let reason = "a PUSH socket is not compatible with a PUSH socket";
-    let events = events(&mut net, other);
-    let failed = events.iter().filter(|event| matches!(event, Event::HandshakeFailed { retry: None, .. })).count();
-    assert_eq!((failed, endings(&events).len()), (1, 1));
     let refused = "the peer refused the connection: incompatible socket type";
-    assert!([reason, refused].contains(&endings(&events)[0].as_str()));
-    assert_eq!(sansmq_tests::dropped(&events, sansmq_proto::socket::DropReason::Undelivered), 1);
-    assert_eq!((net[other].peers(), net[bound].peers()), (0, 0));
+    assert!(endings(&log).iter().all(|end| [reason, refused].contains(&end.as_str())));
+    let pauses = log.iter().filter_map(|event| match event {
+        Event::HandshakeFailed { retry, .. } => Some(retry.expect("the socket dials again")),
+        _ => None,
+    });
+    let pauses: Vec<_> = pauses.collect();
+    assert!(pauses.len() > 16, "{pauses:?}");
+    for (pause, ceiling) in pauses.iter().zip([1, 2, 4, 8, 16, 32].into_iter().chain([60].into_iter().cycle())) {
+        assert!((s(ceiling) / 2..=s(ceiling)).contains(pause), "{pause:?} of {ceiling} s");
+    }
+    assert_eq!(sansmq_tests::dropped(&log, sansmq_proto::socket::DropReason::Undelivered), 0);
+    net.restart(bound, pull());
+    net.bind(bound, PLACE);
+    net.advance(s(60));
+    assert_eq!(bodies(&recv_all(&mut net, bound)), ["kept"]);
+}
+
+#[test]
+fn refusals_and_failed_dials_have_separate_pauses() {
+    let mut net = Net::seeded(1);
+    let options = push().reconnect(ms(100), s(5)).unwrap().reconnect_refused(s(1), s(10)).unwrap();
+    let dialler = connected(&mut net, options);
+    net.advance(s(60));
+    assert!(waits(&mut net, dialler).last().unwrap().unwrap() > s(2));
+    bound(&mut net, push());
+    net.advance(s(6));
+    let first = waits(&mut net, dialler).into_iter().flatten().next().unwrap();
+    assert!((ms(500)..=s(1)).contains(&first), "the first refusal begins with the shortest pause, not {first:?}");
+}
+
+#[test]
+fn reconnect_stop_error_received_ends_dialling() {
+    for (error_received, dials_again) in [(false, true), (true, false)] {
+        let mut net = Net::seeded(1);
+        let stop = ReconnectStop { error_received, ..ReconnectStop::default() };
+        let push = net.socket(push().reconnect_stop(stop));
+        let pipe = net[push].connect(PLACE.parse().unwrap(), Instant::ORIGIN).unwrap();
+        let mut connection = net[push].connected(pipe, Instant::ORIGIN).unwrap();
+        let input = [greeting("NULL"), command("ERROR", b"\x03400")].concat();
+        let error = connection.handle_input(&input, Instant::ORIGIN).unwrap_err();
+        net[push].disconnected(pipe, connection, &error, Instant::ORIGIN);
+        assert_eq!(waits(&mut net, push).iter().map(Option::is_some).collect::<Vec<_>>(), [dials_again]);
+    }
 }
 
 #[test]

@@ -253,17 +253,24 @@ fn router_addresses_peers_by_announced_routing_id() {
 }
 
 #[test]
-fn incompatible_socket_types_fail_without_retry() {
+fn incompatible_peer_is_dialled_again_until_it_fits() {
     run(|| async {
-        let (endpoint, pull, dealer) = (unique_endpoint(), PullSocket::new(), DealerSocket::new());
+        let (endpoint, pull) = (unique_endpoint(), PullSocket::new());
+        let soon = Duration::from_millis(5);
+        let dealer = Socket::with(Options::<Dealer>::new().reconnect_refused(soon, soon).unwrap());
         let mut monitor = dealer.monitor();
         pull.bind(&endpoint).await.unwrap();
         dealer.connect(&endpoint).unwrap();
         let reason = monitor.find(|event| match event {
-            Event::HandshakeFailed { reason, retry: None, .. } => Some(reason.to_string()),
+            Event::HandshakeFailed { reason, retry: Some(_), .. } => Some(reason.to_string()),
             _ => None,
         });
+        dealer.send("queued").await.unwrap();
         assert_eq!(reason.await.as_deref(), Some("a DEALER socket is not compatible with a PULL socket"));
+        pull.unbind(&endpoint).await.unwrap();
+        let router = RouterSocket::new();
+        router.bind(&endpoint).await.unwrap();
+        assert_eq!(router.recv().await.unwrap().body(), "queued");
     });
 }
 

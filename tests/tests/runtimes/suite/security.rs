@@ -49,7 +49,8 @@ pub(super) const fn no_reason() -> ConnectionError {
 /// Creates a REQ that authenticates with PLAIN and reconnects after [`SOON`].
 pub(super) fn plain_client(name: &str, password: &str) -> ReqSocket {
     let login = Security::plain_client(name.to_owned(), password.to_owned()).unwrap();
-    Socket::with(Options::<Req>::new().security(login).reconnect(SOON, SOON).unwrap())
+    let options = Options::<Req>::new().security(login).reconnect(SOON, SOON).unwrap();
+    Socket::with(options.reconnect_refused(SOON, SOON).unwrap())
 }
 
 pub(super) const SOON: Duration = Duration::from_millis(5);
@@ -134,8 +135,8 @@ fn sync_and_async_authenticators_check_password() {
             assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
             assert_eq!(
                 handshake_failure(&mut client_monitor).await,
-                (refused("400"), false),
-                "a denied password must not be retried"
+                (refused("400"), true),
+                "the authenticator may accept the password later"
             );
             round_trip(&ann, &rep).await;
         }
@@ -161,12 +162,12 @@ fn authenticator_receives_domain_and_peer_address() {
 }
 
 #[test]
-fn client_retries_after_temporary_denial_only() {
+fn denied_client_retries_and_is_accepted_later() {
     run(|| async {
-        for (denial, reason, retried) in [
-            (AuthStatus::TemporaryError, no_reason(), true),
-            (AuthStatus::InternalError, refused("500"), true),
-            (AuthStatus::Denied, refused("400"), false),
+        for (denial, reason) in [
+            (AuthStatus::TemporaryError, no_reason()),
+            (AuthStatus::InternalError, refused("500")),
+            (AuthStatus::Denied, refused("400")),
         ] {
             let calls = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&calls);
@@ -183,11 +184,9 @@ fn client_retries_after_temporary_denial_only() {
             let ann = plain_client("ann", "secret");
             let mut client_monitor = ann.monitor();
             ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
-            assert_eq!(handshake_failure(&mut client_monitor).await, (reason, retried));
-            if retried {
-                round_trip(&ann, &rep).await;
-            }
-            assert_eq!(calls.load(Ordering::SeqCst), if retried { 2 } else { 1 });
+            assert_eq!(handshake_failure(&mut client_monitor).await, (reason, true));
+            round_trip(&ann, &rep).await;
+            assert_eq!(calls.load(Ordering::SeqCst), 2);
         }
     });
 }
@@ -323,7 +322,7 @@ fn connecting_socket_with_domain_needs_authenticator() {
         dealer.connect(endpoint).unwrap();
         assert_eq!(
             handshake_failure(&mut client_monitor).await,
-            (ConnectionError::Denied(AuthStatus::InternalError), false)
+            (ConnectionError::Denied(AuthStatus::InternalError), true)
         );
     });
 }

@@ -65,7 +65,7 @@ async fn check(server: &RepSocket) {
     let mut monitor = bob.monitor();
     bob.connect(&endpoint).unwrap();
     assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
-    assert_eq!(handshake_failure(&mut monitor).await, (refused("400"), false));
+    assert_eq!(handshake_failure(&mut monitor).await, (refused("400"), true));
     round_trip(&ann, server).await;
 }
 

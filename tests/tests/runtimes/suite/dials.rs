@@ -1,0 +1,125 @@
+//! Tests of failed dials: each is tried again, and messages that wait for the peer survive.
+
+use super::super::fixture::{RouterSocket, Socket, run};
+use super::stream::recv_notification;
+use super::{ANY, end_reason};
+use sansmq::kind::{Dealer, Router, Stream};
+use sansmq::proto::security::curve::KeyPair;
+use sansmq::{ConnectionError, Endpoint, Frame, Options, Security};
+use sansmq_tests::raw_peer::{COMMAND, command, greeting, greeting_and_ready, head};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_millis(5);
+
+/// Bytes of an impostor, whether they end the connection before its handshake is finished, and a check of the reason.
+type Case = (Vec<u8>, bool, fn(&ConnectionError) -> bool);
+
+/// Peer without ZMTP that answers each connection with the same bytes.
+struct Impostor {
+    stream: Socket<Stream>,
+    endpoint: Endpoint,
+}
+
+impl Impostor {
+    async fn bind() -> Self {
+        let stream = Socket::with(Options::<Stream>::new());
+        let endpoint = stream.bind(ANY).await.unwrap();
+        Self { stream, endpoint }
+    }
+
+    /// Waits for the next connection and sends `bytes` on it. Returns the routing id of the connection.
+    async fn answer(&self, bytes: &[u8]) -> Frame {
+        let id = recv_notification(&self.stream).await;
+        self.stream.send((&id, bytes.to_vec())).await.unwrap();
+        id
+    }
+
+    /// Closes the peer, so that its endpoint is free.
+    async fn close(self) -> Endpoint {
+        self.stream.close().await;
+        self.endpoint
+    }
+}
+
+fn dealer(security: Security) -> Socket<Dealer> {
+    let options = Options::<Dealer>::new().security(security).reconnect(SOON, SOON).unwrap();
+    Socket::with(options.reconnect_refused(SOON, SOON).unwrap().max_message_size(1000))
+}
+
+/// Connects a DEALER to a peer that answers with `bytes`, and then to a good ROUTER at the same endpoint. Asserts that
+/// the ROUTER receives the message that was queued before the failure, if `is_before_ready`, and a later message.
+/// Returns the reason of the failure.
+async fn end_reason_before_good_peer(
+    client: Security,
+    server: Security,
+    bytes: &[u8],
+    is_before_ready: bool,
+) -> ConnectionError {
+    let impostor = Impostor::bind().await;
+    let dealer = dealer(client);
+    let mut monitor = dealer.monitor();
+    dealer.connect(&impostor.endpoint).unwrap();
+    if is_before_ready {
+        dealer.send("queued").await.unwrap();
+    }
+    impostor.answer(bytes).await;
+    let reason = end_reason(&mut monitor).await.unwrap();
+    let endpoint = impostor.close().await;
+
+    let router = Socket::with(Options::<Router>::new().security(server));
+    router.bind(&endpoint).await.unwrap();
+    dealer.send("later").await.unwrap();
+    if is_before_ready {
+        assert_eq!(router.recv().await.unwrap().body(), "queued", "after {reason}");
+    }
+    assert_eq!(router.recv().await.unwrap().body(), "later", "after {reason}");
+    reason
+}
+
+#[test]
+fn dial_is_repeated_after_every_failure() {
+    run(|| async {
+        let before = |bytes: &[u8]| [&greeting("NULL"), bytes].concat();
+        let after = |bytes: &[u8]| [&greeting_and_ready("ROUTER"), bytes].concat();
+        let refused = |reason: &'static [u8]| ConnectionError::Refused(reason.into());
+        let cases: [Case; 11] = [
+            (before(&command("ERROR", b"\x03400")), true, |end| matches!(end, ConnectionError::Refused(_))),
+            (before(&command("ERROR", b"\x07no room")), true, |end| matches!(end, ConnectionError::Refused(_))),
+            (greeting_and_ready("PUB"), true, |end| matches!(end, ConnectionError::Incompatible { .. })),
+            (greeting_and_ready("NONE"), true, |end| *end == ConnectionError::UnknownSocketType),
+            (greeting("CURVE"), true, |end| matches!(end, ConnectionError::MechanismMismatch { .. })),
+            (b"HTTP/1.1 502 Bad Gateway\r\n\r\n".to_vec(), true, |end| *end == ConnectionError::NotZmtp),
+            (before(&head(COMMAND, 1 << 40)), true, |end| matches!(end, ConnectionError::TooLarge { .. })),
+            (before(b"\x80\x00"), true, |end| matches!(end, ConnectionError::Malformed(_))),
+            (after(&head(0, 1 << 40)), false, |end| matches!(end, ConnectionError::TooLarge { .. })),
+            (after(b"\x80\x00"), false, |end| matches!(end, ConnectionError::Malformed(_))),
+            (after(&command("ERROR", b"\x03400")), false, |end| matches!(end, ConnectionError::Refused(_))),
+        ];
+        for (bytes, is_before_ready, is_expected) in cases {
+            let end = end_reason_before_good_peer(Security::Null, Security::Null, &bytes, is_before_ready).await;
+            assert!(is_expected(&end), "{end:?} after {}", bytes.escape_ascii());
+        }
+
+        let server = KeyPair::random();
+        let client = Security::curve_client(KeyPair::random(), *server.public()).unwrap();
+        let forged = [greeting("CURVE"), command("ERROR", b"\x03400")].concat();
+        let end = end_reason_before_good_peer(client, Security::curve_server(server), &forged, true).await;
+        assert_eq!(end, refused(b"400"), "an impostor without the key sent the ERROR");
+    });
+}
+
+#[test]
+fn refused_connect_waits_for_peer_at_same_endpoint() {
+    run(|| async {
+        let dealer = dealer(Security::Null);
+        let mut monitor = dealer.monitor();
+        let endpoint = super::free_endpoint().await;
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("queued").await.unwrap();
+        let failed = monitor.find(|event| matches!(event, sansmq::Event::ConnectFailed { .. }).then_some(())).await;
+        assert_eq!(failed, Some(()));
+        let router = RouterSocket::new();
+        router.bind(&endpoint).await.unwrap();
+        assert_eq!(router.recv().await.unwrap().body(), "queued");
+    });
+}
