@@ -171,18 +171,35 @@ impl Connection {
         self.sends_close_reason
     }
 
-    /// Returns a more precise error than `error`, with which the stream of this connection has ended, if the peer has
-    /// closed the connection in a phase from which its reason can be guessed.
-    pub(crate) fn explain_end(&self, error: ConnectionError) -> ConnectionError {
+    /// Returns the most precise reason for the end of the connection. `error` is the error that the stream reported. If
+    /// the peer closed the connection in a phase from which its reason can be guessed, returns
+    /// [`ConnectionError::ClosedInGreeting`] or [`ConnectionError::ClosedBeforeReady`]; otherwise `error`.
+    #[must_use]
+    pub fn end_reason(&self, error: ConnectionError) -> ConnectionError {
         if !matches!(error, ConnectionError::PeerClosed | ConnectionError::Network(NetworkError::Reset)) {
             return error;
         }
-        let Phase::Handshake { mechanism, side: HandshakeOwner::Socket, .. } = &self.phase else { return error };
-        match mechanism.awaited_verdict() {
-            #[cfg(any(feature = "plain", feature = "curve"))]
-            Some(Verdict::Credentials) => ConnectionError::ClosedBeforeReady(LikelyReason::Credentials),
-            Some(Verdict::Metadata) => ConnectionError::ClosedBeforeReady(self.config.likely_rejection()),
-            None => error,
+        match &self.phase {
+            Phase::Greeting { len, side, .. } if self.awaits_mechanism(*len, *side) => {
+                ConnectionError::ClosedInGreeting { ours: self.config.security.mechanism() }
+            }
+            Phase::Handshake { mechanism, side: HandshakeOwner::Socket, .. } => match mechanism.awaited_verdict() {
+                #[cfg(any(feature = "plain", feature = "curve"))]
+                Some(Verdict::Credentials) => ConnectionError::ClosedBeforeReady(LikelyReason::Credentials),
+                Some(Verdict::Metadata) => ConnectionError::ClosedBeforeReady(self.config.likely_rejection()),
+                None => error,
+            },
+            Phase::Proxy(_)
+            | Phase::Greeting { .. }
+            | Phase::Legacy { .. }
+            | Phase::Handshake { .. }
+            | Phase::AwaitingSocket { .. }
+            | Phase::AwaitingAdmission(_)
+            | Phase::Traffic(_)
+            | Phase::Raw(_)
+            | Phase::Closed => error,
+            #[cfg(feature = "curve")]
+            Phase::Sealed(..) => error,
         }
     }
 }

@@ -17,6 +17,17 @@ pub enum ConnectionError {
     /// The peer closed the stream.
     #[error("the peer closed the connection")]
     PeerClosed,
+    /// The peer closed the connection after this side had sent its greeting, and before the peer sent its own security
+    /// mechanism. Most likely the two sides use different mechanisms: libzmq closes the connection in that case, often
+    /// before its greeting is sent completely.
+    #[error(
+        "the peer closed the connection before it sent its security mechanism; most likely it expects another mechanism \
+         than {ours}, which this side uses"
+    )]
+    ClosedInGreeting {
+        /// Mechanism of this side.
+        ours: MechanismName,
+    },
     /// The network, or the operating system's network stack, reported an error.
     #[error("the network failed: {0}")]
     Network(#[from] NetworkError),
@@ -186,9 +197,12 @@ impl ConnectionError {
     /// Returns the cause of the end of the connection: this side, the peer or the network.
     pub const fn fault(&self) -> Fault {
         match self {
-            Self::PeerClosed | Self::ClosedBeforeReady(_) | Self::Network(_) | Self::TimedOut(_) | Self::Proxy(_) => {
-                Fault::Network
-            }
+            Self::PeerClosed
+            | Self::ClosedInGreeting { .. }
+            | Self::ClosedBeforeReady(_)
+            | Self::Network(_)
+            | Self::TimedOut(_)
+            | Self::Proxy(_) => Fault::Network,
             Self::LocallyClosed
             | Self::Denied(_)
             | Self::RoutingIdTaken
@@ -255,6 +269,7 @@ impl ConnectionError {
             #[cfg(feature = "curve")]
             Self::Curve(_) => true,
             Self::PeerClosed
+            | Self::ClosedInGreeting { .. }
             | Self::Network(_)
             | Self::TimedOut(_)
             | Self::Proxy(_)

@@ -3,7 +3,7 @@
 
 use super::Connection;
 use super::legacy::{self, LegacyPhase};
-use super::phase::Phase;
+use super::phase::{HandshakeOwner, Phase};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
 use crate::time::Instant;
@@ -48,6 +48,20 @@ impl Connection {
             }
             Opening::Unsigned => Err(ConnectionError::NotZmtp),
         }
+    }
+
+    /// Returns true if this side has sent its mechanism and has not received the mechanism of the peer, which is in the
+    /// greeting of `side` and of which `len` bytes were received.
+    pub(super) fn awaits_mechanism(&self, len: usize, side: HandshakeOwner) -> bool {
+        let least = if side.sends_greeting_in_steps(&self.config) {
+            Greeting::SIGNATURE_AND_MAJOR
+        } else if self.config.security.is_server() {
+            // Port scanners and health checks connect to servers and send nothing.
+            Greeting::SIGNATURE
+        } else {
+            0
+        };
+        len >= least
     }
 
     /// Checks the complete greeting of the peer, and sets the ZMTP version of the connection.

@@ -326,7 +326,7 @@ impl Session {
             SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => first,
             SessionPhase::Active | SessionPhase::WriteFailed(_) | SessionPhase::Closing(_) => error,
         };
-        Err(self.connection.explain_end(error))
+        Err(self.connection.end_reason(error))
     }
 
     /// Writes the pending output of the connection to `stream`. Returns true if all output is written, and false if

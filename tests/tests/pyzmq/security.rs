@@ -62,6 +62,21 @@ mod plain {
         .await
     }
 
+    #[tokio::test]
+    async fn python_with_another_mechanism_is_named_as_likely_cause() -> Outcome {
+        within(async {
+            let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
+            let address = python.read_line().await;
+            for _ in 0..12 {
+                let security = Security::plain_client("ann", "secret")?;
+                let reason = connect_failure(Options::new().security(security), &address).await?.to_string();
+                assert!(reason.contains("mechanism"), "{reason}");
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// libzmq closes the connection without a valid ERROR command, so the client receives no reason.
     #[tokio::test]
     async fn python_without_authenticator_denies_plain() -> Outcome {

@@ -214,15 +214,15 @@ fn closed_stream_is_explained_by_the_phase_of_the_handshake() {
         (config(SocketType::Channel), LikelyReason::PairInUse),
     ] {
         let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
-        assert_eq!(connection.explain_end(ConnectionError::PeerClosed), ConnectionError::PeerClosed);
+        assert_eq!(connection.end_reason(ConnectionError::PeerClosed), ConnectionError::PeerClosed);
         deliver(&mut connection, &greeting(3, 1));
         for end in [ConnectionError::PeerClosed, NetworkError::Reset.into()] {
-            let explained = connection.explain_end(end);
+            let explained = connection.end_reason(end);
             assert!(explained.is_temporary());
             assert_eq!(explained, ConnectionError::ClosedBeforeReady(likely));
         }
         let timeout = ConnectionError::TimedOut(Timeout::Handshake);
-        assert_eq!(connection.explain_end(timeout.clone()), timeout);
+        assert_eq!(connection.end_reason(timeout.clone()), timeout);
     }
 }
 
@@ -233,6 +233,6 @@ fn plain_client_refused_without_reason_suspects_its_password() {
     let config = ConnectionConfig { security: plain, ..config(SocketType::Dealer) };
     let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
     deliver(&mut connection, &greeting_with(3, 1, b"PLAIN"));
-    let explained = connection.explain_end(ConnectionError::PeerClosed);
+    let explained = connection.end_reason(ConnectionError::PeerClosed);
     assert_eq!(explained, ConnectionError::ClosedBeforeReady(LikelyReason::Credentials));
 }

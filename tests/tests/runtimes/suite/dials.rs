@@ -5,6 +5,7 @@ use super::stream::recv_notification;
 use super::{ANY, end_reason};
 use sansmq::kind::{Dealer, Router, Stream};
 use sansmq::proto::security::curve::KeyPair;
+use sansmq::proto::wire::MechanismName;
 use sansmq::{ConnectionError, Endpoint, Frame, Options, Security};
 use sansmq_tests::raw_peer::{COMMAND, command, greeting, greeting_and_ready, head};
 use std::time::Duration;
@@ -27,10 +28,12 @@ impl Impostor {
         Self { stream, endpoint }
     }
 
-    /// Waits for the next connection and sends `bytes` on it. Returns the routing id of the connection.
+    /// Waits for the next connection and sends `bytes` on it, if there are any. Returns the routing id of the connection.
     async fn answer(&self, bytes: &[u8]) -> Frame {
         let id = recv_notification(&self.stream).await;
-        self.stream.send((&id, bytes.to_vec())).await.unwrap();
+        if !bytes.is_empty() {
+            self.stream.send((&id, bytes.to_vec())).await.unwrap();
+        }
         id
     }
 
@@ -105,6 +108,37 @@ fn dial_is_repeated_after_every_failure() {
         let forged = [greeting("CURVE"), command("ERROR", b"\x03400")].concat();
         let end = end_reason_before_good_peer(client, Security::curve_server(server), &forged, true).await;
         assert_eq!(end, refused(b"400"), "an impostor without the key sent the ERROR");
+    });
+}
+
+/// libzmq closes without its mechanism if it expects another one; see `pyzmq/security.rs`.
+#[test]
+fn close_without_mechanism_names_the_likely_mistake() {
+    run(|| async {
+        let curve = || Security::curve_client(KeyPair::random(), *KeyPair::random().public()).unwrap();
+        for (security, ours, sent, is_named) in [
+            (Security::Null, MechanismName::NULL, 0, false),
+            (Security::Null, MechanismName::NULL, 10, false),
+            (Security::Null, MechanismName::NULL, 11, true),
+            (curve(), MechanismName::CURVE, 0, true),
+            (curve(), MechanismName::CURVE, 10, true),
+        ] {
+            let impostor = Impostor::bind().await;
+            let dealer = dealer(security);
+            let mut monitor = dealer.monitor();
+            dealer.connect(&impostor.endpoint).unwrap();
+            let id = impostor.answer(&greeting("NULL")[..sent]).await;
+            let received = if is_named { 64 } else { 10 };
+            let mut bytes = 0;
+            while bytes < received {
+                bytes += impostor.stream.recv().await.unwrap().body().len();
+            }
+            impostor.stream.send((&id, "")).await.unwrap();
+            let reason = end_reason(&mut monitor).await.unwrap();
+            let expected =
+                if is_named { ConnectionError::ClosedInGreeting { ours } } else { ConnectionError::PeerClosed };
+            assert_eq!(reason, expected, "after {sent} bytes");
+        }
     });
 }
 
