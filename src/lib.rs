@@ -23,8 +23,8 @@ pub use sansmq_proto::security::{
     AllowList, AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, Security, SecurityError,
 };
 pub use sansmq_proto::socket::{
-    BindError, ConnectError, DropReason, Drops, JoinError, OptionsError, PeerStats, ReconnectStop, RejectReason,
-    SlowSubscriber, SocketStats, SubscribeError, TrafficCount, UnbindError,
+    BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, OptionsError, PeerStats,
+    ReconnectStop, RejectReason, SlowSubscriber, SocketStats, SubscribeError, TrafficCount, UnbindError,
 };
 pub use sansmq_proto::wire::PropertyError;
 pub use sansmq_proto::{

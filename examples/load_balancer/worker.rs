@@ -16,7 +16,7 @@ pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Fa
         let message = match broker.recv().await {
             Ok(message) => message,
             // The broker was restarted. The socket reconnects by itself, but the new broker needs a READY.
-            Err(RecvError::PeerLost) => {
+            Err(RecvError::PeerLost { .. }) => {
                 broker.send("READY").await?;
                 continue;
             }

@@ -213,7 +213,8 @@ impl<T: Kind> Socket<T> {
     /// Sends a message. Blocks at most for `timeout` (`ZMQ_SNDTIMEO`).
     ///
     /// # Errors
-    /// [`SendError`], which returns the message; [`SendError::Full`] when the timeout expires.
+    /// [`SendError`], which returns the message; [`SendError::TimedOut`] when the timeout expires, with the reason of each
+    /// dial that is failing.
     pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError>
     where
         T: Sends,
@@ -222,7 +223,7 @@ impl<T: Kind> Socket<T> {
         let mut sending = self.handle.send(message);
         wait(&mut sending, deadline(timeout)).unwrap_or_else(|| {
             let message = sending.into_message();
-            message.map_or(Ok(()), |message| Err(SendError::Full(message)))
+            message.map_or(Ok(()), |message| Err(SendError::TimedOut(message, self.failing_dials())))
         })
     }
 
@@ -253,12 +254,12 @@ impl<T: Kind> Socket<T> {
     /// Receives the next message. Blocks at most for `timeout` (`ZMQ_RCVTIMEO`).
     ///
     /// # Errors
-    /// [`RecvError`]; [`RecvError::Empty`] when the timeout expires.
+    /// [`RecvError`]; [`RecvError::TimedOut`] when the timeout expires, with the reason of each dial that is failing.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError>
     where
         T: Receives,
     {
-        wait(self.handle.recv(), deadline(timeout)).unwrap_or(Err(RecvError::Empty))
+        wait(self.handle.recv(), deadline(timeout)).unwrap_or_else(|| Err(RecvError::TimedOut(self.failing_dials())))
     }
 
     /// Receives the next message as [`recv`](Self::recv) does, and returns it with its sender: the metadata of the peer's

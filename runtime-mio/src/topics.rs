@@ -4,7 +4,7 @@ use crate::park::wait;
 use crate::socket::{Socket, deadline};
 use core::time::Duration;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
-use sansmq_proto::socket::{JoinError, SubscribeError};
+use sansmq_proto::socket::{FailingDials, JoinError, SubscribeError};
 
 impl<T: Kind> Socket<T> {
     /// Subscribes to messages that begin with `prefix`; see [`Handle::subscribe`](sansmq_runtime::Handle::subscribe).
@@ -84,6 +84,11 @@ impl<T: Kind> Socket<T> {
     /// Returns the number of connected peers with a completed handshake.
     pub fn ready_peers(&self) -> usize {
         self.handle().ready_peers()
+    }
+
+    /// Returns the dials of this socket that are failing, each with the reason of its latest failure.
+    pub fn failing_dials(&self) -> FailingDials {
+        self.handle().failing_dials()
     }
 
     /// Blocks until at least `peers` peers are connected and their handshakes are complete. Returns false if `timeout`

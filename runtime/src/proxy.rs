@@ -12,7 +12,7 @@ use core::task::{Context, Poll};
 #[cfg(doc)]
 use sansmq_proto::RecvError;
 use sansmq_proto::kind::{Kind, Receives, Sends};
-use sansmq_proto::{Message, SocketType};
+use sansmq_proto::{ConnectionError, Message, SocketType};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -56,7 +56,7 @@ pub struct Proxy {
 }
 
 /// Error that [`Proxy::run`] returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The proxy can forward messages in neither direction, because a direction needs one socket that receives and
@@ -65,12 +65,13 @@ pub enum ProxyError {
     NoDirection(SocketType, SocketType),
     /// The peer that received the request of a REQ socket has disconnected, so there will be no reply
     /// ([`RecvError::PeerLost`]). The proxy can be run again. If the other socket of the proxy is a REP, the
-    /// application must first send a reply with the REP. To avoid this error, use a DEALER instead of the REQ.
+    /// application must first send a reply with the REP. To avoid this error, use a DEALER instead of the REQ. Carries
+    /// the reason why the connection ended.
     #[error(
-        "the peer that received the request of the proxy's REQ socket has disconnected; use a DEALER, or reply to the \
+        "the peer that received the request of the proxy's REQ socket has disconnected ({0}); use a DEALER, or reply to the \
          request and run the proxy again"
     )]
-    PeerLost,
+    PeerLost(Arc<ConnectionError>),
 }
 
 impl Proxy {

@@ -158,7 +158,7 @@ enum Given {
 fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     match state.socket.recv() {
         Ok(message) => Poll::Ready(Ok(message)),
-        Err(RecvError::PeerLost) => Poll::Ready(Err(ProxyError::PeerLost)),
+        Err(RecvError::PeerLost { cause, .. }) => Poll::Ready(Err(ProxyError::PeerLost(cause))),
         // `Empty` and `OutOfTurn` may change, `Run::turn` checks for closed sockets, and an error that a later version adds
         // must not end the proxy.
         Err(_) => Poll::Pending,

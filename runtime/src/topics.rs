@@ -7,7 +7,7 @@ use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::Poll;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
-use sansmq_proto::socket::{JoinError, SubscribeError};
+use sansmq_proto::socket::{FailingDials, JoinError, SubscribeError};
 
 impl<T: Kind> Handle<T> {
     /// Subscribes to messages that begin with `prefix`; an empty prefix matches every message (`ZMQ_SUBSCRIBE`). Subscriptions
@@ -101,6 +101,12 @@ impl<T: Kind> Handle<T> {
     /// Returns the number of connected peers with a completed handshake.
     pub fn ready_peers(&self) -> usize {
         self.shared().with(|state| state.socket.ready_peers())
+    }
+
+    /// Returns the dials of this socket that are failing, each with the reason of its latest failure. A program that
+    /// limits `send` or `recv` with a time-out of its runtime can print the list when the time-out expires.
+    pub fn failing_dials(&self) -> FailingDials {
+        self.shared().with(|state| state.socket.failing_dials())
     }
 
     /// Waits until at least `peers` peers are connected and their handshakes are complete. Returns at once if the socket is

@@ -155,10 +155,13 @@ impl Trace {
                 let link = self.begin(pipe, &endpoint);
                 record!(Level::DEBUG, link, "connected");
             }
-            Event::ConnectFailed { pipe, endpoint, error, retry } => {
+            Event::ConnectFailed { pipe, endpoint, error, attempts, retry } => {
                 let retry_ms = retry.map(millis);
-                if retry.is_some() {
-                    record!(Level::DEBUG, socket, ?pipe, %endpoint, %error, retry_ms, "could not connect");
+                // One failure is usual while programs start. A second one deserves a warning, but only once.
+                if retry.is_some() && attempts == 2 {
+                    record!(Level::WARN, socket, ?pipe, %endpoint, %error, attempts, retry_ms, "could not connect");
+                } else if retry.is_some() {
+                    record!(Level::DEBUG, socket, ?pipe, %endpoint, %error, attempts, retry_ms, "could not connect");
                 } else {
                     record!(Level::WARN, socket, ?pipe, %endpoint, %error, "could not connect, giving up");
                 }
@@ -175,6 +178,10 @@ impl Trace {
                 let link = self.end(pipe).unwrap_or_else(|| self.begin(pipe, &endpoint));
                 let retry_ms = retry.map(millis);
                 match reason.fault() {
+                    // With `retry`, this side dialled, and the application waits for this peer.
+                    _ if retry.is_some() => {
+                        record!(Level::WARN, link, %reason, retry_ms, "handshake failed");
+                    }
                     Fault::Local => record!(Level::DEBUG, link, %reason, retry_ms, "handshake failed"),
                     Fault::Network => record!(Level::INFO, link, %reason, retry_ms, "handshake failed"),
                     Fault::Peer => record!(Level::WARN, link, %reason, retry_ms, "handshake failed"),

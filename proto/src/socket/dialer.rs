@@ -172,12 +172,15 @@ impl Socket {
     /// attempt after a delay. If the options do not permit another attempt, the socket removes the pipe.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
         self.observe(now);
-        let Some(pipe) = self.pipes.get(id).filter(|pipe| pipe.state.is_connecting()) else { return };
+        let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connecting()) else { return };
         let Some(endpoint) = pipe.state.endpoint().cloned() else { return };
+        pipe.failure = Some(Arc::new(error.into()));
+        pipe.state.fail_attempt();
+        let attempts = pipe.state.failed_attempts();
         let is_stopped = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
         let retry = if is_stopped { None } else { self.reconnect(id, FailureKind::Temporary) };
         self.pipes.stats.failed_dials += 1;
-        self.pipes.emit(|| Event::ConnectFailed { pipe: id, endpoint, error, retry });
+        self.pipes.emit(|| Event::ConnectFailed { pipe: id, endpoint, error, attempts, retry });
         if retry.is_none() {
             self.remove(id);
         }

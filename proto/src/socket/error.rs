@@ -1,11 +1,14 @@
 //! Errors of the operations of a socket: one enum per operation.
 
 use crate::address::{Endpoint, NetworkError, OutOfRange, ParseEndpointError};
+use crate::connection::ConnectionError;
 use crate::message::{Frame, Message};
 use crate::security::SecurityError;
 use crate::socket::event::RejectReason;
+use crate::socket::failing::FailingDials;
 use crate::socket_type::SocketType;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use thiserror::Error;
 
@@ -56,6 +59,10 @@ pub enum SendError {
     /// The socket was closed before the call of `send`. Carries the message that was not sent.
     #[error("the socket is closed")]
     Closed(Message),
+    /// A time-out of a blocking `send` expired before any peer had room. Carries the message that was not sent, and the
+    /// dials that are failing, each with the reason.
+    #[error("the time-out expired and no peer has room; {1}")]
+    TimedOut(Message, FailingDials),
 }
 
 impl SendError {
@@ -70,7 +77,8 @@ impl SendError {
             | Self::FrameCount(message)
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
-            | Self::Closed(message) => message,
+            | Self::Closed(message)
+            | Self::TimedOut(message, _) => message,
         }
     }
 }
@@ -132,13 +140,14 @@ impl fmt::Debug for SendError {
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
+            Self::TimedOut(..) => "TimedOut",
         };
         write!(f, "{name}: {self}")
     }
 }
 
 /// Error of `recv`.
-#[derive(Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecvError {
     /// No message has arrived. An asynchronous `recv` waits instead.
@@ -150,16 +159,29 @@ pub enum RecvError {
          before it receives the next request (use a ROUTER to handle several requests)"
     )]
     OutOfTurn,
-    /// The peer of a REQ disconnected after the request was sent, so no reply can arrive. The next `send` is allowed at
-    /// once.
-    #[error("the peer that received the request disconnected; send the request again if it may be processed twice")]
-    PeerLost,
+    /// No reply to the request of a REQ can arrive: the connection to its peer ended after the request was sent, or the
+    /// socket has stopped dialling the peer before it could send the request. The next `send` is allowed at once.
+    #[error("{}{}", if *.sent {
+        "the peer that received the request disconnected; send the request again if it may be processed twice; reason: "
+    } else {
+        "the request was not sent, and the socket does not dial its peer again: "
+    }, .cause)]
+    PeerLost {
+        /// True if the request was sent, or may have been sent.
+        sent: bool,
+        /// Reason why the connection to the peer, or the last dial, ended.
+        cause: Arc<ConnectionError>,
+    },
     /// Sockets of this type cannot receive, only send. The value is the type of the socket.
     #[error("a {0} socket only sends")]
     Unsupported(SocketType),
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// A time-out of a blocking `recv` expired before a message arrived. Carries the dials that are failing, each with
+    /// the reason.
+    #[error("the time-out expired and no message has arrived; {0}")]
+    TimedOut(FailingDials),
 }
 
 // A `main` that returns the error prints the `Debug` text, so it includes the advice.
@@ -168,9 +190,10 @@ impl fmt::Debug for RecvError {
         let name = match self {
             Self::Empty => "Empty",
             Self::OutOfTurn => "OutOfTurn",
-            Self::PeerLost => "PeerLost",
+            Self::PeerLost { .. } => "PeerLost",
             Self::Unsupported(_) => "Unsupported",
             Self::Closed => "Closed",
+            Self::TimedOut(_) => "TimedOut",
         };
         write!(f, "{name}: {self}")
     }

@@ -138,6 +138,8 @@ pub enum Event {
         endpoint: Endpoint,
         /// Reason why the connection attempt failed.
         error: NetworkError,
+        /// Number of attempts that failed since the last finished handshake, including this one.
+        attempts: u32,
         /// Time until the next connection attempt. `None` if the socket makes no further attempt; in this case, the
         /// messages that wait to be sent to the peer are dropped.
         retry: Option<Duration>,

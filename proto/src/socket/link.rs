@@ -168,9 +168,12 @@ impl Socket {
         let was_ready = pipe.state.is_ready();
         let delivers_messages = pipe.state.delivers_messages();
         let reason = pipe.state.failure().unwrap_or(reason).clone();
+        pipe.failure = Some(Arc::new(reason.clone()));
         if was_ready {
             self.pipes.ready -= 1;
             self.effects |= Effects::PEERS_CHANGED;
+        } else {
+            pipe.state.fail_attempt();
         }
         self.receive_rest(id, &mut link);
         let next = self.next_after(id, &reason);

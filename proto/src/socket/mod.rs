@@ -8,6 +8,7 @@ mod dialer;
 mod effects;
 mod error;
 mod event;
+mod failing;
 mod id;
 mod link;
 mod listener;
@@ -24,6 +25,7 @@ pub use error::{
     Unsent,
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
+pub use failing::{FailingDial, FailingDials};
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::{Demand, Reader};

@@ -416,7 +416,7 @@ fn proxy_fails_on_lost_request_and_runs_again() {
     let mut monitor = back.monitor();
     let _ = turn(pin!(worker.close()));
     assert!(matches!(ready(pin!(monitor.next())), Some(Event::Disconnected { .. })));
-    assert_eq!(ready(pin!(proxy.run())), Err(ProxyError::PeerLost));
+    assert_eq!(ready(pin!(proxy.run())), Err(ProxyError::PeerLost(Arc::new(ConnectionError::PeerClosed))));
 
     let next_worker = fixture.connected(Options::<Rep>::new(), "back");
     client.try_send("2").unwrap();

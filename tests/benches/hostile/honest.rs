@@ -147,7 +147,7 @@ fn send_requests(
                     count.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                Err(RecvError::Empty) if is_req => {}
+                Err(RecvError::TimedOut(_)) if is_req => {}
                 Err(_) => break,
             }
         }

@@ -6,7 +6,7 @@ mod suite;
 mod system;
 
 use sansmq::mio::{DealerSocket, PollItem, PullSocket, PushSocket, RouterSocket, Socket, poll};
-use sansmq::{Event, Message, Options, RecvError, SendError, SocketType, kind};
+use sansmq::{Event, FailingDials, Message, Options, RecvError, SendError, SocketType, kind};
 use sansmq_tests::fixture::mio_blocking as fixture;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -20,18 +20,44 @@ const LONG: Duration = Duration::from_secs(20);
 fn blocking_calls_return_after_timeout_and_not_before() {
     let (pull, push) = (PullSocket::new(), Socket::with(Options::<kind::Push>::new().send_hwm(1)));
     let before = Instant::now();
-    assert_eq!(pull.recv_timeout(SHORT), Err(RecvError::Empty));
+    assert_eq!(pull.recv_timeout(SHORT), Err(RecvError::TimedOut(FailingDials::default())));
     assert!(before.elapsed() >= SHORT);
     let before = Instant::now();
     let unsent = push.send_timeout("unsent", SHORT).unwrap_err();
-    assert!(matches!(unsent, SendError::Full(message) if message == Message::from("unsent")));
+    assert!(matches!(unsent, SendError::TimedOut(message, _) if message == Message::from("unsent")));
     assert!(before.elapsed() >= SHORT);
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send_timeout("sent", LONG).unwrap();
     let (message, peer) = pull.recv_from().unwrap();
     assert_eq!((message.body(), peer.socket_type), (&"sent".into(), SocketType::Push));
     assert_eq!(pull.try_recv_from().unwrap_err(), RecvError::Empty);
-    assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(RecvError::Empty));
+    assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(RecvError::TimedOut(FailingDials::default())));
+}
+
+#[test]
+fn timeout_names_the_reason_of_each_failing_dial() {
+    let (closed, bound) = (PullSocket::new(), PullSocket::new());
+    let refused = closed.bind("tcp://127.0.0.1:*").unwrap();
+    closed.close();
+    let incompatible = bound.bind("tcp://127.0.0.1:*").unwrap();
+    let dealer = Socket::with(Options::<kind::Dealer>::new().send_hwm(1));
+    for endpoint in [&refused, &incompatible] {
+        dealer.connect(endpoint).unwrap();
+        dealer.send("fills the queue").unwrap();
+    }
+    while dealer.failing_dials().len() < 2 {
+        thread::yield_now();
+    }
+    let texts =
+        [dealer.send_timeout("x", SHORT).unwrap_err().to_string(), dealer.recv_timeout(SHORT).unwrap_err().to_string()];
+    for text in texts {
+        assert!(
+            text.contains(&format!("cannot connect to {refused}: the network failed: connection refused")),
+            "{text}"
+        );
+        assert!(text.contains(&format!("cannot connect to {incompatible}: ")), "{text}");
+        assert!(text.contains("incompatible socket type") || text.contains("not compatible"), "{text}");
+    }
 }
 
 #[test]
@@ -144,6 +170,6 @@ fn blocked_send_of_mandatory_router_uses_no_cpu() {
     let cpu_time = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
     let before = cpu_time();
     let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
-    assert!(matches!(full, SendError::Full(message) if message == Message::from(("peer", "does not fit"))));
+    assert!(matches!(full, SendError::TimedOut(message, _) if message == Message::from(("peer", "does not fit"))));
     assert!(cpu_time() < before + 5 * SHORT, "the blocked call must not spin");
 }

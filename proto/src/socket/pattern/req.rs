@@ -15,7 +15,8 @@ use alloc::sync::Arc;
 
 /// State of the request of a REQ. `Idle`: there is no request. `Waiting` holds the pipe of the peer to which the
 /// request was sent. `Answered` holds the reply and its sender. `Lost`: no reply can arrive, because the peer was
-/// removed, or because its connection ended after the request had been sent.
+/// removed, or because its connection ended after the request had been sent. `sent` is false if the request was not
+/// sent, and `cause` is the reason why the connection or the dial ended.
 ///
 /// ```text
 /// Idle      ── send ───────────────────────────► Waiting
@@ -31,7 +32,7 @@ enum RequestState {
     Idle,
     Waiting(PipeId),
     Answered(Message, Option<Arc<Peer>>),
-    Lost,
+    Lost { sent: bool, cause: Arc<ConnectionError> },
 }
 
 #[derive(Debug)]
@@ -67,11 +68,16 @@ impl Req {
 
     /// Ends the wait for a reply if the current request was sent to the peer of `pipe`, because this peer can no longer
     /// reply.
-    fn fail_request(&mut self, pipe: PipeId) -> Effects {
-        if !matches!(self.turn, RequestState::Waiting(recipient) if recipient == pipe) {
+    fn fail_request(&mut self, pipes: &Pipes, id: PipeId) -> Effects {
+        if !matches!(self.turn, RequestState::Waiting(recipient) if recipient == id) {
             return Effects::NONE;
         }
-        self.turn = RequestState::Lost;
+        let pipe = pipes.get(id);
+        // A draining pipe was ended by this side, and may still send the request.
+        let is_draining = pipe.is_some_and(|pipe| pipe.state.is_draining());
+        let failure = pipe.filter(|_| !is_draining).and_then(|pipe| pipe.failure.clone());
+        let cause = failure.unwrap_or_else(|| Arc::new(ConnectionError::LocallyClosed));
+        self.turn = RequestState::Lost { sent: is_draining || pipes.outgoing_len(id) == 0, cause };
         Effects::READABLE | Effects::WRITABLE
     }
 
@@ -119,12 +125,12 @@ impl Pattern for Req {
         if pipes.outgoing_len(pipe) > 0 {
             return Effects::NONE;
         }
-        self.fail_request(pipe)
+        self.fail_request(pipes, pipe)
     }
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         self.peers.remove(pipes, pipe);
-        self.fail_request(pipe)
+        self.fail_request(pipes, pipe)
     }
 
     fn on_room(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
@@ -150,7 +156,7 @@ impl Pattern for Req {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
-        let can_begin = matches!(self.turn, RequestState::Idle | RequestState::Lost);
+        let can_begin = matches!(self.turn, RequestState::Idle | RequestState::Lost { .. });
         if !can_begin && !self.relaxed {
             return Err(Unsent::OutOfTurn);
         }
@@ -171,7 +177,7 @@ impl Pattern for Req {
                 *effects |= Effects::WRITABLE;
                 Ok(reply)
             }
-            RequestState::Lost => Err(RecvError::PeerLost),
+            RequestState::Lost { sent, cause } => Err(RecvError::PeerLost { sent, cause }),
             RequestState::Idle => Err(RecvError::OutOfTurn),
             RequestState::Waiting(pipe) => {
                 self.turn = RequestState::Waiting(pipe);
@@ -183,16 +189,17 @@ impl Pattern for Req {
     fn next_sender(&mut self, _: &mut Pipes) -> Option<Arc<Peer>> {
         match &self.turn {
             RequestState::Answered(_, sender) => sender.clone(),
-            RequestState::Idle | RequestState::Waiting(_) | RequestState::Lost => None,
+            RequestState::Idle | RequestState::Waiting(_) | RequestState::Lost { .. } => None,
         }
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
-        (self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost)) && self.peers.has_room(pipes)
+        (self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. }))
+            && self.peers.has_room(pipes)
     }
 
     fn can_recv(&mut self, _: &mut Pipes) -> bool {
-        matches!(self.turn, RequestState::Answered(..) | RequestState::Lost)
+        matches!(self.turn, RequestState::Answered(..) | RequestState::Lost { .. })
     }
 
     // In every other state, `send` returns `OutOfTurn`.

@@ -2,6 +2,7 @@
 //! socket.
 
 use super::*;
+use crate::connection::ConnectionError;
 use crate::entropy::SeededEntropy;
 use crate::kind::{Pair, Radio, Req, Typed, XPub};
 use crate::socket::id::ListenerId;
@@ -74,7 +75,8 @@ fn req_without_peer_is_readable_and_writable() {
     assert_eq!(effects, Effects::NONE, "the request can still be sent on the next connection");
     let effects = fixture.pattern.on_end(&mut fixture.pipes, fixture.pipe);
     assert_eq!(effects, Effects::READABLE | Effects::WRITABLE);
-    assert_eq!(fixture.recv(), (Effects::NONE, Err(RecvError::PeerLost)));
+    let cause = Arc::new(ConnectionError::LocallyClosed);
+    assert_eq!(fixture.recv(), (Effects::NONE, Err(RecvError::PeerLost { sent: false, cause })));
 }
 
 #[test]

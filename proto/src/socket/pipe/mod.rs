@@ -72,6 +72,8 @@ pub(crate) struct Pipe {
     /// this number is not above `counts.sent.messages`, no such message is queued.
     opening: u64,
     pub(crate) state: PipeState,
+    /// Reason why the latest connection or dial ended; `None` before the first end.
+    pub(crate) failure: Option<Arc<ConnectionError>>,
 }
 
 /// Progress of a pipe's request for [`Action::Service`](crate::Action::Service): the driver must call `exchange`, which
@@ -163,6 +165,7 @@ impl Pipes {
             counts: Counts::default(),
             opening: 0,
             state,
+            failure: None,
         };
         self.count += 1;
         let index = self.free.pop().unwrap_or_else(|| {

@@ -76,6 +76,8 @@ pub(crate) struct Dialer {
     /// failure. A connection that lasted (see [`PipeState::has_lasted`]) ends the row: its own loss is the first failure
     /// of a new row. The back-off after a failure grows with the number of its kind.
     failures: [u32; 2],
+    /// Number of attempts (dials and handshakes) that failed since the last finished handshake.
+    failed_attempts: u32,
     /// Latest back-off before a dial; zero before the first. A connection resets `failures` if it finishes its
     /// handshake and lasts longer than this time.
     last_delay: Duration,
@@ -123,7 +125,8 @@ enum LinkPhase {
 impl PipeState {
     /// Creates the state of the pipe of a new `connect`.
     pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
-        let dialer = Dialer { endpoint, failures: [0; 2], last_delay: Duration::ZERO, rejection: None };
+        let dialer =
+            Dialer { endpoint, failures: [0; 2], failed_attempts: 0, last_delay: Duration::ZERO, rejection: None };
         Self::Open(LinkState::Connecting(dialer))
     }
 
@@ -264,6 +267,23 @@ impl PipeState {
         }
     }
 
+    /// Returns the number of attempts to connect that failed since the last finished handshake; 0 if this socket did not
+    /// dial the peer.
+    pub(crate) fn failed_attempts(&self) -> u32 {
+        self.dialer().map_or(0, |dialer| dialer.failed_attempts)
+    }
+
+    fn dialer_mut(&mut self) -> Option<&mut Dialer> {
+        let (Self::Open(link) | Self::Draining(link)) = self else { return None };
+        match link {
+            LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => Some(dialer),
+            LinkState::Connected(active) | LinkState::Failed(active, _) => match &mut active.origin {
+                Origin::Dialled { dialer, .. } => Some(dialer),
+                Origin::Accepted { .. } => None,
+            },
+        }
+    }
+
     fn dialer(&self) -> Option<&Dialer> {
         match self.link()? {
             LinkState::Connecting(dialer) | LinkState::Backoff(dialer) => Some(dialer),
@@ -304,10 +324,21 @@ impl PipeState {
         is_connecting
     }
 
-    /// Changes the phase of the connection from Handshake to Ready.
-    pub(crate) const fn make_ready(&mut self) {
-        if let Some(ActiveLink { phase: phase @ LinkPhase::Handshake, .. }) = self.active_mut() {
+    /// Changes the phase of the connection from Handshake to Ready, and ends the row of failed attempts.
+    pub(crate) fn make_ready(&mut self) {
+        if let Some(ActiveLink { phase: phase @ LinkPhase::Handshake, origin }) = self.active_mut() {
             *phase = LinkPhase::Ready { round_trip: None };
+            if let Origin::Dialled { dialer, .. } = origin {
+                dialer.failed_attempts = 0;
+            }
+        }
+    }
+
+    /// Counts a failed attempt: a dial that failed, or a dialled connection that ended before its handshake was
+    /// finished. Does nothing for an accepted connection.
+    pub(crate) fn fail_attempt(&mut self) {
+        if let Some(dialer) = self.dialer_mut() {
+            dialer.failed_attempts = dialer.failed_attempts.saturating_add(1);
         }
     }
 

@@ -99,7 +99,7 @@ impl Client {
                     assert_eq!(reply, Message::from(format!("reply to {}", self.text())));
                     (self.request, self.sent_at) = (self.request + 1, None);
                 }
-                Err(RecvError::PeerLost) => self.sent_at = None,
+                Err(RecvError::PeerLost { .. }) => self.sent_at = None,
                 Err(RecvError::Empty) => {}
                 Err(other) => panic!("{other}"),
             }

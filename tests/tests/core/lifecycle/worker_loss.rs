@@ -101,7 +101,7 @@ impl Worker {
         }
         match net[self.node].recv() {
             Ok(job) => self.outgoing = Some(format!("done {}", job.body().to_text())),
-            Err(RecvError::PeerLost) => self.outgoing = Some("ready".to_owned()),
+            Err(RecvError::PeerLost { .. }) => self.outgoing = Some("ready".to_owned()),
             Err(RecvError::Empty) => {}
             Err(other) => panic!("{other}"),
         }

@@ -4,9 +4,9 @@
 
 use super::program::{Op, Program, Switch, Target};
 use super::real::DELAYED;
-use super::{Backend, Observation, from};
+use super::{Backend, Observation, PEER_LOST, from};
+use sansmq::Message;
 use sansmq::proto::SocketType::{Req, Router, XPub, XSub};
-use sansmq::{Message, RecvError};
 
 const REQUEST_LOST: &str = "a REQ that loses its peer before the reply";
 const INPROC_PEER_CLOSED: &str = "an `inproc` connection after its peer has closed";
@@ -69,7 +69,7 @@ fn is_request_lost(backend: &impl Backend, expected: &Observation, found: &Obser
     let (Observation::Received { end, .. }, Observation::Received { socket, messages, .. }) = (expected, found) else {
         return false;
     };
-    *end == RecvError::PeerLost.to_string() && messages.is_empty() && backend.is_libzmq(*socket)
+    end == PEER_LOST && messages.is_empty() && backend.is_libzmq(*socket)
 }
 
 /// Returns true if the operation with the index `step` is a send that failed because a REQ of libzmq still waits for a

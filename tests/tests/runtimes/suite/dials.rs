@@ -1,12 +1,12 @@
 //! Tests of failed dials: each is tried again, and messages that wait for the peer survive.
 
-use super::super::fixture::{RouterSocket, Socket, run};
+use super::super::fixture::{RepSocket, RouterSocket, Socket, run};
 use super::stream::recv_notification;
 use super::{ANY, end_reason};
-use sansmq::kind::{Dealer, Router, Stream};
+use sansmq::kind::{Dealer, Req, Router, Stream};
 use sansmq::proto::security::curve::KeyPair;
 use sansmq::proto::wire::MechanismName;
-use sansmq::{ConnectionError, Endpoint, Frame, Options, Security};
+use sansmq::{ConnectionError, Endpoint, Frame, NetworkError, Options, RecvError, Security};
 use sansmq_tests::raw_peer::{COMMAND, command, greeting, greeting_and_ready, head};
 use std::time::Duration;
 
@@ -155,5 +155,59 @@ fn refused_connect_waits_for_peer_at_same_endpoint() {
         let router = RouterSocket::new();
         router.bind(&endpoint).await.unwrap();
         assert_eq!(router.recv().await.unwrap().body(), "queued");
+    });
+}
+
+#[test]
+fn failing_dials_name_each_reason_until_the_peer_is_ready() {
+    run(|| async {
+        let impostor = Impostor::bind().await;
+        let dealer = dealer(Security::Null);
+        let mut monitor = dealer.monitor();
+        dealer.connect(&impostor.endpoint).unwrap();
+        assert!(dealer.failing_dials().is_empty());
+        impostor.answer(&[greeting("NULL"), command("ERROR", b"\x03400")].concat()).await;
+        end_reason(&mut monitor).await.unwrap();
+        let failing = dealer.failing_dials();
+        assert_eq!((&failing[0].endpoint, failing.len()), (&impostor.endpoint, 1));
+        assert_eq!(*failing[0].reason, ConnectionError::Refused(b"400"[..].into()));
+        assert!(!failing.is_temporary());
+        assert!(failing.to_string().contains("the peer refused the connection: 400"), "{failing}");
+
+        let router = RouterSocket::new();
+        router.bind(impostor.close().await).await.unwrap();
+        dealer.send("ready").await.unwrap();
+        assert_eq!(router.recv().await.unwrap().body(), "ready");
+        assert!(dealer.failing_dials().is_empty());
+    });
+}
+
+#[test]
+fn request_of_failing_dial_waits_and_lost_request_names_its_cause() {
+    run(|| async {
+        let impostor = Impostor::bind().await;
+        let options = Options::<Req>::new().reconnect(SOON, SOON).unwrap().reconnect_refused(SOON, SOON).unwrap();
+        let req = Socket::with(options);
+        let mut monitor = req.monitor();
+        req.connect(&impostor.endpoint).unwrap();
+        req.send("request").await.unwrap();
+        impostor.answer(&[greeting("NULL"), command("ERROR", b"\x03400")].concat()).await;
+        end_reason(&mut monitor).await.unwrap();
+        assert_eq!(req.try_recv(), Err(RecvError::Empty), "the request waits for the next handshake");
+        let rep = RepSocket::new();
+        rep.bind(impostor.close().await).await.unwrap();
+        assert_eq!(rep.recv().await.unwrap().body(), "request");
+        rep.close().await;
+        let error = req.recv().await.unwrap_err();
+        assert_eq!(error, RecvError::PeerLost { sent: true, cause: ConnectionError::PeerClosed.into() });
+        assert!(error.to_string().ends_with("reason: the peer closed the connection"), "{error}");
+
+        let req = Socket::with(Options::<Req>::new().no_reconnect());
+        req.connect(super::free_endpoint().await).unwrap();
+        req.send("request").await.unwrap();
+        let error = req.recv().await.unwrap_err();
+        let cause = ConnectionError::Network(NetworkError::Refused).into();
+        assert_eq!(error, RecvError::PeerLost { sent: false, cause });
+        assert!(error.to_string().starts_with("the request was not sent"), "{error}");
     });
 }
