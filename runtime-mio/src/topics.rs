@@ -1,10 +1,14 @@
 //! Methods of blocking sockets for subscriptions and groups, and methods that wait for peers or subscribers.
 
 use crate::park::wait;
-use crate::socket::{Socket, deadline};
+use crate::socket::{Socket, block_on, deadline};
 use core::time::Duration;
+use sansmq_proto::Endpoint;
+use sansmq_proto::address::ParseEndpointError;
+use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
-use sansmq_proto::socket::{FailingDials, JoinError, SubscribeError};
+use sansmq_proto::socket::{FailingDials, JoinError, SubscribeError, WaitError};
+use std::sync::Arc;
 
 impl<T: Kind> Socket<T> {
     /// Subscribes to messages that begin with `prefix`; see [`Handle::subscribe`](sansmq_runtime::Handle::subscribe).
@@ -91,9 +95,31 @@ impl<T: Kind> Socket<T> {
         self.handle().failing_dials()
     }
 
-    /// Blocks until at least `peers` peers are connected and their handshakes are complete. Returns false if `timeout`
-    /// expires (`None`: no timeout). Returns true at once if the socket is closed.
-    pub fn wait_connected(&self, peers: usize, timeout: impl Into<Option<Duration>>) -> bool {
-        wait(self.handle().wait_connected(peers), timeout.into().and_then(deadline)).is_some()
+    /// Blocks until at least `peers` peers are connected and their handshakes are complete, at most for `timeout`
+    /// (`None`: no timeout). Returns the connected peers; see
+    /// [`Handle::wait_connected`](sansmq_runtime::Handle::wait_connected).
+    ///
+    /// # Errors
+    /// [`WaitError`]; [`WaitError::TimedOut`] with the reason of each failing dial when `timeout` expires.
+    pub fn wait_connected(
+        &self,
+        peers: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Vec<Arc<Peer>>, WaitError> {
+        wait(self.handle().wait_connected(peers), timeout.into().and_then(deadline))
+            .unwrap_or_else(|| Err(WaitError::TimedOut(self.failing_dials())))
+    }
+
+    /// Connects to an endpoint, and blocks until the handshake with the peer is complete, at most for `timeout` (`None`:
+    /// no timeout). Returns the peer; see [`Handle::connect_and_wait`](sansmq_runtime::Handle::connect_and_wait).
+    ///
+    /// # Errors
+    /// [`WaitError`], which has the reason of the latest failure.
+    pub fn connect_and_wait<E>(&self, endpoint: E, timeout: impl Into<Option<Duration>>) -> Result<Arc<Peer>, WaitError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        block_on(self.handle().connect_and_wait(endpoint, timeout))
     }
 }

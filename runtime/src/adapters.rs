@@ -51,7 +51,7 @@ impl Future for Send<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let polled = this.key.send(cx, &mut this.message, try_send);
-        polled.map(|sent| handed_back(sent, &mut this.message))
+        polled.map(|sent| handed_back(sent, &mut this.message, this.key.shared()))
     }
 }
 
@@ -79,9 +79,9 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
 /// Converts `sent`, the result of a send that has completed, into the result that the application receives, and clears
 /// `message`. If the send failed, the returned error contains the message.
 #[inline]
-fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>) -> Result<(), SendError> {
+fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>, shared: &Shared) -> Result<(), SendError> {
     match (message.take(), sent) {
-        (Some(message), Err(why)) => Err(why.into_error(message)),
+        (Some(message), Err(why)) => Err(shared.with(|state| state.socket.send_error(why, message))),
         _ => Ok(()),
     }
 }
@@ -134,7 +134,7 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let this = &mut *self;
         let polled = this.key.send(cx, &mut this.waiting, try_send);
-        polled.map(|sent| handed_back(sent, &mut this.waiting))
+        polled.map(|sent| handed_back(sent, &mut this.waiting, this.key.shared()))
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
@@ -151,7 +151,7 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
         });
         match polled {
             Poll::Pending => Ok(()),
-            Poll::Ready(sent) => handed_back(sent, &mut self.waiting),
+            Poll::Ready(sent) => handed_back(sent, &mut self.waiting, &shared),
         }
     }
 

@@ -262,7 +262,9 @@ impl<T: Kind> Handle<T> {
         T: Sends,
     {
         let mut message = message.into();
-        self.shared().with(|state| state.socket.offer(&mut message)).map_err(|why| why.into_error(message))
+        self.shared()
+            .with(|state| state.socket.offer(&mut message))
+            .map_err(|why| self.shared().with(|state| state.socket.send_error(why, message)))
     }
 
     /// Waits until the socket can send without waiting, as defined by [`Socket::can_send`]. Another task may then send

@@ -171,7 +171,7 @@ fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
     let Some(message) = held else { return Poll::Pending };
     let given = match state.socket.offer(message) {
         Ok(()) => Given::Sent,
-        Err(Unsent::Full | Unsent::OutOfTurn | Unsent::Closed) => return Poll::Pending,
+        Err(Unsent::Full | Unsent::OutOfTurn | Unsent::Closed | Unsent::Unreachable) => return Poll::Pending,
         Err(
             Unsent::Unroutable
             | Unsent::Unaddressed

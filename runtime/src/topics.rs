@@ -1,13 +1,18 @@
 //! Methods of [`Handle`] for subscriptions, groups, and waiting for peers and subscribers.
 
 use crate::handle::Handle;
-use crate::state::State;
+use crate::state::{Shared, State};
 use crate::waiters::WaiterKey;
 use bytes::Bytes;
 use core::future::poll_fn;
 use core::task::Poll;
+use core::time::Duration;
+use sansmq_proto::Endpoint;
+use sansmq_proto::address::ParseEndpointError;
+use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
-use sansmq_proto::socket::{FailingDials, JoinError, SubscribeError};
+use sansmq_proto::socket::{ConnectError, FailingDials, JoinError, SubscribeError, WaitError, WaitId};
+use std::sync::Arc;
 
 impl<T: Kind> Handle<T> {
     /// Subscribes to messages that begin with `prefix`; an empty prefix matches every message (`ZMQ_SUBSCRIBE`). Subscriptions
@@ -109,12 +114,62 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.failing_dials())
     }
 
-    /// Waits until at least `peers` peers are connected and their handshakes are complete. Returns at once if the socket is
-    /// closed.
+    /// Waits until at least `peers` peers are connected and their handshakes are complete. Returns the connected peers.
+    ///
+    /// Has no time limit. After a time-out of the runtime, [`failing_dials`](Self::failing_dials) returns the reasons for
+    /// which no peer is connected.
     ///
     /// Cancel-safe.
-    pub async fn wait_connected(&self, peers: usize) {
-        self.watch(|state| state.socket.ready_peers() >= peers).await;
+    ///
+    /// # Errors
+    /// [`WaitError::Closed`] if the socket is closed. [`WaitError::Failed`] if `peers` peers are impossible: the socket
+    /// has no listener, and too many of its dials failed for reasons that time cannot cure.
+    pub async fn wait_connected(&self, peers: usize) -> Result<Vec<Arc<Peer>>, WaitError> {
+        let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| match state.socket.ready_peers_or_error(peers) {
+                Some(outcome) => Poll::Ready(outcome),
+                None if state.is_over() => Poll::Ready(Err(WaitError::Closed)),
+                None => Poll::Pending,
+            })
+        })
+        .await
+    }
+
+    /// Connects to an endpoint as [`connect`](Self::connect) does, and waits until the handshake with the peer is
+    /// complete, for at most `timeout` (`None`: no limit). Returns the peer.
+    ///
+    /// An attempt that fails for a reason that time can cure is repeated until `timeout` expires. If the peer refuses the
+    /// connection, for example because of a wrong password, the error is returned at once. After an error, and if the
+    /// future is dropped, the socket continues to dial; [`disconnect`](Self::disconnect) ends this.
+    ///
+    /// # Errors
+    /// [`WaitError`], which has the reason of the latest failure, and [`is_temporary`](WaitError::is_temporary), which returns
+    /// true if time can cure it.
+    pub async fn connect_and_wait<E>(
+        &self,
+        endpoint: E,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Arc<Peer>, WaitError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(|error| ConnectError::from(ParseEndpointError::from(error)))?;
+        let wait = self.shared().with_time(|socket, now| {
+            let pipe = socket.connect(endpoint, now)?;
+            Ok::<_, ConnectError>(socket.begin_wait(pipe, timeout.into(), now))
+        })?;
+        let wait = WaitGuard { shared: self.shared(), wait };
+        let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| match state.socket.poll_wait(wait.wait) {
+                Some(outcome) => Poll::Ready(outcome),
+                None if state.is_over() => Poll::Ready(Err(WaitError::Closed)),
+                None => Poll::Pending,
+            })
+        })
+        .await
     }
 
     /// Waits until `condition` is true or the socket is closed. Checks the condition again whenever a peer becomes
@@ -125,5 +180,17 @@ impl<T: Kind> Handle<T> {
             key.wait(cx, |state| if state.is_over() || condition(state) { Poll::Ready(()) } else { Poll::Pending })
         })
         .await;
+    }
+}
+
+/// Guard that ends a wait of a socket when it is dropped.
+struct WaitGuard<'a> {
+    shared: &'a Shared,
+    wait: WaitId,
+}
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        self.shared.with(|state| state.socket.end_wait(self.wait));
     }
 }

@@ -25,6 +25,10 @@ impl<S: AsRef<Shared>> TurnKey<S> {
         self
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        self.shared.as_ref()
+    }
+
     /// Locks the state of the socket and calls `work`, which receives a message, if no other future has a better claim
     /// to it. Otherwise, or if `work` returns `Pending`, the future keeps its place in the line of receivers, or joins
     /// this line at its end.

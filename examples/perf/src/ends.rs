@@ -70,7 +70,7 @@ async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
         if end.socket == SocketType::Pub {
             socket.wait_subscribed("", end.peers).await;
         } else {
-            socket.wait_connected(1).await;
+            socket.wait_connected(1).await?;
         }
     }
     let body = Message::from(vec![FILL; end.size]);
@@ -109,7 +109,7 @@ async fn receive(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure>
 /// from the completion of all handshakes to the last reply, and the time of each round trip.
 async fn request(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
-        socket.wait_connected(1).await;
+        socket.wait_connected(1).await?;
     }
     let body = vec![FILL; end.size];
     let request = if end.socket == SocketType::Dealer { Message::from(("", body)) } else { Message::from(body) };

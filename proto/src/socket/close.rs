@@ -42,6 +42,7 @@ impl Socket {
             return;
         }
         self.closing = true;
+        self.is_blocked = true;
         for id in self.listeners.keys().copied().collect::<Vec<_>>() {
             self.remove_listener(id);
         }
@@ -182,7 +183,9 @@ impl Socket {
         self.count_unsent(self.pipes.outgoing_len(id));
         // A sender that waits for room in this pipe must be woken, because the pipe never has room again.
         self.effects |= self.pattern.on_end(&mut self.pipes, id) | Effects::WRITABLE;
+        self.fail_waits(id);
         self.pipes.remove(id);
+        self.update_blocked();
         self.emit_closed();
     }
 

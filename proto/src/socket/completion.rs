@@ -22,7 +22,7 @@ impl Socket {
     /// one call, which may nevertheless return `Full`.
     #[must_use]
     pub fn can_complete_sends(&mut self, count: usize, to: Option<PipeId>) -> bool {
-        if self.closing {
+        if self.is_blocked {
             return true;
         }
         match to {
@@ -40,6 +40,6 @@ impl Socket {
     /// for one call.
     #[must_use]
     pub fn can_complete_recvs(&mut self, count: usize) -> bool {
-        self.closing || self.pattern.can_complete_recvs(&mut self.pipes, count)
+        self.is_blocked || self.pattern.can_complete_recvs(&mut self.pipes, count)
     }
 }

@@ -90,6 +90,7 @@ impl Socket {
                 return Err(error);
             }
         }
+        self.update_blocked();
         self.dial(pipe);
         Ok(pipe)
     }
@@ -184,6 +185,7 @@ impl Socket {
         if retry.is_none() {
             self.remove(id);
         }
+        self.attempt_failed();
     }
 
     /// Starts the delay (back-off) before the next dial of a pipe, after a failure of this kind, and returns the delay.

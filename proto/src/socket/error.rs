@@ -63,6 +63,10 @@ pub enum SendError {
     /// dials that are failing, each with the reason.
     #[error("the time-out expired and no peer has room; {1}")]
     TimedOut(Message, FailingDials),
+    /// No peer is connected, and every dial is failing; returned only with the option `fail_unreachable`. Carries the
+    /// message that was not sent, and the reason of each failure.
+    #[error("no peer can be reached; the socket continues to dial: {1}")]
+    Unreachable(Message, FailingDials),
 }
 
 impl SendError {
@@ -78,7 +82,8 @@ impl SendError {
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message)
-            | Self::TimedOut(message, _) => message,
+            | Self::TimedOut(message, _)
+            | Self::Unreachable(message, _) => message,
         }
     }
 }
@@ -106,10 +111,14 @@ pub enum Unsent {
     Unsupported(SocketType),
     /// The socket is closed; see [`SendError::Closed`].
     Closed,
+    /// Every dial is failing; see [`SendError::Unreachable`].
+    Unreachable,
 }
 
 impl Unsent {
-    /// Returns the [`SendError`] of this reason, with `message` in it.
+    /// Returns the [`SendError`] of this reason, with `message` in it. The error of
+    /// [`Unreachable`](Self::Unreachable) has no list of failing dials; [`Socket::send_error`](crate::Socket::send_error)
+    /// adds the list.
     #[cold]
     pub fn into_error(self, message: Message) -> SendError {
         match self {
@@ -122,6 +131,7 @@ impl Unsent {
             Self::OutOfTurn => SendError::OutOfTurn(message),
             Self::Unsupported(socket_type) => SendError::Unsupported(message, socket_type),
             Self::Closed => SendError::Closed(message),
+            Self::Unreachable => SendError::Unreachable(message, FailingDials::default()),
         }
     }
 }
@@ -141,6 +151,7 @@ impl fmt::Debug for SendError {
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
             Self::TimedOut(..) => "TimedOut",
+            Self::Unreachable(..) => "Unreachable",
         };
         write!(f, "{name}: {self}")
     }
@@ -182,6 +193,10 @@ pub enum RecvError {
     /// the reason.
     #[error("the time-out expired and no message has arrived; {0}")]
     TimedOut(FailingDials),
+    /// No message has arrived, no peer is connected, and every dial is failing; returned only with the option
+    /// `fail_unreachable`. Carries the reason of each failure.
+    #[error("no message has arrived and no peer can be reached; the socket continues to dial: {0}")]
+    Unreachable(FailingDials),
 }
 
 // A `main` that returns the error prints the `Debug` text, so it includes the advice.
@@ -194,6 +209,7 @@ impl fmt::Debug for RecvError {
             Self::Unsupported(_) => "Unsupported",
             Self::Closed => "Closed",
             Self::TimedOut(_) => "TimedOut",
+            Self::Unreachable(_) => "Unreachable",
         };
         write!(f, "{name}: {self}")
     }
@@ -287,6 +303,46 @@ pub enum ConnectError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+}
+
+/// Error of `connect_and_wait` and `wait_connected`: no peer became ready. Unless the error is
+/// [`Connect`](Self::Connect) or [`Closed`](Self::Closed), the socket continues to dial.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The endpoint is invalid, or the socket cannot connect to it.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A dial failed for a reason that time cannot cure, or an option makes the socket stop dialling after a failure.
+    /// Carries these dials with their reasons. Empty if the application disconnected the endpoint.
+    #[error("the connection was not made: {0}")]
+    Failed(FailingDials),
+    /// The time limit expired. Carries the dials that are failing, each with the reason of its latest failure. Empty if
+    /// the first attempt has not failed yet, for example because the peer does not answer.
+    #[error("the connection was not made before the time limit expired: {0}")]
+    TimedOut(FailingDials),
+    /// The socket is closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+impl WaitError {
+    /// Returns true if time can cure the error: a later wait may succeed although the settings of both sides stay the
+    /// same. See [`ConnectionError::is_temporary`].
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Closed => false,
+            Self::Failed(dials) | Self::TimedOut(dials) => dials.is_temporary(),
+        }
+    }
+
+    /// Returns the reason of the first failing dial; `None` if no attempt failed.
+    pub fn reason(&self) -> Option<&ConnectionError> {
+        match self {
+            Self::Connect(_) | Self::Closed => None,
+            Self::Failed(dials) | Self::TimedOut(dials) => dials.first().map(|dial| &*dial.reason),
+        }
+    }
 }
 
 /// Error of `bind`.

@@ -3,6 +3,9 @@
 use super::Socket;
 use crate::address::Endpoint;
 use crate::connection::ConnectionError;
+use crate::message::Message;
+use crate::socket::effects::Effects;
+use crate::socket::error::{RecvError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipe;
 use alloc::sync::Arc;
@@ -77,6 +80,50 @@ impl Socket {
     pub fn failing_dials(&self) -> FailingDials {
         let dials = self.pipes.ids().into_iter().filter_map(|id| self.pipes.get(id)?.failing_dial(id));
         dials.collect::<Vec<_>>().into()
+    }
+}
+
+/// Blocking of `send` and `recv` while no peer can be reached.
+impl Socket {
+    /// Updates the state of the socket after an attempt to connect failed or a connection ended.
+    pub(super) fn attempt_failed(&mut self) {
+        self.effects |= Effects::PEERS_CHANGED;
+        self.update_blocked();
+    }
+
+    /// Sets `is_blocked` again, after a dial began, failed or succeeded, or a pipe was removed. If the socket becomes
+    /// blocked, wakes the tasks that wait to send or receive.
+    pub(super) fn update_blocked(&mut self) {
+        let was_blocked = self.is_blocked;
+        self.is_blocked = self.closing || (self.settings.fail_unreachable && self.is_unreachable());
+        if self.is_blocked && !was_blocked {
+            self.effects |= Effects::READABLE | Effects::WRITABLE;
+        }
+    }
+
+    /// Returns true if no peer is ready, the socket dials at least one endpoint, and each of its dials is failing.
+    fn is_unreachable(&self) -> bool {
+        let ids = self.pipes.ids().into_iter();
+        let mut dialled = ids.filter_map(|id| self.pipes.get(id)).filter(|pipe| pipe.state.is_open_dial()).peekable();
+        self.pipes.ready == 0 && dialled.peek().is_some() && dialled.all(|pipe| pipe.state.failed_attempts() > 0)
+    }
+
+    /// Returns the reason for which a message cannot be sent while `is_blocked` is true.
+    #[cold]
+    pub(super) const fn block_reason(&self) -> Unsent {
+        if self.closing { Unsent::Closed } else { Unsent::Unreachable }
+    }
+
+    /// Receives while `is_blocked` is true: messages that have already arrived are received before the error.
+    #[cold]
+    pub(super) fn recv_blocked(&mut self) -> Result<Message, RecvError> {
+        if self.closing {
+            return Err(RecvError::Closed);
+        }
+        match self.pattern.recv(&mut self.pipes, &mut self.effects) {
+            Err(RecvError::Empty) => Err(RecvError::Unreachable(self.failing_dials())),
+            received => received,
+        }
     }
 }
 

@@ -83,6 +83,7 @@ impl Socket {
         let (endpoint, routing_id) = (pipe.state.endpoint().cloned(), pipe.routing_id.clone());
         self.pipes.ready += 1;
         self.effects |= Effects::PEERS_CHANGED;
+        self.update_blocked();
         self.handshakes.end(id);
         if let Some(endpoint) = endpoint {
             self.pipes.emit(|| Event::Ready { pipe: id, endpoint, peer: Arc::clone(peer), routing_id });
@@ -198,6 +199,7 @@ impl Socket {
         if retry.is_none() {
             self.remove(id);
         }
+        self.attempt_failed();
     }
 
     /// Delivers the complete messages that `link` received before the connection ended, even if the incoming queue of

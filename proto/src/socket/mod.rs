@@ -19,10 +19,11 @@ mod routing;
 mod shared_listener;
 mod stats;
 mod topics;
+mod wait;
 
 pub use error::{
     AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError,
-    Unsent,
+    Unsent, WaitError,
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use failing::{FailingDial, FailingDials};
@@ -30,6 +31,7 @@ pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::{Demand, Reader};
 pub use stats::{Drops, PeerStats, SocketStats, TrafficCount};
+pub use wait::WaitId;
 
 use crate::address::{Endpoint, NetworkError, TransportConfig};
 #[cfg(doc)]
@@ -52,6 +54,7 @@ use core::fmt;
 use effects::Effects;
 use listener::Listener;
 use pattern::Pattern;
+use wait::Waits;
 
 /// A ZeroMQ socket as a state machine without IO. The socket holds the message queues of each peer (the pipe of this
 /// peer), the listeners, and the connection attempts. The socket type determines which peers each message is sent to.
@@ -113,7 +116,12 @@ pub struct Socket {
     effects: Effects,
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
+    waits: Waits,
     closing: bool,
+    /// True if the application cannot send now for a reason other than full queues: the socket is closing, or the option
+    /// `fail_unreachable` is set and every dial is failing. Derived from these two, so that the path of each message has
+    /// one comparison.
+    is_blocked: bool,
     /// Number of queued messages that were dropped since `close` was called, because they could not be sent. Returned
     /// by [`unsent`](Self::unsent).
     unsent: usize,
@@ -158,6 +166,8 @@ enum Timer {
     /// Beginning of the linger period of a pipe. This timer expires at once, so that the next call of `handle_timeout`
     /// begins the period.
     StartLinger(PipeId),
+    /// End of the time limit of a wait for the connection of one dial.
+    Wait(WaitId),
     /// End of the pause after a listener failed to accept a connection. The listener then accepts again.
     Accept(ListenerId),
 }
@@ -180,7 +190,9 @@ impl Socket {
             effects: Effects::NONE,
             deadlines: Deadlines::new(),
             handshakes: Handshakes::default(),
+            waits: Waits::default(),
             closing: false,
+            is_blocked: false,
             unsent: 0,
             now: Instant::ORIGIN,
         }
@@ -213,7 +225,7 @@ impl Socket {
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
-        self.offer(&mut message).map_err(|why| why.into_error(message))
+        self.offer(&mut message).map_err(|why| self.send_error(why, message))
     }
 
     /// Queues a message as [`send`](Self::send) does. If the message is queued, `message` is empty afterwards.
@@ -223,8 +235,8 @@ impl Socket {
     /// [`Unsent`]: the reasons of [`SendError`], without the message.
     #[inline]
     pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
-        if self.closing {
-            return Err(Unsent::Closed);
+        if self.is_blocked {
+            return Err(self.block_reason());
         }
         match self.pattern.send(&mut self.pipes, message) {
             Ok(effects) if effects.is_empty() => Ok(()),
@@ -260,8 +272,8 @@ impl Socket {
     /// [`RecvError`].
     #[inline]
     pub fn recv(&mut self) -> Result<Message, RecvError> {
-        if self.closing {
-            return Err(RecvError::Closed);
+        if self.is_blocked {
+            return self.recv_blocked();
         }
         self.pattern.recv(&mut self.pipes, &mut self.effects)
     }
@@ -279,19 +291,38 @@ impl Socket {
         Ok((message, sender.expect("each message was sent by a peer that was ready")))
     }
 
+    /// Converts the reason for which a message was not sent into the error that contains the message.
+    #[cold]
+    pub fn send_error(&self, why: Unsent, message: Message) -> SendError {
+        match why {
+            Unsent::Unreachable => SendError::Unreachable(message, self.failing_dials()),
+            Unsent::Full
+            | Unsent::Unroutable
+            | Unsent::Unaddressed
+            | Unsent::NotGrouped
+            | Unsent::SingleFrame
+            | Unsent::FrameCount
+            | Unsent::OutOfTurn
+            | Unsent::Unsupported(_)
+            | Unsent::Closed => why.into_error(message),
+        }
+    }
+
     /// Returns true if [`send`](Self::send) would return neither [`SendError::Full`] nor [`SendError::OutOfTurn`] now
-    /// (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Always true for a closed socket.
+    /// (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Always true for a closed socket, and while `send` returns
+    /// [`SendError::Unreachable`].
     ///
     /// Always true for a ROUTER, STREAM, SERVER or PEER: the routing id in the message selects the peer, so only `send`
     /// can check whether this peer has room.
     pub fn can_send(&mut self) -> bool {
-        self.closing || self.pattern.can_send(&mut self.pipes)
+        self.is_blocked || self.pattern.can_send(&mut self.pipes)
     }
 
     /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now
-    /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket.
+    /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket, and while `recv` returns
+    /// [`RecvError::Unreachable`].
     pub fn can_recv(&mut self) -> bool {
-        self.closing || self.pattern.can_recv(&mut self.pipes)
+        self.is_blocked || self.pattern.can_recv(&mut self.pipes)
     }
 
     /// Returns the next action for the driver, which is the code that does the IO. Returns `None` if there is no action
@@ -328,6 +359,7 @@ impl Socket {
             match timer {
                 Timer::Linger(id) => self.abort_pipe(id),
                 Timer::StartLinger(id) => self.start_requested_linger(id),
+                Timer::Wait(id) => self.expire_wait(id),
                 Timer::Accept(id) => self.actions.push_back(Action::Accept(id)),
                 Timer::Dial(id) if self.is_dialling(id) => {
                     self.actions.push_back(Action::CancelDial(id));

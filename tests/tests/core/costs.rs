@@ -128,7 +128,7 @@ async fn connect(sender: &Handle<Any>, receiver: &Handle<Any>, from: SocketType,
         receiver.subscribe("").unwrap();
         sender.wait_subscribed("", 1).await;
     } else {
-        sender.wait_connected(1).await;
+        sender.wait_connected(1).await.unwrap();
     }
 }
 

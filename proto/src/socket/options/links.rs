@@ -125,6 +125,20 @@ impl<T: Kind> Options<T> {
         self
     }
 
+    /// Makes `send` and `recv` return an error at once while no peer can be reached: no peer is connected, and the latest
+    /// attempt of each `connect` failed. The errors are [`SendError::Unreachable`](crate::SendError::Unreachable) and
+    /// [`RecvError::Unreachable`](crate::RecvError::Unreachable), which name the reason of each failure. The socket
+    /// continues to dial, and messages that are already queued are still sent. Messages that have arrived are received
+    /// before the error.
+    ///
+    /// Off by default, as in libzmq: messages are queued, and `send` and `recv` wait until a peer is connected. A socket
+    /// without `connect` is not affected, and neither is a dial during its first attempt.
+    #[must_use]
+    pub const fn fail_unreachable(mut self, fail: bool) -> Self {
+        self.settings.fail_unreachable = fail;
+        self
+    }
+
     /// Sets the conditions under which the socket does not dial again: `RECONNECT_STOP`. By default, none of the
     /// conditions of [`ReconnectStop`] is set.
     #[must_use]

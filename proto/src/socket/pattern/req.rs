@@ -204,7 +204,7 @@ impl Pattern for Req {
 
     // In every other state, `send` returns `OutOfTurn`.
     fn can_complete_sends(&mut self, pipes: &mut Pipes, _: usize) -> bool {
-        let can_begin = self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost);
+        let can_begin = self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. });
         !can_begin || self.peers.has_room(pipes)
     }
 

@@ -196,6 +196,11 @@ impl PipeState {
         self.dialer().is_some()
     }
 
+    /// Returns true if this socket dials the peer, and the pipe still accepts messages.
+    pub(crate) fn is_open_dial(&self) -> bool {
+        matches!(self, Self::Open(_)) && self.is_dialled()
+    }
+
     /// Returns the endpoint that this socket dials, or the address of the peer that it accepted; `None` in the state
     /// Gone.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {

@@ -122,7 +122,7 @@ fn repeated_and_cancelled_subscriptions_are_counted_once() {
             let stream = fixture.serve_during(flood, 0).await;
             assert_eq!(fixture.publisher.subscription_count(), topics, "includes `honest` and `end of flood`");
             drop(stream);
-            fixture.publisher.wait_connected(1).await;
+            fixture.publisher.wait_connected(1).await.unwrap();
             while fixture.publisher.subscription_count() > 1 {
                 fixture.publisher.send("honest").await.unwrap();
                 fixture.subscriber.recv().await.unwrap();

@@ -65,11 +65,11 @@ fn push_sends_to_readers_while_others_do_not_read() {
         let pusher = handle.socket(Options::<Push>::new().send_hwm(HWM));
         let at = bind_tcp(&pusher).await;
         let streams = connect_non_readers(at, "PULL", b"").await;
-        pusher.wait_connected(NON_READERS).await;
+        pusher.wait_connected(NON_READERS).await.unwrap();
         let memory = Memory::now();
         let puller = handle.socket(Options::<Pull>::new());
         puller.connect(pusher.bind(ANY).await.unwrap()).unwrap();
-        pusher.wait_connected(NON_READERS + 1).await;
+        pusher.wait_connected(NON_READERS + 1).await.unwrap();
         // Sends until the queue of every peer that does not read is full.
         let all_are_full = || pusher.peer_stats().iter().filter(|peer| peer.send_hwm_hits > 0).count() >= NON_READERS;
         let pushing = async {

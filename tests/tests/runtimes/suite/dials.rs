@@ -1,16 +1,21 @@
 //! Tests of failed dials: each is tried again, and messages that wait for the peer survive.
 
-use super::super::fixture::{RepSocket, RouterSocket, Socket, run};
+use super::super::fixture::{PushSocket, RepSocket, RouterSocket, Socket, run, spawn};
 use super::stream::recv_notification;
 use super::{ANY, end_reason};
+use futures_util::future::join;
 use sansmq::kind::{Dealer, Req, Router, Stream};
 use sansmq::proto::security::curve::KeyPair;
 use sansmq::proto::wire::MechanismName;
-use sansmq::{ConnectionError, Endpoint, Frame, NetworkError, Options, RecvError, Security};
+use sansmq::{
+    ConnectError, ConnectionError, Endpoint, Event, Frame, NetworkError, Options, RecvError, Security, SendError,
+    SocketType, WaitError,
+};
 use sansmq_tests::raw_peer::{COMMAND, command, greeting, greeting_and_ready, head};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_secs(20);
 
 /// Bytes of an impostor, whether they end the connection before its handshake is finished, and a check of the reason.
 type Case = (Vec<u8>, bool, fn(&ConnectionError) -> bool);
@@ -150,11 +155,82 @@ fn refused_connect_waits_for_peer_at_same_endpoint() {
         let endpoint = super::free_endpoint().await;
         dealer.connect(&endpoint).unwrap();
         dealer.send("queued").await.unwrap();
-        let failed = monitor.find(|event| matches!(event, sansmq::Event::ConnectFailed { .. }).then_some(())).await;
+        let failed = monitor.find(|event| matches!(event, Event::ConnectFailed { .. }).then_some(())).await;
         assert_eq!(failed, Some(()));
         let router = RouterSocket::new();
         router.bind(&endpoint).await.unwrap();
         assert_eq!(router.recv().await.unwrap().body(), "queued");
+    });
+}
+
+#[test]
+fn connect_and_wait_returns_peer_or_typed_reason() {
+    run(|| async {
+        // A dial that fails for a reason that time can cure is repeated until the peer is there.
+        let endpoint = super::free_endpoint().await;
+        let (router, client) = (RouterSocket::new(), dealer(Security::Null));
+        let bind_later = async {
+            client.monitor().find(|event| matches!(event, Event::ConnectFailed { .. }).then_some(())).await.unwrap();
+            router.bind(&endpoint).await.unwrap();
+        };
+        let (peer, ()) = join(client.connect_and_wait(&endpoint, LONG), bind_later).await;
+        assert_eq!(peer.unwrap().socket_type, SocketType::Router);
+        assert_eq!(client.wait_connected(1).await.unwrap()[0].socket_type, SocketType::Router);
+
+        // Time cannot cure this one, so that the call returns at once.
+        let push = PushSocket::new();
+        let error = push.connect_and_wait(&endpoint, LONG).await.unwrap_err();
+        assert!(matches!(&error, WaitError::Failed(dials) if dials.len() == 1), "{error}");
+        let reason = error.reason().unwrap();
+        assert!(matches!(reason, ConnectionError::Incompatible { .. } | ConnectionError::Refused(_)), "{reason}");
+        assert!(!error.is_temporary());
+        assert_eq!(push.wait_connected(1).await.unwrap_err(), error);
+
+        let absent = super::free_endpoint().await;
+        let error = client.connect_and_wait(&absent, 4 * SOON).await.unwrap_err();
+        assert!(matches!(error, WaitError::TimedOut(_)), "{error}");
+        assert_eq!(error.reason(), Some(&ConnectionError::Network(NetworkError::Refused)));
+        assert!(error.is_temporary());
+        assert!(error.to_string().contains("connection refused"), "{error}");
+
+        let once = Socket::with(Options::<Dealer>::new().no_reconnect());
+        let error = once.connect_and_wait(&absent, LONG).await.unwrap_err();
+        assert_eq!(error.reason(), Some(&ConnectionError::Network(NetworkError::Refused)));
+        let error = client.connect_and_wait("tcp://*:1", LONG).await.unwrap_err();
+        assert!(matches!(error, WaitError::Connect(ConnectError::Wildcard(_))), "{error}");
+        client.close().await;
+        assert_eq!(client.wait_connected(1).await, Err(WaitError::Closed));
+    });
+}
+
+#[test]
+fn unreachable_socket_fails_at_once_until_a_peer_is_ready() {
+    run(|| async {
+        let endpoint = super::free_endpoint().await;
+        let options = Options::<Dealer>::new().reconnect(SOON, SOON).unwrap().fail_unreachable(true);
+        let dealer = Socket::with(options);
+        let sends = spawn({
+            let dealer = dealer.clone();
+            async move { dealer.recv().await }
+        });
+        dealer.connect(&endpoint).unwrap();
+        let error = sends.await.unwrap_err();
+        assert!(matches!(&error, RecvError::Unreachable(dials) if dials[0].endpoint == endpoint), "{error}");
+        let error = dealer.send("x").await.unwrap_err();
+        assert!(error.to_string().contains("connection refused"), "{error}");
+        assert!(matches!(error, SendError::Unreachable(..)));
+        assert!(matches!(dealer.try_send("x").unwrap_err(), SendError::Unreachable(_, dials) if dials.len() == 1));
+
+        let router = RouterSocket::new();
+        router.bind(&endpoint).await.unwrap();
+        dealer.wait_connected(1).await.unwrap();
+        dealer.send("reachable").await.unwrap();
+        let [id, body] = router.recv().await.unwrap().into_array().unwrap();
+        assert_eq!(body, "reachable");
+        router.send((id, "last")).await.unwrap();
+        router.close().await;
+        assert_eq!(dealer.recv().await.unwrap().body(), "last", "received before the error");
+        assert!(matches!(dealer.recv().await, Err(RecvError::Unreachable(_))));
     });
 }
 
@@ -202,11 +278,13 @@ fn request_of_failing_dial_waits_and_lost_request_names_its_cause() {
         assert_eq!(error, RecvError::PeerLost { sent: true, cause: ConnectionError::PeerClosed.into() });
         assert!(error.to_string().ends_with("reason: the peer closed the connection"), "{error}");
 
+        let impostor = Impostor::bind().await;
         let req = Socket::with(Options::<Req>::new().no_reconnect());
-        req.connect(super::free_endpoint().await).unwrap();
+        req.connect(&impostor.endpoint).unwrap();
         req.send("request").await.unwrap();
+        impostor.answer(&[greeting("NULL"), command("ERROR", b"\x03400")].concat()).await;
         let error = req.recv().await.unwrap_err();
-        let cause = ConnectionError::Network(NetworkError::Refused).into();
+        let cause = ConnectionError::Refused(b"400"[..].into()).into();
         assert_eq!(error, RecvError::PeerLost { sent: false, cause });
         assert!(error.to_string().starts_with("the request was not sent"), "{error}");
     });

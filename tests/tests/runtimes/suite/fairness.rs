@@ -33,7 +33,7 @@ fn always_ready_futures_let_other_tasks_run() {
         pull.bind(&endpoint).await.unwrap();
         push.connect(&endpoint).unwrap();
         let (pull, push): (&Handle<Pull>, &Handle<Push>) = (&pull, &push);
-        push.wait_connected(1).await;
+        push.wait_connected(1).await.unwrap();
 
         lets_other_tasks_run("recv", || {
             push.try_send("x").unwrap();
@@ -66,7 +66,7 @@ fn always_ready_streams_and_sinks_let_other_tasks_run() {
         let (pull, push) = (PullSocket::new(), PushSocket::new());
         pull.bind(&endpoint).await.unwrap();
         push.connect(&endpoint).unwrap();
-        push.wait_connected(1).await;
+        push.wait_connected(1).await.unwrap();
         let (mut stream, mut sink, mut monitor) = (pull.stream(), push.sink(), push.monitor());
 
         let mut number = 0;

@@ -38,7 +38,7 @@ fn queue_proxy_loses_no_request_or_reply() {
             spawn(work(worker.clone(), number))
         });
         let working = working.collect::<Vec<_>>();
-        back.wait_connected(5).await;
+        back.wait_connected(5).await.unwrap();
         let req_clients = (0..2).map(|client| spawn(ask_one_by_one(clients.clone(), client, REQUESTS)));
         let dealer_clients = (2..5).map(|client| spawn(ask_all_at_once(clients.clone(), client, REQUESTS)));
         let req_clients = req_clients.collect::<Vec<_>>();
@@ -145,7 +145,7 @@ fn streamer_captures_messages_and_ends_on_close() {
         let capture = PairSocket::new();
         let tap = PairSocket::new();
         tap.connect(capture.bind(ANY).await.unwrap()).unwrap();
-        capture.wait_connected(1).await;
+        capture.wait_connected(1).await.unwrap();
         let (_, finished) = start(Proxy::new(&front, &back).capture(&capture));
         let (push, pull) = (PushSocket::new(), PullSocket::new());
         push.connect(&sources).unwrap();
@@ -179,7 +179,7 @@ fn control_socket_pauses_resumes_and_terminates() {
         let (push, pull) = (PushSocket::new(), PullSocket::new());
         push.connect(&sources).unwrap();
         pull.connect(&sinks).unwrap();
-        back.wait_connected(1).await;
+        back.wait_connected(1).await.unwrap();
         push.send("later").await.unwrap();
         front.readable().await;
         let paused = send_command("STATISTICS").await;
@@ -256,7 +256,7 @@ fn dropped_proxy_run_loses_and_repeats_no_message() {
         let [sources, sinks] = bind_both(&front, &back).await;
         let sink = Socket::with(Options::<Dealer>::new().routing_id("sink").unwrap().recv_hwm(1));
         sink.connect(&sinks).unwrap();
-        back.wait_connected(1).await;
+        back.wait_connected(1).await.unwrap();
         let push = Socket::with(Options::<Push>::new().send_hwm(3));
         push.connect(&sources).unwrap();
         let sending = spawn(async move {

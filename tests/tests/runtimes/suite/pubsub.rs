@@ -7,7 +7,7 @@ use core::pin::pin;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Dish, Pub, Radio, Sub, Typed, XPub, XSub};
 use sansmq::proto::socket::SlowSubscriber;
-use sansmq::{Message, Options};
+use sansmq::{Message, Options, WaitError};
 use sansmq_tests::TempDir;
 
 fn socket<T: Typed>() -> Socket<T> {
@@ -93,7 +93,7 @@ fn subscribers_bind_and_publisher_connects() {
             sub.subscribe("t").unwrap();
             publisher.connect(sub.bind(ANY).await.unwrap()).unwrap();
         }
-        publisher.wait_connected(2).await;
+        publisher.wait_connected(2).await.unwrap();
         publisher.wait_subscribed("t", 2).await;
         publisher.send("t1").await.unwrap();
         for sub in &subs {
@@ -110,13 +110,13 @@ fn wait_subscribed_returns_on_subscription_or_close() {
         let waiting = spawn({
             let publisher = publisher.clone();
             async move {
-                publisher.wait_connected(1).await;
+                publisher.wait_connected(1).await.unwrap();
                 publisher.wait_subscribed("a", 1).await;
                 publisher.subscriber_count("a")
             }
         });
         sub.connect(&endpoint).unwrap();
-        sub.wait_connected(1).await;
+        sub.wait_connected(1).await.unwrap();
         sub.subscribe("a").unwrap();
         assert_eq!(waiting.await, 1);
         let unmet = spawn({
@@ -124,7 +124,7 @@ fn wait_subscribed_returns_on_subscription_or_close() {
             async move { join(publisher.wait_subscribed("b", 1), publisher.wait_connected(9)).await }
         });
         publisher.close().await;
-        unmet.await;
+        assert_eq!(unmet.await.1, Err(WaitError::Closed));
     });
 }
 
