@@ -1,9 +1,11 @@
 //! PLAIN: the client sends a user name and a password in clear text; the server accepts or rejects them (RFC 24).
 
-use super::{AuthCredentials, AuthIdentity, AuthReply, HandshakeOutcome, Mechanism, Progress, ReadyPending, refuse};
+use super::{
+    AuthCredentials, AuthIdentity, AuthReply, AuthStatus, HandshakeOutcome, Mechanism, Progress, ReadyPending,
+};
 use crate::security::error::MechanismError;
 use crate::security::settings::PlainCredentials;
-use crate::wire::{DecodeError, Metadata, handshake};
+use crate::wire::{DecodeError, FrameHead, Metadata, handshake};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -92,16 +94,35 @@ impl PlainServer {
                 handshake::encode(b"WELCOME", &[], out);
                 Ok(Progress::Continue(Self::Welcome(AuthIdentity { user_id, properties }).into()))
             }
-            (Self::Authenticating, AuthReply::Reject(denial)) => Err(refuse(denial, None, out)),
+            (Self::Authenticating, AuthReply::Reject(denial)) => Err(refuse(denial, out)),
             (other, _) => Ok(Progress::Continue(other.into())),
         }
     }
 }
 
-/// Start of the malformed ERROR command that the PLAIN server of libzmq sends. Its C source contains `"\x5ERROR"`,
-/// where `\x5` was meant as the length of the name. C reads `\x5E` as one escape, so the server sends the byte 0x5E and
-/// then `RROR`. The last byte is the length of the reason, which always has three bytes.
+/// Start of the malformed ERROR command of PLAIN in libzmq. Its source contains `"\x05ERROR"`, where `\x05` was meant as
+/// the length of the name. C++ reads `\x05E` as one escape, so the command begins with the byte 0x5E and then `RROR`.
+/// The last byte is the length of the reason, which always has three bytes.
 const GARBLED_ERROR: &[u8] = b"\x5eRROR\x03";
+
+/// Sends ERROR with the status in the form of libzmq, except for a temporary refusal, after which the connection is only
+/// closed. Returns the error with which the handshake ends.
+// The form of RFC 24 is an unexpected command to every client of libzmq, so that a wrong password is reported as a
+// protocol error. The form of libzmq is malformed to the few clients that implement RFC 24 alone: they end the connection
+// too, without the reason. The client of this crate reads both forms. Nothing in the client's greeting or HELLO shows to
+// which of the two kinds the client belongs.
+fn refuse(status: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
+    // RFC 37: ERROR is fatal, and libzmq never dials again after it.
+    if status == AuthStatus::TemporaryError {
+        return MechanismError::Denied(status);
+    }
+    let reason = alloc::format!("{}", status.status());
+    let size = (GARBLED_ERROR.len() + reason.len()) as u64;
+    FrameHead { command: true, more: false, size }.encode(out);
+    out.extend_from_slice(GARBLED_ERROR);
+    out.extend_from_slice(reason.as_bytes());
+    MechanismError::Denied(status)
+}
 
 /// Decodes user name and password from the body of a HELLO. Returns `None` if the body is too short or too long.
 fn read_login(mut body: &[u8]) -> Option<(Bytes, Bytes)> {

@@ -63,6 +63,19 @@ mod plain {
     }
 
     #[tokio::test]
+    async fn python_client_reads_status_of_wrong_password() -> Outcome {
+        within(async {
+            let router = RouterSocket::with(guarded(Options::new()));
+            let bound = router.bind(ANY).await?.to_string();
+            let client = ["DEALER", "connect", &bound, "PLAIN_USERNAME=ann", "PLAIN_PASSWORD=guess"];
+            let mut python = Python::start("handshake_failure.py", &client);
+            python.expect_line("HANDSHAKE_FAILED_AUTH 400").await;
+            Ok(())
+        })
+        .await
+    }
+
+    #[tokio::test]
     async fn python_with_another_mechanism_is_named_as_likely_cause() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);

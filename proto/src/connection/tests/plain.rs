@@ -68,7 +68,7 @@ fn server_admits_accepted_user_and_sets_user_id() {
 #[test]
 fn wrong_password_is_answered_with_error_400() {
     let outcome = feed(&server_with_password(), &[&plain(), &b"\x04\x10\x05HELLO\x04user\x04pasS"[..]].concat());
-    assert_eq!(outcome.sent, [plain_from_server(), command("ERROR", b"\x03400")].concat());
+    assert_eq!(outcome.sent, [&plain_from_server()[..], b"\x04\x09\x5eRROR\x03400"].concat());
     assert_eq!(outcome.error(), ConnectionError::Denied(AuthStatus::Denied));
 }
 
@@ -76,7 +76,7 @@ fn wrong_password_is_answered_with_error_400() {
 fn plain_server_without_authenticator_denies_peers() {
     let config = ConnectionConfig { auth_source: AuthSource::Default, ..server_with_password() };
     let outcome = feed(&config, &[&plain(), HELLO].concat());
-    assert_eq!(outcome.sent, [plain_from_server(), command("ERROR", b"\x03500")].concat());
+    assert_eq!(outcome.sent, [&plain_from_server()[..], b"\x04\x09\x5eRROR\x03500"].concat());
     assert_eq!(outcome.error(), ConnectionError::Denied(AuthStatus::InternalError));
 }
 
