@@ -118,6 +118,9 @@ impl<T: Kind> Handle<T> {
     /// the limits of the socket that opened the port apply. If only one socket is bound to the port, and this socket
     /// has no resource, it accepts every peer, even a peer that requests a resource (as libzmq does).
     ///
+    /// If the address is in use by a listener of this process that is still being closed, for example because its
+    /// socket was dropped just before, waits until this listener is closed.
+    ///
     /// Not cancel-safe: if the future is dropped, the socket may still become bound.
     ///
     /// # Errors

@@ -14,25 +14,36 @@ use sansmq_proto::{Endpoint, ListenerId, NetworkError};
 use std::sync::Arc;
 
 pub(crate) struct ListenerTask<R: Runtime> {
-    driver: Driver,
     phase: Phase<R>,
     /// Guard that closes the port when the task ends: it unbinds all sockets that share the listener. Calls of `unbind`
-    /// and `close` that wait until the address is free then complete. This field is declared last, so that the open
-    /// listener in `phase` is dropped first.
+    /// and `close` that wait until the address is free then complete. This field is declared after `phase`, so that the
+    /// open listener is dropped first.
     guard: ListenGuard,
+    /// Reference to the socket that opened the port. This field is declared last: if it is the last driver, its drop
+    /// completes the calls of `close`, and the address must be free then.
+    driver: Driver,
 }
 
 /// Phase of a listener task. "Opened" and "failed" are the outcomes of opening the listener. "Stopped" means that the
-/// last socket that shared the listener has unbound.
+/// last socket that shared the listener has unbound. "In use" means that the address is in use, and that other listeners
+/// of this process are being closed that may have the address.
 ///
 /// ```text
 /// Opening ──opened──► Accepting ──stopped──► Closed
-///    ├──failed───► (the task has finished)
-///    └──stopped──► (the task has finished)
+///  │  ▲ ├──failed───► (the task has finished)
+///  │  │ └──stopped──► (the task has finished)
+///  │  └──they are closed── Waiting ──stopped──► (the task has finished)
+///  └─────────in use──────────►┘
 /// ```
 enum Phase<R: Runtime> {
-    Opening(Opening<R::Listener>),
-    Accepting { listener: R::Listener, bound: Endpoint },
+    /// The listener is being opened. Carries the listeners at the address that were being closed before.
+    Opening(Opening<R::Listener>, Vec<Arc<SharedListener>>),
+    /// The address is in use. The task waits until these listeners are closed, and then tries again.
+    Waiting(Vec<Arc<SharedListener>>),
+    Accepting {
+        listener: R::Listener,
+        bound: Endpoint,
+    },
     Closed,
 }
 
@@ -50,8 +61,9 @@ impl<R: Runtime> ListenerTask<R> {
         given: Option<BoundListener>,
         runtime: &R,
     ) -> Option<Self> {
+        let _ = guard.port.network.set(runtime.network());
         let phase = match given {
-            None => Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.shared().transport.clone()))),
+            None => Self::open(&driver, endpoint, runtime),
             Some(given) => {
                 let bound = given.endpoint().clone();
                 match runtime.take_listener(given, &driver.shared().transport) {
@@ -66,15 +78,32 @@ impl<R: Runtime> ListenerTask<R> {
                 }
             }
         };
-        Some(Self { driver, phase, guard })
+        Some(Self { phase, guard, driver })
+    }
+
+    /// Begins to open the listener.
+    fn open(driver: &Driver, endpoint: Endpoint, runtime: &R) -> Phase<R> {
+        // The ports are listed before the attempt, because a port that is closed during the attempt is no longer listed after.
+        let closing = SharedListener::closing_at(&endpoint, runtime.network());
+        Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.shared().transport.clone())), closing)
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, runtime: &R) -> TaskState {
-        let Self { driver, phase, guard } = self;
+        let Self { phase, guard, driver } = self;
         loop {
             match phase {
                 Phase::Closed => return TaskState::Finished,
-                Phase::Opening(opening) => {
+                Phase::Waiting(closing) => {
+                    if guard.poll_stopped(cx.waker()).is_ready() {
+                        return TaskState::Finished;
+                    }
+                    closing.retain(|port| port.poll_closed(cx.waker()).is_pending());
+                    if !closing.is_empty() {
+                        return TaskState::Waiting;
+                    }
+                    *phase = Self::open(driver, guard.port.requested.clone(), runtime);
+                }
+                Phase::Opening(opening, closing) => {
                     // A host name lookup may take long, and `unbind` and `close` must not wait for it.
                     if guard.poll_stopped(cx.waker()).is_ready() {
                         return TaskState::Finished;
@@ -84,6 +113,9 @@ impl<R: Runtime> ListenerTask<R> {
                         Poll::Ready(Ok((listener, bound))) => {
                             driver.listening(guard.id, bound.clone());
                             *phase = Phase::Accepting { listener, bound };
+                        }
+                        Poll::Ready(Err(NetworkError::AddressInUse)) if !closing.is_empty() => {
+                            *phase = Phase::Waiting(core::mem::take(closing));
                         }
                         Poll::Ready(Err(error)) => {
                             driver.listen_failed(guard.id, error);

@@ -57,6 +57,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         SystemEntropy
     }
 
+    /// Returns the number of the network on which this runtime binds addresses. A `bind` to an address waits for
+    /// listeners of this process that are being closed and have the same address on the same network. Default: 0, the
+    /// network of the operating system. A simulation returns a number that differs for each simulated network.
+    fn network(&self) -> u64 {
+        0
+    }
+
     /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try the
     /// addresses of the host, one after the other, until listening at one of them succeeds. Must return an error if the
     /// operating system rejects an option of `transport`.

@@ -14,17 +14,18 @@ use crate::listener_task::ListenGuard;
 use crate::state::{Shared, State, remember};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::Wakes;
-use core::task::Waker;
+use core::task::{Poll, Waker};
 use sansmq_proto::address::Resource;
 use sansmq_proto::connection::{ConnectionConfig, PendingPeer};
 use sansmq_proto::{Action, ConnectionError, Endpoint, ListenerId, NetworkError};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+// The lock of a static variable is not one of `loom`: `loom` creates its objects anew for each interleaving.
+use std::sync::{Arc, Mutex as StaticMutex, MutexGuard as StaticGuard, OnceLock, PoisonError, Weak};
 
 pub(crate) struct SharedListener {
     /// Endpoint that was passed to `bind` of the first socket at this port, without the resource. Its port number may
     /// be a wildcard.
-    requested: Endpoint,
+    pub(crate) requested: Endpoint,
     /// Settings of the socket that opened the port. They apply to each connection until it is assigned to a socket.
     pub(crate) limits: Arc<ConnectionConfig>,
     /// Error that closing the listener caused, for example because the file of its Unix domain socket had already been
@@ -33,8 +34,17 @@ pub(crate) struct SharedListener {
     /// Counter of the connections that wait to be assigned to a socket: each of them holds a clone of this `Arc`, so
     /// the reference count is one more than their number.
     pub(crate) unassigned: Arc<()>,
+    /// Network of the runtime that opens the listener, see [`Runtime::network`](crate::Runtime::network). Empty until
+    /// the task of the listener exists.
+    pub(crate) network: OnceLock<u64>,
     state: Mutex<ListenerState>,
 }
+
+/// Ports of the process that no socket uses any more, and that are not closed yet. A bind to the address of such a port
+/// waits until the port is closed.
+// The lock of this list is taken while a socket and the registry of its context are locked. No lock may be taken while this
+// list is locked.
+static CLOSING: StaticMutex<Vec<Weak<SharedListener>>> = StaticMutex::new(Vec::new());
 
 /// Maximum number of connections at one port that wait to be assigned to a socket. Further connections are closed at
 /// once.
@@ -59,6 +69,23 @@ struct ListenerState {
     /// [`SharedListener::ticket`] gave to the connection.
     waiting: BTreeMap<u64, Waker>,
     tickets: u64,
+    /// Progress of the end of the port.
+    end: PortEnd,
+}
+
+/// Progress of the end of a port.
+enum PortEnd {
+    /// The port is open, is being opened, or is being closed. Carries the wakers of the tasks that wait to bind to the
+    /// address of this port.
+    Pending(Vec<Waker>),
+    /// The listener is closed and its address is free.
+    Closed,
+}
+
+impl Default for PortEnd {
+    fn default() -> Self {
+        Self::Pending(Vec::new())
+    }
 }
 
 /// Sockets and tasks to notify after a port was closed or could not be opened.
@@ -98,6 +125,7 @@ impl SharedListener {
             limits: Arc::clone(limits),
             failure: OnceLock::new(),
             unassigned: Arc::default(),
+            network: OnceLock::new(),
             state: Mutex::new(state),
         })
     }
@@ -148,15 +176,63 @@ impl SharedListener {
     /// Unbinds a socket from the port. `member` is the socket with its listener. Returns the number of sockets that are
     /// still bound, and the wakers of the tasks to wake: the listener's task, and connections that wait to be assigned
     /// to a socket.
-    pub(crate) fn leave(&self, member: &SocketListener) -> (usize, Vec<Waker>) {
+    pub(crate) fn leave(self: &Arc<Self>, member: &SocketListener) -> (usize, Vec<Waker>) {
         let mut state = self.state();
         let before = state.members.len();
         state.members.retain(|_, other| !other.is(member));
-        if state.members.is_empty() && before > 0 {
+        let is_last = state.members.is_empty() && before > 0;
+        if is_last {
             state.last = Some(member.clone());
         }
         state.pausing.take_if(|pausing| pausing.is(member));
-        (state.members.len(), state.tasks())
+        let result = (state.members.len(), state.tasks());
+        drop(state);
+        if is_last {
+            closing_ports().push(Arc::downgrade(self));
+        }
+        result
+    }
+
+    /// Returns the ports of this process that are being closed and that could prevent a listener at `endpoint`.
+    /// `network` is the network of this listener.
+    pub(crate) fn closing_at(endpoint: &Endpoint, network: u64) -> Vec<Arc<Self>> {
+        let mut ports: Vec<_> = closing_ports().iter().filter_map(Weak::upgrade).collect();
+        ports.retain(|port| port.network.get() == Some(&network) && port.may_block(endpoint));
+        ports
+    }
+
+    /// Returns true if this port could prevent a listener at `endpoint`. True for every TCP endpoint with the same port
+    /// number, because a wildcard address or a host name can include any address.
+    fn may_block(&self, endpoint: &Endpoint) -> bool {
+        let state = self.state();
+        match (state.bound.as_ref().unwrap_or(&self.requested), endpoint) {
+            (Endpoint::Tcp { port: ours, .. }, Endpoint::Tcp { port, .. }) => ours == port,
+            (bound, endpoint) => bound == endpoint,
+        }
+    }
+
+    /// Returns `Ready` if the listener of this port is closed. Otherwise registers `waker`, to be woken when the
+    /// listener is closed.
+    pub(crate) fn poll_closed(&self, waker: &Waker) -> Poll<()> {
+        match &mut self.state().end {
+            PortEnd::Closed => Poll::Ready(()),
+            PortEnd::Pending(wakers) => {
+                if !wakers.iter().any(|known| known.will_wake(waker)) {
+                    wakers.push(waker.clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Records that the listener of this port is closed, and returns the wakers of the tasks that wait to bind to its
+    /// address.
+    fn set_closed(self: &Arc<Self>) -> Vec<Waker> {
+        closing_ports().retain(|port| port.strong_count() > 0 && !port.ptr_eq(&Arc::downgrade(self)));
+        match core::mem::replace(&mut self.state().end, PortEnd::Closed) {
+            PortEnd::Pending(wakers) => wakers,
+            PortEnd::Closed => Vec::new(),
+        }
     }
 
     /// Stores `bound`, the endpoint to which the listener is bound, after the listener was opened. Returns the sockets
@@ -356,8 +432,12 @@ impl ListenGuard {
         if let Some(last) = closed.last {
             last.with(|state| state.port_closed(last.listener));
         }
-        for task in closed.tasks {
+        for task in closed.tasks.into_iter().chain(self.port.set_closed()) {
             task.wake();
         }
     }
+}
+
+fn closing_ports() -> StaticGuard<'static, Vec<Weak<SharedListener>>> {
+    CLOSING.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -71,6 +71,10 @@ impl Runtime for Sim {
         self.with(|world, _| SeededEntropy::new(world.rng.next_u64()))
     }
 
+    fn network(&self) -> u64 {
+        self.with(|world, _| world.number)
+    }
+
     async fn listen(self, endpoint: Endpoint, _: TransportConfig) -> Result<(SimListener, Endpoint), NetworkError> {
         network::listen(&self, &endpoint).await
     }

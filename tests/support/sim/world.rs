@@ -8,6 +8,7 @@ use sansmq_proto::testing::Conditions;
 use sansmq_runtime::AsyncTimer;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub struct Sim(Arc<Mutex<World>>);
 pub(super) struct World {
     pub(super) rng: SeededEntropy,
     pub(super) now: Instant,
+    /// Number of the simulated network, which no other simulation of the process has.
+    pub(super) number: u64,
     pub(super) tasks: Tasks,
     pub(super) conditions: Conditions,
     pub(super) network: Network,
@@ -30,11 +33,14 @@ pub(super) struct World {
 
 impl Sim {
     pub(super) fn new(seed: u64) -> Self {
+        static NETWORKS: AtomicU64 = AtomicU64::new(1);
         let mut rng = SeededEntropy::new(seed);
         let conditions = network::conditions(&mut rng);
+        let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Mutex::new(World {
             rng,
             now: Instant::ORIGIN,
+            number,
             tasks: Tasks::default(),
             conditions,
             network: Network::default(),

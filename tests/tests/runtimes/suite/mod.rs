@@ -260,13 +260,32 @@ fn close_frees_address_before_it_returns() {
         let endpoint = RouterSocket::new().bind(ANY).await.unwrap();
         for _ in 0..50 {
             let router = RouterSocket::new();
-            // The first ROUTER was dropped, not closed, and may still be bound.
-            while router.bind(&endpoint).await.is_err() {
-                yield_now().await;
-            }
+            router.bind(&endpoint).await.unwrap();
             router.close().await;
             assert!(is_free(&endpoint));
         }
+    });
+}
+
+#[test]
+fn bind_waits_for_dropped_socket_at_the_same_port() {
+    run(|| async {
+        let mut router = RouterSocket::new();
+        let endpoint = router.bind(ANY).await.unwrap();
+        let Endpoint::Tcp { port, .. } = endpoint else { panic!("not a TCP endpoint") };
+        for round in 0..50 {
+            drop(router);
+            router = RouterSocket::new();
+            let address = if round % 2 == 0 { format!("tcp://*:{port}") } else { endpoint.to_string() };
+            router.bind(address).await.unwrap();
+        }
+        let error = RouterSocket::new().bind(&endpoint).await.unwrap_err();
+        assert!(matches!(error, BindError::Network { error: NetworkError::AddressInUse, .. }), "{error}");
+        let dealer = DealerSocket::new();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("to the last socket").await.unwrap();
+        let [_, body] = router.recv().await.unwrap().into_array().unwrap();
+        assert_eq!(body, "to the last socket");
     });
 }
 

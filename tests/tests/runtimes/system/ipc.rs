@@ -167,6 +167,17 @@ fn unbind_frees_name_before_it_returns() {
 }
 
 #[test]
+fn bind_waits_for_dropped_socket_at_the_same_path() {
+    run(|| async {
+        let dir = TempDir::new();
+        for _ in 0..20 {
+            let pull = PullSocket::new();
+            pull.bind(dir.endpoint()).await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn unbind_reports_lost_name_and_keeps_foreign_file() {
     run(|| async {
         let dir = TempDir::new();
