@@ -33,8 +33,8 @@ pub use sansmq_proto::{
 #[doc(inline)]
 pub use sansmq_runtime as runtime;
 pub use sansmq_runtime::{
-    Closed, Context, Handle, Incoming, Monitor, Outgoing, Proxy, ProxyControl, ProxyError, ProxyStatistics,
-    ProxyTraffic, SocketTraffic,
+    Closed, Context, ContextClosed, Handle, Incoming, Monitor, Outgoing, Proxy, ProxyControl, ProxyError,
+    ProxyStatistics, ProxyTraffic, SocketClosed, SocketTraffic,
 };
 
 /// Sockets on mio: blocking sockets, an event loop that needs no async executor, and sockets in your own `mio::Poll`.

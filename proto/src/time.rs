@@ -93,6 +93,10 @@ impl<K: Copy + Ord> Deadlines<K> {
         }
     }
 
+    pub(crate) fn get(&self, key: K) -> Option<Instant> {
+        self.by_key.get(&key).copied()
+    }
+
     pub(crate) fn contains(&self, key: K) -> bool {
         self.by_key.contains_key(&key)
     }

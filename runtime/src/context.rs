@@ -17,6 +17,8 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 ///
 /// Sockets belong to the [global](Self::global) context of the process unless another context is given when they are created.
 /// So only libraries and tests that need separate names create a context (libzmq: `zmq_ctx_new`).
+///
+/// A program should call [`close`](Self::close) before it ends, so that all its sockets send their queued messages.
 #[derive(Clone, Default)]
 pub struct Context(Arc<Mutex<Registry>>);
 
@@ -34,6 +36,15 @@ pub(crate) struct Registry {
     /// Number of ZAP requests (authentication requests of RFC 27) made in this context so far. The number after each
     /// increment is the id of the new request.
     questions: u64,
+    /// Sockets of this context that are in memory, by the address of their shared state.
+    sockets: BTreeMap<usize, RegisteredSocket>,
+}
+
+/// Socket of a context.
+struct RegisteredSocket {
+    shared: Weak<Shared>,
+    /// True for blocking sockets; see [`Handle::exit_guard`](crate::Handle::exit_guard).
+    is_blocking: bool,
 }
 
 /// Weak reference to a socket, with the id of one `bind` of this socket. With this `bind`, the socket has bound to an
@@ -119,6 +130,37 @@ impl Context {
         registry.questions
     }
 
+    /// Adds a new socket to the list of the sockets of this context.
+    pub(crate) fn register(&self, shared: &Arc<Shared>) {
+        let socket = RegisteredSocket { shared: Arc::downgrade(shared), is_blocking: false };
+        self.registry().sockets.insert(address(shared), socket);
+    }
+
+    /// Records that a socket of this context is used by blocking calls.
+    pub(crate) fn set_blocking(&self, shared: &Arc<Shared>) {
+        if let Some(socket) = self.registry().sockets.get_mut(&address(shared)) {
+            socket.is_blocking = true;
+        }
+    }
+
+    /// Removes a socket from the list of the sockets of this context. Called when the shared state of the socket is
+    /// dropped.
+    pub(crate) fn unregister(&self, shared: &Shared) {
+        self.registry().sockets.remove(&address(shared));
+    }
+
+    /// Returns the sockets of this context that are in memory.
+    pub(crate) fn sockets(&self) -> Vec<Arc<Shared>> {
+        self.registry().sockets.values().filter_map(|socket| socket.shared.upgrade()).collect()
+    }
+
+    /// Returns the blocking sockets of this context that are in memory.
+    pub(crate) fn blocking_sockets(&self) -> Vec<Arc<Shared>> {
+        let registry = self.registry();
+        let blocking = registry.sockets.values().filter(|socket| socket.is_blocking);
+        blocking.filter_map(|socket| socket.shared.upgrade()).collect()
+    }
+
     /// Returns a weak reference to the context.
     pub(crate) fn downgrade(&self) -> WeakContext {
         WeakContext(Arc::downgrade(&self.0))
@@ -183,7 +225,7 @@ impl Context {
 
     /// Unbinds all sockets that share `port`, because the operating system's listener at this port was closed or could
     /// not be opened. Returns the sockets and tasks that the caller must notify. Afterwards no socket can join `port`.
-    pub(crate) fn close(&self, port: &Arc<SharedListener>) -> ClosedListener {
+    pub(crate) fn close_port(&self, port: &Arc<SharedListener>) -> ClosedListener {
         let mut registry = self.registry();
         registry.ports.retain(|other| !Arc::ptr_eq(other, port));
         port.closed()
@@ -198,6 +240,11 @@ impl Context {
             }
         }
     }
+}
+
+/// Returns the address of a socket's shared state, which identifies the socket while the state is in memory.
+fn address(shared: &Shared) -> usize {
+    core::ptr::from_ref(shared).addr()
 }
 
 impl fmt::Debug for Context {

@@ -6,6 +6,7 @@ use crate::listener_task::ListenGuard;
 use crate::shared_listener::SharedListener;
 use crate::state::Shared;
 use core::fmt;
+use core::task::Waker;
 use sansmq_proto::{Endpoint, ListenerId, NetworkError};
 use std::sync::Arc;
 
@@ -23,10 +24,8 @@ struct Tasks(Arc<Shared>);
 impl Drop for Tasks {
     fn drop(&mut self) {
         let now = self.0.now();
-        let hosted = self.0.with(|state| {
-            state.orphan(now);
-            core::mem::take(&mut state.hosted)
-        });
+        let (connections, hosted) = self.0.with(|state| (state.orphan(now), core::mem::take(&mut state.hosted)));
+        connections.into_iter().for_each(Waker::wake);
         // Other sockets may have joined a port before its listener task was spawned. The drop of the guard reports to them that
         // the port is closed.
         for (id, port) in hosted {
@@ -66,7 +65,7 @@ impl Driver {
     /// which this driver's socket requested the port.
     pub(crate) fn listen_failed(&self, id: ListenerId, error: NetworkError) {
         let Some(port) = self.port(id) else { return };
-        let closed = self.shared().context.close(&port);
+        let closed = self.shared().context.close_port(&port);
         for member in closed.members.into_iter().chain(closed.last) {
             member.with(|state| {
                 state.socket.listen_failed(member.listener, error);

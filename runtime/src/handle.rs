@@ -2,6 +2,7 @@
 
 use crate::adapters::{Incoming, Monitor, Outgoing, Recv, Send, arrived};
 use crate::budget::Budget;
+use crate::closing::Closed;
 use crate::context::Context;
 use crate::driver::Driver;
 use crate::state::{Shared, State};
@@ -13,6 +14,7 @@ use core::fmt;
 use core::future::poll_fn;
 use core::marker::PhantomData;
 use core::task::Poll;
+use core::time::Duration;
 use sansmq_proto as proto;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::kind::{Any, AssignsRoutingId, Kind, Peer, Receives, RoutesById, Sends};
@@ -73,17 +75,9 @@ pub(crate) fn new_socket_with_entropy<T: Kind>(
     let trace = Trace::new(options.socket_type());
     let socket = Socket::new(options, entropy);
     let shared = Shared::new(socket, context.clone(), trace, Box::new(clock), budget);
+    context.register(&shared);
     let driver = Driver::new(Arc::clone(&shared));
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
-}
-
-/// Outcome of [`Handle::close`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Closed {
-    /// Number of queued messages that the closing socket could not send and has dropped, for example because `linger`
-    /// expired first.
-    pub unsent: usize,
 }
 
 impl<T: Kind> Handle<T> {
@@ -216,21 +210,22 @@ impl<T: Kind> Handle<T> {
     /// Closes the socket for all its handles. From now on, sending and receiving return an error, but messages that are
     /// already queued are still sent until `linger` expires. Completes when the socket is closed and its addresses are
     /// free. If the future is dropped, the socket closes nevertheless.
+    ///
+    /// Call this method, or [`Context::close`], before the end of the program: the tasks of the socket end with their
+    /// runtime, and messages that are not sent by then are lost.
     pub async fn close(&self) -> Closed {
-        let shared = self.shared();
-        shared.with_time(Socket::close);
-        let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
-        poll_fn(|cx| {
-            key.wait(cx, |state| {
-                // An address is free only after the task of its listener has ended.
-                if state.is_over() && (state.orphaned || state.listeners.is_empty()) {
-                    Poll::Ready(Closed { unsent: state.socket.unsent() })
-                } else {
-                    Poll::Pending
-                }
-            })
-        })
-        .await
+        self.shared().with_time(Socket::close);
+        self.shared().closed().await
+    }
+
+    /// Closes the socket as [`close`](Self::close) does, but queued messages are sent for at most `limit`, whatever the
+    /// option [`linger`](Options::linger) is. A limit of zero drops the queued messages now. If the socket is closing
+    /// already, `limit` can only shorten the time that is left.
+    ///
+    /// Takes effect when it is called, even if the returned future is not polled.
+    pub fn close_within(&self, limit: Duration) -> impl Future<Output = Closed> + core::marker::Send + use<'_, T> {
+        self.shared().with_time(|socket, now| socket.close_within(limit, now));
+        self.shared().closed()
     }
 
     /// Returns a stream of the events that the socket emits from now on. The events report changes of the socket's
@@ -279,6 +274,29 @@ impl<T: Kind> Handle<T> {
         T: Sends,
     {
         self.until(|state| &mut state.writable, Socket::can_send).await;
+    }
+
+    /// Waits until every message that was sent before this call is handed to the operating system, or was dropped.
+    /// Later messages do not prolong the wait. A message to a peer without a connection stays queued, so use a timeout
+    /// if no peer may connect. Over `inproc`, waits until the receiving sockets have taken the messages.
+    ///
+    /// The peer may not have received the messages yet; only a reply of the peer shows this.
+    ///
+    /// Cancel-safe.
+    pub async fn flush(&self)
+    where
+        T: Sends,
+    {
+        let shared = self.shared();
+        let mut flush = shared.with(|state| state.socket.begin_flush());
+        let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| {
+                let is_over = state.is_over();
+                if is_over || state.socket.poll_flush(&mut flush) { Poll::Ready(()) } else { Poll::Pending }
+            })
+        })
+        .await;
     }
 
     /// Returns a [`Sink`](futures_sink::Sink) that sends messages with this socket.

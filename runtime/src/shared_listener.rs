@@ -416,7 +416,7 @@ impl ListenGuard {
     /// still bound to the port and to the last socket that unbound. Wakes the connections that wait to be assigned to a
     /// socket.
     pub(crate) fn end(&self) {
-        let closed = self.shared.context.close(&self.port);
+        let closed = self.shared.context.close_port(&self.port);
         for member in closed.members {
             member.with(|state| {
                 let opened = state.socket.listener(member.listener).is_some();

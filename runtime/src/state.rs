@@ -206,6 +206,12 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.context.unregister(self);
+    }
+}
+
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with(|state| state.socket.fmt(f))
@@ -351,12 +357,13 @@ impl State {
     }
 
     /// Closes the socket at once, because its last [`Driver`](crate::Driver) was dropped, so that no task works for the
-    /// socket any more. All calls that wait for a listener, for peers or for the end of the socket then return.
-    pub(crate) fn orphan(&mut self, now: Instant) {
+    /// socket any more. All calls that wait for a listener, for peers or for the end of the socket then return. Returns
+    /// the wakers of connections that the runtimes of other sockets run; the caller must wake them.
+    pub(crate) fn orphan(&mut self, now: Instant) -> Vec<Waker> {
         self.orphaned = true;
         self.notify_watchers();
-        // `inproc` links work without a runtime: the peers must be disconnected, or they would wait forever.
-        self.socket.abort(now);
+        self.socket.driver_lost(now);
+        self.tasks.iter_mut().filter_map(|task| task.waker.take()).collect()
     }
 
     /// Returns the entry of `pipe` in [`State::tasks`], which is stored at the index of `pipe`. Creates the entry if

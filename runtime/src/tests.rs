@@ -282,6 +282,7 @@ fn monitor_ends_when_runtime_with_connection_ends() {
     // A runtime that shuts down drops its tasks, and no connection is returned to its socket.
     drop((connection, tasks));
     assert_eq!(counter.0.load(Ordering::SeqCst), before + 1);
+    assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(Some(Event::Closed)));
     assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(None));
 }
 

@@ -199,6 +199,14 @@ impl Trace {
                 drop(self.end(pipe));
             }
             Event::Dropped { reason, messages } => record!(Level::DEBUG, socket, ?reason, messages, "messages dropped"),
+            Event::DriverLost { unsent } => {
+                record!(
+                    Level::WARN,
+                    socket,
+                    unsent,
+                    "the runtime ended before all messages were sent: wait for `close` of the socket or of its context first"
+                );
+            }
             Event::Closed => record!(Level::INFO, socket, "closed"),
             Event::Lagged(events) => {
                 record!(Level::WARN, socket, events, "the tracing subscriber is too slow: events were dropped");

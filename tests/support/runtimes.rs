@@ -105,14 +105,17 @@ struct OnSmol {
 
 impl TestRuntime for OnSmol {
     fn handle(&self) -> RuntimeHandle {
-        let (executor, tasks) = (Arc::clone(&self.executor), Arc::clone(&self.tasks));
+        // A task holds this closure, and would keep the executor in memory that holds the task.
+        let (executor, tasks) = (Arc::downgrade(&self.executor), Arc::clone(&self.tasks));
         RuntimeHandle::Smol(Smol::new(move |task| {
             let counted = Counted::new(&tasks);
             let task = async move {
                 task.await;
                 drop(counted);
             };
-            executor.spawn(task).detach();
+            if let Some(executor) = executor.upgrade() {
+                executor.spawn(task).detach();
+            }
         }))
     }
 

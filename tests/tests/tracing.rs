@@ -194,10 +194,12 @@ impl Subscriber for &'static Collector {
     }
 }
 
+/// Lock of the test that is running.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Runs a test on each runtime, with a new ROUTER, a new DEALER, and a [`View`] of the spans and records of these two
 /// sockets. `level` is the most verbose level of the records that are kept; with `None`, no records are kept.
 fn on_each(level: Option<Level>, test: fn(&mut dyn TestRuntime, View, Handle<Router>, Handle<Dealer>)) {
-    static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _ = tracing::subscriber::set_global_default(&COLLECTOR);
     limited(LIMIT, move || {
@@ -390,4 +392,36 @@ fn subscriber_may_use_the_socket_of_a_record() {
         let hook = COLLECTOR.at_record.lock().unwrap().take();
         drop(hook);
     });
+}
+
+/// Ends each runtime while a DEALER has sent a message and holds two more.
+#[test]
+fn runtime_end_with_unsent_messages_is_a_warning() {
+    const MESSAGE: &str =
+        "the runtime ended before all messages were sent: wait for `close` of the socket or of its context first";
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = tracing::subscriber::set_global_default(&COLLECTOR);
+    for (name, make) in ALL {
+        for is_dropped in [false, true] {
+            let mut runtime = make();
+            let (handle, view) = (runtime.handle(), View::new(Some(Level::WARN)));
+            let (router, dealer) = (handle.socket(Options::<Router>::new()), handle.socket(Options::<Dealer>::new()));
+            runtime.run(Box::pin(async {
+                dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
+                round_trip(&router, &dealer).await;
+                router.close().await;
+            }));
+            dealer.try_send("unsent").unwrap();
+            dealer.try_send("unsent").unwrap();
+            if is_dropped {
+                drop(dealer);
+            }
+            assert!(view.records(MESSAGE).is_empty());
+            drop((handle, runtime));
+            let records = view.records(MESSAGE);
+            assert_eq!(records.len(), 1, "on {name}");
+            assert_eq!((records[0].level, records[0].fields.get("unsent")), (Level::WARN, "2"), "on {name}");
+            assert_eq!(records[0].span_fields.get("type"), "DEALER");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! (messages and subscription changes), and [`Peer`], the properties of the peer.
 
 use crate::connection::heartbeat::RoundTrip;
+use crate::connection::written::Written;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
 use crate::wire::{Metadata, Version};
@@ -162,6 +163,11 @@ pub trait Link {
     fn round_trip(&self) -> Option<RoundTrip> {
         None
     }
+    /// Returns the counter of the messages that are completely written to the stream. `None` if the link has no stream,
+    /// for example over `inproc`: a message then counts as written when [`give`](Self::give) has taken it.
+    fn written(&self) -> Option<&Arc<Written>> {
+        None
+    }
 }
 
 impl<L: Link> Link for &mut L {
@@ -194,5 +200,8 @@ impl<L: Link> Link for &mut L {
     }
     fn round_trip(&self) -> Option<RoundTrip> {
         (**self).round_trip()
+    }
+    fn written(&self) -> Option<&Arc<Written>> {
+        (**self).written()
     }
 }

@@ -22,6 +22,7 @@ mod shared_listener;
 mod socks;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use close_reason::{CloseReason, LikelyReason};
 pub use config::{ConnectionConfig, HeartbeatConfig};
@@ -34,6 +35,7 @@ pub(crate) use output_buffers::OutputBuffers;
 pub use shared_listener::PendingPeer;
 pub use socks::SocksError;
 pub(crate) use socks::User;
+pub use written::Written;
 
 use crate::address::Endpoint;
 use crate::entropy::Entropy;
@@ -499,6 +501,11 @@ impl Connection {
         self.outbox.is_finished()
     }
 
+    /// Returns true if the socket waits for written messages, and a message was written completely since the last call.
+    pub(crate) fn take_written(&mut self) -> bool {
+        self.outbox.take_written()
+    }
+
     /// Frees memory that a burst of messages has left allocated. For example, 64 KiB of input that contain only empty
     /// messages need megabytes for the queue of these messages.
     ///
@@ -593,5 +600,9 @@ impl Link for Connection {
     #[inline]
     fn round_trip(&self) -> Option<RoundTrip> {
         self.heartbeat.round_trip()
+    }
+
+    fn written(&self) -> Option<&Arc<Written>> {
+        Some(self.outbox.written_messages())
     }
 }

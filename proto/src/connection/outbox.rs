@@ -18,10 +18,11 @@
 //! Frame heads and small bodies are encoded one after the other into one buffer, the arena. Large bodies are not
 //! copied: `bodies` refers to them. A batch consists of whole frames, so that a command is never placed inside a frame.
 
-use super::{Outbound, Subscription};
+use super::{Outbound, Subscription, Written};
 use crate::message::{Frame, Message};
 use crate::wire::{Command, FrameHead, Version};
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
 #[cfg(feature = "curve")]
@@ -73,6 +74,12 @@ pub struct Outbox {
     #[cfg(feature = "curve")]
     pub(super) sealer: Option<Box<Sealer>>,
     finishing: bool,
+    /// Number of messages in all batches before the current one. These messages are completely written to the stream.
+    completed: usize,
+    /// Number of completely written messages at the last call of [`take_written`](Self::take_written).
+    reported: usize,
+    /// Number of completely written messages, for the socket.
+    written_messages: Arc<Written>,
 }
 
 /// Encoding of outgoing messages.
@@ -114,7 +121,7 @@ const OVERHEAD: usize = size_of::<Outbound>();
 const MAX_PONGS: usize = 16;
 
 impl Outbox {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             arena: Vec::new(),
             at: 0,
@@ -134,7 +141,20 @@ impl Outbox {
             #[cfg(feature = "curve")]
             sealer: None,
             finishing: false,
+            completed: 0,
+            reported: 0,
+            written_messages: Arc::default(),
         }
+    }
+
+    pub(super) const fn written_messages(&self) -> &Arc<Written> {
+        &self.written_messages
+    }
+
+    /// Returns true if the socket waits for written messages, and a message was written completely since the last call.
+    pub(super) fn take_written(&mut self) -> bool {
+        let messages = self.written_messages.messages();
+        self.written_messages.is_watched() && core::mem::replace(&mut self.reported, messages) != messages
     }
 
     /// Appends bytes to the output. They are written before all messages that are not encoded yet.
@@ -628,7 +648,12 @@ impl Buf for Outbox {
                 }
             }
         }
-        if !self.has_remaining() {
+        let mut messages = self.completed;
+        if self.has_remaining() {
+            messages = messages.wrapping_add(self.ends.partition_point(|&end| end <= self.written));
+        } else {
+            messages = messages.wrapping_add(self.ends.len());
+            self.completed = messages;
             self.at = 0;
             self.before += self.written as u64;
             self.written = 0;
@@ -637,5 +662,6 @@ impl Buf for Outbox {
             self.ends.clear();
             self.arena.clear();
         }
+        self.written_messages.set_messages(messages);
     }
 }

@@ -241,10 +241,11 @@ impl Session {
             // If the flush made room, the next exchange can add messages. Before the end of the handshake it makes no
             // room.
             let has_new_room = flushed && was_full && self.connection.has_room();
+            let reports_writes = self.connection.take_written();
             if read == ReadOutcome::Yield {
                 return Ok(Turn::Again);
             }
-            if read == ReadOutcome::Nothing && !has_new_room {
+            if read == ReadOutcome::Nothing && !has_new_room && !reports_writes {
                 return Ok(Turn::Wait(Interest {
                     readable: self.connection.wants_input(),
                     writable: self.waits_for_writable(flushed),

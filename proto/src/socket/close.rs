@@ -9,6 +9,7 @@
 //! | `reconnect` | starts the back-off (delay) before the next dial, after a connection or a dial ended |
 //! | `remove` | ends for good; the last incoming messages can still be received |
 //! | `close` | drains all pipes of the socket |
+//! | `shut_down` | drains all pipes of the socket; a REP first sends the reply that it owes |
 //! | `abort` | ends at once; its queued messages are dropped |
 
 use super::{Action, Socket, Timer};
@@ -38,6 +39,12 @@ impl Socket {
     /// [`is_closed`](Self::is_closed) returns true.
     pub fn close(&mut self, now: Instant) {
         self.observe(now);
+        self.close_except(None);
+    }
+
+    /// Closes the socket, but does not drain the pipe `debtor`, so that the application can still send a reply to its
+    /// peer. Does nothing if the socket is closing already.
+    fn close_except(&mut self, debtor: Option<PipeId>) {
         if self.closing {
             return;
         }
@@ -48,17 +55,67 @@ impl Socket {
         }
         self.emit_closed();
         for id in self.pipes.ids() {
-            self.drain(id, LingerFrom::Now);
+            if Some(id) != debtor {
+                self.drain(id, LingerFrom::Now);
+            }
         }
         self.effects |= Effects::READABLE | Effects::WRITABLE | Effects::PEERS_CHANGED;
     }
 
-    /// Closes the socket as [`close`](Self::close) does, but without linger: ends the connections and connection
-    /// attempts of all peers at once, and drops the queued messages.
-    pub fn abort(&mut self, now: Instant) {
+    /// Closes the socket as [`close`](Self::close) does, but queued messages are sent for at most `limit` from now,
+    /// whatever the option `linger` is. If the socket is closing already, `limit` can only shorten the time that is
+    /// left. If `limit` is zero, ends the connections and connection attempts of all peers at once, and drops the
+    /// queued messages.
+    pub fn close_within(&mut self, limit: Duration, now: Instant) {
+        if !self.closing {
+            self.settings.linger = Some(limit);
+        }
         self.close(now);
+        self.limit_linger(limit);
+    }
+
+    /// Closes the socket as [`close_within`](Self::close_within) with a limit of zero does.
+    pub fn abort(&mut self, now: Instant) {
+        self.close_within(Duration::ZERO, now);
+    }
+
+    /// Closes the socket as [`close`](Self::close) does, with two differences. First, the socket is closed after
+    /// `limit` at the latest, even if `linger` is longer. Second, if the application of a REP has received a request and
+    /// has not replied, it can still send this reply. If the socket is closing already, `limit` can only shorten the
+    /// time that is left.
+    pub fn shut_down(&mut self, limit: Duration, now: Instant) {
+        self.observe(now);
+        if !self.closing {
+            let debtor =
+                self.pattern.reply_due().filter(|&id| self.pipes.get(id).is_some_and(|pipe| pipe.state.is_ready()));
+            self.close_except(debtor);
+        }
+        self.limit_linger(limit);
+    }
+
+    /// Reports that the driver, which does the IO, has ended before the socket was closed, for example because an async
+    /// runtime was shut down. Removes all pipes except those over `inproc`. Counts their messages as dropped, also those
+    /// that connections had not written completely, and emits [`Event::DriverLost`]. Disconnects the
+    /// peers over `inproc`, which need no driver.
+    pub fn driver_lost(&mut self, now: Instant) {
+        self.observe(now);
+        let before = self.unsent;
+        self.close_except(None);
         for id in self.pipes.ids() {
-            self.abort_pipe(id);
+            let Some(pipe) = self.pipes.get(id) else { continue };
+            if matches!(pipe.state.endpoint(), Some(Endpoint::Inproc(_))) {
+                self.abort_pipe(id);
+                continue;
+            }
+            let under_way = usize::try_from(pipe.under_way()).unwrap_or(usize::MAX);
+            self.pipes.ready -= usize::from(pipe.state.is_ready());
+            self.count_unsent(under_way);
+            self.handshakes.end(id);
+            self.remove(id);
+        }
+        let unsent = self.unsent - before;
+        if unsent > 0 {
+            self.pipes.emit(|| Event::DriverLost { unsent });
         }
     }
 
@@ -72,6 +129,18 @@ impl Socket {
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.closing && self.pipes.len() == 0
+    }
+
+    /// Returns the time at which the linger periods of all pipes have ended, if the socket is closing. `None` if a pipe
+    /// may linger without a limit, or if the socket is not closing.
+    pub fn close_deadline(&self) -> Option<Instant> {
+        let mut last = self.closing.then_some(self.now)?;
+        for id in self.pipes.ids() {
+            if self.pipes.get(id).is_some_and(|pipe| pipe.state.failure().is_none()) {
+                last = last.max(self.deadlines.get(Timer::Linger(id))?);
+            }
+        }
+        Some(last)
     }
 
     /// Returns the number of queued messages that were dropped since [`close`](Self::close) was called, because they
@@ -150,6 +219,24 @@ impl Socket {
         }
     }
 
+    /// Ends the linger periods of all pipes after `limit` at the latest; at once if `limit` is zero.
+    fn limit_linger(&mut self, limit: Duration) {
+        let end = self.now + limit;
+        for id in self.pipes.ids() {
+            if limit.is_zero() {
+                self.abort_pipe(id);
+            } else if self.deadlines.get(Timer::Linger(id)).is_none_or(|deadline| deadline > end) {
+                self.deadlines.set(Timer::Linger(id), end);
+            }
+        }
+    }
+
+    /// Returns the peer to which a closing REP may still send its reply, after [`shut_down`](Self::shut_down). `None`
+    /// if no reply is due, or the socket was closed in another way.
+    pub(super) fn debtor(&self) -> Option<PipeId> {
+        self.pattern.reply_due().filter(|&id| self.pipes.get(id).is_some_and(|pipe| pipe.state.accepts_messages()))
+    }
+
     fn start_linger(&mut self, id: PipeId) {
         match self.settings.linger.filter(|_| self.pipes.get(id).is_some()) {
             Some(Duration::ZERO) => self.abort_pipe(id),
@@ -181,6 +268,9 @@ impl Socket {
         self.deadlines.clear(Timer::Dial(id));
         self.deadlines.clear(Timer::Linger(id));
         self.count_unsent(self.pipes.outgoing_len(id));
+        if self.closing {
+            self.pipes.clear_incoming(id);
+        }
         // A sender that waits for room in this pipe must be woken, because the pipe never has room again.
         self.effects |= self.pattern.on_end(&mut self.pipes, id) | Effects::WRITABLE;
         self.fail_waits(id);

@@ -39,7 +39,7 @@ use core::time::Duration;
 /// | `CLOSE_FAILED` | [`ListenerCloseFailed`](Self::ListenerCloseFailed) |
 /// | `MONITOR_STOPPED` | [`Closed`](Self::Closed) |
 /// | `PIPES_STATS` | none; call [`Socket::stats`](crate::Socket::stats) |
-/// | none | [`NoAuthenticator`](Self::NoAuthenticator), [`Dropped`](Self::Dropped), [`Lagged`](Self::Lagged) |
+/// | none | [`NoAuthenticator`](Self::NoAuthenticator), [`Dropped`](Self::Dropped), [`DriverLost`](Self::DriverLost), [`Lagged`](Self::Lagged) |
 ///
 /// libzmq emits no events for `inproc`; this crate emits the same events for all transports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +199,13 @@ pub enum Event {
         reason: DropReason,
         /// Number of messages that this event reports as dropped, not the total.
         messages: usize,
+    },
+    /// The runtime or event loop of the socket ended before the socket was closed, and messages were dropped that were
+    /// not completely handed to the operating system. To avoid this, call `close` of the socket, or of its context, and
+    /// wait for the result before the runtime ends.
+    DriverLost {
+        /// Number of the dropped messages.
+        unsent: usize,
     },
     /// The socket is closed and all its pipes are removed (`MONITOR_STOPPED`).
     Closed,

@@ -5,7 +5,7 @@ use crate::address::Endpoint;
 use crate::connection::ConnectionError;
 use crate::message::Message;
 use crate::socket::effects::Effects;
-use crate::socket::error::{RecvError, Unsent};
+use crate::socket::error::RecvError;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipe;
 use alloc::sync::Arc;
@@ -106,12 +106,6 @@ impl Socket {
         let ids = self.pipes.ids().into_iter();
         let mut dialled = ids.filter_map(|id| self.pipes.get(id)).filter(|pipe| pipe.state.is_open_dial()).peekable();
         self.pipes.ready == 0 && dialled.peek().is_some() && dialled.all(|pipe| pipe.state.failed_attempts() > 0)
-    }
-
-    /// Returns the reason for which a message cannot be sent while `is_blocked` is true.
-    #[cold]
-    pub(super) const fn block_reason(&self) -> Unsent {
-        if self.closing { Unsent::Closed } else { Unsent::Unreachable }
     }
 
     /// Receives while `is_blocked` is true: messages that have already arrived are received before the error.

@@ -2,7 +2,7 @@
 //! transport is a [`Connection`](crate::Connection), or the other socket of an `inproc` connection.
 
 use super::Socket;
-use crate::connection::{ConnectionError, Inbound, Link, Peer};
+use crate::connection::{ConnectionError, Inbound, Link, Peer, Written};
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::event::Event;
@@ -46,7 +46,7 @@ impl Socket {
         pipe.serviced();
         if !is_ready && let Some(peer) = link.peer() {
             let peer = Arc::clone(peer);
-            self.handle_ready(id, &peer)?;
+            self.handle_ready(id, &peer, link.written().cloned())?;
             link.admit();
             is_ready = true;
         }
@@ -68,9 +68,16 @@ impl Socket {
     }
 
     /// Marks the pipe `id` as ready, because the properties of `peer` are known and the socket admits the peer, and emits
-    /// [`Event::Ready`]. If the socket rejects the peer, returns the reason. From now on, the pipe sends messages to this peer and receives messages from this peer.
-    fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>) -> Result<(), ConnectionError> {
+    /// [`Event::Ready`]. If the socket rejects the peer, returns the reason. From now on, the pipe sends messages to this
+    /// peer and receives messages from this peer. `written` is the counter of written messages of the connection.
+    fn handle_ready(
+        &mut self,
+        id: PipeId,
+        peer: &Arc<Peer>,
+        written: Option<Arc<Written>>,
+    ) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
+        self.pipes.set_written(id, written);
         if !is_draining {
             self.pipes.set_sender(id, peer);
             self.effects |= self.pattern.on_ready(&mut self.pipes, id, peer, &mut *self.entropy)?;
@@ -228,7 +235,9 @@ impl Socket {
         let is_stopped = (stop.handshake_failed && !pipe.state.is_ready())
             || (stop.error_received && matches!(reason, ConnectionError::Refused(_)));
         let is_ended_here = matches!(reason, ConnectionError::LocallyClosed | ConnectionError::HandedOver);
-        let is_possible = pipe.state.is_dialled() && self.settings.reconnect.is_some();
+        // A closing socket keeps only connections that are draining.
+        let is_wanted = !self.closing || pipe.state.is_draining();
+        let is_possible = is_wanted && pipe.state.is_dialled() && self.settings.reconnect.is_some();
         if is_possible && !is_stopped && !is_ended_here { Next::Reconnect } else { Next::Remove }
     }
 
@@ -242,6 +251,7 @@ impl Socket {
         // An `inproc` link reports no unsent messages while its peer exists, because the peer still receives them.
         let reclaimed = if lost > 0 { link.reclaim() } else { Vec::new() };
         self.pipes.unsent(id, reclaimed.iter().sum());
+        self.pipes.set_written(id, None);
         if !self.pattern.carries_over() && was_ready {
             lost += self.pipes.clear_outgoing(id);
             self.effects |= Effects::WRITABLE;

@@ -9,6 +9,7 @@ mod effects;
 mod error;
 mod event;
 mod failing;
+mod flush;
 mod id;
 mod link;
 mod listener;
@@ -27,6 +28,7 @@ pub use error::{
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use failing::{FailingDial, FailingDials};
+pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::{Demand, Reader};
@@ -236,7 +238,7 @@ impl Socket {
     #[inline]
     pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
         if self.is_blocked {
-            return Err(self.block_reason());
+            return self.offer_blocked(message);
         }
         match self.pattern.send(&mut self.pipes, message) {
             Ok(effects) if effects.is_empty() => Ok(()),
@@ -249,6 +251,20 @@ impl Socket {
                 Err(why)
             }
         }
+    }
+
+    /// Refuses a message while `is_blocked` is true. But a REP may send its last reply while it is closing; then drains
+    /// the pipe of this reply.
+    #[cold]
+    fn offer_blocked(&mut self, message: &mut Message) -> Result<(), Unsent> {
+        if !self.closing {
+            return Err(Unsent::Unreachable);
+        }
+        let debtor = self.debtor().ok_or(Unsent::Closed)?;
+        let effects = self.pattern.send(&mut self.pipes, message)?;
+        self.effects |= effects;
+        self.drain(debtor, LingerFrom::Now);
+        Ok(())
     }
 
     /// Handles the effects (consequences) that the socket type returned when it sent `message`. [`Effects::DRAIN_PEER`]
@@ -400,6 +416,14 @@ impl Socket {
     #[inline]
     pub fn contains(&self, id: PipeId) -> bool {
         self.pipes.get(id).is_some()
+    }
+
+    /// Returns the endpoints of this socket: those to which it is bound, and those to which it connects.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let bound = self.listeners.values().filter(|listener| !matches!(listener.outcome, Some(Err(_))));
+        let pipes = self.pipes.ids().into_iter().filter_map(|id| self.pipes.get(id));
+        let dialled = pipes.filter(|pipe| pipe.state.is_dialled()).filter_map(|pipe| pipe.state.endpoint().cloned());
+        bound.map(Listener::endpoint).chain(dialled).collect()
     }
 
     /// Returns the present number of peers. Includes peers to which the socket is connecting or will reconnect, and

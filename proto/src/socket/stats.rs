@@ -35,9 +35,13 @@ pub struct SocketStats {
     /// Present number of peers with a finished handshake.
     pub ready_peers: usize,
     /// Messages that wait now in the outgoing queues of all peers together. Messages that the socket has given to
-    /// connections are not included: each connection can hold one batch of about 64 KiB, or 256 KiB if the bodies have
-    /// 2 KiB or more.
+    /// connections are not included, see `under_way`.
     pub outgoing: TrafficCount,
+    /// Messages that are under way now: the socket has given them to connections, which have not written them
+    /// completely to the operating system. Included in `sent`. Each connection can hold one batch of about 64 KiB, or
+    /// 256 KiB if the bodies have 2 KiB or more. Always 0 over `inproc`. If `outgoing` and `under_way` are both 0, the
+    /// operating system has all messages.
+    pub under_way: u64,
     /// Messages that wait now in the incoming queues of all peers together for the application to receive. The reply
     /// that a REQ has received is not in such a queue, and not included.
     pub incoming: TrafficCount,
@@ -88,6 +92,8 @@ pub struct PeerStats {
     pub ready: bool,
     /// Messages that wait to be sent to the peer now.
     pub outgoing: TrafficCount,
+    /// Messages that are under way to the peer now; see [`SocketStats::under_way`].
+    pub under_way: u64,
     /// Messages received from the peer that wait for the application now.
     pub incoming: TrafficCount,
     /// Total of the messages that were sent to the peer; see [`SocketStats::sent`].

@@ -85,9 +85,11 @@ impl Socket {
     }
 
     /// Returns true if one of these changes occurred since the last call of this method: a peer became ready or
-    /// disconnected, a subscription of a peer changed, or the socket was closed.
+    /// disconnected, a subscription of a peer changed, messages were written or dropped for which
+    /// [`poll_flush`](Self::poll_flush) waits, or the socket was closed.
     #[inline]
     pub const fn take_peers_changed(&mut self) -> bool {
-        self.effects.take(Effects::PEERS_CHANGED)
+        let is_flushed = core::mem::replace(&mut self.pipes.flushed, false);
+        self.effects.take(Effects::PEERS_CHANGED) || is_flushed
     }
 }

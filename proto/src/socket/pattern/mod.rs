@@ -140,6 +140,12 @@ pub(super) trait Pattern: Debug + Send {
     /// Returns true if `send` would return neither `Full` nor `OutOfTurn` now.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
+    /// Returns the peer to which the application must send a reply before it can receive again. `None` if no reply is
+    /// due, and for all types except REP.
+    fn reply_due(&self) -> Option<PipeId> {
+        None
+    }
+
     /// Returns true if `recv` would return neither `Empty` nor `OutOfTurn` now.
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool;
 

@@ -88,6 +88,10 @@ impl Pattern for Rep {
         self.reply_to.is_some()
     }
 
+    fn reply_due(&self) -> Option<PipeId> {
+        self.reply_to.as_ref().map(|(pipe, _)| *pipe)
+    }
+
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
         self.reply_to.is_none() && self.requests.has_message(pipes)
     }

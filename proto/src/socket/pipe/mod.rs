@@ -10,6 +10,7 @@ pub(crate) mod state;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod transit;
 
 pub use reader::{Demand, Reader};
 use senders::Senders;
@@ -27,6 +28,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use state::PipeState;
+use transit::Transit;
 
 /// Message queues and state of one peer. The messages are transported by a [`Link`](crate::connection::Link): a
 /// connection, or the other socket of an `inproc` connection.
@@ -71,6 +73,10 @@ pub(crate) struct Pipe {
     /// (for example a probe or a welcome message) is sent. These messages are at the front of the outgoing queue. If
     /// this number is not above `counts.sent.messages`, no such message is queued.
     opening: u64,
+    /// Counter of the messages that the present connection has written; `None` without a ready connection.
+    transit: Option<Transit>,
+    /// Position of the first message for which a flush waits, counted over all connections; `None` if no flush waits.
+    flush_at: Option<u64>,
     pub(crate) state: PipeState,
     /// Reason why the latest connection or dial ended; `None` before the first end.
     pub(crate) failure: Option<Arc<ConnectionError>>,
@@ -107,6 +113,9 @@ pub(crate) struct Pipes {
     service: VecDeque<PipeId>,
     /// Number of pipes with a finished handshake.
     pub(crate) ready: usize,
+    /// True if messages for which a flush waits were written or dropped since the last call of
+    /// [`Socket::take_peers_changed`](crate::Socket::take_peers_changed).
+    pub(crate) flushed: bool,
     /// Events that the monitor has not polled yet; `None` if the monitor is off.
     pub(crate) events: Option<EventQueue>,
     /// Counters of the socket as a whole, and the sums of the counters of removed pipes.
@@ -136,6 +145,7 @@ impl Pipes {
             immediate: settings.immediate,
             service: VecDeque::new(),
             ready: 0,
+            flushed: false,
             events: None,
             stats: SocketStats::default(),
         }
@@ -164,6 +174,8 @@ impl Pipes {
             reader: None,
             counts: Counts::default(),
             opening: 0,
+            transit: None,
+            flush_at: None,
             state,
             failure: None,
         };
@@ -230,6 +242,7 @@ impl Pipes {
     /// has received these messages.
     pub(crate) fn remove(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
+        let is_awaited = pipe.flush_at.take().is_some();
         if pipe.incoming.is_empty() {
             self.free(id);
         } else {
@@ -238,6 +251,7 @@ impl Pipes {
             pipe.service_when_empty = false;
             pipe.outgoing = Queue::new();
         }
+        self.flushed |= is_awaited;
     }
 
     /// Makes `poll_action` return [`Action::Service`](crate::Action::Service) for this pipe, so that the driver moves

@@ -136,6 +136,7 @@ impl Pipes {
         pipe.outgoing.release_buffer(buffers);
         let has_room_again = pipe.full && pipe.outgoing.is_low(hwm);
         pipe.full &= !has_room_again;
+        self.flushed |= pipe.take_flushed();
         has_room_again
     }
 

@@ -27,6 +27,7 @@ impl Pipes {
         for (_, pipe) in self.iter() {
             stats.include(&pipe.counts);
             stats.outgoing += pipe.outgoing.tally();
+            stats.under_way += pipe.under_way();
             stats.incoming += pipe.incoming.tally();
         }
         stats
@@ -53,6 +54,7 @@ impl Pipe {
             connected: self.state.is_connected(),
             ready: self.state.is_ready(),
             outgoing: self.outgoing.tally(),
+            under_way: self.under_way(),
             incoming: self.incoming.tally(),
             sent,
             received,

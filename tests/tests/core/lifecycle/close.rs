@@ -1,10 +1,10 @@
 //! Tests of disconnect, unbind, close and linger: which connections end, and which queued messages are still sent.
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s};
-use sansmq_proto::kind::Dealer;
+use sansmq_proto::kind::{Dealer, Rep, Req};
 use sansmq_proto::socket::{ConnectError, DropReason, UnbindError};
-use sansmq_proto::testing::Net;
-use sansmq_proto::{Endpoint, Options, RecvError, SendError};
+use sansmq_proto::testing::{Net, NodeId};
+use sansmq_proto::{Endpoint, Event, Options, RecvError, SendError};
 use sansmq_tests::{bodies, dropped, endings, events, for_seeds, recv_all};
 
 fn endpoint(port: u16) -> Endpoint {
@@ -243,4 +243,110 @@ fn close_under_load_delivers_a_prefix_in_order() {
         net.advance(s(2));
         assert!(net[pull].is_closed());
     });
+}
+
+#[test]
+fn close_within_limits_time_of_any_linger() {
+    for linger in [None, Some(s(0)), Some(s(100))] {
+        let mut net = Net::seeded(1);
+        let push = connected(&mut net, push().linger(linger));
+        net[push].send("x").unwrap();
+        let now = net.now();
+        net[push].close_within(s(3), now);
+        net.advance(ms(2999));
+        assert!(!net[push].is_closed(), "{linger:?}");
+        net.advance(ms(1));
+        net.settle();
+        assert!(net[push].is_closed(), "{linger:?}");
+        assert_eq!(net[push].unsent(), 1);
+    }
+}
+
+#[test]
+fn close_within_shortens_running_close_and_never_prolongs_it() {
+    for (limit, end) in [(s(0), s(0)), (s(2), s(2)), (s(60), s(10))] {
+        let mut net = Net::seeded(1);
+        let push = connected(&mut net, push().linger(s(10)));
+        net[push].send("x").unwrap();
+        close(&mut net, push);
+        let now = net.now();
+        net[push].close_within(limit, now);
+        if end > s(0) {
+            net.advance(end.saturating_sub(ms(1)));
+            assert!(!net[push].is_closed(), "{limit:?}");
+            net.advance(ms(1));
+        }
+        net.settle();
+        assert!(net[push].is_closed(), "{limit:?}");
+    }
+}
+
+/// REP that has received a request and not replied, and the REQ that sent the request.
+fn rep_that_owes_a_reply(net: &mut Net) -> (NodeId, NodeId) {
+    let rep = bound(net, Options::<Rep>::new());
+    let req = connected(net, Options::<Req>::new());
+    net[req].send("request").unwrap();
+    net.settle();
+    net[rep].recv().unwrap();
+    (rep, req)
+}
+
+#[test]
+fn shut_down_rep_sends_the_reply_that_it_owes() {
+    let mut net = Net::seeded(1);
+    let (rep, req) = rep_that_owes_a_reply(&mut net);
+    let other = connected(&mut net, Options::<Req>::new());
+    net[other].send("too late").unwrap();
+    net.settle();
+    let now = net.now();
+    net[rep].shut_down(s(5), now);
+    net.settle();
+    assert_eq!(net[rep].recv(), Err(RecvError::Closed));
+    assert!(!net[rep].is_closed() && net.connections(other) == 0, "only the connection of the reply stays open");
+    net[rep].send("reply").unwrap();
+    assert!(matches!(net[rep].send("second reply"), Err(SendError::Closed(_))));
+    net.settle();
+    assert_eq!(net[req].recv().unwrap().body(), "reply");
+    assert!(net[rep].is_closed());
+    assert_eq!(net[rep].unsent(), 0);
+}
+
+#[test]
+fn shut_down_rep_without_reply_closes_at_the_limit() {
+    for requester_leaves in [false, true] {
+        let mut net = Net::seeded(1);
+        let (rep, req) = rep_that_owes_a_reply(&mut net);
+        let now = net.now();
+        net[rep].shut_down(s(5), now);
+        if requester_leaves {
+            close(&mut net, req);
+        } else {
+            net.advance(ms(4999));
+            assert!(!net[rep].is_closed());
+            net.advance(ms(1));
+        }
+        net.settle();
+        assert!(net[rep].is_closed(), "{requester_leaves}");
+        assert!(matches!(net[rep].send("reply"), Err(SendError::Closed(_))));
+    }
+}
+
+#[test]
+fn driver_lost_counts_queued_and_partly_written_messages() {
+    let mut net = Net::seeded(1).capacity(1000);
+    let pull = bound(&mut net, pull().recv_hwm(1));
+    let push = connected(&mut net, push());
+    net.settle();
+    net.freeze(pull);
+    for _ in 0..100 {
+        net[push].send(vec![1; 2000]).unwrap();
+    }
+    net.settle();
+    let stats = net[push].stats();
+    assert!(stats.under_way > 0 && stats.outgoing.messages > 0, "{stats:?}");
+    let now = net.now();
+    net[push].driver_lost(now);
+    assert!(net[push].is_closed());
+    assert_eq!(net[push].unsent() as u64, stats.under_way + stats.outgoing.messages);
+    assert!(events(&mut net, push).contains(&Event::DriverLost { unsent: net[push].unsent() }));
 }

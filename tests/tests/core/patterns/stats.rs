@@ -277,3 +277,50 @@ fn read_ahead_messages_are_counted_after_a_disconnect() {
     assert_eq!(recv_all(&mut net, pull).len(), 5);
     assert_eq!((net[pull].stats().peers, net[pull].stats().received), (0, traffic(5, 5)));
 }
+
+#[test]
+fn messages_under_way_are_counted_until_they_are_written() {
+    for_seeds(20, |seed| {
+        let mut net = Net::seeded(seed).chunks(1..=3000).capacity(5000);
+        let (pull, [push]) = star(&mut net, Options::<Pull>::new(), [Options::<Push>::new()]);
+        net.settle();
+        net.freeze(pull);
+        for _ in 0..20 {
+            net[push].send(vec![1; 1000]).unwrap();
+        }
+        let mut flush = net[push].begin_flush();
+        net.settle();
+        let stats = net[push].stats();
+        assert!(stats.under_way > 0, "{stats:?}");
+        assert_eq!((stats.outgoing.messages + stats.sent.messages, peer(&net, push).under_way), (20, stats.under_way));
+        assert!(!net[push].poll_flush(&mut flush));
+        net[push].send("later").unwrap();
+        net.thaw(pull);
+        net.settle();
+        assert!(net[push].poll_flush(&mut flush));
+        let stats = net[push].stats();
+        assert_eq!((stats.under_way, stats.outgoing, stats.sent.messages), (0, traffic(0, 0), 21));
+        assert_eq!(recv_all(&mut net, pull).len(), 21);
+    });
+}
+
+#[test]
+fn flush_ends_when_connection_or_peer_is_lost() {
+    let mut net = net();
+    let (pull, [push]) = star(&mut net, Options::<Pull>::new(), [Options::<Push>::new().linger(ms(100))]);
+    net.settle();
+    net.freeze(pull);
+    let mut flush = net[push].begin_flush();
+    assert!(net[push].poll_flush(&mut flush), "no message is queued");
+    net[push].send(vec![1; 10_000_000]).unwrap();
+    net.settle();
+    let mut flush = net[push].begin_flush();
+    assert!(!net[push].poll_flush(&mut flush));
+    let now = net.now();
+    net[push].close(now);
+    net[push].take_peers_changed();
+    net.advance(ms(200));
+    assert!(net[push].take_peers_changed(), "the waiting call must be woken");
+    assert!(net[push].poll_flush(&mut flush));
+    assert_eq!(net[push].unsent(), 1);
+}

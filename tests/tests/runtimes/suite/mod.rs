@@ -5,6 +5,7 @@
 //! module `fixture` with the socket types and functions of its runtime (`run`, `spawn`, `dial`, `is_free`). Tests that
 //! need an operating system are in the folder `system`.
 
+mod closing;
 mod dials;
 mod drafts;
 mod fairness;
