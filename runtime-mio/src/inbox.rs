@@ -45,11 +45,22 @@ struct State {
     /// True after the reactor was dropped. Every new request is then dropped at once, which closes the socket of a
     /// dropped task.
     closed: bool,
+    /// Thread that has last taken the requests; see [`current_thread`].
+    thread: Option<usize>,
+}
+
+/// Returns a number that identifies the current thread among all running threads.
+fn current_thread() -> Option<usize> {
+    // The address of a local variable of the thread costs less than `thread::current().id()`, which changes a counter.
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.try_with(|here| core::ptr::from_ref(here).addr()).ok()
 }
 
 impl Inbox {
     pub(crate) fn new(waker: Arc<sync::Waker>) -> Self {
-        let state = State { requests: Vec::new(), interrupted: false, asleep: false, closed: false };
+        let state = State { requests: Vec::new(), interrupted: false, asleep: false, closed: false, thread: None };
         Self { state: Mutex::new(state), new_tasks: AtomicBool::new(false), waker }
     }
 
@@ -101,8 +112,15 @@ impl Inbox {
         let mut state = self.state();
         state.asleep = false;
         state.interrupted = false;
+        state.thread = current_thread();
         self.new_tasks.store(false, Ordering::Release);
         core::mem::swap(&mut state.requests, requests);
+    }
+
+    /// Returns true if the current thread was the last to take the requests.
+    pub(crate) fn is_current_thread(&self) -> bool {
+        let thread = self.state().thread;
+        thread.is_some() && thread == current_thread()
     }
 
     /// Returns true if the queued requests include a new task.

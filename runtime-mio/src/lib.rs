@@ -26,6 +26,7 @@
 //! ```
 
 mod event_loop;
+mod exit;
 mod inbox;
 mod mio_runtime;
 mod net;

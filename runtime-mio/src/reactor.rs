@@ -301,6 +301,11 @@ impl Remote {
         spawn_socket(options, context, &self.runtime)
     }
 
+    /// Returns true if the current thread was the last to run the reactor or event loop.
+    pub(crate) fn is_current_thread(&self) -> bool {
+        self.runtime.inbox.is_current_thread()
+    }
+
     /// Makes the poll of the reactor or event loop return; see [`Inbox::wake`].
     pub(crate) fn wake(&self) {
         self.runtime.inbox.wake();

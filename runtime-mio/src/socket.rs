@@ -1,6 +1,7 @@
 //! [`Socket`]: blocking sockets for programs without an event loop.
 
 use crate::event_loop::EventLoop;
+use crate::exit::ExitWait;
 use crate::park::wait;
 use crate::reactor::Remote;
 use core::fmt;
@@ -18,10 +19,17 @@ use std::time::Instant;
 /// Blocking socket, for plain threads. One background thread of the process does the IO of all these sockets, except
 /// those created with [`on`](Self::on).
 ///
-/// Cheap to clone, and usable from several threads at the same time; sending and receiving can overlap. When the last
-/// clone is dropped, the socket closes in the background, and still sends queued messages until its `linger` time
-/// expires. The end of the process does not wait for this, so call [`close`](Self::close) first if queued messages must
-/// be sent.
+/// Cheap to clone, and usable from several threads at the same time; sending and receiving can overlap.
+///
+/// # The end of a socket
+///
+/// When the last clone is dropped, the socket closes in the background, and still sends queued messages until its
+/// `linger` time expires. The drop returns at once, with one exception: if no blocking socket of the [`Context`] is open
+/// any more, the drop waits for all that are still closing, together, so that a program which sends and ends loses
+/// nothing. This wait ends after the longest of their `linger` times (30 s by default) at the latest. To drop a socket
+/// without such a wait, call [`close_within`](Self::close_within) with [`Duration::ZERO`] first, as a client does that
+/// gives up a server and retries with a new socket. There is no wait during a panic, nor in the thread of the event
+/// loop, nor for sockets that are not dropped, for example in a `static`.
 ///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
@@ -45,6 +53,9 @@ use std::time::Instant;
 /// ```
 pub struct Socket<T: Kind = Any> {
     handle: Handle<T>,
+    /// Guard that all clones share; `None` for a socket that was created from a [`Handle`]. Declared after `handle`,
+    /// because the drop of the last handle must close the socket before the drop of the guard waits.
+    exit: Option<Arc<ExitWait>>,
 }
 
 /// Returns the [`Remote`] of the background thread's event loop. The first call starts the thread.
@@ -93,6 +104,11 @@ impl<T: Kind> Socket<T> {
         Self::on(background(), options)
     }
 
+    fn guarded(handle: Handle<T>, remote: &Remote) -> Self {
+        let exit = Some(Arc::new(ExitWait::new(&handle, remote)));
+        Self { handle, exit }
+    }
+
     /// Creates a socket with the given options, in `context`. Only sockets of the same context can connect to each
     /// other by `inproc` or share a TCP port.
     ///
@@ -100,13 +116,13 @@ impl<T: Kind> Socket<T> {
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
-        background().socket_in(context, options).into()
+        Self::guarded(background().socket_in(context, options), background())
     }
 
     /// Creates a socket that runs on the given event loop or reactor instead of the background thread. The event loop
     /// or reactor must run in another thread, because the methods of this socket block.
     pub fn on(remote: &Remote, options: Options<T>) -> Self {
-        remote.socket(options).into()
+        Self::guarded(remote.socket(options), remote)
     }
 
     /// Returns the handle of this socket, for `async` code on any runtime.
@@ -117,7 +133,7 @@ impl<T: Kind> Socket<T> {
     /// Returns this socket without its static socket type, so that sockets of several types can be stored together; see
     /// [`Handle::erase`].
     pub fn erase(&self) -> Socket<Any> {
-        self.handle.erase().into()
+        Socket { handle: self.handle.erase(), exit: self.exit.clone() }
     }
 
     /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port, the bound
@@ -186,6 +202,13 @@ impl<T: Kind> Socket<T> {
         block_on(self.handle.close())
     }
 
+    /// Closes the socket for all its clones, but queued messages are sent for at most `limit`, whatever the option
+    /// `linger` is. Blocks until the socket is closed. A limit of zero drops the queued messages now. See
+    /// [`Handle::close_within`].
+    pub fn close_within(&self, limit: Duration) -> Closed {
+        block_on(self.handle.close_within(limit))
+    }
+
     /// Returns an iterator over the events of the socket that are emitted from now on, such as connects and
     /// disconnects; see [`Handle::monitor`].
     pub fn monitor(&self) -> Events {
@@ -236,6 +259,15 @@ impl<T: Kind> Socket<T> {
         T: Sends,
     {
         self.handle.try_send(message)
+    }
+
+    /// Blocks until every message that was sent before this call is handed to the operating system, at most for
+    /// `timeout`. Returns false if the timeout expires first. See [`Handle::flush`].
+    pub fn flush_timeout(&self, timeout: Duration) -> bool
+    where
+        T: Sends,
+    {
+        wait(self.handle.flush(), deadline(timeout)).is_some()
     }
 }
 
@@ -311,13 +343,13 @@ impl<T: Kind> Socket<T> {
 
 impl<T: Kind> From<Handle<T>> for Socket<T> {
     fn from(handle: Handle<T>) -> Self {
-        Self { handle }
+        Self { handle, exit: None }
     }
 }
 
 impl<T: Kind> Clone for Socket<T> {
     fn clone(&self) -> Self {
-        self.handle.clone().into()
+        Self { handle: self.handle.clone(), exit: self.exit.clone() }
     }
 }
 

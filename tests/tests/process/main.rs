@@ -1,7 +1,9 @@
-//! Tests that count memory and descriptors of the whole process. Therefore each test runs in a process of its own.
+//! Tests that count memory and descriptors of the whole process, and tests of the end of a process. Therefore each test
+//! runs in a process of its own.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod ending;
 mod hostile;
 mod leaks;
 

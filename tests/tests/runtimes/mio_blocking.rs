@@ -5,8 +5,8 @@ mod suite;
 #[path = "system/mod.rs"]
 mod system;
 
-use sansmq::mio::{DealerSocket, PollItem, PullSocket, PushSocket, RouterSocket, Socket, poll};
-use sansmq::{Event, FailingDials, Message, Options, RecvError, SendError, SocketType, kind};
+use sansmq::mio::{DealerSocket, EventLoop, PollItem, PullSocket, PushSocket, RouterSocket, Socket, poll};
+use sansmq::{Context, Event, FailingDials, Message, Options, RecvError, SendError, SocketType, kind};
 use sansmq_tests::fixture::mio_blocking as fixture;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -172,4 +172,88 @@ fn blocked_send_of_mandatory_router_uses_no_cpu() {
     let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
     assert!(matches!(full, SendError::TimedOut(message, _) if message == Message::from(("peer", "does not fit"))));
     assert!(cpu_time() < before + 5 * SHORT, "the blocked call must not spin");
+}
+
+/// Creates a PUSH that has one message for a peer that does not exist.
+fn push_without_peer(context: &Context, linger: Option<Duration>) -> PushSocket {
+    let push = Socket::in_context(context, Options::<kind::Push>::new().linger(linger));
+    push.connect("tcp://127.0.0.1:1").unwrap();
+    push.send("unsent").unwrap();
+    push
+}
+
+#[test]
+fn last_dropped_socket_waits_for_all_within_one_linger() {
+    let context = Context::new();
+    let linger = 20 * SHORT;
+    let open = Socket::in_context(&context, Options::<kind::Pull>::new());
+    let begin = Instant::now();
+    for _ in 0..10 {
+        drop(push_without_peer(&context, Some(linger)));
+    }
+    assert!(begin.elapsed() < linger, "another socket is open, so no drop waits");
+    drop(open);
+    let elapsed = begin.elapsed();
+    assert!(elapsed >= linger && elapsed < 3 * linger, "{elapsed:?}");
+}
+
+#[test]
+fn dropped_clone_handle_and_closed_socket_do_not_wait() {
+    let context = Context::new();
+    let begin = Instant::now();
+    let push = push_without_peer(&context, None);
+    drop(push.clone());
+    let handle = push.handle().clone();
+    drop(push);
+    assert!(handle.try_send("still open").is_ok());
+    smol::block_on(handle.close_within(Duration::ZERO));
+    let push = push_without_peer(&context, None);
+    assert_eq!(push.close_within(Duration::ZERO).unsent, 1);
+    drop(push);
+    assert!(begin.elapsed() < LONG);
+}
+
+#[test]
+fn socket_dropped_by_a_panic_does_not_wait() {
+    let begin = Instant::now();
+    let panicked = thread::spawn(|| {
+        let _push = push_without_peer(&Context::new(), Some(LONG));
+        panic!("this panic is part of the test");
+    });
+    panicked.join().unwrap_err();
+    assert!(begin.elapsed() < LONG / 2);
+}
+
+#[test]
+fn socket_dropped_in_the_thread_of_its_loop_does_not_wait() {
+    let begin = Instant::now();
+    let context = Context::new();
+    let mut events = EventLoop::new().unwrap();
+    let remote = events.remote();
+    events.turn(Some(Duration::ZERO)).unwrap();
+    let push = Socket::on(&remote, Options::<kind::Push>::new().linger(LONG));
+    push.connect("tcp://127.0.0.1:1").unwrap();
+    push.send("unsent").unwrap();
+    // In another context, so that the sockets of other tests cannot prevent the wait.
+    let other = push_without_peer(&context, Some(SHORT));
+    drop((push, other));
+    assert!(begin.elapsed() < LONG / 2);
+}
+
+/// A client that gives up a request after a short time, drops its REQ and tries again with a new one (Lazy Pirate).
+#[test]
+fn retry_loop_without_server_keeps_its_own_timeout() {
+    let context = Context::new();
+    let server = Socket::in_context(&Context::new(), Options::<kind::Rep>::new());
+    let endpoint = server.bind("tcp://127.0.0.1:*").unwrap();
+    server.close();
+    let begin = Instant::now();
+    for _ in 0..3 {
+        let req = Socket::in_context(&context, Options::<kind::Req>::new());
+        req.connect(&endpoint).unwrap();
+        req.send("request").unwrap();
+        assert!(matches!(req.recv_timeout(SHORT), Err(RecvError::TimedOut(_))));
+        req.close_within(Duration::ZERO);
+    }
+    assert!(begin.elapsed() < LONG / 4, "the retries took {:?}", begin.elapsed());
 }
