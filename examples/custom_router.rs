@@ -23,11 +23,19 @@
 //! ```
 
 use sansmq::tokio::{DealerSocket, RouterSocket};
-use sansmq::{Endpoint, Envelope, Options};
+use sansmq::{Context, Endpoint, Envelope, Options};
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let role = arguments.next().unwrap_or_else(|| "all".into());
     let endpoint: Endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into()).parse()?;

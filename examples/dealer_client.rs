@@ -18,9 +18,10 @@
 //! the tutorial fails on such a message; `router_server` accepts both formats. In a reply, with or without a delimiter,
 //! the content is the last frame.
 
-use sansmq::Message;
 use sansmq::tokio::DealerSocket;
+use sansmq::{Context, Message};
 use std::error::Error;
+use std::time::Duration;
 
 /// Format of the requests that the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,13 @@ pub(crate) enum Framing {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into());
     let framing = if arguments.next().is_some_and(|word| word == "bare") { Framing::Bare } else { Framing::Delimited };

@@ -20,6 +20,7 @@
 //! | DEALER | `["", number, milliseconds]`   | `["", number, text]`             |
 //! | ROUTER | `[id, "", number, text]`       | `[id, "", number, milliseconds]` |
 
+use sansmq::Context;
 use sansmq::tokio::{DealerSocket, RouterSocket};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -28,6 +29,13 @@ use tokio::task::JoinSet;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let role = arguments.next().unwrap_or_else(|| "both".into());
     let endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into());

@@ -9,9 +9,10 @@
 //! The clients send the resource name in the property `Resource` of ZMTP 3.1 (RFC 37). libzmq does not support this
 //! property, so sockets of libzmq can only be clients of the service that is bound without a resource name.
 
-use sansmq::Endpoint;
 use sansmq::tokio::{DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket};
+use sansmq::{Context, Endpoint};
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,6 +20,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let services = Services::bind(endpoint.parse()?).await?;
     println!("three services at {}", services.port);
     tokio::try_join!(services.serve(), run_clients(&services.port))?;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
     Ok(())
 }
 

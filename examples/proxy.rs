@@ -10,14 +10,22 @@
 //! inspects messages needs its own loop: see `load_balancer`.
 
 use sansmq::tokio::{DealerSocket, RepSocket, ReqSocket, RouterSocket, XPubSocket, XSubSocket};
-use sansmq::{Endpoint, Proxy, ProxyStatistics};
+use sansmq::{Context, Endpoint, Proxy, ProxyStatistics};
 use std::error::Error;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let statistics = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => queue_with_peers(3, 2, 1000).await?,

@@ -16,11 +16,19 @@
 //! `["", content]`. A ROUTER or a DEALER at the other end must use this format.
 
 use sansmq::tokio::{RepSocket, ReqSocket};
-use sansmq::{Endpoint, RecvError, SendError};
+use sansmq::{Context, Endpoint, RecvError, SendError};
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let role = arguments.next().unwrap_or_else(|| "both".into());
     let endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into());

@@ -23,11 +23,20 @@
 //! to the DEALER of the tutorial must not begin with a delimiter: the tutorial calls `recv()` once for each reply,
 //! which returns only the first frame, and would print the empty delimiter instead of the content.
 
+use sansmq::Context;
 use sansmq::tokio::RouterSocket;
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let endpoint = std::env::args().nth(1).unwrap_or_else(|| "tcp://127.0.0.1:5555".into());
     let router = RouterSocket::new();
     println!("ROUTER at {}", router.bind(endpoint).await?);

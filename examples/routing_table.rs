@@ -17,9 +17,10 @@
 //! id in the [`Envelope`].
 
 use sansmq::tokio::{DealerSocket, RouterSocket};
-use sansmq::{Endpoint, Envelope, Frame, Options, SendError};
+use sansmq::{Context, Endpoint, Envelope, Frame, Options, SendError};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::time::Duration;
 
 /// Routing table. Each key is the routing id of a sender, and its value is the routing id of the client that receives
 /// the messages of this sender.
@@ -27,6 +28,13 @@ pub(crate) type Table = BTreeMap<Frame, Frame>;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let role = arguments.next().unwrap_or_else(|| "all".into());
     let endpoint: Endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into()).parse()?;

@@ -6,12 +6,16 @@
 //! cargo run --example security_1_grasslands
 //! ```
 
+use sansmq::Context;
 use sansmq::tokio::{PullSocket, PushSocket};
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("Grasslands: {}", hello().await?);
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
     Ok(())
 }
 

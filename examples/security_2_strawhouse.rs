@@ -7,14 +7,17 @@
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{AllowList, ConnectionError, Event, Options};
+use sansmq::{AllowList, ConnectionError, Context, Event, Options};
 use std::error::Error;
 use std::net::IpAddr;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("Strawhouse: {}", hello("127.0.0.1".parse()?).await?);
     println!("Strawhouse, unknown address: {}", refusal("192.0.2.1".parse()?).await?);
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
     Ok(())
 }
 

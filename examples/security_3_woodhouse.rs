@@ -7,13 +7,16 @@
 //! ```
 
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{AllowList, ConnectionError, Event, Options, Security};
+use sansmq::{AllowList, ConnectionError, Context, Event, Options, Security};
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("Woodhouse: {}", hello("admin", "secret").await?);
     println!("Woodhouse, with a wrong password: {}", refusal("admin", "guess").await?);
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
     Ok(())
 }
 

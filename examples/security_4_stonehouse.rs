@@ -8,8 +8,9 @@
 
 use sansmq::curve::{KeyPair, PublicKey};
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{ConnectionError, Event, Options, Security};
+use sansmq::{ConnectionError, Context, Event, Options, Security};
 use std::error::Error;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,6 +20,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "Stonehouse, client with the key of another server: {}",
         refusal(keys, *KeyPair::random().public()).await?
     );
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
     Ok(())
 }
 

@@ -10,7 +10,7 @@
 use sansmq::curve::{Certificate, KeyPair, PublicKey};
 use sansmq::keys::{KeyFolder, write_certificates};
 use sansmq::tokio::{PullSocket, PushSocket};
-use sansmq::{AllowList, ConnectionError, Event, Options, Security};
+use sansmq::{AllowList, ConnectionError, Context, Event, Options, Security};
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +21,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (hello, refusal) = run(Path::new(&folder)).await?;
     println!("Ironhouse: {hello}");
     println!("Ironhouse, unknown client: {refusal}");
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
     Ok(())
 }
 

@@ -46,6 +46,7 @@ mod queue;
 pub(crate) mod report;
 pub(crate) mod worker;
 
+use sansmq::Context;
 use std::time::Duration;
 
 /// Error of any kind that this program can return.
@@ -53,6 +54,13 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
+    let outcome = start().await;
+    // Sends the messages that are still queued, before the runtime ends with `main`.
+    Context::global().close(Duration::from_secs(10)).await;
+    outcome
+}
+
+async fn start() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {

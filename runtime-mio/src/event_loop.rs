@@ -19,7 +19,8 @@ use std::task::Wake;
 ///
 /// The thread that owns the event loop calls [`turn`](Self::turn) from time to time, or blocks in [`run`](Self::run) or
 /// [`block_on`](Self::block_on). Any thread can use the sockets, but their network connections make no progress while
-/// the event loop does not run.
+/// the event loop does not run. Before the event loop is dropped, pass [`Context::close`] to `block_on`, or drop the
+/// sockets and call `run`: otherwise, messages that are still queued are lost.
 ///
 /// ```
 /// use sansmq_mio::EventLoop;

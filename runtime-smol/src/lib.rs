@@ -5,6 +5,9 @@
 //! executor, or on an executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread
 //! that uses the socket, messages are not passed between threads. This reduces the round-trip time by nearly half.
 //!
+//! The tasks of a socket end with their executor, or with the process. Before that, wait for `Context::global().close(…)`,
+//! which sends the queued messages of all sockets.
+//!
 //! ```
 //! use sansmq_smol::{DealerSocket, RouterSocket};
 //!

@@ -3,6 +3,9 @@
 //! Works on the current-thread and on the multi-thread runtime; IO and time must be enabled. A socket must be created
 //! inside the runtime that will run its tasks. After that, the socket can be used on any thread and any runtime.
 //!
+//! The tasks of a socket end with their runtime. Before that, wait for `Context::global().close(…)`, which sends the queued
+//! messages of all sockets.
+//!
 //! On the current-thread runtime, messages are not passed between threads. For the lowest latency, run the messaging loop in a
 //! spawned task instead of the future of `block_on`, because tokio wakes a spawned task at a lower cost.
 //!

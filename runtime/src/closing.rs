@@ -54,7 +54,8 @@ impl fmt::Display for SocketClosed {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             write!(f, "{}{endpoint}", if index == 0 { " at " } else { ", " })?;
         }
-        write!(f, ": {} messages were not sent", self.unsent)
+        let words = if self.unsent == 1 { "message was" } else { "messages were" };
+        write!(f, ": {} {words} not sent", self.unsent)
     }
 }
 

@@ -10,11 +10,14 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[path = "../../../examples/blocking.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod blocking;
+#[path = "../../../examples/lazy_pirate.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod lazy_pirate;
 #[path = "../../../examples/mio_guest.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod mio_guest;
@@ -29,6 +32,15 @@ fn blocking_serves_each_client_and_stops() -> Outcome {
     assert_eq!(lines.len(), 3 * 4 + 1);
     assert!(lines.contains("request 4 of client 3 is answered"));
     assert!(lines.contains("the server answered 12 requests and stopped"));
+    Ok(())
+}
+
+#[test]
+fn lazy_pirate_retries_and_gives_up_in_time() -> Outcome {
+    let begin = Instant::now();
+    let lines = lazy_pirate::run(Duration::from_millis(400))?;
+    assert_eq!(lines, ["reply to first", "no reply after 3 attempts"]);
+    assert!(begin.elapsed() < Duration::from_secs(10), "the linger of a given up REQ is 30 s");
     Ok(())
 }
 

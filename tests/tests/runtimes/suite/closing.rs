@@ -141,6 +141,7 @@ fn context_close_ends_at_the_limit_and_counts_unsent() {
         closed.sort_by_key(|socket| socket.unsent);
         let unsent: Vec<_> = closed.iter().map(|socket| socket.unsent).collect();
         assert_eq!(unsent, [1, 2]);
+        assert_eq!(closed[0].to_string(), format!("PUSH at {endpoint}: 1 message was not sent"));
         assert_eq!(closed[1].to_string(), format!("PUSH at {endpoint}: 2 messages were not sent"));
     });
 }
