@@ -9,6 +9,7 @@ mod effects;
 mod error;
 mod event;
 mod failing;
+mod failing_dials;
 mod flush;
 mod id;
 mod link;
@@ -27,7 +28,7 @@ pub use error::{
     Unsent, WaitError,
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
-pub use failing::{FailingDial, FailingDials};
+pub use failing_dials::{FailingDial, FailingDials};
 pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
