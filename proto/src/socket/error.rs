@@ -5,7 +5,7 @@ use crate::connection::ConnectionError;
 use crate::message::{Frame, Message};
 use crate::security::SecurityError;
 use crate::socket::event::RejectReason;
-use crate::socket::failing_dials::FailingDials;
+use crate::socket::failing::FailingDials;
 use crate::socket_type::SocketType;
 use alloc::string::String;
 use alloc::sync::Arc;

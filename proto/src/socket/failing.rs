@@ -1,71 +1,70 @@
-//! Failing dials of a socket, and the option to fail while no peer can be reached.
+//! [`FailingDials`]: the dials of a socket that are failing, each with the reason of its latest failure.
 
-use super::Socket;
-use crate::message::Message;
-use crate::socket::effects::Effects;
-use crate::socket::error::RecvError;
-use crate::socket::failing_dials::{FailingDial, FailingDials};
+use crate::address::Endpoint;
+use crate::connection::ConnectionError;
 use crate::socket::id::PipeId;
-use crate::socket::pipe::Pipe;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Deref;
 
-impl Socket {
-    /// Returns the dials that are failing, each with the reason of its latest failure. After a time-out of `send` or
-    /// `recv`, the list shows why no peer is connected. Dials that are being disconnected are not listed.
-    pub fn failing_dials(&self) -> FailingDials {
-        let dials = self.pipes.ids().into_iter().filter_map(|id| self.pipes.get(id)?.failing_dial(id));
-        dials.collect::<Vec<_>>().into()
+/// Dial (one `connect`) without a connection, after its latest attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailingDial {
+    /// Id of the pipe, which holds the message queues of this peer.
+    pub pipe: PipeId,
+    /// Endpoint that was given to `connect`.
+    pub endpoint: Endpoint,
+    /// Reason why the latest attempt failed. If the network failed before the connection was made, the reason is
+    /// [`ConnectionError::Network`].
+    pub reason: Arc<ConnectionError>,
+    /// Number of attempts that failed since the last finished handshake, or since `connect`.
+    pub attempts: u32,
+}
+
+/// List of the failing dials of a socket at one instant; cheap to clone. Its text names the endpoint and the reason of
+/// each dial.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailingDials(Arc<[FailingDial]>);
+
+impl FailingDials {
+    /// Returns true if time can cure the failure of at least one of these dials, or if the list is empty; see
+    /// [`ConnectionError::is_temporary`].
+    pub fn is_temporary(&self) -> bool {
+        self.is_empty() || self.iter().any(|dial| dial.reason.is_temporary())
     }
 }
 
-/// Blocking of `send` and `recv` while no peer can be reached.
-impl Socket {
-    /// Updates the state of the socket after an attempt to connect failed or a connection ended.
-    pub(super) fn attempt_failed(&mut self) {
-        self.effects |= Effects::PEERS_CHANGED;
-        self.update_blocked();
-    }
+impl Deref for FailingDials {
+    type Target = [FailingDial];
 
-    /// Sets `is_blocked` again, after a dial began, failed or succeeded, or a pipe was removed. If the socket becomes
-    /// blocked, wakes the tasks that wait to send or receive.
-    pub(super) fn update_blocked(&mut self) {
-        let was_blocked = self.is_blocked;
-        self.is_blocked = self.closing || (self.settings.fail_unreachable && self.is_unreachable());
-        if self.is_blocked && !was_blocked {
-            self.effects |= Effects::READABLE | Effects::WRITABLE;
-        }
-    }
-
-    /// Returns true if no peer is ready, the socket dials at least one endpoint, and each of its dials is failing.
-    fn is_unreachable(&self) -> bool {
-        let ids = self.pipes.ids().into_iter();
-        let mut dialled = ids.filter_map(|id| self.pipes.get(id)).filter(|pipe| pipe.state.is_open_dial()).peekable();
-        self.pipes.ready == 0 && dialled.peek().is_some() && dialled.all(|pipe| pipe.state.failed_attempts() > 0)
-    }
-
-    /// Receives while `is_blocked` is true: messages that have already arrived are received before the error.
-    #[cold]
-    pub(super) fn recv_blocked(&mut self) -> Result<Message, RecvError> {
-        if self.closing {
-            return Err(RecvError::Closed);
-        }
-        match self.pattern.recv(&mut self.pipes, &mut self.effects) {
-            Err(RecvError::Empty) => Err(RecvError::Unreachable(self.failing_dials())),
-            received => received,
-        }
+    fn deref(&self) -> &[FailingDial] {
+        &self.0
     }
 }
 
-impl Pipe {
-    /// Returns the failure of this pipe, which has the id `id`; `None` unless it is dialled and its latest attempt
-    /// failed.
-    pub(crate) fn failing_dial(&self, id: PipeId) -> Option<FailingDial> {
-        let attempts = self.state.failed_attempts();
-        if attempts == 0 || self.state.is_draining() {
-            return None;
+impl From<Vec<FailingDial>> for FailingDials {
+    fn from(dials: Vec<FailingDial>) -> Self {
+        Self(dials.into())
+    }
+}
+
+impl fmt::Display for FailingDials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A socket may dial thousands of endpoints.
+        const SHOWN: usize = 4;
+        if self.is_empty() {
+            return f.write_str("no attempt to connect has failed");
         }
-        let (endpoint, reason) = (self.state.endpoint()?.clone(), Arc::clone(self.failure.as_ref()?));
-        Some(FailingDial { pipe: id, endpoint, reason, attempts })
+        for (number, FailingDial { endpoint, reason, attempts, .. }) in self.iter().take(SHOWN).enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            let plural = if *attempts == 1 { "" } else { "s" };
+            write!(f, "{separator}cannot connect to {endpoint}: {reason} ({attempts} failed attempt{plural})")?;
+        }
+        match self.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }

@@ -9,7 +9,6 @@ mod effects;
 mod error;
 mod event;
 mod failing;
-mod failing_dials;
 mod flush;
 mod id;
 mod link;
@@ -17,6 +16,7 @@ mod listener;
 mod options;
 mod pattern;
 mod pipe;
+mod reachability;
 mod routing;
 mod shared_listener;
 mod stats;
@@ -28,7 +28,7 @@ pub use error::{
     Unsent, WaitError,
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
-pub use failing_dials::{FailingDial, FailingDials};
+pub use failing::{FailingDial, FailingDials};
 pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};

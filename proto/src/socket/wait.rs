@@ -4,7 +4,7 @@ use super::{Socket, Timer};
 use crate::connection::Peer;
 use crate::socket::effects::Effects;
 use crate::socket::error::WaitError;
-use crate::socket::failing_dials::{FailingDial, FailingDials};
+use crate::socket::failing::{FailingDial, FailingDials};
 use crate::socket::id::PipeId;
 use crate::time::Instant;
 use alloc::sync::Arc;

@@ -23,7 +23,7 @@ const ABOVE: [&str; 2] = ["lib", "std_support"];
 /// parts. The other files of the folder implement `Socket` and may import from all parts.
 const SOCKET_PARTS: [&[&str]; 7] = [
     &["effects", "id"],
-    &["error", "event", "failing_dials", "stats"],
+    &["error", "event", "failing", "stats"],
     &["options"],
     &["pipe"],
     &["routing"],
