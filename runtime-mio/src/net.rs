@@ -16,7 +16,7 @@ use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, NetworkError};
 use sansmq_runtime::{PollListener, PollStream};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 
 /// Connected TCP or Unix domain socket stream, registered with the `mio::Poll` of a reactor.
@@ -89,6 +89,14 @@ impl PollStream for MioStream {
             Self::Tcp(_) => None,
             #[cfg(unix)]
             Self::Ipc(stream) => credentials(stream.get_ref()),
+        }
+    }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.get_ref().peer_addr().ok(),
+            #[cfg(unix)]
+            Self::Ipc(_) => None,
         }
     }
 }

@@ -305,6 +305,14 @@ impl PollStream for SmolStream {
             Io::Ipc(stream) => credentials(stream),
         }
     }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        match &self.io {
+            Io::Tcp(stream) => stream.get_ref().peer_addr().ok(),
+            #[cfg(unix)]
+            Io::Ipc(_) => None,
+        }
+    }
 }
 
 impl Io {

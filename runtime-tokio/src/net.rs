@@ -230,6 +230,14 @@ impl PollStream for TokioStream {
             Self::Ipc(stream) => credentials(stream),
         }
     }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok(),
+            #[cfg(unix)]
+            Self::Ipc(_) => None,
+        }
+    }
 }
 
 /// Timer that wakes one background task of a socket at the task's deadline, on a tokio runtime.

@@ -2,7 +2,7 @@
 
 use crate::connection_task::{ConnectionTask, Owner};
 use crate::driver::Driver;
-use crate::runtime::Runtime;
+use crate::runtime::{PollStream, Runtime};
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -37,9 +37,12 @@ impl<R: Runtime> DialTask<R> {
                 Poll::Ready(None)
             }
             Poll::Ready(Ok(stream)) => {
-                let Some(connection) = shared.with_time(|socket, now| socket.connected(pipe, now)) else {
+                let Some(mut connection) = shared.with_time(|socket, now| socket.connected(pipe, now)) else {
                     return Poll::Ready(None);
                 };
+                if let Some(address) = stream.remote_address() {
+                    connection.set_remote_address(address);
+                }
                 Poll::Ready(Some(ConnectionTask::new(self.driver.clone(), Owner::Local(pipe), connection, stream)))
             }
         }

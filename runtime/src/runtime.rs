@@ -132,6 +132,12 @@ pub trait PollStream: Send {
     fn credentials(&self) -> Option<Credentials> {
         None
     }
+
+    /// Returns the remote address of a TCP stream that [`Runtime::dial`] opened, for authentication requests. Default:
+    /// `None`; the host of the endpoint is then used.
+    fn remote_address(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 /// Open listener of a [`Runtime`].

@@ -1,6 +1,7 @@
 //! Authentication of a peer: the pending request, the source of the decision, and the deadline of the reply.
 
 use super::Connection;
+use super::phase::Phase;
 use crate::address::{Endpoint, Host};
 use crate::connection::error::ConnectionError;
 use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource, AuthStatus};
@@ -10,6 +11,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::future::Future;
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
@@ -30,9 +32,19 @@ enum AuthTask {
 /// Authentication of the peer.
 impl Connection {
     /// Sets the address of the peer, which is part of the authentication request. Must be called before the first
-    /// input; [`Socket::accepted`](crate::Socket::accepted) does so.
+    /// input; [`Socket::accepted`](crate::Socket::accepted) and [`Socket::connected`](crate::Socket::connected) do so.
     pub fn set_peer_address(&mut self, endpoint: Endpoint) {
         self.origin = Some(Box::new(endpoint));
+    }
+
+    /// Sets the address of the peer to the remote address of the stream that a dial opened. Has no effect if a SOCKS
+    /// proxy is in between, because the stream then leads to the proxy. If the endpoint of the dial has a host name, the
+    /// authentication request has this name in place of an IP address unless this method is called. Must be called before
+    /// the first input.
+    pub fn set_remote_address(&mut self, address: SocketAddr) {
+        if !matches!(self.phase, Phase::Proxy(_)) {
+            self.set_peer_address(address.into());
+        }
     }
 
     /// Sets the waker that is woken when an asynchronous [`Authenticator`](crate::security::Authenticator) or ZAP

@@ -20,7 +20,8 @@ pub struct AuthRequest {
     /// set.
     pub domain: String,
     /// Address of the peer: the IP address without a port, such as `192.0.2.1`, or `:uid:gid:pid` over ipc where the
-    /// operating system reports these; empty if unknown.
+    /// operating system reports these; empty if unknown. If this side dialled the peer, the address to which it is
+    /// connected, or the host name of the endpoint if a SOCKS proxy has looked the name up.
     pub address: String,
     /// Routing id of the socket that authenticates the peer; libzmq sends the same. The routing id of the peer is not
     /// known yet.

@@ -124,12 +124,14 @@ impl Socket {
                 Arc::new(ConnectionConfig { resource: resource.cloned(), ..ConnectionConfig::clone(&self.config) })
             }
         };
-        Some(match &self.settings.proxy {
+        let mut connection = match &self.settings.proxy {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
                 Connection::via_socks(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
             }
             Some(_) | None => Connection::new(&config, &mut *self.entropy, self.now),
-        })
+        };
+        connection.set_peer_address(endpoint.clone());
+        Some(connection)
     }
 
     /// Reports that the connection attempt of the pipe `id` succeeded. Use this method instead of

@@ -162,6 +162,23 @@ fn authenticator_receives_domain_and_peer_address() {
 }
 
 #[test]
+fn authenticator_receives_address_of_dialled_peer() {
+    run(|| async {
+        let options = Options::<Router>::new()
+            .zap_domain("global")
+            .unwrap()
+            .authenticate(|request| AuthReply::accept_as(request.address.clone()));
+        let router = Socket::with(options);
+        let mut server_monitor = router.monitor();
+        for (address, expected) in [(ANY, "127.0.0.1"), ("tcp://[::1]:*", "::1")] {
+            let dealer = DealerSocket::new();
+            router.connect(dealer.bind(address).await.unwrap()).unwrap();
+            assert_eq!(outcome(&mut server_monitor).await.unwrap().user_id.as_deref(), Some(expected.as_bytes()));
+        }
+    });
+}
+
+#[test]
 fn denied_client_retries_and_is_accepted_later() {
     run(|| async {
         for (denial, reason) in [

@@ -7,9 +7,22 @@ use futures_util::future::join;
 use sansmq::kind::{Pull, Push};
 #[allow(unused_imports, reason = "blocking sockets have their own")]
 use sansmq::mio::BindListener;
-use sansmq::{BindError, Endpoint, Event, Keepalive, Monitor, NetworkError, Options};
+use sansmq::{AuthReply, BindError, Endpoint, Event, Keepalive, Monitor, NetworkError, Options};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
+
+#[test]
+fn authenticator_receives_address_behind_dialled_name() {
+    run(|| async {
+        let options = Options::<Pull>::new().zap_domain("global").unwrap();
+        let pull = Socket::with(options.authenticate(|request| AuthReply::accept_as(request.address.clone())));
+        let push = PushSocket::new();
+        let Endpoint::Tcp { port, .. } = push.bind(ANY).await.unwrap() else { panic!("not a TCP endpoint") };
+        pull.connect(format!("tcp://localhost:{port}")).unwrap();
+        let peer = pull.wait_connected(1).await.unwrap().remove(0);
+        assert_eq!(peer.user_id.as_deref(), Some(&b"127.0.0.1"[..]));
+    });
+}
 
 #[test]
 fn bound_listener_serves_earlier_connections() {
