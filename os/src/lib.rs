@@ -6,6 +6,8 @@
 //! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::Unsupported`] for `ipc` endpoints.
 
 #[cfg(unix)]
+mod interface;
+#[cfg(unix)]
 pub mod ipc;
 #[cfg(feature = "curve")]
 pub mod keys;

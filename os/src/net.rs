@@ -5,6 +5,8 @@ use crate::{StdListener, tcp};
 use crate::{error, ipc};
 use core::future::Future;
 use core::net::SocketAddr;
+#[cfg(unix)]
+use sansmq_proto::address::Host;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
@@ -84,8 +86,9 @@ impl OpenListener {
     }
 }
 
-/// Opens a listener at `endpoint`. A host name can have several addresses; the listener is bound to the first address
-/// that works. `lookup` returns the addresses of a host name, and must not block.
+/// Opens a listener at `endpoint`. The host can be the name of a network interface of this machine, such as `eth0`, or a
+/// host name; if both exist, the interface is used. Such a name can have several addresses; the listener is bound to the
+/// first address that works. `lookup` returns the addresses of a host name, and must not block.
 ///
 /// # Errors
 /// The error of the last address, if listening failed at every address of the host name.
@@ -99,13 +102,26 @@ pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
         return OpenListener::ipc(name, transport);
     }
     let mut failure = NetworkError::UnknownHost;
-    for address in lookup_addresses(endpoint, lookup).await? {
+    let mut addresses = interface_addresses(endpoint);
+    if addresses.is_empty() {
+        addresses = lookup_addresses(endpoint, lookup).await?;
+    }
+    for address in addresses {
         match OpenListener::tcp(address, transport) {
             Ok(open) => return Ok(open),
             Err(error) => failure = error,
         }
     }
     Err(failure)
+}
+
+/// Returns the addresses of the network interface that `endpoint` names; empty if there is no such interface.
+fn interface_addresses(endpoint: &Endpoint) -> Vec<SocketAddr> {
+    match endpoint {
+        #[cfg(unix)]
+        Endpoint::Tcp { host: Host::Name(name), port, .. } => crate::interface::addresses(name, *port),
+        _ => Vec::new(),
+    }
 }
 
 /// Connects to `endpoint`. For TCP, tries the [routes](Endpoint::routes) to the addresses of the host one after the

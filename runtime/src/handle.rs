@@ -101,7 +101,8 @@ impl<T: Kind> Handle<T> {
     }
 
     /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port,
-    /// the bound endpoint has the port that the operating system chose.
+    /// the bound endpoint has the port that the operating system chose. The host can also be the name of a network
+    /// interface, as in `tcp://eth0:5555`, on systems other than Windows.
     ///
     /// Sockets of one [`Context`] can share a TCP port, even if they run on different runtimes. Each socket binds with
     /// its own [`Resource`](proto::address::Resource), a name by which peers select the socket. One of the sockets is

@@ -25,6 +25,22 @@ fn authenticator_receives_address_behind_dialled_name() {
 }
 
 #[test]
+fn bind_accepts_the_name_of_an_interface() {
+    run(|| async {
+        let loopback = if cfg!(target_os = "linux") { "lo" } else { "lo0" };
+        let pull = PullSocket::new();
+        let bound = pull.bind(format!("tcp://{loopback}:*")).await.unwrap();
+        assert_eq!(bound.socket_addr().unwrap().ip(), Ipv4Addr::LOCALHOST, "the first IPv4 address");
+        let push = PushSocket::new();
+        push.connect(&bound).unwrap();
+        push.send("over the interface").await.unwrap();
+        assert_eq!(pull.recv().await.unwrap().body(), "over the interface");
+        let error = pull.bind("tcp://no-such-interface0:*").await.unwrap_err();
+        assert!(matches!(error, BindError::Network { error: NetworkError::UnknownHost, .. }), "{error}");
+    });
+}
+
+#[test]
 fn bound_listener_serves_earlier_connections() {
     run(|| async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
