@@ -14,6 +14,7 @@ use sansmq_runtime::{
     AsyncTimer, BoundListener, Budget, CurrentRuntime, PollListener, PollStream, Runtime, Task, TaskFuture,
 };
 use std::io::{self, IoSlice};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 #[cfg(unix)]
@@ -21,7 +22,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{self, coop};
 use tokio::time::{self, Sleep};
 
-/// tokio runtime on which [`Socket`](crate::Socket)s run. IO and time must be enabled.
+/// tokio runtime on which [`Socket`](crate::Socket)s run. IO and time must be enabled (`enable_all`). Without IO, `bind`
+/// and each dial fail with [`NetworkError::NoIoDriver`]; without time, the creation of a socket panics, and the text names
+/// `enable_time`.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     runtime: tokio::runtime::Handle,
@@ -34,7 +37,7 @@ impl CurrentRuntime for Tokio {
     /// Returns the tokio runtime in which the caller runs.
     ///
     /// # Panics
-    /// If called outside of a tokio runtime.
+    /// If called outside of a tokio runtime. The creation of a socket panics if time is not enabled in the runtime.
     fn current() -> Self {
         Self { runtime: tokio::runtime::Handle::current(), origin: time::Instant::now() }
     }
@@ -101,6 +104,16 @@ async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     lookup_host((name, port)).await.map(Vec::from_iter)
 }
 
+/// Calls `register`, which registers a stream or listener with the current tokio runtime.
+///
+/// # Errors
+/// [`NetworkError::NoIoDriver`] if IO is not enabled in the runtime.
+// tokio panics in that case, and has no call to find out before. A panic in the task of a dial or listener would leave the
+// application waiting.
+fn register<R>(register: impl FnOnce() -> io::Result<R>) -> Result<io::Result<R>, NetworkError> {
+    catch_unwind(AssertUnwindSafe(register)).map_err(|_| NetworkError::NoIoDriver)
+}
+
 /// TCP or Unix domain socket listener, registered with a tokio runtime.
 #[derive(Debug)]
 pub enum TokioListener {
@@ -123,15 +136,13 @@ pub enum TokioListener {
 
 impl TokioListener {
     fn new(open: OpenListener) -> Result<Self, NetworkError> {
-        let listener = match open.listener {
-            StdListener::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
-            #[cfg(unix)]
-            StdListener::Unix(listener) => UnixListener::from_std(listener).map(|listener| Self::Ipc {
-                claim: open.claim,
-                listener,
-                bound: open.bound,
-            }),
-        };
+        let listener =
+            match open.listener {
+                StdListener::Tcp(listener) => register(|| TcpListener::from_std(listener))?.map(Self::Tcp),
+                #[cfg(unix)]
+                StdListener::Unix(listener) => register(|| UnixListener::from_std(listener))?
+                    .map(|listener| Self::Ipc { claim: open.claim, listener, bound: open.bound }),
+            };
         listener.map_err(|failure| error(&failure))
     }
 }
@@ -180,16 +191,20 @@ pub enum TokioStream {
 impl TokioStream {
     /// Registers `stream` with the current tokio runtime, and waits until the stream is connected.
     async fn established(stream: StdStream) -> Result<Self, NetworkError> {
+        let registered = match stream {
+            StdStream::Tcp(stream) => register(|| TcpStream::from_std(stream))?.map(Self::Tcp),
+            #[cfg(unix)]
+            StdStream::Unix(stream) => register(|| UnixStream::from_std(stream))?.map(Self::Ipc),
+        };
         let connected = async {
-            match stream {
-                StdStream::Tcp(stream) => {
-                    let stream = TcpStream::from_std(stream)?;
-                    stream.writable().await?;
-                    stream.take_error()?.map_or(Ok(Self::Tcp(stream)), Err)
+            let stream = registered?;
+            if let Self::Tcp(stream) = &stream {
+                stream.writable().await?;
+                if let Some(error) = stream.take_error()? {
+                    return Err(error);
                 }
-                #[cfg(unix)]
-                StdStream::Unix(stream) => UnixStream::from_std(stream).map(Self::Ipc),
             }
+            Ok(stream)
         };
         connected.await.map_err(|failure| error(&failure))
     }

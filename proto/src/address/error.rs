@@ -58,6 +58,12 @@ pub enum NetworkError {
     /// An endpoint with a source address was passed to `bind`. Only `connect` accepts a source address.
     #[error("a source address (the part before `;`) is valid only for connect, not for bind")]
     HasSource,
+    /// The async runtime of the socket was built without support for IO, for example a tokio runtime without
+    /// `enable_io` or `enable_all`.
+    #[error(
+        "the runtime has no IO driver; build the tokio runtime with `enable_all`, or with `enable_io` and `enable_time`"
+    )]
+    NoIoDriver,
     /// Any other error of the operating system.
     #[error("an error of the operating system")]
     Other,

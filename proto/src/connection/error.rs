@@ -250,7 +250,7 @@ impl ConnectionError {
     /// [`MechanismMismatch`](Self::MechanismMismatch), [`SameRole`](Self::SameRole) and [`Version`](Self::Version);
     /// after [`Refused`](Self::Refused), unless the reason is the ZAP status 300 (temporary) or 500 (internal error);
     /// and after [`Denied`](Self::Denied) with the status 400. Also returns false after
-    /// [`LocallyClosed`](Self::LocallyClosed) and [`HandedOver`](Self::HandedOver).
+    /// [`NetworkError::NoIoDriver`], [`LocallyClosed`](Self::LocallyClosed) and [`HandedOver`](Self::HandedOver).
     ///
     /// A socket dials again in both cases, but after longer delays if the result is false; see
     /// [`Options::reconnect_refused`](crate::Options::reconnect_refused).
@@ -264,6 +264,7 @@ impl ConnectionError {
             | Self::MissingSocketType
             | Self::UnknownSocketType
             | Self::Incompatible { .. }
+            | Self::Network(NetworkError::NoIoDriver)
             | Self::HandedOver
             | Self::LocallyClosed => false,
             #[cfg(feature = "curve")]

@@ -7,11 +7,31 @@ mod system;
 
 use fixture::DealerSocket;
 use sansmq::kind::{Pull, Push};
-use sansmq::{Options, RecvError};
+use sansmq::{ConnectionError, NetworkError, Options, RecvError};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_tests::fixture::tokio as fixture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+
+#[test]
+fn runtime_without_io_is_an_error_that_names_enable_io() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let dealer = DealerSocket::new();
+        let error = dealer.bind("tcp://127.0.0.1:*").await.unwrap_err().to_string();
+        assert!(error.contains("enable_io"), "{error}");
+        let error = dealer.connect_and_wait("tcp://127.0.0.1:1", None).await.unwrap_err();
+        assert_eq!(error.reason(), Some(&ConnectionError::Network(NetworkError::NoIoDriver)));
+        assert!(!error.is_temporary());
+    });
+}
+
+#[test]
+#[should_panic(expected = "enable_time")]
+fn runtime_without_time_panics_and_names_enable_time() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async { DealerSocket::new() });
+}
 
 #[test]
 fn runtime_shutdown_closes_pending_calls() {
