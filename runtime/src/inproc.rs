@@ -15,7 +15,7 @@ use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::{DeferredCall, Wakes};
 use core::cell::Cell;
 use sansmq_proto::connection::{Inbound, Link, Outbound, Peer};
-use sansmq_proto::socket::{AcceptError, Demand, Reader};
+use sansmq_proto::socket::{AcceptError, Demand, Reader, TrafficCount};
 use sansmq_proto::{ConnectionError, Endpoint, ListenerId, Message, NetworkError, PipeId};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
@@ -48,6 +48,9 @@ impl Wire {
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Inbound>,
+    /// Number of messages, and of bytes, that the receiving socket had room for at its latest exchange. The lane holds
+    /// no more, so that the messages in it do not exceed the receive high-water mark. Zero before the first exchange.
+    room: TrafficCount,
     /// True after the sending socket has closed this direction of the connection. The sending socket then puts no more
     /// messages into the lane.
     finished: bool,
@@ -57,6 +60,25 @@ struct Lane {
     /// True if the sending socket has found the lane full. The receiving socket then schedules a call of the sending
     /// socket when the lane is empty again. In this call, the sending socket puts in further messages.
     blocked: bool,
+}
+
+impl Lane {
+    /// Returns the maximum number of messages that the receiving socket has room for.
+    fn most_messages(&self) -> usize {
+        usize::try_from(self.room.messages).unwrap_or(usize::MAX)
+    }
+
+    /// Returns true if the messages in the lane have fewer bytes than the receiving socket has room for.
+    fn has_byte_room(&self) -> bool {
+        // Without a mark in bytes, the sizes need not be added.
+        self.room.bytes == u64::MAX || {
+            let sizes = self.queue.iter().map(|item| match item {
+                Inbound::Message(message) => message.size() as u64,
+                Inbound::Subscription(_) => 0,
+            });
+            sizes.sum::<u64>() < self.room.bytes
+        }
+    }
 }
 
 /// Maximum number of messages in one lane: the queue of one direction of an `inproc` connection. Messages in the pipes
@@ -147,7 +169,7 @@ impl Link for Locked<'_> {
 
     fn has_room(&self) -> bool {
         let lane = &self.lanes[self.end.side];
-        let room = lane.queue.len() < BATCH;
+        let room = lane.queue.len() < BATCH.min(lane.most_messages()) && lane.has_byte_room();
         self.blocked.set(!room);
         room
     }
@@ -233,6 +255,7 @@ impl State {
         }
         // While several messages wait for the application, the demand is not `EachMessage`: later messages move in batches.
         let demand = self.socket.demand(pipe);
+        link.theirs().room = self.socket.recv_room(pipe);
         if link.leave(demand)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()

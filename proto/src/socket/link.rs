@@ -150,6 +150,14 @@ impl Socket {
         self.pipes.demand(id)
     }
 
+    /// Returns the number of messages, and of bytes, that the pipe `id` can receive before its incoming queue reaches
+    /// `recv_hwm` or `recv_hwm_bytes`; `u64::MAX` bytes without a limit in bytes. An `inproc` link must hold no more than
+    /// this on the way to the pipe.
+    #[inline]
+    pub fn recv_room(&self, id: PipeId) -> TrafficCount {
+        self.pipes.recv_room(id)
+    }
+
     /// Sets the [`Reader`] of a pipe that sends over `inproc`. In this `reader`, the receiving socket stores whether it
     /// must be notified of each message. While the stored value is not [`Demand::EachMessage`], [`send`](Self::send)
     /// queues messages in the pipe without requesting [`Action::Service`](crate::Action::Service), unless the queue is

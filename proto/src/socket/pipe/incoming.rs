@@ -9,6 +9,7 @@ use crate::socket::error::RecvError;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::Queue;
 use crate::socket::pipe::reader::Demand;
+use crate::socket::stats::TrafficCount;
 use alloc::sync::Arc;
 
 impl Pipes {
@@ -33,6 +34,17 @@ impl Pipes {
         };
         pipe.service_when_empty = demand != Demand::EachMessage;
         demand
+    }
+
+    /// Returns the number of messages, and of bytes, that the pipe `id` can receive before its incoming queue reaches the
+    /// high-water mark; `u64::MAX` bytes without a mark in bytes.
+    pub(crate) fn recv_room(&self, id: PipeId) -> TrafficCount {
+        let no_limit = TrafficCount { messages: u64::MAX, bytes: u64::MAX };
+        match self.get(id) {
+            Some(pipe) if self.recv_hwm.has_byte_limit() => pipe.incoming.room(self.recv_hwm),
+            Some(pipe) => TrafficCount { bytes: u64::MAX, ..pipe.incoming.room(self.recv_hwm) },
+            None => no_limit,
+        }
     }
 
     /// Sets `peer` as the sender of the messages that arrive at the pipe `id` from now on.

@@ -26,7 +26,10 @@ impl Pipes {
         if !self.has_room(id) {
             return 0;
         }
-        self.get(id).map_or(0, |pipe| pipe.outgoing.room(self.send_hwm))
+        if self.send_hwm.has_byte_limit() {
+            return 1;
+        }
+        self.get(id).map_or(0, |pipe| usize::try_from(pipe.outgoing.room(self.send_hwm).messages).unwrap_or(usize::MAX))
     }
 
     /// Queues a message for the peer of the pipe `id`. The caller must check [`has_room`](Self::has_room) first.

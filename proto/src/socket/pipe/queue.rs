@@ -47,6 +47,11 @@ impl HighWaterMark {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
     }
 
+    /// Returns true if the mark has a limit in bytes.
+    pub(crate) const fn has_byte_limit(self) -> bool {
+        self.bytes < u64::MAX
+    }
+
     /// Returns the low-water mark: half of this mark. A full queue has room again when it has fallen to the low-water
     /// mark.
     // A distance between the marks keeps sender and receiver from waking each other for every message.
@@ -56,6 +61,14 @@ impl HighWaterMark {
 }
 
 impl Queue {
+    /// Returns the number of messages, and of bytes, that fit in the queue before it reaches this mark.
+    pub(crate) fn room(&self, mark: HighWaterMark) -> TrafficCount {
+        TrafficCount {
+            messages: mark.messages.saturating_sub(self.messages.len()) as u64,
+            bytes: mark.bytes.saturating_sub(self.bytes),
+        }
+    }
+
     pub(crate) const fn new() -> Self {
         Self { messages: VecDeque::new(), bytes: 0 }
     }
@@ -78,12 +91,6 @@ impl Queue {
     #[inline]
     pub(crate) fn is_full(&self, mark: HighWaterMark) -> bool {
         self.messages.len() >= mark.messages || self.bytes >= mark.bytes
-    }
-
-    /// Returns the number of messages that the queue accepts until it is full, if the queue is not full now. Returns 1
-    /// if the mark limits bytes, because the sizes of the next messages are not known.
-    pub(crate) fn room(&self, mark: HighWaterMark) -> usize {
-        if mark.bytes == u64::MAX { mark.messages - self.messages.len() } else { 1 }
     }
 
     /// Returns true if the queue has fallen to half of this high-water mark (the low-water mark), in messages and in
