@@ -14,18 +14,18 @@
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
-//! In addition to the API for embedding single-threaded sockets, this crate uses these twenty-four items for three
+//! In addition to the API for embedding single-threaded sockets, this crate uses these thirty items for three
 //! purposes:
 //!
 //! | purpose | items |
 //! |---|---|
-//! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`demand`](Socket::demand), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
+//! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`demand`](Socket::demand), [`recv_room`](Socket::recv_room), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
 //! | shared ports | [`Socket::config`], [`accept_shared`](Socket::accept_shared), [`attach`](Socket::attach), [`reject_shared`](Socket::reject_shared), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
-//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::addressee`], [`can_complete_sends`](Socket::can_complete_sends), [`can_complete_recvs`](Socket::can_complete_recvs), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
+//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::addressee`], [`can_complete_sends`](Socket::can_complete_sends), [`can_complete_recvs`](Socket::can_complete_recvs), [`Socket::send_error`], [`begin_wait`](Socket::begin_wait), [`poll_wait`](Socket::poll_wait), [`end_wait`](Socket::end_wait), [`ready_peers_or_error`](Socket::ready_peers_or_error), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
-//! `Socket::supports`, `contains`, `is_accept_paused` and `abort`; `SocketType::sends`, `receives`, `must_reply` and
-//! `can_handle_zap`; and `EventQueue`.
+//! `Socket::supports`, `contains`, `failing_dials`, `is_accept_paused` and `abort`; `Connection::set_remote_address`;
+//! `SocketType::sends`, `receives`, `must_reply` and `can_handle_zap`; and `EventQueue`.
 
 // A new variant requires a decision at each match in this crate.
 #![warn(clippy::wildcard_enum_match_arm)]
