@@ -44,7 +44,10 @@ pub(crate) struct SharedListener {
 /// waits until the port is closed.
 // The lock of this list is taken while a socket and the registry of its context are locked. No lock may be taken while this
 // list is locked.
-static CLOSING: StaticMutex<Vec<Weak<SharedListener>>> = StaticMutex::new(Vec::new());
+static CLOSING: StaticMutex<Vec<ClosingPort>> = StaticMutex::new(Vec::new());
+
+/// Port that is being closed, with the number of its network.
+type ClosingPort = (u64, Weak<SharedListener>);
 
 /// Maximum number of connections at one port that wait to be assigned to a socket. Further connections are closed at
 /// once.
@@ -187,8 +190,9 @@ impl SharedListener {
         state.pausing.take_if(|pausing| pausing.is(member));
         let result = (state.members.len(), state.tasks());
         drop(state);
-        if is_last {
-            closing_ports().push(Arc::downgrade(self));
+        // Without a network, the listener has not been opened.
+        if is_last && let Some(&network) = self.network.get() {
+            closing_ports().push((network, Arc::downgrade(self)));
         }
         result
     }
@@ -196,8 +200,11 @@ impl SharedListener {
     /// Returns the ports of this process that are being closed and that could prevent a listener at `endpoint`.
     /// `network` is the network of this listener.
     pub(crate) fn closing_at(endpoint: &Endpoint, network: u64) -> Vec<Arc<Self>> {
-        let mut ports: Vec<_> = closing_ports().iter().filter_map(Weak::upgrade).collect();
-        ports.retain(|port| port.network.get() == Some(&network) && port.may_block(endpoint));
+        let closing = closing_ports();
+        let mut ports: Vec<_> =
+            closing.iter().filter(|(other, _)| *other == network).filter_map(|(_, port)| port.upgrade()).collect();
+        drop(closing);
+        ports.retain(|port| port.may_block(endpoint));
         ports
     }
 
@@ -228,7 +235,7 @@ impl SharedListener {
     /// Records that the listener of this port is closed, and returns the wakers of the tasks that wait to bind to its
     /// address.
     fn set_closed(self: &Arc<Self>) -> Vec<Waker> {
-        closing_ports().retain(|port| port.strong_count() > 0 && !port.ptr_eq(&Arc::downgrade(self)));
+        closing_ports().retain(|(_, port)| port.strong_count() > 0 && !port.ptr_eq(&Arc::downgrade(self)));
         match core::mem::replace(&mut self.state().end, PortEnd::Closed) {
             PortEnd::Pending(wakers) => wakers,
             PortEnd::Closed => Vec::new(),
@@ -438,6 +445,6 @@ impl ListenGuard {
     }
 }
 
-fn closing_ports() -> StaticGuard<'static, Vec<Weak<SharedListener>>> {
+fn closing_ports() -> StaticGuard<'static, Vec<ClosingPort>> {
     CLOSING.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -60,6 +60,11 @@ impl Runtime for QueueRuntime {
         self.0.lock().unwrap().spawned.push_back(task);
     }
 
+    // The list of listeners that are being closed is one of the process, but `loom` runs several executions in a process.
+    fn network(&self) -> u64 {
+        Arc::as_ptr(&self.0).addr() as u64
+    }
+
     fn now(&self) -> Instant {
         Instant::ORIGIN
     }
