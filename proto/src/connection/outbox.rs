@@ -151,6 +151,13 @@ impl Outbox {
         &self.written_messages
     }
 
+    /// Stores the number of completely written messages after a part of the current batch was written.
+    #[cold]
+    fn report_part(&self) {
+        let written = self.ends.partition_point(|&end| end <= self.written);
+        self.written_messages.set_messages(self.completed.wrapping_add(written));
+    }
+
     /// Returns true if the socket waits for written messages, and a message was written completely since the last call.
     pub(super) fn take_written(&mut self) -> bool {
         let messages = self.written_messages.messages();
@@ -648,12 +655,11 @@ impl Buf for Outbox {
                 }
             }
         }
-        let mut messages = self.completed;
         if self.has_remaining() {
-            messages = messages.wrapping_add(self.ends.partition_point(|&end| end <= self.written));
+            self.report_part();
         } else {
-            messages = messages.wrapping_add(self.ends.len());
-            self.completed = messages;
+            self.completed = self.completed.wrapping_add(self.ends.len());
+            self.written_messages.set_messages(self.completed);
             self.at = 0;
             self.before += self.written as u64;
             self.written = 0;
@@ -662,6 +668,5 @@ impl Buf for Outbox {
             self.ends.clear();
             self.arena.clear();
         }
-        self.written_messages.set_messages(messages);
     }
 }

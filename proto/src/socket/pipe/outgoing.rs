@@ -139,7 +139,9 @@ impl Pipes {
         pipe.outgoing.release_buffer(buffers);
         let has_room_again = pipe.full && pipe.outgoing.is_low(hwm);
         pipe.full &= !has_room_again;
-        self.flushed |= pipe.take_flushed();
+        if pipe.is_flush_awaited() {
+            self.flushed |= pipe.take_flushed();
+        }
         has_room_again
     }
 

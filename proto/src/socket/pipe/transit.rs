@@ -35,8 +35,14 @@ impl Pipes {
 }
 
 impl Pipe {
-    /// Returns true if a flush waits for the pipe, and the first message for which it waits is written or was dropped.
+    /// Returns true if a flush waits for the pipe.
     #[inline]
+    pub(super) const fn is_flush_awaited(&self) -> bool {
+        self.flush_at.is_some()
+    }
+
+    /// Returns true if a flush waits for the pipe, and the first message for which it waits is written or was dropped.
+    #[cold]
     pub(super) fn take_flushed(&mut self) -> bool {
         let Some(target) = self.flush_at else { return false };
         let is_flushed = self.is_flushed(target);
