@@ -76,6 +76,27 @@ mod plain {
     }
 
     #[tokio::test]
+    async fn refused_client_reaches_python_when_it_accepts() -> Outcome {
+        within(async {
+            // Refuses every PLAIN client, because it has no authenticator.
+            let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY, "PLAIN_SERVER=1"]);
+            let address = python.read_line().await;
+            let options = Options::new().security(Security::plain_client("ann", "secret")?);
+            let options = options.reconnect(SECOND / 100, SECOND / 10)?.reconnect_refused(SECOND / 100, SECOND / 10)?;
+            let dealer = DealerSocket::with(options);
+            let mut monitor = dealer.monitor();
+            dealer.connect(&*address)?;
+            handshake_failure(&mut monitor).await?;
+            assert!(!dealer.failing_dials().is_empty());
+            drop(python);
+            let accepting = ["plain:ann:secret", "ROUTER", "bind", &address, "PLAIN_SERVER=1", "ZAP_DOMAIN=global"];
+            let _python = Python::start("guarded_echo.py", &accepting);
+            request_series(&dealer.erase(), Dealer).await
+        })
+        .await
+    }
+
+    #[tokio::test]
     async fn python_with_another_mechanism_is_named_as_likely_cause() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
