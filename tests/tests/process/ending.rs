@@ -44,27 +44,31 @@ const PROGRAMS: [(&str, Program); 6] = [
     }),
     ("tokio, one thread", |endpoint| {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { send_and_close(&TokioPush::new(), endpoint).await });
+        runtime.block_on(send_and_close(|| TokioPush::new().into_handle(), endpoint));
     }),
     ("tokio, several threads", |endpoint| {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(async { send_and_close(&TokioPush::new(), endpoint).await });
+        runtime.block_on(send_and_close(|| TokioPush::new().into_handle(), endpoint));
     }),
-    ("smol", |endpoint| smol::block_on(async { send_and_close(&SmolPush::new(), endpoint).await })),
+    ("smol", |endpoint| smol::block_on(send_and_close(|| SmolPush::new().into_handle(), endpoint))),
     ("mio", |endpoint| {
         let mut events = EventLoop::new().unwrap();
-        let push = events.socket(Options::<Push>::new());
-        events.block_on(send_and_close(&push, endpoint));
+        let remote = events.remote();
+        events.block_on(send_and_close(|| remote.socket(Options::new()), endpoint));
     }),
 ];
 
-/// Sends messages and closes all sockets of the process. The peer may not be connected yet.
-async fn send_and_close(push: &Handle<Push>, endpoint: &Endpoint) {
-    push.connect(endpoint).unwrap();
-    for number in 0..COUNT {
-        push.send(number.to_string()).await.unwrap();
+/// Sends messages with a socket, closes all sockets of the process, and repeats both with a new socket in the same
+/// context. The peer may not be connected yet.
+async fn send_and_close(new_push: impl Fn() -> Handle<Push>, endpoint: &Endpoint) {
+    for numbers in [0..COUNT / 2, COUNT / 2..COUNT] {
+        let push = new_push();
+        push.connect(endpoint).unwrap();
+        for number in numbers {
+            push.send(number.to_string()).await.unwrap();
+        }
+        assert_eq!(Context::global().close(LIMIT).await.unsent(), 0);
     }
-    assert_eq!(Context::global().close(LIMIT).await.unsent(), 0);
 }
 
 /// Starts a child process that runs the test `test` with this program.
