@@ -112,6 +112,12 @@ impl SocketType {
         matches!(self, Router | Pair | Channel)
     }
 
+    /// Returns true for ROUTER, STREAM, SERVER and PEER: each message that the application sends begins with the routing
+    /// id of the peer that receives it.
+    pub(crate) const fn begins_with_routing_id(self) -> bool {
+        matches!(self, Router | Stream | Server | Peer)
+    }
+
     /// Returns true for REQ, DEALER, SUB and PUB. A socket of these types makes at most one connection to the same
     /// endpoint; libzmq has the same rule.
     pub(crate) const fn connects_once(self) -> bool {

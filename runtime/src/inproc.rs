@@ -93,6 +93,8 @@ pub(crate) struct End {
     side: usize,
     /// Metadata of the socket at the other end, such as its socket type.
     peer: Arc<Peer>,
+    /// Option `max_message_size` of the socket at the other end.
+    max_message_size: usize,
 }
 
 impl End {
@@ -193,6 +195,10 @@ impl Link for Locked<'_> {
         self.ours().finished = true;
     }
 
+    fn max_message_size(&self) -> Option<usize> {
+        Some(self.end.max_message_size)
+    }
+
     fn unsent(&self) -> usize {
         // Queued messages count as sent, because the other side will take them, unless it has ended.
         if self.lanes[1 - self.end.side].finished { self.lanes[self.end.side].queue.len() } else { 0 }
@@ -272,14 +278,19 @@ impl State {
     }
 }
 
+/// Returns the properties of a socket that the socket at the other end of an `inproc` connection needs: its metadata, and
+/// its option `max_message_size`.
+fn description(state: &State) -> (Peer, usize) {
+    (state.socket.as_peer(), state.socket.config().max_message_size)
+}
+
 /// Creates the `inproc` connection between `connector`, a socket with its connecting pipe, and `bound`, the socket that
 /// is bound to `name`, with the id of its `bind`. If `bound` has unbound in the meantime, `connector` waits until a
 /// socket binds to `name`. The caller must hold no lock.
 pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name: &str, wakes: &mut Wakes) {
     let Some(dialler) = connector.socket.upgrade() else { return };
-    let wanted =
-        |state: &mut State, _: &mut _| state.socket.is_dialling(connector.pipe).then(|| state.socket.as_peer());
-    let Some(dialling) = dialler.locked(wakes, wanted) else { return };
+    let wanted = |state: &mut State, _: &mut _| state.socket.is_dialling(connector.pipe).then(|| description(state));
+    let Some((dialling, dialling_max)) = dialler.locked(wakes, wanted) else { return };
     let dialling = Arc::new(dialling);
     let endpoint = || Endpoint::Inproc(name.to_owned());
 
@@ -289,20 +300,21 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
     let accepted = binder.as_ref().map_or(Err(AcceptError::ListenerClosed), |binder| {
         let now = binder.now();
         binder.locked(wakes, |state, wakes| {
-            let peer = state.socket.as_peer();
+            let (peer, max_message_size) = description(state);
             if !peer.socket_type.peers().contains(&dialling.socket_type) {
                 let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
-                return Ok((peer, Err(reason)));
+                return Ok((peer, max_message_size, Err(reason)));
             }
             let pipe = state.socket.accepted_link(bound.listener, endpoint(), now)?;
             let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
-            state.attach(pipe, End { wire: Arc::clone(&wire), side: 0, peer: Arc::clone(&dialling) });
+            let (wire, other) = (Arc::clone(&wire), Arc::clone(&dialling));
+            state.attach(pipe, End { wire, side: 0, peer: other, max_message_size: dialling_max });
             // The socket may reject the peer. It must do so before the peer moves messages into the lane.
             let admitted = state.visit(pipe, binder, wakes).map_err(|reason| reason.at_peer());
-            Ok((peer, admitted.map(|()| pipe)))
+            Ok((peer, max_message_size, admitted.map(|()| pipe)))
         })
     });
-    let (peer, accepted) = match accepted {
+    let (peer, max_message_size, accepted) = match accepted {
         Ok(accepted) => accepted,
         Err(reason) => {
             let now = dialler.now();
@@ -333,7 +345,8 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
                 state.socket.disconnected(connector.pipe, connection, reason, now);
             }
         } else if state.socket.connected_link(connector.pipe, now) {
-            state.attach(connector.pipe, End { wire: Arc::clone(&wire), side: 1, peer: Arc::new(peer) });
+            let (wire, peer) = (Arc::clone(&wire), Arc::new(peer));
+            state.attach(connector.pipe, End { wire, side: 1, peer, max_message_size });
         } else {
             let mut lanes = wire.lock();
             lanes[1].finished = true;

@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use sansmq_proto::connection::Fault;
 use sansmq_proto::socket::EventQueue;
-use sansmq_proto::{Event, PipeId, SocketType};
+use sansmq_proto::{ConnectionError, Event, PipeId, SocketType};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::{Level, Span, error_span};
@@ -192,6 +192,10 @@ impl Trace {
                 let link = self.end(pipe).unwrap_or_else(|| self.begin(pipe, &endpoint));
                 let retry_ms = retry.map(millis);
                 match reason.fault() {
+                    // The sender of the lost message has no other sign of the limit of its peer.
+                    _ if matches!(reason, ConnectionError::ClosedDuringMessage { .. }) => {
+                        record!(Level::WARN, link, ?routing_id, %reason, retry_ms, "disconnected");
+                    }
                     Fault::Local => record!(Level::DEBUG, link, ?routing_id, %reason, retry_ms, "disconnected"),
                     Fault::Network => record!(Level::INFO, link, ?routing_id, %reason, retry_ms, "disconnected"),
                     Fault::Peer => record!(Level::WARN, link, ?routing_id, %reason, retry_ms, "disconnected"),

@@ -3,9 +3,11 @@
 
 use sansmq::kind::{Dealer, Router};
 use sansmq::{Event, Handle, NetworkError, Options};
+use sansmq_tests::raw_peer::greeting_and_ready;
 use sansmq_tests::runtimes::{ALL, TestRuntime, limited};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
@@ -333,6 +335,47 @@ fn warn_filter_passes_only_warnings_with_spans() {
         view.wait_for(runtime, 1, "could not listen");
         assert_eq!(view.records("could not listen").remove(0).chain, "socket");
         assert_eq!(view.records("").len(), 1);
+    });
+}
+
+#[test]
+fn message_that_a_limit_refuses_is_a_warning_at_both_sides() {
+    on_each(Some(Level::INFO), |runtime, view, router, dealer| {
+        runtime.run(Box::pin(async {
+            dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
+            dealer.send(vec![7; 65 << 20]).await.unwrap();
+        }));
+        view.wait_for(runtime, 2, "disconnected");
+        let records = view.records("disconnected");
+        assert!(records.iter().all(|record| record.level == Level::WARN));
+        for text in ["see `Options::max_message_size` at the peer, and", "but the limit is 67108864; see"] {
+            assert_eq!(records.iter().filter(|record| record.fields.get("reason").contains(text)).count(), 1, "{text}");
+        }
+    });
+}
+
+#[test]
+fn connection_closed_within_a_message_is_a_warning() {
+    on_each(Some(Level::INFO), |runtime, view, _, dealer| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+        // The peer has no socket of sansmq, and gives no reason.
+        let peer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&greeting_and_ready("ROUTER")).unwrap();
+            stream.read_exact(&mut vec![0; 100_000]).unwrap();
+        });
+        runtime.run(Box::pin(async {
+            dealer.connect(endpoint.as_str()).unwrap();
+            dealer.send(vec![7; 50 << 20]).await.unwrap();
+        }));
+        view.wait_for(runtime, 1, "disconnected");
+        peer.join().unwrap();
+        let record = view.records("disconnected").remove(0);
+        assert_eq!(record.level, Level::WARN);
+        let reason = record.fields.get("reason");
+        assert!(reason.contains("while a message of 52428809 bytes was being sent"), "{reason}");
+        assert!(reason.contains("`Options::max_message_size`"), "{reason}");
     });
 }
 

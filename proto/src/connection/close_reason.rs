@@ -75,6 +75,10 @@ const PAIR_IN_USE: &str = "pair-in-use";
 const MESSAGE_TOO_LARGE: &str = "message-too-large";
 const TOO_MANY_FRAMES: &str = "too-many-frames";
 
+/// Size in bytes from which a message that was partly sent at the end of the connection is a likely cause of this end.
+// When the buffers of the operating system are full, a short message is partly sent at the end of any connection.
+const SUSPECT: usize = 64 << 10;
+
 impl CloseReason {
     /// Returns the reason to send to the peer before the connection is closed because of `error`; `None` if the peer is
     /// not notified of this error, or is notified by an ERROR command.
@@ -178,6 +182,10 @@ impl Connection {
     pub fn end_reason(&self, error: ConnectionError) -> ConnectionError {
         if !matches!(error, ConnectionError::PeerClosed | ConnectionError::Network(NetworkError::Reset)) {
             return error;
+        }
+        if self.phase.is_traffic() {
+            let size = self.outbox.message_under_way().filter(|&size| size >= SUSPECT);
+            return size.map_or(error, |size| ConnectionError::ClosedDuringMessage { size: size as u64 });
         }
         match &self.phase {
             Phase::Greeting { len, side, .. } if self.awaits_mechanism(*len, *side) => {

@@ -73,7 +73,7 @@ impl ConnectionConfig {
             properties: Metadata::new(),
             resource: None,
             max_message_size: 64 << 20,
-            max_frames: 4096,
+            max_frames: 16_384,
             handshake_timeout: Some(Duration::from_secs(30)),
             allow_legacy_zmtp: true,
             heartbeat: None,

@@ -117,6 +117,18 @@ pub enum ConnectionError {
     /// peers that use this crate send a reason.
     #[error("the peer closed the connection: {0}")]
     ClosedWithReason(CloseReason),
+    /// The peer closed the connection without a reason while this side was sending a message of at least 64 KiB, which is
+    /// lost. Most likely the peer limits the size of messages. A message that the operating system had taken completely
+    /// is not noticed.
+    #[error(
+        "the peer closed the connection while a message of {size} bytes was being sent, which is lost; most likely it limits \
+         the size of messages (`ZMQ_MAXMSGSIZE` of libzmq, `Options::max_message_size` of this crate); \
+         `Options::max_send_size` refuses such messages in `send`"
+    )]
+    ClosedDuringMessage {
+        /// Size of the message in bytes, with its frame heads.
+        size: u64,
+    },
     /// The peer closed the connection without a reason after this side had sent its credentials, or its READY or
     /// INITIATE, and before it sent its own READY. RFC 37 asks peers to refuse a connection in this way if the cause is
     /// temporary. The value is the most likely cause.
@@ -200,6 +212,7 @@ impl ConnectionError {
             Self::PeerClosed
             | Self::ClosedInGreeting { .. }
             | Self::ClosedBeforeReady(_)
+            | Self::ClosedDuringMessage { .. }
             | Self::Network(_)
             | Self::TimedOut(_)
             | Self::Proxy(_) => Fault::Network,
@@ -289,6 +302,7 @@ impl ConnectionError {
             | Self::PairInUse
             | Self::ClosedBeforeReady(_)
             | Self::ClosedWithReason(_)
+            | Self::ClosedDuringMessage { .. }
             | Self::NoSuchResource(_) => true,
         }
     }

@@ -159,6 +159,11 @@ pub trait Link {
     /// Removes and returns the messages of which no byte has been written to the stream, oldest first. Called when the
     /// connection has ended.
     fn reclaim(&mut self) -> Vec<Message>;
+    /// Returns the maximum size in bytes of a message that the peer accepts; `None` if it is not known, as over all
+    /// transports but `inproc`. [`Socket::send`](crate::Socket::send) then refuses larger messages.
+    fn max_message_size(&self) -> Option<usize> {
+        None
+    }
     /// Returns the round-trip time to the peer; `None` if heartbeats are off, and before the first measurement.
     fn round_trip(&self) -> Option<RoundTrip> {
         None
@@ -197,6 +202,9 @@ impl<L: Link> Link for &mut L {
     }
     fn reclaim(&mut self) -> Vec<Message> {
         (**self).reclaim()
+    }
+    fn max_message_size(&self) -> Option<usize> {
+        (**self).max_message_size()
     }
     fn round_trip(&self) -> Option<RoundTrip> {
         (**self).round_trip()

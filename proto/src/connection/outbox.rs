@@ -301,6 +301,15 @@ impl Outbox {
         self.ends.len() - written + queued
     }
 
+    /// Returns the size, in bytes with frame heads, of the message that is partly written to the stream; `None` if there
+    /// is no such message.
+    pub(super) fn message_under_way(&self) -> Option<usize> {
+        let index = self.ends.partition_point(|&end| end <= self.written);
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(self.first, |before| self.ends[before]);
+        (self.written > start).then_some(end - start)
+    }
+
     /// Returns the number of items that `queue` can hold without a new allocation.
     #[cfg(test)]
     pub(super) fn queue_capacity(&self) -> usize {

@@ -45,6 +45,13 @@ pub enum SendError {
     /// A message of a STREAM does not have exactly two frames. Carries the message that was not sent.
     #[error("a STREAM sends [routing id, bytes]; this message has {n} frames", n = .0.len())]
     FrameCount(Message),
+    /// The message is larger than `max_send_size` of this socket, or than `max_message_size` of a peer over `inproc`. Over
+    /// other transports the limit of a peer is not known. Carries the message that was not sent, and the limit in bytes.
+    #[error(
+        "the message has {n} bytes in all its frames, but the limit is {1}; see `max_send_size` of this socket, and \
+         `max_message_size` of its peers over inproc", n = .0.size()
+    )]
+    TooLarge(Message, usize),
     /// A REQ has not yet received the reply to its last request, or a REP has no request to reply to. Carries the
     /// message that was not sent.
     #[error(
@@ -79,6 +86,7 @@ impl SendError {
             | Self::NotGrouped(message)
             | Self::SingleFrame(message)
             | Self::FrameCount(message)
+            | Self::TooLarge(message, _)
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message)
@@ -104,6 +112,8 @@ pub enum Unsent {
     SingleFrame,
     /// The message of a STREAM does not have two frames; see [`SendError::FrameCount`].
     FrameCount,
+    /// The message is larger than a limit. The value is the limit in bytes; see [`SendError::TooLarge`].
+    TooLarge(usize),
     /// A REQ or REP must receive before it sends; see [`SendError::OutOfTurn`].
     OutOfTurn,
     /// Sockets of this type cannot send, only receive. The value is the type of the socket; see
@@ -128,6 +138,7 @@ impl Unsent {
             Self::NotGrouped => SendError::NotGrouped(message),
             Self::SingleFrame => SendError::SingleFrame(message),
             Self::FrameCount => SendError::FrameCount(message),
+            Self::TooLarge(limit) => SendError::TooLarge(message, limit),
             Self::OutOfTurn => SendError::OutOfTurn(message),
             Self::Unsupported(socket_type) => SendError::Unsupported(message, socket_type),
             Self::Closed => SendError::Closed(message),
@@ -147,6 +158,7 @@ impl fmt::Debug for SendError {
             Self::NotGrouped(_) => "NotGrouped",
             Self::SingleFrame(_) => "SingleFrame",
             Self::FrameCount(_) => "FrameCount",
+            Self::TooLarge(..) => "TooLarge",
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",

@@ -48,6 +48,9 @@ impl Socket {
             let peer = Arc::clone(peer);
             self.handle_ready(id, &peer, link.written().cloned())?;
             link.admit();
+            if let Some(size) = link.max_message_size() {
+                self.pipes.set_max_message_size(id, size, self.settings.max_send_size);
+            }
             is_ready = true;
         }
         // Before the handshake is finished, messages would only pile up in the link.
@@ -195,6 +198,7 @@ impl Socket {
         let next = self.next_after(id, &reason);
         self.take_back(id, &mut link, next);
         self.handshakes.end(id);
+        self.pipes.set_max_message_size(id, usize::MAX, self.settings.max_send_size);
         if delivers_messages {
             self.notify_disconnected(id, next);
         }

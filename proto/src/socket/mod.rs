@@ -241,6 +241,9 @@ impl Socket {
         if self.is_blocked {
             return self.offer_blocked(message);
         }
+        if self.pipes.max_send_size != usize::MAX && message.size() > self.pipes.max_send_size {
+            self.check_size(message)?;
+        }
         match self.pattern.send(&mut self.pipes, message) {
             Ok(effects) if effects.is_empty() => Ok(()),
             Ok(effects) => {
@@ -266,6 +269,20 @@ impl Socket {
         self.effects |= effects;
         self.drain(debtor, LingerFrom::Now);
         Ok(())
+    }
+
+    /// Checks the size of a message that is larger than the smallest limit, which may be the limit of a peer that does not
+    /// receive the message.
+    #[cold]
+    fn check_size(&mut self, message: &Message) -> Result<(), Unsent> {
+        let (mut size, mut limit) = (message.size(), self.pipes.max_send_size);
+        if self.socket_type().begins_with_routing_id() {
+            size -= message.head().len();
+            let peer = self.pattern.addressee(&self.pipes, message).or_else(|| self.pattern.find_peer(message.head()));
+            let of_peer = peer.and_then(|pipe| self.pipes.get(pipe)).map_or(usize::MAX, |pipe| pipe.max_message_size);
+            limit = of_peer.min(self.settings.max_send_size);
+        }
+        if size > limit { Err(Unsent::TooLarge(limit)) } else { Ok(()) }
     }
 
     /// Handles the effects (consequences) that the socket type returned when it sent `message`. [`Effects::DRAIN_PEER`]
@@ -320,6 +337,7 @@ impl Socket {
             | Unsent::SingleFrame
             | Unsent::FrameCount
             | Unsent::OutOfTurn
+            | Unsent::TooLarge(_)
             | Unsent::Unsupported(_)
             | Unsent::Closed => why.into_error(message),
         }

@@ -241,6 +241,27 @@ mod routing_ids {
         .await
     }
 
+    /// libzmq closes the connection without a reason.
+    #[tokio::test]
+    async fn message_above_python_limit_is_named_in_the_event() -> Outcome {
+        within(async {
+            let mut python = Python::start("pull.py", &["bind", ANY, "MAXMSGSIZE=2000000"]);
+            let push = socket(Push);
+            let mut monitor = push.monitor();
+            push.connect(python.read_line().await)?;
+            push.send(vec![7; 100 << 20]).await?;
+            let reason = disconnection(&mut monitor).await?;
+            assert_eq!(reason, ConnectionError::ClosedDuringMessage { size: (100 << 20) + 9 });
+            // The message is not sent again.
+            for message in series() {
+                push.send(message).await?;
+            }
+            python.expect_last_line("all received").await;
+            Ok(())
+        })
+        .await
+    }
+
     #[tokio::test]
     async fn refused_python_peer_loses_no_message() -> Outcome {
         within(async {

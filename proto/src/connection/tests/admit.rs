@@ -225,6 +225,32 @@ fn closed_stream_is_explained_by_the_phase_of_the_handshake() {
     }
 }
 
+/// Returns the error of a connection that the peer closes while `message` is partly written.
+fn end_while_sending(message: Message) -> ConnectionError {
+    let mut connection = ready_connection(&config(SocketType::Push), "PULL");
+    connection.give(Message::from("before").into());
+    connection.give(message.into());
+    connection.poll_transmit().unwrap().advance(20);
+    connection.end_reason(NetworkError::Reset.into())
+}
+
+#[test]
+fn stream_closed_within_a_large_message_names_its_size() {
+    let error = end_while_sending(body(1 << 20).into());
+    assert_eq!(error, ConnectionError::ClosedDuringMessage { size: (1 << 20) + 9 });
+    assert!(error.is_temporary() && error.to_string().contains("while a message of 1048585 bytes was being sent"));
+    // Short messages are partly written at the end of any busy connection.
+    assert_eq!(end_while_sending(body(10_000).into()), NetworkError::Reset.into());
+
+    let mut connection = ready_connection(&config(SocketType::Push), "PULL");
+    connection.give(Message::from(body(1 << 20)).into());
+    let reset = ConnectionError::from(NetworkError::Reset);
+    connection.poll_transmit().unwrap();
+    assert_eq!(connection.end_reason(reset.clone()), reset, "nothing is written");
+    drain(&mut connection);
+    assert_eq!(connection.end_reason(reset.clone()), reset, "everything is written");
+}
+
 #[cfg(feature = "plain")]
 #[test]
 fn plain_client_refused_without_reason_suspects_its_password() {

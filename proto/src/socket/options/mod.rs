@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) recv_hwm: usize,
     pub(crate) send_hwm_bytes: usize,
     pub(crate) recv_hwm_bytes: usize,
+    pub(crate) max_send_size: usize,
     pub(crate) linger: Option<Duration>,
     pub(crate) reconnect: Option<Backoff>,
     /// Delays before a dial that follows a failure that time cannot cure. Has no effect if `reconnect` is `None`.
@@ -126,6 +127,7 @@ impl<T: Kind> Options<T> {
             recv_hwm: 1000,
             send_hwm_bytes: 0,
             recv_hwm_bytes: 0,
+            max_send_size: usize::MAX,
             // A subscriber sends only its subscriptions, which have no effect after it is closed.
             linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
             reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),
@@ -175,6 +177,10 @@ impl<T: Kind> Options<T> {
     /// Sets the maximum size of an incoming message, in bytes, as the sum of all its frames: MAXMSGSIZE. In libzmq the
     /// option limits each frame. A peer that announces a larger message in its frame headers is disconnected at once.
     ///
+    /// A peer that uses this crate receives the reason first
+    /// ([`CloseReason::MessageTooLarge`](crate::connection::CloseReason::MessageTooLarge)). Over `inproc`, `send` of the
+    /// peer returns [`SendError::TooLarge`](crate::SendError::TooLarge) instead.
+    ///
     /// Default 64 MiB; libzmq has no limit by default.
     #[must_use]
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
@@ -182,9 +188,21 @@ impl<T: Kind> Options<T> {
         self
     }
 
+    /// Sets the maximum size of an outgoing message, in bytes, as the sum of its frames without the routing id with which
+    /// the messages of some socket types begin. `send` returns [`SendError::TooLarge`](crate::SendError::TooLarge) for a
+    /// larger message. Choose the smallest limit of the peers: a peer that receives a message above its own limit closes
+    /// the connection, and the message is lost.
+    ///
+    /// No limit by default; libzmq has no such option.
+    #[must_use]
+    pub const fn max_send_size(mut self, bytes: usize) -> Self {
+        self.settings.max_send_size = bytes;
+        self
+    }
+
     /// Sets the maximum number of frames of an incoming message. A peer that sends more is disconnected.
     ///
-    /// Default 4096; libzmq has no limit.
+    /// Default 16,384; libzmq has no limit.
     ///
     /// # Errors
     /// [`OptionsError::Zero`] if `frames` is 0.

@@ -69,6 +69,9 @@ pub(crate) struct Pipe {
     /// connection.
     pub(crate) reader: Option<Arc<Reader>>,
     pub(crate) counts: Counts,
+    /// Maximum size in bytes of a message that the peer accepts, if this limit is known because the peer is connected over
+    /// `inproc`; otherwise `usize::MAX`.
+    pub(crate) max_message_size: usize,
     /// Number that `counts.sent.messages` will have after the last message that belongs only to the present connection
     /// (for example a probe or a welcome message) is sent. These messages are at the front of the outgoing queue. If
     /// this number is not above `counts.sent.messages`, no such message is queued.
@@ -106,6 +109,9 @@ pub(crate) struct Pipes {
     recv_hwm: HighWaterMark,
     /// True if each incoming and each outgoing queue holds only its latest message (`ZMQ_CONFLATE`).
     conflate: bool,
+    /// Smallest limit for the size of an outgoing message, in bytes: `max_send_size` of this socket, or
+    /// `max_message_size` of a pipe. `usize::MAX` for no limit.
+    pub(crate) max_send_size: usize,
     /// True if messages are queued only for peers with a finished handshake (`ZMQ_IMMEDIATE`).
     immediate: bool,
     /// Pipes for which `poll_action` must return [`Action::Service`](crate::Action::Service), because messages can be
@@ -142,6 +148,7 @@ impl Pipes {
             send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
             recv_hwm: mark(settings.recv_hwm, settings.recv_hwm_bytes),
             conflate: settings.conflate,
+            max_send_size: settings.max_send_size,
             immediate: settings.immediate,
             service: VecDeque::new(),
             ready: 0,
@@ -173,6 +180,7 @@ impl Pipes {
             chosen: false,
             reader: None,
             counts: Counts::default(),
+            max_message_size: usize::MAX,
             opening: 0,
             transit: None,
             flush_at: None,
@@ -291,6 +299,14 @@ impl Pipes {
             pipe.state.fail(reason);
             self.request_service(id);
         }
+    }
+
+    /// Sets the maximum size of a message that the peer of a pipe accepts. `option` is `max_send_size` of the socket.
+    pub(crate) fn set_max_message_size(&mut self, id: PipeId, size: usize, option: usize) {
+        let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.max_message_size != size) else { return };
+        pipe.max_message_size = size;
+        let of_pipes = self.slots.iter().filter_map(|slot| Some(slot.pipe.as_ref()?.max_message_size));
+        self.max_send_size = of_pipes.fold(option, usize::min);
     }
 
     /// Queues the event that `event` creates, if the monitor is on. Otherwise `event` is not called.

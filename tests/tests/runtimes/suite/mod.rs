@@ -11,6 +11,7 @@ mod drafts;
 mod fairness;
 pub(crate) mod hostile_peers;
 mod inproc;
+mod limits;
 mod proxy;
 mod pubsub;
 mod refusals;
