@@ -197,7 +197,10 @@ impl Connection {
 
     /// Ends the handshake with `peer`. `established` is the result of the security mechanism; its identity is already in
     /// `peer`.
-    #[cfg_attr(not(feature = "curve"), expect(unused_variables, reason = "only CURVE has a cipher"))]
+    #[cfg_attr(
+        not(feature = "curve"),
+        expect(unused_variables, clippy::needless_pass_by_value, reason = "only CURVE has a cipher")
+    )]
     fn begin_traffic(&mut self, peer: Arc<Peer>, established: HandshakeOutcome, now: Instant) {
         // RFC 23 (ZMTP 3.0) has no PING, so a strict peer would treat PING as a protocol error; and RFC 48 allows only
         // messages with a group to be sent to a DISH.
