@@ -16,7 +16,7 @@ use crate::wakes::{DeferredCall, Wakes};
 use core::cell::Cell;
 use sansmq_proto::connection::{Inbound, Link, Outbound, Peer};
 use sansmq_proto::socket::{AcceptError, Demand, Reader, TrafficCount};
-use sansmq_proto::{ConnectionError, Endpoint, ListenerId, Message, NetworkError, PipeId};
+use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, Message, NetworkError, PipeId};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
@@ -102,6 +102,23 @@ impl End {
     /// socket must notify it of messages.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
+    }
+
+    fn lock(&self) -> Locked<'_> {
+        Locked { lanes: self.wire.lock(), end: self, blocked: Cell::new(false), has_subscription: false }
+    }
+
+    /// Admits the other socket as the peer of `pipe`, a new pipe of the socket `state`.
+    ///
+    /// # Errors
+    /// Reason why the socket has rejected the peer. The pipe is then removed.
+    fn begin(&self, pipe: PipeId, state: &mut State, now: Instant) -> Result<(), ConnectionError> {
+        let mut link = self.lock();
+        let admitted = state.socket.exchange(pipe, &mut link);
+        if let Err(reason) = &admitted {
+            state.socket.disconnected(pipe, &mut link, reason, now);
+        }
+        admitted
     }
 }
 
@@ -246,18 +263,15 @@ impl State {
 
     /// Moves messages between a pipe and the lanes of its `inproc` connection. Does nothing if the pipe has no such
     /// connection.
-    ///
-    /// # Errors
-    /// Reason why the connection has ended in this call.
-    pub(crate) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) -> Result<(), ConnectionError> {
-        let Some(end) = self.end(pipe).and_then(Option::take) else { return Ok(()) };
-        let lanes = end.wire.lock();
-        let mut link = Locked { lanes, end: &end, blocked: Cell::new(false), has_subscription: false };
+    pub(crate) fn visit(&mut self, pipe: PipeId, shared: &Shared, wakes: &mut Wakes) {
+        let Some(end) = self.end(pipe).and_then(Option::take) else { return };
+        let mut link = end.lock();
         link.theirs().notified = false;
         let outcome = self.socket.exchange(pipe, &mut link).and_then(|()| link.outcome());
-        if let Err(reason) = &outcome {
+        let is_over = outcome.is_err();
+        if let Err(reason) = outcome {
             link.ours().finished = true;
-            self.socket.disconnected(pipe, &mut link, reason, shared.now());
+            self.socket.disconnected(pipe, &mut link, &reason, shared.now());
         }
         // While several messages wait for the application, the demand is not `EachMessage`: later messages move in batches.
         let demand = self.socket.demand(pipe);
@@ -269,12 +283,9 @@ impl State {
             wakes.call(DeferredCall::Exchange(socket, *pipe));
         }
         drop(link);
-        if outcome.is_ok()
-            && let Some(slot) = self.end(pipe)
-        {
+        if !is_over && let Some(slot) = self.end(pipe) {
             *slot = Some(end);
         }
-        outcome
     }
 }
 
@@ -299,7 +310,7 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
     let binder = bound.socket.upgrade();
     let accepted = binder.as_ref().map_or(Err(AcceptError::ListenerClosed), |binder| {
         let now = binder.now();
-        binder.locked(wakes, |state, wakes| {
+        binder.locked(wakes, |state, _| {
             let (peer, max_message_size) = description(state);
             if !peer.socket_type.peers().contains(&dialling.socket_type) {
                 let reason = ConnectionError::Incompatible { ours: dialling.socket_type, theirs: peer.socket_type };
@@ -308,10 +319,13 @@ pub(crate) fn connect(connector: &InprocConnector, bound: &SocketListener, name:
             let pipe = state.socket.accepted_link(bound.listener, endpoint(), now)?;
             let _ = wire.ends[0].set((Weak::clone(&bound.socket), pipe));
             let (wire, other) = (Arc::clone(&wire), Arc::clone(&dialling));
-            state.attach(pipe, End { wire, side: 0, peer: other, max_message_size: dialling_max });
+            let end = End { wire, side: 0, peer: other, max_message_size: dialling_max };
             // The socket may reject the peer. It must do so before the peer moves messages into the lane.
-            let admitted = state.visit(pipe, binder, wakes).map_err(|reason| reason.at_peer());
-            Ok((peer, max_message_size, admitted.map(|()| pipe)))
+            if let Err(reason) = end.begin(pipe, state, now) {
+                return Ok((peer, max_message_size, Err(reason.at_peer())));
+            }
+            state.attach(pipe, end);
+            Ok((peer, max_message_size, Ok(pipe)))
         })
     });
     let (peer, max_message_size, accepted) = match accepted {

@@ -264,8 +264,7 @@ impl State {
                     if task.end.is_none() {
                         task.request_service(wakes);
                     } else {
-                        // The socket has handled the end of the connection, if the connection has ended.
-                        let _ = self.visit(pipe, shared, wakes);
+                        self.visit(pipe, shared, wakes);
                     }
                 }
                 Action::Readable => {

@@ -92,8 +92,7 @@ impl Wakes {
             match self.call.take().or_else(|| self.more.as_mut()?.calls.pop_front()) {
                 None => return,
                 Some(DeferredCall::Exchange(socket, pipe)) => {
-                    // The socket has handled the end of the connection, if the connection has ended.
-                    let _ = socket.locked(&mut self, |state, wakes| state.visit(pipe, &socket, wakes));
+                    socket.locked(&mut self, |state, wakes| state.visit(pipe, &socket, wakes));
                 }
                 Some(DeferredCall::ConnectInproc(join)) => {
                     let (connector, bound, name) = *join;

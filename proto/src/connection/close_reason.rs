@@ -164,6 +164,7 @@ impl Connection {
             && self.peer().is_some_and(|peer| peer.metadata.accepts_close_reason())
         {
             self.outbox.push_command(&Command::Close(reason.encode()));
+            self.outbox.stop();
             self.sends_close_reason = true;
         }
         self.phase = Phase::Closed;

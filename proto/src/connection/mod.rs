@@ -563,7 +563,7 @@ impl Link for Connection {
 
     #[inline]
     fn has_room(&self) -> bool {
-        !self.sends_close_reason && self.outbox.has_room()
+        self.outbox.has_room()
     }
 
     fn admit(&mut self) {
@@ -572,7 +572,7 @@ impl Link for Connection {
 
     #[inline]
     fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
-        if self.sends_close_reason { 0 } else { self.outbox.copy(messages) }
+        self.outbox.copy(messages)
     }
 
     #[inline]

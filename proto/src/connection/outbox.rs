@@ -285,6 +285,14 @@ impl Outbox {
         self.queue.push_back(item);
     }
 
+    /// Ends the encoding of messages: only the bytes that are already encoded are still written, and there is no room for
+    /// further messages.
+    // Without these values, each exchange would have to check if the connection has ended.
+    pub(super) const fn stop(&mut self) {
+        self.framing = None;
+        self.queued = BATCH;
+    }
+
     /// Records that the socket will pass no further items to this outbox.
     pub(super) const fn finish(&mut self) {
         self.finishing = true;

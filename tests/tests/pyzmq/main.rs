@@ -278,7 +278,8 @@ mod routing_ids {
                 let mut monitor = server.monitor();
                 let arguments = [kind, "connect", &bound, "ROUTING_ID=alice"];
                 let python = Python::start("send_numbers.py", &arguments);
-                for _ in 0..3 {
+                // If the client were refused after READY, each attempt could lose messages.
+                for _ in 0..20 {
                     let reason = disconnection(&mut monitor).await?;
                     assert!(matches!(reason, ConnectionError::RoutingIdTaken | ConnectionError::PairInUse), "{reason}");
                 }

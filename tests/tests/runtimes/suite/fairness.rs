@@ -161,7 +161,7 @@ fn heartbeats_are_sent_while_another_task_sends_in_loop() {
             }
             overtaken.sort_unstable();
             // Between the first load and the first poll of `send`, the system may run the thread of the other task for long.
-            assert!(overtaken[37] <= 2 * hwm, "messages that were sent before each heartbeat: {overtaken:?}");
+            assert!(overtaken[25] <= 4 * hwm + 100, "messages that were sent before each heartbeat: {overtaken:?}");
             is_done.store(true, Ordering::SeqCst);
             flood.await;
             drop((push, receiver));
