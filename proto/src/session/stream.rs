@@ -74,7 +74,7 @@ pub trait Stream {
     ///
     /// # Errors
     /// [`StreamError::WouldBlock`] if no bytes can be written now, and [`StreamError::Interrupted`] if the call can be
-    /// repeated at once.
+    /// repeated at once. With heartbeats, a write that succeeds after `WouldBlock` counts as a sign of life of the peer.
     ///
     /// Any other error is final, and `Ok(0)` is final too: the session then writes no more bytes.
     ///
