@@ -165,7 +165,8 @@ impl Locked<'_> {
         let hungry = demand == Demand::EachMessage && us.demand() != demand;
         us.set_demand(demand);
         let theirs = self.theirs();
-        let freed = theirs.blocked && theirs.queue.is_empty();
+        // Without room, a call would achieve nothing, and two sockets without room would call each other without end.
+        let freed = theirs.blocked && theirs.queue.is_empty() && theirs.room.messages > 0 && theirs.room.bytes > 0;
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;

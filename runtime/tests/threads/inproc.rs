@@ -1,6 +1,6 @@
 //! Tests of message exchange, connect and close between two `inproc` sockets, each on its own thread.
 
-use super::{ENDPOINT, Pipeline, in_every_order, now, pipeline, socket};
+use super::{ENDPOINT, FILL, Pipeline, in_every_order, now, pipeline, socket};
 use core::time::Duration;
 use loom::future::block_on;
 use loom::thread;
@@ -29,10 +29,10 @@ fn inproc_keeps_order_when_queues_are_full() {
 #[test]
 fn inproc_sockets_that_send_to_each_other_do_not_deadlock() {
     fn exchange(socket: &Handle<Dealer>) {
-        for number in 0..3 {
+        for number in 0..FILL {
             block_on(socket.send(&[number])).unwrap();
         }
-        for number in 0..3 {
+        for number in 0..FILL {
             assert_eq!(block_on(socket.recv()).unwrap().body(), &[number]);
         }
     }

@@ -46,9 +46,9 @@ struct Pipeline {
     drivers: [Driver; 2],
 }
 
-/// Number of messages that the PUSH can send while the PULL does not receive: one in the queue of the PUSH, two in the
-/// `inproc` connection, and one in the queue of the PULL.
-const FILL: u8 = 4;
+/// Number of messages that the PUSH can send while the PULL does not receive: one in the queue of the PUSH, and one in
+/// the queue of the PULL.
+const FILL: u8 = 2;
 
 fn pipeline() -> Pipeline {
     let context = SocketContext::new();

@@ -170,6 +170,33 @@ fn send_blocks_at_both_hwms_in_messages_and_bytes() {
 }
 
 #[test]
+fn sockets_full_in_both_directions_resume() {
+    run(|| async {
+        let endpoint = unique_endpoint();
+        let options = || Options::<Dealer>::new().send_hwm(1).recv_hwm(1);
+        let (one, other) = (Socket::with(options()), Socket::with(options()));
+        one.bind(&endpoint).await.unwrap();
+        other.connect(&endpoint).unwrap();
+        other.wait_connected(1).await.unwrap();
+        for socket in [&one, &other] {
+            for body in ["1", "2"] {
+                socket.try_send(body).unwrap();
+            }
+            assert!(matches!(socket.try_send("3"), Err(SendError::Full(_))));
+        }
+        for socket in [&one, &other] {
+            for body in ["1", "2"] {
+                assert_eq!(socket.recv().await.unwrap().body(), body);
+            }
+        }
+        for (from, to) in [(&one, &other), (&other, &one)] {
+            from.send("3").await.unwrap();
+            assert_eq!(to.recv().await.unwrap().body(), "3");
+        }
+    });
+}
+
+#[test]
 fn send_blocks_after_both_hwms() {
     run(|| async {
         let endpoint = unique_endpoint();
