@@ -177,7 +177,7 @@ fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
             | Unsent::Unaddressed
             | Unsent::NotGrouped
             | Unsent::SingleFrame
-            | Unsent::TooLarge(_)
+            | Unsent::TooLarge
             | Unsent::FrameCount
             | Unsent::Unsupported(_),
         ) => Given::Refused,

@@ -46,12 +46,12 @@ pub enum SendError {
     #[error("a STREAM sends [routing id, bytes]; this message has {n} frames", n = .0.len())]
     FrameCount(Message),
     /// The message is larger than `max_send_size` of this socket, or than `max_message_size` of a peer over `inproc`. Over
-    /// other transports the limit of a peer is not known. Carries the message that was not sent, and the limit in bytes.
+    /// other transports the limit of a peer is not known. Carries the message that was not sent.
     #[error(
-        "the message has {n} bytes in all its frames, but the limit is {1}; see `max_send_size` of this socket, and \
-         `max_message_size` of its peers over inproc", n = .0.size()
+        "the message has {n} bytes in all its frames, which is more than `max_send_size` of this socket allows, or \
+         `max_message_size` of a peer over inproc", n = .0.size()
     )]
-    TooLarge(Message, usize),
+    TooLarge(Message),
     /// A REQ has not yet received the reply to its last request, or a REP has no request to reply to. Carries the
     /// message that was not sent.
     #[error(
@@ -86,7 +86,7 @@ impl SendError {
             | Self::NotGrouped(message)
             | Self::SingleFrame(message)
             | Self::FrameCount(message)
-            | Self::TooLarge(message, _)
+            | Self::TooLarge(message)
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message)
@@ -112,8 +112,9 @@ pub enum Unsent {
     SingleFrame,
     /// The message of a STREAM does not have two frames; see [`SendError::FrameCount`].
     FrameCount,
-    /// The message is larger than a limit. The value is the limit in bytes; see [`SendError::TooLarge`].
-    TooLarge(usize),
+    /// The message is larger than a limit in bytes; see [`SendError::TooLarge`].
+    // Without the limit, so that a result with this type fits into registers.
+    TooLarge,
     /// A REQ or REP must receive before it sends; see [`SendError::OutOfTurn`].
     OutOfTurn,
     /// Sockets of this type cannot send, only receive. The value is the type of the socket; see
@@ -138,7 +139,7 @@ impl Unsent {
             Self::NotGrouped => SendError::NotGrouped(message),
             Self::SingleFrame => SendError::SingleFrame(message),
             Self::FrameCount => SendError::FrameCount(message),
-            Self::TooLarge(limit) => SendError::TooLarge(message, limit),
+            Self::TooLarge => SendError::TooLarge(message),
             Self::OutOfTurn => SendError::OutOfTurn(message),
             Self::Unsupported(socket_type) => SendError::Unsupported(message, socket_type),
             Self::Closed => SendError::Closed(message),
@@ -158,7 +159,7 @@ impl fmt::Debug for SendError {
             Self::NotGrouped(_) => "NotGrouped",
             Self::SingleFrame(_) => "SingleFrame",
             Self::FrameCount(_) => "FrameCount",
-            Self::TooLarge(..) => "TooLarge",
+            Self::TooLarge(_) => "TooLarge",
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",

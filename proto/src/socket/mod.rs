@@ -282,7 +282,7 @@ impl Socket {
             let of_peer = peer.and_then(|pipe| self.pipes.get(pipe)).map_or(usize::MAX, |pipe| pipe.max_message_size);
             limit = of_peer.min(self.settings.max_send_size);
         }
-        if size > limit { Err(Unsent::TooLarge(limit)) } else { Ok(()) }
+        if size > limit { Err(Unsent::TooLarge) } else { Ok(()) }
     }
 
     /// Handles the effects (consequences) that the socket type returned when it sent `message`. [`Effects::DRAIN_PEER`]

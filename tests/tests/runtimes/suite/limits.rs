@@ -95,12 +95,9 @@ fn message_of_ten_thousand_frames_is_accepted_by_default() {
     });
 }
 
-/// Returns the limit with which `send` refused a message.
-fn limit_of<R>(sent: &Result<R, SendError>) -> Option<usize> {
-    match sent {
-        Err(SendError::TooLarge(_, limit)) => Some(*limit),
-        Ok(_) | Err(_) => None,
-    }
+/// Returns true if `send` refused a message because of its size.
+const fn is_refused<R>(sent: &Result<R, SendError>) -> bool {
+    matches!(sent, Err(SendError::TooLarge(_)))
 }
 
 #[test]
@@ -117,7 +114,7 @@ fn inproc_peer_limit_refuses_message_in_send() {
                 push.connect(&endpoint).unwrap();
             }
             ready(&mut monitor).await;
-            assert_eq!(limit_of(&push.send(vec![7; LIMIT + 1]).await), Some(LIMIT));
+            assert!(is_refused(&push.send(vec![7; LIMIT + 1]).await));
             push.send(vec![7; LIMIT]).await.unwrap();
             assert_eq!(pull.recv().await.unwrap().size(), LIMIT);
 
@@ -150,7 +147,7 @@ fn router_is_limited_only_by_the_addressed_inproc_peer() {
             router.recv().await.unwrap();
         }
         let message = |id: &str, size| Message::from_frames([id.as_bytes().to_vec(), vec![7; size]]).unwrap();
-        assert_eq!(limit_of(&router.send(message("small", LIMIT + 1)).await), Some(LIMIT));
+        assert!(is_refused(&router.send(message("small", LIMIT + 1)).await));
         router.send(message("small", LIMIT)).await.unwrap();
         router.send(message("large", LIMIT + 1)).await.unwrap();
         assert_eq!(small.recv().await.unwrap().size(), LIMIT);
@@ -163,12 +160,12 @@ fn max_send_size_refuses_message_before_a_peer_exists() {
     run(|| async {
         let push = Socket::with(Options::<Push>::new().max_send_size(LIMIT));
         let error = push.send(vec![7; LIMIT + 1]).await.unwrap_err();
-        assert!(error.to_string().contains("has 100001 bytes in all its frames, but the limit is 100000"), "{error}");
+        assert!(error.to_string().contains("has 100001 bytes in all its frames, which is more than"), "{error}");
         assert_eq!(error.into_message().size(), LIMIT + 1);
 
         let router = Socket::with(Options::<Router>::new().max_send_size(LIMIT).mandatory(true));
         let sized = |size| Message::from_frames([vec![b'x'; 20], vec![7; size]]).unwrap();
-        assert_eq!(limit_of(&router.send(sized(LIMIT + 1)).await), Some(LIMIT));
+        assert!(is_refused(&router.send(sized(LIMIT + 1)).await));
         let error = router.send(sized(LIMIT)).await.unwrap_err();
         assert!(matches!(error, SendError::Unroutable(_)), "the routing id does not count: {error}");
 
