@@ -48,9 +48,12 @@ impl Wire {
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Inbound>,
-    /// Number of messages, and of bytes, that the receiving socket had room for at its latest exchange. The lane holds
-    /// no more, so that the messages in it do not exceed the receive high-water mark. Zero before the first exchange.
-    room: TrafficCount,
+    /// Number of messages that the lane may hold: at most [`BATCH`], and no more than the receiving socket had room for
+    /// at its latest exchange, so that the messages in the lane do not exceed the receive high-water mark. Zero before
+    /// the first exchange.
+    max_messages: usize,
+    /// Number of bytes that the receiving socket had room for; `u64::MAX` without a high-water mark in bytes.
+    max_bytes: u64,
     /// True after the sending socket has closed this direction of the connection. The sending socket then puts no more
     /// messages into the lane.
     finished: bool,
@@ -63,21 +66,26 @@ struct Lane {
 }
 
 impl Lane {
-    /// Returns the maximum number of messages that the receiving socket has room for.
-    fn most_messages(&self) -> usize {
-        usize::try_from(self.room.messages).unwrap_or(usize::MAX)
+    /// Sets the number of messages and of bytes that the receiving socket has room for.
+    fn set_room(&mut self, room: TrafficCount) {
+        self.max_messages = usize::try_from(room.messages).map_or(BATCH, |messages| messages.min(BATCH));
+        self.max_bytes = room.bytes;
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        // Without a mark in bytes, the sizes need not be added.
+        self.queue.len() < self.max_messages && (self.max_bytes == u64::MAX || self.has_byte_room())
     }
 
     /// Returns true if the messages in the lane have fewer bytes than the receiving socket has room for.
+    #[inline(never)]
     fn has_byte_room(&self) -> bool {
-        // Without a mark in bytes, the sizes need not be added.
-        self.room.bytes == u64::MAX || {
-            let sizes = self.queue.iter().map(|item| match item {
-                Inbound::Message(message) => message.size() as u64,
-                Inbound::Subscription(_) => 0,
-            });
-            sizes.sum::<u64>() < self.room.bytes
-        }
+        let sizes = self.queue.iter().map(|item| match item {
+            Inbound::Message(message) => message.size() as u64,
+            Inbound::Subscription(_) => 0,
+        });
+        sizes.sum::<u64>() < self.max_bytes
     }
 }
 
@@ -166,7 +174,7 @@ impl Locked<'_> {
         us.set_demand(demand);
         let theirs = self.theirs();
         // Without room, a call would achieve nothing, and two sockets without room would call each other without end.
-        let freed = theirs.blocked && theirs.queue.is_empty() && theirs.room.messages > 0 && theirs.room.bytes > 0;
+        let freed = theirs.blocked && theirs.queue.is_empty() && theirs.max_messages > 0 && theirs.max_bytes > 0;
         theirs.blocked &= !freed;
         let ours = self.ours();
         ours.blocked = blocked;
@@ -187,13 +195,14 @@ impl Link for Locked<'_> {
         Some(&self.end.peer)
     }
 
+    #[inline]
     fn has_room(&self) -> bool {
-        let lane = &self.lanes[self.end.side];
-        let room = lane.queue.len() < BATCH.min(lane.most_messages()) && lane.has_byte_room();
+        let room = self.lanes[self.end.side].has_room();
         self.blocked.set(!room);
         room
     }
 
+    #[inline]
     fn give(&mut self, item: Outbound) {
         let item = match item {
             Outbound::Message(message) => Inbound::Message(message),
@@ -205,6 +214,7 @@ impl Link for Locked<'_> {
         self.ours().queue.push_back(item);
     }
 
+    #[inline]
     fn take(&mut self) -> Option<Inbound> {
         self.theirs().queue.pop_front()
     }
@@ -276,7 +286,7 @@ impl State {
         }
         // While several messages wait for the application, the demand is not `EachMessage`: later messages move in batches.
         let demand = self.socket.demand(pipe);
-        link.theirs().room = self.socket.recv_room(pipe);
+        link.theirs().set_room(self.socket.recv_room(pipe));
         if link.leave(demand)
             && let Some((socket, pipe)) = end.wire.ends[1 - end.side].get()
             && let Some(socket) = socket.upgrade()

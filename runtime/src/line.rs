@@ -122,21 +122,15 @@ impl Lines {
     }
 
     /// Gives turns to futures that wait to receive, after a message arrived or the socket was closed.
-    #[inline]
     pub(crate) fn on_readable(&mut self, socket: &mut Socket, wakes: &mut Wakes) {
-        if !self.has_no_receiver() {
-            self.receivers.restart();
-            self.receivers.grant(LineId::Receivers, socket, wakes);
-        }
+        self.receivers.restart();
+        self.receivers.grant(LineId::Receivers, socket, wakes);
     }
 
     /// Gives turns to futures that wait to send, after a peer got room or the socket was closed.
-    #[inline]
     pub(crate) fn on_writable(&mut self, socket: &mut Socket, wakes: &mut Wakes) {
-        if !self.senders.is_empty() {
-            self.senders.restart();
-            self.senders.grant(LineId::Senders(None), socket, wakes);
-        }
+        self.senders.restart();
+        self.senders.grant(LineId::Senders(None), socket, wakes);
         for (&pipe, line) in &mut self.senders_by_peer {
             line.restart();
             line.grant(LineId::Senders(Some(pipe)), socket, wakes);
@@ -243,7 +237,7 @@ impl Line {
 
     /// Allows a turn for every future, because more operations may complete than before.
     fn restart(&mut self) {
-        self.next = self.slots[END].following;
+        self.next = self.slots.first().map_or(END, |end| end.following);
     }
 
     fn grant(&mut self, id: LineId, socket: &mut Socket, wakes: &mut Wakes) {

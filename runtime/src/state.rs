@@ -267,14 +267,10 @@ impl State {
                         self.visit(pipe, shared, wakes);
                     }
                 }
-                Action::Readable => {
-                    self.lines.on_readable(&mut self.socket, wakes);
-                    self.readable.wake(wakes);
-                }
-                Action::Writable => {
-                    self.lines.on_writable(&mut self.socket, wakes);
-                    self.writable.wake(wakes);
-                }
+                Action::Readable if self.lines.has_no_receiver() && self.readable.is_idle() => {}
+                Action::Writable if self.lines.has_no_sender() && self.writable.is_idle() => {}
+                Action::Readable => self.wake_receivers(wakes),
+                Action::Writable => self.wake_senders(wakes),
                 rare @ (Action::Listen(..)
                 | Action::Accept(_)
                 | Action::CloseListener(_)
@@ -300,6 +296,18 @@ impl State {
             self.publish(shared, wakes);
         }
         wakes.drop_later(&mut self.spent);
+    }
+
+    #[inline(never)]
+    fn wake_receivers(&mut self, wakes: &mut Wakes) {
+        self.lines.on_readable(&mut self.socket, wakes);
+        self.readable.wake(wakes);
+    }
+
+    #[inline(never)]
+    fn wake_senders(&mut self, wakes: &mut Wakes) {
+        self.lines.on_writable(&mut self.socket, wakes);
+        self.writable.wake(wakes);
     }
 
     /// Executes an action of a listener or of an attempt to connect. If the action needs a new task, queues the action

@@ -56,10 +56,16 @@ impl Waiters {
         }
     }
 
+    /// Returns true if no future is asleep.
+    #[inline]
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.asleep == 0
+    }
+
     /// Moves the wakers of all waiting futures to `wakes`, to be woken after the lock is released.
     #[inline]
     pub(crate) fn wake(&mut self, wakes: &mut Wakes) {
-        if self.asleep == 0 {
+        if self.is_idle() {
             return;
         }
         self.asleep = 0;

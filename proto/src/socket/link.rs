@@ -2,7 +2,7 @@
 //! transport is a [`Connection`](crate::Connection), or the other socket of an `inproc` connection.
 
 use super::Socket;
-use crate::connection::{ConnectionError, Inbound, Link, Peer, Written};
+use crate::connection::{ConnectionError, Inbound, Link, Peer};
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::event::Event;
@@ -46,11 +46,7 @@ impl Socket {
         pipe.serviced();
         if !is_ready && let Some(peer) = link.peer() {
             let peer = Arc::clone(peer);
-            self.handle_ready(id, &peer, link.written().cloned())?;
-            link.admit();
-            if let Some(size) = link.max_message_size() {
-                self.pipes.set_max_message_size(id, size, self.settings.max_send_size);
-            }
+            self.handle_ready(id, &peer, link)?;
             is_ready = true;
         }
         // Before the handshake is finished, messages would only pile up in the link.
@@ -72,15 +68,11 @@ impl Socket {
 
     /// Marks the pipe `id` as ready, because the properties of `peer` are known and the socket admits the peer, and emits
     /// [`Event::Ready`]. If the socket rejects the peer, returns the reason. From now on, the pipe sends messages to this
-    /// peer and receives messages from this peer. `written` is the counter of written messages of the connection.
-    fn handle_ready(
-        &mut self,
-        id: PipeId,
-        peer: &Arc<Peer>,
-        written: Option<Arc<Written>>,
-    ) -> Result<(), ConnectionError> {
+    /// peer and receives messages from this peer.
+    #[inline(never)]
+    fn handle_ready(&mut self, id: PipeId, peer: &Arc<Peer>, link: &mut impl Link) -> Result<(), ConnectionError> {
         let is_draining = self.pipes.get(id).is_some_and(|pipe| pipe.state.is_draining());
-        self.pipes.set_written(id, written);
+        self.pipes.set_written(id, link.written().cloned());
         if !is_draining {
             self.pipes.set_sender(id, peer);
             self.effects |= self.pattern.on_ready(&mut self.pipes, id, peer, &mut *self.entropy)?;
@@ -100,6 +92,10 @@ impl Socket {
         }
         if !is_draining {
             self.notify_ready(id);
+        }
+        link.admit();
+        if let Some(size) = link.max_message_size() {
+            self.pipes.set_max_message_size(id, size, self.settings.max_send_size);
         }
         Ok(())
     }

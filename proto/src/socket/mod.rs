@@ -337,7 +337,7 @@ impl Socket {
             | Unsent::SingleFrame
             | Unsent::FrameCount
             | Unsent::OutOfTurn
-            | Unsent::TooLarge(_)
+            | Unsent::TooLarge
             | Unsent::Unsupported(_)
             | Unsent::Closed => why.into_error(message),
         }

@@ -249,7 +249,7 @@ fn cancelled_sender_passes_its_turn_on() {
 #[test]
 fn router_sender_waits_for_its_own_peer_only() {
     let peer = |name: &str| Options::<Dealer>::new().routing_id(name.to_owned()).unwrap().recv_hwm(1);
-    let mut pair = pair(Options::<Router>::new().mandatory(true).send_hwm(2), peer("slow"));
+    let mut pair = pair(Options::<Router>::new().mandatory(true).send_hwm(4), peer("slow"));
     let (slow, fast) = (pair.connected.clone(), pair.connect(peer("fast")));
     let router = &pair.bound;
     for name in ["slow", "fast"] {
@@ -330,7 +330,7 @@ fn close_wakes_all_waiting_futures() {
 
 #[test]
 fn sink_waits_for_its_turn() {
-    let Pair { bound: pull, connected: push, .. } = &pipeline(2);
+    let Pair { bound: pull, connected: push, .. } = &pipeline(4);
     fill(push, |_| "x".into());
     let mut first = Task::waiting(push.send("first"));
     while first.wakes() == 0 {
