@@ -34,7 +34,7 @@ use std::sync::Arc;
 ///
 /// Futures that wait to receive, or to send to the same peers, are served in the order in which they began to wait. A
 /// future that was woken keeps its turn until it is polled or dropped, so do not keep one without polling it. The futures
-/// also yield to other tasks from time to time, see [`Budget`](crate::Budget): polled only once, as `now_or_never` does,
+/// also yield to other tasks from time to time, see [`Budget`]: polled only once, as `now_or_never` does,
 /// a future may find nothing although there is a message or room. For a single attempt use the methods that begin with
 /// `try_`; they neither yield nor wait for a turn.
 pub struct Handle<T: Kind = Any> {
