@@ -30,6 +30,10 @@ impl Supervisor {
     pub(crate) fn poll<R: Runtime>(&mut self, cx: &mut Context<'_>, runtime: &R) -> TaskState {
         loop {
             let (action, dial) = match self.poll_action(cx.waker()) {
+                // The socket has more work, but other tasks have their turn first.
+                Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= self.driver.shared().now()) => {
+                    return TaskState::Runnable;
+                }
                 Poll::Pending => return TaskState::Waiting,
                 Poll::Ready(None) => return TaskState::Finished,
                 Poll::Ready(Some(next)) => next,

@@ -132,7 +132,10 @@ impl<R: Runtime, T: AsyncTimer> Future for TaskFuture<R, T> {
         loop {
             match this.task.poll(cx) {
                 TaskState::Finished => return Poll::Ready(()),
-                TaskState::Runnable => this.task.runtime.requeue(cx),
+                TaskState::Runnable => {
+                    this.task.runtime.requeue(cx);
+                    return Poll::Pending;
+                }
                 TaskState::Waiting => {}
             }
             let deadline = this.task.poll_timeout();

@@ -24,6 +24,10 @@ impl Effects {
     /// queued, then disconnect. STREAM only.
     pub(crate) const DRAIN_PEER: Self = Self(1 << 3);
 
+    /// Subscriptions of disconnected peers are not removed completely. The socket must call
+    /// [`Pattern::remove_departed`](super::pattern::Pattern::remove_departed) again, in a later call of its driver.
+    pub(crate) const UNFINISHED: Self = Self(1 << 4);
+
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0

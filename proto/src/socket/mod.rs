@@ -381,13 +381,19 @@ impl Socket {
     #[must_use]
     #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
+        if self.effects.contains(Effects::UNFINISHED) { Some(self.now) } else { self.deadlines.next() }
     }
 
     /// Handles the timers that have expired at the time `now`. A timer ends the delay before a connection attempt, an
     /// attempt that takes too long, the pause of a listener, or a linger period. Does nothing if no timer has expired.
+    ///
+    /// Also continues to remove the subscriptions of peers that have disconnected, a bounded number per call.
+    /// [`poll_timeout`](Self::poll_timeout) then returns a time that has passed until all are removed.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.observe(now);
+        if self.effects.take(Effects::UNFINISHED) {
+            self.effects |= self.pattern.remove_departed(&mut self.pipes);
+        }
         // Collect first: a timer that is set again below waits for the next call, even if it expires at once.
         let due: Vec<_> = core::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
         for timer in due {

@@ -93,6 +93,12 @@ pub(super) trait Pattern: Debug + Send {
         Effects::NONE
     }
 
+    /// Removes a bounded number of subscriptions of peers that have disconnected. Returns [`Effects::UNFINISHED`] if
+    /// more remain.
+    fn remove_departed(&mut self, _: &mut Pipes) -> Effects {
+        Effects::NONE
+    }
+
     /// Notifies the pattern that the outgoing queue of a pipe was full and now has room again, so that `send` may
     /// succeed.
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {

@@ -121,26 +121,21 @@ impl Publish {
         self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
     }
 
-    /// Removes a peer that has disconnected, and all its subscriptions. Delivers the cancellations for which
-    /// [`is_reported`](Self::is_reported) returns true to the application of an XPUB.
+    /// Removes a peer that has disconnected. Its subscriptions are out of effect at once, but only a part of them is
+    /// removed now; see [`remove_departed`](Pattern::remove_departed).
     fn remove_peer(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if !self.peers.remove(&pipe) {
             return Effects::NONE;
         }
-        // A sender may have waited for room in this pipe.
-        let mut effects = Effects::WRITABLE;
-        let mut ended = Vec::new();
-        self.requests().remove_peer(pipe, |prefix, outcome| ended.push((prefix, outcome)));
-        for (prefix, outcome) in ended {
-            if self.is_reported(outcome) {
-                effects |= self.report(pipes, pipe, 0, &prefix);
-            }
+        if self.requests().depart(pipe) && self.upstream.is_some() {
+            pipes.retain(pipe);
         }
-        self.granted.remove_peer(pipe, |_, _| {});
+        self.granted.depart(pipe);
         if self.requester == Some(pipe) {
             self.requester = None;
         }
-        effects
+        // A sender may have waited for room in this pipe.
+        Effects::WRITABLE | self.remove_departed(pipes)
     }
 }
 
@@ -156,11 +151,16 @@ impl Pattern for Publish {
         _: &Peer,
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
+        // A dialled peer may be back before its former subscriptions are removed, which must not remove the new ones.
+        let mut effects = Effects::NONE;
+        while self.granted.is_departing(pipe) || self.requested.is_departing(pipe) {
+            effects |= self.remove_departed(pipes);
+        }
         self.peers.insert(pipe);
         if let Some(welcome) = &self.options.welcome {
             pipes.push_opening(pipe, welcome.clone().into());
         }
-        Ok(Effects::NONE)
+        Ok(effects)
     }
 
     fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
@@ -174,6 +174,27 @@ impl Pattern for Publish {
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         self.remove_peer(pipes, pipe)
+    }
+
+    /// Removes a bounded number of subscriptions of disconnected peers. Delivers the cancellations for which
+    /// [`is_reported`](Publish::is_reported) returns true to the application of an XPUB.
+    fn remove_departed(&mut self, pipes: &mut Pipes) -> Effects {
+        let mut effects = Effects::NONE;
+        if let Some(removed) = self.requests().remove_departed() {
+            for (prefix, outcome) in removed.prefixes {
+                if self.is_reported(outcome) {
+                    effects |= self.report(pipes, removed.pipe, 0, &prefix);
+                }
+            }
+            if removed.is_complete {
+                pipes.release(removed.pipe);
+            }
+        }
+        if self.is_manual() {
+            self.granted.remove_departed();
+        }
+        let is_finished = !self.granted.has_departed() && !self.requested.has_departed();
+        if is_finished { effects } else { effects | Effects::UNFINISHED }
     }
 
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {
@@ -215,7 +236,11 @@ impl Pattern for Publish {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
+        let has_departed = self.granted.has_departed();
         for pipe in self.granted.matching(message.head()) {
+            if has_departed && !self.peers.contains(&pipe) {
+                continue;
+            }
             if self.only_recipient.is_none_or(|recipient| recipient == pipe) {
                 self.distributor.choose(pipes, pipe);
             }
@@ -282,7 +307,7 @@ impl Pattern for Publish {
     }
 
     fn subscriber_count(&self, topic: &[u8]) -> usize {
-        let matching: BTreeSet<_> = self.granted.matching(topic).collect();
+        let matching: BTreeSet<_> = self.granted.matching(topic).filter(|pipe| self.peers.contains(pipe)).collect();
         if self.options.invert { self.peers.len() - matching.len() } else { matching.len() }
     }
 }

@@ -12,7 +12,7 @@ use crate::socket::options::{Publishing, Settings, SlowSubscriber};
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::distributor::Distributor;
 use crate::socket_type::SocketType;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 
 #[derive(Debug)]
@@ -22,8 +22,14 @@ pub(super) struct Radio {
     peers: BTreeMap<PipeId, BTreeSet<Bytes>>,
     /// Peers that joined each group.
     groups: BTreeMap<Bytes, BTreeSet<PipeId>>,
+    /// Disconnected peers that are not removed from all of their groups, each with the groups that remain.
+    departed: VecDeque<(PipeId, BTreeSet<Bytes>)>,
     distributor: Distributor,
 }
+
+/// Number of groups from which one call removes disconnected peers.
+// The socket is locked during the call.
+const SLICE: usize = 256;
 
 impl Radio {
     pub(super) fn new(settings: &Settings) -> Self {
@@ -31,6 +37,7 @@ impl Radio {
             options: settings.publishing.clone(),
             peers: BTreeMap::new(),
             groups: BTreeMap::new(),
+            departed: VecDeque::new(),
             distributor: Distributor::default(),
         }
     }
@@ -48,21 +55,34 @@ impl Radio {
 impl Pattern for Radio {
     fn on_ready(
         &mut self,
-        _: &mut Pipes,
+        pipes: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
+        // A dialled peer may be back before its former groups are removed, which must not remove the new ones.
+        while self.departed.iter().any(|(departed, _)| *departed == pipe) {
+            let _ = self.remove_departed(pipes);
+        }
         self.peers.insert(pipe, BTreeSet::new());
         Ok(Effects::NONE)
     }
 
-    fn on_disconnect(&mut self, _: &mut Pipes, pipe: PipeId) -> Effects {
-        for group in self.peers.remove(&pipe).unwrap_or_default() {
-            self.leave(pipe, &group);
-        }
+    fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        self.departed.extend(self.peers.remove(&pipe).map(|groups| (pipe, groups)));
         // A sender may have waited for room in this pipe.
-        Effects::WRITABLE
+        Effects::WRITABLE | self.remove_departed(pipes)
+    }
+
+    fn remove_departed(&mut self, _: &mut Pipes) -> Effects {
+        for _ in 0..SLICE {
+            let Some((pipe, groups)) = self.departed.front_mut() else { return Effects::NONE };
+            match (*pipe, groups.pop_first()) {
+                (pipe, Some(group)) => self.leave(pipe, &group),
+                (_, None) => drop(self.departed.pop_front()),
+            }
+        }
+        if self.departed.is_empty() { Effects::NONE } else { Effects::UNFINISHED }
     }
 
     fn on_end(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
@@ -85,11 +105,11 @@ impl Pattern for Radio {
                 return Err(ConnectionError::GroupTooLong(group.len()));
             }
             Subscription::Join(group) => {
-                joined.insert(group.clone());
                 let limit = self.options.max_subscriptions;
-                if joined.len() > limit {
+                if joined.len() >= limit && !joined.contains(&group) {
                     return Err(ConnectionError::TooManySubscriptions { limit });
                 }
+                joined.insert(group.clone());
                 self.groups.entry(group).or_default().insert(pipe);
             }
             Subscription::Leave(group) if joined.remove(&group) => {
@@ -114,7 +134,9 @@ impl Pattern for Radio {
         }
         if let Some(members) = self.groups.get(&message.head()[..]) {
             for &member in members {
-                self.distributor.choose(pipes, member);
+                if self.departed.is_empty() || self.peers.contains_key(&member) {
+                    self.distributor.choose(pipes, member);
+                }
             }
         }
         self.distributor.send(pipes, message, self.options.slow).map(|()| Effects::NONE)
@@ -142,6 +164,7 @@ impl Pattern for Radio {
     }
 
     fn subscriber_count(&self, group: &[u8]) -> usize {
-        self.groups.get(group).map_or(0, BTreeSet::len)
+        let members = self.groups.get(group).into_iter().flatten();
+        members.filter(|member| self.peers.contains_key(member)).count()
     }
 }

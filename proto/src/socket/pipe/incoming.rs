@@ -115,7 +115,7 @@ impl Pipes {
             pipe.stalled = false;
             pipe.service_when_empty = false;
             self.request_service(id);
-        } else if is_empty && pipe.state.is_gone() {
+        } else if is_empty && pipe.state.is_gone() && !pipe.is_retained {
             self.free(id);
         }
     }

@@ -83,6 +83,9 @@ pub(crate) struct Pipe {
     pub(crate) state: PipeState,
     /// Reason why the latest connection or dial ended; `None` before the first end.
     pub(crate) failure: Option<Arc<ConnectionError>>,
+    /// True if the pipe must not be freed, because the pattern will deliver further messages to it although its
+    /// connection has ended.
+    is_retained: bool,
 }
 
 /// Progress of a pipe's request for [`Action::Service`](crate::Action::Service): the driver must call `exchange`, which
@@ -186,6 +189,7 @@ impl Pipes {
             flush_at: None,
             state,
             failure: None,
+            is_retained: false,
         };
         self.count += 1;
         let index = self.free.pop().unwrap_or_else(|| {
@@ -251,7 +255,7 @@ impl Pipes {
     pub(crate) fn remove(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         let is_awaited = pipe.flush_at.take().is_some();
-        if pipe.incoming.is_empty() {
+        if pipe.incoming.is_empty() && !pipe.is_retained {
             self.free(id);
         } else {
             pipe.state = PipeState::Gone;
@@ -260,6 +264,22 @@ impl Pipes {
             pipe.outgoing = Queue::new();
         }
         self.flushed |= is_awaited;
+    }
+
+    /// Keeps the pipe until [`release`](Self::release), even if it is removed before.
+    pub(crate) fn retain(&mut self, id: PipeId) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.is_retained = true;
+        }
+    }
+
+    /// Frees a pipe that was retained, if it was removed and has no incoming messages.
+    pub(crate) fn release(&mut self, id: PipeId) {
+        let Some(pipe) = self.get_mut(id) else { return };
+        pipe.is_retained = false;
+        if pipe.incoming.is_empty() && pipe.state.is_gone() {
+            self.free(id);
+        }
     }
 
     /// Makes `poll_action` return [`Action::Service`](crate::Action::Service) for this pipe, so that the driver moves

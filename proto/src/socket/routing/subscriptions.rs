@@ -4,7 +4,7 @@
 use super::trie::{NodeId, Trie, shrink_if_sparse};
 use crate::entropy::Entropy;
 use crate::socket::id::PipeId;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -40,7 +40,27 @@ pub(crate) struct Subscriptions {
     holders: Trie<Holders>,
     /// Prefixes to which each peer has subscribed. Peers without prefixes have no entry.
     held: BTreeMap<PipeId, Held>,
+    /// Disconnected peers whose prefixes are not removed from `holders` completely, in the order in which they
+    /// disconnected, each with the prefixes that remain.
+    departed: VecDeque<(PipeId, Held)>,
 }
+
+/// Prefixes of a disconnected peer that one call of [`Subscriptions::remove_departed`] has removed.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    pub(crate) pipe: PipeId,
+    /// Removed prefixes, each with the result of its cancellation.
+    pub(crate) prefixes: Vec<(Vec<u8>, Cancelled)>,
+    /// True if no prefix of the peer remains.
+    pub(crate) is_complete: bool,
+}
+
+/// Work that one call of [`Subscriptions::remove_departed`] may do, in bytes of prefixes. Each prefix counts
+/// [`PREFIX_COST`] bytes more than its length.
+// The socket is locked during the call. A hundred thousand long prefixes would keep it locked for a second.
+const SLICE: usize = 64 << 10;
+
+const PREFIX_COST: usize = 128;
 
 /// Prefixes to which one peer has subscribed.
 #[derive(Debug, Default)]
@@ -52,7 +72,7 @@ struct Held {
 
 impl Subscriptions {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { holders: Trie::new(entropy), held: BTreeMap::new() }
+        Self { holders: Trie::new(entropy), held: BTreeMap::new(), departed: VecDeque::new() }
     }
 
     /// Returns the number of distinct prefixes to which at least one peer has subscribed (libzmq: `TOPICS_COUNT`).
@@ -114,13 +134,43 @@ impl Subscriptions {
         Some(self.remove_holder(pipe, id))
     }
 
-    /// Removes all subscriptions of a peer. Calls `cancelled` with each prefix and the result of its cancellation. The
-    /// cost does not depend on the subscriptions of other peers.
-    pub(crate) fn remove_peer(&mut self, pipe: PipeId, mut cancelled: impl FnMut(Vec<u8>, Cancelled)) {
-        for id in self.held.remove(&pipe).into_iter().flat_map(|held| held.prefixes) {
+    /// Begins to remove all subscriptions of a peer that has disconnected. Returns true if there are any. Until
+    /// [`remove_departed`](Self::remove_departed) has removed them, [`matching`](Self::matching) still returns the peer.
+    pub(crate) fn depart(&mut self, pipe: PipeId) -> bool {
+        let held = self.held.remove(&pipe);
+        let has_any = held.is_some();
+        self.departed.extend(held.map(|held| (pipe, held)));
+        has_any
+    }
+
+    /// Returns true if subscriptions of disconnected peers must still be removed.
+    #[inline]
+    pub(crate) fn has_departed(&self) -> bool {
+        !self.departed.is_empty()
+    }
+
+    /// Returns true if subscriptions of this disconnected peer must still be removed.
+    pub(crate) fn is_departing(&self, pipe: PipeId) -> bool {
+        self.departed.iter().any(|(departed, _)| *departed == pipe)
+    }
+
+    /// Removes subscriptions of the peer that disconnected first. Returns `None` if no disconnected peer has any. The
+    /// work of a call is bounded, so the caller must repeat the call while [`has_departed`](Self::has_departed) is true.
+    pub(crate) fn remove_departed(&mut self) -> Option<Removed> {
+        let (pipe, mut held) = self.departed.pop_front()?;
+        let (mut cost, mut prefixes) = (0, Vec::new());
+        while cost < SLICE
+            && let Some(id) = held.prefixes.pop_first()
+        {
             let prefix = self.holders.prefix_of(id);
-            cancelled(prefix, self.remove_holder(pipe, id));
+            cost += PREFIX_COST + prefix.len();
+            prefixes.push((prefix, self.remove_holder(pipe, id)));
         }
+        let is_complete = held.prefixes.is_empty();
+        if !is_complete {
+            self.departed.push_front((pipe, held));
+        }
+        Some(Removed { pipe, prefixes, is_complete })
     }
 
     /// Removes the peer of `pipe` from the subscribers of the prefix `id`. If no subscriber remains, also removes the
@@ -288,6 +338,12 @@ mod tests {
         Some(Cancelled::Gone)
     }
 
+    /// Removes all subscriptions of a peer at once.
+    fn remove(subscriptions: &mut Subscriptions, pipe: PipeId) -> Vec<(Vec<u8>, Cancelled)> {
+        subscriptions.depart(pipe);
+        core::iter::from_fn(|| subscriptions.remove_departed()).flat_map(|removed| removed.prefixes).collect()
+    }
+
     fn compare(subscriptions: &Subscriptions, model: &Model, pipes: &[PipeId], topic: &[u8]) {
         assert_eq!(subscriptions.len(), model.len());
         for &pipe in pipes {
@@ -327,9 +383,8 @@ mod tests {
                         assert_eq!(subscriptions.cancel(pipe, &prefix), cancel(&mut model, pipe, &prefix));
                     }
                     Operation::Disconnect => {
-                        let mut cancelled = Vec::new();
                         let held: Vec<_> = subscriptions.prefixes_of(pipe).collect();
-                        subscriptions.remove_peer(pipe, |prefix, left| cancelled.push((prefix, left)));
+                        let cancelled = remove(&mut subscriptions, pipe);
                         let left = held.into_iter().map(|prefix| (cancel(&mut model, pipe, &prefix).unwrap(), prefix));
                         assert_eq!(cancelled, left.map(|(left, prefix)| (prefix, left)).collect::<Vec<_>>());
                     }
@@ -376,6 +431,25 @@ mod tests {
     }
 
     #[test]
+    fn subscriptions_of_departed_peer_are_removed_in_slices() {
+        let [pipe, other] = pipes();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+        for number in 0..1000_usize {
+            subscriptions.subscribe(pipe, &[number.to_be_bytes().as_slice(), &[7; 1024]].concat());
+        }
+        subscriptions.subscribe(other, b"A");
+        assert!(subscriptions.depart(pipe) && subscriptions.depart(other));
+        assert!(!subscriptions.depart(pipe), "the peer has no other subscription");
+        let removed: Vec<_> = core::iter::from_fn(|| subscriptions.remove_departed()).collect();
+        let (last, slices) = removed.split_last().unwrap();
+        assert!(slices.iter().all(|slice| slice.pipe == pipe && slice.prefixes.len() < 60), "{}", slices.len());
+        assert_eq!(slices.iter().map(|slice| slice.prefixes.len()).sum::<usize>(), 1000);
+        assert_eq!(slices.iter().filter(|slice| slice.is_complete).count(), 1);
+        assert_eq!((last.pipe, last.prefixes.len(), last.is_complete), (other, 1, true));
+        assert_eq!((subscriptions.len(), subscriptions.has_departed()), (0, false));
+    }
+
+    #[test]
     fn matching_returns_peer_once_per_matching_prefix() {
         let [one, other] = pipes();
         let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
@@ -394,11 +468,11 @@ mod tests {
             subscriptions.subscribe(pipe, b"A");
         }
         for &pipe in &pipes[2..] {
-            subscriptions.remove_peer(pipe, |_, left| assert_eq!(left, Cancelled::StillHeld));
+            assert_eq!(remove(&mut subscriptions, pipe), [(b"A".to_vec(), Cancelled::StillHeld)]);
         }
         let (_, holders) = subscriptions.holders.get(b"A").unwrap();
         assert!(matches!(holders, Holders::Many(pipes) if pipes.capacity() < 10), "{holders:?}");
-        subscriptions.remove_peer(pipes[1], |_, left| assert_eq!(left, Cancelled::StillHeld));
+        assert_eq!(remove(&mut subscriptions, pipes[1]), [(b"A".to_vec(), Cancelled::StillHeld)]);
         let (_, holders) = subscriptions.holders.get(b"A").unwrap();
         assert!(matches!(holders, Holders::One(pipe) if *pipe == pipes[0]), "{holders:?}");
         assert_eq!(subscriptions.held.len(), 1);

@@ -213,6 +213,68 @@ fn dish_and_radio_drop_unexpected_messages() {
     }
 }
 
+/// Calls `handle_timeout` as long as the socket requests it at once. After each call, checks that `count` is smaller than
+/// before by at most `slice`. Returns the number of calls.
+fn run_in_slices(socket: &mut Socket, slice: usize, mut count: impl FnMut(&mut Socket) -> usize) -> usize {
+    let (mut calls, mut before) = (0, count(socket));
+    while socket.poll_timeout() == Some(Instant::ORIGIN) {
+        socket.handle_timeout(Instant::ORIGIN);
+        let after = count(socket);
+        assert!(before - after <= slice, "one call removed {}", before - after);
+        (calls, before) = (calls + 1, after);
+    }
+    calls
+}
+
+#[test]
+fn many_subscriptions_of_lost_peer_are_removed_in_slices() {
+    const PREFIXES: usize = 2000;
+    for xpub in [false, true] {
+        let options =
+            if xpub { Options::<XPub>::new().recv_hwm(PREFIXES * 2).erase() } else { Options::<Pub>::new().erase() };
+        let mut fixture = Fixture::new(options, "SUB", 1);
+        for number in 0..PREFIXES {
+            let prefix = [number.to_string().as_bytes(), &[b'q'; 1024]].concat();
+            fixture.feed(&command("SUBSCRIBE", &prefix)).unwrap();
+        }
+        let mut second = fixture.with_second_connection("SUB", 1);
+        second.feed(&command("SUBSCRIBE", b"1")).unwrap();
+        let Fixture { mut socket, pipe: other, .. } = second;
+        let reports = core::iter::from_fn(|| socket.recv().ok()).count();
+        assert_eq!(reports, if xpub { PREFIXES + 1 } else { 0 });
+
+        socket.disconnected(fixture.pipe, fixture.connection, &ConnectionError::PeerClosed, Instant::ORIGIN);
+        // The subscriptions are out of effect at once.
+        let topic = [b"1".as_slice(), &[b'q'; 1024]].concat();
+        assert_eq!((socket.subscriber_count(&topic), socket.ready_peers()), (1, 1));
+        socket.send(topic).unwrap();
+        assert_eq!(socket.stats().outgoing.messages, 1, "only the other peer receives the message");
+        assert!(socket.subscription_count() > PREFIXES / 2, "{}", socket.subscription_count());
+        assert!(run_in_slices(&mut socket, 60, |socket| socket.subscription_count()) > 30);
+        assert_eq!(socket.subscription_count(), 1);
+        assert!(socket.contains(other));
+
+        let cancelled: Vec<_> = core::iter::from_fn(|| socket.recv().ok()).collect();
+        assert_eq!(cancelled.len(), if xpub { PREFIXES } else { 0 });
+        assert!(cancelled.iter().all(|message| message.head()[0] == 0));
+        assert_eq!(socket.peers(), 1, "the lost peer is removed when all its cancellations are received");
+    }
+}
+
+#[test]
+fn many_groups_of_lost_peer_are_left_in_slices() {
+    let mut fixture = Fixture::new(Options::<Radio>::new(), "DISH", 1);
+    for number in 0..2000 {
+        fixture.feed(&command("JOIN", number.to_string().as_bytes())).unwrap();
+    }
+    let Fixture { mut socket, pipe, connection } = fixture;
+    assert_eq!(socket.subscription_count(), 2000);
+    socket.disconnected(pipe, connection, &ConnectionError::PeerClosed, Instant::ORIGIN);
+    assert_eq!(socket.subscriber_count("1999"), 0);
+    assert!(run_in_slices(&mut socket, 256, |socket| socket.subscription_count()) > 5);
+    assert_eq!((socket.subscription_count(), socket.peers()), (0, 0));
+}
+
 #[test]
 fn writable_is_emitted_on_read_cancel_and_disconnect() {
     fn blocked() -> Fixture {
