@@ -40,8 +40,8 @@ pub(crate) struct Subscriptions {
     holders: Trie<Holders>,
     /// Prefixes to which each peer has subscribed. Peers without prefixes have no entry.
     held: BTreeMap<PipeId, Held>,
-    /// Disconnected peers whose prefixes are not removed from `holders` completely, in the order in which they
-    /// disconnected, each with the prefixes that remain.
+    /// Disconnected peers with prefixes that are still in `holders`, in the order in which they disconnected, each with
+    /// these prefixes.
     departed: VecDeque<(PipeId, Held)>,
 }
 
