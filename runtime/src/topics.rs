@@ -98,7 +98,9 @@ impl<T: Kind> Handle<T> {
 impl<T: Kind> Handle<T> {
     /// Returns the number of distinct prefixes that are subscribed, or of distinct groups that are joined
     /// (`ZMQ_TOPICS_COUNT`). A subscriber counts its own subscriptions. A publisher counts the subscriptions of all
-    /// peers together, and a prefix or group that several peers have in common only once.
+    /// peers together, and a prefix or group that several peers have in common only once. The many subscriptions of a
+    /// peer that has just disconnected may still be counted in part: they are out of effect, and are removed step by
+    /// step.
     pub fn subscription_count(&self) -> usize {
         self.shared().with(|state| state.socket.subscription_count())
     }

@@ -68,7 +68,9 @@ impl Socket {
     }
 
     /// Returns the number of distinct prefixes or groups (`ZMQ_TOPICS_COUNT`). At a subscriber, these are the prefixes
-    /// or groups to which the socket itself has subscribed; at a publisher, those to which its peers have subscribed.
+    /// or groups to which the socket itself has subscribed; at a publisher, those to which its peers have subscribed. The
+    /// many subscriptions of a peer that has just disconnected may still be counted in part, until
+    /// [`handle_timeout`](Self::handle_timeout) has removed them.
     pub fn subscription_count(&self) -> usize {
         self.pattern.subscription_count()
     }
