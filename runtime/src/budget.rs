@@ -2,6 +2,7 @@
 
 use crate::state::{Shared, State};
 use crate::wakes::Wakes;
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, ready};
 
 /// Limit of the operations that complete before the task must yield, so that a task that always finds the next message
@@ -21,24 +22,24 @@ pub enum Budget {
         /// again, and returns `Pending`.
         poll: fn(&mut Context<'_>) -> Poll<()>,
         /// Subtracts one unit from the budget of the current task. Called after every fourth operation that the handles
-        /// of a socket complete, because each is cheap.
+        /// of a socket complete, because each is cheap; `poll` is called before the next one.
         spend: fn(&mut Context<'_>),
     },
 }
 
-/// Number of operations that the handles of a socket complete until one of them yields.
+/// Number of operations that the handles of a socket complete until one of them yields. A multiple of [`PER_UNIT`].
 // The same number as tokio's budget of a task.
 const PER_SOCKET: u32 = 128;
 
-/// Number of operations that together use one unit of the budget of a task.
+/// Number of operations that together use one unit of the budget of a task. The budget is checked before the first of them.
 // Reading a message from a queue is much cheaper than the system calls for which tokio's budget of 128 units is made, and
 // accounting for each message would cost 3 % of it.
 const PER_UNIT: u32 = 4;
 
 impl Shared {
     /// Locks the state and calls `work` with it, like [`locked`](Self::locked), if the [`Budget`] is not used up.
-    /// Otherwise returns `Pending` and wakes the task of `cx`. Subtracts one operation from the budget if the result is
-    /// `Ready`. If `has_budget` is false, calls `work` in any case, and subtracts nothing.
+    /// Otherwise returns `Pending` and wakes the task of `cx`. Counts one operation if the result is `Ready`. If
+    /// `has_budget` is false, calls `work` in any case, and counts nothing.
     #[inline]
     pub(crate) fn poll_locked<R>(
         &self,
@@ -46,31 +47,36 @@ impl Shared {
         has_budget: bool,
         work: impl FnOnce(&mut State, &Context<'_>, &mut Wakes) -> Poll<R>,
     ) -> Poll<R> {
-        match self.budget {
-            Budget::PerTask { poll, .. } if has_budget => ready!(poll(cx)),
-            Budget::PerTask { .. } | Budget::PerSocket => {}
+        // The count may miss operations of other threads, which only delays the next yield.
+        let completed = self.completed.load(Ordering::Relaxed);
+        if has_budget && completed.is_multiple_of(PER_UNIT) {
+            ready!(self.poll_budget(cx, completed));
         }
         let mut wakes = Wakes::default();
-        let mut spends = false;
-        let polled = self.locked(&mut wakes, |state, wakes| {
-            if has_budget && state.completed >= PER_SOCKET {
-                state.completed = 0;
-                if matches!(self.budget, Budget::PerSocket) {
-                    wakes.add(Some(cx.waker().clone()));
-                    return Poll::Pending;
-                }
-            }
-            let polled = work(state, cx, wakes);
-            if has_budget && polled.is_ready() {
-                state.completed += 1;
-                spends = state.completed.is_multiple_of(PER_UNIT);
-            }
-            polled
-        });
+        let polled = self.locked(&mut wakes, |state, wakes| work(state, cx, wakes));
         wakes.run();
-        if let (Budget::PerTask { spend, .. }, true) = (self.budget, spends) {
-            spend(cx);
+        if has_budget && polled.is_ready() {
+            let completed = completed.wrapping_add(1);
+            self.completed.store(completed, Ordering::Relaxed);
+            if completed.is_multiple_of(PER_UNIT)
+                && let Budget::PerTask { spend, .. } = self.budget
+            {
+                spend(cx);
+            }
         }
         polled
+    }
+    /// Returns `Ready` if the budget is not used up. Otherwise wakes the task of `cx`, and returns `Pending`. `completed` is
+    /// the number of operations since the socket last yielded.
+    fn poll_budget(&self, cx: &mut Context<'_>, completed: u32) -> Poll<()> {
+        match self.budget {
+            Budget::PerTask { poll, .. } => poll(cx),
+            Budget::PerSocket if completed < PER_SOCKET => Poll::Ready(()),
+            Budget::PerSocket => {
+                self.completed.store(0, Ordering::Relaxed);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::trace::Trace;
 use crate::waiters::Waiters;
 use crate::wakes::{DeferredCall, Wakes};
 use core::fmt;
+use core::sync::atomic::AtomicU32;
 use core::task::{self, Poll, Waker};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Link;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) transport: TransportConfig,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
     pub(crate) budget: Budget,
+    /// Number of operations of the handles that have completed since one of them yielded because of the [`Budget`].
+    pub(crate) completed: AtomicU32,
 }
 
 /// Mutable part of [`Shared`], behind its lock.
@@ -71,8 +74,6 @@ pub(crate) struct State {
     pub(crate) readable: Waiters,
     /// Futures that wait until a message can be sent, without sending it.
     pub(crate) writable: Waiters,
-    /// Number of operations that have completed since one of them yielded because of the [`Budget`].
-    pub(crate) completed: u32,
     /// Futures that wait until a listener is open or closed, until there are enough peers or subscribers, or until the
     /// socket is closed.
     pub(crate) watchers: Waiters,
@@ -137,7 +138,6 @@ impl Shared {
             lines: Lines::default(),
             readable: Waiters::default(),
             writable: Waiters::default(),
-            completed: 0,
             watchers: Waiters::default(),
             spent: Vec::new(),
             wake_watchers: false,
@@ -145,7 +145,15 @@ impl Shared {
             monitors: BTreeMap::new(),
             next_monitor: 0,
         };
-        Arc::new_cyclic(|me| Self { state: Mutex::new(state(me)), context, trace, transport, clock, budget })
+        Arc::new_cyclic(|me| Self {
+            state: Mutex::new(state(me)),
+            context,
+            trace,
+            transport,
+            clock,
+            budget,
+            completed: AtomicU32::new(0),
+        })
     }
 
     pub(crate) fn now(&self) -> Instant {

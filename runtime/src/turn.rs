@@ -109,13 +109,19 @@ fn in_turn<R>(
 
 impl<S: AsRef<Shared>> Drop for TurnKey<S> {
     /// Removes the future from its line, and passes its turn on.
+    #[inline]
     fn drop(&mut self) {
         if let Some(position) = self.position.take() {
-            let mut wakes = Wakes::default();
-            self.shared.as_ref().locked(&mut wakes, |state, wakes| state.leave_line(position, wakes));
-            wakes.run();
+            leave(self.shared.as_ref(), position);
         }
     }
+}
+
+#[inline(never)]
+fn leave(shared: &Shared, position: Position) {
+    let mut wakes = Wakes::default();
+    shared.locked(&mut wakes, |state, wakes| state.leave_line(position, wakes));
+    wakes.run();
 }
 
 impl State {
