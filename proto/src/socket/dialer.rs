@@ -19,7 +19,7 @@ impl Socket {
     /// Begins to connect to `endpoint`. If the connection is lost, the socket connects again, unless an option prevents
     /// this. Returns the id of the new pipe, which is the pair of message queues of this peer. Messages can be queued
     /// at once. If a REQ, DEALER, SUB or PUB already has a pipe for this endpoint, returns the id of that pipe and
-    /// begins no further connection attempt. Over `inproc`, each call creates a new pipe.
+    /// begins no further connection attempt.
     ///
     /// A ROUTER learns the routing id of the peer from the handshake. The id, and the messages that are queued for it,
     /// remain when the connection is lost. If the peer of the next connection has another routing id, that id replaces

@@ -238,11 +238,9 @@ impl Pipes {
             .collect()
     }
 
-    /// Returns true if this pipe was created by a `connect` to `endpoint`, and is not being disconnected. Always false
-    /// for `inproc`, where each `connect` creates a separate pipe.
+    /// Returns true if this pipe was created by a `connect` to `endpoint`, and is not being disconnected.
     pub(crate) fn is_connect_to(&self, id: PipeId, endpoint: &Endpoint) -> bool {
-        let matches = |pipe: &Pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint);
-        !matches!(endpoint, Endpoint::Inproc(_)) && self.get(id).is_some_and(matches)
+        self.get(id).is_some_and(|pipe| !pipe.state.is_draining() && pipe.state.is_dialled_to(endpoint))
     }
 
     #[inline]

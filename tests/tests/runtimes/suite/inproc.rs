@@ -5,7 +5,7 @@ use super::super::fixture::{
 };
 use super::end_reason;
 use futures_util::future::join;
-use sansmq::kind::{Dealer, Pull, Push, Router};
+use sansmq::kind::{Dealer, Pub, Pull, Push, Req, Router, Sub};
 use sansmq::proto::socket::RejectReason;
 use sansmq::{
     BindError, ConnectionError, Context, DropReason, Endpoint, Event, Message, NetworkError, Options, SendError,
@@ -43,6 +43,80 @@ fn bind_and_connect_work_in_either_order() {
                 rep.send(request).await.unwrap();
                 assert_eq!(req.recv().await.unwrap().body().to_text(), format!("{round}"));
             }
+        }
+    });
+}
+
+/// libzmq creates a second connection over `inproc`, and none over the other transports.
+#[test]
+fn second_connect_to_one_name_creates_no_second_connection() {
+    run(|| async {
+        for connect_first in [true, false] {
+            let [dealers, requests, news, reverse] = [(); 4].map(|()| unique_endpoint());
+            let (router, rep) = (Socket::with(Options::<Router>::new().mandatory(true)), RepSocket::new());
+            let (publisher, collector) = (Socket::with(Options::<Pub>::new()), Socket::with(Options::<Sub>::new()));
+            let dealer = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
+            let (req, sub) = (Socket::with(Options::<Req>::new()), Socket::with(Options::<Sub>::new()));
+            let source = Socket::with(Options::<Pub>::new());
+            sub.subscribe("").unwrap();
+            collector.subscribe("").unwrap();
+            let connect = || {
+                for _ in 0..2 {
+                    dealer.connect(&dealers).unwrap();
+                    req.connect(&requests).unwrap();
+                    sub.connect(&news).unwrap();
+                    source.connect(&reverse).unwrap();
+                }
+            };
+            if connect_first {
+                connect();
+            }
+            router.bind(&dealers).await.unwrap();
+            rep.bind(&requests).await.unwrap();
+            publisher.bind(&news).await.unwrap();
+            collector.bind(&reverse).await.unwrap();
+            if !connect_first {
+                connect();
+            }
+
+            for number in 0..6 {
+                dealer.send(number.to_string()).await.unwrap();
+                let [_, body] = router.recv().await.unwrap().into_array().unwrap();
+                assert_eq!(body, number.to_string().as_str());
+                req.send("request").await.unwrap();
+                rep.recv().await.unwrap();
+                rep.send("reply").await.unwrap();
+                req.recv().await.unwrap();
+            }
+            publisher.wait_subscribed("", 1).await;
+            source.wait_subscribed("", 1).await;
+            for body in ["1", "2"] {
+                publisher.send(body).await.unwrap();
+                source.send(body).await.unwrap();
+            }
+            for body in ["1", "2"] {
+                assert_eq!(sub.recv().await.unwrap().body(), body);
+                assert_eq!(collector.recv().await.unwrap().body(), body);
+            }
+            let peers = [router.ready_peers(), rep.ready_peers(), publisher.ready_peers(), collector.ready_peers()];
+            assert_eq!(peers, [1; 4]);
+        }
+    });
+}
+
+#[test]
+fn connect_after_disconnect_from_one_name_connects_again() {
+    run(|| async {
+        let (endpoint, publisher) = (unique_endpoint(), Socket::with(Options::<Pub>::new()));
+        let sub = Socket::with(Options::<Sub>::new());
+        publisher.bind(&endpoint).await.unwrap();
+        sub.subscribe("").unwrap();
+        for body in ["1", "2"] {
+            sub.connect(&endpoint).unwrap();
+            publisher.wait_subscribed("", 1).await;
+            publisher.send(body).await.unwrap();
+            assert_eq!(sub.recv().await.unwrap().body(), body);
+            sub.disconnect(&endpoint).unwrap();
         }
     });
 }
