@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use sansmq_os::OpenListener;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{BoundListener, Runtime, Task};
+use sansmq_runtime::{BoundListener, ProcessId, Runtime, Task};
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub(crate) struct Mio {
     /// Moment at which the reactor was created. This moment is the time zero, [`Instant::ORIGIN`], of all sockets of
     /// the reactor.
     pub(crate) origin: std::time::Instant,
+    /// Process that created the reactor.
+    pub(crate) process: ProcessId,
 }
 
 impl Runtime for Mio {
@@ -34,6 +36,10 @@ impl Runtime for Mio {
 
     fn now(&self) -> Instant {
         Instant::from_elapsed(self.origin.elapsed())
+    }
+
+    fn process(&self) -> ProcessId {
+        self.process
     }
 
     async fn listen(

@@ -19,33 +19,60 @@ impl Wake for Unpark {
     }
 }
 
-/// Blocks the current thread until `future` is ready, but not longer than until `deadline` (`None`: no limit). Returns
-/// `None` if the deadline passes first.
-pub(crate) fn wait<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+/// Reason why a wait has ended before its future was ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unready {
+    /// The deadline has passed.
+    TimedOut,
+    /// The current process is a forked child of the process that runs the tasks of the socket, so the future would never
+    /// be ready.
+    Inherited,
+}
+
+/// Blocks the current thread until `future` is ready, but not longer than until `deadline` (`None`: no limit). Does not
+/// block if `is_inherited` returns true.
+///
+/// # Errors
+/// [`Unready`].
+pub(crate) fn wait<F: Future>(
+    future: F,
+    deadline: Option<Instant>,
+    is_inherited: impl Fn() -> bool,
+) -> Result<F::Output, Unready> {
     thread_local! {
         static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
     }
-    WAKER.with(|waker| wait_with(waker, future, deadline))
+    WAKER.with(|waker| wait_with(waker, future, deadline, is_inherited))
 }
 
 /// Blocks like [`wait`]. Also works while the local variables of the thread are being dropped.
 pub(crate) fn wait_at_exit(future: impl Future<Output = ()>, deadline: Option<Instant>) {
-    wait_with(&Waker::from(Arc::new(Unpark(thread::current()))), future, deadline);
+    // The guard waits for no inherited sockets.
+    let _ = wait_with(&Waker::from(Arc::new(Unpark(thread::current()))), future, deadline, || false);
 }
 
-fn wait_with<F: Future>(waker: &Waker, future: F, deadline: Option<Instant>) -> Option<F::Output> {
+fn wait_with<F: Future>(
+    waker: &Waker,
+    future: F,
+    deadline: Option<Instant>,
+    is_inherited: impl Fn() -> bool,
+) -> Result<F::Output, Unready> {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return Some(output);
+            return Ok(output);
+        }
+        // Only before the thread blocks: the check is a system call.
+        if is_inherited() {
+            return Err(Unready::Inherited);
         }
         match deadline {
             None => thread::park(),
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return None;
+                    return Err(Unready::TimedOut);
                 }
                 thread::park_timeout(left);
             }

@@ -1,17 +1,19 @@
 //! [`poll`]: waits for several sockets and descriptors at the same time.
 
-use core::cell::OnceCell;
+use core::cell::RefCell;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Waker};
 use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
+use sansmq_proto::RecvError;
 use sansmq_proto::kind::{Receives, Sends};
-use sansmq_runtime::Handle;
+use sansmq_runtime::{Handle, ProcessId};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 use std::time::Instant;
@@ -26,8 +28,9 @@ pub struct PollItem<'a> {
 enum Source<'a> {
     /// Function that creates the future of a ZeroMQ socket. For an item from [`PollItem::readable`], the future becomes
     /// ready when the socket can receive; for an item from [`PollItem::writable`], when the socket can send. The
-    /// function is called once in each [`poll`].
-    Socket(Box<dyn Fn() -> Ready<'a> + 'a>),
+    /// function is called once in each [`poll`]. The second function returns true in a forked child of the process that
+    /// runs the tasks of the socket.
+    Socket(Box<dyn Fn() -> Ready<'a> + 'a>, Box<dyn Fn() -> bool + 'a>),
     Descriptor(BorrowedFd<'a>, PollFlags),
 }
 
@@ -38,12 +41,12 @@ type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 impl<'a> PollItem<'a> {
     /// Creates an item that is ready when a receive on the socket would not wait. The socket can run on any runtime.
     pub fn readable<T: Receives>(socket: &'a Handle<T>) -> Self {
-        Self::of(Source::Socket(Box::new(|| Box::pin(socket.readable()))))
+        Self::of(Source::Socket(Box::new(|| Box::pin(socket.readable())), Box::new(|| socket.is_inherited())))
     }
 
     /// Creates an item that is ready when a send on the socket would not wait. The socket can run on any runtime.
     pub fn writable<T: Sends>(socket: &'a Handle<T>) -> Self {
-        Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable()))))
+        Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable())), Box::new(|| socket.is_inherited())))
     }
 
     /// Creates an item that is ready when a file descriptor is readable or has an error.
@@ -54,6 +57,13 @@ impl<'a> PollItem<'a> {
     /// Creates an item that is ready when a file descriptor is writable or has an error.
     pub fn output(descriptor: &'a impl AsFd) -> Self {
         Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::OUT))
+    }
+
+    fn is_inherited(&self) -> bool {
+        match &self.source {
+            Source::Socket(_, is_inherited) => is_inherited(),
+            Source::Descriptor(..) => false,
+        }
     }
 
     const fn of(source: Source<'a>) -> Self {
@@ -92,14 +102,15 @@ impl<'a> PollItem<'a> {
 ///
 /// # Errors
 /// The `poll` of the operating system failed. Also if the process has no free file descriptors for the first `poll` of
-/// the current thread, which creates a pair of streams.
+/// the current thread, which creates a pair of streams. In a forked child, an error with [`RecvError::Forked`] inside
+/// if no item is ready and the tasks of a socket run in the parent.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     with_wake_pipe(|mut read_end, waker| {
         let mut futures: Vec<_> = items
             .iter()
             .map(|item| match &item.source {
-                Source::Socket(ready) => Some(ready()),
+                Source::Socket(ready, _) => Some(ready()),
                 Source::Descriptor(..) => None,
             })
             .collect();
@@ -111,11 +122,15 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
                 item.ready = future.as_mut().is_some_and(|future| future.as_mut().poll(&mut cx).is_ready());
             }
             let found = items.iter().any(|item| item.ready);
+            let inherited = !found && items.iter().any(PollItem::is_inherited);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            wait(items, read_end, if found { Some(Duration::ZERO) } else { left })?;
+            wait(items, read_end, if found || inherited { Some(Duration::ZERO) } else { left })?;
             let count = items.iter().filter(|item| item.ready).count();
             if count > 0 || left.is_some_and(|left| left.is_zero()) {
                 return Ok(count);
+            }
+            if inherited {
+                return Err(io::Error::other(RecvError::Forked));
             }
         }
     })
@@ -126,7 +141,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
 fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
-        Source::Socket(_) => None,
+        Source::Socket(..) => None,
     });
     let mut polled: Vec<_> = descriptors.chain([PollFd::new(read_end, PollFlags::IN)]).collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -159,19 +174,23 @@ impl Wake for PipeWaker {
 /// Calls `work` with the waker of the current thread, and with a stream that becomes readable when this waker is woken.
 /// If `work` waits for the stream too, a wake-up ends the wait.
 fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
+    // A forked child has the streams of its parent too, and would take the wake-ups of the parent from them.
     thread_local! {
-        static WAKER: OnceCell<(UnixStream, Waker)> = const { OnceCell::new() };
+        static WAKER: RefCell<Option<(ProcessId, Rc<WakePipe>)>> = const { RefCell::new(None) };
     }
-    WAKER.with(|cell| {
-        if cell.get().is_none() {
-            let _ = cell.set(make_wake_pipe()?);
-        }
-        let (read_end, waker) = cell.get().expect("the waker was set above");
-        work(read_end, waker)
-    })
+    let process = ProcessId::current();
+    let pipe = WAKER.with_borrow_mut(|kept| match kept {
+        Some((owner, pipe)) if *owner == process => Ok(Rc::clone(pipe)),
+        _ => make_wake_pipe().map(|pipe| Rc::clone(&kept.insert((process, Rc::new(pipe))).1)),
+    })?;
+    let (read_end, waker) = &*pipe;
+    work(read_end, waker)
 }
 
-fn make_wake_pipe() -> io::Result<(UnixStream, Waker)> {
+/// Stream to wait for, and the waker that makes it readable.
+type WakePipe = (UnixStream, Waker);
+
+fn make_wake_pipe() -> io::Result<WakePipe> {
     let (read_end, sender) = UnixStream::pair()?;
     read_end.set_nonblocking(true)?;
     sender.set_nonblocking(true)?;

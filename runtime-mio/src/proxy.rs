@@ -33,7 +33,10 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 /// ```
 ///
 /// # Errors
-/// [`ProxyError`].
+/// [`ProxyError`]; [`ProxyError::Forked`] if a socket of the proxy was created before a fork.
 pub fn proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
+    if proxy.is_inherited() {
+        return Err(ProxyError::Forked);
+    }
     block_on(proxy.run())
 }

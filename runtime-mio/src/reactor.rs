@@ -16,7 +16,7 @@ use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, Instant, Options};
-use sansmq_runtime::{Context, Handle, Runtime, Task, TaskState, spawn_socket};
+use sansmq_runtime::{Context, Handle, ProcessId, Runtime, Task, TaskState, spawn_socket};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -108,6 +108,7 @@ impl Reactor {
             inbox: Arc::new(Inbox::new(waker)),
             sources: Arc::new(Sources::new(registry.try_clone()?, tokens)),
             origin: std::time::Instant::now(),
+            process: ProcessId::current(),
         };
         let timers = Timers::default();
         Ok(Self { runtime, slots: Slab::new(), generations: 0, timers, ready: VecDeque::new(), requests: Vec::new() })

@@ -2,7 +2,7 @@
 
 use crate::event_loop::EventLoop;
 use crate::exit::ExitWait;
-use crate::park::wait;
+use crate::park::{Unready, wait};
 use crate::reactor::Remote;
 use core::fmt;
 use core::time::Duration;
@@ -12,8 +12,8 @@ use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
 use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
 use sansmq_proto::{Endpoint, Event, Message, Options, RecvError, SendError};
-use sansmq_runtime::{Closed, Context, Handle, Monitor};
-use std::sync::{Arc, OnceLock};
+use sansmq_runtime::{Closed, Context, Handle, Monitor, PerProcess};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Blocking socket, for plain threads. One background thread of the process does the IO of all these sockets, except
@@ -30,6 +30,25 @@ use std::time::Instant;
 /// without such a wait, call [`close_within`](Self::close_within) with [`Duration::ZERO`] first, as a client does that
 /// gives up a server and retries with a new socket. There is no wait during a panic, nor in the thread of the event
 /// loop, nor for sockets that are not dropped, for example in a `static`.
+///
+/// # Fork
+///
+/// A forked child does not have the background thread of its parent, nor any other thread that runs an event loop. So a
+/// socket that was created before the fork cannot be used in the child (libzmq does not support this either). A call
+/// that must wait there, and each `bind`, `connect` and `unbind`, returns at once, with the variant `Forked` of its
+/// error, such as [`RecvError::Forked`]. The documentation of calls without an error describes what they return.
+/// [`close`](Self::close) and the drop of a socket do not wait, and drop the child's copies of the queued messages; the
+/// parent still sends its own.
+///
+/// Calls that need not wait are not checked, but have no effect outside of the child: `send` accepts messages up to the
+/// high-water mark, which are never sent, and `recv` returns queued messages that the parent receives too.
+///
+/// Create the sockets of the child after the fork, and not in a [`Context`] of the parent. The child starts a background
+/// thread of its own for them, and has a [global context](Context::global) of its own. Addresses to which the parent is
+/// bound, and its connections, stay open until the child has ended too.
+///
+/// As in any program with several threads, a lock that another thread holds during the fork stays locked in the child.
+/// Fork while no other thread uses the sockets and no messages are under way.
 ///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
@@ -58,9 +77,9 @@ pub struct Socket<T: Kind = Any> {
     exit: Option<Arc<ExitWait>>,
 }
 
-/// Returns the [`Remote`] of the background thread's event loop. The first call starts the thread.
+/// Returns the [`Remote`] of the background thread's event loop. The first call in a process starts the thread.
 fn background() -> &'static Remote {
-    static REMOTE: OnceLock<Remote> = OnceLock::new();
+    static REMOTE: PerProcess<Remote> = PerProcess::new();
     REMOTE.get_or_init(|| {
         let mut events = EventLoop::new().expect("the operating system must have descriptors for an event loop");
         let remote = events.remote();
@@ -130,6 +149,11 @@ impl<T: Kind> Socket<T> {
         &self.handle
     }
 
+    /// Returns true if the current process is a forked child of the process that runs the tasks of this socket.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.handle.is_inherited()
+    }
+
     /// Returns this socket without its static socket type, so that sockets of several types can be stored together; see
     /// [`Handle::erase`].
     pub fn erase(&self) -> Socket<Any> {
@@ -146,6 +170,9 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
+        if self.is_inherited() {
+            return Err(BindError::Forked);
+        }
         block_on(self.handle.bind(endpoint))
     }
 
@@ -155,6 +182,9 @@ impl<T: Kind> Socket<T> {
     /// # Errors
     /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.
     pub fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
+        if self.is_inherited() {
+            return Err(BindError::Forked);
+        }
         block_on(self.handle.bind_listener(listener))
     }
 
@@ -167,6 +197,9 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
+        if self.is_inherited() {
+            return Err(ConnectError::Forked);
+        }
         self.handle.connect(endpoint)
     }
 
@@ -179,6 +212,9 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
+        if self.is_inherited() {
+            return Err(UnbindError::Forked);
+        }
         block_on(self.handle.unbind(endpoint))
     }
 
@@ -197,8 +233,11 @@ impl<T: Kind> Socket<T> {
 
     /// Closes the socket for all its clones. Blocks until the queued messages are sent or `linger` expires, and until
     /// the bound addresses are free. The returned [`Closed`] has the number of messages that were not sent; see
-    /// [`Handle::close`].
+    /// [`Handle::close`]. In a [forked](Self#fork) child, drops the copies of the queued messages, and does not block.
     pub fn close(&self) -> Closed {
+        if self.is_inherited() {
+            return self.handle.abandon();
+        }
         block_on(self.handle.close())
     }
 
@@ -206,6 +245,9 @@ impl<T: Kind> Socket<T> {
     /// `linger` is. Blocks until the socket is closed. A limit of zero drops the queued messages now. See
     /// [`Handle::close_within`].
     pub fn close_within(&self, limit: Duration) -> Closed {
+        if self.is_inherited() {
+            return self.handle.abandon();
+        }
         block_on(self.handle.close_within(limit))
     }
 
@@ -216,9 +258,10 @@ impl<T: Kind> Socket<T> {
     }
 }
 
-/// Blocks the current thread until `future` is ready, and returns the output of the future.
+/// Blocks the current thread until `future` is ready, and returns the output of the future. The caller must have checked
+/// that the socket is not inherited.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    wait(future, None).expect("without a deadline, `wait` returns the output")
+    wait(future, None, || false).expect("without a deadline, `wait` returns the output")
 }
 
 impl<T: Kind> Socket<T> {
@@ -230,7 +273,7 @@ impl<T: Kind> Socket<T> {
     where
         T: Sends,
     {
-        block_on(self.handle.send(message))
+        self.send_until(message, None)
     }
 
     /// Sends a message. Blocks at most for `timeout` (`ZMQ_SNDTIMEO`).
@@ -242,11 +285,21 @@ impl<T: Kind> Socket<T> {
     where
         T: Sends,
     {
+        self.send_until(message, deadline(timeout))
+    }
+
+    fn send_until(&self, message: impl Into<Message>, deadline: Option<Instant>) -> Result<(), SendError>
+    where
+        T: Sends,
+    {
         // Waiting for `writable` would not work: a ROUTER is always writable, even if the peer of the message has no room.
         let mut sending = self.handle.send(message);
-        wait(&mut sending, deadline(timeout)).unwrap_or_else(|| {
-            let message = sending.into_message();
-            message.map_or(Ok(()), |message| Err(SendError::TimedOut(message, self.failing_dials())))
+        wait(&mut sending, deadline, || self.is_inherited()).unwrap_or_else(|unready| {
+            let Some(message) = sending.into_message() else { return Ok(()) };
+            Err(match unready {
+                Unready::TimedOut => SendError::TimedOut(message, self.failing_dials()),
+                Unready::Inherited => SendError::Forked(message),
+            })
         })
     }
 
@@ -262,12 +315,13 @@ impl<T: Kind> Socket<T> {
     }
 
     /// Blocks until every message that was sent before this call is handed to the operating system, at most for
-    /// `timeout`. Returns false if the timeout expires first. See [`Handle::flush`].
+    /// `timeout`. Returns false if the timeout expires first, and false at once if the messages would have to be sent by
+    /// the thread of a parent process ([fork](Self#fork)). See [`Handle::flush`].
     pub fn flush_timeout(&self, timeout: Duration) -> bool
     where
         T: Sends,
     {
-        wait(self.handle.flush(), deadline(timeout)).is_some()
+        wait(self.handle.flush(), deadline(timeout), || self.is_inherited()).is_ok()
     }
 }
 
@@ -280,7 +334,7 @@ impl<T: Kind> Socket<T> {
     where
         T: Receives,
     {
-        block_on(self.handle.recv())
+        self.received(wait(self.handle.recv(), None, || self.is_inherited()))
     }
 
     /// Receives the next message. Blocks at most for `timeout` (`ZMQ_RCVTIMEO`).
@@ -291,7 +345,17 @@ impl<T: Kind> Socket<T> {
     where
         T: Receives,
     {
-        wait(self.handle.recv(), deadline(timeout)).unwrap_or_else(|| Err(RecvError::TimedOut(self.failing_dials())))
+        self.received(wait(self.handle.recv(), deadline(timeout), || self.is_inherited()))
+    }
+
+    /// Converts the result of a wait for a message into the result that the application receives.
+    fn received<R>(&self, waited: Result<Result<R, RecvError>, Unready>) -> Result<R, RecvError> {
+        waited.unwrap_or_else(|unready| {
+            Err(match unready {
+                Unready::TimedOut => RecvError::TimedOut(self.failing_dials()),
+                Unready::Inherited => RecvError::Forked,
+            })
+        })
     }
 
     /// Receives the next message as [`recv`](Self::recv) does, and returns it with its sender: the metadata of the peer's
@@ -303,7 +367,7 @@ impl<T: Kind> Socket<T> {
     where
         T: Receives,
     {
-        block_on(self.handle.recv_from())
+        self.received(wait(self.handle.recv_from(), None, || self.is_inherited()))
     }
 
     /// Receives the next message without blocking, and returns it with its sender; see [`recv_from`](Self::recv_from).
@@ -329,14 +393,20 @@ impl<T: Kind> Socket<T> {
     }
 
     /// Returns an iterator over received messages. The iterator blocks until the next message is received, and ends
-    /// when the socket is closed. Other errors, such as [`RecvError::OutOfTurn`], are items of the iterator.
+    /// when the socket is closed, or after [`RecvError::Forked`]. Other errors, such as [`RecvError::OutOfTurn`], are items
+    /// of the iterator.
     pub fn iter(&self) -> impl Iterator<Item = Result<Message, RecvError>>
     where
         T: Receives,
     {
-        core::iter::from_fn(|| match self.recv() {
+        let mut is_forked = false;
+        core::iter::from_fn(move || match self.recv() {
             Err(RecvError::Closed) => None,
-            result => Some(result),
+            Err(RecvError::Forked) if is_forked => None,
+            result => {
+                is_forked = matches!(result, Err(RecvError::Forked));
+                Some(result)
+            }
         })
     }
 }
@@ -360,7 +430,7 @@ impl<T: Kind> fmt::Debug for Socket<T> {
 }
 
 /// Iterator over the events of a socket; see [`Socket::monitor`]. Blocks until the next event, and ends when the socket
-/// is closed.
+/// is closed. In a [forked](Socket#fork) child it ends after the events that were emitted before the fork.
 #[derive(Debug)]
 pub struct Events(Monitor);
 
@@ -368,6 +438,7 @@ impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        block_on(self.0.next())
+        let is_inherited = self.0.is_inherited();
+        wait(self.0.next(), None, || is_inherited).ok().flatten()
     }
 }

@@ -1,6 +1,6 @@
 //! Methods of blocking sockets for subscriptions and groups, and methods that wait for peers or subscribers.
 
-use crate::park::wait;
+use crate::park::{Unready, wait};
 use crate::socket::{Socket, block_on, deadline};
 use core::time::Duration;
 use sansmq_proto::Endpoint;
@@ -68,12 +68,14 @@ impl<T: Kind> Socket<T> {
     }
 
     /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if
-    /// `timeout` expires (`None`: no timeout). Returns true at once if the socket is closed.
+    /// `timeout` expires (`None`: no timeout). Returns true at once if the socket is closed, and false at once in a
+    /// [forked](Socket#fork) child.
     pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool
     where
         T: Publishes,
     {
-        wait(self.handle().wait_subscribed(topic, peers), timeout.into().and_then(deadline)).is_some()
+        let subscribed = self.handle().wait_subscribed(topic, peers);
+        wait(subscribed, timeout.into().and_then(deadline), || self.is_inherited()).is_ok()
     }
 }
 
@@ -106,8 +108,13 @@ impl<T: Kind> Socket<T> {
         peers: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<Arc<Peer>>, WaitError> {
-        wait(self.handle().wait_connected(peers), timeout.into().and_then(deadline))
-            .unwrap_or_else(|| Err(WaitError::TimedOut(self.failing_dials())))
+        let connected = self.handle().wait_connected(peers);
+        wait(connected, timeout.into().and_then(deadline), || self.is_inherited()).unwrap_or_else(|unready| {
+            Err(match unready {
+                Unready::TimedOut => WaitError::TimedOut(self.failing_dials()),
+                Unready::Inherited => WaitError::Forked,
+            })
+        })
     }
 
     /// Connects to an endpoint, and blocks until the handshake with the peer is complete, at most for `timeout` (`None`:
@@ -120,6 +127,9 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
+        if self.is_inherited() {
+            return Err(WaitError::Forked);
+        }
         block_on(self.handle().connect_and_wait(endpoint, timeout))
     }
 }

@@ -180,6 +180,12 @@ impl Monitor {
         Self { shared: Arc::clone(shared), id }
     }
 
+    /// Returns true if the current process is a forked child, and the tasks of the socket run in its parent; see
+    /// [`Handle::is_inherited`].
+    pub fn is_inherited(&self) -> bool {
+        self.shared.is_inherited()
+    }
+
     /// Waits for the next event. Returns `None` after the socket has closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await

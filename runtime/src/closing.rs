@@ -123,6 +123,15 @@ impl Shared {
     }
 }
 
+impl<T: Kind> Handle<T> {
+    /// Closes the socket without waiting for its tasks, and drops its queued messages. For a forked child, in which the
+    /// tasks of the socket do not run; see [`is_inherited`](Self::is_inherited).
+    pub fn abandon(&self) -> Closed {
+        self.shared().with_time(|socket, now| socket.close_within(Duration::ZERO, now));
+        self.shared().with(|state| Closed { unsent: state.socket.unsent() })
+    }
+}
+
 /// Registration of a blocking socket in its context, which keeps a program from ending before its messages are sent.
 /// See [`Handle::exit_guard`].
 pub struct ExitGuard(Arc<Shared>);
@@ -140,13 +149,17 @@ impl<T: Kind> Handle<T> {
 impl ExitGuard {
     /// Returns a future that waits until all blocking sockets of the context are closed, and the time that the longest
     /// of them may still linger (`None`: no limit). Returns `None` if no such wait is due: because a blocking socket of
-    /// the context is still open, or because all are closed.
+    /// the context is still open, or because all are closed. In a forked child, the sockets of its parent are not
+    /// counted.
     ///
     /// Must be called after the last handle of the socket was dropped.
     pub fn unfinished(&self) -> Option<(impl Future<Output = ()> + use<>, Option<Duration>)> {
         let mut closing = Vec::new();
         let mut longest = Some(Duration::ZERO);
         for shared in self.0.context.blocking_sockets() {
+            if shared.is_inherited() {
+                continue;
+            }
             let now = shared.now();
             let state = shared.with(|state: &mut State| {
                 if state.is_over() {

@@ -1,5 +1,6 @@
 //! [`Context`]: the registry of `inproc` names and of the ports that sockets share.
 
+use crate::process::PerProcess;
 use crate::shared_listener::{ClosedListener, JoinOutcome, SharedListener};
 use crate::state::{Shared, State};
 use crate::sync::{Mutex, MutexGuard};
@@ -9,7 +10,7 @@ use sansmq_proto::address::Resource;
 use sansmq_proto::connection::ConnectionConfig;
 use sansmq_proto::{Endpoint, ListenerId, PipeId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// Namespace of `inproc` endpoints. Sockets of one context can connect to each other over `inproc`, even if they run on
 /// different runtimes. Sockets of one context can also share a TCP port. Peers then select one of these sockets by its
@@ -93,9 +94,10 @@ impl Context {
         Self::default()
     }
 
-    /// Returns the global context of the process, to which sockets belong by default.
+    /// Returns the global context of the process, to which sockets belong by default. A forked child has a global
+    /// context of its own.
     pub fn global() -> Self {
-        static GLOBAL: OnceLock<Context> = OnceLock::new();
+        static GLOBAL: PerProcess<Context> = PerProcess::new();
         GLOBAL.get_or_init(Self::new).clone()
     }
 

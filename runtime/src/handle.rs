@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::closing::Closed;
 use crate::context::Context;
 use crate::driver::Driver;
+use crate::process::ProcessId;
 use crate::state::{Shared, State};
 use crate::trace::Trace;
 use crate::turn::TurnKey;
@@ -59,22 +60,23 @@ pub fn new_socket<T: Kind>(
     context: &Context,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
 ) -> (Handle<T>, Driver) {
-    new_socket_with_entropy(options, context, clock, SystemEntropy, Budget::PerSocket)
+    new_socket_with_entropy(options, context, clock, SystemEntropy, Budget::PerSocket, ProcessId::current())
 }
 
 /// Creates a socket like [`new_socket`], but with `entropy` as the source of its random numbers, and with `budget` as
-/// the limit of what its handles complete before they yield.
+/// the limit of what its handles complete before they yield. The tasks of the socket run in `process`.
 pub(crate) fn new_socket_with_entropy<T: Kind>(
     options: Options<T>,
     context: &Context,
     clock: impl Fn() -> Instant + std::marker::Send + Sync + 'static,
     entropy: impl Entropy + 'static,
     budget: Budget,
+    process: ProcessId,
 ) -> (Handle<T>, Driver) {
     let options = options.zap_handler(Arc::new(ContextZapHandler::new(context)));
     let trace = Trace::new(options.socket_type());
     let socket = Socket::new(options, entropy);
-    let shared = Shared::new(socket, context.clone(), trace, Box::new(clock), budget);
+    let shared = Shared::new(socket, context.clone(), trace, Box::new(clock), budget, process);
     context.register(&shared);
     let driver = Driver::new(Arc::clone(&shared));
     (Handle { application: Arc::new(Application(shared)), kind: PhantomData }, driver)
@@ -98,6 +100,13 @@ impl<T: Kind> Handle<T> {
     /// handle, a `send` or `recv` that the socket type does not support returns an error.
     pub fn erase(&self) -> Handle<Any> {
         Handle { application: Arc::clone(&self.application), kind: PhantomData }
+    }
+
+    /// Returns true if the current process is a forked child, and the tasks of the socket run in its parent. In the child
+    /// no future of this socket becomes ready that must wait for a task, and no peer receives what is sent. This is a
+    /// system call on Unix.
+    pub fn is_inherited(&self) -> bool {
+        self.shared().is_inherited()
     }
 
     /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port,

@@ -72,6 +72,10 @@ pub enum ProxyError {
          request and run the proxy again"
     )]
     PeerLost(Arc<ConnectionError>),
+    /// The current process is a forked child of the process that created a socket of the proxy. Returned only by blocking
+    /// calls.
+    #[error("{}", sansmq_proto::RecvError::Forked)]
+    Forked,
 }
 
 impl Proxy {
@@ -126,6 +130,12 @@ impl Proxy {
     pub fn control<T: Receives>(mut self, socket: &Handle<T>) -> Self {
         self.control = Some(socket.erase());
         self
+    }
+
+    /// Returns true if the current process is a forked child, and the tasks of a socket of this proxy run in its parent;
+    /// see [`Handle::is_inherited`].
+    pub fn is_inherited(&self) -> bool {
+        self.frontend.is_inherited() || self.backend.is_inherited()
     }
 
     /// Returns the remote control of this proxy, which pauses, resumes and terminates the proxy from any task or

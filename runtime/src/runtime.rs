@@ -4,6 +4,7 @@ use crate::bound_listener::BoundListener;
 use crate::budget::Budget;
 use crate::context::Context as SocketContext;
 use crate::handle::{Handle, new_socket_with_entropy};
+use crate::process::ProcessId;
 use crate::task::Task;
 use core::cell::RefCell;
 use core::future::Future;
@@ -62,6 +63,12 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// network of the operating system. A simulation returns a number that differs for each simulated network.
     fn network(&self) -> u64 {
         0
+    }
+
+    /// Returns the process that runs the tasks of this runtime. Default: the current process. A runtime with a thread of
+    /// its own returns the process that has this thread: a child that is forked later does not have the thread.
+    fn process(&self) -> ProcessId {
+        ProcessId::current()
     }
 
     /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try the
@@ -175,7 +182,9 @@ pub trait PollListener: Send {
 /// `context`.
 pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketContext, runtime: &R) -> Handle<T> {
     let clock = runtime.clone();
-    let (handle, driver) = new_socket_with_entropy(options, context, move || clock.now(), runtime.entropy(), R::BUDGET);
+    let now = move || clock.now();
+    let (handle, driver) =
+        new_socket_with_entropy(options, context, now, runtime.entropy(), R::BUDGET, runtime.process());
     runtime.spawn(Task::new(driver, runtime.clone()));
     handle
 }

@@ -11,6 +11,7 @@
 
 use crate::context::SocketListener;
 use crate::listener_task::ListenGuard;
+use crate::process::PerProcess;
 use crate::state::{Shared, State, remember};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::Wakes;
@@ -44,7 +45,7 @@ pub(crate) struct SharedListener {
 /// waits until the port is closed.
 // The lock of this list is taken while a socket and the registry of its context are locked. No lock may be taken while this
 // list is locked.
-static CLOSING: StaticMutex<Vec<ClosingPort>> = StaticMutex::new(Vec::new());
+static CLOSING: PerProcess<StaticMutex<Vec<ClosingPort>>> = PerProcess::new();
 
 /// Port that is being closed, with the number of its network.
 type ClosingPort = (u64, Weak<SharedListener>);
@@ -446,5 +447,5 @@ impl ListenGuard {
 }
 
 fn closing_ports() -> StaticGuard<'static, Vec<ClosingPort>> {
-    CLOSING.lock().unwrap_or_else(PoisonError::into_inner)
+    CLOSING.get_or_init(StaticMutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,7 @@ use crate::budget::Budget;
 use crate::context::Context;
 use crate::inproc::End;
 use crate::line::Lines;
+use crate::process::ProcessId;
 use crate::shared_listener::SharedListener;
 use crate::sync::Mutex;
 use crate::trace::Trace;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Budget,
     /// Number of operations of the handles that have completed since one of them yielded because of the [`Budget`].
     pub(crate) completed: AtomicU32,
+    /// Process that runs the tasks of the socket.
+    process: ProcessId,
 }
 
 /// Mutable part of [`Shared`], behind its lock.
@@ -118,6 +121,7 @@ impl Shared {
         trace: Trace,
         clock: Box<dyn Fn() -> Instant + Send + Sync>,
         budget: Budget,
+        process: ProcessId,
     ) -> Arc<Self> {
         let transport = socket.transport().clone();
         socket.monitor(trace.is_on());
@@ -152,12 +156,18 @@ impl Shared {
             transport,
             clock,
             budget,
+            process,
             completed: AtomicU32::new(0),
         })
     }
 
     pub(crate) fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// Returns true if the current process is a forked child of the process that runs the tasks of this socket.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process != ProcessId::current()
     }
 
     /// Locks the state and calls `work` with it. Then executes the actions that the socket has requested, and releases

@@ -4,6 +4,7 @@
 use crate::budget::Budget;
 use crate::context::{Context, WeakContext};
 use crate::handle::{Application, Handle};
+use crate::process::ProcessId;
 use crate::state::{Shared, State};
 use crate::trace::Trace;
 use crate::turn::TurnKey;
@@ -66,7 +67,14 @@ fn request_socket(context: &Context) -> Handle<Dealer> {
     // The socket has no driver, because an `inproc` link needs neither tasks nor timers.
     let options = Options::<Dealer>::new().linger(Duration::ZERO).no_reconnect();
     let socket = Socket::new(options, SystemEntropy);
-    let shared = Shared::new(socket, context.clone(), Trace::off(), Box::new(|| Instant::ORIGIN), Budget::PerSocket);
+    let shared = Shared::new(
+        socket,
+        context.clone(),
+        Trace::off(),
+        Box::new(|| Instant::ORIGIN),
+        Budget::PerSocket,
+        ProcessId::current(),
+    );
     Handle { application: Arc::new(Application(shared)), kind: PhantomData }
 }
 

@@ -12,6 +12,10 @@ use alloc::sync::Arc;
 use core::fmt;
 use thiserror::Error;
 
+/// Text of the errors of a socket in a forked child.
+const FORKED: &str = "the socket was created before a fork, and the thread that does its IO does not exist in this process; \
+     create sockets after the fork";
+
 /// Error of `send`. Each variant carries the message that was not sent.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -74,6 +78,11 @@ pub enum SendError {
     /// message that was not sent, and the reason of each failure.
     #[error("no peer can be reached; the socket continues to dial: {1}")]
     Unreachable(Message, FailingDials),
+    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
+    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.) Carries the message that was not
+    /// sent.
+    #[error("{FORKED}")]
+    Forked(Message),
 }
 
 impl SendError {
@@ -91,7 +100,8 @@ impl SendError {
             | Self::Unsupported(message, _)
             | Self::Closed(message)
             | Self::TimedOut(message, _)
-            | Self::Unreachable(message, _) => message,
+            | Self::Unreachable(message, _)
+            | Self::Forked(message) => message,
         }
     }
 }
@@ -165,6 +175,7 @@ impl fmt::Debug for SendError {
             Self::Closed(_) => "Closed",
             Self::TimedOut(..) => "TimedOut",
             Self::Unreachable(..) => "Unreachable",
+            Self::Forked(_) => "Forked",
         };
         write!(f, "{name}: {self}")
     }
@@ -210,6 +221,10 @@ pub enum RecvError {
     /// `fail_unreachable`. Carries the reason of each failure.
     #[error("no message has arrived and no peer can be reached; the socket continues to dial: {0}")]
     Unreachable(FailingDials),
+    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
+    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
+    #[error("{FORKED}")]
+    Forked,
 }
 
 // A `main` that returns the error prints the `Debug` text, so it includes the advice.
@@ -223,6 +238,7 @@ impl fmt::Debug for RecvError {
             Self::Closed => "Closed",
             Self::TimedOut(_) => "TimedOut",
             Self::Unreachable(_) => "Unreachable",
+            Self::Forked => "Forked",
         };
         write!(f, "{name}: {self}")
     }
@@ -316,10 +332,14 @@ pub enum ConnectError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
+    /// the socket. Returned only by blocking sockets. (libzmq does not support this use either.)
+    #[error("{FORKED}")]
+    Forked,
 }
 
 /// Error of `connect_and_wait` and `wait_connected`: no peer became ready. Unless the error is
-/// [`Connect`](Self::Connect) or [`Closed`](Self::Closed), the socket continues to dial.
+/// [`Connect`](Self::Connect), [`Closed`](Self::Closed) or [`Forked`](Self::Forked), the socket continues to dial.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -337,6 +357,10 @@ pub enum WaitError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
+    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
+    #[error("{FORKED}")]
+    Forked,
 }
 
 impl WaitError {
@@ -344,7 +368,7 @@ impl WaitError {
     /// same. See [`ConnectionError::is_temporary`].
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Closed => false,
+            Self::Connect(_) | Self::Closed | Self::Forked => false,
             Self::Failed(dials) | Self::TimedOut(dials) => dials.is_temporary(),
         }
     }
@@ -352,7 +376,7 @@ impl WaitError {
     /// Returns the reason of the first failing dial; `None` if no attempt failed.
     pub fn reason(&self) -> Option<&ConnectionError> {
         match self {
-            Self::Connect(_) | Self::Closed => None,
+            Self::Connect(_) | Self::Closed | Self::Forked => None,
             Self::Failed(dials) | Self::TimedOut(dials) => dials.first().map(|dial| &*dial.reason),
         }
     }
@@ -383,6 +407,10 @@ pub enum BindError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
+    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
+    #[error("{FORKED}")]
+    Forked,
 }
 
 /// Error of `unbind` and `disconnect`.
@@ -407,6 +435,10 @@ pub enum UnbindError {
     /// No peer has the routing id that was given to `disconnect_peer`.
     #[error("no peer has the routing id {0:?}; the peer may have disconnected already")]
     UnknownPeer(Frame),
+    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
+    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
+    #[error("{FORKED}")]
+    Forked,
 }
 
 /// Reason why the value of an option is invalid.

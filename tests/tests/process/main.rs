@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod ending;
+mod fork;
 mod hostile;
 mod leaks;
 
