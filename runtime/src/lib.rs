@@ -2,7 +2,8 @@
 //! tracing.
 //!
 //! `sansmq-proto` implements the protocol without IO, an adapter crate waits for IO, and this crate is the common part
-//! of all adapters. It needs `std`, but makes no system calls and depends on no runtime.
+//! of all adapters. It needs `std`, but makes no system calls, except for the identifier of the process, and depends on
+//! no runtime.
 //!
 //! # Where to begin
 //!
