@@ -47,11 +47,11 @@ pub(crate) enum Verbosity {
     /// The application receives the first subscription to a prefix by any peer, and the cancellation by the last
     /// subscriber of the prefix. It does not receive the other changes.
     Changes,
-    /// The application receives every subscription. It receives a cancellation only if no peer is subscribed to the
-    /// prefix any more.
+    /// The application receives every subscription. It receives cancellations only if no peer is subscribed to the
+    /// prefix any more: one for each received subscription.
     Subscriptions,
-    /// The application receives every subscription and every cancellation, even the cancellation of a prefix that the
-    /// peer has not subscribed to.
+    /// The application receives every subscription and every cancellation, and after the last one further cancellations
+    /// until there is one for each received subscription.
     All,
 }
 
@@ -73,7 +73,6 @@ pub(crate) enum Manual {
 #[derive(Clone, Debug)]
 pub(crate) struct Subscribing {
     pub(crate) invert: bool,
-    pub(crate) verbose_unsubscribe: bool,
     pub(crate) only_first: bool,
 }
 
@@ -91,7 +90,7 @@ impl Publishing {
 }
 
 impl Subscribing {
-    pub(super) const DEFAULT: Self = Self { invert: false, verbose_unsubscribe: false, only_first: true };
+    pub(super) const DEFAULT: Self = Self { invert: false, only_first: true };
 }
 
 impl<T: Kind> Options<T> {
@@ -157,14 +156,21 @@ impl<T: Kind> Options<T> {
 impl Options<XPub> {
     /// Delivers every subscription to the application, including a subscription to a prefix that another peer has
     /// already subscribed to: `XPUB_VERBOSE`. Off by default. A call turns [`verboser`](Self::verboser) off.
+    ///
+    /// The cancellations of a prefix are delivered after its last subscriber has left: one for each subscription that
+    /// was delivered, at most 10,001. libzmq delivers one, so that the XSUB of a proxy stays subscribed.
     #[must_use]
     pub const fn verbose(mut self, verbose: bool) -> Self {
         self.settings.publishing.verbosity = if verbose { Verbosity::Subscriptions } else { Verbosity::Changes };
         self
     }
 
-    /// Delivers every subscription and every cancellation to the application, even the cancellation of a prefix that
-    /// the peer has not subscribed to: `XPUB_VERBOSER`. Off by default. A call turns [`verbose`](Self::verbose) off.
+    /// Delivers every subscription and every cancellation to the application: `XPUB_VERBOSER`. Off by default. A call
+    /// turns [`verbose`](Self::verbose) off.
+    ///
+    /// A subscriber sends one cancellation although it has subscribed several times. So the end of the last subscription
+    /// to a prefix is delivered several times if necessary: in total, one cancellation for each subscription that was
+    /// delivered. The cancellation of a prefix that the peer has not subscribed to is not delivered.
     #[must_use]
     pub const fn verboser(mut self, verboser: bool) -> Self {
         self.settings.publishing.verbosity = if verboser { Verbosity::All } else { Verbosity::Changes };
@@ -213,15 +219,14 @@ impl Options<XPub> {
 }
 
 impl Options<XSub> {
-    /// Sends every `unsubscribe` to the peers, even if the socket has subscribed to the prefix several times:
-    /// `XSUB_VERBOSE_UNSUBSCRIBE`. Meant for XPUB peers with [`verboser`](Options::verboser). Off by default: only the
-    /// last `unsubscribe` of a prefix is sent.
+    /// Has no effect, and exists for programs that set `XSUB_VERBOSE_UNSUBSCRIBE`. This socket always sends only the
+    /// last `unsubscribe` of a prefix: a publisher, of libzmq or of this crate, removes the subscription of this socket
+    /// at the first cancellation that it receives, so that the other subscribers behind a proxy would receive nothing.
     ///
-    /// A publisher, of libzmq or of this crate, removes the subscription of this socket at the first cancellation that
-    /// it receives, although the socket may still be subscribed.
+    /// An XPUB of this crate with [`verbose`](Options::verbose) or [`verboser`](Options::verboser) reports the last
+    /// `unsubscribe` as often as it is necessary, so that both counts agree.
     #[must_use]
-    pub const fn verbose_unsubscribe(mut self, verbose: bool) -> Self {
-        self.settings.subscribing.verbose_unsubscribe = verbose;
+    pub const fn verbose_unsubscribe(self, _verbose: bool) -> Self {
         self
     }
 

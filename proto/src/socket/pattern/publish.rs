@@ -95,30 +95,38 @@ impl Publish {
             return Err(ConnectionError::TooManySubscriptions { limit });
         }
         let outcome = requests.subscribe(pipe, prefix);
-        if manual || outcome == Subscribed::First || verbosity != Verbosity::Changes {
-            return Ok(self.report(pipes, pipe, 1, prefix));
+        if !manual && outcome != Subscribed::First {
+            if verbosity == Verbosity::Changes {
+                return Ok(Effects::NONE);
+            }
+            requests.add_repeat(prefix);
         }
-        Ok(Effects::NONE)
+        Ok(self.report(pipes, pipe, 1, prefix))
     }
 
-    /// Removes a subscription that a peer cancelled. With the option `verboser`, the application also receives a
-    /// cancellation of a prefix that the peer has not subscribed to.
+    /// Removes a subscription that a peer cancelled. Ignores the cancellation of a prefix that the peer has not
+    /// subscribed to.
+    // A proxy counts the reports. One without a subscription would end the subscription of another peer.
     fn handle_cancel(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8]) -> Effects {
         let outcome = self.requests().cancel(pipe, prefix);
         // A sender may have waited for room in a pipe that the message no longer concerns.
-        let mut effects = Effects::WRITABLE;
-        // An XSUB with `verbose_unsubscribe` sends one cancellation per subscription, and the first one removes the
-        // subscription. So `verboser` reports cancellations without a subscription too.
-        if outcome.map_or(self.options.verbosity == Verbosity::All, |outcome| self.is_reported(outcome)) {
-            effects |= self.report(pipes, pipe, 0, prefix);
-        }
-        effects
+        outcome.map_or(Effects::WRITABLE, |outcome| Effects::WRITABLE | self.report_end(pipes, pipe, prefix, outcome))
     }
 
-    /// Returns true if the application of an XPUB must be notified of a cancellation. `outcome` states whether the
-    /// prefix still has a subscriber. With the option `manual` or `verboser`, always returns true.
-    fn is_reported(&self, outcome: Cancelled) -> bool {
-        self.is_manual() || outcome == Cancelled::Gone || self.options.verbosity == Verbosity::All
+    /// Delivers the end of a peer's subscription to the application of an XPUB, if its options require this. `outcome`
+    /// states whether the prefix still has a subscriber. After the end of the last subscription, the application has
+    /// received as many cancellations of the prefix as subscriptions, except with `manual`.
+    fn report_end(&mut self, pipes: &mut Pipes, pipe: PipeId, prefix: &[u8], outcome: Cancelled) -> Effects {
+        let reports = match outcome {
+            Cancelled::Gone(repeats) => 1 + repeats,
+            Cancelled::StillHeld if self.is_manual() => 1,
+            Cancelled::StillHeld if self.options.verbosity == Verbosity::All => {
+                self.requests().remove_repeat(prefix);
+                1
+            }
+            Cancelled::StillHeld => 0,
+        };
+        (0..reports).fold(Effects::NONE, |effects, _| effects | self.report(pipes, pipe, 0, prefix))
     }
 
     /// Removes a peer that has disconnected. Its subscriptions are out of effect at once, but only a part of them is
@@ -176,15 +184,13 @@ impl Pattern for Publish {
         self.remove_peer(pipes, pipe)
     }
 
-    /// Removes a bounded number of subscriptions of disconnected peers. Delivers the cancellations for which
-    /// [`is_reported`](Publish::is_reported) returns true to the application of an XPUB.
+    /// Removes a bounded number of subscriptions of disconnected peers. Delivers the cancellations to the application of
+    /// an XPUB as its options require.
     fn remove_departed(&mut self, pipes: &mut Pipes) -> Effects {
         let mut effects = Effects::NONE;
         if let Some(removed) = self.requests().remove_departed() {
             for (prefix, outcome) in removed.prefixes {
-                if self.is_reported(outcome) {
-                    effects |= self.report(pipes, removed.pipe, 0, &prefix);
-                }
+                effects |= self.report_end(pipes, removed.pipe, &prefix, outcome);
             }
             if removed.is_complete {
                 pipes.release(removed.pipe);

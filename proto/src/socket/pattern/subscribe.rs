@@ -78,10 +78,9 @@ impl Subscribe {
             }
             Subscription::Cancel(prefix) => {
                 let outcome = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;
-                if outcome == Cancelled::Gone || self.options.verbose_unsubscribe {
+                // A publisher removes the prefix at the first cancellation, however often this socket has subscribed.
+                if outcome != Cancelled::StillHeld {
                     self.broadcast(pipes, change);
-                }
-                if outcome == Cancelled::Gone {
                     self.drop_unmatched(pipes);
                 }
             }

@@ -22,8 +22,9 @@ pub(crate) enum Subscribed {
 /// Result of the cancellation of a subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cancelled {
-    /// The prefix has no subscriber any more.
-    Gone,
+    /// The prefix has no subscriber any more. At a publisher, carries the number of its [repeats](Subscriptions::add_repeat);
+    /// at a subscriber always 0.
+    Gone(usize),
     /// A subscription to the prefix remains. At a publisher, another peer is subscribed to the prefix. At a subscriber,
     /// the application had subscribed to the prefix more than once.
     StillHeld,
@@ -40,6 +41,8 @@ pub(crate) struct Subscriptions {
     holders: Trie<Holders>,
     /// Prefixes to which each peer has subscribed. Peers without prefixes have no entry.
     held: BTreeMap<PipeId, Held>,
+    /// Number of repeats of each prefix, at most [`MAX_REPEATS`]. Prefixes without repeats have no entry.
+    repeats: BTreeMap<NodeId, usize>,
     /// Disconnected peers with prefixes that are still in `holders`, in the order in which they disconnected, each with
     /// these prefixes.
     departed: VecDeque<(PipeId, Held)>,
@@ -62,6 +65,11 @@ const SLICE: usize = 64 << 10;
 
 const PREFIX_COST: usize = 128;
 
+/// Maximum number of repeats that are counted per prefix.
+// The end of the last subscription reports each of them while the socket is locked. A proxy with more subscribers of one
+// topic may remain subscribed at its publishers.
+const MAX_REPEATS: usize = 10_000;
+
 /// Prefixes to which one peer has subscribed.
 #[derive(Debug, Default)]
 struct Held {
@@ -72,7 +80,7 @@ struct Held {
 
 impl Subscriptions {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { holders: Trie::new(entropy), held: BTreeMap::new(), departed: VecDeque::new() }
+        Self { holders: Trie::new(entropy), held: BTreeMap::new(), repeats: BTreeMap::new(), departed: VecDeque::new() }
     }
 
     /// Returns the number of distinct prefixes to which at least one peer has subscribed (libzmq: `TOPICS_COUNT`).
@@ -120,6 +128,25 @@ impl Subscriptions {
         outcome
     }
 
+    /// Adds a repeat of a prefix that has a subscriber: a subscription that was reported to the application although it
+    /// was not the first. The application may count the reports, so each needs the report of a cancellation.
+    pub(crate) fn add_repeat(&mut self, prefix: &[u8]) {
+        let Some((id, _)) = self.holders.get(prefix) else { return };
+        let repeats = self.repeats.entry(id).or_default();
+        *repeats = MAX_REPEATS.min(*repeats + 1);
+    }
+
+    /// Removes a repeat of a prefix, if it has any, because a cancellation was reported although it was not the last.
+    pub(crate) fn remove_repeat(&mut self, prefix: &[u8]) {
+        let Some((id, _)) = self.holders.get(prefix) else { return };
+        if let Some(repeats) = self.repeats.get_mut(&id) {
+            *repeats -= 1;
+            if *repeats == 0 {
+                self.repeats.remove(&id);
+            }
+        }
+    }
+
     /// Removes the subscription of a peer to a prefix. Returns `None` if the peer has not subscribed to the prefix.
     pub(crate) fn cancel(&mut self, pipe: PipeId, prefix: &[u8]) -> Option<Cancelled> {
         let (id, _) = self.holders.get(prefix)?;
@@ -163,8 +190,10 @@ impl Subscriptions {
             && let Some(id) = held.prefixes.pop_first()
         {
             let prefix = self.holders.prefix_of(id);
-            cost += PREFIX_COST + prefix.len();
-            prefixes.push((prefix, self.remove_holder(pipe, id)));
+            let outcome = self.remove_holder(pipe, id);
+            let repeats = if let Cancelled::Gone(repeats) = outcome { repeats } else { 0 };
+            cost += prefix.len() + PREFIX_COST * (1 + repeats);
+            prefixes.push((prefix, outcome));
         }
         let is_complete = held.prefixes.is_empty();
         if !is_complete {
@@ -182,7 +211,7 @@ impl Subscriptions {
             return Cancelled::StillHeld;
         }
         self.holders.remove(id);
-        Cancelled::Gone
+        Cancelled::Gone(self.repeats.remove(&id).unwrap_or(0))
     }
 }
 
@@ -268,7 +297,7 @@ impl Interests {
             return Some(Cancelled::StillHeld);
         }
         self.counts.remove(id);
-        Some(Cancelled::Gone)
+        Some(Cancelled::Gone(0))
     }
 
     /// Returns true if a message on this topic matches at least one subscription.
@@ -335,7 +364,7 @@ mod tests {
             return Some(Cancelled::StillHeld);
         }
         model.remove(prefix);
-        Some(Cancelled::Gone)
+        Some(Cancelled::Gone(0))
     }
 
     /// Removes all subscriptions of a peer at once.
@@ -405,7 +434,7 @@ mod tests {
                 } else {
                     let expected = match *count {
                         0 => None,
-                        1 => Some(Cancelled::Gone),
+                        1 => Some(Cancelled::Gone(0)),
                         _ => Some(Cancelled::StillHeld),
                     };
                     assert_eq!(interests.remove(&prefix), expected);
@@ -425,9 +454,39 @@ mod tests {
         let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
         assert_eq!(subscriptions.subscribe(pipe, b"A"), Subscribed::First);
         assert_eq!(subscriptions.subscribe(pipe, b"A"), Subscribed::Again);
-        assert_eq!(subscriptions.cancel(pipe, b"A"), Some(Cancelled::Gone));
+        assert_eq!(subscriptions.cancel(pipe, b"A"), Some(Cancelled::Gone(0)));
         assert_eq!(subscriptions.cancel(pipe, b"A"), None);
         assert_eq!(subscriptions.matching(b"A").next(), None);
+    }
+
+    #[test]
+    fn repeats_are_limited_and_returned_with_the_last_end() {
+        let [pipe, other] = pipes();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+        subscriptions.add_repeat(b"A");
+        for peer in [pipe, other] {
+            subscriptions.subscribe(peer, b"A");
+        }
+        subscriptions.remove_repeat(b"A");
+        for _ in 0..3 {
+            subscriptions.add_repeat(b"A");
+        }
+        subscriptions.remove_repeat(b"A");
+        assert_eq!(subscriptions.cancel(pipe, b"A"), Some(Cancelled::StillHeld));
+        assert_eq!(subscriptions.cancel(other, b"A"), Some(Cancelled::Gone(2)));
+        subscriptions.subscribe(pipe, b"A");
+        assert_eq!(subscriptions.cancel(pipe, b"A"), Some(Cancelled::Gone(0)));
+
+        for number in [0, 1_u8] {
+            subscriptions.subscribe(pipe, &[number]);
+            for _ in 0..=MAX_REPEATS {
+                subscriptions.add_repeat(&[number]);
+            }
+        }
+        subscriptions.depart(pipe);
+        let removed = [(); 2].map(|()| subscriptions.remove_departed().unwrap().prefixes);
+        assert_eq!(removed, [0, 1].map(|number| vec![(vec![number], Cancelled::Gone(MAX_REPEATS))]));
+        assert!(subscriptions.repeats.is_empty());
     }
 
     #[test]
@@ -476,7 +535,7 @@ mod tests {
         let (_, holders) = subscriptions.holders.get(b"A").unwrap();
         assert!(matches!(holders, Holders::One(pipe) if *pipe == pipes[0]), "{holders:?}");
         assert_eq!(subscriptions.held.len(), 1);
-        assert_eq!(subscriptions.cancel(pipes[0], b"A"), Some(Cancelled::Gone));
+        assert_eq!(subscriptions.cancel(pipes[0], b"A"), Some(Cancelled::Gone(0)));
         assert_eq!(subscriptions.held.len(), 0);
     }
 }

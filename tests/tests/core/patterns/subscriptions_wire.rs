@@ -168,6 +168,23 @@ fn duplicate_subscription_of_a_peer_ends_with_one_cancel() {
     assert_eq!(fixture.socket.subscriber_count("a"), 0);
 }
 
+/// A proxy counts the changes, so this cancellation would end the subscription of the other peer.
+#[test]
+fn cancel_without_subscription_is_never_delivered() {
+    let xpub = Options::<XPub>::new;
+    for options in [xpub(), xpub().verbose(true), xpub().verboser(true), xpub().manual(true)] {
+        let mut holder = Fixture::new(options, "XSUB", 1);
+        holder.feed(&command("SUBSCRIBE", b"a")).unwrap();
+        let mut other = holder.with_second_connection("XSUB", 1);
+        assert_eq!(other.socket.recv().unwrap(), Message::from("\x01a"));
+        other.feed(&[command("CANCEL", b"a"), command("CANCEL", b"never")].concat()).unwrap();
+        assert!(!other.socket.can_recv());
+        other.feed(&[command("SUBSCRIBE", b"b"), command("CANCEL", b"b"), command("CANCEL", b"b")].concat()).unwrap();
+        assert_eq!([other.socket.recv(), other.socket.recv()].map(Result::unwrap), ["\x01b", "\0b"].map(Message::from));
+        assert!(!other.socket.can_recv());
+    }
+}
+
 #[test]
 fn join_and_leave_are_commands_in_both_versions() {
     for minor in [0, 1] {

@@ -50,34 +50,20 @@ fn xpub_receives_first_subscribe_and_last_cancel() {
 #[test]
 fn verbose_and_verboser_deliver_duplicate_changes() {
     for (options, expected) in [
-        (xpub().verbose(true), &["+t", "+t", "+t", "-t"][..]),
-        (xpub().verboser(true), &["+t", "+t", "+t", "-t", "-t"]),
-        (xpub().verboser(true).verbose(true), &["+t", "+t", "+t", "-t"]),
-        (xpub().verbose(true).verboser(false), &["+t", "-t"]),
+        (xpub().verbose(true), [&["+t", "+t", "+t"][..], &[], &["-t", "-t", "-t"]]),
+        (xpub().verboser(true), [&["+t", "+t", "+t"], &["-t"], &["-t", "-t"]]),
+        (xpub().verboser(true).verbose(true), [&["+t", "+t", "+t"], &[], &["-t", "-t", "-t"]]),
+        (xpub().verbose(true).verboser(false), [&["+t"], &[], &["-t"]]),
     ] {
         let mut net = net();
         let (publisher, [a, b]) = star(&mut net, options, [xsub(), xsub()]);
-        send_changes(&mut net, &[(a, "+t"), (b, "+t"), (a, "+t"), (a, "-t"), (a, "-t"), (b, "-t")]);
-        assert_eq!(recv_changes(&mut net, publisher), expected);
-    }
-}
-
-#[test]
-fn cancel_without_subscription_is_delivered_by_verboser() {
-    for (options, expected) in [
-        (xpub(), &[""; 0][..]),
-        (xpub().verbose(true), &[]),
-        (xpub().manual(true), &[]),
-        (xpub().verboser(true), &["-t"]),
-    ] {
-        let mut net = net();
-        // With `verbose_unsubscribe`, an XSUB sends every cancel; the first cancel ends the subscription at the
-        // publisher.
-        let (publisher, [a, b]) = star(&mut net, options, [xsub().verbose_unsubscribe(true), xsub()]);
-        send_changes(&mut net, &[(b, "-never"), (b, "+t"), (a, "+t"), (a, "+t"), (a, "-t")]);
-        recv_changes(&mut net, publisher);
-        send_changes(&mut net, &[(a, "-t")]);
-        assert_eq!(recv_changes(&mut net, publisher), expected);
+        let steps = [&[(a, "+t"), (b, "+t"), (a, "+t")][..], &[(a, "-t"), (a, "-t")], &[(b, "-t")]];
+        for (changes, expected) in steps.iter().zip(expected) {
+            send_changes(&mut net, changes);
+            assert_eq!(recv_changes(&mut net, publisher), expected);
+        }
+        send_changes(&mut net, &[(a, "+t"), (a, "-t")]);
+        assert_eq!(recv_changes(&mut net, publisher), ["+t", "-t"], "the count begins again");
     }
 }
 
@@ -300,13 +286,17 @@ fn xpub_parses_all_frames_without_only_first_subscribe() {
 }
 
 #[test]
-fn verbose_unsubscribe_sends_every_cancel() {
-    for verbose in [false, true] {
+fn repeated_subscription_of_an_xsub_ends_with_its_last_cancel() {
+    for options in [xpub(), xpub().verbose(true), xpub().verboser(true), xpub().manual(true)] {
         let mut net = net();
-        let (publisher, [a, _]) = star(&mut net, xpub().verboser(true), [xsub().verbose_unsubscribe(verbose), xsub()]);
-        send_changes(&mut net, &[(a, "+t"), (a, "+t"), (a, "-t")]);
-        assert_eq!(net[publisher].subscriber_count("t"), usize::from(!verbose));
-        assert_eq!(net[a].subscription_count(), 1);
+        let (publisher, [a]) = star(&mut net, options, [xsub().verbose_unsubscribe(true)]);
+        send_changes(&mut net, &[(a, "+t"), (a, "+t")]);
+        recv_changes(&mut net, publisher);
+        send_changes(&mut net, &[(a, "-t")]);
+        assert_eq!((net[a].subscription_count(), recv_changes(&mut net, publisher)), (1, vec![]));
+        send_changes(&mut net, &[(a, "-t")]);
+        assert_ne!(recv_changes(&mut net, publisher), [""; 0]);
+        assert_eq!((net[publisher].subscription_count(), net[a].subscription_count()), (0, 0));
     }
 }
 
@@ -355,6 +345,79 @@ fn too_long_subscription_disconnects_only_its_peer() {
     assert_eq!(bodies(&recv_all(&mut net, modest)), ["m1"]);
 }
 
+/// Forwards messages between the two sockets of each proxy, an XSUB and an XPUB, in both directions until none is left.
+fn forward(net: &mut Net, proxies: &[(NodeId, NodeId)]) {
+    for _ in 0..=2 * proxies.len() {
+        for &(front, back) in proxies {
+            for change in recv_all(net, back) {
+                net[front].send(change).unwrap();
+            }
+            for message in recv_all(net, front) {
+                net[back].send(message).unwrap();
+            }
+        }
+    }
+    net.settle();
+}
+
+/// Publishes to three SUB sockets behind one proxy, and behind two in a row, while one SUB after another leaves. The
+/// XPUB of each proxy has these options, and the XSUB has `verbose_unsubscribe` on or off.
+fn check_subscribers_behind_proxies(options: &Options<XPub>) {
+    for count in [1, 2] {
+        for each in [true, false] {
+            let mut net = net();
+            let source = net.socket(Options::<Pub>::new());
+            net.bind(source, "tcp://place:1");
+            let proxies: Vec<_> = (1..=count)
+                .map(|number| {
+                    let (front, back) = (net.socket(xsub().verbose_unsubscribe(each)), net.socket(options.clone()));
+                    net.connect(front, &format!("tcp://place:{number}"));
+                    net.bind(back, &format!("tcp://place:{}", number + 1));
+                    (front, back)
+                })
+                .collect();
+            let subs = [(); 3].map(|()| net.socket(Options::<Sub>::new().no_reconnect()));
+            for sub in subs {
+                net.connect(sub, &format!("tcp://place:{}", count + 1));
+                net[sub].subscribe("t").unwrap();
+                net.settle();
+            }
+            // A SUB sends both subscriptions, but only one cancellation.
+            net[subs[1]].subscribe("t").unwrap();
+            for (gone, sub) in subs.iter().enumerate() {
+                forward(&mut net, &proxies);
+                net[source].send("t").unwrap();
+                net.settle();
+                forward(&mut net, &proxies);
+                let received = subs.map(|sub| recv_all(&mut net, sub).len());
+                let expected = [0, 1, 2].map(|index| usize::from(index >= gone));
+                assert_eq!(received, expected, "{count} proxies, verbose_unsubscribe {each}");
+                match gone {
+                    0 => net[*sub].unsubscribe("t").unwrap(),
+                    1 => {
+                        net[*sub].unsubscribe("t").unwrap();
+                        net[*sub].unsubscribe("t").unwrap();
+                    }
+                    _ => net.reset_connections(*sub),
+                }
+            }
+            forward(&mut net, &proxies);
+            assert_eq!(net[source].subscription_count(), 0, "{count} proxies, verbose_unsubscribe {each}");
+        }
+    }
+}
+
+#[test]
+fn subscribers_behind_proxy_stay_when_another_leaves() {
+    check_subscribers_behind_proxies(&xpub());
+    check_subscribers_behind_proxies(&xpub().verboser(true));
+}
+
+#[test]
+fn last_subscriber_behind_verbose_proxy_ends_subscription() {
+    check_subscribers_behind_proxies(&xpub().verbose(true));
+}
+
 #[test]
 fn xpub_and_xsub_forward_as_a_proxy() {
     let mut net = net();
@@ -365,30 +428,20 @@ fn xpub_and_xsub_forward_as_a_proxy() {
     for sub in subs {
         net.connect(sub, "tcp://back:1");
     }
-    let forward = |net: &mut Net| {
-        for _ in 0..3 {
-            for change in recv_all(net, back) {
-                net[front].send(change).unwrap();
-            }
-            for message in recv_all(net, front) {
-                net[back].send(message).unwrap();
-            }
-        }
-    };
     net[subs[0]].subscribe("a").unwrap();
     net[subs[1]].subscribe("a").unwrap();
     net[subs[2]].subscribe("b").unwrap();
-    forward(&mut net);
+    forward(&mut net, &[(front, back)]);
     assert_eq!(["a", "b", "c"].map(|topic| net[source].subscriber_count(topic)), [1, 1, 0]);
     for topic in ["a1", "b1", "c1"] {
         net[source].send((topic, "body")).unwrap();
     }
-    forward(&mut net);
+    forward(&mut net, &[(front, back)]);
     assert_eq!(recv_all(&mut net, subs[0]), [Message::from(("a1", "body"))]);
     assert_eq!(recv_all(&mut net, subs[1]), [Message::from(("a1", "body"))]);
     assert_eq!(recv_all(&mut net, subs[2]), [Message::from(("b1", "body"))]);
     net[subs[0]].unsubscribe("a").unwrap();
     net[subs[2]].unsubscribe("b").unwrap();
-    forward(&mut net);
+    forward(&mut net, &[(front, back)]);
     assert_eq!(["a", "b"].map(|topic| net[source].subscriber_count(topic)), [1, 0]);
 }

@@ -15,6 +15,7 @@ const INPROC_UNBOUND: &str = "connections to an `inproc` name after `unbind`";
 const PROBED_AGAIN: &str = "`probe_router` after a reconnect";
 const XSUB_MESSAGE: &str = "other messages of an XSUB to a publisher that is not connected";
 const FORGOTTEN_SUBSCRIPTIONS: &str = "subscriptions of a peer that the publisher dials, after a lost connection";
+const COUNTED_CANCELS: &str = "the last unsubscribe of a prefix at an XPUB with `verbose` or `verboser`";
 const ROUTER_IMMEDIATE: &str = "a disconnected peer of a ROUTER, with `immediate`";
 const ENDS_LATE: &str = "a connection of a REQ after `unbind`, or after `disconnect` with `immediate`";
 
@@ -50,6 +51,8 @@ pub(crate) fn row(
         Some(ROUTER_IMMEDIATE)
     } else if pairs().all(|(expected, found)| is_forgotten(program, step, backend, expected, found)) {
         Some(FORGOTTEN_SUBSCRIPTIONS)
+    } else if pairs().all(|(expected, found)| is_counted_cancel(program, backend, expected, found)) {
+        Some(COUNTED_CANCELS)
     } else if inproc && done.iter().any(|op| is_no_reply(program, op)) {
         Some(NO_REPLY)
     } else if inproc && unbound {
@@ -125,6 +128,14 @@ fn is_forgotten(
         && lacks_only(found, expected, is_cancel)
 }
 
+/// Returns true if `found` is the result of a receive at an XPUB of libzmq with `verbose` or `verboser`, and lacks only
+/// cancellations of the messages in `expected`.
+fn is_counted_cancel(program: &Program, backend: &impl Backend, expected: &Observation, found: &Observation) -> bool {
+    let is_verbose = |socket: usize| [Switch::Verbose, Switch::Verboser].iter().any(|&on| program.has(socket, on));
+    matches!(*found, Observation::Received { socket, .. } if backend.is_libzmq(socket) && is_verbose(socket))
+        && lacks_only(found, expected, is_cancel)
+}
+
 /// Returns true if `socket` is an XPUB that has connected to an endpoint which was unbound later, or to a socket that
 /// was closed later. An XPUB of libzmq then keeps the subscriptions that it has received there, so its application
 /// never receives their cancellations.
@@ -181,6 +192,7 @@ fn guide_table_contains_each_known_difference() {
         PROBED_AGAIN,
         XSUB_MESSAGE,
         FORGOTTEN_SUBSCRIPTIONS,
+        COUNTED_CANCELS,
         ROUTER_IMMEDIATE,
         ENDS_LATE,
     ] {
