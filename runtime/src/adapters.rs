@@ -142,16 +142,17 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
             // The caller did not wait for `poll_ready`, and the buffer holds one message only.
             return Err(SendError::Full(message));
         }
-        let shared = Arc::clone(self.handle.shared());
-        self.waiting = Some(message);
-        let polled = shared.with(|state| match &self.waiting {
+        let Self { handle, waiting, .. } = &mut *self;
+        let shared = handle.shared();
+        *waiting = Some(message);
+        let polled = shared.with(|state| match waiting {
             // The sink waits for its turn in `poll_ready` or `poll_flush`.
             Some(message) if !state.may_send(message) => Poll::Pending,
-            _ => try_send(state, &mut self.waiting),
+            _ => try_send(state, waiting),
         });
         match polled {
             Poll::Pending => Ok(()),
-            Poll::Ready(sent) => handed_back(sent, &mut self.waiting, &shared),
+            Poll::Ready(sent) => handed_back(sent, waiting, shared),
         }
     }
 

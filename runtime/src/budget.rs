@@ -66,6 +66,7 @@ impl Shared {
         }
         polled
     }
+
     /// Returns `Ready` if the budget is not used up. Otherwise wakes the task of `cx`, and returns `Pending`. `completed` is
     /// the number of operations since the socket last yielded.
     fn poll_budget(&self, cx: &mut Context<'_>, completed: u32) -> Poll<()> {

@@ -9,13 +9,16 @@ use sansmq::{Handle, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// Spawns a task that sets a flag. Returns the flag, and a future that completes with the task.
+fn spawn_flag() -> (Arc<AtomicBool>, impl Future<Output = ()>) {
+    let has_run = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&has_run);
+    (has_run, spawn(async move { flag.store(true, Ordering::SeqCst) }))
+}
+
 /// Repeats an operation that is always ready until a task that was spawned before has run.
 async fn lets_other_tasks_run<F: Future>(name: &str, mut operation: impl FnMut() -> F) {
-    let has_run = Arc::new(AtomicBool::new(false));
-    let other = spawn({
-        let has_run = Arc::clone(&has_run);
-        async move { has_run.store(true, Ordering::SeqCst) }
-    });
+    let (has_run, other) = spawn_flag();
     for _ in 0..1_000_000 {
         if has_run.load(Ordering::SeqCst) {
             return other.await;
@@ -70,13 +73,8 @@ fn always_ready_streams_and_sinks_let_other_tasks_run() {
         let (mut stream, mut sink, mut monitor) = (pull.stream(), push.sink(), push.monitor());
 
         let mut number = 0;
-        let has_run = Arc::new(AtomicBool::new(false));
         for stage in ["stream", "sink", "monitor"] {
-            has_run.store(false, Ordering::SeqCst);
-            let other = spawn({
-                let has_run = Arc::clone(&has_run);
-                async move { has_run.store(true, Ordering::SeqCst) }
-            });
+            let (has_run, other) = spawn_flag();
             let mut rounds = 0;
             while !has_run.load(Ordering::SeqCst) {
                 rounds += 1;
