@@ -55,14 +55,31 @@ impl Lines {
         self.senders.is_empty() && self.senders_by_peer.is_empty()
     }
 
+    /// Returns true if no other future waits for the same operation as the future at the position `at`. May return false for
+    /// a future that waits alone.
+    #[inline]
+    pub(crate) fn is_alone(&self, at: Position) -> bool {
+        at.index == SOLE
+            && match at.line {
+                LineId::Receivers => self.receivers.others.is_empty(),
+                LineId::Senders(None) => self.senders.others.is_empty() && self.senders_by_peer.is_empty(),
+                LineId::Senders(Some(_)) => false,
+            }
+    }
+
     /// Adds a future to the end of the line `id`, to be woken by `cx`. Returns the position of the future. If
     /// `tried` is false, the future has not tried its operation, and gets a turn as soon as a turn of another future
     /// ends.
     pub(crate) fn join(&mut self, id: LineId, cx: &Context<'_>, tried: bool) -> Position {
         let line = self.get(id);
-        let index = line.push(cx.waker().clone());
-        if !tried && line.next == END {
-            line.next = index;
+        let asleep = SlotState::Asleep(cx.waker().clone());
+        if line.is_empty() {
+            line.sole = asleep;
+            return Position { line: id, index: SOLE };
+        }
+        let index = line.others.push(asleep);
+        if !tried && line.others.next == END {
+            line.others.next = index;
         }
         Position { line: id, index }
     }
@@ -70,7 +87,7 @@ impl Lines {
     /// Registers the waker of a future that must wait on, at its position. Returns the waker that the new one replaces,
     /// if any. The caller must drop the returned waker outside of the lock.
     pub(crate) fn sleep(&mut self, at: Position, cx: &Context<'_>) -> Option<Waker> {
-        let state = &mut self.get(at.line).slots[at.index].state;
+        let state = self.get(at.line).state(at.index);
         if matches!(state, SlotState::Asleep(known) if known.will_wake(cx.waker())) {
             return None;
         }
@@ -94,6 +111,15 @@ impl Lines {
             self.senders_by_peer.remove(&pipe);
         }
         (waker, had_turn)
+    }
+
+    /// Removes the future at the position `at`, which [waits alone](Self::is_alone). Returns its waker, which the caller
+    /// must drop outside of the lock.
+    #[inline]
+    pub(crate) fn leave_alone(&mut self, at: Position) -> Option<Waker> {
+        let line = self.get(at.line);
+        line.turns = 0;
+        core::mem::take(&mut line.sole).into_waker()
     }
 
     /// Returns true if a future that has no turn may try its operation now, because enough operations can complete for
@@ -122,18 +148,17 @@ impl Lines {
     }
 
     /// Gives turns to futures that wait to receive, after a message arrived or the socket was closed.
+    #[inline]
     pub(crate) fn on_readable(&mut self, socket: &mut Socket, wakes: &mut Wakes) {
-        self.receivers.restart();
-        self.receivers.grant(LineId::Receivers, socket, wakes);
+        self.receivers.restart(LineId::Receivers, socket, wakes);
     }
 
     /// Gives turns to futures that wait to send, after a peer got room or the socket was closed.
+    #[inline]
     pub(crate) fn on_writable(&mut self, socket: &mut Socket, wakes: &mut Wakes) {
-        self.senders.restart();
-        self.senders.grant(LineId::Senders(None), socket, wakes);
+        self.senders.restart(LineId::Senders(None), socket, wakes);
         for (&pipe, line) in &mut self.senders_by_peer {
-            line.restart();
-            line.grant(LineId::Senders(Some(pipe)), socket, wakes);
+            line.restart(LineId::Senders(Some(pipe)), socket, wakes);
         }
     }
 }
@@ -152,15 +177,26 @@ pub(crate) struct Position {
 /// [`restart`](Self::restart).
 #[derive(Default)]
 struct Line {
+    /// The future that joined the line when the line was empty, so it is before all others.
+    // Most sockets have one task that receives and one that sends. Such a task does not pay for the list of the others.
+    sole: SlotState,
+    /// True if `sole` has had no turn since the last restart.
+    sole_is_next: bool,
+    others: Others,
+    /// Number of futures that have a turn.
+    turns: usize,
+}
+
+/// Futures that joined a line that was not empty.
+#[derive(Default)]
+struct Others {
     /// Circular list, linked by indices. The slot [`END`] is before the first future and after the last future.
     slots: Vec<Slot>,
     free: Vec<usize>,
     /// First future that may get a turn. It and all futures behind it have had no turn since the last restart. [`END`]
     /// if there is no such future.
     next: usize,
-    /// Number of futures that have a turn.
-    turns: usize,
-    /// Number of futures in the line.
+    /// Number of futures in the list.
     len: usize,
 }
 
@@ -170,9 +206,13 @@ struct Slot {
     state: SlotState,
 }
 
+#[derive(Default)]
 enum SlotState {
-    /// The slot belongs to no future, or the future of the slot is being polled.
+    /// The slot belongs to no future.
+    #[default]
     Free,
+    /// The future was polled in its turn, or is being polled.
+    Awake,
     /// The future was woken, and has not been polled since.
     HasTurn,
     Asleep(Waker),
@@ -182,25 +222,94 @@ impl SlotState {
     fn into_waker(self) -> Option<Waker> {
         match self {
             Self::Asleep(waker) => Some(waker),
-            Self::Free | Self::HasTurn => None,
+            Self::Free | Self::Awake | Self::HasTurn => None,
+        }
+    }
+
+    /// Gives a turn to the future of this slot if it is asleep. Adds its waker to `wakes`.
+    fn wake(&mut self, turns: &mut usize, wakes: &mut Wakes) {
+        if matches!(self, Self::Asleep(_)) {
+            *turns += 1;
+            wakes.add(core::mem::replace(self, Self::HasTurn).into_waker());
         }
     }
 }
 
+/// Index of [`Line::sole`] in a [`Position`].
+const SOLE: usize = 0;
+
+/// Index of the slot that belongs to no future, in [`Others::slots`].
 const END: usize = 0;
 
 impl Line {
     #[inline]
     const fn is_empty(&self) -> bool {
+        matches!(self.sole, SlotState::Free) && self.others.is_empty()
+    }
+
+    fn state(&mut self, index: usize) -> &mut SlotState {
+        if index == SOLE { &mut self.sole } else { &mut self.others.slots[index].state }
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Waker> {
+        if index == SOLE { core::mem::take(&mut self.sole).into_waker() } else { self.others.remove(index) }
+    }
+
+    fn end_turn(&mut self, index: usize) -> bool {
+        let state = self.state(index);
+        let had_turn = matches!(state, SlotState::HasTurn);
+        if had_turn {
+            *state = SlotState::Awake;
+            self.turns -= 1;
+        }
+        had_turn
+    }
+
+    /// Allows a turn for every future, because more operations may complete than before, and gives turns.
+    #[inline]
+    fn restart(&mut self, id: LineId, socket: &mut Socket, wakes: &mut Wakes) {
+        // A future that waits alone for any peer can be woken without a count of what can complete: there is no order to keep.
+        // If it waits for one peer, the room may be that of another peer.
+        if self.others.is_empty() && !matches!(id, LineId::Senders(Some(_))) {
+            self.sole.wake(&mut self.turns, wakes);
+        } else {
+            self.sole_is_next = true;
+            self.others.restart();
+            self.grant(id, socket, wakes);
+        }
+    }
+
+    fn grant(&mut self, id: LineId, socket: &mut Socket, wakes: &mut Wakes) {
+        let Self { sole, sole_is_next, others, turns } = self;
+        if *sole_is_next {
+            if matches!(sole, SlotState::Asleep(_)) && !id.can_complete(socket, *turns + 1) {
+                return;
+            }
+            sole.wake(turns, wakes);
+            *sole_is_next = false;
+        }
+        while let Some(slot) = others.next_slot() {
+            if matches!(slot.state, SlotState::Asleep(_)) && !id.can_complete(socket, *turns + 1) {
+                return;
+            }
+            slot.state.wake(turns, wakes);
+            others.next = slot.following;
+        }
+    }
+}
+
+impl Others {
+    #[inline]
+    const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    fn push(&mut self, waker: Waker) -> usize {
+    fn push(&mut self, state: SlotState) -> usize {
         if self.slots.is_empty() {
             self.slots.push(Slot { previous: END, following: END, state: SlotState::Free });
         }
         let last = self.slots[END].previous;
-        let slot = Slot { previous: last, following: END, state: SlotState::Asleep(waker) };
+        let slot = Slot { previous: last, following: END, state };
         let index = self.free.pop().unwrap_or(self.slots.len());
         if index == self.slots.len() {
             self.slots.push(slot);
@@ -222,35 +331,16 @@ impl Line {
         }
         self.free.push(index);
         self.len -= 1;
-        core::mem::replace(&mut self.slots[index].state, SlotState::Free).into_waker()
+        core::mem::take(&mut self.slots[index].state).into_waker()
     }
 
-    fn end_turn(&mut self, index: usize) -> bool {
-        let state = &mut self.slots[index].state;
-        let had_turn = matches!(state, SlotState::HasTurn);
-        if had_turn {
-            *state = SlotState::Free;
-            self.turns -= 1;
-        }
-        had_turn
-    }
-
-    /// Allows a turn for every future, because more operations may complete than before.
+    /// Allows a turn for every future.
     fn restart(&mut self) {
         self.next = self.slots.first().map_or(END, |end| end.following);
     }
 
-    fn grant(&mut self, id: LineId, socket: &mut Socket, wakes: &mut Wakes) {
-        while self.next != END {
-            let slot = &mut self.slots[self.next];
-            if matches!(slot.state, SlotState::Asleep(_)) {
-                if !id.can_complete(socket, self.turns + 1) {
-                    return;
-                }
-                self.turns += 1;
-                wakes.add(core::mem::replace(&mut slot.state, SlotState::HasTurn).into_waker());
-            }
-            self.next = slot.following;
-        }
+    /// Returns the slot of the first future that may get a turn.
+    fn next_slot(&mut self) -> Option<&mut Slot> {
+        if self.next == END { None } else { self.slots.get_mut(self.next) }
     }
 }

@@ -36,10 +36,16 @@ impl<S: AsRef<Shared>> TurnKey<S> {
     pub(crate) fn receive<R>(&mut self, cx: &mut Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
         let position = &mut self.position;
         self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, wakes| {
-            if position.is_none() && state.lines.has_no_receiver() {
+            let is_alone = match *position {
+                None => state.lines.has_no_receiver(),
+                Some(held) => state.lines.is_alone(held),
+            };
+            if is_alone {
                 let polled = work(state);
                 if polled.is_pending() {
-                    *position = Some(state.lines.join(LineId::Receivers, cx, true));
+                    state.wait_alone(position, LineId::Receivers, cx);
+                } else if let Some(held) = position.take() {
+                    state.spent.extend(state.lines.leave_alone(held));
                 }
                 return polled;
             }
@@ -59,11 +65,17 @@ impl<S: AsRef<Shared>> TurnKey<S> {
     ) -> Poll<R> {
         let position = &mut self.position;
         self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, wakes| {
-            if position.is_none() && state.lines.has_no_sender() {
+            let is_alone = match *position {
+                None => state.lines.has_no_sender(),
+                Some(held) => state.lines.is_alone(held),
+            };
+            if is_alone {
                 let polled = work(state, waiting);
                 if polled.is_pending() {
                     let line = state.sender_line(waiting.as_ref());
-                    *position = Some(state.lines.join(line, cx, true));
+                    state.wait_alone(position, line, cx);
+                } else if let Some(held) = position.take() {
+                    state.spent.extend(state.lines.leave_alone(held));
                 }
                 return polled;
             }
@@ -125,6 +137,21 @@ fn leave(shared: &Shared, position: Position) {
 }
 
 impl State {
+    /// Registers a future that has tried its operation and must wait, at its position or at the end of the line `id`. No
+    /// other future waits for the same operation.
+    #[inline(never)]
+    fn wait_alone(&mut self, position: &mut Option<Position>, id: LineId, cx: &Context<'_>) {
+        if let Some(elsewhere) = position.take_if(|position| position.line != id) {
+            self.spent.extend(self.lines.leave(elsewhere).0);
+        }
+        if let Some(held) = *position {
+            self.lines.end_turn(held);
+            self.spent.extend(self.lines.sleep(held, cx));
+        } else {
+            *position = Some(self.lines.join(id, cx, true));
+        }
+    }
+
     /// Removes a future from its line. If the future had a turn, gives turns to other futures.
     fn leave_line(&mut self, position: Position, wakes: &mut Wakes) {
         let (spent, had_turn) = self.lines.leave(position);

@@ -304,6 +304,31 @@ fn publisher_without_drops_tries_each_waiting_topic() {
 }
 
 #[test]
+fn turn_of_lone_sender_without_success_ends() {
+    let publisher = Options::<XPub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(1);
+    let mut pair = pair(publisher, Options::<Sub>::new().recv_hwm(1));
+    let (slow, fast) = (pair.connected.clone(), pair.connect(Options::<Sub>::new().recv_hwm(1)));
+    slow.subscribe("slow").unwrap();
+    fast.subscribe("fast").unwrap();
+    let publisher = &pair.bound;
+    while publisher.try_recv().is_ok() {}
+    for topic in ["slow", "fast"] {
+        fill(publisher, |_| topic.into());
+    }
+    let mut to_slow = Task::waiting(publisher.send("slow"));
+    while fast.try_recv().is_ok() {}
+    assert_eq!(to_slow.wakes(), 1);
+    assert!(to_slow.poll().is_pending());
+    fill(publisher, |_| "fast".into());
+    let mut to_fast = Task::waiting(publisher.send("fast"));
+    while fast.try_recv().is_ok() {}
+    assert_eq!(to_slow.wakes(), 2);
+    assert!(to_slow.poll().is_pending());
+    assert_eq!(to_fast.wakes(), 1);
+    assert!(to_fast.poll().is_ready());
+}
+
+#[test]
 fn rep_and_req_receivers_all_complete() {
     let Pair { bound: rep, connected: req, .. } = &pair(Options::<Rep>::new(), Options::<Req>::new());
     let mut servers = [Task::waiting(rep.recv()), Task::waiting(rep.recv())];
@@ -315,6 +340,50 @@ fn rep_and_req_receivers_all_complete() {
     assert_eq!(woken(&clients), [0, 1]);
     assert_eq!(clients[0].poll(), Poll::Ready(Ok("reply".into())));
     assert_eq!(clients[1].poll(), Poll::Ready(Err(RecvError::OutOfTurn)));
+}
+
+#[test]
+fn random_polls_and_drops_wake_as_many_as_can_be_served() {
+    for seed in 0..300 {
+        let mut state: u64 = seed;
+        let mut pick = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let Pair { bound: pull, connected: push, .. } = &pipeline(1000);
+        let (mut asleep, mut awake, mut messages) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..200 {
+            match pick(6) {
+                // An inproc connection moves few messages at a time, and only these can be served.
+                0 if messages < 4 => {
+                    push.try_send("").unwrap();
+                    messages += 1;
+                }
+                1 | 2 => awake.push(Task::new(pull.recv())),
+                // Tasks are polled in any order, also without a wake-up.
+                3 if !asleep.is_empty() => awake.push(asleep.swap_remove(pick(asleep.len()))),
+                4 if !awake.is_empty() => drop(awake.swap_remove(pick(awake.len()))),
+                5 if !asleep.is_empty() => drop(asleep.swap_remove(pick(asleep.len()))),
+                _ => {}
+            }
+            if !awake.is_empty() && pick(2) == 0 {
+                let mut task: Task<_> = awake.swap_remove(pick(awake.len()));
+                task.wakes = Arc::default();
+                match task.poll() {
+                    Poll::Ready(message) => {
+                        message.unwrap();
+                        messages -= 1;
+                    }
+                    Poll::Pending => asleep.push(task),
+                }
+            }
+            awake.extend(asleep.extract_if(.., |task| task.wakes() > 0));
+            assert!(
+                awake.len() >= messages.min(awake.len() + asleep.len()),
+                "seed {seed}: a task waits beside a message"
+            );
+        }
+    }
 }
 
 #[test]
