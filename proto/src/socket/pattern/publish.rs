@@ -130,7 +130,8 @@ impl Publish {
     }
 
     /// Removes a peer that has disconnected. Its subscriptions are out of effect at once, but only a part of them is
-    /// removed now; see [`remove_departed`](Pattern::remove_departed).
+    /// removed now; see [`remove_departed`](Pattern::remove_departed). If the peer is dialled again and is back before the
+    /// rest is removed, it receives messages for the rest too, which a subscriber drops.
     fn remove_peer(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
         if !self.peers.remove(&pipe) {
             return Effects::NONE;
@@ -159,16 +160,11 @@ impl Pattern for Publish {
         _: &Peer,
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
-        // A dialled peer may be back before its former subscriptions are removed, which must not remove the new ones.
-        let mut effects = Effects::NONE;
-        while self.granted.is_departing(pipe) || self.requested.is_departing(pipe) {
-            effects |= self.remove_departed(pipes);
-        }
         self.peers.insert(pipe);
         if let Some(welcome) = &self.options.welcome {
             pipes.push_opening(pipe, welcome.clone().into());
         }
-        Ok(effects)
+        Ok(Effects::NONE)
     }
 
     fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {

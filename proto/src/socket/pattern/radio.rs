@@ -10,9 +10,10 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::{Publishing, Settings, SlowSubscriber};
 use crate::socket::pipe::Pipes;
+use crate::socket::routing::departed::Departed;
 use crate::socket::routing::distributor::Distributor;
 use crate::socket_type::SocketType;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub(super) struct Radio {
     peers: BTreeMap<PipeId, BTreeSet<Bytes>>,
     /// Peers that joined each group.
     groups: BTreeMap<Bytes, BTreeSet<PipeId>>,
-    /// Disconnected peers that are not removed from all of their groups, each with the groups that remain.
-    departed: VecDeque<(PipeId, BTreeSet<Bytes>)>,
+    /// Groups that still contain disconnected peers.
+    departed: Departed<Bytes>,
     distributor: Distributor,
 }
 
@@ -37,7 +38,7 @@ impl Radio {
             options: settings.publishing.clone(),
             peers: BTreeMap::new(),
             groups: BTreeMap::new(),
-            departed: VecDeque::new(),
+            departed: Departed::new(),
             distributor: Distributor::default(),
         }
     }
@@ -55,32 +56,27 @@ impl Radio {
 impl Pattern for Radio {
     fn on_ready(
         &mut self,
-        pipes: &mut Pipes,
+        _: &mut Pipes,
         pipe: PipeId,
         _: &Peer,
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
-        // A dialled peer may be back before its former groups are removed, which must not remove the new ones.
-        while self.departed.iter().any(|(departed, _)| *departed == pipe) {
-            let _ = self.remove_departed(pipes);
-        }
         self.peers.insert(pipe, BTreeSet::new());
         Ok(Effects::NONE)
     }
 
     fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
-        self.departed.extend(self.peers.remove(&pipe).map(|groups| (pipe, groups)));
+        if let Some(groups) = self.peers.remove(&pipe) {
+            self.departed.add(pipe, groups);
+        }
         // A sender may have waited for room in this pipe.
         Effects::WRITABLE | self.remove_departed(pipes)
     }
 
     fn remove_departed(&mut self, _: &mut Pipes) -> Effects {
         for _ in 0..SLICE {
-            let Some((pipe, groups)) = self.departed.front_mut() else { return Effects::NONE };
-            match (*pipe, groups.pop_first()) {
-                (pipe, Some(group)) => self.leave(pipe, &group),
-                (_, None) => drop(self.departed.pop_front()),
-            }
+            let Some((pipe, group)) = self.departed.pop() else { return Effects::NONE };
+            self.leave(pipe, &group);
         }
         if self.departed.is_empty() { Effects::NONE } else { Effects::UNFINISHED }
     }
@@ -110,6 +106,8 @@ impl Pattern for Radio {
                     return Err(ConnectionError::TooManySubscriptions { limit });
                 }
                 joined.insert(group.clone());
+                // A peer that is back may join a group from which its former connection is not removed yet.
+                self.departed.take(pipe, &group);
                 self.groups.entry(group).or_default().insert(pipe);
             }
             Subscription::Leave(group) if joined.remove(&group) => {

@@ -2,11 +2,14 @@
 //! subscriptions.
 
 pub(super) mod arrival_order;
+pub(super) mod departed;
 pub(super) mod distributor;
 pub(super) mod fair_queue;
 mod key;
 pub(super) mod load_balancer;
 mod prefix_part;
 pub(super) mod routing_table;
+mod slab;
+mod split_table;
 pub(super) mod subscriptions;
 pub(super) mod trie;

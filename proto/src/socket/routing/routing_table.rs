@@ -1,20 +1,20 @@
 //! [`RoutingTable`]: peers by routing id, for socket types with messages that begin with a routing id.
 
 use super::key::HashKey;
+use super::split_table::SplitTable;
 use crate::entropy::Entropy;
 use crate::message::Frame;
 use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use core::hash::Hasher;
-use hashbrown::HashTable;
 
 /// Peers by routing id. The routing ids are stored in the pipes. A routing id must be changed only through this table,
 /// so that the table agrees with the pipes.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
     key: HashKey,
-    peers: HashTable<PipeId>,
+    peers: SplitTable<PipeId>,
 }
 
 /// Length of a generated routing id in bytes: a zero byte, which RFC 28 reserves as the first byte of generated ids,
@@ -23,7 +23,7 @@ const GENERATED_LEN: usize = 9;
 
 impl RoutingTable {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { key: HashKey::new(entropy), peers: HashTable::new() }
+        Self { key: HashKey::new(entropy), peers: SplitTable::new() }
     }
 
     /// Returns the pipe that has the routing id `id`, or `None` if no pipe has it.
@@ -52,7 +52,7 @@ impl RoutingTable {
         let Some(peer) = pipes.get_mut(pipe) else { return Effects::NONE };
         let hash_value = hash(self.key, &id);
         peer.routing_id = id;
-        self.peers.insert_unique(hash_value, pipe, rehash(self.key, pipes));
+        self.peers.insert(hash_value, pipe, rehash(self.key, pipes));
         Effects::WRITABLE
     }
 
@@ -68,12 +68,8 @@ impl RoutingTable {
     /// the peer for which its queued messages are.
     pub(crate) fn release(&mut self, pipes: &Pipes, pipe: PipeId) {
         let Some(peer) = pipes.get(pipe) else { return };
-        if let Ok(entry) = self.peers.find_entry(hash(self.key, &peer.routing_id), |&other| other == pipe) {
-            entry.remove();
-        }
-        if self.peers.len() < self.peers.capacity() / 8 {
-            self.peers.shrink_to(self.peers.len() * 2, rehash(self.key, pipes));
-        }
+        let hash = hash(self.key, &peer.routing_id);
+        self.peers.remove(hash, |&other| other == pipe, rehash(self.key, pipes));
     }
 }
 
@@ -120,6 +116,6 @@ mod tests {
             table.remove(&mut pipes, *pipe);
             assert_eq!(table.find(&pipes, id), None);
         }
-        assert!(table.peers.capacity() < 10, "capacity {}", table.peers.capacity());
+        assert!(table.peers.capacity() < 16, "capacity {}", table.peers.capacity());
     }
 }

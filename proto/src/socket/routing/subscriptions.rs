@@ -1,10 +1,11 @@
 //! [`Subscriptions`]: the prefixes to which each peer of a publisher has subscribed. [`Interests`]: the prefixes to
 //! which the application of a subscriber has subscribed. This module does not depend on messages.
 
+use super::departed::Departed;
 use super::trie::{NodeId, Trie, shrink_if_sparse};
 use crate::entropy::Entropy;
 use crate::socket::id::PipeId;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -43,9 +44,8 @@ pub(crate) struct Subscriptions {
     held: BTreeMap<PipeId, Held>,
     /// Number of repeats of each prefix, at most [`MAX_REPEATS`]. Prefixes without repeats have no entry.
     repeats: BTreeMap<NodeId, usize>,
-    /// Disconnected peers with prefixes that are still in `holders`, in the order in which they disconnected, each with
-    /// these prefixes.
-    departed: VecDeque<(PipeId, Held)>,
+    /// Prefixes of disconnected peers that are still in `holders`.
+    departed: Departed<NodeId>,
 }
 
 /// Prefixes of a disconnected peer that one call of [`Subscriptions::remove_departed`] has removed.
@@ -80,7 +80,7 @@ struct Held {
 
 impl Subscriptions {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
-        Self { holders: Trie::new(entropy), held: BTreeMap::new(), repeats: BTreeMap::new(), departed: VecDeque::new() }
+        Self { holders: Trie::new(entropy), held: BTreeMap::new(), repeats: BTreeMap::new(), departed: Departed::new() }
     }
 
     /// Returns the number of distinct prefixes to which at least one peer has subscribed (libzmq: `TOPICS_COUNT`).
@@ -119,7 +119,8 @@ impl Subscriptions {
     pub(crate) fn subscribe(&mut self, pipe: PipeId, prefix: &[u8]) -> Subscribed {
         let (id, holders) = self.holders.insert_with(prefix, || Holders::Many(Vec::new()));
         let outcome = holders.insert(pipe);
-        if outcome == Subscribed::Again {
+        // A peer that is back may subscribe to a prefix from which its former connection is not removed yet.
+        if outcome == Subscribed::Again && !self.departed.take(pipe, &id) {
             return outcome;
         }
         let held = self.held.entry(pipe).or_default();
@@ -164,10 +165,9 @@ impl Subscriptions {
     /// Begins to remove all subscriptions of a peer that has disconnected. Returns true if there are any. Until
     /// [`remove_departed`](Self::remove_departed) has removed them, [`matching`](Self::matching) still returns the peer.
     pub(crate) fn depart(&mut self, pipe: PipeId) -> bool {
-        let held = self.held.remove(&pipe);
-        let has_any = held.is_some();
-        self.departed.extend(held.map(|held| (pipe, held)));
-        has_any
+        let Some(held) = self.held.remove(&pipe) else { return false };
+        self.departed.add(pipe, held.prefixes);
+        true
     }
 
     /// Returns true if subscriptions of disconnected peers must still be removed.
@@ -176,30 +176,20 @@ impl Subscriptions {
         !self.departed.is_empty()
     }
 
-    /// Returns true if subscriptions of this disconnected peer must still be removed.
-    pub(crate) fn is_departing(&self, pipe: PipeId) -> bool {
-        self.departed.iter().any(|(departed, _)| *departed == pipe)
-    }
-
-    /// Removes subscriptions of the peer that disconnected first. Returns `None` if no disconnected peer has any. The
-    /// work of a call is bounded, so the caller must repeat the call while [`has_departed`](Self::has_departed) is true.
+    /// Removes subscriptions of one disconnected peer. Returns `None` if no disconnected peer has any. The work of a call is
+    /// bounded, so the caller must repeat the call while [`has_departed`](Self::has_departed) is true.
     pub(crate) fn remove_departed(&mut self) -> Option<Removed> {
-        let (pipe, mut held) = self.departed.pop_front()?;
-        let (mut cost, mut prefixes) = (0, Vec::new());
-        while cost < SLICE
-            && let Some(id) = held.prefixes.pop_first()
-        {
+        let (pipe, first) = self.departed.pop()?;
+        let (mut cost, mut prefixes, mut next) = (0, Vec::new(), Some(first));
+        while let Some(id) = next {
             let prefix = self.holders.prefix_of(id);
             let outcome = self.remove_holder(pipe, id);
             let repeats = if let Cancelled::Gone(repeats) = outcome { repeats } else { 0 };
             cost += prefix.len() + PREFIX_COST * (1 + repeats);
             prefixes.push((prefix, outcome));
+            next = if cost < SLICE { self.departed.pop_of(pipe) } else { None };
         }
-        let is_complete = held.prefixes.is_empty();
-        if !is_complete {
-            self.departed.push_front((pipe, held));
-        }
-        Some(Removed { pipe, prefixes, is_complete })
+        Some(Removed { pipe, prefixes, is_complete: !self.departed.contains(pipe) })
     }
 
     /// Removes the peer of `pipe` from the subscribers of the prefix `id`. If no subscriber remains, also removes the
@@ -506,6 +496,31 @@ mod tests {
         assert_eq!(slices.iter().filter(|slice| slice.is_complete).count(), 1);
         assert_eq!((last.pipe, last.prefixes.len(), last.is_complete), (other, 1, true));
         assert_eq!((subscriptions.len(), subscriptions.has_departed()), (0, false));
+    }
+
+    #[test]
+    fn peer_that_is_back_keeps_its_new_subscriptions() {
+        let [pipe] = pipes();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+        let prefixes: Vec<_> = (0..200_u8).map(|number| vec![number; 1024]).collect();
+        // The peer is lost and back twice. Each time, it subscribes to fewer prefixes.
+        for kept in [200, 100, 50] {
+            assert_eq!(subscriptions.depart(pipe), kept < 200);
+            for prefix in &prefixes[..kept] {
+                subscriptions.subscribe(pipe, prefix);
+                assert_eq!(subscriptions.subscribe(pipe, prefix), Subscribed::Again);
+            }
+            assert_eq!((subscriptions.count_of(pipe), subscriptions.bytes_of(pipe)), (kept, kept * 1024));
+        }
+        assert_eq!(subscriptions.cancel(pipe, &prefixes[0]), Some(Cancelled::Gone(0)));
+        assert_eq!(subscriptions.cancel(pipe, &prefixes[199]), None, "only the former connection had this prefix");
+        let removed: Vec<_> = core::iter::from_fn(|| subscriptions.remove_departed()).collect();
+        assert!(removed.len() > 2 && removed.iter().filter(|removed| removed.is_complete).count() == 1);
+        assert_eq!(removed.iter().map(|removed| removed.prefixes.len()).sum::<usize>(), 150);
+        for (prefix, number) in prefixes.iter().zip(0..) {
+            let expected = usize::from((1..50).contains(&number));
+            assert_eq!(subscriptions.matching(prefix).count(), expected, "prefix {number}");
+        }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 
 use super::key::HashKey;
 use super::prefix_part::{Lengths, PrefixPart};
+use super::slab::Slab;
+use super::split_table::SplitTable;
 use crate::entropy::Entropy;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 use core::iter::{once, successors};
 use core::num::NonZeroU32;
-use hashbrown::HashTable;
 
 /// Id of a prefix in a trie. Valid while the prefix has a value; changes of other prefixes do not affect the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,18 +25,14 @@ pub(crate) struct NodeId(NonZeroU32);
 /// many lengths, it is at most one look-up per byte of the topic.
 ///
 /// No function recurses. Except for [`iter`](Self::iter), the cost of a call is bounded by the length of its prefix or
-/// topic, unless the table or the arena is resized. Distributed over the preceding insertions and removals, resizing
-/// adds a constant cost to each. The hash has a secret key and does not reveal it (SipHash-1-3), so peers cannot choose
-/// prefixes that collide.
+/// topic. The hash has a secret key and does not reveal it (SipHash-1-3), so peers cannot choose prefixes that collide.
 ///
-/// Memory is proportional to the bytes of the prefixes. The arena keeps its maximum size until the last prefix is
-/// removed; its free nodes are reused.
+/// Memory is proportional to the bytes of the prefixes.
 #[derive(Debug)]
 pub(crate) struct Trie<V> {
-    nodes: Vec<Node<V>>,
-    free: Vec<NodeId>,
+    nodes: Slab<Node<V>>,
     /// Ids of all nodes except the root. A node is found by the hash of the id of its parent and of its piece.
-    index: HashTable<NodeId>,
+    index: SplitTable<NodeId>,
     key: HashKey,
     len: usize,
 }
@@ -59,8 +55,9 @@ impl<V> Trie<V> {
     }
 
     fn keyed(key: HashKey) -> Self {
-        let root = Node::new(ROOT, PrefixPart::EMPTY);
-        Self { nodes: vec![root], free: Vec::new(), index: HashTable::new(), key, len: 0 }
+        let mut nodes = Slab::new();
+        nodes.insert(Node::new(ROOT, PrefixPart::EMPTY));
+        Self { nodes, index: SplitTable::new(), key, len: 0 }
     }
 
     /// Returns the number of prefixes with a value.
@@ -70,8 +67,9 @@ impl<V> Trie<V> {
 
     pub(crate) fn get(&self, prefix: &[u8]) -> Option<(NodeId, &V)> {
         let mut pieces = prefix.chunks(PrefixPart::MAX);
-        let id = pieces.try_fold(ROOT, |id, piece| self.child(id, PrefixPart::new(piece)))?;
-        Some((id, self.node(id).value.as_ref()?))
+        let root = (ROOT, self.node(ROOT));
+        let (id, node) = pieces.try_fold(root, |(id, _), piece| self.child(id, PrefixPart::new(piece)))?;
+        Some((id, node.value.as_ref()?))
     }
 
     pub(crate) fn get_mut(&mut self, prefix: &[u8]) -> Option<(NodeId, &mut V)> {
@@ -90,7 +88,10 @@ impl<V> Trie<V> {
         let mut id = ROOT;
         for piece in prefix.chunks(PrefixPart::MAX) {
             let piece = PrefixPart::new(piece);
-            id = self.child(id, piece).unwrap_or_else(|| self.insert_child(id, piece));
+            id = match self.child(id, piece) {
+                Some((child, _)) => child,
+                None => self.insert_child(id, piece),
+            };
         }
         self.len += usize::from(self.node(id).value.is_none());
         (id, self.node_mut(id).value.get_or_insert_with(make))
@@ -100,14 +101,13 @@ impl<V> Trie<V> {
     pub(crate) fn remove(&mut self, id: NodeId) -> V {
         let value = self.node_mut(id).value.take().expect("an id is valid only while its prefix has a value");
         self.len -= 1;
-        if self.len == 0 {
-            *self = Self::keyed(self.key);
-            return value;
-        }
-        // The trie is not empty, so the loop ends at the root at the latest: the root has a value or nodes below it.
         let mut id = id;
-        while self.node(id).value.is_none() && self.node(id).below.is_empty() {
+        while id != ROOT && self.node(id).value.is_none() && self.node(id).below.is_empty() {
             id = self.remove_node(id);
+        }
+        if self.len == 0 {
+            // Releases the lists of chunks. Each chunk was released with its last node.
+            *self = Self::keyed(self.key);
         }
         value
     }
@@ -115,8 +115,9 @@ impl<V> Trie<V> {
     /// Returns the values of all stored prefixes with which the topic begins, from the shortest prefix, which can be
     /// empty, to the longest.
     pub(crate) fn walk(&self, topic: &[u8]) -> impl Iterator<Item = &V> {
-        let ids = self.full_nodes(topic).flat_map(|(id, rest)| once(id).chain(self.partial_nodes(id, rest)));
-        ids.filter_map(|id| self.node(id).value.as_ref())
+        let full = self.full_nodes(topic);
+        let nodes = full.flat_map(|(id, node, rest)| once(node).chain(self.partial_nodes(id, node, rest)));
+        nodes.filter_map(|node| node.value.as_ref())
     }
 
     /// Returns the prefix of the node `id`: the joined pieces on the path from the root to this node.
@@ -132,8 +133,7 @@ impl<V> Trie<V> {
 
     /// Returns all stored prefixes with their values, in lexicographic order. Sorts the prefixes first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Vec<u8>, &V)> {
-        let ids = (1..).map_while(NonZeroU32::new).map(NodeId);
-        let values = self.nodes.iter().zip(ids).filter_map(|(node, id)| Some((id, node.value.as_ref()?)));
+        let values = self.nodes.iter().filter_map(|(index, node)| Some((NodeId::new(index), node.value.as_ref()?)));
         let mut all: Vec<_> = values.map(|(id, value)| (self.prefix_of(id), value)).collect();
         all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         all.into_iter()
@@ -142,76 +142,68 @@ impl<V> Trie<V> {
     /// Cuts the topic into pieces of the maximum length, and returns the nodes on the path that these pieces form: the
     /// root, its node for the first piece, and so on, while such a node exists. Each node is returned with the part of
     /// the topic that follows the node's prefix.
-    fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &'t [u8])> {
-        successors(Some((ROOT, topic)), |&(id, rest)| {
+    fn full_nodes<'t>(&self, topic: &'t [u8]) -> impl Iterator<Item = (NodeId, &Node<V>, &'t [u8])> {
+        successors(Some((ROOT, self.node(ROOT), topic)), |&(id, node, rest)| {
             let (piece, rest) = rest.split_first_chunk::<{ PrefixPart::MAX }>()?;
-            if !self.node(id).below.has_full() {
+            if !node.below.has_full() {
                 return None;
             }
-            Some((self.child(id, PrefixPart::new(piece))?, rest))
+            let (id, node) = self.child(id, PrefixPart::new(piece))?;
+            Some((id, node, rest))
         })
     }
 
-    /// Returns the nodes directly below the node `id` that match `rest`, the part of the topic after the prefix of
-    /// `id`. A node matches if `rest` begins with the bytes that the node stores (its piece). Nodes with a piece of the
+    /// Returns the nodes directly below `node`, the node `id`, that match `rest`, the part of the topic after the prefix of
+    /// the node. A node matches if `rest` begins with the bytes that the node stores (its piece). Nodes with a piece of the
     /// maximum length are left to [`full_nodes`](Self::full_nodes).
-    fn partial_nodes(&self, id: NodeId, rest: &[u8]) -> impl Iterator<Item = NodeId> {
+    fn partial_nodes<'a>(&'a self, id: NodeId, node: &'a Node<V>, rest: &[u8]) -> impl Iterator<Item = &'a Node<V>> {
         let longest = PrefixPart::new(&rest[..rest.len().min(PrefixPart::MAX - 1)]);
-        self.node(id).below.up_to(longest).filter_map(move |piece| self.child(id, piece))
+        node.below.up_to(longest).filter_map(move |piece| Some(self.child(id, piece)?.1))
     }
 
-    fn child(&self, parent: NodeId, piece: PrefixPart) -> Option<NodeId> {
+    fn child(&self, parent: NodeId, piece: PrefixPart) -> Option<(NodeId, &Node<V>)> {
         let is_child = |&id: &NodeId| {
             let node = self.node(id);
             node.parent == parent && node.piece == piece
         };
-        self.index.find(hash(self.key, parent, piece), is_child).copied()
+        let &id = self.index.find(hash(self.key, parent, piece), is_child)?;
+        Some((id, self.node(id)))
     }
 
     /// Creates a node with this piece directly below the node `parent`. Such a node must not exist yet.
     fn insert_child(&mut self, parent: NodeId, piece: PrefixPart) -> NodeId {
         self.node_mut(parent).below.add(piece);
-        let id = self.allocate(Node::new(parent, piece));
+        let id = NodeId::new(self.nodes.insert(Node::new(parent, piece)));
         let Self { nodes, index, key, .. } = self;
-        index.insert_unique(hash(*key, parent, piece), id, |id| nodes[id.index()].hash(*key));
+        index.insert(hash(*key, parent, piece), id, |&id| rehash(nodes, *key, id));
         id
     }
 
     /// Removes a node that has neither a value nor nodes below it. Returns the id of the parent of the removed node.
     fn remove_node(&mut self, id: NodeId) -> NodeId {
-        let Node { parent, piece, .. } = core::mem::replace(self.node_mut(id), Node::new(ROOT, PrefixPart::EMPTY));
-        if let Ok(entry) = self.index.find_entry(hash(self.key, parent, piece), |&other| other == id) {
-            entry.remove();
-        }
+        let &Node { parent, piece, .. } = self.node(id);
         let Self { nodes, index, key, .. } = self;
-        if index.len() < index.capacity() / 8 {
-            index.shrink_to(index.len() * 2, |id| nodes[id.index()].hash(*key));
-        }
+        index.remove(hash(*key, parent, piece), |&other| other == id, |&id| rehash(nodes, *key, id));
+        nodes.remove(id.index());
         self.node_mut(parent).below.remove(piece);
-        self.free.push(id);
         parent
     }
 
-    fn allocate(&mut self, node: Node<V>) -> NodeId {
-        if let Some(id) = self.free.pop() {
-            *self.node_mut(id) = node;
-            return id;
-        }
-        self.nodes.push(node);
-        let id = u32::try_from(self.nodes.len()).ok().and_then(NonZeroU32::new);
-        NodeId(id.expect("fewer than 2^32 nodes fit in memory"))
-    }
-
     fn node(&self, id: NodeId) -> &Node<V> {
-        &self.nodes[id.index()]
+        self.nodes.get(id.index()).expect("an id is valid only while its node exists")
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node<V> {
-        &mut self.nodes[id.index()]
+        self.nodes.get_mut(id.index()).expect("an id is valid only while its node exists")
     }
 }
 
 impl NodeId {
+    fn new(index: usize) -> Self {
+        let id = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+        Self(id.expect("fewer than 2^32 nodes fit in memory"))
+    }
+
     const fn index(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -221,10 +213,11 @@ impl<V> Node<V> {
     const fn new(parent: NodeId, piece: PrefixPart) -> Self {
         Self { parent, piece, below: Lengths::NONE, value: None }
     }
+}
 
-    fn hash(&self, key: HashKey) -> u64 {
-        hash(key, self.parent, self.piece)
-    }
+/// Returns the hash of a node that exists.
+fn rehash<V>(nodes: &Slab<Node<V>>, key: HashKey, id: NodeId) -> u64 {
+    nodes.get(id.index()).map_or(0, |node| hash(key, node.parent, node.piece))
 }
 
 fn hash(key: HashKey, parent: NodeId, piece: PrefixPart) -> u64 {
@@ -263,20 +256,16 @@ mod tests {
 
     impl<V> Trie<V> {
         fn used_nodes(&self) -> usize {
-            self.nodes.len() - self.free.len()
+            self.nodes.len()
         }
 
-        /// Checks that each node is either free or needed by a stored prefix, that a free node has neither a value nor
-        /// nodes below it, and that the hash table finds all other nodes except the root.
+        /// Checks that each node is needed by a stored prefix, and that the hash table finds all nodes except the root.
         fn check_invariants(&self) {
             let mut below: BTreeMap<NodeId, Vec<PrefixPart>> = BTreeMap::new();
-            for place in 0..self.nodes.len() {
-                let id = NodeId(NonZeroU32::new(u32::try_from(place).unwrap() + 1).unwrap());
-                let node = self.node(id);
-                if self.free.contains(&id) {
-                    assert!(node.value.is_none() && node.below.is_empty());
-                } else if id != ROOT {
-                    assert_eq!(self.child(node.parent, node.piece), Some(id));
+            for (index, node) in self.nodes.iter() {
+                let id = NodeId::new(index);
+                if id != ROOT {
+                    assert_eq!(self.child(node.parent, node.piece).map(|(id, _)| id), Some(id));
                     assert!(node.value.is_some() || !node.below.is_empty(), "{id:?} is unnecessary");
                     below.entry(node.parent).or_default().push(node.piece);
                 }
@@ -410,7 +399,7 @@ mod tests {
             let (id, ()) = trie.insert_with(&number.to_be_bytes(), || ());
             trie.remove(id);
         }
-        assert!(trie.nodes.len() < 5, "{} nodes", trie.nodes.len());
+        assert!(trie.nodes.capacity() < 5, "{} nodes", trie.nodes.capacity());
     }
 
     #[test]
@@ -422,8 +411,9 @@ mod tests {
             trie.remove(id);
         }
         assert!(trie.index.capacity() < 100, "capacity {}", trie.index.capacity());
+        assert!(trie.nodes.capacity() < 2000, "capacity {}", trie.nodes.capacity());
         trie.remove(*last);
-        assert!(trie.nodes.capacity() < 10 && trie.free.capacity() < 10);
+        assert!(trie.nodes.capacity() < 10);
         assert_eq!(trie.index.capacity(), 0);
     }
 
