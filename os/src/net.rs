@@ -11,7 +11,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, NetworkError};
-use sansmq_runtime::{BoundListener, Handle, lookup_addresses};
+use sansmq_runtime::{BoundListener, DialTimer, Handle, lookup_addresses, race};
 use std::io;
 use std::net::TcpStream;
 #[cfg(unix)]
@@ -124,34 +124,31 @@ fn interface_addresses(endpoint: &Endpoint) -> Vec<SocketAddr> {
     }
 }
 
-/// Connects to `endpoint`. For TCP, tries the [routes](Endpoint::routes) to the addresses of the host one after the
-/// other, until a connection succeeds. `lookup` returns the addresses of a host name, and must not block. `establish`
-/// registers a stream with the runtime, and waits until the stream is connected.
+/// Connects to `endpoint`. For TCP, tries the [routes](Endpoint::routes) to the addresses of the host in a [`race`].
+/// `lookup` returns the addresses of a host name, and must not block. `establish` registers a stream with the runtime, and
+/// waits until the stream is connected. `timer` is the timer that [`Runtime::dial`](sansmq_runtime::Runtime::dial) received.
 ///
 /// # Errors
-/// The error of the last route, if connecting failed by every route.
+/// The error of the attempt that failed last, if connecting failed by every route.
 pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Result<S, NetworkError>>>(
     endpoint: &Endpoint,
     transport: &TransportConfig,
     lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
     establish: impl Fn(StdStream) -> F,
+    timer: &DialTimer,
 ) -> Result<S, NetworkError> {
     #[cfg(unix)]
     if let Endpoint::Ipc(name) = endpoint {
         let stream = ipc::connect(name, transport).map_err(|failure| error(&failure))?;
         return establish(StdStream::Unix(stream)).await;
     }
-    let mut failure = NetworkError::UnknownHost;
-    for route in endpoint.routes(lookup_addresses(endpoint, lookup).await?) {
-        match tcp::connect(route, transport) {
-            Ok(stream) => match establish(StdStream::Tcp(stream)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failure = error,
-            },
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
+    let routes = endpoint.routes(lookup_addresses(endpoint, lookup).await?);
+    let establish = &establish;
+    let attempts = routes.into_iter().map(|route| async move {
+        let stream = tcp::connect(route, transport)?;
+        establish(StdStream::Tcp(stream)).await
+    });
+    race(attempts, timer).await
 }
 
 /// Extension of [`Handle`] with the method [`bind_listener`](Self::bind_listener), by which a ZeroMQ socket accepts

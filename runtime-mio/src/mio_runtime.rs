@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use sansmq_os::OpenListener;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{BoundListener, ProcessId, Runtime, Task};
+use sansmq_runtime::{BoundListener, DialTimer, ProcessId, Runtime, Task};
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -56,9 +56,14 @@ impl Runtime for Mio {
         MioListener::new(&self.sources, OpenListener::from_listener(listener, transport)?)
     }
 
-    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<MioStream, NetworkError> {
+    async fn dial(
+        self,
+        endpoint: Endpoint,
+        transport: TransportConfig,
+        timer: DialTimer,
+    ) -> Result<MioStream, NetworkError> {
         let establish = |stream| MioStream::established(Arc::clone(&self.sources), stream);
-        sansmq_os::dial(&endpoint, &transport, lookup, establish).await
+        sansmq_os::dial(&endpoint, &transport, lookup, establish, &timer).await
     }
 }
 

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::reactor::Reactor;
     use core::task::Waker;
-    use sansmq_runtime::Runtime;
+    use sansmq_runtime::{DialTimer, Runtime};
     use socket2::SockRef;
 
     /// Tests that the connecting and the accepted stream of a connection both have the configured options. Uses options
@@ -208,7 +208,7 @@ mod tests {
             let Poll::Ready(Ok((mut listener, bound))) = listening.as_mut().poll(cx) else {
                 panic!("listening must complete at once")
             };
-            let mut dialling = Box::pin(runtime.clone().dial(bound, transport.clone()));
+            let mut dialling = Box::pin(runtime.clone().dial(bound, transport.clone(), DialTimer::default()));
             // Over the loopback interface, a connection is made at once.
             let Poll::Ready(Ok(dialled)) = dialling.as_mut().poll(cx) else {
                 panic!("connecting must complete at once")

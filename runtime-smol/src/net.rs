@@ -13,7 +13,9 @@ use sansmq_os::{error, tcp};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
-use sansmq_runtime::{AsyncTimer, BoundListener, CurrentRuntime, PollListener, PollStream, Runtime, TaskFuture};
+use sansmq_runtime::{
+    AsyncTimer, BoundListener, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, TaskFuture,
+};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -105,8 +107,13 @@ impl Runtime for Smol {
         SmolListener::new(OpenListener::from_listener(listener, transport)?)
     }
 
-    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<SmolStream, NetworkError> {
-        sansmq_os::dial(&endpoint, &transport, lookup, SmolStream::established).await
+    async fn dial(
+        self,
+        endpoint: Endpoint,
+        transport: TransportConfig,
+        timer: DialTimer,
+    ) -> Result<SmolStream, NetworkError> {
+        sansmq_os::dial(&endpoint, &transport, lookup, SmolStream::established, &timer).await
     }
 }
 
@@ -371,7 +378,7 @@ mod tests {
             for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
                 let (mut listener, bound) =
                     runtime.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
-                let dialled = runtime.clone().dial(bound, transport.clone()).await.unwrap();
+                let dialled = runtime.clone().dial(bound, transport.clone(), DialTimer::default()).await.unwrap();
                 let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
                 for stream in [dialled, accepted] {
                     let is_set = match &stream.io {

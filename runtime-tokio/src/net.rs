@@ -11,7 +11,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{
-    AsyncTimer, BoundListener, Budget, CurrentRuntime, PollListener, PollStream, Runtime, Task, TaskFuture,
+    AsyncTimer, BoundListener, Budget, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, Task, TaskFuture,
 };
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -94,8 +94,13 @@ impl Runtime for Tokio {
         TokioListener::new(OpenListener::from_listener(listener, transport)?)
     }
 
-    async fn dial(self, endpoint: Endpoint, transport: TransportConfig) -> Result<TokioStream, NetworkError> {
-        sansmq_os::dial(&endpoint, &transport, lookup, TokioStream::established).await
+    async fn dial(
+        self,
+        endpoint: Endpoint,
+        transport: TransportConfig,
+        timer: DialTimer,
+    ) -> Result<TokioStream, NetworkError> {
+        sansmq_os::dial(&endpoint, &transport, lookup, TokioStream::established, &timer).await
     }
 }
 
@@ -294,7 +299,7 @@ mod tests {
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*"] {
             let (mut listener, bound) =
                 runtime.clone().listen(endpoint.parse().unwrap(), transport.clone()).await.unwrap();
-            let dialled = runtime.clone().dial(bound, transport.clone()).await.unwrap();
+            let dialled = runtime.clone().dial(bound, transport.clone(), DialTimer::default()).await.unwrap();
             let (accepted, _) = poll_fn(|cx| listener.poll_accept(cx, &transport)).await.unwrap();
             for stream in [dialled, accepted] {
                 let is_set = match &stream {

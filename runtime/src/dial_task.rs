@@ -2,11 +2,12 @@
 
 use crate::connection_task::{ConnectionTask, Owner};
 use crate::driver::Driver;
+use crate::race::DialTimer;
 use crate::runtime::{PollStream, Runtime};
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use sansmq_proto::{NetworkError, PipeId};
+use sansmq_proto::{Instant, NetworkError, PipeId};
 
 /// Future of one attempt to connect, from [`Runtime::dial`]. Returns the connected stream.
 type Dialled<S> = Pin<Box<dyn Future<Output = Result<S, NetworkError>> + Send>>;
@@ -19,6 +20,8 @@ pub(crate) struct DialTask<R: Runtime> {
     /// one.
     pub(crate) dial: u64,
     pub(crate) dialled: Dialled<R::Stream>,
+    /// Timer of `dialled`.
+    pub(crate) timer: DialTimer,
 }
 
 impl<R: Runtime> DialTask<R> {
@@ -30,8 +33,12 @@ impl<R: Runtime> DialTask<R> {
         if shared.with(|state| state.poll_dial(pipe, self.dial, cx.waker())).is_ready() {
             return Poll::Ready(None);
         }
+        self.timer.handle_timeout(shared.now());
         match self.dialled.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                self.timer.arm(shared.now());
+                Poll::Pending
+            }
             Poll::Ready(Err(error)) => {
                 shared.with_time(|socket, now| socket.dial_failed(pipe, error, now));
                 Poll::Ready(None)
@@ -46,6 +53,11 @@ impl<R: Runtime> DialTask<R> {
                 Poll::Ready(Some(ConnectionTask::new(self.driver.clone(), Owner::Local(pipe), connection, stream)))
             }
         }
+    }
+
+    /// Returns the time at which [`poll`](Self::poll) must be called even if the waker is not woken.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timer.deadline()
     }
 }
 

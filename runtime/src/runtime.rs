@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::context::Context as SocketContext;
 use crate::handle::{Handle, new_socket_with_entropy};
 use crate::process::ProcessId;
+use crate::race::DialTimer;
 use crate::task::Task;
 use core::cell::RefCell;
 use core::future::Future;
@@ -94,13 +95,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
     /// Connects to an endpoint. Must look the host name up on each call, without blocking, and pass the addresses that
     /// were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to connect to,
-    /// with the local address to connect from if the endpoint sets one. `dial` must try the routes one after the other,
-    /// in the order in which they are returned, until one of them succeeds. Must return an error if the operating
-    /// system rejects an option of `transport`.
+    /// with the local address to connect from if the endpoint sets one. [`race`](crate::race) tries the routes; it needs
+    /// `timer`. Must return an error if the operating system rejects an option of `transport`.
     fn dial(
         self,
         endpoint: Endpoint,
         transport: TransportConfig,
+        timer: DialTimer,
     ) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
 }
 

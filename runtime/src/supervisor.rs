@@ -4,6 +4,7 @@
 use crate::dial_task::DialTask;
 use crate::driver::Driver;
 use crate::listener_task::{ListenGuard, ListenerTask};
+use crate::race::DialTimer;
 use crate::runtime::Runtime;
 use crate::state::remember;
 use crate::task::{Kind, Task, TaskState};
@@ -50,8 +51,9 @@ impl Supervisor {
                     ListenerTask::new(driver, guard, endpoint, given, runtime).map(Kind::Listener)
                 }
                 Action::Dial(pipe, endpoint) => {
-                    let dialled = Box::pin(runtime.clone().dial(endpoint, driver.shared().transport.clone()));
-                    Some(Kind::Dial(DialTask { driver, pipe, dial, dialled }))
+                    let (transport, timer) = (driver.shared().transport.clone(), DialTimer::default());
+                    let dialled = Box::pin(runtime.clone().dial(endpoint, transport, timer.clone()));
+                    Some(Kind::Dial(DialTask { driver, pipe, dial, dialled, timer }))
                 }
                 // The state executes these itself.
                 Action::Accept(_)

@@ -87,7 +87,8 @@ impl<R: Runtime> Task<R> {
         match &self.kind {
             Kind::Connection(connection) => connection.poll_timeout(),
             Kind::Supervisor(supervisor) => supervisor.poll_timeout(),
-            Kind::Listener(_) | Kind::Dial(_) | Kind::Finished => None,
+            Kind::Dial(dial) => dial.poll_timeout(),
+            Kind::Listener(_) | Kind::Finished => None,
         }
     }
 }

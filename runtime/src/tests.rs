@@ -8,7 +8,9 @@ use crate::dial_task::DialTask;
 use crate::listener_task::{AcceptState, ListenGuard};
 use crate::supervisor::Supervisor;
 use crate::task::{Task, TaskState};
-use crate::{BoundListener, Context as SocketContext, Driver, Handle, PollListener, PollStream, Runtime, new_socket};
+use crate::{
+    BoundListener, Context as SocketContext, DialTimer, Driver, Handle, PollListener, PollStream, Runtime, new_socket,
+};
 use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -77,7 +79,7 @@ impl Runtime for StubRuntime {
         Err(NetworkError::Unsupported)
     }
 
-    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<IdleStream, NetworkError> {
+    async fn dial(self, _: Endpoint, _: TransportConfig, _: DialTimer) -> Result<IdleStream, NetworkError> {
         pending().await
     }
 }
@@ -217,7 +219,8 @@ fn late_result_of_timed_out_dial_does_not_end_the_next() {
         })
     };
     let driver = tasks.driver.clone();
-    let mut dial = DialTask::<StubRuntime> { driver, pipe, dial: first, dialled: Box::pin(answer) };
+    let mut dial =
+        DialTask::<StubRuntime> { driver, pipe, dial: first, dialled: Box::pin(answer), timer: DialTimer::default() };
     let mut cx = Context::from_waker(Waker::noop());
     assert!(dial.poll(&mut cx).is_pending());
     tasks.driver.shared().with_time(|socket, now| socket.dial_failed(pipe, NetworkError::TimedOut, now));
@@ -227,6 +230,32 @@ fn late_result_of_timed_out_dial_does_not_end_the_next() {
     answered.store(true, Ordering::SeqCst);
     assert!(matches!(dial.poll(&mut cx), Poll::Ready(None)));
     let _connection = tasks.connected(pipe, IdleStream::default());
+}
+
+#[test]
+fn dial_task_tries_the_next_address_at_its_timeout() {
+    let clock = Arc::new(AtomicU64::new(0));
+    let time = Arc::clone(&clock);
+    let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
+        Instant::from_nanos(time.load(Ordering::SeqCst))
+    });
+    handle.connect(ENDPOINT).unwrap();
+    let ((pipe, number), timer) = (tasks.next_dial(), DialTimer::default());
+    let attempts = [false, true]
+        .map(|answers| poll_fn(move |_| if answers { Poll::Ready(Ok(IdleStream::default())) } else { Poll::Pending }));
+    let dialled = Box::pin({
+        let timer = timer.clone();
+        async move { crate::race(attempts, &timer).await }
+    });
+    let mut dial = DialTask::<StubRuntime> { driver: tasks.driver.clone(), pipe, dial: number, dialled, timer };
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(dial.poll(&mut cx).is_pending());
+    let delay = Instant::ORIGIN + sansmq_proto::address::CONNECTION_ATTEMPT_DELAY;
+    assert_eq!(dial.poll_timeout(), Some(delay));
+    clock.store(delay.as_nanos() - 1, Ordering::SeqCst);
+    assert!(dial.poll(&mut cx).is_pending());
+    clock.store(delay.as_nanos(), Ordering::SeqCst);
+    assert!(matches!(dial.poll(&mut cx), Poll::Ready(Some(_))));
 }
 
 #[test]

@@ -10,5 +10,5 @@ mod transport;
 pub use endpoint::{Endpoint, Host, IpcName, Source};
 pub use error::{NetworkError, ParseEndpointError};
 pub use resource::Resource;
-pub use route::Route;
+pub use route::{CONNECTION_ATTEMPT_DELAY, Route};
 pub use transport::{Keepalive, KeepaliveConfig, OutOfRange, TransportConfig};

@@ -1,8 +1,14 @@
 //! [`Route`]: the local and the remote address of one connection attempt. Opens no connection.
 
 use super::endpoint::{Endpoint, Source};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
+
+/// Time after which the connection attempt by the next [`Route`] begins while the attempt by the previous one has neither
+/// succeeded nor failed: 250 ms (RFC 8305 section 5, "Connection Attempt Delay").
+pub const CONNECTION_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Local and remote address of one connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +41,9 @@ impl Endpoint {
         }
     }
 
-    /// Returns a route to each address in `addresses`, in the same order. Omits the addresses that have another IP
-    /// version than the source of this endpoint.
+    /// Returns a route to each address in `addresses`, in the order in which they must be tried: IPv6 and IPv4 alternate,
+    /// beginning with the version of the first address, and the order within a version is kept (RFC 8305 section 4). Omits
+    /// the addresses that have another IP version than the source of this endpoint.
     ///
     /// `addresses` are the addresses to which the caller has resolved the host of this endpoint.
     ///
@@ -54,7 +61,17 @@ impl Endpoint {
             None => Some(Route { from: None, to }),
             Some(source) => source.towards(to).map(|from| Route { from: Some(from), to }),
         };
-        addresses.into_iter().filter_map(route).collect()
+        let (mut first, mut second) = (VecDeque::<Route>::new(), VecDeque::new());
+        for route in addresses.into_iter().filter_map(route) {
+            let is_first = first.front().is_none_or(|other| other.to.is_ipv4() == route.to.is_ipv4());
+            if is_first { &mut first } else { &mut second }.push_back(route);
+        }
+        let mut routes = Vec::new();
+        while let Some(route) = first.pop_front().or_else(|| second.pop_front()) {
+            routes.push(route);
+            core::mem::swap(&mut first, &mut second);
+        }
+        routes
     }
 }
 
@@ -69,6 +86,19 @@ mod tests {
         let from = |text: &str| Some(text.parse().unwrap());
         let routes = [Route { from: from("0.0.0.0:7"), to: four }, Route { from: from("[::]:7"), to: six }];
         assert_eq!(endpoint.routes([four, six]), routes);
+    }
+
+    #[test]
+    fn routes_alternate_between_ip_versions() {
+        let endpoint: Endpoint = "tcp://host:80".parse().unwrap();
+        let [a, b, c, d]: [SocketAddr; 4] =
+            ["[::1]:80", "[::2]:80", "[::3]:80", "1.2.3.4:80"].map(|at| at.parse().unwrap());
+        let order = |addresses: &[SocketAddr]| -> Vec<_> {
+            endpoint.routes(addresses.iter().copied()).into_iter().map(|route| route.to).collect()
+        };
+        assert_eq!(order(&[a, b, c, d]), [a, d, b, c]);
+        assert_eq!(order(&[d, a, b, c]), [d, a, b, c]);
+        assert_eq!(order(&[]), []);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Pull, Push, Typed};
 use sansmq_proto::{Endpoint, Instant, NetworkError, Options, SessionBuffers};
 use sansmq_runtime::{
-    AsyncTimer, BoundListener, Context as SocketContext, Handle, PollListener, PollStream, Runtime, Task, TaskFuture,
-    TaskState,
+    AsyncTimer, BoundListener, Context as SocketContext, DialTimer, Handle, PollListener, PollStream, Runtime, Task,
+    TaskFuture, TaskState,
 };
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
@@ -77,7 +77,7 @@ impl Runtime for QueueRuntime {
         Err(NetworkError::Unsupported)
     }
 
-    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<DuplexStream, NetworkError> {
+    async fn dial(self, _: Endpoint, _: TransportConfig, _: DialTimer) -> Result<DuplexStream, NetworkError> {
         match self.next_stream() {
             Some(stream) => Ok(stream),
             None => pending().await,

@@ -29,7 +29,7 @@ pub use world::{Sim, SimTimer};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, SessionBuffers, kind};
-use sansmq_runtime::{BoundListener, CurrentRuntime, Runtime, Served, Task, TaskFuture};
+use sansmq_runtime::{BoundListener, CurrentRuntime, DialTimer, Runtime, Served, Task, TaskFuture};
 use std::cell::RefCell;
 
 /// Socket in the simulation that [`run`] is running.
@@ -83,7 +83,7 @@ impl Runtime for Sim {
         Err(NetworkError::Unsupported)
     }
 
-    async fn dial(self, endpoint: Endpoint, _: TransportConfig) -> Result<SimStream, NetworkError> {
+    async fn dial(self, endpoint: Endpoint, _: TransportConfig, _: DialTimer) -> Result<SimStream, NetworkError> {
         network::connect(&self, &endpoint).await
     }
 }

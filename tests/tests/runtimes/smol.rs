@@ -8,7 +8,7 @@ mod system;
 use futures_util::future::join;
 use sansmq::proto::Instant;
 use sansmq::proto::address::TransportConfig;
-use sansmq::runtime::{BoundListener, CurrentRuntime, Runtime, Task, TaskFuture, spawn_socket};
+use sansmq::runtime::{BoundListener, CurrentRuntime, DialTimer, Runtime, Task, TaskFuture, spawn_socket};
 use sansmq::smol::{BindListener, Smol, Socket};
 use sansmq::{Endpoint, NetworkError, Options, kind};
 use sansmq_tests::fixture::smol as fixture;
@@ -110,7 +110,7 @@ impl Runtime for NeverResolves {
         self.0.take_listener(listener, transport)
     }
 
-    async fn dial(self, _: Endpoint, _: TransportConfig) -> Result<Self::Stream, NetworkError> {
+    async fn dial(self, _: Endpoint, _: TransportConfig, _: DialTimer) -> Result<Self::Stream, NetworkError> {
         core::future::pending().await
     }
 }

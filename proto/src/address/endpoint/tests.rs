@@ -142,13 +142,21 @@ proptest! {
     }
 
     #[test]
-    fn routes_keep_order_and_ip_version_of_source(
+    fn routes_alternate_and_keep_ip_version_of_source(
         endpoint in tcp(), addresses in vec(any::<SocketAddr>(), 0..6),
     ) {
         let from = endpoint.source().and_then(|source| source.ip);
         let reachable = addresses.iter().filter(|to| from.is_none_or(|ip| ip.is_ipv4() == to.is_ipv4()));
         let routes = endpoint.routes(addresses.clone());
-        prop_assert!(routes.iter().map(|route| &route.to).eq(reachable));
+        prop_assert_eq!(routes.first().map(|route| &route.to), reachable.clone().next());
+        for is_ipv4 in [false, true] {
+            let kept = routes.iter().map(|route| &route.to).filter(|to| to.is_ipv4() == is_ipv4);
+            prop_assert!(kept.eq(reachable.clone().filter(|to| to.is_ipv4() == is_ipv4)));
+        }
+        for (place, pair) in routes.windows(2).enumerate() {
+            let alternates = pair[0].to.is_ipv4() != pair[1].to.is_ipv4();
+            prop_assert!(alternates || routes[place + 1..].iter().all(|route| route.to.is_ipv4() == pair[1].to.is_ipv4()));
+        }
         for route in routes {
             prop_assert_eq!(route.from.is_some(), endpoint.source().is_some());
             if let (Some(source), Some(from)) = (endpoint.source(), route.from) {
