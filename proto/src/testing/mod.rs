@@ -68,6 +68,8 @@ pub struct Net {
     arrivals: Deadlines<(WireId, Side)>,
     conditions: Conditions,
     buffers: SessionBuffers,
+    /// Number of calls of [`Session::turn`] so far.
+    turns: u64,
     trace: Trace,
 }
 
@@ -117,6 +119,7 @@ impl Net {
             arrivals: Deadlines::new(),
             conditions: Conditions::default(),
             buffers: SessionBuffers::with_read_size(4096),
+            turns: 0,
             trace: Trace::default(),
         }
     }
@@ -195,6 +198,12 @@ impl Net {
     /// Returns the number of open connections of a socket, those in the handshake included.
     pub fn connections(&self, node: NodeId) -> usize {
         self.nodes[node.0].ends.len()
+    }
+
+    /// Returns the number of calls of [`Session::turn`] so far, for all connections together. A test that limits this
+    /// number finds a connection that is handled again and again without progress.
+    pub const fn turns(&self) -> u64 {
+        self.turns
     }
 
     /// Returns the most recent events of the network, one line each, with their time. Events are opened and closed

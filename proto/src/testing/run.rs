@@ -136,6 +136,7 @@ impl Net {
     /// connection.
     fn turn(&mut self, node: NodeId, pipe: PipeId) {
         let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
+        self.turns += 1;
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
         let other = self.wires[&id].end(side.other());
         let Node { socket, ends, .. } = &mut self.nodes[node.0];

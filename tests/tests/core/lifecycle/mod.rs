@@ -15,6 +15,8 @@ mod model_check;
 mod network;
 mod options;
 mod random_faults;
+mod random_refusals;
+mod random_shutdowns;
 mod reconnect;
 mod slow_sinks;
 mod socks;
