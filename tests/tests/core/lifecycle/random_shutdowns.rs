@@ -1,9 +1,9 @@
 //! Sockets that are closed, disconnected or restarted at random times, under random network faults.
 
 use super::faults::{FaultPlan, Received};
-use super::{ms, s};
+use super::{PLACE, bound, connected, ms, s};
 use core::time::Duration;
-use sansmq_proto::kind::{Kind, Pull, Push};
+use sansmq_proto::kind::{Kind, Pull, Push, Rep, Req};
 use sansmq_proto::socket::DropReason;
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Endpoint, Instant, Options, SendError};
@@ -78,15 +78,24 @@ struct Sender {
     dropped_before: u64,
     /// Number of sinks to which the socket is connected.
     sinks: usize,
-    /// Time at which the pipe of a disconnected sink must be removed.
+    /// Latest time at which the pipe of a disconnected sink must be removed; `None` if it has no such time.
     disconnected_at: Option<Instant>,
+}
+
+impl Sender {
+    /// Returns true if a linger period of this socket may have expired, so that messages may have been dropped.
+    fn may_have_dropped(&self, now: Instant) -> bool {
+        [self.node.deadline, self.disconnected_at].into_iter().flatten().any(|end| end <= now)
+    }
 }
 
 /// Two PULLs, and PUSH sockets that are connected to both.
 struct Scene {
     sinks: [Node; 2],
-    /// True if the sinks are closed and restarted as well. Messages may then be lost.
+    /// True if the sinks are closed and restarted as well.
     restarts: bool,
+    /// True if messages may be lost, because connections are lost or sinks restarted.
+    is_lossy: bool,
     /// All PUSH sockets, in the order of their creation.
     senders: Vec<Sender>,
     received: Received,
@@ -106,7 +115,9 @@ impl Scene {
             net.bind(node.id, &endpoint(sink).to_string());
             node
         });
-        Self { sinks, restarts: faults.one_in(2), senders: Vec::new(), received: Received::new(faults) }
+        let restarts = faults.one_in(2);
+        let is_lossy = restarts || faults.loses_connections();
+        Self { sinks, restarts, is_lossy, senders: Vec::new(), received: Received::new(faults) }
     }
 
     fn nodes(&self) -> Vec<NodeId> {
@@ -197,6 +208,10 @@ impl Scene {
             let kept = stats.sent.messages + stats.outgoing.messages;
             // A message that was written in part is counted as sent and as dropped.
             assert!(kept <= accepted && accepted <= kept + dropped, "sender {number}: {accepted} accepted, {stats:?}");
+            assert!(
+                dropped == 0 || self.is_lossy || sender.may_have_dropped(net.now()),
+                "sender {number} dropped {dropped} messages before the end of its linger period"
+            );
             if net[id].is_closing() {
                 assert_eq!(net[id].unsent() as u64, dropped - sender.dropped_before, "report of sender {number}");
             }
@@ -216,6 +231,7 @@ impl Scene {
             if !net[id].is_closing() {
                 sender.dropped_before = undelivered(net, id);
                 net[id].close(now);
+                sender.node.deadline = sender.node.linger.map(|linger| now + linger);
             }
         }
         for _ in 0..40 {
@@ -233,7 +249,7 @@ impl Scene {
                 counted <= u64::from(sender.accepted),
                 "sender {number}: a received message was counted as dropped"
             );
-            if !self.restarts && !faults.loses_connections() {
+            if !self.is_lossy {
                 assert_eq!(
                     counted,
                     u64::from(sender.accepted),
@@ -276,5 +292,122 @@ fn shutdowns_end_in_time_and_count_each_unsent_message() {
         }
         FaultPlan::end_faults(&mut net, &scene.nodes());
         scene.finish(&mut net, &faults);
+    });
+}
+
+/// A REP that is shut down and restarted at random times, and its clients.
+struct Service {
+    rep: NodeId,
+    options: Options<Rep>,
+    reqs: [NodeId; 3],
+    loses_connections: bool,
+    /// True if the REP has received a request and not replied yet.
+    owes_reply: bool,
+    /// Time at which the REP must be closed; `None` if it was not shut down.
+    deadline: Option<Instant>,
+    /// Number of replies that the REP has accepted.
+    replied: u64,
+    /// Number of replies that earlier sockets of the REP have dropped.
+    dropped: u64,
+    /// Number of replies that the clients have received.
+    received: u64,
+}
+
+impl Service {
+    fn new(net: &mut Net, faults: &FaultPlan) -> Self {
+        let options = faults.configure(Options::<Rep>::new());
+        let rep = bound(net, options.clone());
+        let reqs = [(); 3].map(|()| connected(net, faults.configure(Options::<Req>::new())));
+        let loses_connections = faults.loses_connections();
+        Self {
+            rep,
+            options,
+            reqs,
+            loses_connections,
+            owes_reply: false,
+            deadline: None,
+            replied: 0,
+            dropped: 0,
+            received: 0,
+        }
+    }
+
+    /// Receives a reply if it has arrived, and sends the next request if no request is outstanding.
+    fn use_client(&mut self, net: &mut Net, number: usize) {
+        let req = self.reqs[number];
+        self.received += u64::from(net[req].recv().is_ok());
+        // The error is ignored: it means that a request is outstanding.
+        let _ = net[req].send("request");
+    }
+
+    /// Receives a request, or replies to the request that was received.
+    fn serve(&mut self, net: &mut Net) {
+        if self.owes_reply {
+            let outcome = net[self.rep].send("reply");
+            assert!(outcome.is_ok() || self.loses_connections, "the reply was not accepted: {outcome:?}");
+            self.replied += u64::from(outcome.is_ok());
+            self.owes_reply = false;
+        } else {
+            self.owes_reply = net[self.rep].recv().is_ok();
+        }
+    }
+
+    /// Shuts down the REP. It can still send the reply that it owes.
+    fn shut_down(&mut self, net: &mut Net, limit: Duration) {
+        let now = net.now();
+        self.deadline.get_or_insert(now + limit);
+        net[self.rep].shut_down(limit, now);
+    }
+
+    /// Asserts that the REP is closed in time, and restarts it if it is closed.
+    fn check(&mut self, net: &mut Net) {
+        let is_due = self.deadline.is_some_and(|deadline| deadline <= net.now());
+        if is_due {
+            net.settle();
+        }
+        if net[self.rep].is_closed() {
+            self.dropped += net[self.rep].stats().dropped.total();
+            net.restart(self.rep, self.options.clone());
+            net.bind(self.rep, PLACE);
+            (self.owes_reply, self.deadline) = (false, None);
+        }
+        assert!(!is_due || self.deadline.is_none(), "the REP is not closed in time");
+    }
+}
+
+#[test]
+fn shut_down_services_send_or_count_each_reply() {
+    for_seeds(60, |seed| {
+        let mut faults = FaultPlan::from_seed(seed);
+        let mut net = faults.net(seed);
+        let mut service = Service::new(&mut net, &faults);
+        let nodes = [&service.reqs[..], &[service.rep]].concat();
+        for _ in 0..300 {
+            service.use_client(&mut net, faults.pick(3));
+            match faults.pick(12) {
+                0..=4 => service.serve(&mut net),
+                5 => service.shut_down(&mut net, random_time(&mut faults)),
+                _ => faults.inject(&mut net, &nodes),
+            }
+            service.check(&mut net);
+        }
+        FaultPlan::end_faults(&mut net, &nodes);
+        service.check(&mut net);
+        let replies_before = service.received;
+        for _ in 0..40 {
+            net.advance(s(1));
+            (0..3).for_each(|number| service.use_client(&mut net, number));
+            net.settle();
+            service.serve(&mut net);
+            service.serve(&mut net);
+        }
+        assert!(service.received >= replies_before + 3, "the restarted service does not reply");
+        net.settle();
+        (0..3).for_each(|number| service.use_client(&mut net, number));
+        let counted = service.received + service.dropped + net[service.rep].stats().dropped.total();
+        assert!(counted <= service.replied, "{counted} of {} replies were received or dropped", service.replied);
+        if !service.loses_connections {
+            assert_eq!(counted, service.replied, "replies were lost without being counted");
+        }
     });
 }
