@@ -23,8 +23,9 @@ use tokio::task::{self, coop};
 use tokio::time::{self, Sleep};
 
 /// tokio runtime on which [`Socket`](crate::Socket)s run. IO and time must be enabled (`enable_all`). Without IO, `bind`
-/// and each dial fail with [`NetworkError::NoIoDriver`]; without time, the creation of a socket panics, and the text names
-/// `enable_time`.
+/// and each dial fail with [`NetworkError::NoIoDriver`]; after a failed dial, `send` and `recv` fail too. Without time,
+/// every method of a socket fails with [`NetworkError::NoTimeDriver`]. The errors name what to enable. If panics abort the
+/// process (`panic = "abort"`), the panic of tokio ends it instead, with a text that names the same.
 #[derive(Clone, Debug)]
 pub struct Tokio {
     runtime: tokio::runtime::Handle,
@@ -37,7 +38,7 @@ impl CurrentRuntime for Tokio {
     /// Returns the tokio runtime in which the caller runs.
     ///
     /// # Panics
-    /// If called outside of a tokio runtime. The creation of a socket panics if time is not enabled in the runtime.
+    /// If called outside of a tokio runtime.
     fn current() -> Self {
         Self { runtime: tokio::runtime::Handle::current(), origin: time::Instant::now() }
     }
@@ -61,8 +62,10 @@ impl Runtime for Tokio {
 
     fn spawn(&self, task: Task<Self>) {
         let _guard = self.runtime.enter();
-        let timer = TokioTimer { sleep: Box::pin(time::sleep_until(self.origin)), origin: self.origin };
-        self.runtime.spawn(TaskFuture::new(task, timer));
+        match with_driver(|| Box::pin(time::sleep_until(self.origin))) {
+            Some(sleep) => drop(self.runtime.spawn(TaskFuture::new(task, TokioTimer { sleep, origin: self.origin }))),
+            None => task.fail(NetworkError::NoTimeDriver),
+        }
     }
 
     fn requeue(&self, cx: &mut Context<'_>) {
@@ -109,14 +112,20 @@ async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     lookup_host((name, port)).await.map(Vec::from_iter)
 }
 
+/// Calls `work`, which uses IO or timers of the current tokio runtime. Returns `None` if these are not enabled in the
+/// runtime.
+// tokio panics in that case, and has no call to find out before. A panic in the task of a dial or listener would leave the
+// application waiting.
+fn with_driver<R>(work: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
 /// Calls `register`, which registers a stream or listener with the current tokio runtime.
 ///
 /// # Errors
 /// [`NetworkError::NoIoDriver`] if IO is not enabled in the runtime.
-// tokio panics in that case, and has no call to find out before. A panic in the task of a dial or listener would leave the
-// application waiting.
 fn register<R>(register: impl FnOnce() -> io::Result<R>) -> Result<io::Result<R>, NetworkError> {
-    catch_unwind(AssertUnwindSafe(register)).map_err(|_| NetworkError::NoIoDriver)
+    with_driver(register).ok_or(NetworkError::NoIoDriver)
 }
 
 /// TCP or Unix domain socket listener, registered with a tokio runtime.

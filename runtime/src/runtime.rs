@@ -41,7 +41,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         BUFFERS.with_borrow_mut(|buffers| work(buffers))
     }
 
-    /// Runs a task in the background. Must not poll the task before `spawn` returns.
+    /// Runs a task in the background. Must not poll the task before `spawn` returns. A runtime that cannot run the task
+    /// calls [`Task::fail`].
     fn spawn(&self, task: Task<Self>);
 
     /// Schedules the current task to be polled again after all other ready tasks. Called when the task has more work,

@@ -245,7 +245,10 @@ impl State {
 
     pub(crate) fn bind(&mut self, endpoint: Endpoint) -> Result<ListenerId, BindError> {
         if self.socket.is_closing() {
-            return Err(BindError::Closed);
+            return Err(match self.socket.runtime_error() {
+                Some(error) => BindError::Network { endpoint, error },
+                None => BindError::Closed,
+            });
         }
         if !self.socket.supports(&endpoint) {
             return Err(BindError::Transport(self.socket.socket_type(), endpoint));

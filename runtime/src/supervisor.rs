@@ -9,7 +9,7 @@ use crate::runtime::Runtime;
 use crate::state::remember;
 use crate::task::{Kind, Task, TaskState};
 use core::task::{Context, Poll, Waker};
-use sansmq_proto::{Action, Instant};
+use sansmq_proto::{Action, Instant, NetworkError};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -22,6 +22,11 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     pub(crate) const fn new(driver: Driver) -> Self {
         Self { driver, deadline: None }
+    }
+
+    /// Reports to the socket that the runtime cannot run it.
+    pub(crate) fn fail(&self, error: NetworkError) {
+        self.driver.shared().with_time(|socket, now| socket.runtime_failed(error, now));
     }
 
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {

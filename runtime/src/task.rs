@@ -15,7 +15,7 @@ use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use sansmq_proto::Instant;
+use sansmq_proto::{Instant, NetworkError};
 
 /// Background task of a socket: the supervisor (the first task, which handles timeouts and spawns the tasks of
 /// listeners and of attempts to connect), a listener, an attempt to connect, or a connection.
@@ -55,6 +55,14 @@ impl<R: Runtime> Task<R> {
     /// `runtime`; tasks of listeners spawn the tasks of accepted connections.
     pub const fn new(driver: Driver, runtime: R) -> Self {
         Self { runtime, kind: Kind::Supervisor(Supervisor::new(driver)) }
+    }
+
+    /// Drops the task because the runtime cannot run it. The socket of the task does not work: its methods return `error`,
+    /// which names what the runtime lacks. For a [`Runtime::spawn`] that cannot spawn.
+    pub fn fail(self, error: NetworkError) {
+        if let Kind::Supervisor(supervisor) = &self.kind {
+            supervisor.fail(error);
+        }
     }
 
     /// Continues the task until it must wait, or has done as much work as is allowed in one poll. The waker of `cx` is

@@ -64,6 +64,12 @@ pub enum NetworkError {
         "the runtime has no IO driver; build the tokio runtime with `enable_all`, or with `enable_io` and `enable_time`"
     )]
     NoIoDriver,
+    /// The async runtime of the socket was built without timers, for example a tokio runtime without `enable_time` or
+    /// `enable_all`. No method of the socket works.
+    #[error(
+        "the runtime has no timers; build the tokio runtime with `enable_all`, or with `enable_io` and `enable_time`"
+    )]
+    NoTimeDriver,
     /// Any other error of the operating system.
     #[error("an error of the operating system")]
     Other,

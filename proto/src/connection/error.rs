@@ -263,7 +263,8 @@ impl ConnectionError {
     /// [`MechanismMismatch`](Self::MechanismMismatch), [`SameRole`](Self::SameRole) and [`Version`](Self::Version);
     /// after [`Refused`](Self::Refused), unless the reason is the ZAP status 300 (temporary) or 500 (internal error);
     /// and after [`Denied`](Self::Denied) with the status 400. Also returns false after
-    /// [`NetworkError::NoIoDriver`], [`LocallyClosed`](Self::LocallyClosed) and [`HandedOver`](Self::HandedOver).
+    /// [`NetworkError::NoIoDriver`], [`NetworkError::NoTimeDriver`], [`LocallyClosed`](Self::LocallyClosed) and
+    /// [`HandedOver`](Self::HandedOver).
     ///
     /// A socket dials again in both cases, but after longer delays if the result is false; see
     /// [`Options::reconnect_refused`](crate::Options::reconnect_refused).
@@ -277,7 +278,7 @@ impl ConnectionError {
             | Self::MissingSocketType
             | Self::UnknownSocketType
             | Self::Incompatible { .. }
-            | Self::Network(NetworkError::NoIoDriver)
+            | Self::Network(NetworkError::NoIoDriver | NetworkError::NoTimeDriver)
             | Self::HandedOver
             | Self::LocallyClosed => false,
             #[cfg(feature = "curve")]

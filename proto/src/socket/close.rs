@@ -13,7 +13,7 @@
 //! | `abort` | ends at once; its queued messages are dropped |
 
 use super::{Action, Socket, Timer};
-use crate::address::Endpoint;
+use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
 use crate::message::Frame;
 use crate::socket::effects::Effects;
@@ -117,6 +117,19 @@ impl Socket {
         if unsent > 0 {
             self.pipes.emit(|| Event::DriverLost { unsent });
         }
+    }
+
+    /// Reports that the runtime cannot run the socket because of `error`, for example because the runtime has no timers.
+    /// Closes the socket as [`driver_lost`](Self::driver_lost) does. From now on, methods of the socket return `error`
+    /// where they would return that the socket is closed.
+    pub fn runtime_failed(&mut self, error: NetworkError, now: Instant) {
+        self.runtime_error = Some(error);
+        self.driver_lost(now);
+    }
+
+    /// Returns the error that was reported with [`runtime_failed`](Self::runtime_failed).
+    pub const fn runtime_error(&self) -> Option<NetworkError> {
+        self.runtime_error
     }
 
     /// Returns true if [`close`](Self::close) was called.

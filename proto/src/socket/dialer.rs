@@ -69,7 +69,7 @@ impl Socket {
     fn open(&mut self, endpoint: Endpoint, routing_id: Option<Frame>, now: Instant) -> Result<PipeId, ConnectError> {
         self.observe(now);
         if self.closing {
-            return Err(ConnectError::Closed);
+            return Err(self.runtime_error.map_or(ConnectError::Closed, ConnectError::Runtime));
         }
         if endpoint.is_wildcard() {
             return Err(ConnectError::Wildcard(endpoint));
@@ -182,6 +182,8 @@ impl Socket {
         let attempts = pipe.state.failed_attempts();
         let is_stopped = error == NetworkError::Refused && self.settings.reconnect_stop.refused;
         let retry = if is_stopped { None } else { self.reconnect(id, FailureKind::Temporary) };
+        // The runtime never gets a driver later, so a call that waits for a peer would never return.
+        self.settings.fail_unreachable |= error == NetworkError::NoIoDriver;
         self.pipes.stats.failed_dials += 1;
         self.pipes.emit(|| Event::ConnectFailed { pipe: id, endpoint, error, attempts, retry });
         if retry.is_none() {

@@ -70,17 +70,20 @@ pub enum SendError {
     /// The socket was closed before the call of `send`. Carries the message that was not sent.
     #[error("the socket is closed")]
     Closed(Message),
+    /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed). Carries the message
+    /// that was not sent, and the error.
+    #[error("the socket does not work: {1}")]
+    Runtime(Message, NetworkError),
     /// A time-out of a blocking `send` expired before any peer had room. Carries the message that was not sent, and the
     /// dials that are failing, each with the reason.
     #[error("the time-out expired and no peer has room; {1}")]
     TimedOut(Message, FailingDials),
-    /// No peer is connected, and every dial is failing; returned only with the option `fail_unreachable`. Carries the
-    /// message that was not sent, and the reason of each failure.
+    /// No peer is connected, and every dial is failing; returned only with the option `fail_unreachable`, and after
+    /// [`NetworkError::NoIoDriver`]. Carries the message that was not sent, and the reason of each failure.
     #[error("no peer can be reached; the socket continues to dial: {1}")]
     Unreachable(Message, FailingDials),
-    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
-    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.) Carries the message that was not
-    /// sent.
+    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`]. Returned
+    /// only by blocking calls. Carries the message that was not sent.
     #[error("{FORKED}")]
     Forked(Message),
 }
@@ -99,6 +102,7 @@ impl SendError {
             | Self::OutOfTurn(message)
             | Self::Unsupported(message, _)
             | Self::Closed(message)
+            | Self::Runtime(message, _)
             | Self::TimedOut(message, _)
             | Self::Unreachable(message, _)
             | Self::Forked(message) => message,
@@ -130,7 +134,7 @@ pub enum Unsent {
     /// Sockets of this type cannot send, only receive. The value is the type of the socket; see
     /// [`SendError::Unsupported`].
     Unsupported(SocketType),
-    /// The socket is closed; see [`SendError::Closed`].
+    /// The socket is closed, or does not work; see [`SendError::Closed`] and [`SendError::Runtime`].
     Closed,
     /// Every dial is failing; see [`SendError::Unreachable`].
     Unreachable,
@@ -173,6 +177,7 @@ impl fmt::Debug for SendError {
             Self::OutOfTurn(_) => "OutOfTurn",
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
+            Self::Runtime(..) => "Runtime",
             Self::TimedOut(..) => "TimedOut",
             Self::Unreachable(..) => "Unreachable",
             Self::Forked(_) => "Forked",
@@ -213,12 +218,15 @@ pub enum RecvError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
+    #[error("the socket does not work: {0}")]
+    Runtime(NetworkError),
     /// A time-out of a blocking `recv` expired before a message arrived. Carries the dials that are failing, each with
     /// the reason.
     #[error("the time-out expired and no message has arrived; {0}")]
     TimedOut(FailingDials),
     /// No message has arrived, no peer is connected, and every dial is failing; returned only with the option
-    /// `fail_unreachable`. Carries the reason of each failure.
+    /// `fail_unreachable`, and after [`NetworkError::NoIoDriver`]. Carries the reason of each failure.
     #[error("no message has arrived and no peer can be reached; the socket continues to dial: {0}")]
     Unreachable(FailingDials),
     /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
@@ -236,6 +244,7 @@ impl fmt::Debug for RecvError {
             Self::PeerLost { .. } => "PeerLost",
             Self::Unsupported(_) => "Unsupported",
             Self::Closed => "Closed",
+            Self::Runtime(_) => "Runtime",
             Self::TimedOut(_) => "TimedOut",
             Self::Unreachable(_) => "Unreachable",
             Self::Forked => "Forked",
@@ -263,6 +272,9 @@ pub enum SubscribeError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
+    #[error("the socket does not work: {0}")]
+    Runtime(NetworkError),
 }
 
 /// Error of `join` and `leave`.
@@ -284,6 +296,9 @@ pub enum JoinError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
+    #[error("the socket does not work: {0}")]
+    Runtime(NetworkError),
 }
 
 /// Error of [`accepted_link`](crate::Socket::accepted_link) and [`attach`](crate::Socket::attach): the connection was not
@@ -332,6 +347,9 @@ pub enum ConnectError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
+    /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
+    #[error("the socket does not work: {0}")]
+    Runtime(NetworkError),
     /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
     /// the socket. Returned only by blocking sockets. (libzmq does not support this use either.)
     #[error("{FORKED}")]
@@ -407,8 +425,8 @@ pub enum BindError {
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
-    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
-    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
+    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`]. Returned
+    /// only by blocking calls.
     #[error("{FORKED}")]
     Forked,
 }
@@ -435,8 +453,7 @@ pub enum UnbindError {
     /// No peer has the routing id that was given to `disconnect_peer`.
     #[error("no peer has the routing id {0:?}; the peer may have disconnected already")]
     UnknownPeer(Frame),
-    /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
-    /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
+    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`].
     #[error("{FORKED}")]
     Forked,
 }

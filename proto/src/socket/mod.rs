@@ -121,6 +121,9 @@ pub struct Socket {
     handshakes: Handshakes,
     waits: Waits,
     closing: bool,
+    /// Reason why the runtime cannot run the socket; see [`runtime_failed`](Self::runtime_failed). The socket is then
+    /// closing too.
+    runtime_error: Option<NetworkError>,
     /// True if the application cannot send now for a reason other than full queues: the socket is closing, or the option
     /// `fail_unreachable` is set and every dial is failing. Derived from these two, so that the path of each message has
     /// one comparison.
@@ -195,6 +198,7 @@ impl Socket {
             handshakes: Handshakes::default(),
             waits: Waits::default(),
             closing: false,
+            runtime_error: None,
             is_blocked: false,
             unsent: 0,
             now: Instant::ORIGIN,
@@ -330,6 +334,10 @@ impl Socket {
     pub fn send_error(&self, why: Unsent, message: Message) -> SendError {
         match why {
             Unsent::Unreachable => SendError::Unreachable(message, self.failing_dials()),
+            Unsent::Closed => match self.runtime_error {
+                Some(error) => SendError::Runtime(message, error),
+                None => SendError::Closed(message),
+            },
             Unsent::Full
             | Unsent::Unroutable
             | Unsent::Unaddressed
@@ -338,8 +346,7 @@ impl Socket {
             | Unsent::FrameCount
             | Unsent::OutOfTurn
             | Unsent::TooLarge
-            | Unsent::Unsupported(_)
-            | Unsent::Closed => why.into_error(message),
+            | Unsent::Unsupported(_) => why.into_error(message),
         }
     }
 

@@ -49,7 +49,7 @@ impl Socket {
     #[cold]
     pub(super) fn recv_blocked(&mut self) -> Result<Message, RecvError> {
         if self.closing {
-            return Err(RecvError::Closed);
+            return Err(self.runtime_error.map_or(RecvError::Closed, RecvError::Runtime));
         }
         match self.pattern.recv(&mut self.pipes, &mut self.effects) {
             Err(RecvError::Empty) => Err(RecvError::Unreachable(self.failing_dials())),

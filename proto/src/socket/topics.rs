@@ -36,7 +36,7 @@ impl Socket {
 
     fn change_subscription(&mut self, change: Subscription) -> Result<(), SubscribeError> {
         if self.closing {
-            return Err(SubscribeError::Closed);
+            return Err(self.runtime_error.map_or(SubscribeError::Closed, SubscribeError::Runtime));
         }
         let outcome = self.pattern.change_subscription(&mut self.pipes, change);
         self.effects |= outcome.unwrap_or_else(|| Err(SubscribeError::Unsupported(self.socket_type())))?;
@@ -49,7 +49,7 @@ impl Socket {
     /// [`JoinError`] if the socket is not a DISH or is closed, has already joined the group, or the name is too long.
     pub fn join(&mut self, group: impl Into<Bytes>) -> Result<(), JoinError> {
         if self.closing {
-            return Err(JoinError::Closed);
+            return Err(self.runtime_error.map_or(JoinError::Closed, JoinError::Runtime));
         }
         let outcome = self.pattern.join(&mut self.pipes, group.into());
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))
@@ -61,7 +61,7 @@ impl Socket {
     /// [`JoinError`] if the socket is not a DISH or is closed, or has not joined the group.
     pub fn leave(&mut self, group: impl Into<Bytes>) -> Result<(), JoinError> {
         if self.closing {
-            return Err(JoinError::Closed);
+            return Err(self.runtime_error.map_or(JoinError::Closed, JoinError::Runtime));
         }
         let outcome = self.pattern.leave(&mut self.pipes, group.into());
         outcome.unwrap_or_else(|| Err(JoinError::Unsupported(self.socket_type())))

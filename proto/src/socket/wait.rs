@@ -3,7 +3,7 @@
 use super::{Socket, Timer};
 use crate::connection::Peer;
 use crate::socket::effects::Effects;
-use crate::socket::error::WaitError;
+use crate::socket::error::{ConnectError, WaitError};
 use crate::socket::failing::{FailingDial, FailingDials};
 use crate::socket::id::PipeId;
 use crate::time::Instant;
@@ -51,7 +51,7 @@ impl Socket {
     /// dial is in progress, or failed for a reason that time can cure, and the time limit has not expired.
     pub fn poll_wait(&self, id: WaitId) -> Option<Result<Arc<Peer>, WaitError>> {
         let wait = self.waits.waits.get(&id).filter(|_| !self.closing);
-        let Some(wait) = wait else { return Some(Err(WaitError::Closed)) };
+        let Some(wait) = wait else { return Some(Err(self.closed_wait())) };
         let Some(pipe) = self.pipes.get(wait.pipe).filter(|pipe| pipe.state.link().is_some()) else {
             let last: Vec<_> = wait.last.clone().into_iter().collect();
             return Some(Err(WaitError::Failed(last.into())));
@@ -78,7 +78,7 @@ impl Socket {
     /// no listener, and too many of its dials failed for reasons that time cannot cure. Returns `None` otherwise.
     pub fn ready_peers_or_error(&self, count: usize) -> Option<Result<Vec<Arc<Peer>>, WaitError>> {
         if self.closing {
-            return Some(Err(WaitError::Closed));
+            return Some(Err(self.closed_wait()));
         }
         let ids = || self.pipes.ids().into_iter();
         if self.pipes.ready >= count {
@@ -89,6 +89,11 @@ impl Socket {
         let refused: Vec<_> = failing.filter(|dial| !dial.reason.is_temporary()).collect();
         let is_possible = !self.listeners.is_empty() || self.pipes.len() - refused.len() >= count;
         if is_possible || refused.is_empty() { None } else { Some(Err(WaitError::Failed(refused.into()))) }
+    }
+
+    /// Returns the error of a wait of a socket that is closing.
+    fn closed_wait(&self) -> WaitError {
+        self.runtime_error.map_or(WaitError::Closed, |error| ConnectError::Runtime(error).into())
     }
 
     /// Handles the end of the time limit of a wait.

@@ -6,8 +6,8 @@ mod suite;
 mod system;
 
 use fixture::DealerSocket;
-use sansmq::kind::{Pull, Push};
-use sansmq::{ConnectionError, NetworkError, Options, RecvError};
+use sansmq::kind::{Pull, Push, Sub};
+use sansmq::{ConnectionError, NetworkError, Options, RecvError, SendError};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_tests::fixture::tokio as fixture;
 use std::collections::BTreeMap;
@@ -23,14 +23,58 @@ fn runtime_without_io_is_an_error_that_names_enable_io() {
         let error = dealer.connect_and_wait("tcp://127.0.0.1:1", None).await.unwrap_err();
         assert_eq!(error.reason(), Some(&ConnectionError::Network(NetworkError::NoIoDriver)));
         assert!(!error.is_temporary());
+        let error = within_10_s(dealer.send("lost")).await.unwrap_err();
+        assert!(matches!(error, SendError::Unreachable(..)) && error.to_string().contains("enable_io"), "{error}");
+        let error = within_10_s(dealer.recv()).await.unwrap_err();
+        assert!(matches!(error, RecvError::Unreachable(_)) && error.to_string().contains("enable_io"), "{error}");
     });
 }
 
 #[test]
-#[should_panic(expected = "enable_time")]
-fn runtime_without_time_panics_and_names_enable_time() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    runtime.block_on(async { DealerSocket::new() });
+fn runtime_without_io_runs_inproc() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (dealer, router) = (DealerSocket::new(), fixture::RouterSocket::new());
+        router.bind("inproc://runtime_without_io").await.unwrap();
+        dealer.connect("inproc://runtime_without_io").unwrap();
+        dealer.send("Hello").await.unwrap();
+        assert_eq!(within_10_s(router.recv()).await.unwrap().body(), "Hello");
+    });
+}
+
+#[test]
+fn runtime_without_time_is_an_error_that_names_enable_time() {
+    let without_both = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let without_time = tokio::runtime::Builder::new_multi_thread().enable_io().build().unwrap();
+    for runtime in [without_both, without_time] {
+        let (socket, subscriber) = runtime.block_on(async { (DealerSocket::new(), fixture::Socket::<Sub>::new()) });
+        let closed = runtime.block_on(async {
+            let bound = socket.bind("tcp://127.0.0.1:*").await.map(drop).map_err(|error| error.to_string());
+            let waited = socket.connect_and_wait("tcp://127.0.0.1:1", None).await.map(drop);
+            let connected = socket.wait_connected(1).await.map(drop).map_err(|error| error.to_string());
+            let outcomes = [
+                bound,
+                socket.bind("inproc://runtime_without_time").await.map(drop).map_err(|error| error.to_string()),
+                socket.connect("tcp://127.0.0.1:1").map_err(|error| error.to_string()),
+                waited.map_err(|error| error.to_string()),
+                connected,
+                socket.send("lost").await.map_err(|error| error.to_string()),
+                socket.try_send("lost").map_err(|error| error.to_string()),
+                socket.recv().await.map(drop).map_err(|error| error.to_string()),
+                socket.try_recv().map(drop).map_err(|error| error.to_string()),
+                subscriber.subscribe("").map_err(|error| error.to_string()),
+            ];
+            for outcome in outcomes {
+                assert!(matches!(&outcome, Err(text) if text.contains("enable_time")), "{outcome:?}");
+            }
+            socket.close().await
+        });
+        assert_eq!(closed.unsent, 0);
+    }
+}
+
+async fn within_10_s<R>(future: impl Future<Output = R>) -> R {
+    tokio::time::timeout(std::time::Duration::from_secs(10), future).await.expect("timeout")
 }
 
 #[test]

@@ -132,7 +132,8 @@ impl<T: Kind> Options<T> {
     /// before the error.
     ///
     /// Off by default, as in libzmq: messages are queued, and `send` and `recv` wait until a peer is connected. A socket
-    /// without `connect` is not affected, and neither is a dial during its first attempt.
+    /// without `connect` is not affected, and neither is a dial during its first attempt. The option is on as soon as a
+    /// dial fails with [`NetworkError::NoIoDriver`](crate::NetworkError::NoIoDriver), which time does not cure.
     #[must_use]
     pub const fn fail_unreachable(mut self, fail: bool) -> Self {
         self.settings.fail_unreachable = fail;
